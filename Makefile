@@ -1,0 +1,55 @@
+.PHONY: help setup run demo test check bench torture lock FORCE
+.DEFAULT_GOAL := help
+
+python := .venv/bin/python
+
+# After an upgrade of the system's Python the packages in .venv are out of reach: install again.
+ifeq ($(wildcard .venv/lib/$(notdir $(realpath $(python)))/.),)
+.venv/.installed: FORCE
+endif
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+setup: .venv/.installed ## install what the product needs into .venv
+	@:
+
+run: setup ## start Camera Monitor on http://localhost:5000
+	@$(python) app.py
+
+demo: setup ## start it with a pretend fleet, on copies of the live files
+	@$(python) -m simulators.demo
+
+test: .venv/.installed-dev ## run the tests (ARGS="-k words" picks some)
+	@tests/run.sh $(ARGS)
+
+check: .venv/.installed-dev ## format, lint, types, security, the law of the house, deploy files
+	$(python) -m ruff format --check
+	$(python) -m ruff check
+	$(python) -m mypy
+	$(python) -m bandit --quiet --configfile pyproject.toml --recursive .
+	$(python) -m pytest --quiet tests/test_house.py
+	deploy/check.sh
+
+bench: setup ## measure it, beside a peer where there is one
+	@$(python) -m bench
+
+torture: .venv/.installed-dev ## the long proofs: crashes, full disks, big fleets
+	@tests/run.sh -m torture $(ARGS)
+
+# In this order: each file is held to the versions of those before it. UPGRADE=--upgrade lifts them.
+lock: setup ## write the locked requirement files anew
+	echo uv | $(compile) --no-annotate - --output-file requirements-uv.txt
+	$(compile) requirements.in --output-file requirements.txt
+	$(compile) requirements-scale.in --output-file requirements-scale.txt
+	$(compile) requirements-dev.in --output-file requirements-dev.txt
+	$(compile) requirements-pi.in --output-file requirements-pi.txt
+
+compile = $(python) -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE)
+
+.venv/.installed: requirements.txt requirements-uv.txt
+	@deploy/setup.sh run
+
+.venv/.installed-dev: .venv/.installed requirements-scale.txt requirements-dev.txt
+	@deploy/setup.sh test

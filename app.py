@@ -1,0 +1,311 @@
+"""Puts the house together and runs it: the only place that composes.
+
+`python app.py` starts it; `gunicorn app:app` works too, with one worker.
+"""
+
+import logging
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+import settings as options
+from discovery.scanner import Scanner
+from discovery.scheduler import Job, Scheduler
+from fleet.journal import Courier, Journal
+from fleet.status import Rules
+from fleet.tracker import Tracker
+from settings import Settings
+from sources import panasonic
+from sources.source import Source
+from store.json_file import CannotKeep, CannotOpen, JsonFile
+from store.sql import Unreachable, default_url
+from web import cameras, dates, errors, events, gate, health, metrics, openapi, pages, scans
+from web.house import AUTO_SCAN, House
+from web.stream import Hub
+
+log = logging.getLogger("camera_monitor")
+BOOT_ERROR = 3
+"""What gunicorn takes as: this worker will never start, give up."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+# -- the house ---------------------------------------------------------------------------
+
+
+def build_sources(settings: Settings, clock: Callable[[], datetime]) -> list[Source]:
+    easy_ip = panasonic.EasyIpOptions(
+        clock=clock,
+        targets=settings.easy_ip_targets,
+        port=settings.easy_ip_port,
+        reply_port=settings.easy_ip_reply_port,
+    )
+    return [panasonic.source(easy_ip)]
+
+
+def build_house(
+    settings: Settings,
+    clock: Callable[[], datetime] = utc_now,
+    sources: Sequence[Source] | None = None,
+) -> House:
+    """All the parts, joined; nothing is opened and no thread runs yet.
+
+    `sources` other than those of the settings are for tests. Raises BadOption.
+    """
+    interval = timedelta(seconds=settings.auto_scan_interval)
+
+    def rules() -> Rules:
+        is_automatic = tracker.fleet().memo.get(AUTO_SCAN)
+        return Rules(patience=2 * interval if is_automatic else timedelta(minutes=10))
+
+    tracker = Tracker(JsonFile(settings.database_path, settings.data_dir), rules)
+    secret = settings.database_url
+    url = secret.get_secret_value() if secret else default_url(settings.data_dir)
+    try:
+        journal = Journal(url, echo=settings.flask_debug)
+    except ValueError as error:
+        raise options.BadOption(f"DATABASE_URL does not fit: {error}.") from None
+    chosen = build_sources(settings, clock) if sources is None else sources
+    hub = Hub()
+    courier = Courier(tracker, journal, hub.tell)
+    tracker.on_events = courier.notify
+    house = House(
+        name=settings.site_name,
+        database=settings.database_path,
+        scan_interval=settings.auto_scan_interval,
+        clock=clock,
+        rules=rules,
+        tracker=tracker,
+        journal=journal,
+        courier=courier,
+        scanner=Scanner(chosen, tracker, clock, hub.progress),
+        scheduler=Scheduler(()),
+        hub=hub,
+        set_auto_scan=lambda enabled: set_auto_scan(house, enabled),
+    )
+    house.scheduler = Scheduler(table_of_jobs(house, settings))
+    return house
+
+
+def table_of_jobs(house: House, settings: Settings) -> list[Job]:
+    """Everything that runs by itself."""
+
+    def scan() -> str:
+        if not house.scanner.start("auto-scan"):
+            return "A scan was running already"
+        house.scanner.wait(300)
+        last = house.scanner.last
+        if last and last.error:
+            raise RuntimeError(last.error)
+        return f"{last.found} devices answered" if last else ""
+
+    def tick() -> str:
+        events = house.tracker.tick(house.clock())
+        return f"{len(events)} changes"
+
+    def forget() -> str:
+        until = house.clock() - timedelta(days=settings.keep_events_days)
+        return f"{house.journal.forget(until)} events forgotten"
+
+    return [
+        Job(AUTO_SCAN, "Scan the network", settings.auto_scan_interval, scan, paused=True),
+        Job(health.TICK, "Let time pass, write what waits", 60, tick),
+        Job("forget", "Forget old events", 86400, forget),
+    ]
+
+
+def set_auto_scan(house: House, enabled: bool) -> None:
+    """Throw the toggle, durably. Turned on, a scan starts at once."""
+    house.tracker.remember({AUTO_SCAN: enabled}, house.clock())
+    if enabled:
+        house.scheduler.resume(AUTO_SCAN)
+    else:
+        house.scheduler.pause(AUTO_SCAN)
+
+
+def open_house(house: House, settings: Settings) -> None:
+    """Own the database, bring the journal up to date, let the courier run.
+
+    Raises CannotOpen in words.
+    """
+    house.tracker.open()
+    try:
+        house.tracker.continue_above(house.journal.open())
+    except Unreachable as error:
+        raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
+    if AUTO_SCAN not in house.tracker.fleet().memo and settings.auto_scan:
+        house.tracker.remember({AUTO_SCAN: True}, house.clock())
+    house.courier.start()
+    house.courier.notify()
+
+
+def start_house(house: House, settings: Settings) -> None:
+    """Everything that runs by itself begins. Raises CannotOpen in words."""
+    open_house(house, settings)
+    house.scanner.open()
+    house.scheduler.start()
+    if house.has_auto_scan():
+        house.scheduler.resume(AUTO_SCAN)
+
+
+def stop_house(house: House) -> None:
+    """End in the order of the data path, so that nothing is lost on the way."""
+    house.hub.close()
+    house.scheduler.stop()
+    house.scanner.close()
+    house.courier.stop()
+    house.tracker.close()
+    house.journal.close()
+
+
+# -- the web app -------------------------------------------------------------------------
+
+
+def create_app(house: House) -> Flask:
+    """The Flask app over a house. No thread starts here."""
+    app = Flask("app", static_folder="static", template_folder="templates")
+    app.extensions["house"] = house
+    app.config["MAX_CONTENT_LENGTH"] = 1 << 20
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    gate.register(app)
+    errors.register(app)
+    dates.register(app)
+    for room in (cameras, scans, events, health, metrics, openapi, pages):
+        app.register_blueprint(room.bp)
+    app.context_processor(lambda: {"house": house, "status_words": pages.STATUS_WORDS})
+    gate.check_routes(app)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """`gunicorn app:app` finds its app here; importing this file builds nothing."""
+    if name != "app":
+        raise AttributeError(name)
+    globals()["app"] = made = create_app(build_house(options.load()))
+    return made
+
+
+# -- running -----------------------------------------------------------------------------
+
+
+def set_up_logging(settings: Settings) -> None:
+    """One line each, on stdout and in DATA_DIR/logs/app.log (5 files of 5 MB)."""
+    from logging.handlers import RotatingFileHandler
+
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
+    folder = settings.data_dir / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            RotatingFileHandler(
+                folder / "app.log", maxBytes=5_000_000, backupCount=4, encoding="utf-8"
+            )
+        )
+    except OSError as error:
+        print(f"{folder} cannot be written ({error.strerror}); logs go to stdout only.")
+    level = "DEBUG" if settings.flask_debug else settings.log_level
+    logging.basicConfig(
+        level=level,
+        handlers=handlers,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        force=True,
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def banner(settings: Settings) -> str:
+    line = "=" * 70
+    shown = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # nosec B104
+    return "\n".join(
+        (
+            line,
+            settings.site_name,
+            line,
+            f"Database: {settings.database_path}",
+            f"Auto-scan interval: {settings.auto_scan_interval} seconds",
+            "",
+            f"Starting web server on http://{shown}:{settings.port}",
+            "Press Ctrl+C to stop",
+            line,
+        )
+    )
+
+
+def command_socket(settings: Settings) -> list[str]:
+    """Where commands reach the running house; a path may have 107 bytes at the most."""
+    path = settings.data_dir / "house.sock"
+    with suppress(ValueError):
+        path = min((path, path.resolve().relative_to(Path.cwd())), key=lambda one: len(str(one)))
+    return [f"unix:{path}"] if len(str(path).encode()) <= 107 else []
+
+
+def check_start(settings: Settings, workers: int, worker_class: str) -> None:
+    """Leave with one sentence when the house cannot run as it was started."""
+    if workers != 1 or worker_class != "gthread":
+        sys.exit(
+            "Camera Monitor runs in one process with one worker of class gthread, so that one "
+            "hand writes the database. Start it as: gunicorn app:app"
+        )
+    try:
+        file = JsonFile(settings.database_path, settings.data_dir)
+        file.own()
+        file.release()
+    except CannotOpen as error:
+        sys.exit(f"Camera Monitor cannot start. {error}")
+    check_address(settings.host, settings.port)
+
+
+def check_address(host: str, port: int) -> None:
+    """Leave with one sentence when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            sys.exit(
+                f"Camera Monitor cannot listen on {host} port {port}: {error.strerror}. "
+                f"Find out who has it (ss -ltnp 'sport = :{port}') and stop it, "
+                "or set PORT or HOST to something else."
+            )
+
+
+def begin(app: Flask, settings: Settings) -> None:
+    """In the worker: logging, then the house. Leaves with one sentence if it cannot."""
+    set_up_logging(settings)
+    if settings.flask_env:
+        log.info("FLASK_ENV is accepted and has no effect: there is no debug server.")
+    try:
+        start_house(app.extensions["house"], settings)
+    except (CannotOpen, CannotKeep) as error:
+        print(f"Camera Monitor cannot start. {error}", file=sys.stderr, flush=True)
+        sys.exit(BOOT_ERROR)
+    log.info("The house stands: %d devices known", len(app.extensions["house"].tracker.devices()))
+
+
+def end(app: Flask) -> None:
+    house: House = app.extensions["house"]
+    if house.scheduler.is_running():
+        stop_house(house)
+
+
+def main() -> None:
+    """Start the web server in this process."""
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    config = Path(__file__).with_name("gunicorn.conf.py")
+    sys.argv = [sys.argv[0], "--config", str(config)]
+    WSGIApplication("%(prog)s", prog="app.py").run()
+
+
+if __name__ == "__main__":
+    main()

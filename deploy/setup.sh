@@ -1,0 +1,117 @@
+#!/bin/sh
+# Makes .venv from the locked requirement files; safe to repeat, and to interrupt.
+# Usage: deploy/setup.sh [run|test]      run: what the product needs; test: what its tests need too
+set -eu
+cd "$(dirname "$0")/.."
+venv=.venv/bin/python
+
+refuse() {
+    echo "$*" >&2
+    exit 1
+}
+
+find_python() {
+    for name in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    refuse "Python 3.11 or newer is needed: sudo apt install python3 python3-venv"
+}
+
+# False as well when it was left half made, or the system's Python has been upgraded since:
+# then the pip that answers is the system's, or none.
+venv_is_sound() {
+    "$venv" -c '
+import pip, sys
+own = sys.prefix != sys.base_prefix and pip.__file__.startswith(sys.prefix)
+sys.exit(not own or sys.version_info < (3, 11))' 2>/dev/null
+}
+
+make_venv() {
+    python=$(find_python)
+    "$python" -c 'import venv, ensurepip' 2>/dev/null ||
+        refuse "$python cannot make virtual environments: sudo apt install $(basename "$python")-venv"
+    # Debian's picamera2 brings libcamera, which PyPI does not have.
+    system=
+    if "$python" -c 'import importlib.util as i, sys; sys.exit(not i.find_spec("picamera2"))'; then
+        system=--system-site-packages
+    fi
+    rm -f .venv/.installed .venv/.installed-dev
+    "$python" -m venv --clear $system .venv
+}
+
+# uv does not read pip's configuration: hand it over, so that a mirror, a proxy or a private
+# certificate set up for pip serves here too. What is set for uv itself is left alone.
+# Not the extra index: uv would prefer it to the main one, and an index that builds its own wheels
+# (a Raspberry Pi is set up with one) has other hashes than the locks. Who needs it gets pip.
+tell_uv_what_pip_knows() {
+    pip_config=$("$venv" -m pip config list 2>/dev/null) || pip_config=
+    hand_over UV_DEFAULT_INDEX "$(pip_option index-url)"
+    hand_over UV_FIND_LINKS "$(pip_option find-links | tr ' ' ',')"
+    hand_over UV_INSECURE_HOST "$(pip_option trusted-host)"
+    hand_over SSL_CERT_FILE "$(pip_option cert)"
+    hand_over ALL_PROXY "$(pip_option proxy)"
+    hand_over UV_SYSTEM_CERTS true
+}
+
+# The value that wins in pip: the environment, then the file's [install], then its [global].
+pip_option() {
+    for section in :env: install global; do
+        value=$(printf '%s\n' "$pip_config" |
+            sed -n "s/^$section\.$1='\(.*\)'\$/\1/p" | sed 's/\\n/ /g; s/^ *//')
+        if [ -n "$value" ]; then
+            echo "$value"
+            return
+        fi
+    done
+}
+
+hand_over() {
+    eval "already=\${$1:-}"
+    if [ -z "$already" ] && [ -n "$2" ]; then
+        export "$1=$2"
+    fi
+}
+
+# Usage: install -r FILE ...
+install() {
+    if "$venv" -m uv pip install --quiet --python "$venv" --require-hashes "$@"; then
+        return
+    fi
+    echo "uv could not install (its reason is above). Trying pip, which takes longer." >&2
+    "$venv" -m pip install -qq --disable-pip-version-check --require-hashes "$@"
+}
+
+install_uv() {
+    "$venv" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-uv.txt ||
+        echo "pip could not install uv (its reason is above)." >&2
+}
+
+# These two are the live files: a running fleet must neither dirty the tree nor get committed.
+keep_live_files_out_of_git() {
+    for file in camera_database.json P2P1.xlsx; do
+        if git ls-files --error-unmatch "$file" >/dev/null 2>&1; then
+            git update-index --skip-worktree "$file"
+        fi
+    done
+}
+
+command -v make >/dev/null || refuse "make is needed: sudo apt install make"
+echo "Installing Python packages into .venv ..."
+venv_is_sound || make_venv
+install_uv
+tell_uv_what_pip_knows
+case ${1:-run} in
+run)
+    install -r requirements.txt
+    keep_live_files_out_of_git
+    touch .venv/.installed
+    ;;
+test)
+    install -r requirements.txt -r requirements-scale.txt -r requirements-dev.txt
+    touch .venv/.installed-dev
+    ;;
+*) refuse "Usage: deploy/setup.sh [run|test]" ;;
+esac

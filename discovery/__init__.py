@@ -1,0 +1,1 @@
+"""When do we ask? The scan engine and the scheduler."""

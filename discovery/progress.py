@@ -1,0 +1,72 @@
+"""What a scan is doing and what it did, as values that can be watched and kept."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fleet.model import Coverage
+
+
+@dataclass(slots=True)
+class SourceProgress:
+    """One source within one scan. `state`: asking, done, failed, cancelled."""
+
+    name: str
+    title: str
+    state: str = "asking"
+    found: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    coverage: Coverage | None = None
+
+    def plain(self) -> dict[str, Any]:
+        coverage = self.coverage
+        return {
+            "name": self.name,
+            "title": self.title,
+            "state": self.state,
+            "found": len(self.found),
+            "requests": coverage.requests if coverage else 0,
+            "answers": coverage.answers if coverage else 0,
+            "interfaces": [one.partition(":")[2] for one in coverage.scopes] if coverage else [],
+            "refused": dict(coverage.refused) if coverage else {},
+            "failed": self.failed,
+        }
+
+
+@dataclass(slots=True)
+class Scan:
+    """One scan over some sources. `by` is who started it."""
+
+    started: datetime
+    by: str
+    sources: dict[str, SourceProgress]
+    finished: datetime | None = None
+    state: str = "running"
+    missed: int = 0
+
+    @property
+    def found(self) -> int:
+        """How many different devices answered, over all sources."""
+        return len(set().union(*(one.found for one in self.sources.values())))
+
+    @property
+    def error(self) -> str:
+        """Why something could not be asked, in one text; empty if everything was."""
+        return " ".join(
+            f"{scope}: {reason}"
+            for one in self.sources.values()
+            for scope, reason in one.failed.items()
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """For the API, the event stream and the memo."""
+        return {
+            "at": self.started.isoformat(),
+            "finished": self.finished.isoformat() if self.finished else None,
+            "by": self.by,
+            "state": self.state,
+            "found": self.found,
+            "missed": self.missed,
+            "error": self.error or None,
+            "sources": [one.plain() for one in self.sources.values()],
+        }

@@ -1,0 +1,305 @@
+"""The scan engine: one asyncio loop in one thread, all sources side by side.
+
+The only place that catches whatever a source may raise.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from datetime import datetime
+from threading import Event as Flag
+from threading import Lock, Thread
+from typing import Any, Protocol
+
+from discovery.progress import Scan, SourceProgress
+from fleet.model import (
+    CannotAsk,
+    Coverage,
+    Device,
+    Event,
+    Miss,
+    Report,
+    Sighting,
+    SourceDown,
+)
+from sources.source import Source
+
+log = logging.getLogger(__name__)
+BATCH_EVERY = 1.0
+LISTEN_AGAIN = 15.0
+"""Seconds until a source that could not listen tries again."""
+
+
+class Knower(Protocol):
+    """What the Scanner needs of the Tracker."""
+
+    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]: ...
+
+    def devices(self) -> Mapping[int, Device]: ...
+
+    def remember(self, facts: Mapping[str, Any], now: datetime) -> None: ...
+
+
+class Scanner:
+    """Asks, collects what comes, and hands it over in batches.
+
+    `watch` is called with `Scan.plain()` whenever the progress changed, from the loop's
+    thread.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        tracker: Knower,
+        clock: Callable[[], datetime],
+        watch: Callable[[dict[str, Any]], None] = lambda progress: None,
+    ) -> None:
+        self.sources = {source.name: source for source in sources}
+        self.tracker = tracker
+        self.clock = clock
+        self.watch = watch
+        self.last: Scan | None = None
+        self._scan: Scan | None = None
+        self._idle = Flag()
+        self._idle.set()
+        self._lock = Lock()
+        self._inbox: list[Report] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._run, name="scanner", daemon=True)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
+        self._task: asyncio.Task[None] | None = None
+        self._standing: list[asyncio.Task[None]] = []
+
+    # -- for everybody -------------------------------------------------------------------
+
+    def open(self, listen: bool = True) -> None:
+        """Start the loop; with `listen`, hear what devices say unasked."""
+        self._thread.start()
+        if listen:
+            asyncio.run_coroutine_threadsafe(self._stand(), self._loop).result()
+
+    def start(self, by: str = "local", names: Sequence[str] = ()) -> bool:
+        """Start a scan over the named sources, or all; False if one is running."""
+        with self._lock:
+            if self._scan is not None:
+                return False
+            able = [source for source in self.sources.values() if source.discover]
+            chosen = [source for source in able if not names or source.name in names]
+            self._scan = Scan(
+                self.clock(), by, {one.name: SourceProgress(one.name, one.title) for one in chosen}
+            )
+            self._idle.clear()
+        asyncio.run_coroutine_threadsafe(self._begin(self._scan), self._loop)
+        return True
+
+    def progress(self) -> Scan | None:
+        """The scan that is running, or None."""
+        return self._scan
+
+    def cancel(self) -> bool:
+        """Stop the running scan; False if none runs. Nobody is called missing for it."""
+        if self._scan is None:
+            return False
+        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+        return True
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until no scan runs; False after `timeout` seconds."""
+        return self._idle.wait(timeout)
+
+    def close(self) -> None:
+        """Cancel everything, hand over what was heard, end the thread."""
+        if not self._thread.is_alive():
+            self._loop.close()
+            return
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._writer.shutdown()
+        self._loop.close()
+
+    # -- the loop ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    async def _stand(self) -> None:
+        self._standing = [asyncio.create_task(self._hand_over_always())]
+        self._standing += [
+            asyncio.create_task(self._listen(source))
+            for source in self.sources.values()
+            if source.listen
+        ]
+
+    async def _end(self) -> None:
+        tasks = [*self._standing, *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._hand_over()
+
+    async def _hand_over_always(self) -> None:
+        while True:
+            await asyncio.sleep(BATCH_EVERY)
+            if self._inbox:
+                await self._hand_over()
+                self._show()
+
+    async def _hand_over(self) -> None:
+        """Give the tracker what has gathered. It may wait for the disk: not in the loop."""
+        reports, self._inbox = self._inbox, []
+        if reports:
+            await self._loop.run_in_executor(
+                self._writer, self.tracker.apply, reports, self.clock()
+            )
+
+    def _show(self) -> None:
+        if self._scan is not None:
+            self.watch(self._scan.plain())
+
+    # -- hearing -------------------------------------------------------------------------
+
+    async def _listen(self, source: Source) -> None:
+        """Hear a source for as long as the house runs; try again when it cannot be heard."""
+        while True:
+            try:
+                assert source.listen is not None
+                async with aclosing(source.listen()) as reports:  # type: ignore[type-var]
+                    async for report in reports:
+                        if not isinstance(report, Coverage):
+                            self._inbox.append(report)
+            except CannotAsk as error:
+                self._inbox.append(SourceDown(error.scope, self.clock(), error.reason))
+            except Exception:
+                log.exception("%s: an error in the program while listening", source.title)
+            await asyncio.sleep(LISTEN_AGAIN)
+
+    # -- scanning ------------------------------------------------------------------------
+
+    async def _begin(self, scan: Scan) -> None:
+        self._task = asyncio.create_task(self._perform(scan))
+
+    async def _perform(self, scan: Scan) -> None:
+        """One whole scan: ask all, hand over, call missing who did not answer."""
+        log.info("Scan started by %s", scan.by)
+        self._show()
+        try:
+            await asyncio.gather(*(self._ask(scan, one) for one in scan.sources.values()))
+            await self._hand_over()
+            self._inbox += self._missed(scan)
+            scan.state = "done" if not scan.error else "failed"
+        except asyncio.CancelledError:
+            scan.state = "cancelled"
+            for one in scan.sources.values():
+                one.state = "cancelled" if one.state == "asking" else one.state
+        finally:
+            await self._finish(scan)
+
+    async def _finish(self, scan: Scan) -> None:
+        scan.finished = self.clock()
+        try:
+            await self._hand_over()
+            await self._loop.run_in_executor(self._writer, self._keep, scan)
+        finally:
+            log.info("Scan %s: %d answered, %d missed", scan.state, scan.found, scan.missed)
+            self.last, self._scan, self._task = scan, None, None
+            self.watch(scan.plain())
+            self._idle.set()
+
+    def _keep(self, scan: Scan) -> None:
+        facts: dict[str, Any] = {"last_scan": scan.plain()}
+        with suppress(OSError):
+            self.tracker.remember(facts, self.clock())
+
+    async def _ask(self, scan: Scan, progress: SourceProgress) -> None:
+        """One source under its deadline."""
+        source = self.sources[progress.name]
+        try:
+            async with asyncio.timeout(source.timeout):
+                await self._collect(scan, progress, source)
+            progress.state = "failed" if progress.failed else "done"
+        except CannotAsk as error:
+            self._cannot_ask(progress, error.scope, error.reason)
+        except TimeoutError:
+            reason = f"it did not end within {source.timeout:.0f} s"
+            self._cannot_ask(progress, source.name, reason)
+        except Exception as error:
+            log.exception("%s: an error in the program while scanning", source.title)
+            reason = f"an error in the program ({type(error).__name__}); the log has it"
+            self._cannot_ask(progress, source.name, reason)
+
+    def _cannot_ask(self, progress: SourceProgress, scope: str, reason: str) -> None:
+        progress.state = "failed"
+        progress.failed[scope] = reason
+        self._inbox.append(SourceDown(scope, self.clock(), reason))
+
+    async def _collect(self, scan: Scan, progress: SourceProgress, source: Source) -> None:
+        assert source.discover is not None
+        async with aclosing(source.discover()) as reports:  # type: ignore[type-var]
+            async for report in reports:
+                match report:
+                    case Coverage():
+                        self._cover(progress, report)
+                    case Sighting():
+                        progress.found.add(report.identities[0])
+                        self._inbox.append(replace(report, asked=scan.started))
+                    case _:
+                        self._inbox.append(report)
+
+    def _cover(self, progress: SourceProgress, coverage: Coverage) -> None:
+        progress.coverage = coverage
+        progress.failed.update(coverage.failed)
+        now = self.clock()
+        if coverage.scopes:
+            self._inbox += [
+                SourceDown(scope, now, "", up=True) for scope in (coverage.source, *coverage.scopes)
+            ]
+        self._inbox += [SourceDown(scope, now, why) for scope, why in coverage.failed.items()]
+
+    def _missed(self, scan: Scan) -> list[Report]:
+        """A Miss for everyone who was asked by this scan and did not answer."""
+        now = self.clock()
+        misses: list[Report] = []
+        for progress in scan.sources.values():
+            coverage = progress.coverage
+            if coverage is None or not coverage.scopes:
+                continue
+            for device in self.tracker.devices().values():
+                if _was_asked(device, coverage) and not _answered(device, coverage, scan.started):
+                    reason = _reason(device, coverage)
+                    misses.append(
+                        Miss(
+                            device.identities[0],
+                            coverage.source,
+                            now,
+                            reason,
+                            device.site,
+                            scan.started,
+                        )
+                    )
+        scan.missed = len(misses)
+        return misses
+
+
+def _was_asked(device: Device, coverage: Coverage) -> bool:
+    """The scan asked where this device was last heard by this source."""
+    word = device.words.get(coverage.source)
+    if word is None or device.retired_at is not None:
+        return False
+    return word.scope is None or word.scope in coverage.scopes
+
+
+def _answered(device: Device, coverage: Coverage, started: datetime) -> bool:
+    word = device.words[coverage.source]
+    heard = word.seen_at is not None and word.seen_at >= started
+    return heard or (word.asked == started and word.misses == 0)
+
+
+def _reason(device: Device, coverage: Coverage) -> str:
+    scope = device.words[coverage.source].scope
+    where = f" on {scope.partition(':')[2]}" if scope else ""
+    return f"did not answer {coverage.requests} search requests{where}"

@@ -1,0 +1,97 @@
+"""The journal's table and its few questions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Engine, Integer, String, Table, Text, func, select
+from sqlalchemy import delete as sql_delete
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fleet.model import Event
+from store.sql import Utc, metadata, saying_why
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Utc, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("device", Integer),
+    Column("text", Text, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+)
+
+
+def add(engine: Engine, news: Sequence[Event]) -> None:
+    """Write the events; those whose sequence number is there already are ignored."""
+    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    rows = [{column.name: getattr(one, column.name) for column in events.columns} for one in news]
+    with saying_why(), engine.begin() as connection:
+        connection.execute(insert(events).on_conflict_do_nothing(), rows)
+
+
+def last_sequence(engine: Engine) -> int:
+    with saying_why(), engine.connect() as connection:
+        return connection.execute(select(func.max(events.c.sequence))).scalar() or 0
+
+
+def find(
+    engine: Engine,
+    *,
+    device: int | None = None,
+    kinds: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Event]:
+    """Events that fit, newest first; with `after`, the oldest ones above it, ascending.
+
+    A kind that ends in a dot (`device.`) stands for all that begin so.
+    """
+    query = select(events)
+    if device is not None:
+        query = query.where(events.c.device == device)
+    if kinds:
+        query = query.where(_any_kind(kinds))
+    if since is not None:
+        query = query.where(events.c.at >= since)
+    if until is not None:
+        query = query.where(events.c.at < until)
+    if before is not None:
+        query = query.where(events.c.sequence < before)
+    if after is not None:
+        query = query.where(events.c.sequence > after).order_by(events.c.sequence)
+    else:
+        query = query.order_by(events.c.sequence.desc())
+    with saying_why(), engine.connect() as connection:
+        return [_event(row) for row in connection.execute(query.limit(limit))]
+
+
+def _any_kind(kinds: Sequence[str]) -> Any:
+    whole = [kind for kind in kinds if not kind.endswith(".")]
+    clause: Any = events.c.kind.in_(whole)
+    for family in set(kinds) - set(whole):
+        clause = clause | events.c.kind.startswith(family, autoescape=True)
+    return clause
+
+
+def one(engine: Engine, sequence: int) -> Event | None:
+    with saying_why(), engine.connect() as connection:
+        row = connection.execute(select(events).where(events.c.sequence == sequence)).first()
+    return _event(row) if row else None
+
+
+def forget(engine: Engine, until: datetime) -> int:
+    """Delete what happened before `until`; how many there were."""
+    with saying_why(), engine.begin() as connection:
+        return connection.execute(sql_delete(events).where(events.c.at < until)).rowcount
+
+
+def _event(row: Any) -> Event:
+    return Event(
+        row.sequence, row.at, row.kind, row.device, row.text, dict(row.before), dict(row.after)
+    )

@@ -1,0 +1,109 @@
+"""What happened, in order: events in SQL, each once, with readers that are only woken."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from threading import Event as Flag
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from fleet import event_rows
+from fleet.model import Event
+from fleet.tracker import Tracker
+from store.sql import Unreachable, migrate, open_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+RETRY_AFTER = 5.0
+"""Seconds between two tries while the database does not take events."""
+
+
+class Journal:
+    """Write and query. Every method may raise store.sql.Unreachable."""
+
+    def __init__(self, url: str, echo: bool = False) -> None:
+        self.engine: Engine = open_engine(url, echo)
+
+    def open(self) -> int:
+        """Bring the tables to their newest form; the last sequence number in them."""
+        migrate(self.engine)
+        return event_rows.last_sequence(self.engine)
+
+    def write(self, events: Sequence[Event]) -> None:
+        event_rows.add(self.engine, events)
+
+    def find(self, **wanted: Any) -> list[Event]:
+        """As event_rows.find."""
+        return event_rows.find(self.engine, **wanted)
+
+    def one(self, sequence: int) -> Event | None:
+        return event_rows.one(self.engine, sequence)
+
+    def forget(self, until: datetime) -> int:
+        return event_rows.forget(self.engine, until)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class Courier:
+    """Carries events from the tracker's outbox into the journal, on its own thread.
+
+    An event leaves the outbox only after the journal has it. `wake` is called with the
+    events of each delivery, for readers that follow along.
+    """
+
+    def __init__(
+        self, tracker: Tracker, journal: Journal, wake: Callable[[Sequence[Event]], None]
+    ) -> None:
+        self.tracker = tracker
+        self.journal = journal
+        self.wake = wake
+        self.trouble = ""
+        self._news = Flag()
+        self._stopping = Flag()
+        self._thread = Thread(target=self._run, name="courier", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def notify(self) -> None:
+        """There is something in the outbox."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Deliver what can be delivered now, then end."""
+        self._stopping.set()
+        self._news.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            delivered = self.deliver()
+            if self._stopping.is_set():
+                return
+            if not delivered:
+                self._stopping.wait(RETRY_AFTER)
+                self._news.set()
+
+    def deliver(self) -> bool:
+        """Empty the outbox into the journal; False when the database does not take it."""
+        while events := self.tracker.fleet().outbox[:1000]:
+            try:
+                self.journal.write(events)
+            except Unreachable as error:
+                if not self.trouble:
+                    log.error("%s Events wait in the database file.", error)
+                self.trouble = str(error)
+                return False
+            if self.trouble:
+                log.info("The SQL database works again.")
+                self.trouble = ""
+            self.tracker.confirm(events[-1].sequence)
+            self.wake(events)
+        return True

@@ -1,0 +1,251 @@
+"""The values everybody speaks in. All frozen, all in UTC, no I/O.
+
+Errors of sources:  NoAnswer (asked, silent or nonsense)  ·  CannotAsk (we could not ask at all)
+Errors of edits:    Refused  <-  NotThere
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+HERE = "here"
+"""The site of everything whose site nobody named."""
+
+Facts = Mapping[str, Any]
+
+
+class NoAnswer(Exception):
+    """Asked, and there was silence or nonsense. The Scanner turns it into a Miss."""
+
+
+class CannotAsk(Exception):
+    """We could not ask. Nothing is said about any device in `scope`, which is the
+    name of the source or `source:part` for one interface, region or site of it."""
+
+    def __init__(self, scope: str, reason: str) -> None:
+        super().__init__(reason)
+        self.scope = scope
+        self.reason = reason
+
+
+class Refused(Exception):
+    """An edit that cannot be done: what and why, and what to do next."""
+
+    def __init__(self, error: str, hint: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.hint = hint
+
+
+class NotThere(Refused):
+    """The edit names a device or an event that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Someone we can ask."""
+
+    site: str
+    key: str
+    host: str
+    port: int | None = None
+    path: str = ""
+    username: str | None = None
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Proof of life.
+
+    `identities` are all the keys it can prove, strongest first (`mac:…`, `onvif:…`,
+    `rtsp:host:port/path`). `asked` is when the scan that asked began; None when the
+    device spoke unasked. `latency` is in seconds. `scope` is the part of the source
+    through which it was heard, as in CannotAsk.
+    """
+
+    site: str
+    identities: tuple[str, ...]
+    source: str
+    at: datetime
+    kind: str = "camera"
+    address: str | None = None
+    port: int | None = None
+    name: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+    latency: float | None = None
+    facts: Facts = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    scope: str | None = None
+    asked: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Asked, no answer. `asked` is when the scan that asked began."""
+
+    identity: str
+    source: str
+    at: datetime
+    reason: str
+    site: str = HERE
+    asked: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something is wrong though it answers; with `cleared`, no longer."""
+
+    identity: str
+    kind: str
+    at: datetime
+    text: str
+    source: str
+    evidence: Facts = field(default_factory=dict)
+    cleared: bool = False
+    site: str = HERE
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person or a file says.
+
+    `kind` is one of add, change, retire, restore, merge, split, ignore, link. `identity`
+    is `id:12` for a device by its number, or any key of it.
+    """
+
+    kind: str
+    identity: str
+    fields: Mapping[str, Any]
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDown:
+    """A scope of a source cannot be asked (CannotAsk), or with `up` it can again."""
+
+    scope: str
+    at: datetime
+    reason: str
+    up: bool = False
+
+
+Report = Sighting | Miss | Finding | Edit | SourceDown
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What one discovery did: the scopes that it really asked, how often, what came back.
+
+    `refused` counts datagrams that did not enter, by reason in words. `failed` names the
+    scopes that could not be asked, with the reason.
+    """
+
+    source: str
+    scopes: tuple[str, ...]
+    requests: int
+    answers: int
+    refused: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change worth telling. `sequence` rises by one and is never reused."""
+
+    sequence: int
+    at: datetime
+    kind: str
+    device: int | None
+    text: str
+    before: Facts = field(default_factory=dict)
+    after: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one source last said of a device. `asked` is the start of the newest scan
+    in which it was asked; `scope` is where the last sighting was heard."""
+
+    seen_at: datetime | None = None
+    missed_at: datetime | None = None
+    asked: datetime | None = None
+    misses: int = 0
+    reason: str = ""
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChange:
+    """`ip` became the address at `at`; `previous` is None for the first one."""
+
+    ip: str
+    at: datetime
+    previous: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A finding as the device carries it."""
+
+    kind: str
+    since: datetime
+    text: str
+    source: str
+    evidence: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One record, whatever the kind.
+
+    `name` is what a person gave; the device's own is in `facts`. `facts`, `words` are by
+    source. `sightings` counts the scans in which it answered. `moved_at` is set while the
+    new address is not confirmed by a later scan. `status` and `since` are what was last
+    told in an event; `statuses()` says what is true now.
+    """
+
+    id: int
+    kind: str
+    site: str
+    identities: tuple[str, ...]
+    name: str | None = None
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    address: str | None = None
+    addresses: tuple[AddressChange, ...] = ()
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    sightings: int = 0
+    moved_at: datetime | None = None
+    words: Mapping[str, Word] = field(default_factory=dict)
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Fault, ...] = ()
+    parent: int | None = None
+    listed: bool = False
+    retired_at: datetime | None = None
+    status: str = "UNKNOWN"
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Everything in `camera_database.json`, as one immutable value.
+
+    `index` leads from an identity to an id; `redirects` from an id that was merged away
+    to the one that stays. `outbox` holds the events that the journal has not confirmed.
+    `memo` keeps the few facts of the house itself (auto-scan, last scan, sources down).
+    """
+
+    devices: Mapping[int, Device] = field(default_factory=dict)
+    index: Mapping[str, int] = field(default_factory=dict)
+    redirects: Mapping[int, int] = field(default_factory=dict)
+    next_id: int = 1
+    sequence: int = 0
+    outbox: tuple[Event, ...] = ()
+    memo: Mapping[str, Any] = field(default_factory=dict)

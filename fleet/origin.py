@@ -1,0 +1,114 @@
+"""Opens a database of the original camera tracker as it is.
+
+Its file is one JSON object keyed by MAC; times are local and without offset. Whatever
+it says of a camera is kept: what has no place of its own stays under facts `tracker`.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fleet import identity, status
+from fleet.model import HERE, AddressChange, Device, Fleet, Word
+from fleet.record import Unreadable, indexed
+
+SOURCE = "panasonic"
+_FACTS = {
+    "camera_name": "name",
+    "model_name": "model",
+    "serial_number": "serial",
+    "firmware_version": "firmware",
+    "current_port": "port",
+    "current_subnet": "subnet",
+    "current_gateway": "gateway",
+    "current_network_mode": "network_mode",
+}
+_MAPPED = {
+    *_FACTS,
+    "mac_address",
+    "current_ip",
+    "first_seen",
+    "last_seen",
+    "ip_history",
+    "total_discoveries",
+    "seen_in_last_discovery",
+}
+
+
+def is_original(raw: Mapping[str, Any]) -> bool:
+    """An object whose keys are all MACs; an empty one is an empty fleet."""
+    return all(identity.mac(key) and isinstance(row, dict) for key, row in raw.items())
+
+
+def fleet_of(raw: Mapping[str, Any]) -> Fleet:
+    """The fleet in an original database. Raises Unreadable when a row does not fit.
+
+    The original kept no time of its last scan: it was when the newest camera was seen.
+    """
+    try:
+        seen = [_time(row["last_seen"]) for row in raw.values() if row.get("last_seen")]
+        last_scan = max(seen, default=None)
+        rows = enumerate(raw.items(), start=1)
+        devices = {id: _device(id, mac, row, last_scan) for id, (mac, row) in rows}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unreadable(f"a camera in it does not fit ({error})") from error
+    memo = {"last_scan": {"at": last_scan.isoformat()}} if last_scan else {}
+    return indexed(Fleet(devices=devices, next_id=len(devices) + 1, memo=memo))
+
+
+def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | None) -> Device:
+    first_seen, last_seen = _time_or_none(row, "first_seen"), _time_or_none(row, "last_seen")
+    facts = {new: row[old] for old, new in _FACTS.items() if row.get(old) not in (None, "")}
+    rest = {key: value for key, value in row.items() if key not in _MAPPED}
+    answered = bool(row.get("seen_in_last_discovery", True))
+    word = Word(
+        seen_at=last_seen,
+        missed_at=None if answered else last_scan,
+        misses=0 if answered else 1,
+        reason="" if answered else "did not answer the last scan of the former tracker",
+    )
+    return Device(
+        id=id,
+        kind="camera",
+        site=HERE,
+        identities=(_key(mac),),
+        address=row.get("current_ip") or None,
+        addresses=_history(row, first_seen),
+        first_seen=first_seen,
+        last_seen=last_seen,
+        sightings=int(row.get("total_discoveries") or 0),
+        words={SOURCE: word},
+        facts={SOURCE: facts, **({"tracker": rest} if rest else {})},
+        status=status.ACTIVE if answered else status.OFFLINE,
+        since=last_seen if answered else last_scan,
+    )
+
+
+def _key(mac: str) -> str:
+    key = identity.mac_key(mac)
+    if key is None:
+        raise ValueError(f"{mac} is no MAC")
+    return key
+
+
+def _history(row: Mapping[str, Any], first_seen: datetime | None) -> tuple[AddressChange, ...]:
+    """The address changes, oldest first; the first address stands in it too."""
+    changes = [
+        AddressChange(one["ip"], _time(one["timestamp"]), one.get("previous_ip") or None)
+        for one in row.get("ip_history") or []
+    ]
+    changes.sort(key=lambda one: one.at)
+    if not changes and row.get("current_ip") and first_seen:
+        changes = [AddressChange(row["current_ip"], first_seen, None)]
+    elif changes and changes[0].previous and first_seen:
+        changes.insert(0, AddressChange(changes[0].previous, first_seen, None))
+    return tuple(changes)
+
+
+def _time_or_none(row: Mapping[str, Any], key: str) -> datetime | None:
+    return _time(row[key]) if row.get(key) else None
+
+
+def _time(text: str) -> datetime:
+    """A local time without offset (or one with) in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)

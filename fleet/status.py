@@ -1,0 +1,97 @@
+"""How does it stand? Facts and the time in, one word out. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fleet.model import Device, Word
+
+ACTIVE = "ACTIVE"
+IP_CHANGED = "IP_CHANGED"
+OFFLINE = "OFFLINE"
+MISSING = "MISSING"
+UNKNOWN = "UNKNOWN"
+UNREACHABLE = "UNREACHABLE"
+
+UP = frozenset({ACTIVE, IP_CHANGED})
+DOWN = frozenset({OFFLINE, MISSING, UNREACHABLE})
+WORDS = (ACTIVE, IP_CHANGED, OFFLINE, MISSING, UNKNOWN, UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`missing_after`: silence until an offline device counts as missing.
+    `patience`: how long one source's sighting outweighs another's later miss, and
+    until a word that nobody renewed is shown with "as of" (two intervals)."""
+
+    missing_after: timedelta = timedelta(hours=24)
+    patience: timedelta = timedelta(minutes=10)
+
+
+def is_missed(word: Word) -> bool:
+    return word.misses > 0
+
+
+def is_silent(device: Device, rules: Rules) -> bool:
+    """Some source asked in vain, and no other one vouches for it.
+
+    A source vouches when its own last word is a sighting that is not older than
+    `patience` before the miss: a camera whose stream is down but which still answers
+    the broadcast is up, with a finding, not flapping.
+    """
+    missed = [word for word in device.words.values() if is_missed(word)]
+    if not missed:
+        return False
+    newest = max(word.missed_at for word in missed if word.missed_at)
+    return not any(
+        word.seen_at and not is_missed(word) and word.seen_at >= newest - rules.patience
+        for word in device.words.values()
+    )
+
+
+def own_status(device: Device, now: datetime, rules: Rules) -> str:
+    """The status by the device's own facts, without its parent."""
+    if not is_silent(device, rules):
+        if device.last_seen is None:
+            return UNKNOWN
+        return IP_CHANGED if device.moved_at else ACTIVE
+    if device.listed or device.last_seen is None:
+        return OFFLINE
+    return MISSING if now - device.last_seen >= rules.missing_after else OFFLINE
+
+
+def status(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> str:
+    """The status, with a silent device behind a dead parent as UNREACHABLE."""
+    word = own_status(device, now, rules)
+    if word not in DOWN or device.parent is None:
+        return word
+    seen, parent = {device.id}, devices.get(device.parent)
+    while parent is not None and parent.id not in seen:
+        if own_status(parent, now, rules) in DOWN:
+            return UNREACHABLE
+        seen.add(parent.id)
+        parent = devices.get(parent.parent) if parent.parent is not None else None
+    return word
+
+
+def statuses(devices: Mapping[int, Device], now: datetime, rules: Rules) -> dict[int, str]:
+    """{id: status} of all the devices given, retired ones too."""
+    return {id: status(device, devices, now, rules) for id, device in devices.items()}
+
+
+def asked_at(device: Device) -> datetime | None:
+    """When anybody last asked it or heard it."""
+    times = [t for word in device.words.values() for t in (word.seen_at, word.missed_at) if t]
+    return max(times, default=None)
+
+
+def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
+    """Nobody asked for so long that its word needs an "as of"."""
+    asked = asked_at(device)
+    return asked is not None and now - asked > rules.patience
+
+
+def reason(device: Device) -> str:
+    """Why it is silent, in the words of the source that missed it last; else empty."""
+    missed = [(word.missed_at, word.reason) for word in device.words.values() if is_missed(word)]
+    return max(((at, why) for at, why in missed if at), default=(None, ""))[1]

@@ -1,0 +1,219 @@
+"""The only way facts change: reports in, one durable file and a list of events out."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from fleet import fold, identity, origin, record
+from fleet.model import Device, Edit, Event, Fleet, NotThere, Refused, Report
+from fleet.status import Rules
+from store.json_file import CannotKeep, CannotOpen, JsonFile
+
+log = logging.getLogger(__name__)
+LAZY = timedelta(seconds=55)
+"""What only moves times and counts is written at the tick after this long: within a minute."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """One caller's reports, waiting for their turn."""
+
+    reports: Sequence[Report]
+    memo: Mapping[str, Any]
+    now: datetime
+    done: bool = False
+    events: list[Event] = field(default_factory=list)
+    error: Exception | None = None
+
+    @property
+    def must_last(self) -> bool:
+        """A person waits for this: without a durable write it is refused."""
+        return bool(self.memo) or any(isinstance(one, Edit) for one in self.reports)
+
+
+class Tracker:
+    """The fleet behind one lock. Readers take the current immutable snapshot."""
+
+    def __init__(self, file: JsonFile, rules: Callable[[], Rules]) -> None:
+        self.file = file
+        self.rules = rules
+        self.damage = ""
+        self.trouble = ""
+        self.was_original = False
+        self.on_events: Callable[[], None] = lambda: None
+        self._fleet = Fleet()
+        self._lock = Lock()
+        self._waiting: deque[_Job] = deque()
+        self._encoder = record.Encoder()
+        self._written: Fleet | None = None
+        self._written_at: datetime | None = None
+
+    # -- opening and closing -------------------------------------------------------------
+
+    def open(self) -> None:
+        """Own the file and read it. Raises CannotOpen in words."""
+        self.file.own()
+        try:
+            loaded = self.file.load(self._parse)
+        except FileNotFoundError:
+            return
+        except record.TooNew as error:
+            raise CannotOpen(
+                f"{self.file.path} was written by a newer Camera Monitor: {error}. "
+                "Install the newer version again, or set DATABASE_PATH to another file."
+            ) from error
+        self._fleet, self.damage = loaded.value, loaded.damage
+        if self.damage:
+            log.error("%s", self.damage)
+        elif not self.was_original:
+            self._written = self._fleet
+
+    def _parse(self, data: bytes) -> Fleet:
+        try:
+            raw = record.parsed(data)
+            if "format" in raw:
+                return record.decode(data)
+            if origin.is_original(raw):
+                fleet = origin.fleet_of(raw)
+                self.file.keep_original(data)
+                self.was_original = True
+                return fleet
+            raise record.Unreadable("it is not a Camera Monitor database")
+        except record.Unreadable as error:
+            raise ValueError(str(error)) from error
+
+    def continue_above(self, sequence: int) -> None:
+        """Number events above what the journal has: the file may be an older copy."""
+        with self._lock:
+            if sequence > self._fleet.sequence:
+                self._fleet = replace(self._fleet, sequence=sequence)
+
+    def close(self) -> None:
+        """Write what is not written and let the file go."""
+        with self._lock:
+            if self._fleet is not self._written:
+                self._try_to_write(self._fleet)
+            self.file.release()
+
+    # -- reading -------------------------------------------------------------------------
+
+    def fleet(self) -> Fleet:
+        return self._fleet
+
+    def devices(self) -> Mapping[int, Device]:
+        return self._fleet.devices
+
+    def device(self, key: str) -> Device:
+        """The device behind a number or a MAC in any spelling. Raises NotThere."""
+        fleet = self._fleet
+        if key.isdecimal() and len(key) < 12:
+            number = int(key)
+            device = fleet.devices.get(fleet.redirects.get(number, number))
+        else:
+            device = fleet.devices.get(fleet.index.get(identity.mac_key(key) or "", 0))
+        if device is None:
+            raise NotThere(
+                f"There is no camera {key[:60]}",
+                "GET /api/cameras lists the cameras with their numbers and MACs.",
+            )
+        return device
+
+    # -- changing ------------------------------------------------------------------------
+
+    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]:
+        """Take reports in; with none, let time pass. What is worth telling comes back.
+
+        A change of status, address or finding, and every edit, is in the file on disk
+        before this returns. Raises Refused for an edit that cannot be done and CannotKeep
+        for one that could not be written; then it is not done. Facts are true whether the
+        disk is full or not: they are kept in memory and written when it works again.
+        """
+        return self._do(_Job(tuple(reports), {}, now))
+
+    def remember(self, facts: Mapping[str, Any], now: datetime) -> None:
+        """Keep facts of the house itself, durably. Raises CannotKeep."""
+        self._do(_Job((), dict(facts), now))
+
+    def _do(self, job: _Job) -> list[Event]:
+        """Callers that wait together are served by the first of them, in one write."""
+        self._waiting.append(job)
+        with self._lock:
+            if not job.done:
+                self._serve([self._waiting.popleft() for _ in range(len(self._waiting))])
+        if job.error is not None:
+            raise job.error
+        if job.events:
+            self.on_events()
+        return job.events
+
+    def _serve(self, jobs: Sequence[_Job]) -> None:
+        try:
+            self._change(jobs)
+        finally:
+            for job in jobs:
+                if not job.done and job.error is None:
+                    job.error = RuntimeError("this change met an error in the program")
+                job.done = True
+
+    def _change(self, jobs: Sequence[_Job]) -> None:
+        before = self._fleet
+        after = self._fold(before, jobs)
+        must_write = after.sequence > before.sequence or any(job.must_last for job in jobs)
+        if after is not before and must_write and not self._try_to_write(after):
+            after = self._fold(before, [job for job in jobs if not self._refused(job)])
+        self._fleet = after
+        for job in jobs:
+            job.done = True
+
+    def _fold(self, fleet: Fleet, jobs: Sequence[_Job]) -> Fleet:
+        for job in jobs:
+            try:
+                fleet, job.events = self._one(fleet, job)
+            except Refused as error:
+                job.error = error
+        return fleet
+
+    def _one(self, fleet: Fleet, job: _Job) -> tuple[Fleet, list[Event]]:
+        if job.memo:
+            return replace(fleet, memo={**fleet.memo, **job.memo}), []
+        return fold.fold(fleet, job.reports, job.now, self.rules())
+
+    def _refused(self, job: _Job) -> bool:
+        """What a person asked for and could not be written is not done."""
+        if job.must_last and job.error is None:
+            job.error, job.events = CannotKeep(self.trouble), []
+        return job.error is not None
+
+    def _try_to_write(self, fleet: Fleet) -> bool:
+        try:
+            self.file.write(self._encoder.encode(fleet))
+        except CannotKeep as error:
+            if not self.trouble:
+                log.error("%s", error)
+            self.trouble = str(error)
+            return False
+        if self.trouble:
+            log.info("%s can be written again.", self.file.path)
+        self.trouble = ""
+        self._written = fleet
+        return True
+
+    def tick(self, now: datetime) -> list[Event]:
+        """Let time pass, and write what waited."""
+        events = self.apply([], now)
+        with self._lock:
+            is_due = self._written_at is None or now - self._written_at >= LAZY
+            if self._fleet is not self._written and (is_due or self.trouble):
+                self._try_to_write(self._fleet)
+                self._written_at = now
+        return events
+
+    def confirm(self, sequence: int) -> None:
+        """The journal has every event up to `sequence`: they leave the outbox."""
+        with self._lock:
+            rest = tuple(event for event in self._fleet.outbox if event.sequence > sequence)
+            self._fleet = replace(self._fleet, outbox=rest)

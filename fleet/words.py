@@ -1,0 +1,44 @@
+"""How a device and its changes are said in plain words."""
+
+from fleet import identity, status
+from fleet.model import Device
+
+NAME_ORDER = ("panasonic",)
+"""Whose name, model, serial and firmware are shown first when sources disagree."""
+
+
+def fact(device: Device, key: str) -> object | None:
+    """One fact by the fixed order of sources, else from any that knows it."""
+    order = [*NAME_ORDER, *sorted(set(device.facts) - set(NAME_ORDER))]
+    for source in order:
+        value = device.facts.get(source, {}).get(key)
+        if value not in (None, ""):
+            return value  # type: ignore[no-any-return]
+    return None
+
+
+def name(device: Device) -> str:
+    """What to call it: a person's name, its own, its model, its strongest key."""
+    said = device.name or fact(device, "name") or fact(device, "model")
+    if said:
+        return str(said)
+    return identity.mac_of(device) or device.address or device.identities[0]
+
+
+def flip(device: Device, new: str) -> tuple[str, str]:
+    """The event kind and the sentence for a status that becomes `new`."""
+    who = name(device)
+    why = status.reason(device)
+    because = f": {why}" if why else ""
+    match new:
+        case status.OFFLINE:
+            return "device.offline", f"{who} is offline{because}"
+        case status.MISSING:
+            return "device.missing", f"{who} is missing, not seen for a day{because}"
+        case status.UNREACHABLE:
+            return "device.unreachable", f"{who} cannot be reached, its parent is down"
+        case status.UNKNOWN:
+            return "device.unknown", f"{who} was not asked yet"
+        case status.ACTIVE if device.status in status.UP:
+            return "device.settled", f"{who} keeps its address {device.address}"
+    return "device.back", f"{who} {'answers' if device.status == status.UNKNOWN else 'is back'}"

@@ -1,0 +1,1 @@
+"""How do we ask? One file for each vendor or protocol, its raw bytes in a `_wire` twin."""

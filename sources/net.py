@@ -1,0 +1,152 @@
+"""Network interfaces and UDP sockets, for every source that broadcasts."""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+RECEIVE_BUFFER = 4 << 20
+# Linux, ip(7); the socket module names it from Python 3.12 on.
+IP_PKTINFO = 8
+NO_MAC = bytes(6)
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One IPv4 address of a network interface. `broadcast` is None where there is none."""
+
+    name: str
+    address: str
+    broadcast: str | None
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """`interface` is the name of the one it came in by."""
+
+    data: bytes
+    sender: str
+    interface: str
+
+
+def interfaces() -> list[Interface]:
+    """Every IPv4 address of every interface that is up, loopback included."""
+    import psutil
+
+    stats = psutil.net_if_stats()
+    found = []
+    for name, addresses in psutil.net_if_addrs().items():
+        if name not in stats or not stats[name].isup:
+            continue
+        mac = next((_mac(one.address) for one in addresses if one.family == psutil.AF_LINK), NO_MAC)
+        found += [
+            Interface(name, one.address, one.broadcast, mac)
+            for one in addresses
+            if one.family == socket.AF_INET
+        ]
+    return found
+
+
+def broadcasting() -> list[Interface]:
+    """The interfaces on which a broadcast makes sense."""
+    return [one for one in interfaces() if one.broadcast and not one.address.startswith("127.")]
+
+
+def towards(host: str) -> Interface | None:
+    """The interface from which the kernel would reach `host`; None without a route."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            probe.connect((host, 9))
+        except OSError:
+            return None
+        address = probe.getsockname()[0]
+    own = [one for one in interfaces() if one.address == address]
+    return own[0] if own else Interface("lo", address, None, NO_MAC)
+
+
+def listening(port: int) -> socket.socket:
+    """A UDP socket on every address that also tells the interface. Raises OSError."""
+    sock = _datagram_socket()
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        sock.bind(("0.0.0.0", port))  # nosec B104
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def sending(interface: Interface, port: int) -> socket.socket:
+    """A UDP socket whose broadcasts leave by this interface. Raises OSError.
+
+    Bound to the address, Linux sends even 255.255.255.255 by its interface; binding to
+    the device too keeps that true when two interfaces share an address.
+    """
+    sock = _datagram_socket()
+    try:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        with suppress(PermissionError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+        sock.bind((interface.address, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _datagram_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    return sock
+
+
+def waiting(sock: socket.socket, most: int) -> Iterator[Datagram]:
+    """At most `most` of the datagrams that wait in the socket, without blocking."""
+    for _ in range(most):
+        try:
+            data, ancillary, _flags, sender = sock.recvmsg(2048, 64)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            # An ICMP "port unreachable" for something we sent; the socket is fine.
+            if error.errno == errno.ECONNREFUSED:
+                continue
+            return
+        yield Datagram(data, sender[0], _interface(ancillary))
+
+
+def _interface(ancillary: list[tuple[int, int, bytes]]) -> str:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
+            with suppress(OSError):
+                return socket.if_indextoname(struct.unpack_from("@i", data)[0])
+    return ""
+
+
+def why(error: OSError) -> str:
+    """An error of a socket in plain words, with what to do."""
+    known = {
+        errno.EADDRINUSE: "another program has the port",
+        errno.EACCES: "this user may not (permission denied, or a firewall rule)",
+        errno.EPERM: "a firewall on this machine forbids it",
+        errno.ENETUNREACH: "there is no route to it",
+        errno.ENETDOWN: "the interface is down",
+        errno.ENODEV: "the interface is gone",
+        errno.EADDRNOTAVAIL: "the interface has lost its address",
+    }
+    return known.get(error.errno or 0, (error.strerror or str(error)).lower())
+
+
+def _mac(text: str) -> bytes:
+    with suppress(ValueError):
+        mac = bytes.fromhex(text.replace(":", "").replace("-", ""))
+        if len(mac) == 6:
+            return mac
+    return NO_MAC

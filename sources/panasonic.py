@@ -1,0 +1,341 @@
+"""Panasonic and i-PRO cameras and recorders: a broadcast question, answers to everyone.
+
+Devices answer to 255.255.255.255 on the reply port, whatever port asked, so one socket on
+that port stays open while the house runs. A question can be lost, so one scan asks in
+bursts, as the vendor's tool does; every answer is the same for every question.
+
+Nothing proves who sent a datagram. A device therefore enters only when it was heard twice:
+one that changes its MAC in every answer never is.
+"""
+
+import asyncio
+import socket
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from fleet.model import HERE, CannotAsk, Coverage, Finding, Report, Sighting
+from sources import net
+from sources import panasonic_wire as wire
+from sources.source import Reports, Source
+
+NAME = "panasonic"
+MOST_MACS = 20_000
+MOST_ANSWERS = 10_000
+MOST_TOLD = 3
+"""How often one scan tells a device whose answers contradict each other."""
+UNASKED_EVERY = timedelta(seconds=30)
+CHUNK = 256
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class EasyIpOptions:
+    """`targets` empty: the broadcast addresses of every interface. `asks`: when to send,
+    and `window`: when to stop listening, in seconds from the start of a scan."""
+
+    clock: Callable[[], datetime]
+    targets: tuple[str, ...] = ()
+    port: int = 10670
+    reply_port: int = 10669
+    asks: tuple[float, ...] = (0, 0.15, 0.3, 1, 1.15, 1.3, 2, 2.15, 2.3, 3, 3.15, 3.3)
+    window: float = 4.0
+
+
+def source(options: EasyIpOptions) -> Source:
+    station = Station(options)
+    return Source(
+        NAME,
+        "Panasonic and i-PRO",
+        timeout=options.window + 5,
+        discover=station.discover,
+        listen=station.listen,
+        trouble=(
+            f"Nothing found? Check that UDP {options.reply_port}-{options.port} is open in the "
+            "firewall, that no other program uses these ports, and that this machine is on "
+            "the cameras' own network: broadcasts do not cross a router."
+        ),
+    )
+
+
+@dataclass(slots=True)
+class Ask:
+    """What one discovery has done so far. `told` counts what was said of each MAC."""
+
+    reports: asyncio.Queue[Report]
+    heard: dict[str, wire.Answer] = field(default_factory=dict)
+    told: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    scopes: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    requests: int = 0
+    answers: int = 0
+
+
+class Station:
+    """The sockets, and what was heard lately."""
+
+    def __init__(self, options: EasyIpOptions) -> None:
+        self.options = options
+        self._ear: socket.socket | None = None
+        self._users = 0
+        self._ask: Ask | None = None
+        self._unasked: asyncio.Queue[Report] = asyncio.Queue(maxsize=1000)
+        self._hearings: OrderedDict[str, int] = OrderedDict()
+        self._answers: OrderedDict[bytes, wire.Answer] = OrderedDict()
+        self._said_at: OrderedDict[str, datetime] = OrderedDict()
+
+    # -- the two doors -----------------------------------------------------------------
+
+    async def listen(self) -> Reports:
+        """What devices say unasked: announcements, and answers to other tools."""
+        self._open()
+        try:
+            while True:
+                yield await self._unasked.get()
+        finally:
+            self._close()
+
+    async def discover(self) -> Reports:
+        """Ask on every interface, in bursts, and tell what answers."""
+        self._open()
+        ask = self._ask = Ask(asyncio.Queue())
+        asking = asyncio.create_task(self._send_all(ask))
+        try:
+            async for report in _until_done(ask.reports, asking):
+                yield report
+            await asking
+            for finding in self._shared_addresses(ask):
+                yield finding
+            yield Coverage(
+                NAME, tuple(sorted(ask.scopes)), ask.requests, ask.answers, ask.refused, ask.failed
+            )
+        finally:
+            self._ask = None
+            asking.cancel()
+            self._close()
+
+    def _open(self) -> None:
+        """Open the listening socket for one more user. Raises CannotAsk."""
+        port = self.options.reply_port
+        if self._ear is None:
+            try:
+                self._ear = net.listening(port)
+            except OSError as error:
+                raise CannotAsk(
+                    NAME,
+                    f"UDP port {port} cannot be opened: {net.why(error)}. Find out who has it "
+                    f"with: ss -ulpn 'sport = :{port}', stop that program, and scan again.",
+                ) from error
+            asyncio.get_running_loop().add_reader(self._ear, self._read, self._ear)
+        self._users += 1
+
+    def _close(self) -> None:
+        self._users -= 1
+        if self._users == 0 and self._ear is not None:
+            self._forget(self._ear)
+            self._ear = None
+
+    def _forget(self, sock: socket.socket) -> None:
+        with suppress(RuntimeError):
+            asyncio.get_running_loop().remove_reader(sock)
+        sock.close()
+
+    # -- asking ------------------------------------------------------------------------
+
+    async def _send_all(self, ask: Ask) -> None:
+        lines = self._lines(ask)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        try:
+            for moment in self.options.asks:
+                await asyncio.sleep(start + moment - loop.time())
+                for interface, sock, hosts in lines:
+                    self._send(ask, interface, sock, hosts)
+            await asyncio.sleep(start + self.options.window - loop.time())
+        finally:
+            for _interface, sock, _hosts in lines:
+                self._forget(sock)
+
+    def _lines(self, ask: Ask) -> list[tuple[net.Interface, socket.socket, list[str]]]:
+        """A sending socket for each interface, with the hosts to ask by it."""
+        lines = []
+        for interface, hosts in self._routes():
+            try:
+                sock = net.sending(interface, self.options.reply_port)
+            except OSError as error:
+                ask.failed[f"{NAME}:{interface.name}"] = net.why(error)
+                continue
+            # A unicast answer comes to the socket that is bound more closely: this one.
+            asyncio.get_running_loop().add_reader(sock, self._read, sock)
+            lines.append((interface, sock, hosts))
+        return lines
+
+    def _routes(self) -> list[tuple[net.Interface, list[str]]]:
+        """Whom to ask by which interface. Raises CannotAsk when there is none at all."""
+        if not self.options.targets:
+            found = [
+                (one, ["255.255.255.255", one.broadcast])
+                for one in net.broadcasting()
+                if one.broadcast
+            ]
+            if not found:
+                raise CannotAsk(
+                    NAME,
+                    "No network interface with an IPv4 address is up. Connect this machine to "
+                    "the cameras' network (ip address shows the interfaces), then scan again.",
+                )
+            return found
+        routes: dict[net.Interface, list[str]] = {}
+        for target in self.options.targets:
+            interface = net.towards(target)
+            if interface is None:
+                raise CannotAsk(
+                    NAME, f"There is no route to {target}. Check EASY_IP_TARGETS and the network."
+                )
+            routes.setdefault(interface, []).append(target)
+        return list(routes.items())
+
+    def _send(
+        self, ask: Ask, interface: net.Interface, sock: socket.socket, hosts: list[str]
+    ) -> None:
+        scope = f"{NAME}:{interface.name}"
+        request = wire.search(interface.mac, interface.address)
+        for host in hosts:
+            try:
+                sock.sendto(request, (host, self.options.port))
+            except OSError as error:
+                ask.failed[scope] = net.why(error)
+                continue
+            ask.requests += 1
+            ask.scopes.add(scope)
+            ask.failed.pop(scope, None)
+
+    # -- hearing -----------------------------------------------------------------------
+
+    def _read(self, sock: socket.socket) -> None:
+        """Called by the loop when the socket has something; other work gets its turn."""
+        for datagram in net.waiting(sock, CHUNK):
+            self._hear(datagram)
+
+    def _hear(self, datagram: net.Datagram) -> None:
+        answer = self._answers.get(datagram.data)
+        if answer is None:
+            try:
+                answer = wire.parse(datagram.data)
+            except wire.Unsound as error:
+                self._refuse(str(error))
+                return
+            _remember(self._answers, datagram.data, answer, MOST_ANSWERS)
+        if self._ask is not None:
+            self._ask.answers += 1
+        count = self._hearings.get(answer.mac, 0) + 1
+        _remember(self._hearings, answer.mac, count)
+        if count > 1:
+            self._tell(answer, datagram)
+
+    def _refuse(self, reason: str) -> None:
+        if self._ask is not None:
+            self._ask.refused[reason] += 1
+
+    def _tell(self, answer: wire.Answer, datagram: net.Datagram) -> None:
+        at = self.options.clock()
+        ask = self._ask
+        if ask is None:
+            self._tell_unasked(answer, datagram, at)
+            return
+        if ask.heard.get(answer.mac) == answer:
+            return
+        if ask.told[answer.mac] >= MOST_TOLD:
+            self._refuse("its answers contradict each other")
+            return
+        ask.told[answer.mac] += 1
+        ask.heard[answer.mac] = answer
+        for report in reports(answer, datagram.interface, at):
+            ask.reports.put_nowait(report)
+
+    def _tell_unasked(self, answer: wire.Answer, datagram: net.Datagram, at: datetime) -> None:
+        said = self._said_at.get(answer.mac)
+        if said is not None and timedelta() <= at - said < UNASKED_EVERY:
+            return
+        _remember(self._said_at, answer.mac, at)
+        for report in reports(answer, datagram.interface, at):
+            with suppress(asyncio.QueueFull):
+                self._unasked.put_nowait(report)
+
+    def _shared_addresses(self, ask: Ask) -> list[Finding]:
+        """Two devices that answered one scan with the same address."""
+        holders: dict[str, list[str]] = {}
+        for mac, answer in ask.heard.items():
+            if answer.address:
+                holders.setdefault(answer.address, []).append(mac)
+        at = self.options.clock()
+        return [
+            _shared(mac, address, [one for one in macs if one != mac], at)
+            for address, macs in holders.items()
+            for mac in macs
+        ]
+
+
+async def _until_done(
+    reports: asyncio.Queue[Report], asking: asyncio.Task[None]
+) -> AsyncIterator[Report]:
+    """What comes through the queue until the task has ended and the queue is empty."""
+    while True:
+        while not reports.empty():
+            yield reports.get_nowait()
+        if asking.done():
+            return
+        getting = asyncio.ensure_future(reports.get())
+        await asyncio.wait((getting, asking), return_when=asyncio.FIRST_COMPLETED)
+        if getting.done():
+            yield getting.result()
+        else:
+            getting.cancel()
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int = MOST_MACS) -> None:
+    """Keep it, and forget what was not heard for the longest time."""
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > most:
+        memory.popitem(last=False)
+
+
+def reports(answer: wire.Answer, interface: str, at: datetime) -> list[Report]:
+    """An answer as a sighting, and the findings that it proves or clears."""
+    key = f"mac:{answer.mac}"
+    found: list[Report] = [
+        Sighting(
+            HERE,
+            (key,),
+            NAME,
+            at,
+            kind=answer.kind,
+            address=answer.address,
+            port=answer.port,
+            name=answer.name,
+            model=answer.model,
+            serial=answer.serial,
+            firmware=answer.firmware,
+            facts=answer.facts,
+            scope=f"{NAME}:{interface}" if interface else None,
+        )
+    ]
+    if answer.password_set is not None:
+        text = "no administrator password is set: anyone on the network can take it over"
+        found.append(Finding(key, "password.unset", at, text, NAME, cleared=answer.password_set))
+    if answer.setup_open is not None:
+        text = "its set-up window is open: its address can be changed until 20 minutes after start"
+        found.append(Finding(key, "setup.open", at, text, NAME, cleared=not answer.setup_open))
+    return found
+
+
+def _shared(mac: str, address: str, others: list[str], at: datetime) -> Finding:
+    text = f"{address} is also the address of {', '.join(others[:5])}"
+    evidence = {"address": address, "others": others[:20]}
+    return Finding(f"mac:{mac}", "address.shared", at, text, NAME, evidence, cleared=not others)

@@ -1,0 +1,1 @@
+"""How do we keep? The JSON file, the SQL engine and its migrations."""

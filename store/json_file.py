@@ -1,0 +1,224 @@
+"""One file that survives `kill -9`, a full disk and a careless hand.
+
+A write is durable (file and folder on disk) before it returns, and is either wholly
+there or not at all. The last good copies are kept; a damaged file is put aside, never
+thrown away. One process at a time owns the file.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Generic, TypeVar
+
+from filelock import FileLock, Timeout
+
+T = TypeVar("T")
+COPIES = 5
+ROTATE_EVERY = 60.0
+"""Seconds that one copy stands for: within them the newest one is renewed."""
+
+
+class CannotKeep(Exception):
+    """The file could not be written; what it says is what a person should read."""
+
+
+class CannotOpen(Exception):
+    """The file cannot be used; the house must not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[T]):
+    """What was read. `damage` tells in words when it came from a copy."""
+
+    value: T
+    damage: str = ""
+
+
+class JsonFile:
+    """The file at `path`; copies and the staged content live in `data_dir`."""
+
+    def __init__(self, path: Path, data_dir: Path) -> None:
+        self.path = path
+        self.copies_dir = data_dir / "copies"
+        self.data_dir = data_dir
+        self._lock = FileLock(str(data_dir / f"{path.name}.lock"))
+        self._path_lock: FileLock | None = None
+        self._rotated_at = float("-inf")
+        self._mark: tuple[int, int, int] | None = None
+
+    # -- owning ------------------------------------------------------------------------
+
+    def own(self) -> None:
+        """Take the lock until the process ends. Raises CannotOpen in words."""
+        try:
+            self.copies_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.chmod(0o700)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise CannotOpen(
+                f"{self.path} is in use by another Camera Monitor. "
+                "Stop that one first, or set DATABASE_PATH and DATA_DIR to other places."
+            ) from None
+        except OSError as error:
+            raise CannotOpen(
+                f"{self.data_dir} cannot be written ({error.strerror}). "
+                "Give this user the right to write there, or set DATA_DIR to another folder."
+            ) from error
+
+    def release(self) -> None:
+        self._lock.release()
+
+    # -- reading -----------------------------------------------------------------------
+
+    def load(self, parse: Callable[[bytes], T]) -> Loaded[T]:
+        """The newest good content, through `parse`, which raises ValueError for damage.
+
+        A damaged file is put aside and the newest good copy used instead. Raises
+        CannotOpen when there is a file but nothing good of it, FileNotFoundError when
+        there is no file and no copy.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return self._from_copies(parse, f"{self.path} is gone")
+        except OSError as error:
+            raise CannotOpen(f"{self.path} cannot be read ({error.strerror}).") from error
+        try:
+            value = parse(data)
+        except ValueError as error:
+            aside = self._put_aside(data)
+            return self._from_copies(
+                parse, f"{self.path} is damaged: {error}; its bytes are in {aside}"
+            )
+        self._mark = self._mark_now()
+        with suppress(OSError):
+            self._copy(data)
+        return Loaded(value)
+
+    def _from_copies(self, parse: Callable[[bytes], T], trouble: str) -> Loaded[T]:
+        copies = self.copies()
+        for copy in copies:
+            with suppress(ValueError, OSError):
+                value = parse(copy.read_bytes())
+                when = datetime.fromtimestamp(copy.stat().st_mtime, UTC).astimezone()
+                return Loaded(value, f"{trouble}. The copy of {when:%Y-%m-%d %H:%M:%S} is used.")
+        if trouble.endswith("is gone") and not copies:
+            raise FileNotFoundError(self.path)
+        raise CannotOpen(
+            f"{trouble}, and there is no good copy in {self.copies_dir}. Put a good "
+            f"{self.path.name} there, or move the damaged one away to begin with an empty fleet."
+        )
+
+    def _put_aside(self, data: bytes) -> Path:
+        """Keep the damaged bytes; the same bytes are kept once."""
+        for number in range(1, 1000):
+            aside = self.copies_dir / f"{self.path.name}.damaged-{number}"
+            if not aside.exists():
+                aside.write_bytes(data)
+                return aside
+            if aside.read_bytes() == data:
+                return aside
+        raise CannotOpen(f"{self.copies_dir} is full of damaged copies. Move them away.")
+
+    def copies(self) -> list[Path]:
+        """The last good copies, newest first."""
+        names = self.copies_dir.glob(f"{self.path.name}.copy-*")
+        staged = self.data_dir / f"{self.path.name}.staged"
+        found = [*names, *([staged] if staged.exists() else [])]
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+    # -- writing -----------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Make `data` the content, durably. Raises CannotKeep; then nothing changed."""
+        try:
+            self._keep_foreign_change()
+            if self.path.is_mount():
+                self._write_in_place(data)
+            else:
+                self._replace(data)
+            self._mark = self._mark_now()
+            self._copy(data)
+        except OSError as error:
+            raise CannotKeep(
+                f"{self.path} cannot be written ({error.strerror}). "
+                "Make room on the disk or give this user the right to write it."
+            ) from error
+
+    def _replace(self, data: bytes) -> None:
+        staged = self.path.with_name(f".{self.path.name}.new")
+        try:
+            _write_durably(staged, data)
+            staged.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                staged.unlink()
+            raise
+        _sync_folder(self.path.parent)
+
+    def _write_in_place(self, data: bytes) -> None:
+        """For a file that is itself a mount point, where a rename fails: whole in
+        `data_dir` first, so that a torn write is mended from there at the next start."""
+        staged = self.data_dir / f"{self.path.name}.staged"
+        new = self.data_dir / f".{self.path.name}.new"
+        _write_durably(new, data)
+        new.replace(staged)
+        _sync_folder(self.data_dir)
+        with self.path.open("r+b") as file:
+            file.write(data)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _copy(self, data: bytes) -> None:
+        """Renew the newest copy, or begin a new one and let go of the oldest.
+
+        Not forced to disk: it need not outlive a power cut, the older ones do.
+        """
+        copies = sorted(self.copies_dir.glob(f"{self.path.name}.copy-*"))
+        number = int(copies[-1].name.rsplit("-", 1)[1]) if copies else 0
+        if monotonic() - self._rotated_at >= ROTATE_EVERY:
+            self._rotated_at = monotonic()
+            number += 1
+        new = self.copies_dir / f".{self.path.name}.new"
+        new.write_bytes(data)
+        new.replace(self.copies_dir / f"{self.path.name}.copy-{number:09d}")
+        for extra in copies[:-COPIES]:
+            extra.unlink()
+
+    def keep_original(self, data: bytes) -> None:
+        """Keep for ever the bytes that were there before our first write."""
+        path = self.copies_dir / f"{self.path.name}.original"
+        if not path.exists():
+            _write_durably(path, data)
+
+    def _keep_foreign_change(self) -> None:
+        """Somebody changed the file under us: their bytes are put aside, not lost."""
+        if self._mark is not None and self._mark_now() not in (self._mark, None):
+            self._put_aside(self.path.read_bytes())
+
+    def _mark_now(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

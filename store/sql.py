@@ -1,0 +1,118 @@
+"""The SQL engine: SQLite in the data folder, or PostgreSQL by DATABASE_URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    exc,
+    make_url,
+)
+
+metadata = MetaData()
+"""Every table of every room registers here."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Unreachable(Exception):
+    """The SQL database did not take it; the text says why, without any secret."""
+
+
+class Utc(TypeDecorator[datetime]):
+    """A time with offset, kept in UTC in every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+def default_url(data_dir: Path) -> str:
+    return f"sqlite:///{data_dir.resolve() / 'camera_monitor.db'}"
+
+
+def open_engine(url: str, echo: bool = False) -> Engine:
+    """The engine for `url`; nothing is connected yet. Raises ValueError for a bad URL."""
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise ValueError("it is not a database URL") from None
+    backend = parsed.get_backend_name()
+    if backend in ("postgres", "postgresql"):
+        options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    elif backend == "sqlite":
+        options = {"connect_args": {"timeout": 15}}
+    else:
+        raise ValueError(f"{backend} is not supported; use sqlite or postgresql")
+    engine = create_engine(parsed, echo=echo, hide_parameters=not echo, **options)
+    if backend == "sqlite":
+        event.listen(engine, "connect", _make_durable)
+    return engine
+
+
+def _make_durable(connection: Any, _record: Any) -> None:
+    """Write-ahead logging, so that readers never wait; FULL, so that a commit stays."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+@contextmanager
+def saying_why() -> Iterator[None]:
+    """Turns errors of the database into Unreachable, in one sentence without secrets."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
+        raise Unreachable(f"The SQL database does not work: {first}") from error
+    except exc.SQLAlchemyError as error:
+        raise Unreachable(f"The SQL database does not work: {type(error).__name__}") from error
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to the newest form. Raises Unreachable.
+
+    Alembic is only loaded when there is something to do: it costs a fifth of a second.
+    """
+    with saying_why(), engine.begin() as connection:
+        if _revision(connection) == newest_revision():
+            return
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def newest_revision() -> str:
+    """The migrations are numbered files; the last one is the head."""
+    return sorted(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))[-1][:4]
+
+
+def _revision(connection: Any) -> str | None:
+    from sqlalchemy import inspect, text
+
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found

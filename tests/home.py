@@ -1,0 +1,251 @@
+"""A whole house for tests: in this process with a clock of its own, or as a real process."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import app as house_app
+from fleet.model import Device
+from settings import Settings
+from simulators.panasonic import Camera, Network
+from sources import panasonic
+from web.house import House
+
+ROOT = Path(__file__).parent.parent
+QUICK = (0.0, 0.02, 0.04, 0.1, 0.12, 0.14)
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(holds: Callable[[], Any], limit: float = 20.0, what: str = "") -> Any:
+    """Wait until `holds()` is true and give it back; fail after a generous limit."""
+    end = time.monotonic() + limit
+    while True:
+        found = holds()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"it did not come true within {limit} s: {what or holds}")
+        time.sleep(0.01)
+
+
+class Clock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **length: float) -> None:
+        self.now += timedelta(**length)
+
+
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    given: dict[str, Any] = {
+        "database_path": folder / "camera_database.json",
+        "data_dir": folder / "data",
+        "easy_ip_targets": ("127.0.0.1",),
+        "easy_ip_port": free_port(socket.SOCK_DGRAM),
+        "easy_ip_reply_port": free_port(socket.SOCK_DGRAM),
+        **changes,
+    }
+    return Settings(**given)
+
+
+class Home:
+    """A house in this process. Its network is pretended, its sockets are real.
+
+    The scheduler does not run: tests say `scan()`, `tick()` and `clock.forward()`.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, *cameras: Camera, **changes: Any) -> None:
+        self.settings = settings_in(folder, **changes)
+        self.clock = clock
+        self.network = Network(
+            list(cameras),
+            listen=("127.0.0.1", self.settings.easy_ip_port),
+            reply_to=("127.0.0.1", self.settings.easy_ip_reply_port),
+        )
+        self.open()
+
+    def open(self) -> None:
+        """Build the house and open it, as after a restart."""
+        options = panasonic.EasyIpOptions(
+            clock=self.clock,
+            targets=self.settings.easy_ip_targets,
+            port=self.settings.easy_ip_port,
+            reply_port=self.settings.easy_ip_reply_port,
+            asks=QUICK,
+            window=0.25,
+        )
+        self.house: House = house_app.build_house(
+            self.settings, self.clock, [panasonic.source(options)]
+        )
+        house_app.open_house(self.house, self.settings)
+        self.house.scanner.open()
+        self.app = house_app.create_app(self.house)
+        self.client = self.app.test_client()
+        self.network.start()
+
+    def close(self) -> None:
+        self.network.stop()
+        house_app.stop_house(self.house)
+
+    def restart(self) -> None:
+        self.close()
+        self.open()
+
+    def scan(self) -> dict[str, Any]:
+        """One whole scan; what it did. The clock moves a second, as time does."""
+        self.clock.forward(seconds=1)
+        assert self.house.scanner.start("test")
+        assert self.house.scanner.wait(20)
+        assert self.house.scanner.last is not None
+        return self.house.scanner.last.plain()
+
+    def tick(self) -> None:
+        self.house.tracker.tick(self.clock())
+
+    def devices(self) -> list[Device]:
+        return list(self.house.tracker.devices().values())
+
+    def device(self, key: str = "1") -> Device:
+        return self.house.tracker.device(key)
+
+    def status(self, key: str = "1") -> str:
+        device = self.device(key)
+        return self.house.statuses()[1][device.id]
+
+    def events(self, **wanted: Any) -> list[Any]:
+        """What the journal has, oldest first, once everything is delivered."""
+        until(lambda: not self.house.tracker.fleet().outbox, what="the outbox is empty")
+        return self.house.journal.find(**{"limit": 1000, **wanted})[::-1]
+
+    def kinds(self, **wanted: Any) -> list[str]:
+        return [event.kind for event in self.events(**wanted)]
+
+
+@dataclass
+class Answer:
+    """What a running house answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Running:
+    """`python app.py` as a real process on loopback, with its own folder and ports."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "DATABASE_PATH": str(folder / "camera_database.json"),
+            "DATA_DIR": str(folder / "data"),
+            "EASY_IP_TARGETS": "127.0.0.1",
+            "EASY_IP_PORT": str(free_port(socket.SOCK_DGRAM)),
+            "EASY_IP_REPLY_PORT": str(free_port(socket.SOCK_DGRAM)),
+            **environment,
+        }
+        self.output = folder / "output.txt"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start it and do not wait."""
+        with self.output.open("ab") as out:
+            self.process = subprocess.Popen(
+                command or (sys.executable, "app.py"),
+                cwd=ROOT,
+                env=self.environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.process
+
+    def start(self, *command: str) -> "Running":
+        """Start it and wait until it answers."""
+        process = self.spawn(*command)
+
+        def answers() -> bool:
+            if process.poll() is not None:
+                raise AssertionError(f"the house ended:\n{self.text()}")
+            try:
+                return self.get("/healthz").status == 200
+            except OSError:
+                return False
+
+        until(answers, 30, "the house answers")
+        return self
+
+    def text(self) -> str:
+        return self.output.read_text() if self.output.exists() else ""
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        given = dict(headers or {})
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            given.setdefault("Content-Type", "application/json")
+        try:
+            connection.request(method, path, data, given)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.request("GET", path, headers=headers)
+
+    def kill(self) -> None:
+        """kill -9 for every process of the house, all at once."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, as systemd does; the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(30)
+
+
+@contextmanager
+def running(folder: Path, **environment: str) -> Iterator[Running]:
+    """A running house that is ended, whatever the test does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    house = Running(folder, **environment)
+    try:
+        yield house.start()
+    finally:
+        if house.process is not None and house.process.poll() is None:
+            house.kill()

@@ -1,0 +1,201 @@
+"""The law of the house: floors, no circles, plain names, short files and functions."""
+
+import ast
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = {
+    "store": 1,
+    "fleet": 2,
+    "sources": 3,
+    "alerts": 3,
+    "accounts": 3,
+    "video": 3,
+    "discovery": 4,
+    "web": 5,
+    "app": 6,
+    "gunicorn.conf": 7,
+    "cli": 7,
+    "celery_worker": 7,
+}
+MAY_READ_SETTINGS = {"app", "gunicorn.conf", "cli", "celery_worker"}
+FORBIDDEN_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "services", "managers"}
+FORBIDDEN_SUFFIXES = ("Manager", "Handler", "Helper", "Util", "Utils")
+HEAVY = {"cv2", "av", "pandas", "openpyxl", "picamera2", "celery", "psutil", "apscheduler"}
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+MEDIAN_FUNCTION = 12
+BROAD_EXCEPTS = {"discovery/scanner.py": 2, "discovery/scheduler.py": 1}
+
+
+def _sources() -> list[Path]:
+    rooms = [ROOT / room for room in FLOORS if (ROOT / room).is_dir()]
+    files = [
+        path for room in rooms for path in room.rglob("*.py") if "migrations" not in path.parts
+    ]
+    return sorted(files + list(ROOT.glob("*.py")))
+
+
+SOURCES = _sources()
+TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+    """(module, is at the top level of the file)"""
+    top = {id(node) for node in getattr(tree, "body", [])}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.name, id(node) in top
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written from the top"
+            yield str(node.module), id(node) in top
+            for name in node.names:
+                yield f"{node.module}.{name.name}", id(node) in top
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_room_imports_lower_floors_only(path: Path) -> None:
+    room = _room(path)
+    for module, _top in _imports(TREES[path]):
+        other = module.split(".")[0]
+        if other in FLOORS and other != room:
+            assert FLOORS[other] < FLOORS.get(room, 0), f"{room} imports {module}"
+        if other == "settings" and room != "settings":
+            assert room in MAY_READ_SETTINGS, f"{room} reads the settings"
+
+
+def test_imports_inside_a_room_make_no_circle() -> None:
+    known = {_name(path).removesuffix(".py").replace("/", "."): path for path in SOURCES}
+    graph = {
+        module: {other for other, _top in _imports(TREES[path]) if other in known}
+        for module, path in known.items()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, f"a circle: {' -> '.join((*trail, module))}"
+        if module in done:
+            return
+        for other in graph[module] - {module}:
+            visit(other, (*trail, module))
+        done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+ONLY = {
+    "flask": ("web/", "app.py"),
+    "gunicorn": ("app.py", "gunicorn.conf.py"),
+    "apscheduler": ("discovery/scheduler.py",),
+    "asyncio": ("sources/", "discovery/"),
+    "sqlalchemy": ("store/", "_rows.py", "tables.py"),
+    "prometheus_client": ("web/metrics.py",),
+}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_each_library_is_imported_where_it_belongs(path: Path) -> None:
+    name = _name(path)
+    for module, _top in _imports(TREES[path]):
+        places = ONLY.get(module.split(".")[0])
+        if places and not _is_type_checking_only(TREES[path], module):
+            assert any(name.startswith(place) or name.endswith(place) for place in places), module
+
+
+def _is_type_checking_only(tree: ast.Module, module: str) -> bool:
+    inside = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    everywhere = [name for name, _top in _imports(tree)].count(module)
+    guarded = sum([name for name, _top in _imports(node)].count(module) for node in inside)
+    return everywhere == guarded
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_heavy_libraries_are_imported_where_they_are_used(path: Path) -> None:
+    heavy = [name for name, top in _imports(TREES[path]) if top and name.split(".")[0] in HEAVY]
+    assert not heavy
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_nobody_below_the_top_reads_the_environment(path: Path) -> None:
+    if FLOORS.get(_room(path), 0) < 6 and _room(path) != "settings":
+        text = path.read_text()
+        assert "os.environ" not in text
+        assert "getenv" not in text
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_names_say_what_a_thing_is(path: Path) -> None:
+    assert not FORBIDDEN_NAMES & set(path.relative_to(ROOT).with_suffix("").parts)
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.ClassDef):
+            assert not node.name.endswith(FORBIDDEN_SUFFIXES), node.name
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert not node.name.startswith("get_"), node.name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+
+
+def _functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef, int]]:
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield path, node, (node.end_lineno or 0) - node.lineno + 1
+
+
+def test_functions_are_short() -> None:
+    lengths = []
+    for path, node, length in _functions():
+        lengths.append(length)
+        assert length <= LONGEST_FUNCTION, f"{_name(path)}: {node.name} has {length} lines"
+    assert statistics.median(lengths) <= MEDIAN_FUNCTION
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_public_classes_and_files_say_what_they_promise(path: Path) -> None:
+    tree = TREES[path]
+    assert ast.get_docstring(tree), "the file has no docstring"
+
+
+def test_a_broad_except_stands_only_where_it_is_allowed() -> None:
+    found: dict[str, int] = {}
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler):
+                caught = ast.unparse(node.type) if node.type else "BaseException"
+                if caught in ("Exception", "BaseException"):
+                    found[_name(path)] = found.get(_name(path), 0) + 1
+    assert found == BROAD_EXCEPTS
+
+
+def test_simulators_import_nothing_of_ours() -> None:
+    for path in (ROOT / "simulators").glob("*.py"):
+        for module, _top in _imports(ast.parse(path.read_text())):
+            assert module.split(".")[0] not in FLOORS, f"{path.name} imports {module}"
+            assert module.split(".")[0] != "settings"
+
+
+def test_migrations_import_nothing_of_ours() -> None:
+    for path in (ROOT / "store" / "migrations").rglob("*.py"):
+        for module, _top in _imports(ast.parse(path.read_text())):
+            assert module.split(".")[0] not in FLOORS, f"{path.name} imports {module}"

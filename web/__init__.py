@@ -1,0 +1,1 @@
+"""What do people touch? Pages, REST API, server-sent events, metrics."""

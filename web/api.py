@@ -1,0 +1,74 @@
+"""The small kit of the API: JSON bodies by model, JSON answers, and their description."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import orjson
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict
+
+from web.errors import Problem
+
+Body = TypeVar("Body", bound=BaseModel)
+Route = TypeVar("Route", bound=Callable[..., Any])
+MOST_BYTES = 1 << 20
+
+
+class Strict(BaseModel):
+    """A request body or query: unknown keys are refused by name, types are not bent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, str_max_length=10_000)
+
+
+class Query(BaseModel):
+    """A query string: everything arrives as text. Unknown keys are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=200)
+
+
+def describes(
+    *,
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    answer: Any = None,
+    media: str = "application/json",
+    errors: tuple[int, ...] = (),
+) -> Callable[[Route], Route]:
+    """What the OpenAPI description says of the route, besides its docstring."""
+
+    def mark(route: Route) -> Route:
+        route.description = {  # type: ignore[attr-defined]
+            "body": body,
+            "query": query,
+            "answer": answer,
+            "media": media,
+            "errors": errors,
+        }
+        return route
+
+    return mark
+
+
+def sent(model: type[Body]) -> Body:
+    """The request's body. Raises Problem (400, 415) or ValidationError (422)."""
+    if request.mimetype != "application/json":
+        raise Problem(
+            415,
+            "The body is not declared as JSON",
+            "Send the header Content-Type: application/json.",
+        )
+    try:
+        raw = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"The body is not JSON: {error}", "Send one JSON object.") from None
+    return model.model_validate(raw)
+
+
+def asked(model: type[Body]) -> Body:
+    """The request's query string. Raises ValidationError (422)."""
+    return model.model_validate(request.args.to_dict())
+
+
+def answered(body: Any, status: int = 200) -> Response:
+    """`body` as JSON."""
+    return Response(orjson.dumps(body), status, mimetype="application/json")

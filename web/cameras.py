@@ -1,0 +1,138 @@
+"""The cameras: lists, one camera, and what people may change."""
+
+from typing import Any
+
+from flask import Blueprint, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from fleet import editing
+from fleet.model import Edit, NotThere
+from web import shapes
+from web.api import Strict, answered, asked, describes, sent
+from web.gate import needs
+from web.house import House, house
+from web.listing import ListQuery, select
+
+bp = Blueprint("cameras", __name__)
+
+
+class Change(Strict):
+    """What to change; what is left out stays. An empty name: the camera's own counts."""
+
+    name: str | None = Field(None, max_length=1000)
+    notes: str | None = Field(None, max_length=10_000)
+
+
+class UndoBody(Strict):
+    """The number of the edit's event, as the edit answered it."""
+
+    event: int = Field(ge=1)
+
+
+class Edited(TypedDict):
+    """The device after an edit. `undo`: what POST /api/undo takes, or null."""
+
+    success: bool
+    camera: shapes.CameraDetail
+    undo: int | None
+
+
+@bp.get("/api/cameras", strict_slashes=False)
+@needs("device.list")
+@describes(query=ListQuery, answer=shapes.CameraList)
+def cameras() -> Response:
+    """Every camera and recorder, with filter, search, sort and page on request."""
+    here = house()
+    devices, statuses = here.statuses()
+    found = select(devices.values(), statuses, asked(ListQuery), shapes.CAMERAS)
+    now, rules = here.clock(), here.rules()
+    rows = [shapes.row(device, statuses[device.id], now, rules) for device in found.devices]
+    body: shapes.CameraList = {
+        "cameras": rows,
+        "count": len(rows),
+        "last_scan": shapes.last_scan(here.tracker.fleet()),
+        "scan_in_progress": here.scanner.progress() is not None,
+    }
+    if found.page is not None and found.per_page is not None:
+        body["total"], body["page"], body["per_page"] = found.total, found.page, found.per_page
+    return answered(body)
+
+
+@bp.get("/api/camera/<key>")
+@needs("device.view")
+@describes(answer=shapes.CameraDetail, errors=(404,))
+def camera(key: str) -> Response:
+    """One camera, by its number or by its MAC in any spelling."""
+    return answered(_detail(house(), key))
+
+
+@bp.patch("/api/camera/<key>")
+@needs("device.edit")
+@describes(body=Change, answer=Edited, errors=(404, 409, 422))
+def change(key: str) -> Response:
+    """Rename a camera, or change its notes."""
+    body = sent(Change)
+    return _edit(key, "change", body.model_dump(exclude_unset=True))
+
+
+@bp.post("/api/camera/<key>/retire")
+@needs("device.edit")
+@describes(answer=Edited, errors=(404,))
+def retire(key: str) -> Response:
+    """Take a camera out of all counts. When it answers again, it comes back by itself."""
+    return _edit(key, "retire", {})
+
+
+@bp.post("/api/camera/<key>/restore")
+@needs("device.edit")
+@describes(answer=Edited, errors=(404,))
+def restore(key: str) -> Response:
+    """Bring a retired camera back."""
+    return _edit(key, "restore", {})
+
+
+@bp.post("/api/undo")
+@needs("device.edit")
+@describes(body=UndoBody, answer=Edited, errors=(404, 409, 422))
+def undo() -> Response:
+    """Take an edit back, unless somebody changed the same thing since."""
+    here = house()
+    edit = undoing(here, sent(UndoBody).event)
+    return _edited(here, edit)
+
+
+def undoing(here: House, sequence: int) -> Edit:
+    """The edit that takes back event `sequence`. Raises NotThere or Refused."""
+    waiting = [one for one in here.tracker.fleet().outbox if one.sequence == sequence]
+    event = waiting[0] if waiting else here.journal.one(sequence)
+    if event is None:
+        raise NotThere(f"There is no event {sequence}", "GET /api/events lists the events.")
+    return editing.inverse(event, who(), here.clock())
+
+
+def who() -> str:
+    """Who is asking, as it stands in events."""
+    return "local"
+
+
+def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:
+    here = house()
+    device = here.tracker.device(key)
+    return _edited(here, Edit(kind, f"id:{device.id}", fields, who(), here.clock()))
+
+
+def _edited(here: House, edit: Edit) -> Response:
+    events = here.tracker.apply([edit], here.clock())
+    body: Edited = {
+        "success": True,
+        "camera": _detail(here, edit.identity.removeprefix("id:")),
+        "undo": events[0].sequence if events else None,
+    }
+    return answered(body)
+
+
+def _detail(here: House, key: str) -> shapes.CameraDetail:
+    device = here.tracker.device(key)
+    _devices, statuses = here.statuses()
+    return shapes.detail(device, statuses[device.id], here.clock(), here.rules())

@@ -1,0 +1,94 @@
+"""Every error as {"error", "hint"}, or as a page for a browser. Never a stack."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from fleet.model import NotThere, Refused
+from store.json_file import CannotKeep
+from store.sql import Unreachable
+
+log = logging.getLogger(__name__)
+
+HINTS = {
+    400: "Send one JSON object, as /api/docs describes.",
+    404: "The addresses that exist are listed at /api/docs.",
+    405: "Another method is allowed here; the Allow header names it.",
+    413: "Send less at once.",
+    415: "Send JSON with the header Content-Type: application/json.",
+}
+
+
+class Problem(Exception):
+    """An answer that is an error: `status` is the HTTP code."""
+
+    def __init__(self, status: int, error: str, hint: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.hint = hint
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(Problem, lambda e: answer(e.status, e.error, e.hint))
+    app.register_error_handler(NotThere, lambda e: answer(404, e.error, e.hint))
+    app.register_error_handler(Refused, lambda e: answer(409, e.error, e.hint))
+    app.register_error_handler(
+        CannotKeep, lambda e: answer(507, str(e), "Nothing was changed. Try again afterwards.")
+    )
+    app.register_error_handler(
+        Unreachable, lambda e: answer(503, str(e), "Events wait safely; try again in a minute.")
+    )
+    app.register_error_handler(ValidationError, _invalid)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def answer(status: int, error: str, hint: str) -> Response:
+    """The error in the shape that the caller reads."""
+    if wants_page():
+        page = render_template("error.html", status=status, error=error, hint=hint)
+        return Response(page, status)
+    response = jsonify(error=error, hint=hint)
+    response.status_code = status
+    return response
+
+
+def wants_page() -> bool:
+    """A browser at a page, not a script or the API."""
+    path = request.path
+    is_page = not path.startswith(("/api", "/v0/", "/openapi", "/metrics", "/healthz", "/readyz"))
+    return is_page and "text/html" in request.headers.get("Accept", "")
+
+
+def _invalid(error: ValidationError) -> Response:
+    """A value of the request that does not fit, by name."""
+    parts = []
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(str(part) for part in one["loc"]) or "the request"
+        parts.append(f"{where}: {str(one['msg']).removeprefix('Value error, ')}")
+    return answer(
+        422, "; ".join(parts)[:1000], "Correct the value; /api/docs says what is allowed."
+    )
+
+
+def _http(error: HTTPException) -> Any:
+    code = error.code or 500
+    if code < 400:
+        return error
+    text = error.description or error.name
+    response = answer(code, text, HINTS.get(code, "Try again; the log of the house says more."))
+    response.headers.extend(
+        (key, value) for key, value in error.get_headers() if key in ("Allow", "Retry-After")
+    )
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("%s %s met an error in the program", request.method, request.path)
+    return answer(
+        500, "This request met an error in the program", "The log of the house has the details."
+    )

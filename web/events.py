@@ -1,0 +1,115 @@
+"""The journal as pages, and live as server-sent events."""
+
+import time
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+from pydantic import AwareDatetime, Field
+from typing_extensions import TypedDict
+
+from web.api import Query, answered, asked, describes
+from web.errors import Problem
+from web.gate import needs
+from web.house import House, house
+from web.stream import encode, frame_bytes, plain
+
+bp = Blueprint("events", __name__)
+FOR_EVER = 10 * 365 * 86400
+MOST_REPLAYED = 1000
+
+
+class EventQuery(Query):
+    """Newest first; with `after`, the ones above that number, oldest first."""
+
+    device: int | None = Field(None, ge=1, le=2**31 - 1)
+    kind: str = Field("", max_length=200, description="Kinds by comma; `device.` for a family.")
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    after: int | None = Field(None, ge=0, le=2**62)
+    before: int | None = Field(None, ge=1, le=2**62)
+    limit: int = Field(100, ge=1, le=1000)
+    follow: int | None = Field(
+        None, alias="for", ge=1, le=86400, description="A stream ends after so many seconds."
+    )
+
+
+class EventRow(TypedDict):
+    """One event. `device` is a number; `before` and `after` hold what changed."""
+
+    id: int
+    at: str
+    kind: str
+    device: int | None
+    text: str
+    before: dict[str, object]
+    after: dict[str, object]
+
+
+class EventPage(TypedDict):
+    """`next` is the `before` (or `after`) of the next page; null at the end."""
+
+    events: list[EventRow]
+    count: int
+    next: int | None
+
+
+@bp.get("/api/events", strict_slashes=False)
+@needs("event.view")
+@describes(query=EventQuery, answer=EventPage, errors=(422, 503))
+def events() -> Response:
+    """What happened. Asked for `text/event-stream`, it goes on as it happens."""
+    query = asked(EventQuery)
+    if request.accept_mimetypes.best == "text/event-stream":
+        return _stream(query)
+    wanted = query.model_dump(exclude={"kind", "follow"})
+    kinds = [kind for kind in query.kind.split(",") if kind]
+    found = house().journal.find(kinds=kinds, **wanted)
+    is_full = len(found) == query.limit
+    return answered(
+        {
+            "events": [plain(event) for event in found],
+            "count": len(found),
+            "next": found[-1].sequence if is_full else None,
+        }
+    )
+
+
+def _stream(query: EventQuery) -> Response:
+    here = house()
+    if not here.hub.enter():
+        raise Problem(503, "Too many pages follow the events", "Close some, then try again.")
+    until = time.monotonic() + (query.follow or FOR_EVER)
+    body = _frames(here, _last_id(query), until)
+    response = Response(body, mimetype="text/event-stream")
+    response.call_on_close(here.hub.leave)
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _last_id(query: EventQuery) -> int | None:
+    """After which event a returning reader goes on."""
+    text = request.headers.get("Last-Event-ID", "").strip()
+    if text.isdecimal() and len(text) <= 18:
+        return int(text)
+    return query.after
+
+
+def _frames(here: House, last_id: int | None, until: float) -> Iterator[bytes]:
+    place = here.hub.place()
+    yield b"retry: 3000\n\n"
+    if last_id is not None:
+        yield from _missed(here, last_id)
+    scan = here.scanner.progress()
+    if scan:
+        yield frame_bytes("progress", scan.plain())
+    yield from here.hub.follow(place, until)
+
+
+def _missed(here: House, last_id: int) -> Iterator[bytes]:
+    """What a returning reader has missed, from the journal; told to load anew if too much."""
+    missed = here.journal.find(after=last_id, limit=MOST_REPLAYED)
+    if len(missed) == MOST_REPLAYED:
+        yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
+        return
+    for event in missed:
+        yield encode(event)

@@ -1,0 +1,78 @@
+"""Is it alive, is it ready, and its numbers for Prometheus."""
+
+import os
+import tempfile
+from datetime import timedelta
+
+from flask import Blueprint, Response
+
+from web import shapes
+from web.api import answered, describes
+from web.gate import is_open, needs
+from web.house import House, house
+
+bp = Blueprint("health", __name__)
+TICK = "tick"
+"""The job that must run every minute."""
+
+
+@bp.get("/healthz")
+@is_open
+@describes(answer=str, media="text/plain")
+def healthz() -> Response:
+    """The process answers."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@bp.get("/readyz")
+@is_open
+@describes(answer=str, media="text/plain", errors=(503,))
+def readyz() -> Response:
+    """The scheduler ticks and the databases can be written."""
+    is_ready = not troubles(house())
+    text = "ready\n" if is_ready else "unready\n"
+    return Response(text, 200 if is_ready else 503, mimetype="text/plain")
+
+
+def troubles(here: House) -> list[str]:
+    """What keeps the house from doing its work now, in sentences."""
+    found = [here.tracker.trouble, here.courier.trouble, _unwritable(here), _stuck(here)]
+    return [one for one in found if one]
+
+
+def _unwritable(here: House) -> str:
+    folder = here.database.resolve().parent
+    if here.database.is_mount():
+        is_open = os.access(here.database, os.W_OK)
+        return "" if is_open else f"{here.database} cannot be written."
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x" * 4096)
+    except OSError as error:
+        return f"{folder} cannot be written ({error.strerror})."
+    return ""
+
+
+def _stuck(here: House) -> str:
+    """The tick did not come for two and a half minutes."""
+    if not here.scheduler.is_running():
+        return "The scheduler does not run."
+    last = here.scheduler.states[TICK].last_run
+    if last is not None and here.clock() - last > timedelta(seconds=150):
+        return "The scheduler does not tick."
+    return ""
+
+
+@bp.get("/api/export")
+@needs("fleet.export")
+@describes(answer=dict[str, object])
+def export() -> Response:
+    """The whole database as a dated JSON file, without secrets."""
+    here = house()
+    devices, statuses = here.statuses()
+    now, rules = here.clock(), here.rules()
+    rows = (shapes.detail(one, statuses[one.id], now, rules) for one in devices.values())
+    response = answered(shapes.export(rows, now))
+    name = f"camera_database_{now.astimezone():%Y-%m-%d}.json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

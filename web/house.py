@@ -1,0 +1,58 @@
+"""The house as routes see it: the parts that `app.py` put together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flask import current_app
+
+from discovery.scanner import Scanner
+from discovery.scheduler import Scheduler
+from fleet import status
+from fleet.journal import Courier, Journal
+from fleet.model import Device
+from fleet.status import Rules
+from fleet.tracker import Tracker
+from web.stream import Hub
+
+AUTO_SCAN = "auto_scan"
+"""Name of the job, and of the fact in the tracker's memo."""
+
+
+@dataclass(slots=True)
+class House:
+    """Everything a route may ask. `set_auto_scan` throws the toggle, durably."""
+
+    name: str
+    database: Path
+    scan_interval: int
+    clock: Callable[[], datetime]
+    rules: Callable[[], Rules]
+    tracker: Tracker
+    journal: Journal
+    courier: Courier
+    scanner: Scanner
+    scheduler: Scheduler
+    hub: Hub
+    set_auto_scan: Callable[[bool], None]
+
+    _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
+
+    def statuses(self) -> tuple[Mapping[int, Device], dict[int, str]]:
+        """All devices and their statuses now; the same snapshot is judged once a second."""
+        devices, now, known = self.tracker.devices(), self.clock(), self._statuses
+        if known and known[0] is devices and timedelta() <= now - known[1] < timedelta(seconds=1):
+            return devices, known[2]
+        found = status.statuses(devices, now, self.rules())
+        self._statuses = (devices, now, found)
+        return devices, found
+
+    def has_auto_scan(self) -> bool:
+        return bool(self.tracker.fleet().memo.get(AUTO_SCAN))
+
+
+def house() -> House:
+    """The house of the running app."""
+    found: House = current_app.extensions["house"]
+    return found

@@ -1,0 +1,148 @@
+"""Which devices a list shows, in which order: one rule for the API and the page."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from fleet import identity, status, words
+from fleet.model import Device
+from web.api import Query
+
+STATUSES = {
+    "all": frozenset(status.WORDS),
+    "active": status.UP,
+    "online": status.UP,
+    "ip_changed": frozenset({status.IP_CHANGED}),
+    "offline": frozenset({status.OFFLINE, status.UNKNOWN, status.UNREACHABLE}),
+    "missing": frozenset({status.MISSING}),
+    "unknown": frozenset({status.UNKNOWN}),
+    "unreachable": frozenset({status.UNREACHABLE}),
+}
+WORST_FIRST = {
+    word: place
+    for place, word in enumerate(
+        (
+            status.OFFLINE,
+            status.UNREACHABLE,
+            status.MISSING,
+            status.IP_CHANGED,
+            status.UNKNOWN,
+            status.ACTIVE,
+        )
+    )
+}
+SortKey = Callable[[Device, str], Any]
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+class ListQuery(Query):
+    """Filter, search, sort and page. Without any of it a list is whole, by number."""
+
+    status: Annotated[
+        Literal[
+            "all",
+            "active",
+            "online",
+            "ip_changed",
+            "offline",
+            "missing",
+            "unknown",
+            "unreachable",
+        ],
+        BeforeValidator(_lower),
+    ] = "all"
+    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(_lower)] = None
+    q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
+    findings: bool = Field(False, description="Only those with a finding.")
+    retired: bool = Field(False, description="The retired ones instead.")
+    sort: str = Field(
+        "", pattern=r"^(-?(id|status|name|address|mac|model|last_seen|discoveries))?$"
+    )
+    page: int | None = Field(None, ge=1, le=1_000_000)
+    per_page: int | None = Field(None, ge=1, le=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The devices of one page, and how many there are over all pages."""
+
+    devices: list[Device]
+    total: int
+    page: int | None
+    per_page: int | None
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.per_page)) if self.per_page else 1
+
+
+def select(
+    devices: Iterable[Device], statuses: Mapping[int, str], query: ListQuery, kinds: frozenset[str]
+) -> Listing:
+    """The devices that fit the query."""
+    wanted = STATUSES[query.status]
+    found = [
+        device
+        for device in devices
+        if (device.retired_at is not None) == query.retired
+        and (device.kind == query.kind if query.kind else device.kind in kinds)
+        and statuses[device.id] in wanted
+        and (not query.findings or device.findings)
+    ]
+    if query.q.strip():
+        needle = query.q.strip().casefold()
+        mac = identity.mac(needle) or needle
+        found = [one for one in found if needle in text(one) or mac in text(one)]
+    if query.sort:
+        key = SORTS[query.sort.lstrip("-")]
+        reverse = query.sort.startswith("-")
+        found.sort(key=lambda device: key(device, statuses[device.id]), reverse=reverse)
+    return _page(found, query)
+
+
+def _page(found: list[Device], query: ListQuery) -> Listing:
+    if query.page is None and query.per_page is None:
+        return Listing(found, len(found), None, None)
+    page, size = query.page or 1, query.per_page or 100
+    return Listing(found[(page - 1) * size : page * size], len(found), page, size)
+
+
+def text(device: Device) -> str:
+    """Everything that a search looks in, in lower case."""
+    parts = (
+        words.name(device),
+        words.fact(device, "name"),
+        words.fact(device, "model"),
+        words.fact(device, "serial"),
+        device.address,
+        identity.mac_of(device),
+        device.notes,
+        device.site,
+    )
+    return "\n".join(str(part) for part in parts if part).casefold()
+
+
+def _address(device: Device) -> tuple[int, int]:
+    try:
+        found = ipaddress.ip_address(device.address or "")
+    except ValueError:
+        return (9, 0)
+    return (found.version, int(found))
+
+
+SORTS: dict[str, SortKey] = {
+    "id": lambda device, word: device.id,
+    "status": lambda device, word: (WORST_FIRST[word], words.name(device).casefold()),
+    "name": lambda device, word: words.name(device).casefold(),
+    "address": lambda device, word: _address(device),
+    "mac": lambda device, word: identity.mac_of(device) or "~",
+    "model": lambda device, word: str(words.fact(device, "model") or "~").casefold(),
+    "last_seen": lambda device, word: device.last_seen.timestamp() if device.last_seen else 0.0,
+    "discoveries": lambda device, word: device.sightings,
+}

@@ -1,0 +1,79 @@
+"""The house's numbers for Prometheus."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from fleet import status
+from web import shapes
+from web.api import describes
+from web.gate import needs
+from web.health import troubles
+from web.house import House, house
+from web.scans import counts
+
+bp = Blueprint("metrics", __name__)
+ORIGINAL = (
+    ("cameras_total", "Cameras and recorders that are not retired", "total_cameras"),
+    ("cameras_active", "Cameras that answer, with those at a new address", "active"),
+    ("cameras_missing", "Cameras not seen for a day", "missing"),
+)
+
+
+@bp.get("/metrics")
+@needs("metrics.view")
+@describes(answer=str, media="text/plain")
+def metrics() -> Response:
+    """The counts in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Numbers(house()))
+    return Response(generate_latest(registry), mimetype="text/plain; version=0.0.4; charset=utf-8")
+
+
+class Numbers(Collector):
+    """The metrics of the camera monitor by their old names, and ours with our prefix."""
+
+    def __init__(self, here: House) -> None:
+        self.house = here
+
+    def collect(self) -> Iterator[Metric]:
+        found = counts()
+        for name, text, key in ORIGINAL:
+            yield GaugeMetricFamily(name, text, found[key])  # type: ignore[literal-required]
+        yield self._by_status()
+        for name, text, value in self._own():
+            yield GaugeMetricFamily(f"camera_monitor_{name}", text, value)
+
+    def _by_status(self) -> Metric:
+        devices, statuses = self.house.statuses()
+        tally: dict[tuple[str, str], int] = {
+            (word.lower(), kind): 0 for word in status.WORDS for kind in sorted(shapes.CAMERAS)
+        }
+        for device in devices.values():
+            if device.retired_at is None:
+                key = (statuses[device.id].lower(), device.kind)
+                tally[key] = tally.get(key, 0) + 1
+        family = GaugeMetricFamily(
+            "camera_monitor_devices", "Devices by status and kind", labels=["status", "kind"]
+        )
+        for labels, number in tally.items():
+            family.add_metric(list(labels), number)
+        return family
+
+    def _own(self) -> list[tuple[str, str, float]]:
+        here = self.house
+        fleet = here.tracker.fleet()
+        last = here.scanner.last
+        took = (last.finished - last.started).total_seconds() if last and last.finished else 0.0
+        findings = sum(len(one.findings) for one in fleet.devices.values())
+        return [
+            ("findings", "Findings on all devices", findings),
+            ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
+            ("sources_down", "Sources, or parts, not askable", len(fleet.memo.get("down", {}))),
+            ("event_streams", "Open event streams", here.hub.readers),
+            ("last_scan_seconds", "How long the last scan took", took),
+            ("ready", "1 when /readyz says ready", float(not troubles(here))),
+        ]

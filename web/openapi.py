@@ -1,0 +1,151 @@
+"""The description of the API, from the routes themselves, and a page that reads it out."""
+
+import re
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, render_template
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+from typing_extensions import TypedDict
+
+from web.api import answered, describes
+from web.gate import action_of, needs
+
+bp = Blueprint("openapi", __name__)
+REF = "#/components/schemas/{model}"
+VERSION = "0.1.0"
+COMMON_ERRORS = {403: "Not allowed", 422: "A value does not fit", 500: "An error in the program"}
+ERRORS = {
+    **COMMON_ERRORS,
+    400: "Not JSON",
+    404: "Not there",
+    409: "Not possible as things are",
+    415: "Not declared as JSON",
+    503: "Not now",
+    507: "The disk does not take it",
+}
+
+
+class ErrorBody(TypedDict):
+    """Every error: what is wrong, and what to do."""
+
+    error: str
+    hint: str
+
+
+@bp.get("/openapi.json")
+@needs("docs.view")
+@describes(answer=dict[str, Any])
+def openapi() -> Response:
+    """This description."""
+    return answered(description(current_app._get_current_object()))  # type: ignore[attr-defined]
+
+
+@bp.get("/api/docs")
+@needs("docs.view")
+def docs() -> str:
+    """The API for people to read."""
+    document = description(current_app._get_current_object())  # type: ignore[attr-defined]
+    return render_template("docs.html", document=document)
+
+
+@cache
+def description(app: Flask) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all routes that describe themselves."""
+    paths: dict[str, dict[str, Any]] = {}
+    schemas: dict[str, Any] = {}
+    _schema(ErrorBody, schemas)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view = app.view_functions[rule.endpoint]
+        said = getattr(view, "description", None)
+        if said is None:
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        names = re.findall(r"{(\w+)}", path)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            action = action_of(app, rule.endpoint)
+            id = f"{rule.endpoint}.{method}".replace(".", "_").lower()
+            operation = _operation(id, view, said, names, schemas, action)
+            paths.setdefault(path, {})[method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Camera Monitor",
+            "version": VERSION,
+            "description": "Every camera a place owns: what is active, moved, offline or missing.",
+        },
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _operation(
+    id: str,
+    view: Any,
+    said: dict[str, Any],
+    names: list[str],
+    schemas: dict[str, Any],
+    action: str | None,
+) -> dict[str, Any]:
+    text = (view.__doc__ or "").strip()
+    summary, _, rest = text.partition("\n")
+    codes = {*said["errors"], *(() if action is None else COMMON_ERRORS)}
+    codes |= {400, 415, 507} if said["body"] else set()
+    media = {said["media"]: {"schema": _schema(said["answer"], schemas)}}
+    operation: dict[str, Any] = {
+        "operationId": id,
+        "summary": summary,
+        "tags": [id.split("_")[0]],
+        "parameters": [_path_parameter(name) for name in names] + _query(said["query"]),
+        "responses": {
+            "200": {"description": "Done", "content": media},
+            **{str(code): _error(ERRORS[code]) for code in sorted(codes)},
+        },
+    }
+    if rest.strip():
+        operation["description"] = " ".join(rest.split())
+    if action:
+        operation["x-action"] = action
+    if said["body"]:
+        body = {"application/json": {"schema": _schema(said["body"], schemas)}}
+        operation["requestBody"] = {"required": True, "content": body}
+    return operation
+
+
+def _error(text: str) -> dict[str, Any]:
+    schema = {"$ref": REF.format(model="ErrorBody")}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    schema = model.model_json_schema(by_alias=True)
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": one.pop("description", ""),
+            "schema": one,
+        }
+        for name, one in schema["properties"].items()
+    ]
+
+
+def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a type; what it names goes into the components."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        _refs, found = models_json_schema([(kind, "validation")], ref_template=REF)
+        schemas.update(found["$defs"])
+        return {"$ref": REF.format(model=kind.__name__)}
+    found = TypeAdapter(kind).json_schema(ref_template=REF, mode="serialization")
+    schemas.update(found.pop("$defs", {}))
+    if "properties" in found:
+        schemas[kind.__name__] = found
+        return {"$ref": REF.format(model=kind.__name__)}
+    return found

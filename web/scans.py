@@ -1,0 +1,132 @@
+"""Scanning: start, watch, stop; the auto-scan toggle; the counts."""
+
+from typing import Any
+
+from flask import Blueprint, Response
+from typing_extensions import TypedDict
+
+from web import shapes
+from web.api import Strict, answered, describes, sent
+from web.cameras import who
+from web.errors import Problem
+from web.gate import needs
+from web.house import AUTO_SCAN, house
+
+bp = Blueprint("scans", __name__)
+
+
+class Toggle(Strict):
+    """Whether scans start by themselves."""
+
+    enabled: bool
+
+
+class Started(TypedDict):
+    success: bool
+    message: str
+
+
+class Toggled(TypedDict):
+    success: bool
+    auto_scan_enabled: bool
+    interval: int
+
+
+class ScanState(TypedDict):
+    """The running scan and the last one, each with what it did by source."""
+
+    running: dict[str, Any] | None
+    last: dict[str, Any] | None
+    down: dict[str, Any]
+
+
+@bp.post("/api/scan", strict_slashes=False)
+@needs("scan.start")
+@describes(answer=Started, errors=(409,))
+def start() -> Response:
+    """Start a network scan now."""
+    if not house().scanner.start(who()):
+        raise Problem(
+            409, "A scan is already running", "Watch it with GET /api/scan, or stop it with DELETE."
+        )
+    return answered({"success": True, "message": "Scan started"})
+
+
+@bp.get("/api/scan", strict_slashes=False)
+@needs("scan.view")
+@describes(answer=ScanState)
+def progress() -> Response:
+    """The running scan, and what the last one did."""
+    here = house()
+    memo, scan = here.tracker.fleet().memo, here.scanner.progress()
+    body: ScanState = {
+        "running": scan.plain() if scan else None,
+        "last": memo.get("last_scan"),
+        "down": memo.get("down", {}),
+    }
+    return answered(body)
+
+
+@bp.delete("/api/scan", strict_slashes=False)
+@needs("scan.start")
+@describes(answer=Started, errors=(409,))
+def cancel() -> Response:
+    """Stop the running scan. What was found stays; nobody is called offline for it."""
+    if not house().scanner.cancel():
+        raise Problem(409, "No scan is running", "There is nothing to stop.")
+    return answered({"success": True, "message": "Scan stopped"})
+
+
+@bp.post("/api/auto-scan", strict_slashes=False)
+@needs("scan.automatic")
+@describes(body=Toggle, answer=Toggled, errors=(422,))
+def auto_scan() -> Response:
+    """Turn automatic scanning on or off. It stays so after a restart."""
+    here = house()
+    enabled = sent(Toggle).enabled
+    here.set_auto_scan(enabled)
+    return answered({"success": True, "auto_scan_enabled": enabled, "interval": here.scan_interval})
+
+
+@bp.get("/api/stats", strict_slashes=False)
+@needs("device.list")
+@describes(answer=shapes.Stats)
+def stats() -> Response:
+    """The counts. Active + offline + missing = total."""
+    return answered(counts())
+
+
+def counts() -> shapes.Stats:
+    here = house()
+    devices, statuses = here.statuses()
+    return shapes.stats(
+        here.tracker.fleet(),
+        devices.values(),
+        statuses,
+        scanning=here.scanner.progress() is not None,
+        auto_scan=here.has_auto_scan(),
+        interval=here.scan_interval,
+    )
+
+
+@bp.get("/api/jobs", strict_slashes=False)
+@needs("job.view")
+@describes(answer=list[dict[str, Any]])
+def jobs() -> Response:
+    """What runs by itself: last run, next run, last error."""
+    scheduler = house().scheduler
+    return answered(
+        [
+            shapes.job(name, job.title, scheduler.states[name], scheduler.next_run(name))
+            for name, job in scheduler.jobs.items()
+        ]
+    )
+
+
+def auto_scan_job() -> dict[str, Any]:
+    """The row of the auto-scan job, for the page."""
+    scheduler = house().scheduler
+    job = scheduler.jobs[AUTO_SCAN]
+    return shapes.job(
+        AUTO_SCAN, job.title, scheduler.states[AUTO_SCAN], scheduler.next_run(AUTO_SCAN)
+    )

@@ -1,0 +1,239 @@
+"""Every JSON field name that is seen over HTTP is decided here."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from discovery.scheduler import JobState
+from fleet import identity, status, words
+from fleet.model import Device, Fault, Fleet
+from fleet.status import Rules
+
+CAMERAS = frozenset({"camera", "recorder"})
+
+
+class AddressRow(TypedDict):
+    """One address of a device; `previous_ip` is null for the first one."""
+
+    ip: str
+    timestamp: str
+    previous_ip: str | None
+
+
+class FindingRow(TypedDict):
+    kind: str
+    since: str
+    text: str
+    source: str
+    unknown_since: str | None
+
+
+class CameraRow(TypedDict):
+    """One camera or recorder in a list."""
+
+    id: int
+    kind: str
+    site: str
+    mac_address: str | None
+    serial_number: str | None
+    camera_name: str
+    model_name: str | None
+    current_ip: str | None
+    current_port: int | None
+    current_subnet: str | None
+    current_gateway: str | None
+    firmware_version: str | None
+    network_mode: str | None
+    first_seen: str | None
+    last_seen: str | None
+    total_discoveries: int
+    status: str
+    ip_changes: int
+    seen_in_last_discovery: bool
+    reason: str
+    since: str | None
+    as_of: str | None
+    retired: bool
+    notes: str
+    own_name: str | None
+    findings: list[FindingRow]
+
+
+class CameraDetail(CameraRow):
+    """One camera with its whole history and its raw facts by source."""
+
+    ip_history: list[AddressRow]
+    facts: dict[str, dict[str, Any]]
+    identities: list[str]
+
+
+class CameraList(TypedDict):
+    cameras: list[CameraRow]
+    count: int
+    last_scan: str | None
+    scan_in_progress: bool
+    total: NotRequired[int]
+    page: NotRequired[int]
+    per_page: NotRequired[int]
+
+
+class Stats(TypedDict):
+    total_cameras: int
+    active: int
+    offline: int
+    missing: int
+    ip_changed: int
+    total_discoveries: int
+    cameras_with_ip_changes: int
+    last_scan: str | None
+    scan_in_progress: bool
+    auto_scan_enabled: bool
+    auto_scan_interval: int
+    total: int
+    online: int
+    lastUpdated: float | None
+
+
+def iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None
+
+
+def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
+    """A device as one row; `word` is its status."""
+    return {
+        "id": device.id,
+        "kind": device.kind,
+        "site": device.site,
+        "mac_address": identity.mac_of(device),
+        "serial_number": _text(device, "serial"),
+        "camera_name": words.name(device),
+        "model_name": _text(device, "model"),
+        "current_ip": device.address,
+        "current_port": _port(device),
+        "current_subnet": _text(device, "subnet"),
+        "current_gateway": _text(device, "gateway"),
+        "firmware_version": _text(device, "firmware"),
+        "network_mode": _text(device, "network_mode"),
+        "first_seen": iso(device.first_seen),
+        "last_seen": iso(device.last_seen),
+        "total_discoveries": device.sightings,
+        "status": word,
+        "ip_changes": ip_changes(device),
+        "seen_in_last_discovery": was_seen(device),
+        "reason": status.reason(device) if word in status.DOWN else "",
+        "since": iso(device.since),
+        "as_of": iso(status.asked_at(device)) if status.is_stale(device, now, rules) else None,
+        "retired": device.retired_at is not None,
+        "notes": device.notes,
+        "own_name": _text(device, "name"),
+        "findings": [_finding(one, device, word) for one in device.findings],
+    }
+
+
+def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDetail:
+    """A device with everything that is known of it."""
+    history: list[AddressRow] = [
+        {
+            "ip": one.ip,
+            "timestamp": one.at.isoformat(timespec="seconds"),
+            "previous_ip": one.previous,
+        }
+        for one in device.addresses
+    ]
+    facts = {source: dict(said) for source, said in device.facts.items()}
+    return {
+        **row(device, word, now, rules),
+        "ip_history": history,
+        "facts": facts,
+        "identities": list(device.identities),
+    }
+
+
+def _finding(fault: Fault, device: Device, word: str) -> FindingRow:
+    """While the device is silent nobody knows whether it is still so."""
+    return {
+        "kind": fault.kind,
+        "since": fault.since.isoformat(timespec="seconds"),
+        "text": fault.text,
+        "source": fault.source,
+        "unknown_since": iso(device.since) if word in status.DOWN else None,
+    }
+
+
+def ip_changes(device: Device) -> int:
+    return sum(1 for one in device.addresses if one.previous)
+
+
+def was_seen(device: Device) -> bool:
+    """It answered when it was last asked, by some source."""
+    return any(word.seen_at and not word.misses for word in device.words.values())
+
+
+def _text(device: Device, key: str) -> str | None:
+    value = words.fact(device, key)
+    return None if value is None else str(value)
+
+
+def _port(device: Device) -> int | None:
+    value = words.fact(device, "port")
+    return value if isinstance(value, int) else None
+
+
+def last_scan(fleet: Fleet) -> str | None:
+    """When the last scan began, or None before the first."""
+    found: str | None = fleet.memo.get("last_scan", {}).get("at")
+    return found
+
+
+def stats(
+    fleet: Fleet,
+    devices: Iterable[Device],
+    statuses: Mapping[int, str],
+    *,
+    scanning: bool,
+    auto_scan: bool,
+    interval: int,
+) -> Stats:
+    """The counts. Active + offline + missing = total; a changed address is active too."""
+    kept = [device for device in devices if device.retired_at is None]
+    counts = Counter(statuses[device.id] for device in kept)
+    up = sum(counts[word] for word in status.UP)
+    missing = counts[status.MISSING]
+    last = last_scan(fleet)
+    return {
+        "total_cameras": len(kept),
+        "active": up,
+        "offline": len(kept) - up - missing,
+        "missing": missing,
+        "ip_changed": counts[status.IP_CHANGED],
+        "total_discoveries": sum(device.sightings for device in kept),
+        "cameras_with_ip_changes": sum(1 for device in kept if ip_changes(device)),
+        "last_scan": last,
+        "scan_in_progress": scanning,
+        "auto_scan_enabled": auto_scan,
+        "auto_scan_interval": interval,
+        "total": len(kept),
+        "online": up,
+        "lastUpdated": datetime.fromisoformat(last).timestamp() if last else None,
+    }
+
+
+def job(name: str, title: str, state: JobState, next_run: datetime | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": title,
+        "last_run": iso(state.last_run),
+        "next_run": iso(next_run),
+        "took": state.took,
+        "last_result": state.last_result,
+        "last_error": state.last_error or None,
+    }
+
+
+def export(devices: Iterable[CameraDetail], at: datetime) -> dict[str, Any]:
+    """The whole database for people; without secrets, which no shape has."""
+    cameras = list(devices)
+    return {"exported_at": iso(at), "count": len(cameras), "cameras": cameras}

@@ -1,0 +1,129 @@
+"""Server-sent events: one hub, any number of readers, none that can hold it up."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from threading import Condition
+from typing import Any
+
+import orjson
+
+from fleet.model import Event
+
+KEPT = 2000
+"""Frames kept for readers that come back or fall behind."""
+MOST_STREAMS = 200
+PING_EVERY = 15.0
+KINDS = {"device.found": "found"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message, encoded once. `id` is the event's sequence; progress has none."""
+
+    place: int
+    id: int | None
+    data: bytes
+
+
+def frame_bytes(kind: str, body: Any, id: int | None = None) -> bytes:
+    head = f"id: {id}\n" if id is not None else ""
+    return f"{head}event: {kind}\ndata: ".encode() + orjson.dumps(body) + b"\n\n"
+
+
+def plain(event: Event) -> dict[str, Any]:
+    """An event as the API and the stream show it."""
+    return {
+        "id": event.sequence,
+        "at": event.at.isoformat(),
+        "kind": event.kind,
+        "device": event.device,
+        "text": event.text,
+        "before": event.before,
+        "after": event.after,
+    }
+
+
+def encode(event: Event) -> bytes:
+    """An event as one message: `found`, `status` for what else befell a device, `event`."""
+    kind = KINDS.get(event.kind, "status" if event.kind.startswith("device.") else "event")
+    return frame_bytes(kind, plain(event), event.sequence)
+
+
+class Hub:
+    """Takes events and progress, and lets every reader follow from where it was."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque(maxlen=KEPT)
+        self._place = 0
+        self._news = Condition()
+        self._readers = 0
+        self._closing = False
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Events that the journal has."""
+        self._add([(event.sequence, encode(event)) for event in events])
+
+    def progress(self, progress: dict[str, Any]) -> None:
+        """How the scan goes; only of interest now, so without an id."""
+        self._add([(None, frame_bytes("progress", progress))])
+
+    def _add(self, frames: Sequence[tuple[int | None, bytes]]) -> None:
+        with self._news:
+            for id, data in frames:
+                self._place += 1
+                self._frames.append(Frame(self._place, id, data))
+            self._news.notify_all()
+
+    def close(self) -> None:
+        """End every stream."""
+        with self._news:
+            self._closing = True
+            self._news.notify_all()
+
+    @property
+    def readers(self) -> int:
+        return self._readers
+
+    def enter(self) -> bool:
+        """Take a place among the readers; False when all are taken."""
+        with self._news:
+            if self._readers >= MOST_STREAMS:
+                return False
+            self._readers += 1
+            return True
+
+    def leave(self) -> None:
+        with self._news:
+            self._readers -= 1
+
+    def place(self) -> int:
+        """Where a reader that only wants what comes from now on begins."""
+        with self._news:
+            return self._place
+
+    def follow(self, place: int, until: float) -> Iterator[bytes]:
+        """What comes after `place`, with a comment now and then to prove the line, until
+        the monotonic time `until`. A reader that fell behind is told to load anew."""
+        while not self._closing and time.monotonic() < until:
+            frames, now_at = self._wait(place, min(PING_EVERY, until - time.monotonic()))
+            if len(frames) < now_at - place:
+                yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
+            place = now_at
+            yield b"".join(frame.data for frame in frames) or b": still here\n\n"
+
+    def _wait(self, place: int, seconds: float) -> tuple[list[Frame], int]:
+        """The frames after `place` and the newest place, once there are some or time is up."""
+        with self._news:
+            self._news.wait_for(lambda: self._closing or self._place > place, max(0.0, seconds))
+            return self._since(place), self._place
+
+    def _since(self, place: int) -> list[Frame]:
+        """The kept frames after `place`, oldest first. The caller holds the lock."""
+        found: list[Frame] = []
+        for frame in reversed(self._frames):
+            if frame.place <= place:
+                break
+            found.append(frame)
+        return found[::-1]
