@@ -181,7 +181,7 @@ def create_app(house: House) -> Flask:
     dates.register(app)
     for room in (cameras, scans, events, health, metrics, openapi, pages):
         app.register_blueprint(room.bp)
-    app.context_processor(lambda: {"house": house, "status_words": pages.STATUS_WORDS})
+    app.jinja_env.globals.update(house=house, status_words=pages.STATUS_WORDS)
     gate.check_routes(app)
     return app
 

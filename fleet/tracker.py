@@ -72,14 +72,27 @@ class Tracker:
         elif not self.was_original:
             self._written = self._fleet
 
-    def _parse(self, data: bytes) -> Fleet:
+    def peek(self) -> Fleet:
+        """The fleet in the file, read without owning or changing anything.
+
+        A missing file is an empty fleet. Raises CannotOpen for a damaged one.
+        """
+        try:
+            return self._parse(self.file.path.read_bytes(), keep=False)
+        except FileNotFoundError:
+            return Fleet()
+        except (ValueError, OSError, record.TooNew) as error:
+            raise CannotOpen(f"{self.file.path} cannot be read: {error}.") from error
+
+    def _parse(self, data: bytes, keep: bool = True) -> Fleet:
         try:
             raw = record.parsed(data)
             if "format" in raw:
                 return record.decode(data)
             if origin.is_original(raw):
                 fleet = origin.fleet_of(raw)
-                self.file.keep_original(data)
+                if keep:
+                    self.file.keep_original(data)
                 self.was_original = True
                 return fleet
             raise record.Unreadable("it is not a Camera Monitor database")

@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet import editing
+from fleet import cleaning, editing
 from fleet.model import Edit, NotThere
 from web import shapes
 from web.api import Strict, answered, asked, describes, sent
@@ -28,6 +28,17 @@ class UndoBody(Strict):
     """The number of the edit's event, as the edit answered it."""
 
     event: int = Field(ge=1)
+
+
+class Cleanup(Strict):
+    """Not seen for so many days."""
+
+    days: int = Field(90, ge=1, le=36500)
+
+
+class Cleaned(TypedDict):
+    success: bool
+    retired: int
 
 
 class Edited(TypedDict):
@@ -100,6 +111,18 @@ def undo() -> Response:
     here = house()
     edit = undoing(here, sent(UndoBody).event)
     return _edited(here, edit)
+
+
+@bp.post("/api/cleanup")
+@needs("fleet.clean")
+@describes(body=Cleanup, answer=Cleaned, errors=(422,))
+def cleanup() -> Response:
+    """Retire what discovery found once and nobody has seen for so many days."""
+    here = house()
+    now, days = here.clock(), sent(Cleanup).days
+    edits = cleaning.retirements(here.tracker.devices().values(), days, who(), now)
+    events = here.tracker.apply(edits, now) if edits else []
+    return answered({"success": True, "retired": len(events)})
 
 
 def undoing(here: House, sequence: int) -> Edit:
