@@ -4,7 +4,8 @@
 #     -v ./camera_database.json:/app/camera_database.json -v camera-monitor:/app/data camera-monitor
 #
 # --network host: cameras are discovered by broadcast, which does not cross Docker's bridge.
-#     Without it (-p 5000:5000) only cameras that are asked by address are found.
+#     Without it (-p 5000:5000) no camera is found, and the page refuses requests from outside
+#     the container.
 # --user: lets the container write a camera_database.json that belongs to you.
 
 FROM python:3.12.12-slim-bookworm AS packages

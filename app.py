@@ -9,23 +9,38 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
 import settings as options
+from discovery.progress import Scan
 from discovery.scanner import Scanner
 from discovery.scheduler import Job, Scheduler
 from fleet.journal import Courier, Journal
-from fleet.status import Rules
+from fleet.model import Fleet
+from fleet.status import Rules, statuses
 from fleet.tracker import Tracker
 from settings import Settings
 from sources import panasonic
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen, JsonFile
 from store.sql import Unreachable, default_url
-from web import cameras, dates, errors, events, gate, health, metrics, openapi, pages, scans
+from web import (
+    cameras,
+    dates,
+    errors,
+    events,
+    gate,
+    health,
+    metrics,
+    openapi,
+    pages,
+    scans,
+    settings_pages,
+)
 from web.house import AUTO_SCAN, House
 from web.stream import Hub
 
@@ -51,6 +66,18 @@ def build_sources(settings: Settings, clock: Callable[[], datetime]) -> list[Sou
     return [panasonic.source(easy_ip)]
 
 
+def rules_of(settings: Settings, fleet: Fleet) -> Rules:
+    """The rules of status: patience is two intervals, or ten minutes without auto-scan."""
+    if fleet.memo.get(AUTO_SCAN):
+        return Rules(patience=timedelta(seconds=2 * settings.auto_scan_interval))
+    return Rules(patience=timedelta(minutes=10))
+
+
+def statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:
+    """The statuses of a fleet that was read from its file."""
+    return statuses(fleet.devices, utc_now(), rules_of(settings, fleet))
+
+
 def build_house(
     settings: Settings,
     clock: Callable[[], datetime] = utc_now,
@@ -60,11 +87,9 @@ def build_house(
 
     `sources` other than those of the settings are for tests. Raises BadOption.
     """
-    interval = timedelta(seconds=settings.auto_scan_interval)
 
     def rules() -> Rules:
-        is_automatic = tracker.fleet().memo.get(AUTO_SCAN)
-        return Rules(patience=2 * interval if is_automatic else timedelta(minutes=10))
+        return rules_of(settings, tracker.fleet())
 
     tracker = Tracker(JsonFile(settings.database_path, settings.data_dir), rules)
     secret = settings.database_url
@@ -79,6 +104,8 @@ def build_house(
     tracker.on_events = courier.notify
     house = House(
         name=settings.site_name,
+        description=settings.site_description,
+        logo=settings.logo_file,
         database=settings.database_path,
         scan_interval=settings.auto_scan_interval,
         clock=clock,
@@ -86,13 +113,23 @@ def build_house(
         tracker=tracker,
         journal=journal,
         courier=courier,
-        scanner=Scanner(chosen, tracker, clock, hub.progress),
+        scanner=Scanner(chosen, tracker, clock, hub.progress, partial(note_asked, journal)),
         scheduler=Scheduler(()),
         hub=hub,
         set_auto_scan=lambda enabled: set_auto_scan(house, enabled),
     )
     house.scheduler = Scheduler(table_of_jobs(house, settings))
     return house
+
+
+def note_asked(journal: Journal, scan: Scan) -> None:
+    """The journal keeps which scopes were asked today; uptimes are judged by it."""
+    covered = [one.coverage for one in scan.sources.values() if one.coverage]
+    scopes = {scope for one in covered if one.scopes for scope in (one.source, *one.scopes)}
+    try:
+        journal.was_asked(scan.started, sorted(scopes))
+    except Unreachable as error:
+        log.warning("%s", error)
 
 
 def table_of_jobs(house: House, settings: Settings) -> list[Job]:
@@ -138,7 +175,7 @@ def open_house(house: House, settings: Settings) -> None:
     """
     house.tracker.open()
     try:
-        house.tracker.continue_above(house.journal.open())
+        house.tracker.continue_above(*house.journal.open())
     except Unreachable as error:
         raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
     if AUTO_SCAN not in house.tracker.fleet().memo and settings.auto_scan:
@@ -179,9 +216,11 @@ def create_app(house: House) -> Flask:
     gate.register(app)
     errors.register(app)
     dates.register(app)
-    for room in (cameras, scans, events, health, metrics, openapi, pages):
+    for room in (cameras, scans, events, health, metrics, openapi, pages, settings_pages):
         app.register_blueprint(room.bp)
-    app.jinja_env.globals.update(house=house, status_words=pages.STATUS_WORDS)
+    app.jinja_env.globals.update(
+        house=house, status_words=pages.STATUS_WORDS, theme=settings_pages.theme
+    )
     gate.check_routes(app)
     return app
 
@@ -224,7 +263,7 @@ def set_up_logging(settings: Settings) -> None:
 
 def banner(settings: Settings) -> str:
     line = "=" * 70
-    shown = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # nosec B104
+    shown = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
     return "\n".join(
         (
             line,

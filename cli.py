@@ -7,10 +7,9 @@ Exit codes: 0 done, 1 nothing found or not done, 2 wrong use, 3 could not ask.
 """
 
 import argparse
-import http.client
 import json
 import logging
-import socket
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,8 +25,8 @@ from fleet.status import Rules
 from fleet.tracker import Tracker
 from settings import Settings
 from store.json_file import CannotKeep, CannotOpen, JsonFile
-from web import shapes
-from web.listing import SORTS, ListQuery, select
+from web import door, shapes
+from web.listing import SORTS, STATUSES, ListQuery, select
 from web.tables import Row, as_csv, as_table
 
 DONE, NOTHING, WRONG_USE, CANNOT_ASK = 0, 1, 2, 3
@@ -56,50 +55,47 @@ class Failed(Exception):
 # -- the running house -------------------------------------------------------------------
 
 
-class HouseConnection(http.client.HTTPConnection):
-    """HTTP over the command socket of the running house."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
-
-
-def ask_house(settings: Settings, method: str, path: str, body: Any = None) -> Any:
-    """What the running house answers; None when none runs. Raises Failed with its words."""
+def ask_house(settings: Settings, method: str, path: str, body: Any = None) -> door.Said | None:
+    """What the running house answers; None when none runs. Raises Failed."""
     places = house_app.command_socket(settings)
     if not places:
         return None
-    connection = HouseConnection(Path(places[0].removeprefix("unix:")))
     try:
-        data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        said = json.loads(answer.read())
-    except (FileNotFoundError, ConnectionRefusedError):
+        return door.ask(Path(places[0].removeprefix("unix:")), method, path, body)
+    except door.NoAnswer as error:
+        raise Failed(str(error)) from None
+
+
+def tell_house(settings: Settings, method: str, path: str, body: Any = None) -> Any:
+    """As ask_house, but an error that the house answers is Failed with its words."""
+    said = ask_house(settings, method, path, body)
+    if said is None:
         return None
-    finally:
-        connection.close()
-    if answer.status >= 400:
-        raise Failed(f"{said['error']}. {said['hint']}")
-    return said
+    if said.status >= 400:
+        raise Failed(f"{said.body['error']}. {said.body['hint']}")
+    return said.body
 
 
 def scan_in_house(settings: Settings) -> dict[str, Any] | None:
-    """Scan by the running house and wait; what it did, or None when no house runs."""
-    if ask_house(settings, "POST", "/api/scan") is None:
+    """Scan by the running house, or join its scan, and wait; None when no house runs."""
+    said = ask_house(settings, "POST", "/api/scan")
+    if said is None:
         return None
+    if said.status not in (200, 409):
+        raise Failed(f"{said.body['error']}. {said.body['hint']}")
+    begun = ""
     while True:
-        state = ask_house(settings, "GET", "/api/scan")
+        state = tell_house(settings, "GET", "/api/scan")
         if state is None:
             raise Failed("The house stopped during the scan.")
         if state["running"] is None:
-            return dict(state["last"])
+            break
+        begun = state["running"]["at"]
         time.sleep(0.2)
+    last = state["last"]
+    if last is None or last["at"] < begun:
+        raise Failed("The scan ended, but the house could not keep what it did. See its page.")
+    return dict(last)
 
 
 # -- reading the files -------------------------------------------------------------------
@@ -114,8 +110,10 @@ def read_fleet(settings: Settings) -> Fleet:
         raise Failed(str(error)) from None
 
 
-def rows_of(devices: Iterable[Device], fleet: Fleet) -> list[shapes.CameraDetail]:
-    now, rules = house_app.utc_now(), Rules()
+def rows_of(
+    settings: Settings, devices: Iterable[Device], fleet: Fleet
+) -> list[shapes.CameraDetail]:
+    now, rules = house_app.utc_now(), house_app.rules_of(settings, fleet)
     return [
         shapes.detail(device, status.status(device, fleet.devices, now, rules), now, rules)
         for device in devices
@@ -138,7 +136,7 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
         fleet = read_fleet(settings)
     started = did["at"]
     answered = [one for one in fleet.devices.values() if _answered(one, started)]
-    rows = rows_of(_sorted(answered, wanted.sort or "address"), fleet)
+    rows = rows_of(settings, _sorted(answered, wanted.sort or "address"), fleet)
     tell_scan(did, wanted.verbose)
     show(rows, wanted)
     if not rows and did["error"]:
@@ -147,7 +145,10 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
 
 
 def _answered(device: Device, started: str) -> bool:
-    return any(word.asked and word.asked.isoformat() == started for word in device.words.values())
+    return any(
+        word.asked and word.asked.isoformat() == started and not word.misses
+        for word in device.words.values()
+    )
 
 
 def scan(settings: Settings, wanted: argparse.Namespace) -> int:
@@ -204,10 +205,10 @@ def tell_scan(did: Mapping[str, Any], verbose: bool) -> None:
 def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
     """The cameras in the database."""
     fleet = read_fleet(settings)
-    statuses = status.statuses(fleet.devices, house_app.utc_now(), Rules())
+    statuses = house_app.statuses_of(settings, fleet)
     query = ListQuery(status=wanted.status, q=wanted.search, retired=wanted.retired)
     found = select(fleet.devices.values(), statuses, query, shapes.CAMERAS).devices
-    show(rows_of(_sorted(found, wanted.sort or "name"), fleet), wanted)
+    show(rows_of(settings, _sorted(found, wanted.sort or "name"), fleet), wanted)
     return DONE if found else NOTHING
 
 
@@ -218,7 +219,7 @@ def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
 
 def stats(settings: Settings, wanted: argparse.Namespace) -> int:
     """The counts."""
-    said = ask_house(settings, "GET", "/api/stats") or _counts(settings)
+    said = tell_house(settings, "GET", "/api/stats") or _counts(settings)
     if wanted.json:
         print(json.dumps(said, indent=2))
     else:
@@ -232,7 +233,7 @@ def _counts(settings: Settings) -> shapes.Stats:
     return shapes.stats(
         fleet,
         fleet.devices.values(),
-        status.statuses(fleet.devices, house_app.utc_now(), Rules()),
+        house_app.statuses_of(settings, fleet),
         scanning=False,
         auto_scan=bool(fleet.memo.get("auto_scan")),
         interval=settings.auto_scan_interval,
@@ -248,7 +249,7 @@ def history(settings: Settings, wanted: argparse.Namespace) -> int:
     device = fleet.devices.get(id)
     if device is None:
         raise Failed(f"There is no camera {wanted.mac}. List them with: python cli.py list")
-    rows = rows_of([device], fleet)[0]["ip_history"]
+    rows = rows_of(settings, [device], fleet)[0]["ip_history"]
     columns = (("timestamp", "SINCE"), ("ip", "ADDRESS"), ("previous_ip", "BEFORE"))
     if not (wanted.json or wanted.csv):
         print(f"{words.name(device)}, {identity.mac_of(device) or device.identities[0]}")
@@ -259,7 +260,7 @@ def history(settings: Settings, wanted: argparse.Namespace) -> int:
 def export(settings: Settings, wanted: argparse.Namespace) -> int:
     """The whole database as JSON, without secrets."""
     fleet = read_fleet(settings)
-    body = shapes.export(rows_of(fleet.devices.values(), fleet), house_app.utc_now())
+    body = shapes.export(rows_of(settings, fleet.devices.values(), fleet), house_app.utc_now())
     text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
     if wanted.output is None:
         sys.stdout.write(text)
@@ -281,7 +282,7 @@ def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
             print(words.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
         print(f"{len(edits)} would be retired.")
         return DONE
-    said = ask_house(settings, "POST", "/api/cleanup", {"days": wanted.days})
+    said = tell_house(settings, "POST", "/api/cleanup", {"days": wanted.days})
 
     def work(house: Any) -> dict[str, Any]:
         found = cleaning.retirements(
@@ -315,7 +316,7 @@ def show(
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="cli.py", description="Camera Monitor's commands.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    sorts = sorted(SORTS)
+    sorts = [*SORTS, *(f"-{name}" for name in SORTS)]
 
     def command(
         name: str, run: Callable[[Settings, argparse.Namespace], int], forms: bool = True
@@ -336,8 +337,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="what the scan did, as JSON")
     one.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
     one = command("list", list_cameras)
-    one.add_argument("--status", default="all", help="active, ip_changed, offline, missing, ...")
-    one.add_argument("--search", default="", help="text in name, address, MAC, serial or model")
+    one.add_argument("--status", default="all", choices=STATUSES, help="only those (all)")
+    one.add_argument(
+        "--search", type=_search, default="", help="text in name, address, MAC, serial or model"
+    )
     one.add_argument("--retired", action="store_true", help="the retired ones instead")
     one.add_argument("--sort", choices=sorts, help="the order (name)")
     command("stats", stats, forms=False).add_argument("--json", action="store_true", help="JSON")
@@ -349,6 +352,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=_days, default=90, help="not seen for so many days (90)")
     one.add_argument("--dry-run", action="store_true", help="only say which")
     return top
+
+
+def _search(text: str) -> str:
+    if len(text) > 100:
+        raise argparse.ArgumentTypeError("at most 100 characters")
+    return text
 
 
 def _days(text: str) -> int:
@@ -363,6 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.CRITICAL)
     try:
         code: int = wanted.run(options.load(), wanted)
+        sys.stdout.flush()
     except Failed as error:
         print(error, file=sys.stderr)
         return error.code
@@ -373,6 +383,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.error}. {error.hint}", file=sys.stderr)
         return NOTHING
     except BrokenPipeError:
+        # Nobody reads any more; without this Python says so once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOTHING
     return code
 

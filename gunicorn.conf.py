@@ -3,7 +3,11 @@
 `python app.py` and `gunicorn app:app` both read this file.
 """
 
+import ctypes
+import gc
+import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +35,23 @@ proc_name = "camera-monitor"
 wsgi_app = "app:app"
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """A refused start was said in one sentence; gunicorn's three about it add nothing."""
+    return not record.getMessage().startswith(("Worker (pid", "Shutting down", "Reason: Worker"))
+
+
+def _use_one_arena() -> None:
+    """With 256 threads glibc keeps a pool of freed memory for each few of them: 30 MB with
+    10,000 cameras. One is as quick, because Python's own lock lets one thread run."""
+    arenas = -8  # M_ARENA_MAX, mallopt(3); other C libraries have no mallopt
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(arenas, 1)
+
+
 def on_starting(server: Any) -> None:
     """Everything that can be said before a socket is opened is said here, in words."""
+    _use_one_arena()
+    logging.getLogger("gunicorn.error").addFilter(_is_news)
     house_app.check_start(_settings, int(server.cfg.workers), server.cfg.worker_class_str)
     Path(_settings.data_dir).mkdir(parents=True, exist_ok=True)
     print(house_app.banner(_settings), flush=True)
@@ -46,3 +65,9 @@ def worker_exit(_server: Any, worker: Any) -> None:
     wsgi = getattr(worker, "wsgi", None)
     if wsgi is not None:
         house_app.end(wsgi)
+
+
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """What is loaded by now stays shared with the worker: its collector must not touch it."""
+    gc.collect()
+    gc.freeze()

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address to listen on.")  # the gate decides who may
     port: Port = Field(5000, description="Port of the web server.")
     site_name: str = Field("Camera Monitor", description="Name in the header of every page.")
+    site_description: str = Field("", description="A line under that name.")
+    logo_file: Path | None = Field(None, description="A picture (SVG, PNG, JPEG, WebP) beside it.")
     database_path: Path = Field(
         Path("camera_database.json"), description="The file that remembers the fleet."
     )

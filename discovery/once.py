@@ -25,6 +25,9 @@ class Memory:
     def devices(self) -> Mapping[int, Device]:
         return self.fleet.devices
 
+    def down(self) -> Mapping[str, Any]:
+        return {}
+
     def remember(self, facts: Mapping[str, Any], now: datetime) -> None:
         """Nothing outlives the command."""
 

@@ -26,6 +26,7 @@ from fleet.model import (
     SourceDown,
 )
 from sources.source import Source
+from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
 BATCH_EVERY = 1.0
@@ -40,6 +41,8 @@ class Knower(Protocol):
 
     def devices(self) -> Mapping[int, Device]: ...
 
+    def down(self) -> Mapping[str, Any]: ...
+
     def remember(self, facts: Mapping[str, Any], now: datetime) -> None: ...
 
 
@@ -47,7 +50,7 @@ class Scanner:
     """Asks, collects what comes, and hands it over in batches.
 
     `watch` is called with `Scan.plain()` whenever the progress changed, from the loop's
-    thread.
+    thread; `kept` with each scan that has ended, from a thread that may wait.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class Scanner:
         tracker: Knower,
         clock: Callable[[], datetime],
         watch: Callable[[dict[str, Any]], None] = lambda progress: None,
+        kept: Callable[[Scan], None] = lambda scan: None,
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
         self.clock = clock
         self.watch = watch
+        self.kept = kept
         self.last: Scan | None = None
         self._scan: Scan | None = None
         self._idle = Flag()
@@ -71,6 +76,7 @@ class Scanner:
         self._thread = Thread(target=self._run, name="scanner", daemon=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
         self._task: asyncio.Task[None] | None = None
+        self._asking: asyncio.Future[list[None]] | None = None
         self._standing: list[asyncio.Task[None]] = []
 
     # -- for everybody -------------------------------------------------------------------
@@ -101,9 +107,11 @@ class Scanner:
 
     def cancel(self) -> bool:
         """Stop the running scan; False if none runs. Nobody is called missing for it."""
-        if self._scan is None:
-            return False
-        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+        with self._lock:
+            if self._scan is None or self._scan.state != "running":
+                return False
+            self._scan.state = "cancelled"
+        self._loop.call_soon_threadsafe(lambda: self._asking and self._asking.cancel())
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -188,16 +196,31 @@ class Scanner:
         log.info("Scan started by %s", scan.by)
         self._show()
         try:
-            await asyncio.gather(*(self._ask(scan, one) for one in scan.sources.values()))
+            await self._ask_all(scan)
             await self._hand_over()
-            self._inbox += self._missed(scan)
-            scan.state = "done" if not scan.error else "failed"
+            with self._lock:
+                is_whole = scan.state == "running"
+                scan.state = ("failed" if scan.error else "done") if is_whole else scan.state
+            if is_whole:
+                self._inbox += self._missed(scan)
         except asyncio.CancelledError:
             scan.state = "cancelled"
-            for one in scan.sources.values():
-                one.state = "cancelled" if one.state == "asking" else one.state
         finally:
             await self._finish(scan)
+
+    async def _ask_all(self, scan: Scan) -> None:
+        """All sources side by side, until they end or somebody cancels."""
+        asks = (self._ask(scan, one) for one in scan.sources.values())
+        self._asking = asyncio.ensure_future(asyncio.gather(*asks))
+        if scan.state != "running":
+            self._asking.cancel()
+        try:
+            await asyncio.wait((self._asking,))
+        finally:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+        for one in scan.sources.values():
+            one.state = "cancelled" if one.state == "asking" else one.state
 
     async def _finish(self, scan: Scan) -> None:
         scan.finished = self.clock()
@@ -206,14 +229,15 @@ class Scanner:
             await self._loop.run_in_executor(self._writer, self._keep, scan)
         finally:
             log.info("Scan %s: %d answered, %d missed", scan.state, scan.found, scan.missed)
-            self.last, self._scan, self._task = scan, None, None
+            self.last, self._scan, self._task, self._asking = scan, None, None, None
             self.watch(scan.plain())
             self._idle.set()
 
     def _keep(self, scan: Scan) -> None:
         facts: dict[str, Any] = {"last_scan": scan.plain()}
-        with suppress(OSError):
+        with suppress(CannotKeep):
             self.tracker.remember(facts, self.clock())
+        self.kept(scan)
 
     async def _ask(self, scan: Scan, progress: SourceProgress) -> None:
         """One source under its deadline."""
@@ -251,14 +275,28 @@ class Scanner:
                         self._inbox.append(report)
 
     def _cover(self, progress: SourceProgress, coverage: Coverage) -> None:
+        """What a source asked is up, what it could not ask is down, and so is where a
+        device was heard once and nobody can ask now."""
         progress.coverage = coverage
+        progress.failed.update(dict.fromkeys(self._gone(coverage), "it is down or gone"))
         progress.failed.update(coverage.failed)
-        now = self.clock()
-        if coverage.scopes:
-            self._inbox += [
-                SourceDown(scope, now, "", up=True) for scope in (coverage.source, *coverage.scopes)
-            ]
-        self._inbox += [SourceDown(scope, now, why) for scope, why in coverage.failed.items()]
+        now, name = self.clock(), coverage.source
+        down = [one for one in self.tracker.down() if one == name or one.startswith(f"{name}:")]
+        asked = dict.fromkeys((name, *coverage.scopes, *down)) if coverage.scopes else {}
+        self._inbox += [
+            SourceDown(scope, now, "", up=True) for scope in asked if scope not in progress.failed
+        ]
+        self._inbox += [SourceDown(scope, now, why) for scope, why in progress.failed.items()]
+
+    def _gone(self, coverage: Coverage) -> set[str]:
+        """The scopes in which a device was last heard by this source, and that it did not ask."""
+        words = (
+            device.words.get(coverage.source)
+            for device in self.tracker.devices().values()
+            if device.retired_at is None
+        )
+        known = {word.scope for word in words if word and word.scope}
+        return known - {*coverage.scopes, *coverage.failed}
 
     def _missed(self, scan: Scan) -> list[Report]:
         """A Miss for everyone who was asked by this scan and did not answer."""
@@ -290,7 +328,9 @@ def _was_asked(device: Device, coverage: Coverage) -> bool:
     word = device.words.get(coverage.source)
     if word is None or device.retired_at is not None:
         return False
-    return word.scope is None or word.scope in coverage.scopes
+    if word.scope is None:
+        return True
+    return word.scope in coverage.scopes and word.scope not in coverage.failed
 
 
 def _answered(device: Device, coverage: Coverage, started: datetime) -> bool:
@@ -302,4 +342,5 @@ def _answered(device: Device, coverage: Coverage, started: datetime) -> bool:
 def _reason(device: Device, coverage: Coverage) -> str:
     scope = device.words[coverage.source].scope
     where = f" on {scope.partition(':')[2]}" if scope else ""
-    return f"did not answer {coverage.requests} search requests{where}"
+    number = coverage.by_scope.get(scope or "", coverage.requests)
+    return f"did not answer {number} search requests{where}"

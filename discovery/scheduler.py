@@ -81,6 +81,13 @@ class Scheduler:
         job.resume()
         job.modify(next_run_time=datetime.now(UTC))
 
+    def run_now(self, name: str) -> bool:
+        """Run the job once, out of turn; False when there is no such job."""
+        if name not in self.jobs or self._scheduler is None:
+            return False
+        self._scheduler.add_job(self._run, args=(self.jobs[name],))
+        return True
+
     def pause(self, name: str) -> None:
         self._scheduler.pause_job(name)
 

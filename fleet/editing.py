@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from fleet import words
-from fleet.model import Device, Edit, Event, Facts, NotThere, Refused
+from fleet.model import HERE, Device, Edit, Event, Facts, NotThere, Refused, Unfit
 
-LONGEST = {"name": 120, "notes": 5000}
-"""What `change` may set, and the most characters each may have."""
+LONGEST = {"name": 120, "notes": 5000, "site": 60}
+"""The texts that `change` may set, and the most characters each may have."""
+MOST_TAGS, LONGEST_TAG = 20, 40
+EDITABLE = ("name", "notes", "tags", "site", "parent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def found(device: Device | None, edit: Edit) -> Device:
     return device
 
 
-def edited(device: Device, edit: Edit) -> tuple[Device, Told | None]:
+def edited(device: Device, edit: Edit, devices: Mapping[int, Device]) -> tuple[Device, Told | None]:
     """The device after the edit and what to tell; (device, None) if nothing changes.
 
     Raises Refused when the fields do not fit, or the device is no longer as the edit
@@ -42,7 +44,7 @@ def edited(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     _check_expected(device, edit)
     match edit.kind:
         case "change":
-            return _changed(device, edit)
+            return _changed(device, edit, devices)
         case "retire" | "restore":
             return _retired(device, edit)
     raise Refused(f"A device cannot be edited by {edit.kind!r}", "Use change, retire or restore.")
@@ -60,41 +62,102 @@ def _check_expected(device: Device, edit: Edit) -> None:
 
 def shown(device: Device, key: str) -> Any:
     """One editable value as events carry it."""
-    return device.retired_at is not None if key == "retired" else getattr(device, key)
+    if key == "retired":
+        return device.retired_at is not None
+    return list(device.tags) if key == "tags" else getattr(device, key)
 
 
-def _changed(device: Device, edit: Edit) -> tuple[Device, Told | None]:
-    wanted: dict[str, Any] = {
-        key: clean(key, edit.fields[key]) for key in LONGEST if key in edit.fields
-    }
+def _changed(
+    device: Device, edit: Edit, devices: Mapping[int, Device]
+) -> tuple[Device, Told | None]:
+    given = [key for key in EDITABLE if key in edit.fields]
+    wanted: dict[str, Any] = {key: _fit(key, edit.fields[key], device, devices) for key in given}
     after = {key: value for key, value in wanted.items() if value != shown(device, key)}
     if not after:
         return device, None
     before = {key: shown(device, key) for key in after}
-    new = replace(device, **after)
-    parts = []
-    if "name" in after:
-        parts.append(f"{words.name(device)} is now called {words.name(new)}")
-    if "notes" in after:
-        parts.append(f"the notes of {words.name(new)} were changed")
+    new = replace(
+        device, **{**after, **({"tags": tuple(after["tags"])} if "tags" in after else {})}
+    )
+    parts = [_said(key, device, new, devices) for key in after]
     text = " and ".join(parts) + f", by {edit.by}"
     return new, Told("device.edited", text[0].upper() + text[1:], before, after)
+
+
+def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
+    """One change in words."""
+    match key:
+        case "name":
+            return f"{words.name(old)} is now called {words.name(new)}"
+        case "site":
+            return f"the site of {words.name(new)} is now {new.site}"
+        case "parent":
+            parent = devices.get(new.parent) if new.parent else None
+            behind = f"is behind {words.name(parent)}" if parent else "has no parent any more"
+            return f"{words.name(new)} {behind}"
+    return f"the {key} of {words.name(new)} were changed"
+
+
+def _fit(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
+    """A value as it is kept. Raises Unfit when it does not fit."""
+    if key == "tags":
+        return _tags(value)
+    if key == "parent":
+        return _parent(value, device, devices)
+    kept = clean(key, value)
+    if key == "site" and not kept:
+        raise Unfit("A site needs a name", f'Use "{HERE}" for the place of this machine.')
+    return kept
+
+
+def _tags(value: Any) -> list[str]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise Unfit("tags must be a list of texts", 'Send {"tags": ["door", "north"]}.')
+    plain = (" ".join(_plain(one).split()) for one in value)
+    kept = list(dict.fromkeys(one for one in plain if one))
+    if len(kept) > MOST_TAGS or any(len(one) > LONGEST_TAG for one in kept):
+        raise Unfit(
+            f"At most {MOST_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
+        )
+    return kept
+
+
+def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | None:
+    """The device behind which this one is: it must exist, and not stand behind this one."""
+    if value is None:
+        return None
+    parent = devices.get(value) if isinstance(value, int) else None
+    if parent is None:
+        raise Unfit(f"There is no device {value} to be the parent", "Name one by its number.")
+    at: Device | None = parent
+    while at is not None:
+        if at.id == device.id:
+            raise Unfit(
+                f"{words.name(parent)} is itself behind {words.name(device)}", "Choose another."
+            )
+        at = devices.get(at.parent) if at.parent else None
+    return parent.id
+
+
+def _plain(text: str) -> str:
+    """Without control characters, which no name needs."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c)[0] != "C")
 
 
 def clean(key: str, value: Any) -> str | None:
     """A name or notes as they are kept: text without control characters, not too long.
 
-    An empty name is None: the device's own name counts again. Raises Refused.
+    An empty name is None: the device's own name counts again. Raises Unfit.
     """
     if value is None:
         return None if key == "name" else ""
     if not isinstance(value, str):
-        raise Refused(f"{key} must be text", f'Send {{"{key}": "..."}}.')
-    kept = "".join(c for c in value if c == "\n" or unicodedata.category(c)[0] != "C").strip()
-    if key == "name":
+        raise Unfit(f"{key} must be text", f'Send {{"{key}": "..."}}.')
+    kept = _plain(value).strip()
+    if key != "notes":
         kept = " ".join(kept.split())
     if len(kept) > LONGEST[key]:
-        raise Refused(
+        raise Unfit(
             f"{key} has {len(kept)} characters, {LONGEST[key]} are allowed", f"Shorten the {key}."
         )
     return kept if kept or key != "name" else None
@@ -117,10 +180,16 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
     fields: Mapping[str, Any] = {"expect": dict(event.after)}
     if event.kind == "device.edited":
         return Edit("change", identity, {**event.before, **fields}, by, at)
+    if event.kind == "device.merged":
+        return Edit("unmerge", identity, event.before, by, at)
+    if event.kind == "device.split":
+        return Edit("merge", identity, {"with": event.after["goes"]}, by, at)
+    if event.kind == "device.unmerged":
+        return Edit("merge", identity, {"with": event.after["goes"]}, by, at)
     if event.kind in ("device.retired", "device.restored") and event.after:
         kind = "restore" if event.after["retired"] else "retire"
         return Edit(kind, identity, fields, by, at)
     raise Refused(
         f"Event {event.sequence} is not an edit and cannot be undone",
-        "Only renaming, notes, retiring and restoring can be undone.",
+        "What people changed can be undone: names, notes, retiring, merging and the like.",
     )

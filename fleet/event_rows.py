@@ -1,6 +1,6 @@
 """The journal's table and its few questions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,14 +27,36 @@ events = Table(
 def add(engine: Engine, news: Sequence[Event]) -> None:
     """Write the events; those whose sequence number is there already are ignored."""
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-    rows = [{column.name: getattr(one, column.name) for column in events.columns} for one in news]
+    rows = [
+        {column.name: _sound(getattr(one, column.name)) for column in events.columns}
+        for one in news
+    ]
+    for row in rows:
+        row["kind"] = row["kind"][:40]
     with saying_why(), engine.begin() as connection:
         connection.execute(insert(events).on_conflict_do_nothing(), rows)
 
 
-def last_sequence(engine: Engine) -> int:
+def _sound(value: Any) -> Any:
+    """A value as every database takes it: no NUL and no half characters in texts.
+
+    One event that the database refuses would hold up all that come after it.
+    """
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {str(_sound(key)): _sound(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sound(one) for one in value]
+    return value
+
+
+def highest(engine: Engine) -> tuple[int, int]:
+    """The highest sequence number and the highest device number; 0 for none."""
+    query = select(func.max(events.c.sequence), func.max(events.c.device))
     with saying_why(), engine.connect() as connection:
-        return connection.execute(select(func.max(events.c.sequence))).scalar() or 0
+        sequence, device = connection.execute(query).one()
+    return sequence or 0, device or 0
 
 
 def find(
@@ -69,6 +91,19 @@ def find(
         query = query.order_by(events.c.sequence.desc())
     with saying_why(), engine.connect() as connection:
         return [_event(row) for row in connection.execute(query.limit(limit))]
+
+
+def of_devices(
+    engine: Engine, devices: Sequence[int], kinds: Sequence[str], since: datetime
+) -> list[Event]:
+    """Events of several devices at once, oldest first."""
+    query = (
+        select(events)
+        .where(events.c.device.in_(devices), events.c.kind.in_(kinds), events.c.at >= since)
+        .order_by(events.c.sequence)
+    )
+    with saying_why(), engine.connect() as connection:
+        return [_event(row) for row in connection.execute(query)]
 
 
 def _any_kind(kinds: Sequence[str]) -> Any:

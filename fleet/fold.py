@@ -5,8 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import editing, identity, status, words
+from fleet import editing, identity, merging, status, words
+from fleet.draft import Draft
 from fleet.model import (
+    HERE,
+    MOST_ADDRESSES,
     AddressChange,
     Device,
     Edit,
@@ -16,66 +19,15 @@ from fleet.model import (
     Finding,
     Fleet,
     Miss,
+    Refused,
     Report,
     Sighting,
     SourceDown,
     Word,
 )
 
-MOST_ADDRESSES = 1000
 MOST_DEVICES = 50_000
 TOLD_FACTS = ("name", "model", "serial", "firmware", "port")
-
-
-class Draft:
-    """A fleet while it is being changed. `events` are what is worth telling."""
-
-    def __init__(self, fleet: Fleet, rules: status.Rules, now: datetime) -> None:
-        self.fleet = fleet
-        self.rules = rules
-        self.now = now
-        self.devices = dict(fleet.devices)
-        self.index = dict(fleet.index)
-        self.redirects = dict(fleet.redirects)
-        self.next_id = fleet.next_id
-        self.memo = dict(fleet.memo)
-        self.events: list[Event] = []
-
-    def tell(
-        self,
-        kind: str,
-        device: Device | None,
-        text: str,
-        before: Facts | None = None,
-        after: Facts | None = None,
-    ) -> None:
-        sequence = self.fleet.sequence + len(self.events) + 1
-        number = device.id if device else None
-        event = Event(sequence, self.now, kind, number, text, before or {}, after or {})
-        self.events.append(event)
-
-    def put(self, device: Device) -> None:
-        self.devices[device.id] = device
-        for key in identity.keys_of(device):
-            self.index[key] = device.id
-
-    def find(self, key: str, site: str) -> Device | None:
-        """The device behind `id:12` or any identity, following merges."""
-        if key.startswith("id:"):
-            number = int(key[3:]) if key[3:].isdecimal() else 0
-            return self.devices.get(self.redirects.get(number, number))
-        return self.devices.get(self.index.get(identity.index_key(key, site), 0))
-
-    def freeze(self) -> Fleet:
-        return Fleet(
-            devices=self.devices,
-            index=self.index,
-            redirects=self.redirects,
-            next_id=self.next_id,
-            sequence=self.fleet.sequence + len(self.events),
-            outbox=(*self.fleet.outbox, *self.events),
-            memo=self.memo,
-        )
 
 
 def fold(
@@ -86,18 +38,17 @@ def fold(
     Raises Refused when an edit cannot be done; then nothing of the reports is done.
     """
     draft = Draft(fleet, rules, now)
-    touched: set[int] = set()
+    touched: dict[int, None] = {}
     empty = True
     for report in reports:
         empty = False
         device = _take(draft, report)
         if device is not None:
-            touched.add(device.id)
-            _tell_status(draft, draft.devices[device.id])
-    if empty:
-        touched = set(draft.devices)
-        for id in touched:
-            _tell_status(draft, draft.devices[id])
+            touched[device.id] = None
+    # Last, when all facts are in, and parents first: who dies with its parent is unreachable.
+    ids = [id for id in (list(draft.devices) if empty else touched) if id in draft.devices]
+    for id in sorted(ids, key=lambda id: draft.devices[id].parent is not None):
+        _tell_status(draft, draft.devices[id])
     _tell_children(draft)
     return draft.freeze(), draft.events
 
@@ -129,25 +80,21 @@ def _see(draft: Draft, sighting: Sighting) -> Device | None:
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     device = _with_address(draft, device, sighting)
     device = _with_facts(draft, device, sighting)
-    draft.put(_with_word(device, sighting))
+    draft.put(_with_word(device, sighting, _fresh(draft, device, sighting)))
     return device
 
 
 def _whose(draft: Draft, sighting: Sighting) -> Device | None:
     """The device that the sighting belongs to; two that prove to be one become one."""
-    ids = identity.known_ids(sighting, draft.index)
+    ids = identity.known_ids(sighting, draft.index, draft.devices)
     if not ids:
         return identity.at_address(sighting, draft.devices.values())
-    if len(ids) > 1 and identity.may_be_one(draft.devices[id] for id in ids):
+    if len(ids) > 1 and identity.may_be_one([draft.devices[id] for id in ids]):
         for other in ids[1:]:
-            _merge(draft, ids[0], other)
+            merging.merge(draft, ids[0], other)
         return draft.devices[ids[0]]
-    strongest = next(
-        key
-        for key in (identity.index_key(one, sighting.site) for one in sighting.identities)
-        if key in draft.index
-    )
-    return draft.devices[draft.index[strongest]]
+    keys = (identity.index_key(one, sighting.site) for one in sighting.identities)
+    return next(draft.devices[draft.index[key]] for key in keys if draft.index.get(key) in ids)
 
 
 def _add(draft: Draft, sighting: Sighting) -> Device | None:
@@ -168,7 +115,7 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
         device = replace(device, addresses=(AddressChange(sighting.address, sighting.at, None),))
     draft.next_id += 1
     device = replace(device, facts={sighting.source: facts_of(sighting)})
-    device = _with_word(device, sighting)
+    device = _with_word(device, sighting, ())
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
     draft.tell("device.found", device, f"{words.name(device)} was found{where}")
@@ -219,7 +166,20 @@ def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
     return device
 
 
-def _with_word(device: Device, sighting: Sighting) -> Device:
+def _fresh(draft: Draft, device: Device, sighting: Sighting) -> tuple[str, ...]:
+    """The keys that the sighting proves anew. What a person told apart stays apart, and a
+    key that means something only at another site means nothing here."""
+    fresh = []
+    for one in sighting.identities:
+        owner = draft.find(one, sighting.site)
+        is_apart = owner is not None and (owner.id in device.apart or device.id in owner.apart)
+        is_here = sighting.site == device.site or one.startswith(identity.GLOBAL)
+        if is_here and one not in device.identities and not is_apart:
+            fresh.append(one)
+    return tuple(fresh)
+
+
+def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...]) -> Device:
     word = device.words.get(sighting.source, Word())
     is_new_scan = sighting.asked is not None and sighting.asked != word.asked
     word = Word(
@@ -228,7 +188,6 @@ def _with_word(device: Device, sighting: Sighting) -> Device:
         asked=sighting.asked or word.asked,
         scope=sighting.scope or word.scope,
     )
-    fresh = [one for one in sighting.identities if one not in device.identities]
     return replace(
         device,
         identities=(*device.identities, *fresh),
@@ -237,34 +196,6 @@ def _with_word(device: Device, sighting: Sighting) -> Device:
         last_seen=sighting.at,
         sightings=device.sightings + is_new_scan,
     )
-
-
-def _merge(draft: Draft, stays: int, goes: int) -> None:
-    """`goes` becomes part of `stays`: its keys, history and sources; its id redirects."""
-    keep, gone = draft.devices[stays], draft.devices.pop(goes)
-    seen = [t for t in (keep.first_seen, gone.first_seen) if t]
-    merged = replace(
-        keep,
-        identities=tuple(dict.fromkeys((*keep.identities, *gone.identities))),
-        name=keep.name or gone.name,
-        notes="\n".join(part for part in (keep.notes, gone.notes) if part),
-        tags=tuple(dict.fromkeys((*keep.tags, *gone.tags))),
-        addresses=tuple(sorted((*keep.addresses, *gone.addresses), key=lambda one: one.at)),
-        first_seen=min(seen, default=None),
-        sightings=keep.sightings + gone.sightings,
-        words={**gone.words, **keep.words},
-        facts={**gone.facts, **keep.facts},
-        links={**gone.links, **keep.links},
-        findings=(*keep.findings, *gone.findings),
-        listed=keep.listed or gone.listed,
-    )
-    for old, new in list(draft.redirects.items()):
-        if new == goes:
-            draft.redirects[old] = stays
-    draft.redirects[goes] = stays
-    draft.put(merged)
-    text = f"{words.name(gone)} (number {goes}) is the same device as {words.name(keep)}"
-    draft.tell("device.merged", merged, text, {"id": goes}, {"id": stays})
 
 
 # -- misses, findings, sources -----------------------------------------------------------
@@ -325,8 +256,11 @@ def _source_down(draft: Draft, report: SourceDown) -> None:
         after = {"scope": report.scope, "reason": report.reason}
         text = f"{report.scope} cannot be asked: {report.reason}"
         draft.tell("source.down", None, text, after=after)
+    elif known["reason"] == report.reason:
+        return
     else:
         down[report.scope] = {**known, "reason": report.reason}
+    draft.is_changed = True
     draft.memo["down"] = down
 
 
@@ -334,12 +268,31 @@ def _source_down(draft: Draft, report: SourceDown) -> None:
 
 
 def _edit(draft: Draft, edit: Edit) -> Device:
-    device = editing.found(draft.find(edit.identity, edit.fields.get("site", "here")), edit)
-    changed, told = editing.edited(device, edit)
+    device = editing.found(draft.find(edit.identity, HERE), edit)
+    match edit.kind:
+        case "merge":
+            return merging.merge_edit(draft, device, edit)
+        case "split":
+            return merging.split(draft, device, edit)
+        case "unmerge":
+            return merging.unmerge(draft, device, edit)
+    changed, told = editing.edited(device, edit, draft.devices)
     if told is not None:
+        _check_keys(draft, changed)
         draft.put(changed)
         draft.tell(told.kind, changed, told.text, told.before, told.after)
     return changed
+
+
+def _check_keys(draft: Draft, device: Device) -> None:
+    """In its new site another device may have the same key. Raises Refused."""
+    for key in identity.keys_of(device):
+        owner = draft.devices.get(draft.index.get(key, device.id))
+        if owner is not None and owner.id != device.id:
+            raise Refused(
+                f"{words.name(owner)} has the same key in site {device.site}",
+                "Merge the two, or choose another site.",
+            )
 
 
 # -- what is told of a status ------------------------------------------------------------
@@ -360,10 +313,11 @@ def _tell_status(draft: Draft, device: Device) -> None:
 
 
 def _tell_children(draft: Draft) -> None:
-    """A parent that went down or came up changes what its children are called."""
-    flipped = {event.device for event in draft.events}
-    if not flipped:
-        return
-    for device in list(draft.devices.values()):
-        if device.parent in flipped:
-            _tell_status(draft, device)
+    """A device that went down or came up changes what all those behind it are called."""
+    behind = {event.device for event in draft.events if event.device}
+    children = [device for device in draft.devices.values() if device.parent]
+    while new := {one.id for one in children if one.parent in behind} - behind:
+        behind |= new
+    for device in children if behind else ():
+        if device.id in behind:
+            _tell_status(draft, draft.devices[device.id])

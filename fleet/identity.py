@@ -5,7 +5,7 @@ something only within its site.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from fleet.model import Device, Sighting
 
@@ -48,15 +48,36 @@ def mac_of(device: Device) -> str | None:
     return None
 
 
-def known_ids(sighting: Sighting, index: Mapping[str, int]) -> list[int]:
-    """The ids that the sighting's identities lead to, lowest first, each once."""
+def macs(identities: Iterable[str]) -> set[str]:
+    return {one[4:] for one in identities if one.startswith("mac:")}
+
+
+def macs_of(device: Device) -> set[str]:
+    """Every MAC of the device: a person may say that two are one."""
+    return macs(device.identities)
+
+
+def known_ids(
+    sighting: Sighting, index: Mapping[str, int], devices: Mapping[int, Device]
+) -> list[int]:
+    """The ids that the sighting's identities lead to, lowest first, each once.
+
+    A device with another MAC than the sighting proves is not meant, though it had the
+    same stream: somebody put a new camera in its place.
+    """
     keys = (index_key(identity, sighting.site) for identity in sighting.identities)
-    return sorted({index[key] for key in keys if key in index})
+    ids = sorted({index[key] for key in keys if key in index})
+    proved = macs(sighting.identities)
+    return [id for id in ids if not proved or not (had := macs_of(devices[id])) or had & proved]
 
 
-def may_be_one(devices: Iterable[Device]) -> bool:
-    """Devices with different MACs are never one, whatever else they share."""
-    return len({mac_of(device) for device in devices} - {None}) <= 1
+def may_be_one(devices: Sequence[Device]) -> bool:
+    """Devices with different MACs are never one, whatever else they share; nor are those
+    that a person told apart."""
+    ids = {device.id for device in devices}
+    is_apart = any(ids & set(device.apart) for device in devices)
+    having = [found for device in devices if (found := macs_of(device))]
+    return not is_apart and (not having or bool(set.intersection(*having)))
 
 
 def at_address(sighting: Sighting, devices: Iterable[Device]) -> Device | None:

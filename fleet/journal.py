@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from fleet import event_rows
-from fleet.model import Event
+from fleet import asked_rows, event_rows
+from fleet.model import Device, Event
 from fleet.tracker import Tracker
+from fleet.uptime import DAYS, KINDS, Uptime, uptime
 from store.sql import Unreachable, migrate, open_engine
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ class Journal:
     def __init__(self, url: str, echo: bool = False) -> None:
         self.engine: Engine = open_engine(url, echo)
 
-    def open(self) -> int:
-        """Bring the tables to their newest form; the last sequence number in them."""
+    def open(self) -> tuple[int, int]:
+        """Bring the tables to their newest form; the highest sequence and device number."""
         migrate(self.engine)
-        return event_rows.last_sequence(self.engine)
+        return event_rows.highest(self.engine)
 
     def write(self, events: Sequence[Event]) -> None:
         event_rows.add(self.engine, events)
@@ -41,7 +42,25 @@ class Journal:
     def one(self, sequence: int) -> Event | None:
         return event_rows.one(self.engine, sequence)
 
+    def uptimes(self, devices: Sequence[Device], now: datetime) -> dict[int, Uptime]:
+        """The last 90 days of each device."""
+        if not devices:
+            return {}
+        start = now - timedelta(days=DAYS)
+        told: dict[int, list[Event]] = {device.id: [] for device in devices}
+        for event in event_rows.of_devices(self.engine, list(told), KINDS, start):
+            told[event.device or 0].append(event)
+        asked = asked_rows.since(self.engine, start.astimezone().date())
+        return {one.id: uptime(one, told[one.id], asked, now) for one in devices}
+
+    def was_asked(self, at: datetime, scopes: Sequence[str]) -> None:
+        """A scan asked these scopes."""
+        if scopes:
+            asked_rows.add(self.engine, at.astimezone().date(), scopes)
+
     def forget(self, until: datetime) -> int:
+        """Delete what happened before `until`; how many events there were."""
+        asked_rows.forget(self.engine, until.date())
         return event_rows.forget(self.engine, until)
 
     def close(self) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 HERE = "here"
 """The site of everything whose site nobody named."""
 
+MOST_ADDRESSES = 1000
+"""Address changes that one record keeps; the journal has the older ones."""
+
 Facts = Mapping[str, Any]
 
 
@@ -36,6 +39,10 @@ class Refused(Exception):
         super().__init__(error)
         self.error = error
         self.hint = hint
+
+
+class Unfit(Refused):
+    """A value of the edit does not fit."""
 
 
 class NotThere(Refused):
@@ -141,8 +148,8 @@ Report = Sighting | Miss | Finding | Edit | SourceDown
 class Coverage:
     """What one discovery did: the scopes that it really asked, how often, what came back.
 
-    `refused` counts datagrams that did not enter, by reason in words. `failed` names the
-    scopes that could not be asked, with the reason.
+    `by_scope` divides `requests`. `refused` counts datagrams that did not enter, by reason
+    in words. `failed` names the scopes that could not be asked, with the reason.
     """
 
     source: str
@@ -151,6 +158,7 @@ class Coverage:
     answers: int
     refused: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    by_scope: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +214,8 @@ class Device:
     `name` is what a person gave; the device's own is in `facts`. `facts`, `words` are by
     source. `sightings` counts the scans in which it answered. `moved_at` is set while the
     new address is not confirmed by a later scan. `status` and `since` are what was last
-    told in an event; `statuses()` says what is true now.
+    told in an event; `statuses()` says what is true now. `apart` holds the devices that a
+    person said are others, whatever the sources prove.
     """
 
     id: int
@@ -227,6 +236,7 @@ class Device:
     links: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Fault, ...] = ()
     parent: int | None = None
+    apart: tuple[int, ...] = ()
     listed: bool = False
     retired_at: datetime | None = None
     status: str = "UNKNOWN"

@@ -50,8 +50,10 @@ def fleet_of(raw: Mapping[str, Any]) -> Fleet:
         last_scan = max(seen, default=None)
         rows = enumerate(raw.items(), start=1)
         devices = {id: _device(id, mac, row, last_scan) for id, (mac, row) in rows}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreadable(f"a camera in it does not fit ({error})") from error
+    if len({device.identities for device in devices.values()}) < len(devices):
+        raise Unreadable("it has one MAC twice, in two spellings")
     memo = {"last_scan": {"at": last_scan.isoformat()}} if last_scan else {}
     return indexed(Fleet(devices=devices, next_id=len(devices) + 1, memo=memo))
 

@@ -67,7 +67,7 @@ def status(device: Device, devices: Mapping[int, Device], now: datetime, rules: 
         return word
     seen, parent = {device.id}, devices.get(device.parent)
     while parent is not None and parent.id not in seen:
-        if own_status(parent, now, rules) in DOWN:
+        if parent.retired_at is None and own_status(parent, now, rules) in DOWN:
             return UNREACHABLE
         seen.add(parent.id)
         parent = devices.get(parent.parent) if parent.parent is not None else None

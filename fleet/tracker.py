@@ -67,6 +67,7 @@ class Tracker:
                 "Install the newer version again, or set DATABASE_PATH to another file."
             ) from error
         self._fleet, self.damage = loaded.value, loaded.damage
+        self._encoder.renew(self._fleet)
         if self.damage:
             log.error("%s", self.damage)
         elif not self.was_original:
@@ -99,11 +100,17 @@ class Tracker:
         except record.Unreadable as error:
             raise ValueError(str(error)) from error
 
-    def continue_above(self, sequence: int) -> None:
-        """Number events above what the journal has: the file may be an older copy."""
+    def continue_above(self, sequence: int, device: int) -> None:
+        """Number events and devices above what the journal has: the file may be an older
+        copy, and a number that was somebody's must not become somebody else's."""
         with self._lock:
-            if sequence > self._fleet.sequence:
-                self._fleet = replace(self._fleet, sequence=sequence)
+            fleet = self._fleet
+            if sequence > fleet.sequence or device >= fleet.next_id:
+                self._fleet = replace(
+                    fleet,
+                    sequence=max(sequence, fleet.sequence),
+                    next_id=max(device + 1, fleet.next_id),
+                )
 
     def close(self) -> None:
         """Write what is not written and let the file go."""
@@ -119,6 +126,11 @@ class Tracker:
 
     def devices(self) -> Mapping[int, Device]:
         return self._fleet.devices
+
+    def down(self) -> Mapping[str, Any]:
+        """The scopes that cannot be asked now, each with `since` and `reason`."""
+        found: Mapping[str, Any] = self._fleet.memo.get("down", {})
+        return found
 
     def device(self, key: str) -> Device:
         """The device behind a number or a MAC in any spelling. Raises NotThere."""
@@ -179,6 +191,8 @@ class Tracker:
         if after is not before and must_write and not self._try_to_write(after):
             after = self._fold(before, [job for job in jobs if not self._refused(job)])
         self._fleet = after
+        # Now, while nobody waits: then the next edit only has to join and write.
+        self._encoder.renew(after)
         for job in jobs:
             job.done = True
 

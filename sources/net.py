@@ -25,11 +25,12 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """`interface` is the name of the one it came in by."""
+    """`interface` is the name of the one it came in by; `is_cut`: it was longer than we read."""
 
     data: bytes
     sender: str
     interface: str
+    is_cut: bool = False
 
 
 def interfaces() -> list[Interface]:
@@ -50,9 +51,17 @@ def interfaces() -> list[Interface]:
     return found
 
 
-def broadcasting() -> list[Interface]:
-    """The interfaces on which a broadcast makes sense."""
-    return [one for one in interfaces() if one.broadcast and not one.address.startswith("127.")]
+def broadcasting() -> list[tuple[Interface, list[str]]]:
+    """The interfaces on which a broadcast makes sense, with their broadcast addresses.
+
+    One without a broadcast address of its own is told by its own address in that place.
+    """
+    found = []
+    for one in interfaces():
+        if not one.address.startswith("127."):
+            own = [one.broadcast] if one.broadcast not in (None, one.address) else []
+            found.append((one, ["255.255.255.255", *(host for host in own if host)]))
+    return found
 
 
 def towards(host: str) -> Interface | None:
@@ -74,7 +83,7 @@ def listening(port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        sock.bind(("0.0.0.0", port))  # nosec B104
+        sock.bind(("0.0.0.0", port))
     except OSError:
         sock.close()
         raise
@@ -111,7 +120,7 @@ def waiting(sock: socket.socket, most: int) -> Iterator[Datagram]:
     """At most `most` of the datagrams that wait in the socket, without blocking."""
     for _ in range(most):
         try:
-            data, ancillary, _flags, sender = sock.recvmsg(2048, 64)
+            data, ancillary, flags, sender = sock.recvmsg(2048, 64)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -119,7 +128,8 @@ def waiting(sock: socket.socket, most: int) -> Iterator[Datagram]:
             if error.errno == errno.ECONNREFUSED:
                 continue
             return
-        yield Datagram(data, sender[0], _interface(ancillary))
+        is_cut = bool(flags & socket.MSG_TRUNC)
+        yield Datagram(data, sender[0], _interface(ancillary), is_cut)
 
 
 def _interface(ancillary: list[tuple[int, int, bytes]]) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from fleet.model import HERE, CannotAsk, Coverage, Finding, Report, Sighting
+from fleet.model import HERE, CannotAsk, Coverage, Finding, Report, Sighting, SourceDown
 from sources import net
 from sources import panasonic_wire as wire
 from sources.source import Reports, Source
@@ -29,6 +29,7 @@ MOST_TOLD = 3
 """How often one scan tells a device whose answers contradict each other."""
 UNASKED_EVERY = timedelta(seconds=30)
 CHUNK = 256
+Line = tuple[net.Interface, socket.socket, list[str]]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -70,10 +71,21 @@ class Ask:
     heard: dict[str, wire.Answer] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
-    scopes: set[str] = field(default_factory=set)
+    scopes: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
     requests: int = 0
     answers: int = 0
+
+    def coverage(self) -> Coverage:
+        return Coverage(
+            NAME,
+            tuple(sorted(self.scopes)),
+            self.requests,
+            self.answers,
+            self.refused,
+            self.failed,
+            self.scopes,
+        )
 
 
 class Station:
@@ -95,6 +107,7 @@ class Station:
         """What devices say unasked: announcements, and answers to other tools."""
         self._open()
         try:
+            yield SourceDown(NAME, self.options.clock(), "", up=True)
             while True:
                 yield await self._unasked.get()
         finally:
@@ -111,9 +124,7 @@ class Station:
             await asking
             for finding in self._shared_addresses(ask):
                 yield finding
-            yield Coverage(
-                NAME, tuple(sorted(ask.scopes)), ask.requests, ask.answers, ask.refused, ask.failed
-            )
+            yield ask.coverage()
         finally:
             self._ask = None
             asking.cancel()
@@ -161,10 +172,10 @@ class Station:
             for _interface, sock, _hosts in lines:
                 self._forget(sock)
 
-    def _lines(self, ask: Ask) -> list[tuple[net.Interface, socket.socket, list[str]]]:
+    def _lines(self, ask: Ask) -> list[Line]:
         """A sending socket for each interface, with the hosts to ask by it."""
         lines = []
-        for interface, hosts in self._routes():
+        for interface, hosts in self._routes(ask):
             try:
                 sock = net.sending(interface, self.options.reply_port)
             except OSError as error:
@@ -175,29 +186,30 @@ class Station:
             lines.append((interface, sock, hosts))
         return lines
 
-    def _routes(self) -> list[tuple[net.Interface, list[str]]]:
+    def _routes(self, ask: Ask) -> list[tuple[net.Interface, list[str]]]:
         """Whom to ask by which interface. Raises CannotAsk when there is none at all."""
-        if not self.options.targets:
-            found = [
-                (one, ["255.255.255.255", one.broadcast])
-                for one in net.broadcasting()
-                if one.broadcast
-            ]
-            if not found:
-                raise CannotAsk(
-                    NAME,
-                    "No network interface with an IPv4 address is up. Connect this machine to "
-                    "the cameras' network (ip address shows the interfaces), then scan again.",
-                )
-            return found
+        routes = self._to_targets(ask) if self.options.targets else net.broadcasting()
+        if routes:
+            return routes
+        if self.options.targets:
+            first = self.options.targets[0]
+            raise CannotAsk(
+                NAME, f"There is no route to {first}. Check EASY_IP_TARGETS and the network."
+            )
+        raise CannotAsk(
+            NAME,
+            "No network interface with an IPv4 address is up. Connect this machine to "
+            "the cameras' network (ip address shows the interfaces), then scan again.",
+        )
+
+    def _to_targets(self, ask: Ask) -> list[tuple[net.Interface, list[str]]]:
         routes: dict[net.Interface, list[str]] = {}
         for target in self.options.targets:
             interface = net.towards(target)
             if interface is None:
-                raise CannotAsk(
-                    NAME, f"There is no route to {target}. Check EASY_IP_TARGETS and the network."
-                )
-            routes.setdefault(interface, []).append(target)
+                ask.failed[f"{NAME}:{target}"] = f"there is no route to {target}"
+            else:
+                routes.setdefault(interface, []).append(target)
         return list(routes.items())
 
     def _send(
@@ -205,15 +217,19 @@ class Station:
     ) -> None:
         scope = f"{NAME}:{interface.name}"
         request = wire.search(interface.mac, interface.address)
+        sent, trouble = 0, ""
         for host in hosts:
             try:
                 sock.sendto(request, (host, self.options.port))
+                sent += 1
             except OSError as error:
-                ask.failed[scope] = net.why(error)
-                continue
-            ask.requests += 1
-            ask.scopes.add(scope)
+                trouble = net.why(error)
+        ask.requests += sent
+        if sent:
+            ask.scopes[scope] += sent
             ask.failed.pop(scope, None)
+        else:
+            ask.failed[scope] = trouble
 
     # -- hearing -----------------------------------------------------------------------
 
@@ -223,6 +239,9 @@ class Station:
             self._hear(datagram)
 
     def _hear(self, datagram: net.Datagram) -> None:
+        if datagram.is_cut:
+            self._refuse("its length does not fit")
+            return
         answer = self._answers.get(datagram.data)
         if answer is None:
             try:
@@ -291,11 +310,13 @@ async def _until_done(
         if asking.done():
             return
         getting = asyncio.ensure_future(reports.get())
-        await asyncio.wait((getting, asking), return_when=asyncio.FIRST_COMPLETED)
-        if getting.done():
+        try:
+            await asyncio.wait((getting, asking), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not getting.done():
+                getting.cancel()
+        if getting.done() and not getting.cancelled():
             yield getting.result()
-        else:
-            getting.cancel()
 
 
 def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int = MOST_MACS) -> None:

@@ -94,8 +94,8 @@ def parse(data: bytes) -> Answer:
         mac=mac.hex(":"),
         command=command,
         kind="recorder" if is_recorder(tags, model) else "camera",
-        address=_address(tags.get(0x20)),
-        port=_number(tags.get(0x25)) or None,
+        address=_host(tags.get(0x20)),
+        port=_port(tags.get(0x25)),
         name=_text(tags.get(0xA7)),
         model=model,
         serial=_text(tags.get(0xD1)),
@@ -151,7 +151,7 @@ def _facts(tags: Mapping[int, bytes]) -> dict[str, Any]:
         "gateway": _address(tags.get(0x22)),
         "dns": [one for one in _pair(tags.get(0x23)) if one],
         "ipv6": _ipv6(tags.get(0x40)),
-        "second_port": _number(tags.get(0x44)) or None,
+        "second_port": _port(tags.get(0x44)),
     }
     for tag, value in tags.items():
         if tag not in KNOWN and tag not in COPIES and any(value):
@@ -166,10 +166,23 @@ def _number(value: bytes | None, none: int = 0) -> int:
 
 
 def _address(value: bytes | None) -> str | None:
-    """An IPv4 address that a host can have, or a netmask; None for 0.0.0.0 and nonsense."""
+    """An IPv4 address or a netmask; None for 0.0.0.0 and nonsense."""
     if value is None or len(value) != 4 or not any(value):
         return None
     return str(IPv4Address(value))
+
+
+def _host(value: bytes | None) -> str | None:
+    """An address that a single device can have; None for groups and everybody."""
+    address = _address(value)
+    if address is None or IPv4Address(address).is_multicast or IPv4Address(address).is_reserved:
+        return None
+    return address
+
+
+def _port(value: bytes | None) -> int | None:
+    number = _number(value)
+    return number if 0 < number <= 0xFFFF else None
 
 
 def _pair(value: bytes | None) -> list[str | None]:
@@ -186,14 +199,19 @@ def _text(value: bytes | None) -> str | None:
     No capture holds a name outside ASCII: UTF-8 is tried, then Shift JIS, which Japanese
     units may use.
     """
-    raw = (value or b"").split(b"\x00", 1)[0]
-    for encoding in ("utf-8", "shift_jis"):
-        try:
-            text = raw.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        text = raw.decode("ascii", "replace")
+    text = _decoded((value or b"").split(b"\x00", 1)[0])
     clean = "".join(c for c in text if unicodedata.category(c)[0] != "C")
     return " ".join(clean.split()) or None
+
+
+def _decoded(raw: bytes) -> str:
+    """A device cuts a long name at 16 bytes, maybe inside its last character."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        if error.end == len(raw) and error.reason == "unexpected end of data" and error.start:
+            return raw[: error.start].decode()
+    try:
+        return raw.decode("shift_jis")
+    except UnicodeDecodeError:
+        return raw.decode("ascii", "replace")

@@ -5,14 +5,16 @@ there or not at all. The last good copies are kept; a damaged file is put aside,
 thrown away. One process at a time owns the file.
 """
 
+import itertools
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -45,10 +47,15 @@ class JsonFile:
         self.path = path
         self.copies_dir = data_dir / "copies"
         self.data_dir = data_dir
-        self._lock = FileLock(str(data_dir / f"{path.name}.lock"))
-        self._path_lock: FileLock | None = None
+        # Two: a second house may share the file, or only the folder.
+        self._locks = (
+            FileLock(str(data_dir / f"{path.name}.lock")),
+            FileLock(str(path.resolve().with_name(f".{path.resolve().name}.lock"))),
+        )
         self._rotated_at = float("-inf")
         self._mark: tuple[int, int, int] | None = None
+        # While this is there, a write in place has not come to its end.
+        self._pending = data_dir / f"{path.name}.pending"
 
     # -- owning ------------------------------------------------------------------------
 
@@ -57,8 +64,9 @@ class JsonFile:
         try:
             self.copies_dir.mkdir(parents=True, exist_ok=True)
             self.data_dir.chmod(0o700)
-            self._lock.acquire(timeout=0)
+            self._acquire()
         except Timeout:
+            self.release()
             raise CannotOpen(
                 f"{self.path} is in use by another Camera Monitor. "
                 "Stop that one first, or set DATABASE_PATH and DATA_DIR to other places."
@@ -68,9 +76,45 @@ class JsonFile:
                 f"{self.data_dir} cannot be written ({error.strerror}). "
                 "Give this user the right to write there, or set DATA_DIR to another folder."
             ) from error
+        if trouble := self.unwritable(0):
+            self.release()
+            raise CannotOpen(
+                f"{trouble} Make room or give this user the right to write there, "
+                "or set DATABASE_PATH to another place."
+            )
+
+    def unwritable(self, size: int = 4096) -> str:
+        """Why `size` bytes could not be written now, in a sentence; empty if they could."""
+        try:
+            if self.is_mounted():
+                self.path.open("r+b").close()
+            folder = self.data_dir if self.is_mounted() else self.path.resolve().parent
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"x" * size)
+        except OSError as error:
+            return f"{self.path} cannot be written ({error.strerror})."
+        return ""
+
+    def is_mounted(self) -> bool:
+        """The file itself is a mount point, as a container's bind mount makes it.
+
+        The kernel's list is asked: on the same disk the file's numbers do not tell.
+        """
+        name = str(self.path.resolve()).replace(" ", "\\040")
+        with suppress(OSError):
+            lines = Path("/proc/self/mountinfo").read_text().splitlines()
+            return any(line.split()[4] == name for line in lines)
+        return self.path.is_mount()
+
+    def _acquire(self) -> None:
+        """Both locks. Beside a mounted file nobody else can look, so it needs none there."""
+        self._locks[0].acquire(timeout=0)
+        if not self.is_mounted() and os.access(self.path.resolve().parent, os.W_OK):
+            self._locks[1].acquire(timeout=0)
 
     def release(self) -> None:
-        self._lock.release()
+        for lock in self._locks:
+            lock.release()
 
     # -- reading -----------------------------------------------------------------------
 
@@ -81,12 +125,15 @@ class JsonFile:
         CannotOpen when there is a file but nothing good of it, FileNotFoundError when
         there is no file and no copy.
         """
+        self._mark = self._mark_now()
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
             return self._from_copies(parse, f"{self.path} is gone")
         except OSError as error:
             raise CannotOpen(f"{self.path} cannot be read ({error.strerror}).") from error
+        if self._pending.exists():
+            return self._from_copies(parse, f"{self.path} was not written to its end")
         try:
             value = parse(data)
         except ValueError as error:
@@ -94,7 +141,6 @@ class JsonFile:
             return self._from_copies(
                 parse, f"{self.path} is damaged: {error}; its bytes are in {aside}"
             )
-        self._mark = self._mark_now()
         with suppress(OSError):
             self._copy(data)
         return Loaded(value)
@@ -113,22 +159,33 @@ class JsonFile:
             f"{self.path.name} there, or move the damaged one away to begin with an empty fleet."
         )
 
-    def _put_aside(self, data: bytes) -> Path:
-        """Keep the damaged bytes; the same bytes are kept once."""
-        for number in range(1, 1000):
-            aside = self.copies_dir / f"{self.path.name}.damaged-{number}"
-            if not aside.exists():
-                aside.write_bytes(data)
-                return aside
-            if aside.read_bytes() == data:
-                return aside
-        raise CannotOpen(f"{self.copies_dir} is full of damaged copies. Move them away.")
+    def _put_aside(self, data: bytes, word: str = "damaged") -> Path:
+        """Keep these bytes for ever; the same bytes are kept once. Raises CannotOpen."""
+        new = self.copies_dir / f".{self.path.name}.aside"
+        try:
+            for number in itertools.count(1):
+                aside = self.copies_dir / f"{self.path.name}.{word}-{number}"
+                if not aside.exists():
+                    _write_durably(new, data)
+                    new.replace(aside)
+                    break
+                if aside.read_bytes() == data:
+                    break
+        except OSError as error:
+            raise CannotOpen(
+                f"The bytes of {self.path} cannot be kept in {self.copies_dir} "
+                f"({error.strerror}). Make room there first."
+            ) from error
+        finally:
+            with suppress(OSError):
+                new.unlink()
+        return aside
 
     def copies(self) -> list[Path]:
         """The last good copies, newest first."""
-        names = self.copies_dir.glob(f"{self.path.name}.copy-*")
-        staged = self.data_dir / f"{self.path.name}.staged"
-        found = [*names, *([staged] if staged.exists() else [])]
+        found = [*self.copies_dir.glob(f"{self.path.name}.copy-*")]
+        if self._pending.exists():
+            found.append(self._pending)
         return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
     # -- writing -----------------------------------------------------------------------
@@ -137,42 +194,47 @@ class JsonFile:
         """Make `data` the content, durably. Raises CannotKeep; then nothing changed."""
         try:
             self._keep_foreign_change()
-            if self.path.is_mount():
+            if self.is_mounted():
                 self._write_in_place(data)
             else:
                 self._replace(data)
             self._mark = self._mark_now()
-            self._copy(data)
+        except CannotOpen as error:
+            raise CannotKeep(str(error)) from error
         except OSError as error:
             raise CannotKeep(
                 f"{self.path} cannot be written ({error.strerror}). "
                 "Make room on the disk or give this user the right to write it."
             ) from error
+        # The content is safe by now: a copy that fails is no reason to say otherwise.
+        with suppress(OSError):
+            self._copy(data)
 
     def _replace(self, data: bytes) -> None:
-        staged = self.path.with_name(f".{self.path.name}.new")
+        real = self.path.resolve()
+        staged = real.with_name(f".{real.name}.new")
         try:
             _write_durably(staged, data)
-            staged.replace(self.path)
+            staged.replace(real)
         except OSError:
             with suppress(OSError):
                 staged.unlink()
             raise
-        _sync_folder(self.path.parent)
+        _sync_folder(real.parent)
 
     def _write_in_place(self, data: bytes) -> None:
         """For a file that is itself a mount point, where a rename fails: whole in
         `data_dir` first, so that a torn write is mended from there at the next start."""
-        staged = self.data_dir / f"{self.path.name}.staged"
-        new = self.data_dir / f".{self.path.name}.new"
-        _write_durably(new, data)
-        new.replace(staged)
-        _sync_folder(self.data_dir)
-        with self.path.open("r+b") as file:
-            file.write(data)
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
+        new = self._pending.with_suffix(".new")
+        try:
+            _write_durably(new, data)
+            new.replace(self._pending)
+            _sync_folder(self.data_dir)
+            _overwrite(self.path, data)
+        finally:
+            for file in (new, self._pending):
+                with suppress(OSError):
+                    file.unlink()
 
     def _copy(self, data: bytes) -> None:
         """Renew the newest copy, or begin a new one and let go of the oldest.
@@ -187,19 +249,17 @@ class JsonFile:
         new = self.copies_dir / f".{self.path.name}.new"
         new.write_bytes(data)
         new.replace(self.copies_dir / f"{self.path.name}.copy-{number:09d}")
-        for extra in copies[:-COPIES]:
+        for extra in sorted(self.copies_dir.glob(f"{self.path.name}.copy-*"))[:-COPIES]:
             extra.unlink()
 
     def keep_original(self, data: bytes) -> None:
         """Keep for ever the bytes that were there before our first write."""
-        path = self.copies_dir / f"{self.path.name}.original"
-        if not path.exists():
-            _write_durably(path, data)
+        self._put_aside(data, "original")
 
     def _keep_foreign_change(self) -> None:
         """Somebody changed the file under us: their bytes are put aside, not lost."""
-        if self._mark is not None and self._mark_now() not in (self._mark, None):
-            self._put_aside(self.path.read_bytes())
+        if self._mark_now() not in (self._mark, None):
+            self._put_aside(self.path.read_bytes(), "changed")
 
     def _mark_now(self) -> tuple[int, int, int] | None:
         try:
@@ -214,6 +274,29 @@ def _write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _overwrite(path: Path, data: bytes) -> None:
+    """Write over the file without a rename. Room is taken first, so that a full disk is
+    known before anything is lost; what fails later is put back as it was."""
+    with path.open("r+b") as file:
+        old = file.read()
+        try:
+            if len(data) > len(old):
+                os.posix_fallocate(file.fileno(), 0, len(data))
+            _fill(file, data)
+        except OSError:
+            with suppress(OSError):
+                _fill(file, old)
+            raise
+
+
+def _fill(file: BinaryIO, data: bytes) -> None:
+    file.seek(0)
+    file.write(data)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -41,7 +41,9 @@ class Utc(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def default_url(data_dir: Path) -> str:
@@ -93,8 +95,14 @@ def migrate(engine: Engine) -> None:
     Alembic is only loaded when there is something to do: it costs a fifth of a second.
     """
     with saying_why(), engine.begin() as connection:
-        if _revision(connection) == newest_revision():
+        found, known = _revision(connection), revisions()
+        if found == known[-1]:
             return
+        if found is not None and found not in known:
+            raise Unreachable(
+                "The SQL database was written by a newer Camera Monitor. "
+                "Install that one again, or set DATABASE_URL to another database"
+            )
         from alembic import command
         from alembic.config import Config
 
@@ -104,9 +112,9 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def newest_revision() -> str:
-    """The migrations are numbered files; the last one is the head."""
-    return sorted(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))[-1][:4]
+def revisions() -> list[str]:
+    """The migrations are numbered files, oldest first; the last one is the head."""
+    return sorted(path.stem[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _revision(connection: Any) -> str | None:

@@ -31,7 +31,7 @@ def describes(
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     answer: Any = None,
-    media: str = "application/json",
+    media: tuple[str, ...] = ("application/json",),
     errors: tuple[int, ...] = (),
 ) -> Callable[[Route], Route]:
     """What the OpenAPI description says of the route, besides its docstring."""

@@ -1,12 +1,12 @@
 """The cameras: lists, one camera, and what people may change."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Blueprint, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet import cleaning, editing
+from fleet import cleaning, editing, status
 from fleet.model import Edit, NotThere
 from web import shapes
 from web.api import Strict, answered, asked, describes, sent
@@ -15,19 +15,39 @@ from web.house import House, house
 from web.listing import ListQuery, select
 
 bp = Blueprint("cameras", __name__)
+HIGHEST = 2**62
+"""No number in a database is higher."""
+
+
+Tag = Annotated[str, Field(max_length=editing.LONGEST_TAG)]
 
 
 class Change(Strict):
     """What to change; what is left out stays. An empty name: the camera's own counts."""
 
-    name: str | None = Field(None, max_length=1000)
-    notes: str | None = Field(None, max_length=10_000)
+    name: str | None = Field(None, max_length=editing.LONGEST["name"])
+    notes: str | None = Field(None, max_length=editing.LONGEST["notes"])
+    tags: list[Tag] | None = Field(None, max_length=editing.MOST_TAGS)
+    site: str | None = Field(None, max_length=editing.LONGEST["site"])
+    parent: int | None = Field(None, ge=1, description="The number of what it stands behind.")
+
+
+class Merge(Strict):
+    """The number of the other record of the same device."""
+
+    other: int = Field(ge=1, alias="with")
+
+
+class Split(Strict):
+    """The identities that are another device."""
+
+    identities: list[str] = Field(min_length=1, max_length=100)
 
 
 class UndoBody(Strict):
     """The number of the edit's event, as the edit answered it."""
 
-    event: int = Field(ge=1)
+    event: int = Field(ge=1, le=HIGHEST)
 
 
 class Cleanup(Strict):
@@ -82,14 +102,42 @@ def camera(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Change, answer=Edited, errors=(404, 409, 422))
 def change(key: str) -> Response:
-    """Rename a camera, or change its notes."""
-    body = sent(Change)
-    return _edit(key, "change", body.model_dump(exclude_unset=True))
+    """Change its name, notes, tags, site, or what it stands behind."""
+    given = sent(Change).model_dump(exclude_unset=True)
+    if given.get("tags", ()) is None:
+        given["tags"] = []
+    return _edit(key, "change", given)
+
+
+@bp.post("/api/camera/<key>/merge")
+@needs("device.edit")
+@describes(body=Merge, answer=Edited, errors=(404, 409, 422))
+def merge(key: str) -> Response:
+    """Two records are one device: the lower number stays, the other leads to it."""
+    return _edit(key, "merge", {"with": sent(Merge).other})
+
+
+@bp.post("/api/camera/<key>/split")
+@needs("device.edit")
+@describes(body=Split, answer=Edited, errors=(404, 409, 422))
+def split(key: str) -> Response:
+    """Some identities of a record are another device, and stay so."""
+    return _edit(key, "split", {"identities": sent(Split).identities})
+
+
+@bp.get("/api/camera/<key>/uptime")
+@needs("device.view")
+@describes(answer=shapes.UptimeRow, errors=(404, 503))
+def uptime(key: str) -> Response:
+    """How well it answered on each of the last 90 days."""
+    here = house()
+    device = here.tracker.device(key)
+    return answered(shapes.uptime(here.journal.uptimes([device], here.clock())[device.id]))
 
 
 @bp.post("/api/camera/<key>/retire")
 @needs("device.edit")
-@describes(answer=Edited, errors=(404,))
+@describes(answer=Edited, errors=(404, 507))
 def retire(key: str) -> Response:
     """Take a camera out of all counts. When it answers again, it comes back by itself."""
     return _edit(key, "retire", {})
@@ -97,7 +145,7 @@ def retire(key: str) -> Response:
 
 @bp.post("/api/camera/<key>/restore")
 @needs("device.edit")
-@describes(answer=Edited, errors=(404,))
+@describes(answer=Edited, errors=(404, 507))
 def restore(key: str) -> Response:
     """Bring a retired camera back."""
     return _edit(key, "restore", {})
@@ -105,7 +153,7 @@ def restore(key: str) -> Response:
 
 @bp.post("/api/undo")
 @needs("device.edit")
-@describes(body=UndoBody, answer=Edited, errors=(404, 409, 422))
+@describes(body=UndoBody, answer=Edited, errors=(404, 409, 422, 503))
 def undo() -> Response:
     """Take an edit back, unless somebody changed the same thing since."""
     here = house()
@@ -127,6 +175,8 @@ def cleanup() -> Response:
 
 def undoing(here: House, sequence: int) -> Edit:
     """The edit that takes back event `sequence`. Raises NotThere or Refused."""
+    if not 1 <= sequence <= HIGHEST:
+        raise NotThere("There is no such event", "GET /api/events lists the events.")
     waiting = [one for one in here.tracker.fleet().outbox if one.sequence == sequence]
     event = waiting[0] if waiting else here.journal.one(sequence)
     if event is None:
@@ -156,6 +206,6 @@ def _edited(here: House, edit: Edit) -> Response:
 
 
 def _detail(here: House, key: str) -> shapes.CameraDetail:
-    device = here.tracker.device(key)
-    _devices, statuses = here.statuses()
-    return shapes.detail(device, statuses[device.id], here.clock(), here.rules())
+    device, now, rules = here.tracker.device(key), here.clock(), here.rules()
+    word = status.status(device, here.tracker.devices(), now, rules)
+    return shapes.detail(device, word, now, rules)

@@ -40,7 +40,8 @@ def ago(text: str | None) -> Markup:
     if length < timedelta(seconds=-10):
         words = f"in {span(-length)}"
     full = at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(text, full, words)
+    shape = Markup('<time datetime="{}" data-ago="yes" title="{}">{}</time>')
+    return shape.format(text, full, words)
 
 
 def clock(value: str | datetime | None) -> Markup:

@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from fleet.model import NotThere, Refused
+from fleet.model import NotThere, Refused, Unfit
 from store.json_file import CannotKeep
 from store.sql import Unreachable
 
@@ -35,6 +35,7 @@ class Problem(Exception):
 def register(app: Flask) -> None:
     app.register_error_handler(Problem, lambda e: answer(e.status, e.error, e.hint))
     app.register_error_handler(NotThere, lambda e: answer(404, e.error, e.hint))
+    app.register_error_handler(Unfit, lambda e: answer(422, e.error, e.hint))
     app.register_error_handler(Refused, lambda e: answer(409, e.error, e.hint))
     app.register_error_handler(
         CannotKeep, lambda e: answer(507, str(e), "Nothing was changed. Try again afterwards.")

@@ -1,12 +1,15 @@
 """The journal as pages, and live as server-sent events."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Annotated
 
 from flask import Blueprint, Response, request
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 from typing_extensions import TypedDict
 
+from fleet.model import Event
 from web.api import Query, answered, asked, describes
 from web.errors import Problem
 from web.gate import needs
@@ -18,13 +21,22 @@ FOR_EVER = 10 * 365 * 86400
 MOST_REPLAYED = 1000
 
 
+def _in_reach(at: datetime) -> datetime:
+    if not 1970 <= at.year <= 9000:
+        raise ValueError("a time between 1970 and 9000")
+    return at
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+
+
 class EventQuery(Query):
     """Newest first; with `after`, the ones above that number, oldest first."""
 
     device: int | None = Field(None, ge=1, le=2**31 - 1)
     kind: str = Field("", max_length=200, description="Kinds by comma; `device.` for a family.")
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     after: int | None = Field(None, ge=0, le=2**62)
     before: int | None = Field(None, ge=1, le=2**62)
     limit: int = Field(100, ge=1, le=1000)
@@ -55,7 +67,12 @@ class EventPage(TypedDict):
 
 @bp.get("/api/events", strict_slashes=False)
 @needs("event.view")
-@describes(query=EventQuery, answer=EventPage, errors=(422, 503))
+@describes(
+    query=EventQuery,
+    answer=EventPage,
+    media=("application/json", "text/event-stream"),
+    errors=(422, 503),
+)
 def events() -> Response:
     """What happened. Asked for `text/event-stream`, it goes on as it happens."""
     query = asked(EventQuery)
@@ -95,21 +112,22 @@ def _last_id(query: EventQuery) -> int | None:
 
 
 def _frames(here: House, last_id: int | None, until: float) -> Iterator[bytes]:
-    place = here.hub.place()
+    place, newest = here.hub.place(), here.tracker.fleet().sequence
+    missed = _missed(here, last_id) if last_id is not None else []
     yield b"retry: 3000\n\n"
-    if last_id is not None:
-        yield from _missed(here, last_id)
+    if len(missed) == MOST_REPLAYED:
+        yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
+    else:
+        yield from (encode(event) for event in missed)
     scan = here.scanner.progress()
     if scan:
         yield frame_bytes("progress", scan.plain())
-    yield from here.hub.follow(place, until)
+    # What came between the two readings stands in both: it is told once.
+    known = min(last_id or -1, newest)
+    told = missed[-1].sequence if missed else known
+    yield from here.hub.follow(place, until, told)
 
 
-def _missed(here: House, last_id: int) -> Iterator[bytes]:
-    """What a returning reader has missed, from the journal; told to load anew if too much."""
-    missed = here.journal.find(after=last_id, limit=MOST_REPLAYED)
-    if len(missed) == MOST_REPLAYED:
-        yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
-        return
-    for event in missed:
-        yield encode(event)
+def _missed(here: House, last_id: int) -> Sequence[Event]:
+    """What a returning reader has missed, oldest first."""
+    return here.journal.find(after=last_id, limit=MOST_REPLAYED)

@@ -16,7 +16,7 @@ from flask import Flask, Response, render_template, request
 from web.errors import Problem, wants_page
 
 Route = TypeVar("Route", bound=Callable[..., Any])
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ONLY_HERE = (
     "This Camera Monitor answers only to its own machine until it has an account",
@@ -67,19 +67,15 @@ def _check() -> Response | None:
     from flask import current_app
 
     endpoint = request.endpoint
-    if endpoint is None or endpoint == "static" or action_of(current_app, endpoint) is None:
-        return None
-    if over_command_socket():
-        return None
-    if not is_this_machine():
-        return _closed()
     if request.method not in SAFE and is_cross_site():
         raise Problem(
             403,
             "Another web site tried to change something here",
             "Do it on the page of Camera Monitor itself.",
         )
-    return None
+    if endpoint is None or endpoint == "static" or action_of(current_app, endpoint) is None:
+        return None
+    return None if over_command_socket() or is_this_machine() else _closed()
 
 
 def _closed() -> Response:
@@ -106,13 +102,16 @@ def is_this_machine() -> bool:
     The name is checked so that a web page elsewhere cannot reach in by a DNS name that
     leads to 127.0.0.1.
     """
-    if any(name in request.headers for name in FORWARDED):
+    if any(name.lower().startswith(FORWARDED) for name, _value in request.headers):
         return False
     return is_loopback(request.remote_addr or "") and is_local_name(request.host)
 
 
 def is_local_name(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
     return name == "localhost" or is_loopback(name)
 
 
@@ -131,7 +130,7 @@ def is_cross_site() -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != request.host
+    return origin is not None and origin.partition("://")[2] != request.host
 
 
 def _harden(response: Response) -> Response:

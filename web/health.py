@@ -1,7 +1,5 @@
 """Is it alive, is it ready, and its numbers for Prometheus."""
 
-import os
-import tempfile
 from datetime import timedelta
 
 from flask import Blueprint, Response
@@ -18,7 +16,7 @@ TICK = "tick"
 
 @bp.get("/healthz")
 @is_open
-@describes(answer=str, media="text/plain")
+@describes(answer=str, media=("text/plain",))
 def healthz() -> Response:
     """The process answers."""
     return Response("ok\n", mimetype="text/plain")
@@ -26,7 +24,7 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 @is_open
-@describes(answer=str, media="text/plain", errors=(503,))
+@describes(answer=str, media=("text/plain",), errors=(503,))
 def readyz() -> Response:
     """The scheduler ticks and the databases can be written."""
     is_ready = not troubles(house())
@@ -36,21 +34,13 @@ def readyz() -> Response:
 
 def troubles(here: House) -> list[str]:
     """What keeps the house from doing its work now, in sentences."""
-    found = [here.tracker.trouble, here.courier.trouble, _unwritable(here), _stuck(here)]
+    found = [
+        here.tracker.trouble,
+        here.courier.trouble,
+        here.tracker.file.unwritable(),
+        _stuck(here),
+    ]
     return [one for one in found if one]
-
-
-def _unwritable(here: House) -> str:
-    folder = here.database.resolve().parent
-    if here.database.is_mount():
-        is_open = os.access(here.database, os.W_OK)
-        return "" if is_open else f"{here.database} cannot be written."
-    try:
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"x" * 4096)
-    except OSError as error:
-        return f"{folder} cannot be written ({error.strerror})."
-    return ""
 
 
 def _stuck(here: House) -> str:

@@ -25,6 +25,8 @@ class House:
     """Everything a route may ask. `set_auto_scan` throws the toggle, durably."""
 
     name: str
+    description: str
+    logo: Path | None
     database: Path
     scan_interval: int
     clock: Callable[[], datetime]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from fleet import identity, status, words
-from fleet.model import Device
+from fleet.model import HERE, Device
 from web.api import Query
 
 STATUSES = {
@@ -123,7 +123,8 @@ def text(device: Device) -> str:
         device.address,
         identity.mac_of(device),
         device.notes,
-        device.site,
+        *device.tags,
+        device.site if device.site != HERE else None,
     )
     return "\n".join(str(part) for part in parts if part).casefold()
 

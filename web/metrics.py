@@ -16,6 +16,7 @@ from web.house import House, house
 from web.scans import counts
 
 bp = Blueprint("metrics", __name__)
+FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 ORIGINAL = (
     ("cameras_total", "Cameras and recorders that are not retired", "total_cameras"),
     ("cameras_active", "Cameras that answer, with those at a new address", "active"),
@@ -25,12 +26,12 @@ ORIGINAL = (
 
 @bp.get("/metrics")
 @needs("metrics.view")
-@describes(answer=str, media="text/plain")
+@describes(answer=str, media=("text/plain",))
 def metrics() -> Response:
     """The counts in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Numbers(house()))
-    return Response(generate_latest(registry), mimetype="text/plain; version=0.0.4; charset=utf-8")
+    return Response(generate_latest(registry), content_type=FORMAT)
 
 
 class Numbers(Collector):
@@ -72,7 +73,7 @@ class Numbers(Collector):
         return [
             ("findings", "Findings on all devices", findings),
             ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
-            ("sources_down", "Sources, or parts, not askable", len(fleet.memo.get("down", {}))),
+            ("sources_down", "Sources, or parts, not askable", len(here.tracker.down())),
             ("event_streams", "Open event streams", here.hub.readers),
             ("last_scan_seconds", "How long the last scan took", took),
             ("ready", "1 when /readyz says ready", float(not troubles(here))),

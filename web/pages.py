@@ -1,125 +1,105 @@
-"""The pages: server-rendered, whole without script. Forms post here and lead back."""
+"""The pages: server-rendered, whole without script. Forms post here and lead back.
+
+One template part serves the first page and every refresh, so that they cannot differ.
+"""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request
-from pydantic import ValidationError
 
 from fleet import status
 from fleet.model import Edit
-from web import shapes
+from web import fleet_view
 from web.cameras import undoing, who
+from web.errors import Problem
 from web.gate import needs
-from web.health import troubles
 from web.house import house
-from web.listing import Listing, ListQuery, select
-from web.scans import auto_scan_job, counts
 
 bp = Blueprint("pages", __name__)
-PER_PAGE = 100
-FILTERS = (
-    ("all", "All"),
-    ("active", "Active"),
-    ("ip_changed", "IP changed"),
-    ("offline", "Offline"),
-    ("missing", "Missing"),
-)
-COLUMNS = (
-    ("status", "Status"),
-    ("name", "Name"),
-    ("address", "Address"),
-    ("mac", "MAC"),
-    ("model", "Model"),
-    ("last_seen", "Last seen"),
-    ("discoveries", "Discoveries"),
-)
+MOST_IDS = 200
+STATUS_WORDS = {
+    status.ACTIVE: "Active",
+    status.IP_CHANGED: "IP changed",
+    status.OFFLINE: "Offline",
+    status.MISSING: "Missing",
+    status.UNKNOWN: "Not checked",
+    status.UNREACHABLE: "Unreachable",
+}
 
 
 @bp.get("/")
 @needs("device.list")
 def fleet() -> str:
     """All cameras with what is wrong first."""
-    here = house()
-    query = _query()
-    devices, statuses = here.statuses()
-    found = select(devices.values(), statuses, query, shapes.CAMERAS)
-    now, rules = here.clock(), here.rules()
-    scan = here.scanner.progress()
-    return render_template(
-        "fleet.html",
-        rows=[shapes.row(one, statuses[one.id], now, rules) for one in found.devices],
-        listing=found,
-        query=query,
-        stats=counts(),
-        findings=_with_findings(devices, statuses),
-        filters=FILTERS,
-        columns=COLUMNS,
-        link=_link,
-        scan=scan.plain() if scan else None,
-        last=here.tracker.fleet().memo.get("last_scan"),
-        auto=auto_scan_job(),
-        notices=_notices(),
-        pages=_pages(found),
-    )
-
-
-def _query() -> ListQuery:
-    """The filter in the URL; what does not fit there is left out rather than refused."""
-    asked = {key: value for key, value in request.args.items() if key in ListQuery.model_fields}
-    asked.setdefault("sort", "status")
-    asked.setdefault("page", "1")
-    asked.setdefault("per_page", str(PER_PAGE))
-    try:
-        return ListQuery.model_validate(asked)
-    except ValidationError as error:
-        bad = {str(one["loc"][0]) for one in error.errors()}
-        rest = {key: value for key, value in asked.items() if key not in bad}
-        return ListQuery.model_validate({"page": 1, "per_page": PER_PAGE, **rest})
-
-
-def _link(**changes: Any) -> str:
-    """This page's URL with other values; a new filter begins at the first page."""
-    kept = {key: value for key, value in request.args.items() if key in ListQuery.model_fields}
-    if "page" not in changes:
-        kept.pop("page", None)
-    kept.update({key: str(value) for key, value in changes.items()})
-    return "/?" + urlencode({key: value for key, value in kept.items() if value})
-
-
-def _pages(found: Listing) -> list[int]:
-    """The page numbers worth a link: the first, the last, and those around this one."""
-    here = found.page or 1
-    near = {1, found.pages, *range(here - 2, here + 3)}
-    return sorted(page for page in near if 1 <= page <= found.pages)
-
-
-def _with_findings(devices: Any, statuses: dict[int, str]) -> int:
-    query = ListQuery(findings=True)
-    return select(devices.values(), statuses, query, shapes.CAMERAS).total
-
-
-def _notices() -> list[str]:
-    """What a person must know before anything else."""
-    here = house()
-    down = here.tracker.fleet().memo.get("down", {})
-    asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
-    damage = [here.tracker.damage] if here.tracker.damage else []
-    return [*damage, *troubles(here), *asked]
+    return _fleet_page({})
 
 
 @bp.get("/cameras/<key>")
 @needs("device.view")
 def camera(key: str) -> Any:
-    """One camera with its whole history."""
+    """One camera, beside the list where there is room."""
     here = house()
     device = here.tracker.device(key)
     if key != str(device.id):
         return redirect(f"/cameras/{device.id}", 301)
-    _devices, statuses = here.statuses()
-    row = shapes.detail(device, statuses[device.id], here.clock(), here.rules())
-    events = here.journal.find(device=device.id, limit=50)
-    return render_template("camera.html", row=row, events=events, undo=request.args.get("undo"))
+    text = request.args.get("undo", "")
+    undo = text if text.isdecimal() and len(text) < 19 else None
+    return _fleet_page({"detail": fleet_view.detail(here, device), "undo": undo})
+
+
+def _fleet_page(more: dict[str, Any]) -> str:
+    here, query = house(), fleet_view.page_query()
+    found = fleet_view.rows(here, query)
+    return render_template(
+        "fleet.html",
+        **fleet_view.top(here, query),
+        found=found,
+        columns=fleet_view.COLUMNS,
+        page_sizes=fleet_view.PAGE_SIZES,
+        pages=fleet_view.page_numbers(found.listing),
+        trouble=[source.trouble for source in here.scanner.sources.values()],
+        title=fleet_view.title(),
+        **more,
+    )
+
+
+@bp.get("/parts/top")
+@needs("device.list")
+def top() -> str:
+    """Everything above the table, anew."""
+    return render_template("parts/top.html", **fleet_view.top(house(), fleet_view.page_query()))
+
+
+@bp.get("/parts/rows")
+@needs("device.list")
+def rows() -> Response:
+    """A stretch of the table (`offset`, `limit`), or the rows of some `ids`."""
+    here = house()
+    if "ids" in request.args:
+        numbers = request.args["ids"].split(",")[:MOST_IDS]
+        found = fleet_view.rows_of(here, [int(one) for one in numbers if one.isdecimal()])
+    else:
+        query = fleet_view.page_query()
+        limit = min(_number("limit", fleet_view.FIRST_ROWS), 200)
+        found = fleet_view.stretch(here, query, _number("offset", 0), limit)
+    page = render_template("parts/rows.html", found=found, link=fleet_view.link)
+    return Response(page, headers={"X-Total-Count": str(found.listing.total)})
+
+
+def _number(name: str, default: int) -> int:
+    text = request.args.get(name, str(default))
+    if not text.isdecimal() or len(text) > 9:
+        raise Problem(422, f"{name} must be a whole number", "Leave it out for the beginning.")
+    return int(text)
+
+
+@bp.get("/parts/camera/<key>")
+@needs("device.view")
+def camera_part(key: str) -> str:
+    """The detail of one camera, anew."""
+    here = house()
+    detail = fleet_view.detail(here, here.tracker.device(key))
+    return render_template("parts/detail.html", **detail, undo=None)
 
 
 @bp.post("/scan")
@@ -149,10 +129,41 @@ def auto_scan() -> Any:
 @bp.post("/cameras/<key>/edit")
 @needs("device.edit")
 def edit(key: str) -> Any:
-    """The form of a camera: name and notes, retire, restore."""
-    device = house().tracker.device(key)
+    """The form of a camera: what it is called, where it is, retire, restore."""
     kind = request.form.get("do", "change")
-    fields = {name: request.form[name] for name in ("name", "notes") if name in request.form}
+    if kind not in ("change", "retire", "restore"):
+        raise Problem(422, f"The form cannot do {kind[:40]!r}", "Use one of its buttons.")
+    return _edit(key, kind, _fields() if kind == "change" else {})
+
+
+def _fields() -> dict[str, Any]:
+    """The form's texts as the edit wants them."""
+    form = request.form
+    fields: dict[str, Any] = {key: form[key] for key in ("name", "notes", "site") if key in form}
+    if "tags" in form:
+        fields["tags"] = [one.strip() for one in form["tags"].split(",") if one.strip()]
+    if "parent" in form:
+        text = form["parent"].strip()
+        fields["parent"] = int(text) if text.isdecimal() and len(text) < 10 else text or None
+    return fields
+
+
+@bp.post("/cameras/<key>/merge")
+@needs("device.edit")
+def merge(key: str) -> Any:
+    """The form "The same device as number"."""
+    return _edit(key, "merge", {"with": request.form.get("with", "").strip()[:20]})
+
+
+@bp.post("/cameras/<key>/split")
+@needs("device.edit")
+def split(key: str) -> Any:
+    """The form "These are another device"."""
+    return _edit(key, "split", {"identities": request.form.getlist("identities")})
+
+
+def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
+    device = house().tracker.device(key)
     return _apply(Edit(kind, f"id:{device.id}", fields, who(), house().clock()))
 
 
@@ -163,19 +174,9 @@ def undo(event: int) -> Any:
     return _apply(undoing(house(), event))
 
 
-def _apply(edit: Edit) -> Response:
+def _apply(edit: Edit) -> Any:
     here = house()
     events = here.tracker.apply([edit], here.clock())
+    device = here.tracker.device(edit.identity.removeprefix("id:"))
     suffix = f"?undo={events[0].sequence}" if events else ""
-    place = edit.identity.removeprefix("id:")
-    return redirect(f"/cameras/{place}{suffix}", 303)  # type: ignore[return-value]
-
-
-STATUS_WORDS = {
-    status.ACTIVE: "Active",
-    status.IP_CHANGED: "IP changed",
-    status.OFFLINE: "Offline",
-    status.MISSING: "Missing",
-    status.UNKNOWN: "Not checked",
-    status.UNREACHABLE: "Unreachable",
-}
+    return redirect(f"/cameras/{device.id}{suffix}", 303)

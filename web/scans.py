@@ -1,5 +1,6 @@
 """Scanning: start, watch, stop; the auto-scan toggle; the counts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response
@@ -37,7 +38,7 @@ class ScanState(TypedDict):
 
     running: dict[str, Any] | None
     last: dict[str, Any] | None
-    down: dict[str, Any]
+    down: Mapping[str, Any]
 
 
 @bp.post("/api/scan", strict_slashes=False)
@@ -62,7 +63,7 @@ def progress() -> Response:
     body: ScanState = {
         "running": scan.plain() if scan else None,
         "last": memo.get("last_scan"),
-        "down": memo.get("down", {}),
+        "down": here.tracker.down(),
     }
     return answered(body)
 
@@ -114,19 +115,18 @@ def counts() -> shapes.Stats:
 @describes(answer=list[dict[str, Any]])
 def jobs() -> Response:
     """What runs by itself: last run, next run, last error."""
+    return answered(job_rows())
+
+
+def job_rows() -> list[dict[str, Any]]:
+    """Every job as a row."""
     scheduler = house().scheduler
-    return answered(
-        [
-            shapes.job(name, job.title, scheduler.states[name], scheduler.next_run(name))
-            for name, job in scheduler.jobs.items()
-        ]
-    )
+    return [
+        shapes.job(name, job.title, scheduler.states[name], scheduler.next_run(name))
+        for name, job in scheduler.jobs.items()
+    ]
 
 
 def auto_scan_job() -> dict[str, Any]:
     """The row of the auto-scan job, for the page."""
-    scheduler = house().scheduler
-    job = scheduler.jobs[AUTO_SCAN]
-    return shapes.job(
-        AUTO_SCAN, job.title, scheduler.states[AUTO_SCAN], scheduler.next_run(AUTO_SCAN)
-    )
+    return next(one for one in job_rows() if one["name"] == AUTO_SCAN)

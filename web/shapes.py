@@ -11,6 +11,7 @@ from discovery.scheduler import JobState
 from fleet import identity, status, words
 from fleet.model import Device, Fault, Fleet
 from fleet.status import Rules
+from fleet.uptime import Uptime
 
 CAMERAS = frozenset({"camera", "recorder"})
 
@@ -58,13 +59,17 @@ class CameraRow(TypedDict):
     as_of: str | None
     retired: bool
     notes: str
+    tags: list[str]
+    parent: int | None
     own_name: str | None
     findings: list[FindingRow]
 
 
 class CameraDetail(CameraRow):
-    """One camera with its whole history and its raw facts by source."""
+    """One camera with its whole history and its raw facts by source. `given_name` is what a
+    person called it; null when its own name counts."""
 
+    given_name: str | None
     ip_history: list[AddressRow]
     facts: dict[str, dict[str, Any]]
     identities: list[str]
@@ -95,6 +100,19 @@ class Stats(TypedDict):
     total: int
     online: int
     lastUpdated: float | None
+
+
+class UptimeRow(TypedDict):
+    """`days`: oldest first, the share of each day that it answered; null for unknown."""
+
+    first: str
+    days: list[float | None]
+    share: float | None
+
+
+def uptime(found: Uptime) -> UptimeRow:
+    days = [None if share is None else round(share, 4) for share in found.days]
+    return {"first": found.first.isoformat(), "days": days, "share": found.share}
 
 
 def iso(at: datetime | None) -> str | None:
@@ -128,6 +146,8 @@ def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
         "as_of": iso(status.asked_at(device)) if status.is_stale(device, now, rules) else None,
         "retired": device.retired_at is not None,
         "notes": device.notes,
+        "tags": list(device.tags),
+        "parent": device.parent,
         "own_name": _text(device, "name"),
         "findings": [_finding(one, device, word) for one in device.findings],
     }
@@ -146,6 +166,7 @@ def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDeta
     facts = {source: dict(said) for source, said in device.facts.items()}
     return {
         **row(device, word, now, rules),
+        "given_name": device.name,
         "ip_history": history,
         "facts": facts,
         "identities": list(device.identities),

@@ -103,15 +103,17 @@ class Hub:
         with self._news:
             return self._place
 
-    def follow(self, place: int, until: float) -> Iterator[bytes]:
-        """What comes after `place`, with a comment now and then to prove the line, until
-        the monotonic time `until`. A reader that fell behind is told to load anew."""
+    def follow(self, place: int, until: float, told: int = -1) -> Iterator[bytes]:
+        """What comes after `place`, without events up to the number `told`, until the
+        monotonic time `until`; a comment now and then proves the line. A reader that fell
+        behind is told to load anew."""
         while not self._closing and time.monotonic() < until:
             frames, now_at = self._wait(place, min(PING_EVERY, until - time.monotonic()))
             if len(frames) < now_at - place:
                 yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
             place = now_at
-            yield b"".join(frame.data for frame in frames) or b": still here\n\n"
+            fresh = (one.data for one in frames if one.id is None or one.id > told)
+            yield b"".join(fresh) or b": still here\n\n"
 
     def _wait(self, place: int, seconds: float) -> tuple[list[Frame], int]:
         """The frames after `place` and the newest place, once there are some or time is up."""

@@ -1,11 +1,21 @@
-"""The scan engine, over real sockets and a pretended network."""
+"""The scan engine, over real sockets and a pretended network, and over small sources."""
 
+import asyncio
 from collections.abc import Callable
 
+import pytest
+
+from fleet.model import CannotAsk, Coverage
 from simulators.panasonic import Camera
+from sources.source import Source
+from tests.discovery.engine import MakeEngine, states
+from tests.discovery.small_sources import Finds, Said, breaks, cannot_ask, hangs, key, seen
 from tests.home import Clock, Home
 
 Make = Callable[..., Home]
+
+
+# -- a scan over the pretended network ---------------------------------------------------
 
 
 def test_a_scan_finds_every_camera_that_answers(make_home: Make) -> None:
@@ -48,3 +58,142 @@ def test_a_moved_camera_says_so_until_the_next_scan_finds_it_there(make_home: Ma
     home.scan()
     assert home.status() == "ACTIVE"
     assert [one.ip for one in home.device().addresses] == ["127.20.0.1", "127.20.0.77"]
+
+
+# -- sources side by side ----------------------------------------------------------------
+
+
+def test_sources_run_side_by_side(make_engine: MakeEngine, clock: Clock) -> None:
+    """Each of the two waits for the other: one after the other would never end."""
+    arrived = {"left": asyncio.Event(), "right": asyncio.Event()}
+
+    def waits(name: str, other: str) -> Source:
+        async def discover() -> Said:
+            arrived[name].set()
+            await arrived[other].wait()
+            yield Coverage(name, (f"{name}:here",), 1, 0)
+
+        return Source(name, name, 20, discover=discover)
+
+    engine = make_engine(waits("left", "right"), waits("right", "left"))
+    assert states(engine.scan()) == {"left": "done", "right": "done"}
+
+
+def test_a_source_that_hangs_is_ended_at_its_deadline_and_disturbs_nobody(
+    make_engine: MakeEngine, clock: Clock
+) -> None:
+    engine = make_engine(hangs(timeout=1), Finds(clock).source())
+    did = engine.scan()
+    assert states(did) == {"hangs": "failed", "finds": "done"}
+    assert did["state"] == "failed"
+    assert did["error"] == "hangs: it did not end within 1 s"
+    assert set(engine.status().values()) == {"ACTIVE"}
+    assert engine.kinds().count("source.down") == 1
+
+
+def test_a_broken_source_disturbs_nobody_and_is_said_in_words(
+    make_engine: MakeEngine, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = make_engine(breaks([seen(clock, "breaks", 9)]), Finds(clock).source())
+    for _ in range(2):
+        did = engine.scan()
+        assert states(did) == {"breaks": "failed", "finds": "done"}
+        assert did["found"] == 4
+        assert "an error in the program (ZeroDivisionError)" in did["error"]
+    assert list(engine.status().values()) == ["ACTIVE"] * 4
+    assert engine.kinds().count("source.down") == 1
+    assert "nobody expected this" in caplog.text
+
+
+def test_a_source_that_cannot_ask_blames_no_device(make_engine: MakeEngine, clock: Clock) -> None:
+    source = Finds(clock, "breaks").source()
+    engine = make_engine(source)
+    engine.scan()
+    engine.scanner.sources["breaks"] = cannot_ask()
+    for _ in range(3):
+        did = engine.scan()
+        assert (did["state"], did["missed"]) == ("failed", 0)
+        assert did["error"] == "breaks: the line is cut"
+    assert set(engine.status().values()) == {"ACTIVE"}
+    engine.scanner.sources["breaks"] = source
+    engine.scan()
+    assert engine.kinds() == ["device.found"] * 3 + ["source.down", "source.up"]
+
+
+def test_a_source_that_fails_halfway_keeps_what_it_found_and_blames_nobody(
+    make_engine: MakeEngine, clock: Clock
+) -> None:
+    finds = Finds(clock, "breaks")
+    engine = make_engine(finds.source())
+    engine.scan()
+    late = CannotAsk("breaks", "the line was cut")
+    engine.scanner.sources["breaks"] = breaks([seen(clock, "breaks", 7)], late)
+    did = engine.scan()
+    assert (did["found"], did["missed"]) == (1, 0)
+    assert set(engine.status().values()) == {"ACTIVE"}
+    assert key(7) in engine.status()
+
+
+def test_only_where_it_was_asked_does_silence_count(make_engine: MakeEngine, clock: Clock) -> None:
+    """Two interfaces: of the one that cannot be asked nobody goes offline."""
+    where = {1: "eth0", 2: "eth0", 3: "eth1", 4: "eth1"}
+    finds = Finds(clock, devices=(1, 2, 3, 4), part_of=where, parts=("eth0", "eth1"))
+    engine = make_engine(finds.source())
+    engine.scan()
+    finds.devices, finds.parts, finds.failed = (1,), ("eth0",), {"eth1": "the interface is down"}
+    for _ in range(2):
+        did = engine.scan()
+        assert did["missed"] == 1
+        assert did["error"] == "finds:eth1: the interface is down"
+        found = engine.status()
+        assert [found[key(n)] for n in (1, 2, 3, 4)] == ["ACTIVE", "OFFLINE", "ACTIVE", "ACTIVE"]
+    finds.parts, finds.failed, finds.devices = ("eth0", "eth1"), {}, (1, 2, 3)
+    did = engine.scan()
+    found = engine.status()
+    assert [found[key(n)] for n in (1, 2, 3, 4)] == ["ACTIVE", "ACTIVE", "ACTIVE", "OFFLINE"]
+    told = [kind for kind in engine.kinds() if kind != "device.found"]
+    assert sorted(told[:2]) == ["device.offline", "source.down"]
+    assert sorted(told[2:]) == ["device.back", "device.offline", "source.up"]
+
+
+def test_an_interface_that_dies_during_a_scan_blames_nobody_and_is_told_once(
+    make_engine: MakeEngine, clock: Clock
+) -> None:
+    """It was asked at first and could not be asked at the end."""
+    finds = Finds(clock)
+    engine = make_engine(finds.source())
+    engine.scan()
+    finds.devices, finds.failed = (1,), {"here": "the interface went down"}
+    for _ in range(3):
+        did = engine.scan()
+        assert did["missed"] == 0
+        assert did["error"] == "finds:here: the interface went down"
+    assert set(engine.status().values()) == {"ACTIVE"}
+    assert engine.kinds() == ["device.found"] * 3 + ["source.down"]
+
+
+def test_a_scope_that_is_no_longer_named_as_failed_is_not_down_for_ever(
+    make_engine: MakeEngine, clock: Clock
+) -> None:
+    """A target without a route has a scope of its own; with one it belongs to an interface."""
+    finds = Finds(clock, failed={"10.77.9.9": "there is no route to it"})
+    engine = make_engine(finds.source())
+    engine.scan()
+    assert list(engine.tracker.fleet().memo["down"]) == ["finds:10.77.9.9"]
+    finds.failed = {}
+    engine.scan()
+    assert engine.tracker.fleet().memo["down"] == {}
+    assert engine.kinds()[-2:] == ["source.down", "source.up"]
+
+
+def test_a_device_of_another_source_is_not_missed_by_this_one(
+    make_engine: MakeEngine, clock: Clock
+) -> None:
+    one, other = Finds(clock, "one", (1, 2)), Finds(clock, "other", (3, 4))
+    engine = make_engine(one.source(), other.source())
+    engine.scan()
+    clock.forward(seconds=1)
+    assert engine.scanner.start("test", ["one"])
+    did = engine.ended()
+    assert list(states(did)) == ["one"]
+    assert did["missed"] == 0

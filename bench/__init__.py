@@ -1,0 +1,1 @@
+"""Measures the house and prints numbers beside their targets: `make bench`."""

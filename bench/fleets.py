@@ -1,0 +1,70 @@
+"""Big fleets for measures: devices that said what real ones say, in the house's own file."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fleet.model import Event, Miss, Report, Sighting
+from fleet.status import Rules
+from fleet.tracker import Tracker
+from simulators.panasonic import Camera, build_reply, crowd
+from sources import panasonic, panasonic_wire
+from store.json_file import JsonFile
+
+EVERY_OFFLINE = 50
+
+
+def said(cameras: Sequence[Camera], at: datetime) -> list[Report]:
+    """What the answers of the cameras report, as the source and the Scanner would hand it on."""
+    answers = [panasonic_wire.parse(build_reply(one, bytes(6), bytes(4))) for one in cameras]
+    found = [report for answer in answers for report in panasonic.reports(answer, "lo", at)]
+    return [replace(one, asked=at) if isinstance(one, Sighting) else one for one in found]
+
+
+def sightings(cameras: Sequence[Camera], at: datetime) -> list[Sighting]:
+    """The same, heard unasked and without the findings."""
+    return [replace(one, asked=None) for one in said(cameras, at) if isinstance(one, Sighting)]
+
+
+def tracker_in(folder: Path) -> Tracker:
+    tracker = Tracker(JsonFile(folder / "camera_database.json", folder / "data"), Rules)
+    tracker.open()
+    return tracker
+
+
+def settle(tracker: Tracker, events: Sequence[Event]) -> None:
+    """The journal has them: nothing waits in the file."""
+    if events:
+        tracker.confirm(events[-1].sequence)
+
+
+def write_fleet(folder: Path, size: int) -> None:
+    """`size` cameras known since yesterday, some of them offline, each with two addresses."""
+    tracker = tracker_in(folder)
+    now = datetime.now(UTC)
+    cameras = crowd(size)
+    for day, shift in ((3, 1), (2, 0), (1, 0)):
+        at = now - timedelta(days=day)
+        moved = [replace(one, ip=shifted(one.ip, shift)) for one in cameras]
+        settle(tracker, tracker.apply(said(moved, at), at))
+    at = now - timedelta(hours=1)
+    awake = [one for number, one in enumerate(cameras) if number % EVERY_OFFLINE]
+    misses = [
+        Miss(f"mac:{one.mac}", "panasonic", at, "did not answer 12 search requests on lo")
+        for one in cameras[::EVERY_OFFLINE]
+    ]
+    settle(tracker, tracker.apply([*said(awake, at), *misses], at))
+    tracker.close()
+
+
+def shifted(ip: str, by: int) -> str:
+    first, second, rest = ip.split(".", 2)
+    return f"{first}.{int(second) + 60 * by}.{rest}"
+
+
+def write_peer(rows: list[dict[str, object]], folder: Path) -> None:
+    """The same fleet for the peer: one object keyed by MAC."""
+    keyed = {str(row["mac_address"]): row for row in rows}
+    (folder / "peer.json").write_text(json.dumps(keyed, indent=2))

@@ -1,0 +1,87 @@
+"""A fleet while it is being changed, and what is worth telling of it."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from fleet import identity, status
+from fleet.model import Device, Event, Facts, Fleet
+
+
+class Draft:
+    """A fleet while it is being changed. `events` are what is worth telling."""
+
+    def __init__(self, fleet: Fleet, rules: status.Rules, now: datetime) -> None:
+        self.fleet = fleet
+        self.rules = rules
+        self.now = now
+        self.devices = dict(fleet.devices)
+        self.index = dict(fleet.index)
+        self.redirects = dict(fleet.redirects)
+        self.next_id = fleet.next_id
+        self.memo = dict(fleet.memo)
+        self.events: list[Event] = []
+        self.is_changed = False
+        self.is_unordered = False
+
+    def tell(
+        self,
+        kind: str,
+        device: Device | None,
+        text: str,
+        before: Facts | None = None,
+        after: Facts | None = None,
+    ) -> None:
+        sequence = self.fleet.sequence + len(self.events) + 1
+        number = device.id if device else None
+        event = Event(sequence, self.now, kind, number, text, before or {}, after or {})
+        self.events.append(event)
+
+    def put(self, device: Device) -> None:
+        self.is_changed = True
+        old = self.devices.get(device.id)
+        if old is not None and (old.site, old.identities) != (device.site, device.identities):
+            self.drop(old)
+        self.devices[device.id] = device
+        for key in identity.keys_of(device):
+            self._take(key, device)
+
+    def _take(self, key: str, device: Device) -> None:
+        """The key leads to `device` now; who had it before loses it, unless it has no other."""
+        before = self.devices.get(self.index.get(key, 0))
+        if before is not None and before.id != device.id:
+            rest = [one for one in before.identities if identity.index_key(one, before.site) != key]
+            if not rest:
+                return
+            self.devices[before.id] = replace(before, identities=tuple(rest))
+        self.index[key] = device.id
+
+    def drop(self, device: Device) -> None:
+        """Take a record out, with the keys that lead to it."""
+        self.is_unordered = True
+        self.devices.pop(device.id, None)
+        for key in identity.keys_of(device):
+            if self.index.get(key) == device.id:
+                del self.index[key]
+
+    def find(self, key: str, site: str) -> Device | None:
+        """The device behind `id:12` or any identity, following merges."""
+        if key.startswith("id:"):
+            number = int(key[3:]) if key[3:].isdecimal() else 0
+            return self.devices.get(self.redirects.get(number, number))
+        return self.devices.get(self.index.get(identity.index_key(key, site), 0))
+
+    def freeze(self) -> Fleet:
+        """The fleet after the change; the very same one when nothing changed."""
+        if not (self.is_changed or self.events):
+            return self.fleet
+        if self.is_unordered:
+            self.devices = dict(sorted(self.devices.items()))
+        return Fleet(
+            devices=self.devices,
+            index=self.index,
+            redirects=self.redirects,
+            next_id=self.next_id,
+            sequence=self.fleet.sequence + len(self.events),
+            outbox=(*self.fleet.outbox, *self.events),
+            memo=self.memo,
+        )

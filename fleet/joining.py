@@ -1,0 +1,98 @@
+"""When two records are one device, and when one record is two. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fleet import identity, words
+from fleet.model import MOST_ADDRESSES, Device, Unfit
+
+
+def joined(keep: Device, gone: Device) -> Device:
+    """`keep` with everything that `gone` knew; where both speak, `keep` counts."""
+    seen = [at for at in (keep.first_seen, gone.first_seen) if at]
+    last = [at for at in (keep.last_seen, gone.last_seen) if at]
+    addresses = sorted({*keep.addresses, *gone.addresses}, key=lambda one: one.at)
+    faults = {(one.source, one.kind): one for one in (*gone.findings, *keep.findings)}
+    return replace(
+        keep,
+        identities=tuple(dict.fromkeys((*keep.identities, *_keys_of(gone, keep.site)))),
+        name=keep.name or gone.name,
+        notes="\n".join(part for part in (keep.notes, gone.notes) if part),
+        tags=tuple(dict.fromkeys((*keep.tags, *gone.tags))),
+        address=keep.address or gone.address,
+        addresses=tuple(addresses[-MOST_ADDRESSES:]),
+        first_seen=min(seen, default=None),
+        last_seen=max(last, default=None),
+        sightings=keep.sightings + gone.sightings,
+        words={**gone.words, **keep.words},
+        facts={**gone.facts, **keep.facts},
+        links={**gone.links, **keep.links},
+        findings=tuple(faults.values()),
+        listed=keep.listed or gone.listed,
+        apart=tuple(
+            one
+            for one in dict.fromkeys((*keep.apart, *gone.apart))
+            if one not in (keep.id, gone.id)
+        ),
+    )
+
+
+def _keys_of(device: Device, site: str) -> list[str]:
+    """The keys of a device that mean something at the site."""
+    is_there = device.site == site
+    return [one for one in device.identities if is_there or one.startswith(identity.GLOBAL)]
+
+
+def without(merged: Device, stays: Device, goes: Device) -> Device:
+    """`merged` as it is now, less what `goes` brought into it when `stays` took it in."""
+    once = joined(stays, goes)
+    brought = {*goes.words, *goes.facts} - {*stays.words, *stays.facts}
+    faults = {(one.source, one.kind) for one in stays.findings}
+    theirs = {(one.source, one.kind) for one in goes.findings} - faults
+    return replace(
+        merged,
+        identities=tuple(
+            one
+            for one in merged.identities
+            if one not in goes.identities or one in stays.identities
+        ),
+        name=stays.name if merged.name == once.name else merged.name,
+        notes=stays.notes if merged.notes == once.notes else merged.notes,
+        tags=stays.tags if merged.tags == once.tags else merged.tags,
+        address=stays.address if merged.address == once.address else merged.address,
+        addresses=tuple(
+            one for one in merged.addresses if one not in goes.addresses or one in stays.addresses
+        ),
+        first_seen=stays.first_seen,
+        sightings=max(0, merged.sightings - goes.sightings),
+        words={source: word for source, word in merged.words.items() if source not in brought},
+        facts={source: said for source, said in merged.facts.items() if source not in brought},
+        findings=tuple(one for one in merged.findings if (one.source, one.kind) not in theirs),
+        listed=stays.listed,
+    )
+
+
+def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
+    """`device` without the identities, and a new device `id` that has them.
+
+    What a source said stays where it was; the next scan tells both apart. The two are
+    kept apart from then on. Raises Unfit when nothing would be left of one of them.
+    """
+    going = [one for one in device.identities if one in identities]
+    staying = [one for one in device.identities if one not in identities]
+    if not going or not staying or len(going) != len(set(identities)):
+        raise Unfit(
+            f"{words.name(device)} cannot be split so",
+            "Name some of its identities, but not all: " + ", ".join(device.identities),
+        )
+    new = Device(
+        id=id,
+        kind=device.kind,
+        site=device.site,
+        identities=tuple(going),
+        name=f"{words.name(device)} (split)",
+        listed=device.listed,
+        apart=(device.id,),
+    )
+    return replace(device, identities=tuple(staying), apart=(*device.apart, id)), new

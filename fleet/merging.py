@@ -1,0 +1,79 @@
+"""Two records become one, one becomes two, and back."""
+
+from dataclasses import replace
+
+from fleet import joining, record, words
+from fleet.draft import Draft
+from fleet.model import HERE, Device, Edit, Refused, Unfit
+
+
+def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
+    """`goes` becomes part of `stays`: its keys, history and sources; its id redirects.
+
+    The event carries both records as they were, so that it can be undone.
+    """
+    keep, gone = draft.devices[stays], draft.devices[goes]
+    draft.drop(gone)
+    for old, new in list(draft.redirects.items()):
+        if new == goes:
+            draft.redirects[old] = stays
+    draft.redirects[goes] = stays
+    merged = joining.joined(keep, gone)
+    draft.put(merged)
+    for other in list(draft.devices.values()):
+        _point(draft, other, goes, stays)
+    merged = draft.devices[stays]
+    text = f"{words.name(gone)} (number {goes}) is the same device as {words.name(keep)}"
+    text += f", says {by}" if by else ""
+    before = {"stays": record.plain(keep), "goes": record.plain(gone)}
+    draft.tell("device.merged", merged, text, before, {"stays": stays, "goes": goes})
+    return merged
+
+
+def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
+    """What pointed at the record that went points at the one that stays."""
+    if device.parent == goes:
+        draft.put(replace(device, parent=stays if device.id != stays else None))
+    if goes in device.apart and device.id != stays:
+        apart = (*(one for one in device.apart if one != goes), stays)
+        draft.put(replace(draft.devices[device.id], apart=tuple(dict.fromkeys(apart))))
+
+
+def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
+    """A person says that two records are one device."""
+    number = edit.fields["with"]
+    other = draft.find(f"id:{number}", HERE)
+    if other is None:
+        raise Unfit(f"There is no device {number}", "Name the other record by its number.")
+    if other.id == device.id:
+        raise Unfit("A device cannot be merged with itself", "Name another device.")
+    stays, goes = sorted((device.id, other.id))
+    return merge(draft, stays, goes, edit.by)
+
+
+def split(draft: Draft, device: Device, edit: Edit) -> Device:
+    """A person says that some identities of a record are another device."""
+    rest, new = joining.parted(device, edit.fields["identities"], draft.next_id)
+    draft.next_id += 1
+    draft.put(rest)
+    draft.put(new)
+    text = f"{words.name(rest)} was split by {edit.by}: number {new.id} is another device"
+    draft.tell("device.split", rest, text, {"stays": device.id}, {"goes": new.id})
+    return rest
+
+
+def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
+    """Undo a merge: the record that went is back, and what came since stays where it is."""
+    stays, goes = record.device_of(edit.fields["stays"]), record.device_of(edit.fields["goes"])
+    if draft.redirects.get(goes.id) != device.id or stays.id != device.id:
+        raise Refused(
+            f"{words.name(device)} was merged or split again since", "Undo the newer change first."
+        )
+    del draft.redirects[goes.id]
+    draft.drop(device)
+    back = replace(joining.without(device, stays, goes), apart=(*device.apart, goes.id))
+    draft.put(back)
+    draft.put(replace(goes, apart=(*goes.apart, back.id)))
+    text = f"{words.name(back)} and {words.name(goes)} are two devices again, says {edit.by}"
+    draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
+    return back

@@ -1,0 +1,83 @@
+// A camera beside the list, at its own URL; back always works.
+import { renewTimes } from "./times.js";
+
+export function openDetails(list) {
+  const place = document.getElementById("detail");
+  const split = document.getElementById("split");
+  if (!place) return { isOpen: () => false, close() {}, renew() {} };
+  const current = () => location.pathname.match(/^\/cameras\/(\d+)$/)?.[1];
+  let from = null;
+
+  function mark() {
+    const id = current();
+    for (const row of list.rows()) row.classList.toggle("is-open", row.dataset.id === id);
+    place.querySelectorAll("[data-copy]").forEach((one) => { one.hidden = !navigator.clipboard; });
+  }
+
+  async function show(id, focus) {
+    place.hidden = false;
+    split.classList.add("with-detail");
+    const answer = await fetch(`/parts/camera/${id}${location.search}`).catch(() => null);
+    if (current() !== String(id)) return;
+    if (!answer || !answer.ok) {
+      place.textContent = "This camera could not be loaded. Check the connection, then try again.";
+      return;
+    }
+    const html = await answer.text();
+    if (isTyping()) return;
+    const scrolled = place.scrollTop;
+    const open = [...place.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
+    place.innerHTML = html;
+    for (const one of place.querySelectorAll("details > summary")) if (open.includes(one.textContent)) one.parentElement.open = true;
+    place.scrollTop = focus ? 0 : scrolled;
+    renewTimes(place);
+    mark();
+    if (focus) document.getElementById("detail-name").focus({ preventScroll: innerWidth >= 1100 });
+  }
+
+  const isTyping = () => place.contains(document.activeElement) && /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName);
+
+  function hide() {
+    place.hidden = true;
+    place.replaceChildren();
+    split.classList.remove("with-detail");
+    mark();
+    document.querySelector(`tr[data-id="${from}"] a`)?.focus();
+  }
+
+  function go(id) {
+    from = id;
+    history.pushState({}, "", `/cameras/${id}${location.search}`);
+    show(id, true);
+  }
+
+  function close() {
+    if (!current()) return;
+    from = current();
+    history.pushState({}, "", `/${location.search}`);
+    hide();
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    const link = event.target.closest("[data-open]");
+    const row = event.target.closest("tr[data-id]");
+    if (event.target.closest("#close")) {
+      event.preventDefault();
+      close();
+    } else if (link || (row && !getSelection().toString())) {
+      event.preventDefault();
+      go((link?.dataset.open) || row.dataset.id);
+    }
+  });
+  addEventListener("popstate", () => (current() ? show(current(), true) : hide()));
+  document.addEventListener("rows", mark);
+  mark();
+  const renew = (ids) => current() && (!ids || ids.includes(Number(current()))) && !isTyping() && show(current());
+  document.addEventListener("edited", (event) => {
+    document.activeElement?.blur();
+    if (String(event.detail.id) !== current() && current()) history.replaceState({}, "", `/cameras/${event.detail.id}${location.search}`);
+    show(event.detail.id);
+  });
+  return { isOpen: () => Boolean(current()), close, renew, go };
+}

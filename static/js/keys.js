@@ -1,0 +1,34 @@
+// The keyboard. Nothing fires while a person types.
+export function keys(list, detail) {
+  let at = null;
+
+  function move(step) {
+    const rows = list.rows();
+    if (!rows.length) return;
+    const place = rows.findIndex((row) => row.dataset.id === at);
+    const row = rows[Math.min(rows.length - 1, Math.max(0, place + step))] || rows[0];
+    rows.forEach((one) => one.classList.toggle("is-at", one === row));
+    at = row.dataset.id;
+    row.querySelector("a").focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+    const under = 90 - row.getBoundingClientRect().top;
+    if (under > 0) scrollBy(0, -under);
+  }
+
+  const DO = {
+    "/": () => document.getElementById("search")?.focus(),
+    j: () => move(1),
+    k: () => move(-1),
+    s: () => document.getElementById("scan")?.click(),
+    "?": () => document.getElementById("keys")?.showModal(),
+    Escape: () => detail.close(),
+  };
+
+  addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, dialog");
+    if (event.key === "Escape" && event.target.closest?.("input, textarea")) return event.target.blur();
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !DO[event.key]) return;
+    event.preventDefault();
+    DO[event.key]();
+  });
+}

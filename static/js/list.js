@@ -1,0 +1,143 @@
+// The table as a window on the whole list: rows come from the server as they are scrolled to.
+import { renewTimes } from "./times.js";
+
+const CHUNK = 25;
+const KEPT = 60;
+
+export function rowsOf(html) {
+  const table = document.createElement("template");
+  table.innerHTML = `<table><tbody>${html}</tbody></table>`;
+  return [...table.content.querySelectorAll("tr")];
+}
+
+function query() {
+  const asked = new URLSearchParams(location.search);
+  for (const key of ["page", "per_page", "undo"]) asked.delete(key);
+  return asked;
+}
+
+function body(rows) {
+  const part = document.createElement("tbody");
+  part.append(...rows);
+  return part;
+}
+
+function gap() {
+  const part = document.createElement("tbody");
+  part.innerHTML = '<tr class="gap" aria-hidden="true"><td colspan="8"></td></tr>';
+  return part;
+}
+
+function setHeight(part, rows, height) {
+  part.hidden = rows === 0;
+  part.firstElementChild.firstElementChild.style.height = `${rows * height}px`;
+}
+
+export function windowed(table) {
+  const list = { table, rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []), renew: renewRows, reload: () => {} };
+  if (!table) return list;
+  const total = Number(table.dataset.total);
+  const first = [...table.tBodies[0].rows];
+  if (table.dataset.paged === "true" || total <= first.length) return list;
+
+  const chunks = new Map();
+  const asked = new Set();
+  const before = gap();
+  const after = gap();
+  let height = first[0].offsetHeight;
+  let shown = "";
+  for (let i = 0; i * CHUNK < first.length; i++) chunks.set(i, body(first.slice(i * CHUNK, (i + 1) * CHUNK)));
+  table.tBodies[0].remove();
+  table.append(before, after);
+  document.getElementById("pages")?.remove();
+
+  function needed() {
+    const seen = table.getBoundingClientRect();
+    const rows = Math.max(0, -seen.top / height - 8);
+    const from = Math.min(Math.floor(rows / CHUNK), Math.ceil(total / CHUNK) - 1);
+    const to = Math.min(Math.floor((rows + innerHeight / height + 16) / CHUNK), Math.ceil(total / CHUNK) - 1);
+    return [Math.max(0, from), to];
+  }
+
+  function draw(force) {
+    const [from, to] = needed();
+    for (let i = from; i <= to; i++) if (!chunks.has(i)) load(i);
+    // The first unbroken run of chunks that are here; the gaps keep the place of the others.
+    let begin = from;
+    while (begin <= to && !chunks.has(begin)) begin++;
+    let end = begin;
+    while (end <= to && chunks.has(end)) end++;
+    if (begin === end) begin = end = from;
+    const name = `${begin}-${end}`;
+    if (name === shown && !force) return;
+    shown = name;
+    const wanted = [];
+    for (let i = begin; i < end; i++) wanted.push(chunks.get(i));
+    for (const part of [...table.tBodies]) if (part !== before && part !== after && !wanted.includes(part)) part.remove();
+    let at = before;
+    for (const part of wanted) {
+      if (at.nextSibling !== part) at.after(part);
+      at = part;
+    }
+    setHeight(before, begin * CHUNK, height);
+    setHeight(after, Math.max(0, total - end * CHUNK), height);
+    document.dispatchEvent(new CustomEvent("rows"));
+  }
+
+  async function load(i) {
+    if (asked.has(i)) return;
+    asked.add(i);
+    const wanted = query();
+    wanted.set("offset", i * CHUNK);
+    wanted.set("limit", CHUNK);
+    try {
+      const answer = await fetch(`/parts/rows?${wanted}`);
+      if (!answer.ok) return;
+      const rows = rowsOf(await answer.text());
+      if (!rows.length) return;
+      chunks.set(i, body(rows));
+      renewTimes(chunks.get(i));
+      if (chunks.size > KEPT) for (const old of [...chunks.keys()]) if (Math.abs(old - i) > KEPT / 3) chunks.delete(old);
+      draw(true);
+    } finally {
+      asked.delete(i);
+    }
+  }
+
+  let waiting = false;
+  const later = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; draw(); });
+  };
+  addEventListener("scroll", later, { passive: true });
+  addEventListener("resize", () => {
+    height = table.querySelector("tr[data-id]")?.offsetHeight || height;
+    draw(true);
+  });
+  draw(true);
+  // Rows that are out of sight are fetched anew when they come back.
+  list.forget = () => { for (const [i, part] of chunks) if (!part.isConnected) chunks.delete(i); };
+  return list;
+}
+
+// Rows that changed, in place: nothing moves.
+async function renewRows(ids) {
+  const shown = ids.filter((id) => document.querySelector(`tr[data-id="${id}"]`));
+  if (!shown.length) return;
+  const wanted = query();
+  wanted.set("ids", shown.slice(0, 200).join());
+  const answer = await fetch(`/parts/rows?${wanted}`);
+  if (!answer.ok) return;
+  for (const row of rowsOf(await answer.text())) {
+    const old = document.querySelector(`tr[data-id="${row.dataset.id}"]`);
+    if (!old || old.innerHTML === row.innerHTML) continue;
+    const has = old.contains(document.activeElement);
+    row.className = old.className;
+    const isNew = old.querySelector(".badge")?.textContent !== row.querySelector(".badge")?.textContent;
+    old.replaceWith(row);
+    renewTimes(row);
+    if (isNew) row.classList.add("is-new");
+    if (has) row.querySelector("a").focus();
+  }
+}

@@ -1,0 +1,22 @@
+// Short words that go by themselves, with at most one thing to do.
+const STAYS = 10000;
+
+export function toast(text, label, act) {
+  const place = document.getElementById("toasts");
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.append(text);
+  const end = () => box.remove();
+  if (label) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.addEventListener("click", () => {
+      end();
+      Promise.resolve(act()).catch((error) => toast(`${error.message}. ${error.hint || ""}`));
+    });
+    box.append(button);
+  }
+  place.replaceChildren(box);
+  setTimeout(end, STAYS);
+}

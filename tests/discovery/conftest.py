@@ -1,0 +1,23 @@
+"""What every test of discovery may use."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sources.source import Source
+from tests.discovery.engine import Engine
+from tests.home import Clock
+
+
+@pytest.fixture
+def make_engine(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Engine]]:
+    engines: list[Engine] = []
+
+    def make(*sources: Source) -> Engine:
+        engines.append(Engine(tmp_path, clock, *sources))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.close()

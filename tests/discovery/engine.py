@@ -1,0 +1,74 @@
+"""The scan engine alone, over small sources, with all that it does written down."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from discovery.scanner import Scanner
+from fleet.model import Device, Event, Report
+from fleet.status import Rules, statuses
+from fleet.tracker import Tracker
+from sources.source import Source
+from store.json_file import JsonFile
+from tests.home import Clock
+
+
+class Engine:
+    """A Scanner over small sources, with a tracker of its own and all that was watched."""
+
+    def __init__(self, folder: Path, clock: Clock, *sources: Source) -> None:
+        self.clock = clock
+        self.watched: list[dict[str, Any]] = []
+        self.batches: list[tuple[float, Sequence[Report]]] = []
+        self.tracker = Tracker(JsonFile(folder / "fleet.json", folder / "data"), Rules)
+        self.tracker.open()
+        self.scanner = Scanner(sources, self, clock, self.watched.append)
+        self.scanner.open()
+
+    # What the Scanner needs of a tracker: it is told everything, and hands it on.
+
+    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]:
+        self.batches.append((monotonic(), reports))
+        return self.tracker.apply(reports, now)
+
+    def devices(self) -> Mapping[int, Device]:
+        return self.tracker.devices()
+
+    def remember(self, facts: Mapping[str, Any], now: datetime) -> None:
+        self.tracker.remember(facts, now)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["tracker"], name)
+
+    # For tests.
+
+    def scan(self) -> dict[str, Any]:
+        self.clock.forward(seconds=1)
+        assert self.scanner.start("test")
+        return self.ended()
+
+    def ended(self) -> dict[str, Any]:
+        assert self.scanner.wait(20)
+        assert self.scanner.last is not None
+        return self.scanner.last.plain()
+
+    def status(self) -> dict[str, str]:
+        devices = self.devices()
+        found = statuses(devices, self.clock(), Rules())
+        return {device.identities[0]: found[device.id] for device in devices.values()}
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.tracker.fleet().outbox]
+
+    def close(self) -> None:
+        self.scanner.close()
+        self.tracker.close()
+
+
+MakeEngine = Callable[..., Engine]
+
+
+def states(did: dict[str, Any]) -> dict[str, str]:
+    return {one["name"]: one["state"] for one in did["sources"]}

@@ -1,0 +1,228 @@
+"""What runs by itself: it runs, it is remembered how it went, and a toggle stays as it is."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+
+from discovery.scheduler import Job, Scheduler
+from simulators.panasonic import Camera, Network
+from tests.home import Running, free_port, until
+
+Run = Callable[..., Running]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Scheduler]]:
+    with ExitStack() as stack:
+
+        def started(*jobs: Job) -> Scheduler:
+            scheduler = Scheduler(jobs)
+            scheduler.start()
+            stack.callback(scheduler.stop)
+            return scheduler
+
+        yield started
+
+
+Start = Callable[..., Scheduler]
+
+
+class Counting:
+    """A job that counts its runs, and fails in those that a test names."""
+
+    def __init__(self, *failing: int) -> None:
+        self.runs = 0
+        self.failing = failing
+
+    def __call__(self) -> str:
+        self.runs += 1
+        if self.runs in self.failing:
+            raise RuntimeError(f"run {self.runs} went wrong")
+        return f"run {self.runs} went well"
+
+
+# -- the scheduler alone -----------------------------------------------------------------
+
+
+def test_a_job_runs_again_and_again_and_it_is_known_how_it_went(start: Start) -> None:
+    work = Counting()
+    began = datetime.now(UTC)
+    scheduler = start(Job("work", "Work", 0.1, work))
+    until(lambda: work.runs >= 3, what="three runs")
+    state = scheduler.states["work"]
+    assert state.last_run is not None
+    assert began < state.last_run <= datetime.now(UTC)
+    assert "went well" in until(lambda: state.last_result)
+    assert state.last_error == ""
+    assert state.took is not None
+    following = scheduler.next_run("work")
+    assert following is not None
+    assert following > state.last_run
+
+
+def test_a_failing_job_is_remembered_and_the_next_run_still_comes(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    work, go_on = Counting(1, 2), Event()
+
+    def run() -> str:
+        if work.runs == 2:
+            assert go_on.wait(20)
+        return work()
+
+    state = start(Job("work", "The work", 0.1, run)).states["work"]
+    until(lambda: state.last_error == "run 2 went wrong", what="it is remembered")
+    assert state.last_result == ""
+    go_on.set()
+    until(lambda: work.runs >= 3 and state.last_error == "", what="the next run came")
+    assert "went well" in state.last_result
+    assert "The work failed" in caplog.text
+
+
+def test_a_job_that_takes_longer_than_its_interval_never_runs_twice_at_once(start: Start) -> None:
+    others, go_on, running = Counting(), Event(), []
+
+    def slow() -> str:
+        running.append(1)
+        assert go_on.wait(20)
+        return "done"
+
+    start(Job("slow", "Slow", 0.05, slow), Job("other", "Other", 0.05, others))
+    until(lambda: running and others.runs >= 10, what="the other ran on meanwhile")
+    assert len(running) == 1
+    go_on.set()
+    until(lambda: len(running) >= 2, what="it runs again afterwards")
+
+
+def test_a_paused_job_does_not_run_until_it_is_resumed_and_then_at_once(start: Start) -> None:
+    asleep, awake = Counting(), Counting()
+    scheduler = start(
+        Job("asleep", "Asleep", 3600, asleep, paused=True), Job("awake", "Awake", 0.05, awake)
+    )
+    until(lambda: awake.runs >= 10, what="the other runs")
+    assert asleep.runs == 0
+    assert scheduler.next_run("asleep") is None
+    scheduler.resume("asleep")
+    until(lambda: asleep.runs == 1, what="it runs at once, not in an hour")
+    following = scheduler.next_run("asleep")
+    assert following is not None
+    assert following > datetime.now(UTC) + timedelta(minutes=59)
+
+
+def test_a_job_that_is_paused_again_stops(start: Start) -> None:
+    work, other = Counting(), Counting()
+    scheduler = start(Job("work", "Work", 0.05, work), Job("other", "Other", 0.05, other))
+    until(lambda: work.runs, what="it runs")
+    scheduler.pause("work")
+    assert scheduler.next_run("work") is None
+    until(lambda: other.runs >= 20, what="the other runs on")
+    runs, others = work.runs, other.runs
+    until(lambda: other.runs >= others + 10, what="and on")
+    assert work.runs == runs
+
+
+def test_a_stopped_scheduler_runs_nothing_and_says_so(start: Start) -> None:
+    work = Counting()
+    scheduler = Scheduler([Job("work", "Work", 0.05, work)])
+    assert not scheduler.is_running()
+    assert scheduler.next_run("work") is None
+    scheduler.start()
+    until(lambda: work.runs, what="it runs")
+    assert scheduler.is_running()
+    scheduler.stop()
+    assert not scheduler.is_running()
+
+
+# -- in a real house ---------------------------------------------------------------------
+
+
+def job(house: Running, name: str = "auto_scan") -> dict[str, Any]:
+    return next(one for one in house.get("/api/jobs").json if one["name"] == name)
+
+
+def toggle(house: Running, enabled: bool) -> dict[str, Any]:
+    answer = house.request("POST", "/api/auto-scan", {"enabled": enabled})
+    assert answer.status == 200
+    return answer.json  # type: ignore[no-any-return]
+
+
+def camera_of(house: Running) -> Network:
+    here = "127.0.0.1"
+    return Network(
+        [Camera("d4:2d:c5:00:00:01", "127.20.0.1")],
+        listen=(here, int(house.environment["EASY_IP_PORT"])),
+        reply_to=(here, int(house.environment["EASY_IP_REPLY_PORT"])),
+    )
+
+
+def test_the_toggle_is_off_at_first_and_an_empty_fleet_sends_nothing(run_house: Run) -> None:
+    house = run_house(AUTO_SCAN_INTERVAL="10")
+    with camera_of(house) as network:
+        assert house.get("/api/stats").json["auto_scan_enabled"] is False
+        until(lambda: job(house, "tick")["last_run"], 60, "the scheduler ticks")
+        assert job(house)["last_run"] is None
+        assert job(house)["next_run"] is None
+        assert network.requests == 0
+
+
+@pytest.mark.timeout(240)
+def test_the_toggle_survives_a_restart_both_ways(run_house: Run) -> None:
+    house = run_house(AUTO_SCAN_INTERVAL="10")
+
+    def went_well() -> bool:
+        return job(house)["last_result"] == "1 devices answered"  # type: ignore[no-any-return]
+
+    with camera_of(house) as network:
+        answer = toggle(house, True)
+        assert answer == {"success": True, "auto_scan_enabled": True, "interval": 10}
+        until(went_well, 60, "it scans at once")
+        assert house.stop() == 0
+        asked = network.requests
+        house.start()
+        assert house.get("/api/stats").json["auto_scan_enabled"] is True
+        until(went_well, 60, "it scans again")
+        assert network.requests >= asked + 12
+        assert house.get("/api/scan").json["last"]["by"] == "auto-scan"
+        state = job(house)
+        assert state["next_run"] > state["last_run"]
+        assert toggle(house, False)["auto_scan_enabled"] is False
+        assert job(house)["next_run"] is None
+        assert house.stop() == 0
+        house.start()
+        assert house.get("/api/stats").json["auto_scan_enabled"] is False
+        until(lambda: job(house, "tick")["last_run"], 60, "the scheduler ticks")
+        state = job(house)
+        assert (state["next_run"], state["last_run"]) == (None, None)
+
+
+def test_it_survives_a_kill_too(run_house: Run) -> None:
+    house = run_house(AUTO_SCAN_INTERVAL="10")
+    toggle(house, True)
+    house.kill()
+    house.start()
+    assert house.get("/api/stats").json["auto_scan_enabled"] is True
+    assert job(house)["next_run"]
+
+
+def test_an_automatic_scan_that_failed_is_remembered_and_the_next_one_still_comes(
+    run_house: Run,
+) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as blocker:
+        blocker.bind(("0.0.0.0", port))
+        house = run_house(AUTO_SCAN_INTERVAL="10", EASY_IP_REPLY_PORT=str(port), AUTO_SCAN="true")
+        error = until(lambda: job(house)["last_error"], 60, "the scan failed")
+        assert f"UDP port {port} cannot be opened" in error
+        assert job(house)["next_run"]
+        assert f"UDP port {port} cannot be opened" in house.get("/").body.decode()
+    with camera_of(house):
+        until(lambda: job(house)["last_error"] is None, 60, "the next scan went well")
+        assert job(house)["last_result"] == "1 devices answered"
+    assert f"UDP port {port} cannot be opened" not in house.get("/").body.decode()
+    kinds = [one["kind"] for one in house.get("/api/events?kind=source.").json["events"]]
+    assert kinds == ["source.up", "source.down"]

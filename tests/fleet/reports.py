@@ -1,0 +1,74 @@
+"""Reports in short form, and a fleet that a test tells them to."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fleet import record, status
+from fleet.fold import fold
+from fleet.model import Device, Edit, Event, Finding, Fleet, Miss, Report, Sighting, SourceDown
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+RULES = status.Rules()
+A, B, C = "mac:d4:2d:c5:00:00:0a", "mac:d4:2d:c5:00:00:0b", "mac:d4:2d:c5:00:00:0c"
+MINUTE = timedelta(minutes=1)
+
+
+def noon(**later: float) -> datetime:
+    """So long after noon."""
+    return NOON + timedelta(**later)
+
+
+def seen(*identities: str, at: datetime = NOON, **said: Any) -> Sighting:
+    """Proof of life by Easy IP, in a scan that began just then unless `asked` says else."""
+    given: dict[str, Any] = {"address": "10.0.0.1", "asked": at, **said}
+    return Sighting("here", identities, given.pop("source", "panasonic"), at, **given)
+
+
+def heard(*identities: str, at: datetime = NOON, **said: Any) -> Sighting:
+    """The device spoke unasked."""
+    return seen(*identities, at=at, asked=None, **said)
+
+
+def missed(identity: str, at: datetime = NOON, **said: Any) -> Miss:
+    """A scan that began just then asked in vain, unless `asked` says else."""
+    given: dict[str, Any] = {"asked": at, "reason": "did not answer", **said}
+    return Miss(identity, given.pop("source", "panasonic"), at, **given)
+
+
+def wrong(identity: str, text: str = "no password is set", **said: Any) -> Finding:
+    given: dict[str, Any] = {"kind": "password.unset", "at": NOON, **said}
+    return Finding(identity, text=text, source=given.pop("source", "panasonic"), **given)
+
+
+def down(scope: str, reason: str = "the cable is out", at: datetime = NOON) -> SourceDown:
+    return SourceDown(scope, at, reason)
+
+
+def up(scope: str, at: datetime = NOON) -> SourceDown:
+    return SourceDown(scope, at, "", up=True)
+
+
+def edit(kind: str, identity: str, at: datetime = NOON, **fields: Any) -> Edit:
+    return Edit(kind, identity, fields, "tester", at)
+
+
+class Story:
+    """A fleet to which things happen, one batch after the other."""
+
+    def __init__(self, *devices: Device) -> None:
+        fleet = Fleet({one.id: one for one in devices}, next_id=len(devices) + 1)
+        self.fleet = record.indexed(fleet)
+        self.events: list[Event] = []
+
+    def tell(self, *reports: Report, at: datetime | None = None) -> list[str]:
+        """Fold one batch; the kinds of its events. Without `at` it is when the last one was."""
+        now = at or (reports[-1].at if reports else NOON)
+        self.fleet, events = fold(self.fleet, reports, now, RULES)
+        self.events += events
+        return [event.kind for event in events]
+
+    def device(self, id: int = 1) -> Device:
+        return self.fleet.devices[id]
+
+    def status(self, id: int = 1, at: datetime = NOON) -> str:
+        return status.status(self.device(id), self.fleet.devices, at, RULES)

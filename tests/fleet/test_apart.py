@@ -1,0 +1,274 @@
+"""A person says that two records are one device, or that one record is two; and takes it back."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fleet.editing import inverse
+from fleet.model import Edit, Event, Refused
+from tests.fleet.reports import A, B, Story, edit, heard, missed, noon, seen
+from web.listing import ListQuery, select
+
+ONVIF, RTSP = "onvif:urn:uuid:1", "rtsp:10.0.0.1:554/live"
+
+
+def two() -> Story:
+    """Gate is device 1, Door is device 2."""
+    story = Story()
+    story.tell(seen(A, name="Gate"), seen(B, name="Door", address="10.0.0.2"))
+    return story
+
+
+def merge(identity: str, other: int) -> Edit:
+    return Edit("merge", identity, {"with": other}, "tester", noon())
+
+
+def undo(story: Story, event: Event, **at: float) -> list[str]:
+    return story.tell(inverse(event, "tester", noon(**at)))
+
+
+# -- merging ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "other"), [(1, 2), (2, 1)])
+def test_a_person_may_say_that_two_macs_are_one_device(first: int, other: int) -> None:
+    story = two()
+    assert story.tell(merge(f"id:{first}", other)) == ["device.merged"]
+    assert story.events[-1].text == "Door (number 2) is the same device as Gate, says tester"
+    assert list(story.fleet.devices) == [1]
+    assert story.device().identities == (A, B)
+    assert story.fleet.redirects == {2: 1}
+    assert story.tell(missed(B, noon(minutes=1))) == ["device.offline"]
+
+
+def test_a_merged_device_is_seen_by_either_mac() -> None:
+    story = two()
+    story.tell(merge("id:1", 2))
+    for minute, key in enumerate((A, B, A), start=1):
+        story.tell(seen(key, at=noon(minutes=minute), address=None))
+    assert list(story.fleet.devices) == [1]
+    assert story.device().last_seen == noon(minutes=3)
+
+
+def test_merging_with_itself_or_nobody_is_refused() -> None:
+    story = two()
+    with pytest.raises(Refused, match="cannot be merged with itself"):
+        story.tell(merge("id:1", 1))
+    with pytest.raises(Refused, match="There is no device 9"):
+        story.tell(merge("id:1", 9))
+    story.tell(merge("id:1", 2))
+    with pytest.raises(Refused, match="cannot be merged with itself"):
+        story.tell(merge("id:1", 2))
+
+
+def test_undoing_a_merge_gives_both_numbers_back() -> None:
+    story = two()
+    gate, door = story.device(1), story.device(2)
+    story.tell(merge("id:1", 2))
+    assert undo(story, story.events[-1]) == ["device.unmerged"]
+    assert story.fleet.redirects == {}
+    assert list(story.fleet.devices) == [1, 2]
+    for before, after in ((gate, story.device(1)), (door, story.device(2))):
+        assert after.identities == before.identities
+        assert after.facts == before.facts
+        assert after.addresses == before.addresses
+
+
+def test_after_an_undone_merge_the_sources_do_not_merge_them_again() -> None:
+    story = Story()
+    story.tell(seen(A), seen(ONVIF, source="onvif"))
+    story.tell(seen(A, ONVIF, source="onvif", at=noon(minutes=1)))
+    assert story.events[-1].kind == "device.merged"
+    undo(story, story.events[-1])
+    assert story.tell(seen(A, ONVIF, source="onvif", at=noon(minutes=2))) == []
+    assert list(story.fleet.devices) == [1, 2]
+
+
+def test_undoing_an_old_merge_does_not_forget_what_happened_since() -> None:
+    """The record that stayed went on living: its sightings, its name, its address are true."""
+    story = two()
+    story.tell(merge("id:1", 2))
+    merged = story.events[-1]
+    story.tell(edit("change", "id:1", name="North gate"))
+    story.tell(seen(A, name="Gate", at=noon(days=30), address="10.0.0.9"))
+    undo(story, merged, days=30)
+    gate = story.device(1)
+    assert (gate.name, gate.address, gate.last_seen) == ("North gate", "10.0.0.9", noon(days=30))
+    assert story.status(1, at=noon(days=30)) != "MISSING"
+
+
+def test_a_merge_is_undone_once() -> None:
+    story = two()
+    story.tell(merge("id:1", 2))
+    merged = story.events[-1]
+    undo(story, merged)
+    with pytest.raises(Refused, match="merged or split again since"):
+        undo(story, merged)
+
+
+def test_undoing_the_undo_of_a_merge_merges_again() -> None:
+    story = two()
+    story.tell(merge("id:1", 2))
+    undo(story, story.events[-1])
+    assert undo(story, story.events[-1]) == ["device.merged"]
+    assert list(story.fleet.devices) == [1]
+
+
+# -- splitting -------------------------------------------------------------------------------
+
+
+def known_by_two_keys() -> Story:
+    story = Story()
+    story.tell(seen(A, RTSP, name="Gate"))
+    return story
+
+
+def test_a_split_makes_a_device_with_a_number_of_its_own() -> None:
+    story = known_by_two_keys()
+    assert story.tell(edit("split", "id:1", identities=[RTSP])) == ["device.split"]
+    assert story.device(1).identities == (A,)
+    assert story.device(2).identities == (RTSP,)
+    assert story.fleet.next_id == 3
+
+
+def test_what_a_person_split_stays_apart_whatever_the_sources_prove() -> None:
+    story = known_by_two_keys()
+    story.tell(edit("split", "id:1", identities=[RTSP]))
+    for minute in range(1, 4):
+        story.tell(seen(A, RTSP, at=noon(minutes=minute)))
+        story.tell(heard(RTSP, source="rtsp", at=noon(minutes=minute)))
+    assert list(story.fleet.devices) == [1, 2]
+    assert story.device(1).identities == (A,)
+    assert story.device(2).identities == (RTSP,)
+
+
+def test_keys_do_not_wander_between_what_a_person_told_apart() -> None:
+    story = Story()
+    story.tell(seen(A, ONVIF, RTSP, name="Gate"))
+    story.tell(edit("split", "id:1", identities=[A]))
+    for minute in range(1, 4):
+        story.tell(seen(A, ONVIF, RTSP, at=noon(minutes=minute)))
+    assert story.device(1).identities == (ONVIF, RTSP)
+    assert story.device(2).identities == (A,)
+
+
+def test_told_apart_outlives_the_merging_of_one_of_them_with_a_third() -> None:
+    story = Story()
+    story.tell(seen(A), seen(ONVIF, RTSP, source="onvif", address="10.0.0.2"))
+    story.tell(edit("split", "id:2", identities=[RTSP]))
+    story.tell(seen(A, ONVIF, source="onvif", at=noon(minutes=1)))
+    assert list(story.fleet.devices) == [1, 3]
+    story.tell(seen(A, ONVIF, RTSP, source="onvif", at=noon(minutes=2)))
+    assert list(story.fleet.devices) == [1, 3]
+    assert story.device(3).identities == (RTSP,)
+
+
+@pytest.mark.parametrize("identities", [[A, RTSP], [], [B], [A, B], [RTSP, ONVIF]])
+def test_a_split_that_leaves_nothing_or_names_a_stranger_is_refused(identities: list[str]) -> None:
+    story = known_by_two_keys()
+    before = story.fleet
+    with pytest.raises(Refused, match="cannot be split so") as refused:
+        story.tell(edit("split", "id:1", identities=identities))
+    assert RTSP in refused.value.hint
+    assert story.fleet is before
+
+
+def test_undoing_a_split_makes_it_one_again() -> None:
+    story = known_by_two_keys()
+    story.tell(edit("split", "id:1", identities=[RTSP]))
+    assert undo(story, story.events[-1]) == ["device.merged"]
+    assert story.device(1).identities == (A, RTSP)
+    story.tell(seen(A, RTSP, at=noon(minutes=1)))
+    assert list(story.fleet.devices) == [1]
+
+
+# -- lists -----------------------------------------------------------------------------------
+
+
+def test_lists_stay_by_number_whatever_keys_come_and_go() -> None:
+    story = two()
+    story.tell(seen("mac:d4:2d:c5:00:00:0c", address="10.0.0.3"))
+    story.tell(seen(A, ONVIF, source="onvif", at=noon(minutes=1)))
+    story.tell(merge("id:2", 3))
+    undo(story, story.events[-1])
+    devices = story.fleet.devices
+    statuses = dict.fromkeys(devices, "ACTIVE")
+    listed = select(devices.values(), statuses, ListQuery(), frozenset({"camera"}))
+    assert [one.id for one in listed.devices] == [1, 2, 3]
+
+
+# -- site, parent and tags -------------------------------------------------------------------
+
+
+def test_tags_are_clean_each_once_and_undone() -> None:
+    story = two()
+    story.tell(edit("change", "id:1", tags=[" north  door", "night\x00", "night", "", "\u200b"]))
+    assert story.device().tags == ("north door", "night")
+    undo(story, story.events[-1])
+    assert story.device().tags == ()
+
+
+@pytest.mark.parametrize("tags", [["x" * 41], [str(n) for n in range(21)], "door", [7], {"a": 1}])
+def test_tags_that_do_not_fit_are_refused(tags: Any) -> None:
+    with pytest.raises(Refused, match="tags"):
+        two().tell(edit("change", "id:1", tags=tags))
+
+
+def test_a_site_is_changed_told_and_undone() -> None:
+    story = two()
+    story.tell(edit("change", "id:1", site=" Plant  2 "))
+    assert story.device().site == "Plant 2"
+    assert story.events[-1].text == "The site of Gate is now Plant 2, by tester"
+    undo(story, story.events[-1])
+    assert story.device().site == "here"
+    for site in ("", None, "\n", "x" * 61):
+        with pytest.raises(Refused):
+            story.tell(edit("change", "id:1", site=site))
+
+
+def test_a_device_at_a_named_site_is_still_found_by_its_mac_and_its_local_keys() -> None:
+    story = known_by_two_keys()
+    story.tell(edit("change", "id:1", site="Plant 2"))
+    assert story.tell(seen(A, name="Gate", at=noon(minutes=1))) == []
+    assert story.tell(edit("change", A, name="North gate")) == ["device.edited"]
+    assert list(story.fleet.devices) == [1]
+    assert story.fleet.index == {A: 1, f"Plant 2|{RTSP}": 1}
+
+
+def test_a_site_where_another_has_the_same_key_is_refused() -> None:
+    """Both would be what `rtsp:10.0.0.1:554/live` is there, and one of them nobody."""
+    story = Story()
+    story.tell(heard(RTSP, source="rtsp", name="Gate"))
+    story.tell(replace(heard(RTSP, source="rtsp", name="Door"), site="plant 2"))
+    with pytest.raises(Refused, match="Gate"):
+        story.tell(edit("change", "id:2", site="here"))
+    assert [one.identities for one in story.fleet.devices.values()] == [(RTSP,), (RTSP,)]
+
+
+def test_a_parent_is_set_told_and_changes_the_word_at_once() -> None:
+    story = two()
+    story.tell(missed(A, noon(minutes=1)), missed(B, noon(minutes=1)))
+    kinds = story.tell(edit("change", "id:2", noon(minutes=2), parent=1))
+    assert kinds == ["device.edited", "device.unreachable"]
+    assert story.events[-2].text == "Door is behind Gate, by tester"
+    kinds = story.tell(edit("change", "id:2", noon(minutes=3), parent=None))
+    assert kinds == ["device.edited", "device.offline"]
+
+
+@pytest.mark.parametrize("parent", [2, 3, 9, "1", 0])
+def test_a_parent_that_is_nobody_or_stands_behind_it_is_refused(parent: Any) -> None:
+    story = two()
+    story.tell(seen("mac:d4:2d:c5:00:00:0c", address="10.0.0.3"))
+    story.tell(edit("change", "id:3", parent=2))
+    with pytest.raises(Refused):
+        story.tell(edit("change", "id:2", parent=parent))
+
+
+def test_retiring_the_parent_changes_the_word_of_what_hangs_behind_it() -> None:
+    story = two()
+    story.tell(edit("change", "id:2", parent=1))
+    story.tell(missed(A, noon(minutes=1)), missed(B, noon(minutes=1)))
+    assert story.device(2).status == "UNREACHABLE"
+    kinds = story.tell(edit("retire", "id:1", noon(minutes=2)))
+    assert kinds == ["device.retired", "device.offline"]

@@ -1,0 +1,203 @@
+"""kill -9 under parallel writes: nothing that was answered is lost, nothing is told twice."""
+
+import http.client
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from fleet import record
+from simulators.panasonic import Camera, Network
+from tests.home import Running, free_port, until
+
+Run = Callable[..., Running]
+WRITERS = 6
+"""Cameras 1 to 6 are renamed, each by a thread of its own; the others come and go."""
+LIVELY = 6
+MOMENTS = (0.2, 1.1, 2.2, 4.2, 3.3)
+"""Seconds until the kill: among edits alone, with the first sightings of a scan, with the
+later ones, with its misses. Each by up to half a second longer."""
+
+
+def mac(number: int) -> str:
+    return f"d4:2d:c5:00:00:{number:02x}"
+
+
+class Writer(threading.Thread):
+    """Renames one camera over and over, until the house dies under it."""
+
+    def __init__(self, house: Running, camera: int, turn: int) -> None:
+        super().__init__()
+        self.house = house
+        self.camera = camera
+        self.turn = turn
+        self.answered: dict[str, int] = {}
+        self.asked = ""
+        self.odd: list[str] = []
+        self.start()
+
+    def run(self) -> None:
+        path = f"/api/camera/{mac(self.camera)}"
+        for number in range(1_000_000):
+            self.asked = f"{self.camera}-{self.turn}-{number}"
+            try:
+                answer = self.house.request("PATCH", path, {"name": self.asked})
+            except (OSError, http.client.HTTPException):
+                return
+            if answer.status != 200:
+                self.odd.append(answer.body.decode())
+                return
+            self.answered[self.asked] = answer.json["undo"]
+
+
+class Life(threading.Thread):
+    """Cameras that nobody renames move, die and come back, and scan follows scan.
+
+    Of the last two each is off for a whole round, by turns.
+    """
+
+    def __init__(self, house: Running, network: Network, seed: int) -> None:
+        super().__init__()
+        self.house = house
+        self.network = network
+        self.random = Random(seed)
+        for number, camera in enumerate(network.cameras[-2:]):
+            camera.on = (seed + number) % 2 == 0
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            which = WRITERS + self.random.randrange(LIVELY - 2)
+            camera = self.network.cameras[which]
+            with self.network.lock:
+                camera.on = self.random.random() < 0.6
+                camera.ip = f"127.20.{self.random.randrange(1, 200)}.{which}"
+                if camera.on:
+                    self.network.announce(camera.mac)
+            try:
+                self.house.request("POST", "/api/scan")
+            except (OSError, http.client.HTTPException):
+                return
+            time.sleep(0.02)
+
+
+class Memory:
+    """What the writers know, over all rounds."""
+
+    def __init__(self) -> None:
+        self.answered: dict[str, int] = {}
+        self.asked: set[str] = set()
+        self.last: dict[int, list[str]] = {}
+
+    def learn(self, writers: list[Writer]) -> None:
+        for writer in writers:
+            assert writer.odd == []
+            self.answered |= writer.answered
+            self.asked |= {*writer.answered, writer.asked}
+            known = [*writer.answered][-1:] or self.last[writer.camera]
+            self.last[writer.camera] = [*known, writer.asked]
+
+
+def every_event(house: Running) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    while True:
+        after = events[-1]["id"] if events else 0
+        page = house.get(f"/api/events?after={after}&limit=1000").json["events"]
+        events += page
+        if len(page) < 1000:
+            return events
+
+
+def check_file(house: Running) -> None:
+    """As the crash left it, before anybody mends anything."""
+    fleet = record.decode(Path(house.environment["DATABASE_PATH"]).read_bytes())
+    assert len(fleet.devices) == WRITERS + LIVELY
+
+
+def check(house: Running, memory: Memory) -> None:
+    newest = max(memory.answered.values())
+    events = until(
+        lambda: (found := every_event(house)) and found[-1]["id"] >= newest and found,
+        what="the journal has every answered edit",
+    )
+    numbers = [event["id"] for event in events]
+    assert numbers == list(range(1, len(numbers) + 1)), "one is missing or there twice"
+    told = [event["after"]["name"] for event in events if event["kind"] == "device.edited"]
+    assert len(told) == len(set(told)), "an edit is told twice"
+    assert set(told) <= memory.asked, "an edit that nobody asked for"
+    names = {event["id"]: event["after"].get("name") for event in events}
+    for name, number in memory.answered.items():
+        assert names[number] == name, "an answered edit is not in the journal"
+    for camera, possible in memory.last.items():
+        found = house.get(f"/api/camera/{mac(camera)}").json["camera_name"]
+        assert found in possible, "an answered edit is not in the file"
+        assert found in told, "it is done and nobody was told"
+
+
+@contextmanager
+def lively_network(house: Running) -> Iterator[Network]:
+    cameras = [
+        Camera(mac(number), f"127.20.0.{number}", name=f"Camera {number}")
+        for number in range(1, WRITERS + LIVELY + 1)
+    ]
+    ports = (int(house.environment[key]) for key in ("EASY_IP_PORT", "EASY_IP_REPLY_PORT"))
+    listen, reply_to = (("127.0.0.1", port) for port in ports)
+    with Network(cameras, listen=listen, reply_to=reply_to) as network:
+        yield network
+
+
+def crash(run_house: Run, rounds: int, **environment: str) -> None:
+    house = run_house(**environment)
+    memory = Memory()
+    with lively_network(house) as network:
+        assert house.request("POST", "/api/scan").status == 200
+        until(
+            lambda: house.get("/api/stats").json["total"] == WRITERS + LIVELY,
+            what="every camera is found",
+        )
+        for turn in range(rounds):
+            writers = [Writer(house, camera, turn) for camera in range(1, WRITERS + 1)]
+            life = Life(house, network, turn)
+            for writer in writers:
+                until(writer.answered.__len__, what="everybody writes")
+            time.sleep(MOMENTS[turn % len(MOMENTS)] + Random(turn).uniform(0, 0.5))
+            house.kill()
+            for thread in (*writers, life):
+                thread.join(60)
+                assert not thread.is_alive()
+            memory.learn(writers)
+            check_file(house)
+            house.start()
+            check(house, memory)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal_url(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The options of a house with its journal in the one database or the other."""
+    if request.param == "sqlite":
+        return {}
+    return {"DATABASE_URL": request.getfixturevalue("postgres").new_database()}
+
+
+def test_five_times_killed_it_loses_no_answered_edit_and_doubles_no_event(run_house: Run) -> None:
+    crash(run_house, 5)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1200)
+def test_fifty_times_killed_it_loses_no_answered_edit_and_doubles_no_event(
+    run_house: Run, journal_url: dict[str, str]
+) -> None:
+    crash(run_house, 50, **journal_url)
+
+
+def test_a_lock_of_a_killed_house_does_not_keep_the_next_one_out(run_house: Run) -> None:
+    house = run_house(EASY_IP_PORT=str(free_port()))
+    house.kill()
+    house.start()
+    assert house.get("/healthz").status == 200

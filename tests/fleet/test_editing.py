@@ -1,0 +1,208 @@
+"""What people may change, what is told of it, and what takes it back."""
+
+from typing import Any
+
+import pytest
+
+from fleet.editing import LONGEST, inverse
+from fleet.model import Event, Refused
+from tests.fleet.reports import A, Story, edit, missed, noon, seen
+
+
+def story_with_a_camera() -> Story:
+    story = Story()
+    story.tell(seen(A, name="WV-1"))
+    return story
+
+
+def undo(story: Story, event: Event) -> list[str]:
+    return story.tell(inverse(event, "tester", noon()))
+
+
+# -- renaming and notes ----------------------------------------------------------------------
+
+
+def test_a_new_name_is_told_with_the_old_one_and_who_gave_it() -> None:
+    story = story_with_a_camera()
+    assert story.tell(edit("change", "id:1", name="Gate")) == ["device.edited"]
+    event = story.events[-1]
+    assert event.text == "WV-1 is now called Gate, by tester"
+    assert (event.device, event.before, event.after) == (1, {"name": None}, {"name": "Gate"})
+    assert story.device().name == "Gate"
+
+
+def test_a_device_is_named_by_its_number_or_by_its_mac() -> None:
+    story = story_with_a_camera()
+    story.tell(edit("change", A, name="Gate"))
+    assert story.device().name == "Gate"
+
+
+def test_a_persons_name_outlives_the_cameras_own_until_it_is_emptied() -> None:
+    story = story_with_a_camera()
+    story.tell(edit("change", "id:1", name="Gate"))
+    story.tell(seen(A, name="WV-2", at=noon(minutes=1)))
+    assert story.device().name == "Gate"
+    for empty in ("", "  ", None):
+        story.tell(edit("change", "id:1", name="Gate"))
+        story.tell(edit("change", "id:1", name=empty))
+        assert story.device().name is None
+    assert story.events[-1].text == "Gate is now called WV-2, by tester"
+
+
+def test_notes_are_told_without_their_text_in_the_sentence() -> None:
+    story = story_with_a_camera()
+    story.tell(edit("change", "id:1", notes="ladder needed\nask Ann"))
+    assert story.device().notes == "ladder needed\nask Ann"
+    assert story.events[-1].text == "The notes of WV-1 were changed, by tester"
+    assert story.events[-1].after == {"notes": "ladder needed\nask Ann"}
+
+
+def test_name_and_notes_at_once_are_one_event() -> None:
+    story = story_with_a_camera()
+    assert story.tell(edit("change", "id:1", name="Gate", notes="x")) == ["device.edited"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"name": None}, {"notes": ""}, {"name": " \t", "notes": ""}]
+)
+def test_an_edit_that_changes_nothing_tells_nothing(fields: dict[str, Any]) -> None:
+    story = story_with_a_camera()
+    assert story.tell(edit("change", "id:1", **fields)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("  Gate  ", "Gate"),
+        ("North\n  gate", "North gate"),
+        ("Tor \x00\x1b[31m1", "Tor [31m1"),
+        ("a\u202eb\u200bc\ufeff", "abc"),
+        ("\ud800Gate", "Gate"),
+        ("<b>Gate</b>", "<b>Gate</b>"),
+        ("Größe 門 📷", "Größe 門 📷"),
+        ("x" * LONGEST["name"], "x" * LONGEST["name"]),
+    ],
+)
+def test_a_name_is_kept_as_one_clean_line(said: str, kept: str) -> None:
+    story = story_with_a_camera()
+    story.tell(edit("change", "id:1", name=said))
+    assert story.device().name == kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"name": "x" * 121}, "name has 121 characters, 120 are allowed"),
+        ({"notes": "x" * 5001}, "notes has 5001 characters, 5000 are allowed"),
+        ({"name": 7}, "name must be text"),
+        ({"notes": ["a"]}, "notes must be text"),
+        ({"name": False}, "name must be text"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(fields: dict[str, Any], why: str) -> None:
+    story = story_with_a_camera()
+    with pytest.raises(Refused, match=why) as refused:
+        story.tell(edit("change", "id:1", **fields))
+    assert refused.value.hint
+    assert story.device().name is None
+
+
+def test_an_unknown_kind_of_edit_is_refused() -> None:
+    with pytest.raises(Refused, match="cannot be edited by 'explode'"):
+        story_with_a_camera().tell(edit("explode", "id:1"))
+
+
+# -- retiring --------------------------------------------------------------------------------
+
+
+def test_retiring_and_restoring_are_told_once_each() -> None:
+    story = story_with_a_camera()
+    assert story.tell(edit("retire", "id:1", noon(minutes=1))) == ["device.retired"]
+    assert story.device().retired_at == noon(minutes=1)
+    assert story.tell(edit("retire", "id:1", noon(minutes=2))) == []
+    assert story.device().retired_at == noon(minutes=1)
+    assert story.tell(edit("restore", "id:1")) == ["device.restored"]
+    assert story.device().retired_at is None
+    assert story.tell(edit("restore", "id:1")) == []
+
+
+def test_a_restored_device_stands_as_it_did() -> None:
+    story = story_with_a_camera()
+    story.tell(missed(A, noon(minutes=1)))
+    story.tell(edit("retire", "id:1", noon(minutes=2)))
+    assert story.tell(edit("restore", "id:1", noon(minutes=3))) == ["device.restored"]
+    assert story.status(at=noon(minutes=3)) == "OFFLINE"
+
+
+# -- undo ------------------------------------------------------------------------------------
+
+EDITS = {
+    "a name": edit("change", "id:1", name="Gate"),
+    "notes": edit("change", "id:1", notes="ask Ann"),
+    "both": edit("change", "id:1", name="Gate", notes="ask Ann"),
+    "retiring": edit("retire", "id:1", noon(minutes=1)),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_undo_takes_it_back_and_undoing_the_undo_does_it_again(what: str) -> None:
+    story = story_with_a_camera()
+    untouched = story.device()
+    story.tell(EDITS[what])
+    edited = story.device()
+    undo(story, story.events[-1])
+    assert story.device() == untouched
+    undo(story, story.events[-1])
+    assert story.device().name == edited.name
+    assert story.device().notes == edited.notes
+    assert (story.device().retired_at is None) == (edited.retired_at is None)
+
+
+def test_undo_leaves_what_the_edit_did_not_touch() -> None:
+    story = story_with_a_camera()
+    story.tell(edit("change", "id:1", name="Gate"))
+    renamed = story.events[-1]
+    story.tell(edit("change", "id:1", notes="ask Ann"))
+    undo(story, renamed)
+    assert (story.device().name, story.device().notes) == (None, "ask Ann")
+
+
+def test_undo_is_refused_when_somebody_changed_it_since() -> None:
+    story = story_with_a_camera()
+    story.tell(edit("change", "id:1", name="Gate"))
+    first = story.events[-1]
+    story.tell(edit("change", "id:1", name="North gate"))
+    with pytest.raises(Refused, match="North gate was changed again since") as refused:
+        undo(story, first)
+    assert "newer change" in refused.value.hint
+    assert story.device().name == "North gate"
+
+
+def test_the_same_undo_twice_is_refused() -> None:
+    story = story_with_a_camera()
+    story.tell(edit("retire", "id:1"))
+    retired = story.events[-1]
+    undo(story, retired)
+    with pytest.raises(Refused, match="changed again since"):
+        undo(story, retired)
+
+
+def test_only_edits_can_be_undone() -> None:
+    story = story_with_a_camera()
+    story.tell(missed(A, noon(minutes=1)))
+    story.tell(edit("retire", "id:1", noon(minutes=2)))
+    story.tell(seen(A, name="WV-1", at=noon(minutes=3)))
+    for event in story.events:
+        if event.kind in ("device.found", "device.offline", "device.restored"):
+            with pytest.raises(Refused, match=f"Event {event.sequence} is not an edit"):
+                inverse(event, "tester", noon())
+
+
+def test_an_undo_follows_a_device_that_became_part_of_another() -> None:
+    story = Story()
+    story.tell(seen(A), seen("onvif:1", source="onvif"))
+    story.tell(edit("change", "id:2", notes="by the door"))
+    noted = story.events[-1]
+    story.tell(seen(A, "onvif:1", source="onvif"))
+    assert undo(story, noted) == ["device.edited"]
+    assert story.device(1).notes == ""

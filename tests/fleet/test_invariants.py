@@ -1,0 +1,279 @@
+"""What holds for a fleet whatever happens to it: random reports, random fleets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet import record, status
+from fleet.editing import inverse
+from fleet.fold import fold
+from fleet.identity import keys_of
+from fleet.model import (
+    AddressChange,
+    Device,
+    Edit,
+    Event,
+    Fault,
+    Finding,
+    Fleet,
+    Miss,
+    Refused,
+    Report,
+    Sighting,
+    SourceDown,
+    Word,
+)
+from tests.fleet.reports import NOON, RULES
+
+MACS = [f"mac:d4:2d:c5:00:00:0{n}" for n in range(4)]
+OTHERS = ["onvif:1", "onvif:2", "rtsp:10.0.0.1:554/", "rtsp:10.0.0.2:554/"]
+SITES = st.sampled_from(("here", "plant 2"))
+SOURCES = st.sampled_from(("panasonic", "rtsp"))
+PROOF = st.tuples(st.sampled_from(MACS) | st.none(), st.sets(st.sampled_from(OTHERS), max_size=2))
+BEFORE = st.none() | st.integers(0, 30).map(lambda seconds: NOON - timedelta(seconds=seconds))
+
+
+def keys(proof: tuple[str | None, set[str]]) -> tuple[str, ...]:
+    mac, others = proof
+    return (*([mac] if mac else ()), *sorted(others))
+
+
+SIGHTINGS = st.builds(
+    Sighting,
+    SITES,
+    PROOF.map(keys).filter(bool),
+    SOURCES,
+    st.just(NOON),
+    address=st.sampled_from((None, "10.0.0.1", "10.0.0.2", "10.0.0.3")),
+    name=st.sampled_from((None, "Gate", "Door")),
+    firmware=st.sampled_from((None, "1.0", "1.1")),
+    asked=BEFORE,
+)
+KEYS = st.sampled_from(MACS + OTHERS + ["id:1", "id:2", "id:3", "id:9"])
+MISSES = st.builds(Miss, KEYS, SOURCES, st.just(NOON), st.just("silent"), SITES, BEFORE)
+FINDINGS = st.builds(
+    Finding,
+    KEYS,
+    st.sampled_from(("password.unset", "setup.open")),
+    st.just(NOON),
+    st.sampled_from(("so", "otherwise")),
+    SOURCES,
+    cleared=st.booleans(),
+)
+DOWNS = st.builds(
+    SourceDown, st.sampled_from(("a", "a:eth0")), st.just(NOON), st.just("why"), st.booleans()
+)
+EDITS = st.builds(
+    Edit,
+    st.sampled_from(("change", "retire", "restore", "merge", "split", "nonsense")),
+    KEYS,
+    st.fixed_dictionaries(
+        {
+            "with": st.integers(1, 4),
+            "identities": st.lists(st.sampled_from(MACS + OTHERS), min_size=1, max_size=2),
+        },
+        optional={
+            "name": st.sampled_from((None, "", "Ours")),
+            "site": SITES,
+            "parent": st.none() | st.integers(1, 3),
+        },
+    ),
+    st.just("tester"),
+    st.just(NOON),
+)
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Somebody takes back what the event says that is so many before the newest."""
+
+    back: int
+
+
+UNDOS = st.builds(Undo, st.integers(0, 3))
+SEEN_OFTEN = (SIGHTINGS, SIGHTINGS, SIGHTINGS)
+REPORTS: st.SearchStrategy[Any] = st.one_of(
+    *SEEN_OFTEN, MISSES, FINDINGS, DOWNS, EDITS, EDITS, UNDOS
+)
+BATCHES = st.lists(
+    st.tuples(st.integers(0, 60 * 30), st.lists(REPORTS, max_size=4)), min_size=1, max_size=12
+)
+
+
+def moved_to(report: Report | Undo, now: datetime, events: Sequence[Event]) -> Report:
+    """The report as of now; what was asked, so many seconds before. May raise Refused."""
+    if isinstance(report, Undo):
+        if report.back >= len(events):
+            raise Refused("There is no such event", "")
+        return inverse(events[-1 - report.back], "tester", now)
+    if isinstance(report, Sighting | Miss):
+        return replace(report, at=now, asked=report.asked and now - (NOON - report.asked))
+    return replace(report, at=now)
+
+
+def check(fleet: Fleet, before: Fleet, events: Sequence[Event]) -> None:
+    """Everything that must hold after any batch."""
+    assert fleet.sequence == before.sequence + len(events)
+    assert [one.sequence for one in events] == list(range(before.sequence + 1, fleet.sequence + 1))
+    assert fleet.outbox == (*before.outbox, *events)
+    assert record.indexed(fleet).index == fleet.index, "it is the same after a restart"
+    for id, device in fleet.devices.items():
+        assert device.id == id
+        assert [fleet.index[key] for key in keys_of(device)] == [id] * len(device.identities)
+        assert device.status in status.WORDS
+    assert list(fleet.devices) == sorted(fleet.devices), "lists are by number"
+    assert {*fleet.devices, *fleet.redirects} == set(range(1, fleet.next_id)), "no number lost"
+    assert not fleet.devices.keys() & fleet.redirects.keys(), "no number lives twice"
+    assert set(fleet.redirects.values()) <= fleet.devices.keys(), "each leads to a living one"
+
+
+def check_macs(before: Fleet, fleet: Fleet, reports: Sequence[Report]) -> None:
+    """Without a person's word a record proves one MAC, and a MAC stays with its record."""
+    for device in fleet.devices.values():
+        assert sum(key.startswith("mac:") for key in device.identities) <= 1
+    for report in reports:
+        for key in getattr(report, "identities", ()):
+            if key.startswith("mac:") and key in before.index:
+                was = before.index[key]
+                assert fleet.index[key] == fleet.redirects.get(was, was)
+
+
+def is_by_hand(report: Report) -> bool:
+    """A person says who is who."""
+    return isinstance(report, Edit) and report.kind in ("merge", "split", "unmerge")
+
+
+def live(batches: list[tuple[int, list[Any]]]) -> None:
+    """Tell a new fleet all of it, and look at it after each batch."""
+    fleet, now, told, by_hand = Fleet(), NOON, list[Event](), False
+    for minutes, raw in batches:
+        now += timedelta(minutes=minutes)
+        try:
+            reports = [moved_to(report, now, told) for report in raw]
+            after, events = fold(fleet, reports, now, RULES)
+        except Refused:
+            continue
+        check(after, fleet, events)
+        by_hand = by_hand or any(map(is_by_hand, reports))
+        if not by_hand:
+            check_macs(fleet, after, reports)
+        fleet, told = after, [*told, *events]
+    after, events = fold(fleet, [], now, RULES)
+    check(after, fleet, events)
+    known = {id: one.status for id, one in after.devices.items() if one.retired_at is None}
+    true = status.statuses(after.devices, now, RULES)
+    assert known == {id: true[id] for id in known}, "what was told last is what is true"
+    assert fold(after, [], now, RULES) == (after, []), "the same moment has nothing new"
+    assert record.decode(record.Encoder().encode(after)) == after
+
+
+@settings(deadline=None, max_examples=400, derandomize=True)
+@given(BATCHES)
+def test_whatever_is_reported_the_fleet_stays_sound(
+    batches: list[tuple[int, list[Any]]],
+) -> None:
+    live(batches)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1200)
+@settings(deadline=None, max_examples=20_000)
+@given(BATCHES)
+def test_whatever_is_reported_at_great_length_the_fleet_stays_sound(
+    batches: list[tuple[int, list[Any]]],
+) -> None:
+    live(batches)
+
+
+# -- the file --------------------------------------------------------------------------------
+
+TEXT = st.text(max_size=12)
+TIME = st.datetimes(timezones=st.just(UTC))
+MAYBE = st.none() | TIME
+NUMBER = st.integers(-(2**63), 2**64 - 1)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBER | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+FACTS = st.dictionaries(TEXT, JSON, max_size=3)
+EVENTS = st.builds(
+    Event,
+    st.integers(0, 2**62),
+    TIME,
+    TEXT,
+    st.none() | st.integers(1, 2**31),
+    TEXT,
+    before=FACTS,
+    after=FACTS,
+)
+WORDS = st.builds(Word, MAYBE, MAYBE, MAYBE, st.integers(0, 2**31), TEXT, st.none() | TEXT)
+DEVICES = st.builds(
+    Device,
+    id=st.just(0),
+    kind=TEXT,
+    site=TEXT,
+    identities=st.just(()),
+    name=st.none() | TEXT,
+    notes=TEXT,
+    tags=st.lists(TEXT, max_size=2).map(tuple),
+    address=st.none() | TEXT,
+    addresses=st.lists(st.builds(AddressChange, TEXT, TIME, st.none() | TEXT), max_size=3).map(
+        tuple
+    ),
+    first_seen=MAYBE,
+    last_seen=MAYBE,
+    sightings=st.integers(0, 2**31),
+    moved_at=MAYBE,
+    words=st.dictionaries(TEXT, WORDS, max_size=2),
+    facts=st.dictionaries(TEXT, FACTS, max_size=2),
+    links=st.dictionaries(TEXT, TEXT, max_size=2),
+    findings=st.lists(st.builds(Fault, TEXT, TIME, TEXT, TEXT, FACTS), max_size=2).map(tuple),
+    parent=st.none() | st.integers(1, 9),
+    listed=st.booleans(),
+    retired_at=MAYBE,
+    status=st.sampled_from(status.WORDS),
+    since=MAYBE,
+)
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Fleet:
+    devices: dict[int, Device] = {}
+    for id, device in enumerate(draw(st.lists(DEVICES, max_size=4)), start=1):
+        identities = (f"mac:d4:2d:c5:00:00:{id:02x}", f"rtsp:{id}{draw(TEXT)}")
+        devices[id] = replace(device, id=id, identities=identities)
+    first = len(devices) + 1
+    redirects: dict[int, int] = {}
+    if devices and draw(st.booleans()):
+        redirects = {first: 1, first + 1: 1}
+    fleet = Fleet(
+        devices=devices,
+        redirects=redirects,
+        next_id=first + len(redirects),
+        sequence=draw(st.integers(0, 2**62)),
+        outbox=tuple(draw(st.lists(EVENTS, max_size=3))),
+        memo=draw(FACTS),
+    )
+    return record.indexed(fleet)
+
+
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(fleets())
+def test_what_is_written_is_what_is_read(fleet: Fleet) -> None:
+    assert record.decode(record.Encoder().encode(fleet)) == fleet
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(fleets(), fleets())
+def test_a_writer_that_remembers_lines_writes_what_a_fresh_one_does(
+    one: Fleet, other: Fleet
+) -> None:
+    encoder = record.Encoder()
+    encoder.encode(one)
+    assert encoder.encode(other) == record.Encoder().encode(other)

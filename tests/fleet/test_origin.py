@@ -1,0 +1,253 @@
+"""A database of the original tracker opens as it is and loses nothing."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet import identity, origin
+from fleet.record import Unreadable
+from store.json_file import CannotOpen
+from tests.fleet.tracking import FILE, tracker_in
+from tests.home import Clock, Home, Running
+
+Make = Callable[..., Home]
+ORIGINAL = Path(__file__).with_name("original_database.json")
+ROWS: dict[str, dict[str, Any]] = json.loads(ORIGINAL.read_bytes())
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+"""Central Europe as POSIX writes it: no file of the system is needed."""
+SHOWN = (
+    "serial_number",
+    "model_name",
+    "camera_name",
+    "firmware_version",
+    "current_ip",
+    "current_subnet",
+    "current_gateway",
+    "current_port",
+    "total_discoveries",
+    "seen_in_last_discovery",
+)
+OURS = {"current_network_mode": "network_mode"}
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", BERLIN)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def home_with(make_home: Make, tmp_path: Path, data: bytes, folder: str = "home") -> Home:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "camera_database.json").write_bytes(data)
+    return make_home(folder=folder)
+
+
+@pytest.fixture
+def moved_in(make_home: Make, tmp_path: Path, in_berlin: None) -> Home:
+    """A house that opened the original database, in Berlin."""
+    return home_with(make_home, tmp_path, ORIGINAL.read_bytes())
+
+
+def detail(home: Home, mac: str) -> dict[str, Any]:
+    answer = home.client.get(f"/api/camera/{mac}")
+    assert answer.status_code == 200
+    return dict(answer.json)
+
+
+def is_that_local_time(shown: str, local: str) -> bool:
+    """`shown` has an offset and is the local time, to the second."""
+    at = datetime.fromisoformat(shown).replace(microsecond=0)
+    assert at.tzinfo is not None
+    there = datetime.fromisoformat(local).replace(microsecond=0)
+    return at == there.astimezone()
+
+
+@pytest.mark.parametrize("mac", ROWS)
+def test_every_value_of_every_camera_is_found_again(moved_in: Home, mac: str) -> None:
+    row, found = ROWS[mac], detail(moved_in, mac)
+    assert found["mac_address"] == identity.mac(mac)
+    for key in SHOWN:
+        if key in row:
+            assert found[key] == (None if row[key] == "" else row[key]), key
+    for old, new in OURS.items():
+        assert found[new] == row.get(old)
+    for key in ("first_seen", "last_seen"):
+        if key in row:
+            assert is_that_local_time(found[key], row[key])
+    rest = set(row) - {*SHOWN, *OURS, "mac_address", "first_seen", "last_seen", "ip_history"}
+    for key in rest:
+        assert found["facts"]["tracker"][key] == row[key], key
+
+
+@pytest.mark.parametrize("mac", ROWS)
+def test_the_whole_address_history_is_found_again(moved_in: Home, mac: str) -> None:
+    found = detail(moved_in, mac)["ip_history"]
+    for old in ROWS[mac].get("ip_history", []):
+        assert any(
+            one["ip"] == old["ip"]
+            and one["previous_ip"] == old["previous_ip"]
+            and is_that_local_time(one["timestamp"], old["timestamp"])
+            for one in found
+        ), old
+
+
+def test_an_address_that_only_the_history_knows_stands_first(moved_in: Home) -> None:
+    found = detail(moved_in, "a8:13:74:00:12:af")
+    assert [one["ip"][-2:] for one in found["ip_history"]] == ["44", "41", "42", "40"]
+    assert found["ip_changes"] == 3
+
+
+def test_the_list_and_the_counts_hold_all_of_them(moved_in: Home) -> None:
+    listed = moved_in.client.get("/api/cameras").json
+    assert listed["count"] == len(ROWS)
+    counts = moved_in.client.get("/api/stats").json
+    assert counts["total_discoveries"] == sum(
+        row.get("total_discoveries", 0) for row in ROWS.values()
+    )
+    assert is_that_local_time(counts["last_scan"], "2026-02-28T21:15:07")
+
+
+def test_statuses_follow_from_the_last_scan_of_the_former_tracker(moved_in: Home) -> None:
+    words = {
+        one["camera_name"]: one["status"]
+        for one in moved_in.client.get("/api/cameras").json["cameras"]
+    }
+    assert words["Loading dock"] == "ACTIVE"
+    assert words['Käfer & <Söhne> "Tor 2"'] == "OFFLINE"
+    assert words["Old archive"] == "MISSING"
+    assert words["Spare"] == "ACTIVE"
+
+
+def test_local_times_count_as_of_the_zone_summer_and_winter(moved_in: Home) -> None:
+    dock = moved_in.device("d4:2d:c5:14:c5:70")
+    assert dock.first_seen == datetime.fromisoformat("2024-12-23T09:30:00.482113+00:00")
+    assert dock.addresses[1].at == datetime.fromisoformat("2025-07-01T10:00:00.25+00:00")
+
+
+def test_the_hour_that_came_twice_and_the_one_that_never_was_open_too(moved_in: Home) -> None:
+    studio = moved_in.device("a8:13:74:00:12:af")
+    twice, after = studio.addresses[1].at, studio.addresses[2].at
+    assert after - twice in (timedelta(hours=1), timedelta(hours=2))
+    assert studio.first_seen is not None
+    assert studio.first_seen.date().isoformat() == "2025-03-30"
+
+
+def test_a_time_that_has_an_offset_keeps_it(in_berlin: None) -> None:
+    row = {"last_seen": "2026-02-28T21:15:07+05:30"}
+    fleet = origin.fleet_of({"d4:2d:c5:14:c5:70": row})
+    assert fleet.devices[1].last_seen == datetime.fromisoformat("2026-02-28T15:45:07+00:00")
+
+
+def test_a_real_house_in_another_zone_reads_the_same_bytes(
+    run_house: Callable[..., Running], tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "camera_database.json").write_bytes(ORIGINAL.read_bytes())
+    house = run_house(TZ="IST-5:30")
+    found = house.get("/api/camera/d4:2d:c5:14:c5:70").json
+    assert datetime.fromisoformat(found["first_seen"]) == datetime.fromisoformat(
+        "2024-12-23T05:00:00+00:00"
+    )
+    assert house.get("/api/stats").json["total"] == len(ROWS)
+
+
+# -- what becomes of the file ------------------------------------------------------------------
+
+
+def copies(home: Home, ending: str = "original*") -> list[bytes]:
+    folder = home.settings.data_dir / "copies"
+    return [path.read_bytes() for path in sorted(folder.glob(f"*.{ending}"))]
+
+
+def test_the_original_bytes_are_kept_for_ever(moved_in: Home, clock: Clock) -> None:
+    for minute in range(1, 9):
+        clock.forward(minutes=1)
+        moved_in.tick()
+        moved_in.client.patch("/api/camera/1", json={"notes": str(minute)})
+    moved_in.restart()
+    assert copies(moved_in) == [ORIGINAL.read_bytes()]
+
+
+def test_after_the_first_write_it_is_our_format_and_reopens_the_same(
+    moved_in: Home, clock: Clock
+) -> None:
+    before = moved_in.house.tracker.fleet()
+    clock.forward(minutes=1)
+    moved_in.tick()
+    raw = json.loads(moved_in.settings.database_path.read_bytes())
+    assert raw["format"] == "camera-monitor"
+    told = moved_in.events()
+    fleet = moved_in.house.tracker.fleet()
+    moved_in.restart()
+    again = moved_in.house.tracker.fleet()
+    assert (again.devices, again.index, again.memo) == (fleet.devices, fleet.index, fleet.memo)
+    assert again.sequence == fleet.sequence == before.sequence + len(told)
+    assert again.next_id == len(ROWS) + 1
+
+
+def test_opening_alone_does_not_touch_the_file(moved_in: Home) -> None:
+    assert moved_in.settings.database_path.read_bytes() == ORIGINAL.read_bytes()
+
+
+def test_a_second_original_that_somebody_puts_there_is_kept_too(
+    make_home: Make, tmp_path: Path
+) -> None:
+    home = home_with(make_home, tmp_path, ORIGINAL.read_bytes())
+    home.close()
+    other = json.dumps({"d4:2d:c5:00:00:01": {"camera_name": "Other"}}).encode()
+    home.settings.database_path.write_bytes(other)
+    home.open()
+    assert [one.name or one.facts["panasonic"]["name"] for one in home.devices()] == ["Other"]
+    assert sorted(copies(home)) == sorted([ORIGINAL.read_bytes(), other])
+
+
+def test_an_empty_object_is_an_empty_fleet(make_home: Make, tmp_path: Path) -> None:
+    home = home_with(make_home, tmp_path, b"{}")
+    assert home.devices() == []
+    assert home.house.tracker.damage == ""
+
+
+# -- what does not fit -------------------------------------------------------------------------
+
+MAC = "d4:2d:c5:14:c5:70"
+WRONG: dict[str, Any] = {
+    "a time that is none": {MAC: {"last_seen": "yesterday"}},
+    "a time that is a number": {MAC: {"first_seen": 1734946200}},
+    "a time at the edge of all time": {MAC: {"last_seen": "0001-01-01T00:00:00"}},
+    "a time beyond all time": {MAC: {"last_seen": "9999-12-31T23:59:59-05:00"}},
+    "a history that is no list": {MAC: {"ip_history": "192.168.0.1"}},
+    "a history without its address": {MAC: {"ip_history": [{"timestamp": "2024-12-23T10:30:00"}]}},
+    "a history without its time": {MAC: {"ip_history": [{"ip": "192.168.0.1"}]}},
+    "a count that is no number": {MAC: {"total_discoveries": "many"}},
+    "a row that is no object": {MAC: "192.168.0.1"},
+    "a key that is no MAC": {"camera 1": {"last_seen": "2024-12-23T10:30:00"}},
+    "a key that names a group": {"01:00:5e:00:00:01": {}},
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_row_that_does_not_fit_is_damage_in_words(
+    tmp_path: Path, in_berlin: None, what: str
+) -> None:
+    data = json.dumps({**WRONG[what], "d4:2d:c5:14:c5:71": {}}).encode()
+    (tmp_path / FILE).write_bytes(data)
+    with pytest.raises(CannotOpen, match=r"is damaged: .*no good copy") as refused:
+        tracker_in(tmp_path).open()
+    assert "\n" not in str(refused.value)
+    assert (tmp_path / FILE).read_bytes() == data
+    kept = list((tmp_path / "data" / "copies").glob("*.damaged-*"))
+    assert [path.read_bytes() for path in kept] == [data]
+
+
+def test_one_mac_in_two_spellings_is_no_two_cameras() -> None:
+    raw = {MAC: {"camera_name": "Gate"}, "D4-2D-C5-14-C5-70": {"camera_name": "Door"}}
+    with pytest.raises(Unreadable):
+        origin.fleet_of(raw)

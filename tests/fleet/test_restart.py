@@ -1,0 +1,237 @@
+"""A house that comes back beside a journal that knows more than its file: nothing doubles."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.panasonic import Camera
+from tests.fleet.reports import NOON, A, B, edit, seen
+from tests.fleet.tracking import opened
+from tests.home import Clock, Home, Running, until
+from tests.store.disks import Disks
+
+Make = Callable[..., Home]
+GATE = Camera("d4:2d:c5:00:00:01", "127.20.0.1", name="Gate")
+DOOR = Camera("d4:2d:c5:00:00:02", "127.20.0.2", name="Door")
+
+
+def rename(home: Home, key: str, name: str) -> dict[str, Any]:
+    answer = home.client.patch(f"/api/camera/{key}", json={"name": name})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json)
+
+
+def back_in_time(home: Home, older: Path) -> None:
+    """The house ends, and somebody puts an older copy of the file in its place."""
+    home.events()
+    home.close()
+    shutil.copy(older, home.settings.database_path)
+    home.open()
+
+
+@pytest.fixture
+def aged(make_home: Make, tmp_path: Path) -> Home:
+    """A house whose file is older than its journal by two renamings and a find."""
+    home = make_home(GATE)
+    home.scan()
+    older = tmp_path / "older.json"
+    shutil.copy(home.settings.database_path, older)
+    rename(home, "1", "North gate")
+    with home.network.lock:
+        home.network.cameras.append(DOOR)
+    home.scan()
+    rename(home, "2", "Back door")
+    back_in_time(home, older)
+    return home
+
+
+def test_numbers_go_on_above_the_journal_when_the_file_is_an_older_copy(aged: Home) -> None:
+    before = aged.events()
+    assert [one.name for one in aged.devices()] == [None]
+    undo = rename(aged, "1", "West gate")["undo"]
+    assert undo > before[-1].sequence
+    events = aged.events()
+    assert [one.sequence for one in events] == sorted({one.sequence for one in events})
+    assert events[: len(before)] == before
+    assert events[-1].after == {"name": "West gate"}
+
+
+def test_a_number_that_the_journal_knows_is_not_given_to_another_device(aged: Home) -> None:
+    """Else the history of the door that was device 2 would be told of a stranger."""
+    with aged.network.lock:
+        aged.network.cameras.append(Camera("d4:2d:c5:00:00:03", "127.20.0.3", name="Stranger"))
+        aged.network.cameras.remove(DOOR)
+    aged.scan()
+    stranger = aged.device("d4:2d:c5:00:00:03")
+    assert {one.text for one in aged.events(device=stranger.id)} == {
+        "Stranger was found at 127.20.0.3"
+    }
+
+
+def test_events_that_the_journal_has_not_are_delivered_after_a_restart(tmp_path: Path) -> None:
+    """They were in the file when the power went; nobody had carried them yet."""
+    from tests.fleet.test_journal import numbers
+
+    with opened(tmp_path / "home") as tracker:
+        tracker.apply([seen(A), seen(B, address="10.0.0.2")], NOON)
+        tracker.apply([edit("change", "id:1", name="Gate")], NOON)
+    home = Home(tmp_path / "home", Clock())
+    try:
+        assert numbers(home.events()) == [1, 2, 3]
+        home.restart()
+        assert numbers(home.events()) == [1, 2, 3]
+    finally:
+        home.close()
+
+
+def test_what_was_told_on_a_full_disk_is_not_told_again_under_its_number(
+    disks: Disks, make_home: Make, tmp_path: Path, clock: Clock
+) -> None:
+    """The journal has an event of which the file knows nothing; then the power goes."""
+    disk = disks.small(tmp_path / "disk")
+    home = make_home(GATE, database_path=disk.folder / "camera_database.json")
+    home.scan()
+    home.events()
+    disk.fill()
+    home.network.cameras[0].on = False
+    home.scan()
+    told = home.events()
+    assert [one.kind for one in told] == ["device.found", "device.offline"]
+    file = home.settings.database_path.read_bytes()
+    assert json.loads(file)["sequence"] == 1
+    disk.make_room()
+    home.close()
+    home.settings.database_path.write_bytes(file)
+    home.open()
+    rename(home, "1", "North gate")
+    events = home.events()
+    assert events[:2] == told
+    assert [one.kind for one in events[2:]] == ["device.edited"]
+
+
+# -- the real house --------------------------------------------------------------------------
+
+ONE_CAMERA = json.dumps(
+    {"d4:2d:c5:00:00:01": {"camera_name": "Gate", "last_seen": "2026-03-01T12:00:00"}}
+)
+
+
+def test_an_edit_on_a_full_disk_answers_507_and_is_not_done(
+    disks: Disks, run_house: Callable[..., Running], tmp_path: Path
+) -> None:
+    disk = disks.small(tmp_path / "disk")
+    path = disk.folder / "camera_database.json"
+    path.write_text(ONE_CAMERA)
+    house = run_house(DATABASE_PATH=str(path))
+    assert house.request("PATCH", "/api/camera/1", {"notes": "first"}).status == 200
+    disk.fill()
+    for body in ({"name": "North gate"}, {"notes": "second"}):
+        answer = house.request("PATCH", "/api/camera/1", body)
+        assert answer.status == 507
+        assert answer.json == {
+            "error": f"{path} cannot be written (No space left on device). "
+            "Make room on the disk or give this user the right to write it.",
+            "hint": "Nothing was changed. Try again afterwards.",
+        }
+    found = house.get("/api/camera/1").json
+    assert (found["camera_name"], found["notes"]) == ("Gate", "first")
+    assert house.get("/readyz").status == 503
+    toggle = house.request("POST", "/api/auto-scan", {"enabled": True})
+    assert toggle.status == 507
+    assert house.get("/api/stats").json["auto_scan_enabled"] is False
+    disk.make_room()
+    assert house.request("PATCH", "/api/camera/1", {"name": "North gate"}).status == 200
+    until(lambda: house.get("/readyz").status == 200, what="the house is ready again")
+    house.kill()
+    house.start()
+    found = house.get("/api/camera/1").json
+    assert (found["camera_name"], found["notes"]) == ("North gate", "first")
+
+
+def test_a_full_data_folder_does_not_do_what_it_refuses(
+    disks: Disks, run_house: Callable[..., Running], tmp_path: Path
+) -> None:
+    disk = disks.small(tmp_path / "data", "2m")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "camera_database.json").write_text(ONE_CAMERA)
+    house = run_house(DATA_DIR=str(disk.folder))
+    disk.fill()
+    answer = house.request("PATCH", "/api/camera/1", {"name": "North gate"})
+    assert answer.status in (200, 507)
+    said = house.get("/api/camera/1").json["camera_name"]
+    assert said == ("North gate" if answer.status == 200 else "Gate")
+    house.kill()
+    disk.make_room()
+    house.start()
+    assert house.get("/api/camera/1").json["camera_name"] == said
+
+
+def refusal(tmp_path: Path, **environment: str) -> str:
+    """What a house says that does not start; it must end by itself, in one sentence."""
+    (tmp_path / "run").mkdir(exist_ok=True)
+    house = Running(tmp_path / "run", **environment)
+    process = house.spawn()
+    try:
+        assert process.wait(30) != 0
+    finally:
+        if process.poll() is None:
+            house.kill()
+    lines = [line for line in house.text().splitlines() if "cannot start" in line]
+    assert "Traceback" not in house.text(), house.text()
+    assert len(lines) == 1, house.text()
+    return lines[0]
+
+
+def test_it_refuses_to_start_where_the_database_cannot_be_written(
+    disks: Disks, tmp_path: Path
+) -> None:
+    disk = disks.small(tmp_path / "disk")
+    disk.lock()
+    said = refusal(tmp_path, DATABASE_PATH=str(disk.folder / "camera_database.json"))
+    assert str(disk.folder) in said
+    assert "Read-only file system" in said
+
+
+def test_it_refuses_to_start_where_its_data_cannot_be_written(disks: Disks, tmp_path: Path) -> None:
+    disk = disks.small(tmp_path / "data")
+    disk.lock()
+    said = refusal(tmp_path, DATA_DIR=str(disk.folder))
+    assert f"{disk.folder} cannot be written (Read-only file system)" in said
+    assert "set DATA_DIR" in said
+
+
+def test_it_refuses_to_start_with_a_full_data_folder(disks: Disks, tmp_path: Path) -> None:
+    disk = disks.small(tmp_path / "data")
+    disk.fill()
+    said = refusal(tmp_path, DATA_DIR=str(disk.folder))
+    assert "Camera Monitor cannot start." in said
+
+
+REFUSED = {
+    "damage": (b"[tw", "is damaged"),
+    "emptiness": (b"", "is damaged"),
+    "a newer version": (b'{"format": "camera-monitor", "version": 99}', "newer Camera Monitor"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_it_refuses_to_start_with_what_it_cannot_read(tmp_path: Path, what: str) -> None:
+    data, words = REFUSED[what]
+    path = tmp_path / "run" / "camera_database.json"
+    path.parent.mkdir()
+    path.write_bytes(data)
+    assert words in refusal(tmp_path)
+    assert path.read_bytes() == data
+
+
+def test_a_second_house_on_the_same_file_is_refused(
+    run_house: Callable[..., Running], tmp_path: Path
+) -> None:
+    first = run_house()
+    said = refusal(tmp_path, DATABASE_PATH=first.environment["DATABASE_PATH"])
+    assert "is in use by another Camera Monitor" in said
+    assert first.get("/healthz").status == 200

@@ -1,0 +1,238 @@
+"""How a device stands: the rules of house.md 4.3 as one table, and what holds for all."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.model import Device, Fleet, Word
+from fleet.status import (
+    ACTIVE,
+    IP_CHANGED,
+    MISSING,
+    OFFLINE,
+    UNKNOWN,
+    UNREACHABLE,
+    WORDS,
+    is_stale,
+    reason,
+    statuses,
+)
+from tests.fleet.reports import NOON, RULES, noon
+from web import shapes
+
+CAMERA = Device(1, "camera", "here", ("mac:d4:2d:c5:00:00:0a",))
+
+
+def found(seen_at: float = 0, **more: object) -> Device:
+    """A camera that discovery saw so many minutes after noon."""
+    at = noon(minutes=seen_at)
+    device = replace(CAMERA, last_seen=at, words={"panasonic": Word(seen_at=at)})
+    return replace(device, **more)  # type: ignore[arg-type]
+
+
+def says(
+    device: Device, source: str, seen: float | None = None, missed: float | None = None
+) -> Device:
+    """The device with a source's last word on it; times in minutes after noon.
+
+    A source that missed it later than it saw it has a miss standing.
+    """
+    word = Word(
+        seen_at=None if seen is None else noon(minutes=seen),
+        missed_at=None if missed is None else noon(minutes=missed),
+        misses=int(missed is not None and (seen is None or missed > seen)),
+        reason="" if missed is None else f"{source} had no answer",
+    )
+    times = [at for at in (device.last_seen, word.seen_at) if at]
+    return replace(device, words={**device.words, source: word}, last_seen=max(times, default=None))
+
+
+def silent(missed: float = 5, seen: float = 0, **more: object) -> Device:
+    return says(found(seen, **more), "panasonic", seen, missed)
+
+
+LISTED = replace(CAMERA, listed=True)
+DAY = 24 * 60
+PATIENCE = RULES.patience / timedelta(minutes=1)
+
+ALONE = {
+    # sentence: (the device, minutes after noon, its status)
+    "nobody asked it yet": (CAMERA, 0, UNKNOWN),
+    "a person listed it and nobody asked it yet": (LISTED, 0, UNKNOWN),
+    "it answered": (found(), 0, ACTIVE),
+    "it answered and nobody has asked for a week": (found(), 7 * DAY, ACTIVE),
+    "it has a new address": (found(moved_at=NOON), 0, IP_CHANGED),
+    "one miss is enough": (silent(5), 5, OFFLINE),
+    "it answered again after the miss": (says(CAMERA, "panasonic", 6, 5), 6, ACTIVE),
+    "it has a new address and then fell silent": (silent(moved_at=NOON), 5, OFFLINE),
+    "silent for a day but for a minute": (silent(5), DAY - 1, OFFLINE),
+    "silent for a day": (silent(5), DAY, MISSING),
+    "with a new address, silent for a day": (silent(moved_at=NOON), DAY, MISSING),
+    "the first miss came after more than a day": (silent(3 * DAY), 3 * DAY, MISSING),
+    "never seen and asked in vain": (says(CAMERA, "rtsp", missed=0), 0, OFFLINE),
+    "never seen and asked in vain for a month": (says(CAMERA, "rtsp", missed=0), 30 * DAY, OFFLINE),
+    "listed, never seen, asked in vain": (says(LISTED, "rtsp", missed=0), 0, OFFLINE),
+    "listed ones are never missing": (silent(5, listed=True), 30 * DAY, OFFLINE),
+    "listed ones are active when they answer": (found(listed=True), 0, ACTIVE),
+    "retired is a flag beside the word": (silent(5, retired_at=NOON), 5, OFFLINE),
+    # several sources
+    "another source vouches for a miss": (says(found(5), "rtsp", missed=6), 6, ACTIVE),
+    "it vouches for as long as patience": (says(found(0), "rtsp", missed=PATIENCE), 0, ACTIVE),
+    "a word older than patience vouches for nothing": (
+        says(found(0), "rtsp", missed=PATIENCE + 1),
+        PATIENCE + 1,
+        OFFLINE,
+    ),
+    "seen by one after the other missed it": (says(found(9), "rtsp", missed=1), 9, ACTIVE),
+    "an old miss does not count again": (says(found(9), "rtsp", missed=1), 2 * DAY, ACTIVE),
+    "the newest miss counts, not the first": (
+        says(says(found(0), "rtsp", missed=1), "snmp", missed=PATIENCE + 1),
+        PATIENCE + 1,
+        OFFLINE,
+    ),
+    "both sources missed it": (says(silent(5), "rtsp", 0, 5), 5, OFFLINE),
+    "both sources missed it for a day": (says(silent(5), "rtsp", 0, 5), DAY, MISSING),
+    "one that never saw it does not vouch": (says(silent(5), "rtsp"), 5, OFFLINE),
+    "vouched for, it keeps its new address": (
+        says(found(5, moved_at=NOON), "rtsp", missed=6),
+        6,
+        IP_CHANGED,
+    ),
+    "a day of misses means nothing while one source sees it": (
+        says(found(DAY), "rtsp", 0, DAY),
+        DAY,
+        ACTIVE,
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", ALONE)
+def test_the_status_of_a_device_by_itself(sentence: str) -> None:
+    device, minutes, word = ALONE[sentence]
+    assert statuses({1: device}, noon(minutes=minutes), RULES) == {1: word}
+
+
+DOWN = silent(5)
+UP = found(5)
+LONG_GONE = silent(5, -2 * DAY)
+NEVER = CAMERA
+ASKED_IN_VAIN = says(CAMERA, "rtsp", missed=5)
+
+
+def family(*members: tuple[Device, int | None]) -> dict[int, Device]:
+    """Devices numbered from 1, each with the number of its parent."""
+    return {
+        id: replace(device, id=id, parent=parent)
+        for id, (device, parent) in enumerate(members, start=1)
+    }
+
+
+BEHIND = {
+    # sentence: (the devices with their parents, the status of each)
+    "behind a dead parent": (family((DOWN, None), (DOWN, 1)), [OFFLINE, UNREACHABLE]),
+    "behind a missing parent": (family((LONG_GONE, None), (DOWN, 1)), [MISSING, UNREACHABLE]),
+    "a long gone one behind a dead parent": (
+        family((DOWN, None), (LONG_GONE, 1)),
+        [OFFLINE, UNREACHABLE],
+    ),
+    "behind a parent that was never seen": (
+        family((ASKED_IN_VAIN, None), (DOWN, 1)),
+        [OFFLINE, UNREACHABLE],
+    ),
+    "behind a parent that nobody asked": (family((NEVER, None), (DOWN, 1)), [UNKNOWN, OFFLINE]),
+    "behind a parent that answers": (family((UP, None), (DOWN, 1)), [ACTIVE, OFFLINE]),
+    "it answers though its parent does not": (family((DOWN, None), (UP, 1)), [OFFLINE, ACTIVE]),
+    "never asked, behind a dead parent": (family((DOWN, None), (NEVER, 1)), [OFFLINE, UNKNOWN]),
+    "behind a dead grandparent": (
+        family((DOWN, None), (UP, 1), (DOWN, 2)),
+        [OFFLINE, ACTIVE, UNREACHABLE],
+    ),
+    "a whole dead chain": (
+        family((DOWN, None), (DOWN, 1), (DOWN, 2), (DOWN, 3)),
+        [OFFLINE, UNREACHABLE, UNREACHABLE, UNREACHABLE],
+    ),
+    "its parent is not known": (
+        family(
+            (DOWN, 77),
+        ),
+        [OFFLINE],
+    ),
+    "its own parent": (
+        family(
+            (DOWN, 1),
+        ),
+        [OFFLINE],
+    ),
+    "two that are each other's parent": (
+        family((DOWN, 2), (DOWN, 1)),
+        [UNREACHABLE, UNREACHABLE],
+    ),
+    "two in a circle, one of them up": (family((UP, 2), (DOWN, 1)), [ACTIVE, OFFLINE]),
+    "below a circle in which all are up": (
+        family((UP, 2), (UP, 1), (DOWN, 1)),
+        [ACTIVE, ACTIVE, OFFLINE],
+    ),
+    "behind a parent that a person retired": (
+        family((replace(DOWN, retired_at=noon(minutes=6)), None), (DOWN, 1)),
+        [OFFLINE, OFFLINE],
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", BEHIND)
+def test_the_status_of_a_device_behind_another(sentence: str) -> None:
+    devices, words = BEHIND[sentence]
+    assert list(statuses(devices, noon(minutes=6), RULES).values()) == words
+
+
+def test_the_reason_is_in_the_words_of_the_source_that_missed_it_last() -> None:
+    device = says(silent(5), "rtsp", 0, 6)
+    assert reason(device) == "rtsp had no answer"
+    assert reason(found()) == ""
+
+
+def test_a_word_that_nobody_renewed_needs_an_as_of() -> None:
+    assert not is_stale(found(), NOON + RULES.patience, RULES)
+    assert is_stale(found(), NOON + RULES.patience + timedelta(seconds=1), RULES)
+    assert not is_stale(silent(5), noon(minutes=5) + RULES.patience, RULES)
+    assert not is_stale(CAMERA, noon(days=9), RULES), "nobody asked it, so nothing is old"
+
+
+TIMES = st.none() | st.integers(-3 * DAY, 3 * DAY).map(lambda minutes: noon(minutes=minutes))
+ANY_WORD = st.builds(Word, seen_at=TIMES, missed_at=TIMES, misses=st.just(0)) | st.builds(
+    Word, seen_at=TIMES, missed_at=TIMES.filter(bool), misses=st.integers(1, 9)
+)
+ANY_DEVICE = st.builds(
+    Device,
+    id=st.just(0),
+    kind=st.sampled_from(("camera", "recorder")),
+    site=st.just("here"),
+    identities=st.just(()),
+    last_seen=TIMES,
+    moved_at=TIMES,
+    words=st.dictionaries(st.sampled_from(("panasonic", "rtsp", "snmp")), ANY_WORD),
+    parent=st.none() | st.integers(0, 9),
+    listed=st.booleans(),
+    retired_at=TIMES,
+)
+
+
+@settings(deadline=None, max_examples=300, derandomize=True)
+@given(st.lists(ANY_DEVICE, max_size=8), st.integers(-DAY, 3 * DAY))
+def test_every_device_has_exactly_one_status_and_the_sums_hold(
+    members: list[Device], minutes: int
+) -> None:
+    devices = {id: replace(device, id=id) for id, device in enumerate(members, start=1)}
+    found = statuses(devices, noon(minutes=minutes), RULES)
+    assert found.keys() == devices.keys()
+    assert set(found.values()) <= set(WORDS)
+    assert MISSING not in {found[id] for id, device in devices.items() if device.listed}
+    counts = shapes.stats(
+        Fleet(), devices.values(), found, scanning=False, auto_scan=False, interval=300
+    )
+    assert counts["active"] + counts["offline"] + counts["missing"] == counts["total"]
+    assert counts["total"] == sum(device.retired_at is None for device in members)
+    assert counts["ip_changed"] <= counts["active"] == counts["online"]

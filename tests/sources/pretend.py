@@ -1,0 +1,91 @@
+"""Devices that the simulator does not pretend: they answer whatever a test wants."""
+
+import asyncio
+import itertools
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+from fleet.model import Coverage, Finding, Report, Sighting
+from sources import panasonic
+from tests.sources.easy_ip import datagram, plain_tags
+
+SECOND = "127.0.0.2"
+"""Where a responder listens, so that the simulator can have 127.0.0.1 beside it."""
+
+
+@contextmanager
+def responder(
+    port: int, reply_port: int, answers: Callable[[int], Iterable[bytes]], host: str = SECOND
+) -> Iterator[None]:
+    """Answers the n-th datagram that comes to host:port with all of `answers(n)`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((host, port))
+        sock.settimeout(0.05)
+        done = Event()
+
+        def answer() -> None:
+            for number in itertools.count():
+                while True:
+                    if done.is_set():
+                        return
+                    try:
+                        sock.recv(2048)
+                        break
+                    except TimeoutError:
+                        continue
+                for data in answers(number):
+                    sock.sendto(data, ("127.0.0.1", reply_port))
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def forged(number: int) -> bytes:
+    """A sound answer of a device that nobody else is: its MAC is made of the number."""
+    mac = "02:f0:" + number.to_bytes(4, "big").hex(":")
+    return datagram(plain_tags(f"127.66.{number >> 8 & 255}.{number & 255}"), mac=mac)
+
+
+def flood(port: int, datagrams: Iterable[bytes], each_second: int = 10_000) -> int:
+    """Send all, so many a second; how many they were."""
+    sent, begin = 0, time.monotonic()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for data in datagrams:
+            sock.sendto(data, ("127.0.0.1", port))
+            sent += 1
+            if sent % 50 == 0:
+                time.sleep(max(0.0, begin + sent / each_second - time.monotonic()))
+    return sent
+
+
+async def collect(options: panasonic.EasyIpOptions) -> list[Report | Coverage]:
+    """Everything that one discovery yields."""
+    source = panasonic.source(options)
+    assert source.discover
+    return [report async for report in source.discover()]
+
+
+def discover(options: panasonic.EasyIpOptions) -> list[Report | Coverage]:
+    return asyncio.run(collect(options))
+
+
+def macs(reports: Iterable[Report | Coverage]) -> list[str]:
+    """The MACs of the sightings, in their order."""
+    return [one.identities[0][4:] for one in reports if isinstance(one, Sighting)]
+
+
+def findings(reports: Iterable[Report | Coverage]) -> list[Finding]:
+    return [one for one in reports if isinstance(one, Finding)]
+
+
+def coverage(reports: Iterable[Report | Coverage]) -> Coverage:
+    (found,) = [one for one in reports if isinstance(one, Coverage)]
+    return found

@@ -1,0 +1,102 @@
+"""Ten thousand datagrams a second against a real house: cameras are found, memory is bounded."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from simulators.panasonic import Camera, Network
+from tests.home import Running, until
+from tests.sources import pretend
+from tests.sources.easy_ip import OTHERS
+
+Run = Callable[..., Running]
+ROUND = 40_000  # forged MACs: twice what is remembered
+CAMERAS = [Camera(f"d4:2d:c5:00:00:{n:02x}", f"127.20.0.{n}", f"Camera {n}") for n in range(1, 51)]
+JUNK = [
+    b"",
+    b"hello",
+    os.urandom(400),
+    b"\0\1" + os.urandom(475),
+    b"\0" * 1400,
+    *(one.data for one in OTHERS),
+]
+
+
+@contextmanager
+def cameras_of(house: Running) -> Iterator[Network]:
+    here = "127.0.0.1"
+    with Network(
+        CAMERAS,
+        listen=(here, int(house.environment["EASY_IP_PORT"])),
+        reply_to=(here, reply_port(house)),
+    ) as network:
+        yield network
+
+
+def reply_port(house: Running) -> int:
+    return int(house.environment["EASY_IP_REPLY_PORT"])
+
+
+def scanned(house: Running) -> dict[str, object]:
+    """Start a scan and wait until it is over; what it did with Panasonic."""
+    assert house.request("POST", "/api/scan").status == 200
+    until(lambda: house.get("/api/scan").json["running"] is None, 60, "the scan ends")
+    (did,) = house.get("/api/scan").json["last"]["sources"]
+    return did  # type: ignore[no-any-return]
+
+
+def memory(house: Running) -> int:
+    """Bytes of all processes of the house, each shared page counted once (PSS)."""
+    assert house.process is not None
+    group, total = os.getpgid(house.process.pid), 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(folder.name)) == group:
+                lines = (folder / "smaps_rollup").read_text().splitlines()
+                total += sum(int(one.split()[1]) for one in lines if one.startswith("Pss:"))
+        except OSError:
+            continue
+    return total * 1024
+
+
+@pytest.mark.parametrize("kind", ["junk", "forged"])
+def test_all_cameras_are_found_through_two_seconds_of_ten_thousand_a_second(
+    run_house: Run, kind: str
+) -> None:
+    house = run_house()
+    forged = (pretend.forged(number) for number in range(20_000))
+    junk = (JUNK[number % len(JUNK)] for number in range(20_000))
+    with cameras_of(house), ThreadPoolExecutor(1) as thread:
+        sending = thread.submit(
+            pretend.flood, reply_port(house), forged if kind == "forged" else junk
+        )
+        did = scanned(house)
+        assert sending.result() == 20_000
+    assert did["found"] == 50
+    rows = house.get("/api/cameras").json["cameras"]
+    assert sorted(row["mac_address"] for row in rows) == [camera.mac for camera in CAMERAS]
+    assert {row["status"] for row in rows} == {"ACTIVE"}
+    if kind == "junk":
+        assert set(did["refused"]) >= {"it is too short", "it is not Easy IP", "it is a commit"}
+    assert house.get("/healthz").status == 200
+    assert "error" not in house.text().lower()
+
+
+def test_memory_is_bounded_while_macs_are_forged_without_end(run_house: Run) -> None:
+    house = run_house()
+    with cameras_of(house):
+        scanned(house)
+        sizes = []
+        for turn in range(2):
+            numbers = range(turn * ROUND, (turn + 1) * ROUND)
+            pretend.flood(reply_port(house), map(pretend.forged, numbers))
+            sizes.append(memory(house))
+        assert scanned(house)["found"] == 50
+    assert house.get("/api/cameras").json["count"] == 50
+    # What it remembers is full after the first round; the second may not add to it.
+    assert sizes[1] - sizes[0] < 12_000_000
+    assert sizes[1] < 200_000_000

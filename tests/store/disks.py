@@ -1,0 +1,77 @@
+"""Disks that are small, full or read-only: real mounts, in the mount namespace of the tests."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def mount(*arguments: str | Path) -> None:
+    subprocess.run(["mount", *map(str, arguments)], check=True, capture_output=True)
+
+
+class Disk:
+    """A file system of its own at `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+
+    def fill(self) -> None:
+        """Not one more byte fits. What is there stays."""
+        with self._filler.open("ab", buffering=0) as file:
+            for size in (4096, 1):
+                try:
+                    while file.write(b"x" * size):
+                        pass
+                except OSError:
+                    continue
+
+    def make_room(self) -> None:
+        self._filler.unlink()
+
+    def lock(self) -> None:
+        """Read-only for everybody, root too, though somebody may have a file open there."""
+        mount("--bind", self.folder, self.folder)
+        mount("-o", "remount,bind,ro", self.folder)
+
+    def unlock(self) -> None:
+        subprocess.run(["umount", self.folder], check=True, capture_output=True)
+
+
+class Disks:
+    """Mounts that are undone at the end of the test."""
+
+    def __init__(self) -> None:
+        self._mounted: list[Path] = []
+
+    def small(self, folder: Path, size: str = "200k") -> Disk:
+        folder.mkdir(parents=True, exist_ok=True)
+        mount("-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", folder)
+        self._mounted.append(folder)
+        return Disk(folder)
+
+    def bind(self, source: Path, target: Path, *options: str) -> None:
+        """`source` is seen at `target` too, which must exist and is hidden meanwhile."""
+        mount("--bind", source, target)
+        self._mounted.append(target)
+        if options:
+            mount("-o", ",".join(("remount", "bind", *options)), target)
+
+    def undo(self) -> None:
+        """Whatever is mounted there, one over the other."""
+        for folder in reversed(self._mounted):
+            while subprocess.run(["umount", "--lazy", folder], capture_output=True).returncode == 0:
+                pass
+
+
+@pytest.fixture
+def disks() -> Iterator[Disks]:
+    """For tests that mount file systems of their own."""
+    if os.environ.get("IN_NETNS") != "1":
+        pytest.skip("needs a mount namespace: run `make test` as root")
+    made = Disks()
+    yield made
+    made.undo()

@@ -1,0 +1,315 @@
+"""The texts say what is true: options, sources, requests, commands and places exist as told."""
+
+import ast
+import asyncio
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app as house_app
+import cli
+from fleet.model import Coverage, Sighting
+from settings import Settings
+from simulators.panasonic import Camera, Network
+from tests.home import ROOT, Clock, Home, Running, running, settings_in
+
+DOCS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "deploy").glob("*.md")])
+MAC, SECOND_MAC = "d4:2d:c5:14:c5:70", "d4:2d:c5:14:c5:71"
+Make = Callable[..., Home]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def table(text: str, first: str) -> list[list[str]]:
+    """The rows of the tables whose first head is `first`, without heads and lines."""
+    rows: list[list[str]] = []
+    is_inside = False
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if not cells:
+            is_inside = False
+        elif cells[0] == first:
+            is_inside = True
+        elif is_inside and set(cells[0]) != {"-"}:
+            rows.append([cell.replace(r"\|", "|") for cell in cells])
+    return rows
+
+
+def code(text: str) -> list[str]:
+    """What stands between single backticks."""
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Request:
+    """One request as a text shows it; `host` is the name that was typed."""
+
+    method: str
+    path: str
+    host: str = "localhost:5000"
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def curl(line: str) -> Request:
+    """The request that a curl command line makes; what comes after a pipe is left out."""
+    words = shlex.split(line.partition(" | ")[0])
+    assert words.pop(0) == "curl"
+    made, method, url = Request("GET", ""), "", ""
+    while words:
+        word = words.pop(0)
+        if word == "-X":
+            method = words.pop(0)
+        elif word == "-H":
+            name, _, value = words.pop(0).partition(": ")
+            made.headers[name] = value
+        elif word == "-d":
+            made.body = json.loads(words.pop(0))
+        elif word.startswith("-"):
+            assert set(word[1:]) <= set("sNOJi"), f"curl {word} is not known here"
+        else:
+            url = word
+    assert url.startswith("http://"), line
+    made.host, _, path = url.removeprefix("http://").partition("/")
+    made.path = f"/{path}"
+    made.method = method or ("GET" if made.body is None else "POST")
+    return made
+
+
+@contextmanager
+def known_house(folder: Path) -> Iterator[Running]:
+    """A real house that knows two cameras; the first one answers its scans."""
+    folder.mkdir(parents=True, exist_ok=True)
+    row = {"current_ip": "127.20.0.9", "last_seen": datetime.now(UTC).isoformat()}
+    rows = {MAC: row, SECOND_MAC: row}
+    (folder / "camera_database.json").write_text(json.dumps(rows))
+    with running(folder) as house, answering(house):
+        yield house
+
+
+def answering(place: Running) -> Network:
+    """The camera with this MAC, on the ports of the place."""
+    ports = [int(place.environment[f"EASY_IP_{word}PORT"]) for word in ("", "REPLY_")]
+    camera = Camera(MAC, "127.20.0.9", "Gate")
+    return Network([camera], listen=("127.0.0.1", ports[0]), reply_to=("127.0.0.1", ports[1]))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with known_house(tmp_path_factory.mktemp("docs")) as house:
+        yield house
+
+
+@pytest.fixture
+def described(make_home: Make) -> dict[str, Any]:
+    found: dict[str, Any] = make_home().client.get("/openapi.json").get_json()
+    return found
+
+
+# -- every text --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        place = (path.parent / name).resolve() if name else path
+        assert place.exists(), target
+        if anchor:
+            assert anchor in anchors(place.read_text(encoding="utf-8")), target
+
+
+def anchors(text: str) -> set[str]:
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_make_target_and_command_in_a_text_exists(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    for word in re.findall(r"(?:^ {4}|`|^[A-Z_=0-9 ]+)make ([a-z]+)", text, re.MULTILINE):
+        assert word in targets, f"make {word}"
+    for line in re.findall(r"python cli\.py ([^`\n]+)", text):
+        wanted = shlex.split(line, comments=True)
+        assert cli.parser().parse_args(wanted).command == wanted[0]
+
+
+def test_the_readme_names_every_command_and_every_place() -> None:
+    text = read("README.md")
+    commands = {words[2] for words in map(str.split, code(text)) if words[1:2] == ["cli.py"]}
+    actions = [action.choices for action in cli.parser()._actions if action.dest == "command"]
+    assert commands == set(actions[0] or {})
+    places = {one for row in table(text, "place") for one in code(row[0])}
+    assert all((ROOT / place).exists() for place in places)
+    rooms = {f"{path.parent.name}/" for path in ROOT.glob("*/*.py")}
+    files = {path.name for path in ROOT.glob("*.py")}
+    assert (rooms | files) <= places
+
+
+# -- options -----------------------------------------------------------------------------
+
+
+def test_the_settings_page_lists_every_option_with_its_default_and_help() -> None:
+    rows = {code(row[0])[0]: row[1:3] for row in table(read("docs/settings.md"), "option")}
+    told = {}
+    for name, option in Settings.model_fields.items():
+        shown = {None: "", (): "", True: "true", False: "false"}
+        default = shown.get(option.default, option.default)
+        told[name.upper()] = [f"`{default}`" if default != "" else "", option.description]
+    assert rows == told
+
+
+def test_the_settings_page_tells_the_bounds_of_every_number() -> None:
+    rows = {code(row[0])[0]: row[3] for row in table(read("docs/settings.md"), "option")}
+    for name, option in Settings.model_fields.items():
+        assert rows[name.upper()]
+        for bound in option.metadata:
+            limit = getattr(bound, "ge", getattr(bound, "le", None))
+            assert limit is None or str(limit) in rows[name.upper()], name
+
+
+# -- sources -----------------------------------------------------------------------------
+
+
+def test_the_sources_page_has_a_row_for_every_source(tmp_path: Path) -> None:
+    built = house_app.build_sources(settings_in(tmp_path), Clock())
+    rows = {code(row[0])[0]: row for row in table(read("docs/sources.md"), "name")}
+    assert set(rows) == {source.name for source in built}
+    assert all(len(row) == 6 and all(row) for row in rows.values())
+
+
+def test_the_sources_page_names_the_real_ports() -> None:
+    row = next(row for row in table(read("docs/sources.md"), "name") if row[0] == "`panasonic`")
+    options = Settings.model_fields
+    ports = {str(options[name].default) for name in ("easy_ip_port", "easy_ip_reply_port")}
+    assert set(re.findall(r"\d+", row[3])) == ports
+
+
+def test_the_example_of_a_source_works() -> None:
+    scope: dict[str, Any] = {"__name__": "acme"}
+    (text,) = blocks(read("docs/sources.md"), "python")
+    ast.parse(text)
+    exec(compile(text, "docs/sources.md", "exec", dont_inherit=True), scope)
+
+    async def asked() -> list[Any]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readline()
+            writer.write(f"{MAC} Front door\n".encode())
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            made = scope["source"](scope["AcmeOptions"](Clock(), "127.0.0.1", port))
+            return [report async for report in made.discover()]
+
+    sighting, coverage = asyncio.run(asked())
+    assert isinstance(sighting, Sighting)
+    assert (sighting.identities, sighting.name) == ((f"mac:{MAC}",), "Front door")
+    assert isinstance(coverage, Coverage)
+
+
+# -- the API -----------------------------------------------------------------------------
+
+
+def sections() -> dict[str, str]:
+    """The text below each `### METHOD /path` of the API page."""
+    parts = re.split(r"^##+ (.+)$", read("docs/api.md"), flags=re.MULTILINE)
+    titles = zip(parts[1::2], parts[2::2], strict=True)
+    return {title: text for title, text in titles if re.match(r"[A-Z]+ /", title)}
+
+
+def operations(described: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_the_api_page_has_exactly_the_routes_that_exist(described: dict[str, Any]) -> None:
+    assert set(sections()) == set(operations(described))
+
+
+def test_the_api_page_names_every_parameter_and_every_key_of_a_body(
+    described: dict[str, Any],
+) -> None:
+    for route, operation in operations(described).items():
+        text = sections()[route]
+        told = {word for row in table(text, "parameter") for word in code(row[0])}
+        assert told == {one["name"] for one in operation["parameters"] if one["in"] == "query"}
+        if "requestBody" in operation:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            model = described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+            assert set(model["properties"]) <= set(code(text)), route
+
+
+def test_the_api_page_names_every_key_of_every_answer(
+    described: dict[str, Any], make_home: Make
+) -> None:
+    told = set(code(read("docs/api.md")))
+    for name, schema in described["components"]["schemas"].items():
+        assert set(schema.get("properties", {})) <= told, name
+    home = make_home(Camera(MAC, "127.20.0.9"), folder="scanned")
+    did, jobs = home.scan(), home.client.get("/api/jobs").get_json()
+    assert set(did) | set(did["sources"][0]) | set(jobs[0]) <= told
+
+
+def test_the_api_page_names_every_error_status(described: dict[str, Any]) -> None:
+    told = {row[0] for row in table(read("docs/api.md"), "status")}
+    for route, operation in operations(described).items():
+        assert set(operation["responses"]) - {"200"} <= told, route
+
+
+def test_the_api_page_names_every_kind_of_event_and_finding() -> None:
+    said = "\n".join(path.read_text() for room in ("fleet", "sources") for path in room_files(room))
+    kinds = set(
+        re.findall(r'"((?:device|finding|source)\.[a-z]+|[a-z]+\.(?:unset|open|shared))"', said)
+    )
+    assert len(kinds) > 15
+    assert kinds <= set(code(read("docs/api.md")))
+
+
+def room_files(room: str) -> list[Path]:
+    return sorted((ROOT / room).glob("*.py"))
+
+
+def test_the_api_page_names_every_metric(make_home: Make) -> None:
+    text = make_home().client.get("/metrics").get_data(as_text=True)
+    names = set(re.findall(r"^# HELP (\w+)", text, re.MULTILINE))
+    assert names == {word for word in code(sections()["GET /metrics"]) if word in names}
+
+
+def test_the_example_of_an_error_is_a_real_one(make_home: Make) -> None:
+    (example,) = blocks(read("docs/api.md"), "json")
+    assert make_home().client.get("/api/camera/99").get_json() == json.loads(example)
+
+
+def test_every_curl_example_of_the_api_page_works_in_the_order_shown(house: Running) -> None:
+    lines = [
+        line
+        for block in blocks(read("docs/api.md"), "sh")
+        for line in block.replace("\\\n", "").splitlines()
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        made = curl(line)
+        answer = house.request(made.method, made.path, made.body, made.headers)
+        assert answer.status == 200, f"{line}: {answer.body.decode()}"

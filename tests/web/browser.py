@@ -1,0 +1,129 @@
+"""A browser without script: reads a page as a tree, follows links, sends forms as they stand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+VOID = {"meta", "link", "input", "br", "hr", "img", "col"}
+
+
+@dataclass
+class Element:
+    """One element; `text` is everything written in it, blanks made single."""
+
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: "list[Element | str]" = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> str:
+        return self.attributes[name]
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.attributes.get(name, default)
+
+    @property
+    def raw_text(self) -> str:
+        parts = (one if isinstance(one, str) else one.raw_text for one in self.children)
+        return "".join(parts)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.raw_text.split())
+
+    def all(self) -> "Iterator[Element]":
+        for one in self.children:
+            if isinstance(one, Element):
+                yield one
+                yield from one.all()
+
+    def find(self, tag: str, **attributes: str) -> "list[Element]":
+        return [
+            one
+            for one in self.all()
+            if one.tag == tag
+            and all(one.attributes.get(name) == value for name, value in attributes.items())
+        ]
+
+    def one(self, tag: str, **attributes: str) -> "Element":
+        found = self.find(tag, **attributes)
+        assert len(found) == 1, f"{len(found)} of <{tag} {attributes}>"
+        return found[0]
+
+    def form(self, action: str) -> "Element":
+        return self.one("form", action=action)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = [Element("page")]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        self.open[-1].children.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open[-1].children.append(Element(tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}>"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.open[-1].children.append(data)
+
+
+def read(html: str) -> Element:
+    """The page as a tree. An element that is not closed as it was opened is a fault."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    assert len(reader.open) == 1, f"<{reader.open[-1].tag}> is never closed"
+    return reader.open[0]
+
+
+def fields(form: Element, button: str = "") -> dict[str, str]:
+    """What a browser sends when the button with this text is pressed."""
+    sent: dict[str, str] = {}
+    for one in form.all():
+        if one.tag == "input" and one.get("name"):
+            sent[one["name"]] = one.get("value")
+        elif one.tag == "textarea":
+            sent[one["name"]] = one.raw_text
+        elif one.tag == "button" and one.text == button and one.get("name"):
+            sent[one["name"]] = one.get("value")
+    return sent
+
+
+@dataclass
+class Browser:
+    """Asks as a browser on this machine does."""
+
+    client: FlaskClient
+
+    def visit(self, path: str, status: int = 200) -> Element:
+        answer = self.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+        assert answer.status_code == status, answer.text
+        assert answer.mimetype == "text/html"
+        return read(answer.text)
+
+    def send(self, form: Element, button: str = "", **changes: str) -> TestResponse:
+        assert form["method"] == "post"
+        headers = {
+            "Accept": "text/html,*/*;q=0.8",
+            "Origin": "http://localhost",
+            "Sec-Fetch-Site": "same-origin",
+        }
+        sent = {**fields(form, button), **changes}
+        return self.client.post(form["action"], data=sent, headers=headers)
+
+    def press(self, form: Element, button: str = "", **changes: str) -> Element:
+        """Send a form and see the page that it leads to."""
+        answer = self.send(form, button, **changes)
+        assert answer.status_code == 303, answer.text
+        return self.visit(answer.headers["Location"])

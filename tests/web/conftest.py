@@ -1,0 +1,70 @@
+"""Fleets for the tests of the web room. Those of a whole module are only read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fleet.model import HERE, Sighting
+from simulators.panasonic import Camera, Network
+from tests.home import Clock, Home, Running, running
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """One device in each state, and a retired one. Numbers are in the order of the list.
+
+    1 Gate, active, no password set · 2 a recorder, active, with notes · 3 Stage, offline
+    4 Yard, missing · 5 Ramp (its own name is Cam five), moved · 6 Attic, retired
+    """
+    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate", password_set=False)
+    recorder = Camera("d4:2d:c5:00:00:02", "127.20.0.10", family="NX")
+    stage = Camera("a8:13:74:00:00:03", "127.20.0.100", "Stage", family="AW")
+    yard = Camera("d4:2d:c5:00:00:04", "127.20.1.1", "Yard")
+    ramp = Camera("d4:2d:c5:00:00:05", "127.20.0.20", "Cam five")
+    attic = Camera("d4:2d:c5:00:00:06", "127.20.0.30", "Attic")
+    cameras = (gate, recorder, stage, yard, ramp, attic)
+    home = Home(tmp_path_factory.mktemp("mixed"), Clock(), *cameras)
+    try:
+        home.scan()
+        home.clock.forward(hours=25)
+        yard.on = False
+        home.scan()
+        stage.on = attic.on = False
+        ramp.ip = "127.20.0.200"
+        edit(home, ramp.mac, name="Ramp")
+        edit(home, recorder.mac, notes="Behind the bar")
+        assert home.client.post(f"/api/camera/{attic.mac}/retire").status_code == 200
+        home.scan()
+        yield home
+    finally:
+        home.close()
+
+
+def edit(home: Home, key: str, **fields: str) -> int | None:
+    """Change a camera by the API; the number that undoes it."""
+    answer = home.client.patch(f"/api/camera/{key}", json=fields)
+    assert answer.status_code == 200, answer.text
+    undo: int | None = answer.json["undo"]
+    return undo
+
+
+def fill(home: Home, count: int) -> None:
+    """Let so many cameras be found, without a network."""
+    now = home.clock()
+    sightings = [
+        Sighting(HERE, (f"mac:d4:2d:c5:01:{n >> 8:02x}:{n & 255:02x}",), "panasonic", now)
+        for n in range(count)
+    ]
+    home.house.tracker.apply(sightings, now)
+
+
+@contextmanager
+def running_with(folder: Path, *cameras: Camera) -> Iterator[Running]:
+    """A real house, and pretend cameras that it can find."""
+    with running(folder) as house:
+        ports = (int(house.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
+        ask, answer = (("127.0.0.1", port) for port in ports)
+        with Network(list(cameras), listen=ask, reply_to=answer):
+            yield house

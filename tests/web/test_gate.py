@@ -1,0 +1,264 @@
+"""Who may: until there is an account this machine only, and no other web site."""
+
+import http.client
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+import app as house_app
+from tests.home import Clock, Home, Running, running
+from web import gate
+
+ROUTES: dict[tuple[str, str], str | None] = {
+    ("GET", "/static/<path:filename>"): None,
+    ("GET", "/healthz"): None,
+    ("GET", "/readyz"): None,
+    ("GET", "/"): "device.list",
+    ("GET", "/cameras/<key>"): "device.view",
+    ("POST", "/cameras/<key>/edit"): "device.edit",
+    ("POST", "/cameras/<key>/merge"): "device.edit",
+    ("POST", "/cameras/<key>/split"): "device.edit",
+    ("POST", "/undo/<int:event>"): "device.edit",
+    ("POST", "/scan"): "scan.start",
+    ("POST", "/scan/stop"): "scan.start",
+    ("POST", "/auto-scan"): "scan.automatic",
+    ("GET", "/api/cameras"): "device.list",
+    ("GET", "/api/camera/<key>"): "device.view",
+    ("PATCH", "/api/camera/<key>"): "device.edit",
+    ("POST", "/api/camera/<key>/retire"): "device.edit",
+    ("POST", "/api/camera/<key>/restore"): "device.edit",
+    ("POST", "/api/undo"): "device.edit",
+    ("POST", "/api/cleanup"): "fleet.clean",
+    ("GET", "/api/stats"): "device.list",
+    ("GET", "/api/scan"): "scan.view",
+    ("POST", "/api/scan"): "scan.start",
+    ("DELETE", "/api/scan"): "scan.start",
+    ("POST", "/api/auto-scan"): "scan.automatic",
+    ("GET", "/api/jobs"): "job.view",
+    ("GET", "/api/events"): "event.view",
+    ("GET", "/api/export"): "fleet.export",
+    ("GET", "/api/docs"): "docs.view",
+    ("GET", "/metrics"): "metrics.view",
+    ("GET", "/parts/top"): "device.list",
+    ("GET", "/parts/rows"): "device.list",
+    ("GET", "/parts/camera/<key>"): "device.view",
+    ("GET", "/settings"): "settings.view",
+    ("GET", "/settings/sources"): "settings.view",
+    ("GET", "/settings/jobs"): "job.view",
+    ("GET", "/settings/about"): "settings.view",
+    ("POST", "/settings/jobs/<name>/run"): "job.run",
+    ("POST", "/api/jobs/<name>/run"): "job.run",
+    ("POST", "/api/camera/<key>/merge"): "device.edit",
+    ("POST", "/api/camera/<key>/split"): "device.edit",
+    ("GET", "/api/camera/<key>/uptime"): "device.view",
+    ("POST", "/theme"): None,
+    ("GET", "/logo"): None,
+    ("GET", "/openapi.json"): "docs.view",
+}
+"""Every route, and the action that it needs; None: it is open. A new one gets its line here."""
+
+STRANGERS = {
+    "from another machine": ("10.1.1.1", {}),
+    "from another machine by IPv6": ("2001:db8::1", {}),
+    "from another machine by a mapped address": ("::ffff:10.1.1.1", {}),
+    "from a link-local address": ("fe80::1%eth0", {}),
+    "from nowhere": ("", {}),
+    "by a name of somebody else": ("127.0.0.1", {"Host": "evil.example"}),
+    "by a name that begins like ours": ("127.0.0.1", {"Host": "localhost.evil.example"}),
+    "by a name with ours as user": ("127.0.0.1", {"Host": "localhost@evil.example"}),
+    "by an address of the network": ("127.0.0.1", {"Host": "10.1.1.1:5000"}),
+    "by a broken name": ("127.0.0.1", {"Host": "[::1"}),
+    "through a proxy": ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}),
+    "through nginx": ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}),
+    "through a proxy of RFC 7239": ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}),
+    "through a proxy that tells the host": ("127.0.0.1", {"X-Forwarded-Host": "localhost"}),
+    "through a proxy that tells the scheme": ("127.0.0.1", {"X-Forwarded-Proto": "https"}),
+    "through a proxy that names itself": ("127.0.0.1", {"Via": "1.1 proxy"}),
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    made = Home(tmp_path_factory.mktemp("gate"), Clock())
+    yield made
+    made.close()
+
+
+def routes_of(app: Flask) -> Iterator[tuple[str, str, str]]:
+    for rule in app.url_map.iter_rules():
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            yield method, rule.rule, rule.endpoint
+
+
+def path_of(rule: str) -> str:
+    filled = {"<key>": "1", "<int:event>": "1", "<path:filename>": "style.css"}
+    for name, value in filled.items():
+        rule = rule.replace(name, value)
+    return rule
+
+
+def test_every_route_names_its_action_or_is_open(home: Home) -> None:
+    found = {
+        (method, rule): gate.action_of(home.app, endpoint)
+        for method, rule, endpoint in routes_of(home.app)
+    }
+    assert found == ROUTES
+
+
+def test_a_house_with_a_route_that_names_no_action_does_not_start(home: Home) -> None:
+    app = house_app.create_app(home.house)
+    app.add_url_rule("/forgotten", "forgotten", lambda: "open to all")
+    with pytest.raises(RuntimeError, match="/forgotten"):
+        gate.check_routes(app)
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+def test_a_stranger_is_refused_everywhere_but_at_what_is_open(
+    home: Home, stranger: tuple[str, dict[str, str]]
+) -> None:
+    address, headers = stranger
+    for (method, rule), action in ROUTES.items():
+        answer = home.client.open(
+            path_of(rule),
+            method=method,
+            headers=headers,
+            environ_base={"REMOTE_ADDR": address},
+        )
+        if action is None:
+            assert answer.status_code != 403, rule
+            answer.close()
+        else:
+            assert answer.status_code == 403, f"{method} {rule}"
+            assert set(answer.json) == {"error", "hint"}
+
+
+def test_a_stranger_with_a_browser_reads_why_and_what_to_do(home: Home) -> None:
+    answer = home.client.get(
+        "/", headers={"Accept": "text/html"}, environ_base={"REMOTE_ADDR": "10.1.1.1"}
+    )
+    assert answer.status_code == 403
+    assert answer.mimetype == "text/html"
+    assert "only to its own machine" in answer.text
+    assert "ssh -L" in answer.text
+    assert 'href="/static/style.css"' in answer.text
+
+
+def test_a_stranger_at_the_api_reads_the_same_as_json(home: Home) -> None:
+    answer = home.client.get(
+        "/api/cameras", headers={"Accept": "text/html"}, environ_base={"REMOTE_ADDR": "10.1.1.1"}
+    )
+    assert answer.status_code == 403
+    assert "only to its own machine" in answer.json["error"]
+    assert "ssh -L" in answer.json["hint"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:5000", "127.0.0.1", "127.0.0.1:5000", "[::1]", "[::1]:5000"]
+)
+def test_this_machine_may(home: Home, address: str, host: str) -> None:
+    answer = home.client.get(
+        "/api/stats", headers={"Host": host}, environ_base={"REMOTE_ADDR": address}
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://localhost:8080"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Origin": "null"},
+        {"Origin": "nonsense"},
+        {"Origin": "http://["},
+        {"Origin": ""},
+    ],
+)
+def test_another_web_site_changes_nothing_here(home: Home, headers: dict[str, str]) -> None:
+    for method, rule in ROUTES:
+        if method != "GET":
+            answer = home.client.open(path_of(rule), method=method, headers=headers)
+            assert answer.status_code == 403, f"{method} {rule}"
+            assert "Another web site" in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:5000"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "http://localhost:5000"},
+    ],
+)
+def test_the_own_page_and_a_script_may_change_something(
+    home: Home, headers: dict[str, str]
+) -> None:
+    given = {"Host": "localhost:5000", **headers}
+    assert home.client.post("/api/cleanup", json={}, headers=given).status_code == 200
+
+
+def test_reading_is_allowed_to_a_link_from_another_site(home: Home) -> None:
+    assert home.client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+# -- a running house ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("run")) as started:
+        yield started
+
+
+class OverSocket(http.client.HTTPConnection):
+    """HTTP through `house.sock`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("camera-monitor", timeout=30)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(str(self.path))
+
+
+def test_a_command_is_trusted_over_the_socket_of_the_house(house: Running) -> None:
+    connection = OverSocket(house.folder / "data" / "house.sock")
+    try:
+        for method, path, body in (
+            ("GET", "/api/stats", None),
+            ("POST", "/api/cleanup", b"{}"),
+            ("GET", "/api/jobs", None),
+        ):
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            answer.read()
+    finally:
+        connection.close()
+
+
+def test_the_socket_of_the_house_is_for_its_owner_alone(house: Running) -> None:
+    mode = (house.folder / "data" / "house.sock").stat().st_mode
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o600
+    assert stat.S_IMODE((house.folder / "data").stat().st_mode) == 0o700
+
+
+def test_a_running_house_is_open_to_this_machine_and_closed_to_names_and_proxies(
+    house: Running,
+) -> None:
+    assert house.get("/api/stats").status == 200
+    for headers in ({"Host": "evil.example"}, {"X-Forwarded-For": "127.0.0.1"}):
+        assert house.request("GET", "/api/stats", headers=headers).status == 403
+        assert house.request("GET", "/healthz", headers=headers).status == 200
+        assert house.request("GET", "/static/style.css", headers=headers).status == 200

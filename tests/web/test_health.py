@@ -1,0 +1,89 @@
+"""Alive and ready: one word each, and what they depend on."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.home import Clock, Home, Running, until
+from web.health import TICK, troubles
+
+Make = Callable[..., Home]
+
+
+@pytest.fixture
+def home(make_home: Make, clock: Clock) -> Home:
+    """A house whose tick has just been; the next is said by the test."""
+    made = make_home()
+    made.house.scheduler.start()
+    made.house.scheduler.pause(TICK)
+    made.house.scheduler.states[TICK].last_run = clock()
+    return made
+
+
+def ready(home: Home) -> tuple[int, str]:
+    answer = home.client.get("/readyz")
+    assert answer.mimetype == "text/plain"
+    return answer.status_code, answer.text
+
+
+def test_alive_is_one_word(make_home: Make) -> None:
+    answer = make_home().client.get("/healthz")
+    assert (answer.status_code, answer.text, answer.mimetype) == (200, "ok\n", "text/plain")
+
+
+def test_a_house_that_ticks_and_can_write_is_ready(home: Home) -> None:
+    assert ready(home) == (200, "ready\n")
+    assert "camera_monitor_ready 1.0" in home.client.get("/metrics").text
+
+
+def test_without_its_scheduler_a_house_is_alive_but_not_ready(make_home: Make) -> None:
+    home = make_home()
+    assert ready(home) == (503, "unready\n")
+    assert home.client.get("/healthz").status_code == 200
+    assert "camera_monitor_ready 0.0" in home.client.get("/metrics").text
+
+
+def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
+    home: Home, clock: Clock
+) -> None:
+    clock.forward(seconds=150)
+    assert ready(home) == (200, "ready\n")
+    clock.forward(seconds=1)
+    assert ready(home) == (503, "unready\n")
+    assert any("does not tick" in one for one in troubles(home.house))
+    home.house.scheduler.states[TICK].last_run = clock()
+    assert ready(home) == (200, "ready\n")
+
+
+def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -> None:
+    folder = home.settings.database_path.parent
+    away = folder.rename(folder.with_name("away"))
+    seen, why = ready(home), troubles(home.house)
+    page = home.client.get("/").text
+    away.rename(folder)
+    assert seen == (503, "unready\n")
+    assert any("cannot be written" in one for one in why)
+    assert "cannot be written" in page
+    assert ready(home) == (200, "ready\n")
+
+
+def test_a_write_that_failed_makes_it_unready_until_the_disk_works_again(home: Home) -> None:
+    folder = home.settings.database_path.parent
+    away = folder.rename(folder.with_name("away"))
+    assert home.client.post("/api/auto-scan", json={"enabled": False}).status_code == 507
+    assert ready(home) == (503, "unready\n")
+    away.rename(folder)
+    home.tick()
+    assert ready(home) == (200, "ready\n")
+
+
+def test_a_started_house_becomes_ready_and_its_jobs_are_due(
+    run_house: Callable[..., Running],
+) -> None:
+    house = run_house()
+    until(lambda: house.get("/readyz").body == b"ready\n", what="the house is ready")
+    assert house.get("/readyz").status == 200
+    jobs = {job["name"]: job for job in house.get("/api/jobs").json}
+    assert set(jobs) == {"auto_scan", "tick", "forget"}
+    assert jobs["tick"]["next_run"] is not None
+    assert jobs["auto_scan"]["next_run"] is None

@@ -1,0 +1,215 @@
+"""Filter, search, sort and page: the same words for the API and the page."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.home import Home
+from tests.web.conftest import fill
+
+Make = Callable[..., Home]
+
+
+def listed(home: Home, query: str) -> Any:
+    answer = home.client.get(f"/api/cameras?{query}")
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def names(home: Home, query: str) -> list[str]:
+    return [row["camera_name"] for row in listed(home, query)["cameras"]]
+
+
+def test_without_parameters_the_list_is_whole_by_number_and_without_the_retired(
+    mixed: Home,
+) -> None:
+    assert names(mixed, "") == ["Gate", "NX510", "Stage", "Yard", "Ramp"]
+
+
+@pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ("all", ["Gate", "NX510", "Stage", "Yard", "Ramp"]),
+        ("active", ["Gate", "NX510", "Ramp"]),
+        ("online", ["Gate", "NX510", "Ramp"]),
+        ("ip_changed", ["Ramp"]),
+        ("offline", ["Stage"]),
+        ("missing", ["Yard"]),
+        ("unknown", []),
+        ("unreachable", []),
+    ],
+)
+def test_a_status_filters_in_any_case(
+    mixed: Home, status: str, found: list[str], case: Callable[[str], str]
+) -> None:
+    assert names(mixed, f"status={case(status)}") == found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("kind=recorder", ["NX510"]),
+        ("kind=Camera", ["Gate", "Stage", "Yard", "Ramp"]),
+        ("findings=true", ["Gate"]),
+        ("findings=false", ["Gate", "NX510", "Stage", "Yard", "Ramp"]),
+        ("retired=true", ["Attic"]),
+        ("retired=true&findings=true", []),
+        ("status=active&kind=camera", ["Gate", "Ramp"]),
+        ("status=active&kind=camera&q=ramp", ["Ramp"]),
+    ],
+)
+def test_filters_restrict_the_list_together(mixed: Home, query: str, found: list[str]) -> None:
+    assert names(mixed, query) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("gate", ["Gate"]),
+        ("GATE", ["Gate"]),
+        ("%20%20gate%20", ["Gate"]),
+        ("a", ["Gate", "NX510", "Stage", "Yard", "Ramp"]),
+        ("here", []),
+        ("cam%20five", ["Ramp"]),
+        ("127.20.0.100", ["Stage"]),
+        ("127.20.0.10", ["NX510", "Stage"]),
+        ("127.20.0.20", ["Ramp"]),
+        ("he130", ["Stage"]),
+        ("nx510", ["NX510"]),
+        ("sim000005", ["Ramp"]),
+        ("behind the BAR", ["NX510"]),
+        ("d4:2d:c5", ["Gate", "NX510", "Yard", "Ramp"]),
+        ("nowhere", []),
+        ("%00", []),
+        ("%ff", []),
+        ("%25", []),
+        ("", ["Gate", "NX510", "Stage", "Yard", "Ramp"]),
+        ("%20", ["Gate", "NX510", "Stage", "Yard", "Ramp"]),
+    ],
+)
+def test_a_search_looks_in_names_address_model_serial_and_notes(
+    mixed: Home, text: str, found: list[str]
+) -> None:
+    assert names(mixed, f"q={text}") == found
+
+
+@pytest.mark.parametrize(
+    "mac",
+    [
+        "d4:2d:c5:00:00:05",
+        "D4:2D:C5:00:00:05",
+        "d4-2d-c5-00-00-05",
+        "d42d.c500.0005",
+        "D42DC5000005",
+        "%20d42dc5000005%20",
+    ],
+)
+def test_a_search_understands_a_mac_in_any_spelling(mixed: Home, mac: str) -> None:
+    assert names(mixed, f"q={mac}") == ["Ramp"]
+
+
+BY = {
+    "id": ["Gate", "NX510", "Stage", "Yard", "Ramp"],
+    "status": ["Stage", "Yard", "Ramp", "Gate", "NX510"],
+    "name": ["Gate", "NX510", "Ramp", "Stage", "Yard"],
+    "address": ["Gate", "NX510", "Stage", "Ramp", "Yard"],
+    "mac": ["Stage", "Gate", "NX510", "Yard", "Ramp"],
+    "model": ["Stage", "NX510", "Gate", "Yard", "Ramp"],
+    "last_seen": ["Yard", "Stage", "Gate", "NX510", "Ramp"],
+    "discoveries": ["Yard", "Stage", "Gate", "NX510", "Ramp"],
+}
+BACKWARDS = {
+    **{key: found[::-1] for key, found in BY.items()},
+    # Those that are equal stay in the order of their numbers, either way.
+    "model": ["Gate", "Yard", "Ramp", "NX510", "Stage"],
+    "last_seen": ["Gate", "NX510", "Ramp", "Stage", "Yard"],
+    "discoveries": ["Gate", "NX510", "Ramp", "Stage", "Yard"],
+}
+
+
+@pytest.mark.parametrize("key", BY)
+def test_every_column_sorts_both_ways(mixed: Home, key: str) -> None:
+    assert names(mixed, f"sort={key}") == BY[key]
+    assert names(mixed, f"sort=-{key}") == BACKWARDS[key]
+
+
+def test_devices_without_an_address_a_name_or_a_model_can_be_sorted(make_home: Make) -> None:
+    home = make_home()
+    fill(home, 3)
+    for key in BY:
+        assert len(names(home, f"sort={key}")) == 3
+        assert len(names(home, f"sort=-{key}")) == 3
+
+
+def test_pages_hold_everything_once_and_tell_how_much_there_is(make_home: Make) -> None:
+    home = make_home()
+    fill(home, 25)
+    pages = [listed(home, f"page={number}&per_page=10") for number in (1, 2, 3)]
+    assert [page["count"] for page in pages] == [10, 10, 5]
+    for number, page in enumerate(pages, start=1):
+        assert (page["total"], page["page"], page["per_page"]) == (25, number, 10)
+    ids = [row["id"] for page in pages for row in page["cameras"]]
+    assert ids == list(range(1, 26))
+
+
+def test_page_and_per_page_stand_alone_too(make_home: Make) -> None:
+    home = make_home()
+    fill(home, 120)
+    first, second = listed(home, "per_page=7"), listed(home, "page=2")
+    assert (first["count"], first["page"], first["per_page"], first["total"]) == (7, 1, 7, 120)
+    assert (second["count"], second["page"], second["per_page"]) == (20, 2, 100)
+
+
+def test_a_page_behind_the_last_is_empty(mixed: Home) -> None:
+    found = listed(mixed, "page=9&per_page=2")
+    assert (found["cameras"], found["count"], found["total"]) == ([], 0, 5)
+
+
+def test_only_a_list_by_pages_has_the_keys_of_pages(mixed: Home) -> None:
+    plain = {"cameras", "count", "last_scan", "scan_in_progress"}
+    assert set(listed(mixed, "sort=name")) == plain
+    assert set(listed(mixed, "per_page=2")) == plain | {"total", "page", "per_page"}
+
+
+def test_sorting_and_filtering_come_before_paging(mixed: Home) -> None:
+    assert names(mixed, "sort=-address&per_page=2") == ["Yard", "Ramp"]
+    found = listed(mixed, "status=active&sort=name&page=2&per_page=2")
+    assert [row["camera_name"] for row in found["cameras"]] == ["Ramp"]
+    assert found["total"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("status", "sleeping"),
+        ("status", ""),
+        ("kind", "toaster"),
+        ("findings", "perhaps"),
+        ("retired", "2"),
+        ("sort", "colour"),
+        ("sort", "-"),
+        ("sort", "--name"),
+        ("sort", "name%0A"),
+        ("page", "0"),
+        ("page", "-1"),
+        ("page", "x"),
+        ("page", "1e3"),
+        ("page", "99999999999999999999"),
+        ("per_page", "0"),
+        ("per_page", "1001"),
+        ("q", "a" * 101),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_name(mixed: Home, name: str, value: str) -> None:
+    answer = mixed.client.get(f"/api/cameras?{name}={value}")
+    assert answer.status_code == 422
+    assert answer.json["error"].startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("name", ["colour", "Status", "per-page", "limit"])
+def test_an_unknown_parameter_is_refused_by_name(mixed: Home, name: str) -> None:
+    answer = mixed.client.get(f"/api/cameras?{name}=1")
+    assert answer.status_code == 422
+    assert answer.json["error"].startswith(f"{name}: ")

@@ -1,0 +1,233 @@
+"""The description of the API says what is there, and what is said is so."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.home import Home
+from tests.web.browser import Browser
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+NOT_API = {"/", "/api/docs"}
+KINDS: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+
+
+@pytest.fixture(scope="module")
+def document(mixed: Home) -> Any:
+    answer = mixed.client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    return answer.json
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def walk(value: Any) -> Iterator[Any]:
+    yield value
+    for one in value.values() if isinstance(value, dict) else value:
+        if isinstance(one, dict | list):
+            yield from walk(one)
+
+
+def resolve(reference: str, document: Any) -> Any:
+    found = document
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part]
+    return found
+
+
+def misfits(value: Any, schema: Any, document: Any, where: str = "the answer") -> list[str]:
+    """Where `value` is not as the schema says; keys that it does not name are misfits too."""
+    if "$ref" in schema:
+        return misfits(value, resolve(schema["$ref"], document), document, where)
+    if "anyOf" in schema:
+        tries = [misfits(value, one, document, where) for one in schema["anyOf"]]
+        return min(tries, key=len)
+    kind = schema.get("type")
+    if kind and type(value) not in KINDS[kind]:
+        return [f"{where} is {value!r}, not {kind}"]
+    if isinstance(value, list) and "items" in schema:
+        parts = [misfits(one, schema["items"], document, f"{where}[]") for one in value]
+        return [one for part in parts for one in part]
+    if isinstance(value, dict) and "properties" in schema:
+        return _object_misfits(value, schema, document, where)
+    return []
+
+
+def _object_misfits(value: Any, schema: Any, document: Any, where: str) -> list[str]:
+    known = schema["properties"]
+    found = [f"{where} lacks {key}" for key in schema.get("required", []) if key not in value]
+    found += [f"{where} has {key}, which is not described" for key in value if key not in known]
+    for key in value.keys() & known.keys():
+        found += misfits(value[key], known[key], document, f"{where}.{key}")
+    return found
+
+
+def test_the_document_is_openapi_3_1(document: Any) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert set(document) == {"openapi", "info", "paths", "components"}
+    assert all(document["info"][key] for key in ("title", "version", "description"))
+    for path, methods in document["paths"].items():
+        assert path.startswith("/")
+        assert methods
+        assert set(methods) <= METHODS
+
+
+def test_every_api_route_is_described_and_nothing_else(mixed: Home, document: Any) -> None:
+    routes = {
+        (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in mixed.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith(("/api/", "/openapi", "/metrics", "/healthz", "/readyz"))
+    }
+    described = {(method, path) for method, path, _operation in operations(document)}
+    assert described == {one for one in routes if one[1] not in NOT_API}
+
+
+def test_every_operation_says_what_it_does_under_an_id_of_its_own(document: Any) -> None:
+    found = [operation for _method, _path, operation in operations(document)]
+    ids = Counter(one["operationId"] for one in found)
+    assert [id for id, number in ids.items() if number > 1] == []
+    assert all(re.fullmatch(r"[a-z_]+", id) for id in ids)
+    assert all(one["summary"] and one["tags"] and "200" in one["responses"] for one in found)
+
+
+def test_parameters_are_those_of_the_path_and_of_the_query(document: Any) -> None:
+    for _method, path, operation in operations(document):
+        given = operation["parameters"]
+        assert len({(one["name"], one["in"]) for one in given}) == len(given)
+        in_path = {one["name"] for one in given if one["in"] == "path"}
+        assert in_path == set(re.findall(r"{(\w+)}", path))
+        assert all(one["required"] is True for one in given if one["in"] == "path")
+        assert {one["in"] for one in given} <= {"path", "query"}
+        assert all(one["schema"].keys() & {"type", "anyOf", "$ref", "enum"} for one in given)
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    references = [one["$ref"] for one in walk(document) if isinstance(one, dict) and "$ref" in one]
+    assert references
+    for reference in references:
+        assert resolve(reference, document)["type"] == "object", reference
+
+
+def test_every_answer_has_a_description_and_errors_have_one_shape(document: Any) -> None:
+    for _method, _path, operation in operations(document):
+        for code, answer in operation["responses"].items():
+            assert re.fullmatch(r"[2-5]\d\d", code)
+            assert answer["description"]
+            for media, content in answer["content"].items():
+                is_error = int(code) >= 400 and media == "application/json"
+                if is_error:
+                    assert content["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
+    error = document["components"]["schemas"]["ErrorBody"]
+    assert set(error["properties"]) == set(error["required"]) == {"error", "hint"}
+
+
+def test_what_every_get_answers_is_as_described(mixed: Home, document: Any) -> None:
+    for method, path, operation in operations(document):
+        if method != "get":
+            continue
+        answer = mixed.client.get(path.replace("{key}", "1"))
+        said = operation["responses"][str(answer.status_code)]["content"]
+        assert answer.mimetype in said, f"{path} answers {answer.status_code} {answer.mimetype}"
+        if answer.mimetype == "application/json":
+            assert misfits(answer.json, said[answer.mimetype]["schema"], document) == [], path
+
+
+def test_lists_by_pages_are_as_described_too(mixed: Home, document: Any) -> None:
+    schema = {"$ref": "#/components/schemas/CameraList"}
+    body = mixed.client.get("/api/cameras?page=1&per_page=2").json
+    assert misfits(body, schema, document) == []
+
+
+def test_the_checker_of_these_tests_sees_what_does_not_fit(document: Any) -> None:
+    schema = {"$ref": "#/components/schemas/ErrorBody"}
+    assert misfits({"error": "x", "hint": "y"}, schema, document) == []
+    assert misfits({"error": "x"}, schema, document)
+    assert misfits({"error": "x", "hint": 5}, schema, document)
+    assert misfits({"error": "x", "hint": "y", "more": 1}, schema, document)
+    assert misfits(True, {"type": "integer"}, document)
+
+
+def test_that_events_can_be_streamed_is_described(document: Any) -> None:
+    said = document["paths"]["/api/events"]["get"]["responses"]["200"]["content"]
+    assert set(said) == {"application/json", "text/event-stream"}
+
+
+def test_every_query_parameter_is_taken_as_described(mixed: Home, document: Any) -> None:
+    for method, path, operation in operations(document):
+        for one in operation["parameters"]:
+            if (
+                method == "get"
+                and one["in"] == "query"
+                and one["schema"].get("default") is not None
+            ):
+                value = str(one["schema"]["default"]).lower()
+                answer = mixed.client.get(path, query_string={one["name"]: value})
+                assert answer.status_code == 200, f"{path}?{one['name']}={value}"
+
+
+BAD_BODIES = {
+    400: (b"{", "application/json"),
+    413: (b" " * (2 << 20), "application/json"),
+    415: (b"{}", "text/plain"),
+    422: (b'{"no such key": 1}', "application/json"),
+}
+
+
+@pytest.mark.parametrize("status", BAD_BODIES)
+def test_what_a_bad_body_is_answered_is_described(mixed: Home, document: Any, status: int) -> None:
+    body, kind = BAD_BODIES[status]
+    for method, path, operation in operations(document):
+        if "requestBody" in operation:
+            url = path.replace("{key}", "1")
+            answer = mixed.client.open(url, method=method.upper(), data=body, content_type=kind)
+            assert answer.status_code == status, path
+            assert str(status) in operation["responses"], f"{path} does not describe {status}"
+
+
+def test_what_must_be_written_says_that_the_disk_may_be_full(document: Any) -> None:
+    writing = {"device.edit", "fleet.clean", "scan.automatic"}
+    for method, path, operation in operations(document):
+        if operation.get("x-action") in writing:
+            assert "507" in operation["responses"], f"{method} {path}"
+
+
+def test_the_longest_texts_are_described_as_they_are(mixed: Home, document: Any) -> None:
+    change = document["components"]["schemas"]["Change"]["properties"]
+    for field in ("name", "notes", "site"):
+        most = next(one["maxLength"] for one in change[field]["anyOf"] if "maxLength" in one)
+        edited = mixed.client.patch("/api/camera/1", json={field: "x" * most})
+        mixed.client.post("/api/undo", json={"event": edited.json.get("undo")})
+        assert edited.status_code == 200, f"{field} of {most}: {edited.text}"
+
+
+def test_the_page_of_the_api_reads_every_route_out_and_asks_no_other_host(
+    mixed: Home, document: Any
+) -> None:
+    page = Browser(mixed.client).visit("/api/docs")
+    titles = {title.text for title in page.find("h2")}
+    assert titles == {f"{method.upper()} {path}" for method, path, _one in operations(document)}
+    for _method, _path, operation in operations(document):
+        assert operation["summary"] in page.text
+    for element in page.all():
+        for name in ("href", "src", "action", "data", "srcset"):
+            target = element.get(name)
+            assert target.startswith(("/", "#")) or not target, f"<{element.tag}> leads to {target}"
+            assert not target.startswith("//")
+    assert not page.find("style")

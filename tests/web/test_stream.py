@@ -1,0 +1,364 @@
+"""The event stream: as it happens, in order, once, and nobody can hold the house up."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from fleet.model import Event
+from simulators.panasonic import Camera
+from tests.home import Clock, Home, Running, until
+from tests.web.conftest import edit, fill, running_with
+from web.stream import KEPT, MOST_STREAMS, PING_EVERY, Hub
+
+Make = Callable[..., Home]
+STREAM = {"Accept": "text/event-stream"}
+FOUND = 5
+
+
+class Message:
+    """One message of a stream: its id, its kind and its data."""
+
+    def __init__(self, text: str) -> None:
+        lines = dict(line.split(": ", 1) for line in text.split("\n") if not line.startswith(":"))
+        self.id = int(lines["id"]) if "id" in lines else None
+        self.kind = lines.get("event")
+        self.data = json.loads(lines["data"]) if "data" in lines else None
+
+
+def messages(text: str) -> list[Message]:
+    """The messages in a piece of a stream, without its comments."""
+    found = [Message(part) for part in text.split("\n\n") if part and not part.startswith(":")]
+    return [one for one in found if one.kind]
+
+
+class Follower:
+    """A reader of a running house's stream, on a thread of its own."""
+
+    def __init__(self, house: Running, query: str = "", **headers: str) -> None:
+        self.text = ""
+        self.has_ended = False
+        self._connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=60)
+        self._connection.request("GET", f"/api/events?{query}", headers={**STREAM, **headers})
+        self._socket = self._connection.sock
+        self.answer = self._connection.getresponse()
+        self._thread = Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            while piece := self.answer.read1(65536):
+                self.text += piece.decode()
+            self.has_ended = True
+        except (OSError, http.client.HTTPException):
+            pass  # we hung up
+
+    @property
+    def messages(self) -> list[Message]:
+        return messages(self.text[: self.text.rfind("\n\n") + 2])
+
+    def of(self, kind: str) -> list[Message]:
+        return [one for one in self.messages if one.kind == kind]
+
+    def close(self) -> None:
+        if self._socket.fileno() != -1:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(30)
+        self.answer.close()
+        self._connection.close()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A real house with five cameras to find."""
+    cameras = [Camera(f"d4:2d:c5:00:00:0{n}", f"127.20.0.{n}") for n in range(1, FOUND + 1)]
+    with running_with(tmp_path_factory.mktemp("stream"), *cameras) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def scanned(house: Running) -> Iterator[Follower]:
+    """Who followed the scan in which they were found, and still does."""
+    follower = Follower(house)
+    until(lambda: follower.text, what="the stream is open")
+    assert house.request("POST", "/api/scan").status == 200
+    until(lambda: any(one.data["finished"] for one in follower.of("progress")))
+    yield follower
+    follower.close()
+
+
+def rename(house: Running, name: str) -> int:
+    """Rename camera 1; the number of the event."""
+    answer = house.request("PATCH", "/api/camera/1", {"name": name})
+    assert answer.status == 200, answer.body
+    number: int = answer.json["undo"]
+    return number
+
+
+def ended(house: Running, *last_ids: str) -> list[Follower]:
+    """Readers that came back with these ids, all at once, after their streams ended."""
+    followers = [Follower(house, "for=1", **{"Last-Event-ID": last}) for last in last_ids]
+    for one in followers:
+        until(lambda one=one: one.has_ended)
+        one.close()
+    return followers
+
+
+def readers(house: Running) -> int:
+    text = house.get("/metrics").body.decode()
+    line = next(one for one in text.splitlines() if one.startswith("camera_monitor_event_streams "))
+    return int(float(line.split()[1]))
+
+
+def until_one_follows(house: Running) -> None:
+    """Who has left is noticed as soon as there is something to tell."""
+
+    def is_alone() -> bool:
+        rename(house, f"Something to tell {time.monotonic()}")
+        return readers(house) == 1
+
+    until(is_alone, what="only the first reader follows")
+
+
+def test_a_stream_says_what_it_is_and_that_nobody_may_keep_it(scanned: Follower) -> None:
+    assert scanned.answer.status == 200
+    assert scanned.answer.headers["Content-Type"].startswith("text/event-stream")
+    assert scanned.answer.headers["Cache-Control"] == "no-store"
+    assert scanned.answer.headers["X-Accel-Buffering"] == "no"
+    assert scanned.text.startswith("retry: 3000\n\n")
+
+
+def test_cameras_are_told_as_they_are_found(scanned: Follower) -> None:
+    found = scanned.of("found")
+    assert {one.data["device"] for one in found} == set(range(1, FOUND + 1))
+    assert all(one.data["kind"] == "device.found" for one in found)
+    keys = {"id", "at", "kind", "device", "text", "before", "after"}
+    assert all(set(one.data) == keys and one.data["id"] == one.id for one in found)
+
+
+def test_progress_is_told_from_start_to_end_and_has_no_id(scanned: Follower) -> None:
+    progress = scanned.of("progress")
+    assert [one.data["state"] for one in progress][0] == "running"
+    assert [one.data["state"] for one in progress][-1] == "done"
+    assert [one.data["found"] for one in progress][-1] == FOUND
+    assert all(one.id is None for one in progress)
+    assert progress[0].data["sources"][0]["title"] == "Panasonic and i-PRO"
+
+
+def test_ids_rise_by_one(scanned: Follower) -> None:
+    ids = [one.id for one in scanned.messages if one.id is not None]
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+    assert len(ids) >= FOUND
+
+
+def test_an_edit_is_told_to_everybody_who_follows(house: Running, scanned: Follower) -> None:
+    second = Follower(house)
+    until(lambda: second.text)
+    number = rename(house, "North gate")
+    for follower in (scanned, second):
+        until(lambda one=follower: [m for m in one.of("status") if m.id == number])
+    told = next(one for one in second.of("status") if one.id == number)
+    assert told.data["after"] == {"name": "North gate"}
+    second.close()
+
+
+def test_a_reader_that_comes_back_gets_exactly_what_it_missed(
+    house: Running, scanned: Follower
+) -> None:
+    numbers = [rename(house, f"Name {n}") for n in range(6)]
+    until(lambda: house.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
+    lasts = (numbers[0], numbers[3], numbers[-1])
+    for last, follower in zip(lasts, ended(house, *map(str, lasts)), strict=True):
+        assert [one.id for one in follower.messages] == [n for n in numbers if n > last]
+
+
+def test_after_in_the_url_does_what_last_event_id_does(house: Running, scanned: Follower) -> None:
+    numbers = [rename(house, f"Again {n}") for n in range(3)]
+    until(lambda: house.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
+    follower = Follower(house, f"for=1&after={numbers[0]}")
+    until(lambda: follower.has_ended)
+    assert [one.id for one in follower.messages] == numbers[1:]
+    follower.close()
+
+
+def test_a_last_id_that_is_none_is_as_if_it_were_not_there(
+    house: Running, scanned: Follower
+) -> None:
+    for follower in ended(house, "", "x", "-5", "1.5", "9" * 400, "\xb2"):
+        assert (follower.answer.status, follower.messages) == (200, [])
+
+
+def test_a_stream_ends_by_itself_when_it_was_asked_to(house: Running) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=60)
+    connection.request("GET", "/api/events?for=1", headers=STREAM)
+    assert connection.getresponse().read().startswith(b"retry: 3000\n\n")
+    connection.close()
+
+
+def test_many_follow_at_once_and_free_their_places_when_they_leave(
+    house: Running, scanned: Follower
+) -> None:
+    until_one_follows(house)
+    followers = [Follower(house) for _ in range(50)]
+    for one in followers:
+        until(lambda one=one: one.text)
+    assert readers(house) == 51
+    number = rename(house, "Seen by all")
+    for one in followers:
+        until(lambda one=one: [m for m in one.of("status") if m.id == number])
+    for one in followers:
+        one.close()
+    until_one_follows(house)
+
+
+def test_a_head_request_takes_no_place(house: Running, scanned: Follower) -> None:
+    for _ in range(3):
+        assert house.request("HEAD", "/api/events", headers=STREAM).status == 200
+    until_one_follows(house)
+
+
+# -- in this process ---------------------------------------------------------------------
+
+
+def follow(home: Home, **headers: str) -> Any:
+    """An open stream, of which only the first line was read."""
+    return home.client.get("/api/events?for=1", headers={**STREAM, **headers}, buffered=False)
+
+
+def test_what_is_told_while_the_missed_is_read_comes_once(make_home: Make) -> None:
+    """The journal has an event a moment before the hub tells it: both may have it."""
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
+    home.scan()
+    found = home.events()[-1].sequence
+    numbers = [edit(home, "1", name=name) for name in ("One", "Two")]
+    edits = home.events()[1:]
+    for last, missed in ((found, numbers), (numbers[-1], [])):
+        stream = follow(home, **{"Last-Event-ID": str(last)})
+        home.house.hub.tell(edits)
+        assert [one.id for one in messages(stream.text)] == missed
+        stream.close()
+
+
+def test_an_id_that_is_still_to_come_does_not_silence_the_stream(make_home: Make) -> None:
+    """As when the database is an older copy than what the reader saw."""
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
+    home.scan()
+    stream = follow(home, **{"Last-Event-ID": str(10**17)})
+    number = edit(home, "1", name="One")
+    assert number in [one.id for one in messages(stream.text)]
+    stream.close()
+
+
+def test_readers_that_come_back_while_much_happens_get_each_event_once(make_home: Make) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
+    home.scan()
+    found = home.events()[-1].sequence
+    heard: list[list[int | None]] = []
+
+    def come_back() -> None:
+        stream = home.app.test_client().get(
+            "/api/events?for=1", headers={**STREAM, "Last-Event-ID": str(found)}, buffered=False
+        )
+        heard.append([one.id for one in messages(stream.text)])
+        stream.close()
+
+    threads = [Thread(target=come_back, daemon=True) for _ in range(40)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        edit(home, "1", name=f"Name {number}")
+    for thread in threads:
+        thread.join(60)
+    assert len(heard) == 40
+    for ids in heard:
+        assert ids == list(range(found + 1, found + 1 + len(ids)))
+
+
+def test_whoever_missed_too_much_is_told_to_load_anew(make_home: Make) -> None:
+    home = make_home()
+    fill(home, 1001)
+    home.events()
+    stream = follow(home, **{"Last-Event-ID": "0"})
+    assert [one.kind for one in messages(stream.text)] == ["reset"]
+    stream.close()
+    stream = follow(home, **{"Last-Event-ID": "500"})
+    assert [one.id for one in messages(stream.text)] == list(range(501, 1002))
+    stream.close()
+
+
+def test_one_reader_too_many_is_told_so_and_a_free_place_is_given_again(make_home: Make) -> None:
+    home = make_home()
+    hub = home.house.hub
+    while hub.enter():
+        pass
+    assert hub.readers == MOST_STREAMS
+    refused = home.client.get("/api/events?for=1", headers=STREAM)
+    assert refused.status_code == 503
+    assert set(refused.json) == {"error", "hint"}
+    hub.leave()
+    stream = follow(home)
+    assert stream.status_code == 200
+    assert hub.readers == MOST_STREAMS
+    stream.close()
+    assert hub.readers == MOST_STREAMS - 1
+
+
+def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
+    hub = Hub()
+    place = hub.place()
+    for number in range(1, KEPT + 2):
+        hub.tell([Event(number, clock(), "device.found", 1, "found")])
+    frames = hub.follow(place, time.monotonic() + 60)
+    assert messages(next(frames).decode())[0].kind == "reset"
+    assert [one.id for one in messages(next(frames).decode())] == list(range(2, KEPT + 2))
+
+
+def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
+    hub = Hub()
+    place = hub.place()
+    for number in range(1, KEPT + 1):
+        hub.tell([Event(number, clock(), "device.found", 1, "found")])
+    told = next(hub.follow(place, time.monotonic() + 60)).decode()
+    assert [one.id for one in messages(told)] == list(range(1, KEPT + 1))
+
+
+def test_a_closing_hub_ends_every_stream_at_once() -> None:
+    hub = Hub()
+    heard: list[int] = []
+    ended: list[int] = []
+
+    def read(number: int) -> None:
+        for _ in hub.follow(0, time.monotonic() + 3600):
+            heard.append(number)
+        ended.append(number)
+
+    threads = [Thread(target=read, args=(number,), daemon=True) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    hub.progress({})
+    until(lambda: len(set(heard)) == 10, what="all follow")
+    hub.close()
+    until(lambda: len(ended) == 10, PING_EVERY / 2, "all ended, and not by their next ping")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("device.found", "found"),
+        ("device.offline", "status"),
+        ("device.edited", "status"),
+        ("finding.raised", "event"),
+        ("source.down", "event"),
+    ],
+)
+def test_messages_are_named_by_what_happened(clock: Clock, kind: str, name: str) -> None:
+    hub = Hub()
+    place = hub.place()
+    hub.tell([Event(7, clock(), kind, 1, 'line one\nline two "quoted"')])
+    told = messages(next(hub.follow(place, time.monotonic() + 60)).decode())
+    assert [(one.id, one.kind) for one in told] == [(7, name)]
+    assert told[0].data["text"] == 'line one\nline two "quoted"'

@@ -1,0 +1,34 @@
+"""What a person can do about it, in words."""
+
+FINDINGS = {
+    "password.unset": (
+        "No administrator password",
+        "Open its page by the address and set one; until then anybody on the network can.",
+    ),
+    "setup.open": (
+        "Set-up window open",
+        "It closes 20 minutes after the device started. If nobody restarted it, find out why "
+        "it did.",
+    ),
+    "address.shared": (
+        "Shared address",
+        "Give one of the two another address, or take it out of the router's list of fixed ones.",
+    ),
+}
+
+STATUSES = {
+    "OFFLINE": "Check its power and cable, then scan again.",
+    "MISSING": "Not seen for a day. If it is gone for good, retire it; its history stays.",
+    "UNREACHABLE": "What stands before it is down; see there first.",
+    "UNKNOWN": "Nobody asked it yet. Scan the network.",
+    "IP_CHANGED": "Its address is new. The next scan that finds it there settles it.",
+}
+
+
+def title(kind: str) -> str:
+    """A finding's name; its kind when we have none."""
+    return FINDINGS.get(kind, (kind, ""))[0]
+
+
+def what_to_do(kind: str) -> str:
+    return FINDINGS.get(kind, ("", ""))[1]

@@ -1,0 +1,57 @@
+"""Uptime bars: 90 days as four SVG paths. The height says it as well as the colour."""
+
+from dataclasses import dataclass
+
+from fleet.uptime import Uptime
+
+HEIGHT = 12
+SHAPES = {"up": (0, 12), "part": (4, 8), "down": (8, 4), "unknown": (10, 1)}
+"""Where a day's bar begins and how high it is, of HEIGHT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """`paths` by kind of day, and the sentence for those who cannot see them."""
+
+    paths: dict[str, str]
+    label: str
+    share: str
+
+
+def bar(uptime: Uptime) -> Bar:
+    """The bar of one device, oldest day left."""
+    kinds = [_kind(share) for share in uptime.days]
+    paths: dict[str, str] = {}
+    start = 0
+    for place in range(1, len(kinds) + 1):
+        if place == len(kinds) or kinds[place] != kinds[start]:
+            top, height = SHAPES[kinds[start]]
+            width = place - start
+            run = f"M{start} {top}h{width}v{height}h-{width}z"
+            paths[kinds[start]] = paths.get(kinds[start], "") + run
+            start = place
+    return Bar(paths, _label(kinds, uptime.share), _percent(uptime.share))
+
+
+def _kind(share: float | None) -> str:
+    if share is None:
+        return "unknown"
+    if share >= 0.9995:
+        return "up"
+    return "part" if share > 0 else "down"
+
+
+def _label(kinds: list[str], share: float | None) -> str:
+    if share is None:
+        return "Nothing is known of the last 90 days"
+    unknown, bad = kinds.count("unknown"), kinds.count("part") + kinds.count("down")
+    text = f"Answered {_percent(share)} of the known time of the last 90 days"
+    text += f", trouble on {bad} {'day' if bad == 1 else 'days'}" if bad else ""
+    return text + (f", {unknown} days unknown" if unknown else "")
+
+
+def _percent(share: float | None) -> str:
+    """Rounded down: 100 % is said only when it is so."""
+    if share is None:
+        return ""
+    return "100 %" if share >= 1 else f"{int(share * 1000) / 10:.1f} %"

@@ -1,0 +1,54 @@
+"""Speaks to the running house over its command socket, for the command line."""
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class NoAnswer(Exception):
+    """A house is there, but it does not answer us: why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer of the house: HTTP status and the JSON of its body."""
+
+    status: int
+    body: Any
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+def ask(path: Path, method: str, url: str, body: Any = None) -> Said | None:
+    """What the house behind the socket answers; None when none runs. Raises NoAnswer."""
+    connection = _Connection(path)
+    try:
+        data = None if body is None else json.dumps(body)
+        connection.request(method, url, data, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return Said(answer.status, json.loads(answer.read()))
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        return None
+    except PermissionError:
+        raise NoAnswer(
+            f"{path} belongs to another user. "
+            "Run this command as the user that runs Camera Monitor, or as root."
+        ) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NoAnswer(f"The running Camera Monitor does not answer ({error}).") from None
+    finally:
+        connection.close()

@@ -1,0 +1,230 @@
+"""What the fleet page shows, as values for its templates: nothing here decides a rule."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+from pydantic import Field, ValidationError
+
+from fleet import status
+from fleet.model import Device
+from store.sql import Unreachable
+from web import advice, shapes
+from web.bars import Bar, bar
+from web.health import troubles
+from web.house import House, house
+from web.listing import STATUSES, Listing, ListQuery, select
+from web.scans import auto_scan_job, counts
+
+FIRST_ROWS = 50
+"""Rows on the first page; the script fetches more while a person scrolls."""
+PAGE_SIZES = (50, 100, 500)
+MOST_WRONG = 5
+FILTERS = (
+    ("all", "All"),
+    ("active", "Active"),
+    ("ip_changed", "IP changed"),
+    ("offline", "Offline"),
+    ("missing", "Missing"),
+)
+COLUMNS = (
+    ("status", "Status"),
+    ("name", "Name"),
+    ("address", "Address"),
+    ("mac", "MAC and serial"),
+    ("model", "Model"),
+    ("last_seen", "Last seen"),
+    ("discoveries", "Found"),
+)
+
+
+class PageQuery(ListQuery):
+    """The filter in the URL of the fleet page, worst first when nothing is said."""
+
+    sort: str = Field(
+        "status", pattern=r"^-?(id|status|name|address|mac|model|last_seen|discoveries)$"
+    )
+
+
+def page_query() -> PageQuery:
+    """The filter in the URL; what does not fit there is left out rather than refused."""
+    asked = {key: value for key, value in request.args.items() if key in PageQuery.model_fields}
+    asked = {key: value for key, value in asked.items() if value}
+    try:
+        return PageQuery.model_validate(asked)
+    except ValidationError as error:
+        bad = {str(one["loc"][0]) for one in error.errors()}
+        return PageQuery.model_validate({k: v for k, v in asked.items() if k not in bad})
+
+
+def link(path: str = "/", **changes: Any) -> str:
+    """A URL with this page's filter and other values; a new filter begins at page one."""
+    kept = {key: value for key, value in request.args.items() if key in PageQuery.model_fields}
+    kept.pop("page", None)
+    kept.update({key: str(value) for key, value in changes.items()})
+    words = urlencode({key: value for key, value in kept.items() if value})
+    return f"{path}?{words}" if words else path
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of the table with their bars, and the list that they are cut from."""
+
+    rows: Sequence[shapes.CameraRow]
+    bars: Mapping[int, Bar]
+    listing: Listing
+
+
+def rows(here: House, query: PageQuery) -> Rows:
+    """The page of the list that the URL names, else the first rows of it."""
+    size = query.per_page or FIRST_ROWS
+    paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
+    devices, statuses = here.statuses()
+    found = select(devices.values(), statuses, paged, shapes.CAMERAS)
+    return _rows(here, found.devices, statuses, found)
+
+
+def stretch(here: House, query: PageQuery, offset: int, limit: int) -> Rows:
+    """A stretch of the whole list, for one who scrolls."""
+    devices, statuses = here.statuses()
+    found = select(devices.values(), statuses, _unpaged(query), shapes.CAMERAS)
+    return _rows(here, found.devices[offset : offset + limit], statuses, found)
+
+
+def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
+    return query.model_copy(update={"page": None, "per_page": None, **changes})
+
+
+def rows_of(here: House, ids: Sequence[int]) -> Rows:
+    """The rows of some devices, for those that changed."""
+    devices, statuses = here.statuses()
+    shown = [devices[id] for id in ids if id in devices]
+    return _rows(here, shown, statuses, Listing(shown, len(shown), None, None))
+
+
+def _rows(
+    here: House, devices: Sequence[Device], statuses: Mapping[int, str], listing: Listing
+) -> Rows:
+    now, rules = here.clock(), here.rules()
+    shaped = [shapes.row(one, statuses[one.id], now, rules) for one in devices]
+    return Rows(shaped, bars(here, devices), listing)
+
+
+def bars(here: House, devices: Sequence[Device]) -> dict[int, Bar]:
+    """The uptime bars; none while the journal cannot be read."""
+    try:
+        found = here.journal.uptimes(devices, here.clock())
+    except Unreachable:
+        return {}
+    return {id: bar(one) for id, one in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing that is wrong now: with which camera, what, since when."""
+
+    id: int
+    name: str
+    mark: str
+    text: str
+    since: str | None
+
+
+def wrong_now(here: House) -> list[Wrong]:
+    """All that is wrong now, newest first: cameras that are down, then what was found."""
+    devices, statuses = here.statuses()
+    now, rules = here.clock(), here.rules()
+    found = []
+    for device in devices.values():
+        word = statuses[device.id]
+        is_down = word in status.DOWN
+        if device.retired_at or device.kind not in shapes.CAMERAS:
+            continue
+        if not (is_down or device.findings):
+            continue
+        row = shapes.row(device, word, now, rules)
+        if is_down:
+            why = row["reason"] or advice.STATUSES[word]
+            text = f"{word.lower()}: {why}"
+            found.append(Wrong(device.id, row["camera_name"], word.lower(), text, row["since"]))
+        else:
+            newest = max(row["findings"], key=lambda one: one["since"])
+            found.append(
+                Wrong(device.id, row["camera_name"], "finding", newest["text"], newest["since"])
+            )
+    return sorted(found, key=lambda one: one.since or "", reverse=True)
+
+
+def top(here: House, query: PageQuery) -> dict[str, Any]:
+    """Everything above the table: what is wrong, the scan, the counts."""
+    wrong = wrong_now(here)
+    scan = here.scanner.progress()
+    return {
+        "query": query,
+        "wrong": wrong[:MOST_WRONG],
+        "wrong_count": len(wrong),
+        "stats": counts(),
+        "filters": filters(here, query),
+        "link": link,
+        "scan": scan.plain() if scan else None,
+        "last": here.tracker.fleet().memo.get("last_scan"),
+        "auto": auto_scan_job(),
+        "notices": notices(here),
+    }
+
+
+def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
+    """(status, word, how many): the counts are of what the search finds, so that each agrees
+    with the list that it leads to."""
+    devices, statuses = here.statuses()
+    every = _unpaged(query, status="all", findings=False, retired=False)
+    found = select(devices.values(), statuses, every, shapes.CAMERAS).devices
+    words = Counter(statuses[device.id] for device in found)
+    counted = [(key, word, sum(words[one] for one in STATUSES[key])) for key, word in FILTERS]
+    return [*counted, ("finding", "Findings", sum(1 for device in found if device.findings))]
+
+
+def notices(here: House) -> list[str]:
+    """What a person must know before anything else."""
+    down = here.tracker.down()
+    asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
+    damage = [here.tracker.damage] if here.tracker.damage else []
+    return [*damage, *troubles(here), *asked]
+
+
+def page_numbers(listing: Listing) -> list[int]:
+    """The page numbers worth a link: the first, the last, and those around this one."""
+    at = listing.page or 1
+    near = {1, listing.pages, *range(at - 2, at + 3)}
+    return sorted(page for page in near if 1 <= page <= listing.pages)
+
+
+def detail(here: House, device: Device) -> dict[str, Any]:
+    """One camera with all that is known of it."""
+    devices, statuses = here.statuses()
+    row = shapes.detail(device, statuses[device.id], here.clock(), here.rules())
+    try:
+        events = here.journal.find(device=device.id, limit=50)
+    except Unreachable:
+        events = []
+    parent = devices.get(device.parent) if device.parent else None
+    return {
+        "row": row,
+        "events": events,
+        "bar": bars(here, [device]).get(device.id),
+        "parent": shapes.row(parent, statuses[parent.id], here.clock(), here.rules())
+        if parent
+        else None,
+        "advice": advice,
+        "link": link,
+    }
+
+
+def title() -> str:
+    """The tab's title: how much is wrong, and the name of the house."""
+    here = house()
+    wrong = len(wrong_now(here))
+    return f"({wrong}) {here.name}" if wrong else here.name

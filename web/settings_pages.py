@@ -1,0 +1,144 @@
+"""The pages behind "Settings": sources, jobs, about; and the looks of all pages."""
+
+import platform
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, send_file
+
+from web.api import answered, describes
+from web.errors import Problem
+from web.gate import is_open, needs
+from web.house import house
+from web.openapi import VERSION
+from web.scans import Started, job_rows
+
+bp = Blueprint("settings_pages", __name__)
+OWN_PATH = re.compile(r"/(?!/)[\w./?=&%+:,~-]*", re.ASCII)
+"""Where the switch of the looks leads back: a place on this very site."""
+THEMES = ("auto", "light", "dark")
+PICTURES = {
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+
+
+def theme() -> str:
+    """The chosen look, from the cookie."""
+    chosen = request.cookies.get("theme", "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+@bp.get("/settings")
+@needs("settings.view")
+def settings() -> Any:
+    """Leads to the first of the settings pages."""
+    return redirect("/settings/sources", 302)
+
+
+@bp.get("/settings/sources")
+@needs("settings.view")
+def sources() -> str:
+    """What each source is, and what it last did."""
+    here = house()
+    memo = here.tracker.fleet().memo
+    last = memo.get("last_scan") or {}
+    did = {one["name"]: one for one in last.get("sources", [])}
+    return render_template(
+        "settings_sources.html",
+        sources=list(here.scanner.sources.values()),
+        did=did,
+        last=last,
+        down=here.tracker.down(),
+    )
+
+
+@bp.get("/settings/jobs")
+@needs("job.view")
+def jobs() -> str:
+    """What runs by itself."""
+    return render_template("settings_jobs.html", jobs=job_rows())
+
+
+@bp.post("/settings/jobs/<name>/run")
+@needs("job.run")
+def run_job_form(name: str) -> Any:
+    """The button "Run now"."""
+    _run(name)
+    return redirect("/settings/jobs", 303)
+
+
+@bp.post("/api/jobs/<name>/run")
+@needs("job.run")
+@describes(answer=Started, errors=(404,))
+def run_job(name: str) -> Response:
+    """Run a job now, out of turn."""
+    _run(name)
+    return answered({"success": True, "message": "Job started"})
+
+
+def _run(name: str) -> None:
+    if not house().scheduler.run_now(name):
+        raise Problem(404, f"There is no job {name[:60]}", "GET /api/jobs lists the jobs.")
+
+
+@bp.get("/settings/about")
+@needs("settings.view")
+def about() -> str:
+    """The version, where things are, and whose work it stands on."""
+    here = house()
+    return render_template(
+        "settings_about.html",
+        version=VERSION,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()}, {platform.machine()}",
+        paths=[
+            ("Database", here.database.resolve()),
+            ("Data", here.tracker.file.data_dir.resolve()),
+            ("Copies", here.tracker.file.copies_dir.resolve()),
+            ("Program", Path(sys.argv[0]).resolve().parent),
+        ],
+        packages=packages(),
+    )
+
+
+def packages() -> list[tuple[str, str, str]]:
+    """(name, version, licence) of every installed package, by name."""
+    found = {}
+    for one in metadata.distributions():
+        known: dict[str, Any] = one.metadata.json
+        licence = str(known.get("license_expression") or known.get("license") or "")
+        if not licence or len(licence) > 60:
+            named = [c.rsplit(" :: ", 1)[1] for c in known.get("classifier", []) if "License" in c]
+            licence = ", ".join(named)
+        found[str(known["name"]).lower()] = (str(known["name"]), one.version, licence)
+    return [found[name] for name in sorted(found)]
+
+
+@bp.post("/theme")
+@is_open
+def choose_theme() -> Any:
+    """The three-way switch of the looks: a cookie and nothing else."""
+    chosen = request.form.get("theme", "auto")
+    back = request.form.get("back", "/")
+    answer = redirect(back if OWN_PATH.fullmatch(back) else "/", 303)
+    if chosen in THEMES:
+        answer.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax")
+    return answer
+
+
+@bp.get("/logo")
+@is_open
+def logo() -> Response:
+    """The picture of LOGO_FILE."""
+    file = house().logo
+    kind = PICTURES.get(file.suffix.lower()) if file else None
+    if file is None or kind is None or not file.is_file():
+        raise Problem(404, "There is no logo", "Set LOGO_FILE to an SVG, PNG, JPEG or WebP file.")
+    return send_file(file.resolve(), mimetype=kind, max_age=300)
