@@ -41,19 +41,23 @@ class Draft:
         old = self.devices.get(device.id)
         if old is not None and (old.site, old.identities) != (device.site, device.identities):
             self.drop(old)
+        kept = tuple(one for one in device.identities if self._take(one, device))
+        if kept != device.identities:
+            device = replace(device, identities=kept)
         self.devices[device.id] = device
-        for key in identity.keys_of(device):
-            self._take(key, device)
 
-    def _take(self, key: str, device: Device) -> None:
-        """The key leads to `device` now; who had it before loses it, unless it has no other."""
+    def _take(self, one: str, device: Device) -> bool:
+        """Let the identity lead to `device`; False when it stays with a record that has no
+        other. Who had it before loses it."""
+        key = identity.index_key(one, device.site)
         before = self.devices.get(self.index.get(key, 0))
         if before is not None and before.id != device.id:
             rest = [one for one in before.identities if identity.index_key(one, before.site) != key]
             if not rest:
-                return
+                return False
             self.devices[before.id] = replace(before, identities=tuple(rest))
         self.index[key] = device.id
+        return True
 
     def drop(self, device: Device) -> None:
         """Take a record out, with the keys that lead to it."""

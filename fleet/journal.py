@@ -88,6 +88,9 @@ class Courier:
     def start(self) -> None:
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def notify(self) -> None:
         """There is something in the outbox."""
         self._news.set()

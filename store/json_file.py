@@ -186,7 +186,7 @@ class JsonFile:
         found = [*self.copies_dir.glob(f"{self.path.name}.copy-*")]
         if self._pending.exists():
             found.append(self._pending)
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return sorted(found, key=lambda one: (one.stat().st_mtime_ns, one.name), reverse=True)
 
     # -- writing -----------------------------------------------------------------------
 

@@ -34,10 +34,11 @@ def readyz() -> Response:
 
 def troubles(here: House) -> list[str]:
     """What keeps the house from doing its work now, in sentences."""
+    tracker, courier = here.tracker, here.courier
+    carried = "" if courier.is_alive() else "Events are not carried to the journal any more."
     found = [
-        here.tracker.trouble,
-        here.courier.trouble,
-        here.tracker.file.unwritable(),
+        tracker.trouble or tracker.file.unwritable(),
+        courier.trouble or carried,
         _stuck(here),
     ]
     return [one for one in found if one]
