@@ -1,4 +1,4 @@
-.PHONY: help setup run demo test check bench torture lock FORCE
+.PHONY: help setup run demo test check bench pictures torture lock FORCE
 .DEFAULT_GOAL := help
 
 python := .venv/bin/python
@@ -33,6 +33,9 @@ check: .venv/.installed-dev ## format, lint, types, security, the law of the hou
 
 bench: setup ## measure it, beside a peer where there is one
 	@$(python) -m bench
+
+pictures: .venv/.installed-dev ## take the pictures of the README anew
+	@$(python) docs/pictures.py
 
 torture: .venv/.installed-dev ## the long proofs: crashes, full disks, big fleets
 	@tests/run.sh -m torture $(ARGS)

@@ -27,7 +27,7 @@ from settings import Settings
 from sources import panasonic
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen, JsonFile
-from store.sql import Unreachable, default_url
+from store.sql import Unreachable, default_url, open_engine
 from web import (
     cameras,
     dates,
@@ -287,13 +287,19 @@ def command_socket(settings: Settings) -> list[str]:
     return [f"unix:{path}"] if len(str(path).encode()) <= 107 else []
 
 
-def check_start(settings: Settings, workers: int, worker_class: str) -> None:
+def check_start(settings: Settings, workers: int, worker_class: str, preload: bool) -> None:
     """Leave with one sentence when the house cannot run as it was started."""
-    if workers != 1 or worker_class != "gthread":
+    if workers != 1 or worker_class != "gthread" or preload:
         sys.exit(
-            "Camera Monitor runs in one process with one worker of class gthread, so that one "
-            "hand writes the database. Start it as: gunicorn app:app"
+            "Camera Monitor runs with one worker of class gthread and without preload, so that one "
+            "process owns the database. Start it as: gunicorn app:app"
         )
+    url = settings.database_url
+    try:
+        if url is not None:
+            open_engine(url.get_secret_value()).dispose()
+    except ValueError as error:
+        sys.exit(f"Camera Monitor cannot start. DATABASE_URL does not fit: {error}.")
     try:
         file = JsonFile(settings.database_path, settings.data_dir)
         file.own()

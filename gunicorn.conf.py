@@ -52,7 +52,8 @@ def on_starting(server: Any) -> None:
     """Everything that can be said before a socket is opened is said here, in words."""
     _use_one_arena()
     logging.getLogger("gunicorn.error").addFilter(_is_news)
-    house_app.check_start(_settings, int(server.cfg.workers), server.cfg.worker_class_str)
+    cfg = server.cfg
+    house_app.check_start(_settings, int(cfg.workers), cfg.worker_class_str, bool(cfg.preload_app))
     Path(_settings.data_dir).mkdir(parents=True, exist_ok=True)
     print(house_app.banner(_settings), flush=True)
 

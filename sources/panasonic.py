@@ -56,8 +56,8 @@ def source(options: EasyIpOptions) -> Source:
         discover=station.discover,
         listen=station.listen,
         trouble=(
-            f"Nothing found? Check that UDP {options.reply_port}-{options.port} is open in the "
-            "firewall, that no other program uses these ports, and that this machine is on "
+            f"Nothing found? Check that UDP {options.reply_port} and {options.port} are open in "
+            "the firewall, that no other program uses these ports, and that this machine is on "
             "the cameras' own network: broadcasts do not cross a router."
         ),
     )

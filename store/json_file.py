@@ -156,7 +156,7 @@ class JsonFile:
             raise FileNotFoundError(self.path)
         raise CannotOpen(
             f"{trouble}, and there is no good copy in {self.copies_dir}. Put a good "
-            f"{self.path.name} there, or move the damaged one away to begin with an empty fleet."
+            "file in its place, or move the damaged one away to begin with an empty fleet."
         )
 
     def _put_aside(self, data: bytes, word: str = "damaged") -> Path:

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 missing_packages() {
     command -v ip >/dev/null || echo iproute2
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
+    command -v chromium >/dev/null || echo chromium fonts-dejavu-core
 }
 
 # The tests start a cluster of their own; the package shall not make and start one beside it.

@@ -15,7 +15,7 @@ from store.sql import Unreachable
 from web import advice, shapes
 from web.bars import Bar, bar
 from web.health import troubles
-from web.house import House, house
+from web.house import House
 from web.listing import STATUSES, Listing, ListQuery, select
 from web.scans import auto_scan_job, counts
 
@@ -221,10 +221,3 @@ def detail(here: House, device: Device) -> dict[str, Any]:
         "advice": advice,
         "link": link,
     }
-
-
-def title() -> str:
-    """The tab's title: how much is wrong, and the name of the house."""
-    here = house()
-    wrong = len(wrong_now(here))
-    return f"({wrong}) {here.name}" if wrong else here.name

@@ -58,7 +58,6 @@ def _fleet_page(more: dict[str, Any]) -> str:
         page_sizes=fleet_view.PAGE_SIZES,
         pages=fleet_view.page_numbers(found.listing),
         trouble=[source.trouble for source in here.scanner.sources.values()],
-        title=fleet_view.title(),
         **more,
     )
 

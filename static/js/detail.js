@@ -24,7 +24,7 @@ export function openDetails(list) {
       return;
     }
     const html = await answer.text();
-    if (isTyping()) return;
+    if (!focus && isTyping()) return;
     const scrolled = place.scrollTop;
     const open = [...place.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
     place.innerHTML = html;
@@ -35,7 +35,9 @@ export function openDetails(list) {
     if (focus) document.getElementById("detail-name").focus({ preventScroll: innerWidth >= 1100 });
   }
 
-  const isTyping = () => place.contains(document.activeElement) && /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName);
+  // What a person has begun to change is not renewed under their hands.
+  const isTyping = () => [...place.querySelectorAll("input, textarea")].some((one) =>
+    one === document.activeElement || (one.type === "checkbox" ? one.checked !== one.defaultChecked : one.value !== one.defaultValue));
 
   function hide() {
     place.hidden = true;
@@ -76,6 +78,7 @@ export function openDetails(list) {
   const renew = (ids) => current() && (!ids || ids.includes(Number(current()))) && !isTyping() && show(current());
   document.addEventListener("edited", (event) => {
     document.activeElement?.blur();
+    place.querySelectorAll("form").forEach((one) => one.reset());
     if (String(event.detail.id) !== current() && current()) history.replaceState({}, "", `/cameras/${event.detail.id}${location.search}`);
     show(event.detail.id);
   });

@@ -34,9 +34,14 @@ function setHeight(part, rows, height) {
 }
 
 export function windowed(table) {
-  const list = { table, rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []), renew: renewRows, reload: () => {} };
+  const list = {
+    table,
+    rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []),
+    renew: renewRows,
+    reload: () => (table ? rejoin(table) : location.reload()),
+  };
   if (!table) return list;
-  const total = Number(table.dataset.total);
+  let total = Number(table.dataset.total);
   const first = [...table.tBodies[0].rows];
   if (table.dataset.paged === "true" || total <= first.length) return list;
 
@@ -91,8 +96,9 @@ export function windowed(table) {
     wanted.set("offset", i * CHUNK);
     wanted.set("limit", CHUNK);
     try {
-      const answer = await fetch(`/parts/rows?${wanted}`);
-      if (!answer.ok) return;
+      const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
+      if (!answer || !answer.ok) return;
+      total = Number(answer.headers.get("X-Total-Count")) || total;
       const rows = rowsOf(await answer.text());
       if (!rows.length) return;
       chunks.set(i, body(rows));
@@ -117,8 +123,29 @@ export function windowed(table) {
   });
   draw(true);
   // Rows that are out of sight are fetched anew when they come back.
+  list.reload = () => {
+    for (const [i, part] of chunks) {
+      if (part.isConnected) load(i);
+      else chunks.delete(i);
+    }
+  };
   list.forget = () => { for (const [i, part] of chunks) if (!part.isConnected) chunks.delete(i); };
   return list;
+}
+
+// A short list anew: rows that are there stay the same elements, new ones join them.
+async function rejoin(table) {
+  if (table.dataset.paged === "true") return;
+  const answer = await fetch(`/parts/rows?${query()}`).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const rows = rowsOf(await answer.text()).map((row) => {
+    const old = table.querySelector(`tr[data-id="${row.dataset.id}"]`);
+    return old && old.innerHTML === row.innerHTML ? old : row;
+  });
+  table.tBodies[0].replaceChildren(...rows);
+  table.dataset.total = rows.length;
+  renewTimes(table);
+  document.dispatchEvent(new CustomEvent("rows"));
 }
 
 // Rows that changed, in place: nothing moves.
@@ -127,8 +154,8 @@ async function renewRows(ids) {
   if (!shown.length) return;
   const wanted = query();
   wanted.set("ids", shown.slice(0, 200).join());
-  const answer = await fetch(`/parts/rows?${wanted}`);
-  if (!answer.ok) return;
+  const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
+  if (!answer || !answer.ok) return;
   for (const row of rowsOf(await answer.text())) {
     const old = document.querySelector(`tr[data-id="${row.dataset.id}"]`);
     if (!old || old.innerHTML === row.innerHTML) continue;

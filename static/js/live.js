@@ -12,13 +12,17 @@ export function followTheHouse(list, detail) {
   let fresh = Date.now();
   let timer = 0;
   let wasLost = false;
+  let hasNew = false;
 
   async function renewTop() {
     const answer = await fetch(`/parts/top${location.search}`).catch(() => null);
     if (!answer || !answer.ok) return;
     const now = document.createElement("template");
-    now.innerHTML = await answer.text();
-    for (const part of [...now.content.children]) {
+    now.innerHTML = await answer.text().catch(() => "");
+    if (!now.innerHTML) return;
+    const parts = [...now.content.children];
+    if (parts.length !== top.childElementCount) return location.reload();
+    for (const part of parts) {
       const old = document.getElementById(part.id);
       if (!old) return location.reload();
       if (old.outerHTML === part.outerHTML || old.contains(document.activeElement) && document.activeElement.id === "search") continue;
@@ -27,7 +31,6 @@ export function followTheHouse(list, detail) {
       renewTimes(part);
       if (focused) document.getElementById(focused)?.focus();
     }
-    if (now.content.childElementCount !== top.childElementCount) location.reload();
     tell();
     fresh = Date.now();
   }
@@ -50,7 +53,9 @@ export function followTheHouse(list, detail) {
     const ids = [...changed];
     changed.clear();
     list.forget?.();
-    await Promise.all([list.renew(ids), renewTop(), detail.renew(ids)]);
+    const joins = hasNew;
+    hasNew = false;
+    await Promise.all([joins ? list.reload() : list.renew(ids), renewTop(), detail.renew(ids)]);
   }
 
   function renewAll() {
@@ -62,6 +67,7 @@ export function followTheHouse(list, detail) {
 
   const source = new EventSource("/api/events");
   const body = (event) => JSON.parse(event.data);
+  source.addEventListener("found", () => { hasNew = true; });
   for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => later(body(event).device));
   source.addEventListener("progress", (event) => {
     const scan = body(event);

@@ -1,0 +1,115 @@
+"""How well a device answered, day by day: what nobody looked at is unknown, never good."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+from fleet.model import Device, Event, Word
+from fleet.uptime import DAYS, Uptime, uptime
+from simulators.panasonic import Camera
+from tests.home import Clock, Home
+from web.bars import bar
+
+Make = Callable[..., Home]
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TODAY = NOON.date()
+SCOPE = "panasonic:eth0"
+
+
+def device(first_seen: datetime, status: str = "ACTIVE") -> Device:
+    words = {"panasonic": Word(seen_at=first_seen, scope=SCOPE)}
+    return Device(
+        1,
+        "camera",
+        "here",
+        ("mac:d4:2d:c5:00:00:01",),
+        first_seen=first_seen,
+        status=status,
+        words=words,
+    )
+
+
+def event(at: datetime, kind: str, before: str = "") -> Event:
+    return Event(1, at, kind, 1, kind, {"status": before} if before else {})
+
+
+def asked_on(*back: int, scope: str = SCOPE) -> dict[date, set[str]]:
+    return {TODAY - timedelta(days=one): {scope} for one in back}
+
+
+def judged(one: Device, events: list[Event], asked: dict[date, set[str]]) -> Uptime:
+    return uptime(one, events, asked, NOON, UTC)
+
+
+def test_a_day_on_which_it_was_asked_and_nothing_happened_is_whole() -> None:
+    found = judged(device(NOON - timedelta(days=9)), [], asked_on(0, 1, 2))
+    assert len(found.days) == DAYS
+    assert found.days[-3:] == (1, 1, 1)
+    assert found.share == 1
+
+
+def test_a_day_on_which_nobody_asked_is_unknown_though_it_was_active_before_and_after() -> None:
+    found = judged(device(NOON - timedelta(days=9)), [], asked_on(0, 2))
+    assert found.days[-3:] == (1, None, 1)
+    assert found.days[: DAYS - 10] == (None,) * (DAYS - 10)
+
+
+def test_only_asking_where_it_was_heard_counts() -> None:
+    found = judged(device(NOON - timedelta(days=9)), [], asked_on(0, scope="panasonic:eth1"))
+    assert set(found.days) == {None}
+    assert found.share is None
+
+
+def test_a_day_is_divided_by_what_was_told_on_it() -> None:
+    midnight = NOON - timedelta(days=1, hours=12)
+    events = [
+        event(midnight + timedelta(hours=6), "device.offline", "ACTIVE"),
+        event(midnight + timedelta(hours=12), "device.back", "OFFLINE"),
+    ]
+    found = judged(device(NOON - timedelta(days=9)), events, asked_on(0, 1))
+    assert found.days[-2:] == (0.75, 1)
+    assert found.share == (18 + 12) / 36
+
+
+def test_a_device_that_went_before_the_first_event_is_down_until_it_is_back() -> None:
+    events = [event(NOON - timedelta(hours=6), "device.back", "MISSING")]
+    found = judged(device(NOON - timedelta(days=200)), events, asked_on(0, 1))
+    assert found.days[-2:] == (0, 0.5)
+
+
+def test_while_it_was_retired_nothing_is_known() -> None:
+    events = [
+        event(NOON - timedelta(days=3, hours=12), "device.retired"),
+        event(NOON - timedelta(days=1, hours=12), "device.restored"),
+    ]
+    found = judged(device(NOON - timedelta(days=9)), events, asked_on(0, 1, 2, 3, 4))
+    assert found.days[-5:] == (1, None, None, 1, 1)
+
+
+def test_a_bar_says_by_height_and_in_words_what_it_says_by_colour() -> None:
+    days = (None,) * 86 + (1.0, 0.9996, 0.5, 0.0)
+    found = bar(Uptime(TODAY, days, 0.6249))
+    assert set(found.paths) == {"unknown", "up", "part", "down"}
+    assert found.paths["up"] == "M86 0h2v12h-2z"
+    assert found.label == (
+        "Answered 62.4 % of the known time of the last 90 days, trouble on 2 days, 86 days unknown"
+    )
+
+
+def test_the_journal_remembers_which_scopes_were_asked_on_which_day(
+    make_home: Make, clock: Clock
+) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
+    home.scan()
+    clock.forward(days=2)
+    home.scan()
+    home.network.cameras[0].on = False
+    clock.forward(hours=1)
+    home.scan()
+    home.events()
+    days = home.client.get("/api/camera/1/uptime").json["days"]
+    assert len(days) == DAYS
+    assert days[-3] == 1
+    assert days[-2] is None
+    assert 0 < days[-1] <= 1
+    home.house.journal.forget(clock() + timedelta(days=1))
+    assert set(home.client.get("/api/camera/1/uptime").json["days"]) == {None}

@@ -1,0 +1,155 @@
+"""A real browser at a real house: what it complains of, and what the tests look at."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from simulators.panasonic import Camera, Network
+from tests.home import Running, until
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LONG = 20_000
+expect.set_options(timeout=LONG)
+NOT_ANSWERED = "net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED|EMPTY_RESPONSE)"
+
+
+Tab = Callable[..., Page]
+
+
+class Listener:
+    """Writes down all that a page complains of, but for what a test allows by pattern."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.allowed: list[str] = []
+
+    def follow(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.heard.append(f"script: {error}"))
+        page.on("requestfailed", self._failed)
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.heard.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _failed(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # a page that is left ends its requests
+            self.heard.append(f"request: {request.url} {request.failure}")
+
+    def complaints(self) -> list[str]:
+        return [one for one in self.heard if not any(re.search(p, one) for p in self.allowed)]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@contextmanager
+def tabs(browser: Browser, listener: Listener) -> Iterator[Tab]:
+    """Opens a path of a house, each time as somebody new; all are closed at the end."""
+    contexts = []
+
+    def open_tab(house: Running, path: str = "/", **options: Any) -> Page:
+        given = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **options}
+        context = browser.new_context(base_url=f"http://127.0.0.1:{house.port}", **given)
+        context.set_default_timeout(LONG)
+        contexts.append(context)
+        page = context.new_page()
+        listener.follow(page)
+        page.goto(path)
+        return page
+
+    try:
+        yield open_tab
+    finally:
+        for context in contexts:
+            context.close()
+
+
+@contextmanager
+def network_of(house: Running, cameras: list[Camera]) -> Iterator[Network]:
+    ports = house.environment
+    with Network(
+        cameras,
+        listen=("127.0.0.1", int(ports["EASY_IP_PORT"])),
+        reply_to=("127.0.0.1", int(ports["EASY_IP_REPLY_PORT"])),
+    ) as network:
+        yield network
+
+
+def start_scan(house: Running) -> None:
+    assert house.request("POST", "/api/scan").status == 200
+
+
+def scan(house: Running) -> None:
+    """A whole scan, asked for by somebody else than the page."""
+    until(lambda: house.get("/api/scan").json["running"] is None, 30, "no scan runs")
+    start_scan(house)
+    until(lambda: house.get("/api/scan").json["running"] is None, 30, "the scan ended")
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("#fleet tr[data-id]")
+
+
+def numbered(house: Running, name: str) -> int:
+    found = [one for one in house.get("/api/cameras").json["cameras"] if one["camera_name"] == name]
+    assert len(found) == 1, (name, found)
+    return int(found[0]["id"])
+
+
+def camera(house: Running, number: int) -> Any:
+    return house.get(f"/api/camera/{number}").json
+
+
+def detail(page: Page) -> Locator:
+    return page.locator("#detail")
+
+
+def path(page: Page) -> str:
+    return str(page.evaluate("location.pathname + location.search"))
+
+
+def shown_total(page: Page) -> int:
+    """How many cameras the list has; none when it says so."""
+    if page.locator("#fleet").count():
+        return int(page.locator("#fleet").get_attribute("data-total") or "")
+    assert page.locator(".empty").count() == 1
+    return 0
+
+
+def wait_for_rows(page: Page) -> None:
+    """Until no gap is left in what is seen of the list."""
+    page.wait_for_function(
+        "() => ![...document.querySelectorAll('.gap td')].some((one) => {"
+        "  const box = one.getBoundingClientRect();"
+        "  return box.height && box.bottom > 0 && box.top < innerHeight; })"
+    )
+
+
+def overflow(page: Page) -> int:
+    """How many pixels wider than its window the page is."""
+    root = "document.documentElement"
+    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+
+def brightness(page: Page) -> float:
+    """Of the page's ground: 0 is black, 255 white."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(int(one) for one in re.findall(r"\d+", colour)[:3]) / 3
