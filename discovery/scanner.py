@@ -166,7 +166,8 @@ class Scanner:
             )
 
     def _show(self) -> None:
-        if self._scan is not None:
+        """Tell how far the scan is; that it ended is told once, by `_finish`, when all is kept."""
+        if self._scan is not None and self._scan.state == "running":
             self.watch(self._scan.plain())
 
     # -- hearing -------------------------------------------------------------------------
