@@ -3,14 +3,17 @@
 `python app.py` starts it; `gunicorn app:app` works too, with one worker.
 """
 
+if __name__ == "__main__":
+    # Before the imports below: gunicorn's first process needs none of them and stays small.
+    import serving
+
+    serving.main()
+
 import logging
-import socket
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -27,7 +30,7 @@ from settings import Settings
 from sources import panasonic
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen, JsonFile
-from store.sql import Unreachable, default_url, open_engine
+from store.sql import Unreachable, default_url
 from web import (
     cameras,
     dates,
@@ -106,6 +109,7 @@ def build_house(
         name=settings.site_name,
         description=settings.site_description,
         logo=settings.logo_file,
+        logo_type=options.LOGOS[settings.logo_file.suffix.lower()] if settings.logo_file else "",
         database=settings.database_path,
         scan_interval=settings.auto_scan_interval,
         clock=clock,
@@ -279,51 +283,6 @@ def banner(settings: Settings) -> str:
     )
 
 
-def command_socket(settings: Settings) -> list[str]:
-    """Where commands reach the running house; a path may have 107 bytes at the most."""
-    path = settings.data_dir / "house.sock"
-    with suppress(ValueError):
-        path = min((path, path.resolve().relative_to(Path.cwd())), key=lambda one: len(str(one)))
-    return [f"unix:{path}"] if len(str(path).encode()) <= 107 else []
-
-
-def check_start(settings: Settings, workers: int, worker_class: str, preload: bool) -> None:
-    """Leave with one sentence when the house cannot run as it was started."""
-    if workers != 1 or worker_class != "gthread" or preload:
-        sys.exit(
-            "Camera Monitor runs with one worker of class gthread and without preload, so that one "
-            "process owns the database. Start it as: gunicorn app:app"
-        )
-    url = settings.database_url
-    try:
-        if url is not None:
-            open_engine(url.get_secret_value()).dispose()
-    except ValueError as error:
-        sys.exit(f"Camera Monitor cannot start. DATABASE_URL does not fit: {error}.")
-    try:
-        file = JsonFile(settings.database_path, settings.data_dir)
-        file.own()
-        file.release()
-    except CannotOpen as error:
-        sys.exit(f"Camera Monitor cannot start. {error}")
-    check_address(settings.host, settings.port)
-
-
-def check_address(host: str, port: int) -> None:
-    """Leave with one sentence when the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            sys.exit(
-                f"Camera Monitor cannot listen on {host} port {port}: {error.strerror}. "
-                f"Find out who has it (ss -ltnp 'sport = :{port}') and stop it, "
-                "or set PORT or HOST to something else."
-            )
-
-
 def begin(app: Flask, settings: Settings) -> None:
     """In the worker: logging, then the house. Leaves with one sentence if it cannot."""
     set_up_logging(settings)
@@ -334,6 +293,9 @@ def begin(app: Flask, settings: Settings) -> None:
     except (CannotOpen, CannotKeep) as error:
         print(f"Camera Monitor cannot start. {error}", file=sys.stderr, flush=True)
         sys.exit(BOOT_ERROR)
+    print(banner(settings), flush=True)
+    if settings.logo_file and not settings.logo_file.is_file():
+        log.warning("LOGO_FILE=%s is not there; pages have no logo", settings.logo_file)
     log.info("The house stands: %d devices known", len(app.extensions["house"].tracker.devices()))
 
 
@@ -341,16 +303,3 @@ def end(app: Flask) -> None:
     house: House = app.extensions["house"]
     if house.scheduler.is_running():
         stop_house(house)
-
-
-def main() -> None:
-    """Start the web server in this process."""
-    from gunicorn.app.wsgiapp import WSGIApplication
-
-    config = Path(__file__).with_name("gunicorn.conf.py")
-    sys.argv = [sys.argv[0], "--config", str(config)]
-    WSGIApplication("%(prog)s", prog="app.py").run()
-
-
-if __name__ == "__main__":
-    main()

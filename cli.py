@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import app as house_app
+import serving
 import settings as options
 from discovery.once import discover as discover_once
 from fleet import cleaning, identity, status, words
@@ -57,7 +58,7 @@ class Failed(Exception):
 
 def ask_house(settings: Settings, method: str, path: str, body: Any = None) -> door.Said | None:
     """What the running house answers; None when none runs. Raises Failed."""
-    places = house_app.command_socket(settings)
+    places = serving.command_socket(settings)
     if not places:
         return None
     try:
@@ -248,7 +249,7 @@ def history(settings: Settings, wanted: argparse.Namespace) -> int:
         id = fleet.redirects.get(int(wanted.mac), int(wanted.mac))
     device = fleet.devices.get(id)
     if device is None:
-        raise Failed(f"There is no camera {wanted.mac}. List them with: python cli.py list")
+        raise Failed(f"There is no camera {wanted.mac}. `cli.py list` shows them all.")
     rows = rows_of(settings, [device], fleet)[0]["ip_history"]
     columns = (("timestamp", "SINCE"), ("ip", "ADDRESS"), ("previous_ip", "BEFORE"))
     if not (wanted.json or wanted.csv):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import app as house_app
+import serving
 import settings as options
 
 try:
@@ -19,7 +19,7 @@ try:
 except options.BadOption as error:
     sys.exit(f"Camera Monitor cannot start. {error}")
 
-bind = [f"{_settings.host}:{_settings.port}", *house_app.command_socket(_settings)]
+bind = [f"{_settings.host}:{_settings.port}", *serving.command_socket(_settings)]
 worker_class = "gthread"
 workers = 1
 threads = 256
@@ -53,18 +53,21 @@ def on_starting(server: Any) -> None:
     _use_one_arena()
     logging.getLogger("gunicorn.error").addFilter(_is_news)
     cfg = server.cfg
-    house_app.check_start(_settings, int(cfg.workers), cfg.worker_class_str, bool(cfg.preload_app))
+    serving.check_start(_settings, int(cfg.workers), cfg.worker_class_str, bool(cfg.preload_app))
     Path(_settings.data_dir).mkdir(parents=True, exist_ok=True)
-    print(house_app.banner(_settings), flush=True)
 
 
 def post_worker_init(worker: Any) -> None:
+    import app as house_app
+
     house_app.begin(worker.wsgi, _settings)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
     wsgi = getattr(worker, "wsgi", None)
     if wsgi is not None:
+        import app as house_app
+
         house_app.end(wsgi)
 
 

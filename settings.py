@@ -6,11 +6,21 @@ Options come from the environment. `docs/settings.md` lists the same ones; a tes
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+LOGOS = {
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+"""What LOGO_FILE may be: the end of its name and its media type."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -67,6 +77,13 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("logo_file")
+    @classmethod
+    def _picture(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix.lower() not in LOGOS:
+            raise ValueError(f"a picture ends in {', '.join(LOGOS)}")
+        return value
+
     @field_validator("easy_ip_targets")
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,12 +103,25 @@ def load() -> Settings:
         raise BadOption(" ".join(_sentence(one) for one in error.errors())) from None
 
 
-def _sentence(error: object) -> str:
-    assert isinstance(error, dict)
-    name = str(error["loc"][0]) if error["loc"] else "An option"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    field = Settings.model_fields.get(name)
-    default = (
-        f" The default is {field.default}." if field and field.default not in (None, "") else ""
-    )
-    return f"{name.upper()} does not fit: {message}.{default}"
+def _sentence(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    field = Settings.model_fields[name]
+    value = "" if "Secret" in str(field.annotation) else f"={error['input']}"
+    wanted = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] != "value_error":
+        wanted = _wanted(field)
+    default = f" ({field.default} when it is not set)" if field.default else ""
+    return f"{name.upper()}{value} does not fit: {wanted}{default}."
+
+
+def _wanted(field: FieldInfo) -> str:
+    """What the values of an option are, in words."""
+    if field.annotation is int:
+        least, most = (
+            next(getattr(one, word) for one in field.metadata if hasattr(one, word))
+            for word in ("ge", "le")
+        )
+        return f"it is a whole number from {least} to {most}"
+    if field.annotation is bool:
+        return "it is true or false"
+    return f"it is one of {', '.join(get_args(field.annotation))}"

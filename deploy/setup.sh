@@ -77,16 +77,22 @@ hand_over() {
 
 # Usage: install -r FILE ...
 install() {
-    if "$venv" -m uv pip install --quiet --python "$venv" --require-hashes "$@"; then
-        return
+    if [ "$has_uv" = yes ]; then
+        if "$venv" -m uv pip install --quiet --python "$venv" --require-hashes "$@"; then
+            return
+        fi
+        echo "uv could not install (its reason is above). Trying pip, which takes longer." >&2
     fi
-    echo "uv could not install (its reason is above). Trying pip, which takes longer." >&2
-    "$venv" -m pip install -qq --disable-pip-version-check --require-hashes "$@"
+    "$venv" -m pip install -qq --disable-pip-version-check --require-hashes "$@" ||
+        refuse "The packages could not be installed (pip's reason is above). Connect this machine to
+the internet, or name a mirror of PyPI that it reaches (pip config set global.index-url URL). Then
+repeat the same command: it goes on where it stopped."
 }
 
 install_uv() {
+    has_uv=yes
     "$venv" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-uv.txt ||
-        echo "pip could not install uv (its reason is above)." >&2
+        has_uv=no
 }
 
 # These two are the live files: a running fleet must neither dirty the tree nor get committed.

@@ -99,6 +99,15 @@ def _whose(draft: Draft, sighting: Sighting) -> Device | None:
 
 def _add(draft: Draft, sighting: Sighting) -> Device | None:
     if len(draft.devices) >= MOST_DEVICES:
+        if not draft.memo.get("full"):
+            draft.memo["full"] = True
+            where = f" ({sighting.address})" if sighting.address else ""
+            draft.tell(
+                "fleet.full",
+                None,
+                f"The fleet holds {MOST_DEVICES:,} devices, the most it can: a new one"
+                f"{where} was not taken in",
+            )
         return None
     device = Device(
         id=draft.next_id,

@@ -62,10 +62,7 @@ class Tracker:
         except FileNotFoundError:
             return
         except record.TooNew as error:
-            raise CannotOpen(
-                f"{self.file.path} was written by a newer Camera Monitor: {error}. "
-                "Install the newer version again, or set DATABASE_PATH to another file."
-            ) from error
+            raise self._too_new(error) from error
         self._fleet, self.damage = loaded.value, loaded.damage
         self._encoder.renew(self._fleet)
         if self.damage:
@@ -82,8 +79,24 @@ class Tracker:
             return self._parse(self.file.path.read_bytes(), keep=False)
         except FileNotFoundError:
             return Fleet()
-        except (ValueError, OSError, record.TooNew) as error:
-            raise CannotOpen(f"{self.file.path} cannot be read: {error}.") from error
+        except record.TooNew as error:
+            raise self._too_new(error) from error
+        except OSError as error:
+            raise CannotOpen(
+                f"{self.file.path} cannot be read: {error.strerror}. "
+                "Give this user the right to read it, or set DATABASE_PATH to the right file."
+            ) from error
+        except ValueError as error:
+            raise CannotOpen(
+                f"{self.file.path} is damaged: {error}. Start Camera Monitor, which uses the "
+                f"newest good copy, or put one from {self.file.copies_dir} in its place."
+            ) from error
+
+    def _too_new(self, error: record.TooNew) -> CannotOpen:
+        return CannotOpen(
+            f"{self.file.path} was written by a newer Camera Monitor: {error}. "
+            "Install the newer version again, or set DATABASE_PATH to another file."
+        )
 
     def _parse(self, data: bytes, keep: bool = True) -> Fleet:
         try:

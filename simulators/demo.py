@@ -77,7 +77,7 @@ def _live(network: Network, house: "subprocess.Popen[bytes]") -> int:
             camera = network.cameras[change.index]
             with network.lock:
                 camera.ip, camera.on = change.address, change.on
-            print(time.strftime("%H:%M:%S"), f"{camera.name} {change.text}", flush=True)
+            print(time.strftime("%H:%M:%S"), f"{camera.shown_name} {change.text}", flush=True)
     except KeyboardInterrupt:
         if house.poll() is None:
             house.terminate()

@@ -70,6 +70,11 @@ class Camera:
     setup_open: bool = False
     on: bool = True
 
+    @property
+    def shown_name(self) -> str:
+        """What a page shows: the recorder's reply holds no name, so that is its model."""
+        return "NX510" if self.family == "NX" else self.name
+
 
 def build_reply(
     camera: Camera, requester_mac: bytes, requester_ip: bytes, announcement: bool = False

@@ -6,6 +6,7 @@ thrown away. One process at a time owns the file.
 """
 
 import itertools
+import logging
 import os
 import tempfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import BinaryIO, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 COPIES = 5
 ROTATE_EVERY = 60.0
@@ -53,6 +55,7 @@ class JsonFile:
             FileLock(str(path.resolve().with_name(f".{path.resolve().name}.lock"))),
         )
         self._rotated_at = float("-inf")
+        self._copies_fail = False
         self._mark: tuple[int, int, int] | None = None
         # While this is there, a write in place has not come to its end.
         self._pending = data_dir / f"{path.name}.pending"
@@ -64,6 +67,13 @@ class JsonFile:
         try:
             self.copies_dir.mkdir(parents=True, exist_ok=True)
             self.data_dir.chmod(0o700)
+            # Where no file can be made, a lock looks as if another held it.
+            tempfile.TemporaryFile(dir=self.data_dir).close()
+            if trouble := self.unwritable(0):
+                raise CannotOpen(
+                    f"{trouble} Make room or give this user the right to write there, "
+                    "or set DATABASE_PATH to another place."
+                )
             self._acquire()
         except Timeout:
             self.release()
@@ -76,12 +86,6 @@ class JsonFile:
                 f"{self.data_dir} cannot be written ({error.strerror}). "
                 "Give this user the right to write there, or set DATA_DIR to another folder."
             ) from error
-        if trouble := self.unwritable(0):
-            self.release()
-            raise CannotOpen(
-                f"{trouble} Make room or give this user the right to write there, "
-                "or set DATABASE_PATH to another place."
-            )
 
     def unwritable(self, size: int = 4096) -> str:
         """Why `size` bytes could not be written now, in a sentence; empty if they could."""
@@ -141,8 +145,7 @@ class JsonFile:
             return self._from_copies(
                 parse, f"{self.path} is damaged: {error}; its bytes are in {aside}"
             )
-        with suppress(OSError):
-            self._copy(data)
+        self._copy(data)
         return Loaded(value)
 
     def _from_copies(self, parse: Callable[[bytes], T], trouble: str) -> Loaded[T]:
@@ -151,7 +154,11 @@ class JsonFile:
             with suppress(ValueError, OSError):
                 value = parse(copy.read_bytes())
                 when = datetime.fromtimestamp(copy.stat().st_mtime, UTC).astimezone()
-                return Loaded(value, f"{trouble}. The copy of {when:%Y-%m-%d %H:%M:%S} is used.")
+                return Loaded(
+                    value,
+                    f"{trouble}. The copy of {when:%Y-%m-%d %H:%M:%S} is used. What changed "
+                    "after it may be missing: the next scan brings back what answers.",
+                )
         if trouble.endswith("is gone") and not copies:
             raise FileNotFoundError(self.path)
         raise CannotOpen(
@@ -207,8 +214,7 @@ class JsonFile:
                 "Make room on the disk or give this user the right to write it."
             ) from error
         # The content is safe by now: a copy that fails is no reason to say otherwise.
-        with suppress(OSError):
-            self._copy(data)
+        self._copy(data)
 
     def _replace(self, data: bytes) -> None:
         real = self.path.resolve()
@@ -237,6 +243,16 @@ class JsonFile:
                     file.unlink()
 
     def _copy(self, data: bytes) -> None:
+        """Keep a good copy as well as it goes; a copy that fails is logged once."""
+        try:
+            self._renew_copy(data)
+            self._copies_fail = False
+        except OSError as error:
+            if not self._copies_fail:
+                log.warning("No copy can be kept in %s (%s)", self.copies_dir, error.strerror)
+            self._copies_fail = True
+
+    def _renew_copy(self, data: bytes) -> None:
         """Renew the newest copy, or begin a new one and let go of the oldest.
 
         Not forced to disk: it need not outlive a power cut, the older ones do.

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -364,6 +365,7 @@ def test_a_database_that_cannot_be_read_is_one_sentence(place: Place) -> None:
         ends = [place.begin(one) for one in ("list", "scan")]
         for result in [end() for end in ends]:
             assert "camera_database.json" in result.complaint, word
+            assert re.search("set DATABASE_PATH|in its place", result.complaint), word
         assert place.database.read_bytes() == data
 
 

@@ -34,7 +34,12 @@ class EventQuery(Query):
     """Newest first; with `after`, the ones above that number, oldest first."""
 
     device: int | None = Field(None, ge=1, le=2**31 - 1)
-    kind: str = Field("", max_length=200, description="Kinds by comma; `device.` for a family.")
+    kind: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Kinds by comma; `device.` for a family.",
+    )
     since: Moment | None = None
     until: Moment | None = None
     after: int | None = Field(None, ge=0, le=2**62)

@@ -27,6 +27,7 @@ class House:
     name: str
     description: str
     logo: Path | None
+    logo_type: str
     database: Path
     scan_interval: int
     clock: Callable[[], datetime]

@@ -20,13 +20,6 @@ bp = Blueprint("settings_pages", __name__)
 OWN_PATH = re.compile(r"/(?!/)[\w./?=&%+:,~-]*", re.ASCII)
 """Where the switch of the looks leads back: a place on this very site."""
 THEMES = ("auto", "light", "dark")
-PICTURES = {
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-}
 
 
 def theme() -> str:
@@ -138,7 +131,6 @@ def choose_theme() -> Any:
 def logo() -> Response:
     """The picture of LOGO_FILE."""
     file = house().logo
-    kind = PICTURES.get(file.suffix.lower()) if file else None
-    if file is None or kind is None or not file.is_file():
+    if file is None or not file.is_file():
         raise Problem(404, "There is no logo", "Set LOGO_FILE to an SVG, PNG, JPEG or WebP file.")
-    return send_file(file.resolve(), mimetype=kind, max_age=300)
+    return send_file(file.resolve(), mimetype=house().logo_type, max_age=300)

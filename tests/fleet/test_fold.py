@@ -116,6 +116,7 @@ def test_the_fleet_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> No
     story = Story()
     story.tell(*(seen(f"mac:d4:2d:c5:00:01:{n:02x}", address=f"10.0.1.{n}") for n in range(9)))
     assert len(story.fleet.devices) == 3
+    assert [event.kind for event in story.fleet.outbox].count("fleet.full") == 1, "said once"
     assert story.tell(missed("mac:d4:2d:c5:00:01:00", noon(minutes=1))) == ["device.offline"]
 
 

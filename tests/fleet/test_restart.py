@@ -172,8 +172,8 @@ def test_a_full_data_folder_does_not_do_what_it_refuses(
 
 def refusal(tmp_path: Path, **environment: str) -> str:
     """What a house says that does not start; it must end by itself, in one sentence."""
-    (tmp_path / "run").mkdir(exist_ok=True)
-    house = Running(tmp_path / "run", **environment)
+    (tmp_path / "refused").mkdir(exist_ok=True)
+    house = Running(tmp_path / "refused", **environment)
     process = house.spawn()
     try:
         assert process.wait(30) != 0
@@ -182,6 +182,7 @@ def refusal(tmp_path: Path, **environment: str) -> str:
             house.kill()
     lines = [line for line in house.text().splitlines() if "cannot start" in line]
     assert "Traceback" not in house.text(), house.text()
+    assert "Starting web server" not in house.text(), "nothing is announced that does not come"
     assert len(lines) == 1, house.text()
     return lines[0]
 
@@ -204,6 +205,12 @@ def test_it_refuses_to_start_where_its_data_cannot_be_written(disks: Disks, tmp_
     assert "set DATA_DIR" in said
 
 
+def test_a_folder_where_no_file_can_be_made_is_not_taken_for_another_house(tmp_path: Path) -> None:
+    said = refusal(tmp_path, DATABASE_PATH="/proc/camera_database.json")
+    assert "/proc/camera_database.json cannot be written" in said
+    assert "set DATABASE_PATH" in said
+
+
 def test_it_refuses_to_start_with_a_full_data_folder(disks: Disks, tmp_path: Path) -> None:
     disk = disks.small(tmp_path / "data")
     disk.fill()
@@ -221,7 +228,7 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_it_refuses_to_start_with_what_it_cannot_read(tmp_path: Path, what: str) -> None:
     data, words = REFUSED[what]
-    path = tmp_path / "run" / "camera_database.json"
+    path = tmp_path / "refused" / "camera_database.json"
     path.parent.mkdir()
     path.write_bytes(data)
     assert words in refusal(tmp_path)

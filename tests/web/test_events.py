@@ -121,6 +121,7 @@ def test_pages_one_after_the_other_hold_every_event_once(
         ("for", "0"),
         ("for", "x"),
         ("kind", "a" * 201),
+        ("kind", "%00"),
         ("colour", "1"),
         ("follow", "1"),
     ],
