@@ -31,11 +31,11 @@ check: .venv/.installed-dev ## format, lint, types, security, the law of the hou
 	$(python) -m pytest --quiet tests/test_house.py
 	deploy/check.sh
 
-bench: setup ## measure it, beside a peer where there is one
+bench: .venv/.installed-dev ## measure it, beside a peer where there is one
 	@$(python) -m bench
 
 pictures: .venv/.installed-dev ## take the pictures of the README anew
-	@$(python) docs/pictures.py
+	@$(python) -m docs.pictures
 
 torture: .venv/.installed-dev ## the long proofs: crashes, full disks, big fleets
 	@tests/run.sh -m torture $(ARGS)

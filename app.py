@@ -33,6 +33,7 @@ from store.json_file import CannotKeep, CannotOpen, JsonFile
 from store.sql import Unreachable, default_url
 from web import (
     cameras,
+    compress,
     dates,
     errors,
     events,
@@ -219,6 +220,7 @@ def create_app(house: House) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     gate.register(app)
     errors.register(app)
+    compress.register(app)
     dates.register(app)
     for room in (cameras, scans, events, health, metrics, openapi, pages, settings_pages):
         app.register_blueprint(room.bp)

@@ -12,6 +12,7 @@ from statistics import median
 from threading import Event, Thread
 
 from bench import fleets
+from bench.page import page
 from bench.running import ROOT, Client, Process, house, p99, peer, times, typical
 from bench.table import Row
 from fleet.model import Miss, Report
@@ -248,4 +249,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "writes": writes,
     "thousand": thousand,
     "streams": streams,
+    "page": page,
 }

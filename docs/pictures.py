@@ -9,17 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from tests.chromium import CHROMIUM, chromium
+
 FOLDER = Path(__file__).parent / "pictures"
 Shot = tuple[str, str, int, int, bool]
 """Name, path, width, height, dark."""
@@ -36,7 +29,7 @@ SETTLED = 65.0
 
 def main() -> None:
     """Run the demo, wait until it has something to show, take the pictures."""
-    if not Path(CHROMIUM).exists():
+    if not CHROMIUM.exists():
         sys.exit("Chromium is needed: sudo apt install chromium")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -46,11 +39,9 @@ def main() -> None:
     )
     try:
         _wait(port)
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        with chromium() as browser:
             for shot in SHOTS:
                 _take(browser, port, shot)
-            browser.close()
     finally:
         demo.terminate()
         demo.wait()

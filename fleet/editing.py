@@ -99,7 +99,15 @@ def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> 
 
 
 def _fit(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
-    """A value as it is kept. Raises Unfit when it does not fit."""
+    """A value as it is kept. Raises Unfit, which names the key, when it does not fit."""
+    try:
+        return _fitted(key, value, device, devices)
+    except Unfit as unfit:
+        unfit.field = key
+        raise
+
+
+def _fitted(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
     if key == "tags":
         return _tags(value)
     if key == "parent":

@@ -44,11 +44,17 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     number = edit.fields["with"]
     other = draft.find(f"id:{number}", HERE)
     if other is None:
-        raise Unfit(f"There is no device {number}", "Name the other record by its number.")
+        raise _no_partner(f"There is no device {number}", "Name the other record by its number.")
     if other.id == device.id:
-        raise Unfit("A device cannot be merged with itself", "Name another device.")
+        raise _no_partner("A device cannot be merged with itself", "Name another device.")
     stays, goes = sorted((device.id, other.id))
     return merge(draft, stays, goes, edit.by)
+
+
+def _no_partner(error: str, hint: str) -> Unfit:
+    unfit = Unfit(error, hint)
+    unfit.field = "with"
+    return unfit
 
 
 def split(draft: Draft, device: Device, edit: Edit) -> Device:

@@ -33,7 +33,12 @@ class CannotAsk(Exception):
 
 
 class Refused(Exception):
-    """An edit that cannot be done: what and why, and what to do next."""
+    """An edit that cannot be done: what and why, and what to do next.
+
+    `field` names the value that does not fit, where it is one.
+    """
+
+    field = ""
 
     def __init__(self, error: str, hint: str) -> None:
         super().__init__(error)

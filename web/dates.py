@@ -13,6 +13,7 @@ STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
 def register(app: Flask) -> None:
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.filters["clock"] = clock
+    app.jinja_env.filters["to_come"] = to_come
 
 
 def span(length: timedelta) -> str:
@@ -36,12 +37,24 @@ def ago(text: str | None) -> Markup:
         return Markup("never")
     at = datetime.fromisoformat(text)
     length = house().clock() - at
-    words = "just now" if abs(length) < timedelta(seconds=10) else f"{span(length)} ago"
-    if length < timedelta(seconds=-10):
-        words = f"in {span(-length)}"
+    # A few seconds ahead are another clock's fault, not the future.
+    words = "just now" if length < timedelta(seconds=10) else f"{span(length)} ago"
+    return _relative(at, "past", words)
+
+
+def to_come(text: str | None) -> Markup:
+    """`<time>` that says in how long."""
+    if not text:
+        return Markup("never")
+    at = datetime.fromisoformat(text)
+    length = at - house().clock()
+    return _relative(at, "next", f"in {span(length)}" if length > timedelta() else "now")
+
+
+def _relative(at: datetime, kind: str, words: str) -> Markup:
     full = at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-    shape = Markup('<time datetime="{}" data-ago="yes" title="{}">{}</time>')
-    return shape.format(text, full, words)
+    shape = Markup('<time datetime="{}" data-ago="{}" title="{}">{}</time>')
+    return shape.format(at.isoformat(), kind, full, words)
 
 
 def clock(value: str | datetime | None) -> Markup:

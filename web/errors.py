@@ -34,9 +34,7 @@ class Problem(Exception):
 
 def register(app: Flask) -> None:
     app.register_error_handler(Problem, lambda e: answer(e.status, e.error, e.hint))
-    app.register_error_handler(NotThere, lambda e: answer(404, e.error, e.hint))
-    app.register_error_handler(Unfit, lambda e: answer(422, e.error, e.hint))
-    app.register_error_handler(Refused, lambda e: answer(409, e.error, e.hint))
+    app.register_error_handler(Refused, lambda e: answer(status_of(e), e.error, e.hint, e.field))
     app.register_error_handler(
         CannotKeep, lambda e: answer(507, str(e), "Nothing was changed. Try again afterwards.")
     )
@@ -48,13 +46,23 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def answer(status: int, error: str, hint: str) -> Response:
-    """The error in the shape that the caller reads."""
+def status_of(error: Refused) -> int:
+    """The HTTP code of an edit that cannot be done."""
+    return 404 if isinstance(error, NotThere) else 422 if isinstance(error, Unfit) else 409
+
+
+def answer(status: int, error: str, hint: str, field: str = "") -> Response:
+    """The error in the shape that the caller reads.
+
+    The header X-Field names the value that does not fit, so that a form can say it there.
+    """
     if wants_page():
         page = render_template("error.html", status=status, error=error, hint=hint)
         return Response(page, status)
     response = jsonify(error=error, hint=hint)
     response.status_code = status
+    if field:
+        response.headers["X-Field"] = field
     return response
 
 
@@ -67,13 +75,13 @@ def wants_page() -> bool:
 
 def _invalid(error: ValidationError) -> Response:
     """A value of the request that does not fit, by name."""
-    parts = []
+    parts, field = [], ""
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         where = ".".join(str(part) for part in one["loc"]) or "the request"
+        field = field or str(one["loc"][0] if one["loc"] else "")
         parts.append(f"{where}: {str(one['msg']).removeprefix('Value error, ')}")
-    return answer(
-        422, "; ".join(parts)[:1000], "Correct the value; /api/docs says what is allowed."
-    )
+    hint = "Correct the value; /api/docs says what is allowed."
+    return answer(422, "; ".join(parts)[:1000], hint, field if field.isidentifier() else "")
 
 
 def _http(error: HTTPException) -> Any:

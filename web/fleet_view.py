@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import request
 from pydantic import Field, ValidationError
 
-from fleet import status
+from fleet import status, words
 from fleet.model import Device
 from store.sql import Unreachable
 from web import advice, shapes
@@ -65,8 +65,8 @@ def link(path: str = "/", **changes: Any) -> str:
     kept = {key: value for key, value in request.args.items() if key in PageQuery.model_fields}
     kept.pop("page", None)
     kept.update({key: str(value) for key, value in changes.items()})
-    words = urlencode({key: value for key, value in kept.items() if value})
-    return f"{path}?{words}" if words else path
+    asked = urlencode({key: value for key, value in kept.items() if value})
+    return f"{path}?{asked}" if asked else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,12 @@ def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
     return query.model_copy(update={"page": None, "per_page": None, **changes})
 
 
-def rows_of(here: House, ids: Sequence[int]) -> Rows:
-    """The rows of some devices, for those that changed."""
+def rows_of(here: House, query: PageQuery, ids: Sequence[int]) -> Rows:
+    """The rows of some devices that changed, but for those that left the list by it."""
     devices, statuses = here.statuses()
-    shown = [devices[id] for id in ids if id in devices]
-    return _rows(here, shown, statuses, Listing(shown, len(shown), None, None))
+    known = [devices[id] for id in ids if id in devices]
+    found = select(known, statuses, _unpaged(query), shapes.CAMERAS)
+    return _rows(here, found.devices, statuses, found)
 
 
 def _rows(
@@ -147,7 +148,7 @@ def wrong_now(here: House) -> list[Wrong]:
             continue
         row = shapes.row(device, word, now, rules)
         if is_down:
-            why = row["reason"] or advice.STATUSES[word]
+            why = behind(device, devices, word) or row["reason"] or advice.STATUSES[word]
             text = f"{word.lower()}: {why}"
             found.append(Wrong(device.id, row["camera_name"], word.lower(), text, row["since"]))
         else:
@@ -156,6 +157,14 @@ def wrong_now(here: House) -> list[Wrong]:
                 Wrong(device.id, row["camera_name"], "finding", newest["text"], newest["since"])
             )
     return sorted(found, key=lambda one: one.since or "", reverse=True)
+
+
+def behind(device: Device, devices: Mapping[int, Device], word: str) -> str:
+    """Why an unreachable camera is so: by what it stands behind."""
+    parent = devices.get(device.parent or 0)
+    if word != status.UNREACHABLE or parent is None:
+        return ""
+    return f"it stands behind {words.name(parent)}, which is down"
 
 
 def top(here: House, query: PageQuery) -> dict[str, Any]:
@@ -168,6 +177,7 @@ def top(here: House, query: PageQuery) -> dict[str, Any]:
         "wrong_count": len(wrong),
         "stats": counts(),
         "filters": filters(here, query),
+        "retired_count": retired_count(here, query),
         "link": link,
         "scan": scan.plain() if scan else None,
         "last": here.tracker.fleet().memo.get("last_scan"),
@@ -182,9 +192,16 @@ def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
     devices, statuses = here.statuses()
     every = _unpaged(query, status="all", findings=False, retired=False)
     found = select(devices.values(), statuses, every, shapes.CAMERAS).devices
-    words = Counter(statuses[device.id] for device in found)
-    counted = [(key, word, sum(words[one] for one in STATUSES[key])) for key, word in FILTERS]
+    number = Counter(statuses[device.id] for device in found)
+    counted = [(key, word, sum(number[one] for one in STATUSES[key])) for key, word in FILTERS]
     return [*counted, ("finding", "Findings", sum(1 for device in found if device.findings))]
+
+
+def retired_count(here: House, query: PageQuery) -> int:
+    """How many of those that the search finds are retired."""
+    devices, statuses = here.statuses()
+    every = _unpaged(query, status="all", findings=False, retired=True)
+    return select(devices.values(), statuses, every, shapes.CAMERAS).total
 
 
 def notices(here: House) -> list[str]:
@@ -215,6 +232,7 @@ def detail(here: House, device: Device) -> dict[str, Any]:
         "row": row,
         "events": events,
         "bar": bars(here, [device]).get(device.id),
+        "behind": behind(device, devices, statuses[device.id]),
         "parent": shapes.row(parent, statuses[parent.id], here.clock(), here.rules())
         if parent
         else None,

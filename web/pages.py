@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request
 
 from fleet import status
-from fleet.model import Edit
+from fleet.model import Device, Edit, Refused
 from web import fleet_view
 from web.cameras import undoing, who
-from web.errors import Problem
+from web.errors import Problem, status_of
 from web.gate import needs
 from web.house import house
 
@@ -47,6 +47,18 @@ def camera(key: str) -> Any:
     return _fleet_page({"detail": fleet_view.detail(here, device), "undo": undo})
 
 
+def _again(device: Device, form: str, fault: Refused) -> Response:
+    """The camera's page with what was typed in `form`, and beside it why it does not fit."""
+    page = _fleet_page(
+        {
+            "detail": fleet_view.detail(house(), device),
+            "fault": {"form": form, "field": fault.field, "text": f"{fault.error}. {fault.hint}"},
+            "typed": request.form,
+        }
+    )
+    return Response(page, status_of(fault))
+
+
 def _fleet_page(more: dict[str, Any]) -> str:
     here, query = house(), fleet_view.page_query()
     found = fleet_view.rows(here, query)
@@ -76,7 +88,8 @@ def rows() -> Response:
     here = house()
     if "ids" in request.args:
         numbers = request.args["ids"].split(",")[:MOST_IDS]
-        found = fleet_view.rows_of(here, [int(one) for one in numbers if one.isdecimal()])
+        wanted = [int(one) for one in numbers if one.isdecimal() and len(one) < 10]
+        found = fleet_view.rows_of(here, fleet_view.page_query(), wanted)
     else:
         query = fleet_view.page_query()
         limit = min(_number("limit", fleet_view.FIRST_ROWS), 200)
@@ -163,7 +176,10 @@ def split(key: str) -> Any:
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
     device = house().tracker.device(key)
-    return _apply(Edit(kind, f"id:{device.id}", fields, who(), house().clock()))
+    try:
+        return _apply(Edit(kind, f"id:{device.id}", fields, who(), house().clock()))
+    except Refused as fault:
+        return _again(device, kind, fault)
 
 
 @bp.post("/undo/<int:event>")

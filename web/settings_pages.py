@@ -7,7 +7,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, send_file
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    send_file,
+)
 
 from web.api import answered, describes
 from web.errors import Problem
@@ -102,9 +110,13 @@ def about() -> str:
 
 
 def packages() -> list[tuple[str, str, str]]:
-    """(name, version, licence) of every installed package, by name."""
+    """(name, version, licence) of every package that the house runs on, by name."""
+    lock = Path(current_app.root_path, "requirements.txt").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
     found = {}
     for one in metadata.distributions():
+        if _normal(one.metadata["Name"]) not in wanted:
+            continue
         known: dict[str, Any] = one.metadata.json
         licence = str(known.get("license_expression") or known.get("license") or "")
         if not licence or len(licence) > 60:
@@ -112,6 +124,11 @@ def packages() -> list[tuple[str, str, str]]:
             licence = ", ".join(named)
         found[str(known["name"]).lower()] = (str(known["name"]), one.version, licence)
     return [found[name] for name in sorted(found)]
+
+
+def _normal(name: str) -> str:
+    """A package's name as locks write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @bp.post("/theme")

@@ -8,7 +8,7 @@ export async function send(method, path, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const said = await answer.json().catch(() => ({ error: "The house did not answer", hint: "" }));
-  if (!answer.ok) throw Object.assign(new Error(said.error), { hint: said.hint });
+  if (!answer.ok) throw Object.assign(new Error(said.error), { hint: said.hint, field: answer.headers.get("X-Field") });
   return said;
 }
 
@@ -38,17 +38,38 @@ const EDIT = {
 const SAID = { change: "Saved", retire: "Retired", restore: "Restored", merge: "Merged", split: "Split" };
 
 async function edit(form, id, what) {
-  const place = form.querySelector(".error");
-  place.hidden = true;
+  clearFault(form);
   try {
     const said = await EDIT[what](id, form);
     if (said.undo === null) return toast("Nothing changed");
     toast(SAID[what], "Undo", () => send("POST", "/api/undo", { event: said.undo }).then(() => changed(id)));
     changed(said.camera.id);
   } catch (error) {
-    place.textContent = `${error.message}. ${error.hint || ""}`;
-    place.hidden = false;
+    tellFault(form, error);
   }
+}
+
+function clearFault(form) {
+  form.querySelectorAll(".error").forEach((one) => one.remove());
+  for (const one of form.querySelectorAll("[aria-invalid]")) {
+    one.removeAttribute("aria-invalid");
+    one.removeAttribute("aria-describedby");
+  }
+}
+
+// Beside the field that it is about, else above the buttons.
+function tellFault(form, error) {
+  const field = error.field && form.querySelector(`[name="${CSS.escape(error.field)}"]`);
+  const said = document.createElement("p");
+  said.className = "error";
+  said.id = "fault";
+  said.role = "alert";
+  said.textContent = `${error.message}. ${error.hint || ""}`;
+  if (!field) return form.querySelector("button").before(said);
+  field.closest("label, fieldset").after(said);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", "fault");
+  field.focus();
 }
 
 function changed(id) {

@@ -1,6 +1,22 @@
 // A camera beside the list, at its own URL; back always works.
 import { renewTimes } from "./times.js";
 
+const WHY = {
+  401: "You are logged out. Load the page again to log in.",
+  404: "There is no such camera any more. Go back to the list.",
+};
+
+const SLOW = 200;
+
+function skeleton() {
+  const shape = document.createElement("div");
+  shape.className = "skeleton";
+  shape.setAttribute("role", "status");
+  shape.setAttribute("aria-label", "Loading");
+  shape.append(...Array.from({ length: 6 }, () => document.createElement("i")));
+  return shape;
+}
+
 export function openDetails(list) {
   const place = document.getElementById("detail");
   const split = document.getElementById("split");
@@ -17,10 +33,12 @@ export function openDetails(list) {
   async function show(id, focus) {
     place.hidden = false;
     split.classList.add("with-detail");
+    const waiting = focus && setTimeout(() => place.replaceChildren(skeleton()), SLOW);
     const answer = await fetch(`/parts/camera/${id}${location.search}`).catch(() => null);
+    clearTimeout(waiting);
     if (current() !== String(id)) return;
     if (!answer || !answer.ok) {
-      place.textContent = "This camera could not be loaded. Check the connection, then try again.";
+      place.textContent = WHY[answer?.status] || "This camera could not be loaded. Check the connection, then try again.";
       return;
     }
     const html = await answer.text();
@@ -32,7 +50,14 @@ export function openDetails(list) {
     place.scrollTop = focus ? 0 : scrolled;
     renewTimes(place);
     mark();
+    entitle(document.getElementById("detail-name").textContent);
     if (focus) document.getElementById("detail-name").focus({ preventScroll: innerWidth >= 1100 });
+  }
+
+  // The count of what is wrong stays in front.
+  function entitle(name) {
+    const count = document.title.match(/^\(\d+\) /)?.[0] || "";
+    document.title = count + (name ? `${name} · ` : "") + split.dataset.house;
   }
 
   // What a person has begun to change is not renewed under their hands.
@@ -43,6 +68,7 @@ export function openDetails(list) {
     place.hidden = true;
     place.replaceChildren();
     split.classList.remove("with-detail");
+    entitle("");
     mark();
     document.querySelector(`tr[data-id="${from}"] a`)?.focus();
   }

@@ -20,6 +20,7 @@ export function keys(list, detail) {
     j: () => move(1),
     k: () => move(-1),
     s: () => document.getElementById("scan")?.click(),
+    u: () => document.querySelector(".toast button")?.click(),
     "?": () => document.getElementById("keys")?.showModal(),
     Escape: () => detail.close(),
   };

@@ -1,8 +1,11 @@
 // The table as a window on the whole list: rows come from the server as they are scrolled to.
 import { renewTimes } from "./times.js";
+import { toast } from "./toast.js";
 
 const CHUNK = 25;
 const KEPT = 60;
+// Who scrolls fast passes hundreds of chunks: those in sight must not wait behind them.
+const AT_ONCE = 2;
 
 export function rowsOf(html) {
   const table = document.createElement("template");
@@ -66,7 +69,7 @@ export function windowed(table) {
 
   function draw(force) {
     const [from, to] = needed();
-    for (let i = from; i <= to; i++) if (!chunks.has(i)) load(i);
+    for (let i = from; i <= to && asked.size < AT_ONCE; i++) if (!chunks.has(i)) load(i);
     // The first unbroken run of chunks that are here; the gaps keep the place of the others.
     let begin = from;
     while (begin <= to && !chunks.has(begin)) begin++;
@@ -97,13 +100,14 @@ export function windowed(table) {
     wanted.set("limit", CHUNK);
     try {
       const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
-      if (!answer || !answer.ok) return;
+      if (!answer || !answer.ok) return answer && toast("These rows could not be loaded", "Try again", async () => draw(true));
       total = Number(answer.headers.get("X-Total-Count")) || total;
       const rows = rowsOf(await answer.text());
       if (!rows.length) return;
       chunks.set(i, body(rows));
       renewTimes(chunks.get(i));
       if (chunks.size > KEPT) for (const old of [...chunks.keys()]) if (Math.abs(old - i) > KEPT / 3) chunks.delete(old);
+      asked.delete(i);
       draw(true);
     } finally {
       asked.delete(i);
@@ -156,7 +160,9 @@ async function renewRows(ids) {
   wanted.set("ids", shown.slice(0, 200).join());
   const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
   if (!answer || !answer.ok) return;
-  for (const row of rowsOf(await answer.text())) {
+  const renewed = rowsOf(await answer.text());
+  if (renewed.length < Math.min(shown.length, 200)) return this.reload();
+  for (const row of renewed) {
     const old = document.querySelector(`tr[data-id="${row.dataset.id}"]`);
     if (!old || old.innerHTML === row.innerHTML) continue;
     const has = old.contains(document.activeElement);

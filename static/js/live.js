@@ -3,6 +3,8 @@ import { renewTimes } from "./times.js";
 
 const GATHER = 60;
 const EVERY = 30000;
+const INSTEAD = { scan: "stop", stop: "scan" };
+const FILTERED = /[?&](status|findings|retired|q)=/;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 export function followTheHouse(list, detail) {
@@ -29,7 +31,7 @@ export function followTheHouse(list, detail) {
       const focused = old.contains(document.activeElement) && document.activeElement.id;
       old.replaceWith(part);
       renewTimes(part);
-      if (focused) document.getElementById(focused)?.focus();
+      if (focused) document.getElementById(document.getElementById(focused) ? focused : INSTEAD[focused])?.focus();
     }
     tell();
     fresh = Date.now();
@@ -53,9 +55,9 @@ export function followTheHouse(list, detail) {
     const ids = [...changed];
     changed.clear();
     list.forget?.();
-    const joins = hasNew;
+    const moves = hasNew || (ids.length && FILTERED.test(location.search));
     hasNew = false;
-    await Promise.all([joins ? list.reload() : list.renew(ids), renewTop(), detail.renew(ids)]);
+    await Promise.all([moves ? list.reload() : list.renew(ids), renewTop(), detail.renew(ids)]);
   }
 
   function renewAll() {

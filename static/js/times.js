@@ -22,7 +22,8 @@ function renew(time) {
   }
   if (!time.dataset.ago) return;
   const seconds = (Date.now() - at) / 1000;
-  const text = seconds < -10 ? `in ${span(-seconds)}` : seconds < 10 ? "just now" : `${span(seconds)} ago`;
+  const text = time.dataset.ago === "next" ? (seconds < 0 ? `in ${span(-seconds)}` : "now")
+    : seconds < 10 ? "just now" : `${span(seconds)} ago`;
   if (time.textContent !== text) time.textContent = text;
 }
 

@@ -3,24 +3,18 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from simulators.panasonic import Camera, Network
+from tests.chromium import CHROMIUM as CHROMIUM
+from tests.chromium import chromium as chromium
 from tests.home import Running, until
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LONG = 20_000
+CROWD = 64
+"""Cameras in the fleet of most tests."""
 expect.set_options(timeout=LONG)
 NOT_ANSWERED = "net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED|EMPTY_RESPONSE)"
 
@@ -50,14 +44,6 @@ class Listener:
 
     def complaints(self) -> list[str]:
         return [one for one in self.heard if not any(re.search(p, one) for p in self.allowed)]
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from fleet.model import HERE, Sighting
-from simulators.panasonic import Camera, Network
+from simulators.panasonic import Camera, Network, crowd
 from tests.home import Clock, Home, Running, running
+from tests.web.chromium import CHROMIUM, CROWD, Listener, Tab, chromium, network_of, scan, tabs
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +70,47 @@ def running_with(folder: Path, *cameras: Camera) -> Iterator[Running]:
         ask, answer = (("127.0.0.1", port) for port in ports)
         with Network(list(cameras), listen=ask, reply_to=answer):
             yield house
+
+
+# -- a real browser at a real house ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("chromium")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def network(house: Running) -> Iterator[Network]:
+    """64 cameras and recorders, all found by one scan."""
+    with network_of(house, crowd(CROWD)) as started:
+        scan(house)
+        assert house.get("/api/cameras").json["count"] == CROWD
+        yield started
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def tab(browser: Browser, listener: Listener, run_house: object) -> Iterator[Tab]:
+    """Opens a path of a house; closed before the house of a single test is."""
+    with tabs(browser, listener) as open_tab:
+        yield open_tab
+    assert listener.complaints() == []
+
+
+@pytest.fixture
+def page(tab: Tab, house: Running, network: Network) -> Page:
+    return tab(house)

@@ -1,23 +1,22 @@
 """The page in a real browser: Chromium against a real house and pretend cameras."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from simulators.panasonic import Camera, Network, crowd
-from tests.home import Running, running
+from tests.home import Running
 from tests.web.chromium import (
-    CHROMIUM,
+    CROWD,
     NOT_ANSWERED,
     Listener,
     Tab,
     brightness,
     camera,
-    chromium,
     detail,
     network_of,
     numbered,
@@ -26,53 +25,10 @@ from tests.web.chromium import (
     rows,
     scan,
     shown_total,
-    tabs,
     wait_for_rows,
 )
 
-SIZE = 64
 PAGES = ("/", "/cameras/1", "/settings/sources", "/settings/jobs", "/settings/about")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("chromium")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def network(house: Running) -> Iterator[Network]:
-    """64 cameras and recorders, all found by one scan."""
-    with network_of(house, crowd(SIZE)) as started:
-        scan(house)
-        assert house.get("/api/cameras").json["count"] == SIZE
-        yield started
-
-
-@pytest.fixture
-def listener() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
-def tab(browser: Browser, listener: Listener, run_house: object) -> Iterator[Tab]:
-    """Opens a path of a house; closed before the house of a single test is."""
-    with tabs(browser, listener) as open_tab:
-        yield open_tab
-    assert listener.complaints() == []
-
-
-@pytest.fixture
-def page(tab: Tab, house: Running, network: Network) -> Page:
-    return tab(house)
 
 
 def test_the_first_scan_is_started_and_followed_on_the_page(
@@ -206,16 +162,16 @@ def test_a_camera_is_retired_and_restored_with_undo(page: Page, house: Running) 
     number = numbered(house, "Camera 21")
     page.goto(f"/cameras/{number}")
     everything = page.locator("[data-filter]", has_text="All").locator("b")
-    expect(everything).to_have_text(str(SIZE))
+    expect(everything).to_have_text(str(CROWD))
     page.get_by_role("button", name="Retire camera").click()
     expect(page.locator(".toast")).to_contain_text("Retired")
-    expect(everything).to_have_text(str(SIZE - 1))
+    expect(everything).to_have_text(str(CROWD - 1))
     page.locator(".toast").get_by_role("button", name="Undo").click()
-    expect(everything).to_have_text(str(SIZE))
+    expect(everything).to_have_text(str(CROWD))
     page.get_by_role("button", name="Retire camera").click()
     page.get_by_role("button", name="Restore camera").click()
     expect(page.locator(".toast")).to_contain_text("Restored")
-    expect(everything).to_have_text(str(SIZE))
+    expect(everything).to_have_text(str(CROWD))
     assert not camera(house, number)["retired"]
 
 
@@ -350,7 +306,7 @@ def test_who_scrolls_sees_every_camera_once(page: Page) -> None:
         seen.update(ids)
         if page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 1"):
             break
-    assert len(seen) == SIZE
+    assert len(seen) == CROWD
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
@@ -378,7 +334,7 @@ def test_without_script_the_list_the_detail_and_the_forms_work(
     page = tab(house, java_script_enabled=False)
     expect(rows(page)).to_have_count(50)
     page.locator("#pages a", has_text="2").click()
-    expect(rows(page)).to_have_count(SIZE - 50)
+    expect(rows(page)).to_have_count(CROWD - 50)
     page.locator("#search").fill("Camera 33")
     page.locator("#search").press("Enter")
     page.get_by_role("link", name="Camera 33").click()

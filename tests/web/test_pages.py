@@ -103,6 +103,7 @@ def test_each_count_is_a_link_to_as_many_rows(mixed: Home, browser: Browser) -> 
         "Offline": 1,
         "Missing": 1,
         "Findings": 1,
+        "Retired": 1,
     }
     for word, (count, link) in found.items():
         page = browser.visit(link)
@@ -266,3 +267,10 @@ def test_every_link_and_every_file_of_the_pages_is_there(mixed: Home) -> None:
                 waiting += [target] if is_page else []
                 answer.close()
     assert {"/cameras/1", "/api/docs", "/static/style.css", "/static/icon.svg"} <= seen
+
+
+def test_the_licences_are_those_of_what_the_house_runs_on(browser: Browser) -> None:
+    shown = browser.visit("/settings/about").text
+    assert "Flask" in shown
+    assert "SQLAlchemy" in shown
+    assert "playwright" not in shown, "what only tests need does not ship"

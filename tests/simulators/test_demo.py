@@ -1,0 +1,174 @@
+"""`make demo`, run in earnest: it shows all that the page can show, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.home import ROOT, Running, until
+
+STATUSES = {"ACTIVE", "IP_CHANGED", "OFFLINE", "MISSING", "UNKNOWN", "UNREACHABLE"}
+
+
+@contextmanager
+def showing(folder: Path) -> Iterator[Running]:
+    """The demo in a folder whose database and data look like those of a live house."""
+    (folder / "temporary").mkdir(parents=True)
+    (folder / "data").mkdir()
+    (folder / "data" / "camera_monitor.db").write_text("the live journal")
+    (folder / "camera_database.json").write_text("the live fleet")
+    demo = Running(folder, TMPDIR=str(folder / "temporary"))
+    try:
+        yield demo.start(sys.executable, "-m", "simulators.demo")
+    finally:
+        if demo.process is not None and demo.process.poll() is None:
+            demo.kill()
+
+
+@pytest.fixture(scope="module")
+def began() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def demo(began: datetime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A demo whose first scan has ended. Tests only look at it."""
+    with showing(tmp_path_factory.mktemp("demo") / "live") as found:
+        until(lambda: found.get("/api/scan").json["last"].get("found"), 30, "a scan ended")
+        yield found
+
+
+def rows(demo: Running, query: str = "") -> list[Any]:
+    return list(demo.get(f"/api/cameras{query}").json["cameras"])
+
+
+def named(demo: Running, name: str) -> Any:
+    """One camera with all that the API says of it."""
+    (number,) = (one["id"] for one in rows(demo) if one["camera_name"] == name)
+    return demo.get(f"/api/camera/{number}").json
+
+
+def events(demo: Running, query: str) -> list[Any]:
+    return list(demo.get(f"/api/events?limit=1000&{query}").json["events"])
+
+
+def days(demo: Running, name: str) -> list[float | None]:
+    number = named(demo, name)["id"]
+    return list(demo.get(f"/api/camera/{number}/uptime").json["days"])
+
+
+def answers(demo: Running) -> bool:
+    try:
+        return demo.get("/healthz").status == 200
+    except (OSError, HTTPException):
+        return False
+
+
+def test_it_shows_each_of_the_six_statuses_at_once(demo: Running) -> None:
+    def on_the_page() -> set[str]:
+        page = demo.get("/").body.decode()
+        return {word for word in STATUSES if f'class="badge {word.lower()}"' in page}
+
+    until(lambda: {one["status"] for one in rows(demo)} == STATUSES, what="the API has all six")
+    until(lambda: on_the_page() == STATUSES, what="the page shows all six")
+
+
+def test_it_shows_recorders_findings_sites_tags_and_notes(demo: Running) -> None:
+    found = rows(demo)
+    kinds = {finding["kind"] for one in found for finding in one["findings"]}
+    assert kinds == {"password.unset", "setup.open", "address.shared"}
+    assert any(one["findings"] and one["status"] == "OFFLINE" for one in found)
+    assert len([one for one in found if one["kind"] == "recorder"]) == 3
+    assert {one["site"] for one in found} >= {"Head office", "Warehouse", "Car park", "Annex"}
+    assert all(one["tags"] for one in found[:12])
+    assert any(one["notes"] for one in found)
+
+
+def test_a_camera_behind_a_recorder_that_is_down_is_unreachable(demo: Running) -> None:
+    camera = named(demo, "Annex stairs")
+    assert camera["status"] == "UNREACHABLE"
+    assert demo.get(f"/api/camera/{camera['parent']}").json["status"] == "OFFLINE"
+    assert "Recorder, annex" in demo.get(f"/cameras/{camera['id']}").body.decode()
+
+
+def test_one_camera_is_retired_and_its_history_stays(demo: Running) -> None:
+    (camera,) = rows(demo, "?retired=true")
+    assert camera["id"] not in {one["id"] for one in rows(demo)}
+    kinds = [one["kind"] for one in events(demo, f"device={camera['id']}&kind=device.")]
+    assert kinds[0] == "device.retired"
+    assert kinds[-1] == "device.found"
+
+
+def test_a_camera_has_had_three_addresses_and_its_page_tells_of_each_move(demo: Running) -> None:
+    camera = named(demo, "Gate north")
+    addresses = [one["ip"] for one in camera["ip_history"]]
+    assert len(set(addresses)) == 3
+    assert addresses[-1] == camera["current_ip"]
+    page = demo.get(f"/cameras/{camera['id']}").body.decode()
+    for old, new in zip(addresses, addresses[1:], strict=False):
+        assert f"Gate north moved from {old} to {new}" in page
+
+
+def test_the_bars_of_the_cast_have_good_bad_and_unknown_days(demo: Running) -> None:
+    for name in ("Gate north", "Loading bay 1", "Loading ramp", "Barrier"):
+        found = days(demo, name)
+        assert found.count(0) >= 1, name
+        assert found.count(None) == 4, name
+        assert found.count(1) >= 60, name
+    page = demo.get(f"/cameras/{named(demo, 'Gate north')['id']}").body.decode()
+    detail = page[page.index("Last 90 days") :]
+    bar = detail[: detail.index("</svg>")]
+    assert set(re.findall(r'<path class="(\w+)"', bar)) == {"up", "part", "down", "unknown"}
+
+
+def test_what_nobody_asked_is_grey_for_everyone(demo: Running) -> None:
+    first = days(demo, "Gate north")
+    unasked = [place for place, share in enumerate(first) if share is None]
+    for one in rows(demo):
+        found = demo.get(f"/api/camera/{one['id']}/uptime").json["days"]
+        assert all(found[place] is None for place in unasked), one["camera_name"]
+
+
+def test_a_camera_found_three_weeks_ago_is_grey_before(demo: Running) -> None:
+    found = days(demo, "Bicycle shed")
+    assert set(found[:67]) == {None}
+    assert None not in found[-21:]
+
+
+def test_the_house_finds_nothing_to_correct_in_the_past(demo: Running, began: datetime) -> None:
+    """What the files say of the silent ones is what the first scan finds."""
+    told = events(demo, "after=0")
+    assert [one["id"] for one in told] == list(range(1, len(told) + 1))
+    times = [datetime.fromisoformat(one["at"]) for one in told]
+    assert times == sorted(times)
+    new = [one for one, at in zip(told, times, strict=True) if at > began]
+    is_down = {one["id"] for one in rows(demo) if one["camera_name"].startswith("Annex")}
+    is_down |= {named(demo, name)["id"] for name in ("Canteen", "Barrier", "Loading ramp")}
+    assert not [one for one in new if one["device"] in is_down]
+    assert not [one for one in new if one["kind"] in ("device.found", "device.facts")]
+
+
+def test_sigterm_said_twice_leaves_nothing_and_the_live_files_untouched(tmp_path: Path) -> None:
+    original = (ROOT / "camera_database.json").read_bytes()
+    with showing(tmp_path / "live") as demo:
+        process = demo.process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        until(lambda: not answers(demo), what="the house is ending")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, demo.text()
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+    assert list((tmp_path / "live" / "temporary").iterdir()) == []
+    assert [one.name for one in (tmp_path / "live" / "data").iterdir()] == ["camera_monitor.db"]
+    assert (tmp_path / "live" / "data" / "camera_monitor.db").read_text() == "the live journal"
+    assert (tmp_path / "live" / "camera_database.json").read_text() == "the live fleet"
+    assert (ROOT / "camera_database.json").read_bytes() == original

@@ -1,0 +1,188 @@
+"""Can everybody read and use it? axe-core judges each page, in both looks and two widths."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, expect
+
+from simulators.panasonic import Camera, Network
+from tests.home import Clock, Home, Running, running
+from tests.web.chromium import Listener, Tab, detail, numbered
+
+GRAVE = ("serious", "critical")
+LOOKS = ("light", "dark")
+WIDTHS = (1440, 360)
+PAGES = (
+    "/",
+    "/?q=nobody+has+this+name",
+    "/?retired=true",
+    "/cameras/1",
+    "/cameras/3",
+    "/settings/sources",
+    "/settings/jobs",
+    "/settings/about",
+    "/api/docs",
+)
+
+both_looks = pytest.mark.parametrize("look", LOOKS)
+
+
+@pytest.fixture(scope="module")
+def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A camera in each state, so that each colour is seen.
+
+    1 Gate, active, no password set · 2 a recorder · 3 Stage, offline · 4 Yard, missing ·
+    5 Ramp, moved · 6 Attic, retired · 7 Cellar, behind the Stage
+    """
+    folder = tmp_path_factory.mktemp("cast")
+    play(folder)
+    with running(folder) as house:
+        shown = {one["status"] for one in house.get("/api/cameras").json["cameras"]}
+        assert shown == {"ACTIVE", "IP_CHANGED", "OFFLINE", "MISSING", "UNREACHABLE"}
+        yield house
+
+
+def play(folder: Path) -> None:
+    """Let the cameras do since yesterday what brings them into their states."""
+    clock = Clock()
+    clock.now = datetime.now(UTC) - timedelta(hours=26)
+    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate", password_set=False)
+    recorder = Camera("d4:2d:c5:00:00:02", "127.20.0.10", family="NX")
+    stage = Camera("a8:13:74:00:00:03", "127.20.0.100", "Stage", family="AW")
+    yard = Camera("d4:2d:c5:00:00:04", "127.20.1.1", "Yard")
+    ramp = Camera("d4:2d:c5:00:00:05", "127.20.0.20", "Ramp")
+    attic = Camera("d4:2d:c5:00:00:06", "127.20.0.30", "Attic")
+    cellar = Camera("d4:2d:c5:00:00:07", "127.20.0.40", "Cellar")
+    home = Home(folder, clock, gate, recorder, stage, yard, ramp, attic, cellar)
+    try:
+        home.scan()
+        clock.forward(hours=25)
+        yard.on = False
+        home.scan()
+        stage.on = attic.on = cellar.on = False
+        ramp.ip = "127.20.0.200"
+        above = home.client.get(f"/api/camera/{stage.mac}").json["id"]
+        below = {"parent": above, "notes": "Behind the bar", "tags": ["cold", "wet"]}
+        assert home.client.patch(f"/api/camera/{cellar.mac}", json=below).status_code == 200
+        assert home.client.post(f"/api/camera/{attic.mac}/retire").status_code == 200
+        home.scan()
+        for number in range(10):  # so many events that their list scrolls
+            note = {"notes": f"Looked at it {number} times"}
+            assert home.client.patch(f"/api/camera/{gate.mac}", json=note).status_code == 200
+    finally:
+        home.close()
+
+
+def with_look(look: str) -> dict[str, Any]:
+    """Options for a tab of somebody who chose it."""
+    cookie = {"name": "theme", "value": look, "domain": "127.0.0.1", "path": "/", "expires": -1}
+    hidden = {"httpOnly": False, "secure": False, "sameSite": "Lax"}
+    return {"storage_state": {"cookies": [cookie | hidden], "origins": []}}
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds grave in the page as it stands. Evaluated, so the page's policy stands too."""
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("axe.run({resultTypes: ['violations']}).then((one) => one.violations)")
+    return [
+        f"{one['impact']} {one['id']}: {' '.join(node['target'])}\n    {node['failureSummary']}"
+        for one in found
+        for node in one["nodes"]
+        if one["impact"] in GRAVE
+    ]
+
+
+def judge(page: Page, look: str, stays: str = "body") -> None:
+    """No grave fault at any width, while what `stays` names is to be seen."""
+    expect(page.locator("html")).to_have_attribute("data-theme", look)
+    expect(page.locator(stays)).to_be_visible()
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    said = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        said += [f"{width} px wide, {look}: {one}" for one in faults(page)]
+        expect(page.locator(stays)).to_be_visible()
+    assert not said, "\n".join([page.url, *said])
+
+
+def judge_both_looks(page: Page, stays: str) -> None:
+    """The same of a state that a reload would end."""
+    for look in LOOKS:
+        page.evaluate("(look) => { document.documentElement.dataset.theme = look; }", look)
+        judge(page, look, stays)
+
+
+def test_a_text_too_pale_to_read_is_found(tab: Tab, cast: Running) -> None:
+    page = tab(cast, "/settings/about")
+    page.evaluate("document.querySelector('h1').style.color = '#ccc'")
+    assert any(one.startswith("serious color-contrast: h1") for one in faults(page))
+
+
+@both_looks
+@pytest.mark.parametrize("path", PAGES)
+def test_everybody_can_read_and_use_the_page(path: str, look: str, tab: Tab, cast: Running) -> None:
+    judge(tab(cast, path, **with_look(look)), look)
+
+
+@both_looks
+def test_everybody_can_use_the_page_of_a_house_without_cameras(
+    look: str, tab: Tab, run_house: Callable[..., Running]
+) -> None:
+    judge(tab(run_house(), **with_look(look)), look, ".empty")
+
+
+@both_looks
+def test_everybody_can_read_that_a_page_is_not_there(
+    look: str, tab: Tab, cast: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 404")
+    judge(tab(cast, "/nowhere", **with_look(look)), look)
+
+
+@pytest.mark.parametrize("scheme", LOOKS)
+def test_everybody_can_read_that_the_house_is_closed_to_them(
+    scheme: str, tab: Tab, cast: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 40[34]")  # its icon is closed too
+    headers = {"X-Forwarded-For": "192.0.2.7"}
+    page = tab(cast, color_scheme=scheme, extra_http_headers=headers)
+    expect(page.get_by_role("heading")).to_contain_text("answers only to its own machine")
+    assert not faults(page)
+
+
+def test_everybody_can_follow_a_scan(tab: Tab, house: Running, network: Network) -> None:
+    page = tab(house)
+    page.locator("#scan").click()
+    expect(page.locator("#progress")).to_be_visible()
+    page.route("**/parts/top*", lambda _route: None)  # unanswered: it looks like this for good
+    judge_both_looks(page, "#progress")
+
+
+def test_everybody_can_use_the_list_of_keys(tab: Tab, cast: Running) -> None:
+    page = tab(cast)
+    page.keyboard.press("?")
+    judge_both_looks(page, "#keys")
+
+
+def test_everybody_can_read_and_undo_what_was_done(
+    tab: Tab, house: Running, network: Network
+) -> None:
+    page = tab(house, f"/cameras/{numbered(house, 'Camera 9')}")
+    detail(page).get_by_label("Notes").fill("Behind the bar")
+    page.evaluate("() => { window.later = setTimeout; window.setTimeout = () => 0; }")  # they stay
+    detail(page).get_by_role("button", name="Save").click()
+    expect(page.locator(".toast button")).to_be_visible()
+    page.evaluate("() => { window.setTimeout = later; }")
+    judge_both_looks(page, ".toast button")
+
+
+def test_everybody_can_read_what_does_not_fit(tab: Tab, cast: Running, listener: Listener) -> None:
+    listener.allowed.append(r"status of 4\d\d .*/api/camera/")
+    page = tab(cast, "/cameras/1")
+    detail(page).get_by_label("Stands behind number").fill("1")
+    detail(page).get_by_role("button", name="Save").click()
+    judge_both_looks(page, ".edit .error")

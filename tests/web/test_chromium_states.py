@@ -1,0 +1,158 @@
+"""What the page does when things change or do not fit, in a real browser."""
+
+import json
+import re
+
+from playwright.sync_api import Page, expect
+
+from simulators.panasonic import Network
+from tests.home import Running, until
+from tests.web.chromium import (
+    Listener,
+    Tab,
+    camera,
+    detail,
+    numbered,
+    overflow,
+    rows,
+    scan,
+)
+
+
+def test_two_records_are_merged_and_taken_apart_again(page: Page, house: Running) -> None:
+    one, two = numbered(house, "Camera 40"), numbered(house, "Camera 41")
+    page.goto(f"/cameras/{one}")
+    detail(page).locator("summary", has_text="Merge or split").click()
+    detail(page).get_by_label("The same device as number").fill(str(two))
+    detail(page).get_by_role("button", name="Merge").click()
+    expect(page.locator(".toast")).to_contain_text("Merged")
+    assert len(camera(house, one)["identities"]) > len(camera(house, 1)["identities"])
+    assert camera(house, two)["id"] == one, "the other number leads here"
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    until(lambda: camera(house, two)["id"] == two, what="the second record is back")
+    assert camera(house, two)["camera_name"] == "Camera 41"
+    expect(page.locator(f'tr[data-id="{two}"] td.c-name a')).to_have_text("Camera 41")
+
+
+def test_a_record_is_split_and_the_split_undone(page: Page, house: Running) -> None:
+    one, two = numbered(house, "Camera 42"), numbered(house, "Camera 43")
+    other = camera(house, two)["mac_address"]
+    assert house.request("POST", f"/api/camera/{one}/merge", {"with": two}).status == 200
+    page.goto(f"/cameras/{one}")
+    detail(page).locator("summary", has_text="Merge or split").click()
+    for box in detail(page).locator(f'[name="identities"][value*="{other}"]').all():
+        box.check()
+    detail(page).get_by_role("button", name="Split", exact=True).click()
+    expect(page.locator(".toast")).to_contain_text("Split")
+    assert camera(house, other)["id"] != one
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    until(lambda: camera(house, other)["id"] == one, what="they are one again")
+
+
+def test_the_raw_record_is_copied(page: Page, house: Running) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    number = numbered(house, "Camera 44")
+    page.goto(f"/cameras/{number}")
+    detail(page).locator("summary", has_text="Raw record").click()
+    detail(page).get_by_role("button", name="Copy").click()
+    expect(page.locator(".toast")).to_contain_text("Copied")
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied["mac_address"] == camera(house, number)["mac_address"]
+
+
+def test_a_scan_is_stopped_on_the_page(page: Page) -> None:
+    page.locator("#scan").click()
+    expect(page.locator("#progress")).to_contain_text("found")
+    page.locator("#stop").click()
+    expect(page.locator("#did")).to_contain_text("stopped")
+    expect(page.locator("#scan")).to_be_visible()
+
+
+def test_the_title_says_which_camera_is_open(page: Page, house: Running) -> None:
+    rows(page).first.locator("td.c-name a").click()
+    name = rows(page).first.locator("td.c-name a").inner_text()
+    expect(page).to_have_title(re.compile(rf"{re.escape(name)} · Camera Monitor$"))
+    page.keyboard.press("Escape")
+    expect(page).to_have_title(re.compile(r"^(\(\d+\) )?Camera Monitor$"))
+
+
+def test_a_retired_camera_leaves_the_list_at_once_and_is_found_among_the_retired(
+    page: Page, house: Running
+) -> None:
+    number = numbered(house, "Camera 49")
+    row = page.locator(f'tr[data-id="{number}"]')
+    row.scroll_into_view_if_needed()
+    row.locator("td.c-name a").click()
+    page.get_by_role("button", name="Retire camera").click()
+    try:
+        expect(row).to_have_count(0)
+        page.keyboard.press("Escape")
+        page.locator("[data-retired]").click()
+        expect(rows(page)).to_have_count(1)
+        expect(row.locator("td.c-name a")).to_have_text("Camera 49")
+    finally:
+        house.request("POST", f"/api/camera/{number}/restore")
+
+
+def test_a_filtered_list_follows_what_happens(tab: Tab, house: Running, network: Network) -> None:
+    number = numbered(house, "Camera 46")
+    page = tab(house, "/?status=active&q=Camera+46")
+    expect(rows(page)).to_have_count(1)
+    silent = next(one for one in network.cameras if one.name == "Camera 46")
+    silent.on = False
+    try:
+        scan(house)
+        expect(rows(page)).to_have_count(0)
+    finally:
+        silent.on = True
+        scan(house)
+    expect(page.locator(f'tr[data-id="{number}"]')).to_have_count(1)
+
+
+def test_without_script_a_form_keeps_what_was_typed(
+    tab: Tab, house: Running, network: Network, listener: Listener
+) -> None:
+    listener.allowed.append("status of 422")
+    number = numbered(house, "Camera 47")
+    page = tab(house, f"/cameras/{number}", java_script_enabled=False)
+    form = detail(page).locator("form[data-edit]")
+    form.get_by_label("Notes").fill("Typed before")
+    form.get_by_label("Stands behind number").fill(str(number))
+    form.get_by_role("button", name="Save").click()
+    field = detail(page).get_by_label("Stands behind number")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_value(str(number))
+    expect(field).to_have_accessible_description(re.compile("behind"))
+    expect(detail(page).get_by_label("Notes")).to_have_value("Typed before")
+    assert camera(house, number)["notes"] == ""
+
+
+def test_a_page_is_printed_without_what_cannot_be_pressed_on_paper(page: Page) -> None:
+    page.emulate_media(media="print")
+    for gone in ("#controls", ".theme", "#search", "nav.pages"):
+        expect(page.locator(gone)).to_be_hidden()
+    expect(rows(page).first).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert len(page.pdf()) > 10_000
+
+
+def test_twice_the_size_and_a_wall_of_pixels_fit(
+    tab: Tab, house: Running, network: Network
+) -> None:
+    pages = ("/", "/cameras/1", "/settings/sources", "/settings/jobs", "/settings/about")
+    for width, height, scale in ((720, 450, 2), (3840, 2160, 1)):
+        size = {"width": width, "height": height}
+        page = tab(house, viewport=size, device_scale_factor=scale)
+        for one in pages:
+            page.goto(one)
+            assert overflow(page) <= 0, (one, width)
+        page.goto("/")
+        expect(rows(page).first).to_be_visible()
+
+
+def test_who_wants_no_motion_sees_none(page: Page) -> None:
+    page.locator("#scan").click()
+    expect(page.locator("#progress")).to_be_visible()
+    assert page.evaluate("document.getAnimations().length") == 0
+    page.locator("#stop").click()
+    expect(page.locator("#scan")).to_be_visible()
