@@ -13,42 +13,68 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from flask import Flask
+from pydantic import SecretStr
 
+import serving
 import settings as options
+from accounts.accounts import Accounts
+from accounts.audit import Audit
+from accounts.first import make_first
+from accounts.model import Entry, NotAllowed
+from accounts.tickets import Tickets
 from discovery.progress import Scan
 from discovery.scanner import Scanner
 from discovery.scheduler import Job, Scheduler
+from discovery.uploads import Uploads
+from discovery.workbooks import Workbooks
 from fleet.journal import Courier, Journal
 from fleet.model import Fleet
 from fleet.status import Rules, statuses
 from fleet.tracker import Tracker
 from settings import Settings
-from sources import panasonic
+from sources import easy4ip, panasonic
+from sources.easy4ip_wire import KeyPair
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen, JsonFile
 from store.sql import Unreachable, default_url
+from store.vault import SecretLost, Vault
 from web import (
+    audit_log,
+    auth,
     cameras,
     compress,
     dates,
+    dvrs,
     errors,
     events,
     gate,
     health,
+    login_pages,
     metrics,
     openapi,
     pages,
     scans,
     settings_pages,
+    sight,
+    site_pages,
+    user_pages,
+    users,
 )
+from web.asking import Access
 from web.house import AUTO_SCAN, House
 from web.stream import Hub
+from web.watchdog import Watchdog
 
 log = logging.getLogger("camera_monitor")
+ROOMS = (
+    *(cameras, scans, events, health, metrics, openapi, pages, settings_pages),
+    *(auth, users, audit_log, login_pages, user_pages, dvrs, site_pages),
+)
+"""The files of `web/` that have routes."""
 BOOT_ERROR = 3
 """What gunicorn takes as: this worker will never start, give up."""
 
@@ -67,7 +93,16 @@ def build_sources(settings: Settings, clock: Callable[[], datetime]) -> list[Sou
         port=settings.easy_ip_port,
         reply_port=settings.easy_ip_reply_port,
     )
-    return [panasonic.source(easy_ip)]
+    host, _, port = settings.easy4ip_server.rpartition(":")
+    cloud = easy4ip.Easy4IpOptions(
+        clock=clock,
+        server=(host, int(port)),
+        keys=KeyPair(settings.easy4ip_user, settings.easy4ip_key),
+        rate=settings.easy4ip_rate,
+        waits=easy4ip.waits(settings.easy4ip_timeout),
+        most=settings.easy4ip_concurrency,
+    )
+    return [panasonic.source(easy_ip), easy4ip.source(cloud)]
 
 
 def rules_of(settings: Settings, fleet: Fleet) -> Rules:
@@ -99,13 +134,14 @@ def build_house(
     secret = settings.database_url
     url = secret.get_secret_value() if secret else default_url(settings.data_dir)
     try:
-        journal = Journal(url, echo=settings.flask_debug)
+        journal = Journal(url)
     except ValueError as error:
         raise options.BadOption(f"DATABASE_URL does not fit: {error}.") from None
     chosen = build_sources(settings, clock) if sources is None else sources
     hub = Hub()
     courier = Courier(tracker, journal, hub.tell)
     tracker.on_events = courier.notify
+    workbooks = Workbooks(settings.p2p_workbook, tracker, clock)
     house = House(
         name=settings.site_name,
         description=settings.site_description,
@@ -118,13 +154,44 @@ def build_house(
         tracker=tracker,
         journal=journal,
         courier=courier,
-        scanner=Scanner(chosen, tracker, clock, hub.progress, partial(note_asked, journal)),
+        scanner=Scanner(
+            chosen,
+            tracker,
+            clock,
+            hub.progress,
+            partial(note_asked, journal),
+            lambda name: workbooks.targets() if name == easy4ip.NAME else (),
+        ),
+        workbooks=workbooks,
+        uploads=Uploads(settings.data_dir / "uploads", workbooks),
         scheduler=Scheduler(()),
         hub=hub,
         set_auto_scan=lambda enabled: set_auto_scan(house, enabled),
+        access=build_access(settings, journal, clock),
+        audit=Audit(journal.engine),
+        watchdog=Watchdog(),
     )
     house.scheduler = Scheduler(table_of_jobs(house, settings))
     return house
+
+
+def build_access(settings: Settings, journal: Journal, clock: Callable[[], datetime]) -> Access:
+    """Who comes in: accounts beside the journal, keys in the data folder or from options."""
+    vault = Vault(settings.data_dir / "keys")
+
+    def key(name: str, option: SecretStr | None) -> Callable[[], bytes]:
+        if option is not None:
+            given = option.get_secret_value().encode()
+            return lambda: given
+        return cache(partial(vault.signing_key, name))
+
+    return Access(
+        Accounts(journal.engine, key("session", settings.secret_key), clock),
+        Tickets(key("ticket", settings.jwt_secret_key), clock),
+        trusted_proxies=settings.trusted_proxies,
+        allowed_networks=settings.allowed_networks,
+        allowed_origins=settings.allowed_origins,
+    )
 
 
 def note_asked(journal: Journal, scan: Scan) -> None:
@@ -140,8 +207,25 @@ def note_asked(journal: Journal, scan: Scan) -> None:
 def table_of_jobs(house: House, settings: Settings) -> list[Job]:
     """Everything that runs by itself."""
 
+    discovering = [one.name for one in house.scanner.sources.values() if one.discover]
+    patience = settings.easy4ip_interval + 300
+
+    def recorders() -> str:
+        house.workbooks.keep()
+        if easy4ip.NAME not in house.scanner.sources:
+            return ""
+        # At once the first time; afterwards spread, so that the cloud hears us evenly.
+        is_first = house.scheduler.states["recorders"].last_result == ""
+        spread = 0.0 if is_first else settings.easy4ip_interval * 0.8
+        did = house.scanner.sweep(easy4ip.NAME, spread, patience)
+        if did is None:
+            return "none is to be asked about"
+        if did.failed:
+            raise RuntimeError(" ".join(did.failed.values()))
+        return f"{len(did.found)} online, {did.missed} not"
+
     def scan() -> str:
-        if not house.scanner.start("auto-scan"):
+        if not house.scanner.start("auto-scan", discovering):
             return "A scan was running already"
         house.scanner.wait(300)
         last = house.scanner.last
@@ -151,16 +235,22 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
 
     def tick() -> str:
         events = house.tracker.tick(house.clock())
+        house.access.accounts.note_uses()
+        house.audit.flush()
         return f"{len(events)} changes"
 
     def forget() -> str:
         until = house.clock() - timedelta(days=settings.keep_events_days)
-        return f"{house.journal.forget(until)} events forgotten"
+        events = house.journal.forget(until)
+        lines = house.audit.forget(house.clock() - timedelta(days=settings.keep_audit_days))
+        return f"{events} events and {lines} lines of the audit log forgotten"
 
     return [
         Job(AUTO_SCAN, "Scan the network", settings.auto_scan_interval, scan, paused=True),
+        Job("recorders", "Ask about the recorders", settings.easy4ip_interval, recorders),
+        Job("workbook", "Read the workbook when it changed", 5, lambda: house.workbooks.keep()),
         Job(health.TICK, "Let time pass, write what waits", 60, tick),
-        Job("forget", "Forget old events", 86400, forget),
+        Job("forget", "Forget what is too old", 86400, forget),
     ]
 
 
@@ -181,17 +271,42 @@ def open_house(house: House, settings: Settings) -> None:
     house.tracker.open()
     try:
         house.tracker.continue_above(*house.journal.open())
+        house.access.accounts.open()
+        open_accounts(house, settings)
+    except SecretLost as error:
+        raise CannotOpen(str(error)) from error
     except Unreachable as error:
         raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
     if AUTO_SCAN not in house.tracker.fleet().memo and settings.auto_scan:
         house.tracker.remember({AUTO_SCAN: True}, house.clock())
     house.courier.start()
     house.courier.notify()
+    house.workbooks.keep()
+
+
+def open_accounts(house: House, settings: Settings) -> None:
+    """The first account, where options or moncam's file name it. Raises CannotOpen."""
+    secret = settings.admin_password
+    was_open = not house.access.accounts.has_any()
+    try:
+        make_first(
+            house.access.accounts,
+            settings.admin_username,
+            secret.get_secret_value() if secret else None,
+        )
+    except NotAllowed as error:
+        raise CannotOpen(
+            f"ADMIN_USERNAME and ADMIN_PASSWORD do not fit: {error.error}. {error.hint}"
+        ) from error
+    for one in house.access.accounts.book.users.values() if was_open else ():
+        text = f"{one.name} is the first administrator"
+        house.audit.note(Entry(house.clock(), "start", "", "user.added", one.name, text))
 
 
 def start_house(house: House, settings: Settings) -> None:
     """Everything that runs by itself begins. Raises CannotOpen in words."""
     open_house(house, settings)
+    house.watchdog.start()
     house.scanner.open()
     house.scheduler.start()
     if house.has_auto_scan():
@@ -201,6 +316,7 @@ def start_house(house: House, settings: Settings) -> None:
 def stop_house(house: House) -> None:
     """End in the order of the data path, so that nothing is lost on the way."""
     house.hub.close()
+    house.watchdog.stop()
     house.scheduler.stop()
     house.scanner.close()
     house.courier.stop()
@@ -222,10 +338,14 @@ def create_app(house: House) -> Flask:
     errors.register(app)
     compress.register(app)
     dates.register(app)
-    for room in (cameras, scans, events, health, metrics, openapi, pages, settings_pages):
+    for room in ROOMS:
         app.register_blueprint(room.bp)
     app.jinja_env.globals.update(
-        house=house, status_words=pages.STATUS_WORDS, theme=settings_pages.theme
+        house=house,
+        status_words=pages.STATUS_WORDS,
+        theme=settings_pages.theme,
+        can=sight.can,
+        person=sight.person,
     )
     gate.check_routes(app)
     return app
@@ -242,52 +362,9 @@ def __getattr__(name: str) -> Any:
 # -- running -----------------------------------------------------------------------------
 
 
-def set_up_logging(settings: Settings) -> None:
-    """One line each, on stdout and in DATA_DIR/logs/app.log (5 files of 5 MB)."""
-    from logging.handlers import RotatingFileHandler
-
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
-    folder = settings.data_dir / "logs"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            RotatingFileHandler(
-                folder / "app.log", maxBytes=5_000_000, backupCount=4, encoding="utf-8"
-            )
-        )
-    except OSError as error:
-        print(f"{folder} cannot be written ({error.strerror}); logs go to stdout only.")
-    level = "DEBUG" if settings.flask_debug else settings.log_level
-    logging.basicConfig(
-        level=level,
-        handlers=handlers,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        force=True,
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def banner(settings: Settings) -> str:
-    line = "=" * 70
-    shown = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
-    return "\n".join(
-        (
-            line,
-            settings.site_name,
-            line,
-            f"Database: {settings.database_path}",
-            f"Auto-scan interval: {settings.auto_scan_interval} seconds",
-            "",
-            f"Starting web server on http://{shown}:{settings.port}",
-            "Press Ctrl+C to stop",
-            line,
-        )
-    )
-
-
 def begin(app: Flask, settings: Settings) -> None:
     """In the worker: logging, then the house. Leaves with one sentence if it cannot."""
-    set_up_logging(settings)
+    serving.set_up_logging(settings)
     if settings.flask_env:
         log.info("FLASK_ENV is accepted and has no effect: there is no debug server.")
     try:
@@ -295,7 +372,10 @@ def begin(app: Flask, settings: Settings) -> None:
     except (CannotOpen, CannotKeep) as error:
         print(f"Camera Monitor cannot start. {error}", file=sys.stderr, flush=True)
         sys.exit(BOOT_ERROR)
-    print(banner(settings), flush=True)
+    house: House = app.extensions["house"]
+    access = house.access
+    key = "" if access.accounts.has_any() else access.setup_key
+    print(serving.banner(settings, key), flush=True)
     if settings.logo_file and not settings.logo_file.is_file():
         log.warning("LOGO_FILE=%s is not there; pages have no logo", settings.logo_file)
     log.info("The house stands: %d devices known", len(app.extensions["house"].tracker.devices()))

@@ -4,13 +4,78 @@ Light on purpose: this is all that gunicorn's first process ever loads of the ho
 """
 
 import errno
+import logging
 import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from settings import Settings
+from store import masking
 from store.json_file import CannotOpen, JsonFile
+
+
+def set_up_logging(settings: Settings) -> None:
+    """One line each, on stdout and in DATA_DIR/logs/app.log (5 files of 5 MB)."""
+    from logging.handlers import RotatingFileHandler
+
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
+    folder = settings.data_dir / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            RotatingFileHandler(
+                folder / "app.log", maxBytes=5_000_000, backupCount=4, encoding="utf-8"
+            )
+        )
+    except OSError as error:
+        print(f"{folder} cannot be written ({error.strerror}); logs go to stdout only.")
+    level = "DEBUG" if settings.flask_debug else settings.log_level
+    logging.basicConfig(
+        level=level,
+        handlers=handlers,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        force=True,
+    )
+    masking.install(handlers)
+    for secret in (
+        settings.database_url,
+        settings.secret_key,
+        settings.jwt_secret_key,
+        settings.admin_password,
+    ):
+        if secret is not None:
+            masking.Masked.know(secret.get_secret_value())
+    if settings.flask_debug:
+        # Statements without their values: those may be secrets.
+        logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def banner(settings: Settings, setup_key: str) -> str:
+    """What the start says; with a key, the link that makes the first account."""
+    line = "=" * 70
+    is_every = settings.host in ("0.0.0.0", "::")
+    shown = "localhost" if is_every else settings.host
+    setup = []
+    if setup_key:
+        name = socket.gethostname() if is_every else settings.host
+        link = f"http://{name}:{settings.port}/setup?key={setup_key}"
+        setup = ["The first account is made here, from any machine, once:", link, ""]
+    return "\n".join(
+        (
+            line,
+            settings.site_name,
+            line,
+            f"Database: {settings.database_path}",
+            f"Auto-scan interval: {settings.auto_scan_interval} seconds",
+            "",
+            *setup,
+            f"Starting web server on http://{shown}:{settings.port}",
+            "Press Ctrl+C to stop",
+            line,
+        )
+    )
 
 
 def command_socket(settings: Settings) -> list[str]:

@@ -29,6 +29,23 @@ def _words(value: object) -> object:
     return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _networks(value: object) -> object:
+    """Networks or single addresses, divided by commas or blanks. Raises ValueError."""
+    found = []
+    for one in _words(value) if isinstance(value, str) else ():  # type: ignore[attr-defined]
+        try:
+            found.append(ipaddress.ip_network(one))
+        except ValueError:
+            raise ValueError(f"{one!r} is no network such as 192.168.1.0/24") from None
+    return tuple(found) if isinstance(value, str) else value
+
+
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+
+
 class BadOption(Exception):
     """An option has a value that does not fit: its name, and what is allowed."""
 
@@ -61,8 +78,52 @@ class Settings(BaseSettings):
     )
     easy_ip_port: Port = Field(10670, description="UDP port on which Panasonic devices listen.")
     easy_ip_reply_port: Port = Field(10669, description="UDP port to which they answer.")
+    p2p_workbook: Path = Field(Path("P2P1.xlsx"), description="The workbook of Dahua recorders.")
+    easy4ip_server: str = Field(
+        "www.easy4ipcloud.com:8800", description="Main server of Dahua's cloud, with its port."
+    )
+    easy4ip_user: str = Field(
+        "cba1b29e32cb17aa46b8ff9e73c7f40b", description="User name of the vendor's own program."
+    )
+    easy4ip_key: str = Field("996103384cdf19179e19243e959bbf8b", description="Its key.")
+    easy4ip_interval: int = Field(
+        60, ge=10, le=86400, description="Seconds over which all recorders are asked about once."
+    )
+    easy4ip_timeout: float = Field(
+        3.0, ge=0.5, le=60, description="Seconds for one answer of the cloud, in one round of two."
+    )
+    easy4ip_rate: int = Field(
+        200, ge=1, le=10000, description="New requests a second to one server of the cloud."
+    )
+    easy4ip_concurrency: int = Field(
+        2000, ge=1, le=10000, description="Recorders that are asked about at the same time."
+    )
     keep_events_days: int = Field(
         400, ge=91, le=36500, description="Days after which the journal forgets an event."
+    )
+    keep_audit_days: int = Field(
+        400, ge=30, le=36500, description="Days after which the audit log forgets a line."
+    )
+    admin_username: str = Field(
+        "", description="Name of the first account, made at a start without any account."
+    )
+    admin_password: SecretStr | None = Field(
+        None, description="Its password; without effect once there is an account."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Secret behind sessions and API tokens; made at the first start."
+    )
+    jwt_secret_key: SecretStr | None = Field(
+        None, description="Secret that signs access tokens; made at the first start."
+    )
+    allowed_networks: Networks = Field(
+        (), description="Networks that may ask at all; empty: every one."
+    )
+    trusted_proxies: Networks = Field(
+        (), description="Proxies whose forwarding headers count; empty: none."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (), description="Other web sites whose scripts may ask with a token."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much is logged."
@@ -76,6 +137,29 @@ class Settings(BaseSettings):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("easy4ip_server")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:
+            raise ValueError("it is a name and a port such as www.easy4ipcloud.com:8800")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not re.fullmatch(r"https?://[^/\s?#@]+", one):
+                raise ValueError(f"{one!r} is no origin such as https://wall.example")
+        return value
+
+    @field_validator("secret_key", "jwt_secret_key")
+    @classmethod
+    def _long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("it has at least 32 characters (openssl rand -hex 32)")
+        return value
 
     @field_validator("logo_file")
     @classmethod
@@ -116,12 +200,13 @@ def _sentence(error: ErrorDetails) -> str:
 
 def _wanted(field: FieldInfo) -> str:
     """What the values of an option are, in words."""
-    if field.annotation is int:
+    if field.annotation in (int, float):
         least, most = (
             next(getattr(one, word) for one in field.metadata if hasattr(one, word))
             for word in ("ge", "le")
         )
-        return f"it is a whole number from {least} to {most}"
+        whole = "whole " if field.annotation is int else ""
+        return f"it is a {whole}number from {least} to {most}"
     if field.annotation is bool:
         return "it is true or false"
     return f"it is one of {', '.join(get_args(field.annotation))}"

@@ -115,6 +115,8 @@ def house(folder: Path, **environment: str) -> Iterator[Process]:
         "PORT": str(port),
         "DATABASE_PATH": str(folder / "camera_database.json"),
         "DATA_DIR": str(folder / "data"),
+        "P2P_WORKBOOK": str(folder / "P2P1.xlsx"),
+        "EASY4IP_SERVER": f"{HERE}:9",
         "EASY_IP_TARGETS": HERE,
         "EASY_IP_PORT": str(free_port(socket.SOCK_DGRAM)),
         "EASY_IP_REPLY_PORT": str(free_port(socket.SOCK_DGRAM)),

@@ -1,5 +1,6 @@
 """One discovery without a house: for a command line that wants to see who is there."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from discovery.progress import Scan
 from discovery.scanner import Scanner
 from fleet.fold import fold
-from fleet.model import Device, Event, Fleet, Report
+from fleet.model import Coverage, Device, Event, Fleet, Report, Target
 from fleet.status import Rules
 from sources.source import Source
 
@@ -45,3 +46,16 @@ def discover(
     finally:
         scanner.close()
     return list(memory.devices().values()), scanner.last
+
+
+def sweep(source: Source, targets: Sequence[Target]) -> list[Report | Coverage]:
+    """What a source says about these targets, in a loop of its own. Raises CannotAsk."""
+
+    async def collect() -> list[Report | Coverage]:
+        assert source.sweep is not None
+        try:
+            return [report async for report in source.sweep(targets, 0.0)]
+        finally:
+            source.close()
+
+    return asyncio.run(collect())

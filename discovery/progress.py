@@ -15,6 +15,7 @@ class SourceProgress:
     title: str
     state: str = "asking"
     found: set[str] = field(default_factory=set)
+    missed: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
 

@@ -24,8 +24,9 @@ from fleet.model import (
     Report,
     Sighting,
     SourceDown,
+    Target,
 )
-from sources.source import Source
+from sources.source import Reports, Source
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class Scanner:
     """Asks, collects what comes, and hands it over in batches.
 
     `watch` is called with `Scan.plain()` whenever the progress changed, from the loop's
-    thread; `kept` with each scan that has ended, from a thread that may wait.
+    thread; `kept` with each scan that has ended, from a thread that may wait. `targets` says
+    which listed devices a source that sweeps asks about.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Scanner:
         clock: Callable[[], datetime],
         watch: Callable[[dict[str, Any]], None] = lambda progress: None,
         kept: Callable[[Scan], None] = lambda scan: None,
+        targets: Callable[[str], Sequence[Target]] = lambda name: (),
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
         self.clock = clock
         self.watch = watch
         self.kept = kept
+        self.targets = targets
         self.last: Scan | None = None
         self._scan: Scan | None = None
         self._idle = Flag()
@@ -78,6 +82,7 @@ class Scanner:
         self._task: asyncio.Task[None] | None = None
         self._asking: asyncio.Future[list[None]] | None = None
         self._standing: list[asyncio.Task[None]] = []
+        self._sweeping: dict[str, asyncio.Task[None]] = {}
 
     # -- for everybody -------------------------------------------------------------------
 
@@ -92,14 +97,29 @@ class Scanner:
         with self._lock:
             if self._scan is not None:
                 return False
-            able = [source for source in self.sources.values() if source.discover]
-            chosen = [source for source in able if not names or source.name in names]
+            chosen = [
+                source
+                for source in self.sources.values()
+                if (not names or source.name in names)
+                and (source.discover or (source.sweep and self.targets(source.name)))
+            ]
             self._scan = Scan(
                 self.clock(), by, {one.name: SourceProgress(one.name, one.title) for one in chosen}
             )
             self._idle.clear()
         asyncio.run_coroutine_threadsafe(self._begin(self._scan), self._loop)
         return True
+
+    def sweep(self, name: str, spread: float, timeout: float) -> SourceProgress | None:
+        """Ask one source about its listed devices, begun over `spread` seconds, and wait.
+
+        None when there is none, or it is being asked already, also by a scan.
+        """
+        source, targets = self.sources[name], self.targets(name)
+        if not targets or name in self._sweeping:
+            return None
+        asking = asyncio.run_coroutine_threadsafe(self._sweep(source, spread), self._loop)
+        return asking.result(timeout)
 
     def progress(self) -> Scan | None:
         """The scan that is running, or None."""
@@ -148,6 +168,8 @@ class Scanner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for source in self.sources.values():
+            source.close()
         await self._hand_over()
 
     async def _hand_over_always(self) -> None:
@@ -211,7 +233,7 @@ class Scanner:
 
     async def _ask_all(self, scan: Scan) -> None:
         """All sources side by side, until they end or somebody cancels."""
-        asks = (self._ask(scan, one) for one in scan.sources.values())
+        asks = (self._ask(scan.started, one) for one in scan.sources.values())
         self._asking = asyncio.ensure_future(asyncio.gather(*asks))
         if scan.state != "running":
             self._asking.cancel()
@@ -240,12 +262,22 @@ class Scanner:
             self.tracker.remember(facts, self.clock())
         self.kept(scan)
 
-    async def _ask(self, scan: Scan, progress: SourceProgress) -> None:
+    async def _sweep(self, source: Source, spread: float) -> SourceProgress:
+        """The listed devices of one source, outside of any scan."""
+        progress = SourceProgress(source.name, source.title)
+        await self._ask(self.clock(), progress, spread)
+        await self._hand_over()
+        return progress
+
+    async def _ask(self, started: datetime, progress: SourceProgress, spread: float = 0.0) -> None:
         """One source under its deadline."""
         source = self.sources[progress.name]
         try:
-            async with asyncio.timeout(source.timeout):
-                await self._collect(scan, progress, source)
+            async with asyncio.timeout(source.timeout + spread):
+                if source.discover:
+                    await self._collect(started, progress, source.discover())
+                if source.sweep:
+                    await self._collect_sweep(started, progress, source, spread)
             progress.state = "failed" if progress.failed else "done"
         except CannotAsk as error:
             self._cannot_ask(progress, error.scope, error.reason)
@@ -262,16 +294,40 @@ class Scanner:
         progress.failed[scope] = reason
         self._inbox.append(SourceDown(scope, self.clock(), reason))
 
-    async def _collect(self, scan: Scan, progress: SourceProgress, source: Source) -> None:
-        assert source.discover is not None
-        async with aclosing(source.discover()) as reports:  # type: ignore[type-var]
-            async for report in reports:
+    async def _collect_sweep(
+        self, started: datetime, progress: SourceProgress, source: Source, spread: float
+    ) -> None:
+        """Once at a time. Who wants to know now displaces a sweep that takes its time; that
+        one calls nobody missing."""
+        assert source.sweep is not None
+        targets, running = self.targets(source.name), self._sweeping.get(source.name)
+        if not targets or (running and spread):
+            return
+        if running:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        collecting = self._collect(started, progress, source.sweep(targets, spread))
+        task = self._sweeping[source.name] = asyncio.create_task(collecting)
+        task.add_done_callback(lambda _: self._sweeping.pop(source.name, None))
+        try:
+            await asyncio.wait((task,))
+        finally:
+            task.cancel()
+        if not task.cancelled():
+            task.result()
+
+    async def _collect(self, started: datetime, progress: SourceProgress, reports: Reports) -> None:
+        async with aclosing(reports) as every:  # type: ignore[type-var]
+            async for report in every:
                 match report:
                     case Coverage():
                         self._cover(progress, report)
                     case Sighting():
                         progress.found.add(report.identities[0])
-                        self._inbox.append(replace(report, asked=scan.started))
+                        self._inbox.append(replace(report, asked=started))
+                    case Miss():
+                        progress.missed += 1
+                        self._inbox.append(replace(report, asked=started))
                     case _:
                         self._inbox.append(report)
 
@@ -300,12 +356,13 @@ class Scanner:
         return known - {*coverage.scopes, *coverage.failed}
 
     def _missed(self, scan: Scan) -> list[Report]:
-        """A Miss for everyone who was asked by this scan and did not answer."""
+        """A Miss for everyone who was asked by this scan and did not answer. Of those that
+        were swept the source has said so itself."""
         now = self.clock()
         misses: list[Report] = []
         for progress in scan.sources.values():
             coverage = progress.coverage
-            if coverage is None or not coverage.scopes:
+            if coverage is None or not coverage.scopes or not self.sources[progress.name].discover:
                 continue
             for device in self.tracker.devices().values():
                 if _was_asked(device, coverage) and not _answered(device, coverage, scan.started):
@@ -320,7 +377,7 @@ class Scanner:
                             scan.started,
                         )
                     )
-        scan.missed = len(misses)
+        scan.missed = len(misses) + sum(one.missed for one in scan.sources.values())
         return misses
 
 

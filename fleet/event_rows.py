@@ -63,6 +63,7 @@ def find(
     engine: Engine,
     *,
     device: int | None = None,
+    devices: Sequence[int] | None = None,
     kinds: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
@@ -72,11 +73,14 @@ def find(
 ) -> list[Event]:
     """Events that fit, newest first; with `after`, the oldest ones above it, ascending.
 
-    A kind that ends in a dot (`device.`) stands for all that begin so.
+    A kind that ends in a dot (`device.`) stands for all that begin so. `devices`: only those
+    that belong to one of them.
     """
     query = select(events)
     if device is not None:
         query = query.where(events.c.device == device)
+    if devices is not None:
+        query = query.where(events.c.device.in_(devices))
     if kinds:
         query = query.where(_any_kind(kinds))
     if since is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import editing, identity, merging, status, words
+from fleet import editing, identity, listing, merging, status, words
 from fleet.draft import Draft
 from fleet.model import (
     HERE,
@@ -277,6 +277,8 @@ def _source_down(draft: Draft, report: SourceDown) -> None:
 
 
 def _edit(draft: Draft, edit: Edit) -> Device:
+    if edit.kind == "list":
+        return listing.apply(draft, edit)
     device = editing.found(draft.find(edit.identity, HERE), edit)
     match edit.kind:
         case "merge":

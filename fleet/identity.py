@@ -1,7 +1,7 @@
 """Who is it? Keys that devices prove, and how they lead to one record.
 
-A MAC and an ONVIF endpoint reference mean the same everywhere; every other key means
-something only within its site.
+A MAC, an ONVIF endpoint reference and the row of a list mean the same everywhere; every
+other key means something only within its site.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fleet.model import Device, Sighting
 
-GLOBAL = ("mac:", "onvif:")
+GLOBAL = ("mac:", "onvif:", "row:")
 _HEX12 = re.compile(r"[0-9a-f]{12}")
 _MAC = re.compile(r"(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\.){2}[0-9a-f]{4}")
 

@@ -24,8 +24,8 @@ RETRY_AFTER = 5.0
 class Journal:
     """Write and query. Every method may raise store.sql.Unreachable."""
 
-    def __init__(self, url: str, echo: bool = False) -> None:
-        self.engine: Engine = open_engine(url, echo)
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = open_engine(url)
 
     def open(self) -> tuple[int, int]:
         """Bring the tables to their newest form; the highest sequence and device number."""

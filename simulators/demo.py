@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from simulators import demo_cast, demo_past
+from simulators import demo_cast, demo_past, demo_stores
 from simulators.panasonic import Camera, Network
 from simulators.panasonic_life import Life
 
@@ -37,7 +37,12 @@ def main() -> int:
         _write_past(Path(folder), cameras)
         listen = ("127.0.0.1", int(environment["EASY_IP_PORT"]))
         reply_to = ("127.0.0.1", int(environment["EASY_IP_REPLY_PORT"]))
-        with Network(cameras, listen=listen, reply_to=reply_to) as network:
+        demo_stores.write_workbook(Path(environment["P2P_WORKBOOK"]))
+        with (
+            Network(cameras, listen=listen, reply_to=reply_to) as network,
+            demo_stores.cloud() as cloud,
+        ):
+            environment["EASY4IP_SERVER"] = f"127.0.0.1:{cloud.port}"
             house = subprocess.Popen([sys.executable, "app.py"], env=environment)
             return _live(network, house)
 
@@ -62,7 +67,9 @@ def _environment(folder: Path) -> dict[str, str]:
         "EASY_IP_TARGETS": "127.0.0.1",
         "EASY_IP_PORT": str(_free_port()),
         "EASY_IP_REPLY_PORT": str(_free_port()),
+        "P2P_WORKBOOK": str(folder / "P2P1.xlsx"),
         "EASY4IP_SERVER": "127.0.0.1:9",
+        "EASY4IP_INTERVAL": str(SCAN_EVERY),
     }
 
 

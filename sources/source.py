@@ -1,9 +1,9 @@
 """What every source is to the Scanner."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from fleet.model import Coverage, Report
+from fleet.model import Coverage, Report, Target
 
 Reports = AsyncIterator[Report | Coverage]
 
@@ -13,9 +13,11 @@ class Source:
     """What a source file's `source(options)` returns.
 
     `discover()` looks for whoever is there and ends by itself with one Coverage.
-    `listen()` yields what devices say unasked, for as long as the house runs. Both may
-    raise CannotAsk. `timeout` is the deadline of `discover` in seconds. `trouble` is what
-    a person should check when it finds nothing.
+    `listen()` yields what devices say unasked, for as long as the house runs. `sweep(targets,
+    seconds)` asks about those that somebody listed, begun over so many seconds, and ends with
+    one Coverage. All may raise CannotAsk. `timeout` is the deadline of `discover` and `sweep`
+    in seconds. `close()` lets go of sockets, in the loop that opened them. `trouble` is what a
+    person should check when it finds nothing.
     """
 
     name: str
@@ -23,4 +25,6 @@ class Source:
     timeout: float
     discover: Callable[[], Reports] | None = None
     listen: Callable[[], Reports] | None = None
+    sweep: Callable[[Sequence[Target], float], Reports] | None = None
     trouble: str = ""
+    close: Callable[[], None] = lambda: None

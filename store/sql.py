@@ -50,7 +50,7 @@ def default_url(data_dir: Path) -> str:
     return f"sqlite:///{data_dir.resolve() / 'camera_monitor.db'}"
 
 
-def open_engine(url: str, echo: bool = False) -> Engine:
+def open_engine(url: str) -> Engine:
     """The engine for `url`; nothing is connected yet. Raises ValueError for a bad URL."""
     try:
         parsed = make_url(url)
@@ -64,7 +64,7 @@ def open_engine(url: str, echo: bool = False) -> Engine:
         options = {"connect_args": {"timeout": 15}}
     else:
         raise ValueError(f"{backend} is not supported; use sqlite or postgresql")
-    engine = create_engine(parsed, echo=echo, hide_parameters=not echo, **options)
+    engine = create_engine(parsed, hide_parameters=True, **options)
     if backend == "sqlite":
         event.listen(engine, "connect", _make_durable)
     return engine

@@ -61,6 +61,8 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     given: dict[str, Any] = {
         "database_path": folder / "camera_database.json",
         "data_dir": folder / "data",
+        "p2p_workbook": folder / "P2P1.xlsx",
+        "easy4ip_server": "127.0.0.1:9",
         "easy_ip_targets": ("127.0.0.1",),
         "easy_ip_port": free_port(socket.SOCK_DGRAM),
         "easy_ip_reply_port": free_port(socket.SOCK_DGRAM),
@@ -167,6 +169,8 @@ class Running:
             "PORT": str(self.port),
             "DATABASE_PATH": str(folder / "camera_database.json"),
             "DATA_DIR": str(folder / "data"),
+            "P2P_WORKBOOK": str(folder / "P2P1.xlsx"),
+            "EASY4IP_SERVER": "127.0.0.1:9",
             "EASY_IP_TARGETS": "127.0.0.1",
             "EASY_IP_PORT": str(free_port(socket.SOCK_DGRAM)),
             "EASY_IP_REPLY_PORT": str(free_port(socket.SOCK_DGRAM)),

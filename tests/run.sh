@@ -8,18 +8,33 @@ missing_packages() {
     command -v ip >/dev/null || echo iproute2
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
     command -v chromium >/dev/null || echo chromium fonts-dejavu-core
+    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx
+    command -v openssl >/dev/null || echo openssl
 }
 
-# The tests start a cluster of their own; the package shall not make and start one beside it.
+# The tests start a cluster and an nginx of their own; the packages shall not start one beside them,
+# neither now nor when the machine starts.
 install_packages() {
     no_cluster=/etc/postgresql-common/createcluster.d/camera-monitor-tests.conf
     $sudo mkdir -p "$(dirname $no_cluster)"
     echo "create_main_cluster = false" | $sudo tee $no_cluster >/dev/null
+    no_start=/usr/sbin/policy-rc.d
+    if [ -e $no_start ]; then
+        no_start=
+    else
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee $no_start >/dev/null
+        $sudo chmod 755 $no_start
+    fi
+    trap '$sudo rm -f $no_cluster $no_start; exit 130' INT TERM
     $sudo apt-get update -qq
     $sudo env DEBIAN_FRONTEND=noninteractive \
         apt-get install -qq -y --no-install-recommends "$@" >/dev/null ||
         echo "apt could not install $* (its reason is above)." >&2
-    $sudo rm -f $no_cluster
+    $sudo rm -f $no_cluster $no_start
+    trap - INT TERM
+    case " $* " in
+        *" nginx "*) $sudo systemctl disable --quiet nginx 2>/dev/null || true ;;
+    esac
 }
 
 packages=$(missing_packages | xargs)

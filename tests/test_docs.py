@@ -2,24 +2,48 @@
 
 import ast
 import asyncio
+import base64
+import http.client
 import json
 import re
 import shlex
+import shutil
+import socket
+import ssl
+import string
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import app as house_app
 import cli
+from accounts import rights
 from fleet.model import Coverage, Sighting
 from settings import Settings
 from simulators.panasonic import Camera, Network
-from tests.home import ROOT, Clock, Home, Running, running, settings_in
+from store.vault import Vault
+from tests.home import (
+    ROOT,
+    Answer,
+    Clock,
+    Home,
+    Running,
+    free_port,
+    running,
+    settings_in,
+    until,
+)
+from web import gate
 
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "deploy").glob("*.md")])
 MAC, SECOND_MAC = "d4:2d:c5:14:c5:70", "d4:2d:c5:14:c5:71"
@@ -77,6 +101,8 @@ def curl(line: str) -> Request:
         elif word == "-H":
             name, _, value = words.pop(0).partition(": ")
             made.headers[name] = value
+        elif word == "-u":
+            made.headers["Authorization"] = basic(*words.pop(0).split(":"))
         elif word == "-d":
             made.body = json.loads(words.pop(0))
         elif word.startswith("-"):
@@ -90,14 +116,18 @@ def curl(line: str) -> Request:
     return made
 
 
+def basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
 @contextmanager
-def known_house(folder: Path) -> Iterator[Running]:
+def known_house(folder: Path, **environment: str) -> Iterator[Running]:
     """A real house that knows two cameras; the first one answers its scans."""
     folder.mkdir(parents=True, exist_ok=True)
     row = {"current_ip": "127.20.0.9", "last_seen": datetime.now(UTC).isoformat()}
     rows = {MAC: row, SECOND_MAC: row}
     (folder / "camera_database.json").write_text(json.dumps(rows))
-    with running(folder) as house, answering(house):
+    with running(folder, **environment) as house, answering(house):
         yield house
 
 
@@ -275,7 +305,7 @@ def test_the_api_page_names_every_key_of_every_answer(
 def test_the_api_page_names_every_error_status(described: dict[str, Any]) -> None:
     told = {row[0] for row in table(read("docs/api.md"), "status")}
     for route, operation in operations(described).items():
-        assert set(operation["responses"]) - {"200"} <= told, route
+        assert set(operation["responses"]) - {"200", "201"} <= told, route
 
 
 def test_the_api_page_names_every_kind_of_event_and_finding() -> None:
@@ -302,14 +332,182 @@ def test_the_example_of_an_error_is_a_real_one(make_home: Make) -> None:
     assert make_home().client.get("/api/camera/99").get_json() == json.loads(example)
 
 
+def test_the_api_page_names_every_action_of_the_audit_log() -> None:
+    said = "\n".join(path.read_text() for path in room_files("web"))
+    actions = set(re.findall(r'\bnote\(\s*"([a-z.]+)"', said))
+    assert len(actions) > 12
+    told = {word for row in table(read("docs/api.md"), "action") for word in code(row[0])}
+    assert actions <= told
+
+
 def test_every_curl_example_of_the_api_page_works_in_the_order_shown(house: Running) -> None:
+    lines = curl_lines("docs/api.md")
+    assert len(lines) > 50
+    run(lines, house)
+    assert house.get("/api/cameras").status == 401, "the first account has closed the house"
+
+
+def curl_lines(name: str) -> list[str]:
+    """Every command line of the blocks of a text that is a curl, or keeps what one answers."""
     lines = [
         line
-        for block in blocks(read("docs/api.md"), "sh")
-        for line in block.replace("\\\n", "").splitlines()
+        for block in blocks(read(name), "sh")
+        for line in re.sub(r"\\\n\s*", "", block).splitlines()
     ]
-    assert len(lines) > 20
+    return [line for line in lines if re.match(r"(\w+=\$\()?curl ", line)]
+
+
+def run(lines: list[str], house: Running) -> None:
+    """Do them one after the other; `NAME=$(curl ... | jq -r .key)` keeps a value for `$NAME`."""
+    kept: dict[str, str] = {}
     for line in lines:
-        made = curl(line)
+        keeps = re.fullmatch(r"(\w+)=\$\((.+) \| jq -r \.(\w+)\)", line)
+        made = curl(string.Template(keeps[2] if keeps else line).substitute(kept))
         answer = house.request(made.method, made.path, made.body, made.headers)
-        assert answer.status == 200, f"{line}: {answer.body.decode()}"
+        assert answer.status in (200, 201), f"{line}: {answer.body.decode()}"
+        if keeps:
+            kept[keeps[1]] = answer.json[keeps[3]]
+
+
+# -- security ----------------------------------------------------------------------------
+
+
+def test_the_security_page_has_a_row_for_every_action_with_who_may() -> None:
+    told = {}
+    for row in table(read("docs/security.md"), "what"):
+        for action in code(row[1]):
+            assert action not in told
+            told[action] = row[2:]
+    assert told == {action: cells(rule) for action, rule in rights.RULES.items()}
+
+
+def cells(rule: rights.Rule) -> list[str]:
+    """What the table says of a rule: the least role, the grant and the scope of a token."""
+    role = "everybody" if rule.personal else rule.role
+    if rule.reads:
+        scope = "`read`"
+    else:
+        scope = "none" if rule.personal or rule.role == "admin" else "`operate`"
+    return [role, f"`{rule.level}`" if rule.level else "none", scope]
+
+
+def test_the_security_page_names_everything_that_is_open_to_strangers(make_home: Make) -> None:
+    app = make_home().app
+    rules = [one for one in app.url_map.iter_rules() if one.endpoint != "static"]
+    opened = {one.rule for one in rules if gate.action_of(app, one.endpoint) is None}
+    told = {word for row in table(read("docs/security.md"), "open") for word in code(row[0])}
+    assert told == opened | {"/static/"}
+
+
+def test_the_security_page_names_every_file_with_a_secret_and_its_mode(tmp_path: Path) -> None:
+    rows = {code(row[0])[0]: code(row[1])[0] for row in table(read("docs/security.md"), "file")}
+    vault = Vault(tmp_path / "data" / "keys")
+    vault.seal("secret", "test")
+    with known_house(tmp_path) as house:
+        run(curl_lines("docs/security.md")[:2], house)
+        for name, mode in rows.items():
+            assert f"{(tmp_path / name).stat().st_mode & 0o777:04o}" == mode, name
+
+
+def test_every_curl_example_of_the_security_page_works(tmp_path: Path) -> None:
+    lines = curl_lines("docs/security.md")
+    assert len(lines) > 5
+    with known_house(tmp_path) as house:
+        run(lines, house)
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+@pytest.mark.parametrize("number", [0, 1], ids=["own", "host and x-real-ip only"])
+def test_behind_nginx_as_the_security_page_sets_it_up(number: int, tmp_path: Path) -> None:
+    text = blocks(read("docs/security.md"), "nginx")[number]
+    with known_house(tmp_path, TRUSTED_PROXIES="127.0.0.1") as house:
+        run(curl_lines("docs/security.md")[:1], house)
+        with behind_nginx(text, house.port, tmp_path) as port:
+            login = {"username": "ann", "password": "seven grey owls"}
+            made = ask_over_tls(port, "POST", "/api/auth/login", json.dumps(login))
+            assert made.status == 200, made.body
+            headers = {"Authorization": f"Bearer {made.json['access_token']}"}
+            assert ask_over_tls(port, "GET", "/api/stats", headers=headers).status == 200
+            form = "username=ann&password=seven+grey+owls"
+            entered = ask_over_tls(port, "POST", "/login", form, {"Content-Type": FORM})
+            assert entered.status == 303
+            assert ("Secure" in entered.headers["Set-Cookie"]) == (number == 0)
+            headers = {"Cookie": entered.headers["Set-Cookie"].partition(";")[0]}
+            path = "/api/events?for=1&after=0"
+            asked = {**headers, "Accept": "text/event-stream"}
+            assert b"retry:" in ask_over_tls(port, "GET", path, headers=asked).body
+            others = ask_over_tls(port, "GET", "/api/cameras", headers={"Host": "localhost"})
+            assert others.status == 401
+
+
+FORM = "application/x-www-form-urlencoded"
+NAME = "cameras.example"
+
+
+@contextmanager
+def behind_nginx(text: str, port: int, folder: Path) -> Iterator[int]:
+    """A real nginx with the servers of `text`, in front of the house at `port`."""
+    make_certificate(folder)
+    own, plain = free_port(), free_port()
+    text = text.replace("127.0.0.1:5000", f"127.0.0.1:{port}")
+    text = text.replace("listen 443", f"listen 127.0.0.1:{own}")
+    text = text.replace("listen 80", f"listen 127.0.0.1:{plain}")
+    text = re.sub(r"(ssl_certificate\w*) .+;", rf"\1 {folder}/both.pem;", text)
+    paths = "".join(
+        f"{kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off; pid {folder}/pid; error_log stderr; events {{}}"
+        f"http {{ access_log off; {paths}\n{text}\n}}"
+    )
+    process = subprocess.Popen(["nginx", "-c", str(file), "-p", str(folder)])
+    try:
+        until(lambda: is_listening(own), what="nginx listens")
+        yield own
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def make_certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    kept = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "both.pem").write_bytes(kept + made.public_bytes(Encoding.PEM))
+
+
+def ask_over_tls(
+    port: int,
+    method: str,
+    path: str,
+    body: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    given = {"Host": NAME, "Origin": f"https://{NAME}", "Content-Type": "application/json"}
+    try:
+        connection.request(method, path, body, {**given, **(headers or {})})
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.getheaders()), answer.read())
+    finally:
+        connection.close()

@@ -20,10 +20,11 @@ FLOORS = {
     "serving": 5,
     "app": 6,
     "gunicorn.conf": 7,
-    "cli": 7,
+    "commands": 7,
+    "cli": 8,
     "celery_worker": 7,
 }
-MAY_READ_SETTINGS = {"app", "serving", "gunicorn.conf", "cli", "celery_worker"}
+MAY_READ_SETTINGS = {"app", "serving", "gunicorn.conf", "commands", "cli", "celery_worker"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "services", "managers"}
 FORBIDDEN_SUFFIXES = ("Manager", "Handler", "Helper", "Util", "Utils")
 HEAVY = {"cv2", "av", "pandas", "openpyxl", "picamera2", "celery", "psutil", "apscheduler"}

@@ -33,6 +33,7 @@ def describes(
     answer: Any = None,
     media: tuple[str, ...] = ("application/json",),
     errors: tuple[int, ...] = (),
+    status: int = 200,
 ) -> Callable[[Route], Route]:
     """What the OpenAPI description says of the route, besides its docstring."""
 
@@ -43,6 +44,7 @@ def describes(
             "answer": answer,
             "media": media,
             "errors": errors,
+            "status": status,
         }
         return route
 

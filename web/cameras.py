@@ -7,12 +7,15 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from fleet import cleaning, editing, status
-from fleet.model import Edit, NotThere
+from fleet.model import Device, Edit, Event, NotThere
 from web import shapes
 from web.api import Strict, answered, asked, describes, sent
+from web.audits import note, who
+from web.errors import Problem
 from web.gate import needs
 from web.house import House, house
 from web.listing import ListQuery, select
+from web.sight import sight
 
 bp = Blueprint("cameras", __name__)
 HIGHEST = 2**62
@@ -75,7 +78,7 @@ class Edited(TypedDict):
 def cameras() -> Response:
     """Every camera and recorder, with filter, search, sort and page on request."""
     here = house()
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, asked(ListQuery), shapes.CAMERAS)
     now, rules = here.clock(), here.rules()
     rows = [shapes.row(device, statuses[device.id], now, rules) for device in found.devices]
@@ -131,7 +134,7 @@ def split(key: str) -> Response:
 def uptime(key: str) -> Response:
     """How well it answered on each of the last 90 days."""
     here = house()
-    device = here.tracker.device(key)
+    device = sight().device(key)
     return answered(shapes.uptime(here.journal.uptimes([device], here.clock())[device.id]))
 
 
@@ -156,9 +159,7 @@ def restore(key: str) -> Response:
 @describes(body=UndoBody, answer=Edited, errors=(404, 409, 422, 503))
 def undo() -> Response:
     """Take an edit back, unless somebody changed the same thing since."""
-    here = house()
-    edit = undoing(here, sent(UndoBody).event)
-    return _edited(here, edit)
+    return _edited(undoing(house(), sent(UndoBody).event))
 
 
 @bp.post("/api/cleanup")
@@ -170,6 +171,7 @@ def cleanup() -> Response:
     now, days = here.clock(), sent(Cleanup).days
     edits = cleaning.retirements(here.tracker.devices().values(), days, who(), now)
     events = here.tracker.apply(edits, now) if edits else []
+    note("fleet.cleaned", "fleet", f"{len(events)} retired, not seen for {days} days")
     return answered({"success": True, "retired": len(events)})
 
 
@@ -177,35 +179,85 @@ def undoing(here: House, sequence: int) -> Edit:
     """The edit that takes back event `sequence`. Raises NotThere or Refused."""
     if not 1 <= sequence <= HIGHEST:
         raise NotThere("There is no such event", "GET /api/events lists the events.")
-    waiting = [one for one in here.tracker.fleet().outbox if one.sequence == sequence]
-    event = waiting[0] if waiting else here.journal.one(sequence)
-    if event is None:
+    event = find_event(here, sequence)
+    if event is None or event.device is None or not sight().sees_event(event):
         raise NotThere(f"There is no event {sequence}", "GET /api/events lists the events.")
+    check_edit(here.tracker.device(f"{event.device}"))
+    if sight().is_limited and "site" in event.before:
+        raise beyond_reach()
     return editing.inverse(event, who(), here.clock())
 
 
-def who() -> str:
-    """Who is asking, as it stands in events."""
-    return "local"
+def find_event(here: House, sequence: int) -> Event | None:
+    """An event by its number, also while the journal does not have it yet."""
+    waiting = [one for one in here.tracker.fleet().outbox if one.sequence == sequence]
+    return waiting[0] if waiting else here.journal.one(sequence)
+
+
+def check_edit(device: Device) -> None:
+    """Raises Problem (403) when who asks may not edit this device."""
+    if not sight().may("device.edit", device):
+        raise Problem(
+            403,
+            f"{who()} may not edit this camera",
+            "An administrator can allow it, under Settings, Users.",
+        )
+
+
+def edit_of(key: str, kind: str, fields: dict[str, Any]) -> Edit:
+    """The edit of one device by who asks, whom the gate has let in for this device.
+
+    Who does not see every device cannot reach another one through an edit. Raises NotThere
+    and Problem (403).
+    """
+    here, device = house(), sight().device(key)
+    if sight().is_limited:
+        # A form sends everything back: what is as this person sees it is no change.
+        fields = {
+            key: value
+            for key, value in fields.items()
+            if key not in ("site", "parent") or value != getattr(device, key)
+        }
+        if kind in ("merge", "split") or "site" in fields:
+            raise beyond_reach()
+        if fields.get("parent") is not None:
+            sight().device(str(fields["parent"]))
+    return Edit(kind, f"id:{device.id}", fields, who(), here.clock())
+
+
+def beyond_reach() -> Problem:
+    """The answer to who is limited and would change what others see."""
+    return Problem(
+        403,
+        "Only who sees every camera may merge, split or move to another site",
+        "Ask an administrator to do it.",
+    )
+
+
+def apply_edit(edit: Edit) -> list[Event]:
+    """Do it, and write it into the audit log."""
+    here = house()
+    events = here.tracker.apply([edit], here.clock())
+    for event in events:
+        note(event.kind, f"camera {event.device}", event.text, event.before, event.after)
+    return list(events)
 
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:
-    here = house()
-    device = here.tracker.device(key)
-    return _edited(here, Edit(kind, f"id:{device.id}", fields, who(), here.clock()))
+    return _edited(edit_of(key, kind, fields))
 
 
-def _edited(here: House, edit: Edit) -> Response:
-    events = here.tracker.apply([edit], here.clock())
+def _edited(edit: Edit) -> Response:
+    events = apply_edit(edit)
     body: Edited = {
         "success": True,
-        "camera": _detail(here, edit.identity.removeprefix("id:")),
+        "camera": _detail(house(), edit.identity.removeprefix("id:")),
         "undo": events[0].sequence if events else None,
     }
     return answered(body)
 
 
 def _detail(here: House, key: str) -> shapes.CameraDetail:
-    device, now, rules = here.tracker.device(key), here.clock(), here.rules()
+    device, now, rules = sight().device(key), here.clock(), here.rules()
     word = status.status(device, here.tracker.devices(), now, rules)
     return shapes.detail(device, word, now, rules)

@@ -1,18 +1,24 @@
 """Every error as {"error", "hint"}, or as a page for a browser. Never a stack."""
 
 import logging
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from accounts.model import NotAllowed
 from fleet.model import NotThere, Refused, Unfit
 from store.json_file import CannotKeep
 from store.sql import Unreachable
+from store.vault import SecretLost
 
 log = logging.getLogger(__name__)
 
+PLAIN = re.compile(r"[a-z_]{1,40}")
+"""What fits in a header: unknown fields of a body are called anything."""
 HINTS = {
     400: "Send one JSON object, as /api/docs describes.",
     404: "The addresses that exist are listed at /api/docs.",
@@ -25,15 +31,19 @@ HINTS = {
 class Problem(Exception):
     """An answer that is an error: `status` is the HTTP code."""
 
-    def __init__(self, status: int, error: str, hint: str) -> None:
+    def __init__(
+        self, status: int, error: str, hint: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(error)
         self.status = status
         self.error = error
         self.hint = hint
+        self.headers = headers or {}
 
 
 def register(app: Flask) -> None:
-    app.register_error_handler(Problem, lambda e: answer(e.status, e.error, e.hint))
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(NotAllowed, lambda e: answer(e.status, e.error, e.hint, e.field))
     app.register_error_handler(Refused, lambda e: answer(status_of(e), e.error, e.hint, e.field))
     app.register_error_handler(
         CannotKeep, lambda e: answer(507, str(e), "Nothing was changed. Try again afterwards.")
@@ -41,9 +51,18 @@ def register(app: Flask) -> None:
     app.register_error_handler(
         Unreachable, lambda e: answer(503, str(e), "Events wait safely; try again in a minute.")
     )
+    app.register_error_handler(
+        SecretLost, lambda e: answer(503, str(e), "Everything else goes on meanwhile.")
+    )
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _problem(problem: Problem) -> Response:
+    response = answer(problem.status, problem.error, problem.hint)
+    response.headers.extend(problem.headers.items())
+    return response
 
 
 def status_of(error: Refused) -> int:
@@ -81,7 +100,7 @@ def _invalid(error: ValidationError) -> Response:
         field = field or str(one["loc"][0] if one["loc"] else "")
         parts.append(f"{where}: {str(one['msg']).removeprefix('Value error, ')}")
     hint = "Correct the value; /api/docs says what is allowed."
-    return answer(422, "; ".join(parts)[:1000], hint, field if field.isidentifier() else "")
+    return answer(422, "; ".join(parts)[:1000], hint, field if PLAIN.fullmatch(field) else "")
 
 
 def _http(error: HTTPException) -> Any:

@@ -1,7 +1,7 @@
 """The journal as pages, and live as server-sent events."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -11,9 +11,11 @@ from typing_extensions import TypedDict
 
 from fleet.model import Event
 from web.api import Query, answered, asked, describes
+from web.asking import HERE
 from web.errors import Problem
 from web.gate import needs
-from web.house import House, house
+from web.house import house
+from web.sight import Sight, sight
 from web.stream import encode, frame_bytes, plain
 
 bp = Blueprint("events", __name__)
@@ -85,7 +87,7 @@ def events() -> Response:
         return _stream(query)
     wanted = query.model_dump(exclude={"kind", "follow"})
     kinds = [kind for kind in query.kind.split(",") if kind]
-    found = house().journal.find(kinds=kinds, **wanted)
+    found = sight().events(kinds=kinds, **wanted)
     is_full = len(found) == query.limit
     return answered(
         {
@@ -101,11 +103,23 @@ def _stream(query: EventQuery) -> Response:
     if not here.hub.enter():
         raise Problem(503, "Too many pages follow the events", "Close some, then try again.")
     until = time.monotonic() + (query.follow or FOR_EVER)
-    body = _frames(here, _last_id(query), until)
+    eyes = sight()
+    frames = _frames(eyes, _last_id(query), until)
+    sock = request.environ.get("gunicorn.socket")
+    body = here.watchdog.guard(frames, sock, lambda: renewed(eyes) is not None)
     response = Response(body, mimetype="text/event-stream")
     response.call_on_close(here.hub.leave)
     response.headers["X-Accel-Buffering"] = "no"
     return response
+
+
+def renewed(eyes: Sight) -> Sight | None:
+    """The sight of the same person as of now; None when they may not hear events any more."""
+    person = eyes.house.access.accounts.again(eyes.person)
+    if person is None or (person is HERE and eyes.house.access.accounts.has_any()):
+        return None
+    now = Sight(eyes.house, person)
+    return now if now.may("event.view") else None
 
 
 def _last_id(query: EventQuery) -> int | None:
@@ -116,23 +130,33 @@ def _last_id(query: EventQuery) -> int | None:
     return query.after
 
 
-def _frames(here: House, last_id: int | None, until: float) -> Iterator[bytes]:
+def _frames(eyes: Sight, last_id: int | None, until: float) -> Iterator[bytes]:
+    here = eyes.house
     place, newest = here.hub.place(), here.tracker.fleet().sequence
-    missed = _missed(here, last_id) if last_id is not None else []
+    missed = _missed(eyes, last_id) if last_id is not None else []
     yield b"retry: 3000\n\n"
     if len(missed) == MOST_REPLAYED:
         yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
     else:
         yield from (encode(event) for event in missed)
     scan = here.scanner.progress()
-    if scan:
+    if scan and not eyes.is_limited:
         yield frame_bytes("progress", scan.plain())
     # What came between the two readings stands in both: it is told once.
     known = min(last_id or -1, newest)
     told = missed[-1].sequence if missed else known
-    yield from here.hub.follow(place, until, told)
+
+    def judge() -> Callable[[Event | None], bool] | None:
+        now = renewed(eyes)
+        return _hears(now) if now else None
+
+    yield from here.hub.follow(place, until, judge, told)
 
 
-def _missed(here: House, last_id: int) -> Sequence[Event]:
+def _hears(eyes: Sight) -> Callable[[Event | None], bool]:
+    return lambda event: not eyes.is_limited if event is None else eyes.sees_event(event)
+
+
+def _missed(eyes: Sight, last_id: int) -> Sequence[Event]:
     """What a returning reader has missed, oldest first."""
-    return here.journal.find(after=last_id, limit=MOST_REPLAYED)
+    return eyes.events(after=last_id, limit=MOST_REPLAYED)

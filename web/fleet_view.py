@@ -18,6 +18,7 @@ from web.health import troubles
 from web.house import House
 from web.listing import STATUSES, Listing, ListQuery, select
 from web.scans import auto_scan_job, counts
+from web.sight import sight
 
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
@@ -82,14 +83,14 @@ def rows(here: House, query: PageQuery) -> Rows:
     """The page of the list that the URL names, else the first rows of it."""
     size = query.per_page or FIRST_ROWS
     paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, paged, shapes.CAMERAS)
     return _rows(here, found.devices, statuses, found)
 
 
 def stretch(here: House, query: PageQuery, offset: int, limit: int) -> Rows:
     """A stretch of the whole list, for one who scrolls."""
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, _unpaged(query), shapes.CAMERAS)
     return _rows(here, found.devices[offset : offset + limit], statuses, found)
 
@@ -100,7 +101,7 @@ def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
 
 def rows_of(here: House, query: PageQuery, ids: Sequence[int]) -> Rows:
     """The rows of some devices that changed, but for those that left the list by it."""
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     known = [devices[id] for id in ids if id in devices]
     found = select(known, statuses, _unpaged(query), shapes.CAMERAS)
     return _rows(here, found.devices, statuses, found)
@@ -136,7 +137,7 @@ class Wrong:
 
 def wrong_now(here: House) -> list[Wrong]:
     """All that is wrong now, newest first: cameras that are down, then what was found."""
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     now, rules = here.clock(), here.rules()
     found = []
     for device in devices.values():
@@ -180,7 +181,7 @@ def top(here: House, query: PageQuery) -> dict[str, Any]:
         "retired_count": retired_count(here, query),
         "link": link,
         "scan": scan.plain() if scan else None,
-        "last": here.tracker.fleet().memo.get("last_scan"),
+        "last": sight().last_scan(),
         "auto": auto_scan_job(),
         "notices": notices(here),
     }
@@ -189,7 +190,7 @@ def top(here: House, query: PageQuery) -> dict[str, Any]:
 def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
     """(status, word, how many): the counts are of what the search finds, so that each agrees
     with the list that it leads to."""
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     every = _unpaged(query, status="all", findings=False, retired=False)
     found = select(devices.values(), statuses, every, shapes.CAMERAS).devices
     number = Counter(statuses[device.id] for device in found)
@@ -199,13 +200,15 @@ def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
 
 def retired_count(here: House, query: PageQuery) -> int:
     """How many of those that the search finds are retired."""
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     every = _unpaged(query, status="all", findings=False, retired=True)
     return select(devices.values(), statuses, every, shapes.CAMERAS).total
 
 
 def notices(here: House) -> list[str]:
     """What a person must know before anything else."""
+    if sight().is_limited:
+        return []
     down = here.tracker.down()
     asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
     damage = [here.tracker.damage] if here.tracker.damage else []
@@ -221,10 +224,10 @@ def page_numbers(listing: Listing) -> list[int]:
 
 def detail(here: House, device: Device) -> dict[str, Any]:
     """One camera with all that is known of it."""
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     row = shapes.detail(device, statuses[device.id], here.clock(), here.rules())
     try:
-        events = here.journal.find(device=device.id, limit=50)
+        events = sight().events(device=device.id, limit=50)
     except Unreachable:
         events = []
     parent = devices.get(device.parent) if device.parent else None
@@ -232,6 +235,7 @@ def detail(here: House, device: Device) -> dict[str, Any]:
         "row": row,
         "events": events,
         "bar": bars(here, [device]).get(device.id),
+        "may_edit": sight().may("device.edit", device),
         "behind": behind(device, devices, statuses[device.id]),
         "parent": shapes.row(parent, statuses[parent.id], here.clock(), here.rules())
         if parent

@@ -3,30 +3,43 @@
 Until the first account exists the house is open to this machine only.
 """
 
-import ipaddress
-import os
-import socket
-import struct
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, g, redirect, render_template, request
 
+from accounts.model import Person
+from accounts.rights import RULES, may
+from web.asking import (
+    TooManyTries,
+    host_name,
+    is_allowed_network,
+    over_command_socket,
+    person_of,
+)
+from web.audits import note
 from web.errors import Problem, wants_page
+from web.house import house
+from web.sight import sight
 
 Route = TypeVar("Route", bound=Callable[..., Any])
-FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ONLY_HERE = (
-    "This Camera Monitor answers only to its own machine until it has an account",
-    "Open it on that machine as http://localhost:{port}, or through a tunnel: "
-    "ssh -L {port}:localhost:{port} THAT-MACHINE",
+    "This Camera Monitor has no account yet, so it answers only to its own machine",
+    "Create the first account: with the set-up link that it printed when it started, with "
+    "`cli.py user add NAME` on that machine, or there in the browser: http://localhost:{port}. "
+    "Or come through a tunnel: ssh -L {port}:localhost:{port} THAT-MACHINE",
 )
 
 
 def needs(action: str) -> Callable[[Route], Route]:
-    """The route is for those who may do `action`, for example `scan.start`."""
+    """The route is for those who may do `action`, for example `scan.start`.
+
+    An action on devices is asked about the device that the URL names by `<key>`; a route
+    without one asks `sight()` about each device that it touches.
+    """
+    if action not in RULES:
+        raise RuntimeError(f"There is no action {action}; accounts.rights.RULES lists them")
 
     def mark(route: Route) -> Route:
         route.action = action  # type: ignore[attr-defined]
@@ -63,22 +76,76 @@ def action_of(app: Flask, endpoint: str) -> str | None:
     return found
 
 
-def _check() -> Response | None:
-    from flask import current_app
-
-    endpoint = request.endpoint
+def _check() -> Any:
+    access = house().access
+    if host_name() is None and not over_command_socket():
+        raise Problem(400, "The Host header names no machine", "Send the name in the URL.")
+    if not is_allowed_network(access):
+        raise Problem(
+            403, "This network may not ask here", "ALLOWED_NETWORKS names those that may."
+        )
     if request.method not in SAFE and is_cross_site():
         raise Problem(
             403,
             "Another web site tried to change something here",
             "Do it on the page of Camera Monitor itself.",
         )
-    if endpoint is None or endpoint == "static" or action_of(current_app, endpoint) is None:
+    endpoint = request.endpoint
+    if endpoint == "static" or (endpoint and action_of(current_app, endpoint) is None):
         return None
-    return None if over_command_socket() or is_this_machine() else _closed()
+    if request.method == "OPTIONS" and is_known_origin():
+        return None
+    person = _person()
+    if person is None:
+        return stranger()
+    if endpoint:
+        _check_action(person, action_of(current_app, endpoint) or "")
+    return None
 
 
-def _closed() -> Response:
+def _person() -> Person | None:
+    try:
+        person = person_of(house().access)
+        if "failed_name" in g:
+            note("login.failed", g.failed_name[:80], "wrong name or password", by="nobody")
+        return person
+    except TooManyTries as error:
+        raise Problem(
+            429,
+            "Too many tries with this account or from this address",
+            f"Try again in {error.seconds} seconds.",
+            {"Retry-After": str(error.seconds)},
+        ) from None
+
+
+def _check_action(person: Person, action: str) -> None:
+    """Raises NotThere for a device that is not seen, Problem (403) for what is not allowed."""
+    device, key = None, (request.view_args or {}).get("key")
+    if key is not None and RULES[action].level is not None:
+        device = sight().device(key)
+    if not may(person, action, device, sight().now):
+        raise Problem(
+            403,
+            f"{person.name} may not do this",
+            "An administrator can allow it, under Settings, Users.",
+        )
+
+
+def stranger() -> Any:
+    """What somebody gets who is not let in."""
+    access = house().access
+    if access.accounts.has_any():
+        if wants_page():
+            back = request.full_path if request.query_string else request.path
+            is_place = request.method == "GET" and request.path != "/setup"
+            path = back if is_place and back != "/" else ""
+            return redirect(f"/login?next={_quoted(path)}" if path else "/login", 303)
+        raise Problem(
+            401,
+            "Log in first",
+            "Send a token as Authorization: Bearer ..., or log in at /login.",
+            {"WWW-Authenticate": 'Bearer realm="Camera Monitor"'},
+        )
     error, hint = ONLY_HERE
     hint = hint.format(port=request.environ.get("SERVER_PORT", "5000"))
     if wants_page():
@@ -86,51 +153,29 @@ def _closed() -> Response:
     raise Problem(403, error, hint)
 
 
-def over_command_socket() -> bool:
-    """The request came by `house.sock` from its owner or root: trusted, no login."""
-    sock = request.environ.get("gunicorn.socket")
-    if sock is None or sock.family != socket.AF_UNIX:
-        return False
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    uid = struct.unpack("3i", raw)[1]
-    return uid in (0, os.getuid())
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
 
-
-def is_this_machine() -> bool:
-    """From a loopback address, not through a proxy, by a name of this machine.
-
-    The name is checked so that a web page elsewhere cannot reach in by a DNS name that
-    leads to 127.0.0.1.
-    """
-    if any(name.lower().startswith(FORWARDED) for name, _value in request.headers):
-        return False
-    return is_loopback(request.remote_addr or "") and is_local_name(request.host)
-
-
-def is_local_name(host: str) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    return name == "localhost" or is_loopback(name)
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return bool((mapped or found).is_loopback)
+    return quote(path, safe="/")
 
 
 def is_cross_site() -> bool:
-    """A browser says so itself; a script sends neither header and passes."""
+    """A browser says so itself; a script sends neither header and passes.
+
+    Only the host is compared: behind a proxy that ends TLS the scheme is not known.
+    """
+    if is_known_origin():
+        return False
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
     return origin is not None and origin.partition("://")[2] != request.host
+
+
+def is_known_origin() -> bool:
+    """A web site that ALLOWED_ORIGINS names. It has no cookie of ours, only tokens count."""
+    return request.headers.get("Origin") in house().access.allowed_origins
 
 
 def _harden(response: Response) -> Response:
@@ -143,6 +188,14 @@ def _harden(response: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if "Cache-Control" not in headers and request.endpoint != "static":
         headers["Cache-Control"] = "no-store"
+    if house().access.allowed_origins:
+        response.vary.add("Origin")
+        if is_known_origin():
+            headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+            headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
+            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

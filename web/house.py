@@ -7,14 +7,19 @@ from pathlib import Path
 
 from flask import current_app
 
+from accounts.audit import Audit
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
+from discovery.uploads import Uploads
+from discovery.workbooks import Workbooks
 from fleet import status
 from fleet.journal import Courier, Journal
 from fleet.model import Device
 from fleet.status import Rules
 from fleet.tracker import Tracker
+from web.asking import Access
 from web.stream import Hub
+from web.watchdog import Watchdog
 
 AUTO_SCAN = "auto_scan"
 """Name of the job, and of the fact in the tracker's memo."""
@@ -39,6 +44,11 @@ class House:
     scheduler: Scheduler
     hub: Hub
     set_auto_scan: Callable[[bool], None]
+    workbooks: Workbooks
+    uploads: Uploads
+    access: Access
+    audit: Audit
+    watchdog: Watchdog
 
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 

@@ -14,6 +14,7 @@ from web.gate import needs
 from web.health import troubles
 from web.house import House, house
 from web.scans import counts
+from web.sight import sight
 
 bp = Blueprint("metrics", __name__)
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -49,7 +50,7 @@ class Numbers(Collector):
             yield GaugeMetricFamily(f"camera_monitor_{name}", text, value)
 
     def _by_status(self) -> Metric:
-        devices, statuses = self.house.statuses()
+        devices, statuses = sight().statuses()
         tally: dict[tuple[str, str], int] = {
             (word.lower(), kind): 0 for word in status.WORDS for kind in sorted(shapes.CAMERAS)
         }
@@ -69,9 +70,12 @@ class Numbers(Collector):
         fleet = here.tracker.fleet()
         last = here.scanner.last
         took = (last.finished - last.started).total_seconds() if last and last.finished else 0.0
-        findings = sum(len(one.findings) for one in fleet.devices.values())
+        findings = sum(len(one.findings) for one in sight().devices().values())
+        shown = ("findings", "Findings on all devices", float(findings))
+        if sight().is_limited:
+            return [shown]
         return [
-            ("findings", "Findings on all devices", findings),
+            shown,
             ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
             ("sources_down", "Sources, or parts, not askable", len(here.tracker.down())),
             ("event_streams", "Open event streams", here.hub.readers),

@@ -16,10 +16,16 @@ bp = Blueprint("openapi", __name__)
 REF = "#/components/schemas/{model}"
 VERSION = "0.1.0"
 TEXT = {"type": "string"}
-COMMON_ERRORS = {403: "Not allowed", 422: "A value does not fit", 500: "An error in the program"}
+COMMON_ERRORS = {
+    400: "Not understood",
+    401: "Not logged in",
+    403: "Not allowed",
+    422: "A value does not fit",
+    429: "Too many tries",
+    500: "An error in the program",
+}
 ERRORS = {
     **COMMON_ERRORS,
-    400: "Not JSON",
     404: "Not there",
     409: "Not possible as things are",
     413: "Too much at once",
@@ -93,7 +99,8 @@ def _operation(
     text = (view.__doc__ or "").strip()
     summary, _, rest = text.partition("\n")
     codes = {*said["errors"], *(() if action is None else COMMON_ERRORS)}
-    codes |= {400, 413, 415, 507} if said["body"] else set()
+    codes |= {400, 413, 415, 422, 507} if said["body"] else set()
+    is_word = action is None and said["media"] == ("text/plain",)
     media = {
         kind: {
             "schema": {"type": "string"} if "event" in kind else _schema(said["answer"], schemas)
@@ -106,8 +113,8 @@ def _operation(
         "tags": [id.split("_")[0]],
         "parameters": [_path_parameter(name) for name in names] + _query(said["query"]),
         "responses": {
-            "200": {"description": "Done", "content": media},
-            **{str(code): _error(code, action is None) for code in sorted(codes)},
+            str(said["status"]): {"description": "Done", "content": media},
+            **{str(code): _error(code, is_word) for code in sorted(codes)},
         },
     }
     if rest.strip():

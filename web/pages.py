@@ -10,10 +10,12 @@ from flask import Blueprint, Response, redirect, render_template, request
 from fleet import status
 from fleet.model import Device, Edit, Refused
 from web import fleet_view
-from web.cameras import undoing, who
+from web.audits import note, who
+from web.cameras import apply_edit, edit_of, undoing
 from web.errors import Problem, status_of
 from web.gate import needs
 from web.house import house
+from web.sight import sight
 
 bp = Blueprint("pages", __name__)
 MOST_IDS = 200
@@ -39,7 +41,7 @@ def fleet() -> str:
 def camera(key: str) -> Any:
     """One camera, beside the list where there is room."""
     here = house()
-    device = here.tracker.device(key)
+    device = sight().device(key)
     if key != str(device.id):
         return redirect(f"/cameras/{device.id}", 301)
     text = request.args.get("undo", "")
@@ -110,7 +112,7 @@ def _number(name: str, default: int) -> int:
 def camera_part(key: str) -> str:
     """The detail of one camera, anew."""
     here = house()
-    detail = fleet_view.detail(here, here.tracker.device(key))
+    detail = fleet_view.detail(here, sight().device(key))
     return render_template("parts/detail.html", **detail, undo=None)
 
 
@@ -134,7 +136,9 @@ def stop() -> Any:
 @needs("scan.automatic")
 def auto_scan() -> Any:
     """The auto-scan switch."""
-    house().set_auto_scan(request.form.get("enabled") == "on")
+    enabled = request.form.get("enabled") == "on"
+    house().set_auto_scan(enabled)
+    note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")
     return redirect("/", 303)
 
 
@@ -175,11 +179,10 @@ def split(key: str) -> Any:
 
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
-    device = house().tracker.device(key)
     try:
-        return _apply(Edit(kind, f"id:{device.id}", fields, who(), house().clock()))
+        return _apply(edit_of(key, kind, fields))
     except Refused as fault:
-        return _again(device, kind, fault)
+        return _again(sight().device(key), kind, fault)
 
 
 @bp.post("/undo/<int:event>")
@@ -190,8 +193,7 @@ def undo(event: int) -> Any:
 
 
 def _apply(edit: Edit) -> Any:
-    here = house()
-    events = here.tracker.apply([edit], here.clock())
-    device = here.tracker.device(edit.identity.removeprefix("id:"))
+    events = apply_edit(edit)
+    device = sight().device(edit.identity.removeprefix("id:"))
     suffix = f"?undo={events[0].sequence}" if events else ""
     return redirect(f"/cameras/{device.id}{suffix}", 303)

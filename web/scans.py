@@ -8,10 +8,11 @@ from typing_extensions import TypedDict
 
 from web import shapes
 from web.api import Strict, answered, describes, sent
-from web.cameras import who
+from web.audits import note, who
 from web.errors import Problem
 from web.gate import needs
 from web.house import AUTO_SCAN, house
+from web.sight import sight
 
 bp = Blueprint("scans", __name__)
 
@@ -59,10 +60,10 @@ def start() -> Response:
 def progress() -> Response:
     """The running scan, and what the last one did."""
     here = house()
-    memo, scan = here.tracker.fleet().memo, here.scanner.progress()
+    scan = here.scanner.progress()
     body: ScanState = {
         "running": scan.plain() if scan else None,
-        "last": memo.get("last_scan"),
+        "last": sight().last_scan(),
         "down": here.tracker.down(),
     }
     return answered(body)
@@ -86,6 +87,7 @@ def auto_scan() -> Response:
     here = house()
     enabled = sent(Toggle).enabled
     here.set_auto_scan(enabled)
+    note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")
     return answered({"success": True, "auto_scan_enabled": enabled, "interval": here.scan_interval})
 
 
@@ -99,7 +101,7 @@ def stats() -> Response:
 
 def counts() -> shapes.Stats:
     here = house()
-    devices, statuses = here.statuses()
+    devices, statuses = sight().statuses()
     return shapes.stats(
         here.tracker.fleet(),
         devices.values(),

@@ -19,7 +19,7 @@ from flask import (
 
 from web.api import answered, describes
 from web.errors import Problem
-from web.gate import is_open, needs
+from web.gate import needs
 from web.house import house
 from web.openapi import VERSION
 from web.scans import Started, job_rows
@@ -132,7 +132,7 @@ def _normal(name: str) -> str:
 
 
 @bp.post("/theme")
-@is_open
+@needs("docs.view")
 def choose_theme() -> Any:
     """The three-way switch of the looks: a cookie and nothing else."""
     chosen = request.form.get("theme", "auto")
@@ -144,7 +144,7 @@ def choose_theme() -> Any:
 
 
 @bp.get("/logo")
-@is_open
+@needs("docs.view")
 def logo() -> Response:
     """The picture of LOGO_FILE."""
     file = house().logo

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Condition
 from typing import Any
@@ -15,16 +15,22 @@ KEPT = 2000
 """Frames kept for readers that come back or fall behind."""
 MOST_STREAMS = 200
 PING_EVERY = 15.0
+JUDGE_EVERY = 0.8
+"""Seconds after which it is asked again whether a reader may go on."""
 KINDS = {"device.found": "found"}
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message, encoded once. `id` is the event's sequence; progress has none."""
+    """One message, encoded once. Progress is no event."""
 
     place: int
-    id: int | None
+    event: Event | None
     data: bytes
+
+
+Judge = Callable[[], Callable[[Event | None], bool] | None]
+"""Says which events its reader may hear as of now (None: progress), or that it is over."""
 
 
 def frame_bytes(kind: str, body: Any, id: int | None = None) -> bytes:
@@ -63,17 +69,17 @@ class Hub:
 
     def tell(self, events: Sequence[Event]) -> None:
         """Events that the journal has."""
-        self._add([(event.sequence, encode(event)) for event in events])
+        self._add([(event, encode(event)) for event in events])
 
     def progress(self, progress: dict[str, Any]) -> None:
         """How the scan goes; only of interest now, so without an id."""
         self._add([(None, frame_bytes("progress", progress))])
 
-    def _add(self, frames: Sequence[tuple[int | None, bytes]]) -> None:
+    def _add(self, frames: Sequence[tuple[Event | None, bytes]]) -> None:
         with self._news:
-            for id, data in frames:
+            for event, data in frames:
                 self._place += 1
-                self._frames.append(Frame(self._place, id, data))
+                self._frames.append(Frame(self._place, event, data))
             self._news.notify_all()
 
     def close(self) -> None:
@@ -103,17 +109,24 @@ class Hub:
         with self._news:
             return self._place
 
-    def follow(self, place: int, until: float, told: int = -1) -> Iterator[bytes]:
+    def follow(self, place: int, until: float, judge: Judge, told: int = -1) -> Iterator[bytes]:
         """What comes after `place`, without events up to the number `told`, until the
         monotonic time `until`; a comment now and then proves the line. A reader that fell
-        behind is told to load anew."""
+        behind is told to load anew. Within a second after `judge` says so it is over."""
+        pinged = time.monotonic()
         while not self._closing and time.monotonic() < until:
-            frames, now_at = self._wait(place, min(PING_EVERY, until - time.monotonic()))
+            frames, now_at = self._wait(place, min(JUDGE_EVERY, until - time.monotonic()))
+            hears = judge()
+            if hears is None:
+                return
             if len(frames) < now_at - place:
                 yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
             place = now_at
-            fresh = (one.data for one in frames if one.id is None or one.id > told)
-            yield b"".join(fresh) or b": still here\n\n"
+            new = (one for one in frames if one.event is None or one.event.sequence > told)
+            fresh = b"".join(one.data for one in new if hears(one.event))
+            if fresh or time.monotonic() - pinged >= PING_EVERY:
+                pinged = time.monotonic()
+                yield fresh or b": still here\n\n"
 
     def _wait(self, place: int, seconds: float) -> tuple[list[Frame], int]:
         """The frames after `place` and the newest place, once there are some or time is up."""

@@ -77,6 +77,7 @@ function changed(id) {
 }
 
 export function actions() {
+  document.querySelectorAll("[data-copy]").forEach((one) => { one.hidden = !navigator.clipboard; });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const { do: what, edit: change, merge, split } = form.dataset;

@@ -1,4 +1,5 @@
 // The table as a window on the whole list: rows come from the server as they are scrolled to.
+import { hasEnded } from "./login.js";
 import { renewTimes } from "./times.js";
 import { toast } from "./toast.js";
 
@@ -100,6 +101,7 @@ export function windowed(table) {
     wanted.set("limit", CHUNK);
     try {
       const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
+      if (hasEnded(answer)) return;
       if (!answer || !answer.ok) return answer && toast("These rows could not be loaded", "Try again", async () => draw(true));
       total = Number(answer.headers.get("X-Total-Count")) || total;
       const rows = rowsOf(await answer.text());

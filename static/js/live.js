@@ -1,8 +1,10 @@
 // Follows the house: what changed is renewed in place, and a lost connection is said.
+import { hasEnded, isLetIn } from "./login.js";
 import { renewTimes } from "./times.js";
 
 const GATHER = 60;
 const EVERY = 30000;
+const AGAIN = 3000;
 const INSTEAD = { scan: "stop", stop: "scan" };
 const FILTERED = /[?&](status|findings|retired|q)=/;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
@@ -15,13 +17,21 @@ export function followTheHouse(list, detail) {
   let timer = 0;
   let wasLost = false;
   let hasNew = false;
+  let source = null;
+  let newest = "";
+  let pause = AGAIN;
+  let retry = 0;
 
+  // True when the house has answered.
   async function renewTop() {
     const answer = await fetch(`/parts/top${location.search}`).catch(() => null);
-    if (!answer || !answer.ok) return;
+    if (hasEnded(answer, (text) => { stale.textContent = text; say(true); })) return false;
+    if (!answer || !answer.ok) return false;
+    isLetIn();
+    fresh = Date.now();
     const now = document.createElement("template");
     now.innerHTML = await answer.text().catch(() => "");
-    if (!now.innerHTML) return;
+    if (!now.innerHTML) return false;
     const parts = [...now.content.children];
     if (parts.length !== top.childElementCount) return location.reload();
     for (const part of parts) {
@@ -34,7 +44,7 @@ export function followTheHouse(list, detail) {
       if (focused) document.getElementById(document.getElementById(focused) ? focused : INSTEAD[focused])?.focus();
     }
     tell();
-    fresh = Date.now();
+    return true;
   }
 
   function tell() {
@@ -63,39 +73,73 @@ export function followTheHouse(list, detail) {
   function renewAll() {
     list.forget?.();
     list.renew(list.rows().map((row) => Number(row.dataset.id)));
-    renewTop();
     detail.renew();
+    return renewTop();
   }
 
-  const source = new EventSource("/api/events");
+  // What no stream has told: rows may be new too.
+  async function catchUp() {
+    const isThere = await renewAll();
+    if (isThere && list.table) list.reload();
+    return isThere;
+  }
+
+  function say(isStale) {
+    stale.hidden = !isStale;
+    document.documentElement.classList.toggle("is-stale", isStale);
+  }
+
   const body = (event) => JSON.parse(event.data);
-  source.addEventListener("found", () => { hasNew = true; });
-  for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => later(body(event).device));
-  source.addEventListener("progress", (event) => {
+
+  function listen() {
+    source = new EventSource(newest ? `/api/events?after=${newest}` : "/api/events");
+    source.addEventListener("found", () => { hasNew = true; });
+    for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => {
+      newest = event.lastEventId || newest;
+      later(body(event).device);
+    });
+    source.addEventListener("progress", progress);
+    source.addEventListener("reset", renewAll);
+    source.addEventListener("open", () => {
+      say(false);
+      isLetIn();
+      pause = AGAIN;
+      if (wasLost) catchUp();
+      wasLost = false;
+    });
+    source.addEventListener("error", lost);
+  }
+
+  function progress(event) {
     const scan = body(event);
     const place = document.getElementById("progress");
     if (scan.finished || !place) return later();
     place.innerHTML = "Scanning: <b></b> found";
     place.firstElementChild.textContent = scan.found;
     for (const one of scan.sources) place.append(`, ${one.title} ${one.state}`);
-  });
-  source.addEventListener("reset", renewAll);
-  source.addEventListener("open", () => {
-    stale.hidden = true;
-    document.documentElement.classList.remove("is-stale");
-    if (wasLost) renewAll();
-    wasLost = false;
-  });
-  source.addEventListener("error", () => {
+  }
+
+  function lost() {
+    // Ended by the house because the login has? Ask at once.
+    if (!wasLost && source.readyState === EventSource.CONNECTING) renewTop();
     wasLost = true;
     stale.textContent = `Data from ${clock.format(fresh)}, connection lost. Trying again.`;
-    setTimeout(() => {
-      if (source.readyState === EventSource.OPEN) return;
-      stale.hidden = false;
-      document.documentElement.classList.add("is-stale");
-    }, 1500);
-  });
-  addEventListener("pagehide", () => source.close());
+    setTimeout(() => source.readyState === EventSource.CONNECTING && say(true), 1500);
+    // A line that breaks is mended by the browser; one that was refused it gives up.
+    if (source.readyState === EventSource.CLOSED) refused();
+  }
+
+  // Logged out, no place left for another reader, or a proxy before a house that starts anew.
+  async function refused() {
+    retry = setTimeout(listen, pause);
+    pause = Math.min(2 * pause, EVERY);
+    const isThere = await catchUp();
+    if (source.readyState !== EventSource.OPEN) say(!isThere);
+  }
+
+  listen();
+  addEventListener("pagehide", () => { clearTimeout(retry); source.close(); });
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
   setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || renewAll(), EVERY);
   document.addEventListener("renew", () => later());
   document.addEventListener("edited", (event) => later(event.detail.id));

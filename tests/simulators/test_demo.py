@@ -86,10 +86,21 @@ def test_it_shows_recorders_findings_sites_tags_and_notes(demo: Running) -> None
     kinds = {finding["kind"] for one in found for finding in one["findings"]}
     assert kinds == {"password.unset", "setup.open", "address.shared"}
     assert any(one["findings"] and one["status"] == "OFFLINE" for one in found)
-    assert len([one for one in found if one["kind"] == "recorder"]) == 3
+    recorders = [one for one in found if one["kind"] == "recorder"]
+    assert len([one for one in recorders if one["mac_address"]]) == 3, "heard on the network"
+    assert len([one for one in recorders if not one["mac_address"]]) == 60, "of the workbook"
     assert {one["site"] for one in found} >= {"Head office", "Warehouse", "Car park", "Annex"}
     assert all(one["tags"] for one in found[:12])
     assert any(one["notes"] for one in found)
+
+
+def test_recorders_of_twelve_stores_are_asked_about_at_the_cloud(demo: Running) -> None:
+    items = demo.get("/api/dvrs").json["items"]
+    assert len({one["STORE NAME"] for one in items}) == 12
+    until(lambda: len(demo.get("/api/dvrs?status=online").json["items"]) > 50, 60, "they answer")
+    page = demo.get("/sites").body.decode()
+    assert "Store Aachen" in page
+    assert "AAC-01" in page
 
 
 def test_a_camera_behind_a_recorder_that_is_down_is_unreachable(demo: Running) -> None:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, running
 from tests.web.chromium import Listener, Tab, detail, numbered
+from tests.web.visits import basic, closed_house, come_in, log_in, press
 
 GRAVE = ("serious", "critical")
 LOOKS = ("light", "dark")
@@ -24,9 +25,20 @@ PAGES = (
     "/cameras/3",
     "/settings/sources",
     "/settings/jobs",
+    "/sites",
+    "/settings/workbook",
     "/settings/about",
     "/api/docs",
 )
+
+OWN_PAGES = (
+    "/account",
+    "/settings/users",
+    "/settings/users/4",
+    "/settings/audit",
+    "/settings/jobs",
+)
+"""Pages of a closed house, seen by an admin; user 4 has a grant and a token."""
 
 both_looks = pytest.mark.parametrize("look", LOOKS)
 
@@ -43,6 +55,15 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(folder) as house:
         shown = {one["status"] for one in house.get("/api/cameras").json["cameras"]}
         assert shown == {"ACTIVE", "IP_CHANGED", "OFFLINE", "MISSING", "UNREACHABLE"}
+        yield house
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A closed house, where somebody has a token."""
+    with closed_house(tmp_path_factory.mktemp("closed")) as house:
+        made = house.request("POST", "/api/tokens", {"name": "Report"}, basic("Lea"))
+        assert made.status == 201
         yield house
 
 
@@ -186,3 +207,49 @@ def test_everybody_can_read_what_does_not_fit(tab: Tab, cast: Running, listener:
     detail(page).get_by_label("Stands behind number").fill("1")
     detail(page).get_by_role("button", name="Save").click()
     judge_both_looks(page, ".edit .error")
+
+
+# -- accounts ------------------------------------------------------------------------------
+
+
+@both_looks
+def test_everybody_can_come_in(look: str, tab: Tab, closed: Running, listener: Listener) -> None:
+    listener.allowed.append("status of 401")
+    page = tab(closed, **with_look(look))
+    judge(page, look, ".enter")
+    log_in(page, "Lea", "not her password")
+    judge(page, look, "#fault")
+
+
+@both_looks
+def test_everybody_can_make_the_first_account(
+    look: str, tab: Tab, run_house: Callable[..., Running], listener: Listener
+) -> None:
+    listener.allowed.append("status of 422")
+    page = tab(run_house(), "/settings/users", **with_look(look))
+    judge(page, look, ".empty")
+    page.goto("/setup")
+    judge(page, look, ".enter")
+    page.get_by_label("Name").fill("Ada")
+    for one in page.locator('input[type="password"]').all():
+        one.fill("password123")
+    press(page, "Make the account")
+    judge(page, look, "#fault")
+
+
+@both_looks
+def test_everybody_can_use_the_pages_of_accounts(
+    look: str, tab: Tab, closed: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 422")
+    page = come_in(tab, closed, "Ada", **with_look(look))
+    for path in OWN_PAGES:
+        page.goto(path)
+        judge(page, look)
+    page.goto("/settings/users/4")
+    press(page, "Grant")
+    judge(page, look, "#fault")
+    page.goto("/account")
+    page.get_by_label("What it is for").fill("Report")
+    press(page, "Make a token")
+    judge(page, look, "#token")

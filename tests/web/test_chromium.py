@@ -28,7 +28,15 @@ from tests.web.chromium import (
     wait_for_rows,
 )
 
-PAGES = ("/", "/cameras/1", "/settings/sources", "/settings/jobs", "/settings/about")
+PAGES = (
+    "/",
+    "/cameras/1",
+    "/settings/sources",
+    "/settings/jobs",
+    "/settings/workbook",
+    "/sites",
+    "/settings/about",
+)
 
 
 def test_the_first_scan_is_started_and_followed_on_the_page(

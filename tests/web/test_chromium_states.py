@@ -139,7 +139,15 @@ def test_a_page_is_printed_without_what_cannot_be_pressed_on_paper(page: Page) -
 def test_twice_the_size_and_a_wall_of_pixels_fit(
     tab: Tab, house: Running, network: Network
 ) -> None:
-    pages = ("/", "/cameras/1", "/settings/sources", "/settings/jobs", "/settings/about")
+    pages = (
+        "/",
+        "/cameras/1",
+        "/settings/sources",
+        "/settings/jobs",
+        "/settings/workbook",
+        "/sites",
+        "/settings/about",
+    )
     for width, height, scale in ((720, 450, 2), (3840, 2160, 1)):
         size = {"width": width, "height": height}
         page = tab(house, viewport=size, device_scale_factor=scale)

@@ -1,6 +1,7 @@
 """Who may: until there is an account this machine only, and no other web site."""
 
 import http.client
+import re
 import socket
 import stat
 from collections.abc import Iterator
@@ -55,8 +56,53 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/api/camera/<key>/merge"): "device.edit",
     ("POST", "/api/camera/<key>/split"): "device.edit",
     ("GET", "/api/camera/<key>/uptime"): "device.view",
-    ("POST", "/theme"): None,
-    ("GET", "/logo"): None,
+    ("GET", "/account"): "account.view",
+    ("GET", "/sites"): "device.list",
+    ("GET", "/settings/workbook"): "workbook.edit",
+    ("POST", "/settings/workbook"): "workbook.edit",
+    ("POST", "/settings/workbook/commit"): "workbook.edit",
+    ("POST", "/settings/workbook/undo"): "workbook.edit",
+    ("GET", "/api/dvrs"): "device.list",
+    ("GET", "/api/search"): "device.list",
+    ("POST", "/api/update-p2p"): "workbook.edit",
+    ("POST", "/api/refresh"): "scan.start",
+    ("GET", "/api/download.csv"): "fleet.export",
+    ("POST", "/account/password"): "account.change",
+    ("POST", "/account/tokens"): "account.change",
+    ("POST", "/account/tokens/<int:id>/revoke"): "account.change",
+    ("GET", "/api/audit"): "audit.view",
+    ("GET", "/api/audit.csv"): "audit.view",
+    ("POST", "/api/auth/login"): None,
+    ("POST", "/api/auth/logout"): "account.view",
+    ("POST", "/api/auth/password"): "account.change",
+    ("GET", "/api/auth/profile"): "account.view",
+    ("POST", "/api/auth/refresh"): None,
+    ("GET", "/api/tokens"): "account.change",
+    ("POST", "/api/tokens"): "account.change",
+    ("DELETE", "/api/tokens/<int:id>"): "account.change",
+    ("GET", "/api/users"): "user.manage",
+    ("POST", "/api/users"): "user.manage",
+    ("GET", "/api/users/<int:id>"): "user.manage",
+    ("PATCH", "/api/users/<int:id>"): "user.manage",
+    ("DELETE", "/api/users/<int:id>"): "user.manage",
+    ("GET", "/api/users/<int:id>/grants"): "user.manage",
+    ("POST", "/api/users/<int:id>/grants"): "user.manage",
+    ("DELETE", "/api/users/<int:id>/grants/<int:number>"): "user.manage",
+    ("DELETE", "/api/users/<int:id>/tokens/<int:number>"): "user.manage",
+    ("GET", "/login"): None,
+    ("POST", "/login"): None,
+    ("POST", "/logout"): "account.view",
+    ("GET", "/setup"): None,
+    ("POST", "/setup"): None,
+    ("GET", "/settings/audit"): "audit.view",
+    ("GET", "/settings/users"): "user.manage",
+    ("POST", "/settings/users"): "user.manage",
+    ("GET", "/settings/users/<int:id>"): "user.manage",
+    ("POST", "/settings/users/<int:id>"): "user.manage",
+    ("POST", "/settings/users/<int:id>/grants"): "user.manage",
+    ("POST", "/settings/users/<int:id>/tokens/<int:number>/revoke"): "user.manage",
+    ("POST", "/theme"): "docs.view",
+    ("GET", "/logo"): "docs.view",
     ("GET", "/openapi.json"): "docs.view",
 }
 """Every route, and the action that it needs; None: it is open. A new one gets its line here."""
@@ -95,7 +141,8 @@ def routes_of(app: Flask) -> Iterator[tuple[str, str, str]]:
 
 
 def path_of(rule: str) -> str:
-    filled = {"<key>": "1", "<int:event>": "1", "<path:filename>": "style.css"}
+    filled = {"<key>": "1", "<path:filename>": "style.css"}
+    rule = re.sub("<int:[a-z]+>", "1", rule)
     for name, value in filled.items():
         rule = rule.replace(name, value)
     return rule
@@ -128,12 +175,14 @@ def test_a_stranger_is_refused_everywhere_but_at_what_is_open(
             headers=headers,
             environ_base={"REMOTE_ADDR": address},
         )
-        if action is None:
+        if action is None and rule != "/setup":  # that one is for this machine or its key
             assert answer.status_code != 403, rule
             answer.close()
         else:
-            assert answer.status_code == 403, f"{method} {rule}"
-            assert set(answer.json) == {"error", "hint"}
+            # 400 where the Host header names no machine at all.
+            assert answer.status_code in (400, 403), f"{method} {rule}"
+            if rule != "/setup":
+                assert set(answer.json) == {"error", "hint"}
 
 
 def test_a_stranger_with_a_browser_reads_why_and_what_to_do(home: Home) -> None:

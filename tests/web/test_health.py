@@ -84,6 +84,6 @@ def test_a_started_house_becomes_ready_and_its_jobs_are_due(
     until(lambda: house.get("/readyz").body == b"ready\n", what="the house is ready")
     assert house.get("/readyz").status == 200
     jobs = {job["name"]: job for job in house.get("/api/jobs").json}
-    assert set(jobs) == {"auto_scan", "tick", "forget"}
+    assert set(jobs) == {"auto_scan", "recorders", "workbook", "tick", "forget"}
     assert jobs["tick"]["next_run"] is not None
     assert jobs["auto_scan"]["next_run"] is None

@@ -225,6 +225,11 @@ def test_a_head_request_takes_no_place(house: Running, scanned: Follower) -> Non
 # -- in this process ---------------------------------------------------------------------
 
 
+def everything() -> Any:
+    """The judge of a reader who may hear all of it."""
+    return lambda _event: True
+
+
 def follow(home: Home, **headers: str) -> Any:
     """An open stream, of which only the first line was read."""
     return home.client.get("/api/events?for=1", headers={**STREAM, **headers}, buffered=False)
@@ -312,7 +317,7 @@ def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
     place = hub.place()
     for number in range(1, KEPT + 2):
         hub.tell([Event(number, clock(), "device.found", 1, "found")])
-    frames = hub.follow(place, time.monotonic() + 60)
+    frames = hub.follow(place, time.monotonic() + 60, everything)
     assert messages(next(frames).decode())[0].kind == "reset"
     assert [one.id for one in messages(next(frames).decode())] == list(range(2, KEPT + 2))
 
@@ -322,7 +327,7 @@ def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
     place = hub.place()
     for number in range(1, KEPT + 1):
         hub.tell([Event(number, clock(), "device.found", 1, "found")])
-    told = next(hub.follow(place, time.monotonic() + 60)).decode()
+    told = next(hub.follow(place, time.monotonic() + 60, everything)).decode()
     assert [one.id for one in messages(told)] == list(range(1, KEPT + 1))
 
 
@@ -332,7 +337,7 @@ def test_a_closing_hub_ends_every_stream_at_once() -> None:
     ended: list[int] = []
 
     def read(number: int) -> None:
-        for _ in hub.follow(0, time.monotonic() + 3600):
+        for _ in hub.follow(0, time.monotonic() + 3600, everything):
             heard.append(number)
         ended.append(number)
 
@@ -359,6 +364,6 @@ def test_messages_are_named_by_what_happened(clock: Clock, kind: str, name: str)
     hub = Hub()
     place = hub.place()
     hub.tell([Event(7, clock(), kind, 1, 'line one\nline two "quoted"')])
-    told = messages(next(hub.follow(place, time.monotonic() + 60)).decode())
+    told = messages(next(hub.follow(place, time.monotonic() + 60, everything)).decode())
     assert [(one.id, one.kind) for one in told] == [(7, name)]
     assert told[0].data["text"] == 'line one\nline two "quoted"'

@@ -1,0 +1,381 @@
+"""All accounts: kept in SQL, held in memory, so that every request can be judged at once."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from accounts import account_rows as rows
+from accounts import names, passwords
+from accounts.book import Book, without
+from accounts.model import (
+    LEVELS,
+    RIGHTS,
+    ROLES,
+    SCOPES,
+    WEEKDAYS,
+    Grant,
+    Hours,
+    NotAllowed,
+    Person,
+    Session,
+    Token,
+    User,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+SESSION_LASTS = timedelta(days=30)
+MOST_SESSIONS = 50
+"""Of one user; a further login ends the oldest."""
+MOST_TOKENS = 50
+MOST_GRANTS = 500
+TOKEN_MARK = "cm_"
+
+
+class Accounts:
+    """Who there is, how they come in, and what they were given.
+
+    Every change is in SQL before it counts, and counts at once. Methods raise NotAllowed
+    for what does not fit, and store.sql.Unreachable.
+    """
+
+    def __init__(
+        self, engine: "Engine", key: Callable[[], bytes], clock: Callable[[], datetime]
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.book = Book()
+        self._key = key
+        self._lock = RLock()
+        self._by_digest: dict[str, Session | Token] = {}
+        self._used: dict[int, datetime] = {}
+
+    def open(self) -> None:
+        """Read everything; the tables must be there."""
+        users, grants, sessions, tokens = rows.load(self.engine, self.clock())
+        self._set(
+            users={one.id: one for one in users},
+            grants={one.id: one for one in grants},
+            sessions={one.id: one for one in sessions},
+            tokens={one.id: one for one in tokens},
+        )
+
+    def _set(self, **changed: Any) -> None:
+        self.book = replace(self.book, **changed, revision=self.book.revision + 1)
+        every: list[Session | Token] = [*self.book.sessions.values(), *self.book.tokens.values()]
+        self._by_digest = {one.digest: one for one in every}
+
+    # -- who there is --------------------------------------------------------------------
+
+    def has_any(self) -> bool:
+        """Whether the house is closed."""
+        return bool(self.book.users)
+
+    def user(self, id: int) -> User:
+        """One user. Raises NotAllowed (404)."""
+        found = self.book.users.get(id)
+        if found is None:
+            raise NotAllowed(f"There is no user {id}", "GET /api/users lists them.", 404)
+        return found
+
+    def named(self, name: str) -> User | None:
+        key = names.key_of(name)
+        return next((u for u in self.book.users.values() if names.key_of(u.name) == key), None)
+
+    # -- users -----------------------------------------------------------------------------
+
+    def add_first(self, name: str, password: str) -> User:
+        """The first account, an administrator. Raises NotAllowed (409) when there is one."""
+        with self._lock:
+            if self.has_any():
+                raise NotAllowed("There is an account already", "Log in with it.", 409)
+            return self.add(name, password, "admin")
+
+    def add(self, name: str, password: str, role: str, sees_all: bool = True) -> User:
+        """A new user. Raises NotAllowed for a name that is taken (409) or does not fit."""
+        name = names.fit(name)
+        return self.add_hashed(
+            name, passwords.hashed(passwords.fit(password, name)), role, sees_all
+        )
+
+    def add_hashed(self, name: str, stored: str, role: str, sees_all: bool = True) -> User:
+        """A new user whose password is known only as a hash that Werkzeug can check."""
+        _one_of("role", role, ROLES)
+        with self._lock:
+            if self.named(name) is not None:
+                raise NotAllowed(f"{name} is taken", "Choose another name.", 409, field="username")
+            values: dict[str, Any] = {
+                "name": name,
+                "role": role,
+                "password": stored,
+                "sees_all": sees_all,
+                "created": self.clock(),
+                "last_address": "",
+            }
+            user = User(rows.add_user(self.engine, **values), **values)
+            self._set(users={**self.book.users, user.id: user})
+            return user
+
+    def change(
+        self,
+        id: int,
+        *,
+        role: str | None = None,
+        password: str | None = None,
+        sees_all: bool | None = None,
+        keep: int | None = None,
+    ) -> User:
+        """Change a user. A new role or password ends all sessions and tokens of that user,
+        but for the session `keep`. Raises NotAllowed when nobody would be left to manage."""
+        with self._lock:
+            user = self.user(id)
+            values: dict[str, Any] = {}
+            if role is not None and role != user.role:
+                _one_of("role", role, ROLES)
+                values["role"] = role
+            if sees_all is not None and sees_all != user.sees_all:
+                values["sees_all"] = sees_all
+            if password is not None:
+                values["password"] = passwords.hashed(passwords.fit(password, user.name))
+            if not values:
+                return user
+            self._check_admin_left(replace(user, **values))
+            ends = bool(values.keys() & {"role", "password"})
+            sessions = [one for one in _of(id, self.book.sessions) if ends and one != keep]
+            tokens = [one for one in _of(id, self.book.tokens) if ends]
+            rows.change_user(self.engine, id, sessions, tokens, **values)
+            self._set(
+                users={**self.book.users, id: replace(user, **values)},
+                sessions=without(self.book.sessions, *sessions),
+                tokens=without(self.book.tokens, *tokens),
+            )
+            return self.user(id)
+
+    def remove(self, id: int) -> None:
+        """Remove a user with all that was given. Raises NotAllowed for the last administrator."""
+        with self._lock:
+            user = self.user(id)
+            self._check_admin_left(replace(user, role="viewer"))
+            rows.remove(self.engine, "users", id)
+            book = self.book
+            self._set(
+                users=without(book.users, id),
+                grants=without(book.grants, *_of(id, book.grants)),
+                sessions=without(book.sessions, *_of(id, book.sessions)),
+                tokens=without(book.tokens, *_of(id, book.tokens)),
+            )
+
+    def _check_admin_left(self, changed: User) -> None:
+        """Somebody must be able to manage: an administrator who sees everything."""
+        there = self.book.users
+        if _manages(there[changed.id]) and not any(
+            _manages(one) for one in (changed, *without(there, changed.id).values())
+        ):
+            raise NotAllowed(
+                f"{changed.name} is the last administrator",
+                "Make somebody else an administrator first.",
+                409,
+            )
+
+    # -- grants ----------------------------------------------------------------------------
+
+    def grant(
+        self,
+        user: int,
+        level: str,
+        *,
+        device: int | None = None,
+        site: str | None = None,
+        hours: Hours | None = None,
+        weekdays: Sequence[str] = (),
+        rights: Sequence[str] = (),
+    ) -> Grant:
+        """Give a user something on one device or one site."""
+        _one_of("level", level, LEVELS)
+        if (device is None) == (not site):
+            raise NotAllowed("A grant is for a camera or for a site", "Name one of them.")
+        for one in weekdays:
+            _one_of("weekdays", one, WEEKDAYS)
+        for one in rights:
+            _one_of("rights", one, RIGHTS)
+        with self._lock:
+            self.user(user)
+            if len(self.book.grants_of(user)) >= MOST_GRANTS:
+                raise NotAllowed(
+                    f"A user has {MOST_GRANTS} grants at the most", "Grant whole sites.", 409
+                )
+            values: dict[str, Any] = {
+                "user": user,
+                "level": level,
+                "device": device,
+                "site": site or None,
+                "hours": hours,
+                "weekdays": tuple(one for one in WEEKDAYS if one in weekdays),
+                "rights": tuple(one for one in RIGHTS if one in rights),
+            }
+            made = Grant(id=rows.add_grant(self.engine, **values), **values)
+            self._set(grants={**self.book.grants, made.id: made})
+            return made
+
+    def take_back(self, user: int, id: int) -> Grant:
+        """Remove a grant. Raises NotAllowed (404)."""
+        with self._lock:
+            found = self.book.grants.get(id)
+            if found is None or found.user != user:
+                raise NotAllowed(f"User {user} has no grant {id}", "List the user's grants.", 404)
+            rows.remove(self.engine, "grants", id)
+            self._set(grants=without(self.book.grants, id))
+            return found
+
+    # -- coming in -------------------------------------------------------------------------
+
+    def check(self, name: str, password: str) -> User | None:
+        """The user, if name and password are right; an unknown name takes as long."""
+        user = self.named(name)
+        is_right = passwords.is_right(user.password if user else passwords.nobody(), password)
+        return user if is_right else None
+
+    def begin(self, user: User, kind: str, address: str, agent: str) -> tuple[Session, str]:
+        """A new session and its secret, which is kept only as a digest.
+
+        Raises NotAllowed when the password of `user` was changed meanwhile.
+        """
+        with self._lock:
+            if self.user(user.id).password != user.password:
+                raise NotAllowed("The password has just been changed", "Log in again.", 409)
+            mine = sorted(_of(user.id, self.book.sessions))
+            self.end(*mine[: max(0, len(mine) - MOST_SESSIONS + 1)])
+            secret, now = secrets.token_urlsafe(32), self.clock()
+            values: dict[str, Any] = {
+                "user": user.id,
+                "digest": self.digest(secret),
+                "kind": kind,
+                "created": now,
+                "ends": now + SESSION_LASTS,
+                "address": address[:60],
+                "agent": agent[:200],
+            }
+            session = Session(id=rows.add_session(self.engine, **values), **values)
+            rows.change_user(self.engine, user.id, last_login=now, last_address=address[:60])
+            known = replace(self.user(user.id), last_login=now, last_address=address[:60])
+            self._set(
+                sessions={**self.book.sessions, session.id: session},
+                users={**self.book.users, user.id: known},
+            )
+            return session, secret
+
+    def end(self, *sessions: int) -> None:
+        """End sessions; what they opened ends within a second."""
+        with self._lock:
+            there = [one for one in sessions if one in self.book.sessions]
+            if there:
+                rows.remove(self.engine, "sessions", *there)
+                self._set(sessions=without(self.book.sessions, *there))
+
+    # -- tokens ----------------------------------------------------------------------------
+
+    def add_token(
+        self,
+        user: int,
+        name: str,
+        scope: str,
+        devices: Sequence[int] | None = None,
+        ends: datetime | None = None,
+    ) -> tuple[Token, str]:
+        """A key for scripts, and its text, which is shown this once."""
+        _one_of("scope", scope, SCOPES)
+        with self._lock:
+            self.user(user)
+            if len(_of(user, self.book.tokens)) >= MOST_TOKENS:
+                raise NotAllowed(
+                    f"A user has {MOST_TOKENS} tokens at the most", "Revoke one first.", 409
+                )
+            secret = TOKEN_MARK + secrets.token_urlsafe(32)
+            values: dict[str, Any] = {
+                "user": user,
+                "name": name,
+                "digest": self.digest(secret),
+                "scope": scope,
+                "created": self.clock(),
+                "ends": ends,
+            }
+            kept = None if devices is None else sorted(set(devices))
+            id = rows.add_token(self.engine, **values, devices=kept)
+            made = Token(id=id, **values, devices=None if kept is None else tuple(kept))
+            self._set(tokens={**self.book.tokens, id: made})
+            return made, secret
+
+    def revoke(self, id: int) -> Token:
+        """End a token. Raises NotAllowed (404)."""
+        with self._lock:
+            found = self.book.tokens.get(id)
+            if found is None:
+                raise NotAllowed(f"There is no token {id}", "List the tokens.", 404)
+            rows.remove(self.engine, "tokens", id)
+            self._set(tokens=without(self.book.tokens, id))
+            return found
+
+    def note_uses(self) -> None:
+        """Write down when tokens were last used; called now and then."""
+        with self._lock:
+            used = self._used.copy()
+            there = {id: at for id, at in used.items() if id in self.book.tokens}
+            rows.used(self.engine, there)
+            for id, at in used.items():
+                if self._used[id] == at:
+                    del self._used[id]
+            tokens = {id: replace(self.book.tokens[id], used=at) for id, at in there.items()}
+            if tokens:
+                self.book = replace(self.book, tokens={**self.book.tokens, **tokens})
+
+    # -- who asks --------------------------------------------------------------------------
+
+    def digest(self, secret: str) -> str:
+        return hmac.new(self._key(), secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+    def by_secret(self, secret: str) -> Person | None:
+        """Who comes with this cookie or token; None when it does not count."""
+        key = self._by_digest.get(self.digest(secret))
+        if key is None:
+            return None
+        if isinstance(key, Token):
+            self._used[key.id] = self.clock()
+            return self.book.by_token(key.id, self.clock())
+        return self.by_session(key.id)
+
+    def by_session(self, id: int) -> Person | None:
+        return self.book.by_session(id, self.clock())
+
+    def by_name(self, user: int) -> Person | None:
+        """Who has just shown name and password."""
+        return self.book.person(user, proof=self.user(user).password)
+
+    def again(self, person: Person) -> Person | None:
+        """The same person as of now; None when the key that they came with has ended."""
+        return self.book.again(person, self.clock())
+
+
+def _of(
+    user: int, there: Mapping[int, Grant] | Mapping[int, Session] | Mapping[int, Token]
+) -> list[int]:
+    """The numbers of what belongs to a user."""
+    return [id for id, one in there.items() if one.user == user]
+
+
+def _manages(user: User) -> bool:
+    return user.role == "admin" and user.sees_all
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise NotAllowed(
+            f"{name} {value[:40]!r} does not exist",
+            f"It is one of {', '.join(allowed)}.",
+            field=name,
+        )

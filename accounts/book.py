@@ -1,0 +1,67 @@
+"""All accounts at one moment, and who comes with which key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from accounts.model import Grant, Person, Session, Token, User
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A change makes a new one; who reads never waits."""
+
+    users: Mapping[int, User] = field(default_factory=dict)
+    grants: Mapping[int, Grant] = field(default_factory=dict)
+    sessions: Mapping[int, Session] = field(default_factory=dict)
+    tokens: Mapping[int, Token] = field(default_factory=dict)
+    revision: int = 0
+
+    def grants_of(self, user: int) -> tuple[Grant, ...]:
+        return tuple(one for one in self.grants.values() if one.user == user)
+
+    def by_session(self, id: int, now: datetime) -> Person | None:
+        session = self.sessions.get(id)
+        if session is None or session.ends <= now:
+            return None
+        return self.person(session.user, session=id)
+
+    def by_token(self, id: int, now: datetime) -> Person | None:
+        token = self.tokens.get(id)
+        if token is None or (token.ends is not None and token.ends <= now):
+            return None
+        only = None if token.devices is None else frozenset(token.devices)
+        person = self.person(token.user, token=id, scope=token.scope, devices=only)
+        if person is None or only is None:
+            return person
+        # Who holds the token need not know what else its user was granted.
+        fitting = (one for one in person.grants if one.device is None or one.device in only)
+        return replace(person, grants=tuple(fitting))
+
+    def person(self, id: int, **more: Any) -> Person | None:
+        user = self.users.get(id)
+        if user is None:
+            return None
+        grants = self.grants_of(id)
+        return Person(user.name, user.role, user.sees_all, grants, user=user.id, **more)
+
+    def again(self, person: Person, now: datetime) -> Person | None:
+        """The same person as of now; None when the key that they came with has ended."""
+        if person.session is not None:
+            return self.by_session(person.session, now)
+        if person.token is not None:
+            return self.by_token(person.token, now)
+        if person.user is None:
+            return person
+        user = self.users.get(person.user)
+        if user is None or (user.password, user.role) != (person.proof, person.role):
+            return None
+        return self.person(user.id, proof=person.proof)
+
+
+def without(there: Mapping[int, T], *gone: int) -> dict[int, T]:
+    """All but those."""
+    return {id: one for id, one in there.items() if id not in gone}

@@ -1,0 +1,46 @@
+"""The first account, where nobody is there to make it by hand."""
+
+import logging
+from pathlib import Path
+
+from accounts import passwords
+from accounts.accounts import Accounts
+from accounts.model import NotAllowed
+
+log = logging.getLogger(__name__)
+FORMER = Path("pass_user")
+"""Where moncam's set-up left the hash of its one password."""
+NAME = "admin"
+
+
+def make_first(accounts: Accounts, name: str, password: str | None, former: Path = FORMER) -> None:
+    """Make the first account from ADMIN_USERNAME and ADMIN_PASSWORD, else from moncam's file.
+
+    Does nothing when there is one. Raises NotAllowed for a name or password that does not fit.
+    """
+    if accounts.has_any():
+        return
+    if name or password:
+        if not (name and password):
+            raise NotAllowed("ADMIN_USERNAME and ADMIN_PASSWORD go together", "Set both.")
+        accounts.add_first(name, password)
+        log.info("The first account is made: %s", name)
+    elif former.is_file():
+        _take_over(accounts, former)
+
+
+def _take_over(accounts: Accounts, former: Path) -> None:
+    try:
+        stored = former.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        stored = ""
+    if passwords.can_be_checked(stored):
+        accounts.add_hashed(NAME, stored, "admin")
+        log.info("The password in %s is that of the account %s now", former, NAME)
+    else:
+        log.warning(
+            "The password in %s cannot be checked any more; it must be set anew: "
+            "cli.py user add %s",
+            former,
+            NAME,
+        )

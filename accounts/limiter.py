@@ -1,0 +1,70 @@
+"""How often somebody may try to log in."""
+
+import ipaddress
+import time
+from threading import Lock
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from accounts import names
+
+PER_ACCOUNT = RateLimitItemPerMinute(10, 5)
+PER_ADDRESS = RateLimitItemPerMinute(60, 5)
+"""Tries within five minutes."""
+LONGEST_WAIT = 300
+MOST_KEYS = 10_000
+
+
+class Limiter:
+    """Counts tries by account and by address; a login that succeeds clears its account."""
+
+    def __init__(self) -> None:
+        self._storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._lock = Lock()
+
+    def wait(self, name: str, address: str) -> int:
+        """Count one try. 0 when it is allowed, else the seconds to wait."""
+        with self._lock:
+            self._make_room()
+            return self._wait(name, address)
+
+    def _wait(self, name: str, address: str) -> int:
+        keys = (
+            (PER_ADDRESS, "address", _place(address)),
+            (PER_ACCOUNT, "account", names.key_of(name)),
+        )
+        for item, kind, key in keys:
+            if not self._limiter.hit(item, kind, key):
+                stats = self._limiter.get_window_stats(item, kind, key)
+                return min(max(1, int(stats.reset_time - time.time()) + 1), LONGEST_WAIT)
+        return 0
+
+    def _make_room(self) -> None:
+        """The library keeps every key for ever: forget the half that was tried least."""
+        if len(self._storage.events) < MOST_KEYS:
+            return
+        tries = {key: len(times) for key, times in self._storage.events.copy().items()}
+        for key in sorted(tries, key=tries.__getitem__)[: MOST_KEYS // 2]:
+            self._clear(key)
+
+    def succeeded(self, name: str) -> None:
+        with self._lock:
+            self._clear(PER_ACCOUNT.key_for("account", names.key_of(name)))
+
+    def _clear(self, key: str) -> None:
+        with self._storage.locks[key]:  # the library's own thread tidies up under it
+            self._storage.clear(key)
+
+
+def _place(address: str) -> str:
+    """Who has one IPv6 address has 2^64 of them: they count as one."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:60]
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

@@ -1,0 +1,145 @@
+"""Accounts as values: users, grants, sessions, tokens, and the person who asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import Any
+
+ROLES = ("viewer", "operator", "admin")
+"""Least first."""
+LEVELS = ("view", "control", "admin")
+"""What a grant gives on its cameras, least first."""
+RIGHTS = ("record", "schedule", "download")
+SCOPES = ("read", "operate")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """From the first time of day until before the second; past midnight when it is later."""
+
+    start: time
+    end: time
+
+    def hold(self, at: time) -> bool:
+        if self.start <= self.end:
+            return self.start <= at < self.end
+        return at >= self.start or at < self.end
+
+    def are_past_midnight(self, at: time) -> bool:
+        """Whether `at` is in the part of a night that lies on the day after its beginning."""
+        return self.start > self.end and at < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a user may do with one device, or with all of one site.
+
+    `hours` and `weekdays` are in the house's own time zone; without them it is always.
+    """
+
+    id: int
+    user: int
+    level: str
+    device: int | None = None
+    site: str | None = None
+    hours: Hours | None = None
+    weekdays: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """`sees_all`: the role counts for every camera; else only for what is granted."""
+
+    id: int
+    name: str
+    role: str
+    password: str = field(repr=False)
+    sees_all: bool = True
+    created: datetime | None = None
+    last_login: datetime | None = None
+    last_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A login that goes on: in a browser by its cookie, in a script by its two tokens."""
+
+    id: int
+    user: int
+    digest: str
+    kind: str
+    created: datetime
+    ends: datetime
+    address: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A key for scripts. `devices`: only those; none means all that its user sees."""
+
+    id: int
+    user: int
+    name: str
+    digest: str
+    scope: str
+    created: datetime
+    devices: tuple[int, ...] | None = None
+    ends: datetime | None = None
+    used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks, with all that decides what is allowed. `user` is None for the machine itself.
+
+    `session`, `token` or `proof` (the stored hash, after name and password) say by which
+    key they came, so that it can be asked again whether that still holds.
+    """
+
+    name: str
+    role: str
+    sees_all: bool = True
+    grants: tuple[Grant, ...] = ()
+    user: int | None = None
+    scope: str = "operate"
+    devices: frozenset[int] | None = None
+    session: int | None = None
+    token: int | None = None
+    proof: str = field(default="", repr=False)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there may be cameras that they do not see."""
+        return not self.sees_all or self.devices is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log. `before` and `after` hold what changed, secrets as `***`."""
+
+    at: datetime
+    who: str
+    address: str
+    action: str
+    about: str
+    text: str
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    id: int = 0
+
+
+class NotAllowed(Exception):
+    """The account or its change is refused: what, and what to do next."""
+
+    def __init__(self, error: str, hint: str, status: int = 422, field: str = "") -> None:
+        super().__init__(error)
+        self.error = error
+        self.hint = hint
+        self.status = status
+        self.field = field

@@ -1,0 +1,62 @@
+"""Names of accounts: what is allowed, and which two are the same."""
+
+import re
+import unicodedata
+
+from accounts.model import NotAllowed
+
+LONGEST = 40
+EAST = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL")
+MOST_TYPED = 10 * LONGEST
+
+
+def fit(name: str) -> str:
+    """A name as it is kept. Raises NotAllowed.
+
+    Letters, digits and a few marks: a name that looks like another, hides characters or
+    breaks a line of the log is refused.
+    """
+    text = _plain(name)
+    if not 1 <= len(text) <= LONGEST or len(name) > MOST_TYPED:
+        raise NotAllowed(
+            f"A name has 1 to {LONGEST} characters", "Choose another name.", field="username"
+        )
+    if not all(_is_allowed(one) for one in text) or "  " in text:
+        raise NotAllowed(
+            "A name has letters, digits, blanks and . _ - @ + only",
+            "Choose another name.",
+            field="username",
+        )
+    if len({_script(one) for one in text if _has_script(one)}) > 1:
+        raise NotAllowed(
+            "The letters of a name come from one alphabet",
+            "Choose another name: mixed ones can be made to look like somebody else's.",
+            field="username",
+        )
+    return text
+
+
+def key_of(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return _plain(_plain(name).casefold())[: 2 * LONGEST]
+
+
+def _plain(name: str) -> str:
+    # Cut first: normalizing takes time by the square of the length.
+    return unicodedata.normalize("NFKC", name[:MOST_TYPED]).strip()
+
+
+def _is_allowed(one: str) -> bool:
+    """The fillers of Korean count as letters and are not seen."""
+    return (one.isalnum() and "FILLER" not in unicodedata.name(one, "")) or one in "._-@+ "
+
+
+def _has_script(one: str) -> bool:
+    """Digits other than 0 to 9 have one too: some look like an o."""
+    return one.isalnum() and one not in "0123456789"
+
+
+def _script(letter: str) -> str:
+    """The alphabet: `LATIN`, `CYRILLIC`, ...; the ones of Japanese and Korean go together."""
+    word = re.split("[ -]", unicodedata.name(letter, "?").removeprefix("EXTENDED "))[0]
+    return "EAST" if word in EAST else word

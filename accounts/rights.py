@@ -1,0 +1,108 @@
+"""Who may do what: one table of actions and one pure function that decides."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from accounts.model import LEVELS, ROLES, WEEKDAYS, Grant, Person
+
+
+class Device(Protocol):
+    """What a right depends on."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def site(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The least role; for an action on a device, the least level of a grant instead.
+
+    `right` is a single right that a grant must also have. `reads` is what a token of scope
+    "read" may do. `personal`: for everybody who is let in, whatever they see; what changes
+    the own account is for no token.
+    """
+
+    role: str
+    level: str | None = None
+    right: str | None = None
+    reads: bool = False
+    personal: bool = False
+
+
+def _look(role: str = "viewer") -> Rule:
+    return Rule(role, "view", reads=True)
+
+
+RULES = {
+    "device.list": _look(),
+    "device.view": _look(),
+    "event.view": _look(),
+    "metrics.view": _look(),
+    "fleet.export": _look(),
+    "device.edit": Rule("operator", "admin"),
+    "scan.view": Rule("viewer", reads=True),
+    "scan.start": Rule("operator"),
+    "scan.automatic": Rule("operator"),
+    "settings.view": Rule("operator", reads=True),
+    "job.view": Rule("operator", reads=True),
+    "job.run": Rule("operator"),
+    "workbook.edit": Rule("operator"),
+    "fleet.clean": Rule("admin"),
+    "user.manage": Rule("admin"),
+    "audit.view": Rule("admin", reads=True),
+    "docs.view": Rule("viewer", reads=True, personal=True),
+    "account.view": Rule("viewer", reads=True, personal=True),
+    "account.change": Rule("viewer", personal=True),
+}
+"""Every action that a route may name. Those with a level are about devices."""
+
+
+def may(person: Person, action: str, device: Device | None, now: datetime) -> bool:
+    """Whether `person` may do `action`, with `device` where it is about one.
+
+    `now` is in the house's own time zone. Without a device, an action on devices asks
+    whether there can be one at all; an action on the whole house needs to see all of it.
+    """
+    rule = RULES[action]
+    if not _in_scope(person, rule):
+        return False
+    if rule.personal:
+        return True
+    has_role = ROLES.index(person.role) >= ROLES.index(rule.role)
+    if rule.level is None:
+        return has_role and not person.is_limited
+    if person.devices is not None and device is not None and device.id not in person.devices:
+        return False
+    if person.sees_all and has_role:
+        return True
+    if device is None:
+        return rule.reads or any(_gives(one, rule, now) for one in person.grants)
+    return any(_is_about(one, device) and _gives(one, rule, now) for one in person.grants)
+
+
+def _in_scope(person: Person, rule: Rule) -> bool:
+    if person.token is None:
+        return True
+    return rule.reads or (person.scope == "operate" and not rule.personal and rule.role != "admin")
+
+
+def _is_about(grant: Grant, device: Device) -> bool:
+    return device.id == grant.device if grant.device is not None else device.site == grant.site
+
+
+def _gives(grant: Grant, rule: Rule, now: datetime) -> bool:
+    assert rule.level is not None
+    if LEVELS.index(grant.level) < LEVELS.index(rule.level):
+        return False
+    if rule.right is not None and rule.right not in grant.rights:
+        return False
+    day = now.weekday()
+    if grant.hours is not None:
+        if not grant.hours.hold(now.time()):
+            return False
+        if grant.hours.are_past_midnight(now.time()):
+            day -= 1  # a night counts to the day on which it began
+    return not grant.weekdays or WEEKDAYS[day] in grant.weekdays

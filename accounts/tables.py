@@ -1,0 +1,97 @@
+"""The tables of accounts. Secrets stand in them only as digests."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+)
+
+from store.sql import Utc, metadata
+
+NEVER_AGAIN: Any = {"sqlite_autoincrement": True}
+"""SQLite gives the number of a deleted row again, without this: a ticket of a session that
+has ended would be one for the next session."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("key", String(120), nullable=False, unique=True),
+    Column("role", String(10), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("sees_all", Boolean, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("last_login", Utc),
+    Column("last_address", String(60), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def _of_user() -> Column[int]:
+    owner = ForeignKey("users.id", ondelete="CASCADE")
+    return Column("user", Integer, owner, nullable=False, index=True)
+
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _of_user(),
+    Column("level", String(10), nullable=False),
+    Column("device", Integer),
+    Column("site", String(60)),
+    Column("hours", String(11)),
+    Column("weekdays", JSON, nullable=False),
+    Column("rights", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _of_user(),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("kind", String(10), nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("ends", Utc, nullable=False),
+    Column("address", String(60), nullable=False),
+    Column("agent", String(200), nullable=False),
+    sqlite_autoincrement=True,
+)
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _of_user(),
+    Column("name", String(60), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scope", String(10), nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("devices", JSON),
+    Column("ends", Utc),
+    Column("used", Utc),
+    sqlite_autoincrement=True,
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Utc, nullable=False, index=True),
+    Column("who", String(80), nullable=False),
+    Column("address", String(60), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("about", String(200), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)

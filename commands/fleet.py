@@ -1,0 +1,195 @@
+"""The commands about cameras: discover, scan, list, stats, history, export, cleanup."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import app as house_app
+from commands.house import (
+    CANNOT_ASK,
+    DONE,
+    NOTHING,
+    Failed,
+    read_fleet,
+    scan_in_house,
+    tell_house,
+    with_house,
+)
+from commands.output import show
+from discovery.once import discover as discover_once
+from fleet import cleaning, identity, status, words
+from fleet.model import Device, Fleet
+from settings import Settings
+from web import shapes
+from web.listing import SORTS, ListQuery, select
+
+
+def rows_of(
+    settings: Settings, devices: Iterable[Device], fleet: Fleet
+) -> list[shapes.CameraDetail]:
+    now, rules = house_app.utc_now(), house_app.rules_of(settings, fleet)
+    return [
+        shapes.detail(device, status.status(device, fleet.devices, now, rules), now, rules)
+        for device in devices
+    ]
+
+
+def discover(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Who answers now. Nothing is kept unless the house runs, which then scans itself."""
+    did = scan_in_house(settings)
+    if did is None:
+        devices, scan = discover_once(
+            house_app.build_sources(settings, house_app.utc_now), house_app.utc_now
+        )
+        did = scan.plain() if scan else {}
+        fleet = Fleet(devices={device.id: device for device in devices})
+    else:
+        fleet = read_fleet(settings)
+    started = did["at"]
+    answered = [one for one in fleet.devices.values() if _answered(one, started)]
+    rows = rows_of(settings, _sorted(answered, wanted.sort or "address"), fleet)
+    tell_scan(did, wanted.verbose)
+    show(rows, wanted)
+    if not rows and did["error"]:
+        return CANNOT_ASK
+    return DONE if rows else NOTHING
+
+
+def _answered(device: Device, started: str) -> bool:
+    return any(
+        word.asked and word.asked.isoformat() == started and not word.misses
+        for word in device.words.values()
+    )
+
+
+def scan(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Scan and remember; without a running house by this command itself."""
+    did = scan_in_house(settings) or _scan_here(settings)
+    if wanted.json:
+        print(json.dumps(did, indent=2))
+    else:
+        print(f"{did['found']} answered, {did['missed']} did not.")
+    tell_scan(did, wanted.verbose)
+    return CANNOT_ASK if did["error"] and not did["found"] else DONE
+
+
+def _scan_here(settings: Settings) -> dict[str, Any]:
+    def work(house: Any) -> dict[str, Any]:
+        house.scanner.open(listen=False)
+        house.scanner.start("command line")
+        house.scanner.wait()
+        return dict(house.scanner.last.plain())
+
+    did: dict[str, Any] = with_house(settings, work)
+    return did
+
+
+def tell_scan(did: Mapping[str, Any], verbose: bool) -> None:
+    """What the scan did, on stderr: always what failed, the rest when asked."""
+    for source in did["sources"]:
+        for scope, reason in source["failed"].items():
+            print(f"{scope}: {reason}", file=sys.stderr)
+        if verbose:
+            where = ", ".join(source["interfaces"]) or "no interface"
+            print(
+                f"{source['title']}: {source['requests']} requests on {where}, "
+                f"{source['answers']} answers, {source['found']} devices",
+                file=sys.stderr,
+            )
+            for reason, number in source["refused"].items():
+                print(f"  {number} datagrams refused: {reason}", file=sys.stderr)
+
+
+def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
+    """The cameras in the database."""
+    fleet = read_fleet(settings)
+    statuses = house_app.statuses_of(settings, fleet)
+    query = ListQuery(status=wanted.status, q=wanted.search, retired=wanted.retired)
+    found = select(fleet.devices.values(), statuses, query, shapes.CAMERAS).devices
+    show(rows_of(settings, _sorted(found, wanted.sort or "name"), fleet), wanted)
+    return DONE if found else NOTHING
+
+
+def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
+    key = SORTS[sort.lstrip("-")]
+    return sorted(devices, key=lambda one: key(one, one.status), reverse=sort.startswith("-"))
+
+
+def stats(settings: Settings, wanted: argparse.Namespace) -> int:
+    """The counts."""
+    said = tell_house(settings, "GET", "/api/stats") or _counts(settings)
+    if wanted.json:
+        print(json.dumps(said, indent=2))
+    else:
+        for key, value in said.items():
+            print(f"{key:<26} {value}")
+    return DONE
+
+
+def _counts(settings: Settings) -> shapes.Stats:
+    fleet = read_fleet(settings)
+    return shapes.stats(
+        fleet,
+        fleet.devices.values(),
+        house_app.statuses_of(settings, fleet),
+        scanning=False,
+        auto_scan=bool(fleet.memo.get("auto_scan")),
+        interval=settings.auto_scan_interval,
+    )
+
+
+def history(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Every address that one camera ever had."""
+    fleet = read_fleet(settings)
+    id = fleet.index.get(identity.mac_key(wanted.mac) or "", 0)
+    if wanted.mac.isdecimal() and not id:
+        id = fleet.redirects.get(int(wanted.mac), int(wanted.mac))
+    device = fleet.devices.get(id)
+    if device is None:
+        raise Failed(f"There is no camera {wanted.mac}. `cli.py list` shows them all.")
+    rows = rows_of(settings, [device], fleet)[0]["ip_history"]
+    columns = (("timestamp", "SINCE"), ("ip", "ADDRESS"), ("previous_ip", "BEFORE"))
+    if not (wanted.json or wanted.csv):
+        print(f"{words.name(device)}, {identity.mac_of(device) or device.identities[0]}")
+    show(rows, wanted, columns)
+    return DONE
+
+
+def export(settings: Settings, wanted: argparse.Namespace) -> int:
+    """The whole database as JSON, without secrets."""
+    fleet = read_fleet(settings)
+    body = shapes.export(rows_of(settings, fleet.devices.values(), fleet), house_app.utc_now())
+    text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    if wanted.output is None:
+        sys.stdout.write(text)
+        return DONE
+    try:
+        wanted.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{wanted.output} cannot be written ({error.strerror}).") from None
+    return DONE
+
+
+def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Retire what was not seen for so many days. It comes back when it answers again."""
+    now = house_app.utc_now()
+    if wanted.dry_run:
+        fleet = read_fleet(settings)
+        edits = cleaning.retirements(fleet.devices.values(), wanted.days, "", now)
+        for edit in edits:
+            print(words.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
+        print(f"{len(edits)} would be retired.")
+        return DONE
+    said = tell_house(settings, "POST", "/api/cleanup", {"days": wanted.days})
+
+    def work(house: Any) -> dict[str, Any]:
+        found = cleaning.retirements(
+            house.tracker.devices().values(), wanted.days, "command line", now
+        )
+        return {"retired": len(house.tracker.apply(found, now)) if found else 0}
+
+    number = (said or with_house(settings, work))["retired"]
+    print(f"{number} retired that were not seen for {wanted.days} days.")
+    return DONE

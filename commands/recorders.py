@@ -1,0 +1,102 @@
+"""The command about Dahua recorders: check one serial, or a whole workbook."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import app as house_app
+from commands.house import CANNOT_ASK, DONE, NOTHING, Failed
+from commands.output import show
+from discovery.once import sweep as sweep_once
+from fleet.model import HERE, CannotAsk, Coverage, Miss, Report, Sighting, Target
+from settings import Settings
+from sources import easy4ip, workbook
+from sources.easy4ip_wire import clean_serial
+
+COLUMNS = (
+    ("P2P NUMBER", "P2P NUMBER"),
+    ("SITE", "SITE"),
+    ("STORE NAME", "STORE NAME"),
+    ("status", "STATUS"),
+    ("reason", "REASON"),
+)
+
+
+def check(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Ask Dahua's cloud about a serial, or about a workbook and print what is not online."""
+    if (wanted.serial is None) == (wanted.excel is None):
+        raise Failed("Give a serial, or --excel FILE.")
+    rows = _rows(wanted.excel) if wanted.excel else [_one(wanted.serial)]
+    reports = _ask(settings, rows)
+    found = _judged(rows, reports)
+    down = [one for one in found if one["status"] != "online"]
+    if wanted.serial is not None:
+        _tell(found[0], wanted.json)
+    else:
+        show(down, argparse.Namespace(json=wanted.json, csv=wanted.csv), COLUMNS)
+    failed = {why for one in reports if isinstance(one, Coverage) for why in one.failed.values()}
+    for why in sorted(failed):
+        print(why, file=sys.stderr)
+    if any(one["status"] == "unknown" for one in found):
+        return CANNOT_ASK
+    return NOTHING if down else DONE
+
+
+def _one(text: str) -> workbook.Row:
+    serial = clean_serial(text)
+    if serial is None:
+        raise Failed(f"{text[:60]!r} is no serial: it has 4 to 32 letters and digits.")
+    return workbook.Row(0, "", serial, "")
+
+
+def _rows(path: Path) -> list[workbook.Row]:
+    try:
+        book = workbook.read(path.read_bytes())
+    except OSError as error:
+        raise Failed(f"{path} cannot be read ({error.strerror}).") from None
+    except workbook.NotReadable as error:
+        raise Failed(f"{path}: {error}") from None
+    for one in book.problems:
+        print(f"Row {one.number}: {one.error}. {one.hint}", file=sys.stderr)
+    return list(book.rows)
+
+
+def _ask(settings: Settings, rows: Sequence[workbook.Row]) -> list[Report | Coverage]:
+    targets = [Target(HERE, f"row:{one.serial}", "", path=one.serial) for one in rows]
+    sources = house_app.build_sources(settings, house_app.utc_now)
+    source = next(one for one in sources if one.name == easy4ip.NAME)
+    try:
+        return sweep_once(source, targets)
+    except CannotAsk as error:
+        raise Failed(f"{source.title}: {error.reason}", CANNOT_ASK) from None
+
+
+def _judged(
+    rows: Sequence[workbook.Row], reports: Sequence[Report | Coverage]
+) -> list[dict[str, str]]:
+    """Each row with its status: online, offline, or unknown when it could not be asked."""
+    said = {}
+    for one in reports:
+        if isinstance(one, Sighting):
+            said[one.identities[0]] = ("online", one.firmware or "")
+        elif isinstance(one, Miss):
+            said[one.identity] = ("offline", one.reason)
+    found = []
+    for row in rows:
+        state, reason = said.get(f"row:{row.serial}", ("unknown", "it could not be asked"))
+        values = (row.serial, row.site, row.store, state, reason)
+        found.append(dict(zip((key for key, _title in COLUMNS), values, strict=True)))
+    return found
+
+
+def _tell(row: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        print(
+            json.dumps({"serial": row["P2P NUMBER"], **{k: row[k] for k in ("status", "reason")}})
+        )
+    else:
+        firmware = f" (firmware {row['reason']})" if row["reason"] else ""
+        what = firmware if row["status"] == "online" else f": {row['reason']}"
+        print(f"{row['P2P NUMBER']} is {row['status']}{what}")

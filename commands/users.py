@@ -1,0 +1,151 @@
+"""The commands about accounts and keys: user add, passwd, list, remove; keys rotate."""
+
+import argparse
+import getpass
+import json
+import sys
+from typing import Any
+
+from accounts.model import Entry, NotAllowed
+from commands.house import DONE, Failed, tell_house, with_house
+from commands.output import show
+from settings import Settings
+from store.vault import SecretLost, Vault
+
+COLUMNS = (
+    ("id", "NUMBER"),
+    ("username", "NAME"),
+    ("role", "ROLE"),
+    ("all_cameras", "ALL CAMERAS"),
+    ("last_login", "LAST LOGIN"),
+)
+
+
+def add(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Make an account. The first one is an administrator and closes the house."""
+    password = _password(wanted)
+    body = {"username": wanted.name, "password": password, "role": wanted.role}
+    said = tell_house(settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited})
+
+    def work(house: Any) -> dict[str, Any]:
+        accounts = house.access.accounts
+        role = wanted.role if accounts.has_any() else "admin"
+        made = _allowed(accounts.add, wanted.name, password, role, not wanted.limited)
+        _note(house, "user.added", made.name, f"{made.name} is {made.role} now")
+        return {"username": made.name, "role": made.role}
+
+    made = said or with_house(settings, work)
+    print(f"{made['username']} can log in now, as {made['role']}.")
+    return DONE
+
+
+def passwd(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Set a new password. It ends all that this user has open."""
+    password = _password(wanted)
+    rows = tell_house(settings, "GET", "/api/users")
+    if rows is not None:
+        id = _number(rows["users"], wanted.name)
+        tell_house(settings, "PATCH", f"/api/users/{id}", {"password": password})
+    else:
+        with_house(settings, lambda house: _set_password(house, wanted.name, password))
+    print(f"{wanted.name} has a new password.")
+    return DONE
+
+
+def list_users(settings: Settings, wanted: argparse.Namespace) -> int:
+    """The accounts."""
+    said = tell_house(settings, "GET", "/api/users")
+    rows = said["users"] if said is not None else with_house(settings, _rows)
+    if wanted.json:
+        print(json.dumps([{key: one[key] for key, _title in COLUMNS} for one in rows], indent=2))
+    else:
+        wanted.csv = False
+        show(rows, wanted, COLUMNS)
+    return DONE
+
+
+def remove(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Remove an account with all that it was given."""
+    rows = tell_house(settings, "GET", "/api/users")
+    if rows is not None:
+        tell_house(settings, "DELETE", f"/api/users/{_number(rows['users'], wanted.name)}")
+    else:
+        with_house(settings, lambda house: _remove(house, wanted.name))
+    print(f"{wanted.name} is removed.")
+    return DONE
+
+
+def rotate(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Keep new secrets under a new key. What is kept stays readable."""
+    vault = Vault(settings.data_dir / "keys")
+    try:
+        if not vault.is_there:
+            print("There is no key yet: it is made with the first secret that is kept.")
+            return DONE
+        vault.rotate()
+    except SecretLost as error:
+        raise Failed(str(error)) from None
+    print("New secrets are kept under a new key. The older ones stay readable.")
+    return DONE
+
+
+def _note(house: Any, action: str, name: str, text: str) -> None:
+    """Into the audit log, as the running house does it."""
+    at = house.clock()
+    house.audit.note(Entry(at, "command line", "this machine", action, name, text))
+
+
+def _rows(house: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.id,
+            "username": one.name,
+            "role": one.role,
+            "all_cameras": one.sees_all,
+            "last_login": one.last_login.isoformat() if one.last_login else None,
+        }
+        for one in house.access.accounts.book.users.values()
+    ]
+
+
+def _set_password(house: Any, name: str, password: str) -> None:
+    _allowed(house.access.accounts.change, _id_of(house, name), password=password)
+    _note(house, "user.changed", name, "password")
+
+
+def _remove(house: Any, name: str) -> None:
+    _allowed(house.access.accounts.remove, _id_of(house, name))
+    _note(house, "user.removed", name, f"{name} is removed")
+
+
+def _number(rows: list[dict[str, Any]], name: str) -> int:
+    from accounts.names import key_of
+
+    found = [int(one["id"]) for one in rows if key_of(one["username"]) == key_of(name)]
+    if not found:
+        raise Failed(f"There is no user {name}. `cli.py user list` shows them all.")
+    return found[0]
+
+
+def _id_of(house: Any, name: str) -> int:
+    return _number(_rows(house), name)
+
+
+def _allowed(act: Any, *values: Any, **more: Any) -> Any:
+    """Do it; what is refused is said as the command's failure."""
+    try:
+        return act(*values, **more)
+    except NotAllowed as error:
+        raise Failed(f"{error.error}. {error.hint}") from None
+
+
+def _password(wanted: argparse.Namespace) -> str:
+    """From the terminal, twice; from stdin when asked. It never stands in the arguments."""
+    if wanted.password_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise Failed("There is no terminal to ask on: give --password-stdin and send it there.")
+    first = getpass.getpass("Password, 10 characters or more: ")
+    if first != getpass.getpass("The same again: "):
+        raise Failed("The two passwords differ. Nothing was changed.")
+    return first

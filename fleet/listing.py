@@ -1,0 +1,116 @@
+"""What a list says exists: its rows become devices, and what leaves it is retired. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from fleet import status, words
+from fleet.draft import Draft
+from fleet.model import Device, Edit, Facts
+
+SOURCE = "workbook"
+"""Under this name the facts of a row stand in the device."""
+KEY = "row:"
+KEYS = ("row_site", "serial", "store")
+"""Where site, serial and store stand in these facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its site identifies it, the serial is a fact of it."""
+
+    site: str
+    serial: str
+    store: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{KEY}{self.site}"
+
+    def facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {"serial": self.serial, "name": self.store or self.site}
+        facts |= {"row_site": self.site, "store": self.store}
+        return {**facts, "columns": dict(self.extra)} if self.extra else facts
+
+
+def edits(rows: Iterable[Row], devices: Mapping[int, Device], by: str, at: datetime) -> list[Edit]:
+    """What makes the fleet say the same as the list."""
+    listed = {key: one for one in devices.values() if (key := key_of(one)) is not None}
+    found = []
+    wanted = set()
+    for row in rows:
+        wanted.add(row.key)
+        device = listed.get(row.key)
+        facts = row.facts()
+        if device is None or device.facts.get(SOURCE) != facts or device.retired_at:
+            fields = {"kind": "recorder", "site": row.site, "source": SOURCE, "facts": facts}
+            found.append(Edit("list", row.key, fields, by, at))
+    for key, device in listed.items():
+        if key not in wanted and device.retired_at is None:
+            found.append(Edit("retire", f"id:{device.id}", {}, by, at))
+    return found
+
+
+def key_of(device: Device) -> str | None:
+    """The row that the device stands in; None for what was discovered."""
+    return next((one for one in device.identities if one.startswith(KEY)), None)
+
+
+def serial_of(device: Device) -> str | None:
+    """The serial that the list gives it."""
+    found = device.facts.get(SOURCE, {}).get("serial")
+    return str(found) if found else None
+
+
+def rows(devices: Mapping[int, Device]) -> list[Row]:
+    """The rows as the fleet has them."""
+    found = []
+    for one in devices.values():
+        if key_of(one) is not None and one.retired_at is None:
+            said = one.facts.get(SOURCE, {})
+            site, serial, store = (str(said.get(key) or "") for key in KEYS)
+            found.append(Row(site, serial, store, said.get("columns", {})))
+    return found
+
+
+def apply(draft: Draft, edit: Edit) -> Device:
+    """One row: a device that was not there, or the newer facts of one that was."""
+    source, facts = str(edit.fields["source"]), dict(edit.fields["facts"])
+    device = draft.find(edit.identity, str(edit.fields["site"]))
+    if device is None:
+        return _add(draft, edit, {source: facts})
+    before: Facts = device.facts.get(source, {})
+    changed = replace(device, facts={**device.facts, source: facts}, listed=True)
+    if before.get("serial") != facts.get("serial"):
+        # Another recorder stands there now: what was said of the old one does not count, and
+        # nobody has seen the new one yet.
+        changed = replace(changed, facts={source: facts}, words={}, last_seen=None)
+    if device.retired_at is not None:
+        changed = replace(changed, retired_at=None)
+        draft.put(changed)
+        draft.tell("device.restored", changed, f"{words.name(changed)} is back in the list")
+    elif before != facts:
+        draft.put(changed)
+        text = f"{words.name(changed)} has another row in the list, by {edit.by}"
+        draft.tell("device.edited", changed, text, {"row": before}, {"row": facts})
+    return changed
+
+
+def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
+    device = Device(
+        id=draft.next_id,
+        kind=str(edit.fields["kind"]),
+        site=str(edit.fields["site"]),
+        identities=(edit.identity,),
+        facts=facts,
+        first_seen=None,
+        listed=True,
+        status=status.UNKNOWN,
+        since=edit.at,
+    )
+    draft.next_id += 1
+    draft.put(device)
+    draft.tell("device.listed", device, f"{words.name(device)} stands in the list, by {edit.by}")
+    return device

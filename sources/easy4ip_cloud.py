@@ -1,0 +1,192 @@
+"""Asking servers of the Easy4IP cloud: one socket for each, many requests in flight.
+
+An answer counts only when it comes from the server that was asked and repeats the CSeq of
+a request that waits; everything else is counted and ignored.
+"""
+
+import asyncio
+import math
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fleet.model import NoAnswer
+from sources.easy4ip_wire import Answer, KeyPair, Unusable, read_answer, request
+
+Address = tuple[str, int]
+MOST_CSEQ = 1 << 31
+BUSY_TRIES = 3
+"""Times that a 401 TimeOut is answered with a new try."""
+FARTHEST = timedelta(days=3650)
+CLOCK_IS_RIGHT = timedelta(minutes=5)
+"""A 401 TimeOut to a time so near to the cloud's is no question of clocks: it sheds load."""
+SLOWEST = 20
+"""The part of its rate below which no server is asked."""
+
+
+class Refused(Exception):
+    """The server does not take our key pair."""
+
+
+class KeyUnknown(Refused):
+    """The server has never heard of our key pair; it may answer without."""
+
+
+class Busy(Exception):
+    """The server sheds load, or our clock stays wrong for it, or it has an error of its own."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Our clock and how far the cloud's is ahead of it."""
+
+    now: Callable[[], datetime]
+    offset: timedelta = timedelta()
+
+    def cloud(self) -> datetime:
+        return self.now() + self.offset
+
+    def learn(self, told: datetime) -> None:
+        """Take the cloud's time, unless it is none that a clock can show."""
+        offset = told - self.now()
+        if abs(offset) < FARTHEST:
+            self.offset = offset
+
+
+@dataclass(slots=True)
+class Bucket:
+    """New requests to one server: `rate` a second, `burst` at once. `pace` is the rate that
+    counts now: less while the server sheds load."""
+
+    rate: float
+    burst: float
+    pace: float = field(init=False)
+    level: float = field(init=False)
+    at: float = field(init=False)
+    slowed: float = field(init=False, default=-math.inf)
+
+    def __post_init__(self) -> None:
+        self.pace, self.level = self.rate, self.burst
+        self.at = asyncio.get_running_loop().time()
+
+    async def take(self) -> None:
+        """Wait for a place. Who waits already keeps it: levels below zero are promised ones."""
+        now = asyncio.get_running_loop().time()
+        self.level = min(self.burst, self.level + (now - self.at) * self.pace)
+        self.at = now
+        self.level -= 1
+        if self.level < 0:
+            await asyncio.sleep(-self.level / self.pace)
+
+    def slow_down(self) -> None:
+        """Half as fast from now on, and no burst; at most once a second, never to a stop."""
+        now = asyncio.get_running_loop().time()
+        if now - self.slowed >= 1:
+            self.slowed = now
+            self.pace = max(self.pace / 2, self.rate / SLOWEST)
+            self.level = min(self.level, 0.0)
+
+    def recover(self) -> None:
+        """After an answer: a little faster again."""
+        self.pace = min(self.pace * 1.02, self.rate)
+
+
+class Server(asyncio.DatagramProtocol):
+    """One server of the cloud behind one connected socket."""
+
+    def __init__(self, clock: Clock, keys: KeyPair, bucket: Bucket, waits: Sequence[float]) -> None:
+        self.clock = clock
+        self.keys = keys
+        self.bucket = bucket
+        self.waits = waits
+        self.requests = 0
+        self.answers = 0
+        self.refused: Counter[str] = Counter()
+        self.last_answer: float | None = None
+        self._next = secrets.randbelow(MOST_CSEQ // 2)
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._transport: asyncio.DatagramTransport | None = None
+
+    async def open(self, address: Address) -> None:
+        """Connect the socket: the kernel drops what comes from elsewhere. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._transport, _same = await loop.create_datagram_endpoint(
+            lambda: self, remote_addr=address
+        )
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    # -- what comes in -------------------------------------------------------------------
+
+    def datagram_received(self, data: bytes, _sender: Address) -> None:
+        try:
+            answer = read_answer(data)
+        except Unusable as error:
+            self.refused[str(error)] += 1
+            return
+        self.last_answer = asyncio.get_running_loop().time()
+        waiting = self._waiting.get(answer.cseq)
+        if waiting is None or waiting.done():
+            self.refused["nobody waits for it: late, repeated or forged"] += 1
+        elif not answer.is_provisional:
+            self.answers += 1
+            waiting.set_result(answer)
+
+    def error_received(self, _error: Exception) -> None:
+        """The host said that nobody listens there: no answer, like silence."""
+        self.refused["nobody listens there"] += 1
+
+    # -- asking --------------------------------------------------------------------------
+
+    async def ask(self, path: str, with_keys: bool = True) -> Answer:
+        """What the server says of the recorder: done, or 404.
+
+        Raises NoAnswer after every try; Refused, Busy for what it says of itself.
+        """
+        for _try in range(BUSY_TRIES + 1):
+            offset = self.clock.offset
+            answer = await self._exchange(path, with_keys)
+            if answer.code != 401 or not answer.says("TimeOut"):
+                break
+            if answer.date is not None:
+                self.clock.learn(answer.date)
+            if abs(self.clock.offset - offset) < CLOCK_IS_RIGHT:
+                self.bucket.slow_down()
+        else:
+            raise Busy("it answers 401 TimeOut again and again")
+        self.bucket.recover()
+        if answer.code == 401 and answer.says("KeyError") and with_keys:
+            raise KeyUnknown("it does not know the key pair")
+        if answer.code in (401, 403):
+            raise Refused(f"it does not take the key pair ({answer.code})")
+        if answer.code >= 400 and answer.code != 404:
+            raise Busy(f"it answers {answer.code}")
+        return answer
+
+    async def _exchange(self, path: str, with_keys: bool) -> Answer:
+        """Send, and send again with fresh authentication, until an answer comes."""
+        await self.bucket.take()
+        cseq = self._next = (self._next + 1) % MOST_CSEQ
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[cseq] = waiting
+        try:
+            for wait in self.waits:
+                self._send(path, cseq, with_keys)
+                # It goes on waiting after the time: an answer to an earlier sending is as good.
+                await asyncio.wait((waiting,), timeout=wait)
+                if waiting.done():
+                    return waiting.result()
+        finally:
+            del self._waiting[cseq]
+        raise NoAnswer(f"no answer to {len(self.waits)} requests")
+
+    def _send(self, path: str, cseq: int, with_keys: bool) -> None:
+        assert self._transport is not None
+        keys = self.keys if with_keys else None
+        nonce = secrets.randbelow(MOST_CSEQ)
+        self._transport.sendto(request(path, cseq, keys, nonce, self.clock.cloud()))
+        self.requests += 1

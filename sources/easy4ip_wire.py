@@ -1,0 +1,176 @@
+"""Dahua's Easy4IP cloud on the wire: requests, answers, recorder facts. Pure, no I/O.
+
+The facts come from public code and logged exchanges; no vendor document is known.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+LONGEST = 8192
+"""Bytes of a datagram that are read."""
+INFO_KEY = b"kRjmsUB&ezmdGLL67H#$ojw@XflcaIaf"
+INFO_VECTOR = b"MydvJw*Iw1w&i^kk"
+"""The same for every device: they hide nothing from anybody who has the vendor's program."""
+SERIAL = re.compile(r"[A-Za-z0-9_-]{4,32}")
+
+
+class Unusable(Exception):
+    """A datagram that is no answer: why, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """What the vendor's own program logs in with; not a secret of a site."""
+
+    user: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response. `body` holds the children of <body>; None when there is none."""
+
+    code: int
+    cseq: int
+    reason: str = ""
+    date: datetime | None = None
+    body: Mapping[str, str] | None = None
+
+    @property
+    def is_provisional(self) -> bool:
+        return 100 <= self.code < 200
+
+    def says(self, word: str) -> bool:
+        """Whether the reason or a value of the body has this word."""
+        texts = (self.reason, *(self.body or {}).values())
+        return any(word.lower() in text.lower() for text in texts)
+
+
+def digest(keys: KeyPair, nonce: int, created: str) -> str:
+    """The WSSE password digest: Base64 of the SHA-1 that the cloud computes too."""
+    text = f"{nonce}{created}DHP2P:{keys.user}:{keys.key}"
+    # The protocol has no other; what it protects is no secret of ours.
+    return base64.b64encode(hashlib.sha1(text.encode(), usedforsecurity=False).digest()).decode()
+
+
+def request(path: str, cseq: int, keys: KeyPair | None, nonce: int, at: datetime) -> bytes:
+    """One DHGET datagram. Without `keys` it goes without authentication."""
+    lines = [f"DHGET {path} HTTP/1.1", f"CSeq: {cseq}"]
+    if keys is not None:
+        created = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        lines += [
+            'Authorization: WSSE profile="UsernameToken"',
+            f'X-WSSE: UsernameToken Username="{keys.user}", '
+            f'PasswordDigest="{digest(keys, nonce, created)}", '
+            f'Nonce="{nonce}", Created="{created}"',
+        ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def read_answer(data: bytes) -> Answer:
+    """A datagram as an answer. Raises Unusable for everything else."""
+    text = data.decode("utf-8", "replace")
+    head, _, rest = text.replace("\r\n", "\n").partition("\n\n")
+    lines = head.split("\n")
+    status = re.fullmatch(r"\s*HTTP/1\.[01]\s+(\d{3})(?:\s+(.*?))?\s*", lines[0])
+    if status is None:
+        raise Unusable("no status line")
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers.setdefault(name.strip().lower(), value.strip())
+    cseq = headers.get("cseq", "")
+    if not re.fullmatch(r"-?\d{1,10}", cseq):
+        raise Unusable("no CSeq")
+    return Answer(
+        int(status[1]), int(cseq), status[2] or "", _date(headers.get("date", "")), _body(rest)
+    )
+
+
+def _date(text: str) -> datetime | None:
+    """The Date header: ISO on real servers, RFC 1123 in one account of them."""
+    try:
+        found = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _body(text: str) -> dict[str, str] | None:
+    """<body> with one level of children. Raises Unusable."""
+    if not text.strip():
+        return None
+    if "<!" in text:
+        raise Unusable("a document type in the body")
+    from xml.parsers.expat import ExpatError  # nosec B405 (no entities: refused above)
+
+    import xmltodict
+
+    try:
+        found: Any = xmltodict.parse(text, disable_entities=True)
+    except (ExpatError, ValueError, RecursionError) as error:
+        raise Unusable("the body is no XML") from error
+    if not isinstance(found, dict) or "body" not in found:
+        raise Unusable("the body is not named so")
+    inside = found["body"]
+    if not isinstance(inside, dict):
+        return {}
+    return {str(key): one if isinstance(one, str) else "" for key, one in inside.items()}
+
+
+def server_of(answer: Answer) -> tuple[str, int] | None:
+    """Where a recorder is registered: <US> of a lookup, as IPv4 address and port."""
+    host, colon, port = (answer.body or {}).get("US", "").strip().rpartition(":")
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        return None
+    if not re.fullmatch(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}", host, re.ASCII):
+        return None
+    return host, int(port)
+
+
+def facts_of(answer: Answer) -> dict[str, Any]:
+    """What an info answer tells: firmware and ports, as far as it can be read."""
+    body = answer.body or {}
+    found: dict[str, Any] = {}
+    if version := body.get("DevVersion", "").strip()[:60]:
+        found["firmware"] = version
+    ports = _decrypted(body.get("Info", ""))
+    for key, name in (("httpport", "http_port"), ("privport", "port"), ("rtspport", "rtsp_port")):
+        value = ports.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
+            found[name] = value
+    return found
+
+
+def _decrypted(text: str) -> dict[str, Any]:
+    """The JSON behind <Info>; empty when there is none or it cannot be read."""
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+
+    try:
+        from cryptography.hazmat.decrepit.ciphers.modes import OFB
+    except ImportError:
+        from cryptography.hazmat.primitives.ciphers.modes import OFB
+
+    try:
+        sealed = base64.b64decode(text, validate=True)
+        plain = Cipher(AES(INFO_KEY), OFB(INFO_VECTOR)).decryptor().update(sealed)
+        found = json.loads(plain)
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def clean_serial(text: str) -> str | None:
+    """A serial as the path takes it; None when it cannot be one."""
+    found = text.strip().replace(" ", "").upper().removesuffix(".0")
+    return found if SERIAL.fullmatch(found) else None

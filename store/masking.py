@@ -1,0 +1,276 @@
+r"""No password in any log line: what looks like one, and what is known to be one, is `***`.
+
+When in doubt it hides. It cannot see a secret that nothing announces ("login with x
+failed"): such secrets are told to it by `Masked.know`.
+
+Every search takes time in proportion to the text, whatever the text: it begins at a
+literal, and what it then runs over is bounded, or cannot hold that literal again, or is
+hidden and not searched a second time.
+"""
+
+import base64
+import binascii
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
+from itertools import chain
+from threading import Lock
+from typing import ClassVar
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+SHORTEST = 6
+"""Characters that a known text must have: a shorter one would blot out ordinary words."""
+
+FORMATTING_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a message and its arguments raise in practice. Anything else ends, as always in
+logging, at the handler's `handleError`, which is ours too."""
+
+Span = tuple[int, int]
+"""Where a secret begins in the text, and where it has ended."""
+
+
+def masked(text: str) -> str:
+    """The text with each secret as `***`; the very same text if there is none."""
+    spans = sorted(chain(_known(text), _in_urls(text), _after_schemes(text), _in_fields(text)))
+    shown, at = [], 0
+    for start, end in spans:
+        if start >= at:
+            shown += [text[at:start], MASK]
+        at = max(at, end)
+    return "".join((*shown, text[at:]))
+
+
+class Masked(logging.Formatter):
+    """What another formatter makes of a record, traceback and stack included, masked."""
+
+    _known: ClassVar[tuple[str, ...]] = ()
+    """Secrets told at run time, in every spelling that a library may print."""
+    _learning: ClassVar[Lock] = Lock()
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    @classmethod
+    def know(cls, text: str) -> None:
+        """Hide this text from now on, wherever it stands; under 6 characters it is let be."""
+        if len(text) >= SHORTEST:
+            with cls._learning:
+                cls._known = tuple({*cls._known, *_spellings(text)})
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Never fails because the arguments do not fit the message."""
+        try:
+            text = self._inner.format(record)
+        except FORMATTING_FAULTS as error:
+            text = _unformatted(record, error)
+        return masked(text)
+
+
+def install(handlers: Iterable[logging.Handler]) -> None:
+    """Mask all that these handlers print; doing it twice does no harm.
+
+    To be called when the handlers have their formatters: one that is set later is not
+    masked.
+    """
+    for handler in handlers:
+        if not isinstance(handler.formatter, Masked):
+            handler.setFormatter(Masked(handler.formatter or logging.Formatter()))
+            # Logging's own prints message and arguments as they are.
+            handler.handleError = _say_unwritten  # type: ignore[method-assign]
+
+
+def _say_unwritten(record: logging.LogRecord) -> None:
+    """In the place of a handler's `handleError`."""
+    error = sys.exc_info()[1]
+    if logging.raiseExceptions and sys.stderr and error:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(masked(_unformatted(record, error)) + "\n")
+
+
+def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
+    """What can be shown of a record whose formatting failed.
+
+    Not its arguments: without the message's words around them, secrets do not look like any.
+    """
+    message = record.msg if isinstance(record.msg, str) else f"<{type(record.msg).__name__}>"
+    why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    line = (
+        f"{record.levelname} {record.name}: {message} "
+        f"(without its values, {record.filename}:{record.lineno}: {why})"
+    )
+    if isinstance(record.exc_info, tuple) and record.exc_info[0]:
+        line += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+    return line
+
+
+# -- what is known ---------------------------------------------------------------------------
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """As it is, in a URL, in JSON, in a `repr`."""
+    yield text
+    yield quote(text, errors="replace")
+    yield quote(text, safe="", errors="replace")
+    yield quote_plus(text, errors="replace")
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield repr(text)[1:-1]
+    yield repr(text.encode(errors="replace"))[2:-1]
+
+
+def _known(text: str) -> Iterator[Span]:
+    for secret in Masked._known:
+        at = text.find(secret)
+        while at >= 0:
+            yield at, at + len(secret)
+            at = text.find(secret, at + len(secret))
+
+
+# -- in URLs ---------------------------------------------------------------------------------
+
+# scheme://user:SECRET@host. An unescaped slash may stand in the secret, unless what goes
+# before it is the number of a port: http://host:80/@x.
+_URL = re.compile(
+    r""":\\?/\\?/ [^\s"'<>:@/?\#\[]* :
+    (?P<secret> [^\s"'<>/?\#]+ | (?!\d{1,5}[/?\#]) (?:(?!:\\?/\\?/)[^\s"'<>])+ ) @""",
+    re.VERBOSE,
+)
+# The same inside a query string.
+_QUOTED_URL = re.compile(
+    r"""%3A%2F%2F (?:(?!%2F|%3A|%40)[^\s"'<>&])* %3A
+    (?P<secret> (?:(?!%2F)[^\s"'<>&])+ ) %40""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def _in_urls(text: str) -> Iterator[Span]:
+    for pattern in (_URL, _QUOTED_URL):
+        for found in pattern.finditer(text):
+            yield found.span("secret")
+
+
+# -- after the name of a scheme --------------------------------------------------------------
+
+_SCHEME = re.compile(
+    r"""\b(?: bearer[ \t]{1,8}(?!(?:realm|error|scope)=)(?P<bearer> [\w.~+/-]+=* )
+    | basic[ \t]{1,8}(?P<basic> [\w+/-]{2,}=* )
+    | digest[ \t]{1,8}(?P<digest> username=(?:(?!\\[rn])[^\r\n])+ ) )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_PROSE = re.compile(
+    "an?|and|auth|authentication|authorization|challenge|credentials?|error|for|headers?|in|is"
+    "|not|of|or|realm|required|schemes?|tokens?|was|with",
+    re.IGNORECASE,
+)
+
+
+def _after_schemes(text: str) -> Iterator[Span]:
+    for found in _SCHEME.finditer(text):
+        kind = str(found.lastgroup)
+        value = found[kind]
+        is_secret = {
+            "bearer": not _PROSE.fullmatch(value.rstrip(".")),
+            "basic": kind == "basic" and _is_user_and_password(value),
+            "digest": True,
+        }
+        if is_secret[kind]:
+            yield found.span(kind)
+
+
+def _is_user_and_password(value: str) -> bool:
+    """Base64 with a colon in it; words such as "Basic authentication" are not."""
+    whole = value.rstrip("=")
+    whole = whole[: len(whole) // 4 * 4] if len(whole) % 4 == 1 else whole
+    with suppress(binascii.Error):
+        return b":" in base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
+    return False
+
+
+# -- in fields with a telling name -----------------------------------------------------------
+
+_NAME = r"""
+    (?: pass(?:word|wd|phrase|code) | (?<![a-z])pass | loginpas | pwd | secret | token
+    | community | credentials? | (?:api|access|private|secret)[_-]?key )
+    (?: [_-]?(?:hash|name|string) | s | \d{1,2} )?"""
+_MARK = r"""\\{0,15}["']"""
+_GAP = r"[ \t]{0,8}"
+_HEAD = re.compile(
+    rf"""
+    (?P<header> (?P<mark>["'])? (?:proxy-|set-)? (?:authorization|cookies?)
+        (?: (?:{_MARK})?{_GAP}[:=] | {_MARK}{_GAP}, ) {_GAP} )
+    | (?P<field> {_NAME} (?:{_MARK}|%2[27])? {_GAP} (?:=>|:=|={{1,3}}|:|%3[AD]) {_GAP} )
+    | (?P<pair> (?: \(b?["'] | ["']-- )[\w-]{{0,40}} {_NAME}["'],{_GAP} )
+    | (?P<option> (?<![\w-])--[\w-]{{0,40}} {_NAME} [ \t]{{1,8}}(?!-) )
+    | (?P<curl> (?<!\S)(?:-u|--user)[ =]["']?[^\s:"']{{1,64}}: )
+    | (?P<snmp> \bsnmp\w{{0,12}}\b[^\n]{{0,120}}?["' \t]-c(?:["'],)?{_GAP} )
+    | (?P<xml> <(?:[\w-]{{1,30}}:)?{_NAME}\b[^<>]{{0,300}}(?<!/)> )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_NOTHING = re.compile(r"""(?:None|null|[Tt]rue|[Ff]alse)(?![^\s,;&)}\]"'])""")
+_OPENING = re.compile(rf"[bBuUrR]{{0,2}}({_MARK})")
+_LIST = re.compile(
+    r"""[\[{(] (?=\s?[bu]?["'])
+    (?: "(?:[^"\n]|(?<=\\)")*+"? | '(?:[^'\n]|(?<=\\)')*+'? | [^\]})"'\n] )*+""",
+    re.VERBOSE,
+)
+# Punctuation at the end belongs to the sentence around it.
+_WORD = re.compile(r"""(?!\\{0,15}["'])[^\s&"']*[^\s&"',;)\]}\\]""")
+_LINE = re.compile(r"(?:(?!\\[rn])[^\r\n])+")
+_ELEMENT = re.compile(r"[^\s<][^<\n]*")
+
+
+def _in_fields(text: str) -> Iterator[Span]:
+    at = 0
+    while head := _HEAD.search(text, at):
+        start, at = _value(text, head)
+        if start < at:
+            yield start, at
+
+
+def _value(text: str, head: re.Match[str]) -> Span:
+    """The value after the head of a field: quoted, a list, or as far as its kind goes."""
+    start = head.end()
+    if _NOTHING.match(text, start):
+        return start, start
+    if opening := _OPENING.match(text, start):
+        start = opening.end()
+        return start, _end(_inside(opening[1]), text, start)
+    end = _end(_LIST, text, start)
+    if end > start:
+        return start, end
+    if mark := head["mark"]:
+        return start, _end(_inside(mark), text, start)
+    pattern = {"header": _LINE, "xml": _ELEMENT}.get(str(head.lastgroup), _WORD)
+    return start, _end(pattern, text, start)
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    found = pattern.match(text, start)
+    return found.end() if found else start
+
+
+@cache
+def _inside(mark: str) -> re.Pattern[str]:
+    """All up to the closing mark, or to the end of the line where a log cut it off.
+
+    A mark after a backslash closes nothing, even after two: in the `repr` of JSON a quote
+    within a string looks like that. So a value that ends in a backslash hides more than itself.
+    """
+    return re.compile(rf"(?:(?!(?<!\\){re.escape(mark)})[^\n])*+")

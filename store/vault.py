@@ -1,0 +1,247 @@
+"""Secrets at rest: sealed text for the records, the keys to it in files of their own.
+
+A sealed text lies in the record that it belongs to and opens for that record only. The
+key file holds one key a line, the newest first: the first one seals, every one opens.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from store.json_file import CannotKeep
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+VERSION = "v1:"
+SIGNING_BYTES = 32
+LOCK_WAIT = 10.0
+"""Seconds to wait for another process that is changing a key."""
+
+
+class SecretLost(Exception):
+    """A secret or a key cannot be read; what it says is what a person should read."""
+
+
+class Vault:
+    """The keys in `folder`, which is made (0700) with the first key, not before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file = _KeyFile(
+            folder / "vault.key",
+            "the stored passwords cannot be read",
+            "Put the key back from a backup, or set the passwords anew",
+        )
+
+    @property
+    def is_there(self) -> bool:
+        """There is a key file, readable or not."""
+        return os.path.lexists(self._file.path)
+
+    def seal(self, text: str, owner: str) -> str:
+        """`v1:...`, ASCII, which only `unseal` with the same owner opens.
+
+        `owner` names the place of the secret ("device:12:password"). Without a key file
+        a key is made. Raises SecretLost if there is one that cannot be used (it is left as
+        it is), CannotKeep if none can be written.
+        """
+        keys = self._file.read_or_make(_new_key)
+        content = json.dumps([owner, text]).encode()
+        return VERSION + self._box(keys).encrypt(content).decode()
+
+    def unseal(self, sealed: str, owner: str) -> str:
+        """The text. Raises SecretLost for a lost key, damage, or another record's secret."""
+        from cryptography.fernet import InvalidToken
+
+        if not sealed.startswith(VERSION):
+            raise SecretLost(
+                f"The secret of {owner} is damaged or was stored by a newer Camera Monitor. "
+                "Set it anew, or install the newer version."
+            )
+        box = self._box(self._file.read())
+        try:
+            content = box.decrypt(sealed.removeprefix(VERSION).encode(errors="replace"))
+        except InvalidToken:
+            raise SecretLost(
+                f"The secret of {owner} is damaged, or its key is not in {self._file.path}. "
+                "Add the old key to that file as a further line, or set the secret anew."
+            ) from None
+        sealed_for, text = json.loads(content)
+        if sealed_for != owner:
+            raise SecretLost(
+                f"The secret of {owner} was copied from another record and stays closed. "
+                "Set it anew."
+            )
+        return str(text)
+
+    def _box(self, keys: bytes) -> "MultiFernet":
+        from cryptography.fernet import Fernet, MultiFernet
+
+        try:
+            return MultiFernet([Fernet(line) for line in keys.split()])
+        except ValueError:
+            raise self._file.lost("is damaged") from None
+
+    # -- changing the key ------------------------------------------------------------------
+    # In this order: rotate, renew and store every secret, forget_old. Whenever it is
+    # interrupted every secret opens, and beginning again does no harm.
+
+    def rotate(self) -> None:
+        """Seal with a new key from now on; the older ones still open what they sealed.
+
+        Raises SecretLost if the key file cannot be used, CannotKeep if it cannot be written.
+        """
+        self._file.change(lambda keys: _new_key() + self._checked(keys))
+
+    def renew(self, sealed: str, owner: str) -> str:
+        """The same secret under the newest key. Raises like `unseal`."""
+        return self.seal(self.unseal(sealed, owner), owner)
+
+    def forget_old(self) -> None:
+        """Drop every key but the newest: what was not renewed is lost. Raises like `rotate`.
+
+        Nothing may be sealed between the last `renew` and this by a process that read the
+        key before `rotate`.
+        """
+        if self.is_there:
+            self._file.change(lambda keys: self._checked(keys).splitlines(keepends=True)[0])
+
+    def _checked(self, keys: bytes) -> bytes:
+        """The keys, one a line. Raises SecretLost when one is damaged."""
+        if keys:
+            self._box(keys)
+        return b"".join(line + b"\n" for line in keys.split())
+
+    # -- keys that sign --------------------------------------------------------------------
+
+    def signing_key(self, name: str) -> bytes:
+        """32 random bytes that stay the same, from `folder/<name>.key`, made on first use.
+
+        Raises SecretLost if the file is there and cannot be used, CannotKeep if it cannot
+        be written.
+        """
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name == "vault":
+            raise ValueError(f"{name!r} is no name for a signing key")
+        file = _KeyFile(
+            self.folder / f"{name}.key",
+            "what it signed cannot be checked",
+            "Put the key back from a backup, or move the file away: a new key is made and "
+            "everybody has to sign in again",
+        )
+        line = file.read_or_make(lambda: secrets.token_hex(SIGNING_BYTES).encode() + b"\n")
+        with suppress(binascii.Error):
+            key = binascii.unhexlify(line.strip())
+            if len(key) == SIGNING_BYTES:
+                return key
+        raise file.lost("is damaged")
+
+
+class _KeyFile:
+    """A file with keys, 0600. `loss` and `remedy` tell a person what its loss means."""
+
+    def __init__(self, path: Path, loss: str, remedy: str) -> None:
+        self.path = path
+        self._loss = loss
+        self._remedy = remedy
+
+    def lost(self, fact: str) -> SecretLost:
+        return SecretLost(f"The key in {self.path} {fact}, so {self._loss}. {self._remedy}.")
+
+    def read(self) -> bytes:
+        """What is in it, never empty. Raises SecretLost."""
+        try:
+            with self.path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode & 0o777
+                content = file.read()
+        except FileNotFoundError:
+            raise self.lost("is gone") from None
+        except OSError as error:
+            raise self.lost(f"cannot be read ({error.strerror})") from error
+        if mode & 0o077:
+            raise SecretLost(
+                f"The key in {self.path} is open to other users of this machine (mode "
+                f"{mode:03o}), so {self._loss}. Run chmod 600 on it; if somebody may have "
+                "read it, set a new key and new passwords afterwards."
+            )
+        if not content.strip():
+            raise self.lost("is damaged")
+        return content
+
+    def read_or_make(self, fresh: Callable[[], bytes]) -> bytes:
+        """What is in it; made when there is no file. Of two that make it, one wins."""
+        if not os.path.lexists(self.path):
+            with self._held():
+                if not os.path.lexists(self.path):
+                    self._write(fresh(), self._make)
+        return self.read()
+
+    def change(self, new: Callable[[bytes], bytes]) -> None:
+        """Put `new(content)` in its place, durably; the content is empty without a file."""
+        with self._held():
+            is_there = os.path.lexists(self.path)
+            content = new(self.read() if is_there else b"")
+            self._write(content, os.replace if is_there else self._make)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """The folder is there and nobody else changes the file. Raises CannotKeep."""
+        try:
+            if not self.path.parent.is_dir():
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _sync_folder(self.path.parent.parent)
+            self.path.parent.chmod(0o700)
+            with FileLock(str(self.path.with_name(f".{self.path.name}.lock")), LOCK_WAIT, 0o600):
+                yield
+        except Timeout:
+            raise CannotKeep(
+                f"{self.path} is being changed by another program. Try again in a moment."
+            ) from None
+        except OSError as error:
+            raise CannotKeep(
+                f"{self.path} cannot be written ({error.strerror}). "
+                "Make room on the disk or give this user the right to write there."
+            ) from error
+
+    def _write(self, content: bytes, put: Callable[[Path, Path], None]) -> None:
+        """On disk whole under another name first, 0600 from its first moment."""
+        real = self.path.resolve()
+        staged = real.with_name(f".{real.name}.new")
+        # What a crash left is no key that anybody used, but may hold forgotten ones.
+        staged.unlink(missing_ok=True)
+        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        put(staged, real)
+        _sync_folder(real.parent)
+
+    @staticmethod
+    def _make(staged: Path, real: Path) -> None:
+        """Unlike a rename, a link never takes the place of a key that just came back."""
+        with suppress(FileExistsError):
+            os.link(staged, real)
+        staged.unlink()
+
+
+def _new_key() -> bytes:
+    """A key as Fernet wants it (32 random bytes in URL-safe base64) and the end of the line."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,243 @@
+"""The log of who did what: found by any question, without secrets, and never lost in order."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from accounts.audit import MOST_WAITING, Audit, without_secrets
+from accounts.model import Entry
+from store.sql import Unreachable, migrate, open_engine
+from tests.accounts.people import NOON, noon
+from tests.store.postgres import PASSWORD, Cluster
+
+
+@pytest.fixture
+def audit(engine: Engine) -> Audit:
+    return Audit(engine)
+
+
+def entry(number: int = 1, **more: Any) -> Entry:
+    given = {
+        "at": noon(minutes=number),
+        "who": "Ada",
+        "address": "192.0.2.7",
+        "action": "user.added",
+        "about": "Vera",
+        "text": f"line {number}",
+        **more,
+    }
+    return Entry(**given)
+
+
+def texts(found: list[Entry]) -> list[str]:
+    return [one.text for one in found]
+
+
+# -- writing ---------------------------------------------------------------------------------
+
+
+def test_a_line_comes_back_as_it_was(audit: Audit) -> None:
+    said = entry(
+        at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC),
+        text="Größe 門 📷 <b>'; DROP TABLE audit; --\nsecond",
+        before={"role": None, "list": [1, "x", {"y": 2.5}], "on": True},
+        after={"big": 2**60, "empty": {}},
+    )
+    audit.note(said)
+    (found,) = audit.find()
+    assert found == Entry(**{**{n: getattr(said, n) for n in said.__slots__}, "id": found.id})
+    assert found.id > 0
+
+
+ODD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a NUL": ({"text": "a\x00b", "who": "\x00Ada"}, {"text": "ab", "who": "Ada"}),
+    "half a character": ({"about": "a\ud800b"}, {"about": "a?b"}),
+    "a NUL in what changed": ({"after": {"a\x00": ["\x00b"]}}, {"after": {"a": ["b"]}}),
+    "half a character in what changed": ({"before": {"\udc00": "\ud800"}}, {"before": {"?": "?"}}),
+    "a long name": ({"who": "w" * 1000}, {"who": "w" * 80}),
+    "a long address": ({"address": "1" * 1000}, {"address": "1" * 60}),
+    "a long action": ({"action": "a" * 1000}, {"action": "a" * 60}),
+    "long about": ({"about": "門" * 1000}, {"about": "門" * 200}),
+    "a very long text": ({"text": "x" * 1_000_000}, {"text": "x" * 1_000_000}),
+    "nothing at all": ({"who": "", "text": "", "about": ""}, {"who": "", "text": "", "about": ""}),
+    "a time in what changed": ({"after": {"at": NOON}}, {"after": {"at": str(NOON)}}),
+    "no number": ({"after": {"x": float("nan")}}, {"after": {"x": "nan"}}),
+    "endless": ({"after": {"x": [float("inf"), 1.5]}}, {"after": {"x": ["inf", 1.5]}}),
+    "a tuple": ({"after": {"x": (1, (2,))}}, {"after": {"x": [1, [2]]}}),
+    "numbers as keys": ({"after": {1: {2: 3}}}, {"after": {"1": {"2": 3}}}),
+    "bytes": ({"after": {"x": b"\xff"}}, {"after": {"x": "b'\\xff'"}}),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_line_is_written_and_holds_nothing_up(audit: Audit, what: str) -> None:
+    """A line that the database refuses would stop all that come after it."""
+    odd, expected = ODD[what]
+    audit.note(entry(1))
+    audit.note(entry(2, **odd))
+    audit.note(entry(3))
+    third, second, first = audit.find()
+    assert texts([third, first]) == ["line 3", "line 1"]
+    assert {name: getattr(second, name) for name in expected} == expected
+
+
+# -- questions -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def history(audit: Audit) -> Audit:
+    """Ten lines a minute apart, by two people, of three actions."""
+    actions = ("user.added", "device.edited", "userx", "login")
+    for number in range(1, 11):
+        audit.note(
+            entry(
+                number,
+                who=("Ada", "Vera")[number % 2],
+                action=actions[number % 4],
+                about=f"camera {number} 100%",
+                address=f"192.0.2.{number}",
+            )
+        )
+    return audit
+
+
+QUESTIONS: dict[str, tuple[dict[str, Any], list[int]]] = {
+    "everything, newest first": ({}, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
+    "by who": ({"who": "Vera"}, [9, 7, 5, 3, 1]),
+    "by nobody there": ({"who": "vera"}, []),
+    "by action": ({"action": "device.edited"}, [9, 5, 1]),
+    "by a family of actions": ({"action": "user."}, [8, 4]),
+    "a family is no pattern": ({"action": "%."}, []),
+    "nor is an underscore": ({"action": "user_"}, []),
+    "by words in the text": ({"q": "LINE 1"}, [10, 1]),
+    "by words in what it is about": ({"q": "camera 7"}, [7]),
+    "by the beginning of a name": ({"q": "ver"}, [9, 7, 5, 3, 1]),
+    "by an address": ({"q": "192.0.2.3"}, [3]),
+    "a percent sign is one": ({"q": "2 100%"}, [2]),
+    "and matches nothing else": ({"q": "line%1"}, []),
+    "a backslash is one": ({"q": "\\"}, []),
+    "a NUL is none": ({"q": "ver\x00"}, [9, 7, 5, 3, 1]),
+    "half a character is nowhere": ({"q": "\ud800", "who": "\ud800"}, []),
+    "since, which counts in": ({"since": noon(minutes=9)}, [10, 9]),
+    "until, which does not": ({"until": noon(minutes=3)}, [2, 1]),
+    "in another zone": ({"since": noon(minutes=9).astimezone(tz=None)}, [10, 9]),
+    "a page of the newest": ({"limit": 3}, [10, 9, 8]),
+    "all at once": (
+        {"who": "Vera", "action": "device.", "q": "camera", "since": noon(minutes=2), "limit": 1},
+        [9],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_lines_are_found(history: Audit, what: str) -> None:
+    question, numbers = QUESTIONS[what]
+    assert texts(history.find(**question)) == [f"line {number}" for number in numbers]
+
+
+def test_pages_by_before_tell_every_line_once(history: Audit) -> None:
+    """Though lines are added while somebody turns the pages."""
+    told, before = [], None
+    while page := history.find(limit=4, before=before):
+        told += texts(page)
+        before = page[-1].id
+        history.note(entry(99))
+    assert told == [f"line {number}" for number in range(10, 0, -1)]
+
+
+def test_what_is_old_is_forgotten_and_counted(history: Audit) -> None:
+    assert history.forget(noon(minutes=4)) == 3
+    assert texts(history.find())[-1] == "line 4"
+    assert history.forget(noon(minutes=4)) == 0
+
+
+def test_a_number_is_not_given_again(history: Audit) -> None:
+    """Who turns the pages would otherwise skip a new line."""
+    last = history.find()[0].id
+    history.forget(noon(hours=1))
+    history.note(entry(1))
+    assert history.find()[0].id > last
+
+
+# -- secrets ---------------------------------------------------------------------------------
+
+MASKED = [
+    ({"password": "hunter2"}, {"password": "***"}),
+    ({"New Password": "hunter2"}, {"New Password": "***"}),
+    ({"snmp_community": ["public"]}, {"snmp_community": "***"}),
+    ({"API-KEY": {"a": "hunter2"}}, {"API-KEY": "***"}),
+    ({"token": 12345678}, {"token": "***"}),
+    ({"token": None, "secret": ""}, {"token": "***", "secret": "***"}),
+    ({"has_password": True}, {"has_password": True}),
+    ({"name": "Gate", "port": 80}, {"name": "Gate", "port": 80}),
+    ({"a": [{"b": ({"secret": "hunter2"},)}]}, {"a": [{"b": [{"secret": "***"}]}]}),
+    ({}, {}),
+]
+
+
+@pytest.mark.parametrize(("given", "shown"), MASKED, ids=range(len(MASKED)))
+def test_what_is_called_like_a_secret_is_not_shown(
+    given: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    assert without_secrets(given) == shown
+
+
+def test_a_secret_is_found_however_deep() -> None:
+    deep: Any = {"password": "hunter2"}
+    for number in range(100):
+        deep = {"in": deep} if number % 2 else {"in": [deep]}
+    assert "hunter2" not in repr(without_secrets(deep))
+    assert "'***'" in repr(without_secrets(deep))
+
+
+def test_what_was_given_stays_as_it_is() -> None:
+    given = {"a": {"password": "hunter2"}}
+    without_secrets(given)
+    assert given == {"a": {"password": "hunter2"}}
+
+
+# -- while the database is away --------------------------------------------------------------
+
+
+def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
+    postgres: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "accounts.audit")
+    engine = open_engine(postgres.new_database())
+    migrate(engine)
+    audit = Audit(engine)
+    audit.note(entry(1))
+    postgres.stop()
+    for number in (2, 3, 4):
+        audit.note(entry(number))
+    audit.flush()
+    with pytest.raises(Unreachable):
+        audit.find()
+    postgres.start()
+    audit.note(entry(5))
+    audit.flush()
+    assert texts(audit.find()) == [f"line {number}" for number in (5, 4, 3, 2, 1)]
+    levels = [one.levelname for one in caplog.records if one.name == "accounts.audit"]
+    assert levels == ["WARNING", "INFO"], "away is said once, back once"
+    assert PASSWORD not in caplog.text
+    engine.dispose()
+
+
+def test_what_waits_is_bounded_and_the_newest_stays(lite: Engine) -> None:
+    with lite.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit RENAME TO elsewhere")
+    audit = Audit(lite)
+    for number in range(MOST_WAITING + 3):
+        audit._waiting.append(entry(number))
+    audit.flush()
+    assert len(audit._waiting) == MOST_WAITING
+    assert audit._waiting[-1].text == f"line {MOST_WAITING + 2}"
+    while len(audit._waiting) > 2:
+        audit._waiting.popleft()
+    with lite.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO audit")
+    audit.flush()
+    assert texts(audit.find()) == [f"line {MOST_WAITING + 2}", f"line {MOST_WAITING + 1}"]

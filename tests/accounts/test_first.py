@@ -1,0 +1,101 @@
+"""The first account where nobody makes it by hand: options, and moncam's file."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from werkzeug.security import generate_password_hash
+
+from accounts.first import NAME, make_first
+from tests.home import Clock, Home, Running
+
+GOOD = "purple tram forest"
+
+
+def login(house: Running, name: str, password: str) -> int:
+    return house.request("POST", "/api/auth/login", {"username": name, "password": password}).status
+
+
+def test_two_options_make_the_first_account_once(run_house: Callable[..., Running]) -> None:
+    options = {"ADMIN_USERNAME": "root", "ADMIN_PASSWORD": GOOD}
+    house = run_house(**options)
+    assert house.get("/api/stats").status == 401, "the house is closed from the first moment"
+    assert login(house, "root", GOOD) == 200
+    house.stop()
+    house.environment["ADMIN_PASSWORD"] = "another good sentence"
+    house.start()
+    assert login(house, "root", GOOD) == 200, "once there is an account, they have no effect"
+    assert login(house, "root", "another good sentence") == 401
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"ADMIN_USERNAME": "root", "ADMIN_PASSWORD": "admin123"}, "10 to 200 characters"),
+        ({"ADMIN_USERNAME": "root", "ADMIN_PASSWORD": "password123"}, "easy to guess"),
+        ({"ADMIN_USERNAME": "ro<o>t", "ADMIN_PASSWORD": GOOD}, "A name has"),
+        ({"ADMIN_USERNAME": "root"}, "go together"),
+        ({"ADMIN_PASSWORD": GOOD}, "go together"),
+    ],
+)
+def test_options_that_do_not_fit_are_said_and_nothing_starts(
+    tmp_path: Path, options: dict[str, str], says: str
+) -> None:
+    house = Running(tmp_path, **options)
+    process = house.spawn()
+    assert process.wait(30) != 0
+    assert says in house.text()
+    assert "Traceback" not in house.text()
+    assert options.get("ADMIN_PASSWORD", "?") not in house.text()
+
+
+def accounts_in(tmp_path: Path) -> Home:
+    return Home(tmp_path, Clock())
+
+
+@pytest.mark.parametrize("method", ["scrypt", "pbkdf2:sha256:1000"])
+def test_the_one_password_of_moncam_is_taken_over(tmp_path: Path, method: str) -> None:
+    former = tmp_path / "pass_user"
+    former.write_text(generate_password_hash("old one", method) + "\n")
+    home = accounts_in(tmp_path / method[:6])
+    accounts = home.house.access.accounts
+    make_first(accounts, "", None, former)
+    user = accounts.check(NAME, "old one")
+    assert user is not None
+    assert user.role == "admin"
+    home.close()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "sha1$salt$" + hashlib.sha1(b"x", usedforsecurity=False).hexdigest(),
+        "plain text",
+        "",
+        "scrypt:x$y$z",
+        "\udcff",
+    ],
+)
+def test_a_hash_that_cannot_be_checked_is_said_and_leaves_the_house_open(
+    tmp_path: Path, stored: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    former = tmp_path / "pass_user"
+    former.write_bytes(stored.encode("utf-8", "surrogateescape"))
+    home = accounts_in(tmp_path / "home")
+    with caplog.at_level("INFO"):
+        make_first(home.house.access.accounts, "", None, former)
+    assert "must be set anew" in caplog.text
+    assert not home.house.access.accounts.has_any()
+    home.close()
+
+
+def test_a_house_with_accounts_ignores_the_file(tmp_path: Path) -> None:
+    former = tmp_path / "pass_user"
+    former.write_text(generate_password_hash("old one", "pbkdf2:sha256:1000"))
+    home = accounts_in(tmp_path / "home")
+    accounts = home.house.access.accounts
+    accounts.add_first("root", GOOD)
+    make_first(accounts, "", None, former)
+    assert accounts.named(NAME) is None
+    home.close()

@@ -1,0 +1,304 @@
+"""Sessions and tokens: who comes with which key, until when, and that no key is kept."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from accounts import tables
+from accounts.accounts import MOST_SESSIONS, MOST_TOKENS, SESSION_LASTS, TOKEN_MARK, Accounts
+from accounts.model import NotAllowed, Person
+from tests.accounts.people import KEY, NEW, PASSWORD, add, opened, secret_of, staff
+from tests.home import Clock
+
+# -- sessions --------------------------------------------------------------------------------
+
+
+def test_a_session_ends_by_time(engine: Engine, clock: Clock) -> None:
+    accounts = opened(engine, clock)
+    ada, _vera = staff(accounts)
+    session, secret = accounts.begin(ada, "browser", "", "")
+    clock.now += SESSION_LASTS - timedelta(seconds=1)
+    assert accounts.by_secret(secret)
+    assert accounts.by_session(session.id)
+    clock.forward(seconds=1)
+    assert accounts.by_secret(secret) is None
+    assert accounts.by_session(session.id) is None
+    assert opened(engine, clock).book.sessions == {}, "a restart tidies up"
+
+
+def test_a_login_is_written_with_its_time_and_place(accounts: Accounts, clock: Clock) -> None:
+    ada, _vera = staff(accounts)
+    clock.forward(hours=1)
+    session, _secret = accounts.begin(ada, "browser", "1" * 500, "Firefox " * 100)
+    known = accounts.user(ada.id)
+    assert (known.last_login, known.last_address) == (clock(), "1" * 60)
+    assert (session.kind, session.created, session.address) == ("browser", clock(), "1" * 60)
+    assert len(session.agent) == 200
+
+
+def test_a_further_login_ends_the_oldest_of_the_same_user(accounts: Accounts) -> None:
+    ada, vera = staff(accounts)
+    other = secret_of(accounts, ada)
+    secrets = [secret_of(accounts, vera) for _ in range(MOST_SESSIONS)]
+    assert all(accounts.by_secret(one) for one in secrets)
+    newest = secret_of(accounts, vera)
+    assert accounts.by_secret(secrets[0]) is None
+    assert all(accounts.by_secret(one) for one in (*secrets[1:], newest, other))
+    assert len(accounts.book.sessions) == MOST_SESSIONS + 1
+
+
+def test_a_session_of_nobody_does_not_begin(accounts: Accounts) -> None:
+    _ada, vera = staff(accounts)
+    accounts.remove(vera.id)
+    with pytest.raises(NotAllowed) as error:
+        secret_of(accounts, vera)
+    assert error.value.status == 404
+    assert accounts.book.sessions == {}
+
+
+def test_ending_what_has_ended_is_no_trouble(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    session, secret = accounts.begin(ada, "browser", "", "")
+    accounts.end(session.id, 99)
+    accounts.end(session.id)
+    accounts.end()
+    assert accounts.by_secret(secret) is None
+
+
+# -- secrets ---------------------------------------------------------------------------------
+
+
+def test_two_secrets_are_never_one(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    made = [secret_of(accounts, ada) for _ in range(20)]
+    made += [accounts.add_token(ada.id, "x", "read")[1] for _ in range(20)]
+    assert len(set(made)) == 40
+    assert min(map(len, made)) >= 43, "256 bits"
+
+
+STRANGE = ["", " ", "\x00", "\ud800", "?", "cm_", "null", "1", "x" * 1_000_000, "' OR 1=1 --"]
+
+
+@pytest.mark.parametrize("text", STRANGE, ids=range(len(STRANGE)))
+def test_a_strange_text_is_nobody(accounts: Accounts, text: str) -> None:
+    ada, _vera = staff(accounts)
+    secret_of(accounts, ada)
+    assert accounts.by_secret(text) is None
+
+
+def test_a_secret_counts_whole_and_as_it_is(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    session, secret = accounts.begin(ada, "browser", "", "")
+    _token, token = accounts.add_token(ada.id, "backup", "read")
+    for real in (secret, token):
+        assert accounts.by_secret(real)
+        for text in (real[:-1], real[1:], real + "x", f" {real}", real.swapcase(), real + "\x00"):
+            assert accounts.by_secret(text) is None, text
+    for text in (session.digest, accounts.digest(session.digest), token.removeprefix(TOKEN_MARK)):
+        assert accounts.by_secret(text) is None
+
+
+def test_the_secret_of_another_house_is_nobody(engine: Engine, clock: Clock) -> None:
+    """Who can read or copy the database has no key to this house."""
+    accounts = opened(engine, clock)
+    ada, _vera = staff(accounts)
+    secret = secret_of(accounts, ada)
+    other = opened(engine, clock, key=KEY[::-1])
+    assert other.by_secret(secret) is None
+    assert other.has_any()
+
+
+def everything(engine: Engine) -> bytes:
+    """All that is kept: the very bytes of SQLite's files, or every column of the server."""
+    if engine.dialect.name == "sqlite":
+        files = sorted(Path(str(engine.url.database)).parent.glob("house.db*"))
+        return b"".join(path.read_bytes() for path in files)
+    with engine.connect() as connection:
+        names = (tables.users, tables.grants, tables.sessions, tables.tokens, tables.audit)
+        rows = [row for table in names for row in connection.execute(select(table))]
+    return repr(rows).encode()
+
+
+def test_no_secret_stands_in_the_database(engine: Engine, clock: Clock) -> None:
+    accounts = opened(engine, clock)
+    ada = accounts.add_first("Ada", PASSWORD)
+    secret = secret_of(accounts, ada)
+    _token, token = accounts.add_token(ada.id, "backup of ada", "read")
+    accounts.by_secret(token)
+    accounts.note_uses()
+    kept = everything(engine)
+    assert b"backup of ada" in kept, "this looks where it is kept"
+    for one in (PASSWORD, secret, token, token.removeprefix(TOKEN_MARK)):
+        assert one.encode() not in kept
+    assert KEY not in kept
+    assert KEY.hex().encode() not in kept
+    accounts.change(ada.id, password=NEW)
+    assert NEW.encode() not in everything(engine)
+
+
+# -- tokens ----------------------------------------------------------------------------------
+
+
+def test_a_token_brings_its_scope_and_its_cameras(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    token, text = accounts.add_token(ada.id, "backup", "operate", [3, 1, 3])
+    assert text.startswith(TOKEN_MARK)
+    assert token.devices == (1, 3)
+    assert accounts.by_secret(text) == Person(
+        "Ada", "admin", user=ada.id, scope="operate", devices=frozenset({1, 3}), token=token.id
+    )
+
+
+def test_a_token_for_no_camera_is_not_one_for_all(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    none = accounts.by_secret(accounts.add_token(ada.id, "none", "read", [])[1])
+    every = accounts.by_secret(accounts.add_token(ada.id, "all", "read")[1])
+    assert none
+    assert every
+    assert (none.devices, none.is_limited) == (frozenset(), True)
+    assert (every.devices, every.is_limited) == (None, False)
+
+
+def test_a_token_ends_by_time_or_when_it_is_revoked(accounts: Accounts, clock: Clock) -> None:
+    ada, _vera = staff(accounts)
+    _token, short = accounts.add_token(ada.id, "a", "read", ends=clock.now + timedelta(hours=1))
+    token, long = accounts.add_token(ada.id, "b", "read")
+    clock.forward(minutes=59, seconds=59)
+    assert accounts.by_secret(short)
+    clock.forward(seconds=1)
+    assert accounts.by_secret(short) is None
+    clock.forward(days=4000)
+    assert accounts.by_secret(long)
+    assert accounts.revoke(token.id).name == "b"
+    assert accounts.by_secret(long) is None
+    with pytest.raises(NotAllowed) as error:
+        accounts.revoke(token.id)
+    assert error.value.status == 404
+
+
+def test_a_token_follows_its_user(accounts: Accounts) -> None:
+    _ada, vera = staff(accounts)
+    _token, text = accounts.add_token(vera.id, "backup", "operate")
+    accounts.change(vera.id, sees_all=False)
+    grant = accounts.grant(vera.id, "admin", device=1)
+    person = accounts.by_secret(text)
+    assert person
+    assert (person.sees_all, person.grants) == (False, (grant,))
+
+
+def test_a_token_of_an_unknown_scope_is_refused(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    with pytest.raises(NotAllowed) as error:
+        accounts.add_token(ada.id, "backup", "admin")
+    assert error.value.field == "scope"
+    assert accounts.book.tokens == {}
+
+
+def test_a_user_has_so_many_tokens(accounts: Accounts) -> None:
+    ada, vera = staff(accounts)
+    for number in range(MOST_TOKENS):
+        accounts.add_token(vera.id, f"{number}", "read")
+    with pytest.raises(NotAllowed) as error:
+        accounts.add_token(vera.id, "more", "read")
+    assert error.value.status == 409
+    accounts.add_token(ada.id, "another's", "read")
+
+
+def test_the_last_use_of_a_token_is_written_now_and_then(engine: Engine, clock: Clock) -> None:
+    accounts = opened(engine, clock)
+    ada, _vera = staff(accounts)
+    token, text = accounts.add_token(ada.id, "backup", "read")
+    gone, gone_text = accounts.add_token(ada.id, "gone", "read")
+    accounts.add_token(ada.id, "unused", "read")
+    for _ in range(3):
+        clock.forward(minutes=1)
+        accounts.by_secret(text)
+        accounts.by_secret(gone_text)
+    accounts.revoke(gone.id)
+    accounts.note_uses()
+    accounts.note_uses()
+    for book in (accounts.book, opened(engine, clock).book):
+        assert [one.used for one in book.tokens.values()] == [clock(), None]
+    assert accounts.by_secret(text)
+    assert accounts.book.tokens[token.id].used == clock()
+
+
+# -- the same person, again ------------------------------------------------------------------
+
+
+def test_a_session_is_asked_again(accounts: Accounts, clock: Clock) -> None:
+    _ada, vera = staff(accounts)
+    session, secret = accounts.begin(vera, "browser", "", "")
+    person = accounts.by_secret(secret)
+    assert person
+    assert accounts.again(person) == person
+    grant = accounts.grant(vera.id, "admin", device=1)
+    now = accounts.again(person)
+    assert now
+    assert now.grants == (grant,)
+    accounts.end(session.id)
+    assert accounts.again(person) is None
+
+
+def test_a_token_is_asked_again(accounts: Accounts) -> None:
+    _ada, vera = staff(accounts)
+    token, text = accounts.add_token(vera.id, "backup", "read", [1])
+    person = accounts.by_secret(text)
+    assert person
+    assert accounts.again(person) == person
+    accounts.revoke(token.id)
+    assert accounts.again(person) is None
+
+
+@pytest.mark.parametrize("key", ["session", "token"])
+def test_time_ends_what_is_asked_again(accounts: Accounts, clock: Clock, key: str) -> None:
+    ada, _vera = staff(accounts)
+    secret = secret_of(accounts, ada)
+    if key == "token":
+        _token, secret = accounts.add_token(ada.id, "x", "read", ends=clock() + SESSION_LASTS)
+    person = accounts.by_secret(secret)
+    assert person
+    clock.now += SESSION_LASTS
+    assert accounts.again(person) is None
+
+
+@pytest.mark.parametrize("change", [{"role": "operator"}, {"password": NEW}])
+def test_name_and_password_are_asked_again(accounts: Accounts, change: dict[str, str]) -> None:
+    _ada, vera = staff(accounts)
+    person = accounts.by_name(vera.id)
+    assert person
+    assert accounts.again(person) == person
+    accounts.change(vera.id, sees_all=False)
+    now = accounts.again(person)
+    assert now
+    assert not now.sees_all
+    accounts.change(vera.id, **change)
+    assert accounts.again(person) is None
+
+
+@pytest.mark.parametrize("key", ["session", "token", "name"])
+def test_who_was_removed_is_nobody_when_asked_again(accounts: Accounts, key: str) -> None:
+    _ada, vera = staff(accounts)
+    person = {
+        "session": lambda: accounts.by_secret(secret_of(accounts, vera)),
+        "token": lambda: accounts.by_secret(accounts.add_token(vera.id, "x", "read")[1]),
+        "name": lambda: accounts.by_name(vera.id),
+    }[key]()
+    assert person
+    accounts.remove(vera.id)
+    assert accounts.again(person) is None
+    add(accounts, "Vera")
+    if key != "name":
+        assert accounts.again(person) is None
+
+
+def test_the_machine_itself_stays_who_it_is(accounts: Accounts) -> None:
+    here = Person("local", "admin")
+    assert accounts.again(here) is here
+
+
+def test_the_stored_hash_is_not_in_what_is_printed(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    assert ada.password not in repr(accounts.by_name(ada.id)) + repr(accounts.user(ada.id))

@@ -1,0 +1,105 @@
+"""A database that does not take it: the change is refused whole, and nothing counts."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine
+
+from accounts.accounts import Accounts
+from store.sql import Unreachable, migrate, open_engine
+from tests.accounts.people import KEY, NEW, STORED, opened, staff
+from tests.home import Clock
+from tests.store.postgres import PASSWORD, Cluster
+
+
+class House:
+    """An administrator and a viewer who has one of everything."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self.accounts = opened(engine, clock)
+        self.ada, self.vera = staff(self.accounts)
+        self.grant = self.accounts.grant(self.vera.id, "view", device=1)
+        self.session, self.secret = self.accounts.begin(self.vera, "browser", "", "")
+        self.token, self.text = self.accounts.add_token(self.vera.id, "backup", "read")
+
+
+Change = Callable[[Accounts, House], object]
+CHANGES: dict[str, Change] = {
+    "add": lambda a, h: a.add_hashed("Eve", STORED, "viewer"),
+    "a role": lambda a, h: a.change(h.vera.id, role="operator"),
+    "a password": lambda a, h: a.change(h.vera.id, password=NEW),
+    "what is seen": lambda a, h: a.change(h.vera.id, sees_all=False),
+    "remove": lambda a, h: a.remove(h.vera.id),
+    "grant": lambda a, h: a.grant(h.vera.id, "view", device=2),
+    "take back": lambda a, h: a.take_back(h.vera.id, h.grant.id),
+    "begin": lambda a, h: a.begin(h.vera, "browser", "", ""),
+    "end": lambda a, h: a.end(h.session.id),
+    "add a token": lambda a, h: a.add_token(h.vera.id, "x", "read"),
+    "revoke": lambda a, h: a.revoke(h.token.id),
+}
+
+
+def test_nothing_changes_in_memory_while_the_server_is_down(
+    postgres: Cluster, clock: Clock
+) -> None:
+    engine = open_engine(postgres.new_database())
+    migrate(engine)
+    house = House(engine, clock)
+    accounts, before = house.accounts, house.accounts.book
+    accounts.by_secret(house.text)
+    postgres.stop()
+    for what, change in CHANGES.items():
+        with pytest.raises(Unreachable) as error:
+            change(accounts, house)
+        assert accounts.book is before, what
+        assert PASSWORD not in str(error.value)
+    with pytest.raises(Unreachable):
+        accounts.note_uses()
+    assert accounts.by_secret(house.secret), "who is in stays in"
+    assert accounts.by_secret(house.text)
+    postgres.start()
+    accounts.note_uses()
+    assert accounts.book.tokens[house.token.id].used == clock(), "the use was not forgotten"
+    again = opened(engine, clock)
+    assert dict(again.book.users) == dict(accounts.book.users)
+    assert dict(again.book.tokens) == dict(accounts.book.tokens)
+    engine.dispose()
+
+
+PARTS = {
+    "a role, but not its sessions": ("a role", "DELETE ON sessions"),
+    "a role, but not its tokens": ("a role", "DELETE ON tokens"),
+    "a password, but not its tokens": ("a password", "DELETE ON tokens"),
+    "remove, but not the grants": ("remove", "DELETE ON grants"),
+    "remove, but not the tokens": ("remove", "DELETE ON tokens"),
+    "remove, but not the user": ("remove", "DELETE ON users"),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_a_change_that_is_refused_in_part_is_refused_whole(
+    lite: Engine, clock: Clock, what: str
+) -> None:
+    """Else a new password would count while who knows the old one is still in."""
+    change, when = PARTS[what]
+    house = House(lite, clock)
+    with lite.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER no BEFORE {when} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    before = house.accounts.book
+    with pytest.raises(Unreachable, match="the disk is full"):
+        CHANGES[change](house.accounts, house)
+    assert house.accounts.book is before
+    kept = opened(lite, clock).book
+    for name in ("users", "grants", "sessions", "tokens"):
+        assert dict(getattr(kept, name)) == dict(getattr(before, name)), name
+
+
+def test_a_database_that_cannot_be_read_is_said(lite: Engine, clock: Clock) -> None:
+    with lite.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE tokens")
+    accounts = Accounts(lite, lambda: KEY, clock)
+    with pytest.raises(Unreachable, match="tokens"):
+        accounts.open()
+    assert not accounts.has_any()

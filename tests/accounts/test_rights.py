@@ -1,0 +1,364 @@
+"""Who may do what: the table of the manual, and that less is never more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accounts.model import LEVELS, RIGHTS, ROLES, SCOPES, WEEKDAYS, Grant, Hours, Person
+from accounts.rights import RULES, Rule, may
+
+HOUSE = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=HOUSE)
+"""A Wednesday."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    id: int
+    site: str
+
+
+GATE, YARD, DOCK = Spot(1, "north"), Spot(2, "north"), Spot(3, "south")
+SPOTS: tuple[Spot | None, ...] = (GATE, YARD, DOCK, None)
+
+# Per action: the roles that may when they see everything; on which cameras somebody may who
+# has a grant for GATE, by its level ("-" is the question without a camera); the token scopes.
+EVERYBODY, STAFF, CHIEF = "viewer operator admin", "operator admin", "admin"
+LOOK = (EVERYBODY, {"none": "-", "view": "gate -", "control": "gate -", "admin": "gate -"})
+NOWHERE: dict[str, str] = {}
+ANYWHERE = dict.fromkeys(("none", *LEVELS), "gate yard dock -")
+TABLE: dict[str, tuple[str, dict[str, str], str]] = {
+    "device.list": (*LOOK, "read operate"),
+    "device.view": (*LOOK, "read operate"),
+    "event.view": (*LOOK, "read operate"),
+    "metrics.view": (*LOOK, "read operate"),
+    "fleet.export": (*LOOK, "read operate"),
+    "device.edit": (STAFF, {"admin": "gate -"}, "operate"),
+    "scan.view": (EVERYBODY, NOWHERE, "read operate"),
+    "scan.start": (STAFF, NOWHERE, "operate"),
+    "scan.automatic": (STAFF, NOWHERE, "operate"),
+    "settings.view": (STAFF, NOWHERE, "read operate"),
+    "job.view": (STAFF, NOWHERE, "read operate"),
+    "job.run": (STAFF, NOWHERE, "operate"),
+    "workbook.edit": (STAFF, NOWHERE, "operate"),
+    "fleet.clean": (CHIEF, NOWHERE, ""),
+    "user.manage": (CHIEF, NOWHERE, ""),
+    "audit.view": (CHIEF, NOWHERE, "read operate"),
+    "docs.view": (EVERYBODY, ANYWHERE, "read operate"),
+    "account.view": (EVERYBODY, ANYWHERE, "read operate"),
+    "account.change": (EVERYBODY, ANYWHERE, ""),
+}
+NAMES = {"gate": GATE, "yard": YARD, "dock": DOCK, "-": None}
+
+
+def person(role: str = "viewer", *grants: Grant, **more: Any) -> Person:
+    return Person("Vera", role, grants=grants, user=1, **{"session": 1, **more})
+
+
+def limited(*grants: Grant, role: str = "viewer", **more: Any) -> Person:
+    return person(role, *grants, sees_all=False, **more)
+
+
+def token(role: str, scope: str, **more: Any) -> Person:
+    return person(role, session=None, token=1, scope=scope, **more)
+
+
+def grant(level: str = "view", **more: Any) -> Grant:
+    place = {} if "site" in more else {"device": GATE.id}
+    return Grant(1, 1, level, **{**place, **more})
+
+
+def allowed(who: Person, action: str, now: datetime = NOON) -> set[Spot | None]:
+    return {spot for spot in SPOTS if may(who, action, spot, now)}
+
+
+# -- the table -------------------------------------------------------------------------------
+
+
+def test_every_action_stands_in_the_table() -> None:
+    assert TABLE.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", TABLE)
+def test_who_sees_everything_may_what_the_role_says_on_every_camera(action: str, role: str) -> None:
+    expected = set(SPOTS) if role in TABLE[action][0].split() else set()
+    assert allowed(person(role), action) == expected
+
+
+@pytest.mark.parametrize("level", ["none", *LEVELS])
+@pytest.mark.parametrize("action", TABLE)
+def test_who_is_limited_may_what_the_grant_says_there_and_nowhere_else(
+    action: str, level: str
+) -> None:
+    """Whatever the role is."""
+    grants = () if level == "none" else (grant(level),)
+    expected = {NAMES[name] for name in TABLE[action][1].get(level, "").split()}
+    for role in ROLES:
+        assert allowed(limited(*grants, role=role), action) == expected, role
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("action", TABLE)
+def test_a_token_may_what_its_scope_and_the_role_of_its_user_say(action: str, scope: str) -> None:
+    roles, _levels, scopes = TABLE[action]
+    for role in ROLES:
+        both = role in roles.split() and scope in scopes.split()
+        assert allowed(token(role, scope), action) == (set(SPOTS) if both else set()), role
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("action", TABLE)
+def test_a_token_for_one_camera_reaches_no_other_and_nothing_of_the_whole_house(
+    action: str, scope: str
+) -> None:
+    roles, _levels, scopes = TABLE[action]
+    for role in ROLES:
+        who = token(role, scope, devices=frozenset({GATE.id}))
+        expected: set[Spot | None] = set()
+        if role in roles.split() and scope in scopes.split():
+            if RULES[action].personal:
+                expected = set(SPOTS)
+            elif RULES[action].level:
+                expected = {GATE, None}
+        assert allowed(who, action) == expected, role
+
+
+def test_a_token_for_no_camera_sees_none() -> None:
+    who = token("admin", "operate", devices=frozenset())
+    assert not {GATE, YARD, DOCK} & allowed(who, "device.view")
+
+
+def test_the_scope_binds_tokens_only() -> None:
+    """A session has the default scope, and is not asked for it."""
+    assert may(person("admin", scope="read"), "user.manage", None, NOON)
+
+
+# -- grants ----------------------------------------------------------------------------------
+
+
+def test_a_grant_for_a_site_is_for_all_of_its_cameras() -> None:
+    assert allowed(limited(grant(site="north")), "device.view") == {GATE, YARD, None}
+
+
+def test_a_grant_for_a_camera_is_not_for_its_site_too() -> None:
+    both = Grant(1, 1, "view", device=GATE.id, site="north")
+    assert allowed(limited(both), "device.view") == {GATE, None}
+
+
+def test_a_grant_for_another_site_or_camera_gives_nothing_here() -> None:
+    who = limited(grant(site="NORTH"), grant(device=99))
+    assert allowed(who, "device.view") == {None}
+
+
+def test_the_better_of_two_grants_counts() -> None:
+    who = limited(grant("view", site="north"), grant("admin", device=YARD.id))
+    assert allowed(who, "device.edit") == {YARD, None}
+    assert allowed(who, "device.view") == {GATE, YARD, None}
+
+
+def test_two_grants_do_not_add_up_to_what_neither_gives() -> None:
+    """The level of the one and the hours of the other."""
+    night = Hours(time(22), time(6))
+    who = limited(grant("admin", hours=night), grant("view"))
+    assert not may(who, "device.edit", GATE, NOON)
+
+
+def test_a_grant_adds_to_the_role_of_who_sees_all() -> None:
+    who = person("viewer", grant("admin"))
+    assert allowed(who, "device.edit") == {GATE, None}
+    assert allowed(who, "device.view") == set(SPOTS)
+
+
+def test_the_grants_of_its_user_bind_a_token_too() -> None:
+    sees = frozenset({GATE.id, DOCK.id})
+    who = limited(grant("admin", site="north"), session=None, token=1, devices=sees)
+    assert allowed(who, "device.view") == {GATE, None}
+    assert allowed(who, "device.edit") == {GATE, None}
+    assert allowed(replace(who, scope="read"), "device.edit") == set()
+
+
+def test_an_action_that_nobody_wrote_down_is_an_error() -> None:
+    """A typing mistake in a route must not let anybody in."""
+    with pytest.raises(KeyError):
+        may(person("admin"), "device.veiw", GATE, NOON)
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+def test_a_single_right_is_needed_beside_the_level(
+    monkeypatch: pytest.MonkeyPatch, right: str
+) -> None:
+    monkeypatch.setitem(RULES, "test.it", Rule("operator", "control", right=right))
+    others = tuple(one for one in RIGHTS if one != right)
+    assert allowed(limited(grant("control", rights=(right,))), "test.it") == {GATE, None}
+    assert allowed(limited(grant("admin", rights=others)), "test.it") == set()
+    assert allowed(limited(grant("view", rights=RIGHTS)), "test.it") == set()
+    assert allowed(person("operator"), "test.it") == set(SPOTS)
+
+
+# -- hours and weekdays ----------------------------------------------------------------------
+
+DAY, NIGHT = Hours(time(8), time(18)), Hours(time(22), time(6))
+TIMES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
+    "always": ({}, ["mon 00:00", "sun 23:59"], []),
+    "by day": ({"hours": DAY}, ["mon 08:00", "mon 17:59"], ["mon 07:59", "mon 18:00", "mon 00:00"]),
+    "by night": (
+        {"hours": NIGHT},
+        ["mon 22:00", "mon 23:59", "tue 00:00", "tue 05:59"],
+        ["tue 06:00", "mon 21:59", "mon 12:00"],
+    ),
+    "until midnight": (
+        {"hours": Hours(time(20), time(0))},
+        ["mon 20:00", "mon 23:59"],
+        ["tue 00:00", "mon 19:59"],
+    ),
+    "from midnight": (
+        {"hours": Hours(time(0), time(6)), "weekdays": ("tue",)},
+        ["tue 00:00", "tue 05:59"],
+        ["mon 00:00", "wed 00:00", "tue 06:00"],
+    ),
+    "never": ({"hours": Hours(time(8), time(8))}, [], ["mon 08:00", "mon 07:59", "mon 20:00"]),
+    "on two days": (
+        {"weekdays": ("mon", "sun")},
+        ["mon 00:00", "sun 23:59"],
+        ["tue 00:00", "sat 23:59"],
+    ),
+    "on a day by day": (
+        {"hours": DAY, "weekdays": ("fri",)},
+        ["fri 08:00"],
+        ["fri 18:00", "thu 12:00", "sat 12:00"],
+    ),
+    "a night counts to the day on which it began": (
+        {"hours": NIGHT, "weekdays": ("fri",)},
+        ["fri 22:00", "fri 23:59", "sat 00:00", "sat 05:59"],
+        ["fri 00:00", "fri 05:59", "sat 22:00", "sat 06:00"],
+    ),
+    "the night from Sunday to Monday": (
+        {"hours": NIGHT, "weekdays": ("sun",)},
+        ["sun 22:00", "mon 05:59"],
+        ["sun 05:59", "mon 22:00"],
+    ),
+    "until midnight on one day": (
+        {"hours": Hours(time(20), time(0)), "weekdays": ("fri",)},
+        ["fri 23:59"],
+        ["sat 00:00", "thu 23:59"],
+    ),
+}
+
+
+def at(text: str) -> datetime:
+    """ "mon 08:00" of a week in March."""
+    day, clock = text.split()
+    monday = datetime(2026, 3, 2, tzinfo=HOUSE)
+    wall = datetime.combine(monday, time.fromisoformat(clock), HOUSE)
+    return wall + timedelta(days=WEEKDAYS.index(day))
+
+
+@pytest.mark.parametrize("what", TIMES)
+def test_a_grant_holds_at_its_times_only(what: str) -> None:
+    given_times, inside, outside = TIMES[what]
+    who = limited(grant("admin", **given_times))
+    for moment in inside:
+        assert allowed(who, "device.edit", at(moment)) == {GATE, None}, moment
+    for moment in outside:
+        assert allowed(who, "device.edit", at(moment)) == set(), moment
+        assert allowed(who, "device.view", at(moment)) == {None}, moment
+
+
+def test_the_last_second_before_the_end_is_in() -> None:
+    who = limited(grant(hours=DAY))
+    last = at("mon 18:00") - timedelta(microseconds=1)
+    assert may(who, "device.view", GATE, last)
+
+
+def test_hours_are_by_the_wall_clock_on_the_day_when_it_changes() -> None:
+    """29 March 2026: 02:00 is 03:00. The same hours as on any other day."""
+    who = limited(grant(hours=Hours(time(3), time(4))))
+    change = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+    assert not may(who, "device.view", GATE, (change - timedelta(minutes=1)).astimezone(HOUSE))
+    assert may(who, "device.view", GATE, change.astimezone(HOUSE))
+
+
+# -- less is never more ----------------------------------------------------------------------
+
+moments = st.datetimes(
+    datetime(2026, 1, 1),  # noqa: DTZ001  (the zone is given beside it)
+    datetime(2026, 12, 31),  # noqa: DTZ001
+    timezones=st.just(HOUSE),
+)
+hours = st.builds(Hours, st.times(), st.times())
+grants = st.builds(
+    Grant,
+    st.integers(1, 9),
+    st.just(1),
+    st.sampled_from(LEVELS),
+    device=st.sampled_from([None, 1, 2, 3]),
+    site=st.sampled_from(["north", "south"]),
+    hours=st.none() | hours,
+    weekdays=st.sets(st.sampled_from(WEEKDAYS)).map(tuple),
+    rights=st.sets(st.sampled_from(RIGHTS)).map(tuple),
+)
+people = st.builds(
+    Person,
+    st.just("Vera"),
+    st.sampled_from(ROLES),
+    st.booleans(),
+    st.lists(grants, max_size=3).map(tuple),
+    st.just(1),
+    st.sampled_from(SCOPES),
+    st.none() | st.frozensets(st.integers(1, 3)),
+    token=st.sampled_from([None, 1]),
+)
+
+
+def lower(word: str, order: Sequence[str]) -> list[str]:
+    return list(order[: order.index(word)])
+
+
+def lesser_grants(one: Grant) -> list[Grant]:
+    found = [replace(one, level=level) for level in lower(one.level, LEVELS)]
+    found += [replace(one, rights=one.rights[1:])]
+    if one.hours is None:
+        found += [replace(one, hours=DAY)]
+    if one.hours is None and not one.weekdays:  # else it is the morning after instead
+        found += [replace(one, hours=NIGHT)]
+    if one.device is None and one.site == "north":
+        found += [replace(one, device=GATE.id), replace(one, device=YARD.id)]
+    days = one.weekdays or WEEKDAYS
+    return found + [replace(one, weekdays=days[1:])] * (len(days) > 1)
+
+
+def lesser(who: Person) -> list[Person]:
+    """Everybody who was given one thing less."""
+    found = [replace(who, role=role) for role in lower(who.role, ROLES)]
+    found += [replace(who, sees_all=False), replace(who, token=1), replace(who, scope="read")]
+    for number, one in enumerate(who.grants):
+        rest = who.grants[:number], who.grants[number + 1 :]
+        found += [replace(who, grants=rest[0] + rest[1])]
+        found += [replace(who, grants=(*rest[0], less, *rest[1])) for less in lesser_grants(one)]
+    only = frozenset({1, 2, 3}) if who.devices is None else who.devices
+    return found + [replace(who, devices=only - {gone}) for gone in (0, 1, 2, 3)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(people, moments)
+def test_giving_a_person_less_never_allows_more(who: Person, now: datetime) -> None:
+    for action in RULES:
+        before = allowed(who, action, now)
+        for less in lesser(who):
+            assert allowed(less, action, now) <= before, (action, less)
+
+
+@settings(deadline=None)
+@given(people, moments)
+def test_what_is_not_asked_of_a_camera_is_true_of_one_that_may(who: Person, now: datetime) -> None:
+    """Who may edit a camera may open the page from which cameras are edited."""
+    for action in RULES:
+        found = allowed(who, action, now)
+        assert None in found or not found, action

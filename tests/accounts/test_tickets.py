@@ -1,0 +1,225 @@
+"""Tickets: what we signed and has not ended counts; everything else is nobody's."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accounts.tickets import ACCESS_LASTS, Tickets
+from tests.accounts.people import KEY
+from tests.home import Clock
+
+OTHER = bytes(range(1, 33))
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+SOUND = {"sub": "7", "kind": "access", "exp": LATER}
+
+
+@pytest.fixture
+def tickets(clock: Clock) -> Tickets:
+    return Tickets(lambda: KEY, clock)
+
+
+def signed(claims: Any, key: bytes = KEY, algorithm: str = "HS256") -> str:
+    """Signed with our key: what it says may still be nonsense."""
+    return jwt.encode(claims, key, algorithm)
+
+
+def raw(header: bytes, body: bytes) -> str:
+    """Signed with our key, whatever the bytes."""
+    import hashlib
+    import hmac
+
+    parts = base64.urlsafe_b64encode(header), base64.urlsafe_b64encode(body)
+    text = b".".join(part.rstrip(b"=") for part in parts)
+    signature = base64.urlsafe_b64encode(hmac.new(KEY, text, hashlib.sha256).digest())
+    return (text + b"." + signature.rstrip(b"=")).decode()
+
+
+HEADER = b'{"alg":"HS256","typ":"JWT"}'
+
+
+# -- round trips -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("session", [1, 7, 999_999_999])
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+def test_what_was_written_is_read(tickets: Tickets, kind: str, session: int) -> None:
+    assert tickets.read(kind, tickets.write(kind, session, LATER)) == session
+
+
+def test_one_kind_is_not_the_other(tickets: Tickets, clock: Clock) -> None:
+    """A refresh token lives for weeks and must not open anything by itself."""
+    assert tickets.read("access", tickets.write("refresh", 7, LATER)) is None
+    assert tickets.read("refresh", tickets.access(7)) is None
+    assert tickets.read("access", tickets.access(7)) == 7
+
+
+def test_it_ends_by_the_clock_of_the_house(tickets: Tickets, clock: Clock) -> None:
+    text = tickets.access(7)
+    clock.now += ACCESS_LASTS - timedelta(seconds=1)
+    assert tickets.read("access", text) == 7
+    clock.forward(seconds=1)
+    assert tickets.read("access", text) is None
+
+
+def test_the_end_is_the_same_in_every_zone(tickets: Tickets, clock: Clock) -> None:
+    zone = timezone(timedelta(hours=5, minutes=30))
+    ends = (clock.now + timedelta(minutes=10)).astimezone(zone)
+    text = tickets.write("access", 7, ends)
+    clock.forward(minutes=9, seconds=59)
+    assert tickets.read("access", text) == 7
+    clock.forward(seconds=1)
+    assert tickets.read("access", text) is None
+
+
+def test_a_clock_that_was_put_back_does_not_shut_anybody_out(
+    tickets: Tickets, clock: Clock
+) -> None:
+    """A small computer without a battery may start in the past."""
+    text = tickets.access(7)
+    clock.forward(days=-400)
+    assert tickets.read("access", text) == 7
+
+
+def test_it_tells_nobody_the_key_nor_a_name(tickets: Tickets) -> None:
+    body = jwt.decode(tickets.access(7), options={"verify_signature": False})
+    assert body.keys() == {"sub", "kind", "iat", "exp"}
+
+
+# -- what others write -----------------------------------------------------------------------
+
+
+def test_the_same_claims_signed_by_us_count(tickets: Tickets) -> None:
+    """So that the refusals below are for what they say."""
+    assert tickets.read("access", signed(SOUND)) == 7
+
+
+def test_another_key_is_refused(tickets: Tickets) -> None:
+    assert tickets.read("access", signed(SOUND, OTHER)) is None
+
+
+def test_no_signature_is_refused(tickets: Tickets) -> None:
+    for algorithm in ("none", "None", "NONE", "nOnE"):
+        header = json.dumps({"alg": algorithm, "typ": "JWT"}).encode()
+        text = raw(header, b'{"sub":"7","kind":"access","exp":4102444800}')
+        assert tickets.read("access", text) is None, algorithm
+        assert tickets.read("access", text.rpartition(".")[0] + ".") is None, algorithm
+    assert tickets.read("access", jwt.encode(SOUND, None, "none")) is None
+
+
+def test_other_algorithms_are_refused_with_our_own_key_too(tickets: Tickets) -> None:
+    long = KEY * 2
+    other = Tickets(lambda: long, tickets.clock)
+    assert other.read("access", signed(SOUND, long)) == 7
+    for algorithm in ("HS384", "HS512"):
+        assert other.read("access", signed(SOUND, long, algorithm)) is None
+
+
+def test_every_changed_letter_is_noticed(tickets: Tickets) -> None:
+    text = tickets.access(7)
+    end = len(text) - 1  # the last one holds two bits that mean nothing
+    for place in range(end):
+        other = "A" if text[place] != "A" else "B"
+        assert tickets.read("access", text[:place] + other + text[place + 1 :]) is None, place
+
+
+def test_the_body_of_one_does_not_go_with_the_signature_of_another(tickets: Tickets) -> None:
+    mine, yours = tickets.access(7).split("."), tickets.access(8).split(".")
+    assert tickets.read("access", ".".join((mine[0], yours[1], mine[2]))) is None
+
+
+@pytest.mark.parametrize("claim", SOUND)
+def test_every_claim_is_needed(tickets: Tickets, claim: str) -> None:
+    assert tickets.read("access", signed({k: v for k, v in SOUND.items() if k != claim})) is None
+
+
+# -- absurd values, signed by us -------------------------------------------------------------
+
+ABSURD: dict[str, Any] = {
+    "a number as session": {"sub": 7},
+    "a negative session": {"sub": "-7"},
+    "a session that is no number": {"sub": "seven"},
+    "half a session": {"sub": "7.5"},
+    "an empty session": {"sub": ""},
+    "blanks in a session": {"sub": " 7"},
+    "a session beyond all numbers": {"sub": "9" * 10_000},
+    "a list as session": {"sub": ["7"]},
+    "no session": {"sub": None},
+    "exponents, which are digits too": {"sub": "7²"},
+    "an end that is a text": {"exp": "tomorrow"},
+    "an end that is a list": {"exp": [4102444800]},
+    "no end": {"exp": None},
+    "an end before all time": {"exp": -(10**300)},
+    "an end beyond all numbers": {"exp": 10**400},
+    "an end before all numbers": {"exp": -(10**400)},
+    "an end that is not a number": {"exp": float("nan")},
+    "true as end": {"exp": True},
+    "a kind that is a list": {"kind": ["access"]},
+    "a kind that is an object": {"kind": {"access": 1}},
+    "no kind": {"kind": None},
+    "capitals": {"kind": "ACCESS"},
+}
+
+
+@pytest.mark.parametrize("what", ABSURD)
+def test_absurd_claims_are_nobody(tickets: Tickets, what: str) -> None:
+    assert tickets.read("access", signed({**SOUND, **ABSURD[what]})) is None
+
+
+BODIES = {
+    "no JSON": b"{",
+    "no object": b'["sub","kind","exp"]',
+    "a number": b"7",
+    "nothing": b"",
+    "no UTF-8": b"\xff\xfe{}",
+    "brackets": b"[" * 100_000 + b"]" * 100_000,
+    "objects": b'{"sub":' * 100_000 + b"7" + b"}" * 100_000,
+    "a number of five thousand digits": b'{"sub":"7","kind":"access","exp":' + b"9" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_a_body_that_is_none_is_nobody(tickets: Tickets, what: str) -> None:
+    assert tickets.read("access", raw(HEADER, BODIES[what])) is None
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_a_header_that_is_none_is_nobody(tickets: Tickets, what: str) -> None:
+    assert tickets.read("access", raw(BODIES[what], b"{}")) is None
+
+
+TEXTS = ["", ".", "..", "...", "a.b.c", "é.é.é", "\ud800", "\x00", "x" * 1_000_000, "." * 100_000]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_text_that_is_no_ticket_is_nobody(tickets: Tickets, text: str) -> None:
+    assert tickets.read("access", text) is None
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=())))
+def test_no_text_raises(text: str) -> None:
+    tickets = Tickets(lambda: KEY, Clock())
+    assert tickets.read("access", text) is None
+    assert tickets.read("access", f"{tickets.access(7)}{text}.") is None
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+NAMES = st.sampled_from(["sub", "kind", "exp", "iat", "nbf", "aud", "iss", "jti", "crit"])
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMES, anything))
+def test_no_claims_raise(claims: dict[str, Any]) -> None:
+    tickets = Tickets(lambda: KEY, Clock())
+    body = {"sub": "7", "kind": "access", "exp": 4102444800, **claims}
+    found = tickets.read("access", raw(HEADER, json.dumps(body).encode()))
+    assert found is None or found == int(body["sub"])

@@ -1,0 +1,97 @@
+"""The commands about accounts, with and without a running house."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.home import ROOT, Running
+
+GOOD = "purple tram forest"
+OTHER = "seven quiet kettles"
+
+
+@pytest.fixture(params=["with a running house", "without one"])
+def place(
+    request: pytest.FixtureRequest, run_house: Callable[..., Running], tmp_path: Path
+) -> dict[str, str]:
+    """The environment of a house; it runs, or it does not."""
+    if request.param == "with a running house":
+        return run_house().environment
+    house = Running(tmp_path)
+    return house.environment
+
+
+def cli(
+    place: dict[str, str], *arguments: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "cli.py", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **place},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def names(place: dict[str, str]) -> dict[str, str]:
+    found = json.loads(cli(place, "user", "list", "--json").stdout)
+    return {one["username"]: one["role"] for one in found}
+
+
+def test_an_account_is_made_changed_listed_and_removed(place: dict[str, str]) -> None:
+    assert names(place) == {}
+    first = cli(place, "user", "add", "root", "--password-stdin", typed=GOOD)
+    assert first.returncode == 0, first.stderr
+    assert "root can log in now, as admin." in first.stdout
+    second = cli(
+        place, "user", "add", "eve", "--role", "operator", "--limited", "--password-stdin",
+        typed=OTHER,
+    )  # fmt: skip
+    assert second.returncode == 0, second.stderr
+    assert names(place) == {"root": "admin", "eve": "operator"}
+    changed = cli(place, "user", "passwd", "EVE", "--password-stdin", typed=GOOD + " two")
+    assert changed.returncode == 0, changed.stderr
+    assert cli(place, "user", "remove", "eve").returncode == 0
+    assert names(place) == {"root": "admin"}
+
+
+def test_what_is_refused_is_one_sentence_and_changes_nothing(place: dict[str, str]) -> None:
+    assert cli(place, "user", "add", "root", "--password-stdin", typed=GOOD).returncode == 0
+    refused = {
+        ("user", "add", "root", "--password-stdin"): ("is taken", OTHER),
+        ("user", "add", "mia", "--password-stdin"): ("easy to guess", "password123"),
+        ("user", "remove", "root"): ("last administrator", ""),
+        ("user", "remove", "nobody"): ("There is no user nobody", ""),
+        ("user", "passwd", "nobody", "--password-stdin"): ("There is no user nobody", GOOD),
+        ("user", "passwd", "root"): ("--password-stdin", ""),
+    }
+    for arguments, (says, typed) in refused.items():
+        result = cli(place, *arguments, typed=typed)
+        assert result.returncode == 1, arguments
+        assert says in result.stderr, arguments
+        assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert names(place) == {"root": "admin"}
+
+
+def test_a_new_password_counts_at_once(run_house: Callable[..., Running]) -> None:
+    house = run_house()
+    for words, typed in ((("add", "root"), GOOD), (("passwd", "root"), OTHER)):
+        result = cli(house.environment, "user", *words, "--password-stdin", typed=typed)
+        assert result.returncode == 0, result.stderr
+    login = {"username": "root", "password": GOOD}
+    assert house.request("POST", "/api/auth/login", login).status == 401
+    login["password"] = OTHER
+    assert house.request("POST", "/api/auth/login", login).status == 200
+
+
+def test_keys_are_rotated(tmp_path: Path) -> None:
+    place = Running(tmp_path).environment
+    assert "no key yet" in cli(place, "keys", "rotate").stdout

@@ -1,0 +1,192 @@
+"""Who gets what, route by route. A new route gets its line here, decided by a person.
+
+A letter for each kind of person, who asks about camera OWN or another one (the event for
+undo is theirs in the same way); where the URL names none, both are the same request:
+
+    stranger · Vera, a viewer · Otto, an operator · Ada, an admin
+    Lea, granted to view OWN:             of her own, of another
+    Gus, granted admin on OWN:            of his own, of another
+    a token that reads, one that operates, both of Ada
+    a token of Ada that operates on OWN:  of its own, of another
+
+`+` let in · `L` log in first (401) · `-` may not (403) · `0` there is no such camera (404)
+"""
+
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from tests.accounts.people import PASSWORD
+from tests.home import Home
+from tests.web.closed import OTHER, OWN, Visitor, done, path_of
+
+Ask = dict[str, Visitor]
+
+COLUMNS = (
+    *("stranger", "Vera", "Otto", "Ada", "Lea", "Lea/other", "Gus", "Gus/other"),
+    *("read token", "operate token", "camera token", "camera token/other"),
+)
+
+#            strangers  Lea Gus tokens
+#            roles ↓    ↓   ↓   ↓   one camera
+OPEN = "     ++++       ++  ++  ++  ++"
+SHUT = "     LLLL       LL  LL  LL  LL"
+SEE_ALL = "  L+++       ++  ++  ++  ++"
+SEE = "      L+++       +0  +0  ++  +0"
+EDIT = "     L-++       -0  +0  -+  +0"
+JOIN = "     L-++       -0  -0  -+  -0"
+UNDO = "     L-++       --  +0  -+  +0"
+WATCH = "    L+++       --  --  ++  --"
+LOOK_IN = "  L-++       --  --  ++  --"
+OPERATE = "  L-++       --  --  -+  --"
+MANAGE = "   L--+       --  --  --  --"
+READ_LOG = " L--+       --  --  ++  --"
+OWN_LOOK = " L+++       ++  ++  ++  ++"
+OWN_KEYS = " L+++       ++  ++  --  --"
+
+TABLE = {
+    ("GET", "/static/<path:filename>"): OPEN,
+    ("GET", "/healthz"): OPEN,
+    ("GET", "/readyz"): OPEN,
+    ("GET", "/login"): OPEN,
+    ("POST", "/login"): OPEN,
+    ("POST", "/api/auth/login"): OPEN,
+    # Its key is the refresh token, which nobody shows here.
+    ("POST", "/api/auth/refresh"): SHUT,
+    # There is an account already.
+    ("GET", "/setup"): SHUT,
+    ("POST", "/setup"): SHUT,
+    ("GET", "/"): SEE_ALL,
+    ("GET", "/sites"): SEE_ALL,
+    ("GET", "/settings/workbook"): OPERATE,
+    ("POST", "/settings/workbook"): OPERATE,
+    ("POST", "/settings/workbook/commit"): OPERATE,
+    ("POST", "/settings/workbook/undo"): OPERATE,
+    ("GET", "/parts/top"): SEE_ALL,
+    ("GET", "/parts/rows"): SEE_ALL,
+    ("GET", "/api/cameras"): SEE_ALL,
+    ("GET", "/api/stats"): SEE_ALL,
+    ("GET", "/api/events"): SEE_ALL,
+    ("GET", "/api/dvrs"): SEE_ALL,
+    ("GET", "/api/search"): SEE_ALL,
+    ("GET", "/api/download.csv"): SEE_ALL,
+    ("GET", "/api/export"): SEE_ALL,
+    ("GET", "/metrics"): SEE_ALL,
+    ("GET", "/cameras/<key>"): SEE,
+    ("GET", "/parts/camera/<key>"): SEE,
+    ("GET", "/api/camera/<key>"): SEE,
+    ("GET", "/api/camera/<key>/uptime"): SEE,
+    ("PATCH", "/api/camera/<key>"): EDIT,
+    ("POST", "/api/camera/<key>/retire"): EDIT,
+    ("POST", "/api/camera/<key>/restore"): EDIT,
+    ("POST", "/api/camera/<key>/merge"): JOIN,
+    ("POST", "/api/camera/<key>/split"): JOIN,
+    ("POST", "/cameras/<key>/edit"): EDIT,
+    ("POST", "/cameras/<key>/merge"): JOIN,
+    ("POST", "/cameras/<key>/split"): JOIN,
+    ("POST", "/undo/<int:event>"): UNDO,
+    ("POST", "/api/undo"): UNDO,
+    ("GET", "/api/scan"): WATCH,
+    ("POST", "/api/scan"): OPERATE,
+    ("POST", "/api/refresh"): OPERATE,
+    ("POST", "/api/update-p2p"): OPERATE,
+    ("DELETE", "/api/scan"): OPERATE,
+    ("POST", "/scan"): OPERATE,
+    ("POST", "/scan/stop"): OPERATE,
+    ("POST", "/api/auto-scan"): OPERATE,
+    ("POST", "/auto-scan"): OPERATE,
+    ("GET", "/api/jobs"): LOOK_IN,
+    ("GET", "/settings"): LOOK_IN,
+    ("GET", "/settings/sources"): LOOK_IN,
+    ("GET", "/settings/jobs"): LOOK_IN,
+    ("GET", "/settings/about"): LOOK_IN,
+    ("POST", "/api/jobs/<name>/run"): OPERATE,
+    ("POST", "/settings/jobs/<name>/run"): OPERATE,
+    ("POST", "/api/cleanup"): MANAGE,
+    ("GET", "/openapi.json"): OWN_LOOK,
+    ("GET", "/api/docs"): OWN_LOOK,
+    ("GET", "/logo"): OWN_LOOK,
+    ("POST", "/theme"): OWN_LOOK,
+    ("GET", "/account"): OWN_LOOK,
+    ("GET", "/api/auth/profile"): OWN_LOOK,
+    ("POST", "/api/auth/logout"): OWN_LOOK,
+    ("POST", "/logout"): OWN_LOOK,
+    ("POST", "/api/auth/password"): OWN_KEYS,
+    ("POST", "/account/password"): OWN_KEYS,
+    ("GET", "/api/tokens"): OWN_KEYS,
+    ("POST", "/api/tokens"): OWN_KEYS,
+    ("DELETE", "/api/tokens/<int:id>"): OWN_KEYS,
+    ("POST", "/account/tokens"): OWN_KEYS,
+    ("POST", "/account/tokens/<int:id>/revoke"): OWN_KEYS,
+    ("GET", "/api/users"): MANAGE,
+    ("POST", "/api/users"): MANAGE,
+    ("GET", "/api/users/<int:id>"): MANAGE,
+    ("PATCH", "/api/users/<int:id>"): MANAGE,
+    ("DELETE", "/api/users/<int:id>"): MANAGE,
+    ("GET", "/api/users/<int:id>/grants"): MANAGE,
+    ("POST", "/api/users/<int:id>/grants"): MANAGE,
+    ("DELETE", "/api/users/<int:id>/grants/<int:number>"): MANAGE,
+    ("DELETE", "/api/users/<int:id>/tokens/<int:number>"): MANAGE,
+    ("GET", "/settings/users"): MANAGE,
+    ("POST", "/settings/users"): MANAGE,
+    ("GET", "/settings/users/<int:id>"): MANAGE,
+    ("POST", "/settings/users/<int:id>"): MANAGE,
+    ("POST", "/settings/users/<int:id>/grants"): MANAGE,
+    ("POST", "/settings/users/<int:id>/tokens/<int:number>/revoke"): MANAGE,
+    ("GET", "/api/audit"): READ_LOG,
+    ("GET", "/api/audit.csv"): READ_LOG,
+    ("GET", "/settings/audit"): READ_LOG,
+}
+
+LOGIN = {"username": "Vera", "password": PASSWORD}
+# Bodies that bring whoever is let in past the door, and not much further.
+BODIES: dict[str, dict[str, Any]] = {
+    "/login": LOGIN,
+    "/api/auth/login": LOGIN,
+    "/account/password": {"password": "one", "again": "another"},
+    "/api/camera/<key>/merge": {"with": OWN},
+    "/api/camera/<key>/split": {"identities": ["mac:nonsense"]},
+}
+
+
+# What is read in search of traces.
+NEEDLES = ("Zebrawood", "a8:13:74:ab:cd:ef", "A81374ABCDEF", "127.20.7.77", "QQ5577QQ", "Oubliette")
+QUERIES = (
+    *(f"status={word}" for word in ("all", "active", "offline", "missing", "unreachable")),
+    *(f"sort={word}" for word in ("id", "-id", "status", "-name", "address", "-mac")),
+    *("findings=true", "retired=true", "kind=camera", "page=1&per_page=50", "page=2&per_page=50"),
+)
+PATHS = (
+    *(path_of(rule) for method, rule in TABLE if method == "GET"),
+    *(f"{path}?{query}" for path in ("/", "/api/cameras", "/parts/top") for query in QUERIES),
+    *(f"/parts/rows?{query}" for query in (*QUERIES, "ids=1,7002,7003", "offset=0&limit=200")),
+    *(f"/api/events?{query}" for query in ("limit=1000", "after=0", "device=7002", "limit=1")),
+    *("/api/events?kind=device.edited", "/api/events?kind=device."),
+)
+
+
+def edits(home: Home, ask: Ask) -> tuple[int, int]:
+    """The numbers of an edit of OWN and of one of OTHER."""
+    text = f"Edit {home.house.tracker.fleet().sequence}"
+    first, second = (
+        done(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": text}))["undo"]
+        for key in (OWN, OTHER)
+    )
+    return first, second
+
+
+def call(visitor: Visitor, method: str, rule: str, key: int, event: int) -> TestResponse:
+    body = {"event": event} if rule == "/api/undo" else BODIES.get(rule, {})
+    form = "json" if rule.startswith("/api") else "data"
+    more = {form: body} if method != "GET" else {}
+    return visitor.ask(method, path_of(rule, key, event), **more)
+
+
+def outcome(answer: TestResponse) -> str:
+    """A letter as in the table."""
+    assert answer.status_code < 500, answer.text
+    if answer.status_code == 404 and answer.text.startswith(
+        ('{"error":"There is no camera', '{"error":"There is no event')
+    ):
+        return "0"
+    return {401: "L", 403: "-"}.get(answer.status_code, "+")

@@ -1,0 +1,290 @@
+"""A canary in every field that takes text: the secret ones are never seen again, anywhere."""
+
+import base64
+import html
+import http.client
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from settings import Settings
+from simulators.panasonic import Camera, Network
+from tests.home import Answer, Running, running, until
+from tests.web.closed import bearer, cookie, path_of
+from tests.web.roles import TABLE
+
+GATE = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate")
+KEYS = {
+    name.upper(): f"Tukan{name}Kolibri0123456789abcdef"
+    for name, one in Settings.model_fields.items()
+    if "Secret" in str(one.annotation) and name != "database_url"
+}
+"""Every secret option; a new one is covered by itself."""
+FIRST = KEYS["ADMIN_PASSWORD"]
+OPTIONS = {**KEYS, "ADMIN_USERNAME": "Ada", "LOG_LEVEL": "DEBUG", "FLASK_DEBUG": "true"}
+# Bodies that are taken; every other field of theirs gets a canary all the same.
+SOUND: dict[str, dict[str, Any]] = {
+    "/api/auth/login": {"username": "Ada"},
+    "/api/users": {"username": "Vera", "role": "viewer"},
+    "/api/users/{id}": {"role": "operator"},
+    "/api/users/{id}/grants": {"level": "view", "device": 1, "site": None, "hours": None,
+                               "weekdays": [], "rights": []},
+    "/api/tokens": {"scope": "read", "expires": None, "devices": None},
+    "/api/camera/{key}": {"parent": None},
+}  # fmt: skip
+
+
+@dataclass
+class Cage:
+    """A running house, what was let loose in it, and all that it answered."""
+
+    house: Running
+    secrets: list[str] = field(default_factory=lambda: [*KEYS.values()])
+    plain: list[str] = field(default_factory=list)
+    answers: list[tuple[str, Answer]] = field(default_factory=list)
+    key: dict[str, str] = field(default_factory=dict)
+    number: Iterator[int] = field(default_factory=lambda: count(1000))
+
+    def secret(self) -> str:
+        """A password good enough to be taken."""
+        self.secrets.append(f"Tukan{next(self.number)}Kolibri")
+        return self.secrets[-1]
+
+    def text(self) -> str:
+        """What a page would run if it did not escape it."""
+        self.plain.append(f"<script>canary{next(self.number)}</script>")
+        return self.plain[-1]
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        answer = self.house.request(method, path, body, {**self.key, **headers})
+        self.answers.append((f"{method} {path}", answer))
+        return answer
+
+    def send(self, path: str, **form: str) -> Answer:
+        """A form, as a browser sends it."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.house.port, timeout=30)
+        try:
+            connection.request("POST", path, urlencode(form), {**self.key, **kind})
+            got = connection.getresponse()
+            answer = Answer(got.status, dict(got.getheaders()), got.read())
+        finally:
+            connection.close()
+        self.answers.append((f"POST {path}", answer))
+        return answer
+
+    def enter(self, name: str, password: str) -> None:
+        """Log in; the tickets are secrets from then on."""
+        answer = self.house.request(
+            "POST", "/api/auth/login", {"username": name, "password": password}
+        )
+        assert answer.status == 200, answer.body
+        self.secrets += [answer.json["access_token"], answer.json["refresh_token"]]
+        self.key = bearer(answer.json["access_token"])
+
+    def filled(self, schema: Any, schemas: Any) -> Any:
+        """A value for a schema with a canary in every text of it."""
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"].rpartition("/")[2]]
+        for one in schema.get("anyOf", ())[:1]:
+            schema = {**one, **{key: schema[key] for key in ("format",) if key in schema}}
+        if "properties" in schema:
+            return {name: self.filled(one, schemas) for name, one in schema["properties"].items()}
+        if schema.get("type") == "array":
+            return [self.filled(schema["items"], schemas)]
+        if schema.get("type") == "string":
+            return self.secret() if schema.get("format") == "password" else self.text()
+        return {"boolean": True, "integer": 1, "number": 1.0}[schema["type"]]
+
+
+@pytest.fixture(scope="module")
+def cage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cage]:
+    folder = tmp_path_factory.mktemp("canary")
+    with running(folder, **OPTIONS) as house:
+        ports = (int(house.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
+        ask, reply = (("127.0.0.1", port) for port in ports)
+        with Network([GATE], listen=ask, reply_to=reply):
+            made = Cage(house)
+            made.enter("Ada", FIRST)
+            assert made.ask("POST", "/api/scan").status == 200
+            until(lambda: house.request("GET", "/api/stats", headers=made.key).json["total"])
+            release(made)
+            yield made
+
+
+def release(cage: Cage) -> None:
+    """Let canaries loose everywhere."""
+    document = cage.ask("GET", "/openapi.json").json
+    schemas = document["components"]["schemas"]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if "requestBody" not in operation:
+                continue
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            where = re.sub(r"{\w+}", "2" if "users" in path else "1", path)
+            for sound in (SOUND.get(path, {}), {}):
+                cage.ask(method.upper(), where, {**cage.filled(schema, schemas), **sound})
+            long = {name: cage.secret() + "x" * 1001 for name in ("password", "current")}
+            cage.ask(method.upper(), where, {**cage.filled(schema, schemas), **long})
+    # A password that counts, changed twice, and tickets and tokens that count.
+    first, second = cage.secret(), cage.secret()
+    body = {"username": "Otto", "password": first, "role": "admin"}
+    assert cage.ask("POST", "/api/users", body).status == 201
+    cage.enter("Otto", first)
+    change = {"current": first, "password": second}
+    assert cage.ask("POST", "/api/auth/password", change).status == 200
+    made = cage.house.request("POST", "/api/tokens", {"name": cage.text()}, cage.key)
+    cage.secrets.append(made.json["token"])
+    cage.key = {}
+    entered = cage.send("/login", username="Otto", password=second)
+    secret = entered.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+    cage.answers.pop()  # the one answer that has it
+    cage.secrets.append(secret)
+    cage.key = cookie(secret)
+    release_by_forms(cage)
+    for header in (
+        bearer(cage.secret()),
+        bearer(f"cm_{cage.secret()}"),
+        {"Authorization": "Basic " + base64.b64encode(f"Ada:{cage.secret()}".encode()).decode()},
+        {"Authorization": cage.secret()},
+        cookie(cage.secret()),
+        {"Proxy-Authorization": f"Basic {cage.secret()}"},
+    ):
+        for path in ("/", "/api/stats", "/nowhere", "/api/auth/refresh"):
+            cage.ask("GET", path, **{"Cookie": "", "Accept": "text/html", **header})
+
+
+def release_by_forms(cage: Cage) -> None:
+    """The same in the forms of the pages, sound ones and such that are shown again."""
+    twice = cage.secret()
+    cage.send("/login", username=cage.text(), password=cage.secret())
+    cage.send("/account/password", current=cage.secret(), password=twice, again=twice)
+    cage.send("/account/password", current=cage.secret(), password=cage.secret(), again="x")
+    cage.send("/account/tokens", name=cage.text(), devices=cage.text(), scope=cage.text())
+    cage.send("/settings/users", username=cage.text(), password=cage.secret(), role="viewer")
+    cage.send("/settings/users", username="Lea", password=cage.secret(), role=cage.text())
+    assert cage.send(
+        "/settings/users", username="Lea", password=cage.secret(), role="viewer"
+    ).status == 303  # fmt: skip
+    cage.send("/settings/users/2", role=cage.text(), password=cage.secret())
+    cage.send("/settings/users/2/grants", level=cage.text(), site=cage.text(), hours=cage.text())
+    cage.send("/setup", username=cage.text(), password=cage.secret(), again=cage.secret())
+    cage.send("/cameras/1/edit", name=cage.text(), notes=cage.text(), tags=cage.text(), site="x")
+
+
+def seen(cage: Cage) -> Iterator[tuple[str, Answer]]:
+    """Every page that a link leads to, and every route that is read."""
+    waiting = [path_of(rule) for method, rule in TABLE if method == "GET" and "static" not in rule]
+    waiting += ["/nowhere", "/api/nowhere", "/cameras/99", "/?q=" + quote(cage.text())]
+    known = set(waiting)
+    while waiting:
+        path = waiting.pop(0)
+        answer = cage.ask("GET", path, Accept="text/html")
+        yield path, answer
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            for link in re.findall(r'(?:href|src|action)="(/[^"]*)"', answer.body.decode()):
+                link = html.unescape(link)
+                if link not in known and "static" not in link and len(known) < 300:
+                    known.add(link)
+                    waiting.append(link)
+
+
+def spellings(secret: str) -> set[bytes]:
+    plain = secret.encode()
+    return {plain, base64.b64encode(plain).rstrip(b"="), plain.hex().encode(), plain[::-1]}
+
+
+def found_in(raw: bytes, secrets: list[str]) -> list[str]:
+    return [one for one in secrets if any(spelled in raw for spelled in spellings(one))]
+
+
+@pytest.fixture(scope="module")
+def read(cage: Cage) -> dict[str, Answer]:
+    return dict(seen(cage))
+
+
+def test_every_field_of_the_api_had_its_canary_and_some_were_taken(
+    cage: Cage, read: dict[str, Answer]
+) -> None:
+    assert len(cage.plain) > 40
+    assert len(cage.secrets) > 30
+    done = {name for name, answer in cage.answers if answer.status < 400}
+    assert done >= {"PATCH /api/camera/1", "POST /api/users", "PATCH /api/users/2"}
+    assert len(read) > 40
+    name = read["/api/camera/1"].json["camera_name"]
+    assert name in cage.plain
+    assert html.escape(name) in read["/cameras/1"].body.decode()
+
+
+def test_no_answer_has_a_secret(cage: Cage, read: dict[str, Answer]) -> None:
+    for name, answer in cage.answers:
+        raw = f"{answer.headers}".encode() + answer.body
+        assert found_in(raw, cage.secrets) == [], name
+        assert b"scrypt:" not in raw, name
+
+
+def test_no_page_runs_what_was_typed(cage: Cage, read: dict[str, Answer]) -> None:
+    for name, answer in cage.answers:
+        assert b"<script>canary" not in f"{answer.headers}".encode(), name
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            assert b"<script>canary" not in answer.body, name
+        else:
+            assert answer.headers["X-Content-Type-Options"] == "nosniff", name
+
+
+def test_no_file_of_the_house_and_no_command_line_has_a_secret(
+    cage: Cage, read: dict[str, Answer]
+) -> None:
+    files = [path for path in cage.house.folder.rglob("*") if path.is_file()]
+    names = {path.name for path in files}
+    assert names >= {"camera_database.json", "camera_monitor.db", "app.log", "output.txt"}
+    for path in files:
+        assert found_in(path.read_bytes(), cage.secrets) == [], path
+    assert cage.house.process is not None
+    session = cage.house.process.pid
+    lines = [path.read_bytes() for path in of_session(session)]
+    assert len(lines) >= 2
+    assert found_in(b"\n".join(lines), cage.secrets) == []
+
+
+def logs(cage: Cage) -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in (cage.house.folder / "data" / "logs").iterdir())
+    yield cage.house.output.read_bytes()
+
+
+def test_the_log_has_no_error_of_the_program(cage: Cage, read: dict[str, Answer]) -> None:
+    assert [one for one in logs(cage) if b"Traceback" in one or b" ERROR " in one] == []
+
+
+def test_the_log_has_no_hash_of_a_password(cage: Cage, read: dict[str, Answer]) -> None:
+    assert [one for one in logs(cage) if b"scrypt:" in one] == []
+
+
+def of_session(session: int) -> Iterator[Path]:
+    """The command lines of all processes that the house started."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[3]) == session:
+            yield stat.with_name("cmdline")
+
+
+def test_a_start_that_fails_does_not_tell_the_password_of_the_database(tmp_path: Path) -> None:
+    for url in (
+        "postgresql://ada:{}@127.0.0.1:1/x",
+        "postgresql://ada:{}@[::1/x",
+        "mysql://a:{}@h/x",
+    ):
+        house = Running(tmp_path, DATABASE_URL=url.format(FIRST), LOG_LEVEL="DEBUG")
+        assert house.spawn().wait(60) != 0
+        assert "Camera Monitor cannot start" in house.text()
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or FIRST.encode() not in path.read_bytes(), path

@@ -1,0 +1,351 @@
+"""Accounts in a real browser: the first one, coming in and out, and what each role gets."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.accounts.people import NEW, PASSWORD
+from tests.home import Running, until
+from tests.web.chromium import Listener, Tab, detail, overflow, path, rows
+from tests.web.visits import (
+    ADMIN,
+    CAMERAS,
+    LONG_NAME,
+    add,
+    ask,
+    closed_house,
+    come_in,
+    fault,
+    log_in,
+    press,
+    tab_to,
+)
+
+FAR = {"extra_http_headers": {"X-Forwarded-For": "192.0.2.7"}}
+"""Options for the tab of somebody at another machine."""
+
+Run = Callable[..., Running]
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with closed_house(tmp_path_factory.mktemp("closed")) as house:
+        yield house
+
+
+def fill_first(page: Page, name: str, password: str, again: str | None = None) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password, 10").fill(password)
+    page.get_by_label("The same again").fill(again if again is not None else password)
+    press(page, "Make the account")
+
+
+# -- the first account ---------------------------------------------------------------------
+
+
+def test_the_first_account_is_made_on_the_page_and_closes_the_house(
+    tab: Tab, run_house: Run, listener: Listener
+) -> None:
+    listener.allowed.append("status of 4(01|22)")
+    house = run_house("first")
+    other = tab(house)
+    expect(other.locator("#scan").first).to_be_visible()
+    page = tab(house, "/settings/users")
+    expect(page.locator(".empty")).to_contain_text("There is no account yet")
+    page.get_by_role("link", name="Make the first account").click()
+    fill_first(page, "Ada", "password123")
+    expect(fault(page, "Password, 10")).to_contain_text("easy to guess")
+    expect(page.get_by_label("Name")).to_have_value("Ada")
+    fill_first(page, "Ada", PASSWORD, NEW)
+    expect(fault(page, "The same again")).to_contain_text("The two passwords differ")
+    fill_first(page, "Ada", PASSWORD)
+    page.wait_for_url("**/")
+    expect(page.locator(".me")).to_have_text("Ada")
+    assert house.get("/api/cameras").status == 401
+    other.wait_for_url("**/login")  # it was let in as somebody at this machine
+
+
+def test_the_printed_link_makes_the_first_account_from_anywhere_once(
+    tab: Tab, run_house: Run, listener: Listener
+) -> None:
+    listener.allowed.append("status of 403")
+    house = run_house("link")
+    link = until(lambda: re.search(r"http://\S+?(/setup\?key=\S+)", house.text()))[1]
+    page = tab(house, **FAR)
+    for url in ("/", "/setup", "/setup?key=guessed"):
+        page.goto(url)
+        expect(page.get_by_role("heading")).to_contain_text("answers only to its own machine")
+    page.goto(link)
+    fill_first(page, "Ada", PASSWORD)
+    expect(page.locator(".me")).to_have_text("Ada")
+    late = tab(house, link, **FAR)
+    expect(late.get_by_role("heading", name="Log in")).to_be_visible()
+    log_in(late, "Ada")
+    expect(late.locator(".me")).to_have_text("Ada")
+    assert path(late) == "/", "not back to the link that is used up"
+
+
+# -- in and out ------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_is_said_beside_the_field_and_the_name_stays(
+    tab: Tab, closed: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 401")
+    page = tab(closed)
+    log_in(page, "Vera", "not her password")
+    expect(fault(page, "Password")).to_contain_text("The name or the password is wrong")
+    expect(page.get_by_label("Name")).to_have_value("Vera")
+    expect(page.get_by_label("Password")).to_have_value("")
+
+
+def test_too_many_tries_are_said_in_words(tab: Tab, closed: Running, listener: Listener) -> None:
+    listener.allowed.append("status of 429")
+    body = {"username": "Mallory", "password": "a guess"}
+    tries = [closed.request("POST", "/api/auth/login", body).status for _ in range(11)]
+    assert tries == [401] * 10 + [429]
+    page = tab(closed)
+    log_in(page, "Mallory", "another guess")
+    expect(fault(page, "Password")).to_contain_text(
+        re.compile(r"Too many tries .*Try again in \d+ seconds")
+    )
+    expect(page.get_by_label("Name")).to_have_value("Mallory")
+
+
+def test_after_logout_neither_the_back_button_nor_the_old_cookie_shows_anything(
+    tab: Tab, closed: Running
+) -> None:
+    page = come_in(tab, closed, "Vera")
+    expect(rows(page)).to_have_count(CAMERAS)
+    cookies = page.context.cookies()
+    assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Lax")]
+    page.goto("/cameras/1")
+    press(page, "Log out")
+    page.wait_for_url("**/login")
+    assert page.context.cookies() == []
+    page.go_back()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    assert "Camera 1" not in page.content()
+    stolen = f"{cookies[0]['name']}={cookies[0]['value']}"
+    assert closed.get("/api/cameras", Cookie=stolen).status == 401
+
+
+def test_login_leads_back_to_where_one_wanted(tab: Tab, closed: Running) -> None:
+    page = come_in(tab, closed, "Vera", "/cameras/1?status=active&sort=name")
+    assert path(page) == "/cameras/1?status=active&sort=name"
+    expect(detail(page).locator("#detail-name")).to_have_text("Camera 1")
+
+
+@pytest.mark.parametrize("place", ["//evil.example/", "https://evil.example/", "/\\evil.example/"])
+def test_login_never_leads_to_another_site(place: str, tab: Tab, closed: Running) -> None:
+    page = tab(closed, f"/login?next={place}")
+    hidden = page.locator('input[name="next"]')
+    expect(hidden).to_have_value("/")
+    hidden.evaluate("(one, place) => { one.value = place; }", place)
+    log_in(page, "Vera")
+    expect(page.locator(".me")).to_be_visible()
+    assert page.url == f"http://127.0.0.1:{closed.port}/"
+
+
+def test_without_script_everything_still_goes(
+    tab: Tab, closed: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 401")
+    page = tab(closed, java_script_enabled=False)
+    log_in(page, "Otto", "not his password")
+    expect(page.locator("#fault")).to_contain_text("wrong")
+    log_in(page, "Otto")
+    expect(rows(page)).to_have_count(CAMERAS)
+    page.goto("/account")
+    page.get_by_label("What it is for").fill("By hand")
+    press(page, "Make a token")
+    expect(page.locator("#token")).to_contain_text("cm_")
+    press(page, "Revoke")
+    expect(page.get_by_text("By hand")).to_have_count(0)
+    press(page, "Log out")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_one_comes_in_and_goes_by_keyboard_alone(tab: Tab, closed: Running) -> None:
+    page = tab(closed)
+    for text, key in (("Vera", "Tab"), (PASSWORD, "Enter")):
+        page.keyboard.type(text)
+        page.keyboard.press(key)
+    expect(page.locator(".me")).to_have_text("Vera")
+    tab_to(page, page.locator(".me"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/account")
+    tab_to(page, page.get_by_role("button", name="Log out"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/login")
+
+
+def test_the_bar_holds_a_long_name_on_a_phone(tab: Tab, closed: Running) -> None:
+    page = come_in(tab, closed, LONG_NAME, viewport={"width": 360, "height": 740})
+    page.wait_for_load_state()
+    assert overflow(page) <= 0
+    for one in (".brand", ".theme", ".me", ".leave button"):
+        box = page.locator(one).bounding_box()
+        assert box, one
+        assert box["x"] >= 0, one
+        assert box["width"] >= 40, one
+        assert box["x"] + box["width"] <= 360, one
+
+
+def test_no_page_of_accounts_is_wider_than_a_phone(tab: Tab, closed: Running) -> None:
+    page = come_in(tab, closed, "Ada", viewport={"width": 360, "height": 740})
+    for url in ("/account", "/settings/users", "/settings/users/4", "/settings/audit", "/login"):
+        page.goto(url)
+        assert overflow(page) <= 0, url
+
+
+# -- what each role gets ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "works", "manages"), [
+    ("Vera", False, False), ("Otto", True, False), ("Ada", True, True),
+])  # fmt: skip
+def test_each_role_is_offered_what_it_may(
+    name: str, works: bool, manages: bool, tab: Tab, closed: Running
+) -> None:
+    page = come_in(tab, closed, name, "/cameras/1")
+    expect(rows(page)).to_have_count(CAMERAS)
+    expect(detail(page).locator("#detail-name")).to_have_text("Camera 1")
+    for one in ("#scan", "#auto-scan", "[data-edit]"):
+        expect(page.locator(one)).to_have_count(int(works))
+    link = page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings")
+    expect(link).to_have_count(int(works))
+    if works:
+        link.click()
+        expect(page.locator(".tabs a", has_text="Jobs")).to_be_visible()
+    for word in ("Users", "Audit"):
+        expect(page.locator(".tabs a", has_text=word)).to_have_count(int(manages))
+
+
+def test_a_viewer_who_forces_it_reads_who_can_allow_it(
+    tab: Tab, closed: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 403")
+    page = come_in(tab, closed, "Vera")
+    page.keyboard.press("s")
+    for url in ("/settings", "/settings/users", "/settings/audit"):
+        page.goto(url)
+        expect(page.get_by_role("heading")).to_have_text("Vera may not do this")
+        expect(page.locator("main")).to_contain_text("An administrator can allow it")
+    for url in ("/scan", "/auto-scan", "/cameras/1/edit", "/settings/users"):
+        page.goto("/")
+        page.evaluate(
+            "(url) => { const form = document.createElement('form'); form.method = 'post';"
+            " form.action = url; document.body.append(form); form.submit(); }",
+            url,
+        )
+        expect(page.get_by_role("heading")).to_have_text("Vera may not do this")
+    page.get_by_role("link", name="Back to the fleet").click()
+    expect(rows(page)).to_have_count(CAMERAS)
+
+
+def test_who_was_granted_one_camera_sees_one(tab: Tab, closed: Running, listener: Listener) -> None:
+    listener.allowed.append("status of 404")
+    page = come_in(tab, closed, "Lea")
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page).locator(".c-name a")).to_have_text("Camera 1")
+    expect(page.locator("nav.pages")).to_contain_text("1 camera")
+    counts = [int(one) for one in page.locator("[data-filter] b").all_inner_texts()]
+    assert counts[0] == 1
+    assert max(counts) == 1
+    assert int(page.locator("#wrong").get_attribute("data-count") or "") <= 1
+    page.goto("/cameras/2")
+    expect(page.get_by_role("heading")).to_contain_text("There is no camera 2")
+    page.goto("/account")
+    expect(page.get_by_role("link", name="Camera 1", exact=True)).to_be_visible()
+
+
+# -- an open page when the login ends --------------------------------------------------------
+
+
+def test_a_changed_password_ends_the_page_in_another_browser(
+    tab: Tab, closed: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 40[13]")
+    add(closed, "Paul")
+    left = come_in(tab, closed, "Paul", "/?sort=name")
+    expect(rows(left)).to_have_count(CAMERAS)
+    page = come_in(tab, closed, "Paul", "/account")
+    for current, said in (("not his password", None), (PASSWORD, "The password is changed")):
+        page.get_by_label("The one that counts now").fill(current)
+        page.get_by_label("The new one").fill(NEW)
+        page.get_by_label("The same again").fill(NEW)
+        press(page, "Change password")
+        if said:
+            expect(page.locator(".notice")).to_contain_text(said)
+        else:
+            expect(fault(page, "The one that counts now")).to_contain_text("not your password")
+    left.wait_for_url(re.compile(r"/login\?next="))
+    page.goto("/")
+    expect(rows(page)).to_have_count(CAMERAS)
+    log_in(left, "Paul")
+    expect(fault(left, "Password")).to_contain_text("wrong")
+    log_in(left, "Paul", NEW)
+    expect(rows(left)).to_have_count(CAMERAS)
+    assert path(left) == "/?sort=name"
+
+
+def test_a_page_without_a_place_in_the_stream_is_renewed_and_never_reloads(
+    tab: Tab, closed: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 503 .*/api/events")
+    page = come_in(tab, closed, "Otto", "/account")
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            return route.continue_()
+        refused.append(route.request.url)
+        ask(closed, "PATCH", "/api/camera/2", {"name": "Without a stream"})
+        return route.fulfill(status=503)
+
+    page.route("**/api/events*", refuse_once)
+    with page.expect_response(lambda one: "/api/events" in one.url and one.ok):
+        page.goto("/")
+        page.evaluate("window.stays = true")
+        expect(page.get_by_role("link", name="Without a stream").first).to_be_visible()
+        expect(page.locator("#stale")).to_be_hidden()
+    ask(closed, "PATCH", "/api/camera/2", {"name": "With one"})
+    expect(page.get_by_role("link", name="With one").first).to_be_visible()
+    assert page.evaluate("window.stays")
+
+
+def test_a_page_that_is_let_in_while_its_requests_are_not_loads_anew_only_once(
+    tab: Tab, closed: Running, listener: Listener
+) -> None:
+    listener.allowed.append("status of 401")
+    page = come_in(tab, closed, "Otto", "/account")
+    for one in ("**/api/events*", "**/parts/*"):
+        page.route(one, lambda route: route.fulfill(status=401))
+    loads: list[str] = []
+    page.on("domcontentloaded", lambda one: loads.append(one.url))
+    page.goto("/")
+    expect(page.locator("#stale")).to_contain_text("You are logged out")
+    expect(page.locator("#stale")).to_be_visible()
+
+    assert loads.count(page.url) == 2, loads
+
+
+def test_a_login_outlives_the_house_and_its_page_goes_on(
+    tab: Tab, run_house: Run, listener: Listener
+) -> None:
+    listener.allowed.append("net::ERR_|status of 50")
+    house = run_house("again", **ADMIN)
+    page = tab(house)
+    with page.expect_response("**/api/events"):
+        log_in(page, "Ada")
+    page.evaluate("window.stays = true")
+    house.stop()
+    expect(page.locator("#stale")).to_contain_text("connection lost")
+    house.start()
+    expect(page.locator("#stale")).to_be_hidden()
+    assert page.evaluate("window.stays")
+    page.goto("/settings/users")
+    expect(page.get_by_role("link", name="Ada").first).to_be_visible()

@@ -1,0 +1,399 @@
+"""Who gets what: every route for every kind of person, and no trace of what is not theirs."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from tests.accounts.people import add
+from tests.home import Clock, Home
+from tests.web.closed import (
+    API,
+    NOBODY,
+    OTHER,
+    OWN,
+    PAGE,
+    TRACES,
+    Visitor,
+    cookie,
+    done,
+    follow,
+    house_of_two,
+    is_ours,
+    path_of,
+    read_until,
+    routes_of,
+    traces_in,
+)
+from tests.web.roles import COLUMNS, NEEDLES, OPEN, PATHS, TABLE, Ask, call, edits, outcome
+from tests.web.test_gate import STRANGERS
+
+LIMITED = ("Lea", "Gus", "camera token", "token of Nia")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
+    home, ask = house_of_two(tmp_path_factory.mktemp("roles"), Clock())
+    yield home, ask
+    home.close()
+
+
+@pytest.fixture(scope="module")
+def home(two: tuple[Home, Ask]) -> Home:
+    return two[0]
+
+
+@pytest.fixture(scope="module")
+def ask(two: tuple[Home, Ask]) -> Ask:
+    return two[1]
+
+
+# -- the table -----------------------------------------------------------------------------
+
+
+def test_every_route_has_its_line_and_every_line_its_route(home: Home) -> None:
+    assert set(routes_of(home.app)) == set(TABLE)
+
+
+@pytest.mark.parametrize(("method", "rule"), TABLE, ids=[" ".join(one) for one in TABLE])
+def test_everybody_gets_what_the_table_says(home: Home, ask: Ask, method: str, rule: str) -> None:
+    own, other = edits(home, ask)
+    found = ""
+    for column in COLUMNS:
+        name, _, is_other = column.partition("/")
+        key, event = (OTHER, other) if is_other else (OWN, own)
+        with call(ask[name], method, rule, key, event) as answer:
+            found += outcome(answer)
+    expected = TABLE[method, rule].replace(" ", "")
+    assert dict(zip(COLUMNS, found, strict=True)) == dict(zip(COLUMNS, expected, strict=True))
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_camera_that_is_not_theirs_is_answered_like_one_that_does_not_exist(
+    home: Home, ask: Ask, name: str
+) -> None:
+    _own, other = edits(home, ask)
+    nothing = 2**40
+    for method, rule in TABLE:
+        if "<key>" not in rule and "undo" not in rule:
+            continue
+        hidden = call(ask[name], method, rule, OTHER, other)
+        absent = call(ask[name], method, rule, NOBODY, nothing)
+        said = absent.text.replace(str(NOBODY), str(OTHER)).replace(str(nothing), str(other))
+        assert (hidden.status_code, hidden.text) == (absent.status_code, said), f"{method} {rule}"
+        assert set(hidden.headers.keys()) == set(absent.headers.keys())
+
+
+@pytest.mark.parametrize("name", LIMITED)
+@pytest.mark.parametrize("key", ["a8:13:74:ab:cd:ef", "A81374ABCDEF", "a8-13-74-ab-cd-ef"])
+def test_a_mac_that_is_not_theirs_is_answered_like_an_unknown_one(
+    ask: Ask, name: str, key: str
+) -> None:
+    for path in ("/cameras/", "/parts/camera/", "/api/camera/"):
+        hidden, absent = (ask[name].get(path + one) for one in (key, "d4:2d:c5:99:99:99"))
+        assert hidden.status_code == absent.status_code == 404
+        assert hidden.text == absent.text.replace("d4:2d:c5:99:99:99", key)
+
+
+# -- no trace ------------------------------------------------------------------------------
+
+
+def test_who_sees_everything_finds_all_the_traces(ask: Ask) -> None:
+    text = "".join(ask["Vera"].get(path).text for path in PATHS if "static" not in path).casefold()
+    assert [one for one in TRACES if one not in text] == ["a81374", "a8-13-74"]
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_nothing_that_can_be_read_has_a_trace_of_another_camera(ask: Ask, name: str) -> None:
+    for path in PATHS:
+        with ask[name].get(path) as answer:
+            assert answer.status_code in (200, 302, 401, 403, 404, 422), path
+            assert traces_in(answer) == [], path
+
+
+@pytest.mark.parametrize("name", LIMITED)
+@pytest.mark.parametrize("needle", NEEDLES)
+def test_a_search_for_another_camera_finds_what_one_for_nonsense_finds(
+    ask: Ask, name: str, needle: str
+) -> None:
+    for path in ("/", "/parts/top", "/parts/rows", "/api/cameras"):
+        hidden, absent = (
+            ask[name].get(path, query_string={"q": one}) for one in (needle, "nowhere")
+        )
+        assert hidden.status_code == 200
+        text = hidden.text.replace("%3A", ":")
+        assert text == absent.text.replace("%3A", ":").replace("nowhere", needle)
+        assert hidden.headers.get("X-Total-Count") == absent.headers.get("X-Total-Count")
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_recorder_of_the_workbook_that_is_not_theirs_is_not_there(ask: Ask, name: str) -> None:
+    assert len(done(ask["Vera"].get("/api/dvrs"))["items"]) == 1
+    assert done(ask[name].get("/api/dvrs"))["items"] == []
+    assert ask[name].get("/api/download.csv").text.splitlines()[1:] == []
+    hidden, absent = (ask[name].get(f"/api/search?site={one}") for one in ("Basement-Q", "Nowhere"))
+    assert hidden.status_code == absent.status_code == 404
+    assert hidden.text == absent.text.replace("Nowhere", "Basement-Q")
+
+
+@pytest.mark.parametrize(("name", "count"), [("Lea", 1), ("Gus", 2), ("camera token", 1)])
+def test_every_count_is_of_the_own_cameras_alone(ask: Ask, name: str, count: int) -> None:
+    mine = ask[name]
+    stats = done(mine.get("/api/stats"))
+    assert stats["total"] == stats["active"] + stats["offline"] + stats["missing"] == count
+    assert done(mine.get("/api/cameras"))["count"] == count
+    assert done(mine.get("/api/cameras?page=1&per_page=50"))["total"] == count
+    assert done(mine.get("/api/export"))["count"] == count
+    assert mine.get("/parts/rows").headers["X-Total-Count"] == str(count)
+    metrics = mine.get("/metrics").text
+    assert f"cameras_total {count}.0" in metrics
+    told = [line for line in metrics.splitlines() if line.startswith("camera_monitor_devices{")]
+    assert sum(float(line.split()[-1]) for line in told) == count
+
+
+def test_a_page_of_events_is_full_of_the_own_ones(home: Home, ask: Ask) -> None:
+    first, _other = edits(home, ask)
+    for _ in range(3):
+        edits(home, ask)
+    found = done(ask["Lea"].get(f"/api/events?after={first - 1}&limit=3"))
+    assert {one["device"] for one in found["events"]} == {OWN}
+    assert found["count"] == 3
+
+
+# -- live ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LIMITED)
+@pytest.mark.parametrize("last", [{}, {"Last-Event-ID": "0"}], ids=["live", "replayed"])
+def test_an_event_stream_tells_nothing_of_another_camera(
+    home: Home, ask: Ask, name: str, last: dict[str, str]
+) -> None:
+    answer, pieces = follow(ask[name], **last)
+    with answer:
+        first = next(pieces)
+        edits(home, ask)
+        mark = f"Own {home.house.tracker.fleet().sequence}"
+        done(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json={"name": "Zebrawood"}))
+        done(ask["Ada"].ask("PATCH", f"/api/camera/{OWN}", json={"name": mark}))
+        text = first + read_until(pieces, mark)
+    assert traces_in(text) == []
+    assert f'"device":{OWN}' in text
+    assert "progress" not in text
+
+
+def test_an_event_stream_of_a_viewer_tells_of_every_camera(home: Home, ask: Ask) -> None:
+    answer, pieces = follow(ask["Vera"])
+    with answer:
+        done(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json={"notes": "Told to Vera"}))
+        assert f'"device":{OTHER}' in read_until(pieces, "Told to Vera")
+
+
+def hour_of(home: Home) -> str:
+    """This hour of the house's own clock, and the next, as a grant writes it."""
+    now = home.clock().astimezone()
+    return f"{now:%H:00}-{now + timedelta(hours=2):%H:00}"
+
+
+def granted(home: Home, ask: Ask, **more: Any) -> tuple[Visitor, int]:
+    """A new user who may view SHED always, and OWN as said; and the number of that grant."""
+    accounts = home.house.access.accounts
+    user = add(accounts, f"Guest {len(accounts.book.users)}", "viewer", sees_all=False)
+    accounts.grant(user.id, "view", device=2)
+    body = {"level": "view", "device": OWN, **more}
+    made = done(ask["Ada"].ask("POST", f"/api/users/{user.id}/grants", json=body))
+    return Visitor(home, user=user.id), made["id"]
+
+
+def test_a_grant_with_hours_counts_by_the_clock_of_the_house(home: Home, ask: Ask) -> None:
+    guest, _id = granted(home, ask, hours=hour_of(home))
+    assert guest.get(f"/api/camera/{OWN}").status_code == 200
+    home.clock.forward(hours=3)
+    assert guest.get(f"/api/camera/{OWN}").status_code == 404
+    assert done(guest.get("/api/cameras"))["count"] == 1
+    home.clock.forward(hours=21)
+    assert done(guest.get("/api/cameras"))["count"] == 2
+
+
+def test_a_grant_with_weekdays_counts_by_the_clock_of_the_house(home: Home, ask: Ask) -> None:
+    today = f"{home.clock().astimezone():%a}".lower()
+    guest, _id = granted(home, ask, weekdays=[today])
+    seen = []
+    for _day in range(7):
+        seen.append(guest.get(f"/api/camera/{OWN}").status_code)
+        home.clock.forward(days=1)
+    assert seen == [200, *[404] * 6]
+
+
+@pytest.mark.parametrize("end", ["its hour ends", "it is taken back"])
+def test_an_open_stream_tells_no_more_of_a_camera_once_the_grant_is_over(
+    home: Home, ask: Ask, end: str
+) -> None:
+    guest, id = granted(home, ask, hours=hour_of(home))
+    answer, pieces = follow(guest)
+    with answer:
+        done(ask["Ada"].ask("PATCH", f"/api/camera/{OWN}", json={"notes": f"Before {end}"}))
+        assert f'"device":{OWN}' in read_until(pieces, f"Before {end}")
+        if end == "its hour ends":
+            home.clock.forward(hours=3)
+        else:
+            done(ask["Ada"].ask("DELETE", f"/api/users/{guest.user}/grants/{id}"))
+        for key in (OWN, 2):
+            done(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": f"After {end}"}))
+        assert f'"device":{OWN}' not in read_until(pieces, f"After {end}")
+
+
+@pytest.mark.parametrize("end", ["logout", "password", "role", "removed", "session ends"])
+def test_an_open_stream_ends_with_what_it_was_opened_by(home: Home, ask: Ask, end: str) -> None:
+    guest, _id = granted(home, ask)
+    key = guest.key()
+    answer, pieces = follow(Visitor(home, key))
+    with answer:
+        next(pieces)
+        users = f"/api/users/{guest.user}"
+        if end == "logout":
+            done(Visitor(home, key).ask("POST", "/api/auth/logout"))
+        elif end == "session ends":
+            home.clock.forward(days=31)
+        elif end == "removed":
+            done(ask["Ada"].ask("DELETE", users))
+        else:
+            change = {"password": "purple lantern canal"} if end == "password" else {}
+            done(ask["Ada"].ask("PATCH", users, json=change or {"role": "operator"}))
+        assert "".join(pieces) == ""
+    assert Visitor(home, key).get("/api/cameras").status_code == 401
+
+
+# -- edits of limited people ---------------------------------------------------------------
+
+
+def test_who_is_limited_reaches_no_other_camera_through_an_edit(home: Home, ask: Ask) -> None:
+    gus, before = ask["Gus"], home.device(str(OTHER))
+    camera = f"/api/camera/{OWN}"
+    assert gus.ask("POST", f"{camera}/merge", json={"with": OTHER}).status_code == 403
+    assert gus.ask("POST", f"/cameras/{OWN}/merge", data={"with": OTHER}).status_code == 403
+    identities = {"identities": list(home.device().identities)}
+    assert gus.ask("POST", f"{camera}/split", json=identities).status_code == 403
+    assert gus.ask("PATCH", camera, json={"site": "Basement-Q"}).status_code == 403
+    for parent in (OTHER, NOBODY):
+        answer = gus.ask("PATCH", camera, json={"parent": parent})
+        assert answer.status_code == 404
+        assert answer.json["error"] == f"There is no camera {parent}"
+    assert home.device(str(OTHER)) == before
+
+
+def test_who_is_limited_saves_the_form_of_the_own_camera_as_it_is(home: Home, ask: Ask) -> None:
+    """It holds the site too, and not the hidden camera that this one stands behind."""
+    page = ask["Gus"].get(f"/cameras/{OWN}").text
+    form = page[page.index(f'data-edit="{OWN}"') : page.index("</form>", page.index("data-edit"))]
+    fields = dict(re.findall(r'<input name="(\w+)" value="([^"]*)"', form))
+    assert set(fields) == {"name", "tags", "site", "parent"}
+    answer = ask["Gus"].ask("POST", f"/cameras/{OWN}/edit", data={**fields, "name": "Portal"})
+    assert answer.status_code == 303, answer.text
+    assert home.device().name == "Portal"
+    assert home.device().parent == OTHER
+
+
+def test_who_is_limited_cannot_undo_a_move_to_another_site(home: Home, ask: Ask) -> None:
+    camera = f"/api/camera/{OWN}"
+    undo = done(ask["Ada"].ask("PATCH", camera, json={"site": "North"}))["undo"]
+    done(ask["Ada"].ask("PATCH", camera, json={"site": "here"}))
+    last = done(ask["Ada"].ask("PATCH", camera, json={"site": "Yard"}))["undo"]
+    for event in (undo, last):
+        ask["Gus"].ask("POST", "/api/undo", json={"event": event})
+        ask["Gus"].ask("POST", f"/undo/{event}")
+    assert home.device().site == "Yard"
+    done(ask["Ada"].ask("POST", "/api/undo", json={"event": last}))
+
+
+# -- the first account ---------------------------------------------------------------------
+
+FIRST = {"username": "Eva", "password": "purple lantern over the canal", "role": "viewer"}
+
+
+def test_the_first_account_is_an_administrator_whatever_it_asks(
+    make_home: Callable[..., Home],
+) -> None:
+    stranger = Visitor(make_home())
+    made = done(stranger.ask("POST", "/api/users", json={**FIRST, "all_cameras": False}))
+    assert (made["role"], made["all_cameras"]) == ("admin", True)
+    assert stranger.ask("POST", "/api/users", json=FIRST).status_code == 401
+    assert stranger.get("/api/cameras").status_code == 401
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+def test_the_first_account_is_made_on_this_machine_only(
+    mixed: Home, stranger: tuple[str, dict[str, str]]
+) -> None:
+    address, headers = stranger
+    visitor = Visitor(mixed, headers)
+    for path, form in (("/api/users", "json"), ("/setup", "data"), ("/settings/users", "data")):
+        body = {**FIRST, "again": FIRST["password"]}
+        answer = visitor.ask("POST", path, address, **{form: body})
+        assert answer.status_code in (400, 403), path
+    assert visitor.get("/setup", address=address).status_code in (400, 403)
+    assert not mixed.house.access.accounts.has_any()
+
+
+def test_of_two_first_accounts_at_once_one_is_made(make_home: Callable[..., Home]) -> None:
+    home = make_home()
+    start = Barrier(4)
+
+    def make(name: str) -> int:
+        start.wait()
+        body = {**FIRST, "username": name}
+        return Visitor(home).ask("POST", "/api/users", json=body).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        found = sorted(pool.map(make, ("Eva", "Eve", "Ewa", "Iva")))
+    assert found[0] == 201
+    assert set(found[1:]) <= {401, 409}  # 401: so late that the house was closed already
+    assert len(home.house.access.accounts.book.users) == 1
+
+
+def test_the_set_up_link_makes_the_first_account_once_from_anywhere(
+    make_home: Callable[..., Home],
+) -> None:
+    home = make_home()
+    far, key = Visitor(home), home.house.access.setup_key
+    form = {**FIRST, "again": FIRST["password"]}
+    for wrong in ("", "x", key[:-1], key + "x", "\u00e9", "%00"):
+        assert far.get("/setup", address="10.1.1.1", query_string={"key": wrong}).status_code == 403
+        made = far.ask("POST", "/setup", "10.1.1.1", data={**form, "key": wrong})
+        assert made.status_code == 403
+    page = far.get("/setup", address="10.1.1.1", query_string={"key": key})
+    assert page.status_code == 200
+    bad = far.ask("POST", "/setup", "10.1.1.1", data={**form, "again": "other", "key": key})
+    assert bad.status_code == 422
+    made = far.ask("POST", "/setup", "10.1.1.1", data={**form, "key": key})
+    assert made.status_code == 303
+    assert home.house.access.accounts.book.users[1].role == "admin"
+    mine = Visitor(home, cookie(made.headers["Set-Cookie"].partition("=")[2].partition(";")[0]))
+    assert mine.get("/api/users", address="10.1.1.1").status_code == 200
+    for method in ("GET", "POST"):
+        again = far.ask(method, f"/setup?key={key}", "10.1.1.1", data={**form, "key": key})
+        assert again.status_code == 401
+    assert len(home.house.access.accounts.book.users) == 1
+
+
+# -- a closed house ------------------------------------------------------------------------
+
+
+def test_a_stranger_with_a_browser_is_led_to_the_login(home: Home, ask: Ask) -> None:
+    for method, rule in TABLE:
+        if method == "GET" and not rule.startswith(API) and TABLE[method, rule] != OPEN:
+            answer = ask["stranger"].get(path_of(rule), headers=PAGE)
+            assert answer.status_code == 303, rule
+            assert answer.location.startswith("/login"), rule
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api/nowhere", "/cameras", "/static", "/.env"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_a_stranger_does_not_learn_which_paths_there_are(ask: Ask, method: str, path: str) -> None:
+    answer = ask["stranger"].ask(method, path)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert method == "HEAD" or is_ours(answer)

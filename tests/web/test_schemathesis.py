@@ -1,0 +1,132 @@
+"""What /openapi.json says holds for whatever is sent: statuses, types, shapes, and no 500."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.accounts.people import PASSWORD, add
+from tests.home import Clock, Home
+from tests.web.closed import API, OWN, STREAM, Visitor, bearer, done, house_of_two
+from tests.web.roles import TABLE
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+OPERATIONS = [
+    (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule))
+    for method, rule in TABLE
+    if rule.startswith(API) and rule != "/api/docs"
+]
+KEYLESS = ("/api/auth/login", "/api/auth/refresh")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    made, _ask = house_of_two(tmp_path_factory.mktemp("schema"), Clock())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def document(home: Home) -> Any:
+    return done(Visitor(home, chief(home)).get("/openapi.json"))
+
+
+def chief(home: Home) -> dict[str, str]:
+    """The header of an administrator; what is tried may remove anybody."""
+    access = home.house.access
+    user = access.accounts.named("Chief") or add(access.accounts, "Chief", "admin")
+    session = access.accounts.begin(user, "script", "127.0.0.1", "")[0]
+    # Its client asks for gzip and cannot unpack it.
+    return {**bearer(access.tickets.access(session.id)), "Accept-Encoding": "identity"}
+
+
+def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """Path and body that lead somewhere, which made-up ones seldom do."""
+    accounts, count = home.house.access.accounts, home.house.access.accounts.book.revision
+    user = add(accounts, f"Guest {count}", "viewer")
+    owner = accounts.named("Chief") if path.startswith("/api/tokens") else user
+    assert owner is not None
+    token = accounts.add_token(owner.id, "script", "read")[0].id
+    grant = accounts.grant(user.id, "view", device=OWN).id
+    names = {
+        "key": str(OWN),
+        "id": str(token if path.startswith("/api/tokens") else user.id),
+        "number": str(token if "tokens" in path else grant),
+        "name": "tick",
+    }
+    camera = Visitor(home, chief(home)).ask("PATCH", "/api/camera/1", json={"name": f"{count}"})
+    bodies: dict[str, dict[str, Any]] = {
+        "/api/auth/login": {"username": "Chief", "password": PASSWORD},
+        "/api/auth/password": {"current": PASSWORD, "password": PASSWORD},
+        "/api/users": {"username": f"New {count}", "password": PASSWORD},
+        "/api/users/{id}/grants": {"level": "view", "device": OWN, "hours": "08:00-18:00"},
+        "/api/camera/{key}/merge": {"with": 2},
+        "/api/camera/{key}/split": {"identities": ["mac:d4:2d:c5:00:00:02"]},
+        "/api/undo": {"event": done(camera)["undo"]},
+        "/api/tokens": {"name": "script", "devices": [OWN]},
+    }
+    return {name: names[name] for name in names if f"{{{name}}}" in path}, bodies.get(path)
+
+
+def test_every_operation_is_tried(document: Any) -> None:
+    described = {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
+    }
+    assert described == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(one) for one in OPERATIONS])
+def test_every_answer_is_as_described(
+    home: Home, document: Any, method: str, path: str, mode: GenerationMode
+) -> None:
+    operation = schemathesis.openapi.from_dict(document)[path][method]
+    has_values = bool(operation.query or operation.body)
+    if mode is GenerationMode.NEGATIVE and not has_values:
+        return  # whatever stands in a path is text
+
+    @given(case=operation.as_strategy(generation_mode=mode), is_real=st.booleans())
+    @settings(
+        max_examples=20 if has_values else 5,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def is_as_described(case: Case, is_real: bool) -> None:
+        if is_real:
+            case.path_parameters, body = real(home, path)
+            case.body = (
+                body if body and mode is GenerationMode.POSITIVE and case.body else case.body
+            )
+        answer = case.call(app=home.app, headers=chief(home))
+        assert path in KEYLESS or answer.status_code != 401
+        case.validate_response(answer, checks=CHECKS)
+
+    is_as_described()
+
+
+def test_the_event_stream_that_ends_is_as_described(home: Home, document: Any) -> None:
+    operation = schemathesis.openapi.from_dict(document)["/api/events"]["GET"]
+    case = operation.Case(query={"for": 1}, headers=STREAM)
+    answer = case.call(app=home.app, headers=chief(home))
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"retry: 3000\n\n")
+    case.validate_response(answer, checks=CHECKS[:3])

@@ -1,0 +1,323 @@
+"""Coming in by API: login, tokens, profile, password, logout."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from accounts.model import NotAllowed, Person, Session, Token, User
+from accounts.tickets import ACCESS_LASTS
+from web.api import Strict, answered, describes, sent
+from web.asking import COOKIE, TooManyTries, client_address, is_encrypted, log_in
+from web.audits import note
+from web.errors import Problem
+from web.events import Moment
+from web.gate import is_open, needs
+from web.house import house
+from web.sight import sight
+
+bp = Blueprint("auth", __name__)
+
+
+class Login(Strict):
+    """Name and password."""
+
+    username: str = Field(max_length=200)
+    password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
+
+
+class Password(Strict):
+    """The password that counts now, and the new one."""
+
+    current: str = Field(max_length=1000, json_schema_extra={"format": "password"})
+    password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
+
+
+class NewToken(Strict):
+    """A key for a script. `devices`: numbers of the only cameras it sees; none: all."""
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
+    scope: str = Field("read", description="`read` or `operate`.")
+    devices: list[int] | None = Field(None, max_length=1000)
+    expires: Moment | None = Field(None, strict=False)
+
+
+class Tickets(TypedDict):
+    """`expires_in` in seconds."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+class Welcome(Tickets):
+    refresh_token: str
+    user: dict[str, object]
+
+
+class Done(TypedDict):
+    success: bool
+
+
+class TokenRow(TypedDict):
+    """One token, without its text."""
+
+    id: int
+    name: str
+    scope: str
+    devices: list[int] | None
+    created: str
+    expires: str | None
+    last_used: str | None
+
+
+class TokenMade(TokenRow):
+    """`token` is shown this once."""
+
+    token: str
+
+
+class Profile(TypedDict):
+    """Who asks, and what they may."""
+
+    id: int | None
+    username: str
+    role: str
+    all_cameras: bool
+    grants: list[dict[str, object]]
+
+
+@bp.post("/api/auth/login")
+@is_open
+@describes(body=Login, answer=Welcome, errors=(401, 429))
+def login() -> Response:
+    """Log in. The access token is for the Authorization header, as Bearer."""
+    given = sent(Login)
+    user = user_of(given.username, given.password)
+    session, _secret = begin(user, "script")
+    tickets = house().access.tickets
+    return answered(
+        {
+            **_tickets(session.id),
+            "refresh_token": tickets.write("refresh", session.id, session.ends),
+            "user": {"id": user.id, "username": user.name, "role": user.role},
+        }
+    )
+
+
+def _tickets(session: int) -> Tickets:
+    return {
+        "access_token": house().access.tickets.access(session),
+        "token_type": "bearer",
+        "expires_in": int(ACCESS_LASTS.total_seconds()),
+    }
+
+
+def user_of(name: str, password: str) -> User:
+    """The user who logs in so. Raises Problem (401, 429); both are written down."""
+    access = house().access
+    if not access.accounts.has_any():
+        raise Problem(401, "There is no account yet", "Make the first one at /setup.")
+    try:
+        user = log_in(access, name, password)
+    except TooManyTries as error:
+        raise Problem(
+            429,
+            "Too many tries with this account or from this address",
+            f"Try again in {error.seconds} seconds.",
+            {"Retry-After": str(error.seconds)},
+        ) from None
+    if user is None:
+        note("login.failed", name[:80], "wrong name or password", by="nobody")
+        raise Problem(
+            401,
+            "The name or the password is wrong",
+            "An administrator can set a new password, under Settings, Users.",
+        )
+    return user
+
+
+def begin(user: User, kind: str) -> tuple[Session, str]:
+    """A session for a user who has just logged in, written down."""
+    access = house().access
+    address = client_address(access)
+    agent = request.headers.get("User-Agent", "")
+    found = access.accounts.begin(user, kind, address, agent)
+    note("login", user.name, f"logged in by {kind}", by=user.name)
+    return found
+
+
+def set_cookie(response: Any, secret: str, session: Session) -> None:
+    response.set_cookie(
+        COOKIE,
+        secret,
+        expires=session.ends,
+        httponly=True,
+        samesite="Lax",
+        secure=is_encrypted(house().access),
+    )
+
+
+@bp.post("/api/auth/refresh")
+@is_open
+@describes(answer=Tickets, errors=(401,))
+def refresh() -> Response:
+    """A new access token. The refresh token comes in the Authorization header, as Bearer."""
+    access = house().access
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    session = access.tickets.read("refresh", text.strip()) if kind.lower() == "bearer" else None
+    if session is None or access.accounts.by_session(session) is None:
+        raise Problem(401, "The refresh token does not count any more", "Log in again.")
+    return answered(_tickets(session))
+
+
+@bp.get("/api/auth/profile")
+@needs("account.view")
+@describes(answer=Profile)
+def profile() -> Response:
+    """Who is asking, and what they may."""
+    person: Person = g.person
+    return answered(
+        {
+            "id": person.user,
+            "username": person.name,
+            "role": person.role,
+            "all_cameras": person.sees_all,
+            "grants": [grant_row(one) for one in person.grants],
+        }
+    )
+
+
+def grant_row(grant: Any) -> dict[str, object]:
+    return {
+        "id": grant.id,
+        "level": grant.level,
+        "device": grant.device,
+        "site": grant.site,
+        "hours": str(grant.hours) if grant.hours else None,
+        "weekdays": list(grant.weekdays),
+        "rights": list(grant.rights),
+    }
+
+
+@bp.post("/api/auth/logout")
+@needs("account.view")
+@describes(answer=Done)
+def logout() -> Response:
+    """End this session, with its tokens and open streams."""
+    person: Person = g.person
+    if person.session is not None:
+        house().access.accounts.end(person.session)
+        note("logout", person.name, "logged out")
+    response = answered({"success": True})
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@bp.post("/api/auth/password")
+@needs("account.change")
+@describes(body=Password, answer=Done, errors=(403, 409, 422, 429))
+def password() -> Response:
+    """Change the own password. Every other session, token and stream of yours ends."""
+    given = sent(Password)
+    change_password(own_user(), given.current, given.password)
+    return answered({"success": True})
+
+
+def own_user() -> User:
+    """The account of who asks. Raises Problem (409) for the machine itself, which has none."""
+    person: Person = g.person
+    if person.user is None:
+        raise Problem(409, "You have no account here", "Make one under Settings, Users.")
+    return house().access.accounts.user(person.user)
+
+
+def change_password(user: User, current: str, new: str) -> None:
+    """Raises Problem (403, 429) and NotAllowed."""
+    access = house().access
+    try:
+        known = log_in(access, user.name, current)
+    except TooManyTries as error:
+        raise Problem(
+            429, "Too many tries", f"Try again in {error.seconds} seconds.",
+            {"Retry-After": str(error.seconds)},
+        ) from None  # fmt: skip
+    if known is None:
+        raise NotAllowed(
+            "This is not your password", "Type the one that counts now.", 403, "current"
+        )
+    access.accounts.change(user.id, password=new, keep=g.person.session)
+    note("user.password", user.name, "changed the own password")
+
+
+# -- tokens --------------------------------------------------------------------------------
+
+
+def token_row(token: Token) -> TokenRow:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scope": token.scope,
+        "devices": None if token.devices is None else list(token.devices),
+        "created": token.created.isoformat(),
+        "expires": _iso(token.ends),
+        "last_used": _iso(token.used),
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+@bp.get("/api/tokens")
+@needs("account.change")
+@describes(answer=list[TokenRow], errors=(409,))
+def tokens() -> Response:
+    """The own tokens."""
+    return answered([token_row(one) for one in tokens_of(own_user().id)])
+
+
+def tokens_of(user: int) -> list[Token]:
+    return [one for one in house().access.accounts.book.tokens.values() if one.user == user]
+
+
+@bp.post("/api/tokens")
+@needs("account.change")
+@describes(body=NewToken, answer=TokenMade, errors=(404, 409, 422), status=201)
+def make_token() -> Response:
+    """A token for a script. Its text is shown this once."""
+    given = sent(NewToken)
+    token, text = new_token(own_user(), given)
+    return answered({**token_row(token), "token": text}, 201)
+
+
+def new_token(user: User, given: NewToken) -> tuple[Token, str]:
+    """Raises NotAllowed and NotThere."""
+    devices = given.devices
+    if devices is not None:  # a number that was merged away leads to the one that stays
+        devices = [sight().device(str(number)).id for number in devices]
+    if given.expires is not None and given.expires <= house().clock():
+        raise NotAllowed("expires is in the past", "Name a later time.", field="expires")
+    accounts = house().access.accounts
+    made = accounts.add_token(user.id, given.name, given.scope, devices, given.expires)
+    note("token.made", user.name, f"{given.name} ({given.scope})")
+    return made
+
+
+@bp.delete("/api/tokens/<int:id>")
+@needs("account.change")
+@describes(answer=Done, errors=(404, 409))
+def revoke_token(id: int) -> Response:
+    """End one of the own tokens."""
+    end_token(own_user(), id)
+    return answered({"success": True})
+
+
+def end_token(user: User, id: int) -> None:
+    """Raises Problem (404) for a token that is not this user's."""
+    if id not in {one.id for one in tokens_of(user.id)}:
+        raise Problem(404, f"There is no token {id}", "GET /api/tokens lists them.")
+    gone = house().access.accounts.revoke(id)
+    note("token.revoked", user.name, gone.name)

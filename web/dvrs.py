@@ -1,0 +1,168 @@
+"""The requests of the DVR dashboard, word for word: recorders of the workbook."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from flask import Blueprint, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from fleet import listing, status
+from fleet.model import Device
+from web import shapes
+from web.api import Query, Strict, answered, asked, describes, sent
+from web.audits import note, who
+from web.errors import Problem
+from web.gate import needs
+from web.house import house
+from web.sight import sight
+from web.tables import cell
+
+bp = Blueprint("dvrs", __name__)
+COLUMNS = ("P2P NUMBER", "SITE", "STORE NAME")
+PATIENCE = 120.0
+"""Seconds that a refresh waits for its scan."""
+
+
+class DvrQuery(Query):
+    """Which recorders."""
+
+    status: Literal["all", "online", "offline"] = "all"
+
+
+class SiteQuery(Query):
+    """The exact name of a site."""
+
+    site: str = Field(max_length=200)
+
+
+class NewSerial(Strict):
+    """The recorder that stands at a site now."""
+
+    site: str = Field(max_length=500)
+    number: str = Field(alias="p2pNumber", max_length=200)
+
+
+class Dvrs(TypedDict):
+    items: list[dict[str, str]]
+
+
+class Ok(TypedDict):
+    ok: bool
+
+
+class Refreshed(Ok):
+    total: int
+    online: int
+    offline: int
+    lastUpdated: float | None
+
+
+def recorders() -> list[tuple[Device, str]]:
+    """The recorders of the workbook that this person sees, by site, each with its status."""
+    devices, statuses = sight().statuses()
+    found = [
+        (one, statuses[one.id])
+        for one in devices.values()
+        if listing.key_of(one) and one.retired_at is None
+    ]
+    return sorted(found, key=lambda one: row_of(one[0])["SITE"])
+
+
+def row_of(device: Device) -> dict[str, str]:
+    """A recorder as a row of the workbook."""
+    facts = device.facts.get(listing.SOURCE, {})
+    values = (facts.get("serial"), facts.get("row_site"), facts.get("store"))
+    return {title: str(value or "") for title, value in zip(COLUMNS, values, strict=True)}
+
+
+def _word(state: str) -> str:
+    return "online" if state in status.UP else "offline"
+
+
+def _chosen(wanted: str) -> list[dict[str, str]]:
+    return [row_of(one) for one, state in recorders() if wanted in ("all", _word(state))]
+
+
+@bp.get("/api/dvrs")
+@needs("device.list")
+@describes(query=DvrQuery, answer=Dvrs)
+def dvrs() -> Response:
+    """The recorders of the workbook, all or by status."""
+    return answered({"items": _chosen(asked(DvrQuery).status)})
+
+
+@bp.get("/api/search")
+@needs("device.list")
+@describes(query=SiteQuery, answer=dict[str, str], errors=(404,))
+def search() -> Response:
+    """The recorder of one site, with its status."""
+    wanted = asked(SiteQuery).site
+    for device, state in recorders():
+        row = row_of(device)
+        if row["SITE"] == wanted:
+            return answered({**row, "status": _word(state)})
+    raise Problem(404, f"There is no site {wanted[:60]}", "GET /api/dvrs lists the sites.")
+
+
+@bp.post("/api/update-p2p")
+@needs("workbook.edit")
+@describes(body=NewSerial, answer=Ok, errors=(404, 422))
+def update() -> Response:
+    """Another recorder stands at a site now: its serial goes into the workbook."""
+    given = sent(NewSerial)
+    before = {row["SITE"]: row["P2P NUMBER"] for row in _chosen("all")}
+    house().workbooks.change_serial(given.site, given.number, who())
+    note(
+        "workbook.changed",
+        given.site,
+        f"P2P NUMBER of {given.site}",
+        {"p2p": before.get(given.site, "")},
+        {"p2p": given.number},
+    )
+    return answered({"ok": True})
+
+
+@bp.post("/api/refresh")
+@needs("scan.start")
+@describes(answer=Refreshed, errors=(503,))
+def refresh() -> Response:
+    """Ask about every recorder now, and wait for the answer."""
+    here = house()
+    here.workbooks.keep()
+    here.scanner.start(who())
+    if not here.scanner.wait(PATIENCE):
+        raise Problem(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
+    return answered({"ok": True, **counts(recorders())})
+
+
+def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
+    """Recorders only: total = online + offline."""
+    online = sum(1 for _device, state in found if state in status.UP)
+    last = shapes.stats(
+        house().tracker.fleet(), (), {}, scanning=False, auto_scan=False, interval=0
+    )["lastUpdated"]
+    return {
+        "total": len(found),
+        "online": online,
+        "offline": len(found) - online,
+        "lastUpdated": last,
+    }
+
+
+@bp.get("/api/download.csv")
+@needs("fleet.export")
+@describes(query=DvrQuery, answer=str, media=("text/csv",))
+def download() -> Response:
+    """The same rows as a file for a spreadsheet."""
+    wanted = asked(DvrQuery).status
+    rows = _chosen(wanted)
+    note("fleet.export", "recorders", f"{len(rows)} recorders exported")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([cell(row[title]) for title in COLUMNS] for row in rows)
+    headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.csv"'}
+    return Response(out.getvalue(), mimetype="text/csv", headers=headers)

@@ -1,0 +1,133 @@
+"""What the person who asks may see and do: the only way by which routes reach devices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from flask import g
+
+from accounts.model import Person
+from accounts.rights import may
+from fleet.model import Device, Event, NotThere
+from web.house import House, house
+
+TELLING = ("device.merged", "device.split", "device.unmerged")
+"""Events whose words name another device."""
+SHARED = "address.shared"
+"""The finding that does."""
+MOST_NAMED = 20_000
+"""Devices that one question to the journal may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The fleet as one person sees it."""
+
+    house: House
+    person: Person
+
+    @property
+    def now(self) -> datetime:
+        """In the zone of the house, as hours and weekdays of grants are meant."""
+        return self.house.clock().astimezone()
+
+    @property
+    def is_limited(self) -> bool:
+        return self.person.is_limited
+
+    def may(self, action: str, device: Device | None = None) -> bool:
+        return may(self.person, action, device, self.now)
+
+    def devices(self) -> Mapping[int, Device]:
+        """Those that this person sees."""
+        every = self.house.tracker.devices()
+        if not self.is_limited:
+            return every
+        seen = {id: one for id, one in every.items() if self.may("device.view", one)}
+        return {id: _alone(one, seen) for id, one in seen.items()}
+
+    def statuses(self) -> tuple[Mapping[int, Device], Mapping[int, str]]:
+        """Those devices, and the status of each."""
+        _every, statuses = self.house.statuses()
+        return self.devices(), statuses
+
+    def device(self, key: str) -> Device:
+        """One device by number or MAC. Raises NotThere for one that this person does not see."""
+        device = self.house.tracker.device(key)
+        if not self.is_limited:
+            return device
+        seen = self.devices()
+        if device.id not in seen:
+            raise NotThere(f"There is no camera {key[:60]}", NOT_THERE)
+        return seen[device.id]
+
+    def events(self, **wanted: Any) -> Sequence[Event]:
+        """As fleet.journal.Journal.find, but for what this person must not know."""
+        if not self.is_limited:
+            return self.house.journal.find(**wanted)
+        devices = sorted(self.devices())
+        named = devices if len(devices) <= MOST_NAMED else None
+        limit, found = int(wanted.get("limit", 100)), list[Event]()
+        while devices:
+            page = self.house.journal.find(devices=named, **wanted)
+            found += [one for one in page if self.sees_event(one)]
+            if len(page) < limit or len(found) >= limit:
+                break
+            side = "after" if wanted.get("after") is not None else "before"
+            wanted[side] = page[-1].sequence
+        return found[:limit]
+
+    def sees_event(self, event: Event) -> bool:
+        """Whether this person sees the device, and nothing of another one is told."""
+        if not self.is_limited:
+            return True
+        if event.device is None or event.kind in TELLING or "parent" in event.after:
+            return False
+        if SHARED in (event.before.get("kind"), event.after.get("kind")):
+            return False
+        device = self.house.tracker.devices().get(event.device)
+        return device is not None and self.may("device.view", device)
+
+    def last_scan(self) -> dict[str, Any] | None:
+        """What the last scan did; it counts every device, so not for everybody."""
+        found: dict[str, Any] | None = self.house.tracker.fleet().memo.get("last_scan")
+        return None if self.is_limited else found
+
+
+NOT_THERE = "GET /api/cameras lists the cameras with their numbers and MACs."
+
+
+def _alone(device: Device, seen: Mapping[int, Device]) -> Device:
+    """A device without what it tells of devices that are not seen."""
+    if device.parent is not None and device.parent not in seen:
+        device = replace(device, parent=None)
+    clashes = [one for one in device.findings if one.kind == SHARED]
+    if clashes:
+        quiet = tuple(
+            replace(one, text="another device has its address", evidence={})
+            if one in clashes
+            else one
+            for one in device.findings
+        )
+        device = replace(device, findings=quiet)
+    return device
+
+
+def person() -> Person | None:
+    """Who asks; None on the pages for strangers."""
+    found: Person | None = g.get("person")
+    return found
+
+
+def can(action: str, device: Device | None = None) -> bool:
+    """For templates: whether to offer it."""
+    return person() is not None and sight().may(action, device)
+
+
+def sight() -> Sight:
+    """The sight of who asks. The gate has let them in before."""
+    if "sight" not in g:
+        g.sight = Sight(house(), g.person)
+    found: Sight = g.sight
+    return found
