@@ -13,6 +13,7 @@ from threading import Event, Thread
 
 from bench import fleets
 from bench.page import page
+from bench.recorders import recorders
 from bench.running import ROOT, Client, Process, house, p99, peer, times, typical
 from bench.table import Row
 from fleet.model import Miss, Report
@@ -250,4 +251,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "thousand": thousand,
     "streams": streams,
     "page": page,
+    "recorders": recorders,
 }

@@ -366,16 +366,9 @@ class Scanner:
                 continue
             for device in self.tracker.devices().values():
                 if _was_asked(device, coverage) and not _answered(device, coverage, scan.started):
-                    reason = _reason(device, coverage)
+                    key, reason = device.identities[0], _reason(device, coverage)
                     misses.append(
-                        Miss(
-                            device.identities[0],
-                            coverage.source,
-                            now,
-                            reason,
-                            device.site,
-                            scan.started,
-                        )
+                        Miss(key, coverage.source, now, reason, device.site, scan.started)
                     )
         scan.missed = len(misses) + sum(one.missed for one in scan.sources.values())
         return misses

@@ -1,6 +1,7 @@
 """A new workbook by hand: first what it would change, then one commit, then undo."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from discovery.workbooks import Workbooks, write_whole
 from fleet.model import NotThere
 from sources import workbook
 
+KEY = re.compile(r"[0-9a-f]{32}")
 LONGEST_WAIT = 10
 """Uploads that wait for their commit; an older one is forgotten."""
 
@@ -73,8 +75,8 @@ class Uploads:
 
         Raises NotThere for one that waits no more, OSError when the file cannot be written.
         """
-        staged = self.folder / f"wait-{key}.xlsx"
-        if not key.isalnum() or not staged.is_file():
+        staged = self.folder / f"wait-{key[:32]}.xlsx"
+        if not KEY.fullmatch(key) or not staged.is_file():
             raise NotThere("This upload waits no more", "Upload the workbook again.")
         path = self.workbooks.path
         with suppress(FileNotFoundError):

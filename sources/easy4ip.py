@@ -297,9 +297,7 @@ def _miss(target: Target, verdict: Verdict, at: datetime) -> Miss:
     return Miss(target.key, NAME, at, verdict.reason, target.site)
 
 
-def _coverage(
-    cloud: Cloud, before: Before, failed: Mapping[str, str]
-) -> Coverage:
+def _coverage(cloud: Cloud, before: Before, failed: Mapping[str, str]) -> Coverage:
     requests = answers = 0
     refused: Counter[str] = Counter()
     for one in cloud.servers():

@@ -1,0 +1,143 @@
+"""The pages of places: sites with their counts; a new workbook, looked at, taken, taken back."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from tests import workbooks
+from tests.home import Clock, Home
+from tests.web.browser import Element, read
+
+FIRST = [
+    ("SIM00001PAZ0001", "AAA-01", "Store Aachen"),
+    ("SIM00002PAZ0002", "BBB-01", "Store Bergen"),
+]
+HEADERS = {
+    "Accept": "text/html",
+    "Origin": "http://localhost",
+    "Sec-Fetch-Site": "same-origin",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Any:
+    workbooks.write(tmp_path / "P2P1.xlsx", FIRST)
+    made = Home(tmp_path, Clock())
+    yield made
+    made.close()
+
+
+def bytes_of(tmp_path: Path, rows: list[tuple[Any, ...]]) -> bytes:
+    return workbooks.write(tmp_path / "new.xlsx", rows).read_bytes()
+
+
+def upload(home: Home, data: bytes, status: int = 200) -> Element:
+    answer = home.client.post(
+        "/settings/workbook",
+        data={"file": (io.BytesIO(data), "new.xlsx")},
+        content_type="multipart/form-data",
+        headers=HEADERS,
+    )
+    assert answer.status_code == status, answer.text
+    return read(answer.text)
+
+
+def send(home: Home, path: str, **form: str) -> int:
+    return home.client.post(path, data=form, headers=HEADERS).status_code
+
+
+def sites(home: Home) -> dict[str, str]:
+    items = home.client.get("/api/dvrs").json["items"]
+    return {one["SITE"]: one["P2P NUMBER"] for one in items}
+
+
+def key_of(page: Element) -> str:
+    return page.form("/settings/workbook/commit").one("input", name="key")["value"]
+
+
+def test_an_upload_is_looked_at_taken_and_taken_back(home: Home, tmp_path: Path) -> None:
+    rows = [
+        ("SIM00009PAZ0009", "AAA-01", "Store Aachen"),
+        ("SIM00003PAZ0003", "CCC-01", "Store Cork"),
+        ("", "DDD-01", "Store Dresden"),
+    ]
+    page = upload(home, bytes_of(tmp_path, rows))
+    assert "1 added, 1 changed, 1 removed, 0 unchanged, 1 refused" in page.text
+    assert "P2P NUMBER of DDD-01 is empty" in page.text
+    assert set(sites(home)) == {"AAA-01", "BBB-01"}, "looking changes nothing"
+    assert send(home, "/settings/workbook/commit", key=key_of(page)) == 303
+    assert sites(home) == {"AAA-01": "SIM00009PAZ0009", "CCC-01": "SIM00003PAZ0003"}
+    assert send(home, "/settings/workbook/undo") == 303
+    assert sites(home) == {"AAA-01": "SIM00001PAZ0001", "BBB-01": "SIM00002PAZ0002"}
+    assert send(home, "/settings/workbook/undo") == 404, "once"
+
+
+def test_a_removed_recorder_comes_back_with_its_history(home: Home, tmp_path: Path) -> None:
+    number = next(
+        one["id"]
+        for one in home.client.get("/api/cameras").json["cameras"]
+        if one["site"] == "BBB-01"
+    )
+    page = upload(home, bytes_of(tmp_path, FIRST[:1]))
+    send(home, "/settings/workbook/commit", key=key_of(page))
+    assert home.client.get(f"/api/camera/{number}").json["retired"]
+    send(home, "/settings/workbook/undo")
+    assert not home.client.get(f"/api/camera/{number}").json["retired"]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"no workbook at all", "damaged"),
+        (b"", "Choose"),
+        (b"PK\x03\x04 half of one", "damaged"),
+    ],
+)
+def test_what_is_no_workbook_is_said_beside_the_field(home: Home, data: bytes, says: str) -> None:
+    page = upload(home, data, 422)
+    assert says in page.one("p", id="fault").text or "no .xlsx" in page.one("p", id="fault").text
+    assert len(sites(home)) == 2
+
+
+def test_a_workbook_without_the_columns_is_refused(home: Home) -> None:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.create_sheet("Other").append(["NAME", "PLACE"])
+    book.save(out)
+    page = upload(home, out.getvalue(), 422)
+    assert "P2P NUMBER, SITE, STORE NAME" in page.one("p", id="fault").text
+
+
+@pytest.mark.parametrize("key", ["", "0" * 32, "../../etc/passwd", "a" * 5000])
+def test_a_commit_of_nothing_changes_nothing(home: Home, key: str) -> None:
+    assert send(home, "/settings/workbook/commit", key=key) == 404
+    assert len(sites(home)) == 2
+
+
+def test_names_in_a_workbook_are_text_and_nothing_else(home: Home, tmp_path: Path) -> None:
+    bad = "<script>alert(1)</script>"
+    page = upload(home, bytes_of(tmp_path, [("SIM00004PAZ0004", bad, "@home")]))
+    send(home, "/settings/workbook/commit", key=key_of(page))
+    for path in ("/sites", "/", "/settings/workbook"):
+        shown = home.client.get(path, headers={"Accept": "text/html"}).text
+        assert "<script>alert" not in shown
+    csv = home.client.get("/api/download.csv").text
+    assert csv.splitlines()[0] == "P2P NUMBER,SITE,STORE NAME"
+    assert "'@home" in csv
+
+
+def test_sites_show_their_stores_and_counts(home: Home) -> None:
+    page = read(home.client.get("/sites", headers={"Accept": "text/html"}).text)
+    row = next(one for one in page.find("tr") if "AAA-01" in one.text)
+    assert "Store Aachen" in row.text
+    assert "0 of 1" in row.text
+    assert "Not checked" in row.text
+
+
+def test_the_audit_log_tells_of_the_new_workbook(home: Home, tmp_path: Path) -> None:
+    page = upload(home, bytes_of(tmp_path, FIRST[:1]))
+    send(home, "/settings/workbook/commit", key=key_of(page))
+    lines = home.house.audit.find(action="workbook.changed")
+    assert [one.who for one in lines] == ["local"]
