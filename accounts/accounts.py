@@ -35,7 +35,7 @@ MOST_SESSIONS = 50
 """Of one user; a further login ends the oldest."""
 MOST_TOKENS = 50
 MOST_GRANTS = 500
-TOKEN_MARK = "cm_"
+TOKEN_MARK = "cm_"  # nosec B105 (how the text of a token begins)
 
 
 class Accounts:

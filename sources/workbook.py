@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they do not read)
 
 from sources.easy4ip_wire import clean_serial
 

@@ -110,7 +110,7 @@ def login() -> Response:
 def _tickets(session: int) -> Tickets:
     return {
         "access_token": house().access.tickets.access(session),
-        "token_type": "bearer",
+        "token_type": "bearer",  # nosec B105 (no secret)
         "expires_in": int(ACCESS_LASTS.total_seconds()),
     }
 
