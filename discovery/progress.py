@@ -31,6 +31,8 @@ class SourceProgress:
             "interfaces": [one.partition(":")[2] for one in coverage.scopes] if coverage else [],
             "refused": dict(coverage.refused) if coverage else {},
             "failed": self.failed,
+            "missed": self.missed,
+            "notes": list(coverage.notes) if coverage else [],
         }
 
 

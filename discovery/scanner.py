@@ -83,6 +83,7 @@ class Scanner:
         self._asking: asyncio.Future[list[None]] | None = None
         self._standing: list[asyncio.Task[None]] = []
         self._sweeping: dict[str, asyncio.Task[None]] = {}
+        self.swept: dict[str, tuple[datetime, SourceProgress]] = {}  # the last one, by source
 
     # -- for everybody -------------------------------------------------------------------
 
@@ -314,6 +315,7 @@ class Scanner:
         finally:
             task.cancel()
         if not task.cancelled():
+            self.swept[source.name] = (started, progress)
             task.result()
 
     async def _collect(self, started: datetime, progress: SourceProgress, reports: Reports) -> None:

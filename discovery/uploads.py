@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from fleet.model import NotThere
 from sources import workbook
 
 KEY = re.compile(r"[0-9a-f]{32}")
+NONE = b""
+"""Kept in place of the former workbook when there was none."""
 LONGEST_WAIT = 10
 """Uploads that wait for their commit; an older one is forgotten."""
 
@@ -79,8 +80,7 @@ class Uploads:
         if not KEY.fullmatch(key) or not staged.is_file():
             raise NotThere("This upload waits no more", "Upload the workbook again.")
         path = self.workbooks.path
-        with suppress(FileNotFoundError):
-            write_whole(self._before, path.read_bytes())
+        write_whole(self._before, path.read_bytes() if path.exists() else NONE)
         write_whole(path, staged.read_bytes())
         staged.unlink()
         return self.workbooks.keep()
@@ -89,7 +89,11 @@ class Uploads:
         """Put the workbook back that was there before the last commit. Raises NotThere."""
         if not self.can_undo:
             raise NotThere("There is no workbook from before", "Upload the one that you want.")
-        write_whole(self.workbooks.path, self._before.read_bytes())
+        data = self._before.read_bytes()
+        if data == NONE:
+            self._before.unlink()
+            return self.workbooks.do_without()
+        write_whole(self.workbooks.path, data)
         self._before.unlink()
         return self.workbooks.keep()
 

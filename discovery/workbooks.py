@@ -67,6 +67,16 @@ class Workbooks:
                 self.state = replace(self.state, error=self._unwritten)
             return did
 
+    def do_without(self) -> str:
+        """Take the workbook away, and its recorders out of the counts."""
+        with self._lock:
+            self.path.unlink(missing_ok=True)
+            self._mark, self.state, now = None, State(), self.clock()
+            gone = listing.edits((), self.tracker.devices(), self.path.name, now)
+            if gone:
+                self.tracker.apply(gone, now)
+            return f"{len(gone)} recorders retired"
+
     def _read(self) -> str:
         try:
             data = self.path.read_bytes()
@@ -182,14 +192,14 @@ class Workbooks:
 
     def _replace(self, old: bytes, new: bytes) -> bool:
         """Write the file, unless it is not the one any more that `new` was made of."""
-        if _digest(self.path.read_bytes()) != _digest(old):
-            return False
-        write_whole(self.path, new)
-        return True
+        return write_whole(self.path, new, instead_of=old)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Wholly there or not at all, with the mode that it had. Raises OSError."""
+def write_whole(path: Path, data: bytes, instead_of: bytes | None = None) -> bool:
+    """Wholly there or not at all, with the mode that it had. Raises OSError.
+
+    False, and nothing is written, when the file is not `instead_of` any more.
+    """
     real = path.resolve()
     handle, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
     staged = Path(name)
@@ -199,10 +209,24 @@ def write_whole(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         staged.chmod(real.stat().st_mode & 0o777 if real.exists() else 0o644)
+        # At the last moment: writing may have taken its time.
+        if instead_of is not None and _digest(real.read_bytes()) != _digest(instead_of):
+            return False
         staged.replace(real)
+        _sync(real.parent)
+        return True
     finally:
         with suppress(OSError):
             staged.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Only then the new file outlives a power cut, as the note that it was written does."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _digest(data: bytes) -> bytes:

@@ -75,6 +75,8 @@ def _see(draft: Draft, sighting: Sighting) -> Device | None:
     device = _whose(draft, sighting)
     if device is None:
         return _add(draft, sighting)
+    if listing.is_outdated(device, sighting):
+        return None
     if device.retired_at is not None:
         draft.tell("device.restored", device, f"{words.name(device)} answers again, so it is back")
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fleet import status, words
 from fleet.draft import Draft
-from fleet.model import Device, Edit, Facts
+from fleet.model import Device, Edit, Facts, Sighting
 
 SOURCE = "workbook"
 """Under this name the facts of a row stand in the device."""
@@ -73,6 +73,13 @@ def rows(devices: Mapping[int, Device]) -> list[Row]:
             site, serial, store = (str(said.get(key) or "") for key in KEYS)
             found.append(Row(site, serial, store, said.get("columns", {})))
     return found
+
+
+def is_outdated(device: Device, sighting: Sighting) -> bool:
+    """The sighting was under way when its row left the list, or got another serial."""
+    if key_of(device) not in sighting.identities:
+        return False
+    return device.retired_at is not None or sighting.serial not in (None, serial_of(device))
 
 
 def apply(draft: Draft, edit: Edit) -> Device:

@@ -154,7 +154,8 @@ class Coverage:
     """What one discovery did: the scopes that it really asked, how often, what came back.
 
     `by_scope` divides `requests`. `refused` counts datagrams that did not enter, by reason
-    in words. `failed` names the scopes that could not be asked, with the reason.
+    in words. `failed` names the scopes that could not be asked, with the reason. `notes` are
+    sentences about the source itself.
     """
 
     source: str
@@ -164,6 +165,7 @@ class Coverage:
     refused: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     by_scope: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,4 +94,7 @@ def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
 def reason(device: Device) -> str:
     """Why it is silent, in the words of the source that missed it last; else empty."""
     missed = [(word.missed_at, word.reason) for word in device.words.values() if is_missed(word)]
-    return max(((at, why) for at, why in missed if at), default=(None, ""))[1]
+    why = max(((at, why) for at, why in missed if at), default=(None, ""))[1]
+    if why and device.listed and device.last_seen is None:
+        return f"never seen, check the number: {why}"
+    return why

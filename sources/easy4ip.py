@@ -15,19 +15,22 @@ from datetime import datetime
 from typing import Any
 
 from fleet.model import CannotAsk, Coverage, Miss, NoAnswer, Report, Sighting, Target
-from sources.easy4ip_cloud import Address, Bucket, Busy, Clock, KeyUnknown, Refused, Server
+from sources.easy4ip_cloud import Address, Bucket, Busy, Clock, Failing, KeyUnknown, Refused, Server
 from sources.easy4ip_wire import Answer, KeyPair, facts_of, server_of
 from sources.source import Source
 
 NAME = "dahua"
 TITLE = "Dahua recorders (Easy4IP cloud)"
-WAITS = (0.5, 1.0, 1.5)
+WAITS = (0.3, 0.6, 0.9, 1.2)
 """Seconds after each sending of one request until it is sent again, or given up."""
 ROUNDS = 2
 """Complete rounds, with a lookup each, before a recorder is called offline."""
 LOOKUP_KEPT = 300.0
 """Seconds for which the P2P server of a serial is remembered."""
-NEVER = "the cloud does not know it: never seen, check the number"
+QUIET = (60.0, 120.0, 240.0, 480.0, 900.0)
+"""Seconds of quiet after the cloud shed load, longer each time that it does so again."""
+CLOCK_TOLD = 3.0
+"""Seconds that our clock may be off before it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Easy4IpOptions:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one round says of one recorder. `word` is online, offline, unknown, silent (no
-    answer from its P2P server), unasked (from the main one), busy or refused."""
+    answer from its P2P server), unasked (from the main one), busy, failing or refused."""
 
     word: str
     reason: str = ""
@@ -133,6 +136,8 @@ class Cloud:
             verdict = await self._ask_there(serial, place[1])
         except Busy as error:
             return Verdict("busy", f"a server of the cloud is busy: {error}")
+        except Failing as error:
+            return Verdict("failing", f"a server of the cloud has an error of its own: {error}")
         if verdict.word != "online":
             self._places.pop(serial, None)
             return verdict
@@ -241,7 +246,7 @@ async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
     """Raises CannotAsk when it is the cloud, our line or our key that failed for all."""
     words = Counter(one.word for one in verdicts.values())
     if words["unasked"] and words["unasked"] == words.total():
-        with suppress(NoAnswer, Busy, Refused):
+        with suppress(NoAnswer, Busy, Failing, Refused):
             await main.ask("/probe/p2psrv")
             return
         raise CannotAsk(
@@ -261,7 +266,7 @@ def _failures(verdicts: Mapping[str, Verdict]) -> dict[str, str]:
             failed[_scope(one)] = f"the P2P server {place} answers about none of its recorders"
         elif one.word == "refused":
             failed[_scope(one)] = f"{one.reason}. Check EASY4IP_USER and EASY4IP_KEY."
-        elif one.word == "busy":
+        elif one.word in ("busy", "failing"):
             failed[_scope(one)] = f"{one.reason}. It is asked again later."
         elif one.word == "unasked":
             failed[_scope(one)] = "the main server did not answer about some recorders"
@@ -272,7 +277,7 @@ def _scope(verdict: Verdict) -> str:
     """Which part of the source a verdict is about, as in CannotAsk."""
     if verdict.word == "silent" and verdict.server is not None:
         return f"{NAME}:{verdict.server[0]}:{verdict.server[1]}"
-    if verdict.word in ("refused", "busy", "unasked"):
+    if verdict.word in ("refused", "busy", "failing", "unasked"):
         return f"{NAME}:{verdict.word}"
     return NAME
 
@@ -305,22 +310,65 @@ def _coverage(cloud: Cloud, before: Before, failed: Mapping[str, str]) -> Covera
         requests += one.requests - had[0]
         answers += one.answers - had[1]
         refused += Counter(one.refused) - had[2]
-    return Coverage(NAME, (NAME,), requests, answers, dict(refused), dict(failed))
+    notes = _notes(cloud)
+    return Coverage(NAME, (NAME,), requests, answers, dict(refused), dict(failed), notes=notes)
+
+
+def _notes(cloud: Cloud) -> tuple[str, ...]:
+    """What a person should know of the clocks."""
+    off = cloud.clock.seen.total_seconds()
+    if abs(off) < CLOCK_TOLD:
+        return ()
+    side = "behind" if off > 0 else "ahead of"
+    return (f"this machine's clock is {abs(off):.0f} s {side} the cloud's",)
+
+
+@dataclass(slots=True)
+class Patience:
+    """When the cloud sheds load it is left alone for a while."""
+
+    times: int = 0
+    until: float = 0.0
+
+    def learn(self, failed: Mapping[str, str], now: float) -> None:
+        """After a sweep: whether the cloud was busy."""
+        if f"{NAME}:busy" not in failed:
+            self.times = 0
+            return
+        self.until = now + QUIET[min(self.times, len(QUIET) - 1)]
+        self.times += 1
+
+
+async def _patiently(
+    cloud: Cloud, patience: Patience, targets: Sequence[Target], spread: float
+) -> AsyncIterator[Report | Coverage]:
+    """A sweep, unless the cloud is to be left alone."""
+    now = asyncio.get_running_loop().time
+    if now() < patience.until:
+        reason = "the cloud was busy and is left alone for a while."
+        yield Coverage(NAME, (), 0, 0, failed={f"{NAME}:busy": reason})
+        return
+    async with aclosing(sweep(cloud, targets, spread)) as reports:  # type: ignore[type-var]
+        async for report in reports:
+            if isinstance(report, Coverage):
+                patience.learn(report.failed, now())
+            yield report
 
 
 def waits(timeout: float) -> tuple[float, ...]:
-    """One round's patience of `timeout` seconds, divided over three sendings."""
+    """One round's patience of `timeout` seconds, divided over its sendings."""
     return tuple(timeout * one / sum(WAITS) for one in WAITS)
 
 
 def source(options: Easy4IpOptions) -> Source:
     """The source; its sockets open with the first sweep and stay open."""
     cloud: list[Cloud] = []
+    patience = Patience()
 
     def swept(targets: Sequence[Target], spread: float) -> AsyncIterator[Report | Coverage]:
         if not cloud:
             cloud.append(Cloud(options))
-        return sweep(cloud[0], targets, spread)
+        return _patiently(cloud[0], patience, targets, spread)
 
     def close() -> None:
         while cloud:

@@ -35,7 +35,11 @@ class KeyUnknown(Refused):
 
 
 class Busy(Exception):
-    """The server sheds load, or our clock stays wrong for it, or it has an error of its own."""
+    """The server sheds load, or our clock stays wrong for it."""
+
+
+class Failing(Exception):
+    """The server has an error of its own, or none of its answers that we know."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class Clock:
 
     now: Callable[[], datetime]
     offset: timedelta = timedelta()
+    seen: timedelta = timedelta()
+    """How far ahead the newest answer said it is; only a 401 makes it count."""
 
     def cloud(self) -> datetime:
         return self.now() + self.offset
@@ -134,6 +140,8 @@ class Server(asyncio.DatagramProtocol):
             self.refused["nobody waits for it: late, repeated or forged"] += 1
         elif not answer.is_provisional:
             self.answers += 1
+            if answer.date is not None:
+                self.clock.seen = answer.date - self.clock.now()
             waiting.set_result(answer)
 
     def error_received(self, _error: Exception) -> None:
@@ -145,7 +153,7 @@ class Server(asyncio.DatagramProtocol):
     async def ask(self, path: str, with_keys: bool = True) -> Answer:
         """What the server says of the recorder: done, or 404.
 
-        Raises NoAnswer after every try; Refused, Busy for what it says of itself.
+        Raises NoAnswer after every try; Refused, Busy, Failing for what it says of itself.
         """
         for _try in range(BUSY_TRIES + 1):
             offset = self.clock.offset
@@ -164,7 +172,7 @@ class Server(asyncio.DatagramProtocol):
         if answer.code in (401, 403):
             raise Refused(f"it does not take the key pair ({answer.code})")
         if answer.code >= 400 and answer.code != 404:
-            raise Busy(f"it answers {answer.code}")
+            raise Failing(f"it answers {answer.code}")
         return answer
 
     async def _exchange(self, path: str, with_keys: bool) -> Answer:

@@ -22,6 +22,7 @@ from web.tables import cell
 
 bp = Blueprint("dvrs", __name__)
 COLUMNS = ("P2P NUMBER", "SITE", "STORE NAME")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PATIENCE = 120.0
 """Seconds that a refresh waits for its scan."""
 
@@ -166,3 +167,39 @@ def download() -> Response:
     writer.writerows([cell(row[title]) for title in COLUMNS] for row in rows)
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
+
+
+@bp.get("/api/download.xlsx")
+@needs("fleet.export")
+@describes(query=DvrQuery, answer=bytes, media=(XLSX,))
+def download_workbook() -> Response:
+    """The same rows as a workbook; uploading it again changes nothing."""
+    wanted = asked(DvrQuery).status
+    chosen = [one for one, state in recorders() if wanted in ("all", _word(state))]
+    note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
+    headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
+    return Response(workbook_of(chosen), mimetype=XLSX, headers=headers)
+
+
+def workbook_of(devices: Sequence[Device]) -> bytes:
+    """Rows with all their columns. Every cell is text: what looks like a formula is none."""
+    import openpyxl
+    from openpyxl.cell import WriteOnlyCell
+
+    extras = [one.facts.get(listing.SOURCE, {}).get("columns", {}) for one in devices]
+    titles = [*COLUMNS, *dict.fromkeys(title for one in extras for title in one)]
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Recorders")
+
+    def text(value: str) -> Any:
+        cell = WriteOnlyCell(sheet, value=value)
+        cell.data_type = "s"
+        return cell
+
+    sheet.append([text(one) for one in titles])
+    for device, extra in zip(devices, extras, strict=True):
+        row = {**extra, **row_of(device)}
+        sheet.append([text(str(row.get(title, ""))) for title in titles])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()

@@ -51,10 +51,13 @@ def sources() -> str:
     memo = here.tracker.fleet().memo
     last = memo.get("last_scan") or {}
     did = {one["name"]: one for one in last.get("sources", [])}
+    swept = here.scanner.swept
+    did |= {name: one.plain() for name, (_at, one) in swept.items()}
     return render_template(
         "settings_sources.html",
         sources=list(here.scanner.sources.values()),
         did=did,
+        swept={name: at.isoformat() for name, (at, _one) in swept.items()},
         last=last,
         down=here.tracker.down(),
     )

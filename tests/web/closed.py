@@ -6,8 +6,10 @@ one operates, one operates on camera OWN alone.
 """
 
 import base64
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -182,10 +184,18 @@ def path_of(rule: str, key: int = OWN, event: int = 1) -> str:
     return rule
 
 
+def words_of(answer: TestResponse) -> str:
+    """The text of an answer; of a workbook, that of all its parts."""
+    if not answer.data.startswith(b"PK"):
+        return answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as packed:
+        return "\n".join(packed.read(name).decode() for name in packed.namelist())
+
+
 def traces_in(answer: TestResponse | bytes | str) -> list[str]:
     """The traces of VAULT and TWIN in an answer, headers and all."""
     if isinstance(answer, TestResponse):
-        answer = f"{answer.headers}\n{answer.text}"
+        answer = f"{answer.headers}\n{words_of(answer)}"
     text = answer.decode() if isinstance(answer, bytes) else answer
     return [one for one in TRACES if one in text.casefold()]
 

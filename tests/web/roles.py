@@ -70,6 +70,7 @@ TABLE = {
     ("GET", "/api/dvrs"): SEE_ALL,
     ("GET", "/api/search"): SEE_ALL,
     ("GET", "/api/download.csv"): SEE_ALL,
+    ("GET", "/api/download.xlsx"): SEE_ALL,
     ("GET", "/api/export"): SEE_ALL,
     ("GET", "/metrics"): SEE_ALL,
     ("GET", "/cameras/<key>"): SEE,

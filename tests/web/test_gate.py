@@ -67,6 +67,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/api/update-p2p"): "workbook.edit",
     ("POST", "/api/refresh"): "scan.start",
     ("GET", "/api/download.csv"): "fleet.export",
+    ("GET", "/api/download.xlsx"): "fleet.export",
     ("POST", "/account/password"): "account.change",
     ("POST", "/account/tokens"): "account.change",
     ("POST", "/account/tokens/<int:id>/revoke"): "account.change",

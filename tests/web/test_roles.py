@@ -28,6 +28,7 @@ from tests.web.closed import (
     read_until,
     routes_of,
     traces_in,
+    words_of,
 )
 from tests.web.roles import COLUMNS, NEEDLES, OPEN, PATHS, TABLE, Ask, call, edits, outcome
 from tests.web.test_gate import STRANGERS
@@ -103,7 +104,9 @@ def test_a_mac_that_is_not_theirs_is_answered_like_an_unknown_one(
 
 
 def test_who_sees_everything_finds_all_the_traces(ask: Ask) -> None:
-    text = "".join(ask["Vera"].get(path).text for path in PATHS if "static" not in path).casefold()
+    text = "".join(
+        words_of(ask["Vera"].get(path)) for path in PATHS if "static" not in path
+    ).casefold()
     assert [one for one in TRACES if one not in text] == ["a81374", "a8-13-74"]
 
 

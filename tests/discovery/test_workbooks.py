@@ -1,0 +1,364 @@
+"""The workbook and the fleet, both ways, in a real house."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.styles import Font
+
+from discovery import workbooks
+from fleet import listing
+from fleet.model import NotThere, Sighting, Unfit
+from simulators.easy4ip import Cloud
+from tests.home import Home
+from tests.store.disks import Disks
+from tests.workbooks import TITLES, write
+
+ROWS = [("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port")]
+
+
+class Desk:
+    """A house and the workbook that lies beside it."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.path = home.settings.p2p_workbook
+
+    @property
+    def books(self) -> workbooks.Workbooks:
+        return self.home.house.workbooks
+
+    def lay(self, *rows: tuple, titles: tuple = TITLES) -> str:
+        """Lay a new workbook there, and let the house look."""
+        self.replace(lambda path: write(path, rows, titles))
+        return self.look()
+
+    def replace(self, make: Callable[[Path], object]) -> None:
+        staged = self.path.with_name("staged.xlsx")
+        make(staged)
+        staged.replace(self.path)
+
+    def look(self) -> str:
+        self.home.clock.forward(seconds=5)
+        return self.books.keep()
+
+    def listed(self) -> dict[str, str]:
+        """Serials by site, of those that count."""
+        return {one.site: one.serial for one in listing.rows(self.home.house.tracker.devices())}
+
+    def asked(self) -> dict[str, str]:
+        return {one.site: one.path for one in self.books.targets()}
+
+    def cells(self) -> dict[str, str]:
+        """Serials by site, as they stand in the file."""
+        sheet = openpyxl.load_workbook(self.path).worksheets[0]
+        return {row[1]: row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
+
+    def device(self, site: str):
+        return next(one for one in self.home.devices() if listing.key_of(one) == f"row:{site}")
+
+
+@pytest.fixture
+def desk(make_home) -> Desk:
+    return Desk(make_home())
+
+
+@pytest.fixture
+def disks() -> Iterator[Disks]:
+    if os.environ.get("IN_NETNS") != "1":
+        pytest.skip("needs a mount namespace: run `make test` as root")
+    made = Disks()
+    yield made
+    made.undo()
+
+
+# -- the file counts ---------------------------------------------------------------------------
+
+
+def test_without_a_workbook_nothing_is_wrong_and_nobody_is_asked(desk):
+    assert desk.look() == "unchanged"
+    assert desk.books.state == workbooks.State()
+    assert desk.asked() == {}
+
+
+def test_every_row_is_a_recorder_to_ask_about(desk):
+    assert desk.lay(*ROWS) == "2 recorders, 2 changed, 0 rows refused"
+    assert desk.listed() == desk.asked() == {"SITE-001": "AB12345", "SITE-002": "AB12346"}
+    assert desk.home.status() == "UNKNOWN"
+
+
+def test_the_workbook_is_read_at_the_start(tmp_path, make_home):
+    (tmp_path / "home").mkdir()
+    write(tmp_path / "home" / "P2P1.xlsx", ROWS)
+    assert len(Desk(make_home()).listed()) == 2
+
+
+def test_it_is_read_again_only_when_it_changed(desk):
+    desk.lay(*ROWS)
+    assert desk.look() == "unchanged"
+    read_at = desk.books.state.read_at
+    desk.lay(*ROWS, ("AB12347", "SITE-003", "Pier"))
+    assert desk.books.state.read_at > read_at
+    assert "SITE-003" in desk.asked()
+
+
+def test_a_row_that_is_gone_is_asked_about_no_more_and_comes_back_with_its_past(desk):
+    desk.lay(*ROWS)
+    number = desk.device("SITE-002").id
+    now = desk.home.clock()
+    desk.home.house.tracker.apply([Sighting("SITE-002", ("row:SITE-002",), "dahua", now)], now)
+    desk.lay(ROWS[0])
+    assert desk.asked() == {"SITE-001": "AB12345"}
+    desk.lay(*ROWS)
+    assert desk.device("SITE-002").id == number
+    assert desk.device("SITE-002").last_seen == now
+    assert desk.home.kinds(device=number)[-2:] == ["device.retired", "device.restored"]
+
+
+def test_a_damaged_file_is_said_and_the_recorders_of_the_last_good_one_stay(desk):
+    desk.lay(*ROWS)
+    data = desk.path.read_bytes()
+    desk.path.write_bytes(data[: len(data) // 2])
+    assert "damaged" in desk.look()
+    assert "damaged" in desk.books.state.error
+    assert len(desk.asked()) == 2
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    assert desk.asked()["SITE-001"] == "NEW12345"
+    desk.replace(lambda path: path.write_bytes(data))
+    desk.look()
+    assert desk.books.state.error == ""
+    assert desk.cells()["SITE-001"] == "NEW12345"
+
+
+def test_a_missing_column_is_said_by_the_name_of_the_file(desk):
+    desk.lay(*ROWS)
+    desk.lay(*ROWS, titles=("P2P NUMBER", "PLACE", "STORE NAME"))
+    assert desk.books.state.error.startswith("P2P1.xlsx: No sheet has the columns")
+    assert len(desk.asked()) == 2
+
+
+def test_a_workbook_that_is_gone_is_said_and_the_recorders_stay(desk):
+    desk.lay(*ROWS)
+    desk.path.unlink()
+    desk.look()
+    assert "P2P1.xlsx is gone" in desk.books.state.error
+    assert len(desk.asked()) == 2
+    desk.home.restart()
+    assert "P2P1.xlsx is gone" in desk.books.state.error
+    assert len(desk.asked()) == 2
+
+
+def test_bad_rows_are_named_and_the_good_ones_count(desk):
+    desk.lay(*ROWS, (None, "SITE-003", "Pier"), ("AB12345", "SITE-004", "Dock"))
+    assert [one.number for one in desk.books.state.book.problems] == [4, 5]
+    assert len(desk.asked()) == 2
+
+
+def test_a_file_that_is_open_in_excel_is_said_while_it_is(desk):
+    desk.lay(*ROWS)
+    assert desk.books.state.busy == ""
+    lock = desk.path.with_name("~$P2P1.xlsx")
+    lock.write_bytes(b"Ada")
+    desk.look()
+    assert "open in Excel" in desk.books.state.busy
+    assert len(desk.asked()) == 2
+    lock.unlink()
+    desk.look()
+    assert desk.books.state.busy == ""
+
+
+# -- another serial ----------------------------------------------------------------------------
+
+
+def test_another_serial_counts_at_once_and_is_written_soon(desk):
+    desk.lay(*ROWS)
+    desk.books.change_serial("SITE-001", "new 12345", "Ada")
+    assert desk.asked()["SITE-001"] == "NEW12345"
+    assert desk.cells()["SITE-001"] == "AB12345"
+    desk.look()
+    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    assert desk.books.pending() == {}
+    assert desk.asked()["SITE-001"] == "NEW12345"
+
+
+def test_another_serial_resets_the_verdict_and_keeps_the_number_and_the_past(desk):
+    desk.lay(*ROWS)
+    now = desk.home.clock()
+    desk.home.house.tracker.apply([Sighting("SITE-001", ("row:SITE-001",), "dahua", now)], now)
+    number = desk.device("SITE-001").id
+    assert desk.home.status(str(number)) == "ACTIVE"
+    desk.home.clock.forward(seconds=2)
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    assert desk.home.status(str(number)) == "UNKNOWN"
+    assert desk.device("SITE-001").id == number
+    told = desk.home.events(device=number)
+    assert told[0].kind == "device.listed"
+    assert any("by Ada" in event.text for event in told)
+
+
+def test_another_serial_outlives_a_kill_before_it_is_written(desk, make_home, tmp_path):
+    desk.lay(*ROWS)
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    # What stands on the disk at this moment is all that a killed house leaves.
+    shutil.copytree(tmp_path / "home", tmp_path / "killed")
+    other = Desk(make_home(folder="killed"))
+    assert other.asked()["SITE-001"] == "NEW12345"
+    assert other.cells()["SITE-001"] == "NEW12345"
+
+
+def test_the_same_serial_again_leaves_the_file_alone(desk):
+    desk.lay(*ROWS)
+    before = desk.path.read_bytes()
+    desk.books.change_serial("SITE-001", "AB12345", "Ada")
+    desk.look()
+    assert desk.path.read_bytes() == before
+    assert desk.books.pending() == {}
+
+
+@pytest.mark.parametrize("text", ["", "AB", "AB 12/45", "A" * 33, '=HYPERLINK("x")'])
+def test_what_is_no_serial_is_refused_by_the_name_of_its_field(desk, text):
+    desk.lay(*ROWS)
+    with pytest.raises(Unfit) as caught:
+        desk.books.change_serial("SITE-001", text, "Ada")
+    assert caught.value.field == "p2pNumber"
+    assert desk.books.pending() == {}
+
+
+def test_a_serial_that_another_site_has_is_refused(desk):
+    desk.lay(*ROWS)
+    with pytest.raises(Unfit, match="SITE-002"):
+        desk.books.change_serial("SITE-001", "AB12346", "Ada")
+    desk.books.change_serial("SITE-002", "NEW12345", "Ada")
+    desk.books.change_serial("SITE-001", "AB12346", "Ada")
+    desk.look()
+    assert desk.cells() == {"SITE-001": "AB12346", "SITE-002": "NEW12345"}
+
+
+@pytest.mark.parametrize("site", ["SITE-009", "site-001", "SITE-002"])
+def test_a_site_that_is_not_in_the_workbook_is_said(desk, site):
+    desk.lay(ROWS[0])
+    with pytest.raises(NotThere):
+        desk.books.change_serial(site, "NEW12345", "Ada")
+
+
+def test_all_else_in_the_file_stays_as_it_was(desk):
+    def rich(path: Path) -> None:
+        book = openpyxl.Workbook()
+        sheet = book.active
+        sheet.title = "Recorders"
+        for row in ((*TITLES, "Sum"), *((*row, "=1+1") for row in ROWS)):
+            sheet.append(row)
+        sheet["A2"].font = Font(bold=True)
+        sheet["C3"].number_format = "0.00"
+        sheet.freeze_panes = "A2"
+        book.create_sheet("Other")["B2"] = "=A1"
+        book.save(path)
+
+    desk.replace(rich)
+    desk.look()
+    before = openpyxl.load_workbook(desk.path)
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.look()
+    after = openpyxl.load_workbook(desk.path)
+    assert after.sheetnames == before.sheetnames
+    differ = [
+        (sheet.title, cell.coordinate)
+        for sheet in before
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.value != after[sheet.title][cell.coordinate].value
+    ]
+    assert differ == [("Recorders", "A2")]
+    sheet = after["Recorders"]
+    assert sheet["A2"].value == "NEW12345"
+    assert sheet["A2"].font.bold
+    assert sheet["C3"].number_format == "0.00"
+    assert sheet.freeze_panes == "A2"
+
+
+def test_the_rights_of_the_file_and_a_link_to_it_stay(desk, tmp_path):
+    real = write(tmp_path / "real.xlsx", ROWS)
+    real.chmod(0o640)
+    desk.path.symlink_to(real)
+    desk.look()
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.look()
+    assert desk.path.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert desk.cells()["SITE-001"] == "NEW12345"
+    assert sorted(one.name for one in tmp_path.glob(".real*")) == []
+
+
+class Meddling(workbooks.Workbooks):
+    """Whenever it has read the file to write into it, somebody else changes the file first."""
+
+    def __init__(self, like: workbooks.Workbooks, times: int) -> None:
+        super().__init__(like.path, like.tracker, like.clock)
+        self.times = times
+
+    def _replace(self, old: bytes, new: bytes) -> bool:
+        if self.times:
+            self.times -= 1
+            pier = (f"AB9999{self.times}", "SITE-003", f"Pier {self.times}")
+            write(self.path, [*ROWS, pier])
+        return super()._replace(old, new)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(desk, times):
+    desk.lay(*ROWS)
+    books = Meddling(desk.books, times)
+    books.change_serial("SITE-001", "NEW12345", "Ada")
+    books.keep()
+    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346", "SITE-003": "AB99990"}
+    assert books.pending() == {}
+    assert books.state.error == ""
+
+
+def test_after_three_times_it_says_so_and_tries_again_later(desk):
+    desk.lay(*ROWS)
+    books = Meddling(desk.books, workbooks.TRIES)
+    books.change_serial("SITE-001", "NEW12345", "Ada")
+    books.keep()
+    assert desk.cells()["SITE-001"] == "AB12345"
+    assert "changed by somebody else 3 times" in books.state.error
+    assert desk.asked()["SITE-001"] == "NEW12345"
+    books.keep()
+    assert desk.cells()["SITE-001"] == "NEW12345"
+    assert books.state.error == ""
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_lost(tmp_path, make_home, disks):
+    disk = disks.small(tmp_path / "share", "2m")
+    path = write(disk.folder / "P2P1.xlsx", ROWS)
+    desk = Desk(make_home(p2p_workbook=path))
+    disk.lock()
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.look()
+    assert "cannot be written" in desk.books.state.error
+    assert desk.asked()["SITE-001"] == "NEW12345"
+    desk.home.restart()
+    assert "cannot be written" in desk.books.state.error
+    assert desk.asked()["SITE-001"] == "NEW12345"
+    disk.unlock()
+    desk.look()
+    assert desk.cells()["SITE-001"] == "NEW12345"
+    assert desk.books.state.error == ""
+
+
+def test_a_serial_for_a_row_that_left_the_file_meanwhile_is_forgotten(desk):
+    desk.lay(*ROWS)
+    desk.books.change_serial("SITE-002", "NEW12345", "Ada")
+    desk.lay(ROWS[0])
+    assert desk.books.pending() == {}
+    assert desk.cells() == {"SITE-001": "AB12345"}
+
+
+def test_nothing_is_sent_to_the_cloud_without_a_workbook(make_home):
+    with Cloud() as cloud:
+        home = make_home(easy4ip_server=f"127.0.0.1:{cloud.port}")
+        home.scan()
+        assert cloud.asked.total() == 0

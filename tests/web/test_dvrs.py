@@ -1,0 +1,278 @@
+"""The requests of the DVR dashboard, at a real house with a simulated cloud behind it."""
+
+import csv
+import io
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import openpyxl
+import pytest
+
+from simulators.easy4ip import Cloud, Recorder
+from simulators.easy4ip_wire import KEY, USER
+from simulators.panasonic import Camera
+from sources import easy4ip
+from sources.easy4ip_wire import KeyPair
+from tests.home import Home, until
+from tests.workbooks import write
+
+FORMULA = "@SUM(1+1)"
+ROWS = [
+    ("AB12345", "SITE-001", "Mall"),
+    ("AB12346", "SITE-002", FORMULA),
+    ("AB12347", "SITE-003", "Pier, east"),
+]
+TITLES = ["P2P NUMBER", "SITE", "STORE NAME"]
+
+
+@dataclass
+class Shop:
+    """A house that watches a camera and the recorders of a workbook, and their cloud."""
+
+    home: Home
+    cloud: Cloud = field(repr=False)
+
+    def get(self, path: str):
+        answer = self.home.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def sweep(self, spread: float = 0.0):
+        """What the house does by itself every minute."""
+        self.home.clock.forward(seconds=60)
+        return self.home.house.scanner.sweep(easy4ip.NAME, spread, 60)
+
+    def refresh(self):
+        self.home.clock.forward(seconds=60)
+        answer = self.home.client.post("/api/refresh")
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def sites(self, status: str = "all") -> list[str]:
+        return [row["SITE"] for row in self.get(f"/api/dvrs?status={status}")["items"]]
+
+    def statuses(self) -> dict[str, str]:
+        return {row[1]: self.get(f"/api/search?site={row[1]}")["status"] for row in ROWS}
+
+    def update(self, **body: object):
+        return self.home.client.post("/api/update-p2p", json=body)
+
+
+@pytest.fixture
+def shop(make_home: Callable[..., Home]) -> Iterator[Shop]:
+    cloud = Cloud([Recorder(row[0], n % 2) for n, row in enumerate(ROWS)], servers=2)
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate"))
+    with cloud:
+        options = easy4ip.Easy4IpOptions(
+            clock=home.clock,
+            server=cloud.main.address,
+            keys=KeyPair(USER, KEY),
+            waits=(0.05, 0.1, 0.15),
+        )
+        cloud.clock = lambda: home.clock().timestamp()
+        home.house.scanner.sources[easy4ip.NAME] = easy4ip.source(options)
+        write(home.settings.p2p_workbook, ROWS)
+        home.house.workbooks.keep()
+        yield Shop(home, cloud)
+        assert cloud.faults == []
+        assert cloud.refused == 0
+        assert not cloud.asked_foreign
+
+
+def silence(cloud: Cloud, silent: bool = True) -> None:
+    with cloud.lock:
+        for server in cloud.servers:
+            server.silent = silent
+
+
+# -- the requests ------------------------------------------------------------------------------
+
+
+def test_the_list_has_exactly_the_columns_of_the_workbook(shop):
+    assert shop.get("/api/dvrs") == {"items": [dict(zip(TITLES, row, strict=True)) for row in ROWS]}
+    assert [list(row) for row in shop.get("/api/dvrs?status=all")["items"]] == [TITLES] * 3
+
+
+def test_the_list_is_chosen_by_status_and_what_was_not_asked_yet_is_not_online(shop):
+    assert shop.sites("offline") == ["SITE-001", "SITE-002", "SITE-003"]
+    shop.cloud.recorders["AB12346"].state = "offline"
+    shop.refresh()
+    assert shop.sites("online") == ["SITE-001", "SITE-003"]
+    assert shop.sites("offline") == ["SITE-002"]
+    assert len(shop.sites("all")) == 3
+
+
+@pytest.mark.parametrize("query", ["status=missing", "status=", "state=online"])
+def test_another_status_is_refused(shop, query):
+    assert shop.home.client.get(f"/api/dvrs?{query}").status_code == 422
+
+
+def test_a_site_is_found_by_its_exact_name(shop):
+    shop.refresh()
+    assert shop.get("/api/search?site=SITE-001") == {
+        "P2P NUMBER": "AB12345",
+        "SITE": "SITE-001",
+        "STORE NAME": "Mall",
+        "status": "online",
+    }
+
+
+@pytest.mark.parametrize("site", ["site-001", "SITE-00", "SITE-0011", "SITE-009", "Gate", ""])
+def test_any_other_name_is_unknown(shop, site):
+    answer = shop.home.client.get(f"/api/search?site={site}")
+    assert answer.status_code == 404
+    assert list(answer.json) == ["error", "hint"]
+
+
+def test_a_row_that_left_the_workbook_is_in_no_answer(shop):
+    write(shop.home.settings.p2p_workbook, ROWS[:2])
+    shop.home.house.workbooks.keep()
+    assert shop.sites() == ["SITE-001", "SITE-002"]
+    assert shop.home.client.get("/api/search?site=SITE-003").status_code == 404
+    assert shop.refresh()["total"] == 2
+
+
+def test_another_serial_counts_at_once_and_stands_in_the_workbook_soon(shop):
+    shop.cloud.recorders["NEW12345"] = Recorder("NEW12345")
+    shop.cloud.recorders["AB12345"].state = "offline"
+    shop.refresh()
+    assert shop.statuses()["SITE-001"] == "offline"
+    answer = shop.update(site="SITE-001", p2pNumber="new12345")
+    assert (answer.status_code, answer.json) == (200, {"ok": True})
+    assert shop.get("/api/search?site=SITE-001")["P2P NUMBER"] == "NEW12345"
+    shop.refresh()
+    assert shop.statuses()["SITE-001"] == "online"
+    sheet = openpyxl.load_workbook(shop.home.settings.p2p_workbook).active
+    assert sheet["A2"].value == "NEW12345"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"site": "SITE-009", "p2pNumber": "NEW12345"}, 404),
+        ({"site": "SITE-001", "p2pNumber": "no serial!"}, 422),
+        ({"site": "SITE-001", "p2pNumber": "AB12346"}, 422),
+        ({"site": "SITE-001"}, 422),
+        ({"site": "SITE-001", "p2pNumber": 12345}, 422),
+        ({"site": "SITE-001", "p2pNumber": "NEW12345", "more": 1}, 422),
+    ],
+)
+def test_a_serial_that_does_not_fit_is_refused_and_changes_nothing(shop, body, status):
+    answer = shop.update(**body)
+    assert answer.status_code == status
+    assert list(answer.json) == ["error", "hint"]
+    assert shop.get("/api/search?site=SITE-001")["P2P NUMBER"] == "AB12345"
+    assert shop.home.house.workbooks.pending() == {}
+
+
+def rows_of(shop: Shop, status: str) -> list[list[str]]:
+    answer = shop.home.client.get(f"/api/download.csv?status={status}")
+    assert answer.mimetype == "text/csv"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="dvrs_{status}.csv"'
+    assert answer.text.startswith("P2P NUMBER,SITE,STORE NAME\r\n")
+    return list(csv.reader(io.StringIO(answer.text)))[1:]
+
+
+def test_the_download_has_the_rows_and_no_formula(shop):
+    assert rows_of(shop, "all") == [
+        ["AB12345", "SITE-001", "Mall"],
+        ["AB12346", "SITE-002", f"'{FORMULA}"],
+        ["AB12347", "SITE-003", "Pier, east"],
+    ]
+
+
+def test_the_download_is_chosen_by_status(shop):
+    shop.cloud.recorders["AB12347"].state = "offline"
+    shop.refresh()
+    assert [row[1] for row in rows_of(shop, "offline")] == ["SITE-003"]
+    assert [row[1] for row in rows_of(shop, "online")] == ["SITE-001", "SITE-002"]
+
+
+# -- asking the cloud --------------------------------------------------------------------------
+
+
+def test_a_refresh_waits_and_counts_recorders_only(shop):
+    shop.cloud.recorders["AB12347"].state = "silent"
+    answer = shop.refresh()
+    assert list(answer) == ["ok", "total", "online", "offline", "lastUpdated"]
+    assert answer["lastUpdated"] == shop.home.clock().timestamp()
+    assert {key: answer[key] for key in ("ok", "total", "online", "offline")} == {
+        "ok": True,
+        "total": 3,
+        "online": 2,
+        "offline": 1,
+    }
+    assert len(shop.home.devices()) == 4
+
+
+def test_a_refresh_reads_a_workbook_that_was_changed_a_moment_ago(shop):
+    shop.cloud.recorders["AB12348"] = Recorder("AB12348")
+    write(shop.home.settings.p2p_workbook, [*ROWS, ("AB12348", "SITE-004", "Dock")])
+    assert shop.refresh()["online"] == 4
+
+
+def test_a_refresh_does_not_wait_for_a_sweep_that_takes_its_time(shop):
+    slow = threading.Thread(target=shop.sweep, args=(50.0,))
+    slow.start()
+    until(lambda: shop.cloud.asked.total() > 0)
+    assert shop.refresh()["online"] == 3
+    slow.join(20)
+    assert not slow.is_alive()
+    assert shop.sweep() is not None
+    assert shop.statuses() == dict.fromkeys(("SITE-001", "SITE-002", "SITE-003"), "online")
+
+
+def test_a_recorder_goes_offline_and_comes_back_each_told_once(shop):
+    shop.sweep()
+    shop.cloud.recorders["AB12345"].state = "offline"
+    for _ in range(3):
+        shop.sweep()
+    assert shop.statuses() == {"SITE-001": "offline", "SITE-002": "online", "SITE-003": "online"}
+    shop.cloud.recorders["AB12345"].state = "online"
+    shop.sweep()
+    assert shop.statuses()["SITE-001"] == "online"
+    (device,) = [one for one in shop.home.devices() if one.site == "SITE-001"]
+    assert shop.home.kinds(device=device.id) == [
+        "device.listed",
+        "device.back",
+        "device.offline",
+        "device.back",
+    ]
+
+
+def test_a_cloud_that_is_silent_for_ten_minutes_changes_nobody_and_is_told_once(shop):
+    shop.cloud.recorders["AB12345"].state = "offline"
+    shop.sweep()
+    before, told = shop.statuses(), len(shop.home.events())
+    assert before == {"SITE-001": "offline", "SITE-002": "online", "SITE-003": "online"}
+    silence(shop.cloud)
+    for _ in range(10):
+        shop.sweep()
+        assert shop.statuses() == before
+    assert [event.kind for event in shop.home.events()[told:]] == ["source.down"]
+    assert list(shop.home.house.tracker.down()) == ["dahua"]
+    silence(shop.cloud, False)
+    shop.sweep()
+    assert shop.statuses() == before
+    assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
+    assert shop.home.house.tracker.down() == {}
+
+
+def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(shop):
+    shop.sweep()
+    before, told = shop.statuses(), len(shop.home.events())
+    shop.cloud.regions[1].dead = True
+    for _ in range(3):
+        shop.sweep()
+    assert shop.statuses() == before
+    scope = f"dahua:127.0.0.1:{shop.cloud.regions[1].port}"
+    assert list(shop.home.house.tracker.down()) == [scope]
+    shop.cloud.regions[1].dead = False
+    shop.sweep()
+    assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
+
+
+def test_a_cloud_clock_an_hour_ahead_changes_no_verdict(shop):
+    shop.cloud.skew = 3600
+    assert shop.refresh()["online"] == 3
