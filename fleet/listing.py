@@ -30,7 +30,8 @@ class Row:
         return f"{KEY}{self.site}"
 
     def facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {"serial": self.serial, "name": self.store or self.site}
+        name = f"{self.store}, {self.site}" if self.store else self.site
+        facts: dict[str, Any] = {"serial": self.serial, "name": name}
         facts |= {"row_site": self.site, "store": self.store}
         return {**facts, "columns": dict(self.extra)} if self.extra else facts
 

@@ -60,7 +60,7 @@ def listed() -> Listed:
 def test_each_row_is_a_recorder_that_nobody_has_seen_yet(listed):
     device = listed.device(MALL)
     assert (device.kind, device.site, device.listed) == ("recorder", "SITE-001", True)
-    assert device.facts[listing.SOURCE]["name"] == "Mall"
+    assert device.facts[listing.SOURCE]["name"] == "Mall, SITE-001"
     assert listed.status(MALL) == "UNKNOWN"
     assert listed.told == ["device.listed", "device.listed"]
 
