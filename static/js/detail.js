@@ -23,6 +23,7 @@ export function openDetails(list) {
   if (!place) return { isOpen: () => false, close() {}, renew() {} };
   const current = () => location.pathname.match(/^\/cameras\/(\d+)$/)?.[1];
   let from = null;
+  let leftAt = 0;
 
   function mark() {
     const id = current();
@@ -70,7 +71,14 @@ export function openDetails(list) {
     split.classList.remove("with-detail");
     entitle("");
     mark();
+    leftAt = Date.now();
     document.querySelector(`tr[data-id="${from}"] a`)?.focus();
+  }
+
+  // A row that is being renewed meanwhile gets the focus when it is back.
+  function focusRow() {
+    const isLost = !document.activeElement || document.activeElement === document.body;
+    if (from && !current() && isLost && Date.now() - leftAt < 3000) document.querySelector(`tr[data-id="${from}"] a`)?.focus({ preventScroll: true });
   }
 
   function go(id) {
@@ -100,6 +108,7 @@ export function openDetails(list) {
   });
   addEventListener("popstate", () => (current() ? show(current(), true) : hide()));
   document.addEventListener("rows", mark);
+  document.addEventListener("rows", focusRow);
   mark();
   const renew = (ids) => current() && (!ids || ids.includes(Number(current()))) && !isTyping() && show(current());
   document.addEventListener("edited", (event) => {

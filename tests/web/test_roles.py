@@ -162,6 +162,7 @@ def test_a_page_of_events_is_full_of_the_own_ones(home: Home, ask: Ask) -> None:
     first, _other = edits(home, ask)
     for _ in range(3):
         edits(home, ask)
+    home.events(limit=1)  # until the journal has them all
     found = done(ask["Lea"].get(f"/api/events?after={first - 1}&limit=3"))
     assert {one["device"] for one in found["events"]} == {OWN}
     assert found["count"] == 3
