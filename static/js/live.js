@@ -7,6 +7,7 @@ const EVERY = 30000;
 const AGAIN = 3000;
 const INSTEAD = { scan: "stop", stop: "scan" };
 const FILTERED = /[?&](status|findings|retired|q)=/;
+const JOINING = /^device\.(listed|retired|restored|merged|split|unmerged)$/;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 export function followTheHouse(list, detail) {
@@ -93,10 +94,11 @@ export function followTheHouse(list, detail) {
 
   function listen() {
     source = new EventSource(newest ? `/api/events?after=${newest}` : "/api/events");
-    source.addEventListener("found", () => { hasNew = true; });
     for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => {
       newest = event.lastEventId || newest;
-      later(body(event).device);
+      const told = body(event);
+      if (kind === "found" || JOINING.test(told.kind)) hasNew = true;
+      later(told.device);
     });
     source.addEventListener("progress", progress);
     source.addEventListener("reset", renewAll);
@@ -142,7 +144,10 @@ export function followTheHouse(list, detail) {
   addEventListener("pageshow", (event) => event.persisted && location.reload());
   setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || renewAll(), EVERY);
   document.addEventListener("renew", () => later());
-  document.addEventListener("edited", (event) => later(event.detail.id));
+  document.addEventListener("edited", (event) => {
+    hasNew = true;
+    later(event.detail.id);
+  });
   document.getElementById("top").addEventListener("click", (event) => {
     if (!event.target.closest("#refresh")) return;
     event.preventDefault();

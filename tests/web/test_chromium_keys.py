@@ -64,12 +64,13 @@ def test_a_camera_is_renamed_retired_and_both_undone_by_keys(page: Page, house: 
     tab_to(page, page.get_by_role("button", name="Retire camera"))
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("Retired")
+    expect(page.get_by_role("button", name="Retire camera")).to_be_hidden()
     page.keyboard.press("u")
     expect(page.get_by_role("button", name="Retire camera")).to_be_visible()
     assert not camera(house, number)["retired"]
     page.keyboard.press("Escape")
     expect(detail(page)).to_be_hidden()
-    expect(rows(page).nth(5).locator("a")).to_be_focused()
+    expect(page.locator(f'tr[data-id="{number}"] td.c-name a')).to_be_focused()
 
 
 def test_the_switch_the_export_and_the_look_by_keys(page: Page, house: Running) -> None:
