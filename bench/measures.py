@@ -14,6 +14,7 @@ from threading import Event, Thread
 from bench import fleets
 from bench.page import page
 from bench.recorders import recorders
+from bench.rows import rows
 from bench.running import ROOT, Client, Process, house, p99, peer, times, typical
 from bench.table import Row
 from fleet.model import Miss, Report
@@ -252,4 +253,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "streams": streams,
     "page": page,
     "recorders": recorders,
+    "rows": rows,
 }

@@ -1,6 +1,7 @@
 """The only way facts change: reports in, one durable file and a list of events out."""
 
 import logging
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -255,5 +256,6 @@ class Tracker:
     def confirm(self, sequence: int) -> None:
         """The journal has every event up to `sequence`: they leave the outbox."""
         with self._lock:
-            rest = tuple(event for event in self._fleet.outbox if event.sequence > sequence)
-            self._fleet = replace(self._fleet, outbox=rest)
+            outbox = self._fleet.outbox
+            told = bisect_right(outbox, sequence, key=lambda event: event.sequence)
+            self._fleet = replace(self._fleet, outbox=outbox[told:])
