@@ -32,7 +32,7 @@ from discovery.scheduler import Job, Scheduler
 from discovery.uploads import Uploads
 from discovery.workbooks import Workbooks
 from fleet.journal import Courier, Journal
-from fleet.model import Fleet
+from fleet.model import CannotAsk, Fleet
 from fleet.status import Rules, statuses
 from fleet.tracker import Tracker
 from settings import Settings
@@ -208,7 +208,6 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
     """Everything that runs by itself."""
 
     discovering = [one.name for one in house.scanner.sources.values() if one.discover]
-    patience = settings.easy4ip_interval + 300
 
     def recorders() -> str:
         house.workbooks.keep()
@@ -217,11 +216,11 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
         # At once the first time; afterwards spread, so that the cloud hears us evenly.
         is_first = house.scheduler.states["recorders"].last_result == ""
         spread = 0.0 if is_first else settings.easy4ip_interval * 0.8
-        did = house.scanner.sweep(easy4ip.NAME, spread, patience)
+        did = house.scanner.sweep(easy4ip.NAME, spread)
         if did is None:
             return "none is to be asked about"
         if did.failed:
-            raise RuntimeError(" ".join(did.failed.values()))
+            raise CannotAsk(easy4ip.NAME, " ".join(did.failed.values()))
         return f"{len(did.found)} online, {did.missed} not"
 
     def scan() -> str:
@@ -230,7 +229,7 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
         house.scanner.wait(300)
         last = house.scanner.last
         if last and last.error:
-            raise RuntimeError(last.error)
+            raise CannotAsk(AUTO_SCAN, last.error)
         return f"{last.found} devices answered" if last else ""
 
     def tick() -> str:

@@ -14,6 +14,7 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
 
+from discovery.misses import missed
 from discovery.progress import Scan, SourceProgress
 from fleet.model import (
     CannotAsk,
@@ -83,6 +84,7 @@ class Scanner:
         self._asking: asyncio.Future[list[None]] | None = None
         self._standing: list[asyncio.Task[None]] = []
         self._sweeping: dict[str, asyncio.Task[None]] = {}
+        self._awaited: set[asyncio.Task[Any]] = set()
         self.swept: dict[str, tuple[datetime, SourceProgress]] = {}  # the last one, by source
 
     # -- for everybody -------------------------------------------------------------------
@@ -111,8 +113,9 @@ class Scanner:
         asyncio.run_coroutine_threadsafe(self._begin(self._scan), self._loop)
         return True
 
-    def sweep(self, name: str, spread: float, timeout: float) -> SourceProgress | None:
-        """Ask one source about its listed devices, begun over `spread` seconds, and wait.
+    def sweep(self, name: str, spread: float) -> SourceProgress | None:
+        """Ask one source about its listed devices, begun over `spread` seconds, and wait for
+        the end, which its deadline sets.
 
         None when there is none, or it is being asked already, also by a scan.
         """
@@ -120,7 +123,7 @@ class Scanner:
         if not targets or name in self._sweeping:
             return None
         asking = asyncio.run_coroutine_threadsafe(self._sweep(source, spread), self._loop)
-        return asking.result(timeout)
+        return asking.result()
 
     def progress(self) -> Scan | None:
         """The scan that is running, or None."""
@@ -165,10 +168,11 @@ class Scanner:
         ]
 
     async def _end(self) -> None:
-        tasks = [*self._standing, *([self._task] if self._task else [])]
+        tasks = [*self._standing, *([self._task] if self._task else []), *self._sweeping.values()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Threads wait for the sweeps that were asked for: each must come to its own end.
+        await asyncio.gather(*tasks, *self._awaited, return_exceptions=True)
         for source in self.sources.values():
             source.close()
         await self._hand_over()
@@ -226,7 +230,7 @@ class Scanner:
                 is_whole = scan.state == "running"
                 scan.state = ("failed" if scan.error else "done") if is_whole else scan.state
             if is_whole:
-                self._inbox += self._missed(scan)
+                self._call_missing(scan)
         except asyncio.CancelledError:
             scan.state = "cancelled"
         finally:
@@ -265,16 +269,23 @@ class Scanner:
 
     async def _sweep(self, source: Source, spread: float) -> SourceProgress:
         """The listed devices of one source, outside of any scan."""
-        progress = SourceProgress(source.name, source.title)
-        await self._ask(self.clock(), progress, spread)
-        await self._hand_over()
+        task, progress = asyncio.current_task(), SourceProgress(source.name, source.title)
+        assert task is not None
+        self._awaited.add(task)
+        try:
+            await self._ask(self.clock(), progress, spread)
+            await self._hand_over()
+        finally:
+            self._awaited.discard(task)
         return progress
 
     async def _ask(self, started: datetime, progress: SourceProgress, spread: float = 0.0) -> None:
         """One source under its deadline."""
         source = self.sources[progress.name]
+        listed = len(self.targets(source.name)) if source.sweep else 0
+        deadline = source.timeout + spread + source.each * listed
         try:
-            async with asyncio.timeout(source.timeout + spread):
+            async with asyncio.timeout(deadline):
                 if source.discover:
                     await self._collect(started, progress, source.discover())
                 if source.sweep:
@@ -283,7 +294,7 @@ class Scanner:
         except CannotAsk as error:
             self._cannot_ask(progress, error.scope, error.reason)
         except TimeoutError:
-            reason = f"it did not end within {source.timeout:.0f} s"
+            reason = f"it did not end within {deadline:.0f} s"
             self._cannot_ask(progress, source.name, reason)
         except Exception as error:
             log.exception("%s: an error in the program while scanning", source.title)
@@ -357,43 +368,13 @@ class Scanner:
         known = {word.scope for word in words if word and word.scope}
         return known - {*coverage.scopes, *coverage.failed}
 
-    def _missed(self, scan: Scan) -> list[Report]:
-        """A Miss for everyone who was asked by this scan and did not answer. Of those that
-        were swept the source has said so itself."""
-        now = self.clock()
-        misses: list[Report] = []
+    def _call_missing(self, scan: Scan) -> None:
+        """Everyone who was asked by this scan and did not answer. Of those that were swept
+        the source has said so itself."""
+        now, found = self.clock(), list[Miss]()
         for progress in scan.sources.values():
             coverage = progress.coverage
-            if coverage is None or not coverage.scopes or not self.sources[progress.name].discover:
-                continue
-            for device in self.tracker.devices().values():
-                if _was_asked(device, coverage) and not _answered(device, coverage, scan.started):
-                    key, reason = device.identities[0], _reason(device, coverage)
-                    misses.append(
-                        Miss(key, coverage.source, now, reason, device.site, scan.started)
-                    )
-        scan.missed = len(misses) + sum(one.missed for one in scan.sources.values())
-        return misses
-
-
-def _was_asked(device: Device, coverage: Coverage) -> bool:
-    """The scan asked where this device was last heard by this source."""
-    word = device.words.get(coverage.source)
-    if word is None or device.retired_at is not None:
-        return False
-    if word.scope is None:
-        return True
-    return word.scope in coverage.scopes and word.scope not in coverage.failed
-
-
-def _answered(device: Device, coverage: Coverage, started: datetime) -> bool:
-    word = device.words[coverage.source]
-    heard = word.seen_at is not None and word.seen_at >= started
-    return heard or (word.asked == started and word.misses == 0)
-
-
-def _reason(device: Device, coverage: Coverage) -> str:
-    scope = device.words[coverage.source].scope
-    where = f" on {scope.partition(':')[2]}" if scope else ""
-    number = coverage.by_scope.get(scope or "", coverage.requests)
-    return f"did not answer {number} search requests{where}"
+            if coverage and coverage.scopes and self.sources[progress.name].discover:
+                found += missed(self.tracker.devices().values(), coverage, scan.started, now)
+        self._inbox += found
+        scan.missed = len(found) + sum(one.missed for one in scan.sources.values())

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from fleet.model import CannotAsk
+
 log = logging.getLogger(__name__)
 
 
@@ -69,6 +71,9 @@ class Scheduler:
         state.last_run, begun = datetime.now(UTC), monotonic()
         try:
             state.last_result, state.last_error = job.run(), ""
+        except CannotAsk as error:
+            # Told once as an event of its source, and not again at every run.
+            state.last_error = error.reason
         except Exception as error:
             state.last_error = str(error) or type(error).__name__
             log.exception("%s failed", job.title)

@@ -15,7 +15,17 @@ from datetime import datetime
 from typing import Any
 
 from fleet.model import CannotAsk, Coverage, Miss, NoAnswer, Report, Sighting, Target
-from sources.easy4ip_cloud import Address, Bucket, Busy, Clock, Failing, KeyUnknown, Refused, Server
+from sources.easy4ip_cloud import (
+    SLOWEST,
+    Address,
+    Bucket,
+    Busy,
+    Clock,
+    Failing,
+    KeyUnknown,
+    Refused,
+    Server,
+)
 from sources.easy4ip_wire import Answer, KeyPair, facts_of, server_of
 from sources.source import Source
 
@@ -27,8 +37,6 @@ ROUNDS = 2
 """Complete rounds, with a lookup each, before a recorder is called offline."""
 LOOKUP_KEPT = 300.0
 """Seconds for which the P2P server of a serial is remembered."""
-QUIET = (60.0, 120.0, 240.0, 480.0, 900.0)
-"""Seconds of quiet after the cloud shed load, longer each time that it does so again."""
 CLOCK_TOLD = 3.0
 """Seconds that our clock may be off before it is said."""
 
@@ -45,6 +53,10 @@ class Easy4IpOptions:
     waits: Sequence[float] = WAITS
     most: int = 2000
     """Recorders that are being asked about at once."""
+
+
+LEARNED = ("online", "offline", "unknown", "silent")
+"""Verdicts of a cloud that can be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +79,18 @@ class Cloud:
         self.clock = Clock(options.clock)
         self._servers: dict[Address, Server] = {}
         self._places: dict[str, tuple[float, Address]] = {}
+        self._main: Address | None = None
         self._opening = asyncio.Lock()
 
     def servers(self) -> Iterable[Server]:
         return self._servers.values()
 
-    async def main(self) -> Server:
-        """The main server. Raises CannotAsk when its name leads nowhere."""
+    async def main(self, silent: Server | None = None) -> Server:
+        """The main server: the one that answered before, else the next one of its name's
+        addresses. Raises CannotAsk when the name leads nowhere."""
+        known = self._servers.get(self._main) if self._main else None
+        if known is not None and known is not silent:
+            return known
         host, port = self.options.server
         loop = asyncio.get_running_loop()
         try:
@@ -87,7 +104,9 @@ class Cloud:
                 f"the name {host} cannot be looked up ({why}). "
                 "Check this machine's line to the internet and its DNS.",
             ) from error
-        return await self.server((str(found[0][4][0]), port))
+        places = [(str(one[4][0]), port) for one in found]
+        self._main = next((one for one in places if one != self._main), places[0])
+        return await self.server(self._main)
 
     async def server(self, address: Address) -> Server:
         """The server at this address, with its socket open. Raises CannotAsk."""
@@ -116,8 +135,9 @@ class Cloud:
     def close_silent(self, before: "Before") -> None:
         """Let go of the sockets that heard nothing in this sweep: a socket keeps the address
         that this machine had when it was opened, and the line may be another one now."""
+        now = asyncio.get_running_loop().time()
         for address, one in list(self._servers.items()):
-            if one.answers == before.get(id(one), UNHEARD)[1]:
+            if one.answers == before.get(id(one), UNHEARD)[1] and one.rest.until <= now:
                 one.close()
                 del self._servers[address]
 
@@ -211,15 +231,20 @@ async def sweep(
             left = [one for one in left if verdicts[one.key].word != "online"]
             if not left:
                 break
+            if all(one.word == "unasked" for one in verdicts.values()):
+                main = await cloud.main(silent=main)
         await _check_main(main, verdicts)
         failed = _failures(verdicts)
         for target in left:
             verdict = verdicts[target.key]
             if _scope(verdict) not in failed:
                 yield _miss(target, verdict, cloud.options.clock())
-        yield _coverage(cloud, before, failed)
-    finally:
+        coverage = _coverage(cloud, before, failed, verdicts.values())
+    except CannotAsk:
         cloud.close_silent(before)
+        raise
+    cloud.close_silent(before)
+    yield coverage
 
 
 async def _round(
@@ -302,7 +327,10 @@ def _miss(target: Target, verdict: Verdict, at: datetime) -> Miss:
     return Miss(target.key, NAME, at, verdict.reason, target.site)
 
 
-def _coverage(cloud: Cloud, before: Before, failed: Mapping[str, str]) -> Coverage:
+def _coverage(
+    cloud: Cloud, before: Before, failed: Mapping[str, str], verdicts: Iterable[Verdict]
+) -> Coverage:
+    """What was asked. When nothing was learned of any recorder, nothing is up again either."""
     requests = answers = 0
     refused: Counter[str] = Counter()
     for one in cloud.servers():
@@ -311,7 +339,8 @@ def _coverage(cloud: Cloud, before: Before, failed: Mapping[str, str]) -> Covera
         answers += one.answers - had[1]
         refused += Counter(one.refused) - had[2]
     notes = _notes(cloud)
-    return Coverage(NAME, (NAME,), requests, answers, dict(refused), dict(failed), notes=notes)
+    scopes = (NAME,) if any(one.word in LEARNED for one in verdicts) else ()
+    return Coverage(NAME, scopes, requests, answers, dict(refused), dict(failed), notes=notes)
 
 
 def _notes(cloud: Cloud) -> tuple[str, ...]:
@@ -323,38 +352,6 @@ def _notes(cloud: Cloud) -> tuple[str, ...]:
     return (f"this machine's clock is {abs(off):.0f} s {side} the cloud's",)
 
 
-@dataclass(slots=True)
-class Patience:
-    """When the cloud sheds load it is left alone for a while."""
-
-    times: int = 0
-    until: float = 0.0
-
-    def learn(self, failed: Mapping[str, str], now: float) -> None:
-        """After a sweep: whether the cloud was busy."""
-        if f"{NAME}:busy" not in failed:
-            self.times = 0
-            return
-        self.until = now + QUIET[min(self.times, len(QUIET) - 1)]
-        self.times += 1
-
-
-async def _patiently(
-    cloud: Cloud, patience: Patience, targets: Sequence[Target], spread: float
-) -> AsyncIterator[Report | Coverage]:
-    """A sweep, unless the cloud is to be left alone."""
-    now = asyncio.get_running_loop().time
-    if now() < patience.until:
-        reason = "the cloud was busy and is left alone for a while."
-        yield Coverage(NAME, (), 0, 0, failed={f"{NAME}:busy": reason})
-        return
-    async with aclosing(sweep(cloud, targets, spread)) as reports:  # type: ignore[type-var]
-        async for report in reports:
-            if isinstance(report, Coverage):
-                patience.learn(report.failed, now())
-            yield report
-
-
 def waits(timeout: float) -> tuple[float, ...]:
     """One round's patience of `timeout` seconds, divided over its sendings."""
     return tuple(timeout * one / sum(WAITS) for one in WAITS)
@@ -363,12 +360,11 @@ def waits(timeout: float) -> tuple[float, ...]:
 def source(options: Easy4IpOptions) -> Source:
     """The source; its sockets open with the first sweep and stay open."""
     cloud: list[Cloud] = []
-    patience = Patience()
 
     def swept(targets: Sequence[Target], spread: float) -> AsyncIterator[Report | Coverage]:
         if not cloud:
             cloud.append(Cloud(options))
-        return _patiently(cloud[0], patience, targets, spread)
+        return sweep(cloud[0], targets, spread)
 
     def close() -> None:
         while cloud:
@@ -378,6 +374,8 @@ def source(options: Easy4IpOptions) -> Source:
         name=NAME,
         title=TITLE,
         timeout=120.0,
+        # Two rounds of three requests, all at one server that lets us ask at its slowest only.
+        each=2 * 3 * SLOWEST / options.rate,
         sweep=swept,
         close=close,
         trouble="Nothing online? Check that this machine reaches the internet, that UDP to port "

@@ -9,6 +9,7 @@ import math
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,6 +25,13 @@ CLOCK_IS_RIGHT = timedelta(minutes=5)
 """A 401 TimeOut to a time so near to the cloud's is no question of clocks: it sheds load."""
 SLOWEST = 20
 """The part of its rate below which no server is asked."""
+SHED_IN_A_ROW = 20
+"""Answers 401 TimeOut, none other between them, after which a server is left alone."""
+SHED_FEWEST = 3
+"""Of so many requests at least: one recorder alone, whatever is wrong with it, keeps nobody
+else from being asked."""
+QUIET = (60.0, 120.0, 240.0, 480.0, 900.0)
+"""Seconds for which it is, longer each time that it sheds load again afterwards."""
 
 
 class Refused(Exception):
@@ -77,14 +85,17 @@ class Bucket:
         self.pace, self.level = self.rate, self.burst
         self.at = asyncio.get_running_loop().time()
 
-    async def take(self) -> None:
-        """Wait for a place. Who waits already keeps it: levels below zero are promised ones."""
+    async def take(self, over: asyncio.Event) -> None:
+        """Wait for a place, or until it is `over`. Who waits already keeps it: levels below
+        zero are promised ones."""
         now = asyncio.get_running_loop().time()
         self.level = min(self.burst, self.level + (now - self.at) * self.pace)
         self.at = now
         self.level -= 1
         if self.level < 0:
-            await asyncio.sleep(-self.level / self.pace)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(-self.level / self.pace):
+                    await over.wait()
 
     def slow_down(self) -> None:
         """Half as fast from now on, and no burst; at most once a second, never to a stop."""
@@ -99,6 +110,44 @@ class Bucket:
         self.pace = min(self.pace * 1.02, self.rate)
 
 
+@dataclass(slots=True)
+class Rest:
+    """When a server that sheds load is left alone. `begun` wakes who waits for a place there."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    until: float = -math.inf
+    sheds: int = 0
+    paths: set[str] = field(default_factory=set)
+    times: int = 0
+
+    def check(self) -> None:
+        """Raises Busy while it lasts."""
+        if asyncio.get_running_loop().time() < self.until:
+            raise Busy("it was busy and is left alone for a while")
+        self.begun.clear()
+
+    def was_answered(self) -> None:
+        """It has time for us."""
+        self.times = 0
+        self._count_anew()
+
+    def _count_anew(self) -> None:
+        self.sheds = 0
+        self.paths.clear()
+
+    def was_sent_away(self, path: str) -> None:
+        """It has none."""
+        self.sheds += 1
+        self.paths.add(path)
+        now = asyncio.get_running_loop().time()
+        if self.sheds < SHED_IN_A_ROW or len(self.paths) < SHED_FEWEST or now < self.until:
+            return
+        self.until = now + QUIET[min(self.times, len(QUIET) - 1)]
+        self.times += 1
+        self._count_anew()
+        self.begun.set()
+
+
 class Server(asyncio.DatagramProtocol):
     """One server of the cloud behind one connected socket."""
 
@@ -107,6 +156,7 @@ class Server(asyncio.DatagramProtocol):
         self.keys = keys
         self.bucket = bucket
         self.waits = waits
+        self.rest = Rest()
         self.requests = 0
         self.answers = 0
         self.refused: Counter[str] = Counter()
@@ -164,8 +214,10 @@ class Server(asyncio.DatagramProtocol):
                 self.clock.learn(answer.date)
             if abs(self.clock.offset - offset) < CLOCK_IS_RIGHT:
                 self.bucket.slow_down()
+                self.rest.was_sent_away(path)
         else:
             raise Busy("it answers 401 TimeOut again and again")
+        self.rest.was_answered()
         self.bucket.recover()
         if answer.code == 401 and answer.says("KeyError") and with_keys:
             raise KeyUnknown("it does not know the key pair")
@@ -177,7 +229,9 @@ class Server(asyncio.DatagramProtocol):
 
     async def _exchange(self, path: str, with_keys: bool) -> Answer:
         """Send, and send again with fresh authentication, until an answer comes."""
-        await self.bucket.take()
+        self.rest.check()
+        await self.bucket.take(self.rest.begun)
+        self.rest.check()
         cseq = self._next = (self._next + 1) % MOST_CSEQ
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[cseq] = waiting

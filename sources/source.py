@@ -16,7 +16,7 @@ class Source:
     `listen()` yields what devices say unasked, for as long as the house runs. `sweep(targets,
     seconds)` asks about those that somebody listed, begun over so many seconds, and ends with
     one Coverage. All may raise CannotAsk. `timeout` is the deadline of `discover` and `sweep`
-    in seconds. `close()` lets go of sockets, in the loop that opened them. `trouble` is what a
+    in seconds, with `each` more for every listed device. `close()` lets go of sockets, in the loop that opened them. `trouble` is what a
     person should check when it finds nothing.
     """
 
@@ -28,3 +28,4 @@ class Source:
     sweep: Callable[[Sequence[Target], float], Reports] | None = None
     trouble: str = ""
     close: Callable[[], None] = lambda: None
+    each: float = 0.0

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any, Literal
 
 from flask import Blueprint, Response
@@ -133,8 +134,11 @@ def refresh() -> Response:
     """Ask about every recorder now, and wait for the answer."""
     here = house()
     here.workbooks.keep()
-    here.scanner.start(who())
-    if not here.scanner.wait(PATIENCE):
+    end = monotonic() + PATIENCE
+    # One that runs already may leave the recorders out, or not know a serial from a moment ago.
+    if not here.scanner.start(who()) and here.scanner.wait(PATIENCE):
+        here.scanner.start(who())
+    if not here.scanner.wait(max(0.0, end - monotonic())):
         raise Problem(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
     return answered({"ok": True, **counts(recorders())})
 

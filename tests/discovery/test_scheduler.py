@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from discovery.scheduler import Job, Scheduler
+from fleet.model import CannotAsk
 from simulators.panasonic import Camera, Network
 from tests.home import Running, free_port, until
 
@@ -82,6 +83,17 @@ def test_a_failing_job_is_remembered_and_the_next_run_still_comes(
     until(lambda: work.runs >= 3 and state.last_error == "", what="the next run came")
     assert "went well" in state.last_result
     assert "The work failed" in caplog.text
+
+
+def test_a_job_that_cannot_ask_says_so_and_fills_no_log(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run() -> str:
+        raise CannotAsk("dahua", "the cloud does not answer")
+
+    state = start(Job("work", "The work", 0.1, run)).states["work"]
+    until(lambda: state.last_error == "the cloud does not answer", what="it is remembered")
+    assert caplog.text == ""
 
 
 def test_a_job_that_takes_longer_than_its_interval_never_runs_twice_at_once(start: Start) -> None:

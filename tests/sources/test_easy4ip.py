@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -425,6 +426,58 @@ def test_a_cloud_that_is_busy_now_and_then_is_asked_again_at_once():
     with asking(cloud, waits=(0.2, 0.2)) as asker:
         assert len(asker.sweep().online) == 12
         assert cloud.asked.total() > 36
+
+
+def test_one_recorder_that_is_always_sent_away_keeps_nobody_else_from_being_asked():
+    recorder = Recorder("AB12345", 0, answers={"lookup": "timeout"})
+    with asking(Cloud(beside(recorder), servers=2), waits=(0.2, 0.2)) as asker:
+        for _ in range(4):
+            said = asker.sweep()
+            assert len(said.online) == 2
+            assert said.unsaid_of == {"dahua:busy"}
+        newcomer = Recorder("AB12399", 1)
+        asker.pretend.recorders[newcomer.serial] = newcomer
+        assert newcomer.serial in asker.sweep().online
+
+
+def test_a_busy_region_is_left_alone_and_the_others_are_asked_on():
+    cloud = Cloud(fleet(80, 8))
+    with asking(cloud, waits=(0.2, 0.2)) as asker:
+        assert len(asker.sweep().online) == 80
+        there = [one for one in cloud.recorders.values() if one.server == 3]
+        for one in there:
+            one.answers["probe"] = "timeout"
+        assert asker.sweep().unsaid_of == {"dahua:busy"}
+        heard = cloud.regions[3].tally.counts.total()
+        said = asker.sweep()
+        assert len(said.online) == 70
+        assert said.offline == {}
+        assert cloud.regions[3].tally.counts.total() == heard, "it is left alone"
+
+
+def test_a_cloud_that_is_busy_for_all_ends_the_sweep_and_calls_nothing_up_again():
+    cloud = Cloud(fleet(400, 8))
+    cloud.busy = 1.0
+    with asking(cloud, waits=(0.2, 0.2), rate=200.0, burst=50.0) as asker:
+        said = asker.sweep()
+        assert said.unsaid_of == {"dahua:busy"}
+        assert said.coverage.scopes == ()
+        assert cloud.asked.total() < 400, "nobody goes on asking a cloud that has no time"
+
+
+async def two_addresses(*_question: Any, **_more: Any) -> list[Any]:
+    """What a name server may say of a name with two addresses; nobody lives at the first."""
+    kind = (socket.AF_INET, socket.SOCK_DGRAM, 17, "")
+    return [(*kind, (one, 0)) for one in ("127.0.0.99", "127.0.0.1")]
+
+
+def test_a_main_server_that_is_silent_gives_way_to_the_next_address_of_its_name():
+    cloud = Cloud(fleet(6))
+    with asking(cloud) as asker:
+        asker.runner.get_loop().getaddrinfo = two_addresses
+        assert len(asker.sweep().online) == 6
+        asker.runner.get_loop().getaddrinfo = None
+        assert len(asker.sweep().online) == 6, "who answered is asked again, by its address"
 
 
 def test_an_error_of_the_cloud_about_one_recorder_keeps_nobody_else_from_being_asked():

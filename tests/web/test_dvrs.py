@@ -41,7 +41,7 @@ class Shop:
     def sweep(self, spread: float = 0.0):
         """What the house does by itself every minute."""
         self.home.clock.forward(seconds=60)
-        return self.home.house.scanner.sweep(easy4ip.NAME, spread, 60)
+        return self.home.house.scanner.sweep(easy4ip.NAME, spread)
 
     def refresh(self):
         self.home.clock.forward(seconds=60)
@@ -221,6 +221,21 @@ def test_a_refresh_does_not_wait_for_a_sweep_that_takes_its_time(shop):
     assert not slow.is_alive()
     assert shop.sweep() is not None
     assert shop.statuses() == dict.fromkeys(("SITE-001", "SITE-002", "SITE-003"), "online")
+
+
+def test_a_refresh_while_another_scan_runs_asks_about_the_recorders_all_the_same(shop):
+    assert shop.home.house.scanner.start("auto-scan", ["panasonic"])
+    assert shop.refresh()["online"] == 3
+
+
+def test_a_house_that_ends_in_the_middle_of_a_sweep_keeps_nobody_waiting(shop):
+    slow = threading.Thread(target=shop.sweep, args=(500.0,))
+    slow.start()
+    until(lambda: shop.cloud.asked.total() > 0)
+    shop.home.house.scanner.close()
+    slow.join(20)
+    assert not slow.is_alive()
+    assert shop.sites("offline") != [], "nobody was called online who was not asked"
 
 
 def test_a_recorder_goes_offline_and_comes_back_each_told_once(shop):

@@ -1,0 +1,47 @@
+"""Who was asked by a scan and did not answer. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from fleet.model import Coverage, Device, Miss
+
+
+def missed(
+    devices: Iterable[Device], coverage: Coverage, started: datetime, now: datetime
+) -> list[Miss]:
+    """A Miss for everyone who was asked by one source since `started` and did not answer."""
+    return [
+        Miss(
+            device.identities[0],
+            coverage.source,
+            now,
+            _reason(device, coverage),
+            device.site,
+            started,
+        )
+        for device in devices
+        if _was_asked(device, coverage) and not _answered(device, coverage, started)
+    ]
+
+
+def _was_asked(device: Device, coverage: Coverage) -> bool:
+    """The scan asked where this device was last heard by this source."""
+    word = device.words.get(coverage.source)
+    if word is None or device.retired_at is not None:
+        return False
+    if word.scope is None:
+        return True
+    return word.scope in coverage.scopes and word.scope not in coverage.failed
+
+
+def _answered(device: Device, coverage: Coverage, started: datetime) -> bool:
+    word = device.words[coverage.source]
+    heard = word.seen_at is not None and word.seen_at >= started
+    return heard or (word.asked == started and word.misses == 0)
+
+
+def _reason(device: Device, coverage: Coverage) -> str:
+    scope = device.words[coverage.source].scope
+    where = f" on {scope.partition(':')[2]}" if scope else ""
+    number = coverage.by_scope.get(scope or "", coverage.requests)
+    return f"did not answer {number} search requests{where}"
