@@ -30,6 +30,10 @@ SHED_IN_A_ROW = 20
 SHED_FEWEST = 3
 """Of so many requests at least: one recorder alone, whatever is wrong with it, keeps nobody
 else from being asked."""
+MOST_PATIENCE = 15.0
+"""Seconds that a slow server gets for one answer, and for which a late one still counts."""
+FORGOTTEN = 300.0
+"""Seconds after which a slow answer counts half."""
 QUIET = (60.0, 120.0, 240.0, 480.0, 900.0)
 """Seconds for which it is, longer each time that it sheds load again afterwards."""
 
@@ -148,21 +152,70 @@ class Rest:
         self.begun.set()
 
 
+@dataclass(slots=True)
+class Open:
+    """A question that has no answer yet, and the sendings by which it was put, by CSeq."""
+
+    answer: asyncio.Future[Answer]
+    cseqs: list[int] = field(default_factory=list)
+    askers: int = 0
+
+
+@dataclass(slots=True)
+class Sending:
+    """One CSeq: the question behind it, when it went out first, and how often."""
+
+    question: Open
+    began: float
+    times: int = 0
+    is_over: bool = False
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long the cloud takes. Under load it answers after seconds: who then waits as long
+    as ever calls recorders silent that are not."""
+
+    usual: float = 0.0
+    longest: float = 0.0
+    at: float = 0.0
+
+    def learn(self, sending: Sending) -> None:
+        """An answer came just now. After a repetition nobody knows which one it answers; but
+        one that came when all was sent and waited for was late for sure."""
+        now = asyncio.get_running_loop().time()
+        delay = now - sending.began
+        self.usual += (delay - self.usual) / 10
+        if sending.times == 1 or sending.is_over:
+            self.longest, self.at = max(delay, self._longest(now)), now
+
+    def _longest(self, now: float) -> float:
+        return self.longest * math.exp2((self.at - now) / FORGOTTEN)
+
+    def stretch(self, waits: Sequence[float]) -> float:
+        """By how much these waits are too short now; 1 when they are not."""
+        longest = self._longest(asyncio.get_running_loop().time())
+        return max(1.0, min(1.5 * longest, MOST_PATIENCE) / sum(waits))
+
+
 class Server(asyncio.DatagramProtocol):
     """One server of the cloud behind one connected socket."""
 
-    def __init__(self, clock: Clock, keys: KeyPair, bucket: Bucket, waits: Sequence[float]) -> None:
+    def __init__(
+        self, clock: Clock, keys: KeyPair, bucket: Bucket, waits: Sequence[float], pace: Pace
+    ) -> None:
         self.clock = clock
         self.keys = keys
         self.bucket = bucket
         self.waits = waits
         self.rest = Rest()
+        self.pace = pace
         self.requests = 0
         self.answers = 0
         self.refused: Counter[str] = Counter()
-        self.last_answer: float | None = None
         self._next = secrets.randbelow(MOST_CSEQ // 2)
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._open: dict[tuple[str, bool], Open] = {}
+        self._waiting: dict[int, Sending] = {}
         self._transport: asyncio.DatagramTransport | None = None
 
     async def open(self, address: Address) -> None:
@@ -184,15 +237,15 @@ class Server(asyncio.DatagramProtocol):
         except Unusable as error:
             self.refused[str(error)] += 1
             return
-        self.last_answer = asyncio.get_running_loop().time()
-        waiting = self._waiting.get(answer.cseq)
-        if waiting is None or waiting.done():
+        sending = self._waiting.get(answer.cseq)
+        if sending is None or sending.question.answer.done():
             self.refused["nobody waits for it: late, repeated or forged"] += 1
         elif not answer.is_provisional:
             self.answers += 1
+            self.pace.learn(sending)
             if answer.date is not None:
                 self.clock.seen = answer.date - self.clock.now()
-            waiting.set_result(answer)
+            sending.question.answer.set_result(answer)
 
     def error_received(self, _error: Exception) -> None:
         """The host said that nobody listens there: no answer, like silence."""
@@ -232,19 +285,43 @@ class Server(asyncio.DatagramProtocol):
         self.rest.check()
         await self.bucket.take(self.rest.begun)
         self.rest.check()
-        cseq = self._next = (self._next + 1) % MOST_CSEQ
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[cseq] = waiting
+        loop = asyncio.get_running_loop()
+        key = (path, with_keys)
+        question = self._open.setdefault(key, Open(loop.create_future()))
+        question.askers += 1
         try:
-            for wait in self.waits:
-                self._send(path, cseq, with_keys)
-                # It goes on waiting after the time: an answer to an earlier sending is as good.
-                await asyncio.wait((waiting,), timeout=wait)
-                if waiting.done():
-                    return waiting.result()
+            await self._put(path, with_keys, question)
+            if question.answer.done():
+                return question.answer.result()
         finally:
-            del self._waiting[cseq]
+            question.askers -= 1
+            if question.answer.done():
+                self._close(key, question)
+            else:
+                # Until then an answer to this sending is as good as one to the next.
+                loop.call_later(MOST_PATIENCE, self._close, key, question)
         raise NoAnswer(f"no answer to {len(self.waits)} requests")
+
+    async def _put(self, path: str, with_keys: bool, question: Open) -> None:
+        """Send and wait, as often as it takes or may."""
+        cseq = self._next = (self._next + 1) % MOST_CSEQ
+        sending = self._waiting[cseq] = Sending(question, asyncio.get_running_loop().time())
+        question.cseqs.append(cseq)
+        stretch = self.pace.stretch(self.waits)
+        for wait in self.waits:
+            if not question.answer.done():
+                sending.times += 1
+                self._send(path, cseq, with_keys)
+                await asyncio.wait((question.answer,), timeout=wait * stretch)
+        sending.is_over = True
+
+    def _close(self, key: tuple[str, bool], question: Open) -> None:
+        """Wait no more for an answer that nobody asks for now."""
+        if question.askers == 0:
+            if self._open.get(key) is question:
+                del self._open[key]
+            for cseq in question.cseqs:
+                self._waiting.pop(cseq, None)
 
     def _send(self, path: str, cseq: int, with_keys: bool) -> None:
         assert self._transport is not None

@@ -16,8 +16,8 @@ class Source:
     `listen()` yields what devices say unasked, for as long as the house runs. `sweep(targets,
     seconds)` asks about those that somebody listed, begun over so many seconds, and ends with
     one Coverage. All may raise CannotAsk. `timeout` is the deadline of `discover` and `sweep`
-    in seconds, with `each` more for every listed device. `close()` lets go of sockets, in the loop that opened them. `trouble` is what a
-    person should check when it finds nothing.
+    in seconds, with `each` more for every listed device. `close()` lets go of sockets, in the
+    loop that opened them. `trouble` is what a person should check when it finds nothing.
     """
 
     name: str

@@ -307,6 +307,31 @@ def test_late_and_repeated_answers_are_never_taken_for_another_one():
     assert said.coverage.refused["nobody waits for it: late, repeated or forged"] >= 100
 
 
+def test_a_recorder_whose_answers_take_longer_than_a_round_is_online():
+    cloud = Cloud(fleet(12, 2))
+    slow = cloud.recorders["SIM00003PAZ0003"]
+    cloud.delay = lambda _server, asked: 0.45 if asked.serial == slow.serial else 0.01
+    with asking(cloud) as asker:
+        said = asker.sweep()
+    assert said.offline == {}
+    assert slow.serial in said.online
+
+
+def test_a_cloud_whose_answers_all_take_longer_than_a_round_is_waited_for():
+    cloud = Cloud(fleet(40, 4))
+    cloud.recorders["SIM00003PAZ0003"].state = "offline"
+    cloud.delay = 0.5
+    with asking(cloud) as asker:
+        said = asker.sweep()
+        assert set(said.offline) == {"SIM00003PAZ0003"}
+        assert len(said.online) == 39
+        cloud.delay = 1.2
+        asker.sweep()
+        said = asker.sweep()
+    assert set(said.offline) == {"SIM00003PAZ0003"}
+    assert any("the cloud is slow" in one for one in said.coverage.notes)
+
+
 # -- what keeps us from asking ---------------------------------------------------------------
 
 
@@ -462,6 +487,7 @@ def test_a_cloud_that_is_busy_for_all_ends_the_sweep_and_calls_nothing_up_again(
         said = asker.sweep()
         assert said.unsaid_of == {"dahua:busy"}
         assert said.coverage.scopes == ()
+        assert any("sheds load" in one for one in said.coverage.notes)
         assert cloud.asked.total() < 400, "nobody goes on asking a cloud that has no time"
 
 

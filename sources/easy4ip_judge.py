@@ -1,0 +1,190 @@
+"""One recorder's standing at Dahua's cloud: where it is registered, and whether it answers."""
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fleet.model import CannotAsk, NoAnswer
+from sources.easy4ip_cloud import (
+    Address,
+    Bucket,
+    Busy,
+    Clock,
+    Failing,
+    KeyUnknown,
+    Pace,
+    Refused,
+    Server,
+)
+from sources.easy4ip_wire import Answer, KeyPair, facts_of, server_of
+
+NAME = "dahua"
+WAITS = (0.3, 0.6, 0.9, 1.2)
+"""Seconds after each sending of one request until it is sent again, or given up."""
+LOOKUP_KEPT = 300.0
+"""Seconds for which the P2P server of a serial is remembered."""
+Before = Mapping[int, tuple[int, int, Counter[str]]]
+"""Requests, answers and refused datagrams of each server when a sweep began."""
+UNHEARD: tuple[int, int, Counter[str]] = (0, 0, Counter())
+
+
+@dataclass(frozen=True, slots=True)
+class Easy4IpOptions:
+    """`server` is host and port; `rate` and `burst` are new requests a second to one server."""
+
+    clock: Callable[[], datetime]
+    server: Address
+    keys: KeyPair
+    rate: float = 200.0
+    burst: float = 500.0
+    waits: Sequence[float] = WAITS
+    most: int = 2000
+    """Recorders that are being asked about at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one round says of one recorder. `word` is online, offline, unknown, silent (no
+    answer from its P2P server), unasked (from the main one), busy, failing or refused."""
+
+    word: str
+    reason: str = ""
+    server: Address | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    latency: float | None = None
+
+
+class Cloud:
+    """The servers of the cloud, as far as they are needed, for one event loop."""
+
+    def __init__(self, options: Easy4IpOptions) -> None:
+        self.options = options
+        self.clock = Clock(options.clock)
+        self.pace = Pace()
+        self._servers: dict[Address, Server] = {}
+        self._places: dict[str, tuple[float, Address]] = {}
+        self._main: Address | None = None
+        self._opening = asyncio.Lock()
+
+    def servers(self) -> Iterable[Server]:
+        return self._servers.values()
+
+    async def main(self, silent: Server | None = None) -> Server:
+        """The main server: the one that answered before, else the next one of its name's
+        addresses. Raises CannotAsk when the name leads nowhere."""
+        known = self._servers.get(self._main) if self._main else None
+        if known is not None and known is not silent:
+            return known
+        host, port = self.options.server
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(
+                host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM
+            )
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise CannotAsk(
+                NAME,
+                f"the name {host} cannot be looked up ({why}). "
+                "Check this machine's line to the internet and its DNS.",
+            ) from error
+        places = [(str(one[4][0]), port) for one in found]
+        self._main = next((one for one in places if one != self._main), places[0])
+        return await self.server(self._main)
+
+    async def server(self, address: Address) -> Server:
+        """The server at this address, with its socket open. Raises CannotAsk."""
+        async with self._opening:
+            known = self._servers.get(address)
+            if known is not None:
+                return known
+            options = self.options
+            bucket = Bucket(options.rate, options.burst)
+            made = Server(self.clock, options.keys, bucket, options.waits, self.pace)
+            try:
+                await made.open(address)
+            except OSError as error:
+                raise CannotAsk(
+                    NAME, f"no way leads to {address[0]} ({error.strerror}). Check the line."
+                ) from error
+            self._servers[address] = made
+            return made
+
+    def close(self) -> None:
+        for one in self._servers.values():
+            one.close()
+        self._servers.clear()
+
+    def close_silent(self, before: Before) -> None:
+        """Let go of the sockets that heard nothing in this sweep: a socket keeps the address
+        that this machine had when it was opened, and the line may be another one now."""
+        now = asyncio.get_running_loop().time()
+        for address, one in list(self._servers.items()):
+            if one.answers == before.get(id(one), UNHEARD)[1] and one.rest.until <= now:
+                one.close()
+                del self._servers[address]
+
+    # -- one recorder --------------------------------------------------------------------
+
+    async def judge(self, serial: str, main: Server) -> Verdict:
+        """One round: lookup unless remembered, probe, info."""
+        began = asyncio.get_running_loop().time()
+        try:
+            place = self._places.get(serial)
+            if place is None or began - place[0] > LOOKUP_KEPT:
+                found = await self._look_up(serial, main)
+                if isinstance(found, Verdict):
+                    return found
+                self._places[serial] = place = (began, found)
+            verdict = await self._ask_there(serial, place[1])
+        except Busy as error:
+            return Verdict("busy", f"a server of the cloud is busy: {error}")
+        except Failing as error:
+            return Verdict("failing", f"a server of the cloud has an error of its own: {error}")
+        if verdict.word != "online":
+            self._places.pop(serial, None)
+            return verdict
+        latency = asyncio.get_running_loop().time() - began
+        return Verdict("online", "", place[1], verdict.facts, latency)
+
+    async def _look_up(self, serial: str, main: Server) -> Address | Verdict:
+        try:
+            answer = await main.ask(f"/online/p2psrv/{serial}")
+        except NoAnswer as error:
+            return Verdict("unasked", f"the main server: {error}")
+        except Refused as error:
+            return Verdict("refused", f"the main server refuses: {error}")
+        if answer.code >= 400:
+            return Verdict("unknown", f"the cloud does not have it online ({answer.code})")
+        return server_of(answer) or Verdict("unknown", "the cloud names no server for it")
+
+    async def _ask_there(self, serial: str, place: Address) -> Verdict:
+        try:
+            server = await self.server(place)
+            probe = await _with_or_without_keys(server, f"/probe/device/{serial}")
+            if probe.code >= 400:
+                return Verdict("offline", f"its P2P server says {probe.code}", place)
+            info = await _with_or_without_keys(server, f"/info/device/{serial}")
+        except NoAnswer as error:
+            return Verdict("silent", f"its P2P server {place[0]}:{place[1]}: {error}", place)
+        except CannotAsk as error:
+            return Verdict("silent", error.reason, place)
+        except Refused as error:
+            return Verdict("refused", f"its P2P server refuses: {error}", place)
+        if info.code >= 400:
+            return Verdict("offline", f"its P2P server says {info.code}", place)
+        if info.body is None:
+            return Verdict("offline", "its P2P server answers without content", place)
+        return Verdict("online", "", place, facts_of(info))
+
+
+async def _with_or_without_keys(server: Server, path: str) -> Answer:
+    """A region that does not know the key pair answers without it as well."""
+    try:
+        return await server.ask(path)
+    except KeyUnknown:
+        return await server.ask(path, with_keys=False)
