@@ -9,13 +9,15 @@ from fleet.model import Coverage
 
 @dataclass(slots=True)
 class SourceProgress:
-    """One source within one scan. `state`: asking, done, failed, cancelled."""
+    """One source within one scan. `state`: asking, done, failed, cancelled; `listed`: how
+    many devices it was told to ask about."""
 
     name: str
     title: str
     state: str = "asking"
     found: set[str] = field(default_factory=set)
     missed: int = 0
+    listed: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
 
@@ -28,12 +30,17 @@ class SourceProgress:
             "found": len(self.found),
             "requests": coverage.requests if coverage else 0,
             "answers": coverage.answers if coverage else 0,
-            "interfaces": [one.partition(":")[2] for one in coverage.scopes] if coverage else [],
+            "interfaces": self._interfaces(),
             "refused": dict(coverage.refused) if coverage else {},
             "failed": self.failed,
             "missed": self.missed,
+            "listed": self.listed,
             "notes": list(coverage.notes) if coverage else [],
         }
+
+    def _interfaces(self) -> list[str]:
+        scopes = self.coverage.scopes if self.coverage else ()
+        return [part for part in (one.partition(":")[2] for one in scopes) if part]
 
 
 @dataclass(slots=True)

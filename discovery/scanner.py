@@ -86,6 +86,7 @@ class Scanner:
         self._sweeping: dict[str, asyncio.Task[None]] = {}
         self._awaited: set[asyncio.Task[Any]] = set()
         self.swept: dict[str, tuple[datetime, SourceProgress]] = {}  # the last one, by source
+        self.heard: dict[str, datetime] = {}  # when anything answered last, by source
 
     # -- for everybody -------------------------------------------------------------------
 
@@ -318,6 +319,7 @@ class Scanner:
         if running:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+        progress.listed = len(targets)
         collecting = self._collect(started, progress, source.sweep(targets, spread))
         task = self._sweeping[source.name] = asyncio.create_task(collecting)
         task.add_done_callback(lambda _: self._sweeping.pop(source.name, None))
@@ -336,6 +338,7 @@ class Scanner:
                     case Coverage():
                         self._cover(progress, report)
                     case Sighting():
+                        self.heard[progress.name] = report.at
                         progress.found.add(report.identities[0])
                         self._inbox.append(replace(report, asked=started))
                     case Miss():
@@ -348,6 +351,8 @@ class Scanner:
         """What a source asked is up, what it could not ask is down, and so is where a
         device was heard once and nobody can ask now."""
         progress.coverage = coverage
+        if coverage.answers:
+            self.heard[coverage.source] = self.clock()
         progress.failed.update(dict.fromkeys(self._gone(coverage), "it is down or gone"))
         progress.failed.update(coverage.failed)
         now, name = self.clock(), coverage.source

@@ -20,7 +20,7 @@ __all__ = ["NAME", "Easy4IpOptions", "source", "waits"]
 TITLE = "Dahua recorders (Easy4IP cloud)"
 ROUNDS = 2
 """Complete rounds, with a lookup each, before a recorder is called offline."""
-CLOCK_TOLD = 3.0
+CLOCK_TOLD = 2.0
 """Seconds that our clock may be off before it is said."""
 SLOW_TOLD = 1.0
 """Seconds that an answer may take before it is said."""

@@ -58,6 +58,7 @@ def sources() -> str:
         sources=list(here.scanner.sources.values()),
         did=did,
         swept={name: at.isoformat() for name, (at, _one) in swept.items()},
+        heard={name: at.isoformat() for name, at in here.scanner.heard.items()},
         last=last,
         down=here.tracker.down(),
     )

@@ -15,6 +15,7 @@ from simulators.panasonic import Camera
 from sources import easy4ip
 from sources.easy4ip_wire import KeyPair
 from tests.home import Home, until
+from tests.web.browser import read
 from tests.workbooks import write
 
 FORMULA = "@SUM(1+1)"
@@ -272,6 +273,23 @@ def test_a_cloud_that_is_silent_for_ten_minutes_changes_nobody_and_is_told_once(
     assert shop.statuses() == before
     assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
     assert shop.home.house.tracker.down() == {}
+
+
+def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
+    shop.cloud.recorders["AB12345"].state = "offline"
+    shop.cloud.skew = 40.0
+    shop.sweep()
+    shop.home.clock.forward(seconds=3)
+    page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
+    card = next(one for one in page.find("section") if "Dahua" in one.text).text
+    assert "Devices that answered2 of 3" in card
+    assert "clock is 40 s behind the cloud's" in card
+    assert "Last answer" in card
+    silence(shop.cloud)
+    shop.sweep()
+    page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
+    card = next(one for one in page.find("section") if "Dahua" in one.text).text
+    assert "the cloud does not answer. Check this machine's line" in card
 
 
 def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(shop):
