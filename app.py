@@ -107,9 +107,14 @@ def build_sources(settings: Settings, clock: Callable[[], datetime]) -> list[Sou
 
 def rules_of(settings: Settings, fleet: Fleet) -> Rules:
     """The rules of status: patience is two intervals, or ten minutes without auto-scan."""
-    if fleet.memo.get(AUTO_SCAN):
-        return Rules(patience=timedelta(seconds=2 * settings.auto_scan_interval))
-    return Rules(patience=timedelta(minutes=10))
+    down: dict[str, datetime] = {}
+    for scope, said in fleet.memo.get("down", {}).items():
+        source, since = scope.partition(":")[0], datetime.fromisoformat(said["since"])
+        down[source] = max(since, down.get(source, since))
+    interval = max(settings.auto_scan_interval, settings.easy4ip_interval)
+    if not fleet.memo.get(AUTO_SCAN):
+        interval = max(300, settings.easy4ip_interval)
+    return Rules(patience=timedelta(seconds=2 * interval), down=down)
 
 
 def statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:

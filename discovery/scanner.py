@@ -293,19 +293,21 @@ class Scanner:
                     await self._collect_sweep(started, progress, source, spread)
             progress.state = "failed" if progress.failed else "done"
         except CannotAsk as error:
-            self._cannot_ask(progress, error.scope, error.reason)
+            self._cannot_ask(started, progress, error.scope, error.reason)
         except TimeoutError:
             reason = f"it did not end within {deadline:.0f} s"
-            self._cannot_ask(progress, source.name, reason)
+            self._cannot_ask(started, progress, source.name, reason)
         except Exception as error:
             log.exception("%s: an error in the program while scanning", source.title)
             reason = f"an error in the program ({type(error).__name__}); the log has it"
-            self._cannot_ask(progress, source.name, reason)
+            self._cannot_ask(started, progress, source.name, reason)
 
-    def _cannot_ask(self, progress: SourceProgress, scope: str, reason: str) -> None:
+    def _cannot_ask(
+        self, started: datetime, progress: SourceProgress, scope: str, reason: str
+    ) -> None:
         progress.state = "failed"
         progress.failed[scope] = reason
-        self._inbox.append(SourceDown(scope, self.clock(), reason))
+        self._inbox.append(SourceDown(scope, started, reason))
 
     async def _collect_sweep(
         self, started: datetime, progress: SourceProgress, source: Source, spread: float
@@ -336,7 +338,7 @@ class Scanner:
             async for report in every:
                 match report:
                     case Coverage():
-                        self._cover(progress, report)
+                        self._cover(started, progress, report)
                     case Sighting():
                         self.heard[progress.name] = report.at
                         progress.found.add(report.identities[0])
@@ -347,9 +349,9 @@ class Scanner:
                     case _:
                         self._inbox.append(report)
 
-    def _cover(self, progress: SourceProgress, coverage: Coverage) -> None:
-        """What a source asked is up, what it could not ask is down, and so is where a
-        device was heard once and nobody can ask now."""
+    def _cover(self, started: datetime, progress: SourceProgress, coverage: Coverage) -> None:
+        """What a source asked is up, what it could not ask is down since it `started`, and so
+        is where a device was heard once and nobody can ask now."""
         progress.coverage = coverage
         if coverage.answers:
             self.heard[coverage.source] = self.clock()
@@ -361,7 +363,7 @@ class Scanner:
         self._inbox += [
             SourceDown(scope, now, "", up=True) for scope in asked if scope not in progress.failed
         ]
-        self._inbox += [SourceDown(scope, now, why) for scope, why in progress.failed.items()]
+        self._inbox += [SourceDown(scope, started, why) for scope, why in progress.failed.items()]
 
     def _gone(self, coverage: Coverage) -> set[str]:
         """The scopes in which a device was last heard by this source, and that it did not ask."""

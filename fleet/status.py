@@ -1,7 +1,7 @@
 """How does it stand? Facts and the time in, one word out. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from fleet.model import Device, Word
@@ -22,10 +22,12 @@ WORDS = (ACTIVE, IP_CHANGED, OFFLINE, MISSING, UNKNOWN, UNREACHABLE)
 class Rules:
     """`missing_after`: silence until an offline device counts as missing.
     `patience`: how long one source's sighting outweighs another's later miss, and
-    until a word that nobody renewed is shown with "as of" (two intervals)."""
+    until a word that nobody renewed is shown as the last known one (two intervals).
+    `down`: the sources of which some part cannot be asked now, and since when."""
 
     missing_after: timedelta = timedelta(hours=24)
     patience: timedelta = timedelta(minutes=10)
+    down: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def is_missed(word: Word) -> bool:
@@ -86,9 +88,12 @@ def asked_at(device: Device) -> datetime | None:
 
 
 def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
-    """Nobody asked for so long that its word needs an "as of"."""
+    """Nobody could or did ask for so long that its word is only the last known one."""
     asked = asked_at(device)
-    return asked is not None and now - asked > rules.patience
+    if asked is None:
+        return False
+    cut_off = any(asked < at for source, at in rules.down.items() if source in device.words)
+    return cut_off or now - asked > rules.patience
 
 
 def reason(device: Device) -> str:

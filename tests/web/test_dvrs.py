@@ -56,6 +56,10 @@ class Shop:
     def statuses(self) -> dict[str, str]:
         return {row[1]: self.get(f"/api/search?site={row[1]}")["status"] for row in ROWS}
 
+    def last_known(self) -> set[str]:
+        """The sites whose status is only the last known one."""
+        return {one["site"] for one in self.get("/api/cameras")["cameras"] if one["as_of"]}
+
     def update(self, **body: object):
         return self.home.client.post("/api/update-p2p", json=body)
 
@@ -268,9 +272,11 @@ def test_a_cloud_that_is_silent_for_ten_minutes_changes_nobody_and_is_told_once(
         assert shop.statuses() == before
     assert [event.kind for event in shop.home.events()[told:]] == ["source.down"]
     assert list(shop.home.house.tracker.down()) == ["dahua"]
+    assert shop.last_known() == {"SITE-001", "SITE-002", "SITE-003"}
     silence(shop.cloud, False)
     shop.sweep()
     assert shop.statuses() == before
+    assert shop.last_known() == set()
     assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
     assert shop.home.house.tracker.down() == {}
 
@@ -301,6 +307,7 @@ def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(
     assert shop.statuses() == before
     scope = f"dahua:127.0.0.1:{shop.cloud.regions[1].port}"
     assert list(shop.home.house.tracker.down()) == [scope]
+    assert shop.last_known() == {"SITE-002"}, "the others were asked"
     shop.cloud.regions[1].dead = False
     shop.sweep()
     assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
