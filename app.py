@@ -11,7 +11,7 @@ if __name__ == "__main__":
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -26,7 +26,7 @@ from accounts.audit import Audit
 from accounts.first import make_first
 from accounts.model import Entry, NotAllowed
 from accounts.tickets import Tickets
-from discovery.progress import Scan
+from discovery.progress import SourceProgress
 from discovery.scanner import Scanner
 from discovery.scheduler import Job, Scheduler
 from discovery.uploads import Uploads
@@ -199,12 +199,12 @@ def build_access(settings: Settings, journal: Journal, clock: Callable[[], datet
     )
 
 
-def note_asked(journal: Journal, scan: Scan) -> None:
+def note_asked(journal: Journal, at: datetime, asked: Iterable[SourceProgress]) -> None:
     """The journal keeps which scopes were asked today; uptimes are judged by it."""
-    covered = [one.coverage for one in scan.sources.values() if one.coverage]
+    covered = [one.coverage for one in asked if one.coverage]
     scopes = {scope for one in covered if one.scopes for scope in (one.source, *one.scopes)}
     try:
-        journal.was_asked(scan.started, sorted(scopes))
+        journal.was_asked(at, sorted(scopes))
     except Unreachable as error:
         log.warning("%s", error)
 

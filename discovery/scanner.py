@@ -5,7 +5,7 @@ The only place that catches whatever a source may raise.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import replace
@@ -52,8 +52,8 @@ class Scanner:
     """Asks, collects what comes, and hands it over in batches.
 
     `watch` is called with `Scan.plain()` whenever the progress changed, from the loop's
-    thread; `kept` with each scan that has ended, from a thread that may wait. `targets` says
-    which listed devices a source that sweeps asks about.
+    thread; `asked` with what each scan or sweep did when it has ended, and when it began, from
+    a thread that may wait. `targets` says which listed devices a source that sweeps asks about.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Scanner:
         tracker: Knower,
         clock: Callable[[], datetime],
         watch: Callable[[dict[str, Any]], None] = lambda progress: None,
-        kept: Callable[[Scan], None] = lambda scan: None,
+        asked: Callable[[datetime, Iterable[SourceProgress]], None] = lambda at, did: None,
         targets: Callable[[str], Sequence[Target]] = lambda name: (),
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
         self.clock = clock
         self.watch = watch
-        self.kept = kept
+        self.asked = asked
         self.targets = targets
         self.last: Scan | None = None
         self._scan: Scan | None = None
@@ -266,16 +266,18 @@ class Scanner:
         facts: dict[str, Any] = {"last_scan": scan.plain()}
         with suppress(CannotKeep):
             self.tracker.remember(facts, self.clock())
-        self.kept(scan)
+        self.asked(scan.started, scan.sources.values())
 
     async def _sweep(self, source: Source, spread: float) -> SourceProgress:
         """The listed devices of one source, outside of any scan."""
         task, progress = asyncio.current_task(), SourceProgress(source.name, source.title)
         assert task is not None
         self._awaited.add(task)
+        started = self.clock()
         try:
-            await self._ask(self.clock(), progress, spread)
+            await self._ask(started, progress, spread)
             await self._hand_over()
+            await self._loop.run_in_executor(self._writer, self.asked, started, [progress])
         finally:
             self._awaited.discard(task)
         return progress

@@ -204,6 +204,7 @@ def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...]) -> De
         identities=(*device.identities, *fresh),
         words={**device.words, sighting.source: word},
         links={**device.links, **sighting.links},
+        first_seen=device.first_seen or sighting.at,
         last_seen=sighting.at,
         sightings=device.sightings + is_new_scan,
     )

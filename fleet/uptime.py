@@ -14,7 +14,8 @@ from fleet.model import Device, Event
 DAYS = 90
 UP_KINDS = frozenset({"device.found", "device.back", "device.moved", "device.settled"})
 DOWN_KINDS = frozenset({"device.offline", "device.missing", "device.unreachable"})
-KINDS = sorted(UP_KINDS | DOWN_KINDS | {"device.retired", "device.restored"})
+UNKNOWN_KINDS = frozenset({"device.retired", "device.unknown"})
+KINDS = sorted(UP_KINDS | DOWN_KINDS | UNKNOWN_KINDS | {"device.restored"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _before(device: Device, events: Sequence[Event]) -> bool | None:
 
 
 def _after(event: Event, is_up: bool | None) -> bool | None:
-    if event.kind == "device.retired":
+    if event.kind in UNKNOWN_KINDS:
         return None
     if event.kind == "device.restored":
         return True

@@ -28,7 +28,7 @@ function body(rows) {
 
 function gap() {
   const part = document.createElement("tbody");
-  part.innerHTML = '<tr class="gap" aria-hidden="true"><td colspan="8"></td></tr>';
+  part.innerHTML = '<tr class="gap" aria-hidden="true"><td></td></tr>';
   return part;
 }
 

@@ -261,6 +261,30 @@ def test_a_recorder_goes_offline_and_comes_back_each_told_once(shop):
     ]
 
 
+def test_a_recorder_has_a_first_sight_and_a_past(shop):
+    shop.sweep()
+    shop.cloud.recorders["AB12345"].state = "offline"
+    shop.home.clock.forward(minutes=60)
+    shop.sweep()
+    shop.home.clock.forward(minutes=60)
+    assert "device.offline" in shop.home.kinds()
+    numbers = {one.site: one.id for one in shop.home.devices() if one.kind == "recorder"}
+    assert shop.get(f"/api/camera/{numbers['SITE-002']}")["first_seen"]
+    share = {site: shop.get(f"/api/camera/{id}/uptime")["share"] for site, id in numbers.items()}
+    assert share["SITE-002"] == 1.0
+    assert 0.4 < share["SITE-001"] < 0.6, "it answered half of the time"
+
+
+def test_the_time_before_an_exchanged_recorder_answers_is_unknown(shop):
+    shop.sweep()
+    shop.home.clock.forward(minutes=60)
+    shop.update(site="SITE-001", p2pNumber="AB99999")
+    shop.home.clock.forward(minutes=60)
+    assert "device.unknown" in shop.home.kinds()
+    (device,) = [one for one in shop.home.devices() if one.site == "SITE-001"]
+    assert shop.get(f"/api/camera/{device.id}/uptime")["share"] == 1.0
+
+
 def test_a_cloud_that_is_silent_for_ten_minutes_changes_nobody_and_is_told_once(shop):
     shop.cloud.recorders["AB12345"].state = "offline"
     shop.sweep()
