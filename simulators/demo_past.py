@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
+from simulators import demo_stores
 from simulators.demo_cast import PASSWORD, SETUP, UNWATCHED, WATCHED, Member
 from simulators.panasonic import Camera
 
@@ -45,23 +46,27 @@ def database(cast: Sequence[Member], cameras: Sequence[Camera], now: datetime) -
         Past(number, member, camera, cast[member.parent - 1] if member.parent else None, now)
         for number, (member, camera) in enumerate(zip(cast, cameras, strict=True), start=1)
     ]
-    told = sorted((event for past in pasts for event in past.events()), key=lambda one: one["at"])
+    stores, of_stores = demo_stores.past(len(pasts) + 1, now)
+    events = [*of_stores, *(event for past in pasts for event in past.events())]
+    told = sorted(events, key=lambda one: one["at"])
     return {
         "format": "camera-monitor",
         "version": 1,
-        "next_id": len(pasts) + 1,
+        "next_id": len(pasts) + len(stores) + 1,
         "sequence": len(told),
         "memo": {"last_scan": {"at": (now - timedelta(days=LAST_SCAN)).isoformat()}},
         "redirects": {},
         "outbox": [{"sequence": place, **event} for place, event in enumerate(told, start=1)],
-        "devices": [past.record() for past in pasts],
+        "devices": [*(past.record() for past in pasts), *stores],
     }
 
 
 def make_journal(path: Path, today: date) -> None:
     """An empty journal, made by the house's own migrations, with the days that were asked."""
     days = [today - timedelta(days=back) for back in range(WATCHED) if back not in UNWATCHED]
-    rows = [(day.isoformat(), scope) for day in days for scope in (SOURCE, SCOPE)]
+    rows = [
+        (day.isoformat(), scope) for day in days for scope in (SOURCE, SCOPE, demo_stores.SOURCE)
+    ]
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     engine = create_engine(f"sqlite:///{path}")
