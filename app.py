@@ -65,7 +65,7 @@ from web import (
     users,
 )
 from web.asking import Access
-from web.house import AUTO_SCAN, House
+from web.house import AUTO_SCAN, WORKBOOK, House
 from web.stream import Hub
 from web.watchdog import Watchdog
 
@@ -252,7 +252,7 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
     return [
         Job(AUTO_SCAN, "Scan the network", settings.auto_scan_interval, scan, paused=True),
         Job("recorders", "Ask about the recorders", settings.easy4ip_interval, recorders),
-        Job("workbook", "Read the workbook when it changed", 5, lambda: house.workbooks.keep()),
+        Job(WORKBOOK, "Read the workbook when it changed", 5, lambda: house.workbooks.keep()),
         Job(health.TICK, "Let time pass, write what waits", 60, tick),
         Job("forget", "Forget what is too old", 86400, forget),
     ]
@@ -285,7 +285,6 @@ def open_house(house: House, settings: Settings) -> None:
         house.tracker.remember({AUTO_SCAN: True}, house.clock())
     house.courier.start()
     house.courier.notify()
-    house.workbooks.keep()
 
 
 def open_accounts(house: House, settings: Settings) -> None:
@@ -313,6 +312,8 @@ def start_house(house: House, settings: Settings) -> None:
     house.watchdog.start()
     house.scanner.open()
     house.scheduler.start()
+    # Not before: 50,000 rows take seconds, and what the database knows can be seen meanwhile.
+    house.scheduler.run_now(WORKBOOK)
     if house.has_auto_scan():
         house.scheduler.resume(AUTO_SCAN)
 

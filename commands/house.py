@@ -77,6 +77,7 @@ def with_house(settings: Settings, work: Callable[[Any], Any]) -> Any:
     except CannotOpen as error:
         raise Failed(str(error)) from None
     try:
+        house.workbooks.keep()
         return work(house)
     finally:
         house_app.stop_house(house)

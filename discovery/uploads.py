@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from discovery.workbooks import Workbooks, write_whole
+from discovery.workbooks import NONE, Workbooks
 from fleet.model import NotThere
 from sources import workbook
+from sources.workbook_export import from_csv, is_csv
 
 KEY = re.compile(r"[0-9a-f]{32}")
-NONE = b""
-"""Kept in place of the former workbook when there was none."""
 LONGEST_WAIT = 10
 """Uploads that wait for their commit; an older one is forgotten."""
 
@@ -46,15 +45,24 @@ class Uploads:
         return self._before.is_file()
 
     def preview(self, data: bytes) -> Preview:
-        """What these bytes would change. Raises NotReadable; writes nothing but a waiting copy."""
-        book = workbook.read(data)
+        """What these bytes, a workbook or CSV, would change. Raises NotReadable; writes nothing
+        but a waiting copy."""
         old = self.workbooks.state.book
+        if is_csv(data):
+            data = from_csv(data, {one.site: one.extra for one in old.rows} if old else {})
+        book = _read(data)
         before = {one.site: one for one in old.rows} if old else {}
         after = {one.site: one for one in book.rows}
         both = [(before[site], row) for site, row in after.items() if site in before]
         changed = [pair for pair in both if _facts(pair[0]) != _facts(pair[1])]
-        key = hashlib.sha256(data).hexdigest()[:32]
-        self._keep(key, data)
+        key = _key_of(data)
+        try:
+            self._keep(key, data)
+        except OSError as error:
+            raise workbook.NotReadable(
+                f"The upload cannot be kept in {self.folder} ({error.strerror})",
+                "Make room there, or give this user the right to write it.",
+            ) from error
         return Preview(
             key,
             book,
@@ -74,28 +82,39 @@ class Uploads:
     def commit(self, key: str) -> str:
         """Make a previewed workbook the one that counts; what was done, in words.
 
-        Raises NotThere for one that waits no more, OSError when the file cannot be written.
+        Raises NotThere for one that waits no more, Refused while somebody has the workbook
+        open (it goes on waiting), OSError when the file cannot be written.
         """
         staged = self.folder / f"wait-{key[:32]}.xlsx"
-        if not KEY.fullmatch(key) or not staged.is_file():
+        data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NONE
+        if _key_of(data) != key:
+            # A power cut may have left a part of it.
             raise NotThere("This upload waits no more", "Upload the workbook again.")
-        path = self.workbooks.path
-        write_whole(self._before, path.read_bytes() if path.exists() else NONE)
-        write_whole(path, staged.read_bytes())
-        staged.unlink()
-        return self.workbooks.keep()
+        said = self.workbooks.take(data, self._before)
+        staged.unlink(missing_ok=True)
+        return said
 
     def undo(self) -> str:
-        """Put the workbook back that was there before the last commit. Raises NotThere."""
+        """Put the workbook back that was there before the last commit. Raises like `commit`."""
         if not self.can_undo:
             raise NotThere("There is no workbook from before", "Upload the one that you want.")
-        data = self._before.read_bytes()
-        if data == NONE:
-            self._before.unlink()
-            return self.workbooks.do_without()
-        write_whole(self.workbooks.path, data)
+        said = self.workbooks.take(self._before.read_bytes(), self.folder / "undone.xlsx")
         self._before.unlink()
-        return self.workbooks.keep()
+        return said
+
+
+def _key_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def _read(data: bytes) -> workbook.Workbook:
+    try:
+        return workbook.read(data)
+    except ChildProcessError as error:
+        raise workbook.NotReadable(
+            f"The workbook cannot be read now ({error.strerror})",
+            "Free memory, or allow this user more processes.",
+        ) from error
 
 
 def _facts(row: workbook.Row) -> tuple[str, str, dict[str, str]]:

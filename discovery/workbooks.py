@@ -4,10 +4,9 @@ The workbook is the truth for which recorders exist. A serial that a person chan
 kept as pending, counts at once, and is written into its one cell by `keep()`.
 """
 
-import hashlib
+import errno
 import logging
-import os
-import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,17 +15,24 @@ from pathlib import Path
 from threading import Lock
 
 from fleet import listing
-from fleet.model import Edit, NotThere, Target, Unfit
+from fleet.model import Edit, NotThere, Refused, Target, Unfit
 from fleet.tracker import Tracker
 from sources import workbook
 from sources.easy4ip_wire import clean_serial
+from sources.workbook_file import digest, lock_of, write_whole
+from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
 PENDING = "pending_serials"
 """In the tracker's memo: {site: serial} that the workbook has not yet."""
 TRIES = 3
-UNREAD = (0, 0, 0)
+YOUNG = 2.5
+"""Seconds in which two saves may bear the same time: no file system's clock ticks slower."""
+Mark = tuple[int, ...]
+UNREAD: Mark = ()
 """The mark of a file that nobody has looked at yet; a missing one has None."""
+NONE = b""
+"""Stands for the workbook from before when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,82 +54,141 @@ class Workbooks:
         self.tracker = tracker
         self.clock = clock
         self.state = State()
-        self._mark: tuple[int, int, int] | None = UNREAD
+        self._file = Lock()
+        """Whoever reads or writes the file. It may take its time; nobody types meanwhile."""
+        self._serials = Lock()
+        """Whoever changes what is pending together with the rows that count."""
+        self._mark: Mark | None = UNREAD
+        self._marked_at = 0.0
+        self._seen = b""
+        """Digest of the file as it was read last; nothing once the mark is enough."""
+        self._read_error = ""
         self._unwritten = ""
-        self._lock = Lock()
+        self._hopeless: tuple[bytes, Mapping[str, str]] | None = None
+        """The file, by digest, and what could not be written into it."""
 
     # -- reading -------------------------------------------------------------------------
 
     def keep(self) -> str:
         """Write what is pending, read the file if it changed; what was done, in words."""
-        with self._lock:
-            before, written = self._unwritten, self._write_pending()
-            mark, did = self._mark_now(), "unchanged"
-            if mark != self._mark or written or (before and not self._unwritten):
-                did = self._read()
-                self._mark = mark
-            self.state = replace(self.state, busy=self._busy())
-            if self._unwritten:
-                self.state = replace(self.state, error=self._unwritten)
-            return did
+        with self._file:
+            return self._keep()
 
-    def do_without(self) -> str:
+    def _keep(self) -> str:
+        written, did = self._write_pending(), "unchanged"
+        if written or self._has_changed():
+            self._mark, self._marked_at = self._mark_now(), time.monotonic()
+            did = self._read()
+        error = self._read_error or self._unwritten
+        self.state = replace(self.state, error=error, busy=self._busy())
+        return did
+
+    def take(self, data: bytes, before: Path) -> str:
+        """Another whole workbook, NONE for none; the one that was there is laid at `before`.
+
+        Raises Refused while somebody has the workbook open, OSError when it cannot be written.
+        """
+        with self._file:
+            if lock := lock_of(self.path):
+                raise Refused(
+                    f"{self.path.name} is open in {lock.program}, which would overwrite this one",
+                    f"Close it there and try again. {lock.leftover}",
+                )
+            old = self._bytes() if self.path.exists() else None
+            write_whole(before, NONE if old is None else old)
+            if data == NONE:
+                return self._do_without()
+            if not write_whole(self.path, data, instead_of=old):
+                raise Refused(f"{self.path.name} was changed meanwhile", "Try again.")
+            return self._keep()
+
+    def _do_without(self) -> str:
         """Take the workbook away, and its recorders out of the counts."""
-        with self._lock:
-            self.path.unlink(missing_ok=True)
-            self._mark, self.state, now = None, State(), self.clock()
+        self.path.unlink(missing_ok=True)
+        self._mark, self._seen, self._read_error, self._unwritten = None, b"", "", ""
+        self.state, now = State(), self.clock()
+        with self._serials:
             gone = listing.edits((), self.tracker.devices(), self.path.name, now)
             if gone:
                 self.tracker.apply(gone, now)
-            return f"{len(gone)} recorders retired"
+            self._forget(self.pending())
+        return f"{len(gone)} recorders retired"
 
     def _read(self) -> str:
+        known, self._read_error, self._seen = self._read_error, "", b""
         try:
-            data = self.path.read_bytes()
+            data = self._bytes()
+            self._seen = digest(data)
+            book = workbook.read(data)
+            number = self._apply(book)
         except FileNotFoundError:
             # Nobody who has no recorders needs one: it is missed only by those who had it.
-            missing = f"{self.path.name} is gone. Put it back; the recorders stay as they were."
-            self.state = State(self.state.book, missing if self._has_rows() else "")
+            if self._has_rows():
+                self._read_error = (
+                    f"{self.path.name} is gone. Put it back; the recorders stay as they were."
+                )
             return "there is no workbook"
-        except OSError as error:
-            self.state = State(self.state.book, f"{self.path} cannot be read ({error.strerror}).")
-            return self.state.error
-        try:
-            book = workbook.read(data)
-        except workbook.NotReadable as error:
-            self.state = State(self.state.book, f"{self.path.name}: {error}")
-            log.warning("%s", self.state.error)
-            return self.state.error
-        number = self._apply(book)
+        except (OSError, workbook.NotReadable, CannotKeep) as error:
+            self._read_error = f"{self.path.name}: {_said(error)}"
+            if not isinstance(error, workbook.NotReadable):
+                self._mark = UNREAD  # the fault is not in the file: it is tried again
+            if self._read_error != known:
+                log.warning("%s", self._read_error)
+            return self._read_error
         self.state = State(book, read_at=self.clock())
         return f"{len(book.rows)} recorders, {number} changed, {len(book.problems)} rows refused"
 
     def _apply(self, book: workbook.Workbook) -> int:
-        pending = self.pending()
-        rows = [
-            listing.Row(one.site, pending.get(one.site, one.serial), one.store, one.extra)
-            for one in book.rows
-        ]
-        now = self.clock()
-        edits = listing.edits(rows, self.tracker.devices(), self.path.name, now)
-        if edits:
-            self.tracker.apply(edits, now)
-        return len(edits)
+        with self._serials:
+            pending = self.pending()
+            rows = [
+                listing.Row(one.site, pending.get(one.site, one.serial), one.store, one.extra)
+                for one in book.rows
+            ]
+            now = self.clock()
+            edits = listing.edits(rows, self.tracker.devices(), self.path.name, now)
+            if edits:
+                self.tracker.apply(edits, now)
+            return len(edits)
 
     def _has_rows(self) -> bool:
-        return any(listing.key_of(one) for one in self.tracker.devices().values())
+        return bool(listing.rows(self.tracker.devices()))
 
     def _busy(self) -> str:
-        """Excel lays such a file beside the one that it has open."""
-        if self.path.with_name(f"~${self.path.name}").exists():
-            return f"{self.path.name} is open in Excel: what is saved there counts."
-        return ""
+        lock, pending = lock_of(self.path), self.pending()
+        if lock is None:
+            return ""
+        said = f"{self.path.name} is open in {lock.program}. What is saved there counts."
+        if pending:
+            said += f" {self._waiting(pending)} It is written when the file is closed there."
+        return f"{said} {lock.leftover}"
 
-    def _mark_now(self) -> tuple[int, int, int] | None:
+    def _bytes(self) -> bytes:
+        """No more than is allowed: a file that is larger is refused, however large."""
+        with self.path.open("rb") as file:
+            return file.read(workbook.MOST_BYTES + 1)
+
+    def _mark_now(self) -> Mark | None:
         with suppress(OSError):
             stat = self.path.stat()
-            return stat.st_ino, stat.st_mtime_ns, stat.st_size
+            return stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
         return None
+
+    def _has_changed(self) -> bool:
+        if self._mark_now() != self._mark:
+            return True
+        if not self._seen:
+            return False
+        # A save in the same tick of the clock leaves the same mark. Only bytes that are the
+        # same some seconds later prove that there was none.
+        was_young = time.monotonic() - self._marked_at < YOUNG
+        try:
+            is_same = digest(self._bytes()) == self._seen
+        except OSError:
+            return True
+        if is_same and not was_young:
+            self._seen = b""
+        return not is_same
 
     def targets(self) -> list[Target]:
         """The recorders to ask the cloud about."""
@@ -143,110 +208,109 @@ class Workbooks:
     def change_serial(self, site: str, text: str, by: str) -> None:
         """A new serial for a site: durable when this returns, in the file soon after.
 
-        Raises NotThere for a site that is not in the workbook, Unfit for what is no serial.
+        Raises NotThere for a site that is not in the workbook, Unfit for what is no serial,
+        CannotKeep when it cannot be made durable: then it is not done.
         """
         serial = clean_serial(text)
         if serial is None:
-            unfit = Unfit("This is no serial", "A serial has 4 to 32 letters and digits.")
-            unfit.field = "p2pNumber"
-            raise unfit
-        with self._lock:
+            raise _unfit("This is no serial", "A serial has 4 to 32 letters and digits.")
+        with self._serials:
             rows = {one.site: one for one in listing.rows(self.tracker.devices())}
             row = rows.get(site)
             if row is None:
                 raise NotThere(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
             for other in rows.values():
                 if other.site != site and other.serial == serial:
-                    unfit = Unfit(f"{serial} is that of {other.site}", "Type another serial.")
-                    unfit.field = "p2pNumber"
-                    raise unfit
+                    raise _unfit(f"{serial} is that of {other.site}", "Type another serial.")
             now = self.clock()
             self.tracker.remember({PENDING: {**self.pending(), site: serial}}, now)
             new = listing.Row(site, serial, row.store, row.extra)
             fields = {"kind": "recorder", "site": site, "source": listing.SOURCE}
             edit = Edit("list", new.key, {**fields, "facts": new.facts()}, by, now)
-            self.tracker.apply([edit], now)
+            try:
+                self.tracker.apply([edit], now)
+            except CannotKeep:
+                # What is pending is durable, so it is done: it counts as soon as it can.
+                self._mark = UNREAD
 
     def _write_pending(self) -> bool:
         """Put the pending serials into their cells. True when the file was written."""
         pending = self.pending()
-        self._unwritten = ""
-        if not pending or not self.path.exists():
+        if not pending:
+            self._unwritten, self._hopeless = "", None
             return False
+        try:
+            return self._try_to_write(pending)
+        except FileNotFoundError:
+            self._unwritten = ""  # that it is gone is said by reading
+        except OSError as error:
+            mend = "Make room on its disk, or give this user the right to write it and its folder."
+            if error.errno == errno.EBUSY:
+                mend = "If it is mounted as a single file, mount its folder instead."
+            said = f"{self.path} cannot be written ({error.strerror}). {mend}"
+            self._unwritten = f"{self._waiting(pending)} {said}"
+        self._hopeless = None
+        return False
+
+    def _try_to_write(self, pending: Mapping[str, str]) -> bool:
         for _try in range(TRIES):
-            try:
-                data = self.path.read_bytes()
-                new = with_serials(data, pending)
-                if new is not None and not self._replace(data, new):
-                    continue
-            except (OSError, workbook.NotReadable) as error:
-                self._unwritten = f"New serials cannot be written into the file: {error}"
+            if lock_of(self.path):
+                # Whoever has it open would save over it: the state says what it waits for.
+                self._unwritten, self._hopeless = "", None
                 return False
-            self.tracker.remember({PENDING: {}}, self.clock())
-            return new is not None
+            data = self._bytes()
+            if self._hopeless == (digest(data), pending):
+                return False
+            self._unwritten, self._hopeless = "", (digest(data), pending)
+            try:
+                written = workbook.with_serials(data, pending)
+            except workbook.NotReadable as error:
+                self._unwritten = f"{self._waiting(pending)} {error}"
+                return False
+            if written.data is not None and not self._replace(data, written.data):
+                continue
+            if written.refused:
+                said = " ".join(f"{site}: {why}" for site, why in written.refused.items())
+                self._unwritten = f"{self._waiting(written.refused)} {said}"
+            for site in written.gone:
+                log.warning("The new serial of %s is forgotten: its row is gone", site)
+            self._settle({site: pending[site] for site in pending.keys() - written.refused.keys()})
+            return written.data is not None
+        self._hopeless = None
         self._unwritten = (
-            f"{self.path.name} was changed by somebody else {TRIES} times while a new serial was "
-            "being written. It is tried again soon; close the file elsewhere."
+            f"{self._waiting(pending)} {self.path.name} was changed by somebody else {TRIES} "
+            "times meanwhile. It is tried again soon; close the file elsewhere."
         )
         return False
+
+    def _waiting(self, serials: Mapping[str, str]) -> str:
+        many = "1 new serial waits" if len(serials) == 1 else f"{len(serials)} new serials wait"
+        return f"{many} to be written into {self.path.name}; here what is new counts already."
+
+    def _settle(self, written: Mapping[str, str]) -> None:
+        """The file has these serials, or their rows are gone: they are pending no more."""
+        # What was typed meanwhile stays. Without a durable note it is settled the next time.
+        with self._serials, suppress(CannotKeep):
+            self._forget(written)
+
+    def _forget(self, serials: Mapping[str, str]) -> None:
+        pending = self.pending()
+        left = {site: one for site, one in pending.items() if serials.get(site) != one}
+        if left != pending:
+            self.tracker.remember({PENDING: left}, self.clock())
 
     def _replace(self, old: bytes, new: bytes) -> bool:
         """Write the file, unless it is not the one any more that `new` was made of."""
         return write_whole(self.path, new, instead_of=old)
 
 
-def write_whole(path: Path, data: bytes, instead_of: bytes | None = None) -> bool:
-    """Wholly there or not at all, with the mode that it had. Raises OSError.
-
-    False, and nothing is written, when the file is not `instead_of` any more.
-    """
-    real = path.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-    staged = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.chmod(real.stat().st_mode & 0o777 if real.exists() else 0o644)
-        # At the last moment: writing may have taken its time.
-        if instead_of is not None and _digest(real.read_bytes()) != _digest(instead_of):
-            return False
-        staged.replace(real)
-        _sync(real.parent)
-        return True
-    finally:
-        with suppress(OSError):
-            staged.unlink()
+def _unfit(error: str, hint: str) -> Unfit:
+    unfit = Unfit(error, hint)
+    unfit.field = "p2pNumber"
+    return unfit
 
 
-def _sync(folder: Path) -> None:
-    """Only then the new file outlives a power cut, as the note that it was written does."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
-
-
-def with_serials(data: bytes, serials: Mapping[str, str]) -> bytes | None:
-    """The workbook with these serials by site, all else as it was; None when nothing changes.
-
-    Raises NotReadable.
-    """
-    book = workbook.read(data)
-    places = {one.site: one for one in book.rows}
-    changes = {
-        places[site].number: serial
-        for site, serial in serials.items()
-        if site in places and places[site].serial != serial
-    }
-    if not changes:
-        return None
-    column = next(n for n, one in enumerate(book.columns) if one.upper() == workbook.SERIAL)
-    texts = {(number, book.first + column): serial for number, serial in changes.items()}
-    return workbook.with_texts(data, book.sheet, texts)
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"It cannot be read ({error.strerror}). Give this user the right to read it."
+    return str(error)

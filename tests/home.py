@@ -101,6 +101,7 @@ class Home:
             self.settings, self.clock, [panasonic.source(options)]
         )
         house_app.open_house(self.house, self.settings)
+        self.house.workbooks.keep()
         self.house.scanner.open()
         self.app = house_app.create_app(self.house)
         self.client = self.app.test_client()

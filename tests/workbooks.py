@@ -1,12 +1,20 @@
-"""Workbooks for tests, as Excel writes them."""
+"""Workbooks for tests, as Excel writes them and as it does not; a house beside one."""
 
-from collections.abc import Iterable, Sequence
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 
+from discovery import workbooks
+from fleet import listing
+from tests.home import Home
+
 TITLES = ("P2P NUMBER", "SITE", "STORE NAME")
+SHEET = "xl/worksheets/sheet1.xml"
 
 
 def write(path: Path, rows: Iterable[Sequence[Any]], titles: Sequence[str] = TITLES) -> Path:
@@ -17,3 +25,155 @@ def write(path: Path, rows: Iterable[Sequence[Any]], titles: Sequence[str] = TIT
         sheet.append(list(row))
     book.save(path)
     return path
+
+
+def book_of(
+    rows: Iterable[Sequence[Any]], titles: Sequence[Any] = TITLES, begin: tuple[int, int] = (1, 1)
+) -> bytes:
+    """A workbook with one sheet whose first cell is at row and column `begin`."""
+    book = openpyxl.Workbook()
+    for number, row in enumerate((titles, *rows), start=begin[0]):
+        for place, value in enumerate(row, start=begin[1]):
+            if value is not None:
+                book.active.cell(number, place).value = value
+    return saved(book)
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def changed(data: bytes, part: str, pattern: str, text: str) -> bytes:
+    """The file with something else in one of its parts."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for one in old.infolist():
+            content = old.read(one).decode()
+            if one.filename == part:
+                content, times = re.subn(pattern, text, content)
+                assert times
+            new.writestr(one, content)
+    return out.getvalue()
+
+
+def parts(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def packed(parts: dict[str, bytes], **options: Any) -> bytes:
+    """A file of these parts."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, **options) as new:
+        for name, content in parts.items():
+            new.writestr(name, content)
+    return out.getvalue()
+
+
+def with_sheet(text: str | bytes, **more: bytes) -> bytes:
+    """A workbook whose sheet is that text, byte by byte."""
+    content = text.encode() if isinstance(text, str) else text
+    return packed({**parts(book_of([])), SHEET: content, **more})
+
+
+def sheet_of(rows: str, before: str = "", after: str = "") -> str:
+    """The text of a sheet with the titles in row 1 and these rows."""
+    titles = "".join(cell(f"{letter}1", text) for letter, text in zip("ABC", TITLES, strict=True))
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        f'{before}<sheetData><row r="1">{titles}</row>{rows}</sheetData>{after}</worksheet>'
+    )
+
+
+def cell(place: str, text: str, name: str = "c") -> str:
+    return f'<{name} r="{place}" t="inlineStr"><is><t>{text}</t></is></{name}>'
+
+
+def row(number: int, *texts: str) -> str:
+    cells = "".join(
+        cell(f"{letter}{number}", text) for letter, text in zip("ABC", texts, strict=False)
+    )
+    return f'<row r="{number}">{cells}</row>'
+
+
+ROWS = [("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port")]
+
+
+class Desk:
+    """A house and the workbook that lies beside it."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.path = home.settings.p2p_workbook
+
+    @property
+    def books(self) -> workbooks.Workbooks:
+        return self.home.house.workbooks
+
+    def lay(self, *rows: tuple, titles: tuple = TITLES) -> str:
+        """Lay a new workbook there, and let the house look."""
+        self.replace(lambda path: write(path, rows, titles))
+        return self.look()
+
+    def replace(self, make: Callable[[Path], object]) -> None:
+        staged = self.path.with_name("staged.xlsx")
+        make(staged)
+        staged.replace(self.path)
+
+    def look(self) -> str:
+        self.home.clock.forward(seconds=5)
+        return self.books.keep()
+
+    def listed(self) -> dict[str, str]:
+        """Serials by site, of those that count."""
+        return {one.site: one.serial for one in listing.rows(self.home.house.tracker.devices())}
+
+    def asked(self) -> dict[str, str]:
+        return {one.site: one.path for one in self.books.targets()}
+
+    def cells(self) -> dict[str, str]:
+        """Serials by site, as they stand in the file."""
+        sheet = openpyxl.load_workbook(self.path).worksheets[0]
+        return {row[1]: row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
+
+    def device(self, site: str):
+        return next(one for one in self.home.devices() if listing.key_of(one) == f"row:{site}")
+
+
+class Meddling(workbooks.Workbooks):
+    """Whenever it has read the file to write into it, somebody else is faster: `meddle` is
+    called with how many times there are still to come."""
+
+    def __init__(
+        self, like: workbooks.Workbooks, times: int, meddle: Callable[[int], object]
+    ) -> None:
+        super().__init__(like.path, like.tracker, like.clock)
+        self.times = times
+        self.meddle = meddle
+
+    def _replace(self, old: bytes, new: bytes) -> bool:
+        if self.times:
+            self.times -= 1
+            self.meddle(self.times)
+        return super()._replace(old, new)
+
+
+def waits(desk: Desk, *words: str, books: workbooks.Workbooks | None = None) -> None:
+    """The new serial is not in the file, counts, and it is said in words why."""
+    error = (books or desk.books).state.error
+    for word in words:
+        assert word in error
+    assert "Errno" not in error
+    assert "Traceback" not in error
+    assert desk.books.pending() == {"SITE-001": "NEW12345"}
+    assert desk.asked()["SITE-001"] == "NEW12345"
+
+
+def arrives(desk: Desk, books: workbooks.Workbooks | None = None) -> None:
+    (books or desk.books).keep()
+    assert desk.cells()["SITE-001"] == "NEW12345"
+    assert desk.books.pending() == {}
+    assert (books or desk.books).state.error == ""

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from fleet import listing, status
 from fleet.model import Device
+from sources.workbook_export import made_of
 from web import shapes
 from web.api import Query, Strict, answered, asked, describes, sent
 from web.audits import note, who
@@ -78,6 +79,12 @@ def row_of(device: Device) -> dict[str, str]:
     facts = device.facts.get(listing.SOURCE, {})
     values = (facts.get("serial"), facts.get("row_site"), facts.get("store"))
     return {title: str(value or "") for title, value in zip(COLUMNS, values, strict=True)}
+
+
+def _columns(device: Device) -> Mapping[str, str]:
+    """The further columns that the workbook has for it."""
+    found: Mapping[str, str] = device.facts.get(listing.SOURCE, {}).get("columns", {})
+    return found
 
 
 def _word(state: str) -> str:
@@ -182,28 +189,5 @@ def download_workbook() -> Response:
     chosen = [one for one, state in recorders() if wanted in ("all", _word(state))]
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
-    return Response(workbook_of(chosen), mimetype=XLSX, headers=headers)
-
-
-def workbook_of(devices: Sequence[Device]) -> bytes:
-    """Rows with all their columns. Every cell is text: what looks like a formula is none."""
-    import openpyxl
-    from openpyxl.cell import WriteOnlyCell
-
-    extras = [one.facts.get(listing.SOURCE, {}).get("columns", {}) for one in devices]
-    titles = [*COLUMNS, *dict.fromkeys(title for one in extras for title in one)]
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("Recorders")
-
-    def text(value: str) -> Any:
-        cell = WriteOnlyCell(sheet, value=value)
-        cell.data_type = "s"
-        return cell
-
-    sheet.append([text(one) for one in titles])
-    for device, extra in zip(devices, extras, strict=True):
-        row = {**extra, **row_of(device)}
-        sheet.append([text(str(row.get(title, ""))) for title in titles])
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    rows = [{**_columns(one), **row_of(one)} for one in chosen]
+    return Response(made_of(rows), mimetype=XLSX, headers=headers)

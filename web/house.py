@@ -23,6 +23,8 @@ from web.watchdog import Watchdog
 
 AUTO_SCAN = "auto_scan"
 """Name of the job, and of the fact in the tracker's memo."""
+WORKBOOK = "workbook"
+"""Name of the job."""
 
 
 @dataclass(slots=True)

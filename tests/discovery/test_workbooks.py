@@ -1,8 +1,6 @@
 """The workbook and the fleet, both ways, in a real house."""
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import openpyxl
@@ -10,69 +8,14 @@ import pytest
 from openpyxl.styles import Font
 
 from discovery import workbooks
-from fleet import listing
 from fleet.model import NotThere, Sighting, Unfit
 from simulators.easy4ip import Cloud
-from tests.home import Home
-from tests.store.disks import Disks
-from tests.workbooks import TITLES, write
-
-ROWS = [("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port")]
-
-
-class Desk:
-    """A house and the workbook that lies beside it."""
-
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        self.path = home.settings.p2p_workbook
-
-    @property
-    def books(self) -> workbooks.Workbooks:
-        return self.home.house.workbooks
-
-    def lay(self, *rows: tuple, titles: tuple = TITLES) -> str:
-        """Lay a new workbook there, and let the house look."""
-        self.replace(lambda path: write(path, rows, titles))
-        return self.look()
-
-    def replace(self, make: Callable[[Path], object]) -> None:
-        staged = self.path.with_name("staged.xlsx")
-        make(staged)
-        staged.replace(self.path)
-
-    def look(self) -> str:
-        self.home.clock.forward(seconds=5)
-        return self.books.keep()
-
-    def listed(self) -> dict[str, str]:
-        """Serials by site, of those that count."""
-        return {one.site: one.serial for one in listing.rows(self.home.house.tracker.devices())}
-
-    def asked(self) -> dict[str, str]:
-        return {one.site: one.path for one in self.books.targets()}
-
-    def cells(self) -> dict[str, str]:
-        """Serials by site, as they stand in the file."""
-        sheet = openpyxl.load_workbook(self.path).worksheets[0]
-        return {row[1]: row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
-
-    def device(self, site: str):
-        return next(one for one in self.home.devices() if listing.key_of(one) == f"row:{site}")
+from tests.workbooks import ROWS, TITLES, Desk, Meddling, write
 
 
 @pytest.fixture
 def desk(make_home) -> Desk:
     return Desk(make_home())
-
-
-@pytest.fixture
-def disks() -> Iterator[Disks]:
-    if os.environ.get("IN_NETNS") != "1":
-        pytest.skip("needs a mount namespace: run `make test` as root")
-    made = Disks()
-    yield made
-    made.undo()
 
 
 # -- the file counts ---------------------------------------------------------------------------
@@ -157,17 +100,83 @@ def test_bad_rows_are_named_and_the_good_ones_count(desk):
     assert len(desk.asked()) == 2
 
 
-def test_a_file_that_is_open_in_excel_is_said_while_it_is(desk):
+# -- somebody has it open ----------------------------------------------------------------------
+
+LOCKS = pytest.mark.parametrize(
+    ("name", "program"), [("~$P2P1.xlsx", "Excel"), (".~lock.P2P1.xlsx#", "LibreOffice")]
+)
+
+
+@LOCKS
+def test_a_file_that_somebody_has_open_is_said_while_it_is_and_read_on(desk, name, program):
     desk.lay(*ROWS)
     assert desk.books.state.busy == ""
-    lock = desk.path.with_name("~$P2P1.xlsx")
+    lock = desk.path.with_name(name)
     lock.write_bytes(b"Ada")
     desk.look()
-    assert "open in Excel" in desk.books.state.busy
-    assert len(desk.asked()) == 2
+    assert f"P2P1.xlsx is open in {program}" in desk.books.state.busy
+    assert "waits" not in desk.books.state.busy
+    desk.lay(*ROWS, ("AB12347", "SITE-003", "Pier"))
+    assert len(desk.asked()) == 3
     lock.unlink()
     desk.look()
     assert desk.books.state.busy == ""
+
+
+@LOCKS
+def test_while_it_is_open_a_new_serial_waits_and_counts(desk, name, program):
+    desk.lay(*ROWS)
+    lock = desk.path.with_name(name)
+    lock.write_bytes(b"Ada")
+    before = desk.path.read_bytes()
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.look()
+    assert desk.path.read_bytes() == before
+    assert desk.asked()["SITE-001"] == "NEW12345"
+    assert "1 new serial waits" in desk.books.state.busy
+    assert f"delete {name}" in desk.books.state.busy
+    assert desk.books.state.error == ""
+    desk.books.change_serial("SITE-002", "NEW12346", "Ada")
+    desk.look()
+    assert "2 new serials wait" in desk.books.state.busy
+
+
+def test_what_excel_saves_at_last_gets_the_serials_that_waited(desk):
+    desk.lay(*ROWS)
+    lock = desk.path.with_name("~$P2P1.xlsx")
+    lock.write_bytes(b"Ada")
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.look()
+    desk.lay(*ROWS, ("AB12347", "SITE-003", "Pier"))
+    assert desk.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346", "SITE-003": "AB12347"}
+    lock.unlink()
+    desk.look()
+    assert desk.cells() == desk.asked()
+    assert desk.books.pending() == {}
+
+
+def test_a_file_that_is_opened_while_a_serial_is_being_written_is_left_alone(desk):
+    desk.lay(*ROWS)
+    lock = desk.path.with_name("~$P2P1.xlsx")
+    books = Meddling(desk.books, 1, lambda _turn: lock.write_bytes(b"Ada"))
+    books.change_serial("SITE-001", "NEW12345", "Ada")
+    books.keep()
+    assert desk.cells()["SITE-001"] == "AB12345"
+    assert "1 new serial waits" in books.state.busy
+    lock.unlink()
+    books.keep()
+    assert desk.cells()["SITE-001"] == "NEW12345"
+
+
+def test_it_counts_as_open_where_the_link_leads(desk, tmp_path):
+    real = write(tmp_path / "real.xlsx", ROWS)
+    desk.path.symlink_to(real)
+    desk.look()
+    (tmp_path / "~$real.xlsx").write_bytes(b"Ada")
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.look()
+    assert desk.cells()["SITE-001"] == "AB12345"
+    assert "delete ~$real.xlsx" in desk.books.state.busy
 
 
 # -- another serial ----------------------------------------------------------------------------
@@ -290,63 +299,6 @@ def test_the_rights_of_the_file_and_a_link_to_it_stay(desk, tmp_path):
     assert real.stat().st_mode & 0o777 == 0o640
     assert desk.cells()["SITE-001"] == "NEW12345"
     assert sorted(one.name for one in tmp_path.glob(".real*")) == []
-
-
-class Meddling(workbooks.Workbooks):
-    """Whenever it has read the file to write into it, somebody else changes the file first."""
-
-    def __init__(self, like: workbooks.Workbooks, times: int) -> None:
-        super().__init__(like.path, like.tracker, like.clock)
-        self.times = times
-
-    def _replace(self, old: bytes, new: bytes) -> bool:
-        if self.times:
-            self.times -= 1
-            pier = (f"AB9999{self.times}", "SITE-003", f"Pier {self.times}")
-            write(self.path, [*ROWS, pier])
-        return super()._replace(old, new)
-
-
-@pytest.mark.parametrize("times", [1, 2])
-def test_what_somebody_else_changed_meanwhile_is_not_overwritten(desk, times):
-    desk.lay(*ROWS)
-    books = Meddling(desk.books, times)
-    books.change_serial("SITE-001", "NEW12345", "Ada")
-    books.keep()
-    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346", "SITE-003": "AB99990"}
-    assert books.pending() == {}
-    assert books.state.error == ""
-
-
-def test_after_three_times_it_says_so_and_tries_again_later(desk):
-    desk.lay(*ROWS)
-    books = Meddling(desk.books, workbooks.TRIES)
-    books.change_serial("SITE-001", "NEW12345", "Ada")
-    books.keep()
-    assert desk.cells()["SITE-001"] == "AB12345"
-    assert "changed by somebody else 3 times" in books.state.error
-    assert desk.asked()["SITE-001"] == "NEW12345"
-    books.keep()
-    assert desk.cells()["SITE-001"] == "NEW12345"
-    assert books.state.error == ""
-
-
-def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_lost(tmp_path, make_home, disks):
-    disk = disks.small(tmp_path / "share", "2m")
-    path = write(disk.folder / "P2P1.xlsx", ROWS)
-    desk = Desk(make_home(p2p_workbook=path))
-    disk.lock()
-    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
-    desk.look()
-    assert "cannot be written" in desk.books.state.error
-    assert desk.asked()["SITE-001"] == "NEW12345"
-    desk.home.restart()
-    assert "cannot be written" in desk.books.state.error
-    assert desk.asked()["SITE-001"] == "NEW12345"
-    disk.unlock()
-    desk.look()
-    assert desk.cells()["SITE-001"] == "NEW12345"
-    assert desk.books.state.error == ""
 
 
 def test_a_serial_for_a_row_that_left_the_file_meanwhile_is_forgotten(desk):

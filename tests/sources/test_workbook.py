@@ -1,52 +1,13 @@
-"""Reading the workbook of recorders, and writing single cells of it."""
-
-import io
-import re
-import zipfile
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+"""Reading the workbook of recorders."""
 
 import openpyxl
 import pytest
-from openpyxl.styles import Font
 
-from sources import workbook
+from sources import workbook, workbook_rows
 from sources.workbook import NotReadable, Row
-from tests.workbooks import TITLES, write
+from tests.workbooks import SHEET, TITLES, book_of, cell, changed, row, saved, sheet_of, with_sheet
 
 ROWS = (("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port"))
-
-
-def book_of(
-    rows: Iterable[Sequence[Any]], titles: Sequence[Any] = TITLES, begin: tuple[int, int] = (1, 1)
-) -> bytes:
-    """A workbook with one sheet whose first cell is at row and column `begin`."""
-    book = openpyxl.Workbook()
-    for number, row in enumerate((titles, *rows), start=begin[0]):
-        for place, value in enumerate(row, start=begin[1]):
-            if value is not None:
-                book.active.cell(number, place).value = value
-    return saved(book)
-
-
-def saved(book: openpyxl.Workbook) -> bytes:
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def changed(data: bytes, part: str, pattern: str, text: str) -> bytes:
-    """The file with something else in one of its parts."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
-        for one in old.infolist():
-            content = old.read(one).decode()
-            if one.filename == part:
-                content, times = re.subn(pattern, text, content)
-                assert times
-            new.writestr(one, content)
-    return out.getvalue()
 
 
 def sites(data: bytes) -> dict[str, str]:
@@ -122,7 +83,7 @@ def test_a_formula_counts_as_the_value_that_it_had():
     data = book_of([("AB12345", '="SITE-"&"001"', "Mall")])
     data = changed(
         data,
-        "xl/worksheets/sheet1.xml",
+        SHEET,
         r"(<c r=\"B2\")([^>]*>.*?)<v\s*/>",
         r'\1 t="str"\2<v>SITE-001</v>',
     )
@@ -167,164 +128,101 @@ def test_a_missing_column_is_said_with_the_names_of_all_three(missing):
         workbook.read(book_of(ROWS, titles))
 
 
-@pytest.mark.parametrize("data", [b"", b"P2P NUMBER,SITE,STORE NAME\n", b"PK\x03\x04" + bytes(99)])
-def test_what_is_no_workbook_is_said_with_what_to_do(data):
-    with pytest.raises(NotReadable, match=r"Save it as \.xlsx"):
-        workbook.read(data)
-
-
-def test_a_zip_that_is_no_workbook_is_said():
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as packed:
-        packed.writestr("hello.txt", "hello")
-    with pytest.raises(NotReadable):
-        workbook.read(out.getvalue())
-
-
 def test_a_damaged_workbook_is_read_or_refused_and_never_raises_anything_else():
     data = book_of(ROWS)
     for place in range(0, len(data), 37):
         for damaged in (data[:place], data[:place] + b"\xff" * 8 + data[place + 8 :]):
             try:
-                workbook.read(damaged)
+                workbook_rows.read(damaged)
             except NotReadable:
                 continue
 
 
-def test_a_small_file_that_holds_a_huge_one_is_not_unpacked():
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-        block = bytes(1 << 20)
-        with packed.open("xl/worksheets/sheet1.xml", "w") as part:
-            for _ in range((workbook.MOST_UNPACKED >> 20) + 1):
-                part.write(block)
-    assert len(out.getvalue()) < 4 << 20
-    with pytest.raises(NotReadable, match="Unpacked"):
-        workbook.read(out.getvalue())
-
-
-def test_a_file_that_is_too_large_is_not_looked_into():
-    with pytest.raises(NotReadable, match="32 MB are allowed"):
-        workbook.read(bytes(workbook.MOST_BYTES + 1))
-
-
-def test_fifty_thousand_rows_are_read_and_what_is_more_is_said(tmp_path: Path):
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet()
-    sheet.append(TITLES)
-    for n in range(workbook.MOST_ROWS + 5):
-        sheet.append((f"SN{n:08}", f"SITE-{n:05}", "Mall"))
-    found = workbook.read(saved(book))
+def test_fifty_thousand_rows_are_read_and_what_is_more_is_said():
+    numbers = range(2, workbook_rows.MOST_ROWS + 7)
+    text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "Mall") for n in numbers))
+    found = workbook.read(with_sheet(text))
     assert len(found.rows) == 50_000
     (problem,) = found.problems
     assert (problem.number, problem.error) == (50_002, "More than 50,000 rows")
 
 
-# -- writing -----------------------------------------------------------------------------------
+def test_fifty_thousand_rows_that_cannot_be_used_are_named_and_no_more():
+    numbers = range(2, workbook_rows.MOST_ROWS + 7)
+    found = workbook.read(with_sheet(sheet_of("".join(row(n, "", "Mall") for n in numbers))))
+    assert len(found.problems) == 50_001
+    assert found.problems[-1].error == "More than 50,000 rows"
 
 
-def rich() -> bytes:
-    """A workbook with all that must survive: formats, formulas with values, another sheet."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    sheet["A1"].font = Font(bold=True)  # an empty cell beside the table that has a format
-    for number, row in enumerate((TITLES, *ROWS), start=3):
-        for place, value in enumerate(row, start=2):
-            sheet.cell(number, place).value = value
-    sheet["B5"] = 123456
-    sheet["B5"].number_format = "0000000000"
-    sheet["B5"].font = Font(bold=True, color="FF0000")
-    sheet["D4"] = '="Ma"&"ll"'
-    sheet["G4"] = "=1+1"
-    sheet.column_dimensions["B"].width = 33
-    book.create_sheet("Other")["A1"] = "kept"
-    data = saved(book)
-    part = "xl/worksheets/sheet1.xml"
-    return changed(
-        data, part, r'<c r="D4"([^>]*)>(.*?)<v\s*/>', r'<c r="D4"\1 t="str">\2<v>Mall</v>'
-    )
+# -- files that would take the house with them -------------------------------------------------
 
 
-def parts(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as packed:
-        return {name: packed.read(name) for name in packed.namelist()}
+def test_a_sheet_that_claims_to_be_huge_is_read_by_what_is_in_it():
+    text = sheet_of(row(2, "AB12345", "SITE-001"), before='<dimension ref="A1:XFD1048576"/>')
+    assert sites(with_sheet(text)) == {"SITE-001": "AB12345"}
 
 
-def test_only_the_one_cell_is_another_one():
-    before, after = rich(), workbook.with_texts(rich(), "Sheet", {(5, 1): "NEW12345"})
-    assert sites(after) == {"SITE-001": "AB12345", "SITE-002": "NEW12345"}
-    old, new = parts(before), parts(after)
-    assert list(old) == list(new)
-    assert [name for name in old if old[name] != new[name]] == ["xl/worksheets/sheet1.xml"]
-    one, other = (
-        re.sub(rb'<c r="B5".*?</c>', b"", each["xl/worksheets/sheet1.xml"], flags=re.S)
-        for each in (old, new)
-    )
-    assert one == other
-    sheet = openpyxl.load_workbook(io.BytesIO(after))["Sheet"]
-    assert sheet["B5"].value == "NEW12345"
-    assert sheet["B5"].font.color.rgb == "00FF0000"
-    assert sheet["B5"].number_format == "0000000000"
-    assert sheet["G4"].value == "=1+1"
-    assert sheet.column_dimensions["B"].width == 33
+def test_a_recorder_in_the_last_row_of_excel_is_read():
+    found = workbook.read(with_sheet(sheet_of(row(1_048_576, "AB12345", "SITE-001", "Mall"))))
+    assert list(found.rows) == [Row(1_048_576, "SITE-001", "AB12345", "Mall")]
 
 
-def test_the_values_of_formulas_are_still_there_after_a_cell_was_written():
-    after = workbook.with_texts(rich(), "Sheet", {(5, 1): "NEW12345"})
-    assert [row.store for row in workbook.read(after).rows] == ["Mall", "Port"]
-
-
-def test_several_cells_are_written_and_may_be_written_again():
-    data = workbook.with_texts(book_of(ROWS), "Sheet", {(2, 0): "NEW00001", (3, 0): "NEW00002"})
-    data = workbook.with_texts(data, "Sheet", {(2, 0): "NEW00003"})
-    assert sites(data) == {"SITE-001": "NEW00003", "SITE-002": "NEW00002"}
+def test_a_table_of_all_columns_of_excel_is_read_by_its_first_ones():
+    text = row(2, "AB12345", "SITE-001").replace("</row>", cell("XFD2", "far") + "</row>")
+    assert sites(with_sheet(sheet_of(text))) == {"SITE-001": "AB12345"}
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text"),
-    [
-        (r'<c r="[A-Z]+\d+"', "<c"),
-        (r'<row r="\d+"', "<row"),
-    ],
+    "place",
+    ["XFD1048576", "XFD100000", "ZZZZZZ4294967295", "A4294967296", "A0", "A99999999999999999999"],
 )
-def test_a_sheet_that_names_no_cells_is_written_by_counting(pattern, text):
-    data = changed(book_of(ROWS), "xl/worksheets/sheet1.xml", pattern, text)
-    assert sites(workbook.with_texts(data, "Sheet", {(3, 0): "NEW12345"}))["SITE-002"] == "NEW12345"
+def test_a_cell_so_far_that_no_memory_suffices_ends_only_the_child(place):
+    text = sheet_of(f"<row>{cell(place, 'far away')}</row>")
+    with pytest.raises(NotReadable) as caught:
+        workbook.read(with_sheet(text))
+    assert caught.value.hint
 
 
-def test_a_sheet_whose_names_have_a_prefix_is_written_with_it():
-    part = "xl/worksheets/sheet1.xml"
-    data = changed(book_of(ROWS), part, r"<(/?)(?=[a-z])", r"<\1x:")
-    data = changed(data, part, "xmlns=", "xmlns:x=")
-    after = workbook.with_texts(data, "Sheet", {(3, 0): "NEW12345"})
-    assert b"<x:t>NEW12345</x:t>" in parts(after)[part]
-    assert sites(after)["SITE-002"] == "NEW12345"
+def test_more_text_than_is_kept_is_refused(monkeypatch):
+    text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "x" * 400) for n in range(2, 99)))
+    assert len(workbook_rows.read(with_sheet(text)).rows) == 97
+    monkeypatch.setattr(workbook_rows, "MOST_TEXT", 40_000)
+    with pytest.raises(NotReadable, match="too much text"):
+        workbook_rows.read(with_sheet(text))
 
 
-def test_a_cell_with_a_formula_is_not_overwritten():
-    data = book_of([('="AB"&"12345"', "SITE-001", "Mall")])
-    with pytest.raises(NotReadable, match="A2 has a formula"):
-        workbook.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
+def test_a_file_that_takes_too_long_is_said(monkeypatch):
+    monkeypatch.setattr(workbook, "MOST_SECONDS", 1)
+    rows = "<row/>" * (90 << 20 >> 3)
+    with pytest.raises(NotReadable, match="takes more than 1 s"):
+        workbook.read(with_sheet(sheet_of(rows)))
 
 
-@pytest.mark.parametrize("place", [(99, 0), (2, 99)])
-def test_a_cell_that_is_not_there_is_said(place):
-    with pytest.raises(NotReadable, match="no such cell"):
-        workbook.with_texts(book_of(ROWS), "Sheet", {place: "NEW12345"})
+def test_nobody_waits_longer_than_a_limit(monkeypatch):
+    monkeypatch.setattr(workbook, "LONGEST", 0.01)
+    with pytest.raises(NotReadable, match="takes more than"):
+        workbook.read(book_of(ROWS))
 
 
-def test_a_sheet_that_is_not_there_or_has_a_document_type_is_said():
-    with pytest.raises(NotReadable):
-        workbook.with_texts(book_of(ROWS), "Nowhere", {(2, 0): "NEW12345"})
-    data = changed(
-        book_of(ROWS),
-        "xl/worksheets/sheet1.xml",
-        r"\A(<\?xml.*?\?>)?",
-        r'<!DOCTYPE a [<!ENTITY b "c">]>',
-    )
-    with pytest.raises(NotReadable, match="document type"):
-        workbook.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
+def test_a_process_that_cannot_be_started_is_no_fault_of_the_file(monkeypatch):
+    monkeypatch.setattr(workbook, "CHILD", ("/nowhere/python",))
+    with pytest.raises(ChildProcessError, match="no process can be started"):
+        workbook.read(book_of(ROWS))
 
 
-def test_a_written_file_of_the_helpers_is_read(tmp_path: Path):
-    assert sites(write(tmp_path / "P2P1.xlsx", ROWS).read_bytes())["SITE-001"] == "AB12345"
+@pytest.mark.parametrize("depth", [100, 1_000_000])
+def test_deep_and_long_xml_is_read_or_refused(depth):
+    deep = "<a>" * depth + "</a>" * depth
+    text = sheet_of(row(2, "AB12345", "SITE-001"), after=deep + "<!--" + "x" * depth + "-->")
+    assert sites(with_sheet(text)) == {"SITE-001": "AB12345"}
+
+
+def test_macros_and_links_to_other_files_are_left_alone():
+    more = {
+        "xl/vbaProject.bin": b"\xd0\xcf\x11\xe0 macros",
+        "xl/externalLinks/externalLink1.xml": b"<externalLink/>",
+        "xl/externalLinks/_rels/externalLink1.xml.rels": b'<Relationships><Relationship Id="rId1" '
+        b'Target="http://127.0.0.1:1/other.xlsx" TargetMode="External"/></Relationships>',
+    }
+    data = with_sheet(sheet_of(row(2, "AB12345", "SITE-001")), **more)
+    assert sites(data) == {"SITE-001": "AB12345"}

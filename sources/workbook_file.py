@@ -1,0 +1,92 @@
+"""The file of the workbook: who has it open, and putting another one in its place."""
+
+import errno
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A program lays a file of that name beside the one that it has open."""
+
+    program: str
+    name: str
+
+    @property
+    def leftover(self) -> str:
+        return f"If nobody has it open, delete {self.name}, which was left over."
+
+
+def lock_of(path: Path) -> Locked | None:
+    """Who has the file open, here or where the link leads."""
+    for one in {path, path.resolve()}:
+        for program, name in (("Excel", f"~${one.name}"), ("LibreOffice", f".~lock.{one.name}#")):
+            if os.path.lexists(one.with_name(name)):
+                return Locked(program, name)
+    return None
+
+
+def write_whole(path: Path, data: bytes, instead_of: bytes | None = None) -> bool:
+    """Wholly there or not at all, with the mode and the owner that it had. Raises OSError.
+
+    False, and nothing is written, when the file is not `instead_of` any more, or was opened.
+    """
+    real = path.resolve()
+    if real.exists() and not (os.access(real, os.W_OK) and real.stat().st_mode & 0o222):
+        # A new file could take its place all the same: whoever locked it did not mean that.
+        raise PermissionError(errno.EACCES, "the file is read-only")
+    staged = real.with_name(f".{real.name}.new")
+    try:
+        staged.unlink(missing_ok=True)
+        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _dress(staged, real)
+        if instead_of is not None and not _is_still(path, instead_of):
+            return False
+        staged.replace(real)
+        _sync(real.parent)
+        return True
+    finally:
+        with suppress(OSError):
+            staged.unlink()
+
+
+def _dress(staged: Path, real: Path) -> None:
+    """Owner, rights and attributes of the file that it replaces, as far as this user may."""
+    if not real.exists():
+        staged.chmod(0o644)
+        return
+    stat = real.stat()
+    for owner in ((stat.st_uid, stat.st_gid), (-1, stat.st_gid)):
+        with suppress(PermissionError):
+            os.chown(staged, *owner)
+            break
+    shutil.copystat(real, staged)
+    os.utime(staged)
+
+
+def _is_still(path: Path, data: bytes) -> bool:
+    """At the last moment: writing may have taken its time."""
+    before = path.stat()
+    is_same = digest(path.read_bytes()) == digest(data)
+    return is_same and lock_of(path) is None and path.stat() == before
+
+
+def _sync(folder: Path) -> None:
+    """Only then the new file outlives a power cut, as the note that it was written does."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

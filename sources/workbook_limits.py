@@ -1,0 +1,145 @@
+"""What a file must be before it is taken apart: a plain .xlsx of bounded size.
+
+Nothing that the file says of itself is believed: what is packed is unpacked in pieces, counted
+and thrown away, and at the limit it stops.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+MOST_BYTES = 32 << 20
+MOST_UNPACKED = 150 << 20
+"""Bytes after unpacking, all parts together. 50,000 rows with 20 texts each have 75 MB."""
+MOST_PARTS = 10_000
+PIECE = 1 << 20
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""Begins the files of Excel before 2007, and those that are protected by a password."""
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+OTHERS = {"xl/workbook.bin": ".xlsb", "content.xml": ".ods", "word/document.xml": ".docx"}
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+UTF16 = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+HEADER = 30
+"""Bytes of the header before each part, without the name and what is extra (APPNOTE 4.3.7)."""
+SAVE = "Open it in Excel and save it as .xlsx."
+SHRINK = "Take out what is not about recorders: pictures, other sheets, old rows."
+
+
+class NotReadable(Exception):
+    """The file is no workbook that can be used: what is wrong, and what to do."""
+
+    def __init__(self, error: str, hint: str) -> None:
+        super().__init__(f"{error}. {hint}")
+        self.error = error
+        self.hint = hint
+
+
+def check_length(data: bytes) -> None:
+    """Raises NotReadable."""
+    if len(data) > MOST_BYTES:
+        raise NotReadable(
+            f"The file has {len(data) >> 20} MB, {MOST_BYTES >> 20} MB are allowed", SHRINK
+        )
+
+
+def check(data: bytes) -> None:
+    """Everything that is checked before anybody else looks into the file. Raises NotReadable."""
+    check_length(data)
+    if not data.startswith(b"PK"):
+        raise NotReadable(_kind(data), SAVE)
+    # The directory itself may say anything; every entry of it begins with these four bytes.
+    if data.count(b"PK\x01\x02") > MOST_PARTS:
+        raise NotReadable(f"The file has more than {MOST_PARTS:,} parts", SAVE)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            _check_parts(data, packed)
+    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
+        raise NotReadable("The file is no .xlsx workbook, or it is damaged", SAVE) from error
+
+
+def _kind(data: bytes) -> str:
+    """What a file is that is no zip, in words."""
+    if data.startswith(OLE):
+        if ENCRYPTED in data:
+            return "The workbook is protected by a password, so that nobody else can read it"
+        return "The file is an old .xls workbook, no .xlsx workbook"
+    if not data:
+        return "The file is empty, no .xlsx workbook"
+    if b"\x00" not in data[:4096]:
+        return "The file is text (such as .csv), no .xlsx workbook, or it is damaged"
+    return "The file is no .xlsx workbook, or it is damaged"
+
+
+def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
+    parts = sorted(packed.infolist(), key=lambda one: one.header_offset)
+    names = {one.filename for one in parts}
+    for name, kind in OTHERS.items():
+        if name in names:
+            raise NotReadable(f"The file is of the kind {kind}, no .xlsx workbook", SAVE)
+    if "xl/workbook.xml" not in names:
+        raise NotReadable("The file is a .zip in which no workbook is, or it is damaged", SAVE)
+    if len(names) < len(parts):
+        raise NotReadable("The file has two parts of one name", SAVE)
+    end_before, size = 0, 0
+    for one in parts:
+        begin, end = _place(data, one)
+        if one.header_offset < end_before or end > packed.start_dir:
+            raise NotReadable("Parts of the file overlap, it is damaged", SAVE)
+        end_before = end
+        found = 0
+        for piece in _pieces(data, one, begin, end):
+            found += len(piece)
+            if size + found > MOST_UNPACKED:
+                raise NotReadable(
+                    f"Unpacked the file has more than {MOST_UNPACKED >> 20} MB", SHRINK
+                )
+        if found != one.file_size:
+            raise NotReadable(f"{one.filename[:80]} in the file has not the size it claims", SAVE)
+        size += found
+
+
+def _place(data: bytes, one: zipfile.ZipInfo) -> tuple[int, int]:
+    """Where the packed bytes of a part begin and end. Raises NotReadable, ValueError."""
+    if one.flag_bits & 0x1:
+        raise NotReadable(f"{one.filename[:80]} in the file is protected by a password", SAVE)
+    if one.compress_type not in PACKINGS:
+        raise NotReadable(f"{one.filename[:80]} in the file is packed in a way of its own", SAVE)
+    head = data[one.header_offset : one.header_offset + HEADER]
+    if len(head) < HEADER or not head.startswith(b"PK\x03\x04"):
+        raise ValueError("no part begins there")
+    lengths = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+    begin = one.header_offset + HEADER + lengths
+    return begin, begin + one.compress_size
+
+
+def _pieces(data: bytes, one: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
+    """What is packed there, in pieces. Raises NotReadable for XML that is none of Excel's."""
+    is_xml = one.filename.lower().endswith((".xml", ".rels"))
+    # A document of somebody else may lie in a workbook, in any encoding; nobody reads it.
+    is_own = is_xml and not one.filename.startswith("customXml/")
+    before = b""
+    for piece in _unpacked(data, one, begin, end):
+        if is_own and not before and piece.startswith(UTF16):
+            raise NotReadable(f"{one.filename[:80]} in the file is in UTF-16, not UTF-8", SAVE)
+        if is_xml and b"<!DOCTYPE" in before + piece:
+            raise NotReadable(f"{one.filename[:80]} in the file has a document type", SAVE)
+        before = piece[-8:]
+        yield piece
+
+
+def _unpacked(data: bytes, one: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    for place in range(begin, end, PIECE):
+        rest = data[place : min(place + PIECE, end)]
+        if one.compress_type == zipfile.ZIP_STORED:
+            yield rest
+            continue
+        while rest and not inflater.eof:
+            yield inflater.decompress(rest, PIECE)
+            rest = inflater.unconsumed_tail
+    if one.compress_type == zipfile.ZIP_DEFLATED:
+        while piece := inflater.decompress(b"", PIECE):
+            yield piece
+        if not inflater.eof:
+            raise ValueError("it ends too early")

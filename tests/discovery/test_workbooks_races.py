@@ -1,0 +1,336 @@
+"""Others write the workbook too, disks fill up and houses are killed: no serial is lost."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from discovery import workbooks
+from tests.home import ROOT, Running, until
+from tests.workbooks import (
+    ROWS,
+    SHEET,
+    TITLES,
+    Desk,
+    Meddling,
+    arrives,
+    book_of,
+    changed,
+    waits,
+    write,
+)
+
+PIER = ("AB12347", "SITE-003", "Pier")
+SAVED = {"SITE-001": "NEW12345", "SITE-002": "AB12346", "SITE-003": "AB12347"}
+
+
+@pytest.fixture
+def desk(make_home) -> Desk:
+    return Desk(make_home())
+
+
+# -- somebody else saves it --------------------------------------------------------------------
+
+
+def in_place(desk: Desk) -> Callable[[int], object]:
+    """Another process saves the file, with a row more, whenever it is called."""
+    copy = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
+
+    def save(turn: int) -> None:
+        new = write(desk.path.with_name("new.xlsx"), [*ROWS, (*PIER[:2], f"Pier {turn}")])
+        subprocess.run([sys.executable, "-c", copy, str(new), str(desk.path)], check=True)
+
+    return save
+
+
+def by_another_file(desk: Desk) -> Callable[[int], object]:
+    """As Excel saves: a whole new file in its place."""
+
+    def save(turn: int) -> None:
+        desk.replace(lambda path: write(path, [*ROWS, (*PIER[:2], f"Pier {turn}")]))
+
+    return save
+
+
+SAVES = pytest.mark.parametrize("save", [in_place, by_another_file])
+
+
+@SAVES
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_somebody_else_saves_meanwhile_is_not_overwritten(desk, times, save):
+    desk.lay(*ROWS)
+    books = Meddling(desk.books, times, save(desk))
+    books.change_serial("SITE-001", "NEW12345", "Ada")
+    books.keep()
+    assert desk.cells() == SAVED
+    assert books.pending() == {}
+    assert books.state.error == ""
+
+
+@SAVES
+def test_after_three_times_it_says_so_and_tries_again_in_the_next_round(desk, save):
+    desk.lay(*ROWS)
+    books = Meddling(desk.books, workbooks.TRIES, save(desk))
+    books.change_serial("SITE-001", "NEW12345", "Ada")
+    books.keep()
+    assert desk.cells()["SITE-001"] == "AB12345"
+    waits(desk, "1 new serial waits", "changed by somebody else 3 times", books=books)
+    arrives(desk, books)
+    assert desk.cells() == SAVED
+
+
+def test_a_file_that_is_deleted_meanwhile_is_said_and_gets_the_serial_when_it_is_back(desk):
+    desk.lay(*ROWS)
+    data = desk.path.read_bytes()
+    books = Meddling(desk.books, 1, lambda _turn: desk.path.unlink())
+    books.change_serial("SITE-001", "NEW12345", "Ada")
+    books.keep()
+    assert not desk.path.exists(), "what somebody deletes is not brought back"
+    waits(desk, "P2P1.xlsx is gone. Put it back", books=books)
+    desk.path.write_bytes(data)
+    arrives(desk, books)
+
+
+def test_a_copy_that_is_still_on_its_way_changes_nothing_until_it_is_whole(desk):
+    desk.lay(*ROWS)
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    whole = write(desk.path.with_name("whole.xlsx"), [*ROWS[:1], PIER]).read_bytes()
+    with desk.path.open("wb") as copy:
+        for place in range(0, len(whole), 1500):
+            copy.write(whole[place : place + 1500])
+            copy.flush()
+            if copy.tell() < len(whole):
+                desk.look()
+                waits(desk, "damaged")
+                assert len(desk.asked()) == 2, "nobody is retired"
+    desk.look()
+    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-003": "AB12347"}
+    assert desk.cells() == desk.asked()
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_two_saves_in_one_tick_of_the_clock_are_noticed(desk, turn):
+    """The same name, size and time: only the bytes are others."""
+    data = changed(book_of(ROWS), SHEET, "AB12345", "AB12345")
+    other = changed(data, SHEET, "AB12345", "AB12349")
+    assert len(data) == len(other)
+    desk.path.write_bytes(data)
+    for _turn in range(turn + 1):
+        desk.look()
+    desk.path.write_bytes(other)
+    # As a file system leaves it whose clock has not ticked in between.
+    desk.books._mark = desk.books._mark_now()
+    desk.look()
+    assert desk.asked()["SITE-001"] == "AB12349"
+
+
+def test_a_file_that_stayed_the_same_for_some_seconds_is_not_read_over_and_over(desk, monkeypatch):
+    desk.lay(*ROWS)
+    desk.look()
+    assert desk.books._seen, "it is still compared byte by byte"
+    monkeypatch.setattr(workbooks, "YOUNG", 0.0)
+    desk.look()
+    assert desk.books._seen == b""
+    desk.lay(*ROWS, PIER)
+    assert len(desk.asked()) == 3
+
+
+# -- many at once ------------------------------------------------------------------------------
+
+
+def test_twenty_people_change_twenty_sites_at_once_while_the_file_is_being_written(desk):
+    sites = [f"SITE-{n:03}" for n in range(20)]
+    desk.lay(*((f"AB{n:05}", site, "Mall") for n, site in enumerate(sites)))
+    done, barrier = threading.Event(), threading.Barrier(21)
+
+    def change(n: int) -> None:
+        barrier.wait()
+        for turn in range(3):
+            desk.books.change_serial(sites[n], f"NEW{turn}{n:04}", "Ada")
+
+    def keep() -> None:
+        barrier.wait()
+        while not done.is_set():
+            desk.books.keep()
+
+    with ThreadPoolExecutor(21) as pool:
+        keeping = pool.submit(keep)
+        changing = [pool.submit(change, n) for n in range(20)]
+        try:
+            for one in changing:
+                one.result()
+        finally:
+            done.set()
+        keeping.result()
+    desk.look()
+    wanted = {site: f"NEW2{n:04}" for n, site in enumerate(sites)}
+    assert desk.cells() == desk.listed() == wanted
+    assert desk.books.pending() == {}
+
+
+def test_a_serial_that_is_typed_while_another_is_being_written_comes_next(desk):
+    desk.lay(*ROWS)
+    typed: list[None] = []
+
+    def type_it(_turn: int) -> None:
+        """From another thread, as a request comes: nobody waits for the file."""
+        with ThreadPoolExecutor(1) as pool:
+            for site, serial in (("SITE-001", "NEW22222"), ("SITE-002", "NEW33333")):
+                job = pool.submit(books.change_serial, site, serial, "Bob")
+                typed.append(job.result(30))
+
+    books = Meddling(desk.books, 1, type_it)
+    books.change_serial("SITE-001", "NEW12345", "Ada")
+    books.keep()
+    assert len(typed) == 2
+    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    assert desk.asked() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
+    books.keep()
+    assert desk.cells() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
+    assert books.pending() == {}
+
+
+# -- kill -9 -----------------------------------------------------------------------------------
+
+
+def test_killed_before_the_file_is_written_the_next_start_writes_it(run_house, tmp_path):
+    (tmp_path / "run").mkdir()
+    path = write(tmp_path / "run" / "P2P1.xlsx", ROWS)
+    lock = path.with_name("~$P2P1.xlsx")
+    lock.write_bytes(b"Ada")
+    house: Running = opened(run_house)
+    body = {"site": "SITE-001", "p2pNumber": "NEW12345"}
+    assert house.request("POST", "/api/update-p2p", body).status == 200
+    house.kill()
+    assert serials(path)["SITE-001"] == "AB12345"
+    lock.unlink()
+    house.start()
+    until(lambda: serials(path) == {"SITE-001": "NEW12345", "SITE-002": "AB12346"})
+    assert house.get("/api/search?site=SITE-001").json["P2P NUMBER"] == "NEW12345"
+
+
+def opened(run_house: Callable[[], Running]) -> Running:
+    """A running house that has read its workbook."""
+    house = run_house()
+    until(lambda: house.get("/api/dvrs").json["items"], what="the workbook is read")
+    return house
+
+
+def serials(path: Path) -> dict[str, str]:
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    return {row[1]: row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from discovery import workbooks
+from tests.home import Clock, Home
+
+class Killed(workbooks.Workbooks):
+    '''Dies where the file is written and the note of it is not.'''
+    def _settle(self, written):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+home = Home(Path(sys.argv[1]), Clock())
+books = Killed(home.house.workbooks.path, home.house.tracker, home.clock)
+books.change_serial("SITE-001", "NEW12345", "Ada")
+books.keep()
+"""
+
+
+def test_killed_before_it_is_noted_as_written_the_next_start_notes_it(make_home, tmp_path):
+    (tmp_path / "home").mkdir()
+    path = write(tmp_path / "home" / "P2P1.xlsx", ROWS)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path.parent)], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    assert serials(path)["SITE-001"] == "NEW12345"
+    written = path.read_bytes()
+    desk = Desk(make_home())
+    assert desk.books.pending() == {}
+    assert desk.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    assert path.read_bytes() == written
+
+
+@pytest.mark.parametrize("turn", range(2))
+def test_killed_at_any_moment_of_writing_the_file_is_whole_and_the_serial_arrives(
+    run_house, tmp_path, turn
+):
+    (tmp_path / "run").mkdir()
+    path = write(tmp_path / "run" / "P2P1.xlsx", ROWS)
+    house: Running = opened(run_house)
+    staged = path.with_name(".P2P1.xlsx.new")
+    before = path.stat().st_ino
+    for n in range(turn + 1):
+        body = {"site": "SITE-001", "p2pNumber": f"NEW1234{n}"}
+        assert house.request("POST", "/api/update-p2p", body).status == 200
+    poke = threading.Thread(target=lambda: refreshed(house))
+    poke.start()
+    until(lambda: staged.exists() or path.stat().st_ino != before, what="it is being written")
+    house.kill()
+    poke.join()
+    assert serials(path)["SITE-001"] in ("AB12345", f"NEW1234{turn}"), "whole"
+    house.start()
+    until(lambda: serials(path) == {"SITE-001": f"NEW1234{turn}", "SITE-002": "AB12346"})
+    until(lambda: not staged.exists())
+
+
+def refreshed(house: Running) -> None:
+    try:
+        house.request("POST", "/api/jobs/workbook/run")
+    except OSError:
+        return
+
+
+# -- what cannot be written at all -------------------------------------------------------------
+
+
+def test_one_cell_with_a_formula_keeps_no_other_serial_out(desk):
+    desk.lay(('="AB"&"12345"', *ROWS[0][1:]), ROWS[1])
+    shutil.copy(desk.path, desk.path.with_name("formula.xlsx"))
+    assert "SITE-001" not in desk.asked(), "no program has computed it yet"
+    desk.replace(lambda path: write(path, ROWS))
+    desk.look()
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.books.change_serial("SITE-002", "NEW12346", "Ada")
+    desk.replace(lambda path: shutil.copy(desk.path.with_name("formula.xlsx"), path))
+    desk.look()
+    assert "1 new serial waits" in desk.books.state.error
+    assert "SITE-001: Row 2 is not taken" in desk.books.state.error
+    assert desk.books.pending() == {"SITE-001": "NEW12345"}
+    assert serials(desk.path)["SITE-002"] == "NEW12346"
+    desk.lay(*ROWS)
+    arrives(desk)
+
+
+def test_what_cannot_be_written_is_not_tried_again_before_something_changes(desk):
+    desk.lay(*ROWS)
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.path.write_bytes(b"no workbook")
+    desk.look()
+    tried = desk.books._hopeless
+    assert tried is not None
+    desk.look()
+    assert desk.books._hopeless is tried
+    waits(desk, "no .xlsx workbook")
+    desk.lay(*ROWS)
+    assert desk.cells()["SITE-001"] == "NEW12345"
+
+
+@pytest.mark.parametrize("titles", [TITLES, TITLES[::-1]])
+def test_a_serial_waits_for_a_file_of_another_order_too(desk, titles):
+    desk.lay(*ROWS)
+    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
+    desk.path.unlink()
+    desk.look()
+    order = [TITLES.index(one) for one in titles]
+    desk.lay(*([row[n] for n in order] for row in ROWS), titles=titles)
+    assert desk.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    assert desk.books.pending() == {}
