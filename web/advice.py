@@ -1,5 +1,7 @@
 """What a person can do about it, in words."""
 
+from web.shapes import CameraRow
+
 FINDINGS = {
     "password.unset": (
         "No administrator password",
@@ -23,6 +25,17 @@ STATUSES = {
     "UNKNOWN": "Nobody asked it yet. Scan the network.",
     "IP_CHANGED": "Its address is new. The next scan that finds it there settles it.",
 }
+THROUGH_THE_CLOUD = {
+    "OFFLINE": "Check its power and its line to the internet, and that P2P is on in its menu.",
+    "UNKNOWN": "It is asked about at the cloud within a minute.",
+}
+
+
+def of_status(row: CameraRow) -> str:
+    """What to do about a camera's status; nothing for one that is well."""
+    is_far = row["kind"] == "recorder" and not row["current_ip"]
+    known = {**STATUSES, **THROUGH_THE_CLOUD} if is_far else STATUSES
+    return known.get(row["status"], "")
 
 
 def title(kind: str) -> str:

@@ -16,7 +16,7 @@ from web import advice, shapes
 from web.bars import Bar, bar
 from web.health import troubles
 from web.house import House
-from web.listing import STATUSES, Listing, ListQuery, select
+from web.listing import STATUSES, Listing, ListQuery, select, stores_by_site
 from web.scans import auto_scan_job, counts
 from web.sight import sight
 
@@ -28,9 +28,18 @@ FILTERS = (
     ("all", "All"),
     ("active", "Active"),
     ("ip_changed", "IP changed"),
-    ("offline", "Offline"),
+    ("silent", "Offline"),
     ("missing", "Missing"),
+    ("unknown", "Not checked"),
 )
+MARKS = {"silent": "offline"}
+"""The marks of filters that are not called like their mark."""
+OTHER_STATUSES = {
+    "online": "Answering",
+    "offline": "Offline or not checked",
+    "unreachable": "Unreachable",
+}
+"""What a link from elsewhere may filter by, although the page has no count for it."""
 COLUMNS = (
     ("status", "Status"),
     ("name", "Name"),
@@ -72,9 +81,11 @@ def link(path: str = "/", **changes: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of the table with their bars, and the list that they are cut from."""
+    """Rows of the table with their bars and what the unreachable ones stand behind, and the
+    list that they are cut from."""
 
     rows: Sequence[shapes.CameraRow]
+    behind: Mapping[int, str]
     bars: Mapping[int, Bar]
     listing: Listing
 
@@ -85,14 +96,14 @@ def rows(here: House, query: PageQuery) -> Rows:
     paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
     devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, paged, shapes.CAMERAS)
-    return _rows(here, found.devices, statuses, found)
+    return _rows(here, found.devices, found)
 
 
 def stretch(here: House, query: PageQuery, offset: int, limit: int) -> Rows:
     """A stretch of the whole list, for one who scrolls."""
     devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, _unpaged(query), shapes.CAMERAS)
-    return _rows(here, found.devices[offset : offset + limit], statuses, found)
+    return _rows(here, found.devices[offset : offset + limit], found)
 
 
 def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
@@ -103,16 +114,17 @@ def rows_of(here: House, query: PageQuery, ids: Sequence[int]) -> Rows:
     """The rows of some devices that changed, but for those that left the list by it."""
     devices, statuses = sight().statuses()
     known = [devices[id] for id in ids if id in devices]
-    found = select(known, statuses, _unpaged(query), shapes.CAMERAS)
-    return _rows(here, found.devices, statuses, found)
+    stores = stores_by_site(devices.values()) if query.store else {}
+    found = select(known, statuses, _unpaged(query), shapes.CAMERAS, stores)
+    return _rows(here, found.devices, found)
 
 
-def _rows(
-    here: House, devices: Sequence[Device], statuses: Mapping[int, str], listing: Listing
-) -> Rows:
+def _rows(here: House, shown: Sequence[Device], listing: Listing) -> Rows:
+    devices, statuses = sight().statuses()
     now, rules = here.clock(), here.rules()
-    shaped = [shapes.row(one, statuses[one.id], now, rules) for one in devices]
-    return Rows(shaped, bars(here, devices), listing)
+    shaped = [shapes.row(one, statuses[one.id], now, rules) for one in shown]
+    parents = {one.id: behind(one, devices, statuses) for one in shown if one.parent}
+    return Rows(shaped, parents, bars(here, shown), listing)
 
 
 def bars(here: House, devices: Sequence[Device]) -> dict[int, Bar]:
@@ -149,7 +161,7 @@ def wrong_now(here: House) -> list[Wrong]:
             continue
         row = shapes.row(device, word, now, rules)
         if is_down:
-            why = behind(device, devices, word) or row["reason"] or advice.STATUSES[word]
+            why = behind(device, devices, statuses) or row["reason"] or advice.of_status(row)
             text = f"{word.lower()}: {why}"
             found.append(Wrong(device.id, row["camera_name"], word.lower(), text, row["since"]))
         else:
@@ -160,12 +172,25 @@ def wrong_now(here: House) -> list[Wrong]:
     return sorted(found, key=lambda one: one.since or "", reverse=True)
 
 
-def behind(device: Device, devices: Mapping[int, Device], word: str) -> str:
-    """Why an unreachable camera is so: by what it stands behind."""
-    parent = devices.get(device.parent or 0)
-    if word != status.UNREACHABLE or parent is None:
+SAID = {
+    status.OFFLINE: "is offline",
+    status.MISSING: "is missing",
+    status.UNREACHABLE: "cannot be reached",
+}
+
+
+def behind(device: Device, devices: Mapping[int, Device], statuses: Mapping[int, str]) -> str:
+    """Why an unreachable camera is so: the highest thing above it that is down, as far up as
+    `devices` goes. What is down below that is so because of it. Empty for others."""
+    if statuses[device.id] != status.UNREACHABLE:
         return ""
-    return f"it stands behind {words.name(parent)}, which is down"
+    found, seen, parent = None, {device.id}, devices.get(device.parent or 0)
+    while parent is not None and parent.id not in seen:
+        seen.add(parent.id)
+        if parent.retired_at is None and statuses[parent.id] in SAID:
+            found = parent
+        parent = devices.get(parent.parent or 0)
+    return f"behind {words.name(found)}, which {SAID[statuses[found.id]]}" if found else ""
 
 
 def top(here: House, query: PageQuery) -> dict[str, Any]:
@@ -178,6 +203,8 @@ def top(here: House, query: PageQuery) -> dict[str, Any]:
         "wrong_count": len(wrong),
         "stats": counts(),
         "filters": filters(here, query),
+        "marks": MARKS,
+        "removable": removable(query),
         "retired_count": retired_count(here, query),
         "link": link,
         "scan": scan.plain() if scan else None,
@@ -195,7 +222,20 @@ def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
     found = select(devices.values(), statuses, every, shapes.CAMERAS).devices
     number = Counter(statuses[device.id] for device in found)
     counted = [(key, word, sum(number[one] for one in STATUSES[key])) for key, word in FILTERS]
+    if not number[status.UNKNOWN] and query.status != "unknown":
+        counted = [one for one in counted if one[0] != "unknown"]
     return [*counted, ("finding", "Findings", sum(1 for device in found if device.findings))]
+
+
+def removable(query: PageQuery) -> list[tuple[str, str, str]]:
+    """(what, which, the link without it) of each filter that has no count of its own."""
+    chosen = (
+        ("status", "Status", OTHER_STATUSES.get(query.status, "")),
+        ("kind", "Kind", query.kind or ""),
+        ("store", "Store", query.store),
+        ("site", "Site", query.site),
+    )
+    return [(what, which, link(**{key: ""})) for key, what, which in chosen if which]
 
 
 def retired_count(here: House, query: PageQuery) -> int:
@@ -236,7 +276,7 @@ def detail(here: House, device: Device) -> dict[str, Any]:
         "events": events,
         "bar": bars(here, [device]).get(device.id),
         "may_edit": sight().may("device.edit", device),
-        "behind": behind(device, devices, statuses[device.id]),
+        "behind": behind(device, devices, statuses),
         "parent": shapes.row(parent, statuses[parent.id], here.clock(), here.rules())
         if parent
         else None,

@@ -1,13 +1,14 @@
 """Which devices a list shows, in which order: one rule for the API and the page."""
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from fleet import identity, status, words
+from fleet.listing import SOURCE
 from fleet.model import HERE, Device
 from web.api import Query
 
@@ -17,6 +18,7 @@ STATUSES = {
     "online": status.UP,
     "ip_changed": frozenset({status.IP_CHANGED}),
     "offline": frozenset({status.OFFLINE, status.UNKNOWN, status.UNREACHABLE}),
+    "silent": frozenset({status.OFFLINE, status.UNREACHABLE}),
     "missing": frozenset({status.MISSING}),
     "unknown": frozenset({status.UNKNOWN}),
     "unreachable": frozenset({status.UNREACHABLE}),
@@ -34,6 +36,8 @@ WORST_FIRST = {
         )
     )
 }
+LONGEST_PLACE = 500
+"""Characters of a site or a store: as many as a cell of the workbook keeps."""
 SortKey = Callable[[Device, str], Any]
 
 
@@ -51,6 +55,7 @@ class ListQuery(Query):
             "online",
             "ip_changed",
             "offline",
+            "silent",
             "missing",
             "unknown",
             "unreachable",
@@ -59,6 +64,8 @@ class ListQuery(Query):
     ] = "all"
     kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(_lower)] = None
     q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
+    site: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a site.")
+    store: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a store.")
     findings: bool = Field(False, description="Only those with a finding.")
     retired: bool = Field(False, description="The retired ones instead.")
     sort: str = Field(
@@ -82,10 +89,34 @@ class Listing:
         return max(1, -(-self.total // self.per_page)) if self.per_page else 1
 
 
+def stores_by_site(devices: Iterable[Device]) -> dict[str, str]:
+    """The store of each site, as the list of recorders has it; empty for one in several."""
+    found: dict[str, str] = {}
+    for device in devices:
+        store = device.facts.get(SOURCE, {}).get("store")
+        if store and device.site != HERE and device.retired_at is None:
+            is_same = found.setdefault(device.site, str(store)) == store
+            found[device.site] = str(store) if is_same else ""
+    return found
+
+
+def store_of(device: Device, stores: Mapping[str, str]) -> str:
+    """The store that a device names, or that its site stands in; empty for none."""
+    return str(device.facts.get(SOURCE, {}).get("store") or stores.get(device.site, ""))
+
+
 def select(
-    devices: Iterable[Device], statuses: Mapping[int, str], query: ListQuery, kinds: frozenset[str]
+    devices: Collection[Device],
+    statuses: Mapping[int, str],
+    query: ListQuery,
+    kinds: frozenset[str],
+    stores: Mapping[str, str] | None = None,
 ) -> Listing:
-    """The devices that fit the query."""
+    """The devices that fit the query. `stores` as `stores_by_site()` of the whole fleet, where
+    `devices` are not the whole."""
+    if query.store:
+        known = stores_by_site(devices) if stores is None else stores
+        devices = [one for one in devices if store_of(one, known) == query.store]
     wanted = STATUSES[query.status]
     found = [
         device
@@ -94,6 +125,7 @@ def select(
         and (device.kind == query.kind if query.kind else device.kind in kinds)
         and statuses[device.id] in wanted
         and (not query.findings or device.findings)
+        and (not query.site or device.site == query.site)
     ]
     if query.q.strip():
         needle = query.q.strip().casefold()

@@ -1,65 +1,55 @@
 """The pages about places: sites with their counts, and the workbook of recorders."""
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from fleet import listing, status
 from fleet.model import NotThere
 from sources.workbook import MOST_BYTES, NotReadable
-from web import shapes
+from web import sites
 from web.audits import note
 from web.errors import Problem
 from web.gate import needs
 from web.house import house
+from web.listing import LONGEST_PLACE
 from web.sight import sight
 
 bp = Blueprint("site_pages", __name__)
 
 
-@dataclass(slots=True)
-class Site:
-    """One site with the counts of its devices by word."""
-
-    name: str
-    stores: set[str] = field(default_factory=set)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def total(self) -> int:
-        return self.counts.total()
-
-    @property
-    def up(self) -> int:
-        return sum(self.counts[word] for word in status.UP)
-
-    @property
-    def worst(self) -> str:
-        """The status that its row shows: the worst one that is there."""
-        order = (status.OFFLINE, status.UNREACHABLE, status.MISSING, status.UNKNOWN)
-        return next((word for word in order if self.counts[word]), status.ACTIVE)
-
-
-def sites() -> list[Site]:
-    """All sites that this person sees something of, those with trouble first."""
-    devices, statuses = sight().statuses()
-    found: dict[str, Site] = {}
-    for device in devices.values():
-        if device.retired_at is None and device.kind in shapes.CAMERAS:
-            site = found.setdefault(device.site, Site(device.site))
-            site.counts[statuses[device.id]] += 1
-            if store := device.facts.get(listing.SOURCE, {}).get("store"):
-                site.stores.add(str(store))
-    return sorted(found.values(), key=lambda one: (one.up == one.total, one.name.casefold()))
-
-
 @bp.get("/sites")
 @needs("device.list")
 def index() -> str:
-    """Every site with its stores and counts."""
-    return render_template("sites.html", sites=sites())
+    """Every store and site that this person sees something of, with counts; `q` finds names,
+    `store` shows one store with all its sites."""
+    devices, statuses = sight().statuses()
+    text = request.args.get("q", "").strip()[:100]
+    store = request.args.get("store", "")[:LONGEST_PLACE]
+    found = sites.view(sites.places(devices.values(), statuses), text, store)
+    return render_template("sites.html", view=found, text=text, store=store, asked=_asked())
+
+
+def _asked() -> list[dict[str, Any]]:
+    """How each source stands that asks about listed devices. It counts them all, so it is not
+    for those who see some."""
+    here = house()
+    if sight().is_limited:
+        return []
+    return [
+        {
+            "title": did.title,
+            "found": len(did.found),
+            "listed": did.listed,
+            "heard": here.scanner.heard[name].isoformat() if name in here.scanner.heard else None,
+            "notes": did.coverage.notes if did.coverage else (),
+            "down": [
+                why["reason"]
+                for one, why in here.tracker.down().items()
+                if one.split(":")[0] == name
+            ],
+        }
+        for name, (_at, did) in here.scanner.swept.items()
+    ]
 
 
 @bp.get("/settings/workbook")

@@ -144,10 +144,7 @@ export function followTheHouse(list, detail) {
   addEventListener("pageshow", (event) => event.persisted && location.reload());
   setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || renewAll(), EVERY);
   document.addEventListener("renew", () => later());
-  document.addEventListener("edited", (event) => {
-    hasNew = true;
-    later(event.detail.id);
-  });
+  document.addEventListener("edited", (event) => later(event.detail.id));
   document.getElementById("top").addEventListener("click", (event) => {
     if (!event.target.closest("#refresh")) return;
     event.preventDefault();

@@ -38,10 +38,10 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     bad = tmp_path / "bad.xlsx"
     bad.write_text("no workbook")
     page = tab(house, "/settings/workbook")
-    page.get_by_label("A workbook (.xlsx)").set_input_files(bad)
+    page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(bad)
     page.get_by_role("button", name="Look at it").click()
-    expect(page.get_by_label("A workbook (.xlsx)")).to_have_attribute("aria-invalid", "true")
-    page.get_by_label("A workbook (.xlsx)").set_input_files(file)
+    expect(page.get_by_label("A workbook (.xlsx or .csv)")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(file)
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator("main")).to_contain_text("2 added, 0 changed, 0 removed")
     expect(page.locator("main")).to_contain_text("stands in row 3 already")
@@ -65,7 +65,7 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download").click()
     assert waiting.value.suggested_filename == "dvrs_all.xlsx"
-    page.get_by_label("A workbook (.xlsx)").set_input_files(waiting.value.path())
+    page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(waiting.value.path())
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator("main")).to_contain_text("0 added, 0 changed, 0 removed, 2 unchanged")
     page.get_by_role("link", name="Leave it").click()

@@ -320,6 +320,20 @@ def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
     page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
     card = next(one for one in page.find("section") if "Dahua" in one.text).text
     assert "the cloud does not answer. Check this machine's line" in card
+    sites = read(shop.home.client.get("/sites", headers={"Accept": "text/html"}).text).text
+    assert "the cloud does not answer. Check this machine's line" in sites
+    fleet = read(shop.home.client.get("/", headers={"Accept": "text/html"}).text).text
+    assert fleet.count("last known at") == 3, "both who answered and who did not"
+
+
+def test_a_recorder_that_is_offline_says_what_to_do_about_it(shop):
+    shop.cloud.recorders["AB12345"].state = "offline"
+    shop.sweep()
+    (device,) = [one for one in shop.home.devices() if one.site == "SITE-001"]
+    page = shop.home.client.get(f"/cameras/{device.id}", headers={"Accept": "text/html"}).text
+    assert "its line to the internet" in read(page).text
+    sites = read(shop.home.client.get("/sites", headers={"Accept": "text/html"}).text).text
+    assert "2 of 3 online" in sites
 
 
 def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(shop):

@@ -1,0 +1,533 @@
+"""The page of stores and sites, and the filters of the list that its counts lead to."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from fleet.model import HERE, Miss, Sighting
+from simulators.panasonic import Camera
+from tests import workbooks
+from tests.accounts.people import add
+from tests.home import Home
+from tests.web.browser import Browser, Element
+from tests.web.closed import Visitor
+from web.sites import MOST_BY_ITSELF, MOST_GROUPS, MOST_OF_ONE, MOST_SITES
+
+Make = Callable[..., Home]
+Stores = dict[str, list[str]]
+STORES: Stores = {
+    "Aachen": ["A-1", "A-2", "A-10"],
+    "Bergen": ["B-1"],
+    "Cork": ["C-1", "C-2", "C-3"],
+    "": ["Depot"],
+}
+SILENT = ("C-3",)
+UNASKED = ("A-10", "C-2")
+HEADS = ["Store and site", "Worst status", "Answer", "Offline", "Missing", "Not checked"]
+
+
+def sites_of(stores: Stores) -> list[str]:
+    return [site for sites in stores.values() for site in sites]
+
+
+def open_stores(make: Make, stores: Stores, *cameras: Camera, **changes: Any) -> Home:
+    """A house with a workbook of such stores; nobody was asked yet."""
+    home = make(*cameras, **changes)
+    rows = [
+        (f"SIM{n:05}PAZ{n:04}", site, store)
+        for n, (store, site) in enumerate((s, one) for s, sites in stores.items() for one in sites)
+    ]
+    workbooks.write(home.settings.p2p_workbook, rows)
+    home.house.workbooks.keep()
+    return home
+
+
+def ask_all(home: Home, sites: Iterable[str], silent: Iterable[str] = ()) -> None:
+    """Every recorder of these sites answers but for the silent ones."""
+    home.clock.forward(seconds=5)
+    now, quiet = home.clock(), set(silent)
+    home.house.tracker.apply(
+        [
+            Miss(f"row:{one}", "easy4ip", now, "does not answer", one, now)
+            if one in quiet
+            else Sighting(one, (f"row:{one}",), "easy4ip", now, kind="recorder", asked=now)
+            for one in sites
+        ],
+        now,
+    )
+
+
+@pytest.fixture
+def chain(make_home: Make) -> Home:
+    """Four stores' worth of recorders, and a camera that nobody gave a site."""
+    home = open_stores(make_home, STORES, Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate"))
+    home.scan()
+    ask_all(home, (one for one in sites_of(STORES) if one not in UNASKED), SILENT)
+    return home
+
+
+@pytest.fixture
+def browser(chain: Home) -> Browser:
+    return Browser(chain.client)
+
+
+def lines(page: Element) -> list[list[str]]:
+    """The table as text, line by line."""
+    rows = [row for body in page.find("tbody") for row in body.find("tr")]
+    return [[cell.text for cell in row.children if isinstance(cell, Element)] for row in rows]
+
+
+def names(page: Element) -> list[str]:
+    return [line[0] for line in lines(page)]
+
+
+def line(page: Element, name: str) -> list[str]:
+    (found,) = [one for one in lines(page) if one[0] == name]
+    return found[1:]
+
+
+def group(page: Element, name: str) -> Element:
+    """The part of the table that begins with this store or site."""
+    (found,) = [one for one in page.find("tbody") if one.find("th")[0].text == name]
+    return found
+
+
+def head(page: Element) -> str:
+    return page.one("div", **{"class": "places-head"}).text
+
+
+def listed(page: Element) -> list[str]:
+    """The names of the rows of the fleet page."""
+    return [
+        row.find("td")[1].find("a")[0].text
+        for body in page.find("tbody")
+        for row in body.find("tr")
+    ]
+
+
+# -- groups, counts, order -----------------------------------------------------------------
+
+
+def test_each_store_is_a_group_with_its_sites_and_their_counts(browser: Browser) -> None:
+    page = browser.visit("/sites")
+    assert [one.text for one in page.one("thead").find("th")] == HEADS
+    assert line(page, "Cork 3 sites") == ["Offline", "1 of 3", "1", "0", "1"]
+    assert [one.text for one in group(page, "Cork 3 sites").find("th")] == [
+        "Cork 3 sites",
+        "C-3",
+        "C-1",
+        "C-2",
+    ]
+    assert line(page, "C-1") == ["Active", "1 of 1", "0", "0", "0"]
+    assert line(page, "C-2") == ["Not checked", "0 of 1", "0", "0", "1"]
+    assert line(page, "C-3") == ["Offline", "0 of 1", "1", "0", "0"]
+
+
+def test_all_stores_together_stand_on_top(browser: Browser) -> None:
+    page = browser.visit("/sites")
+    assert head(page) == "Sites 3 stores, 9 sites, 6 of 9 answer"
+    links = page.one("nav", **{"class": "filters"}).find("a")
+    assert [one.text for one in links] == ["Offline 1", "Not checked 2"]
+    assert [one["href"] for one in links] == ["/?status=silent", "/?status=unknown"]
+
+
+def test_what_is_in_trouble_stands_first_the_rest_by_name_with_2_before_10(
+    browser: Browser,
+) -> None:
+    page = browser.visit("/sites")
+    assert names(page) == [
+        *("Cork 3 sites", "C-3", "C-1", "C-2"),
+        *("Aachen 3 sites", "A-1", "A-2", "A-10"),
+        "Bergen B-1",
+        "Depot in no store",
+        "here in no store",
+    ]
+
+
+def test_a_store_in_trouble_is_unfolded_and_a_healthy_one_folded(browser: Browser) -> None:
+    page = browser.visit("/sites")
+    assert "open" in group(page, "Cork 3 sites").one("details").attributes
+    assert "open" not in group(page, "Aachen 3 sites").one("details").attributes
+
+
+def test_a_store_with_one_site_is_one_row_with_both_names(browser: Browser) -> None:
+    found = group(browser.visit("/sites"), "Bergen B-1")
+    assert len(found.find("tr")) == 1
+    assert not found.find("details")
+    assert found.find("a")[0]["href"] == "/?store=Bergen"
+
+
+def test_a_site_without_a_store_is_a_row_of_its_own(browser: Browser) -> None:
+    page = browser.visit("/sites")
+    for name in ("Depot", "here"):
+        found = group(page, f"{name} in no store")
+        assert line(page, f"{name} in no store") == ["Active", "1 of 1", "0", "0", "0"]
+        assert not found.find("details")
+        assert found.find("a")[0]["href"] == f"/?site={name}"
+
+
+def test_a_camera_at_the_site_of_a_recorder_counts_in_its_store(
+    chain: Home, browser: Browser
+) -> None:
+    camera = next(one for one in chain.devices() if one.site == HERE)
+    moved = chain.client.patch(f"/api/camera/{camera.id}", json={"site": "B-1"})
+    assert moved.status_code == 200
+    page = browser.visit("/sites")
+    assert line(page, "Bergen B-1") == ["Active", "2 of 2", "0", "0", "0"]
+    assert listed(browser.visit("/?store=Bergen&sort=name")) == ["Bergen, B-1", "Gate"]
+
+
+def test_what_is_retired_counts_nowhere(chain: Home, browser: Browser) -> None:
+    for device in chain.devices():
+        if device.site == "C-3":
+            assert chain.client.post(f"/api/camera/{device.id}/retire").status_code == 200
+    page = browser.visit("/sites")
+    assert head(page) == "Sites 3 stores, 8 sites, 6 of 8 answer"
+    assert line(page, "Cork 2 sites") == ["Not checked", "1 of 2", "0", "0", "1"]
+
+
+def test_the_sign_of_a_status_stands_beside_its_word(browser: Browser) -> None:
+    found = group(browser.visit("/sites"), "Cork 3 sites")
+    badge = found.find("span", **{"class": "badge offline"})[0]
+    assert badge.text == "Offline"
+    assert badge.one("use")["href"].endswith("#offline")
+
+
+def test_a_house_without_cameras_says_where_they_come_from(make_home: Make) -> None:
+    page = Browser(make_home().client).visit("/sites")
+    assert "recorders come from the workbook" in page.one("div", **{"class": "empty"}).text
+    assert not page.find("table")
+
+
+# -- counts lead to the list ---------------------------------------------------------------
+
+
+def test_each_count_leads_to_as_many_rows(browser: Browser) -> None:
+    page, followed = browser.visit("/sites"), 0
+    for row in [row for body in page.find("tbody") for row in body.find("tr")]:
+        for cell in row.find("td"):
+            for link in cell.find("a"):
+                shown = listed(browser.visit(link["href"]))
+                assert len(shown) == int(cell.text.rpartition(" ")[2]), link["aria-label"]
+                followed += 1
+    assert followed == 17
+
+
+def test_a_count_names_its_place_for_who_hears_it(browser: Browser) -> None:
+    found = group(browser.visit("/sites"), "Cork 3 sites").find("tr")[0].find("a")
+    assert [one["aria-label"] for one in found] == [
+        "1 of 3 answer, Cork",
+        "1 offline, Cork",
+        "1 not checked, Cork",
+    ]
+
+
+def test_the_filter_by_store_and_site_is_exact(make_home: Make) -> None:
+    home = open_stores(make_home, {"Cork": ["C-1", "C-10"], "Cork 2": ["C-100"], "cork": ["c-1"]})
+
+    def sites(query: str) -> list[str]:
+        answer = home.client.get(f"/api/cameras?{query}")
+        assert answer.status_code == 200, answer.text
+        return [one["site"] for one in answer.json["cameras"]]
+
+    assert sites("store=Cork") == ["C-1", "C-10"]
+    assert sites("store=Cork%202") == ["C-100"]
+    assert sites("store=Cor") == []
+    assert sites("site=C-1") == ["C-1"]
+    assert sites("store=Cork&site=C-100") == []
+    assert sites("store=Cork&status=unknown&q=c-10") == ["C-10"]
+
+
+def test_the_longest_names_of_a_workbook_can_be_filtered_by(make_home: Make) -> None:
+    store, site = "S" * 500, "x" * 500
+    home = open_stores(make_home, {store: [site], "Other": ["O-1"]})
+    for query in (f"store={store}", f"site={site}"):
+        assert home.client.get(f"/api/cameras?{query}").json["count"] == 1
+        assert len(listed(Browser(home.client).visit(f"/?{query}"))) == 1
+
+
+def test_a_filter_by_place_is_shown_kept_by_a_search_and_can_be_removed(browser: Browser) -> None:
+    page = browser.visit("/?store=Cork&site=C-3&status=silent")
+    chosen = page.find("a", **{"class": "chosen"})
+    assert [one.text for one in chosen] == [
+        "Store: Cork (remove this filter)",
+        "Site: C-3 (remove this filter)",
+    ]
+    assert [one["href"] for one in chosen] == [
+        "/?site=C-3&status=silent",
+        "/?store=Cork&status=silent",
+    ]
+    form = page.one("form", **{"class": "search"})
+    kept = {one["name"]: one["value"] for one in form.find("input", type="hidden")}
+    assert kept == {"store": "Cork", "site": "C-3", "status": "silent"}
+
+
+def test_the_counts_of_the_fleet_page_are_those_of_the_chosen_store(browser: Browser) -> None:
+    page = browser.visit("/?store=Cork")
+    links = page.one("nav", **{"class": "filters"}).find("a")
+    found = [one.text for one in links if not one.get("class")]
+    assert found == [
+        *("All 3", "Active 1", "IP changed 0", "Offline 1", "Missing 0"),
+        *("Not checked 1", "Findings 0"),
+    ]
+    offline = next(one for one in links if one.text == "Offline 1")
+    assert listed(browser.visit(offline["href"])) == ["Cork, C-3"]
+
+
+def test_a_status_that_has_no_count_is_shown_and_can_be_removed(browser: Browser) -> None:
+    page = browser.visit("/?status=offline&kind=recorder")
+    assert listed(page) == ["Cork, C-3", "Aachen, A-10", "Cork, C-2"]
+    assert [one.text for one in page.find("a", **{"class": "chosen"})] == [
+        "Status: Offline or not checked (remove this filter)",
+        "Kind: recorder (remove this filter)",
+    ]
+
+
+def test_a_list_without_a_match_names_the_place_that_was_asked_for(browser: Browser) -> None:
+    page = browser.visit("/?store=Cork&site=A-1&status=silent")
+    text = page.one("div", **{"class": "empty"}).text
+    assert "No camera matches with status offline at site A-1 in store Cork." in text
+
+
+def test_rows_that_are_renewed_keep_to_the_store(chain: Home) -> None:
+    ids = {one.site: one.id for one in chain.devices()}
+    asked = f"{ids['C-3']},{ids['A-1']},{ids[HERE]}"
+    moved = chain.client.patch(f"/api/camera/{ids[HERE]}", json={"site": "B-1"})
+    assert moved.status_code == 200
+    expected_of = {"Cork": ["C-3"], "Aachen": ["A-1"], "Bergen": [HERE], "None": []}
+    for store, expected in expected_of.items():
+        found = chain.client.get(f"/parts/rows?store={store}&ids={asked}").text
+        assert [one for one in ids if f'data-id="{ids[one]}"' in found] == expected
+
+
+# -- search, one store ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cork", ["Cork 3 sites", "C-3", "C-1", "C-2"]),
+        ("a-1", ["Aachen 3 sites", "A-1", "A-10", "1 more site not shown. All 3 sites of Aachen"]),
+        ("B-1", ["Bergen B-1"]),
+        ("here", ["here"]),
+        ("%20%20DEPOT%20", ["Depot"]),
+    ],
+)
+def test_a_search_finds_stores_and_sites_by_name(
+    browser: Browser, text: str, expected: list[str]
+) -> None:
+    page = browser.visit(f"/sites?q={text}")
+    assert [one.removesuffix(" in no store") for one in names(page)] == expected
+    assert all("open" in one.attributes for one in page.find("details"))
+
+
+def test_a_search_says_what_it_counts_and_leads_back(browser: Browser) -> None:
+    page = browser.visit("/sites?q=cork")
+    assert head(page) == "Sites 1 store, 3 sites, 1 of 3 answer, where “cork” was found"
+    assert page.one("input", name="q")["value"] == "cork"
+    back = page.one("nav", **{"class": "filters"}).one("a")
+    assert (back.text, back["href"]) == ("All stores and sites", "/sites")
+
+
+@pytest.mark.parametrize("query", ["q=nowhere", "store=nowhere", "store=Cork&q=nowhere"])
+def test_a_search_in_vain_says_so_and_leads_back(browser: Browser, query: str) -> None:
+    empty = browser.visit(f"/sites?{query}").one("div", **{"class": "empty"})
+    assert "nowhere" in empty.text
+    assert empty.one("a")["href"] == "/sites"
+
+
+def test_one_store_that_is_asked_for_is_alone_and_unfolded(browser: Browser) -> None:
+    page = browser.visit("/sites?store=Aachen")
+    assert names(page) == ["Aachen 3 sites", "A-1", "A-2", "A-10"]
+    assert "open" in page.one("details").attributes
+    assert head(page) == "Aachen 3 sites, 2 of 3 answer"
+    links = page.one("nav", **{"class": "filters"}).find("a")
+    assert [one["href"] for one in links] == ["/sites", "/?store=Aachen&status=unknown"]
+    assert names(browser.visit("/sites?store=Aachen&q=10"))[:2] == ["Aachen 3 sites", "A-10"]
+
+
+# -- big chains ----------------------------------------------------------------------------
+
+
+def test_of_a_big_chain_only_sites_in_trouble_are_drawn_and_the_page_says_so(
+    make_home: Make,
+) -> None:
+    stores = {f"Store {n}": [f"S{n}-{one}" for one in range(50)] for n in range(100)}
+    home = open_stores(make_home, stores)
+    silent = [*stores["Store 7"][:3], *stores["Store 12"]]
+    ask_all(home, sites_of(stores), silent)
+    browser = Browser(home.client)
+    answer = home.client.get("/sites", headers={"Accept": "text/html"})
+    assert len(answer.data) < 100_000
+    page = browser.visit("/sites")
+    assert head(page) == "Sites 100 stores, 5000 sites, 4947 of 5000 answer"
+    assert len(page.find("tbody")) == 100
+    assert names(page)[:5] == [
+        *("Store 7 50 sites", "S7-0", "S7-1", "S7-2"),
+        "47 more sites not shown. All 50 sites of Store 7",
+    ]
+    assert len(group(page, "Store 12 50 sites").find("tr")) == 1 + MOST_BY_ITSELF + 1
+    healthy = group(page, "Store 3 50 sites")
+    assert not healthy.find("details")
+    asked = browser.visit(healthy.find("a")[0]["href"])
+    assert len(names(asked)) == 51
+    assert names(asked)[0] == "Store 3 50 sites"
+
+
+def test_not_more_sites_are_drawn_than_fit_however_many_are_in_trouble(make_home: Make) -> None:
+    stores = {f"Store {n}": [f"S{n}-{one}" for one in range(50)] for n in range(100)}
+    home = open_stores(make_home, stores)
+    ask_all(home, sites_of(stores), sites_of(stores))
+    page = Browser(home.client).visit("/sites")
+    assert len(page.find("tr", **{"class": "one"})) == MOST_SITES
+    assert len(page.find("tbody")) == 100
+    assert len(page.find("details")) == MOST_SITES // MOST_BY_ITSELF
+
+
+def test_five_thousand_stores_of_one_site_are_cut_and_the_page_says_how_many(
+    make_home: Make,
+) -> None:
+    stores = {f"Store {n}": [f"S{n}"] for n in range(5000)}
+    home = open_stores(make_home, stores)
+    ask_all(home, sites_of(stores), ["S4999"])
+    page = Browser(home.client).visit("/sites")
+    assert names(page)[:2] == ["Store 4999 S4999", "Store 0 S0"]
+    assert len(page.find("tbody")) == MOST_GROUPS
+    assert f"{5000 - MOST_GROUPS} more are not shown. Search by name" in page.text
+    assert names(Browser(home.client).visit("/sites?q=store 4321")) == ["Store 4321 S4321"]
+
+
+def test_a_store_of_five_thousand_sites_is_cut_and_can_be_searched(make_home: Make) -> None:
+    home = open_stores(make_home, {"Mall": [f"M{n}" for n in range(5000)]})
+    browser = Browser(home.client)
+    page = browser.visit("/sites?store=Mall")
+    assert len(page.find("tr", **{"class": "one"})) == MOST_OF_ONE
+    assert f"{5000 - MOST_OF_ONE} more sites not shown. Search by name" in page.text
+    assert names(browser.visit("/sites?store=Mall&q=m4321"))[1] == "M4321"
+
+
+# -- who sees what, hostile names ----------------------------------------------------------
+
+
+def test_who_is_limited_sees_and_counts_what_was_granted_alone(chain: Home) -> None:
+    accounts = chain.house.access.accounts
+    add(accounts, "Ada", "admin")
+    lea = add(accounts, "Lea", "viewer", False)
+    visitor = Visitor(chain, user=lea.id)
+    page = {"Accept": "text/html"}
+    assert "No site has a camera" in visitor.get("/sites", headers=page).text
+    ids = {one.site: one.id for one in chain.devices()}
+    accounts.grant(lea.id, "view", device=ids["C-3"])
+    accounts.grant(lea.id, "view", site="C-1")
+    for path in ("/sites", "/sites?q=a", "/sites?store=Aachen", "/sites?q=C"):
+        text = visitor.get(path, headers=page).text
+        for hidden in ("A-1", "C-2", "Bergen", "B-1", "Depot", "of 3", "3 sites"):
+            assert hidden not in text, path
+    shown = visitor.get("/sites", headers=page).text
+    assert "1 store, 2 sites, <b>1 of 2</b> answer" in shown
+    assert "C-3" in shown
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "a&b=c#d?e/f%20g+h",
+    "{{ 7*7 }}",
+    "javascript:alert(1)",
+    "Ω ☕ مرحبا",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_text_and_its_counts_lead_to_it(make_home: Make, name: str) -> None:
+    home = open_stores(make_home, {name: [f"{name} 1", f"{name} 2"], "Other": ["O-1"]})
+    browser = Browser(home.client)
+    for path in ("/sites", f"/sites?store={quote(name)}", f"/sites?q={quote(name)}"):
+        page = browser.visit(path)
+        found = group(page, f"{name} 2 sites")
+        assert [one.text for one in found.find("th")][1:] == [f"{name} 1", f"{name} 2"], path
+        assert not page.find("img")
+        assert all(one.get("src") for one in page.find("script"))
+        links = [one["href"] for one in found.find("a")]
+        assert [len(listed(browser.visit(one))) for one in links] == [2, 2, *[1] * 6]
+
+
+# -- the row of a camera in the list -------------------------------------------------------
+
+
+def why(home: Home, name: str) -> str:
+    """What stands beside a name in the list."""
+    page = Browser(home.client).visit("/")
+    rows = [row for body in page.find("tbody") for row in body.find("tr")]
+    (found,) = [row for row in rows if row.find("td")[1].find("a")[0].text == name]
+    return found.find("td")[1].one("small").text
+
+
+@pytest.fixture
+def behind(make_home: Make) -> Home:
+    """Gate stands behind a switch, and the switch behind a router; all of them are silent."""
+    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate")
+    switch = Camera("d4:2d:c5:00:00:02", "127.20.0.10", "Switch")
+    router = Camera("d4:2d:c5:00:00:03", "127.20.0.11", "Router")
+    home = make_home(gate, switch, router)
+    home.scan()
+    numbers = {one.address: one.id for one in home.devices()}
+    for below, above in ((gate, switch), (switch, router)):
+        body = {"parent": numbers[above.ip]}
+        assert home.client.patch(f"/api/camera/{numbers[below.ip]}", json=body).status_code == 200
+    gate.on = switch.on = False
+    return home
+
+
+def test_an_unreachable_camera_names_what_it_stands_behind(behind: Home) -> None:
+    behind.scan()
+    assert why(behind, "Gate") == "behind Switch, which is offline"
+    assert "did not answer" in why(behind, "Switch")
+
+
+def test_an_unreachable_camera_names_the_thing_that_is_down_by_itself(behind: Home) -> None:
+    behind.network.cameras[2].on = False
+    behind.scan()
+    assert why(behind, "Gate") == "behind Router, which is offline"
+    behind.clock.forward(hours=25)
+    behind.scan()
+    assert why(behind, "Switch") == "behind Router, which is missing"
+    page = Browser(behind.client).visit("/sites")
+    assert line(page, "here") == ["Unreachable", "0 of 3", "2", "1", "0"]
+    for link in group(page, "here").find("tr")[0].find("a")[2:]:
+        assert len(listed(Browser(behind.client).visit(link["href"]))) == int(link.text)
+    gate = next(one for one in behind.devices() if one.address == "127.20.0.9")
+    shown = Browser(behind.client).visit(f"/cameras/{gate.id}").one("aside").text
+    assert "Behind Router, which is missing." in shown
+
+
+def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> None:
+    behind.network.cameras[2].on = False
+    behind.scan()
+    numbers = {one.address: one.id for one in behind.devices()}
+    accounts = behind.house.access.accounts
+    add(accounts, "Ada", "admin")
+    lea = add(accounts, "Lea", "viewer", False)
+    accounts.grant(lea.id, "view", device=numbers["127.20.0.9"])
+    visitor = Visitor(behind, user=lea.id)
+    for path in ("/", "/parts/rows"):
+        text = visitor.get(path, headers={"Accept": "text/html"}).text
+        assert "Unreachable" in text
+        assert "behind" not in text
+    accounts.grant(lea.id, "view", device=numbers["127.20.0.10"])
+    text = visitor.get("/", headers={"Accept": "text/html"}).text
+    assert "behind Switch, which cannot be reached" in text
+    assert "Router" not in text
+
+
+def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(browser: Browser) -> None:
+    page = browser.visit("/?sort=name")
+    shown = {
+        row.find("td")[1].find("a")[0].text: row.find("td")[2].text
+        for body in page.find("tbody")
+        for row in body.find("tr")
+    }
+    assert shown["Cork, C-1"] == "through the cloud"
+    assert shown["Gate"].startswith("127.20.0.9:")
