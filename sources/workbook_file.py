@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.folders import sync_folder
+
 
 @dataclass(frozen=True, slots=True)
 class Locked:
@@ -51,7 +53,7 @@ def write_whole(path: Path, data: bytes, instead_of: bytes | None = None) -> boo
         if instead_of is not None and not _is_still(path, instead_of):
             return False
         staged.replace(real)
-        _sync(real.parent)
+        sync_folder(real.parent)
         return True
     finally:
         with suppress(OSError):
@@ -77,15 +79,6 @@ def _is_still(path: Path, data: bytes) -> bool:
     before = path.stat()
     is_same = digest(path.read_bytes()) == digest(data)
     return is_same and lock_of(path) is None and path.stat() == before
-
-
-def _sync(folder: Path) -> None:
-    """Only then the new file outlives a power cut, as the note that it was written does."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def digest(data: bytes) -> bytes:

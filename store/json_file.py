@@ -19,6 +19,8 @@ from typing import BinaryIO, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
+from store.folders import sync_folder
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 COPIES = 5
@@ -226,7 +228,7 @@ class JsonFile:
             with suppress(OSError):
                 staged.unlink()
             raise
-        _sync_folder(real.parent)
+        sync_folder(real.parent)
 
     def _write_in_place(self, data: bytes) -> None:
         """For a file that is itself a mount point, where a rename fails: whole in
@@ -235,7 +237,7 @@ class JsonFile:
         try:
             _write_durably(new, data)
             new.replace(self._pending)
-            _sync_folder(self.data_dir)
+            sync_folder(self.data_dir)
             _overwrite(self.path, data)
         finally:
             for file in (new, self._pending):
@@ -313,11 +315,3 @@ def _fill(file: BinaryIO, data: bytes) -> None:
     file.truncate()
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from store.folders import sync_folder
 from store.json_file import CannotKeep
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class _KeyFile:
         try:
             if not self.path.parent.is_dir():
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _sync_folder(self.path.parent.parent)
+                sync_folder(self.path.parent.parent)
             self.path.parent.chmod(0o700)
             with FileLock(str(self.path.with_name(f".{self.path.name}.lock")), LOCK_WAIT, 0o600):
                 yield
@@ -224,7 +225,7 @@ class _KeyFile:
             file.flush()
             os.fsync(handle)
         put(staged, real)
-        _sync_folder(real.parent)
+        sync_folder(real.parent)
 
     @staticmethod
     def _make(staged: Path, real: Path) -> None:
@@ -237,11 +238,3 @@ class _KeyFile:
 def _new_key() -> bytes:
     """A key as Fernet wants it (32 random bytes in URL-safe base64) and the end of the line."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -40,7 +40,9 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     page = tab(house, "/settings/workbook")
     page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(bad)
     page.get_by_role("button", name="Look at it").click()
-    expect(page.get_by_label("A workbook (.xlsx or .csv)")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("A workbook (.xlsx or .csv)")).to_have_attribute(
+        "aria-invalid", "true"
+    )
     page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(file)
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator("main")).to_contain_text("2 added, 0 changed, 0 removed")
