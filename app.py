@@ -75,6 +75,8 @@ ROOMS = (
     *(auth, users, audit_log, login_pages, user_pages, dvrs, site_pages),
 )
 """The files of `web/` that have routes."""
+FIRST_LOOK = 1.0
+"""Seconds that a start waits for the workbook."""
 BOOT_ERROR = 3
 """What gunicorn takes as: this worker will never start, give up."""
 
@@ -312,8 +314,9 @@ def start_house(house: House, settings: Settings) -> None:
     house.watchdog.start()
     house.scanner.open()
     house.scheduler.start()
-    # Not before: 50,000 rows take seconds, and what the database knows can be seen meanwhile.
     house.scheduler.run_now(WORKBOOK)
+    # No longer: 50,000 rows take seconds, and what the database knows can be seen meanwhile.
+    house.workbooks.was_read.wait(FIRST_LOOK)
     if house.has_auto_scan():
         house.scheduler.resume(AUTO_SCAN)
 

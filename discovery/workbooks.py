@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 from fleet import listing
 from fleet.model import Edit, NotThere, Refused, Target, Unfit
@@ -54,6 +54,8 @@ class Workbooks:
         self.tracker = tracker
         self.clock = clock
         self.state = State()
+        self.was_read = Event()
+        """Set when the file, or that there is none, was looked at once."""
         self._file = Lock()
         """Whoever reads or writes the file. It may take its time; nobody types meanwhile."""
         self._serials = Lock()
@@ -72,7 +74,10 @@ class Workbooks:
     def keep(self) -> str:
         """Write what is pending, read the file if it changed; what was done, in words."""
         with self._file:
-            return self._keep()
+            try:
+                return self._keep()
+            finally:
+                self.was_read.set()
 
     def _keep(self) -> str:
         written, did = self._write_pending(), "unchanged"
