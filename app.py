@@ -222,7 +222,7 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
             return ""
         # At once the first time; afterwards spread, so that the cloud hears us evenly.
         is_first = house.scheduler.states["recorders"].last_result == ""
-        spread = 0.0 if is_first else settings.easy4ip_interval * 0.8
+        spread = 0.0 if is_first else settings.easy4ip_interval * 0.6
         did = house.scanner.sweep(easy4ip.NAME, spread)
         if did is None:
             return "none is to be asked about"

@@ -6,13 +6,15 @@ asking says nothing about a recorder.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from datetime import datetime
 
 from fleet.model import CannotAsk, Coverage, Miss, NoAnswer, Report, Sighting, Target
-from sources.easy4ip_cloud import SLOWEST, Busy, Failing, Refused, Server
+from sources.easy4ip_cloud import SLOWEST, Address, Busy, Failing, Refused, Server
 from sources.easy4ip_judge import NAME, UNHEARD, WAITS, Before, Cloud, Easy4IpOptions, Verdict
 from sources.source import Source
 
@@ -24,7 +26,15 @@ CLOCK_TOLD = 2.0
 """Seconds that our clock may be off before it is said."""
 SLOW_TOLD = 1.0
 """Seconds that an answer may take before it is said."""
-LEARNED = ("online", "offline", "unknown", "silent")
+FEW = 0.1
+"""The part of all recorders about which the cloud may fail to say anything, untold."""
+SILENT = (
+    "the cloud does not answer. Check this machine's line to the internet and that UDP port 8800 "
+    "is open to the outside; the recorders keep their last known state."
+)
+SAME_MOMENT = 1.0
+"""Seconds in which one answer speaks for its server."""
+LEARNED = ("online", "offline", "unknown", "silent", "cut off")
 """Verdicts of a cloud that can be asked."""
 
 
@@ -35,29 +45,25 @@ async def sweep(
 
     Raises CannotAsk when nothing at all can be asked.
     """
+    asked = _Sweep(cloud, await cloud.main(), spread)
     before = {id(one): (one.requests, one.answers, Counter(one.refused)) for one in cloud.servers()}
-    main = await cloud.main()
-    left, verdicts = list(targets), dict[str, Verdict]()
     try:
-        for number in range(ROUNDS):
-            round_ = _round(cloud, main, left, 0.0 if number else spread)
-            async with aclosing(round_) as judged:
+        left = list(targets)
+        for _round in range(ROUNDS if targets else 0):
+            async with aclosing(asked.round(left)) as judged:
                 async for target, verdict in judged:
-                    verdicts[target.key] = verdict
                     if verdict.word == "online":
                         yield _sighting(target, verdict, cloud.options.clock())
-            left = [one for one in left if verdicts[one.key].word != "online"]
+            left = [one for one in left if asked.verdicts[one.key].word != "online"]
             if not left:
                 break
-            if all(one.word == "unasked" for one in verdicts.values()):
-                main = await cloud.main(silent=main)
-        await _check_main(main, verdicts)
-        failed = _failures(verdicts)
+        await _check_main(asked.main, asked.verdicts)
         for target in left:
-            verdict = verdicts[target.key]
-            if _scope(verdict) not in failed:
+            verdict = asked.verdicts[target.key]
+            if verdict.word in ("offline", "unknown", "silent"):
                 yield _miss(target, verdict, cloud.options.clock())
-        coverage = _coverage(cloud, before, failed, verdicts.values())
+        verdicts = asked.verdicts.values()
+        coverage = _coverage(cloud, before, _failures(asked), verdicts)
     except CannotAsk:
         cloud.close_silent(before)
         raise
@@ -65,24 +71,74 @@ async def sweep(
     yield coverage
 
 
-async def _round(
-    cloud: Cloud, main: Server, targets: Sequence[Target], spread: float
-) -> AsyncGenerator[tuple[Target, Verdict], None]:
-    places = asyncio.Semaphore(cloud.options.most)
-    step = spread / len(targets) if targets else 0.0
+class _Sweep:
+    """The rounds of one sweep. In the second only those are asked who did not answer."""
 
-    async def one(place: int, target: Target) -> tuple[Target, Verdict]:
-        await asyncio.sleep(place * step)
+    def __init__(self, cloud: Cloud, main: Server, spread: float) -> None:
+        self.cloud = cloud
+        self.main = main
+        self.spread = spread
+        self.verdicts: dict[str, Verdict] = {}
+        self.began = 0.0
+        """When the last round did."""
+        self._witnesses: dict[Address, Target] = {}
+        self._checks: dict[Address, tuple[float, asyncio.Task[Verdict]]] = {}
+        self._begun: dict[str, float] = {}
+        self._time = asyncio.get_running_loop().time
+
+    async def round(self, targets: Sequence[Target]) -> AsyncGenerator[tuple[Target, Verdict]]:
+        """Ask about these; verdicts as they come."""
+        if self.verdicts and all(one.word == "unasked" for one in self.verdicts.values()):
+            self.main = await self.cloud.main(silent=self.main)
+        places = asyncio.Semaphore(self.cloud.options.most)
+        step = 0.0 if self.verdicts else self.spread / len(targets)
+        self.began = self._time()
+        tasks = [
+            asyncio.create_task(self._one(target, place * step, places))
+            for place, target in enumerate(targets)
+        ]
+        try:
+            for done in asyncio.as_completed(tasks):
+                target, verdict = await done
+                self.verdicts[target.key] = verdict
+                if verdict.word == "online" and verdict.server:
+                    self._witnesses[verdict.server] = target
+                yield target, verdict
+        finally:
+            for task in (*tasks, *(task for _began, task in self._checks.values())):
+                task.cancel()
+
+    async def _one(
+        self, target: Target, wait: float, places: asyncio.Semaphore
+    ) -> tuple[Target, Verdict]:
+        # What the cloud says of all for a moment must not be heard twice.
+        apart = max(sum(self.cloud.options.waits), self.spread / 4)
+        again = self._begun.get(target.key, -apart) + apart
+        await asyncio.sleep(max(wait, again - self._time()))
         async with places:
-            return target, await cloud.judge(target.path, main)
+            former = self.verdicts.get(target.key)
+            check = self._check(former.server) if former and former.word == "silent" else None
+            began = self._begun[target.key] = self._time()
+            verdict = await self.cloud.judge(target.path, self.main)
+            if former and verdict.word == "silent" and verdict.server:
+                is_there = self.cloud.heard(verdict.server, began)
+                if check and former.server == verdict.server:
+                    is_there = (await check).word == "online"
+                if not is_there:
+                    verdict = replace(verdict, word="cut off")
+            return target, verdict
 
-    tasks = [asyncio.create_task(one(place, target)) for place, target in enumerate(targets)]
-    try:
-        for done in asyncio.as_completed(tasks):
-            yield await done
-    finally:
-        for task in tasks:
-            task.cancel()
+    def _check(self, server: Address | None) -> asyncio.Task[Verdict] | None:
+        """Ask about one who answered on this server before: does it still? Only an answer from
+        the moments of a silence tells whose silence it is."""
+        witness = self._witnesses.get(server) if server else None
+        if server is None or witness is None:
+            return None
+        began, task = self._checks.get(server, (-math.inf, None))
+        if task is None or self._time() - began > SAME_MOMENT:
+            task = asyncio.create_task(self.cloud.judge(witness.path, self.main))
+            self._checks[server] = (self._time(), task)
+        return task
 
 
 async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
@@ -92,37 +148,29 @@ async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
         with suppress(NoAnswer, Busy, Failing, Refused):
             await main.ask("/probe/p2psrv")
             return
-        raise CannotAsk(
-            NAME,
-            "the cloud does not answer. Check this machine's line to the internet and that UDP "
-            "port 8800 is open to the outside; the recorders keep their last known state.",
-        )
+        raise CannotAsk(NAME, SILENT)
 
 
-def _failures(verdicts: Mapping[str, Verdict]) -> dict[str, str]:
+def _failures(asked: _Sweep) -> dict[str, str]:
     """The scopes of the cloud that could not be asked, and why."""
     failed = {}
-    heard = {one.server for one in verdicts.values() if one.word in ("online", "offline")}
-    for one in verdicts.values():
-        if one.word == "silent" and one.server not in heard and one.server is not None:
+    for one in asked.verdicts.values():
+        if one.word == "cut off" and one.server:
             place = f"{one.server[0]}:{one.server[1]}"
-            failed[_scope(one)] = f"the P2P server {place} answers about none of its recorders"
+            failed[f"{NAME}:{place}"] = (
+                f"the P2P server {place} answers about none of its recorders"
+            )
         elif one.word == "refused":
-            failed[_scope(one)] = f"{one.reason}. Check EASY4IP_USER and EASY4IP_KEY."
-        elif one.word in ("busy", "failing"):
-            failed[_scope(one)] = f"{one.reason}. It is asked again later."
-        elif one.word == "unasked":
-            failed[_scope(one)] = "the main server did not answer about some recorders"
+            failed[f"{NAME}:refused"] = f"{one.reason}. Check EASY4IP_USER and EASY4IP_KEY."
+        elif one.word == "unasked" and asked.main.heard_at < asked.began:
+            failed[NAME] = SILENT
+    # A few who are sent away are asked again in a minute: no reason to wake anybody.
+    words = Counter(one.word for one in asked.verdicts.values())
+    for word in ("busy", "failing", "unasked"):
+        reason = next((one.reason for one in asked.verdicts.values() if one.word == word), "")
+        if words[word] > FEW * words.total() and NAME not in failed:
+            failed[f"{NAME}:{word}"] = f"{reason}. It is asked again later."
     return failed
-
-
-def _scope(verdict: Verdict) -> str:
-    """Which part of the source a verdict is about, as in CannotAsk."""
-    if verdict.word == "silent" and verdict.server is not None:
-        return f"{NAME}:{verdict.server[0]}:{verdict.server[1]}"
-    if verdict.word in ("refused", "busy", "failing", "unasked"):
-        return f"{NAME}:{verdict.word}"
-    return NAME
 
 
 def _sighting(target: Target, verdict: Verdict, at: datetime) -> Sighting:

@@ -66,6 +66,12 @@ class Clock:
     def cloud(self) -> datetime:
         return self.now() + self.offset
 
+    def see(self, told: datetime, delay: float) -> None:
+        """An answer says what time it was at some moment of the last `delay` seconds."""
+        least = told - self.now()
+        most = least + timedelta(seconds=delay + 1)  # it tells whole seconds
+        self.seen = max(least, min(most, timedelta()))
+
     def learn(self, told: datetime) -> None:
         """Take the cloud's time, unless it is none that a clock can show."""
         offset = told - self.now()
@@ -212,6 +218,7 @@ class Server(asyncio.DatagramProtocol):
         self.pace = pace
         self.requests = 0
         self.answers = 0
+        self.heard_at = -math.inf
         self.refused: Counter[str] = Counter()
         self._next = secrets.randbelow(MOST_CSEQ // 2)
         self._open: dict[tuple[str, bool], Open] = {}
@@ -242,9 +249,10 @@ class Server(asyncio.DatagramProtocol):
             self.refused["nobody waits for it: late, repeated or forged"] += 1
         elif not answer.is_provisional:
             self.answers += 1
+            self.heard_at = asyncio.get_running_loop().time()
             self.pace.learn(sending)
             if answer.date is not None:
-                self.clock.seen = answer.date - self.clock.now()
+                self.clock.see(answer.date, self.heard_at - sending.began)
             sending.question.answer.set_result(answer)
 
     def error_received(self, _error: Exception) -> None:

@@ -49,7 +49,8 @@ class Easy4IpOptions:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one round says of one recorder. `word` is online, offline, unknown, silent (no
-    answer from its P2P server), unasked (from the main one), busy, failing or refused."""
+    answer from its P2P server), cut off (nor does that server answer about others), unasked (no
+    answer from the main one), busy, failing or refused."""
 
     word: str
     reason: str = ""
@@ -113,6 +114,11 @@ class Cloud:
                 ) from error
             self._servers[address] = made
             return made
+
+    def heard(self, address: Address, since: float) -> bool:
+        """Whether the server at this address answered anything since."""
+        known = self._servers.get(address)
+        return known is not None and known.heard_at >= since
 
     def close(self) -> None:
         for one in self._servers.values():

@@ -1,13 +1,14 @@
 """The verdicts about recorders, asked for at a pretend Easy4IP cloud on loopback."""
 
 import asyncio
+import itertools
 import math
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from fleet.model import HERE, CannotAsk, Coverage, Miss, Sighting, Target
 from simulators import easy4ip_wire as wire
 from simulators.easy4ip import Cloud, Recorder, fleet
 from sources import easy4ip
+from sources.easy4ip_cloud import Clock
 from sources.easy4ip_wire import KeyPair
 from tests.home import until
 
@@ -330,6 +332,96 @@ def test_a_cloud_whose_answers_all_take_longer_than_a_round_is_waited_for():
         said = asker.sweep()
     assert set(said.offline) == {"SIM00003PAZ0003"}
     assert any("the cloud is slow" in one for one in said.coverage.notes)
+
+
+def after(number: int, happens: Callable[[], Any], delay: float = 0.01) -> Callable[..., float]:
+    """A delay of answers, in which something happens with the answer of that number."""
+    heard = itertools.count(1)
+
+    def wait(_server: Any, _request: Any) -> float:
+        if next(heard) == number:
+            happens()
+        return delay
+
+    return wait
+
+
+@pytest.mark.parametrize("number", [40, 80, 110])
+def test_a_region_that_dies_in_the_middle_of_a_sweep_takes_nobody_offline(number):
+    cloud = Cloud(fleet(40, 2))
+    with asking(cloud) as asker:
+        cloud.delay = after(number, lambda: setattr(cloud.regions[0], "silent", True))
+        said = asker.sweep(spread=1.0)
+        assert said.offline == {}
+        assert said.unsaid_of == {f"dahua:127.0.0.1:{cloud.regions[0].port}"}
+
+
+@pytest.mark.parametrize("number", [10, 60, 110])
+def test_what_the_cloud_says_of_all_for_a_moment_takes_nobody_offline(number):
+    cloud = Cloud(fleet(40, 2))
+
+    def say(state: str) -> None:
+        for one in cloud.recorders.values():
+            one.state = state
+
+    def forget() -> None:
+        say("offline")
+        threading.Timer(0.25, say, ("online",)).start()
+
+    with asking(cloud) as asker:
+        cloud.delay = after(number, forget)
+        said = asker.sweep(spread=1.0)
+    assert said.offline == {}
+    assert len(said.online) == 40
+
+
+@pytest.mark.parametrize("number", [20, 70, 115])
+def test_a_region_that_becomes_slow_in_the_middle_of_a_sweep_takes_nobody_offline(number):
+    cloud = Cloud(fleet(40, 2))
+    heard = itertools.count(1)
+
+    def delay(server: Any, _request: Any) -> float:
+        return 0.8 if next(heard) > number and server is cloud.regions[0] else 0.01
+
+    with asking(cloud) as asker:
+        cloud.delay = delay
+        said = asker.sweep(spread=1.0)
+    assert said.offline == {}
+
+
+@pytest.mark.parametrize("number", [40, 110])
+def test_a_line_that_breaks_in_the_middle_of_a_sweep_is_told_as_the_whole_source(number):
+    cloud = Cloud(fleet(40, 2))
+
+    def silence() -> None:
+        for one in cloud.servers:
+            one.silent = True
+
+    with asking(cloud) as asker:
+        cloud.delay = after(number, silence)
+        said = asker.sweep(spread=1.0)
+        assert said.offline == {}
+        assert said.unsaid_of == {"dahua"}
+        assert asker.sweep().cannot.scope == "dahua"
+
+
+def test_a_few_who_are_sent_away_wake_nobody():
+    cloud = Cloud(fleet(60))
+    cloud.busy = 0.45
+    with asking(cloud, waits=(0.2, 0.2)) as asker:
+        for _ in range(3):
+            said = asker.sweep()
+            assert said.offline == {}
+            assert 54 < len(said.online) <= 60
+            assert said.unsaid_of == set()
+
+
+def test_the_time_that_an_answer_took_is_no_fault_of_the_clock():
+    now = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+    clock = Clock(lambda: now)
+    for told, took, off in ((-8, 8.0, 0), (-8, 2.0, -5), (40, 1.0, 40), (0, 0.1, 0)):
+        clock.see(now + timedelta(seconds=told), took)
+        assert clock.seen == timedelta(seconds=off)
 
 
 # -- what keeps us from asking ---------------------------------------------------------------
