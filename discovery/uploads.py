@@ -2,23 +2,27 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from discovery.workbooks import NONE, Workbooks
-from fleet.model import NotThere
+from discovery.workbooks import NONE, Outdated, Workbooks, base_of
+from fleet import listing
+from fleet.model import NotThere, Refused
 from sources import workbook
 from sources.workbook_export import from_csv, is_csv
 
-KEY = re.compile(r"[0-9a-f]{32}")
+KEY = re.compile(r"[0-9a-f]{64}")
+"""Of a preview: the upload, then what it was compared with."""
 LONGEST_WAIT = 10
 """Uploads that wait for their commit; an older one is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a new workbook would change. `key` commits it."""
+    """What a new workbook would change. `key` commits it. `forgotten` are the pending serials
+    of sites that have no row now."""
 
     key: str
     book: workbook.Workbook
@@ -26,6 +30,7 @@ class Preview:
     changed: Sequence[tuple[workbook.Row, workbook.Row]]
     removed: Sequence[workbook.Row]
     unchanged: int
+    forgotten: Mapping[str, str]
 
 
 class Uploads:
@@ -35,23 +40,45 @@ class Uploads:
         self.folder = folder
         self.workbooks = workbooks
 
-    @property
-    def _before(self) -> Path:
-        return self.folder / "before.xlsx"
+    def _before(self, base: str) -> Path:
+        """Where the workbook lies that was there before one whose commit left `base`: by its
+        name, so both are known or neither."""
+        return self.folder / f"before-{base}.xlsx"
+
+    def _all_before(self) -> list[Path]:
+        """Those from before, also of a house that did not note what its commit left."""
+        return [*self.folder.glob("before-*.xlsx"), *self.folder.glob("before.xlsx")]
 
     @property
     def can_undo(self) -> bool:
         """Whether the workbook before the last commit is still there."""
-        return self._before.is_file()
+        return bool(self._all_before())
 
     def preview(self, data: bytes) -> Preview:
-        """What these bytes, a workbook or CSV, would change. Raises NotReadable; writes nothing
-        but a waiting copy."""
-        old = self.workbooks.state.book
+        """What these bytes, a workbook or CSV, would change of what counts now. Raises
+        NotReadable; writes nothing but a waiting copy."""
+        name = self.workbooks.path.name
+        try:
+            now, pending = self.workbooks.now()
+        except OSError as error:
+            said = f"{name} cannot be read ({error.strerror}), so nothing compares with it"
+            raise workbook.NotReadable(said, "Give this user the right to read it.") from error
+        try:
+            return self._preview(data, now, pending)
+        except ChildProcessError as error:
+            raise workbook.NotReadable(
+                f"The workbook cannot be read now ({error.strerror})",
+                "Free memory, or allow this user more processes.",
+            ) from error
+
+    def _preview(self, data: bytes, now: bytes, pending: Mapping[str, str]) -> Preview:
+        before = {
+            one.site: replace(one, serial=pending.get(one.site, one.serial))
+            for one in self._rows(now)
+        }
         if is_csv(data):
-            data = from_csv(data, {one.site: one.extra for one in old.rows} if old else {})
-        book = _read(data)
-        before = {one.site: one for one in old.rows} if old else {}
+            data = from_csv(data, {site: one.extra for site, one in before.items()})
+        book = workbook.read(data)
         after = {one.site: one for one in book.rows}
         both = [(before[site], row) for site, row in after.items() if site in before]
         changed = [pair for pair in both if _facts(pair[0]) != _facts(pair[1])]
@@ -64,13 +91,22 @@ class Uploads:
                 "Make room there, or give this user the right to write it.",
             ) from error
         return Preview(
-            key,
+            key + base_of(now, pending),
             book,
             [row for site, row in after.items() if site not in before],
             changed,
             [row for site, row in before.items() if site not in after],
             len(both) - len(changed),
+            {site: one for site, one in pending.items() if site not in before},
         )
+
+    def _rows(self, data: bytes) -> list[workbook.Row]:
+        """Those of the file; of one that is gone or damaged, what still counts."""
+        if data != NONE:
+            with suppress(workbook.NotReadable):
+                return list(workbook.read(data).rows)
+        rows = listing.rows(self.workbooks.tracker.devices())
+        return [workbook.Row(0, one.site, one.serial, one.store, one.extra) for one in rows]
 
     def _keep(self, key: str, data: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -82,39 +118,66 @@ class Uploads:
     def commit(self, key: str) -> str:
         """Make a previewed workbook the one that counts; what was done, in words.
 
-        Raises NotThere for one that waits no more, Refused while somebody has the workbook
-        open (it goes on waiting), OSError when the file cannot be written.
+        Raises NotThere for one that waits no more. It goes on waiting when this raises Refused,
+        as the workbook is open or is not what the preview compared with; OSError or CannotKeep
+        when the file cannot be written.
         """
         staged = self.folder / f"wait-{key[:32]}.xlsx"
         data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NONE
-        if _key_of(data) != key:
+        if _key_of(data) != key[:32]:
             # A power cut may have left a part of it.
             raise NotThere("This upload waits no more", "Upload the workbook again.")
-        said = self.workbooks.take(data, self._before)
+        left = base_of(data, {})
+        try:
+            said = self.workbooks.take(data, self._before(left), key[32:])
+        except BaseException:
+            with suppress(OSError):
+                if base_of(self.workbooks.now()[0], {}) != left:
+                    self._before(left).unlink(missing_ok=True)
+            raise
+        self._forget([one for one in self._all_before() if one != self._before(left)])
         staged.unlink(missing_ok=True)
         return said
 
     def undo(self) -> str:
-        """Put the workbook back that was there before the last commit. Raises like `commit`."""
-        if not self.can_undo:
+        """Put the workbook back that was there before the last commit.
+
+        Raises like `commit`, Refused also when anything was changed since that commit.
+        """
+        if not (known := self._all_before()):
             raise NotThere("There is no workbook from before", "Upload the one that you want.")
-        said = self.workbooks.take(self._before.read_bytes(), self.folder / "undone.xlsx")
-        self._before.unlink()
+        now, pending = self.workbooks.now()
+        before = self._before(base_of(now, pending))
+        if not before.is_file():
+            raise self._too_late(now, pending, known)
+        try:
+            undone = self.folder / "undone.xlsx"
+            said = self.workbooks.take(before.read_bytes(), undone, base_of(now, pending))
+        except Outdated:
+            raise self._too_late(*self.workbooks.now(), known) from None
+        self._forget(known)
         return said
+
+    def _too_late(self, now: bytes, pending: Mapping[str, str], known: list[Path]) -> Refused:
+        name = self.workbooks.path.name
+        if pending:
+            sites = ", ".join(sorted(pending)[:5]) + (" and others" if len(pending) > 5 else "")
+            said = f"A new serial of {sites} was typed since the new workbook was taken"
+        elif now == NONE:
+            said = f"{name} was taken away since the new workbook was taken"
+        elif all(one.name == "before.xlsx" for one in known):
+            said = f"Nobody noted what {name} was then, so it may have been changed since"
+        else:
+            said = f"{name} was changed since the new workbook was taken"
+        return Refused(said, "Upload the workbook that you want instead.")
+
+    def _forget(self, files: list[Path]) -> None:
+        for one in files:
+            one.unlink(missing_ok=True)
 
 
 def _key_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
-
-
-def _read(data: bytes) -> workbook.Workbook:
-    try:
-        return workbook.read(data)
-    except ChildProcessError as error:
-        raise workbook.NotReadable(
-            f"The workbook cannot be read now ({error.strerror})",
-            "Free memory, or allow this user more processes.",
-        ) from error
 
 
 def _facts(row: workbook.Row) -> tuple[str, str, dict[str, str]]:

@@ -5,6 +5,7 @@ kept as pending, counts at once, and is written into its one cell by `keep()`.
 """
 
 import errno
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock
+from typing import Any
 
 from fleet import listing
 from fleet.model import Edit, NotThere, Refused, Target, Unfit
@@ -25,6 +27,9 @@ from store.json_file import CannotKeep
 log = logging.getLogger(__name__)
 PENDING = "pending_serials"
 """In the tracker's memo: {site: serial} that the workbook has not yet."""
+TAKEN = "taken_workbook"
+"""In the tracker's memo while another workbook is taken: its digest, and the pending serials
+that are forgotten once it lies there. Killed in between, the next look at the file decides."""
 TRIES = 3
 YOUNG = 2.5
 """Seconds in which two saves may bear the same time: no file system's clock ticks slower."""
@@ -33,6 +38,10 @@ UNREAD: Mark = ()
 """The mark of a file that nobody has looked at yet; a missing one has None."""
 NONE = b""
 """Stands for the workbook from before when there was none."""
+
+
+class Outdated(Refused):
+    """The file or what is pending is not what somebody looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,12 @@ class Workbooks:
                 self.was_read.set()
 
     def _keep(self) -> str:
+        try:
+            self._settle_taken()
+        except (CannotKeep, OSError) as why:
+            # What is older than the file must not be written into it.
+            self._mark, self.state = UNREAD, replace(self.state, error=_said(why))
+            return self.state.error
         written, did = self._write_pending(), "unchanged"
         if written or self._has_changed():
             self._mark, self._marked_at = self._mark_now(), time.monotonic()
@@ -88,10 +103,17 @@ class Workbooks:
         self.state = replace(self.state, error=error, busy=self._busy())
         return did
 
-    def take(self, data: bytes, before: Path) -> str:
-        """Another whole workbook, NONE for none; the one that was there is laid at `before`.
+    def now(self) -> tuple[bytes, Mapping[str, str]]:
+        """The bytes of the file, NONE for none, and what is pending. Raises OSError."""
+        with self._file:
+            return self._bytes_or_none(), self.pending()
 
-        Raises Refused while somebody has the workbook open, OSError when it cannot be written.
+    def take(self, data: bytes, before: Path, base: str) -> str:
+        """Another whole workbook, NONE for none; the one that was there is laid at `before`.
+        What was pending is forgotten: `base` says that whoever wants this one has seen it.
+
+        Raises Outdated when file and pending serials are not `base` any more, Refused while
+        somebody has the workbook open, OSError or CannotKeep when it cannot be written.
         """
         with self._file:
             if lock := lock_of(self.path):
@@ -99,17 +121,55 @@ class Workbooks:
                     f"{self.path.name} is open in {lock.program}, which would overwrite this one",
                     f"Close it there and try again. {lock.leftover}",
                 )
-            old = self._bytes() if self.path.exists() else None
-            write_whole(before, NONE if old is None else old)
-            if data == NONE:
-                return self._do_without()
-            if not write_whole(self.path, data, instead_of=old):
-                raise Refused(f"{self.path.name} was changed meanwhile", "Try again.")
-            return self._keep()
+            old = self._bytes_or_none()
+            self._announce(data, old, base)
+            try:
+                write_whole(before, old)
+                self._put(data, old)
+            except BaseException:
+                with suppress(CannotKeep, OSError):
+                    self._settle_taken()
+                raise
+            with suppress(CannotKeep):
+                self._settle_taken(is_there=True)
+            return self._do_without() if data == NONE else self._keep()
+
+    def _announce(self, data: bytes, old: bytes, base: str) -> None:
+        with self._serials:
+            pending = self.pending()
+            if base_of(old, pending) != base:
+                raise self._outdated()
+            if pending:
+                note = {"digest": digest(data).hex(), "serials": dict(pending)}
+                self.tracker.remember({TAKEN: note}, self.clock())
+
+    def _put(self, data: bytes, old: bytes) -> None:
+        if self._bytes_or_none() != old:
+            raise self._outdated()
+        if data == NONE:
+            self.path.unlink(missing_ok=True)
+            return
+        instead_of = old if old or self.path.exists() else None
+        if not write_whole(self.path, data, instead_of=instead_of):
+            raise self._outdated()
+
+    def _settle_taken(self, is_there: bool = False) -> None:
+        """The workbook that was being taken is there, so what was pending before is older; or
+        it is not, then nothing is. Raises CannotKeep, OSError."""
+        if not (note := self.tracker.fleet().memo.get(TAKEN)):
+            return
+        is_there = is_there or digest(self._bytes_or_none()).hex() == note["digest"]
+        with self._serials:
+            old = self.tracker.fleet().memo[TAKEN].get("serials", {}) if is_there else {}
+            left = {site: one for site, one in self.pending().items() if old.get(site) != one}
+            self.tracker.remember({PENDING: left, TAKEN: {}}, self.clock())
+
+    def _outdated(self) -> Outdated:
+        said = f"{self.path.name} was changed since you looked at it"
+        return Outdated(said, "Look again: upload it once more.")
 
     def _do_without(self) -> str:
-        """Take the workbook away, and its recorders out of the counts."""
-        self.path.unlink(missing_ok=True)
+        """The workbook was taken away: its recorders count no more."""
         self._mark, self._seen, self._read_error, self._unwritten = None, b"", "", ""
         self.state, now = State(), self.clock()
         with self._serials:
@@ -173,6 +233,12 @@ class Workbooks:
         with self.path.open("rb") as file:
             return file.read(workbook.MOST_BYTES + 1)
 
+    def _bytes_or_none(self) -> bytes:
+        try:
+            return self._bytes()
+        except FileNotFoundError:
+            return NONE
+
     def _mark_now(self) -> Mark | None:
         with suppress(OSError):
             stat = self.path.stat()
@@ -228,7 +294,12 @@ class Workbooks:
                 if other.site != site and other.serial == serial:
                     raise _unfit(f"{serial} is that of {other.site}", "Type another serial.")
             now = self.clock()
-            self.tracker.remember({PENDING: {**self.pending(), site: serial}}, now)
+            memo: dict[str, Any] = {PENDING: {**self.pending(), site: serial}}
+            if taken := self.tracker.fleet().memo.get(TAKEN):
+                # Newer than the workbook that is being taken.
+                older = {one: its for one, its in taken["serials"].items() if one != site}
+                memo[TAKEN] = {**taken, "serials": older}
+            self.tracker.remember(memo, now)
             new = listing.Row(site, serial, row.store, row.extra)
             fields = {"kind": "recorder", "site": site, "source": listing.SOURCE}
             edit = Edit("list", new.key, {**fields, "facts": new.facts()}, by, now)
@@ -307,6 +378,12 @@ class Workbooks:
     def _replace(self, old: bytes, new: bytes) -> bool:
         """Write the file, unless it is not the one any more that `new` was made of."""
         return write_whole(self.path, new, instead_of=old)
+
+
+def base_of(data: bytes, pending: Mapping[str, str]) -> str:
+    """Stands for a file and the pending serials that are laid over it."""
+    serials = json.dumps(pending, sort_keys=True).encode() if pending else b""
+    return digest(digest(data) + serials).hex()[:32]
 
 
 def _unfit(error: str, hint: str) -> Unfit:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import words
+from fleet import listing, words
 from fleet.model import HERE, Device, Edit, Event, Facts, NotThere, Refused, Unfit
 
 LONGEST = {"name": 120, "notes": 5000, "site": 60}
@@ -175,6 +175,13 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     retire = edit.kind == "retire"
     if (device.retired_at is not None) == retire:
         return device, None
+    # The list itself may, and so may an undo of what a person restored.
+    is_by_hand = edit.fields.get("source") != listing.SOURCE and "expect" not in edit.fields
+    if retire and is_by_hand and listing.key_of(device) is not None:
+        raise Refused(
+            "It stands in the workbook, which says which recorders there are",
+            "Take its row out of the workbook; its history stays.",
+        )
     moment: datetime | None = edit.at if retire else None
     verb, kind = ("retired", "device.retired") if retire else ("restored", "device.restored")
     text = f"{words.name(device)} was {verb} by {edit.by}"

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fleet.model import Device, Sighting
 
-GLOBAL = ("mac:", "onvif:", "row:")
+ROW = "row:"
+"""Before the site that a row of a list stands for."""
+GLOBAL = ("mac:", "onvif:", ROW)
 _HEX12 = re.compile(r"[0-9a-f]{12}")
 _MAC = re.compile(r"(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\.){2}[0-9a-f]{4}")
 
@@ -57,6 +59,11 @@ def macs_of(device: Device) -> set[str]:
     return macs(device.identities)
 
 
+def row_of(device: Device) -> str | None:
+    """The row of a list that the device stands in; None for what was discovered."""
+    return next((one for one in device.identities if one.startswith(ROW)), None)
+
+
 def known_ids(
     sighting: Sighting, index: Mapping[str, int], devices: Mapping[int, Device]
 ) -> list[int]:
@@ -73,11 +80,14 @@ def known_ids(
 
 def may_be_one(devices: Sequence[Device]) -> bool:
     """Devices with different MACs are never one, whatever else they share; nor are those
-    that a person told apart."""
+    that a person told apart, or that stand in two rows of a list."""
     ids = {device.id for device in devices}
     is_apart = any(ids & set(device.apart) for device in devices)
     having = [found for device in devices if (found := macs_of(device))]
-    return not is_apart and (not having or bool(set.intersection(*having)))
+    rows = [device for device in devices if row_of(device)]
+    if is_apart or len(rows) > 1:
+        return False
+    return not having or bool(set.intersection(*having))
 
 
 def at_address(sighting: Sighting, devices: Iterable[Device]) -> Device | None:

@@ -30,12 +30,18 @@ def joined(keep: Device, gone: Device) -> Device:
         links={**gone.links, **keep.links},
         findings=tuple(faults.values()),
         listed=keep.listed or gone.listed,
+        retired_at=None if _is_listed_now(gone) else keep.retired_at,
         apart=tuple(
             one
             for one in dict.fromkeys((*keep.apart, *gone.apart))
             if one not in (keep.id, gone.id)
         ),
     )
+
+
+def _is_listed_now(device: Device) -> bool:
+    """Its row stands in the list, which alone may retire it."""
+    return identity.row_of(device) is not None and device.retired_at is None
 
 
 def _keys_of(device: Device, site: str) -> list[str]:
@@ -70,6 +76,7 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         facts={source: said for source, said in merged.facts.items() if source not in brought},
         findings=tuple(one for one in merged.findings if (one.source, one.kind) not in theirs),
         listed=stays.listed,
+        retired_at=stays.retired_at if merged.retired_at == once.retired_at else merged.retired_at,
     )
 
 

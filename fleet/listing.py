@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import status, words
+from fleet import identity, status, words
 from fleet.draft import Draft
 from fleet.model import Device, Edit, Facts, Sighting
 
 SOURCE = "workbook"
 """Under this name the facts of a row stand in the device."""
-KEY = "row:"
 KEYS = ("row_site", "serial", "store")
 """Where site, serial and store stand in these facts."""
 
@@ -27,7 +26,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        return f"{KEY}{self.site}"
+        return f"{identity.ROW}{self.site}"
 
     def facts(self) -> dict[str, Any]:
         name = f"{self.store}, {self.site}" if self.store else self.site
@@ -50,13 +49,13 @@ def edits(rows: Iterable[Row], devices: Mapping[int, Device], by: str, at: datet
             found.append(Edit("list", row.key, fields, by, at))
     for key, device in listed.items():
         if key not in wanted and device.retired_at is None:
-            found.append(Edit("retire", f"id:{device.id}", {}, by, at))
+            found.append(Edit("retire", f"id:{device.id}", {"source": SOURCE}, by, at))
     return found
 
 
 def key_of(device: Device) -> str | None:
     """The row that the device stands in; None for what was discovered."""
-    return next((one for one in device.identities if one.startswith(KEY)), None)
+    return identity.row_of(device)
 
 
 def serial_of(device: Device) -> str | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import joining, record, words
+from fleet import identity, joining, record, words
 from fleet.draft import Draft
 from fleet.model import HERE, Device, Edit, Refused, Unfit
 
@@ -47,8 +47,26 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
         raise _no_partner(f"There is no device {number}", "Name the other record by its number.")
     if other.id == device.id:
         raise _no_partner("A device cannot be merged with itself", "Name another device.")
+    _check_rows(device, other)
     stays, goes = sorted((device.id, other.id))
     return merge(draft, stays, goes, edit.by)
+
+
+def _check_rows(device: Device, other: Device) -> None:
+    """A row is one recorder, whatever a person says. Raises Refused."""
+    rows = [identity.row_of(one) for one in (device, other)]
+    if None in rows:
+        return
+    one, two = (str(row).removeprefix(identity.ROW) for row in rows)
+    if device.retired_at is None and other.retired_at is None:
+        raise Refused(
+            f"Both stand in the workbook, as {one} and {two}",
+            "Take the row that is wrong out of the workbook; its history stays.",
+        )
+    raise Refused(
+        f"They are two rows of the workbook, {one} and {two}, though not both stand in it now",
+        "There is nothing to do: a row that left it counts nowhere, and its history stays.",
+    )
 
 
 def _no_partner(error: str, hint: str) -> Unfit:

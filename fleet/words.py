@@ -41,4 +41,6 @@ def flip(device: Device, new: str) -> tuple[str, str]:
             return "device.unknown", f"{who} was not asked yet"
         case status.ACTIVE if device.status in status.UP:
             return "device.settled", f"{who} keeps its address {device.address}"
-    return "device.back", f"{who} {'answers' if device.status == status.UNKNOWN else 'is back'}"
+    if device.status == status.UNKNOWN:
+        return "device.found", f"{who} answers"
+    return "device.back", f"{who} is back"

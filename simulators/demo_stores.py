@@ -108,9 +108,12 @@ def _told(
     name = ", ".join(_site(place))
     yield _event(number, "device.listed", f"{name} stands in the list, by P2P1.xlsx", LISTED, now)
     for (_ago, before), (ago, after) in pairwise(turns):
-        kind = "device.back" if after == "ACTIVE" else "device.offline"
         reason = REASONS.get(recorder.state, REASONS["silent"])
-        text = f"{name} answers" if after == "ACTIVE" else f"{name} is offline: {reason}"
+        kind, text = "device.offline", f"{name} is offline: {reason}"
+        if after == "ACTIVE":
+            is_first = before == "UNKNOWN"
+            kind = "device.found" if is_first else "device.back"
+            text = f"{name} {'answers' if is_first else 'is back'}"
         event = _event(number, kind, text, ago, now)
         yield {**event, "before": {"status": before}, "after": {"status": after}}
 

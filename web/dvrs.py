@@ -12,8 +12,9 @@ from typing_extensions import TypedDict
 
 from fleet import listing, status
 from fleet.model import Device
+from sources.easy4ip_wire import clean_serial
 from sources.workbook_export import made_of
-from web import shapes
+from web import scans, shapes
 from web.api import Query, Strict, answered, asked, describes, sent
 from web.audits import note, who
 from web.errors import Problem
@@ -38,7 +39,7 @@ class DvrQuery(Query):
 class SiteQuery(Query):
     """The exact name of a site."""
 
-    site: str = Field(max_length=200)
+    site: str = Field(max_length=500)
 
 
 class NewSerial(Strict):
@@ -95,7 +96,7 @@ def _chosen(wanted: str) -> list[dict[str, str]]:
     return [row_of(one) for one, state in recorders() if wanted in ("all", _word(state))]
 
 
-@bp.get("/api/dvrs")
+@bp.get("/api/dvrs", strict_slashes=False)
 @needs("device.list")
 @describes(query=DvrQuery, answer=Dvrs)
 def dvrs() -> Response:
@@ -129,7 +130,7 @@ def update() -> Response:
         given.site,
         f"P2P NUMBER of {given.site}",
         {"p2p": before.get(given.site, "")},
-        {"p2p": given.number},
+        {"p2p": clean_serial(given.number)},
     )
     return answered({"ok": True})
 
@@ -153,14 +154,11 @@ def refresh() -> Response:
 def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
     """Recorders only: total = online + offline."""
     online = sum(1 for _device, state in found if state in status.UP)
-    last = shapes.stats(
-        house().tracker.fleet(), (), {}, scanning=False, auto_scan=False, interval=0
-    )["lastUpdated"]
     return {
         "total": len(found),
         "online": online,
         "offline": len(found) - online,
-        "lastUpdated": last,
+        "lastUpdated": shapes.last_updated(house().tracker.fleet(), scans.swept()),
     }
 
 

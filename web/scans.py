@@ -1,6 +1,7 @@
 """Scanning: start, watch, stop; the auto-scan toggle; the counts."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response
@@ -109,7 +110,13 @@ def counts() -> shapes.Stats:
         scanning=here.scanner.progress() is not None,
         auto_scan=here.has_auto_scan(),
         interval=here.scan_interval,
+        swept=swept(),
     )
+
+
+def swept() -> list[datetime]:
+    """When the last sweep of each source began."""
+    return [at for at, _progress in tuple(house().scanner.swept.values())]
 
 
 @bp.get("/api/jobs", strict_slashes=False)

@@ -209,6 +209,14 @@ def last_scan(fleet: Fleet) -> str | None:
     return found
 
 
+def last_updated(fleet: Fleet, swept: Iterable[datetime] = ()) -> float | None:
+    """When somebody was asked last, in seconds since 1970: by a scan, or by the sweep of a
+    source, whose starts are `swept`. None before the first."""
+    last = last_scan(fleet)
+    begun = [*swept, *([datetime.fromisoformat(last)] if last else [])]
+    return max(begun).timestamp() if begun else None
+
+
 def stats(
     fleet: Fleet,
     devices: Iterable[Device],
@@ -217,13 +225,13 @@ def stats(
     scanning: bool,
     auto_scan: bool,
     interval: int,
+    swept: Iterable[datetime] = (),
 ) -> Stats:
     """The counts. Active + offline + missing = total; a changed address is active too."""
     kept = [device for device in devices if device.retired_at is None]
     counts = Counter(statuses[device.id] for device in kept)
     up = sum(counts[word] for word in status.UP)
     missing = counts[status.MISSING]
-    last = last_scan(fleet)
     return {
         "total_cameras": len(kept),
         "active": up,
@@ -232,13 +240,13 @@ def stats(
         "ip_changed": counts[status.IP_CHANGED],
         "total_discoveries": sum(device.sightings for device in kept),
         "cameras_with_ip_changes": sum(1 for device in kept if ip_changes(device)),
-        "last_scan": last,
+        "last_scan": last_scan(fleet),
         "scan_in_progress": scanning,
         "auto_scan_enabled": auto_scan,
         "auto_scan_interval": interval,
         "total": len(kept),
         "online": up,
-        "lastUpdated": datetime.fromisoformat(last).timestamp() if last else None,
+        "lastUpdated": last_updated(fleet, swept),
     }
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from fleet.model import NotThere
+from fleet.model import Refused
 from sources.workbook import MOST_BYTES, NotReadable
 from web import sites
 from web.audits import note
-from web.errors import Problem
+from web.errors import Problem, status_of
 from web.gate import needs
 from web.house import house
 from web.listing import LONGEST_PLACE
@@ -103,8 +103,8 @@ def undo() -> Any:
 def _done(act: Any, what: str) -> Any:
     try:
         said = act()
-    except NotThere as error:
-        return Response(_page(fault=f"{error.error}. {error.hint}"), 404)
+    except Refused as error:
+        return Response(_page(fault=f"{error.error}. {error.hint}"), status_of(error))
     except OSError as error:
         raise Problem(
             507,

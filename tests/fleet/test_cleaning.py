@@ -15,6 +15,7 @@ CASES: dict[str, tuple[Device, bool]] = {
     "seen yesterday": (replace(GONE, last_seen=noon(days=-1)), False),
     "never seen": (replace(GONE, last_seen=None), False),
     "listed by a person": (replace(GONE, listed=True), False),
+    "a row of the workbook": (replace(GONE, identities=(A, "row:SITE-001")), False),
     "retired already": (replace(GONE, retired_at=noon(days=-5)), False),
 }
 

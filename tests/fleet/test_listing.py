@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 
 from fleet import listing, status
+from fleet.editing import inverse
 from fleet.fold import fold
 from fleet.listing import Row
-from fleet.model import Edit, Fleet, Miss, Sighting
+from fleet.model import Edit, Event, Fleet, Miss, Refused, Sighting
+from simulators import demo_stores
+from tests.fleet.reports import A, edit
 from tests.home import Clock
 
 RULES = status.Rules()
@@ -22,11 +25,25 @@ class Listed:
         self.clock = Clock()
         self.fleet = Fleet()
         self.told: list[str] = []
+        self.events: list[Event] = []
 
     def take(self, *reports) -> None:
         self.clock.forward(seconds=1)
         self.fleet, events = fold(self.fleet, reports, self.clock(), RULES)
         self.told += [event.kind for event in events]
+        self.events += events
+
+    def by_hand(self, kind: str, row: Row, **fields) -> None:
+        self.take(edit(kind, f"id:{self.device(row).id}", self.clock(), **fields))
+
+    def undo(self) -> None:
+        """Take back what a person or the list did last."""
+        edits = [one for one in self.events if one.kind != "device.found"]
+        self.take(inverse(edits[-1], "tester", self.clock()))
+
+    def finds(self, key: str, *more: str) -> None:
+        """A camera or recorder that stands in no list, and was discovered."""
+        self.take(Sighting("here", (key, *more), "panasonic", self.clock(), name="NX"))
 
     def has(self, *rows: Row) -> list[Edit]:
         edits = listing.edits(rows, self.fleet.devices, "P2P1.xlsx", self.clock())
@@ -163,3 +180,96 @@ def test_an_answer_that_was_under_way_when_its_row_left_brings_nothing_back() ->
     fleet, told = fold(fleet, [late], now, RULES)
     assert told == []
     assert fleet.devices[1].retired_at is not None
+
+
+# -- what a person may not do to a row -----------------------------------------------------
+
+
+def test_a_recorder_of_the_list_is_not_retired_by_hand(listed):
+    before = listed.fleet
+    with pytest.raises(Refused) as refused:
+        listed.by_hand("retire", MALL)
+    assert "stands in the workbook" in refused.value.error
+    assert "Take its row out of the workbook" in refused.value.hint
+    assert listed.fleet is before
+
+
+def test_that_its_row_left_the_list_can_be_undone_and_that_too(listed):
+    listed.has(MALL)
+    listed.undo()
+    assert listed.device(PORT).retired_at is None
+    listed.undo()
+    assert listed.device(PORT).retired_at is not None
+    assert listed.told[-3:] == ["device.retired", "device.restored", "device.retired"]
+    listed.by_hand("retire", PORT)
+    assert listed.told[-1] == "device.retired", "it is retired already"
+
+
+@pytest.mark.parametrize("first", [MALL, PORT])
+def test_two_rows_are_two_recorders_whatever_a_person_says(listed, first):
+    other = PORT if first is MALL else MALL
+    before = listed.fleet
+    with pytest.raises(Refused) as refused:
+        listed.by_hand("merge", first, **{"with": listed.device(other).id})
+    assert refused.value.error == (f"Both stand in the workbook, as {first.site} and {other.site}")
+    assert "out of the workbook" in refused.value.hint
+    assert listed.fleet is before
+    listed.has(MALL)
+    with pytest.raises(Refused, match="not both stand in it now"):
+        listed.by_hand("merge", first, **{"with": listed.device(other).id})
+
+
+def test_a_row_and_what_was_discovered_may_be_one_recorder_and_two_again(listed):
+    listed.finds(A)
+    listed.by_hand("merge", MALL, **{"with": 3})
+    device = listed.device(MALL)
+    assert set(device.identities) == {MALL.key, A}
+    assert listed.has(MALL, PORT) == []
+    listed.undo()
+    assert listed.device(MALL).identities == (MALL.key,)
+    assert listed.fleet.devices[3].identities == (A,)
+
+
+def test_no_proof_makes_one_recorder_of_two_rows(listed):
+    listed.finds(A)
+    listed.finds("onvif:1")
+    listed.by_hand("merge", MALL, **{"with": 3})
+    listed.by_hand("merge", PORT, **{"with": 4})
+    listed.finds(A, "onvif:1")
+    assert listed.device(MALL).id != listed.device(PORT).id
+    assert listed.has(MALL, PORT) == []
+
+
+def test_a_row_that_is_merged_into_a_retired_record_is_asked_all_the_same() -> None:
+    listed = Listed()
+    listed.finds(A)
+    listed.take(edit("retire", "id:1", listed.clock()))
+    listed.has(MALL)
+    listed.by_hand("merge", MALL, **{"with": 1})
+    assert listed.device(MALL).id == 1
+    assert listing.rows(listed.fleet.devices) == [MALL]
+    listed.undo()
+    assert listed.fleet.devices[1].retired_at is not None
+    assert listing.rows(listed.fleet.devices) == [MALL]
+
+
+def test_the_first_answer_is_told_as_found_and_a_later_one_as_back(listed):
+    listed.answers(MALL)
+    assert (listed.events[-1].kind, listed.events[-1].text) == (
+        "device.found",
+        "Mall, SITE-001 answers",
+    )
+    listed.is_silent(MALL)
+    listed.answers(MALL)
+    assert listed.told[-2:] == ["device.offline", "device.back"]
+    assert listed.events[-1].text == "Mall, SITE-001 is back"
+
+
+def test_the_past_of_the_demo_is_told_with_the_same_kinds_and_words() -> None:
+    _lines, told = demo_stores.past(1, Clock()())
+    ups = {
+        (one["kind"], one["before"]["status"], one["text"].split(maxsplit=3)[-1])
+        for one in told
+        if one["after"].get("status") == "ACTIVE"
+    }
+    assert ups == {("device.found", "UNKNOWN", "answers"), ("device.back", "OFFLINE", "is back")}

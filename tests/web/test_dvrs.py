@@ -96,6 +96,7 @@ def silence(cloud: Cloud, silent: bool = True) -> None:
 
 def test_the_list_has_exactly_the_columns_of_the_workbook(shop):
     assert shop.get("/api/dvrs") == {"items": [dict(zip(TITLES, row, strict=True)) for row in ROWS]}
+    assert shop.get("/api/dvrs/") == shop.get("/api/dvrs")
     assert [list(row) for row in shop.get("/api/dvrs?status=all")["items"]] == [TITLES] * 3
 
 
@@ -171,6 +172,39 @@ def test_a_serial_that_does_not_fit_is_refused_and_changes_nothing(shop, body, s
     assert shop.home.house.workbooks.pending() == {}
 
 
+def test_the_audit_log_has_the_serial_that_counts_and_not_what_was_typed(shop):
+    assert shop.update(site="SITE-001", p2pNumber=" abc 123456 ").status_code == 200
+    said = shop.get("/api/audit?action=workbook.changed")[0]
+    assert (said["before"], said["after"]) == ({"p2p": "AB12345"}, {"p2p": "ABC123456"})
+
+
+@pytest.mark.parametrize(("length", "status"), [(500, 200), (501, 422)])
+def test_a_site_of_500_characters_is_found(shop, length, status):
+    write(shop.home.settings.p2p_workbook, [("AB12348", "S" * 500, "Long")])
+    shop.home.house.workbooks.keep()
+    assert shop.home.client.get(f"/api/search?site={'S' * length}").status_code == status
+
+
+def number_of(shop: Shop, site: str) -> int:
+    return next(one.id for one in shop.home.devices() if one.site == site)
+
+
+def page_of(shop: Shop, site: str) -> str:
+    url = f"/cameras/{number_of(shop, site)}"
+    return shop.home.client.get(url, headers={"Accept": "text/html"}).text
+
+
+def test_a_recorder_of_the_workbook_is_neither_retired_nor_merged_with_another(shop):
+    shop.refresh()
+    one, two = number_of(shop, "SITE-001"), number_of(shop, "SITE-002")
+    for path, body in (("retire", None), ("merge", {"with": two})):
+        answer = shop.home.client.post(f"/api/camera/{one}/{path}", json=body)
+        assert answer.status_code == 409
+        assert "workbook" in answer.json["error"]
+    assert "Retire camera" not in page_of(shop, "SITE-001")
+    assert "Retire camera" in page_of(shop, "here")
+
+
 def rows_of(shop: Shop, status: str) -> list[list[str]]:
     answer = shop.home.client.get(f"/api/download.csv?status={status}")
     assert answer.mimetype == "text/csv"
@@ -209,6 +243,21 @@ def test_a_refresh_waits_and_counts_recorders_only(shop):
         "offline": 1,
     }
     assert len(shop.home.devices()) == 4
+
+
+def test_what_was_swept_counts_as_updated_and_so_does_a_later_scan(shop):
+    assert shop.get("/api/stats")["lastUpdated"] is None
+    shop.sweep()
+    stats = shop.get("/api/stats")
+    assert (stats["last_scan"], stats["lastUpdated"]) == (None, shop.home.clock().timestamp())
+    shop.home.clock.forward(seconds=60)
+    shop.home.scan()
+    scanned = shop.get("/api/stats")
+    assert scanned["lastUpdated"] == shop.home.clock().timestamp()
+    shop.sweep()
+    stats = shop.get("/api/stats")
+    assert stats["lastUpdated"] == shop.home.clock().timestamp()
+    assert stats["last_scan"] == scanned["last_scan"]
 
 
 def test_a_refresh_reads_a_workbook_that_was_changed_a_moment_ago(shop):
@@ -252,13 +301,8 @@ def test_a_recorder_goes_offline_and_comes_back_each_told_once(shop):
     shop.cloud.recorders["AB12345"].state = "online"
     shop.sweep()
     assert shop.statuses()["SITE-001"] == "online"
-    (device,) = [one for one in shop.home.devices() if one.site == "SITE-001"]
-    assert shop.home.kinds(device=device.id) == [
-        "device.listed",
-        "device.back",
-        "device.offline",
-        "device.back",
-    ]
+    told = ["device.listed", "device.found", "device.offline", "device.back"]
+    assert shop.home.kinds(device=number_of(shop, "SITE-001")) == told
 
 
 def test_a_recorder_has_a_first_sight_and_a_past(shop):
@@ -281,8 +325,7 @@ def test_the_time_before_an_exchanged_recorder_answers_is_unknown(shop):
     shop.update(site="SITE-001", p2pNumber="AB99999")
     shop.home.clock.forward(minutes=60)
     assert "device.unknown" in shop.home.kinds()
-    (device,) = [one for one in shop.home.devices() if one.site == "SITE-001"]
-    assert shop.get(f"/api/camera/{device.id}/uptime")["share"] == 1.0
+    assert shop.get(f"/api/camera/{number_of(shop, 'SITE-001')}/uptime")["share"] == 1.0
 
 
 def test_a_cloud_that_is_silent_for_ten_minutes_changes_nobody_and_is_told_once(shop):
@@ -329,8 +372,7 @@ def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
 def test_a_recorder_that_is_offline_says_what_to_do_about_it(shop):
     shop.cloud.recorders["AB12345"].state = "offline"
     shop.sweep()
-    (device,) = [one for one in shop.home.devices() if one.site == "SITE-001"]
-    page = shop.home.client.get(f"/cameras/{device.id}", headers={"Accept": "text/html"}).text
+    page = page_of(shop, "SITE-001")
     assert "its line to the internet" in read(page).text
     sites = read(shop.home.client.get("/sites", headers={"Accept": "text/html"}).text).text
     assert "2 of 3 online" in sites

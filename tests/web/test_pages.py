@@ -188,10 +188,10 @@ def test_a_status_that_nobody_renewed_says_as_of_when(make_home: Make) -> None:
     home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
     home.scan()
     browser = Browser(home.client)
-    assert "not asked since" not in browser.visit("/").text
+    assert "last known at" not in browser.visit("/").text
     home.clock.forward(minutes=11)
     for path in ("/", "/cameras/1"):
-        assert "not asked since" in browser.visit(path).text
+        assert "last known at" in browser.visit(path).text
 
 
 def test_the_page_says_what_the_last_scan_did(browser: Browser) -> None:

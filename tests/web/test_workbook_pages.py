@@ -110,7 +110,7 @@ def test_a_workbook_without_the_columns_is_refused(home: Home) -> None:
     assert "P2P NUMBER, SITE, STORE NAME" in page.one("p", id="fault").text
 
 
-@pytest.mark.parametrize("key", ["", "0" * 32, "../../etc/passwd", "a" * 5000])
+@pytest.mark.parametrize("key", ["", "0" * 32, "0" * 64, "../../etc/passwd", "a" * 5000])
 def test_a_commit_of_nothing_changes_nothing(home: Home, key: str) -> None:
     assert send(home, "/settings/workbook/commit", key=key) == 404
     assert len(sites(home)) == 2
@@ -141,3 +141,55 @@ def test_the_audit_log_tells_of_the_new_workbook(home: Home, tmp_path: Path) -> 
     send(home, "/settings/workbook/commit", key=key_of(page))
     lines = home.house.audit.find(action="workbook.changed")
     assert [one.who for one in lines] == ["local"]
+
+
+def refusal(home: Home, path: str, **form: str) -> str:
+    answer = home.client.post(path, data=form, headers=HEADERS)
+    assert answer.status_code == 409
+    return read(answer.text).one("p", id="fault").text
+
+
+def change(home: Home, serial: str) -> None:
+    body = {"site": "AAA-01", "p2pNumber": serial}
+    assert home.client.post("/api/update-p2p", json=body).status_code == 200
+
+
+def test_a_serial_changed_since_the_preview_refuses_the_commit(home: Home, tmp_path: Path) -> None:
+    key = key_of(upload(home, bytes_of(tmp_path, FIRST[1:])))
+    change(home, "NEW00001")
+    home.house.workbooks.keep()
+    assert refusal(home, "/settings/workbook/commit", key=key) == (
+        "P2P1.xlsx was changed since you looked at it. Look again: upload it once more."
+    )
+    assert sites(home)["AAA-01"] == "NEW00001"
+
+
+def test_a_serial_changed_since_the_commit_refuses_the_undo(home: Home, tmp_path: Path) -> None:
+    rows = [*FIRST, ("SIM00003PAZ0003", "CCC-01", "Store Cork")]
+    send(home, "/settings/workbook/commit", key=key_of(upload(home, bytes_of(tmp_path, rows))))
+    change(home, "NEW00001")
+    home.house.workbooks.keep()
+    assert refusal(home, "/settings/workbook/undo") == (
+        "P2P1.xlsx was changed since the new workbook was taken. "
+        "Upload the workbook that you want instead."
+    )
+    assert sites(home)["AAA-01"] == "NEW00001"
+    assert "CCC-01" in sites(home)
+
+
+def test_a_preview_says_what_becomes_of_a_serial_that_a_formula_keeps_waiting(
+    home: Home, tmp_path: Path
+) -> None:
+    data = workbooks.book_of([('="SIM00001"&"PAZ0001"', *FIRST[0][1:]), FIRST[1]])
+    data = workbooks.changed(data, workbooks.SHEET, r"<v ?/>|<v></v>", "<v>SIM00001PAZ0001</v>")
+    (tmp_path / "P2P1.xlsx").write_bytes(data)
+    home.house.workbooks.keep()
+    change(home, "PENDING36")
+    home.house.workbooks.keep()
+    assert home.house.workbooks.pending() == {"AAA-01": "PENDING36"}
+    rows = [("UPLOADED36", *FIRST[0][1:]), FIRST[1]]
+    page = upload(home, bytes_of(tmp_path, rows))
+    assert "AAA-01 PENDING36 becomes UPLOADED36" in page.text
+    assert send(home, "/settings/workbook/commit", key=key_of(page)) == 303
+    assert sites(home)["AAA-01"] == "UPLOADED36"
+    assert home.house.workbooks.pending() == {}
