@@ -12,6 +12,7 @@ from fleet import listing
 from fleet.model import NotThere, Refused
 from sources import workbook
 from sources.workbook_export import from_csv, is_csv
+from store.json_file import CannotKeep
 
 KEY = re.compile(r"[0-9a-f]{64}")
 """Of a preview: the upload, then what it was compared with."""
@@ -130,7 +131,7 @@ class Uploads:
         left = base_of(data, {})
         try:
             said = self.workbooks.take(data, self._before(left), key[32:])
-        except BaseException:
+        except (OSError, Refused, CannotKeep):
             with suppress(OSError):
                 if base_of(self.workbooks.now()[0], {}) != left:
                     self._before(left).unlink(missing_ok=True)

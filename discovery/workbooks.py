@@ -126,7 +126,7 @@ class Workbooks:
             try:
                 write_whole(before, old)
                 self._put(data, old)
-            except BaseException:
+            except (OSError, Refused):
                 with suppress(CannotKeep, OSError):
                     self._settle_taken()
                 raise

@@ -175,12 +175,12 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     retire = edit.kind == "retire"
     if (device.retired_at is not None) == retire:
         return device, None
-    # The list itself may, and so may an undo of what a person restored.
-    is_by_hand = edit.fields.get("source") != listing.SOURCE and "expect" not in edit.fields
-    if retire and is_by_hand and listing.key_of(device) is not None:
+    if listing.key_of(device) is not None and edit.fields.get("source") != listing.SOURCE:
         raise Refused(
-            "It stands in the workbook, which says which recorders there are",
-            "Take its row out of the workbook; its history stays.",
+            "The workbook says which recorders there are",
+            "Take its row out of the workbook; its history stays."
+            if retire
+            else "Put its row back into the workbook; its history is still here.",
         )
     moment: datetime | None = edit.at if retire else None
     verb, kind = ("retired", "device.retired") if retire else ("restored", "device.restored")

@@ -140,7 +140,7 @@ def uptime(key: str) -> Response:
 
 @bp.post("/api/camera/<key>/retire")
 @needs("device.edit")
-@describes(answer=Edited, errors=(404, 507))
+@describes(answer=Edited, errors=(404, 409, 507))
 def retire(key: str) -> Response:
     """Take a camera out of all counts. When it answers again, it comes back by itself."""
     return _edit(key, "retire", {})
@@ -148,7 +148,7 @@ def retire(key: str) -> Response:
 
 @bp.post("/api/camera/<key>/restore")
 @needs("device.edit")
-@describes(answer=Edited, errors=(404, 507))
+@describes(answer=Edited, errors=(404, 409, 507))
 def restore(key: str) -> Response:
     """Bring a retired camera back."""
     return _edit(key, "restore", {})

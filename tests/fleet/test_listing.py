@@ -189,20 +189,25 @@ def test_a_recorder_of_the_list_is_not_retired_by_hand(listed):
     before = listed.fleet
     with pytest.raises(Refused) as refused:
         listed.by_hand("retire", MALL)
-    assert "stands in the workbook" in refused.value.error
+    assert "The workbook says which recorders there are" in refused.value.error
     assert "Take its row out of the workbook" in refused.value.hint
     assert listed.fleet is before
 
 
-def test_that_its_row_left_the_list_can_be_undone_and_that_too(listed):
+def test_a_recorder_whose_row_left_comes_back_with_its_row_and_not_by_hand(listed):
     listed.has(MALL)
-    listed.undo()
-    assert listed.device(PORT).retired_at is None
-    listed.undo()
-    assert listed.device(PORT).retired_at is not None
-    assert listed.told[-3:] == ["device.retired", "device.restored", "device.retired"]
+    before = listed.fleet
+    with pytest.raises(Refused) as refused:
+        listed.by_hand("restore", PORT)
+    assert "Put its row back" in refused.value.hint
+    with pytest.raises(Refused):
+        listed.undo()
+    assert listed.fleet is before
     listed.by_hand("retire", PORT)
-    assert listed.told[-1] == "device.retired", "it is retired already"
+    assert listed.fleet is before, "it is retired already"
+    listed.has(MALL, PORT)
+    assert listed.device(PORT).retired_at is None
+    assert listed.told[-2:] == ["device.retired", "device.restored"]
 
 
 @pytest.mark.parametrize("first", [MALL, PORT])
