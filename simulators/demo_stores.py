@@ -36,6 +36,7 @@ REASONS = {
 SOURCE = "dahua"
 A_DAY = 1440
 """Times a day that a recorder is asked about."""
+LAST_ASK = 20 / 86400
 Json = dict[str, Any]
 
 
@@ -129,7 +130,7 @@ def _line(
     store, site = _site(place)
     since, status = turns[-1]
     was_seen = place != NEVER_SEEN
-    last = since if status == "OFFLINE" else 1 / A_DAY
+    last = since if status == "OFFLINE" else LAST_ASK
 
     def at(ago: float) -> str:
         return (now - timedelta(days=ago)).isoformat()
@@ -164,8 +165,8 @@ def _word(
     is_silent = status == "OFFLINE"
     return {
         "seen_at": seen,
-        "missed_at": at(1 / A_DAY) if is_silent else None,
-        "asked": at(1 / A_DAY),
+        "missed_at": at(LAST_ASK) if is_silent else None,
+        "asked": at(LAST_ASK),
         "misses": int(since * A_DAY) if is_silent else 0,
         "reason": REASONS.get(recorder.state, REASONS["silent"]) if is_silent else "",
         "scope": None,
