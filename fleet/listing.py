@@ -64,15 +64,21 @@ def serial_of(device: Device) -> str | None:
     return str(found) if found else None
 
 
+def row_of(device: Device) -> Row:
+    """The row as the device has it."""
+    said = device.facts.get(SOURCE, {})
+    site, serial, store = (str(said.get(key) or "") for key in KEYS)
+    return Row(site, serial, store, said.get("columns", {}))
+
+
+def counts(device: Device) -> bool:
+    """It stands in the list now."""
+    return key_of(device) is not None and device.retired_at is None
+
+
 def rows(devices: Mapping[int, Device]) -> list[Row]:
     """The rows as the fleet has them."""
-    found = []
-    for one in devices.values():
-        if key_of(one) is not None and one.retired_at is None:
-            said = one.facts.get(SOURCE, {})
-            site, serial, store = (str(said.get(key) or "") for key in KEYS)
-            found.append(Row(site, serial, store, said.get("columns", {})))
-    return found
+    return [row_of(one) for one in devices.values() if counts(one)]
 
 
 def is_outdated(device: Device, sighting: Sighting) -> bool:

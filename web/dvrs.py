@@ -67,25 +67,14 @@ class Refreshed(Ok):
 def recorders() -> list[tuple[Device, str]]:
     """The recorders of the workbook that this person sees, by site, each with its status."""
     devices, statuses = sight().statuses()
-    found = [
-        (one, statuses[one.id])
-        for one in devices.values()
-        if listing.key_of(one) and one.retired_at is None
-    ]
+    found = [(one, statuses[one.id]) for one in devices.values() if listing.counts(one)]
     return sorted(found, key=lambda one: row_of(one[0])["SITE"])
 
 
 def row_of(device: Device) -> dict[str, str]:
     """A recorder as a row of the workbook."""
-    facts = device.facts.get(listing.SOURCE, {})
-    values = (facts.get("serial"), facts.get("row_site"), facts.get("store"))
-    return {title: str(value or "") for title, value in zip(COLUMNS, values, strict=True)}
-
-
-def _columns(device: Device) -> Mapping[str, str]:
-    """The further columns that the workbook has for it."""
-    found: Mapping[str, str] = device.facts.get(listing.SOURCE, {}).get("columns", {})
-    return found
+    row = listing.row_of(device)
+    return dict(zip(COLUMNS, (row.serial, row.site, row.store), strict=True))
 
 
 def _word(state: str) -> str:
@@ -187,5 +176,5 @@ def download_workbook() -> Response:
     chosen = [one for one, state in recorders() if wanted in ("all", _word(state))]
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
-    rows = [{**_columns(one), **row_of(one)} for one in chosen]
+    rows = [{**listing.row_of(one).extra, **row_of(one)} for one in chosen]
     return Response(made_of(rows), mimetype=XLSX, headers=headers)

@@ -1,7 +1,6 @@
 """The workbook on disks that are full or locked: said in words, and no serial is lost."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,6 @@ PIER = ("AB12347", "SITE-003", "Pier")
 @pytest.fixture
 def desk(make_home) -> Desk:
     return Desk(make_home())
-
-
-@pytest.fixture
-def disks() -> Iterator[Disks]:
-    if os.environ.get("IN_NETNS") != "1":
-        pytest.skip("needs a mount namespace: run `make test` as root")
-    made = Disks()
-    yield made
-    made.undo()
 
 
 @pytest.fixture
