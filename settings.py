@@ -161,6 +161,16 @@ class Settings(BaseSettings):
             raise ValueError("it has at least 32 characters (openssl rand -hex 32)")
         return value
 
+    @field_validator("database_path", "data_dir", "p2p_workbook", "logo_file")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            # Such a name could not be shown on a page, in an answer, or in the log.
+            raise ValueError("the path contains bytes that are not UTF-8; rename it") from None
+        return value
+
     @field_validator("logo_file")
     @classmethod
     def _picture(cls, value: Path | None) -> Path | None:
@@ -190,7 +200,8 @@ def load() -> Settings:
 def _sentence(error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     field = Settings.model_fields[name]
-    value = "" if "Secret" in str(field.annotation) else f"={error['input']}"
+    shown = str(error["input"]).encode("utf-8", "replace").decode()
+    value = "" if "Secret" in str(field.annotation) else f"={shown}"
     wanted = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] != "value_error":
         wanted = _wanted(field)

@@ -14,7 +14,7 @@ from fleet.uptime import DAYS, KINDS, Uptime, uptime
 from store.sql import Unreachable, migrate, open_engine
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = 5.0
@@ -24,7 +24,7 @@ RETRY_AFTER = 5.0
 class Journal:
     """Write and query. Every method may raise store.sql.Unreachable."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: "str | URL") -> None:
         self.engine: Engine = open_engine(url)
 
     def open(self) -> tuple[int, int]:

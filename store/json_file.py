@@ -5,6 +5,7 @@ there or not at all. The last good copies are kept; a damaged file is put aside,
 thrown away. One process at a time owns the file.
 """
 
+import glob
 import itertools
 import logging
 import os
@@ -26,6 +27,9 @@ T = TypeVar("T")
 COPIES = 5
 ROTATE_EVERY = 60.0
 """Seconds that one copy stands for: within them the newest one is renewed."""
+
+MOUNT_ESCAPES = {ord(one): f"\\{ord(one):03o}" for one in " \t\n\\"}
+"""How the kernel writes these characters of a path in its list of mounts, see proc(5)."""
 
 
 class CannotKeep(Exception):
@@ -106,10 +110,10 @@ class JsonFile:
 
         The kernel's list is asked: on the same disk the file's numbers do not tell.
         """
-        name = str(self.path.resolve()).replace(" ", "\\040")
+        name = str(self.path.resolve()).translate(MOUNT_ESCAPES)
         with suppress(OSError):
-            lines = Path("/proc/self/mountinfo").read_text().splitlines()
-            return any(line.split()[4] == name for line in lines)
+            lines = os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).split("\n")
+            return any(line.split(" ")[4:5] == [name] for line in lines)
         return self.path.is_mount()
 
     def _acquire(self) -> None:
@@ -192,7 +196,7 @@ class JsonFile:
 
     def copies(self) -> list[Path]:
         """The last good copies, newest first."""
-        found = [*self.copies_dir.glob(f"{self.path.name}.copy-*")]
+        found = self._numbered()
         if self._pending.exists():
             found.append(self._pending)
         return sorted(found, key=lambda one: (one.stat().st_mtime_ns, one.name), reverse=True)
@@ -259,7 +263,7 @@ class JsonFile:
 
         Not forced to disk: it need not outlive a power cut, the older ones do.
         """
-        copies = sorted(self.copies_dir.glob(f"{self.path.name}.copy-*"))
+        copies = self._numbered()
         number = int(copies[-1].name.rsplit("-", 1)[1]) if copies else 0
         if monotonic() - self._rotated_at >= ROTATE_EVERY:
             self._rotated_at = monotonic()
@@ -267,8 +271,12 @@ class JsonFile:
         new = self.copies_dir / f".{self.path.name}.new"
         new.write_bytes(data)
         new.replace(self.copies_dir / f"{self.path.name}.copy-{number:09d}")
-        for extra in sorted(self.copies_dir.glob(f"{self.path.name}.copy-*"))[:-COPIES]:
+        for extra in self._numbered()[:-COPIES]:
             extra.unlink()
+
+    def _numbered(self) -> list[Path]:
+        """The copies by number, oldest first."""
+        return sorted(self.copies_dir.glob(f"{glob.escape(self.path.name)}.copy-*"))
 
     def keep_original(self, data: bytes) -> None:
         """Keep for ever the bytes that were there before our first write."""

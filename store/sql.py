@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     DateTime,
     Dialect,
     Engine,
@@ -46,11 +47,12 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def default_url(data_dir: Path) -> str:
-    return f"sqlite:///{data_dir.resolve() / 'camera_monitor.db'}"
+def default_url(data_dir: Path) -> URL:
+    """SQLite in the data folder. Built from parts: a path may hold `?`, `#`, or `%`."""
+    return URL.create("sqlite", database=str(data_dir.resolve() / "camera_monitor.db"))
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str | URL) -> Engine:
     """The engine for `url`; nothing is connected yet. Raises ValueError for a bad URL."""
     try:
         parsed = make_url(url)
