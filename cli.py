@@ -7,10 +7,11 @@ Exit codes: 0 done, 1 nothing found or not done, 2 wrong use, 3 could not ask.
 """
 
 import argparse
+import io
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import settings as options
 from accounts.model import ROLES
 from commands import fleet, recorders, users
 from commands.house import NOTHING, Failed
+from commands.output import complain, write
 from fleet.model import Refused
 from settings import Settings
 from store.json_file import CannotKeep
@@ -117,23 +119,32 @@ def _days(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    wanted = parser().parse_args(arguments)
+    if sys.stdout is None:
+        # The next file that this program opens would get the number of standard output.
+        complain("Standard output is closed: send it to a file or to /dev/null.")
+        return NOTHING
+    text = io.StringIO()
+    with redirect_stdout(text):
+        code = _run(arguments)
+    return code if write(text.getvalue()) else code or NOTHING
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run one command; its exit code. What it fails with is one sentence on stderr."""
     logging.basicConfig(level=logging.CRITICAL)
     try:
+        wanted = parser().parse_args(arguments)
         code: int = wanted.run(options.load(), wanted)
-        sys.stdout.flush()
+    except SystemExit as end:  # argparse: help was asked for, or the arguments are wrong
+        return int(end.code or 0)
     except Failed as error:
-        print(error, file=sys.stderr)
+        complain(str(error))
         return error.code
     except (options.BadOption, CannotKeep) as error:
-        print(error, file=sys.stderr)
+        complain(str(error))
         return NOTHING
     except Refused as error:
-        print(f"{error.error}. {error.hint}", file=sys.stderr)
-        return NOTHING
-    except BrokenPipeError:
-        # Nobody reads any more; without this Python says so once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(f"{error.error}. {error.hint}")
         return NOTHING
     return code
 

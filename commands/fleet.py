@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from commands.house import (
     tell_house,
     with_house,
 )
-from commands.output import show
+from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
 from fleet import cleaning, identity, status, words
 from fleet.model import Device, Fleet
@@ -68,7 +67,7 @@ def scan(settings: Settings, wanted: argparse.Namespace) -> int:
     """Scan and remember; without a running house by this command itself."""
     did = scan_in_house(settings) or _scan_here(settings)
     if wanted.json:
-        print(json.dumps(did, indent=2))
+        print(as_json(did))
     else:
         print(f"{did['found']} answered, {did['missed']} did not.")
     tell_scan(did, wanted.verbose)
@@ -90,16 +89,15 @@ def tell_scan(did: Mapping[str, Any], verbose: bool) -> None:
     """What the scan did, on stderr: always what failed, the rest when asked."""
     for source in did["sources"]:
         for scope, reason in source["failed"].items():
-            print(f"{scope}: {reason}", file=sys.stderr)
+            complain(f"{scope}: {reason}")
         if verbose:
             where = ", ".join(source["interfaces"]) or "no interface"
-            print(
+            complain(
                 f"{source['title']}: {source['requests']} requests on {where}, "
-                f"{source['answers']} answers, {source['found']} devices",
-                file=sys.stderr,
+                f"{source['answers']} answers, {source['found']} devices"
             )
             for reason, number in source["refused"].items():
-                print(f"  {number} datagrams refused: {reason}", file=sys.stderr)
+                complain(f"  {number} datagrams refused: {reason}")
 
 
 def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
@@ -121,7 +119,7 @@ def stats(settings: Settings, wanted: argparse.Namespace) -> int:
     """The counts."""
     said = tell_house(settings, "GET", "/api/stats") or _counts(settings)
     if wanted.json:
-        print(json.dumps(said, indent=2))
+        print(as_json(said))
     else:
         for key, value in said.items():
             print(f"{key:<26} {value}")
@@ -161,11 +159,11 @@ def export(settings: Settings, wanted: argparse.Namespace) -> int:
     """The whole database as JSON, without secrets."""
     fleet = read_fleet(settings)
     body = shapes.export(rows_of(settings, fleet.devices.values(), fleet), house_app.utc_now())
-    text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
     if wanted.output is None:
-        sys.stdout.write(text)
+        print(as_json(body))
         return DONE
     try:
+        text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
         wanted.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Failed(f"{wanted.output} cannot be written ({error.strerror}).") from None

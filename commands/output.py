@@ -1,8 +1,11 @@
-"""Rows on stdout: JSON, CSV or a table."""
+"""What a command prints: JSON, CSV or a table on stdout, complaints on stderr."""
 
 import argparse
 import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
 
 from web.tables import Row, as_csv, as_table
 
@@ -25,8 +28,43 @@ def show(
 ) -> None:
     """Rows as JSON, CSV or a table, on stdout."""
     if wanted.json:
-        print(json.dumps(list(rows), indent=2, ensure_ascii=False))
+        print(as_json(list(rows)))
     elif wanted.csv:
         print(as_csv(rows, [key for key, _title in columns]), end="")
     else:
         print(as_table(rows, list(columns)), end="")
+
+
+def as_json(value: Any) -> str:
+    """JSON in the letters that stdout can take; any others are escaped, so that none is lost."""
+    encoding = (sys.__stdout__ and sys.__stdout__.encoding) or "utf-8"
+    return json.dumps(value, indent=2, ensure_ascii=not encoding.lower().startswith("utf"))
+
+
+def complain(text: str) -> None:
+    """One line on stderr, as far as that can be written."""
+    if sys.stderr is not None:
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            _drop(sys.stderr)
+
+
+def write(text: str) -> bool:
+    """Write to stdout, with `?` for letters that it cannot show; False if it takes no more."""
+    try:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # a reader like `head` has what it wanted
+            complain(f"The output cannot be written: {error.strerror}.")
+        _drop(sys.stdout)
+        return False
+    return True
+
+
+def _drop(stream: TextIO) -> None:
+    """Write nothing more: when Python ends, it would try the rest once more and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,13 +2,12 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import app as house_app
 from commands.house import CANNOT_ASK, DONE, NOTHING, Failed
-from commands.output import show
+from commands.output import complain, show
 from discovery.once import sweep as sweep_once
 from fleet.model import HERE, CannotAsk, Coverage, Miss, Report, Sighting, Target
 from settings import Settings
@@ -38,7 +37,7 @@ def check(settings: Settings, wanted: argparse.Namespace) -> int:
         show(down, argparse.Namespace(json=wanted.json, csv=wanted.csv), COLUMNS)
     failed = {why for one in reports if isinstance(one, Coverage) for why in one.failed.values()}
     for why in sorted(failed):
-        print(why, file=sys.stderr)
+        complain(why)
     if any(one["status"] == "unknown" for one in found):
         return CANNOT_ASK
     return NOTHING if down else DONE
@@ -59,7 +58,7 @@ def _rows(path: Path) -> list[workbook.Row]:
     except workbook.NotReadable as error:
         raise Failed(f"{path}: {error}") from None
     for one in book.problems:
-        print(f"Row {one.number}: {one.error}. {one.hint}", file=sys.stderr)
+        complain(f"Row {one.number}: {one.error}. {one.hint}")
     return list(book.rows)
 
 

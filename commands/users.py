@@ -2,13 +2,12 @@
 
 import argparse
 import getpass
-import json
 import sys
 from typing import Any
 
 from accounts.model import Entry, NotAllowed
 from commands.house import DONE, Failed, tell_house, with_house
-from commands.output import show
+from commands.output import as_json, show
 from settings import Settings
 from store.vault import SecretLost, Vault
 
@@ -57,7 +56,7 @@ def list_users(settings: Settings, wanted: argparse.Namespace) -> int:
     said = tell_house(settings, "GET", "/api/users")
     rows = said["users"] if said is not None else with_house(settings, _rows)
     if wanted.json:
-        print(json.dumps([{key: one[key] for key, _title in COLUMNS} for one in rows], indent=2))
+        print(as_json([{key: one[key] for key, _title in COLUMNS} for one in rows]))
     else:
         wanted.csv = False
         show(rows, wanted, COLUMNS)
@@ -142,7 +141,12 @@ def _allowed(act: Any, *values: Any, **more: Any) -> Any:
 def _password(wanted: argparse.Namespace) -> str:
     """From the terminal, twice; from stdin when asked. It never stands in the arguments."""
     if wanted.password_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        try:
+            return sys.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise Failed(
+                f"The password is not {error.encoding} text. Set PYTHONIOENCODING to its encoding."
+            ) from None
     if not sys.stdin.isatty():
         raise Failed("There is no terminal to ask on: give --password-stdin and send it there.")
     first = getpass.getpass("Password, 10 characters or more: ")

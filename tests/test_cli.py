@@ -395,3 +395,79 @@ def test_a_reader_that_has_gone_gets_no_traceback(known: Place, command: str) ->
     end = known.begin(command, stdout=writing)
     os.close(writing)
     assert end().err == ""
+
+
+EVERY = (
+    ("list",),
+    ("list", "--json"),
+    ("list", "--csv"),
+    ("stats",),
+    ("history", "--mac", "1"),
+    ("export",),
+    ("cleanup", "--dry-run"),
+    ("discover",),
+    ("scan",),
+    ("user", "list"),
+    ("keys", "rotate"),
+    ("check", "--help"),
+)
+
+
+@pytest.mark.parametrize("command", EVERY, ids=" ".join)
+def test_a_full_disk_behind_the_output_is_one_sentence(known: Place, command: tuple[str, ...]):
+    with Path("/dev/full").open("w") as full:
+        found = known.begin(*command, stdout=full.fileno())()
+    assert found.complaint == "The output cannot be written: No space left on device.\n"
+    assert found.code == 1
+
+
+def test_a_closed_output_is_one_sentence_and_nothing_is_done(known: Place):
+    closed = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" cli.py list >&-', sys.executable],
+        cwd=ROOT, env=known.environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert closed.returncode == 1
+    assert closed.stderr == "Standard output is closed: send it to a file or to /dev/null.\n"
+
+
+def test_a_full_disk_behind_the_complaint_too_still_ends_with_one(known: Place):
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "cli.py", "list"],
+            cwd=ROOT, env=known.environment, stdout=full, stderr=full,
+        )  # fmt: skip
+    assert ended.returncode == 1
+
+
+@pytest.fixture(scope="module")
+def far_letters(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A database whose one camera has letters that few terminals of 8 bits have."""
+    place = Place(tmp_path_factory.mktemp("far"))
+    place.database.write_bytes(original(place.folder).replace(b'"Lobby"', '"Łobby 門"'.encode()))
+    return place
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
+@pytest.mark.parametrize("form", ["--table", "--csv"])
+def test_letters_that_the_terminal_lacks_become_question_marks(far_letters, encoding, form):
+    found = far_letters.cli("list", form, PYTHONIOENCODING=encoding)
+    assert (found.code, found.err) == (0, "")
+    assert "?obby ?" in found.out
+
+
+@pytest.mark.parametrize("command", [("list", "--json"), ("export",)], ids=" ".join)
+def test_json_loses_no_letter_on_such_a_terminal(far_letters, command):
+    found = far_letters.cli(*command, PYTHONIOENCODING="ascii").json
+    rows = found["cameras"] if isinstance(found, dict) else found
+    assert "Łobby 門" in {one["camera_name"] for one in rows}
+
+
+def test_a_password_in_another_encoding_is_one_sentence(known: Place):
+    command = [sys.executable, "cli.py", "user", "add", "mary", "--password-stdin"]
+    ended = subprocess.run(
+        command, cwd=ROOT, env={**known.environment, "PYTHONIOENCODING": "ascii"},
+        input="wölfe im schnee\n".encode(), capture_output=True,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr.decode().startswith("The password is not ascii text.")
+    assert len(ended.stderr.splitlines()) == 1
