@@ -40,6 +40,7 @@ from sources import easy4ip, panasonic
 from sources.easy4ip_wire import KeyPair
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen, JsonFile
+from store.probe import Probe
 from store.sql import Unreachable, default_url
 from store.vault import SecretLost, Vault
 from web import (
@@ -159,6 +160,7 @@ def build_house(
         clock=clock,
         rules=rules,
         tracker=tracker,
+        disk=Probe(tracker.file.unwritable),
         journal=journal,
         courier=courier,
         scanner=Scanner(
@@ -241,6 +243,7 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
 
     def tick() -> str:
         events = house.tracker.tick(house.clock())
+        house.disk.renewed()
         house.access.accounts.note_uses()
         house.audit.flush()
         return f"{len(events)} changes"

@@ -252,7 +252,7 @@ def notices(here: House) -> list[str]:
     down = here.tracker.down()
     asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
     damage = [here.tracker.damage] if here.tracker.damage else []
-    return [*damage, *troubles(here), *asked]
+    return [*damage, *troubles(here, here.disk.renewed()), *asked]
 
 
 def page_numbers(listing: Listing) -> list[int]:

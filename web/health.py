@@ -29,17 +29,21 @@ def healthz() -> Response:
 @describes(answer=str, media=("text/plain",), errors=(503,))
 def readyz() -> Response:
     """The scheduler ticks and the databases can be written."""
-    is_ready = not troubles(house())
+    here = house()
+    is_ready = not troubles(here, here.disk.last)
     text = "ready\n" if is_ready else "unready\n"
     return Response(text, 200 if is_ready else 503, mimetype="text/plain")
 
 
-def troubles(here: House) -> list[str]:
-    """What keeps the house from doing its work now, in sentences."""
+def troubles(here: House, disk: str) -> list[str]:
+    """What keeps the house from doing its work now, in sentences.
+
+    `disk` is what its probe says: `last` for strangers, whose requests write nothing.
+    """
     tracker, courier = here.tracker, here.courier
     carried = "" if courier.is_alive() else "Events are not carried to the journal any more."
     found = [
-        tracker.trouble or tracker.file.unwritable(),
+        tracker.trouble or disk,
         courier.trouble or carried,
         _stuck(here),
     ]

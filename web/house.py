@@ -17,6 +17,7 @@ from fleet.journal import Courier, Journal
 from fleet.model import Device
 from fleet.status import Rules
 from fleet.tracker import Tracker
+from store.probe import Probe
 from web.asking import Access
 from web.stream import Hub
 from web.watchdog import Watchdog
@@ -40,6 +41,7 @@ class House:
     clock: Callable[[], datetime]
     rules: Callable[[], Rules]
     tracker: Tracker
+    disk: Probe
     journal: Journal
     courier: Courier
     scanner: Scanner

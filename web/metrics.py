@@ -80,5 +80,5 @@ class Numbers(Collector):
             ("sources_down", "Sources, or parts, not askable", len(here.tracker.down())),
             ("event_streams", "Open event streams", here.hub.readers),
             ("last_scan_seconds", "How long the last scan took", took),
-            ("ready", "1 when /readyz says ready", float(not troubles(here))),
+            ("ready", "1 when /readyz says ready", float(not troubles(here, here.disk.renewed()))),
         ]

@@ -1,9 +1,11 @@
 """Alive and ready: one word each, and what they depend on."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
 
+from store.probe import EVERY, Probe
 from tests.home import Clock, Home, Running, until
 from web.health import TICK, troubles
 
@@ -12,8 +14,12 @@ Make = Callable[..., Home]
 
 @pytest.fixture
 def home(make_home: Make, clock: Clock) -> Home:
-    """A house whose tick has just been; the next is said by the test."""
+    """A house whose tick has just been; the next is said by the test, and the disk may be
+    looked at whenever somebody asks who may."""
     made = make_home()
+    made.house.disk = Probe(
+        made.house.tracker.file.unwritable, clock=itertools.count(0, EVERY).__next__
+    )
     made.house.scheduler.start()
     made.house.scheduler.pause(TICK)
     made.house.scheduler.states[TICK].last_run = clock()
@@ -50,7 +56,7 @@ def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
     assert ready(home) == (200, "ready\n")
     clock.forward(seconds=1)
     assert ready(home) == (503, "unready\n")
-    assert any("does not tick" in one for one in troubles(home.house))
+    assert any("does not tick" in one for one in troubles(home.house, ""))
     home.house.scheduler.states[TICK].last_run = clock()
     assert ready(home) == (200, "ready\n")
 
@@ -58,13 +64,36 @@ def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
 def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -> None:
     folder = home.settings.database_path.parent
     away = folder.rename(folder.with_name("away"))
-    seen, why = ready(home), troubles(home.house)
     page = home.client.get("/").text
+    seen, why = ready(home), troubles(home.house, home.house.disk.last)
     away.rename(folder)
+    home.client.get("/")
     assert seen == (503, "unready\n")
     assert any("cannot be written" in one for one in why)
     assert "cannot be written" in page
     assert ready(home) == (200, "ready\n")
+
+
+def test_pages_and_metrics_together_look_at_the_disk_once_in_ten_seconds(home: Home) -> None:
+    looks, now = list[float](), [100.0]
+    home.house.disk = Probe(lambda: looks.append(now[0]) or "", clock=lambda: now[0])  # type: ignore[func-returns-value]
+    for _ in range(25):
+        for path in ("/", "/metrics", "/parts/top", "/cameras/1"):
+            home.client.get(path)
+        now[0] += 1
+    assert looks == [100, 110, 120]
+
+
+def test_a_stranger_who_asks_whether_it_is_ready_makes_it_write_nothing(home: Home) -> None:
+    looks = list[int]()
+    home.house.disk = Probe(
+        lambda: looks.append(1) or "full", clock=itertools.count(0, EVERY).__next__
+    )  # type: ignore[func-returns-value]
+    assert ready(home) == (200, "ready\n")
+    assert not looks
+    home.house.scheduler.jobs[TICK].run()
+    assert ready(home) == (503, "unready\n"), "the house itself looks every minute"
+    assert len(looks) == 1
 
 
 def test_a_write_that_failed_makes_it_unready_until_the_disk_works_again(home: Home) -> None:
