@@ -6,7 +6,7 @@ nobody looked at is unknown, never good.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from fleet import status
 from fleet.model import Device, Event
@@ -56,8 +56,11 @@ def uptime(
 
 
 def _midnight(day: date, zone: tzinfo | None) -> datetime:
+    """When the day begins, in UTC. Where the clock skips midnight, it begins with the hour that
+    comes instead. (`astimezone()` of a naive time takes the offset after the skip, an hour early.)
+    """
     naive = datetime(day.year, day.month, day.day)  # noqa: DTZ001  the zone comes next
-    return naive.replace(tzinfo=zone) if zone else naive.astimezone()
+    return datetime.fromtimestamp(naive.replace(tzinfo=zone).timestamp(), UTC)
 
 
 def _was_asked(device: Device, scopes: Collection[str]) -> bool:

@@ -1,7 +1,11 @@
 """How well a device answered, day by day: what nobody looked at is unknown, never good."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from fleet.model import Device, Event, Word
 from fleet.uptime import DAYS, Uptime, uptime
@@ -113,3 +117,47 @@ def test_the_journal_remembers_which_scopes_were_asked_on_which_day(
     assert 0 < days[-1] <= 1
     home.house.journal.forget(clock() + timedelta(days=1))
     assert set(home.client.get("/api/camera/1/uptime").json["days"]) == {None}
+
+
+# -- days whose midnight does not exist --------------------------------------------------------
+
+SKIPPED = {
+    "Africa/Cairo": date(2026, 4, 24),
+    "America/Santiago": date(2026, 9, 6),
+    "Asia/Beirut": date(2026, 3, 29),
+    "America/Havana": date(2026, 3, 8),
+}
+
+
+@pytest.fixture
+def machine_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the zone of this machine, for this test."""
+
+    def settle(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield settle
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("is_machine", [True, False], ids=["the machine's zone", "a given zone"])
+@pytest.mark.parametrize("name", SKIPPED)
+def test_where_the_clock_skips_midnight_a_day_has_24_hours_and_the_next_has_23(
+    name: str, is_machine: bool, machine_in: Callable[[str], None]
+) -> None:
+    machine_in(name)
+    skipped = SKIPPED[name]
+    zone = None if is_machine else ZoneInfo(name)
+    first = datetime(skipped.year, skipped.month, skipped.day, 1, tzinfo=ZoneInfo(name))
+    begins = first.astimezone(UTC)
+    events = [
+        event(begins - timedelta(hours=3), "device.offline", "ACTIVE"),
+        event(begins - timedelta(minutes=30), "device.back", "OFFLINE"),
+        event(begins + timedelta(hours=11.5), "device.offline", "ACTIVE"),
+    ]
+    now = begins + timedelta(days=1, hours=12)
+    seen = device(begins - timedelta(days=9), "OFFLINE")
+    found = uptime(seen, events, {}, now, zone)
+    assert found.days[-3:-1] == (21.5 / 24, 11.5 / 23)
