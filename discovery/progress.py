@@ -52,7 +52,11 @@ class Scan:
     sources: dict[str, SourceProgress]
     finished: datetime | None = None
     state: str = "running"
-    missed: int = 0
+
+    @property
+    def missed(self) -> int:
+        """How many were asked and did not answer, over all sources."""
+        return sum(one.missed for one in self.sources.values())
 
     @property
     def found(self) -> int:

@@ -221,17 +221,14 @@ class Scanner:
         self._task = asyncio.create_task(self._perform(scan))
 
     async def _perform(self, scan: Scan) -> None:
-        """One whole scan: ask all, hand over, call missing who did not answer."""
+        """One whole scan, from the first question to what is kept of it."""
         log.info("Scan started by %s", scan.by)
         self._show()
         try:
             await self._ask_all(scan)
-            await self._hand_over()
             with self._lock:
                 is_whole = scan.state == "running"
                 scan.state = ("failed" if scan.error else "done") if is_whole else scan.state
-            if is_whole:
-                self._call_missing(scan)
         except asyncio.CancelledError:
             scan.state = "cancelled"
         finally:
@@ -239,7 +236,7 @@ class Scanner:
 
     async def _ask_all(self, scan: Scan) -> None:
         """All sources side by side, until they end or somebody cancels."""
-        asks = (self._ask(scan.started, one) for one in scan.sources.values())
+        asks = (self._ask_one(scan, one) for one in scan.sources.values())
         self._asking = asyncio.ensure_future(asyncio.gather(*asks))
         if scan.state != "running":
             self._asking.cancel()
@@ -250,6 +247,15 @@ class Scanner:
             await asyncio.gather(self._asking, return_exceptions=True)
         for one in scan.sources.values():
             one.state = "cancelled" if one.state == "asking" else one.state
+
+    async def _ask_one(self, scan: Scan, progress: SourceProgress) -> None:
+        """One source of a scan. When it ends, who did not answer it is missed, however long
+        the others take."""
+        await self._ask(scan.started, progress)
+        await self._hand_over()
+        if scan.state == "running":
+            await self._call_missing(scan.started, progress)
+            await self._hand_over()
 
     async def _finish(self, scan: Scan) -> None:
         scan.finished = self.clock()
@@ -377,13 +383,18 @@ class Scanner:
         known = {word.scope for word in words if word and word.scope}
         return known - {*coverage.scopes, *coverage.failed}
 
-    def _call_missing(self, scan: Scan) -> None:
-        """Everyone who was asked by this scan and did not answer. Of those that were swept
-        the source has said so itself."""
-        now, found = self.clock(), list[Miss]()
-        for progress in scan.sources.values():
-            coverage = progress.coverage
-            if coverage and coverage.scopes and self.sources[progress.name].discover:
-                found += missed(self.tracker.devices().values(), coverage, scan.started, now)
+    async def _call_missing(self, started: datetime, progress: SourceProgress) -> None:
+        """Everyone who was asked by this discovery and did not answer. Of those that were
+        swept the source has said so itself."""
+        coverage = progress.coverage
+        if not (coverage and coverage.scopes and self.sources[progress.name].discover):
+            return
+        asked, now = coverage, self.clock()
+
+        def silent() -> list[Miss]:
+            return missed(self.tracker.devices().values(), asked, started, now)
+
+        # In the writer, so that everything that was handed over before is known.
+        found = await self._loop.run_in_executor(self._writer, silent)
         self._inbox += found
-        scan.missed = len(found) + sum(one.missed for one in scan.sources.values())
+        progress.missed += len(found)

@@ -10,7 +10,7 @@ from simulators.panasonic import Camera
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states
 from tests.discovery.small_sources import Finds, Said, breaks, cannot_ask, hangs, key, seen
-from tests.home import Clock, Home
+from tests.home import Clock, Home, until
 
 Make = Callable[..., Home]
 
@@ -197,3 +197,23 @@ def test_a_device_of_another_source_is_not_missed_by_this_one(
     did = engine.ended()
     assert list(states(did)) == ["one"]
     assert did["missed"] == 0
+
+
+def test_silence_counts_as_soon_as_its_source_ends_however_long_another_takes(
+    make_engine: MakeEngine, clock: Clock
+) -> None:
+    finds, slow = Finds(clock, "finds", [1, 2]), Finds(clock, "slow", [3])
+    engine = make_engine(finds.source(), slow.source())
+    engine.scan()
+    finds.devices, slow.devices, slow.pause = [1], [3], 30.0
+    clock.forward(seconds=1)
+    engine.scanner.start("test")
+    until(lambda: engine.status()[key(2)] == "OFFLINE", what="2 is offline")
+    running = engine.scanner.progress()
+    assert running is not None
+    assert (running.state, running.missed) == ("running", 1)
+    assert engine.status()[key(3)] == "ACTIVE"
+    # What one source heard whole stays true; of the other one nobody is called missing.
+    engine.scanner.cancel()
+    assert engine.ended()["state"] == "cancelled"
+    assert engine.status() == {key(1): "ACTIVE", key(2): "OFFLINE", key(3): "ACTIVE"}
