@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 SESSION_LASTS = timedelta(days=30)
 MOST_SESSIONS = 50
-"""Of one user; a further login ends the oldest."""
+"""Of one user and kind; a further login ends the oldest of its kind: a script that logs in
+each time throws no browser out."""
 MOST_TOKENS = 50
 MOST_GRANTS = 500
 TOKEN_MARK = "cm_"  # nosec B105 (how the text of a token begins)
@@ -249,7 +250,8 @@ class Accounts:
         with self._lock:
             if self.user(user.id).password != user.password:
                 raise NotAllowed("The password has just been changed", "Log in again.", 409)
-            mine = sorted(_of(user.id, self.book.sessions))
+            there = self.book.sessions
+            mine = [id for id in sorted(_of(user.id, there)) if there[id].kind == kind]
             self.end(*mine[: max(0, len(mine) - MOST_SESSIONS + 1)])
             secret, now = secrets.token_urlsafe(32), self.clock()
             values: dict[str, Any] = {
@@ -347,10 +349,14 @@ class Accounts:
         if isinstance(key, Token):
             self._used[key.id] = self.clock()
             return self.book.by_token(key.id, self.clock())
-        return self.by_session(key.id)
+        return self.book.by_session(key.id, self.clock())
 
-    def by_session(self, id: int) -> Person | None:
-        return self.book.by_session(id, self.clock())
+    def by_digest(self, digest: str) -> Person | None:
+        """Who comes with a ticket of the session with this digest; None when it has ended."""
+        key = self._by_digest.get(digest)
+        if not isinstance(key, Session):
+            return None
+        return self.book.by_session(key.id, self.clock())
 
     def by_name(self, user: int) -> Person | None:
         """Who has just shown name and password."""

@@ -1,7 +1,5 @@
 """The tables of accounts. Secrets stand in them only as digests."""
 
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -15,10 +13,6 @@ from sqlalchemy import (
 )
 
 from store.sql import Utc, metadata
-
-NEVER_AGAIN: Any = {"sqlite_autoincrement": True}
-"""SQLite gives the number of a deleted row again, without this: a ticket of a session that
-has ended would be one for the next session."""
 
 users = Table(
     "users",

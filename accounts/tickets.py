@@ -1,5 +1,6 @@
 """Access and refresh tokens of a login by API: signed, short-lived, dead with their session."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,27 +8,32 @@ from typing import Any
 ACCESS_LASTS = timedelta(hours=1)
 ALGORITHM = "HS256"
 REQUIRED = ["sub", "exp", "kind"]
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Tickets:
-    """Writes and reads them. `key` gives the secret that signs."""
+    """Writes and reads them. `key` gives the secret that signs.
+
+    A session is named by its digest, which is random and therefore never that of another one.
+    Its number is not enough: a database that was restored gives the same numbers again.
+    """
 
     def __init__(self, key: Callable[[], bytes], clock: Callable[[], datetime]) -> None:
         self._key = key
         self.clock = clock
 
-    def write(self, kind: str, session: int, ends: datetime) -> str:
+    def write(self, kind: str, session: str, ends: datetime) -> str:
         """A ticket of `kind` "access" or "refresh" for a session."""
         import jwt
 
-        body = {"sub": str(session), "kind": kind, "iat": self.clock(), "exp": ends}
+        body = {"sub": session, "kind": kind, "iat": self.clock(), "exp": ends}
         return jwt.encode(body, self._key(), ALGORITHM)
 
-    def access(self, session: int) -> str:
+    def access(self, session: str) -> str:
         return self.write("access", session, self.clock() + ACCESS_LASTS)
 
-    def read(self, kind: str, text: str) -> int | None:
-        """The session that the ticket is for; None when it is not ours, or has ended."""
+    def read(self, kind: str, text: str) -> str | None:
+        """The digest of the ticket's session; None when it is not ours, or has ended."""
         import jwt
 
         try:
@@ -41,5 +47,5 @@ class Tickets:
             ends, session = float(body["exp"]), str(body["sub"])
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             return None
-        is_sound = session.isdecimal() and len(session) < 10 and body["kind"] == kind
-        return int(session) if is_sound and ends > self.clock().timestamp() else None
+        is_sound = DIGEST.fullmatch(session) and body["kind"] == kind
+        return session if is_sound and ends > self.clock().timestamp() else None

@@ -75,7 +75,7 @@ def _by_header(access: Access, kind: str, value: str) -> Person | None:
         return person if person is not None and person.token is not None else None
     if kind == "bearer":
         session = access.tickets.read("access", value)
-        return access.accounts.by_session(session) if session is not None else None
+        return access.accounts.by_digest(session) if session is not None else None
     # Werkzeug fails at letters that are no base64.
     given = request.authorization if kind == "basic" and value.isascii() else None
     if given is not None and is_private(access):

@@ -100,14 +100,14 @@ def login() -> Response:
     tickets = house().access.tickets
     return answered(
         {
-            **_tickets(session.id),
-            "refresh_token": tickets.write("refresh", session.id, session.ends),
+            **_tickets(session.digest),
+            "refresh_token": tickets.write("refresh", session.digest, session.ends),
             "user": {"id": user.id, "username": user.name, "role": user.role},
         }
     )
 
 
-def _tickets(session: int) -> Tickets:
+def _tickets(session: str) -> Tickets:
     return {
         "access_token": house().access.tickets.access(session),
         "token_type": "bearer",  # nosec B105 (no secret)
@@ -168,7 +168,7 @@ def refresh() -> Response:
     access = house().access
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     session = access.tickets.read("refresh", text.strip()) if kind.lower() == "bearer" else None
-    if session is None or access.accounts.by_session(session) is None:
+    if session is None or access.accounts.by_digest(session) is None:
         raise Problem(401, "The refresh token does not count any more", "Log in again.")
     return answered(_tickets(session))
 

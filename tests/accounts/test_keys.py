@@ -21,10 +21,10 @@ def test_a_session_ends_by_time(engine: Engine, clock: Clock) -> None:
     session, secret = accounts.begin(ada, "browser", "", "")
     clock.now += SESSION_LASTS - timedelta(seconds=1)
     assert accounts.by_secret(secret)
-    assert accounts.by_session(session.id)
+    assert accounts.by_digest(session.digest)
     clock.forward(seconds=1)
     assert accounts.by_secret(secret) is None
-    assert accounts.by_session(session.id) is None
+    assert accounts.by_digest(session.digest) is None
     assert opened(engine, clock).book.sessions == {}, "a restart tidies up"
 
 
@@ -65,6 +65,27 @@ def test_ending_what_has_ended_is_no_trouble(accounts: Accounts) -> None:
     accounts.end(session.id)
     accounts.end()
     assert accounts.by_secret(secret) is None
+
+
+def test_script_logins_throw_no_browser_out_and_no_script_out_by_a_browser(
+    accounts: Accounts,
+) -> None:
+    _ada, vera = staff(accounts)
+    browser = secret_of(accounts, vera)
+    scripts = [accounts.begin(vera, "script", "", "")[1] for _ in range(MOST_SESSIONS + 10)]
+    assert accounts.by_secret(browser)
+    assert [bool(accounts.by_secret(one)) for one in scripts] == [False] * 10 + (
+        [True] * MOST_SESSIONS
+    )
+    browsers = [secret_of(accounts, vera) for _ in range(MOST_SESSIONS + 1)]
+    assert accounts.by_secret(browser) is None
+    assert all(accounts.by_secret(one) for one in scripts[10:] + browsers[1:])
+
+
+def test_a_digest_of_a_token_is_no_session(accounts: Accounts) -> None:
+    ada, _vera = staff(accounts)
+    token, _text = accounts.add_token(ada.id, "backup", "operate")
+    assert accounts.by_digest(token.digest) is None
 
 
 # -- secrets ---------------------------------------------------------------------------------

@@ -239,7 +239,7 @@ def signed(home: Home, key: str = KEY, algorithm: str = "HS256", **changes: Any)
     accounts = home.house.access.accounts
     session = accounts.begin(user_named(home, "Vera"), "script", "127.0.0.1", "")[0]
     ends = (home.clock() + timedelta(hours=1)).timestamp()
-    body = {"sub": str(session.id), "kind": "access", "exp": ends, **changes}
+    body = {"sub": session.digest, "kind": "access", "exp": ends, **changes}
     body = {name: value for name, value in body.items() if value is not None}
     return jwt.encode(body, key if algorithm != "none" else None, algorithm)
 
@@ -258,7 +258,7 @@ FORGED: dict[str, Callable[[Home], str]] = {
     "not signed at all": lambda home: signed(home, algorithm="none"),
     "without its signature": lambda home: signed(home).rpartition(".")[0] + ".",
     "signed by another algorithm": lambda home: signed(home, algorithm="HS512"),
-    "changed": lambda home: parts(signed(home), sub="1"),
+    "changed": lambda home: parts(signed(home), sub="1" * 64),
     "made to last": lambda home: parts(signed(home), exp=9e9),
     "cut": lambda home: signed(home)[:-4],
     "expired": lambda home: signed(home, exp=home.clock().timestamp() - 1),
@@ -266,10 +266,11 @@ FORGED: dict[str, Callable[[Home], str]] = {
     "with an end that is no time": lambda home: signed(home, exp="tomorrow"),
     "with an end that is a list": lambda home: signed(home, exp=[9e9]),
     "with an end that is no number": lambda home: signed(home, exp=float("nan")),
-    "of no session": lambda home: signed(home, sub="999999"),
+    "of no session": lambda home: signed(home, sub="9" * 64),
+    "of the row of a session": lambda home: signed(home, sub="1"),
     "of a negative session": lambda home: signed(home, sub="-1"),
     "of an endless session": lambda home: signed(home, sub="9" * 5000),
-    "of a session of another type": lambda home: signed(home, sub="1.0"),
+    "of a session of another type": lambda home: signed(home, sub=1),
     "without a session": lambda home: signed(home, sub=None),
     "of another kind": lambda home: signed(home, kind="setup"),
     "without a kind": lambda home: signed(home, kind=None),

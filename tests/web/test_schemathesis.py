@@ -53,7 +53,7 @@ def chief(home: Home) -> dict[str, str]:
     user = access.accounts.named("Chief") or add(access.accounts, "Chief", "admin")
     session = access.accounts.begin(user, "script", "127.0.0.1", "")[0]
     # Its client asks for gzip and cannot unpack it.
-    return {**bearer(access.tickets.access(session.id)), "Accept-Encoding": "identity"}
+    return {**bearer(access.tickets.access(session.digest)), "Accept-Encoding": "identity"}
 
 
 def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
