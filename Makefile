@@ -1,4 +1,4 @@
-.PHONY: help setup run demo test check bench pictures torture lock FORCE
+.PHONY: help setup run demo test check bench pictures torture bare lock FORCE
 .DEFAULT_GOAL := help
 
 python := .venv/bin/python
@@ -39,6 +39,10 @@ pictures: .venv/.installed-dev ## take the pictures of the README anew
 
 torture: .venv/.installed-dev ## the long proofs: crashes, full disks, big fleets
 	@tests/run.sh -m torture $(ARGS)
+	@deploy/bare.sh
+
+bare: ## build a bare Debian and run only README.md's commands there
+	@deploy/bare.sh
 
 # In this order: each file is held to the versions of those before it. UPGRADE=--upgrade lifts them.
 lock: setup ## write the locked requirement files anew

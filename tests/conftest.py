@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,32 @@ def pytest_runtest_makereport() -> Iterator[None]:
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+
+
+_causes: set[str] = set()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Of a set-up that fails for many tests in the same way, show the traceback once."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if report.when != "setup" or crash is None:
+        return
+    if crash.message in _causes:
+        report.longrepr = f"the same as above: {crash.message.splitlines()[0]}"
+    _causes.add(crash.message)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Close with one line for each thing that is missing, and how many tests wait for it."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reasons[str(report.longrepr[-1]).removeprefix("Skipped: ")] += 1
+    for report in terminalreporter.stats.get("error", []):
+        reasons[str(report.longrepr).strip().splitlines()[-1][:200]] += 1
+    if reasons:
+        terminalreporter.section("missing")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 missing_packages() {
+    # What pip's Playwright needs to start Debian's Chromium.
+    ldconfig -p | grep -q libatomic.so.1 || echo libatomic1
     command -v ip >/dev/null || echo iproute2
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
     command -v chromium >/dev/null || echo chromium fonts-dejavu-core
@@ -12,7 +14,26 @@ missing_packages() {
     command -v openssl >/dev/null || echo openssl
 }
 
-# The tests start a cluster and an nginx of their own; the packages shall not start one beside them,
+# Says what will be installed and how large it is: a browser and a database bring a lot along.
+announce() {
+    echo "The tests need these Debian packages, which are missing: $*"
+    $sudo env LC_ALL=C apt-get install --no-install-recommends --assume-no "$@" 2>/dev/null | sed -n '
+        s/^[0-9]* upgraded, \([0-9]*\) newly installed.*/With what they need, \1 packages will be installed./p
+        s/^Need to get \(.*\) of archives\./To download: \1./p
+        s/^After this operation, \(.*\) of additional.*/On disk: \1./p'
+}
+
+# Shows apt's own percentage, in steps of ten.
+progress() {
+    awk -F: -v step=-1 '
+        $1 == "dlstatus" || $1 == "pmstatus" {
+            word = $1 == "dlstatus" ? "downloading" : "installing"
+            if (word != last) { step = -1; last = word }
+            if (int($3 / 10) > step) { step = int($3 / 10); print "  " word, step * 10 " %"; fflush() }
+        }'
+}
+
+# The tests start a database and a web server of their own. The packages must not start theirs,
 # neither now nor when the machine starts.
 install_packages() {
     no_cluster=/etc/postgresql-common/createcluster.d/camera-monitor-tests.conf
@@ -27,9 +48,11 @@ install_packages() {
     fi
     trap '$sudo rm -f $no_cluster $no_start; exit 130' INT TERM
     $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq -y --no-install-recommends "$@" >/dev/null ||
-        echo "apt could not install $* (its reason is above)." >&2
+    announce "$@"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        -o APT::Status-Fd=1 "$@" | progress
+    still_missing=$(missing_packages | xargs)
+    [ -z "$still_missing" ] || echo "apt could not install $still_missing (its reason is above)." >&2
     $sudo rm -f $no_cluster $no_start
     trap - INT TERM
     case " $* " in

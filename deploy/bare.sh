@@ -1,0 +1,123 @@
+#!/bin/sh
+# Builds a bare Debian root and types only what README.md says: is it enough there?
+# Usage: deploy/bare.sh [run] [test]      both when nothing is named; needs root and debootstrap
+# SUITE=trixie tries another release. The packages come from this machine's own mirrors.
+set -eu
+cd "$(dirname "$0")/.."
+suite=${SUITE:-bookworm}
+steps=${*:-run test}
+
+refuse() {
+    echo "$*" >&2
+    exit 1
+}
+
+[ "$(id -u)" = 0 ] || refuse "Only root can build a Debian root: sudo make bare"
+command -v debootstrap >/dev/null || refuse "debootstrap is missing: sudo apt install debootstrap"
+command -v git >/dev/null || refuse "git is missing: sudo apt install git"
+# In a mount namespace of its own, so that its mounts end with it.
+[ "${BARE_NAMESPACE:-}" = 1 ] || BARE_NAMESPACE=1 exec unshare --mount --propagation private sh "$0" "$@"
+
+root=$(mktemp -d /var/tmp/camera-monitor-bare.XXXXXX)
+trap 'umount -R "$root/proc" "$root/dev" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
+trap 'exit 130' INT TERM
+began=$(date +%s)
+
+since_start() {
+    echo "$(($(date +%s) - began)) s"
+}
+
+# The mirror that this machine uses for the release, or Debian's own list of mirrors.
+mirror() {
+    # shellcheck disable=SC2016
+    apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' 2>/dev/null |
+        awk -v suite="$suite" '$2 == suite { print $1; exit }'
+}
+
+build_root() {
+    # shellcheck disable=SC2046
+    debootstrap --variant=minbase "$suite" "$root" $(mirror) >"$root.log" 2>&1 ||
+        refuse "debootstrap could not build $suite: $(tail -n 3 "$root.log")"
+    rm -f "$root.log"
+    mount -t proc proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    {
+        apt-config dump Acquire::http Acquire::https 2>/dev/null || true
+        echo 'APT::Get::Assume-Yes "true";' # who types says yes
+    } >"$root/etc/apt/apt.conf.d/50bare"
+    git clone --quiet --bare . "$root/srv/camera-monitor.git"
+}
+
+# How this machine's pip reaches its index, also behind a proxy with a certificate of its own.
+write_pip_config() {
+    {
+        echo "[global]"
+        for option in index-url proxy trusted-host; do
+            value=$(pip_option "$option")
+            [ -z "$value" ] || echo "$option = $value"
+        done
+        certificates=$(pip_option cert)
+        if [ -f "${certificates:-}" ]; then
+            cp "$certificates" "$root/etc/pip-certificates.crt"
+            echo "cert = /etc/pip-certificates.crt"
+        fi
+    } >"$root/etc/pip.conf"
+}
+
+pip_option() {
+    python3 -m pip config list 2>/dev/null | sed -n "s/^.*[.]$1='\(.*\)'\$/\1/p" | head -n 1
+}
+
+# The commands under README's "Install", up to the one that starts it.
+install_commands() {
+    sed -n '/^## Install/,/^## /s/^    //p' README.md |
+        sed "s|<repository address>|/srv/camera-monitor.git|; s/sudo //g; /^make run/d"
+}
+
+inside() {
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb "$@"
+}
+
+typed() {
+    echo "\$ $1"
+    inside CI=true DEBIAN_FRONTEND=noninteractive chroot "$root" sh -ec "cd /root; $2$1"
+}
+
+# Starts it, waits until a page is there, and stops it. Nothing is sent to any network.
+try_run() {
+    echo "\$ make run"
+    port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    inside HOST=127.0.0.1 PORT="$port" EASY_IP_TARGETS=127.0.0.1 EASY4IP_SERVER=127.0.0.1:9 \
+        setsid chroot "$root" sh -ec 'echo $$ >/run/server; cd /root/camera-monitor; exec make run' &
+    limit=$(($(date +%s) + 600))
+    until python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/')" 2>/dev/null; do
+        kill -0 "$!" 2>/dev/null || refuse "make run ended before a page was there"
+        [ "$(date +%s)" -lt "$limit" ] || refuse "no page within 10 minutes"
+        sleep 1
+    done
+    echo "The page answers after $(since_start)."
+    group=$(cat "$root/run/server")
+    kill -- "-$group"
+    while kill -0 -- "-$group" 2>/dev/null; do sleep 0.2; done
+    wait 2>/dev/null || true
+}
+
+echo "Building a bare Debian ($suite) ..."
+build_root
+write_pip_config
+install_commands >"$root/commands"
+[ -s "$root/commands" ] || refuse "README.md has no commands under \"## Install\""
+echo "Built after $(since_start). Now what README.md says:"
+began=$(date +%s)
+cp "$root/commands" "$root/root/install.sh"
+sed 's/^/$ /' "$root/commands"
+inside DEBIAN_FRONTEND=noninteractive chroot "$root" sh -exc 'cd /root; . ./install.sh' </dev/null >/dev/null
+for step in $steps; do
+    case $step in
+    run) try_run ;;
+    test) typed "make test" "cd camera-monitor; " ;;
+    *) refuse "Usage: deploy/bare.sh [run] [test]" ;;
+    esac
+done
+echo "A bare Debian ($suite) with README.md's commands is enough: $steps, after $(since_start)."
