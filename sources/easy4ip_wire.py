@@ -15,11 +15,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 LONGEST = 8192
-"""Bytes of a datagram that are read."""
+"""Bytes of an answer; a longer datagram is not looked into."""
+LONGEST_DATE = 64
 INFO_KEY = b"kRjmsUB&ezmdGLL67H#$ojw@XflcaIaf"
 INFO_VECTOR = b"MydvJw*Iw1w&i^kk"
 """The same for every device: they hide nothing from anybody who has the vendor's program."""
 SERIAL = re.compile(r"[A-Za-z0-9_-]{4,32}")
+STATUS = re.compile(r"HTTP/1\.[01]\s+([0-9]{3})(?:\s(.*))?", re.DOTALL)
 
 
 class Unusable(Exception):
@@ -76,11 +78,14 @@ def request(path: str, cseq: int, keys: KeyPair | None, nonce: int, at: datetime
 
 
 def read_answer(data: bytes) -> Answer:
-    """A datagram as an answer. Raises Unusable for everything else."""
+    """A datagram as an answer, in time proportional to its length. Raises Unusable for
+    everything else."""
+    if len(data) > LONGEST:
+        raise Unusable("longer than any answer")
     text = data.decode("utf-8", "replace")
     head, _, rest = text.replace("\r\n", "\n").partition("\n\n")
     lines = head.split("\n")
-    status = re.fullmatch(r"\s*HTTP/1\.[01]\s+(\d{3})(?:\s+(.*?))?\s*", lines[0])
+    status = STATUS.fullmatch(lines[0].strip())
     if status is None:
         raise Unusable("no status line")
     headers: dict[str, str] = {}
@@ -89,15 +94,21 @@ def read_answer(data: bytes) -> Answer:
         if colon:
             headers.setdefault(name.strip().lower(), value.strip())
     cseq = headers.get("cseq", "")
-    if not re.fullmatch(r"-?\d{1,10}", cseq):
+    if not re.fullmatch(r"-?[0-9]{1,10}", cseq):
         raise Unusable("no CSeq")
     return Answer(
-        int(status[1]), int(cseq), status[2] or "", _date(headers.get("date", "")), _body(rest)
+        int(status[1]),
+        int(cseq),
+        (status[2] or "").strip(),
+        _date(headers.get("date", "")),
+        _body(rest),
     )
 
 
 def _date(text: str) -> datetime | None:
     """The Date header: ISO on real servers, RFC 1123 in one account of them."""
+    if len(text) > LONGEST_DATE:
+        return None
     try:
         found = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

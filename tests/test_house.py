@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.worst_cases import BEGINNINGS, ELSEWHERE, expressions
+
 ROOT = Path(__file__).parent.parent
 FLOORS = {
     "store": 1,
@@ -201,3 +203,13 @@ def test_migrations_import_nothing_of_ours() -> None:
     for path in (ROOT / "store" / "migrations").rglob("*.py"):
         for module, _top in _imports(ast.parse(path.read_text())):
             assert module.split(".")[0] not in FLOORS, f"{path.name} imports {module}"
+
+
+def test_every_regular_expression_has_its_worst_texts():
+    """A new one gets a line in tests/worst_cases.py: a text that leads as far into it as it can."""
+    found = {
+        (file, text)
+        for file, text, _function, _flags in expressions()
+        if file not in ELSEWHERE or (file, text) in BEGINNINGS
+    }
+    assert found == BEGINNINGS.keys()

@@ -25,6 +25,8 @@ HERE = Person("local", "admin")
 """Whoever sits at this machine while there is no account."""
 COMMANDS = Person("command line", "admin")
 MOST_REMEMBERED = 1000
+LONGEST_ROUTE = 2000
+"""Characters of X-Forwarded-For that are read: the newest, more proxies than anybody has."""
 
 
 @dataclass(slots=True)
@@ -136,7 +138,8 @@ def client_address(access: Access) -> str:
 
 def _told() -> tuple[list[str], str]:
     """What the headers X-Forwarded-For and X-Real-IP say."""
-    told = [one.strip() for one in request.headers.get("X-Forwarded-For", "").split(",")]
+    route = request.headers.get("X-Forwarded-For", "")[-LONGEST_ROUTE:]
+    told = [one.strip() for one in route.split(",")]
     return [one for one in told if one], request.headers.get("X-Real-IP", "").strip()
 
 

@@ -105,7 +105,8 @@ def in_order(found: Iterable[Place]) -> list[Place]:
 
 
 def _natural(name: str) -> list[Any]:
-    parts = re.split(r"(\d+)", name.casefold())
+    # Python refuses to read numbers of thousands of digits.
+    parts = re.split(r"([0-9]{1,18})", name.casefold())
     return [int(one) if place % 2 else one for place, one in enumerate(parts)]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from simulators import easy4ip_wire as pretend
 from sources.easy4ip_cloud import SLOWEST, Bucket, Clock
 from sources.easy4ip_wire import (
+    LONGEST,
     Answer,
     KeyPair,
     Unusable,
@@ -167,6 +168,7 @@ def test_only_a_code_from_100_is_provisional(code, is_provisional):
         (b"DHGET /x HTTP/1.1\r\nCSeq: 1\r\n\r\n", "no status line"),
         (b"HTTP/1.1 2000 OK\r\nCSeq: 1\r\n\r\n", "no status line"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "no CSeq"),
+        (LOGGED + b" " * (LONGEST - len(LOGGED) + 1), "longer than any answer"),
         (answer(cseq="CSeq: two"), "no CSeq"),
         (answer("<body>"), "no XML"),
         (answer("<body></body><body></body>"), "no XML"),

@@ -1,0 +1,27 @@
+"""One datagram, header, file or field stops nobody: each parser gets its worst, at full size."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.worst_cases import CASES, ROOT
+
+MOST_SECONDS = 20
+"""Of a processor, for all worst inputs of one case. Measured: 1 to 4; in quadratic time minutes."""
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_worst_that_can_come_in_is_read_in_time_proportional_to_its_length(case):
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.worst_cases", case],
+        cwd=ROOT, env={**os.environ, "LOG_LEVEL": "ERROR"},
+        capture_output=True, text=True, preexec_fn=_limit,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-2000:] or f"killed after {MOST_SECONDS} s"

@@ -1,0 +1,234 @@
+"""Texts from outside at their worst, for every regular expression and parser of the program.
+
+Run as a process of its own by the tests, under a limit of processor time: what is quadratic
+in its input needs minutes for these, what is linear a second or two.
+"""
+
+import ast
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+LENGTH = 200_000
+PIECES = (
+    *(" ", "\t", "0", "a", "A1", ":", "-", "/", "=", ",", ";", "<", "\\", '"', "é", "\n", "\r\n"),
+    *(" \t", "a ", "0 ", "a:", "a=", "ab,", "1.", "00:", "</", "://", "a@"),
+)
+ENDS = ("", "!", "\x00")
+
+BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("accounts/account_rows.py", r"(\d\d):(\d\d)-(\d\d):(\d\d)"): ("08:00-18:0",),
+    ("accounts/names.py", "[ -]"): ("LATIN",),
+    ("accounts/tickets.py", "[0-9a-f]{64}"): ("0" * 63,),
+    ("discovery/uploads.py", "[0-9a-f]{64}"): ("0" * 63,),
+    ("fleet/identity.py", "(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\\.){2}[0-9a-f]{4}"): (
+        "00:11:22:33:44:5",
+        "0011.2233.445",
+    ),
+    ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
+    ("fleet/identity.py", "[^0-9a-f]"): ("00",),
+    ("settings.py", r"[,\s]+"): ("a",),
+    ("settings.py", r"https?://[^/\s?#@]+"): ("https://",),
+    ("sources/easy4ip_wire.py", r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}"): ("1.2.3.",),
+    ("sources/easy4ip_wire.py", "-?[0-9]{1,10}"): ("-1",),
+    ("sources/easy4ip_wire.py", r"HTTP/1\.[01]\s+([0-9]{3})(?:\s(.*))?"): (
+        "HTTP/1.1",
+        "HTTP/1.1 200",
+        "HTTP/1.1 200 OK",
+    ),
+    ("sources/easy4ip_wire.py", "[0-9]{1,5}"): ("1",),
+    ("sources/easy4ip_wire.py", "[A-Za-z0-9_-]{4,32}"): ("AB12345",),
+    ("sources/workbook_cells.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
+    ("store/vault.py", "[a-z][a-z0-9_-]*"): ("a",),
+    ("web/errors.py", "[a-z_]{1,40}"): ("name",),
+    ("web/login_pages.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
+    ("web/login_pages.py", r"\d{1,9}"): ("1,",),
+    ("web/openapi.py", r"<(?:\w+:)?(\w+)>"): ("<a", "<int:"),
+    ("web/openapi.py", r"{(\w+)}"): ("{a",),
+    ("web/settings_pages.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
+    ("web/settings_pages.py", "[-_.]+"): ("a",),
+    ("web/settings_pages.py", r"^([\w.-]+)=="): ("flask",),
+    ("web/sites.py", "([0-9]{1,18})"): ("Store 1",),
+    ("web/users.py", r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"): ("08:00-18:0",),
+}
+"""Every regular expression, by file, and texts that lead as far into it as they can: the worst
+that follows comes from PIECES."""
+ELSEWHERE = {
+    "store/masking.py": "tests/store/test_masking.py gives it a megabyte of each hostile text",
+    "sources/workbook_cells.py": "the child process of the workbook has a limit of its own",
+}
+"""Files whose expressions are put together at run time, and what proves them."""
+
+
+def expressions() -> Iterator[tuple[str, str | None, str, int]]:
+    """File, expression (None when it is put together at run time), function and flags of each
+    `re.` call of the program."""
+    from tests.test_house import TREES
+
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if ast.unparse(node.func.value) != "re" or node.func.attr in ("escape", "purge"):
+                continue
+            first = node.args[0]
+            text = first.value if isinstance(first, ast.Constant) else None
+            said = ast.unparse(node)
+            flags = 0
+            for one in ("ASCII", "DOTALL", "IGNORECASE", "MULTILINE", "VERBOSE"):
+                flags |= getattr(re, one) if f"re.{one}" in said else 0
+            yield str(path.relative_to(ROOT)), text, node.func.attr, flags
+
+
+def attack_expressions() -> None:
+    """Each way to use each expression, on each text."""
+    for file, text, _function, flags in expressions():
+        if text is None or file in ELSEWHERE and (file, text) not in BEGINNINGS:
+            continue
+        pattern = re.compile(text, flags)
+        for begin in BEGINNINGS[file, text]:
+            for piece in PIECES:
+                run = begin + piece * (LENGTH // len(piece))
+                for end in ENDS:
+                    pattern.fullmatch(run + end)
+                pattern.sub("", run)
+
+
+def attack_easy4ip() -> None:
+    """Answers of the cloud: a whole datagram of each, twenty times."""
+    from sources.easy4ip_wire import LONGEST, Unusable, facts_of, read_answer, server_of
+
+    for head, body in _answers():
+        for most in (LONGEST, 65_507):
+            for piece in (
+                *PIECES,
+                "<a>",
+                "<a/>",
+                "<a>b</a>",
+                "<US>1</US>",
+                "x='1' ",
+                "&amp;",
+                "[{",
+            ):
+                room = most - len((head + body).encode())
+                run = piece * (room // len(piece.encode()))
+                data = head.replace("RUN", run).replace("BODY", body.replace("RUN", run)).encode()
+                for _ in range(20):
+                    try:
+                        answer = read_answer(data)
+                    except Unusable:
+                        continue
+                    answer.says("TimeOut")
+                    server_of(answer)
+                    facts_of(answer)
+
+
+def _answers() -> Iterator[tuple[str, str]]:
+    """Heads with the place RUN in them, or BODY for a body that has it."""
+    yield "RUNHTTP/1.1 200 OK\r\nCSeq: 1\r\n\r\n", ""
+    yield "HTTP/1.1RUN200 OK\r\nCSeq: 1\r\n\r\n", ""
+    yield "HTTP/1.1 200 RUNx\r\nCSeq: 1\r\n\r\n", ""
+    yield "HTTP/1.1 200 OK\r\nCSeq: RUN1\r\n\r\n", ""
+    yield "HTTP/1.1 200 OK\r\nDate: RUN\r\nCSeq: 1\r\n\r\n", ""
+    yield "HTTP/1.1 200 OK\r\nCSeq: 1\r\nRUN\r\n\r\n", ""
+    for inside in ("RUN", "<US>RUN</US>", "<Info>RUN</Info>", "<DevVersion>RUN</DevVersion>"):
+        yield "HTTP/1.1 200 OK\r\nCSeq: 1\r\n\r\nBODY", f"<body>{inside}</body>"
+    yield "HTTP/1.1 200 OK\r\nCSeq: 1\r\n\r\nBODY", "<body RUN></body>"
+
+
+def attack_easy_ip() -> None:
+    """Answers of cameras: as many tags, and as long ones, as a datagram holds."""
+    from sources.panasonic_wire import BIGGEST, Unsound, parse
+    from tests.sources.easy_ip import datagram
+
+    room = BIGGEST - 52 - 8
+    full = (
+        [(tag, b"") for tag in range(0x100, 0x100 + room // 4 - 2)],
+        [(0xA7, b"\x83" * (room - 8))],
+        [(0xA7, "é".encode() * (room // 2 - 8))],
+        [(0xA8, b" a" * (room // 2 - 8))],
+        [(0x1FF, b"\xff" * (room - 8))],
+    )
+    for tags in full:
+        data = datagram([(0x20, bytes((127, 0, 0, 9))), *tags], mac="02:00:00:00:00:01")
+        assert BIGGEST - 64 <= len(data) <= BIGGEST
+        for _ in range(100):
+            try:
+                parse(data)
+            except Unsound as error:
+                raise AssertionError("the worst datagram is refused before it is read") from error
+
+
+def attack_values() -> None:
+    """What people, files and workbooks hand in, each far longer than it may be."""
+    from fleet import identity, origin
+    from sources.easy4ip_wire import clean_serial
+    from sources.workbook_rows import bare
+    from web.sites import _natural
+
+    for begin in ("", "00:11:22:33:44:5", "08:00", "Store 1", "2026-11-27T12:00:0"):
+        for piece in PIECES:
+            text = begin + piece * (LENGTH // len(piece))
+            for parse in (identity.mac, clean_serial, bare, _natural):
+                parse(text)
+            for field in ("last_seen", "first_seen", "current_ip", "total_discoveries"):
+                with contextlib.suppress(origin.Unreadable):
+                    origin.fleet_of({"00:11:22:33:44:55": {field: text}})
+
+
+def attack_csv() -> None:
+    """A CSV upload: one line, many lines, many columns, quotes."""
+    from sources.workbook_export import from_csv, is_csv
+    from sources.workbook_limits import NotReadable
+
+    title = "P2P NUMBER,SITE,STORE NAME\n"
+    for piece in (*PIECES, ",,,\n", '"a","b"', '""', '"\n', "AB12345,S,T\n"):
+        data = (title + piece * (LENGTH // len(piece))).encode()
+        is_csv(data)
+        with contextlib.suppress(NotReadable):
+            from_csv(data[:100_000], {})
+
+
+def attack_headers() -> None:
+    """Every header that the program or its libraries read, as long as many headers can be."""
+    import tempfile
+
+    from tests.home import Clock, Home
+
+    names = (
+        *("Accept", "Accept-Encoding", "Authorization", "Cookie", "Content-Type", "Host"),
+        *("If-Modified-Since", "If-None-Match", "Last-Event-ID", "Origin", "Range", "Referer"),
+        *("Sec-Fetch-Site", "User-Agent", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP"),
+    )
+    pieces = ("a=b; ", "a/b;q=0.1, ", "127.0.0.1, ", '"a", ', " ", "=", ",", ";", "A", '\\"')
+    begins = {"Authorization": ("Basic ", "Bearer ", "Digest "), "Range": ("bytes=",)}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder), Clock())
+        try:
+            for name in names:
+                for piece in pieces:
+                    for begin in begins.get(name, ("",)):
+                        value = begin + piece * (LENGTH // len(piece))
+                        home.client.get("/", headers={name: value})
+                        home.client.get("/static/style.css", headers={name: value})
+        finally:
+            home.close()
+
+
+CASES: dict[str, Callable[[], Any]] = {
+    "expressions": attack_expressions,
+    "easy4ip": attack_easy4ip,
+    "easy ip": attack_easy_ip,
+    "values": attack_values,
+    "csv": attack_csv,
+    "headers": attack_headers,
+}
+
+if __name__ == "__main__":
+    CASES[sys.argv[1]]()
+    print(json.dumps("done"))
