@@ -19,6 +19,7 @@ command -v git >/dev/null || refuse "git is missing: sudo apt install git"
 [ "${BARE_NAMESPACE:-}" = 1 ] || BARE_NAMESPACE=1 exec unshare --mount --propagation private sh "$0" "$@"
 
 root=$(mktemp -d /var/tmp/camera-monitor-bare.XXXXXX)
+chmod 755 "$root"
 trap 'umount -R "$root/proc" "$root/dev" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
 trap 'exit 130' INT TERM
 began=$(date +%s)

@@ -49,8 +49,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     crash = getattr(report.longrepr, "reprcrash", None)
     if report.when != "setup" or crash is None:
         return
+    report.cause = crash.message.splitlines()[0]
     if crash.message in _causes:
-        report.longrepr = f"the same as above: {crash.message.splitlines()[0]}"
+        report.longrepr = f"the same as above: {report.cause}"
     _causes.add(crash.message)
 
 
@@ -60,9 +61,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for report in terminalreporter.stats.get("skipped", []):
         reasons[str(report.longrepr[-1]).removeprefix("Skipped: ")] += 1
     for report in terminalreporter.stats.get("error", []):
-        reasons[str(report.longrepr).strip().splitlines()[-1][:200]] += 1
+        reasons[getattr(report, "cause", "an error at its end")] += 1
     if reasons:
-        terminalreporter.section("missing")
+        terminalreporter.section("not run")
     for reason, count in reasons.most_common():
         terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
 

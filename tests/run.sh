@@ -17,7 +17,8 @@ missing_packages() {
 # Says what will be installed and how large it is: a browser and a database bring a lot along.
 announce() {
     echo "The tests need these Debian packages, which are missing: $*"
-    $sudo env LC_ALL=C apt-get install --no-install-recommends --assume-no "$@" 2>/dev/null | sed -n '
+    $sudo env LC_ALL=C apt-get install --no-install-recommends -o APT::Get::Assume-Yes=false \
+        --assume-no "$@" 2>/dev/null | sed -n '
         s/^[0-9]* upgraded, \([0-9]*\) newly installed.*/With what they need, \1 packages will be installed./p
         s/^Need to get \(.*\) of archives\./To download: \1./p
         s/^After this operation, \(.*\) of additional.*/On disk: \1./p'

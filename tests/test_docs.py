@@ -197,6 +197,19 @@ def test_the_readme_names_every_command_and_every_place() -> None:
 # -- options -----------------------------------------------------------------------------
 
 
+def test_the_readme_begins_on_a_machine_with_nothing_installed() -> None:
+    install = read("README.md").partition("## Install\n")[2].partition("\n## ")[0]
+    lines = [line.strip() for line in install.splitlines() if line.startswith("    ")]
+    packages = next(line for line in lines if "apt install" in line).split()
+    # make cannot say itself that it is missing.
+    assert {"git", "make", "python3", "python3-venv"} <= set(packages)
+    assert lines[-3:] == [
+        "git clone <repository address> camera-monitor",
+        "cd camera-monitor",
+        "make run",
+    ]
+
+
 def test_the_settings_page_lists_every_option_with_its_default_and_help() -> None:
     rows = {code(row[0])[0]: row[1:3] for row in table(read("docs/settings.md"), "option")}
     told = {}
