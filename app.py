@@ -170,6 +170,7 @@ def build_house(
             hub.progress,
             partial(note_asked, journal),
             lambda name: workbooks.targets() if name == easy4ip.NAME else (),
+            lambda: bool(tracker.fleet().memo.get(AUTO_SCAN)),
         ),
         workbooks=workbooks,
         uploads=Uploads(settings.data_dir / "uploads", workbooks),

@@ -14,6 +14,7 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
 
+from discovery.hearsay import Hearsay
 from discovery.misses import missed
 from discovery.progress import Scan, SourceProgress
 from fleet.model import (
@@ -43,6 +44,8 @@ class Knower(Protocol):
 
     def devices(self) -> Mapping[int, Device]: ...
 
+    def known(self, key: str, site: str) -> Device | None: ...
+
     def down(self) -> Mapping[str, Any]: ...
 
     def remember(self, facts: Mapping[str, Any], now: datetime) -> None: ...
@@ -53,7 +56,8 @@ class Scanner:
 
     `watch` is called with `Scan.plain()` whenever the progress changed, from the loop's
     thread; `asked` with what each scan or sweep did when it has ended, and when it began, from
-    a thread that may wait. `targets` says which listed devices a source that sweeps asks about.
+    a thread that may wait. `targets` says which listed devices a source that sweeps asks about,
+    `may_confirm` whether what was only heard may be asked.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Scanner:
         watch: Callable[[dict[str, Any]], None] = lambda progress: None,
         asked: Callable[[datetime, Iterable[SourceProgress]], None] = lambda at, did: None,
         targets: Callable[[str], Sequence[Target]] = lambda name: (),
+        may_confirm: Callable[[], bool] = lambda: False,
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
@@ -71,6 +76,8 @@ class Scanner:
         self.watch = watch
         self.asked = asked
         self.targets = targets
+        self.may_confirm = may_confirm
+        self.hearsay = Hearsay()
         self.last: Scan | None = None
         self._scan: Scan | None = None
         self._idle = Flag()
@@ -207,13 +214,37 @@ class Scanner:
                 assert source.listen is not None
                 async with aclosing(source.listen()) as reports:  # type: ignore[type-var]
                     async for report in reports:
-                        if not isinstance(report, Coverage):
-                            self._inbox.append(report)
+                        self._overhear(source, report)
             except CannotAsk as error:
                 self._inbox.append(SourceDown(error.scope, self.clock(), error.reason))
             except Exception:
                 log.exception("%s: an error in the program while listening", source.title)
             await asyncio.sleep(LISTEN_AGAIN)
+
+    def _overhear(self, source: Source, report: Report | Coverage) -> None:
+        """What a source hears between scans. What proves nothing and is no known device at its
+        known address goes on the list; a device that is new is asked, if we may."""
+        if isinstance(report, Coverage):
+            return
+        if isinstance(report, Sighting):
+            device = self.tracker.known(report.identities[0], report.site)
+            is_there = device is not None and device.retired_at is None
+            is_at_home = device is not None and is_there and device.address == report.address
+            if report.only_alive and not is_at_home:
+                self.hearsay.note(report, device)
+                if not is_there:
+                    self._confirm(source, report)
+                return
+            self.hearsay.forget(report.identities[0])
+        self._inbox.append(report)
+
+    def _confirm(self, source: Source, sighting: Sighting) -> None:
+        """Ask a device that was only heard, rarely enough that nobody can make us flood."""
+        address = sighting.address
+        if address is None or source.confirm is None or not self.may_confirm():
+            return
+        if self.hearsay.may_ask(address) and source.confirm(sighting):
+            self.hearsay.asked(address)
 
     # -- scanning ------------------------------------------------------------------------
 
@@ -350,6 +381,7 @@ class Scanner:
                     case Sighting():
                         self.heard[progress.name] = report.at
                         progress.found.add(report.identities[0])
+                        self.hearsay.forget(report.identities[0])
                         self._inbox.append(replace(report, asked=started))
                     case Miss():
                         progress.missed += 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import editing, identity, listing, merging, status, words
+from fleet import editing, facts, identity, listing, merging, status, words
 from fleet.draft import Draft
 from fleet.model import (
     HERE,
@@ -14,7 +14,6 @@ from fleet.model import (
     Device,
     Edit,
     Event,
-    Facts,
     Fault,
     Finding,
     Fleet,
@@ -27,7 +26,6 @@ from fleet.model import (
 )
 
 MOST_DEVICES = 50_000
-TOLD_FACTS = ("name", "model", "serial", "firmware", "port")
 
 
 def fold(
@@ -72,6 +70,8 @@ def _take(draft: Draft, report: Report) -> Device | None:
 
 
 def _see(draft: Draft, sighting: Sighting) -> Device | None:
+    if sighting.only_alive:
+        return _renew(draft, sighting)
     device = _whose(draft, sighting)
     if device is None:
         return _add(draft, sighting)
@@ -83,6 +83,15 @@ def _see(draft: Draft, sighting: Sighting) -> Device | None:
     device = _with_address(draft, device, sighting)
     device = _with_facts(draft, device, sighting)
     draft.put(_with_word(device, sighting, _fresh(draft, device, sighting)))
+    return device
+
+
+def _renew(draft: Draft, sighting: Sighting) -> Device | None:
+    """Hearing is no proof: it brings no device, no address and no fact."""
+    device = draft.find(sighting.identities[0], sighting.site)
+    if device is None or device.retired_at or device.address != sighting.address:
+        return None
+    draft.put(_with_word(device, sighting, ()))
     return device
 
 
@@ -125,18 +134,12 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
     if sighting.address:
         device = replace(device, addresses=(AddressChange(sighting.address, sighting.at, None),))
     draft.next_id += 1
-    device = replace(device, facts={sighting.source: facts_of(sighting)})
+    device = replace(device, facts={sighting.source: facts.said_by(sighting)})
     device = _with_word(device, sighting, ())
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
     draft.tell("device.found", device, f"{words.name(device)} was found{where}")
     return device
-
-
-def facts_of(sighting: Sighting) -> Facts:
-    """What the sighting says, flat, without what it does not know."""
-    said = {key: getattr(sighting, key) for key in TOLD_FACTS}
-    return {**{key: value for key, value in said.items() if value is not None}, **sighting.facts}
 
 
 def _with_address(draft: Draft, device: Device, sighting: Sighting) -> Device:
@@ -163,12 +166,12 @@ def _with_address(draft: Draft, device: Device, sighting: Sighting) -> Device:
 
 
 def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
-    said, known = facts_of(sighting), device.facts.get(sighting.source)
+    said, known = facts.said_by(sighting, device), device.facts.get(sighting.source)
     if said == known:
         return device
     device = replace(device, kind=device.kind if device.listed else sighting.kind)
     device = replace(device, facts={**device.facts, sighting.source: said})
-    changed = [key for key in TOLD_FACTS if known and key in known and known[key] != said.get(key)]
+    changed = [key for key in facts.TOLD if known and key in known and known[key] != said.get(key)]
     if changed and known:
         before = {key: known[key] for key in changed}
         after = {key: said.get(key) for key in changed}

@@ -74,7 +74,9 @@ class Sighting:
     `identities` are all the keys it can prove, strongest first (`mac:…`, `onvif:…`,
     `rtsp:host:port/path`). `asked` is when the scan that asked began; None when the
     device spoke unasked. `latency` is in seconds. `scope` is the part of the source
-    through which it was heard, as in CannotAsk.
+    through which it was heard, as in CannotAsk. `only_alive`: it was heard without a question
+    of ours, or contradicted, so it renews a known device at its known address and does nothing
+    else.
     """
 
     site: str
@@ -93,6 +95,7 @@ class Sighting:
     links: Mapping[str, str] = field(default_factory=dict)
     scope: str | None = None
     asked: datetime | None = None
+    only_alive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,11 @@ class Tracker:
     def devices(self) -> Mapping[int, Device]:
         return self._fleet.devices
 
+    def known(self, key: str, site: str) -> Device | None:
+        """The device that has this identity."""
+        fleet = self._fleet
+        return fleet.devices.get(fleet.index.get(identity.index_key(key, site), 0))
+
     def down(self) -> Mapping[str, Any]:
         """The scopes that cannot be asked now, each with `since` and `reason`."""
         found: Mapping[str, Any] = self._fleet.memo.get("down", {})

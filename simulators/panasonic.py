@@ -14,6 +14,7 @@ import heapq
 import selectors
 import signal
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ FIXED_PARTS = (
 )
 CHUNK, PAUSE = 16, 0.002  # datagrams at once, seconds between: spares a reader's usual 212 kB
 REFUSED_KEPT = 100
+IP_PKTINFO = 8  # Linux, ip(7)
 CAST = 4  # the first cameras of a crowd have parts of their own and no life
 
 
@@ -181,6 +183,8 @@ class Network:
     are drawn from `seed`, the camera's MAC and the request's number: nothing else disturbs them.
     `latency`: least and most seconds before an answer. `device`: the interface to bind to, inside a
     network namespace; untouched addresses then become 0.0.0.0:10670 and 255.255.255.255:10669.
+    `own_addresses`: each camera hears what comes to its own address, and speaks from it, as real
+    ones do; this machine must have those addresses, as it has all of 127.0.0.0/8.
 
     `requests` counts sound ones, `answers` all datagrams sent (announcements and `send` too),
     `refused` keeps the first 100 unsound requests, each with the reason. Hold `lock` to change
@@ -198,6 +202,7 @@ class Network:
         latency: tuple[float, float] = (0.0, 0.0),
         device: str | None = None,
         broadcast: bool = False,
+        own_addresses: bool = False,
     ) -> None:
         if device and (listen, reply_to) == HERE:
             listen, reply_to = ALL
@@ -209,6 +214,7 @@ class Network:
         self._listen, self._reply_to = listen, reply_to
         self._loss, self._seed, self._latency = loss, seed, latency
         self._device, self._broadcast = device, broadcast or device is not None
+        self._own_addresses = own_addresses
         # Answers on their way: when due (monotonic), in which order, who, and to what request.
         self._due: list[tuple[float, int, Camera, bytes]] = []
         self._order = count()
@@ -251,13 +257,17 @@ class Network:
         with self.lock:
             camera = {camera.mac: camera for camera in self.cameras}[mac]
             if camera.on:
-                self.send(build_reply(camera, b"", b"", announcement=True))
+                self.send(build_reply(camera, b"", b"", announcement=True), camera.ip)
 
-    def send(self, datagram: bytes) -> None:
-        """Send any bytes to where answers go."""
+    def send(self, datagram: bytes, own: str = "") -> None:
+        """Send any bytes to where answers go; with `own_addresses`, from the address `own`."""
         with self.lock:  # counted first: who has read an answer finds it counted
             self.answers += 1
-        self._socket.sendto(datagram, self._reply_to)
+        whence = []
+        if own and self._own_addresses:
+            info = struct.pack("@I4s4s", 0, socket.inet_aton(own), bytes(4))
+            whence = [(socket.IPPROTO_IP, IP_PKTINFO, info)]
+        self._socket.sendmsg([datagram], whence, 0, self._reply_to)
 
     def reply(self, camera: Camera, request: bytes) -> bytes:
         """The datagram with which `camera` would answer `request`."""
@@ -269,7 +279,8 @@ class Network:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if self._device:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._device.encode())
-        opened.bind(self._listen)
+        opened.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        opened.bind(("0.0.0.0", self._listen[1]) if self._own_addresses else self._listen)
         return opened
 
     def _run(self) -> None:
@@ -290,19 +301,20 @@ class Network:
 
     def _hear(self) -> None:
         try:
-            request = self._socket.recv(65535, socket.MSG_DONTWAIT)
+            request, [(_, _, info)], *_ = self._socket.recvmsg(65535, 64, socket.MSG_DONTWAIT)
         except OSError:  # the kernel dropped it after all, or a test took the interface down
             return
         reason = fault(request)
         with self.lock:
             if not reason:
-                self._plan(request)
+                self._plan(request, socket.inet_ntoa(info[8:12]))
             elif len(self.refused) < REFUSED_KEPT:
                 self.refused.append((request, reason))
 
-    def _plan(self, request: bytes) -> None:
+    def _plan(self, request: bytes, to: str) -> None:
         self.requests += 1
-        for camera in self.cameras:
+        asked = [one for one in self.cameras if one.ip == to] if self._own_addresses else []
+        for camera in asked or self.cameras:
             luck = Random(f"{self._seed} {camera.mac} {self.requests}")
             is_heard = luck.random() >= self._loss
             is_answer_lost = luck.random() < self._loss
@@ -319,7 +331,7 @@ class Network:
                 datagram = self.reply(camera, request)
                 with suppress(OSError):  # its interface was taken down: lost, as on a wire
                     if camera.on:
-                        self.send(datagram)
+                        self.send(datagram, camera.ip)
 
 
 def crowd(size: int, first: str = "127.20.0.10") -> list[Camera]:

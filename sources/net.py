@@ -3,9 +3,10 @@
 import errno
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 RECEIVE_BUFFER = 4 << 20
 # Linux, ip(7); the socket module names it from Python 3.12 on.
@@ -21,6 +22,12 @@ class Interface:
     address: str
     broadcast: str | None
     mac: bytes
+    netmask: str | None = None
+
+    @property
+    def subnet(self) -> IPv4Network:
+        """The network behind it; only itself where no netmask is known."""
+        return IPv4Interface(f"{self.address}/{self.netmask or 32}").network
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ def interfaces() -> list[Interface]:
             continue
         mac = next((_mac(one.address) for one in addresses if one.family == psutil.AF_LINK), NO_MAC)
         found += [
-            Interface(name, one.address, one.broadcast, mac)
+            Interface(name, one.address, one.broadcast, mac, one.netmask)
             for one in addresses
             if one.family == socket.AF_INET
         ]
@@ -75,6 +82,23 @@ def towards(host: str) -> Interface | None:
         address = probe.getsockname()[0]
     own = [one for one in interfaces() if one.address == address]
     return own[0] if own else Interface("lo", address, None, NO_MAC)
+
+
+def beside(host: str, targets: Sequence[str] = ()) -> Interface | None:
+    """The interface on whose own subnet `host` is, so that no router lies between.
+
+    With `targets`, only where one of them is too, or for one of them itself. Loopback is a
+    subnet only then.
+    """
+    address = IPv4Address(host)
+    for one in interfaces():
+        subnet = one.subnet
+        is_chosen = any(IPv4Address(target) in subnet for target in targets)
+        if address not in subnet or not (is_chosen if targets else not address.is_loopback):
+            continue
+        if address not in (subnet.broadcast_address, IPv4Address(one.address)):
+            return one
+    return towards(host) if host in targets else None
 
 
 def listening(port: int) -> socket.socket:

@@ -4,8 +4,9 @@ Devices answer to 255.255.255.255 on the reply port, whatever port asked, so one
 that port stays open while the house runs. A question can be lost, so one scan asks in
 bursts, as the vendor's tool does; every answer is the same for every question.
 
-Nothing proves who sent a datagram. A device therefore enters only when it was heard twice:
-one that changes its MAC in every answer never is.
+Nothing proves who sent a datagram. A device therefore enters only when it was heard twice in
+a scan: one that changes its MAC in every answer never is. What is heard without a question is
+no proof at all until the device has answered one that went to its address alone.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import socket
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -24,10 +25,14 @@ from sources.source import Reports, Source
 
 NAME = "panasonic"
 MOST_MACS = 20_000
-MOST_ANSWERS = 10_000
+MOST_ANSWERS = 4_000
+MOST_UNASKED = 1_000
 MOST_TOLD = 3
 """How often one scan tells a device whose answers contradict each other."""
 UNASKED_EVERY = timedelta(seconds=30)
+CONFIRM_WITHIN = 5.0
+"""Seconds for the answer to a question that went to one device."""
+MOST_ASKED = 100
 CHUNK = 256
 Line = tuple[net.Interface, socket.socket, list[str]]
 K = TypeVar("K")
@@ -55,6 +60,7 @@ def source(options: EasyIpOptions) -> Source:
         timeout=options.window + 5,
         discover=station.discover,
         listen=station.listen,
+        confirm=station.confirm,
         trouble=(
             f"Nothing found? Check that UDP {options.reply_port} and {options.port} are open in "
             "the firewall, that no other program uses these ports, and that this machine is on "
@@ -96,7 +102,8 @@ class Station:
         self._ear: socket.socket | None = None
         self._users = 0
         self._ask: Ask | None = None
-        self._unasked: asyncio.Queue[Report] = asyncio.Queue(maxsize=1000)
+        self._unasked: asyncio.Queue[Report] = asyncio.Queue()
+        self._asked: OrderedDict[str, tuple[str, float]] = OrderedDict()  # MAC: address, until
         self._hearings: OrderedDict[str, int] = OrderedDict()
         self._answers: OrderedDict[bytes, wire.Answer] = OrderedDict()
         self._said_at: OrderedDict[str, datetime] = OrderedDict()
@@ -112,6 +119,23 @@ class Station:
                 yield await self._unasked.get()
         finally:
             self._close()
+
+    def confirm(self, sighting: Sighting) -> bool:
+        """Ask the device of an unasked sighting, if it is on one of our own subnets."""
+        address = sighting.address
+        if self._ear is None or address is None:
+            return False
+        interface = net.beside(address, self.options.targets)
+        if interface is None:
+            return False
+        request = wire.search(interface.mac, interface.address)
+        try:
+            self._ear.sendto(request, (address, self.options.port))
+        except OSError:
+            return False
+        until = asyncio.get_running_loop().time() + CONFIRM_WITHIN
+        _remember(self._asked, sighting.identities[0][4:], (address, until), MOST_ASKED)
+        return True
 
     async def discover(self) -> Reports:
         """Ask on every interface, in bursts, and tell what answers."""
@@ -250,41 +274,54 @@ class Station:
                 self._refuse(str(error))
                 return
             _remember(self._answers, datagram.data, answer, MOST_ANSWERS)
-        if self._ask is not None:
-            self._ask.answers += 1
+        self._confirmed(answer, datagram)
+        ask = self._ask if answer.command == wire.REPLY else None
+        if ask is not None:
+            ask.answers += 1
         count = self._hearings.get(answer.mac, 0) + 1
         _remember(self._hearings, answer.mac, count)
-        if count > 1:
-            self._tell(answer, datagram)
+        if count > 1 and ask is not None:
+            self._tell(ask, answer, datagram)
+        elif count > 1:
+            self._tell_unasked(answer, datagram)
+
+    def _confirmed(self, answer: wire.Answer, datagram: net.Datagram) -> None:
+        """Whether it answers a question that went to this device alone: then it is there."""
+        address, until = self._asked.get(answer.mac, ("", 0.0))
+        is_from_there = datagram.sender == answer.address == address
+        if answer.command != wire.REPLY or not is_from_there:
+            return
+        del self._asked[answer.mac]
+        if asyncio.get_running_loop().time() <= until:
+            _remember(self._said_at, answer.mac, self.options.clock())
+            for report in reports(answer, datagram.interface, self.options.clock()):
+                self._unasked.put_nowait(report)
 
     def _refuse(self, reason: str) -> None:
         if self._ask is not None:
             self._ask.refused[reason] += 1
 
-    def _tell(self, answer: wire.Answer, datagram: net.Datagram) -> None:
-        at = self.options.clock()
-        ask = self._ask
-        if ask is None:
-            self._tell_unasked(answer, datagram, at)
-            return
+    def _tell(self, ask: Ask, answer: wire.Answer, datagram: net.Datagram) -> None:
         if ask.heard.get(answer.mac) == answer:
             return
         if ask.told[answer.mac] >= MOST_TOLD:
             self._refuse("its answers contradict each other")
             return
+        if answer.mac not in ask.heard and len(ask.heard) >= MOST_MACS:
+            self._refuse("more devices than one scan takes in")
+            return
         ask.told[answer.mac] += 1
         ask.heard[answer.mac] = answer
-        for report in reports(answer, datagram.interface, at):
+        for report in reports(answer, datagram.interface, self.options.clock()):
             ask.reports.put_nowait(report)
 
-    def _tell_unasked(self, answer: wire.Answer, datagram: net.Datagram, at: datetime) -> None:
-        said = self._said_at.get(answer.mac)
+    def _tell_unasked(self, answer: wire.Answer, datagram: net.Datagram) -> None:
+        at, said = self.options.clock(), self._said_at.get(answer.mac)
         if said is not None and timedelta() <= at - said < UNASKED_EVERY:
             return
-        _remember(self._said_at, answer.mac, at)
-        for report in reports(answer, datagram.interface, at):
-            with suppress(asyncio.QueueFull):
-                self._unasked.put_nowait(report)
+        if self._unasked.qsize() < MOST_UNASKED:
+            _remember(self._said_at, answer.mac, at)
+            self._unasked.put_nowait(_unproved(answer, datagram.interface, at))
 
     def _shared_addresses(self, ask: Ask) -> list[Finding]:
         """Two devices that answered one scan with the same address."""
@@ -327,26 +364,33 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int = MOST_MACS
         memory.popitem(last=False)
 
 
+def sighting_of(answer: wire.Answer, interface: str, at: datetime) -> Sighting:
+    """An answer as a sighting of its device."""
+    return Sighting(
+        HERE,
+        (f"mac:{answer.mac}",),
+        NAME,
+        at,
+        kind=answer.kind,
+        address=answer.address,
+        port=answer.port,
+        name=answer.name,
+        model=answer.model,
+        serial=answer.serial,
+        firmware=answer.firmware,
+        facts=answer.facts,
+        scope=f"{NAME}:{interface}" if interface else None,
+    )
+
+
+def _unproved(answer: wire.Answer, interface: str, at: datetime) -> Sighting:
+    return replace(sighting_of(answer, interface, at), only_alive=True)
+
+
 def reports(answer: wire.Answer, interface: str, at: datetime) -> list[Report]:
     """An answer as a sighting, and the findings that it proves or clears."""
     key = f"mac:{answer.mac}"
-    found: list[Report] = [
-        Sighting(
-            HERE,
-            (key,),
-            NAME,
-            at,
-            kind=answer.kind,
-            address=answer.address,
-            port=answer.port,
-            name=answer.name,
-            model=answer.model,
-            serial=answer.serial,
-            firmware=answer.firmware,
-            facts=answer.facts,
-            scope=f"{NAME}:{interface}" if interface else None,
-        )
-    ]
+    found: list[Report] = [sighting_of(answer, interface, at)]
     if answer.password_set is not None:
         text = "no administrator password is set: anyone on the network can take it over"
         found.append(Finding(key, "password.unset", at, text, NAME, cleared=answer.password_set))

@@ -36,6 +36,11 @@ MODES = {0: "DHCP", 2: "Static", 3: "Static", 4: "Auto (AutoIP)", 5: "Auto (Adva
 
 KNOWN = {0x00, 0x20, 0x21, 0x22, 0x23, 0x25, 0x40, 0x44, 0xA7, 0xA8, 0xA9, 0xB4, 0xC0, 0xC1, 0xD1}
 COPIES = {0xA0, 0xA1, 0xA2, 0xA3}
+MOST_TAGS, LONGEST_TAG, MOST_TAG_BYTES = 24, 64, 512
+"""Unknown tags that are kept of an answer, and bytes of one and of all. The captures have up to
+ten of them, with 16 bytes at most."""
+LONGEST_TEXT = 64
+"""Characters of a name, model, serial or firmware. Real fields have 16 bytes."""
 
 
 class Unsound(ValueError):
@@ -153,12 +158,26 @@ def _facts(tags: Mapping[int, bytes]) -> dict[str, Any]:
         "ipv6": _ipv6(tags.get(0x40)),
         "second_port": _port(tags.get(0x44)),
     }
-    for tag, value in tags.items():
-        if tag not in KNOWN and tag not in COPIES and any(value):
-            facts[f"tag_{tag:02x}"] = value.hex()
     if 0xC0 in tags:
         facts["recorder_numbers"] = [_number(tags.get(0xC0)), _number(tags.get(0xC1))]
+    facts |= _unknown(tags)
     return {key: value for key, value in facts.items() if value not in (None, [])}
+
+
+def _unknown(tags: Mapping[int, bytes]) -> dict[str, str]:
+    """The tags without a meaning here, as they came, and how many were too much."""
+    kept: dict[str, str] = {}
+    left_out, size = 0, 0
+    for tag, value in tags.items():
+        if tag in KNOWN or tag in COPIES or not any(value):
+            continue
+        fits = len(value) <= LONGEST_TAG and size + len(value) <= MOST_TAG_BYTES
+        if fits and len(kept) < MOST_TAGS:
+            kept[f"tag_{tag:02x}"] = value.hex()
+            size += len(value)
+        else:
+            left_out += 1
+    return {**kept, "left_out": f"{left_out} tags"} if left_out else kept
 
 
 def _number(value: bytes | None, none: int = 0) -> int:
@@ -199,9 +218,9 @@ def _text(value: bytes | None) -> str | None:
     No capture holds a name outside ASCII: UTF-8 is tried, then Shift JIS, which Japanese
     units may use.
     """
-    text = _decoded((value or b"").split(b"\x00", 1)[0])
+    text = _decoded((value or b"")[: 4 * LONGEST_TEXT].split(b"\x00", 1)[0])
     clean = "".join(c for c in text if unicodedata.category(c)[0] != "C")
-    return " ".join(clean.split()) or None
+    return " ".join(clean.split())[:LONGEST_TEXT].rstrip() or None
 
 
 def _decoded(raw: bytes) -> str:

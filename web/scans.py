@@ -36,11 +36,13 @@ class Toggled(TypedDict):
 
 
 class ScanState(TypedDict):
-    """The running scan and the last one, each with what it did by source."""
+    """The running scan and the last one, each with what it did by source, and what was heard
+    unasked and not confirmed."""
 
     running: dict[str, Any] | None
     last: dict[str, Any] | None
     down: Mapping[str, Any]
+    heard: list[shapes.HeardRow]
 
 
 @bp.post("/api/scan", strict_slashes=False)
@@ -66,6 +68,7 @@ def progress() -> Response:
         "running": scan.plain() if scan else None,
         "last": sight().last_scan(),
         "down": here.tracker.down(),
+        "heard": [shapes.heard(one) for one in here.scanner.hearsay.heard()],
     }
     return answered(body)
 
@@ -74,7 +77,8 @@ def progress() -> Response:
 @needs("scan.start")
 @describes(answer=Started, errors=(409,))
 def cancel() -> Response:
-    """Stop the running scan. What was found stays; nobody is called offline for it."""
+    """Stop the running scan. What was found stays; whoever was not asked to the end is not
+    called offline for it."""
     if not house().scanner.cancel():
         raise Problem(409, "No scan is running", "There is nothing to stop.")
     return answered({"success": True, "message": "Scan stopped"})

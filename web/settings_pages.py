@@ -17,6 +17,7 @@ from flask import (
     send_file,
 )
 
+from web import shapes
 from web.api import answered, describes
 from web.errors import Problem
 from web.gate import needs
@@ -61,6 +62,8 @@ def sources() -> str:
         heard={name: at.isoformat() for name, at in here.scanner.heard.items()},
         last=last,
         down=here.tracker.down(),
+        unconfirmed=[shapes.heard(one) for one in here.scanner.hearsay.heard()],
+        auto_scan=here.has_auto_scan(),
     )
 
 

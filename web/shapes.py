@@ -7,6 +7,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+from discovery.hearsay import Heard
 from discovery.scheduler import JobState
 from fleet import identity, status, words
 from fleet.model import Device, Fault, Fleet
@@ -108,6 +109,35 @@ class UptimeRow(TypedDict):
     first: str
     days: list[float | None]
     share: float | None
+
+
+class HeardRow(TypedDict):
+    """A device that spoke unasked and did not prove itself. `camera`: the number of the record
+    whose MAC it uses, or null."""
+
+    identity: str
+    source: str
+    address: str | None
+    name: str | None
+    model: str | None
+    first: str
+    last: str
+    times: int
+    camera: int | None
+
+
+def heard(one: Heard) -> HeardRow:
+    return {
+        "identity": one.identity,
+        "source": one.source,
+        "address": one.address,
+        "name": one.name,
+        "model": one.model,
+        "first": one.first.isoformat(timespec="seconds"),
+        "last": one.last.isoformat(timespec="seconds"),
+        "times": one.times,
+        "camera": one.device,
+    }
 
 
 def uptime(found: Uptime) -> UptimeRow:

@@ -34,8 +34,9 @@ DEVICES = """
 import json, sys
 from simulators.panasonic import Camera, Network
 
-interface, *cameras = json.loads(sys.argv[1])
-with Network([Camera(*one) for one in cameras], device=interface) as network:
+interface, own, *cameras = json.loads(sys.argv[1])
+cameras = [Camera(*one) for one in cameras]
+with Network(cameras, device=interface, own_addresses=own) as network:
     print("listening", flush=True)
     for line in sys.stdin:
         mac, on = json.loads(line)
@@ -52,7 +53,7 @@ class Cameras:
     """`count` pretend devices behind one cable. `house_end` is its end in the house.
 
     `address` is what the devices' end has, `has_broadcast` whether the house's end was given
-    a broadcast address.
+    a broadcast address, `has_own` whether the devices speak from addresses of their own.
     """
 
     namespace: str
@@ -61,6 +62,7 @@ class Cameras:
     count: int
     address: str = ""
     has_broadcast: bool = True
+    has_own: bool = False
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -90,9 +92,11 @@ class Cameras:
         first = self.address.partition("/")[0] or f"10.77.{self.number}.10"
         start, _, last = first.rpartition(".")
         cameras = [(mac, f"{start}.{int(last) + n}") for n, mac in enumerate(self.macs)]
+        for _mac, address in cameras if self.has_own else ():
+            ip("-n", self.namespace, "addr", "replace", f"{address}/24", "dev", self.own_end)
         command = ["ip", "netns", "exec", self.namespace, sys.executable, "-c", DEVICES]
         self.process = subprocess.Popen(
-            [*command, json.dumps([self.own_end, *cameras])],
+            [*command, json.dumps([self.own_end, self.has_own, *cameras])],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
@@ -182,10 +186,11 @@ class NamespacedHouse:
         except OSError:
             return False
 
-    def request(self, method: str, path: str) -> Answer:
+    def request(self, method: str, path: str, body: Any = None) -> Answer:
         connection = UnixConnection(self.folder / "data" / "house.sock")
         try:
-            connection.request(method, path)
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
         finally:

@@ -118,12 +118,21 @@ def test_a_camera_fresh_from_the_factory_on_a_foreign_subnet_is_found() -> None:
         assert house.json(f"/api/camera/{network.macs[0]}")["current_ip"] == "192.168.0.10"
 
 
-def test_what_announces_itself_on_a_network_is_heard_without_a_scan() -> None:
-    with house_with({"count": 1}) as (house, (network,)):
+def test_what_announces_itself_on_a_network_is_asked_and_known_without_a_scan() -> None:
+    with house_with({"count": 1, "has_own": True}) as (house, (network,)):
         for _ in range(2):
             network.announce(network.macs[0])
-        until(lambda: house.statuses(network) == [UP], what="it is known")
-        assert house.json("/api/scan")["last"] is None
+        until(lambda: house.json("/api/scan")["heard"], what="it was heard")
+        assert house.json("/api/cameras")["count"] == 0
+        assert house.request("POST", "/api/auto-scan", {"enabled": True}).status == 200
+        until(lambda: house.json("/api/scan")["last"], what="the first scan ends")
+        network.switch_off()
+        network.count = 2
+        network.switch_on()
+        for _ in range(2):
+            network.announce(network.macs[1])
+        until(lambda: house.statuses(network)[1] == UP, what="it is known")
+        assert house.json("/api/scan")["running"] is None
 
 
 def test_a_house_without_any_network_says_what_to_do_and_recovers() -> None:

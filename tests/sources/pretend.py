@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import socket
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -52,18 +51,6 @@ def forged(number: int) -> bytes:
     """A sound answer of a device that nobody else is: its MAC is made of the number."""
     mac = "02:f0:" + number.to_bytes(4, "big").hex(":")
     return datagram(plain_tags(f"127.66.{number >> 8 & 255}.{number & 255}"), mac=mac)
-
-
-def flood(port: int, datagrams: Iterable[bytes], each_second: int = 10_000) -> int:
-    """Send all, so many a second; how many they were."""
-    sent, begin = 0, time.monotonic()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for data in datagrams:
-            sock.sendto(data, ("127.0.0.1", port))
-            sent += 1
-            if sent % 50 == 0:
-                time.sleep(max(0.0, begin + sent / each_second - time.monotonic()))
-    return sent
 
 
 async def collect(options: panasonic.EasyIpOptions) -> list[Report | Coverage]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulators.panasonic import Camera, Network
+from simulators.panasonic_ghosts import flood, ghosts
 from tests.home import Running, until
 from tests.sources import pretend
 from tests.sources.easy_ip import OTHERS
@@ -43,7 +44,7 @@ def reply_port(house: Running) -> int:
 
 def scanned(house: Running) -> dict[str, object]:
     """Start a scan and wait until it is over; what it did with Panasonic."""
-    assert house.request("POST", "/api/scan").status == 200
+    until(lambda: house.request("POST", "/api/scan").status == 200, 60, "no other scan runs")
     until(lambda: house.get("/api/scan").json["running"] is None, 60, "the scan ends")
     (did,) = house.get("/api/scan").json["last"]["sources"]
     return did  # type: ignore[no-any-return]
@@ -71,9 +72,7 @@ def test_all_cameras_are_found_through_two_seconds_of_ten_thousand_a_second(
     forged = (pretend.forged(number) for number in range(20_000))
     junk = (JUNK[number % len(JUNK)] for number in range(20_000))
     with cameras_of(house), ThreadPoolExecutor(1) as thread:
-        sending = thread.submit(
-            pretend.flood, reply_port(house), forged if kind == "forged" else junk
-        )
+        sending = thread.submit(flood, reply_port(house), forged if kind == "forged" else junk)
         did = scanned(house)
         assert sending.result() == 20_000
     assert did["found"] == 50
@@ -93,10 +92,32 @@ def test_memory_is_bounded_while_macs_are_forged_without_end(run_house: Run) -> 
         sizes = []
         for turn in range(2):
             numbers = range(turn * ROUND, (turn + 1) * ROUND)
-            pretend.flood(reply_port(house), map(pretend.forged, numbers))
+            flood(reply_port(house), map(pretend.forged, numbers))
             sizes.append(memory(house))
         assert scanned(house)["found"] == 50
     assert house.get("/api/cameras").json["count"] == 50
     # What it remembers is full after the first round; the second may not add to it.
     assert sizes[1] - sizes[0] < 12_000_000
     assert sizes[1] < 200_000_000
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("auto_scan", ["false", "true"])
+def test_fifty_thousand_ghosts_in_25_seconds_change_nothing(
+    run_house: Run, auto_scan: str, record_property: Callable[[str, object], None]
+) -> None:
+    """Announced twice each, with all the tags that a datagram holds."""
+    house = run_house(AUTO_SCAN=auto_scan, AUTO_SCAN_INTERVAL="86400")
+    with cameras_of(house):
+        scanned(house)
+        before = memory(house)
+        flood(reply_port(house), ghosts(50_000, filled=True), each_second=4_000)
+        until(lambda: len(house.get("/api/scan").json["heard"]) == 200, what="they were heard")
+        after = memory(house)
+        assert scanned(house)["found"] == 50
+    record_property("megabytes before", before >> 20)
+    record_property("megabytes after", after >> 20)
+    print(f"auto-scan {auto_scan}: {before >> 20} MB before the ghosts, {after >> 20} MB after")
+    rows = house.get("/api/cameras").json["cameras"]
+    assert sorted(row["mac_address"] for row in rows) == [camera.mac for camera in CAMERAS]
+    assert after - before < 60_000_000

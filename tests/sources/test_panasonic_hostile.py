@@ -92,8 +92,9 @@ def test_it_enters_nothing_unasked_either(home: Home) -> None:
         home.network.send(pretend.forged(number))
     for _ in range(2):
         home.network.announce(A)
-    until(home.devices, what="the camera is known")
-    assert known(home) == [A]
+    until(home.house.scanner.hearsay.heard, what="the camera was heard")
+    assert [one.identity for one in home.house.scanner.hearsay.heard()] == [f"mac:{A}"]
+    assert known(home) == []
 
 
 def test_a_device_whose_answers_contradict_each_other_is_one_device(

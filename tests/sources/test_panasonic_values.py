@@ -155,3 +155,23 @@ def test_a_datagram_full_of_tags_makes_a_bounded_answer() -> None:
     answer = wire.parse(datagram([(0x20, ip(ADDRESS)), *many]))
     assert len(answer.facts) <= 400
     assert sum(len(key) + len(str(value)) for key, value in answer.facts.items()) < 8192
+
+
+def test_unknown_tags_are_kept_up_to_a_limit_and_the_rest_is_told() -> None:
+    few = [(0x7000 + number, bytes([number] * 16)) for number in range(1, 11)]
+    facts = wire.parse(datagram([*plain_tags(), *few])).facts
+    assert [key for key in facts if key.startswith("tag_")] == [f"tag_{tag:02x}" for tag, _ in few]
+    assert "left_out" not in facts
+    many = [(0x7000 + number, b"x") for number in range(300)]
+    facts = wire.parse(datagram([*plain_tags(), *many])).facts
+    assert (len(facts), facts["left_out"]) == (1 + wire.MOST_TAGS + 1, "276 tags")
+    large = [(0x7001, b"x" * 1500), (0x7002, b"y" * 64), (0x7003, b"z")]
+    facts = wire.parse(datagram([*plain_tags(), *large])).facts
+    assert facts["left_out"] == "1 tags"
+    assert (facts["tag_7002"], facts["tag_7003"]) == ("79" * 64, "7a")
+
+
+@pytest.mark.parametrize("field", [0xA7, 0xA8, 0xA9, 0xD1])
+def test_a_text_that_is_longer_than_any_field_is_cut(field: int) -> None:
+    answer = with_tag(field, "語".encode() * 500)
+    assert {answer.name, answer.model, answer.firmware, answer.serial} == {None, "語" * 64}

@@ -1,0 +1,87 @@
+"""What was heard without a question of ours: a short list to look at, never a device."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import Lock
+from time import monotonic
+
+from fleet.model import Device, Sighting
+
+MOST_HEARD = 200
+"""Entries of the list; what was not heard for the longest time leaves it."""
+MOST_QUESTIONS = 30
+"""A minute, to all that was heard: so many devices at most enter outside of a scan."""
+SAME_AGAIN = 30.0
+"""Seconds until the same address is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A device that spoke and did not prove itself. `device` is the record whose identity it
+    uses, if there is one; `times` how often it was noted, not how often it spoke."""
+
+    identity: str
+    source: str
+    address: str | None
+    name: str | None
+    model: str | None
+    first: datetime
+    last: datetime
+    times: int = 1
+    device: int | None = None
+
+
+class Hearsay:
+    """The list, and how often one may ask about it. Bounded whatever comes."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._heard: dict[str, Heard] = {}
+        self._asked: deque[tuple[float, str]] = deque()
+        self._lock = Lock()
+
+    def note(self, sighting: Sighting, device: Device | None) -> None:
+        """Keep what was heard; its newest words replace the older ones."""
+        key, number = sighting.identities[0], device.id if device else None
+        with self._lock:
+            known = self._heard.pop(key, None)
+            said = Heard(
+                key,
+                sighting.source,
+                sighting.address,
+                sighting.name,
+                sighting.model,
+                sighting.at,
+                sighting.at,
+                device=number,
+            )
+            if known is not None:
+                said = replace(said, first=known.first, times=known.times + 1)
+            self._heard[key] = said
+            if len(self._heard) > MOST_HEARD:
+                del self._heard[next(iter(self._heard))]
+
+    def forget(self, identity: str) -> None:
+        """It proved itself."""
+        with self._lock:
+            self._heard.pop(identity, None)
+
+    def heard(self) -> list[Heard]:
+        """Everything on the list, what was heard last first."""
+        with self._lock:
+            return list(self._heard.values())[::-1]
+
+    def may_ask(self, address: str) -> bool:
+        """Whether a question to this address is not one too many."""
+        now = self._clock()
+        while self._asked and now - self._asked[0][0] >= 60:
+            self._asked.popleft()
+        return len(self._asked) < MOST_QUESTIONS and not any(
+            one == address and now - at < SAME_AGAIN for at, one in self._asked
+        )
+
+    def asked(self, address: str) -> None:
+        """A question went to this address."""
+        self._asked.append((self._clock(), address))
