@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Engine, Integer, String, Table, Text, func, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -24,17 +36,29 @@ events = Table(
 )
 
 
-def add(engine: Engine, news: Sequence[Event]) -> None:
-    """Write the events; those whose sequence number is there already are ignored."""
-    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+def add(connection: Connection, news: Sequence[Event]) -> list[Event]:
+    """Write the events; those whose sequence number is there already are ignored.
+    Returns the others."""
+    known = _known(connection, [one.sequence for one in news])
+    news = [one for one in news if one.sequence not in known]
+    if not news:
+        return []
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [
         {column.name: _sound(getattr(one, column.name)) for column in events.columns}
         for one in news
     ]
     for row in rows:
         row["kind"] = row["kind"][:40]
-    with saying_why(), engine.begin() as connection:
-        connection.execute(insert(events).on_conflict_do_nothing(), rows)
+    connection.execute(insert(events).on_conflict_do_nothing(), rows)
+    return news
+
+
+def _known(connection: Connection, sequences: Sequence[int]) -> set[int]:
+    """Those of the numbers that are there. A delivery has neighbours."""
+    first, last = min(sequences, default=0), max(sequences, default=0)
+    query = select(events.c.sequence).where(events.c.sequence.between(first, last))
+    return set(connection.execute(query).scalars())
 
 
 def _sound(value: Any) -> Any:
@@ -94,20 +118,7 @@ def find(
     else:
         query = query.order_by(events.c.sequence.desc())
     with saying_why(), engine.connect() as connection:
-        return [_event(row) for row in connection.execute(query.limit(limit))]
-
-
-def of_devices(
-    engine: Engine, devices: Sequence[int], kinds: Sequence[str], since: datetime
-) -> list[Event]:
-    """Events of several devices at once, oldest first."""
-    query = (
-        select(events)
-        .where(events.c.device.in_(devices), events.c.kind.in_(kinds), events.c.at >= since)
-        .order_by(events.c.sequence)
-    )
-    with saying_why(), engine.connect() as connection:
-        return [_event(row) for row in connection.execute(query)]
+        return [event_of(row) for row in connection.execute(query.limit(limit))]
 
 
 def _any_kind(kinds: Sequence[str]) -> Any:
@@ -121,7 +132,7 @@ def _any_kind(kinds: Sequence[str]) -> Any:
 def one(engine: Engine, sequence: int) -> Event | None:
     with saying_why(), engine.connect() as connection:
         row = connection.execute(select(events).where(events.c.sequence == sequence)).first()
-    return _event(row) if row else None
+    return event_of(row) if row else None
 
 
 def forget(engine: Engine, until: datetime) -> int:
@@ -130,7 +141,7 @@ def forget(engine: Engine, until: datetime) -> int:
         return connection.execute(sql_delete(events).where(events.c.at < until)).rowcount
 
 
-def _event(row: Any) -> Event:
+def event_of(row: Any) -> Event:
     return Event(
         row.sequence, row.at, row.kind, row.device, row.text, dict(row.before), dict(row.after)
     )

@@ -1,17 +1,17 @@
 """What happened, in order: events in SQL, each once, with readers that are only woken."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from fleet import asked_rows, event_rows
+from fleet import asked_rows, event_rows, uptime_rows
 from fleet.model import Device, Event
 from fleet.tracker import Tracker
-from fleet.uptime import DAYS, KINDS, Uptime, uptime
-from store.sql import Unreachable, migrate, open_engine
+from fleet.uptime import DAYS, Uptime, uptime, window
+from store.sql import Unreachable, migrate, open_engine, saying_why
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -33,7 +33,14 @@ class Journal:
         return event_rows.highest(self.engine)
 
     def write(self, events: Sequence[Event]) -> None:
-        event_rows.add(self.engine, events)
+        """Keep the events, and what they tell of uptimes, in one transaction. Those whose
+        number is known are ignored."""
+        with saying_why(), self.engine.begin() as connection:
+            uptime_rows.add(connection, event_rows.add(connection, events))
+
+    def fill_uptimes(self) -> Iterator[int]:
+        """As uptime_rows.fill: bring the roll-up up to date, in steps."""
+        return uptime_rows.fill(self.engine)
 
     def find(self, **wanted: Any) -> list[Event]:
         """As event_rows.find."""
@@ -46,12 +53,10 @@ class Journal:
         """The last 90 days of each device."""
         if not devices:
             return {}
-        start = now - timedelta(days=DAYS)
-        told: dict[int, list[Event]] = {device.id: [] for device in devices}
-        for event in event_rows.of_devices(self.engine, list(told), KINDS, start):
-            told[event.device or 0].append(event)
-        asked = asked_rows.since(self.engine, start.astimezone().date())
-        return {one.id: uptime(one, told[one.id], asked, now) for one in devices}
+        seen = window(now)
+        told = uptime_rows.since(self.engine, [one.id for one in devices], seen.days[0])
+        asked = asked_rows.since(self.engine, seen.days[0])
+        return {one.id: uptime(one, told[one.id], asked, seen) for one in devices}
 
     def was_asked(self, at: datetime, scopes: Sequence[str]) -> None:
         """A scan asked these scopes."""
@@ -59,8 +64,11 @@ class Journal:
             asked_rows.add(self.engine, at.astimezone().date(), scopes)
 
     def forget(self, until: datetime) -> int:
-        """Delete what happened before `until`; how many events there were."""
-        asked_rows.forget(self.engine, until.date())
+        """Delete the events before `until`; how many there were. The days of uptimes stay for
+        DAYS more, so that none that is shown changes by it."""
+        days_until = (until - timedelta(days=DAYS + 1)).date()
+        asked_rows.forget(self.engine, days_until)
+        uptime_rows.forget(self.engine, days_until)
         return event_rows.forget(self.engine, until)
 
     def close(self) -> None:
@@ -81,6 +89,7 @@ class Courier:
         self.journal = journal
         self.wake = wake
         self.trouble = ""
+        self.has_uptimes = False
         self._news = Flag()
         self._stopping = Flag()
         self._thread = Thread(target=self._run, name="courier", daemon=True)
@@ -106,12 +115,25 @@ class Courier:
         while True:
             self._news.wait()
             self._news.clear()
-            delivered = self.deliver()
+            delivered = self.deliver() and self._fill()
             if self._stopping.is_set():
                 return
             if not delivered:
                 self._stopping.wait(RETRY_AFTER)
                 self._news.set()
+
+    def _fill(self) -> bool:
+        """Once in a run, roll up the uptimes that the journal has none of yet, with deliveries
+        in between; False when the database does not take it."""
+        try:
+            for _done in () if self.has_uptimes else self.journal.fill_uptimes():
+                if self._stopping.is_set() or not self.deliver():
+                    return False
+        except Unreachable as error:
+            log.warning("%s Uptimes are not complete yet.", error)
+            return False
+        self.has_uptimes = True
+        return True
 
     def deliver(self) -> bool:
         """Empty the outbox into the journal; False when the database does not take it."""

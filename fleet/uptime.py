@@ -1,11 +1,12 @@
-"""How well a device answered, day by day. Pure.
+"""How well a device answered, day by day and to the second. Pure.
 
-A day counts only when the device was asked on it, or something was told of it: what
-nobody looked at is unknown, never good.
+A roll-up keeps one `Day` for each day on which something was told of a device; the days between
+follow from them. A day counts only when the device was asked on it, or something was told of it:
+what nobody looked at is unknown, never good.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from fleet import status
@@ -16,6 +17,25 @@ UP_KINDS = frozenset({"device.found", "device.back", "device.moved", "device.set
 DOWN_KINDS = frozenset({"device.offline", "device.missing", "device.unreachable"})
 UNKNOWN_KINDS = frozenset({"device.retired", "device.unknown"})
 KINDS = sorted(UP_KINDS | DOWN_KINDS | UNKNOWN_KINDS | {"device.restored"})
+MERGED = "device.merged"
+
+UP, DOWN, UNKNOWN, NEVER = "up", "down", "unknown", "never"
+"""The states. `never`: nobody has seen it yet, so that its silence says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day on which something was told. `first` and `last` are the moments of the first and the
+    last of it, in seconds since 1970; `up` and `down` are the seconds between the two. Until
+    `first` the state was `opening`, and from `last` on it is `state`, on the days after too."""
+
+    day: date
+    first: float
+    opening: str
+    up: float
+    down: float
+    last: float
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,97 +48,155 @@ class Uptime:
     share: float | None
 
 
+# -- writing the roll-up -----------------------------------------------------------------------
+
+
+class Roll:
+    """The roll-up of one device, event by event, from its last day on.
+
+    The events of records that were merged into it come in between its own: it is up while one
+    of them is, until the merge, after which only its own events count.
+    """
+
+    def __init__(self, device: int, last: Day | None = None, zone: tzinfo | None = None) -> None:
+        self.days: dict[date, Day] = {}
+        self._states = {device: last.state} if last else {}
+        self._last = last
+        self._zone = zone
+
+    def tell(self, event: Event) -> None:
+        """The next event, in the order of the journal. One that claims to be older than the one
+        before it counts from that one on."""
+        device = event.device or 0
+        before = self._states.get(device) or _before(event)
+        opening = self._last.state if self._last else before
+        self._states[device] = _after(event, before)
+        if event.kind == MERGED:
+            self._states.pop(event.after["goes"], None)
+        self._add(event.at.timestamp(), opening, _combined(self._states.values()))
+
+    def _add(self, at: float, opening: str, state: str) -> None:
+        last = self._last
+        at = max(at, last.last) if last else at
+        day = datetime.fromtimestamp(at, UTC).astimezone(self._zone).date()
+        if last is None or last.day != day:
+            new = Day(day, at, opening, 0.0, 0.0, at, state)
+        else:
+            length = at - last.last
+            up, down = _counted(last.state, length)
+            new = replace(last, up=last.up + up, down=last.down + down, last=at, state=state)
+        self._last = self.days[day] = new
+
+
+def _combined(states: Collection[str]) -> str:
+    return next((one for one in (UP, DOWN, UNKNOWN) if one in states), NEVER)
+
+
+def _counted(state: str, seconds: float) -> tuple[float, float]:
+    return (seconds if state == UP else 0.0, seconds if state == DOWN else 0.0)
+
+
+def _before(first: Event) -> str:
+    """The state before the first event of a device."""
+    if first.kind == MERGED:
+        kept = first.before["stays"]
+        return NEVER if kept["first_seen"] is None else _state(kept["status"])
+    if first.kind == "device.restored":
+        return UNKNOWN
+    if "status" in first.before:
+        state = _state(str(first.before["status"]))
+        return NEVER if state == UNKNOWN and first.kind in DOWN_KINDS else state
+    return UP
+
+
+def _after(event: Event, state: str) -> str:
+    if event.kind in UP_KINDS:
+        return UP
+    if state == NEVER:
+        return NEVER
+    if event.kind in UNKNOWN_KINDS:
+        return UNKNOWN
+    if event.kind == "device.restored":
+        return UP
+    return DOWN if event.kind in DOWN_KINDS else state
+
+
+def _state(word: str) -> str:
+    if word == status.UNKNOWN:
+        return UNKNOWN
+    return UP if word in status.UP else DOWN
+
+
+# -- reading it --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The last DAYS days, today last: `bounds` has when each begins, and when today ends."""
+
+    now: float
+    days: tuple[date, ...]
+    bounds: tuple[float, ...]
+
+
+def window(now: datetime, zone: tzinfo | None = None) -> Window:
+    """The days are those of `zone`, or of this machine."""
+    today = now.astimezone(zone).date()
+    days = tuple(today - timedelta(days=back) for back in range(DAYS - 1, -1, -1))
+    bounds = tuple(midnight(day, zone) for day in (*days, today + timedelta(1)))
+    return Window(now.timestamp(), days, bounds)
+
+
+def midnight(day: date, zone: tzinfo | None = None) -> float:
+    """When the day begins, in seconds since 1970. Where the clock skips midnight, it begins with
+    the hour that comes instead. (`astimezone()` of a naive time takes the offset after the skip,
+    an hour early.)"""
+    naive = datetime(day.year, day.month, day.day)  # noqa: DTZ001  the zone comes next
+    return naive.replace(tzinfo=zone).timestamp()
+
+
 def uptime(
     device: Device,
-    events: Sequence[Event],
+    told: Sequence[Day],
     asked: Mapping[date, Collection[str]],
-    now: datetime,
-    zone: tzinfo | None = None,
+    seen: Window,
 ) -> Uptime:
-    """The last DAYS days of a device, today last.
-
-    `events` are the device's events in that time, oldest first; `asked` has the scopes
-    that were asked by day. Days are those of `zone`, or of this machine.
-    """
-    today = now.astimezone(zone).date()
-    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    spans = _spans(device, events, now)
-    told = {event.at.astimezone(zone).date() for event in events}
+    """`told` are the device's days in the roll-up, oldest first: those in the window, and the
+    last one before it. `asked` has the scopes that were asked, by day."""
+    by_day = {one.day: one for one in told}
+    state = _at_first(device, told, seen.days[0])
+    since = device.first_seen.timestamp() if device.first_seen else seen.now
+    scopes = _scopes(device)
     cells: list[float | None] = []
     total_up = total = 0.0
-    for day in days:
-        up, down = _seconds(spans, _midnight(day, zone), _midnight(day + timedelta(1), zone))
-        is_known = up + down > 0 and (day in told or _was_asked(device, asked.get(day, ())))
+    for place, day in enumerate(seen.days):
+        start, end = max(seen.bounds[place], since), min(seen.bounds[place + 1], seen.now)
+        one = by_day.get(day)
+        up, down = _seconds(one, state, start, end)
+        state = one.state if one else state
+        is_known = up + down > 0 and (one is not None or not scopes.isdisjoint(asked.get(day, ())))
         cells.append(up / (up + down) if is_known else None)
         if is_known:
             total_up, total = total_up + up, total + up + down
-    return Uptime(days[0], tuple(cells), total_up / total if total else None)
+    return Uptime(seen.days[0], tuple(cells), total_up / total if total else None)
 
 
-def _midnight(day: date, zone: tzinfo | None) -> datetime:
-    """When the day begins, in UTC. Where the clock skips midnight, it begins with the hour that
-    comes instead. (`astimezone()` of a naive time takes the offset after the skip, an hour early.)
-    """
-    naive = datetime(day.year, day.month, day.day)  # noqa: DTZ001  the zone comes next
-    return datetime.fromtimestamp(naive.replace(tzinfo=zone).timestamp(), UTC)
+def _at_first(device: Device, told: Sequence[Day], first: date) -> str:
+    """The state at the beginning of the window."""
+    if not told:
+        return UNKNOWN if device.retired_at else _state(device.status)
+    return told[0].state if told[0].day < first else told[0].opening
 
 
-def _was_asked(device: Device, scopes: Collection[str]) -> bool:
-    """Some source was asked where it knows this device; without a place, anywhere."""
-    for source, word in device.words.items():
-        if word.scope in scopes or (word.scope is None and source in scopes):
-            return True
-    return False
+def _seconds(one: Day | None, state: str, start: float, end: float) -> tuple[float, float]:
+    """How long it answered, and how long it did not, from `start` to `end` of a day."""
+    if one is None:
+        return _counted(state, max(0.0, end - start))
+    up, down = _counted(one.opening, max(0.0, one.first - start))
+    more_up, more_down = _counted(one.state, max(0.0, end - max(one.last, start)))
+    return up + one.up + more_up, down + one.down + more_down
 
 
-Span = tuple[datetime, datetime, bool | None]
-
-
-def _spans(device: Device, events: Sequence[Event], now: datetime) -> list[Span]:
-    """(from, to, answered) one after the other; None while it is retired or unknown."""
-    if device.first_seen is None:
-        return []
-    at, is_up = device.first_seen, _before(device, events)
-    spans: list[Span] = []
-    for event in events:
-        if event.at > at:
-            spans.append((at, event.at, is_up))
-            at = event.at
-        is_up = _after(event, is_up)
-    return [*spans, (at, max(at, now), is_up)]
-
-
-def _before(device: Device, events: Sequence[Event]) -> bool | None:
-    """How it stood before the first of the events."""
-    if not events:
-        return None if device.retired_at else _is_up(device.status)
-    first = events[0]
-    if first.kind == "device.restored":
-        return None
-    if "status" in first.before:
-        return _is_up(str(first.before["status"]))
-    return True
-
-
-def _after(event: Event, is_up: bool | None) -> bool | None:
-    if event.kind in UNKNOWN_KINDS:
-        return None
-    if event.kind == "device.restored":
-        return True
-    if event.kind in DOWN_KINDS:
-        return False
-    return True if event.kind in UP_KINDS else is_up
-
-
-def _is_up(word: str) -> bool | None:
-    return None if word == status.UNKNOWN else word in status.UP
-
-
-def _seconds(spans: Sequence[Span], start: datetime, end: datetime) -> tuple[float, float]:
-    """How long it answered, and how long it did not, within a day."""
-    up = down = 0.0
-    for begin, stop, is_up in spans:
-        length = (min(stop, end) - max(begin, start)).total_seconds()
-        if length > 0 and is_up is not None:
-            up, down = (up + length, down) if is_up else (up, down + length)
-    return up, down
+def _scopes(device: Device) -> frozenset[str]:
+    """Where it is asked: each source where it knows this device, without a place anywhere."""
+    return frozenset(word.scope or source for source, word in device.words.items())

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from fleet.model import Device, Event, Word
-from fleet.uptime import DAYS, Uptime, uptime
+from fleet.uptime import DAYS, Roll, Uptime, uptime, window
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from web.bars import bar
@@ -41,7 +41,20 @@ def asked_on(*back: int, scope: str = SCOPE) -> dict[date, set[str]]:
 
 
 def judged(one: Device, events: list[Event], asked: dict[date, set[str]]) -> Uptime:
-    return uptime(one, events, asked, NOON, UTC)
+    return rolled(one, events, asked, NOON, UTC)
+
+
+def rolled(
+    one: Device,
+    events: list[Event],
+    asked: dict[date, set[str]],
+    now: datetime,
+    zone: tzinfo | None,
+) -> Uptime:
+    roll = Roll(one.id, zone=zone)
+    for event in events:
+        roll.tell(event)
+    return uptime(one, list(roll.days.values()), asked, window(now, zone))
 
 
 def test_a_day_on_which_it_was_asked_and_nothing_happened_is_whole() -> None:
@@ -116,7 +129,11 @@ def test_the_journal_remembers_which_scopes_were_asked_on_which_day(
     assert days[-2] is None
     assert 0 < days[-1] <= 1
     home.house.journal.forget(clock() + timedelta(days=1))
-    assert set(home.client.get("/api/camera/1/uptime").json["days"]) == {None}
+    assert home.events() == []
+    assert home.client.get("/api/camera/1/uptime").json["days"] == days, "days outlive events"
+    home.house.journal.forget(clock() + timedelta(days=DAYS + 3))
+    days = home.client.get("/api/camera/1/uptime").json["days"]
+    assert set(days[:-1]) == {None}, "of what is older, only how it stood at last is kept"
 
 
 # -- days whose midnight does not exist --------------------------------------------------------
@@ -159,5 +176,5 @@ def test_where_the_clock_skips_midnight_a_day_has_24_hours_and_the_next_has_23(
     ]
     now = begins + timedelta(days=1, hours=12)
     seen = device(begins - timedelta(days=9), "OFFLINE")
-    found = uptime(seen, events, {}, now, zone)
+    found = rolled(seen, events, {}, now, zone)
     assert found.days[-3:-1] == (21.5 / 24, 11.5 / 23)

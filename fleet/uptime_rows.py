@@ -1,0 +1,219 @@
+"""The roll-up of uptimes: kept by the journal's writer, in the transaction of the events."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    Engine,
+    Float,
+    Integer,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    tuple_,
+)
+from sqlalchemy import delete as sql_delete
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fleet.event_rows import event_of, events
+from fleet.model import Event
+from fleet.uptime import KINDS, MERGED, Day, Roll
+from store.sql import metadata, saying_why
+
+UNMERGED = "device.unmerged"
+AT_ONCE = 200
+"""Devices in one question."""
+FILLED_AT_ONCE = 20
+"""Devices in one transaction that rolls up again: others write in between."""
+
+uptime_days = Table(
+    "uptime_days",
+    metadata,
+    Column("device", Integer, primary_key=True, autoincrement=False),
+    Column("day", Date, primary_key=True),
+    Column("first", Float, nullable=False),
+    Column("opening", String(7), nullable=False),
+    Column("up", Float, nullable=False),
+    Column("down", Float, nullable=False),
+    Column("last", Float, nullable=False),
+    Column("state", String(7), nullable=False),
+)
+uptime_zone = Table("uptime_zone", metadata, Column("mark", String(32), primary_key=True))
+"""The zone whose days these are, once every event is in them."""
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+def since(engine: Engine, devices: Collection[int], first: date) -> dict[int, list[Day]]:
+    """The days of each device from `first` on, oldest first, and the last one before it."""
+    found: dict[int, list[Day]] = {device: [] for device in devices}
+    with saying_why(), engine.connect() as connection:
+        for ids in _parts(found, AT_ONCE):
+            for row in _latest(connection, ids, first):
+                found[row.device].append(Day(*row[1:]))
+            query = (
+                select(uptime_days)
+                .where(uptime_days.c.device.in_(ids), uptime_days.c.day >= first)
+                .order_by(uptime_days.c.device, uptime_days.c.day)
+            )
+            for row in connection.execute(query):
+                found[row.device].append(Day(*row[1:]))
+    return found
+
+
+def _latest(
+    connection: Connection, devices: Collection[int], before: date = date.max
+) -> Sequence[Any]:
+    """The last day of each device before a day."""
+    table = uptime_days.c
+    newest = (
+        select(table.device, func.max(table.day))
+        .where(table.device.in_(devices), table.day < before)
+        .group_by(table.device)
+    )
+    query = select(uptime_days).where(tuple_(table.device, table.day).in_(newest))
+    return connection.execute(query).all()
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+def add(connection: Connection, news: Iterable[Event]) -> None:
+    """Roll in events that the journal has since a moment ago; each is given once.
+
+    A merge, and an undone one, changes what belongs to a device: it is rolled up again.
+    """
+    rolls: dict[int, Roll] = {}
+    again: set[int] = set()
+    told = [one for one in news if one.device is not None]
+    for event in told:
+        if event.kind in (MERGED, UNMERGED):
+            again |= {event.after["stays"], event.after["goes"]}
+    ours = [one for one in told if one.kind in KINDS and one.device not in again]
+    for ids in _parts({one.device or 0 for one in ours}, AT_ONCE):
+        known = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
+        rolls.update({device: Roll(device, day) for device, day in known.items()})
+    for event in ours:
+        if event.device in rolls:
+            rolls[event.device].tell(event)
+        else:
+            again.add(event.device or 0)
+    _put(connection, rolls)
+    rebuild(connection, sorted(again))
+
+
+def rebuild(connection: Connection, devices: Collection[int]) -> None:
+    """Roll up everything again that the journal has of these devices."""
+    stays = _merges(connection)
+    for ids in _parts(devices, AT_ONCE):
+        rolls = {device: Roll(device) for device in ids if device not in stays}
+        origins = {device: device for device in rolls}
+        origins |= {goes: end for goes in stays if (end := _end(goes, stays)) in rolls}
+        for event in _events(connection, list(origins)):
+            rolls[origins[event.device or 0]].tell(event)
+        connection.execute(sql_delete(uptime_days).where(uptime_days.c.device.in_(ids)))
+        _put(connection, rolls)
+
+
+def _merges(connection: Connection) -> dict[int, int]:
+    """Which record went into which, as far as the journal tells."""
+    stays: dict[int, int] = {}
+    query = select(events.c.kind, events.c.after).where(events.c.kind.in_((MERGED, UNMERGED)))
+    for kind, after in connection.execute(query.order_by(events.c.sequence)):
+        if kind == MERGED:
+            stays[after["goes"]] = after["stays"]
+        else:
+            stays.pop(after["goes"], None)
+    return stays
+
+
+def _end(device: int, stays: Mapping[int, int]) -> int:
+    """The record that stays at the end of a chain of merges."""
+    seen = {device}
+    while (after := stays.get(device, device)) not in seen:
+        seen.add(after)
+        device = after
+    return device
+
+
+def _events(connection: Connection, devices: Collection[int]) -> Iterator[Event]:
+    query = (
+        select(events)
+        .where(events.c.device.in_(devices), events.c.kind.in_((*KINDS, MERGED)))
+        .order_by(events.c.sequence)
+        .execution_options(yield_per=1000)
+    )
+    for row in connection.execute(query):
+        yield event_of(row)
+
+
+def fill(engine: Engine) -> Iterator[int]:
+    """Roll up everything that the journal has, a few devices at a time, when the roll-up does
+    not have it all, or has it by the days of another zone. Gives how many it did."""
+    mark = _mark_of_zone()
+    with saying_why(), engine.connect() as connection:
+        if connection.execute(select(uptime_zone.c.mark)).scalars().all() == [mark]:
+            return
+        query = select(events.c.device).where(events.c.device.is_not(None)).distinct()
+        devices = sorted(connection.execute(query).scalars())
+    for ids in _parts(devices, FILLED_AT_ONCE):
+        with saying_why(), engine.begin() as connection:
+            rebuild(connection, ids)
+        yield len(ids)
+    with saying_why(), engine.begin() as connection:
+        connection.execute(sql_delete(uptime_zone))
+        connection.execute(insert(uptime_zone), {"mark": mark})
+
+
+def _mark_of_zone() -> str:
+    """Tells this machine's zone from others: its offsets on two days of each month for years."""
+    days = [
+        datetime(year, month, day, tzinfo=UTC)
+        for year in range(2020, 2041)
+        for month in range(1, 13)
+        for day in (1, 15)
+    ]
+    offsets = ",".join(f"{day.astimezone():%z}" for day in days)
+    return hashlib.blake2b(offsets.encode(), digest_size=16).hexdigest()
+
+
+def forget(engine: Engine, until: date) -> None:
+    """Delete the days before `until`, but for the last one of each device: it says how it
+    stood from then on."""
+    table = uptime_days.alias()
+    newer = select(table.c.day).where(
+        table.c.device == uptime_days.c.device, table.c.day > uptime_days.c.day
+    )
+    with saying_why(), engine.begin() as connection:
+        query = sql_delete(uptime_days).where(uptime_days.c.day < until, newer.exists())
+        connection.execute(query)
+
+
+def _parts(devices: Collection[int], size: int) -> Iterator[list[int]]:
+    every = list(devices)
+    for place in range(0, len(every), size):
+        yield every[place : place + size]
+
+
+def _put(connection: Connection, rolls: Mapping[int, Roll]) -> None:
+    rows = [
+        {"device": device, **{name: getattr(day, name) for name in Day.__slots__}}
+        for device, roll in rolls.items()
+        for day in roll.days.values()
+    ]
+    if not rows:
+        return
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    put = make(uptime_days)
+    changed = {name: put.excluded[name] for name in Day.__slots__ if name != "day"}
+    connection.execute(
+        put.on_conflict_do_update(index_elements=["device", "day"], set_=changed), rows
+    )

@@ -1,0 +1,300 @@
+"""The roll-up of uptimes says what all the events say, whatever happens on the way."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+
+from fleet import uptime_rows
+from fleet.editing import inverse
+from fleet.journal import Journal
+from fleet.model import Event, Refused
+from fleet.uptime import DAYS
+from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
+from tests.home import Clock, Home, until
+
+Make = Callable[..., Home]
+MINUTE = timedelta(minutes=1)
+STATES = {
+    **dict.fromkeys(("device.found", "device.back", "device.moved", "device.settled"), "up"),
+    **dict.fromkeys(("device.offline", "device.missing", "device.unreachable"), "down"),
+    **dict.fromkeys(("device.retired", "device.unknown"), "unknown"),
+    "device.restored": "up",
+}
+
+
+@pytest.fixture
+def journal(sql_url: str) -> Iterator[Journal]:
+    made = Journal(sql_url)
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    """One journal for many histories."""
+    made = Journal(f"sqlite:///{tmp_path_factory.mktemp('sql') / 'journal.db'}")
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def machine_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the zone of this machine, for this test."""
+
+    def settle(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield settle
+    monkeypatch.undo()
+    time.tzset()
+
+
+# -- the same as all the events ----------------------------------------------------------------
+
+STEPS = ("sees A", "misses A", "sees B", "misses B", "retires A", "restores A", "merges", "undoes")
+HISTORIES = st.lists(st.tuples(st.integers(1, 1500), st.sampled_from(STEPS)), max_size=25)
+
+
+def lived(steps: Sequence[tuple[int, str]], start: datetime) -> Story:
+    """Two records to which things happened, so many minutes apart."""
+    story, at = Story(), start
+    story.tell(seen(A, at=at), seen(B, at=at, address="10.0.0.2"), at=at)
+    for minutes, step in steps:
+        at += minutes * MINUTE
+        verb, _, whom = step.partition(" ")
+        key, address = (A, "10.0.0.1") if whom == "A" else (B, "10.0.0.2")
+        merges = [one for one in story.events if one.kind == "device.merged"]
+        try:
+            match verb:
+                case "sees":
+                    story.tell(seen(key, at=at, address=address), at=at)
+                case "misses":
+                    story.tell(missed(key, at=at), at=at)
+                case "retires" | "restores":
+                    story.tell(edit(verb[:-1], "id:1", at=at), at=at)
+                case "merges":
+                    story.tell(edit("merge", "id:1", at=at, **{"with": 2}), at=at)
+                case "undoes" if merges:
+                    story.tell(inverse(merges[-1], "tester", at), at=at)
+        except Refused:
+            continue
+    return story
+
+
+def counted(story: Story, now: datetime, zone: ZoneInfo) -> dict[date, list[int]]:
+    """Minutes up and down of device 1 by day, found by looking at every minute."""
+    told = [one for one in story.events if one.kind in STATES or one.kind == "device.merged"]
+    told.sort(key=lambda one: one.sequence)
+    is_merged = 2 in story.fleet.redirects
+    states: dict[int | None, str] = {}
+    found: dict[date, list[int]] = {}
+    at = told[0].at
+    while at < now:
+        while told and told[0].at <= at:
+            event = told.pop(0)
+            if event.kind == "device.merged":
+                states.pop(2, None)
+            elif event.device == 1 or is_merged:
+                states[event.device] = STATES[event.kind]
+        day = found.setdefault(at.astimezone(zone).date(), [0, 0])
+        if "up" in states.values():
+            day[0] += 1
+        elif "down" in states.values():
+            day[1] += 1
+        at += MINUTE
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("Europe/Berlin", date(2026, 10, 25)),
+        ("Africa/Cairo", date(2026, 4, 24)),
+        ("America/Santiago", date(2026, 9, 6)),
+        ("America/Havana", date(2026, 11, 1)),
+    ],
+)
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])
+@given(steps=HISTORIES, sizes=st.lists(st.integers(1, 6), min_size=1), after=st.integers(0, 3000))
+def test_the_roll_up_is_what_every_minute_of_every_history_says(
+    name: str,
+    day: date,
+    steps: list[tuple[int, str]],
+    sizes: list[int],
+    after: int,
+    lite: Journal,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", name)
+        time.tzset()
+        start = datetime(day.year, day.month, day.day, 7, tzinfo=UTC) - timedelta(days=2)
+        story = lived(steps, start)
+        now = story.events[-1].at + after * MINUTE
+        with lite.engine.begin() as connection:
+            for table in (uptime_rows.events, uptime_rows.uptime_days):
+                connection.execute(delete(table))
+        deliver_twice(lite, story.events, sizes)
+        days = [start.date() + timedelta(days=n) for n in range(-1, (now - start).days + 3)]
+        for one in days:
+            lite.was_asked(noon() + (one - noon().date()), ["panasonic"])
+        expected = counted(story, now, ZoneInfo(name))
+        found = lite.uptimes([story.device(1)], now)[1]
+    time.tzset()
+    shown = {found.first + timedelta(days=n): share for n, share in enumerate(found.days)}
+    assert {one: share for one, share in shown.items() if share is not None} == {
+        one: pytest.approx(up / (up + down)) for one, (up, down) in expected.items() if up + down
+    }
+    up, down = (sum(each) for each in zip(*expected.values(), strict=True)) if expected else (0, 0)
+    assert found.share == (pytest.approx(up / (up + down)) if up + down else None)
+
+
+def deliver_twice(journal: Journal, events: Sequence[Event], sizes: Sequence[int]) -> None:
+    """In batches, each of which comes again with the next one, as after a crash; at last comes
+    the older half of all once more."""
+    begin, number = 0, 0
+    while begin < len(events):
+        end = begin + sizes[number % len(sizes)]
+        journal.write(events[max(0, begin - sizes[number % len(sizes)]) : end])
+        begin, number = end, number + 1
+    journal.write(events[: len(events) // 2])
+
+
+# -- databases from before, and other zones ----------------------------------------------------
+
+
+def flips(journal: Journal, device: int, count: int, first: datetime, every: timedelta) -> None:
+    """The device goes and comes by turns."""
+    turns = (("device.offline", {"status": "ACTIVE"}), ("device.back", {"status": "OFFLINE"}))
+    told = []
+    for n in range(count):
+        kind, before = turns[n % 2]
+        told.append(Event(device * 10_000 + n, first + n * every, kind, device, "", before))
+    journal.write(told)
+
+
+def rolled_up(journal: Journal) -> list[Any]:
+    query = select(uptime_rows.uptime_days).order_by("device", "day")
+    with journal.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_a_journal_from_before_is_rolled_up_once_at_the_start(make_home: Make) -> None:
+    home = make_home()
+    journal = home.house.journal
+    until(lambda: home.house.courier.has_uptimes, what="there is nothing to roll up")
+    for device in range(1, 60):
+        flips(journal, device, 7, noon(days=-3), timedelta(hours=5))
+    rolled = rolled_up(journal)
+    assert len({row[0] for row in rolled}) == 59
+    with journal.engine.begin() as connection:
+        for table in (uptime_rows.uptime_days, uptime_rows.uptime_zone):
+            connection.execute(delete(table))
+    home.restart()
+    until(lambda: home.house.courier.has_uptimes, what="the journal is rolled up")
+    assert rolled_up(home.house.journal) == rolled
+    assert list(home.house.journal.fill_uptimes()) == [], "the next start has nothing to do"
+
+
+def test_what_was_interrupted_is_rolled_up_at_the_next_start(journal: Journal) -> None:
+    for device in range(1, 60):
+        flips(journal, device, 3, noon(), timedelta(hours=5))
+    rolled = rolled_up(journal)
+    with journal.engine.begin() as connection:
+        connection.execute(delete(uptime_rows.uptime_days))
+    assert next(journal.fill_uptimes())
+    flips(journal, 60, 1, noon(hours=20), timedelta(hours=5))
+    list(journal.fill_uptimes())
+    assert [row for row in rolled_up(journal) if row[0] < 60] == rolled
+
+
+def test_a_device_that_is_not_rolled_up_yet_is_with_its_next_event(journal: Journal) -> None:
+    flips(journal, 1, 6, noon(), timedelta(hours=5))
+    next_event = Event(7_000_001, noon(hours=30), "device.moved", 1, "")
+    journal.write([next_event])
+    rolled = rolled_up(journal)
+    with journal.engine.begin() as connection:
+        connection.execute(delete(uptime_rows.uptime_days))
+        newest = uptime_rows.events.c.sequence == next_event.sequence
+        connection.execute(delete(uptime_rows.events).where(newest))
+    journal.write([next_event])
+    assert rolled_up(journal) == rolled
+
+
+def test_in_another_zone_the_days_are_those_of_that_zone(
+    journal: Journal, machine_in: Callable[[str], None]
+) -> None:
+    machine_in("Asia/Tokyo")
+    flips(journal, 1, 40, noon(), timedelta(hours=3))
+    list(journal.fill_uptimes())
+    tokyo = rolled_up(journal)
+    machine_in("America/Chicago")
+    assert list(journal.fill_uptimes()) == [1]
+    chicago = rolled_up(journal)
+    assert chicago != tokyo
+    for rows, zone in ((tokyo, "Asia/Tokyo"), (chicago, "America/Chicago")):
+        for row in rows:
+            for at in (row[2], row[6]):
+                assert datetime.fromtimestamp(at, ZoneInfo(zone)).date() == row[1]
+
+
+# -- what stays --------------------------------------------------------------------------------
+
+
+def test_old_events_are_forgotten_and_their_days_stay(make_home: Make, clock: Clock) -> None:
+    home = make_home()
+    home.house.tracker.apply([seen(A, at=clock())], clock())
+    for _ in range(4):
+        clock.forward(hours=20)
+        home.house.tracker.apply([missed(A, clock())], clock())
+        clock.forward(hours=10)
+        home.house.tracker.apply([seen(A, at=clock())], clock())
+        home.house.journal.was_asked(clock(), ["panasonic"])
+    home.events()
+    before = home.client.get("/api/camera/1/uptime").json
+    assert 0.5 < before["share"] < 1
+    assert home.house.journal.forget(clock() - timedelta(hours=30)) > 2
+    assert home.client.get("/api/camera/1/uptime").json == before
+
+
+def test_of_days_that_nobody_sees_any_more_the_last_one_of_each_device_is_kept(
+    journal: Journal,
+) -> None:
+    flips(journal, 1, 40, noon(), timedelta(days=1))
+    flips(journal, 2, 3, noon(), timedelta(hours=1))
+    journal.forget(noon(days=DAYS + 11))
+    kept = [(row[0], row[1]) for row in rolled_up(journal)]
+    assert [device for device, _day in kept].count(2) == 1
+    assert min(day for device, day in kept if device == 1) == noon(days=10).astimezone().date()
+
+
+def test_the_uptime_of_a_merged_record_follows_to_the_one_that_stays(
+    make_home: Make, clock: Clock
+) -> None:
+    """One camera under two records: while either was seen it was up."""
+    home = make_home()
+    tracker = home.house.tracker
+    tracker.apply([seen(A, at=clock())], clock())
+    clock.forward(hours=1)
+    tracker.apply([missed(A, clock()), seen(B, at=clock(), address="10.0.0.2")], clock())
+    clock.forward(hours=3)
+    home.events()
+    alone = home.client.get("/api/camera/1/uptime").json["share"]
+    merged = home.client.post("/api/camera/1/merge", json={"with": 2}).json
+    home.events()
+    both = home.client.get("/api/camera/2/uptime", follow_redirects=True).json["share"]
+    assert (alone, both) == (pytest.approx(1 / 4), pytest.approx(1.0))
+    clock.forward(hours=1)
+    assert home.client.post("/api/undo", json={"event": merged["undo"]}).status_code == 200
+    home.events()
+    assert home.client.get("/api/camera/1/uptime").json["share"] < 0.5
+    assert home.client.get("/api/camera/2/uptime").json["share"] == pytest.approx(1.0)
