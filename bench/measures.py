@@ -12,6 +12,7 @@ from statistics import median
 from threading import Event, Thread
 
 from bench import fleets
+from bench.history import history
 from bench.page import page
 from bench.recorders import recorders
 from bench.rows import rows
@@ -249,6 +250,7 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "empty": empty,
     "big": big,
     "writes": writes,
+    "history": history,
     "thousand": thousand,
     "streams": streams,
     "page": page,
