@@ -4,14 +4,14 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from discovery.workbooks import NONE, Outdated, Workbooks, base_of
+from discovery.workbooks import NONE, Outdated, Workbooks, base_of, in_force
 from fleet import listing
 from fleet.model import NotThere, Refused
 from sources import workbook
-from sources.workbook_export import from_csv, is_csv
+from sources.workbook_text import is_text
 from store.json_file import CannotKeep
 
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -73,12 +73,9 @@ class Uploads:
             ) from error
 
     def _preview(self, data: bytes, now: bytes, pending: Mapping[str, str]) -> Preview:
-        before = {
-            one.site: replace(one, serial=pending.get(one.site, one.serial))
-            for one in self._rows(now)
-        }
-        if is_csv(data):
-            data = from_csv(data, {site: one.extra for site, one in before.items()})
+        before = {one.site: one for one in self._rows(now, pending)}
+        if is_text(data):
+            data = workbook.from_text(data, {site: one.extra for site, one in before.items()})
         book = workbook.read(data)
         after = {one.site: one for one in book.rows}
         both = [(before[site], row) for site, row in after.items() if site in before]
@@ -101,11 +98,11 @@ class Uploads:
             {site: one for site, one in pending.items() if site not in before},
         )
 
-    def _rows(self, data: bytes) -> list[workbook.Row]:
+    def _rows(self, data: bytes, pending: Mapping[str, str]) -> list[workbook.Row]:
         """Those of the file; of one that is gone or damaged, what still counts."""
         if data != NONE:
             with suppress(workbook.NotReadable):
-                return list(workbook.read(data).rows)
+                return in_force(workbook.read(data), pending)
         rows = listing.rows(self.workbooks.tracker.devices())
         return [workbook.Row(0, one.site, one.serial, one.store, one.extra) for one in rows]
 

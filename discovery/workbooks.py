@@ -21,6 +21,7 @@ from fleet.model import Edit, NotThere, Refused, Target, Unfit
 from fleet.tracker import Tracker
 from sources import workbook
 from sources.easy4ip_wire import clean_serial
+from sources.texts import name_of
 from sources.workbook_file import digest, lock_of, write_whole
 from store.json_file import CannotKeep
 
@@ -205,10 +206,9 @@ class Workbooks:
 
     def _apply(self, book: workbook.Workbook) -> int:
         with self._serials:
-            pending = self.pending()
             rows = [
-                listing.Row(one.site, pending.get(one.site, one.serial), one.store, one.extra)
-                for one in book.rows
+                listing.Row(one.site, one.serial, one.store, one.extra)
+                for one in in_force(book, self.pending())
             ]
             now = self.clock()
             edits = listing.edits(rows, self.tracker.devices(), self.path.name, now)
@@ -276,18 +276,31 @@ class Workbooks:
         found: Mapping[str, str] = self.tracker.fleet().memo.get(PENDING, {})
         return found
 
+    def skipped(self, site: str) -> workbook.Problem | None:
+        """Why the row of a site is not used, when a serial of its own is all that it lacks and
+        none was entered yet."""
+        known = {} if self.state.book is None else without_serial(self.state.book)
+        return None if site in self.pending() else known.get(site)
+
+    def _without_serial(self, site: str) -> listing.Row | None:
+        problem = self.skipped(site)
+        if problem is None or problem.row is None:
+            return None
+        return listing.Row(site, "", problem.row.store, problem.row.extra)
+
     def change_serial(self, site: str, text: str, by: str) -> None:
-        """A new serial for a site: durable when this returns, in the file soon after.
+        """A new serial for a site: durable when this returns, in the file soon after. The row
+        of the site may have had none, or that of another row.
 
         Raises NotThere for a site that is not in the workbook, Unfit for what is no serial,
         CannotKeep when it cannot be made durable: then it is not done.
         """
-        serial = clean_serial(text)
+        serial, site = clean_serial(text), name_of(site)
         if serial is None:
             raise _unfit("This is no serial", "A serial has 4 to 32 letters and digits.")
         with self._serials:
             rows = {one.site: one for one in listing.rows(self.tracker.devices())}
-            row = rows.get(site)
+            row = rows.get(site) or self._without_serial(site)
             if row is None:
                 raise NotThere(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
             for other in rows.values():
@@ -378,6 +391,18 @@ class Workbooks:
     def _replace(self, old: bytes, new: bytes) -> bool:
         """Write the file, unless it is not the one any more that `new` was made of."""
         return write_whole(self.path, new, instead_of=old)
+
+
+def without_serial(book: workbook.Workbook) -> dict[str, workbook.Problem]:
+    """The rows by site that lack only a serial of their own."""
+    return {one.row.site: one for one in book.problems if one.row}
+
+
+def in_force(book: workbook.Workbook, pending: Mapping[str, str]) -> list[workbook.Row]:
+    """The rows that are used, with the serials that are not in the file yet."""
+    lacking = [one.row for site, one in without_serial(book).items() if site in pending]
+    rows = [*book.rows, *(one for one in lacking if one)]
+    return [replace(one, serial=pending.get(one.site, one.serial)) for one in rows]
 
 
 def base_of(data: bytes, pending: Mapping[str, str]) -> str:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from sources.texts import name_of
+
 LONGEST = 8192
 """Bytes of an answer; a longer datagram is not looked into."""
 LONGEST_DATE = 64
@@ -183,5 +185,5 @@ def _decrypted(text: str) -> dict[str, Any]:
 
 def clean_serial(text: str) -> str | None:
     """A serial as the path takes it; None when it cannot be one."""
-    found = text.strip().replace(" ", "").upper().removesuffix(".0")
+    found = name_of(text).replace(" ", "").upper().removesuffix(".0")
     return found if SERIAL.fullmatch(found) else None

@@ -14,11 +14,21 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sources.workbook_cells import Written
 from sources.workbook_limits import MOST_BYTES, SHRINK, NotReadable, check_length
-from sources.workbook_rows import NEEDED, SERIAL, SITE, STORE, Problem, Row, Workbook
+from sources.workbook_model import (
+    NEEDED,
+    SERIAL,
+    SITE,
+    STORE,
+    Contents,
+    Problem,
+    Row,
+    Workbook,
+)
 
 __all__ = [
     "MOST_BYTES",
@@ -26,11 +36,13 @@ __all__ = [
     "SERIAL",
     "SITE",
     "STORE",
+    "Contents",
     "NotReadable",
     "Problem",
     "Row",
     "Workbook",
     "Written",
+    "from_text",
     "read",
     "with_serials",
 ]
@@ -40,10 +52,13 @@ MOST_SECONDS = 30
 LONGEST = 60.0
 CHILD = (sys.executable, "-m", "sources.workbook_child")
 HOME = Path(__file__).parent.parent
+_one = Lock()
+"""Whoever has a child: there is one in all, so that many files at once take no more memory."""
 
 
 def read(data: bytes) -> Workbook:
-    """The first sheet that has the three columns. Raises NotReadable, ChildProcessError."""
+    """The list of recorders in the first sheet that has the three columns, visible ones first.
+    Raises NotReadable, ChildProcessError."""
     head, rest = _asked({}, data)
     rows: list[Row] = []
     problems: list[Problem] = []
@@ -51,10 +66,12 @@ def read(data: bytes) -> Workbook:
     for line in rest.splitlines():
         match json.loads(line):
             case dict(problem):
-                problems.append(Problem(**problem))
+                row = problem.pop("row")
+                problems.append(Problem(**problem, row=Row(*row) if row else None))
             case row:
                 rows.append(Row(*row))
-    return Workbook(head["sheet"], head["columns"], rows, problems)
+    contents = Contents(**head["contents"])
+    return Workbook(head["sheet"], head["columns"], rows, problems, head["notes"], contents)
 
 
 def with_serials(data: bytes, serials: Mapping[str, str]) -> Written:
@@ -63,20 +80,21 @@ def with_serials(data: bytes, serials: Mapping[str, str]) -> Written:
     return Written(new if head["changed"] else None, head["refused"], head["gone"])
 
 
+def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
+    """A text file (CSV) as a workbook; a file with only the three columns keeps the further
+    ones, which `more` has by site. Raises like `read`."""
+    return _asked({"more": {site: dict(columns) for site, columns in more.items()}}, data)[1]
+
+
 def _asked(wish: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     """What the child says. Raises NotReadable, ChildProcessError."""
     check_length(data)
     limits = {"memory": MOST_MEMORY, "seconds": MOST_SECONDS}
-    wished = json.dumps({**wish, **limits}).encode() + b"\n"
-    try:
-        done = subprocess.run(
-            CHILD, input=wished + data, capture_output=True, cwd=HOME, timeout=LONGEST
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NotReadable(f"The workbook takes more than {LONGEST:.0f} s", SHRINK) from error
-    except OSError as error:
-        said = f"no process can be started to read it: {error.strerror}"
-        raise ChildProcessError(error.errno, said) from error
+    with _one:
+        done = _run({**wish, **limits}, data)
+        if done.returncode not in (0, -signal.SIGXCPU):
+            # One cell asked for all memory, or broke the library: it may do without that one.
+            done = _run({**wish, **limits, "tidy": True}, data)
     if done.returncode == -signal.SIGXCPU:
         raise NotReadable(f"The workbook takes more than {MOST_SECONDS} s", SHRINK)
     if done.returncode:
@@ -89,3 +107,17 @@ def _asked(wish: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
     if "error" in head:
         raise NotReadable(head["error"], head["hint"])
     return head, rest
+
+
+def _run(wish: Mapping[str, Any], data: bytes) -> subprocess.CompletedProcess[bytes]:
+    """One child, from its start to its end. Raises NotReadable, ChildProcessError."""
+    wished = json.dumps(wish).encode() + b"\n"
+    try:
+        return subprocess.run(
+            CHILD, input=wished + data, capture_output=True, cwd=HOME, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotReadable(f"The workbook takes more than {LONGEST:.0f} s", SHRINK) from error
+    except OSError as error:
+        said = f"no process can be started to read it: {error.strerror}"
+        raise ChildProcessError(error.errno, said) from error

@@ -4,7 +4,6 @@ Run by the child process; the rest of the house asks `sources.workbook`.
 """
 
 import io
-import posixpath
 import re
 import zipfile
 import zlib
@@ -14,13 +13,15 @@ from xml.parsers import expat  # nosec B405 (a document type is refused, entitie
 from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they do not read)
 
 from sources.workbook_limits import NotReadable
-from sources.workbook_rows import SERIAL, SITE, Table, table_of, workbook_of
+from sources.workbook_model import SERIAL, Place, Row, Table, workbook_of
+from sources.workbook_parts import local, sheets_of, xml_parser
+from sources.workbook_rows import table_of
+from sources.workbook_tidy import place_of, spelled
 
-Place = tuple[int, int]
-"""Row from 1, column from 0."""
-REFERENCE = re.compile("([A-Za-z]{1,3})([0-9]{1,7})")
 KEPT = ("r", "s", "xmlns")
 """Attributes of a cell that its new text leaves: place, format, and what its name needs."""
+FAR = 1 << 20
+"""A column beyond the last one."""
 TYPE_IT = "Type the serial there in Excel."
 
 
@@ -34,38 +35,46 @@ class Written:
     gone: Sequence[str] = ()
 
 
-def with_serials(data: bytes, serials: Mapping[str, str]) -> Written:
-    """The workbook with these serials by site. Raises NotReadable."""
-    before = table_of(data)
-    rows = {one.site: one for one in workbook_of(before).rows}
-    column, site_at = before.place(SERIAL), before.place(SITE)
-    refused = {
-        cells[site_at]: f"Row {number} is not taken. Mend it first."
-        for number, cells in before.lines.items()
-        if site_at < len(cells) and cells[site_at] in serials and cells[site_at] not in rows
-    }
+def with_serials(data: bytes, serials: Mapping[str, str], *, tidy: bool = False) -> Written:
+    """The workbook with these serials by site, also for rows that have none of their own yet.
+    Raises NotReadable."""
+    before = table_of(data, tidy=tidy)
+    rows = {one.site: one for one in _fit(before)}
+    column = before.first + before.place(SERIAL)
     wanted = {
-        (rows[site].number, before.first + column): site
+        (rows[site].number, column): site
         for site, serial in serials.items()
         if site in rows and rows[site].serial != serial
     }
-    new, not_written = with_texts(
-        data, before.sheet, {place: serials[site] for place, site in wanted.items()}
-    )
+    refused = {
+        site: f"{spelled(place)} is part of a merged cell. {TYPE_IT}"
+        for place, site in wanted.items()
+        if place in before.merged
+    }
+    texts = {place: serials[site] for place, site in wanted.items() if site not in refused}
+    new, not_written = with_texts(data, before.sheet, texts)
     refused |= {wanted[place]: why for place, why in not_written.items()}
-    written = {place[0]: serials[wanted[place]] for place in wanted.keys() - not_written.keys()}
-    gone = sorted(serials.keys() - rows.keys() - refused.keys())
+    written = {place[0]: texts[place] for place in texts.keys() - not_written.keys()}
+    gone = sorted(serials.keys() - rows.keys())
     if written:
-        _check_written(before, new, column, written)
+        _check_written(before, new, written, tidy)
     return Written(new if written else None, refused, gone)
 
 
-def _check_written(before: Table, new: bytes, column: int, serials: Mapping[int, str]) -> None:
+def _fit(table: Table) -> list[Row]:
+    """The rows that have a serial, and those that lack only one."""
+    book = workbook_of(table)
+    return [*book.rows, *(one.row for one in book.problems if one.row)]
+
+
+def _check_written(
+    before: Table, new: bytes, serials: Mapping[int, str], tidy: bool = False
+) -> None:
     """Whatever a file may be like: what is written reads as before but for these serials."""
-    lines = dict(before.lines)
+    lines, column = dict(before.lines), before.place(SERIAL)
     for number, serial in serials.items():
         lines[number] = [*lines[number][:column], serial, *lines[number][column + 1 :]]
-    if table_of(new) != replace(before, lines=lines):
+    if table_of(new, tidy=tidy) != replace(before, lines=lines):
         raise NotReadable("A serial cannot be written without changing other cells", TYPE_IT)
 
 
@@ -80,7 +89,9 @@ def with_texts(
     out, refused = io.BytesIO(), dict[Place, str]()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
-            part = _part_of(old, sheet)
+            part = next((one.part for one in sheets_of(old) if one.name == sheet), None)
+            if part is None:
+                raise KeyError(sheet)
             for one in old.infolist():
                 content = old.read(one)
                 if one.filename == part:
@@ -97,63 +108,47 @@ def with_texts(
     return out.getvalue(), refused
 
 
-def _part_of(packed: zipfile.ZipFile, sheet: str) -> str:
-    """The part in which a sheet is stored. Raises KeyError."""
-    targets = {
-        one.get("Id", ""): one.get("Target", "")
-        for one in _found(packed, "xl/_rels/workbook.xml.rels", "Relationship")
-    }
-    for one in _found(packed, "xl/workbook.xml", "sheet"):
-        if one.get("name") == sheet:
-            key = next((value for name, value in one.items() if name.endswith(":id")), "")
-            return posixpath.normpath(posixpath.join("/xl", targets[key])).lstrip("/")
-    raise KeyError(sheet)
-
-
-def _found(packed: zipfile.ZipFile, part: str, wanted: str) -> list[dict[str, str]]:
-    """The attributes of each element of that name in a part."""
-    found = []
-
-    def begin(name: str, attributes: dict[str, str]) -> None:
-        if name.rpartition(":")[2] == wanted:
-            found.append(attributes)
-
-    parser = _parser()
-    parser.StartElementHandler = begin
-    parser.Parse(packed.read(part), True)
-    return found
-
-
-def _parser() -> expat.XMLParserType:
-    """Bytes are counted as they stand in the file, so that it must be UTF-8 whatever it says."""
-
-    def refuse(*_: object) -> None:
-        raise ValueError("it has a document type")
-
-    parser = expat.ParserCreate("UTF-8")
-    parser.StartDoctypeDeclHandler = refuse
-    return parser
-
-
 def _replaced(xml: bytes, texts: Mapping[Place, str]) -> tuple[bytes, dict[Place, str]]:
     """A sheet's part with other texts in cells, and why not in some. Raises ValueError."""
     cells = _Cells(texts)
     cells.parser.Parse(xml, True)
-    refused = {place: f"{_spelled(place)} is not stored. {TYPE_IT}" for place in texts}
-    pieces, done = [], 0
-    for one in cells.found:
-        refused.pop(one.place, None)
-        pieces += [xml[done : one.begin], one.with_text(texts[one.place])]
-        done = _end(xml, one.near, one.name)
+    refused = {place: f"{spelled(place)} is not stored. {TYPE_IT}" for place in texts}
+    edits = [
+        (one.begin, _end(xml, one.near, one.name), one.with_text(texts[one.place]))
+        for one in cells.found
+    ]
+    here = {one.place for one in cells.found} | cells.formulas
+    for place, (begin, name) in cells.gaps.items():
+        if place not in here and (local(name) == "c" or _closes(xml, begin, name)):
+            here.add(place)
+            new = _Cell(begin, begin, place, f"{_prefix(name)}c", {"r": spelled(place)})
+            edits.append((begin, begin, new.with_text(texts[place])))
+    for place in here:
+        refused.pop(place, None)
     for place in cells.formulas:
-        refused[place] = f"{_spelled(place)} has a formula. {TYPE_IT}"
+        refused[place] = f"{spelled(place)} has a formula. {TYPE_IT}"
+    pieces, done = [], 0
+    for begin, end, new_text in sorted(edits):
+        pieces += [xml[done:begin], new_text]
+        done = end
     return b"".join((*pieces, xml[done:])), refused
+
+
+def _prefix(name: str) -> str:
+    """The prefix of an element's name, with its colon."""
+    prefix, colon, _ = name.rpartition(":")
+    return prefix + colon
+
+
+def _closes(xml: bytes, place: int, name: str) -> re.Match[bytes] | None:
+    """The closing tag of that name, if it begins there."""
+    return re.compile(rb"</" + re.escape(name.encode()) + rb"\s*>").match(xml, place)
 
 
 def _end(xml: bytes, near: int, name: str) -> int:
     """Where the cell ends whose end expat reports at `near`: there its closing tag begins; an
     empty `<c/>` has none and has ended there."""
-    closing = re.compile(rb"</" + re.escape(name.encode()) + rb"\s*>").match(xml, near)
+    closing = _closes(xml, near, name)
     if closing is None and xml[near - 2 : near] != b"/>":
         raise ValueError("the end of a cell is not found")
     return closing.end() if closing else near
@@ -187,7 +182,13 @@ class _Cells:
         self.wanted = wanted
         self.found: list[_Cell] = []
         self.formulas: set[Place] = set()
-        self.parser = _parser()
+        self.gaps: dict[Place, tuple[int, str]] = {}
+        """Where a cell would stand that is not stored, and the name of the element whose tag is
+        there: the next cell, or the end of the row."""
+        self._waiting: dict[int, set[int]] = {}
+        for row, column in wanted:
+            self._waiting.setdefault(row, set()).add(column)
+        self.parser = xml_parser()
         self.parser.StartElementHandler = self._begin
         self.parser.EndElementHandler = self._finish
         self._row, self._column = 1, 0
@@ -195,7 +196,7 @@ class _Cells:
         self._open: tuple[int, Place, str, dict[str, str]] | None = None
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        kind = name.rpartition(":")[2]
+        kind = local(name)
         if kind == "sheetData":
             self._is_inside = True
         elif not self._is_inside:
@@ -208,21 +209,27 @@ class _Cells:
         elif kind == "row":
             self._row = int(attributes.get("r", self._row))
         elif kind == "c":
-            place = self._place(attributes.get("r"))
+            place = self._place(attributes.get("r", ""))
             self._column = place[1] + 1
+            self._pass(place[1], name)
             if place in self.wanted:
                 self._open = (self.parser.CurrentByteIndex, place, name, attributes)
 
-    def _place(self, reference: str | None) -> Place:
-        if reference is None:
-            return self._row, self._column
-        found = REFERENCE.fullmatch(reference)
-        if found is None:
-            raise ValueError(f"there is no cell {reference[:20]}")
-        return int(found[2]), _column_of(found[1].upper())
+    def _pass(self, column: int, name: str) -> None:
+        """Note a gap for each wanted cell of this row that comes before that column."""
+        waiting = self._waiting.get(self._row, set())
+        for one in [one for one in waiting if one <= column]:
+            waiting.discard(one)
+            if one < column:
+                self.gaps[self._row, one] = (self.parser.CurrentByteIndex, name)
+
+    def _place(self, reference: str) -> Place:
+        """A cell that names no place lies beside the one before."""
+        named = place_of(reference)
+        return (named[0] + 1, named[1]) if named else (self._row, self._column)
 
     def _finish(self, name: str) -> None:
-        kind = name.rpartition(":")[2]
+        kind = local(name)
         if self._open:
             if name == self._open[2]:
                 begin, place, name, attributes = self._open
@@ -233,6 +240,7 @@ class _Cells:
                 if len(self.found) + len(self.formulas) == len(self.wanted):
                     self._rest()
         elif kind == "row":
+            self._pass(FAR, name)
             self._row, self._column = self._row + 1, 0
         elif kind == "sheetData":
             self._rest()
@@ -240,21 +248,3 @@ class _Cells:
     def _rest(self) -> None:
         """Nothing more is to be found; what comes must only be whole."""
         self.parser.StartElementHandler = self.parser.EndElementHandler = None
-
-
-def _column_of(letters: str) -> int:
-    """Column A is 0, Z is 25, AA is 26."""
-    number = 0
-    for one in letters:
-        number = number * 26 + ord(one) - ord("A") + 1
-    return number - 1
-
-
-def _spelled(place: Place) -> str:
-    """A place as Excel says it: (2, 27) is AB2."""
-    row, column = place
-    letters = ""
-    while column >= 0:
-        letters = chr(ord("A") + column % 26) + letters
-        column = column // 26 - 1
-    return f"{letters}{row}"

@@ -1,20 +1,22 @@
 """The child process that takes workbooks apart: `python -m sources.workbook_child`.
 
 On standard input comes a line of JSON, then the file: `memory` in bytes and `seconds` of a
-processor are the most that it may use; with `serials` it gives the file with these, else its
-rows. Back comes a line of JSON that says what follows, or `{"error": ..., "hint": ...}`.
+processor are the most that it may use; with `serials` it gives the file with these, with `more`
+a text file as a workbook, else its rows; `tidy` is for a file that ended another child. Back
+comes a line of JSON that says what follows, or `{"error": ..., "hint": ...}`.
 """
 
 import json
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from sources import workbook_cells, workbook_rows
+from sources import workbook_cells, workbook_rows, workbook_text
 from sources.workbook_limits import SHRINK, NotReadable
+from sources.workbook_model import Problem, Row
 
 
 def main() -> None:
@@ -25,7 +27,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     data = sys.stdin.buffer.read()
     try:
-        answer = _written(data, wish["serials"]) if "serials" in wish else _rows(data)
+        answer = _answer(data, wish)
     except NotReadable as error:
         answer = iter([_line({"error": error.error, "hint": error.hint})])
     except MemoryError:
@@ -33,19 +35,43 @@ def main() -> None:
     sys.stdout.buffer.writelines(answer)
 
 
-def _rows(data: bytes) -> Iterator[bytes]:
+def _answer(data: bytes, wish: Mapping[str, Any]) -> Iterator[bytes]:
+    tidy = bool(wish.get("tidy"))
+    if "serials" in wish:
+        return _written(data, wish["serials"], tidy)
+    if "more" in wish:
+        return iter([_line({}), workbook_text.from_text(data, wish["more"])])
+    return _rows(data, tidy)
+
+
+def _rows(data: bytes, tidy: bool) -> Iterator[bytes]:
     """The sheet in the first line; then in each a row, as a list, or a problem."""
-    book = workbook_rows.read(data)
+    book = workbook_rows.read(data, tidy=tidy)
+    head = {
+        "sheet": book.sheet,
+        "columns": book.columns,
+        "notes": book.notes,
+        "contents": asdict(book.contents),
+    }
     return chain(
-        [_line({"sheet": book.sheet, "columns": book.columns})],
-        (_line([one.number, one.site, one.serial, one.store, one.extra]) for one in book.rows),
-        (_line(asdict(one)) for one in book.problems),
+        [_line(head)],
+        (_line(_plain(one)) for one in book.rows),
+        (_line(_problem(one)) for one in book.problems),
     )
 
 
-def _written(data: bytes, serials: dict[str, str]) -> Iterator[bytes]:
+def _plain(row: Row) -> list[Any]:
+    return [row.number, row.site, row.serial, row.store, row.extra]
+
+
+def _problem(one: Problem) -> dict[str, Any]:
+    row = _plain(one.row) if one.row else None
+    return {"number": one.number, "error": one.error, "hint": one.hint, "row": row}
+
+
+def _written(data: bytes, serials: dict[str, str], tidy: bool) -> Iterator[bytes]:
     """What was refused in the first line; then the new file, if there is another one."""
-    written = workbook_cells.with_serials(data, serials)
+    written = workbook_cells.with_serials(data, serials, tidy=tidy)
     is_changed = written.data is not None
     head = {"refused": written.refused, "gone": written.gone, "changed": is_changed}
     return iter([_line(head), written.data or b""])

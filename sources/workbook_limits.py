@@ -23,6 +23,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 HEADER = 30
 """Bytes of the header before each part, without the name and what is extra (APPNOTE 4.3.7)."""
 SAVE = "Open it in Excel and save it as .xlsx."
+UNLOCK = "Take the password away (in Excel: File, Info, Protect Workbook) and save it again."
 SHRINK = "Take out what is not about recorders: pictures, other sheets, old rows."
 
 
@@ -47,7 +48,7 @@ def check(data: bytes) -> None:
     """Everything that is checked before anybody else looks into the file. Raises NotReadable."""
     check_length(data)
     if not data.startswith(b"PK"):
-        raise NotReadable(_kind(data), SAVE)
+        raise NotReadable(*_kind(data))
     # The directory itself may say anything; every entry of it begins with these four bytes.
     if data.count(b"PK\x01\x02") > MOST_PARTS:
         raise NotReadable(f"The file has more than {MOST_PARTS:,} parts", SAVE)
@@ -58,17 +59,18 @@ def check(data: bytes) -> None:
         raise NotReadable("The file is no .xlsx workbook, or it is damaged", SAVE) from error
 
 
-def _kind(data: bytes) -> str:
-    """What a file is that is no zip, in words."""
+def _kind(data: bytes) -> tuple[str, str]:
+    """What a file is that is no zip, in words, and what to do."""
     if data.startswith(OLE):
         if ENCRYPTED in data:
-            return "The workbook is protected by a password, so that nobody else can read it"
-        return "The file is an old .xls workbook, no .xlsx workbook"
+            return "The workbook is protected by a password, so it cannot be read", UNLOCK
+        return "The file is an old .xls workbook, no .xlsx workbook", SAVE
     if not data:
-        return "The file is empty, no .xlsx workbook"
+        return "The file is empty, no .xlsx workbook", SAVE
     if b"\x00" not in data[:4096]:
-        return "The file is text (such as .csv), no .xlsx workbook, or it is damaged"
-    return "The file is no .xlsx workbook, or it is damaged"
+        said = "The file is text (such as .csv), no .xlsx workbook, or it is damaged"
+        return said, f'{SAVE} Or upload it under "Settings", "Workbook".'
+    return "The file is no .xlsx workbook, or it is damaged", SAVE
 
 
 def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
@@ -102,7 +104,7 @@ def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
 def _place(data: bytes, one: zipfile.ZipInfo) -> tuple[int, int]:
     """Where the packed bytes of a part begin and end. Raises NotReadable, ValueError."""
     if one.flag_bits & 0x1:
-        raise NotReadable(f"{one.filename[:80]} in the file is protected by a password", SAVE)
+        raise NotReadable(f"{one.filename[:80]} in the file is protected by a password", UNLOCK)
     if one.compress_type not in PACKINGS:
         raise NotReadable(f"{one.filename[:80]} in the file is packed in a way of its own", SAVE)
     head = data[one.header_offset : one.header_offset + HEADER]

@@ -1,114 +1,170 @@
-"""The rows of a workbook: which sheet has them, and which of them can be used.
+"""Finds the list of recorders in a workbook: which sheet has it, and its texts.
 
 `read` is run by the child process; the rest of the house asks `sources.workbook`.
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import zipfile
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
+from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 
-from sources.easy4ip_wire import clean_serial
+from sources.texts import name_of
+from sources.workbook_contents import contents_of
 from sources.workbook_limits import SAVE, SHRINK, NotReadable, check
+from sources.workbook_model import (
+    MOST_ABOVE,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NEEDED,
+    Place,
+    Table,
+    Workbook,
+    bare,
+    missing_in,
+    workbook_of,
+)
+from sources.workbook_parts import Sheet, sheets_of
+from sources.workbook_tidy import Range, tidied
 
-SERIAL, SITE, STORE = "P2P NUMBER", "SITE", "STORE NAME"
-NEEDED = (SERIAL, SITE, STORE)
-MOST_ROWS = 50_000
-MOST_COLUMNS = 200
 MOST_TEXT = 100 << 20
 """Letters of all cells together, where each cell counts as EACH more."""
 EACH = 32
-LONGEST_CELL = 500
-FORMULA = ("=", "+", "-", "@")
-"""With these begins what a spreadsheet computes."""
+MOST_MERGED = 1_000_000
+"""Cells that merged ones may span, all together."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, ValueError)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One recorder. `number` is its row in the sheet, from 1; `extra` the other columns."""
+def read(data: bytes, *, tidy: bool = False) -> Workbook:
+    """The list of recorders: the first visible sheet that has the three columns, else the
+    first hidden one. Raises NotReadable.
 
-    number: int
-    site: str
-    serial: str
-    store: str
-    extra: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A row that was not taken: why, and what to do."""
-
-    number: int
-    error: str
-    hint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Workbook:
-    """`columns` are the titles as they stand in the sheet, in their order."""
-
-    sheet: str
-    columns: Sequence[str]
-    rows: Sequence[Row]
-    problems: Sequence[Problem]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The texts of a sheet: its lines with content, by row from 1, without the line of titles.
-
-    `first` is the column of the first text in each line, from 0. `cut` is the row from which
-    on there was too much, 0 for none.
+    With `tidy` each sheet is told again before calamine sees it, which takes longer.
     """
-
-    sheet: str
-    titles: Sequence[str]
-    first: int
-    lines: Mapping[int, Sequence[str]]
-    cut: int = 0
-
-    def place(self, title: str) -> int:
-        """Where a title stands first, in any case. Raises ValueError."""
-        return [one.upper() for one in self.titles].index(title)
+    table, notes = _found(data, tidy)
+    book = workbook_of(table)
+    return replace(book, notes=notes, contents=contents_of(data, table))
 
 
-def read(data: bytes) -> Workbook:
-    """The first sheet that has the three columns. Raises NotReadable."""
-    return workbook_of(table_of(data))
+def table_of(data: bytes, *, tidy: bool = False) -> Table:
+    """The texts of the sheet that `read` takes. Raises NotReadable."""
+    return _found(data, tidy)[0]
 
 
-def table_of(data: bytes) -> Table:
-    """The texts of the first sheet that has the three columns. Raises NotReadable."""
+def _found(data: bytes, tidy: bool) -> tuple[Table, list[str]]:
+    """The table, and what a person should know about where it comes from."""
     check(data)
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        for name in book.sheet_names:
-            sheet = book.get_sheet_by_name(name)
-            found = _table(name, sheet.iter_rows(), sheet.start)
-            if found is not None:
-                return found
-    except CalamineError as error:
-        raise NotReadable(f"The file is no workbook that can be read ({error})", SAVE) from error
+    notes, lacks = list[str](), list[str]()
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        sheets, book = _opened(data, packed, tidy)
+        for sheet in sheets:
+            try:
+                made, why = _read_sheet(packed, book, sheet)
+            except DAMAGED as error:
+                notes.append(f"Sheet {sheet.name[:40]} cannot be read, it is damaged ({error}).")
+                continue
+            notes += why
+            if isinstance(made, Table):
+                return made, [*notes, *_told(made, sheet)]
+            lacks += [made] if made else []
+    said = " ".join([f"No sheet has the columns {', '.join(NEEDED)}", *lacks[:3]])
     raise NotReadable(
-        f"No sheet has the columns {', '.join(NEEDED)}",
-        "Put these three titles into the first row of one sheet, in any order.",
+        ". ".join([said, *(one.rstrip(".") for one in notes[:3])]),
+        "Put these three titles into one row of a sheet, in any order.",
     )
 
 
-def _table(name: str, lines: Iterator[list[Any]], start: tuple[int, int] | None) -> Table | None:
-    """None when the first line with content has not the three titles.
+def _told(table: Table, sheet: Sheet) -> list[str]:
+    notes = []
+    if sheet.is_hidden:
+        notes.append(
+            f"Sheet {sheet.name[:40]} is hidden in the file. It is used because no visible sheet "
+            f"has the columns {', '.join(NEEDED)}."
+        )
+    if table.merged:
+        notes.append("Merged cells: the value counts for every row that the cell spans.")
+    return notes
 
-    `start` is row and column of the first cell with content; lines begin at row 0.
+
+def _opened(data: bytes, packed: zipfile.ZipFile, tidy: bool) -> tuple[list[Sheet], Any]:
+    """The sheets, visible ones first, and the file as calamine has it: None where it must not
+    or cannot open the whole. Raises NotReadable."""
+    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+
+    said, book = "", None
+    if not tidy:
+        try:
+            book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        except CalamineError as error:
+            said = str(error)
+    try:
+        return sheets_of(packed), book
+    except DAMAGED as error:
+        if book is None:
+            why = said or str(error)
+            raise NotReadable(f"The list of its sheets is damaged ({why})", SAVE) from error
+    known = [
+        Sheet(one.name, "", one.visible != SheetVisibleEnum.Visible) for one in book.sheets_metadata
+    ]
+    return sorted(known, key=lambda one: one.is_hidden), book
+
+
+def _read_sheet(
+    packed: zipfile.ZipFile, book: Any, sheet: Sheet
+) -> tuple[Table | str, Sequence[str]]:
+    """Its table, or in words which of the three titles it lacks; and what was left out.
+    Raises DAMAGED."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    if book is not None:
+        try:
+            cells = book.get_sheet_by_name(sheet.name)
+            merged = cells.merged_cell_ranges or []
+            return _table(sheet.name, enumerate(cells.iter_rows(), 1), cells.start, merged), ()
+        except CalamineError:
+            pass  # one odd cell is enough
+    made = tidied(packed, sheet.part)
+    try:
+        cells = CalamineWorkbook.from_filelike(io.BytesIO(made.data)).get_sheet_by_name("Sheet")
+    except CalamineError as error:
+        raise ValueError(str(error)) from error
+    lines = zip(made.numbers, cells.iter_rows(), strict=False)
+    far = f"Cells of sheet {sheet.name[:40]} that are far from the table were not read."
+    notes = [far] if made.was_cut else []
+    return _table(sheet.name, lines, cells.start, made.merged), notes
+
+
+def _table(
+    name: str,
+    lines: Iterator[tuple[int, list[Any]]],
+    start: tuple[int, int] | None,
+    merged: Sequence[Range],
+) -> Table | str:
+    """The table below the first line that has the three titles, else what is missing, in words.
+
+    `start` is row and column of the first cell with content, from 0. Raises NotReadable.
     """
     # A far cell makes a million empty lines: they are passed over before they are texts.
-    filled = ((n, line) for n, line in enumerate(lines, 1) if line.count("") < len(line))
+    filled = ((n, line) for n, line in lines if line.count("") < len(line))
     texts = ((n, [_text(one) for one in line[:MOST_COLUMNS]]) for n, line in filled)
     numbered = ((n, cells) for n, cells in texts if any(cells))
-    _number, titles = next(numbered, (0, []))
-    if not {one.upper() for one in titles}.issuperset(NEEDED):
-        return None
+    seen: list[list[str]] = []
+    for number, cells in islice(numbered, MOST_ABOVE):
+        seen.append([name_of(one) for one in cells])
+        if not missing_in(seen[-1]):
+            first = start[1] if start else 0
+            table = _rest(name, seen[-1], first, numbered)
+            return _with_merged(table, [one for one in merged if one[0][0] >= number])
+    return lacking(f"Sheet {name[:40]}", seen)
+
+
+def _rest(
+    name: str, titles: list[str], first: int, numbered: Iterator[tuple[int, list[str]]]
+) -> Table:
     found: dict[int, Sequence[str]] = {}
     cut = size = 0
     for number, cells in numbered:
@@ -119,65 +175,39 @@ def _table(name: str, lines: Iterator[list[Any]], start: tuple[int, int] | None)
         size += sum(len(one) + EACH for one in cells if one)
         if size > MOST_TEXT:
             raise NotReadable(f"The sheet {name[:40]} has too much text", SHRINK)
-    return Table(name, titles, start[1] if start else 0, found, cut)
+    return Table(name, titles, first, found, cut)
 
 
-def workbook_of(table: Table) -> Workbook:
-    """The rows that can be used, and why the others cannot."""
-    places = {title: table.place(title) for title in NEEDED}
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    taken: dict[tuple[str, str], int] = {}
-    for number, cells in table.lines.items():
-        made = _row(number, cells, table.titles, places, taken)
-        if isinstance(made, Row):
-            rows.append(made)
-        else:
-            problems.append(made)
-    if table.cut:
-        problems.append(
-            Problem(table.cut, f"More than {MOST_ROWS:,} rows", "Divide it over two houses.")
-        )
-    return Workbook(table.sheet, table.titles, rows, problems)
+def _with_merged(table: Table, merged: Sequence[Range]) -> Table:
+    """A merged cell stores its text in its first row; it counts for the others too, as a
+    person sees it. Only rows that have something else get it, and no column beside."""
+    lines = {number: list(cells) for number, cells in table.lines.items()} if merged else {}
+    numbers = sorted(lines)
+    filled, budget = set[Place](), MOST_MERGED
+    for (top, left), (bottom, _right) in merged:
+        place = left - table.first
+        above = lines.get(top + 1, [])
+        text = above[place] if 0 <= place < len(above) else ""
+        if not text:
+            continue
+        begin, end = bisect_left(numbers, top + 2), bisect_left(numbers, bottom + 2)
+        spanned = numbers[begin : min(end, begin + budget)]
+        budget -= len(spanned)
+        for number in spanned:
+            if place < len(lines[number]) and not lines[number][place]:
+                lines[number][place] = text
+                filled.add((number, left))
+    return replace(table, lines=lines, merged=frozenset(filled)) if filled else table
 
 
-def _row(
-    number: int,
-    cells: Sequence[str],
-    titles: Sequence[str],
-    places: Mapping[str, int],
-    taken: dict[tuple[str, str], int],
-) -> Row | Problem:
-    def cell(title: str) -> str:
-        place = places[title]
-        return cells[place] if place < len(cells) else ""
-
-    site, serial = cell(SITE), clean_serial(cell(SERIAL))
-    if not site:
-        return Problem(number, "SITE is empty", "Give the site a name of its own.")
-    if not cell(SERIAL):
-        return Problem(number, f"P2P NUMBER of {site} is empty", "Enter the recorder's serial.")
-    if serial is None:
-        return Problem(
-            number,
-            f"P2P NUMBER {cell(SERIAL)[:40]!r} of {site} is no serial",
-            "A serial has 4 to 32 letters and digits.",
-        )
-    for kind, value in ((SITE, site), (SERIAL, serial)):
-        before = taken.setdefault((kind, value), number)
-        if before != number:
-            if kind == SERIAL and taken.get((SITE, site)) == number:
-                del taken[SITE, site]
-            return Problem(
-                number, f"{kind} {value} stands in row {before} already", "Keep one of the two."
-            )
-    own = places.values()
-    extra = {
-        titles[place]: value
-        for place, value in enumerate(cells)
-        if value and place < len(titles) and titles[place] and place not in own
-    }
-    return Row(number, site, serial, cell(STORE), extra)
+def lacking(where: str, lines: Sequence[Sequence[str]]) -> str:
+    """Which of the three titles the line lacks that has most of them; nothing if none has one."""
+    best = min(lines, key=lambda one: len(missing_in(one)), default=())
+    missing = missing_in(best)
+    if len(missing) == len(NEEDED):
+        return ""
+    has = ", ".join(one[:40] for one in best if one)[:200]
+    return f"({where} has no column {', '.join(missing)}; it has {has})"
 
 
 def _text(value: Any) -> str:
@@ -187,10 +217,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return bare(str(value)) if value is not None else ""
-
-
-def bare(text: str) -> str:
-    """A cell's text in one line. The quote that keeps our own CSV files from being formulas
-    is taken away again."""
-    text = " ".join(text.split()).replace("\x00", "")[:LONGEST_CELL]
-    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sources import texts, workbook_text, workbook_tidy
+
 ROOT = Path(__file__).parent.parent
 LENGTH = 200_000
 PIECES = (
@@ -43,7 +45,13 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("sources/easy4ip_wire.py", "[0-9]{1,5}"): ("1",),
     ("sources/easy4ip_wire.py", "[A-Za-z0-9_-]{4,32}"): ("AB12345",),
-    ("sources/workbook_cells.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
+    ("sources/texts.py", texts.UNFIT.pattern): ("a\x00",),
+    ("sources/texts.py", texts.INVISIBLE.pattern): ("a\u200b",),
+    ("sources/texts.py", texts.JOINERS.pattern): ("a\u200d",),
+    ("sources/workbook_export.py", "_(?=x[0-9A-Fa-f]{4}_)"): ("_x0041", "_"),
+    ("sources/workbook_text.py", workbook_text.SEPARATOR.pattern): ("sep=;", '"sep=;"', " "),
+    ("sources/workbook_tidy.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
+    ("sources/workbook_tidy.py", workbook_tidy.NUMBER.pattern): ("1" * 98, "1." + "0" * 98),
     ("store/vault.py", "[a-z][a-z0-9_-]*"): ("a",),
     ("web/errors.py", "[a-z_]{1,40}"): ("name",),
     ("web/login_pages.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
@@ -61,6 +69,7 @@ that follows comes from PIECES."""
 ELSEWHERE = {
     "store/masking.py": "tests/store/test_masking.py gives it a megabyte of each hostile text",
     "sources/workbook_cells.py": "the child process of the workbook has a limit of its own",
+    "sources/workbook_contents.py": "the child process of the workbook has a limit of its own",
 }
 """Files whose expressions are put together at run time, and what proves them."""
 
@@ -168,7 +177,7 @@ def attack_values() -> None:
     """What people, files and workbooks hand in, each far longer than it may be."""
     from fleet import identity, origin
     from sources.easy4ip_wire import clean_serial
-    from sources.workbook_rows import bare
+    from sources.workbook_model import bare
     from web.sites import _natural
 
     for begin in ("", "00:11:22:33:44:5", "08:00", "Store 1", "2026-11-27T12:00:0"):
@@ -183,15 +192,15 @@ def attack_values() -> None:
 
 def attack_csv() -> None:
     """A CSV upload: one line, many lines, many columns, quotes."""
-    from sources.workbook_export import from_csv, is_csv
     from sources.workbook_limits import NotReadable
+    from sources.workbook_text import from_text, is_text
 
     title = "P2P NUMBER,SITE,STORE NAME\n"
     for piece in (*PIECES, ",,,\n", '"a","b"', '""', '"\n', "AB12345,S,T\n"):
         data = (title + piece * (LENGTH // len(piece))).encode()
-        is_csv(data)
+        is_text(data)
         with contextlib.suppress(NotReadable):
-            from_csv(data[:100_000], {})
+            from_text(data[:100_000], {})
 
 
 def attack_headers() -> None:

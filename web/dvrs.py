@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from fleet import listing, status
 from fleet.model import Device
 from sources.easy4ip_wire import clean_serial
+from sources.texts import name_of
 from sources.workbook_export import made_of
 from web import scans, shapes
 from web.api import Query, Strict, answered, asked, describes, sent
@@ -98,11 +99,18 @@ def dvrs() -> Response:
 @describes(query=SiteQuery, answer=dict[str, str], errors=(404,))
 def search() -> Response:
     """The recorder of one site, with its status."""
-    wanted = asked(SiteQuery).site
+    wanted = name_of(asked(SiteQuery).site)
     for device, state in recorders():
         row = row_of(device)
         if row["SITE"] == wanted:
             return answered({**row, "status": _word(state)})
+    books = house().workbooks
+    if (skipped := books.skipped(wanted)) and not sight().is_limited:
+        raise Problem(
+            404,
+            f"Row {skipped.number} of {books.path.name} is not used: {skipped.error}",
+            "Enter its serial with POST /api/update-p2p, or in the workbook.",
+        )
     raise Problem(404, f"There is no site {wanted[:60]}", "GET /api/dvrs lists the sites.")
 
 
@@ -112,16 +120,21 @@ def search() -> Response:
 def update() -> Response:
     """Another recorder stands at a site now: its serial goes into the workbook."""
     given = sent(NewSerial)
+    put_serial(given.site, given.number)
+    return answered({"ok": True})
+
+
+def put_serial(site: str, number: str) -> None:
+    """Another serial for a site, with a line in the audit log. Raises like `change_serial`."""
     before = {row["SITE"]: row["P2P NUMBER"] for row in _chosen("all")}
-    house().workbooks.change_serial(given.site, given.number, who())
+    house().workbooks.change_serial(site, number, who())
     note(
         "workbook.changed",
-        given.site,
-        f"P2P NUMBER of {given.site}",
-        {"p2p": before.get(given.site, "")},
-        {"p2p": clean_serial(given.number)},
+        site,
+        f"P2P NUMBER of {site}",
+        {"p2p": before.get(name_of(site), "")},
+        {"p2p": clean_serial(number)},
     )
-    return answered({"ok": True})
 
 
 @bp.post("/api/refresh")

@@ -8,6 +8,7 @@ from fleet.model import Refused
 from sources.workbook import MOST_BYTES, NotReadable
 from web import sites
 from web.audits import note
+from web.dvrs import put_serial
 from web.errors import Problem, status_of
 from web.gate import needs
 from web.house import house
@@ -61,11 +62,14 @@ def workbook() -> str:
 
 def _page(**more: Any) -> str:
     here = house()
+    book, pending = here.workbooks.state.book, here.workbooks.pending()
+    problems = book.problems if book else ()
     return render_template(
         "settings_workbook.html",
         path=here.workbooks.path,
         state=here.workbooks.state,
-        pending=here.workbooks.pending(),
+        pending=pending,
+        problems=[one for one in problems if not (one.row and one.row.site in pending)],
         can_undo=here.uploads.can_undo,
         **more,
     )
@@ -84,6 +88,19 @@ def upload() -> Any:
     except NotReadable as error:
         return Response(_page(fault=str(error)), 422)
     return _page(preview=preview)
+
+
+@bp.post("/settings/workbook/serial")
+@needs("workbook.edit")
+def serial() -> Any:
+    """The button "Save serial" of a row that has none of its own."""
+    site = request.form.get("site", "")[:LONGEST_PLACE]
+    try:
+        put_serial(site, request.form.get("serial", "")[:200])
+    except Refused as error:
+        wrong = f"{site}: {error.error}. {error.hint}"
+        return Response(_page(wrong=wrong), status_of(error))
+    return redirect("/settings/workbook", 303)
 
 
 @bp.post("/settings/workbook/commit")

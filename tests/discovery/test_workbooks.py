@@ -100,6 +100,47 @@ def test_bad_rows_are_named_and_the_good_ones_count(desk):
     assert len(desk.asked()) == 2
 
 
+# -- rows without a serial of their own ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("serial", [None, "AB12345", "-"])
+def test_a_row_that_lacks_only_a_serial_is_filled_and_counts_at_once(desk, serial):
+    desk.lay(ROWS[0], (serial, 103, "Pier"))
+    assert desk.asked() == {"SITE-001": "AB12345"}
+    assert desk.books.skipped("103").number == 3
+    desk.books.change_serial("103\u200b", "new 12345", "Ada")
+    assert desk.asked() == {"SITE-001": "AB12345", "103": "NEW12345"}
+    assert desk.books.skipped("103") is None
+    assert desk.device("103").facts["workbook"]["store"] == "Pier"
+    desk.look()
+    sheet = openpyxl.load_workbook(desk.path).active
+    assert sheet["A3"].value == "NEW12345"
+    assert desk.asked() == {"SITE-001": "AB12345", "103": "NEW12345"}
+    assert desk.books.pending() == {}
+    assert desk.books.state.book.problems == []
+
+
+def test_a_row_that_was_filled_counts_on_while_the_file_is_open_elsewhere(desk):
+    desk.lay(ROWS[0], (None, "SITE-003", "Pier"))
+    lock = desk.path.with_name("~$P2P1.xlsx")
+    lock.write_bytes(b"Ada")
+    desk.books.change_serial("SITE-003", "NEW12345", "Ada")
+    desk.lay(ROWS[0], (None, "SITE-003", "Quay"), ROWS[1])
+    assert desk.asked()["SITE-003"] == "NEW12345"
+    desk.home.restart()
+    assert desk.asked()["SITE-003"] == "NEW12345"
+    assert desk.device("SITE-003").facts["workbook"]["store"] == "Quay"
+    lock.unlink()
+    desk.look()
+    assert openpyxl.load_workbook(desk.path).active["A3"].value == "NEW12345"
+
+
+def test_a_serial_of_another_site_fills_no_row(desk):
+    desk.lay(*ROWS, (None, "SITE-003", "Pier"))
+    with pytest.raises(Unfit, match="SITE-001"):
+        desk.books.change_serial("SITE-003", "AB12345", "Ada")
+
+
 # -- somebody has it open ----------------------------------------------------------------------
 
 LOCKS = pytest.mark.parametrize(

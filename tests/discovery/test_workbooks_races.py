@@ -303,7 +303,7 @@ def test_one_cell_with_a_formula_keeps_no_other_serial_out(desk):
     desk.replace(lambda path: shutil.copy(desk.path.with_name("formula.xlsx"), path))
     desk.look()
     assert "1 new serial waits" in desk.books.state.error
-    assert "SITE-001: Row 2 is not taken" in desk.books.state.error
+    assert "SITE-001: A2 has a formula" in desk.books.state.error
     assert desk.books.pending() == {"SITE-001": "NEW12345"}
     assert serials(desk.path)["SITE-002"] == "NEW12346"
     desk.lay(*ROWS)

@@ -176,11 +176,12 @@ def test_a_table_of_all_columns_of_excel_is_read_by_its_first_ones():
     "place",
     ["XFD1048576", "XFD100000", "ZZZZZZ4294967295", "A4294967296", "A0", "A99999999999999999999"],
 )
-def test_a_cell_so_far_that_no_memory_suffices_ends_only_the_child(place):
-    text = sheet_of(f"<row>{cell(place, 'far away')}</row>")
-    with pytest.raises(NotReadable) as caught:
-        workbook.read(with_sheet(text))
-    assert caught.value.hint
+def test_a_cell_so_far_that_no_memory_suffices_spoils_only_itself(place):
+    text = sheet_of(f"<row>{cell(place, 'far away')}</row>" + row(3, "AB12345", "SITE-001"))
+    found = workbook.read(with_sheet(text))
+    assert list(found.rows) == [Row(3, "SITE-001", "AB12345", "")]
+    after = workbook.with_serials(with_sheet(text), {"SITE-001": "NEW12345"})
+    assert after.data is None or sites(after.data) == {"SITE-001": "NEW12345"}
 
 
 def test_more_text_than_is_kept_is_refused(monkeypatch):

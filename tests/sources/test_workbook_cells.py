@@ -15,7 +15,7 @@ from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from sources import workbook, workbook_cells, workbook_rows
+from sources import workbook, workbook_cells, workbook_model, workbook_rows
 from sources.workbook import NotReadable
 from tests.workbooks import (
     SHEET,
@@ -305,17 +305,70 @@ def test_a_cell_with_a_formula_is_not_overwritten_and_the_others_are():
     assert sites(found.data) == {"SITE-001": "AB12345", "SITE-002": "NEW12345"}
 
 
-def test_a_row_that_is_not_taken_is_not_written_and_named():
-    data = book_of([*ROWS, ("AB12345", "SITE-003", "Pier")])
-    found = workbook_cells.with_serials(data, {"SITE-003": "NEW12345"})
+@pytest.mark.parametrize("serial", [None, "AB12345", "no serial!"])
+def test_a_row_that_lacks_only_a_serial_gets_one(serial):
+    data = book_of([ROWS[0], (serial, "SITE-003", "Pier"), ROWS[1]])
+    after = written(data, {"SITE-003": "NEW12345"})
+    assert sites(after) == {"SITE-001": "AB12345", "SITE-003": "NEW12345", "SITE-002": "AB12346"}
+
+
+def test_a_site_that_two_rows_lack_a_serial_for_is_filled_once():
+    data = book_of([(None, "SITE-003", "Pier"), (None, "SITE-003", "Quay")])
+    after = workbook_rows.read(written(data, {"SITE-003": "NEW12345"}))
+    assert [(one.number, one.store) for one in after.rows] == [(2, "Pier")]
+    assert [one.error for one in after.problems] == ["P2P NUMBER of SITE-003 is empty"]
+
+
+def test_a_site_that_two_rows_have_is_written_into_the_one_that_is_used():
+    data = book_of([(None, "SITE-003", "Pier"), ("AB12347", "SITE-003", "Quay")])
+    after = workbook_rows.read(written(data, {"SITE-003": "NEW12345"}))
+    assert [(one.number, one.serial) for one in after.rows] == [(3, "NEW12345")]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        cell("B3", "SITE-002") + cell("C3", "Port"),
+        cell("B3", "SITE-002"),
+        '<c r="B3" t="inlineStr"><is><t>SITE-002</t></is></c><c t="inlineStr"><is/></c>',
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_a_cell_that_is_not_stored_yet_is_put_into_its_row(cells, prefix):
+    text = sheet_of(row(2, *ROWS[0]) + f'<row r="3">{cells}</row>' + row(4, "AB9999", "SITE-4"))
+    if prefix:
+        text = re.sub("<(/?)(?=[a-z])", rf"<\1{prefix}", text).replace("xmlns=", "xmlns:x=")
+    data = with_sheet(text)
+    after = written(data)
+    assert sites(after) == {"SITE-001": "AB12345", "SITE-002": "NEW12345", "SITE-4": "AB9999"}
+    new = cell("A3", "NEW12345").replace("<", f"<{prefix}").replace(f"<{prefix}/", f"</{prefix}")
+    assert parts(after)[SHEET].decode().replace(new, "") == text
+    assert openpyxl.load_workbook(io.BytesIO(after)).active["A3"].value == "NEW12345"
+
+
+def test_a_cell_at_the_end_of_its_row_is_added_there():
+    titles = ("SITE", "STORE NAME", "P2P NUMBER")
+    data = book_of([("SITE-002", "Port", None)], titles)
+    assert sites(written(data)) == {"SITE-002": "NEW12345"}
+
+
+def test_a_cell_inside_a_merged_one_is_not_written():
+    data = merged(book_of([ROWS[0], (None, "SITE-002", "Port")]), "A2:A3")
+    found = workbook_cells.with_serials(data, NEW)
     assert found.data is None
-    assert found.refused == {"SITE-003": "Row 4 is not taken. Mend it first."}
+    assert found.refused == {
+        "SITE-002": "A3 is part of a merged cell. Type the serial there in Excel."
+    }
 
 
-@pytest.mark.parametrize(("place", "name"), [((99, 0), "A99"), ((2, 99), "CV2")])
-def test_a_cell_that_is_not_there_is_said(place, name):
-    data, refused = workbook_cells.with_texts(book_of(ROWS), "Sheet", {place: "NEW12345"})
-    assert refused[place].startswith(f"{name} is not stored")
+def merged(data: bytes, place: str) -> bytes:
+    cells = f'<mergeCells><mergeCell ref="{place}"/></mergeCells>'
+    return changed(data, SHEET, "</sheetData>", f"</sheetData>{cells}")
+
+
+def test_a_row_that_is_not_stored_gets_no_cell():
+    data, refused = workbook_cells.with_texts(book_of(ROWS), "Sheet", {(99, 0): "NEW12345"})
+    assert refused[99, 0].startswith("A99 is not stored")
     assert "NEW12345" not in sites(data).values()
 
 
@@ -378,7 +431,7 @@ def test_whatever_a_workbook_is_like_exactly_the_serials_change(given_: tuple) -
     assert found.gone == []
     after = workbook_rows.table_of(found.data or data)
     at, site_at = before.place(TITLES[0]), before.place(TITLES[1])
-    taken = {one.number for one in workbook_rows.workbook_of(before).rows}
+    taken = {one.number for one in workbook_model.workbook_of(before).rows}
     for number, line in before.lines.items():
         new = wanted.get(line[site_at]) if number in taken else None
         assert after.lines[number] == (line if new is None else [*line[:at], new, *line[at + 1 :]])

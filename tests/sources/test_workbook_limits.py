@@ -77,6 +77,13 @@ def test_what_is_no_workbook_is_named_with_what_to_do(data, says):
     assert says in refused(data)
 
 
+def test_a_password_is_to_be_taken_away_and_not_only_saved_again():
+    data = workbook_limits.OLE + bytes(999) + "EncryptedPackage".encode("utf-16-le")
+    with pytest.raises(NotReadable) as caught:
+        check(data)
+    assert caught.value.hint.startswith("Take the password away (in Excel: File, Info")
+
+
 def test_a_file_that_is_too_large_is_not_looked_into():
     assert "32 MB are allowed" in refused(bytes(workbook.MOST_BYTES + 1))
 

@@ -61,6 +61,7 @@ TABLE = {
     ("GET", "/settings/workbook"): OPERATE,
     ("POST", "/settings/workbook"): OPERATE,
     ("POST", "/settings/workbook/commit"): OPERATE,
+    ("POST", "/settings/workbook/serial"): OPERATE,
     ("POST", "/settings/workbook/undo"): OPERATE,
     ("GET", "/parts/top"): SEE_ALL,
     ("GET", "/parts/rows"): SEE_ALL,

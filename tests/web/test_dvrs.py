@@ -131,6 +131,35 @@ def test_any_other_name_is_unknown(shop, site):
     assert list(answer.json) == ["error", "hint"]
 
 
+@pytest.mark.parametrize(
+    ("serial", "why"),
+    [
+        (None, "P2P NUMBER of 104 is empty"),
+        ("AB12345", "P2P NUMBER AB12345 stands in row 2 already"),
+    ],
+)
+def test_a_site_without_a_serial_of_its_own_is_told_with_its_row_and_can_be_filled(
+    shop, serial, why
+):
+    write(shop.home.settings.p2p_workbook, [*ROWS, (serial, 104, "Dock")])
+    shop.home.house.workbooks.keep()
+    answer = shop.home.client.get("/api/search?site=104")
+    assert answer.status_code == 404
+    assert answer.json["error"] == f"Row 5 of P2P1.xlsx is not used: {why}"
+    assert "POST /api/update-p2p" in answer.json["hint"]
+    filled = shop.update(site="104", p2pNumber="AB12348")
+    assert (filled.status_code, filled.json) == (200, {"ok": True})
+    assert shop.get("/api/search?site=104")["P2P NUMBER"] == "AB12348"
+    shop.home.house.workbooks.keep()
+    sheet = openpyxl.load_workbook(shop.home.settings.p2p_workbook).active
+    assert [sheet["A5"].value, sheet["B5"].value] == ["AB12348", 104]
+
+
+def test_a_site_is_found_whatever_cannot_be_seen_in_its_name(shop):
+    for text in ("SITE-001%E2%80%8B", "%EF%BB%BFSITE-001", "SITE-001%1A"):
+        assert shop.get(f"/api/search?site={text}")["SITE"] == "SITE-001"
+
+
 def test_a_row_that_left_the_workbook_is_in_no_answer(shop):
     write(shop.home.settings.p2p_workbook, ROWS[:2])
     shop.home.house.workbooks.keep()

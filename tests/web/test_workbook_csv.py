@@ -111,7 +111,7 @@ def test_a_row_of_a_csv_that_cannot_be_used_is_named_by_its_line(home: Home) -> 
     ("text", "says"),
     [
         ('P2P NUMBER,SITE,STORE NAME\n"AB12345,SITE-001,Mall\n', "cannot be read"),
-        ("NAME,PLACE\nA,B\n", "no .xlsx workbook"),
+        ("NAME,PLACE\nA,B\n", "No line has the columns P2P NUMBER, SITE, STORE NAME"),
         ("P2P NUMBER,SITE,STORE NAME\nA" + "x" * 200_000 + ",B,C\n", "cannot be read"),
     ],
 )

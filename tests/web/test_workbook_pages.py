@@ -91,7 +91,7 @@ def test_a_removed_recorder_comes_back_with_its_history(home: Home, tmp_path: Pa
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"no workbook at all", "damaged"),
+        (b"no workbook at all", "No line has the columns"),
         (b"", "Choose"),
         (b"PK\x03\x04 half of one", "damaged"),
     ],
@@ -193,3 +193,59 @@ def test_a_preview_says_what_becomes_of_a_serial_that_a_formula_keeps_waiting(
     assert send(home, "/settings/workbook/commit", key=key_of(page)) == 303
     assert sites(home)["AAA-01"] == "UPLOADED36"
     assert home.house.workbooks.pending() == {}
+
+
+def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path) -> None:
+    workbooks.write(tmp_path / "P2P1.xlsx", [*FIRST, ("", "CCC-01", "Cork"), ("", "", "Dublin")])
+    home.house.workbooks.keep()
+    page = read(home.client.get("/settings/workbook", headers=HEADERS).text)
+    assert "2 rows were not taken" in page.text
+    forms = [one for one in page.find("form") if one["action"] == "/settings/workbook/serial"]
+    assert [one.one("input", name="site")["value"] for one in forms] == ["CCC-01"]
+    answer = home.client.post(
+        "/settings/workbook/serial", data={"site": "CCC-01", "serial": "x"}, headers=HEADERS
+    )
+    assert answer.status_code == 422
+    assert "CCC-01: This is no serial." in read(answer.text).text
+    assert send(home, "/settings/workbook/serial", site="CCC-01", serial="SIM00003PAZ0003") == 303
+    assert sites(home)["CCC-01"] == "SIM00003PAZ0003"
+    page = read(home.client.get("/settings/workbook", headers=HEADERS).text)
+    assert "1 row was not taken" in page.text
+    (line,) = home.house.audit.find(action="workbook.changed")
+    assert line.about == "CCC-01"
+
+
+def test_a_text_without_the_titles_is_refused_and_retires_nobody(home: Home) -> None:
+    for text in ("P2P NUMBER SITE STORE NAME\nA B C\n", "<table>P2P NUMBER,SITE</table>"):
+        page = upload(home, text.encode(), 422)
+        assert "No line has the columns" in page.one("p", id="fault").text
+        assert not page.find("form", action="/settings/workbook/commit")
+    assert len(sites(home)) == 2
+
+
+def test_the_page_says_that_the_sheet_is_hidden(home: Home) -> None:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    hidden = book.create_sheet("Old")
+    hidden.sheet_state = "hidden"
+    for line in (workbooks.TITLES, *FIRST):
+        hidden.append(line)
+    book.save(out)
+    page = upload(home, out.getvalue())
+    assert "Sheet Old is hidden in the file." in page.text
+    send(home, "/settings/workbook/commit", key=key_of(page))
+    shown = home.client.get("/settings/workbook", headers=HEADERS).text
+    assert "Sheet Old is hidden in the file." in shown
+
+
+def test_a_character_that_no_file_can_hold_breaks_no_upload_and_no_download(home: Home) -> None:
+    text = "P2P NUMBER,SITE,STORE NAME,NOTE\nSIM00001PAZ0001,AAA-01,Aa\x08chen,a\x0eb\n\x1a"
+    page = upload(home, text.encode())
+    assert "1 changed, 1 removed, 0 unchanged, 0 refused" in page.text
+    send(home, "/settings/workbook/commit", key=key_of(page))
+    for path in ("/api/download.xlsx", "/api/download.csv", "/api/export", "/", "/sites"):
+        answer = home.client.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == 200
+        assert b"\x08" not in answer.data or path.endswith("xlsx")
+    body = {"site": "AAA-01\x08", "p2pNumber": "SIM00009PAZ0009\x1a"}
+    assert home.client.post("/api/update-p2p", json=body).status_code == 200
+    assert sites(home) == {"AAA-01": "SIM00009PAZ0009"}

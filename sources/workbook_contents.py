@@ -1,0 +1,72 @@
+"""What a workbook holds beside the rows of its list, so that nobody loses it unasked."""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from sources.workbook_model import Contents, Table
+from sources.workbook_parts import PIECE, Sheet, sheets_of
+
+PARTS = {
+    "pictures": "xl/media/",
+    "charts": "xl/charts/chart",
+    "pivot tables": "xl/pivotTables/",
+    "macros": "xl/vbaProject.bin",
+}
+"""Things that are a part of the file each, by how the name of the part begins."""
+COMMENTS = ("xl/comments", "xl/threadedComments/")
+ELEMENTS = {
+    "formulas": b"f",
+    "links": b"hyperlink",
+    "drop-down lists": b"dataValidation",
+    "conditional formats": b"conditionalFormatting",
+    "column widths": b"col",
+}
+"""Things that are an element of the sheet each."""
+LONGEST_NAME = 32
+"""Bytes of the longest of these tags, with room for a prefix."""
+
+
+def contents_of(data: bytes, table: Table) -> Contents:
+    """Of a file that was read: `table` is its list."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        names = packed.namelist()
+        things = {
+            what: sum(name.startswith(begin) for name in names) for what, begin in PARTS.items()
+        }
+        try:
+            sheets = sheets_of(packed)
+            things |= _elements(packed, sheets, table.sheet)
+        except (KeyError, ValueError, zlib.error, zipfile.BadZipFile):
+            sheets = []
+        comments = [one for one in names if one.startswith(COMMENTS)]
+        things["comments"] = sum(_count(packed, one, b"comment") for one in comments)
+        things["cell formats"] = max(0, _count(packed, "xl/styles.xml", b"xf") - 2)
+    others = [one.name for one in sheets if one.name != table.sheet]
+    return Contents(table.filled(), others, {what: n for what, n in things.items() if n})
+
+
+def _elements(packed: zipfile.ZipFile, sheets: list[Sheet], name: str) -> dict[str, int]:
+    part = next(one.part for one in sheets if one.name == name)
+    return {what: _count(packed, part, tag) for what, tag in ELEMENTS.items()}
+
+
+def _count(packed: zipfile.ZipFile, part: str, tag: bytes) -> int:
+    """How many elements of that name a part has; none in a part that is not there."""
+    if part not in packed.namelist():
+        return 0
+    opening = re.compile(rb"<(?:[\w.-]{1,20}:)?" + tag + rb"[\s/>]")
+    return sum(len(opening.findall(piece)) for piece in _overlapping(packed, part))
+
+
+def _overlapping(packed: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """The part in pieces that end where a tag ends."""
+    rest = b""
+    with packed.open(part) as file:
+        while piece := file.read(PIECE):
+            whole, cut, rest = (rest + piece).rpartition(b"<")
+            yield whole
+            rest = (cut + rest)[:PIECE]
+    yield rest

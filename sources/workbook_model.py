@@ -1,0 +1,176 @@
+"""What a workbook of recorders says: its rows, and why some of them cannot be used. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sources.easy4ip_wire import clean_serial
+from sources.texts import name_of, one_line
+
+SERIAL, SITE, STORE = "P2P NUMBER", "SITE", "STORE NAME"
+NEEDED = (SERIAL, SITE, STORE)
+MOST_ROWS = 50_000
+MOST_COLUMNS = 200
+LONGEST_CELL = 500
+FORMULA = ("=", "+", "-", "@")
+"""With these begins what a spreadsheet computes."""
+MOST_ABOVE = 20
+"""Lines with content in which the titles are looked for: headings may stand above them."""
+Place = tuple[int, int]
+"""Row from 1, column from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One recorder. `number` is its row in the sheet, from 1; `extra` the other columns."""
+
+    number: int
+    site: str
+    serial: str
+    store: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row that is not used: why, and what to do. `row` is there when a serial of its own is
+    all that the row lacks."""
+
+    number: int
+    error: str
+    hint: str
+    row: Row | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds: cells with a text by title ("" for columns without one), the names of
+    the other sheets, and how many there are of other things, each by its name in the plural."""
+
+    filled: Mapping[str, int] = field(default_factory=dict)
+    sheets: Sequence[str] = ()
+    things: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """`columns` are the titles in the order of the sheet; `notes` tell a person what was not
+    read, and where the list was found if that may surprise."""
+
+    sheet: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    problems: Sequence[Problem]
+    notes: Sequence[str] = ()
+    contents: Contents = field(default_factory=Contents)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The texts of a sheet: its lines with content below the titles, by row from 1.
+
+    `first` is the column of the first text in each line, from 0. `cut` is the row from which
+    on there was too much, 0 for none. `merged` are cells that show the text of a merged one.
+    """
+
+    sheet: str
+    titles: Sequence[str]
+    first: int
+    lines: Mapping[int, Sequence[str]]
+    cut: int = 0
+    merged: frozenset[Place] = frozenset()
+
+    def place(self, title: str) -> int:
+        """The first column with a title, in any case. Raises ValueError."""
+        return [one.upper() for one in self.titles].index(title)
+
+    def filled(self) -> dict[str, int]:
+        """How many cells below each title have a text; "" for those without a title."""
+        found = dict.fromkeys((one for one in self.titles if one), 0)
+        for cells in self.lines.values():
+            for place, text in enumerate(cells):
+                if text:
+                    title = self.titles[place] if place < len(self.titles) else ""
+                    found[title] = found.get(title, 0) + 1
+        return found
+
+
+def missing_in(titles: Sequence[str]) -> list[str]:
+    """Which of the three titles a line lacks."""
+    known = {one.upper() for one in titles}
+    return [one for one in NEEDED if one not in known]
+
+
+def bare(text: str) -> str:
+    """A cell's text in one line. The quote that keeps our own CSV files from being formulas
+    is taken away again."""
+    text = one_line(text)[:LONGEST_CELL]
+    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+
+
+def workbook_of(table: Table) -> Workbook:
+    """The rows that can be used, and why the others cannot."""
+    places = {title: table.place(title) for title in NEEDED}
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    taken: dict[tuple[str, str], int] = {}
+    for number, cells in table.lines.items():
+        made = _row(number, cells, table.titles, places, taken)
+        if isinstance(made, Row):
+            rows.append(made)
+        else:
+            problems.append(made)
+    if table.cut:
+        problems.append(
+            Problem(table.cut, f"More than {MOST_ROWS:,} rows", "Divide it over two houses.")
+        )
+    return Workbook(table.sheet, table.titles, rows, _each_site_once(rows, problems))
+
+
+def _each_site_once(rows: Sequence[Row], problems: Sequence[Problem]) -> list[Problem]:
+    """A site that another row has already, used or not, is not waiting for a serial here."""
+    known = {one.site: one.number for one in rows}
+    found = []
+    for one in problems:
+        if one.row and known.setdefault(one.row.site, one.number) != one.number:
+            one = replace(one, row=None)
+        found.append(one)
+    return found
+
+
+def _row(
+    number: int,
+    cells: Sequence[str],
+    titles: Sequence[str],
+    places: Mapping[str, int],
+    taken: dict[tuple[str, str], int],
+) -> Row | Problem:
+    def cell(title: str) -> str:
+        place = places[title]
+        return cells[place] if place < len(cells) else ""
+
+    site, typed = name_of(cell(SITE)), name_of(cell(SERIAL))
+    serial = clean_serial(typed)
+    if not site:
+        return Problem(number, "SITE is empty", "Give the site a name of its own.")
+    own = places.values()
+    extra = {
+        titles[place]: value
+        for place, value in enumerate(cells)
+        if value and place < len(titles) and titles[place] and place not in own
+    }
+    row = Row(number, site, serial or "", cell(STORE), extra)
+    if not typed:
+        hint = "Enter the recorder's serial."
+        return Problem(number, f"P2P NUMBER of {site} is empty", hint, row)
+    if serial is None:
+        said = f"P2P NUMBER {typed[:40]!r} of {site} is no serial"
+        return Problem(number, said, "A serial has 4 to 32 letters and digits.", row)
+    for kind, value in ((SITE, site), (SERIAL, serial)):
+        before = taken.setdefault((kind, value), number)
+        if before != number:
+            if kind == SERIAL and taken.get((SITE, site)) == number:
+                del taken[SITE, site]
+            said = f"{kind} {value} stands in row {before} already"
+            lacks = replace(row, serial="") if kind == SERIAL else None
+            return Problem(number, said, "Keep one of the two.", lacks)
+    return row

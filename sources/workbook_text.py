@@ -1,0 +1,124 @@
+"""A text file (CSV, Excel's "Unicode Text") as a workbook, judged by what is in it."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from itertools import islice
+
+from sources.texts import name_of
+from sources.workbook_export import made_of
+from sources.workbook_limits import NotReadable, check_length
+from sources.workbook_model import (
+    MOST_ABOVE,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NEEDED,
+    SITE,
+    bare,
+    missing_in,
+)
+from sources.workbook_rows import lacking
+
+DIVIDERS = ",;\t|"
+SEPARATOR = re.compile(r'\s{0,9}"?sep=([^\w\s"]|\t)"?[ \t,;|]{0,99}(\r\n|\r|\n|\Z)', re.IGNORECASE)
+"""Excel's own first line: the divider of the lines below."""
+MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""Byte order marks."""
+HEAD = 4096
+AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
+LINES = MOST_ROWS + MOST_ABOVE + 1
+
+Lines = list[list[str]]
+
+
+def encoding_of(data: bytes) -> str | None:
+    """The encoding of a text file; None for bytes that are no text."""
+    for mark, encoding in MARKS.items():
+        if data.startswith(mark):
+            return encoding
+    head = data[:HEAD]
+    if b"\x00" in head:
+        # Latin letters in UTF-16 without a mark have a zero in every second byte.
+        odd, even = head[1::2].count(0), head[::2].count(0)
+        many, few = len(head) * 0.3, len(head) * 0.1
+        is_little, is_big = odd > many and even < few, even > many and odd < few
+        return "utf-16-le" if is_little else "utf-16-be" if is_big else None
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def is_text(data: bytes) -> bool:
+    """Whether these bytes are a text file, and not a workbook of any kind."""
+    return not data.startswith((b"PK", b"\xd0\xcf\x11\xe0")) and bool(
+        data and encoding_of(data) is not None
+    )
+
+
+def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
+    """The file as a workbook, each line in the row of its number. `more` has the further
+    columns by site: a file with only the three keeps them. Raises NotReadable."""
+    check_length(data)
+    text = _decoded(data)
+    before, divider = 0, ""
+    if separator := SEPARATOR.match(text):
+        before, divider, text = 1, separator[1], text[separator.end() :]
+    lines, titles_at = _lines(text, divider)
+    above = [[bare(one) for one in line] for line in lines[:titles_at]]
+    titles = [name_of(one) for one in lines[titles_at][:MOST_COLUMNS]]
+    known = {title: title.upper() if title.upper() in NEEDED else title for title in titles}
+    rows = [
+        {known[title]: bare(value) for title, value in zip(titles, line, strict=False) if title}
+        for line in lines[titles_at + 1 :]
+    ]
+    kept = [{**more.get(name_of(row.get(SITE, "")), {}), **row} for row in rows]
+    return made_of(kept, [*([[]] * before), *above])
+
+
+def _decoded(data: bytes) -> str:
+    encoding = encoding_of(data) or "utf-8"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        # Every byte is a letter in Latin-1, and half a UTF-16 letter is not worth a refusal.
+        return data.decode("latin-1" if encoding == "cp1252" else encoding, "replace")
+
+
+def _lines(text: str, divider: str) -> tuple[Lines, int]:
+    """The lines taken apart by the divider that shows the three titles, and which has them.
+    Raises NotReadable."""
+    seen: Lines = []
+    broken: NotReadable | None = None
+    for one in divider or DIVIDERS:
+        try:
+            head = _read(text, one, MOST_ABOVE)
+        except NotReadable as error:
+            broken = broken or error
+            continue
+        names = [[name_of(cell) for cell in line[:MOST_COLUMNS]] for line in head]
+        for number, line in enumerate(names):
+            if not missing_in(line):
+                return _read(text, one, LINES), number
+        seen += names
+    if broken:
+        raise broken
+    said = f"No line has the columns {', '.join(NEEDED)} {lacking('The file', seen)}"
+    raise NotReadable(
+        said.strip(),
+        "Put these three titles into one line above the recorders, in any order, with a comma, "
+        "semicolon, tab or | between them; or upload an .xlsx workbook.",
+    )
+
+
+def _read(text: str, divider: str, most: int) -> Lines:
+    """The first lines of a text. Raises NotReadable for quotes that do not close."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=divider, strict=True)
+    try:
+        return list(islice(reader, most))
+    except csv.Error as error:
+        raise NotReadable(
+            f"Line {reader.line_num} of the CSV file cannot be read ({error})", AGAIN
+        ) from error

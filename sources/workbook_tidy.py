@@ -1,0 +1,227 @@
+"""One sheet of a workbook, told again in plain cells, so that odd ones spoil only themselves.
+
+calamine gives up a whole sheet for one cell that it does not know, and the whole file for one
+odd sheet; a cell far from the others makes it ask for more memory than there is. Here a cell
+that says nothing usable is left out, and so is what lies too far away. Rows are packed without
+gaps: `numbers` says which they were.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
+from xml.sax.saxutils import escape  # nosec B406 (it writes, it does not read)
+
+from sources.workbook_model import MOST_ABOVE, MOST_COLUMNS, MOST_ROWS
+from sources.workbook_parts import WORKBOOK, elements, feed, local, xml_parser
+
+REFERENCE = re.compile("([A-Za-z]{1,3})([0-9]{1,7})")
+NUMBER = re.compile(r"[+-]?(?:[0-9]{1,99}(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,3})?")
+FARTHEST = (1 << 20, 2 * MOST_COLUMNS)
+"""Row and column of the last cell that is read: Excel's last row, and room beside the table."""
+MOST_LINES = MOST_ROWS + MOST_ABOVE + 1
+SPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
+OTHERS = {"styles": "xl/styles.xml", "sharedStrings": "xl/sharedStrings.xml"}
+PART = "xl/worksheets/sheet1.xml"
+
+Range = tuple[tuple[int, int], tuple[int, int]]
+"""First and last cell, each row and column from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """A workbook with the one sheet; the row of each of its lines; which cells are merged;
+    whether something too far away was left out."""
+
+    data: bytes
+    numbers: list[int]
+    merged: list[Range]
+    was_cut: bool
+
+
+def tidied(packed: zipfile.ZipFile, part: str) -> Tidied:
+    """Raises KeyError, ValueError, expat.ExpatError for a sheet that is not XML."""
+    kept = {one: name for one, name in OTHERS.items() if _is_whole(packed, name)}
+    texts = elements(packed, kept["sharedStrings"], "si") if "sharedStrings" in kept else []
+    cells = _Cells(len(texts))
+    feed(cells.parser, packed, part)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as new:
+        new.writestr(WORKBOOK, _workbook(packed))
+        new.writestr("_rels/.rels", _links({"officeDocument": WORKBOOK}))
+        new.writestr("xl/_rels/workbook.xml.rels", _links({"worksheet": PART, **kept}))
+        for name in kept.values():
+            new.writestr(name, packed.read(name))
+        body = "".join(cells.pieces)
+        new.writestr(PART, f'<worksheet xmlns="{SPACE}"><sheetData>{body}</sheetData></worksheet>')
+    return Tidied(out.getvalue(), cells.numbers, cells.merged, cells.was_cut)
+
+
+def _is_whole(packed: zipfile.ZipFile, part: str) -> bool:
+    """It is there, and it is XML."""
+    try:
+        feed(xml_parser(), packed, part)
+    except (KeyError, ValueError, expat.ExpatError):
+        return False
+    return True
+
+
+def _workbook(packed: zipfile.ZipFile) -> str:
+    """With the year in which the file's dates begin."""
+    said = [one.get("date1904", "") for one in elements(packed, WORKBOOK, "workbookPr")]
+    since = ' date1904="1"' if said and said[0].lower() in ("1", "true", "on") else ""
+    return (
+        f'<workbook xmlns="{SPACE}" xmlns:r="{KIND}"><workbookPr{since}/>'
+        '<sheets><sheet name="Sheet" sheetId="1" r:id="rId0"/></sheets></workbook>'
+    )
+
+
+def _links(parts: Mapping[str, str]) -> str:
+    """Of parts by their kind."""
+    inner = "".join(
+        f'<Relationship Id="rId{n}" Type="{KIND}/{kind}" Target="/{name}"/>'
+        for n, (kind, name) in enumerate(parts.items())
+    )
+    return f'<Relationships xmlns="{LINKS}">{inner}</Relationships>'
+
+
+class _Cells:
+    """Takes in a sheet's part, and tells its first sheetData again."""
+
+    def __init__(self, texts: int) -> None:
+        self.pieces: list[str] = []
+        self.numbers: list[int] = []
+        self.merged: list[Range] = []
+        self.was_cut = False
+        self.parser = xml_parser()
+        self.parser.StartElementHandler = self._begin
+        self.parser.EndElementHandler = self._finish
+        self.parser.CharacterDataHandler = self._take
+        self.parser.buffer_text = True
+        self._texts = texts
+        self._row, self._column = 1, 0
+        self._number = 1
+        """Of the line that is being told: a cell's own place counts, not that of its row."""
+        self._is_inside, self._was_inside = False, False
+        self._cell: dict[str, str] | None = None
+        self._within: list[str] = []
+        self._said: list[str] = []
+        self._line: dict[int, str] = {}
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        kind = local(name)
+        if self._cell is not None:
+            self._within.append(kind)
+        elif kind == "mergeCell":
+            self._merge(attributes.get("ref", ""))
+        elif kind == "sheetData":
+            self._is_inside = not self._was_inside
+        elif not self._is_inside:
+            return
+        elif kind == "row":
+            number = attributes.get("r", "")
+            self._row = int(number) if number.isdecimal() and len(number) < 12 else self._row
+        elif kind == "c":
+            self._cell, self._said = attributes, []
+
+    def _take(self, text: str) -> None:
+        is_value = self._within in (["v"], ["is", "t"], ["is", "r", "t"])
+        if self._cell is not None and is_value:
+            self._said.append(text)
+
+    def _finish(self, name: str) -> None:
+        kind = local(name)
+        if self._within:
+            self._within.pop()
+        elif self._cell is not None:
+            self._put(self._cell, "".join(self._said))
+            self._cell = None
+        elif not self._is_inside:
+            return
+        elif kind == "row":
+            self._end_row()
+            self._row, self._column = self._row + 1, 0
+        elif kind == "sheetData":
+            self._is_inside, self._was_inside = False, True
+
+    def _put(self, attributes: Mapping[str, str], said: str) -> None:
+        """Note a cell, at the place that it names or else beside the one before."""
+        place = place_of(attributes.get("r", ""))
+        row, column = place or (self._row - 1, self._column)
+        self._column = column + 1
+        if row + 1 != self._number:
+            self._end_row()
+            self._number = row + 1
+        if not said:
+            return
+        if row >= FARTHEST[0] or column >= FARTHEST[1] or len(self.numbers) >= MOST_LINES:
+            self.was_cut = True
+            return
+        cell = _cell(attributes.get("t", "n"), said, self._texts)
+        style = attributes.get("s", "")
+        form = f' s="{style}"' if style.isdecimal() and style.isascii() else ""
+        if cell:
+            self._line[column] = f'<c r="{{}}"{form}{cell}</c>'
+
+    def _end_row(self) -> None:
+        """Rows are told once each, in the order in which they come."""
+        if not self._line:
+            return
+        self.numbers.append(self._number)
+        number = len(self.numbers)
+        cells = "".join(
+            text.replace("{}", spelled((number, column)), 1)
+            for column, text in sorted(self._line.items())
+        )
+        self.pieces.append(f'<row r="{number}">{cells}</row>')
+        self._line = {}
+
+    def _merge(self, reference: str) -> None:
+        first, _, last = reference.partition(":")
+        begin, end = place_of(first), place_of(last or first)
+        if begin and end:
+            self.merged.append((begin, end))
+
+
+def _cell(kind: str, said: str, texts: int) -> str:
+    """A cell's type and value; nothing for one that no program can read."""
+    if kind == "s":
+        is_there = said.isdecimal() and len(said) < 10 and int(said) < texts
+        return f' t="s"><v>{said}</v>' if is_there else ""
+    if kind == "b":
+        return f' t="b"><v>{said}</v>' if said in ("0", "1") else ""
+    if kind == "e":
+        return ""
+    if kind == "n" and NUMBER.fullmatch(said.strip()):
+        return f"><v>{said.strip()}</v>"
+    return f' t="str"><v>{escape(said)}</v>'
+
+
+def place_of(reference: str) -> tuple[int, int] | None:
+    """Row and column from 0; None for what names no cell."""
+    found = REFERENCE.fullmatch(reference)
+    if found is None or int(found[2]) == 0:
+        return None
+    return int(found[2]) - 1, column_of(found[1].upper())
+
+
+def column_of(letters: str) -> int:
+    """Column A is 0, Z is 25, AA is 26."""
+    number = 0
+    for one in letters:
+        number = number * 26 + ord(one) - ord("A") + 1
+    return number - 1
+
+
+def spelled(place: tuple[int, int]) -> str:
+    """Row from 1 and column from 0, as Excel spells them: (2, 27) is AB2."""
+    row, column = place
+    letters = ""
+    while column >= 0:
+        letters = chr(ord("A") + column % 26) + letters
+        column = column // 26 - 1
+    return f"{letters}{row}"
