@@ -13,6 +13,7 @@ from threading import Event, Thread
 
 from bench import fleets
 from bench.history import history
+from bench.many import many
 from bench.page import page
 from bench.recorders import recorders
 from bench.rows import rows
@@ -252,6 +253,7 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "writes": writes,
     "history": history,
     "thousand": thousand,
+    "many": many,
     "streams": streams,
     "page": page,
     "recorders": recorders,

@@ -80,11 +80,9 @@ def cameras() -> Response:
     here = house()
     devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, asked(ListQuery), shapes.CAMERAS)
-    now, rules = here.clock(), here.rules()
-    rows = [shapes.row(device, statuses[device.id], now, rules) for device in found.devices]
-    body: shapes.CameraList = {
-        "cameras": rows,
-        "count": len(rows),
+    body = {
+        "cameras": here.encoded.of(found.devices, statuses, here.clock(), here.rules()),
+        "count": len(found.devices),
         "last_scan": shapes.last_scan(here.tracker.fleet()),
         "scan_in_progress": here.scanner.progress() is not None,
     }

@@ -1,7 +1,7 @@
 """The house as routes see it: the parts that `app.py` put together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from fleet.status import Rules
 from fleet.tracker import Tracker
 from store.probe import Probe
 from web.asking import Access
+from web.encoded import EncodedRows
 from web.stream import Hub
 from web.watchdog import Watchdog
 
@@ -54,6 +55,7 @@ class House:
     audit: Audit
     watchdog: Watchdog
 
+    encoded: EncodedRows = field(default_factory=EncodedRows)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 
     def statuses(self) -> tuple[Mapping[int, Device], dict[int, str]]:

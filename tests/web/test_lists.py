@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.home import Home
+from simulators.panasonic import Camera
+from tests.home import Clock, Home
 from tests.web.conftest import fill
 
 Make = Callable[..., Home]
@@ -213,3 +214,35 @@ def test_an_unknown_parameter_is_refused_by_name(mixed: Home, name: str) -> None
     answer = mixed.client.get(f"/api/cameras?{name}=1")
     assert answer.status_code == 422
     assert answer.json["error"].startswith(f"{name}: ")
+
+
+# -- rows that are encoded once ----------------------------------------------------------------
+
+
+def test_a_row_in_the_list_is_as_the_camera_itself_whatever_changes(
+    make_home: Make, clock: Clock
+) -> None:
+    """Each row is encoded once; what only time changes is in it too."""
+    cameras = [Camera(f"d4:2d:c5:00:00:0{n}", f"127.20.0.{n}") for n in (1, 2, 3)]
+    home = make_home(*cameras)
+    home.scan()
+    turns: list[Callable[[], object]] = [
+        lambda: home.client.patch("/api/camera/1", json={"name": "Gate", "parent": 2}),
+        lambda: clock.forward(minutes=11),  # nobody asked meanwhile: "as of"
+        lambda: setattr(cameras[1], "on", False),
+        home.scan,
+        lambda: clock.forward(hours=25),  # offline becomes missing by itself
+        lambda: setattr(cameras[0], "on", False),
+        home.scan,  # behind a dead parent: unreachable
+        lambda: home.client.post("/api/camera/3/retire"),
+    ]
+    words = set()
+    for turn in turns:
+        turn()
+        rows = listed(home, "")["cameras"] + listed(home, "retired=true")["cameras"]
+        assert len(rows) == 3
+        for row in rows:
+            camera = home.client.get(f"/api/camera/{row['id']}").json
+            assert row == {key: camera[key] for key in row}
+            words |= {row["status"], bool(row["as_of"])}
+    assert {"ACTIVE", "OFFLINE", "MISSING", "UNREACHABLE", True, False} <= words

@@ -401,3 +401,13 @@ def test_a_stranger_does_not_learn_which_paths_there_are(ask: Ask, method: str, 
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert method == "HEAD" or is_ours(answer)
+
+
+def test_what_one_who_sees_less_asked_for_hides_nothing_from_others(home: Home, ask: Ask) -> None:
+    """Rows of the list are kept; who does not see a camera's parent gets another row."""
+    whole = done(ask["Ada"].get("/api/cameras"))["cameras"]
+    for name in (*LIMITED, "Ada"):
+        rows = {row["id"]: row for row in done(ask[name].get("/api/cameras"))["cameras"]}
+        assert not [one for one in rows.values() if one["parent"] not in (None, *rows)]
+    assert done(ask["Ada"].get("/api/cameras"))["cameras"] == whole
+    assert [one for one in whole if one["parent"]], "somebody has a parent"

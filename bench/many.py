@@ -1,0 +1,57 @@
+"""Many clients of one list at a time, each on a connection that it keeps."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from threading import Barrier, Thread
+
+from bench import fleets
+from bench.running import ROOT, Client, house, p99
+from bench.table import Row
+
+CAMERAS, CLIENTS, EACH = 1000, 50, 20
+PATH = "/api/cameras"
+
+
+def many(folder: Path) -> list[Row]:
+    """`/api/cameras` with 1,000 cameras for 50 clients that ask again and again."""
+    fleets.write_fleet(folder, CAMERAS)
+    with house(folder) as process:
+        process.client.ask("GET", PATH)
+        command = [sys.executable, "-m", "bench.many", str(process.port)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    found, seconds = json.loads(done.stdout)
+    note = f"median {median(found):.0f} ms, {len(found) / seconds:.0f} answers a second"
+    title = f"{CAMERAS} cameras, {CLIENTS} clients: p99 of {PATH}"
+    return [Row(title, p99(found), "ms", 1000, note=note)]
+
+
+def main(port: int) -> None:
+    """The clients, in a process of their own; prints the ms of each answer."""
+    found: list[float] = []
+    together = Barrier(CLIENTS + 1)
+
+    def work() -> None:
+        client = Client(port)
+        together.wait()
+        for _ in range(EACH):
+            begin = time.perf_counter()
+            client.ask("GET", PATH)
+            found.append((time.perf_counter() - begin) * 1000)
+        client.close()
+
+    threads = [Thread(target=work) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    together.wait()
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    print(json.dumps((found, time.perf_counter() - begin)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,40 @@
+"""Rows of the big lists as JSON, each encoded once for as long as it says the same."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import orjson
+
+from fleet import status
+from fleet.model import Device
+from fleet.status import Rules
+from web import shapes
+
+MOST = 20_000
+"""Rows that are remembered: about 15 MB."""
+
+
+class EncodedRows:
+    """Remembers the JSON of each device's row. A device is frozen: the same object, with the same
+    status and as fresh as before, has the same row."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, tuple[Device, str, bool, orjson.Fragment]] = {}
+
+    def of(
+        self, devices: Iterable[Device], statuses: Mapping[int, str], now: datetime, rules: Rules
+    ) -> list[orjson.Fragment]:
+        """The rows of the devices, as `shapes.row` has them."""
+        return [self._row(one, statuses[one.id], now, rules) for one in devices]
+
+    def _row(self, device: Device, word: str, now: datetime, rules: Rules) -> orjson.Fragment:
+        is_stale, known = status.is_stale(device, now, rules), self._rows.get(device.id)
+        if known and known[0] is device and known[1] == word and known[2] == is_stale:
+            return known[3]
+        # Copied, because orjson's own bytes keep a buffer of twice the length.
+        data = bytes(memoryview(orjson.dumps(shapes.row(device, word, now, rules))))
+        fragment = orjson.Fragment(data)
+        if len(self._rows) >= MOST:
+            self._rows.clear()
+        self._rows[device.id] = (device, word, is_stale, fragment)
+        return fragment
