@@ -15,12 +15,13 @@ refuse() {
 [ "$(id -u)" = 0 ] || refuse "Only root can build a Debian root: sudo make bare"
 command -v debootstrap >/dev/null || refuse "debootstrap is missing: sudo apt install debootstrap"
 command -v git >/dev/null || refuse "git is missing: sudo apt install git"
-# In a mount namespace of its own, so that its mounts end with it.
-[ "${BARE_NAMESPACE:-}" = 1 ] || BARE_NAMESPACE=1 exec unshare --mount --propagation private sh "$0" "$@"
+# In namespaces of its own, so that its mounts and every process that it started end with it.
+[ "${BARE_NAMESPACE:-}" = 1 ] ||
+    BARE_NAMESPACE=1 exec unshare --mount --pid --fork --kill-child sh deploy/bare.sh "$@"
 
 root=$(mktemp -d /var/tmp/camera-monitor-bare.XXXXXX)
 chmod 755 "$root"
-trap 'umount -R "$root/proc" "$root/dev" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
+trap 'umount -R "$root" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
 trap 'exit 130' INT TERM
 began=$(date +%s)
 
@@ -40,6 +41,8 @@ build_root() {
     debootstrap --variant=minbase "$suite" "$root" $(mirror) >"$root.log" 2>&1 ||
         refuse "debootstrap could not build $suite: $(tail -n 3 "$root.log")"
     rm -f "$root.log"
+    # A root that is no mount point could make no namespaces inside.
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     cp /etc/resolv.conf "$root/etc/resolv.conf"

@@ -212,7 +212,12 @@ class NamespacedHouse:
         rows = {one["mac_address"]: one for one in self.json("/api/cameras")["cameras"]}
         return [rows[mac]["status"] if mac in rows else "not known" for mac in network.macs]
 
+    def is_told(self) -> bool:
+        """The journal has every event."""
+        return b"\ncamera_monitor_events_waiting 0.0\n" in self.request("GET", "/metrics").body
+
     def kinds(self, family: str) -> list[str]:
+        until(self.is_told, what="every event is in the journal")
         events = self.json(f"/api/events?kind={family}&limit=1000")["events"]
         return [event["kind"] for event in events][::-1]
 
