@@ -14,6 +14,7 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
 
+from discovery.claims import Claims
 from discovery.hearsay import Hearsay
 from discovery.misses import missed
 from discovery.progress import Scan, SourceProgress
@@ -327,7 +328,7 @@ class Scanner:
         try:
             async with asyncio.timeout(deadline):
                 if source.discover:
-                    await self._collect(started, progress, source.discover())
+                    await self._discover(started, progress, source.discover())
                 if source.sweep:
                     await self._collect_sweep(started, progress, source, spread)
             progress.state = "failed" if progress.failed else "done"
@@ -372,7 +373,24 @@ class Scanner:
             self.swept[source.name] = (started, progress)
             task.result()
 
-    async def _collect(self, started: datetime, progress: SourceProgress, reports: Reports) -> None:
+    async def _discover(
+        self, started: datetime, progress: SourceProgress, reports: Reports
+    ) -> None:
+        """As `_collect`, with moves held back until all have spoken."""
+        claims, is_whole = Claims(self.tracker.known), False
+        try:
+            await self._collect(started, progress, reports, claims.take)
+            is_whole = True
+        finally:
+            self._inbox += claims.end(self.clock(), is_whole)
+
+    async def _collect(
+        self,
+        started: datetime,
+        progress: SourceProgress,
+        reports: Reports,
+        taken: Callable[[Sighting], list[Sighting]] = lambda sighting: [sighting],
+    ) -> None:
         async with aclosing(reports) as every:  # type: ignore[type-var]
             async for report in every:
                 match report:
@@ -382,7 +400,7 @@ class Scanner:
                         self.heard[progress.name] = report.at
                         progress.found.add(report.identities[0])
                         self.hearsay.forget(report.identities[0])
-                        self._inbox.append(replace(report, asked=started))
+                        self._inbox += taken(replace(report, asked=started))
                     case Miss():
                         progress.missed += 1
                         self._inbox.append(replace(report, asked=started))

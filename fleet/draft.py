@@ -22,6 +22,20 @@ class Draft:
         self.events: list[Event] = []
         self.is_changed = False
         self.is_unordered = False
+        self.removed: set[int] = set()
+        self.giving_way: dict[str, list[int]] = {}
+        self._active: int | None = None
+
+    def active(self) -> int:
+        """How many devices are not retired."""
+        if self._active is None:
+            self._active = sum(1 for one in self.devices.values() if one.retired_at is None)
+        return self._active
+
+    def _count(self, before: Device | None, after: Device | None) -> None:
+        if self._active is not None:
+            was = before is not None and before.retired_at is None
+            self._active += (after is not None and after.retired_at is None) - was
 
     def tell(
         self,
@@ -44,6 +58,7 @@ class Draft:
         kept = tuple(one for one in device.identities if self._take(one, device))
         if kept != device.identities:
             device = replace(device, identities=kept)
+        self._count(self.devices.get(device.id), device)
         self.devices[device.id] = device
 
     def _take(self, one: str, device: Device) -> bool:
@@ -62,7 +77,7 @@ class Draft:
     def drop(self, device: Device) -> None:
         """Take a record out, with the keys that lead to it."""
         self.is_unordered = True
-        self.devices.pop(device.id, None)
+        self._count(self.devices.pop(device.id, None), None)
         for key in identity.keys_of(device):
             if self.index.get(key) == device.id:
                 del self.index[key]

@@ -5,11 +5,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import editing, facts, identity, listing, merging, status, words
+from fleet import (
+    addresses,
+    capacity,
+    editing,
+    facts,
+    identity,
+    listing,
+    merging,
+    removal,
+    status,
+    words,
+)
 from fleet.draft import Draft
 from fleet.model import (
     HERE,
-    MOST_ADDRESSES,
     AddressChange,
     Device,
     Edit,
@@ -43,6 +53,9 @@ def fold(
         device = _take(draft, report)
         if device is not None:
             touched[device.id] = None
+    if empty:
+        capacity.note_room(draft, MOST_DEVICES)
+    removal.forget_removed(draft)
     # Last, when all facts are in, and parents first: who dies with its parent is unreachable.
     ids = [id for id in (list(draft.devices) if empty else touched) if id in draft.devices]
     for id in sorted(ids, key=lambda id: draft.devices[id].parent is not None):
@@ -78,11 +91,15 @@ def _see(draft: Draft, sighting: Sighting) -> Device | None:
     if listing.is_outdated(device, sighting):
         return None
     if device.retired_at is not None:
+        if not capacity.makes_room(draft, MOST_DEVICES, sighting.address):
+            return None
         draft.tell("device.restored", device, f"{words.name(device)} answers again, so it is back")
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
-    device = _with_address(draft, device, sighting)
+    device, finding = addresses.moved(draft, device, sighting)
     device = _with_facts(draft, device, sighting)
     draft.put(_with_word(device, sighting, _fresh(draft, device, sighting)))
+    if finding is not None:
+        _find(draft, finding)
     return device
 
 
@@ -109,16 +126,7 @@ def _whose(draft: Draft, sighting: Sighting) -> Device | None:
 
 
 def _add(draft: Draft, sighting: Sighting) -> Device | None:
-    if len(draft.devices) >= MOST_DEVICES:
-        if not draft.memo.get("full"):
-            draft.memo["full"] = True
-            where = f" ({sighting.address})" if sighting.address else ""
-            draft.tell(
-                "fleet.full",
-                None,
-                f"The fleet holds {MOST_DEVICES:,} devices, the most it can: a new one"
-                f"{where} was not taken in",
-            )
+    if not capacity.makes_room(draft, MOST_DEVICES, sighting.address):
         return None
     device = Device(
         id=draft.next_id,
@@ -140,29 +148,6 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
     where = f" at {sighting.address}" if sighting.address else ""
     draft.tell("device.found", device, f"{words.name(device)} was found{where}")
     return device
-
-
-def _with_address(draft: Draft, device: Device, sighting: Sighting) -> Device:
-    new, old = sighting.address, device.address
-    if new is None:
-        return device
-    if new == old:
-        is_later = sighting.asked is not None and device.moved_at is not None
-        if is_later and sighting.asked and device.moved_at and sighting.asked > device.moved_at:
-            return replace(device, moved_at=None)
-        return device
-    changes = (*device.addresses, AddressChange(new, sighting.at, old))[-MOST_ADDRESSES:]
-    device = replace(device, address=new, addresses=changes)
-    if old is None:
-        return device
-    draft.tell(
-        "device.moved",
-        device,
-        f"{words.name(device)} moved from {old} to {new}",
-        {"address": old},
-        {"address": new},
-    )
-    return replace(device, moved_at=sighting.asked or sighting.at)
 
 
 def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
@@ -293,11 +278,14 @@ def _edit(draft: Draft, edit: Edit) -> Device:
             return merging.split(draft, device, edit)
         case "unmerge":
             return merging.unmerge(draft, device, edit)
+        case "delete":
+            return removal.delete(draft, device, edit)
     changed, told = editing.edited(device, edit, draft.devices)
     if told is not None:
         _check_keys(draft, changed)
         draft.put(changed)
         draft.tell(told.kind, changed, told.text, told.before, told.after)
+        capacity.trim_retired(draft)
     return changed
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet import identity, words
-from fleet.model import MOST_ADDRESSES, Device, Unfit
+from fleet import addresses, identity, words
+from fleet.model import Device, Unfit
 
 
 def joined(keep: Device, gone: Device) -> Device:
     """`keep` with everything that `gone` knew; where both speak, `keep` counts."""
     seen = [at for at in (keep.first_seen, gone.first_seen) if at]
     last = [at for at in (keep.last_seen, gone.last_seen) if at]
-    addresses = sorted({*keep.addresses, *gone.addresses}, key=lambda one: one.at)
+    history = sorted({*keep.addresses, *gone.addresses}, key=lambda one: one.at)
     faults = {(one.source, one.kind): one for one in (*gone.findings, *keep.findings)}
     return replace(
         keep,
@@ -21,7 +21,7 @@ def joined(keep: Device, gone: Device) -> Device:
         notes="\n".join(part for part in (keep.notes, gone.notes) if part),
         tags=tuple(dict.fromkeys((*keep.tags, *gone.tags))),
         address=keep.address or gone.address,
-        addresses=tuple(addresses[-MOST_ADDRESSES:]),
+        addresses=addresses.within_limit(history),
         first_seen=min(seen, default=None),
         last_seen=max(last, default=None),
         sightings=keep.sightings + gone.sightings,

@@ -128,7 +128,7 @@ class Finding:
 class Edit:
     """What a person or a file says.
 
-    `kind` is one of add, change, retire, restore, merge, split, ignore, link. `identity`
+    `kind` is one of add, change, retire, restore, delete, merge, split, ignore, link. `identity`
     is `id:12` for a device by its number, or any key of it.
     """
 

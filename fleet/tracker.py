@@ -190,6 +190,9 @@ class Tracker:
                 self._serve([self._waiting.popleft() for _ in range(len(self._waiting))])
         if job.error is not None:
             raise job.error
+        for event in job.events:
+            if event.kind == "fleet.full":
+                log.warning("%s", event.text)
         if job.events:
             self.on_events()
         return job.events

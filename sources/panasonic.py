@@ -76,6 +76,7 @@ class Ask:
     reports: asyncio.Queue[Report]
     heard: dict[str, wire.Answer] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
+    contested: set[str] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
     scopes: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
@@ -311,6 +312,9 @@ class Station:
             self._refuse("more devices than one scan takes in")
             return
         ask.told[answer.mac] += 1
+        before = ask.heard.get(answer.mac)
+        if before is not None and before.address != answer.address:
+            ask.contested.add(answer.mac)
         ask.heard[answer.mac] = answer
         for report in reports(answer, datagram.interface, self.options.clock()):
             ask.reports.put_nowait(report)
@@ -324,10 +328,11 @@ class Station:
             self._unasked.put_nowait(_unproved(answer, datagram.interface, at))
 
     def _shared_addresses(self, ask: Ask) -> list[Finding]:
-        """Two devices that answered one scan with the same address."""
+        """Two devices that answered one scan with the same address. Whose MAC is contested
+        could put anybody's address to shame."""
         holders: dict[str, list[str]] = {}
         for mac, answer in ask.heard.items():
-            if answer.address:
+            if answer.address and mac not in ask.contested:
                 holders.setdefault(answer.address, []).append(mac)
         at = self.options.clock()
         return [

@@ -16,6 +16,16 @@ FINDINGS = {
         "Shared address",
         "Give one of the two another address, or take it out of the router's list of fixed ones.",
     ),
+    "mac.contested": (
+        "Two senders claim this MAC",
+        "One of them is a copy or an attacker. Look for the MAC at each of the addresses, for "
+        "example in the switch, and unplug the one that does not belong there.",
+    ),
+    "address.restless": (
+        "Address changes constantly",
+        "Reserve a fixed address for it in the router. If it has one, somebody else may use its "
+        "MAC.",
+    ),
 }
 
 STATUSES = {

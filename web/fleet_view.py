@@ -252,7 +252,21 @@ def notices(here: House) -> list[str]:
     down = here.tracker.down()
     asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
     damage = [here.tracker.damage] if here.tracker.damage else []
-    return [*damage, *troubles(here, here.disk.renewed()), *asked]
+    return [*damage, *troubles(here, here.disk.renewed()), *fullness(here), *asked]
+
+
+def fullness(here: House) -> list[str]:
+    """That new devices find no place, if so."""
+    full = here.tracker.fleet().memo.get("full")
+    if not full:
+        return []
+    said = full if isinstance(full, dict) else {}
+    refused, gave_way = said.get("refused", 0), said.get("gave_way", 0)
+    return [
+        f"The fleet is full: it holds the most devices that it can. New ones not added: {refused}. "
+        f"Devices seen only briefly that gave way: {gave_way}. Delete those that are not yours "
+        "under Settings, Clean-up."
+    ]
 
 
 def page_numbers(listing: Listing) -> list[int]:

@@ -1,0 +1,59 @@
+"""Taking records out of the fleet: one that a person deletes, one that gives way."""
+
+from dataclasses import replace
+
+from fleet import identity, listing, words
+from fleet.draft import Draft
+from fleet.model import Device, Edit, Refused, Unfit
+
+
+def delete(draft: Draft, device: Device, edit: Edit) -> Device:
+    """Delete a record for good. `confirm` in the edit is what the device is called.
+
+    Its number is never used again, and what has its keys is found as a new device. Its events
+    stay in the journal. Raises Refused for a row that is in the workbook.
+    """
+    called, confirm = words.name(device), edit.fields.get("confirm")
+    if listing.counts(device):
+        raise Refused(
+            f"{called} is in the workbook, which says which recorders there are",
+            "Take its row out of the workbook first, then delete it.",
+        )
+    if confirm is not None and confirm != called:
+        unfit = Unfit(
+            f"The name to confirm is not that of device {device.id}",
+            f"Send exactly what it is called: {called}",
+        )
+        unfit.field = "confirm"
+        raise unfit
+    before = {"name": called, "site": device.site, "identities": list(device.identities)}
+    draft.tell("device.deleted", device, f"{called} was deleted by {edit.by}", before)
+    remove(draft, device)
+    return device
+
+
+def remove(draft: Draft, device: Device) -> None:
+    """Take the record out; `forget_removed` does the rest once for all of a batch."""
+    draft.drop(device)
+    draft.removed.add(device.id)
+    draft.is_changed = True
+
+
+def forget_removed(draft: Draft) -> None:
+    """Nothing leads to the removed records any more, and nothing is behind them."""
+    gone = draft.removed
+    if not gone:
+        return
+    draft.redirects = {old: new for old, new in draft.redirects.items() if new not in gone}
+    for device in list(draft.devices.values()):
+        if device.parent in gone:
+            draft.put(replace(device, parent=None))
+        if gone.intersection(device.apart):
+            apart = tuple(one for one in device.apart if one not in gone)
+            draft.put(replace(draft.devices[device.id], apart=apart))
+
+
+def is_disposable(device: Device) -> bool:
+    """Nobody named, noted, tagged or listed it, or put anything behind something by it."""
+    said = device.name or device.notes or device.tags or device.parent or device.listed
+    return not said and identity.row_of(device) is None
