@@ -304,7 +304,7 @@ class Workbooks:
             if row is None:
                 raise NotThere(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
             for other in rows.values():
-                if other.site != site and other.serial == serial:
+                if other.site != site and other.serial.upper() == serial.upper():
                     raise _unfit(f"{serial} is that of {other.site}", "Type another serial.")
             now = self.clock()
             memo: dict[str, Any] = {PENDING: {**self.pending(), site: serial}}

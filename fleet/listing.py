@@ -96,7 +96,7 @@ def apply(draft: Draft, edit: Edit) -> Device:
         return _add(draft, edit, {source: facts})
     before: Facts = device.facts.get(source, {})
     changed = replace(device, facts={**device.facts, source: facts}, listed=True)
-    if before.get("serial") != facts.get("serial"):
+    if str(before.get("serial")).upper() != str(facts.get("serial")).upper():
         # Another recorder stands there now: what was said of the old one does not count, and
         # nobody has seen the new one yet.
         changed = replace(changed, facts={source: facts}, words={}, last_seen=None)

@@ -45,6 +45,7 @@ class Server:
 
     `silent`: it hears, counts and never answers. `knows_keys`: if False, a P2P server answers 401
     KeyError to every request with auth, and answers the others. `refused_keys`: it did so once.
+    `sheds_first`: it answers 401 TimeOut to each question first, and its repetition rightly.
     """
 
     def __init__(self, name: str, lock: threading.RLock, port: int = 0) -> None:
@@ -53,6 +54,8 @@ class Server:
         self.silent = False
         self.knows_keys = True
         self.refused_keys = False
+        self.sheds_first = False
+        self.shed: dict[tuple[str, str], int] = {}  # the CSeq of each question sent away
         self.tally = Tally()
         self._lock = lock
         self._dead = False
@@ -261,12 +264,16 @@ class Cloud:
             return
         server.tally.add(request, arrival)
         self.asked[request.step, request.serial] += 1
-        if request.serial and request.serial not in self.recorders:
+        if request.serial and not self._is_told_of(request.serial):
             self.asked_foreign[request.serial] += 1
         times = self.asked[request.step, request.serial]
         luck = Random(f"{self.seed} {request.step} {request.serial} {times}")
         if luck.random() >= self.request_loss:
             self._reply(server, request, sender, luck)
+
+    def _is_told_of(self, serial: str) -> bool:
+        """As it is, or in capitals."""
+        return serial in self.recorders or serial in map(str.upper, self.recorders)
 
     def _understood(self, server: Server, datagram: bytes) -> Request:
         request = wire.parse(datagram)
@@ -276,12 +283,16 @@ class Cloud:
         may_be_bare = request.step == "hello" or server is not self.main and server.refused_keys
         if request.auth is None and not may_be_bare:
             raise Malformed(f"{request.step} without auth headers")
+        before = request.serial in ("", request.serial.upper()) or request.step != "lookup"
+        if not before and not self.asked["lookup", request.serial.upper()]:
+            raise Malformed(f"serial {request.serial!r} before it was asked in capitals")
         return request
 
     def _reply(self, server: Server, request: Request, sender: Address, luck: Random) -> None:
         is_busy, is_late, is_double = (
             luck.random() < share for share in (self.busy, self.late, self.duplicates)
         )
+        is_busy |= server.sheds_first and _is_sent_away(server, request)
         answer = wire.TIMEOUT if is_busy else self._verdict(server, request)
         server.refused_keys |= answer is wire.KEY_ERROR
         self._forge(server, request, sender, answer)
@@ -323,7 +334,9 @@ class Cloud:
 
     def _cseq_for(self, request: Request) -> int | None:
         wrong = request.cseq ^ FOREIGN
-        return {"same": request.cseq, "wrong": wrong, "zero": 0, "missing": None}[self.cseq]
+        recorder = self.recorders.get(request.serial)
+        kind = (recorder and recorder.cseq) or self.cseq
+        return {"same": request.cseq, "wrong": wrong, "zero": 0, "missing": None}[kind]
 
     def _forge(self, server: Server, request: Request, to: Address, truth: Answer | None) -> None:
         recorder = self.recorders.get(request.serial) or Recorder(request.serial)
@@ -353,6 +366,15 @@ class Cloud:
                 with suppress(OSError):  # its sender is gone, or has no room: lost, as on a wire
                     if not (server.dead or server.silent):
                         server.socket.sendto(datagram, to)
+
+
+def _is_sent_away(server: Server, request: Request) -> bool:
+    """Whether this is the first time that its question is put; a repetition has a new CSeq."""
+    question = request.step, request.serial
+    if server.shed.setdefault(question, request.cseq) == request.cseq:
+        return True
+    del server.shed[question]
+    return False
 
 
 def _bound(address: Address) -> socket.socket:

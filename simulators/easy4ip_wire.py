@@ -108,9 +108,9 @@ def _asked(line: str) -> tuple[str, str]:
     if not found:
         raise Malformed(f"unknown path {path!r}")
     stem, serial = found.groups()
-    right = "" if stem == "/probe/p2psrv" else "[0-9A-Z]+"
+    right = "" if stem == "/probe/p2psrv" else "[0-9A-Za-z]+"
     if not re.fullmatch(right, serial):
-        raise Malformed(f"serial {serial!r} in {path!r}: upper-case letters and digits only")
+        raise Malformed(f"serial {serial!r} in {path!r}: letters and digits only")
     return STEPS[stem], serial
 
 
@@ -265,7 +265,8 @@ class Recorder:
     `answers` says otherwise for single steps: one of KINDS, for example {"info": "dtd"}. `once`
     does so for the next request of that step only (each datagram counts, also if its answer is
     lost). `server` is the index of its P2P server; `us` is what the lookup says in place of that
-    server's address. `trying`: how many "100 Trying" come before each final answer.
+    server's address. `trying`: how many "100 Trying" come before each final answer. `cseq`: that
+    of the answers about it, in place of the cloud's own `cseq` when not empty.
     """
 
     serial: str
@@ -283,6 +284,7 @@ class Recorder:
     randsalt: str = "5daf91fc5cfc1be8e081cfb08f792726"
     us: str = ""
     trying: int = 0
+    cseq: str = ""
     answers: dict[str, str] = field(default_factory=dict)
     once: dict[str, str] = field(default_factory=dict)
 

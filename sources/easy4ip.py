@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from fleet.model import CannotAsk, Coverage, Miss, NoAnswer, Report, Sighting, Target
 from sources.easy4ip_cloud import SLOWEST, Address, Busy, Failing, Refused, Server
@@ -57,7 +58,10 @@ async def sweep(
             left = [one for one in left if asked.verdicts[one.key].word != "online"]
             if not left:
                 break
+        for target in await asked.round_alone(left):
+            yield _sighting(target, asked.verdicts[target.key], cloud.options.clock())
         await _check_main(asked.main, asked.verdicts)
+        _remember_silence(cloud, targets, asked.verdicts)
         for target in left:
             verdict = asked.verdicts[target.key]
             if verdict.word in ("offline", "unknown", "silent"):
@@ -65,6 +69,7 @@ async def sweep(
         verdicts = asked.verdicts.values()
         coverage = _coverage(cloud, before, _failures(asked), verdicts)
     except CannotAsk:
+        cloud.silent_since.clear()
         cloud.close_silent(before)
         raise
     cloud.close_silent(before)
@@ -84,7 +89,11 @@ class _Sweep:
         self._witnesses: dict[Address, Target] = {}
         self._checks: dict[Address, tuple[float, asyncio.Task[Verdict]]] = {}
         self._begun: dict[str, float] = {}
+        self._known: dict[str, Address | None] = {}
+        """The P2P server of each serial, as far as the cloud named one."""
         self._time = asyncio.get_running_loop().time
+        self._first_began = self._time()
+        self._alone = asyncio.Semaphore(cloud.options.alone)
 
     async def round(self, targets: Sequence[Target]) -> AsyncGenerator[tuple[Target, Verdict]]:
         """Ask about these; verdicts as they come."""
@@ -101,6 +110,7 @@ class _Sweep:
             for done in asyncio.as_completed(tasks):
                 target, verdict = await done
                 self.verdicts[target.key] = verdict
+                self._known[target.path] = verdict.server
                 if verdict.word == "online" and verdict.server:
                     self._witnesses[verdict.server] = target
                 yield target, verdict
@@ -128,6 +138,65 @@ class _Sweep:
                     verdict = replace(verdict, word="cut off")
             return target, verdict
 
+    # -- by sockets of their own ---------------------------------------------------------------
+
+    async def round_alone(self, left: Sequence[Target]) -> list[Target]:
+        """Ask those once more, by sockets of their own, whose silence may have another reason:
+        their server answers with CSeq 0, or it is alive and has answered about nobody. Those
+        who are online after all."""
+        proved = await self._proved_servers(left)
+        chosen = [one for one in left if self._is_doubtful(self.verdicts[one.key], proved)]
+        # Silence is judged in its own moment: the proof has to come again meanwhile.
+        again = asyncio.create_task(self._proved_servers(chosen))
+        judged = await asyncio.gather(*(self._once_more(one) for one in chosen))
+        proved &= await again
+        for target, verdict in zip(chosen, judged, strict=True):
+            former = self.verdicts[target.key]
+            if former.word == "unasked" or verdict.word not in ("silent", "unasked"):
+                self.verdicts[target.key] = verdict
+            elif former.word == "cut off" and former.server in proved:
+                self.verdicts[target.key] = replace(former, word="silent")
+        return [one for one in chosen if self.verdicts[one.key].word == "online"]
+
+    def _is_doubtful(self, verdict: Verdict, proved: set[Address]) -> bool:
+        if verdict.word == "unasked":
+            return self.main.zero_at >= self._first_began
+        if verdict.word not in ("silent", "cut off") or verdict.server is None:
+            return False
+        is_zero = self.cloud.answers_with_zero(verdict.server, self._first_began)
+        return is_zero or (verdict.word == "cut off" and verdict.server in proved)
+
+    async def _once_more(self, target: Target) -> Verdict:
+        """The verdict of a round alone; of two, when it is the first to reach the P2P server."""
+        was_unasked = self.verdicts[target.key].word == "unasked"
+        async with self._alone:
+            verdict = await self.cloud.judge(target.path, self.main, alone=True)
+            if not was_unasked or verdict.word != "silent" or verdict.server is None:
+                return verdict
+            verdict, is_there = await asyncio.gather(
+                self.cloud.judge(target.path, self.main, alone=True),
+                self._is_proved(verdict.server),
+            )
+            is_cut_off = verdict.word == "silent" and not is_there
+            return replace(verdict, word="cut off") if is_cut_off else verdict
+
+    async def _proved_servers(self, targets: Sequence[Target]) -> set[Address]:
+        """Of the servers that answer about none of these: those that say something of another
+        listed serial, which need not be registered there."""
+        words = (self.verdicts[one.key] for one in targets)
+        silent = list({one.server for one in words if one.word == "cut off" and one.server})
+        answers = await asyncio.gather(*(self._is_proved(one) for one in silent))
+        return {place for place, is_there in zip(silent, answers, strict=True) if is_there}
+
+    async def _is_proved(self, place: Address) -> bool:
+        """Whether it says anything of one who is online, there or elsewhere, or else of any
+        who is not registered there."""
+        there = self._witnesses.get(place)
+        online = (one.path for one in (there, *self._witnesses.values()) if one)
+        listed = (path for path, at in self._known.items() if at != place)
+        other = next(chain(online, listed), None)
+        return other is not None and await self.cloud.is_there(place, other)
+
     def _check(self, server: Address | None) -> asyncio.Task[Verdict] | None:
         """Ask about one who answered on this server before: does it still? Only an answer from
         the moments of a silence tells whose silence it is."""
@@ -149,6 +218,30 @@ async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
             await main.ask("/probe/p2psrv")
             return
         raise CannotAsk(NAME, SILENT)
+
+
+def _remember_silence(
+    cloud: Cloud, targets: Sequence[Target], verdicts: dict[str, Verdict]
+) -> None:
+    """Take those offline who are alone on a P2P server that has said nothing for so long that
+    nobody would wait for it any more, while the main server sends us there."""
+    now = asyncio.get_running_loop().time()
+    registered = Counter(one.server for one in verdicts.values())
+    for target in targets:
+        verdict = verdicts[target.key]
+        if verdict.word in ("online", "offline", "unknown"):
+            cloud.silent_since.pop(target.path, None)
+        if verdict.word not in ("silent", "cut off") or verdict.server is None:
+            continue
+        length = now - cloud.silent_since.setdefault(target.path, now)
+        is_only = registered[verdict.server] == 1
+        if verdict.word == "cut off" and is_only and length >= cloud.options.long_silence:
+            host, port = verdict.server
+            reason = (
+                f"no answer from its P2P server {host}:{port} for {length / 60:.0f} min, while the "
+                "main server answers; no other listed recorder uses that server"
+            )
+            verdicts[target.key] = replace(verdict, word="silent", reason=reason)
 
 
 def _failures(asked: _Sweep) -> dict[str, str]:

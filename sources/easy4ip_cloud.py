@@ -1,15 +1,16 @@
 """Asking servers of the Easy4IP cloud: one socket for each, many requests in flight.
 
 An answer counts only when it comes from the server that was asked and repeats the CSeq of
-a request that waits; everything else is counted and ignored.
+a request that waits; everything else is counted and ignored. Some servers answer with CSeq 0:
+that counts on a socket of its own (`Server.own`) that has one open question.
 """
 
 import asyncio
 import math
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -205,10 +206,17 @@ class Pace:
 
 
 class Server(asyncio.DatagramProtocol):
-    """One server of the cloud behind one connected socket."""
+    """One server of the cloud behind one connected socket. Only one that `is_alone` takes an
+    answer with CSeq 0."""
 
     def __init__(
-        self, clock: Clock, keys: KeyPair, bucket: Bucket, waits: Sequence[float], pace: Pace
+        self,
+        clock: Clock,
+        keys: KeyPair,
+        bucket: Bucket,
+        waits: Sequence[float],
+        pace: Pace,
+        is_alone: bool = False,
     ) -> None:
         self.clock = clock
         self.keys = keys
@@ -218,7 +226,11 @@ class Server(asyncio.DatagramProtocol):
         self.pace = pace
         self.requests = 0
         self.answers = 0
+        self.is_alone = is_alone
         self.heard_at = -math.inf
+        self.zero_at = -math.inf
+        """When it last answered with CSeq 0."""
+        self.address: Address = ("", 0)
         self.refused: Counter[str] = Counter()
         self._next = secrets.randbelow(MOST_CSEQ // 2)
         self._open: dict[tuple[str, bool], Open] = {}
@@ -228,9 +240,29 @@ class Server(asyncio.DatagramProtocol):
     async def open(self, address: Address) -> None:
         """Connect the socket: the kernel drops what comes from elsewhere. Raises OSError."""
         loop = asyncio.get_running_loop()
+        self.address = address
         self._transport, _same = await loop.create_datagram_endpoint(
             lambda: self, remote_addr=address
         )
+
+    @asynccontextmanager
+    async def own(self) -> AsyncIterator["Server"]:
+        """The same server by a socket of its own, for one question at a time. What it is asked
+        and answers there counts here too. Raises NoAnswer when there is no socket."""
+        one = Server(self.clock, self.keys, self.bucket, self.waits, self.pace, is_alone=True)
+        one.rest = self.rest
+        try:
+            await one.open(self.address)
+        except OSError as error:
+            raise NoAnswer(f"no socket of its own ({error.strerror})") from error
+        try:
+            yield one
+        finally:
+            one.close()
+            self.requests += one.requests
+            self.answers += one.answers
+            self.refused += one.refused
+            self.heard_at = max(self.heard_at, one.heard_at)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -245,6 +277,9 @@ class Server(asyncio.DatagramProtocol):
             self.refused[str(error)] += 1
             return
         sending = self._waiting.get(answer.cseq)
+        if answer.cseq == 0 and sending is None:
+            self.zero_at = asyncio.get_running_loop().time()
+            sending = self._only_open() if self.is_alone else None
         if sending is None or sending.question.answer.done():
             self.refused["nobody waits for it: late, repeated or forged"] += 1
         elif not answer.is_provisional:
@@ -254,6 +289,11 @@ class Server(asyncio.DatagramProtocol):
             if answer.date is not None:
                 self.clock.see(answer.date, self.heard_at - sending.began)
             sending.question.answer.set_result(answer)
+
+    def _only_open(self) -> Sending | None:
+        """The one question that waits; None when there are more."""
+        found = [one for one in self._waiting.values() if not one.question.answer.done()]
+        return found[0] if len(found) == 1 else None
 
     def error_received(self, _error: Exception) -> None:
         """The host said that nobody listens there: no answer, like silence."""
@@ -266,14 +306,15 @@ class Server(asyncio.DatagramProtocol):
 
         Raises NoAnswer after every try; Refused, Busy, Failing for what it says of itself.
         """
-        for _try in range(BUSY_TRIES + 1):
+        for tried in range(BUSY_TRIES + 1):
             offset = self.clock.offset
-            answer = await self._exchange(path, with_keys)
+            answer = await self._exchange(path, with_keys, is_new=tried != 1)
             if answer.code != 401 or not answer.says("TimeOut"):
                 break
             if answer.date is not None:
                 self.clock.learn(answer.date)
-            if abs(self.clock.offset - offset) < CLOCK_IS_RIGHT:
+            # Some send every first request away and answer its repetition: they are not busy.
+            if tried and abs(self.clock.offset - offset) < CLOCK_IS_RIGHT:
                 self.bucket.slow_down()
                 self.rest.was_sent_away(path)
         else:
@@ -288,11 +329,13 @@ class Server(asyncio.DatagramProtocol):
             raise Failing(f"it answers {answer.code}")
         return answer
 
-    async def _exchange(self, path: str, with_keys: bool) -> Answer:
-        """Send, and send again with fresh authentication, until an answer comes."""
+    async def _exchange(self, path: str, with_keys: bool, is_new: bool) -> Answer:
+        """Send, and send again with fresh authentication, until an answer comes. What is not
+        new waits for no place: by its answer we know whether the server sheds load."""
         self.rest.check()
-        await self.bucket.take(self.rest.begun)
-        self.rest.check()
+        if is_new:
+            await self.bucket.take(self.rest.begun)
+            self.rest.check()
         loop = asyncio.get_running_loop()
         key = (path, with_keys)
         question = self._open.setdefault(key, Open(loop.create_future()))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,8 @@ LOOKUP_KEPT = 300.0
 """Seconds for which the P2P server of a serial is remembered."""
 Before = Mapping[int, tuple[int, int, Counter[str]]]
 """Requests, answers and refused datagrams of each server when a sweep began."""
+LONG_SILENCE = 600.0
+"""Seconds after which silence alone takes the only recorder of a P2P server offline."""
 UNHEARD: tuple[int, int, Counter[str]] = (0, 0, Counter())
 
 
@@ -44,6 +47,9 @@ class Easy4IpOptions:
     waits: Sequence[float] = WAITS
     most: int = 2000
     """Recorders that are being asked about at once."""
+    alone: int = 200
+    """Of these, by sockets of their own."""
+    long_silence: float = LONG_SILENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,10 @@ class Cloud:
         self.clock = Clock(options.clock)
         self.pace = Pace()
         self._servers: dict[Address, Server] = {}
-        self._places: dict[str, tuple[float, Address]] = {}
+        self.silent_since: dict[str, float] = {}
+        """Since when serials were silent at their P2P server while the main one answered."""
+        self._places: dict[str, tuple[float, Address, str]] = {}
+        """When a serial was looked up, its P2P server, and how the cloud spells it."""
         self._main: Address | None = None
         self._opening = asyncio.Lock()
 
@@ -120,6 +129,11 @@ class Cloud:
         known = self._servers.get(address)
         return known is not None and known.heard_at >= since
 
+    def answers_with_zero(self, address: Address, since: float) -> bool:
+        """Whether the server at this address answered with CSeq 0 since."""
+        known = self._servers.get(address)
+        return known is not None and known.zero_at >= since
+
     def close(self) -> None:
         for one in self._servers.values():
             one.close()
@@ -136,17 +150,17 @@ class Cloud:
 
     # -- one recorder --------------------------------------------------------------------
 
-    async def judge(self, serial: str, main: Server) -> Verdict:
-        """One round: lookup unless remembered, probe, info."""
+    async def judge(self, serial: str, main: Server, alone: bool = False) -> Verdict:
+        """One round: lookup unless remembered, probe, info; `alone` by sockets of its own."""
         began = asyncio.get_running_loop().time()
         try:
             place = self._places.get(serial)
             if place is None or began - place[0] > LOOKUP_KEPT:
-                found = await self._look_up(serial, main)
+                found = await self._look_up_spellings(serial, main, alone)
                 if isinstance(found, Verdict):
                     return found
-                self._places[serial] = place = (began, found)
-            verdict = await self._ask_there(serial, place[1])
+                self._places[serial] = place = (began, *found)
+            verdict = await self._ask_there(place[2], place[1], alone)
         except Busy as error:
             return Verdict("busy", f"a server of the cloud is busy: {error}")
         except Failing as error:
@@ -157,9 +171,25 @@ class Cloud:
         latency = asyncio.get_running_loop().time() - began
         return Verdict("online", "", place[1], verdict.facts, latency)
 
-    async def _look_up(self, serial: str, main: Server) -> Address | Verdict:
+    async def _look_up_spellings(
+        self, serial: str, main: Server, alone: bool
+    ) -> tuple[Address, str] | Verdict:
+        """In capitals, as serials are printed; as it was typed if the cloud does not know that."""
+        first: Verdict | None = None
+        for spelling in dict.fromkeys((serial.upper(), serial)):
+            found = await self._look_up(spelling, main, alone)
+            if not isinstance(found, Verdict):
+                return found, spelling
+            first = first or found
+            if found.word != "unknown":
+                return found
+        assert first is not None
+        return first
+
+    async def _look_up(self, serial: str, main: Server, alone: bool) -> Address | Verdict:
         try:
-            answer = await main.ask(f"/online/p2psrv/{serial}")
+            async with _socket_to(main, alone) as server:
+                answer = await server.ask(f"/online/p2psrv/{serial}")
         except NoAnswer as error:
             return Verdict("unasked", f"the main server: {error}")
         except Refused as error:
@@ -168,13 +198,22 @@ class Cloud:
             return Verdict("unknown", f"the cloud does not have it online ({answer.code})")
         return server_of(answer) or Verdict("unknown", "the cloud names no server for it")
 
-    async def _ask_there(self, serial: str, place: Address) -> Verdict:
+    async def is_there(self, place: Address, serial: str) -> bool:
+        """Whether the P2P server at this address says anything of a serial: done, or 404."""
         try:
-            server = await self.server(place)
-            probe = await _with_or_without_keys(server, f"/probe/device/{serial}")
-            if probe.code >= 400:
-                return Verdict("offline", f"its P2P server says {probe.code}", place)
-            info = await _with_or_without_keys(server, f"/info/device/{serial}")
+            async with _socket_to(await self.server(place), alone=True) as server:
+                await _with_or_without_keys(server, f"/probe/device/{serial.upper()}")
+        except (NoAnswer, CannotAsk, Refused, Busy, Failing):
+            return False
+        return True
+
+    async def _ask_there(self, serial: str, place: Address, alone: bool) -> Verdict:
+        try:
+            async with _socket_to(await self.server(place), alone) as server:
+                probe = await _with_or_without_keys(server, f"/probe/device/{serial}")
+                if probe.code >= 400:
+                    return Verdict("offline", f"its P2P server says {probe.code}", place)
+                info = await _with_or_without_keys(server, f"/info/device/{serial}")
         except NoAnswer as error:
             return Verdict("silent", f"its P2P server {place[0]}:{place[1]}: {error}", place)
         except CannotAsk as error:
@@ -186,6 +225,10 @@ class Cloud:
         if info.body is None:
             return Verdict("offline", "its P2P server answers without content", place)
         return Verdict("online", "", place, facts_of(info))
+
+
+def _socket_to(server: Server, alone: bool) -> AbstractAsyncContextManager[Server]:
+    return server.own() if alone else nullcontext(server)
 
 
 async def _with_or_without_keys(server: Server, path: str) -> Answer:

@@ -184,6 +184,6 @@ def _decrypted(text: str) -> dict[str, Any]:
 
 
 def clean_serial(text: str) -> str | None:
-    """A serial as the path takes it; None when it cannot be one."""
-    found = name_of(text).replace(" ", "").upper().removesuffix(".0")
+    """A serial as it was typed, without what Excel adds; None when it cannot be one."""
+    found = name_of(text).replace(" ", "").removesuffix(".0")
     return found if SERIAL.fullmatch(found) else None

@@ -166,7 +166,8 @@ def _row(
         said = f"P2P NUMBER {typed[:40]!r} of {site} is no serial"
         return Problem(number, said, "A serial has 4 to 32 letters and digits.", row)
     for kind, value in ((SITE, site), (SERIAL, serial)):
-        before = taken.setdefault((kind, value), number)
+        # Serials that differ in capitals only are one recorder's.
+        before = taken.setdefault((kind, value.upper() if kind == SERIAL else value), number)
         if before != number:
             if kind == SERIAL and taken.get((SITE, site)) == number:
                 del taken[SITE, site]

@@ -77,7 +77,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_serial_that_is_online_exits_with_0(check):
-    assert check("ab12345") == (0, "AB12345 is online (firmware 6.7.30)\n", "")
+    assert check("ab12345") == (0, "ab12345 is online (firmware 6.7.30)\n", "")
 
 
 def test_a_serial_that_is_offline_exits_with_1_and_says_why(check, cloud):

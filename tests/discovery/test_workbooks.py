@@ -109,13 +109,13 @@ def test_a_row_that_lacks_only_a_serial_is_filled_and_counts_at_once(desk, seria
     assert desk.asked() == {"SITE-001": "AB12345"}
     assert desk.books.skipped("103").number == 3
     desk.books.change_serial("103\u200b", "new 12345", "Ada")
-    assert desk.asked() == {"SITE-001": "AB12345", "103": "NEW12345"}
+    assert desk.asked() == {"SITE-001": "AB12345", "103": "new12345"}
     assert desk.books.skipped("103") is None
     assert desk.device("103").facts["workbook"]["store"] == "Pier"
     desk.look()
     sheet = openpyxl.load_workbook(desk.path).active
-    assert sheet["A3"].value == "NEW12345"
-    assert desk.asked() == {"SITE-001": "AB12345", "103": "NEW12345"}
+    assert sheet["A3"].value == "new12345"
+    assert desk.asked() == {"SITE-001": "AB12345", "103": "new12345"}
     assert desk.books.pending() == {}
     assert desk.books.state.book.problems == []
 
@@ -226,12 +226,12 @@ def test_it_counts_as_open_where_the_link_leads(desk, tmp_path):
 def test_another_serial_counts_at_once_and_is_written_soon(desk):
     desk.lay(*ROWS)
     desk.books.change_serial("SITE-001", "new 12345", "Ada")
-    assert desk.asked()["SITE-001"] == "NEW12345"
+    assert desk.asked()["SITE-001"] == "new12345"
     assert desk.cells()["SITE-001"] == "AB12345"
     desk.look()
-    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    assert desk.cells() == {"SITE-001": "new12345", "SITE-002": "AB12346"}
     assert desk.books.pending() == {}
-    assert desk.asked()["SITE-001"] == "NEW12345"
+    assert desk.asked()["SITE-001"] == "new12345"
 
 
 def test_another_serial_resets_the_verdict_and_keeps_the_number_and_the_past(desk):

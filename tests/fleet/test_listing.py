@@ -278,3 +278,10 @@ def test_the_past_of_the_demo_is_told_with_the_same_kinds_and_words() -> None:
         if one["after"].get("status") == "ACTIVE"
     }
     assert ups == {("device.found", "UNKNOWN", "answers"), ("device.back", "OFFLINE", "is back")}
+
+
+def test_another_spelling_of_a_serial_is_the_same_recorder(listed):
+    listed.answers(MALL)
+    listed.has(replace(MALL, serial="ab12345"), PORT)
+    assert listed.device(MALL).facts["workbook"]["serial"] == "ab12345"
+    assert listed.device(MALL).last_seen is not None

@@ -71,7 +71,7 @@ def test_the_table_may_begin_anywhere_and_rows_are_numbered_as_excel_does(begin)
         (123456.0, "123456"),
         ("123456.0", "123456"),
         ("00123456", "00123456"),
-        ("ab 12345", "AB12345"),
+        ("ab 12345", "ab12345"),
         ("  AB12345\n", "AB12345"),
     ],
 )
@@ -103,7 +103,7 @@ def test_empty_rows_are_passed_over_and_an_empty_store_is_no_fault():
         (("AB12399", None, "Mall"), "SITE is empty"),
         (("1.23E+11", "SITE-009", "Mall"), "no serial"),
         (("AB12399", "SITE-001", "Mall"), "SITE SITE-001 stands in row 2 already"),
-        (("ab12345", "SITE-009", "Mall"), "P2P NUMBER AB12345 stands in row 2 already"),
+        (("ab12345", "SITE-009", "Mall"), "P2P NUMBER ab12345 stands in row 2 already"),
     ],
 )
 def test_a_bad_row_is_named_with_what_to_do_and_the_good_ones_count(row, error):
