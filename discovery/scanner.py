@@ -18,6 +18,7 @@ from discovery.claims import Claims
 from discovery.hearsay import Hearsay
 from discovery.misses import missed
 from discovery.progress import Scan, SourceProgress
+from fleet.aside import SetAside
 from fleet.model import (
     CannotAsk,
     Coverage,
@@ -34,6 +35,8 @@ from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
 BATCH_EVERY = 1.0
+MOST_WAITING = 10_000
+"""Reports that wait while the tracker cannot keep them."""
 LISTEN_AGAIN = 15.0
 """Seconds until a source that could not listen tries again."""
 
@@ -85,6 +88,7 @@ class Scanner:
         self._idle.set()
         self._lock = Lock()
         self._inbox: list[Report] = []
+        self._set_aside = SetAside()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._run, name="scanner", daemon=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
@@ -194,12 +198,33 @@ class Scanner:
                 self._show()
 
     async def _hand_over(self) -> None:
-        """Give the tracker what has gathered. It may wait for the disk: not in the loop."""
+        """Give the tracker what has gathered. It may wait for the disk: not in the loop, and
+        whoever is cancelled meanwhile takes nothing along."""
         reports, self._inbox = self._inbox, []
         if reports:
-            await self._loop.run_in_executor(
-                self._writer, self.tracker.apply, reports, self.clock()
-            )
+            await asyncio.shield(self._loop.run_in_executor(self._writer, self._apply, reports))
+
+    def _apply(self, reports: Sequence[Report]) -> None:
+        """Whatever the tracker does with one of the reports, it gets the others."""
+        if not self._is_applied(reports) and len(reports) > 1:
+            for report in reports:
+                self._is_applied([report])
+
+    def _is_applied(self, reports: Sequence[Report]) -> bool:
+        """What cannot be kept now is handed over again; False when it met an error."""
+        try:
+            self.tracker.apply(reports, self.clock())
+        except CannotKeep:
+            self._loop.call_soon_threadsafe(self._put_back, reports)
+        except Exception as error:  # noqa: BLE001  the table in tests/test_house.py has it
+            if len(reports) == 1:
+                self._set_aside.tell(reports, error)
+            return False
+        return True
+
+    def _put_back(self, reports: Sequence[Report]) -> None:
+        """To be handed over again, before what came since; the newest if they are too many."""
+        self._inbox = [*reports, *self._inbox][-MOST_WAITING:]
 
     def _show(self) -> None:
         """Tell how far the scan is; that it ended is told once, by `_finish`, when all is kept."""
@@ -398,8 +423,9 @@ class Scanner:
                         self._cover(started, progress, report)
                     case Sighting():
                         self.heard[progress.name] = report.at
-                        progress.found.add(report.identities[0])
-                        self.hearsay.forget(report.identities[0])
+                        for key in report.identities[:1]:
+                            progress.found.add(key)
+                            self.hearsay.forget(key)
                         self._inbox += taken(replace(report, asked=started))
                     case Miss():
                         progress.missed += 1

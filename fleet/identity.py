@@ -105,3 +105,14 @@ def at_address(sighting: Sighting, devices: Iterable[Device]) -> Device | None:
         and device.retired_at is None
     ]
     return here[0] if len(here) == 1 else None
+
+
+def is_circle(device: Device, devices: Mapping[int, Device]) -> bool:
+    """Whoever goes from the device to its parent, and on, comes back to it."""
+    passed, at = set[int](), device.parent
+    while at is not None and at in devices and at not in passed:
+        if at == device.id:
+            return True
+        passed.add(at)
+        at = devices[at].parent
+    return False

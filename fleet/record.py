@@ -4,15 +4,15 @@ The file is one JSON object with one device a line, so that a person can read it
 it and compare two of them. Times are ISO 8601 with offset.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from fleet import identity
-from fleet.model import AddressChange, Device, Event, Facts, Fault, Fleet, Word
+from fleet import fit, identity, memo, status
+from fleet.model import AddressChange, Device, Event, Fault, Fleet, Word
 
 FORMAT = "camera-monitor"
 VERSION = 1
@@ -32,8 +32,12 @@ class Encoder:
     def __init__(self) -> None:
         self._lines: dict[int, tuple[Device, bytes]] = {}
 
-    def renew(self, fleet: Fleet) -> None:
-        """Bring the lines up to date: a fleet in which ten changed costs ten devices."""
+    def renew(self, fleet: Fleet, events: Sequence[Event] = ()) -> None:
+        """Bring the lines up to date: a fleet in which ten changed costs ten devices.
+
+        Raises TypeError when one of them, or of the new `events`, cannot be written.
+        """
+        orjson.dumps([_plain(event) for event in events])
         lines = self._lines
         for id, device in fleet.devices.items():
             known = lines.get(id)
@@ -84,20 +88,23 @@ def decode(data: bytes) -> Fleet:
     raw = parsed(data)
     if raw.get("format") != FORMAT:
         raise Unreadable("it is not a Camera Monitor database")
-    if not isinstance(raw.get("version"), int):
+    if type(raw.get("version")) is not int:
         raise Unreadable("it has no version")
     if raw["version"] > VERSION:
         raise TooNew(f"it has version {raw.get('version')}, this program knows up to {VERSION}")
     try:
         return _fleet(raw)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except ValueError as error:
         raise Unreadable(f"a value in it does not fit ({error})") from error
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 def parsed(data: bytes) -> dict[str, Any]:
-    """The JSON object in the bytes. Raises Unreadable."""
+    """The JSON object in the bytes, behind a byte order mark too. Raises Unreadable."""
     try:
-        raw = orjson.loads(data)
+        raw = orjson.loads(data.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as error:
         raise Unreadable(f"it is not whole JSON ({error})") from error
     if not isinstance(raw, dict):
@@ -106,31 +113,61 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 
 def _fleet(raw: Mapping[str, Any]) -> Fleet:
-    devices = [device_of(one) for one in raw["devices"]]
+    here = "the file"
+    devices = [device_of(one) for one in _list(raw, "devices", here)]
+    by_id = {device.id: device for device in devices}
+    redirects = _redirects(_object(raw, "redirects", here))
     fleet = indexed(
         Fleet(
-            devices={device.id: device for device in devices},
-            redirects={int(old): int(new) for old, new in raw["redirects"].items()},
-            next_id=int(raw["next_id"]),
-            sequence=int(raw["sequence"]),
-            outbox=tuple(_event(one) for one in raw["outbox"]),
-            memo=dict(raw["memo"]),
+            devices={id: _with_parent(device, by_id) for id, device in by_id.items()},
+            redirects={old: new for old, new in redirects.items() if old not in by_id},
+            next_id=_taken(raw, "next_id", int, here),
+            sequence=_taken(raw, "sequence", int, here),
+            outbox=tuple(_event(one) for one in _list(raw, "outbox", here)),
+            memo=dict(memo.checked(_object(raw, "memo", here))),
         )
     )
     _check(fleet, devices)
     return fleet
 
 
+def _redirects(raw: Mapping[str, Any]) -> dict[int, int]:
+    for old, new in raw.items():
+        if not old.isdecimal() or type(new) is not int:
+            raise fit.DoesNotFit("redirects", old, "a device number is expected", new)
+    return {int(old): new for old, new in raw.items()}
+
+
+def _with_parent(device: Device, devices: Mapping[int, Device]) -> Device:
+    """The device, with a parent only if there is one that is not behind it."""
+    if device.parent is None:
+        return device
+    if device.parent in devices and not identity.is_circle(device, devices):
+        return device
+    return replace(device, parent=None)
+
+
 def _check(fleet: Fleet, devices: list[Device]) -> None:
     """What a careless hand breaks and every rule relies on. Raises ValueError."""
-    if any(type(device.id) is not int for device in devices):
-        raise ValueError("a device's id is no number")
     if len(fleet.devices) < len(devices):
         raise ValueError("two devices have one id")
-    if fleet.devices and fleet.next_id <= max(fleet.devices):
+    if fleet.next_id <= max((*fleet.devices, *fleet.redirects), default=0):
         raise ValueError("next_id was given already")
+    if not 0 < fleet.next_id <= fit.HIGHEST_NUMBER or not 0 <= fleet.sequence < 2**63:
+        raise ValueError("next_id or sequence is out of range")
     if len(fleet.index) < sum(len(device.identities) for device in devices):
-        raise ValueError("two devices have one identity")
+        raise ValueError(f"two devices have one identity, {_doubled(devices)}")
+
+
+def _doubled(devices: list[Device]) -> str:
+    """The first identity that two devices have, and which they are."""
+    known: dict[str, int] = {}
+    for device in devices:
+        for key in identity.keys_of(device):
+            if key in known:
+                return f"{key}: {known[key]} and {device.id}"
+            known[key] = device.id
+    return ""
 
 
 def indexed(fleet: Fleet) -> Fleet:
@@ -140,58 +177,140 @@ def indexed(fleet: Fleet) -> Fleet:
     return replace(fleet, index=index)
 
 
-def device_of(raw: Mapping[str, Any]) -> Device:
-    """A device from its JSON object. Raises KeyError, TypeError or ValueError."""
-    known = {one.name for one in fields(Device)}
-    values = {key: value for key, value in raw.items() if key in known}
-    values["identities"] = tuple(raw["identities"])
+_DEVICE = frozenset(one.name for one in fields(Device))
+_TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
+
+
+def device_of(raw: Any) -> Device:
+    """A device from its JSON object. Raises ValueError, which names the value."""
+    if not isinstance(raw, dict):
+        raise fit.DoesNotFit("devices", "one of them", "an object is expected", raw)
+    id = _taken(raw, "id", int, "a device")
+    here = f"device {id}"
+    values = {key: value for key, value in raw.items() if key in _DEVICE}
+    for key in ("kind", "site"):
+        _taken(raw, key, str, here)
+    keys = _list(raw, "identities", here)
+    values["identities"] = tuple(dict.fromkeys(_spelled(one, here) for one in keys))
     for key in ("tags", "apart"):
-        values[key] = tuple(raw.get(key, ()))
-    values["addresses"] = tuple(
-        AddressChange(one["ip"], _time(one["at"]), one["previous"]) for one in raw["addresses"]
-    )
-    for key in ("first_seen", "last_seen", "moved_at", "retired_at", "since"):
-        values[key] = moment(raw.get(key))
-    values["words"] = {source: _word(one) for source, one in raw["words"].items()}
-    values["findings"] = tuple(_fault(one) for one in raw["findings"])
-    return Device(**values)
+        values[key] = tuple(_list({key: (), **raw}, key, here))
+    values["addresses"] = tuple(_address(one, here) for one in _list(raw, "addresses", here))
+    for key in _TIMES:
+        values[key] = _moment(raw, key, here)
+    words = _object(raw, "words", here).items()
+    values["words"] = {source: _word(one, f"{here}, words, {source}") for source, one in words}
+    values["findings"] = tuple(_fault(one, here) for one in _list(raw, "findings", here))
+    device = Device(**values)
+    fit.check_device(device)
+    _check_device(device, here)
+    return device
 
 
-def _word(raw: Mapping[str, Any]) -> Word:
+def _check_device(device: Device, here: str) -> None:
+    if device.id < 1:
+        raise fit.DoesNotFit(here, "id", "a number above 0 is expected", device.id)
+    if not device.identities:
+        raise fit.DoesNotFit(here, "identities", "at least one is expected", [])
+    if device.status not in status.WORDS:
+        why = f"one of {', '.join(status.WORDS)} is expected"
+        raise fit.DoesNotFit(here, "status", why, device.status)
+
+
+def _spelled(one: Any, here: str) -> str:
+    """An identity with its MAC in the one spelling that all sources use."""
+    if not isinstance(one, str):
+        raise fit.DoesNotFit(here, "identities", "texts are expected", one)
+    if not one.lower().startswith("mac:"):
+        return one
+    key = identity.mac_key(one[4:])
+    if key is None:
+        raise fit.DoesNotFit(here, "identities", "a MAC of one device is expected", one)
+    return key
+
+
+def _word(raw: Any, here: str) -> Word:
+    if not isinstance(raw, dict):
+        raise fit.DoesNotFit(here, "it", "an object is expected", raw)
     return Word(
-        seen_at=moment(raw["seen_at"]),
-        missed_at=moment(raw["missed_at"]),
-        asked=moment(raw["asked"]),
-        misses=int(raw["misses"]),
-        reason=str(raw["reason"]),
-        scope=raw["scope"],
+        seen_at=_moment(raw, "seen_at", here),
+        missed_at=_moment(raw, "missed_at", here),
+        asked=_moment(raw, "asked", here),
+        misses=_taken(raw, "misses", int, here),
+        reason=_taken(raw, "reason", str, here),
+        scope=raw.get("scope"),
     )
 
 
-def _fault(raw: Mapping[str, Any]) -> Fault:
-    evidence: Facts = raw["evidence"]
-    return Fault(raw["kind"], _time(raw["since"]), raw["text"], raw["source"], evidence)
-
-
-def _event(raw: Mapping[str, Any]) -> Event:
-    return Event(
-        sequence=int(raw["sequence"]),
-        at=_time(raw["at"]),
-        kind=raw["kind"],
-        device=raw["device"],
-        text=raw["text"],
-        before=raw["before"],
-        after=raw["after"],
+def _address(raw: Any, device: str) -> AddressChange:
+    here = f"{device}, addresses"
+    if not isinstance(raw, dict):
+        raise fit.DoesNotFit(device, "addresses", "objects are expected", raw)
+    return AddressChange(
+        _taken(raw, "ip", str, here), _time(raw.get("at"), "at", here), raw.get("previous")
     )
 
 
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} has no offset")
+def _fault(raw: Any, device: str) -> Fault:
+    here = f"{device}, findings"
+    if not isinstance(raw, dict):
+        raise fit.DoesNotFit(device, "findings", "objects are expected", raw)
+    kind, text, source = (_taken(raw, key, str, here) for key in ("kind", "text", "source"))
+    evidence = _object(raw, "evidence", here)
+    return Fault(kind, _time(raw.get("since"), "since", here), text, source, evidence)
+
+
+def _event(raw: Any) -> Event:
+    here = "outbox"
+    if not isinstance(raw, dict):
+        raise fit.DoesNotFit("the file", here, "objects are expected", raw)
+    event = Event(
+        sequence=_taken(raw, "sequence", int, here),
+        at=_time(raw.get("at"), "at", here),
+        kind=_taken(raw, "kind", str, here),
+        device=raw.get("device"),
+        text=_taken(raw, "text", str, here),
+        before=_object(raw, "before", here),
+        after=_object(raw, "after", here),
+    )
+    fit.check(event, here)
+    return event
+
+
+# -- one value of it -------------------------------------------------------------------------
+
+_SAID = {int: "a number", str: "text", list: "a list", dict: "an object"}
+
+
+def _taken(raw: Mapping[str, Any], key: str, kind: type, here: str) -> Any:
+    """A value of exactly this type. Raises DoesNotFit."""
+    value = raw.get(key)
+    if type(value) is not kind:
+        raise fit.DoesNotFit(here, key, f"{_SAID[kind]} is expected", value)
+    return value
+
+
+def _object(raw: Mapping[str, Any], key: str, here: str) -> dict[str, Any]:
+    found: dict[str, Any] = _taken(raw, key, dict, here)
+    return found
+
+
+def _list(raw: Mapping[str, Any], key: str, here: str) -> Any:
+    value = raw.get(key)
+    if not isinstance(value, list | tuple):
+        raise fit.DoesNotFit(here, key, "a list is expected", value)
+    return value
+
+
+def _moment(raw: Mapping[str, Any], key: str, here: str) -> datetime | None:
+    value = raw.get(key)
+    return None if value is None else _time(value, key, here)
+
+
+def _time(text: Any, key: str, here: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise fit.DoesNotFit(here, key, "a time (ISO 8601) is expected", text) from None
+    if at.tzinfo is None or not 1970 <= at.year <= 9000:
+        raise fit.DoesNotFit(here, key, "a time from 1970 on, with offset, is expected", text)
     return at
-
-
-def moment(text: str | None) -> datetime | None:
-    """An ISO 8601 time with offset, or None for none. Raises ValueError."""
-    return None if text is None else _time(text)

@@ -30,6 +30,15 @@ class Rules:
     down: Mapping[str, datetime] = field(default_factory=dict)
 
 
+def is_older(at: datetime, known: datetime | None, now: datetime) -> bool:
+    """Whether `at` comes before what is known already.
+
+    What is known from after `now` was written while the clock was ahead: it says nothing of
+    the order, and whatever comes in now counts.
+    """
+    return known is not None and at < known <= now
+
+
 def is_missed(word: Word) -> bool:
     return word.misses > 0
 
@@ -44,9 +53,11 @@ def is_silent(device: Device, rules: Rules) -> bool:
     missed = [word for word in device.words.values() if is_missed(word)]
     if not missed:
         return False
-    newest = max(word.missed_at for word in missed if word.missed_at)
+    newest = max((word.missed_at for word in missed if word.missed_at), default=None)
     return not any(
-        word.seen_at and not is_missed(word) and word.seen_at >= newest - rules.patience
+        word.seen_at
+        and not is_missed(word)
+        and (newest is None or word.seen_at >= newest - rules.patience)
         for word in device.words.values()
     )
 

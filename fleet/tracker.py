@@ -9,14 +9,17 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
-from fleet import fold, identity, origin, record
-from fleet.model import Device, Edit, Event, Fleet, NotThere, Refused, Report
+from fleet import fit, fold, identity, origin, record
+from fleet.aside import SetAside
+from fleet.model import Device, Edit, Event, Fleet, NotThere, Report, Unfit
 from fleet.status import Rules
 from store.json_file import CannotKeep, CannotOpen, JsonFile
 
 log = logging.getLogger(__name__)
 LAZY = timedelta(seconds=55)
 """What only moves times and counts is written at the tick after this long: within a minute."""
+
+LOST = "cannot be written because of an error in the program; the log has it."
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Tracker:
         self._lock = Lock()
         self._waiting: deque[_Job] = deque()
         self._encoder = record.Encoder()
+        self._set_aside = SetAside()
         self._written: Fleet | None = None
         self._written_at: datetime | None = None
 
@@ -174,12 +178,28 @@ class Tracker:
         A change of status, address or finding, and every edit, is in the file on disk
         before this returns. Raises Refused for an edit that cannot be done and CannotKeep
         for one that could not be written; then it is not done. Facts are true whether the
-        disk is full or not: they are kept in memory and written when it works again.
+        disk is full or not: they are kept in memory and written when it works again. A
+        report that cannot be kept is set aside, and the others are done.
         """
-        return self._do(_Job(tuple(reports), {}, now))
+        return self._do(_Job(tuple(one for one in reports if self._fits(one)), {}, now))
+
+    def _fits(self, report: Report) -> bool:
+        """Whether the file can hold the report. Raises Unfit for an edit that it cannot."""
+        try:
+            fit.check_report(report)
+        except fit.DoesNotFit as error:
+            if isinstance(report, Edit):
+                raise Unfit(
+                    f"This edit cannot be saved: {error.why}", "Send another value."
+                ) from None
+            self._set_aside.tell([report], error)
+            return False
+        return True
 
     def remember(self, facts: Mapping[str, Any], now: datetime) -> None:
-        """Keep facts of the house itself, durably. Raises CannotKeep."""
+        """Keep facts of the house itself, durably. Raises CannotKeep, and DoesNotFit for
+        what is no JSON."""
+        fit.check_facts(facts, "memo")
         self._do(_Job((), dict(facts), now))
 
     def _do(self, job: _Job) -> list[Event]:
@@ -212,24 +232,43 @@ class Tracker:
         must_write = after.sequence > before.sequence or any(job.must_last for job in jobs)
         if after is not before and must_write and not self._try_to_write(after):
             after = self._fold(before, [job for job in jobs if not self._refused(job)])
+        # Its lines are made already: then the next edit only has to join and write.
         self._fleet = after
-        # Now, while nobody waits: then the next edit only has to join and write.
-        self._encoder.renew(after)
         for job in jobs:
             job.done = True
 
     def _fold(self, fleet: Fleet, jobs: Sequence[_Job]) -> Fleet:
+        """The fleet after all jobs, each of which can be written. What cannot be folded or
+        written spoils itself alone: one report of what was seen, or all that a person asked."""
         for job in jobs:
             try:
                 fleet, job.events = self._one(fleet, job)
-            except Refused as error:
-                job.error = error
+            except Exception as error:  # noqa: BLE001  the table in tests/test_house.py has it
+                if job.must_last or not job.reports:
+                    job.error = error
+                else:
+                    fleet, job.events = self._piecewise(fleet, job, error)
         return fleet
 
     def _one(self, fleet: Fleet, job: _Job) -> tuple[Fleet, list[Event]]:
+        """Fold the job and make its lines. Raises whatever is wrong with it."""
         if job.memo:
             return replace(fleet, memo={**fleet.memo, **job.memo}), []
-        return fold.fold(fleet, job.reports, job.now, self.rules())
+        after, events = fold.fold(fleet, job.reports, job.now, self.rules())
+        self._encoder.renew(after, events)
+        return after, events
+
+    def _piecewise(self, fleet: Fleet, job: _Job, error: Exception) -> tuple[Fleet, list[Event]]:
+        """The job without the reports that cannot be folded, found by halving it."""
+        if len(job.reports) == 1:
+            self._set_aside.tell(job.reports, error)
+            return fleet, []
+        middle, events = len(job.reports) // 2, list[Event]()
+        for reports in (job.reports[:middle], job.reports[middle:]):
+            part = replace(job, reports=reports)
+            fleet = self._fold(fleet, [part])
+            events += part.events
+        return fleet, events
 
     def _refused(self, job: _Job) -> bool:
         """What a person asked for and could not be written is not done."""
@@ -240,10 +279,11 @@ class Tracker:
     def _try_to_write(self, fleet: Fleet) -> bool:
         try:
             self.file.write(self._encoder.encode(fleet))
-        except CannotKeep as error:
+        except Exception as error:
+            trouble = str(error) if isinstance(error, CannotKeep) else f"{self.file.path} {LOST}"
             if not self.trouble:
-                log.error("%s", error)
-            self.trouble = str(error)
+                log.error("%s", trouble, exc_info=not isinstance(error, CannotKeep))
+            self.trouble = trouble
             return False
         if self.trouble:
             log.info("%s can be written again.", self.file.path)
@@ -252,11 +292,12 @@ class Tracker:
         return True
 
     def tick(self, now: datetime) -> list[Event]:
-        """Let time pass, and write what waited."""
+        """Let time pass, and write what waited, or what somebody else wrote over."""
         events = self.apply([], now)
         with self._lock:
             is_due = self._written_at is None or now - self._written_at >= LAZY
-            if self._fleet is not self._written and (is_due or self.trouble):
+            is_waiting = self._fleet is not self._written and (is_due or self.trouble)
+            if is_waiting or self.file.is_foreign():
                 self._try_to_write(self._fleet)
                 self._written_at = now
         return events

@@ -6,7 +6,6 @@ thrown away. One process at a time owns the file.
 """
 
 import glob
-import itertools
 import logging
 import os
 import tempfile
@@ -25,6 +24,7 @@ from store.folders import sync_folder
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 COPIES = 5
+"""How many good copies are kept, and how many contents that somebody else wrote."""
 ROTATE_EVERY = 60.0
 """Seconds that one copy stands for: within them the newest one is renewed."""
 
@@ -62,6 +62,8 @@ class JsonFile:
         )
         self._rotated_at = float("-inf")
         self._copies_fail = False
+        self.foreign = ""
+        """What a person must know who changed the file while the program was running."""
         self._mark: tuple[int, int, int] | None = None
         # While this is there, a write in place has not come to its end.
         self._pending = data_dir / f"{path.name}.pending"
@@ -172,18 +174,23 @@ class JsonFile:
             "file in its place, or move the damaged one away to begin with an empty fleet."
         )
 
-    def _put_aside(self, data: bytes, word: str = "damaged") -> Path:
-        """Keep these bytes for ever; the same bytes are kept once. Raises CannotOpen."""
+    def _put_aside(self, data: bytes, word: str = "damaged", most: int = 0) -> Path:
+        """Keep these bytes, for ever or the `most` newest; the same bytes are kept once.
+
+        Raises CannotOpen.
+        """
         new = self.copies_dir / f".{self.path.name}.aside"
+        kept = self._numbered(word)
+        number = _number_of(kept[-1]) + 1 if kept else 1
+        aside = self.copies_dir / f"{self.path.name}.{word}-{number}"
         try:
-            for number in itertools.count(1):
-                aside = self.copies_dir / f"{self.path.name}.{word}-{number}"
-                if not aside.exists():
-                    _write_durably(new, data)
-                    new.replace(aside)
-                    break
-                if aside.read_bytes() == data:
-                    break
+            for known in kept:
+                if known.read_bytes() == data:
+                    return known
+            _write_durably(new, data)
+            new.replace(aside)
+            for extra in kept[: max(0, len(kept) + 1 - most)] if most else ():
+                extra.unlink()
         except OSError as error:
             raise CannotOpen(
                 f"The bytes of {self.path} cannot be kept in {self.copies_dir} "
@@ -194,9 +201,14 @@ class JsonFile:
                 new.unlink()
         return aside
 
+    def _numbered(self, word: str) -> list[Path]:
+        """The files of one kind beside the copies, in the order of their numbers."""
+        found = self.copies_dir.glob(f"{glob.escape(self.path.name)}.{word}-*")
+        return sorted((one for one in found if _number_of(one)), key=_number_of)
+
     def copies(self) -> list[Path]:
         """The last good copies, newest first."""
-        found = self._numbered()
+        found = self._numbered("copy")
         if self._pending.exists():
             found.append(self._pending)
         return sorted(found, key=lambda one: (one.stat().st_mtime_ns, one.name), reverse=True)
@@ -263,36 +275,53 @@ class JsonFile:
 
         Not forced to disk: it need not outlive a power cut, the older ones do.
         """
-        copies = self._numbered()
-        number = int(copies[-1].name.rsplit("-", 1)[1]) if copies else 0
+        copies = self._numbered("copy")
+        number = _number_of(copies[-1]) if copies else 0
         if monotonic() - self._rotated_at >= ROTATE_EVERY:
             self._rotated_at = monotonic()
             number += 1
         new = self.copies_dir / f".{self.path.name}.new"
         new.write_bytes(data)
         new.replace(self.copies_dir / f"{self.path.name}.copy-{number:09d}")
-        for extra in self._numbered()[:-COPIES]:
+        for extra in self._numbered("copy")[:-COPIES]:
             extra.unlink()
-
-    def _numbered(self) -> list[Path]:
-        """The copies by number, oldest first."""
-        return sorted(self.copies_dir.glob(f"{glob.escape(self.path.name)}.copy-*"))
 
     def keep_original(self, data: bytes) -> None:
         """Keep for ever the bytes that were there before our first write."""
         self._put_aside(data, "original")
 
+    def is_foreign(self) -> bool:
+        """Somebody else wrote the file since our last write."""
+        return self._mark_now() not in (self._mark, None)
+
     def _keep_foreign_change(self) -> None:
         """Somebody changed the file under us: their bytes are put aside, not lost."""
-        if self._mark_now() not in (self._mark, None):
-            self._put_aside(self.path.read_bytes(), "changed")
+        if not self.is_foreign():
+            return
+        data, copies = self.path.read_bytes(), self.copies()
+        if copies and copies[0].read_bytes() == data:
+            return  # Only its date changed.
+        aside = self._put_aside(data, "changed", COPIES)
+        is_first = not self.foreign
+        self.foreign = (
+            f"{self.path} was changed while Camera Monitor was running. That change is not "
+            f"used; it is kept in {aside}. To edit the file, stop Camera Monitor first."
+        )
+        if is_first:
+            log.warning("%s", self.foreign)
 
     def _mark_now(self) -> tuple[int, int, int] | None:
         try:
             stat = self.path.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _number_of(aside: Path) -> int:
+    """The number at the end of its name; 0 for a file of somebody else."""
+    digits = aside.name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() and digits.isascii() else 0
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -33,7 +33,8 @@ HEAVY = {"cv2", "av", "pandas", "openpyxl", "picamera2", "celery", "psutil", "ap
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
 MEDIAN_FUNCTION = 12
-BROAD_EXCEPTS = {"discovery/scanner.py": 2, "discovery/scheduler.py": 1}
+BROAD_EXCEPTS = {"discovery/scanner.py": 3, "discovery/scheduler.py": 1, "fleet/tracker.py": 2}
+"""Around sources, jobs, and what one report or one write does to all the others."""
 
 
 def _sources() -> list[Path]:

@@ -251,8 +251,9 @@ def notices(here: House) -> list[str]:
         return []
     down = here.tracker.down()
     asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
-    damage = [here.tracker.damage] if here.tracker.damage else []
-    return [*damage, *troubles(here, here.disk.renewed()), *fullness(here), *asked]
+    tracker = here.tracker
+    file = [text for text in (tracker.damage, tracker.file.foreign) if text]
+    return [*file, *troubles(here, here.disk.renewed()), *fullness(here), *asked]
 
 
 def fullness(here: House) -> list[str]:

@@ -1,14 +1,19 @@
 """The scan engine, over real sockets and a pretended network, and over small sources."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fleet.model import CannotAsk, Coverage
+from fleet.model import CannotAsk, Coverage, Event, Report
 from simulators.panasonic import Camera
 from sources.source import Source
-from tests.discovery.engine import MakeEngine, states
+from store.json_file import CannotKeep
+from tests.discovery.engine import Engine, MakeEngine, states
 from tests.discovery.small_sources import Finds, Said, breaks, cannot_ask, hangs, key, seen
 from tests.home import Clock, Home, until
 
@@ -217,3 +222,62 @@ def test_silence_counts_as_soon_as_its_source_ends_however_long_another_takes(
     engine.scanner.cancel()
     assert engine.ended()["state"] == "cancelled"
     assert engine.status() == {key(1): "ACTIVE", key(2): "OFFLINE", key(3): "ACTIVE"}
+
+
+# -- what the tracker does with what was heard -----------------------------------------------
+
+
+def test_reports_keep_flowing_whatever_one_of_them_is(
+    make_engine: MakeEngine, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No number of its shape can be kept, no identity is none: the others come in, twice."""
+    odd = replace(seen(clock, "odd", 2), facts={"x": 2**70})
+    nobody = replace(seen(clock, "odd", 3), identities=())
+    nothing: Any = None
+
+    async def discover() -> Said:
+        for report in (seen(clock, "odd", 1), odd, nobody, nothing, seen(clock, "odd", 4)):
+            yield report
+        yield Coverage("odd", ("odd:here",), 1, 2)
+
+    engine = make_engine(Source("odd", "Odd", 20, discover=discover))
+    for _ in range(2):
+        assert states(engine.scan()) == {"odd": "done"}
+        clock.forward(minutes=1)
+    keys_found = [device.identities for device in engine.devices().values()]
+    assert keys_found == [(key(1),), (key(4),)]
+    assert caplog.text.count("A report of odd was set aside: facts") == 1
+    assert caplog.text.count("A report of odd was set aside: identities") == 1
+
+
+class Unsteady(Engine):
+    """A tracker that cannot keep anything at first, and meets an error in the program when
+    it is told of device 2."""
+
+    full = True
+
+    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]:
+        if self.full:
+            raise CannotKeep("no room on the disk")
+        if any(key(2) in getattr(report, "identities", ()) for report in reports):
+            raise ZeroDivisionError("nobody expected this")
+        return super().apply(reports, now)
+
+
+def test_nothing_that_was_heard_is_lost_to_a_full_disk_or_to_a_bad_report(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def listen() -> Said:
+        for number in (1, 2, 3):
+            yield seen(clock, "talks", number)
+        await asyncio.Event().wait()
+
+    engine = Unsteady(tmp_path, clock, Source("talks", "Talks", 20, listen=listen))
+    try:
+        until(lambda: not engine.scanner._inbox, what="the first batch was handed over")
+        engine.full = False
+        until(lambda: len(engine.devices()) == 2, what="both good ones came in")
+    finally:
+        engine.close()
+    assert [device.identities for device in engine.devices().values()] == [(key(1),), (key(3),)]
+    assert caplog.text.count("A report of talks was set aside: an error in the program") == 1

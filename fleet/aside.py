@@ -1,0 +1,49 @@
+"""Reports that spoil only themselves: set aside, and told of once in an hour for each kind."""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+from fleet.fit import DoesNotFit, origin_of
+from fleet.model import Report
+
+log = logging.getLogger(__name__)
+AGAIN_AFTER = 3600.0
+MOST_KINDS = 1000
+
+
+class SetAside:
+    """Logs what is set aside: the source and the reason, never the values."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._told: dict[tuple[str, str], float] = {}
+        self._lock = Lock()
+
+    def tell(self, reports: Iterable[Report], error: Exception) -> None:
+        why = _why(error)
+        for source in {origin_of(one) for one in reports}:
+            if self._is_news((source, why)):
+                log.error("A report of %s was set aside: %s", source, why)
+
+    def _is_news(self, kind: tuple[str, str]) -> bool:
+        now = self._clock()
+        with self._lock:
+            if now - self._told.get(kind, float("-inf")) < AGAIN_AFTER:
+                return False
+            if len(self._told) >= MOST_KINDS:
+                self._told.clear()
+            self._told[kind] = now
+        return True
+
+
+def _why(error: Exception) -> str:
+    """What went wrong without a word of the report, which may hold anything."""
+    if isinstance(error, DoesNotFit):
+        return f"{error.name}: {error.why}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"an error in the program ({type(error).__name__}{place})"

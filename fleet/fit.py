@@ -1,0 +1,229 @@
+"""Which values fit: into the fleet when they come, and out of its file when it is read. Pure.
+
+The types of the frozen values in fleet.model are the rule. A value that the file could not
+hold, or would give back as another one, does not fit.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from fleet.model import (
+    AddressChange,
+    Device,
+    Edit,
+    Event,
+    Facts,
+    Fault,
+    Finding,
+    Miss,
+    Report,
+    Sighting,
+    SourceDown,
+    Word,
+)
+
+DEEPEST = 32
+"""Levels of lists and objects in one value; a JSON library gives up at 254 in a whole file."""
+AROUND = 8
+"""Levels more in an event or an edit, which may hold devices."""
+LARGEST = 2**64
+HIGHEST_NUMBER = 2**31 - 1
+"""What every database takes as a number."""
+
+
+class DoesNotFit(ValueError):
+    """`where` and `name` say which value, `why` what is expected instead."""
+
+    def __init__(self, where: str, name: str, why: str, value: Any) -> None:
+        self.where, self.name, self.why = where, name, why
+        super().__init__(f"{where}: {name} is {_shown(value)}, {why}")
+
+
+def _shown(value: Any) -> str:
+    """A value as the file has it, not too long."""
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+# -- one value -----------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        return "text is expected"
+    return "" if value.isascii() or _is_whole(value) else "it has half characters"
+
+
+def _is_whole(text: str) -> bool:
+    """Without half characters, which no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _number(value: Any) -> str:
+    is_one = type(value) is int and 0 <= value <= HIGHEST_NUMBER
+    return "" if is_one else f"a number from 0 to {HIGHEST_NUMBER} is expected"
+
+
+def _seconds(value: Any) -> str:
+    is_one = type(value) in (int, float) and math.isfinite(value)
+    return "" if is_one else "a number is expected"
+
+
+def _sequence(value: Any) -> str:
+    return "" if type(value) is int and 0 <= value < 2**63 else "a number is expected"
+
+
+def _yes_no(value: Any) -> str:
+    return "" if isinstance(value, bool) else "true or false is expected"
+
+
+def _moment(value: Any) -> str:
+    is_one = isinstance(value, datetime) and value.utcoffset() is not None
+    return "" if is_one else "a time with offset is expected"
+
+
+def _json(value: Any, depth: int = 0) -> str:
+    """Why a value cannot be written as JSON and read back as the same."""
+    if value is None or isinstance(value, bool):
+        return ""
+    if isinstance(value, str):
+        return "" if value.isascii() else _text(value)
+    if type(value) is int:
+        return "" if -LARGEST // 2 <= value < LARGEST else "it holds a number beyond 64 bits"
+    if type(value) is float:
+        return "" if math.isfinite(value) else "it holds a number that is not finite"
+    if depth >= DEEPEST:
+        return "it is nested too deep"
+    if isinstance(value, list | tuple):
+        return next((why for one in value if (why := _json(one, depth + 1))), "")
+    if isinstance(value, Mapping):
+        return _object(value, depth)
+    return f"it holds a value of type {type(value).__name__}"
+
+
+def _object(value: Any, depth: int = 0) -> str:
+    if not isinstance(value, Mapping):
+        return "an object is expected"
+    for key, one in value.items():
+        if not isinstance(key, str):
+            return "it holds a key that is not text"
+        if why := (not key.isascii() and _text(key)) or _json(one, depth + 1):
+            return why
+    return ""
+
+
+def _all(test: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Every one in a sequence."""
+
+    def each(value: Any) -> str:
+        if not isinstance(value, list | tuple):
+            return "a list is expected"
+        return next((why for one in value if (why := test(one))), "")
+
+    return each
+
+
+def _by_name(test: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Every value of an object."""
+
+    def each(value: Any) -> str:
+        if not isinstance(value, Mapping):
+            return "an object is expected"
+        return next((why for key in value if (why := _text(key) or test(value[key]))), "")
+
+    return each
+
+
+def _or_none(test: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: "" if value is None else test(value)
+
+
+# -- whole records -------------------------------------------------------------------------
+
+_TYPES: dict[Any, Callable[[Any], str]] = {
+    str: _text,
+    int: _number,
+    bool: _yes_no,
+    datetime: _moment,
+    str | None: _or_none(_text),
+    int | None: _or_none(_number),
+    float | None: _or_none(_seconds),
+    datetime | None: _or_none(_moment),
+    tuple[str, ...]: _all(_text),
+    tuple[int, ...]: _all(_number),
+    Facts: _object,
+    Mapping[str, str]: _by_name(_text),
+    Mapping[str, Facts]: _by_name(_object),
+    Mapping[str, Word]: _by_name(lambda value: ""),
+    tuple[AddressChange, ...]: _all(lambda value: ""),
+    tuple[Fault, ...]: _all(lambda value: ""),
+}
+
+
+def _test_of(kind: type, name: str, type_: Any) -> Callable[[Any], str]:
+    if name == "sequence":
+        return _sequence
+    if type_ == Facts and kind in (Edit, Event):
+        # What undoes a merge holds two whole devices.
+        return lambda value: _object(value, -AROUND)
+    return _TYPES[type_]
+
+
+_TESTS = {
+    kind: [(one.name, _test_of(kind, one.name, one.type)) for one in fields(kind)]
+    for kind in (
+        *(Sighting, Miss, Finding, Edit, SourceDown),
+        *(Device, Word, AddressChange, Fault, Event),
+    )
+}
+
+
+def check(record: Any, where: str) -> None:
+    """Raises DoesNotFit for the first value of a frozen record that is of another type."""
+    for name, test in _TESTS[type(record)]:
+        value = getattr(record, name)
+        if why := test(value):
+            raise DoesNotFit(where, name, why, value)
+
+
+def check_device(device: Device) -> None:
+    """As `check`, with everything that the device holds."""
+    where = f"device {device.id}"
+    check(device, where)
+    for source, word in device.words.items():
+        check(word, f"{where}, words, {source}")
+    for change in device.addresses:
+        check(change, f"{where}, addresses")
+    for fault in device.findings:
+        check(fault, f"{where}, findings")
+
+
+def check_report(report: Report) -> None:
+    """Raises DoesNotFit for a report that must not enter."""
+    check(report, origin_of(report))
+    if isinstance(report, Sighting) and not report.identities:
+        raise DoesNotFit(report.source, "identities", "at least one is expected", ())
+
+
+def check_facts(facts: Any, where: str) -> None:
+    """Raises DoesNotFit for what cannot be written as a JSON object."""
+    if why := _object(facts):
+        raise DoesNotFit(where, "it", why, facts)
+
+
+def origin_of(report: Any) -> str:
+    """Who reports, for messages."""
+    named = getattr(report, "source", None) or getattr(report, "scope", None)
+    return str(named or getattr(report, "by", None) or type(report).__name__)[:60]

@@ -1,0 +1,87 @@
+"""The facts of this server itself in the database file, and what they look like."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Required
+
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from fleet.fit import DoesNotFit, check_facts
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time with offset is expected")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+_OPEN = ConfigDict(extra="allow", strict=True)
+
+
+class _Asked(TypedDict):
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    name: str
+    title: str
+    state: str
+    found: int
+    requests: int
+    answers: int
+    interfaces: list[str]
+    refused: dict[str, int]
+    failed: dict[str, str]
+    missed: int
+    listed: int
+    notes: list[str]
+
+
+class _Scan(TypedDict, total=False):
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    at: Required[Moment]
+    finished: Moment | None
+    by: str
+    state: str
+    found: int
+    missed: int
+    error: str | None
+    sources: list[_Asked]
+
+
+class _Down(TypedDict):
+    since: Moment
+    reason: str
+
+
+class _Memo(TypedDict, total=False):
+    """What is not named here is whoever's who remembers it."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    auto_scan: bool
+    full: bool
+    last_scan: _Scan
+    down: dict[str, _Down]
+    pending_serials: dict[str, str]
+    taken_workbook: dict[str, Any]
+
+
+LAST_SCAN = "last_scan"
+_ADAPTER = TypeAdapter(_Memo)
+
+
+def checked(raw: Any) -> Mapping[str, Any]:
+    """The memo of a file. Raises DoesNotFit.
+
+    A last scan that does not fit is left out: the next one takes its place.
+    """
+    try:
+        _ADAPTER.validate_python(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = [str(part) for part in first["loc"]] or ["memo"]
+        if where[0] == LAST_SCAN and isinstance(raw, dict):
+            return checked({key: value for key, value in raw.items() if key != LAST_SCAN})
+        raise DoesNotFit("memo", ".".join(where), first["msg"], first["input"]) from None
+    check_facts(raw, "memo")
+    found: Mapping[str, Any] = raw
+    return found

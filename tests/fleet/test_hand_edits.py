@@ -1,0 +1,260 @@
+"""What a careless hand does to the file: every value that does not fit is named, or made fit."""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.progress import SourceProgress
+from fleet import record
+from fleet.listing import SOURCE, Row
+from fleet.model import Edit, Fleet
+from store.json_file import COPIES, CannotOpen
+from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
+from tests.fleet.tracking import FILE, opened, tracker_in
+from tests.home import Home, until
+
+Make = Callable[..., Home]
+MARK = b"\xef\xbb\xbf"
+
+
+def a_file(folder: Path) -> dict[str, Any]:
+    """A file in which every part of the format is used."""
+    row = Row("S1", "SIM0001", "Store", {"CITY": "Oslo"})
+    fields = {"kind": "recorder", "site": "S1", "source": SOURCE, "facts": row.facts()}
+    with opened(folder) as tracker:
+        tracker.apply(
+            [
+                seen(A, name="Gate", model="WV", facts={"subnet": "255.255.0.0"}, scope="p:lo"),
+                seen("onvif:1", source="onvif", address="10.0.0.2", links={"stream": "/s"}),
+                seen("rtsp:10.0.0.3:554/", source="rtsp", address="10.0.0.3"),
+                Edit("list", row.key, fields, "the workbook", NOON),
+                wrong(A, evidence={"address": "10.0.0.1"}),
+                down("panasonic:eth0"),
+            ],
+            NOON,
+        )
+        tracker.apply([seen(A, at=noon(minutes=1), address="10.0.0.9")], noon(minutes=1))
+        tracker.apply([missed("onvif:1", noon(minutes=2), source="onvif")], noon(minutes=2))
+        tracker.apply([edit("merge", "id:2", **{"with": 3})], noon(minutes=3))
+        tracker.apply([edit("change", "id:2", parent=1, tags=["north"])], noon(minutes=3))
+        source = SourceProgress("panasonic", "Panasonic").plain()
+        scan = {"at": NOON.isoformat(), "finished": noon(seconds=4).isoformat(), "by": "local"}
+        scan |= {"state": "done", "found": 3, "missed": 0, "error": None, "sources": [source]}
+        memo = {"last_scan": scan, "auto_scan": False, "pending_serials": {"S1": "SIM0002"}}
+        tracker.remember(memo, noon(minutes=4))
+    found: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+    return found
+
+
+OTHERS: tuple[Any, ...] = (None, True, 7, -1, 2**70, "x", "7", [], ["x"], [[]], {}, {"x": "y"})
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where every value is, however deep."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        yield (*path, key)
+        if isinstance(value[key], dict | list):
+            yield from places(value[key], (*path, key))
+
+
+def changed(raw: dict[str, Any], path: tuple[Any, ...], value: Any) -> bytes:
+    """The file with another value at this place."""
+    found = deepcopy(raw)
+    at: Any = found
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return json.dumps(found).encode()
+
+
+def readable(raw: dict[str, Any]) -> dict[str, Fleet]:
+    """The fleets in all the changed files that are not refused, and what was changed."""
+    taken = {}
+    for path in places(raw):
+        for value in OTHERS:
+            try:
+                fleet = record.decode(changed(raw, path, value))
+            except (record.Unreadable, record.TooNew):
+                continue
+            taken[f"{path}: {value!r}"] = fleet
+    return taken
+
+
+PAGES = ("/", "/api/stats", "/api/cameras", "/metrics", "/api/export", "/settings/sources")
+
+
+def look(home: Home, taken: dict[str, Fleet]) -> None:
+    """Every page and list answers, and what was read can be written."""
+    for what, fleet in taken.items():
+        assert record.decode(record.Encoder().encode(fleet)) == fleet, what
+        home.house.tracker._fleet = fleet
+        for page in (*PAGES, *(f"/cameras/{id}" for id in fleet.devices)):
+            answer = home.client.get(page)
+            assert answer.status_code == 200, f"{page} with {what}: {answer.text[:300]}"
+
+
+def test_a_value_of_another_type_is_refused_or_harms_no_page(
+    tmp_path: Path, make_home: Make
+) -> None:
+    raw = a_file(tmp_path / "sample")
+    taken = readable(raw)
+    assert len(taken) < len(OTHERS) * len(list(places(raw))) / 2, "most of them are refused"
+    sample = list(taken.items())[:: len(taken) // 30]
+    look(make_home(), dict(sample))
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1200)
+def test_any_value_of_another_type_is_refused_or_harms_no_page(
+    tmp_path: Path, make_home: Make
+) -> None:
+    look(make_home(), readable(a_file(tmp_path / "sample")))
+
+
+NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
+    "a count": (("devices", 0, "sightings"), "1", 'device 1: sightings is "1", a number'),
+    "misses": (
+        ("devices", 0, "words", "panasonic", "misses"),
+        "x",
+        'device 1, words, panasonic: misses is "x", a number is expected',
+    ),
+    "a time": (("devices", 1, "last_seen"), "noon", 'device 2: last_seen is "noon", a time'),
+    "a far time": (("devices", 1, "last_seen"), "0001-01-01T00:00:00+14:00", "from 1970 on"),
+    "a tag": (("devices", 1, "tags"), ["a", 7], 'device 2: tags is ["a",7], text is expected'),
+    "facts": (("devices", 0, "facts", "panasonic"), [], "device 1: facts is"),
+    "a status": (("devices", 0, "status"), "FINE", 'device 1: status is "FINE", one of ACTIVE'),
+    "no identity": (("devices", 0, "identities"), [], "device 1: identities is [], at least one"),
+    "no MAC": (("devices", 0, "identities"), ["mac:x"], 'identities is "mac:x", a MAC of'),
+    "a finding": (("devices", 0, "findings"), ["x"], "device 1: findings is"),
+    "an event": (("outbox", 0, "at"), 7, "outbox: at is 7, a time"),
+    "a redirect": (("redirects",), {"3": "two"}, 'redirects: 3 is "two", a device number'),
+    "a source that is down": (("memo", "down"), {"x": 7}, "memo: down.x is 7"),
+    "the toggle": (("memo", "auto_scan"), "yes", 'memo: auto_scan is "yes"'),
+    "a number too large": (("next_id",), 2**40, "next_id or sequence is out of range"),
+}
+
+
+@pytest.mark.parametrize("what", NAMED)
+def test_damage_names_the_value_and_the_good_copy_is_used(tmp_path: Path, what: str) -> None:
+    path, value, words = NAMED[what]
+    raw = a_file(tmp_path)
+    (tmp_path / FILE).write_bytes(changed(raw, path, value))
+    with opened(tmp_path) as tracker:
+        assert words in tracker.damage
+        assert list(tracker.devices()) == [1, 2, 4]
+
+
+def test_misses_without_a_time_are_taken_as_silence(tmp_path: Path, make_home: Make) -> None:
+    raw = a_file(tmp_path / "sample")
+    word = raw["devices"][0]["words"]["panasonic"] | {"misses": 3, "missed_at": None}
+    home = make_home()
+    fleet = record.decode(changed(raw, ("devices", 0, "words", "panasonic"), word))
+    home.house.tracker._fleet = fleet
+    assert home.status("1") == "OFFLINE"
+    assert home.client.get("/").status_code == 200
+
+
+def test_a_parent_that_is_not_there_or_stands_behind_is_none(tmp_path: Path) -> None:
+    raw = a_file(tmp_path)
+    raw["devices"][0]["parent"], raw["devices"][1]["parent"] = 2, 1
+    raw["devices"][2]["parent"] = 77
+    fleet = record.decode(json.dumps(raw).encode())
+    assert [device.parent for device in fleet.devices.values()] == [None, None, None]
+
+
+# -- spelling --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelling", ["mac:D4:2D:C5:00:00:0A", "MAC:d4-2d-c5-00-00-0a"])
+def test_a_mac_in_another_spelling_is_the_same_camera(tmp_path: Path, spelling: str) -> None:
+    raw = a_file(tmp_path)
+    (tmp_path / FILE).write_bytes(changed(raw, ("devices", 0, "identities"), [spelling]))
+    with opened(tmp_path) as tracker:
+        assert tracker.device("1").identities == (A,)
+        assert tracker.apply([seen(A, at=noon(hours=1), address="10.0.0.9")], noon(hours=1)) != []
+        assert len(tracker.devices()) == 3, "nobody was found anew"
+
+
+def test_one_mac_in_two_spellings_is_damage(tmp_path: Path) -> None:
+    raw = a_file(tmp_path)
+    (tmp_path / FILE).write_bytes(changed(raw, ("devices", 1, "identities"), [A.upper()]))
+    with opened(tmp_path) as tracker:
+        assert f"two devices have one identity, {A}: 1 and 2" in tracker.damage
+
+
+ORIGINAL = b'{"D4-2D-C5-00-00-0B": {"current_ip": "10.0.0.1", "last_seen": "2026-03-01T12:00:00"}}'
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    raw = a_file(tmp_path)
+    (tmp_path / FILE).write_bytes(MARK + json.dumps(raw).encode())
+    with opened(tmp_path) as tracker:
+        assert (tracker.damage, list(tracker.devices())) == ("", [1, 2, 4])
+
+
+def test_a_byte_order_mark_is_passed_over_in_the_file_of_the_former_tracker(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / FILE).write_bytes(MARK + ORIGINAL)
+    with opened(tmp_path) as tracker:
+        assert (tracker.damage, tracker.device("1").identities) == ("", (B,))
+
+
+def test_a_file_of_another_encoding_is_damage(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(ORIGINAL.decode().encode("utf-16"))
+    with pytest.raises(CannotOpen, match="is damaged: it is not whole JSON"):
+        tracker_in(tmp_path).open()
+
+
+# -- while it runs ---------------------------------------------------------------------------
+
+
+def test_a_hand_edit_while_it_runs_is_told_once_in_the_log_and_on_the_page(
+    make_home: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = make_home()
+    path, copies = home.settings.database_path, home.settings.data_dir / "copies"
+    home.house.tracker.apply([seen(A)], home.clock())
+    assert "was changed while" not in home.client.get("/").text
+    for number in (1, 2):
+        path.write_bytes(path.read_bytes().replace(b'"notes":""', b'"notes":"%d"' % number))
+        home.clock.forward(minutes=1)
+        home.tick()
+        kept = copies / f"{path.name}.changed-{number}"
+        assert b'"notes":"%d"' % number in kept.read_bytes()
+        until(lambda name=kept.name: name in home.client.get("/").text)
+    assert b'"notes":""' in path.read_bytes(), "what is true is in the file again"
+    assert caplog.text.count("was changed while Camera Monitor was running") == 1
+    home.restart()
+    assert "was changed while" not in home.client.get("/").text
+
+
+def test_only_the_last_few_foreign_contents_are_kept(tmp_path: Path) -> None:
+    with opened(tmp_path) as tracker:
+        for number in range(COPIES + 4):
+            (tmp_path / FILE).write_bytes(b"theirs %d" % number)
+            tracker.apply([edit_or_seen(number)], noon(minutes=number))
+        names = [f"{FILE}.changed-{number}" for number in range(5, COPIES + 5)]
+        kept = sorted((tmp_path / "data" / "copies").glob("*.changed-*"))
+        assert [path.name for path in kept] == names
+        assert kept[-1].read_bytes() == b"theirs %d" % (COPIES + 3)
+        (tmp_path / FILE).write_bytes(b"one more")
+        tracker.apply([edit("change", "id:1", name="more")], noon(hours=1))
+        assert (tmp_path / "data" / "copies" / f"{FILE}.changed-{COPIES + 5}").exists()
+
+
+def edit_or_seen(number: int) -> Any:
+    return edit("change", "id:1", name=f"{number}") if number else seen(A)
+
+
+def test_a_file_that_was_only_touched_is_no_change(tmp_path: Path) -> None:
+    with opened(tmp_path) as tracker:
+        tracker.apply([seen(A)], NOON)
+        (tmp_path / FILE).touch()
+        tracker.apply([edit("change", "id:1", name="Gate")], NOON)
+        assert tracker.file.foreign == ""
+    assert list((tmp_path / "data" / "copies").glob("*.changed-*")) == []
