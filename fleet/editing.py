@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import listing, words
+from fleet import identity, listing, words
 from fleet.model import HERE, Device, Edit, Event, Facts, NotThere, Refused, Unfit
 
 LONGEST = {"name": 120, "notes": 5000, "site": 60}
 """The texts that `change` may set, and the most characters each may have."""
 MOST_TAGS, LONGEST_TAG = 20, 40
 EDITABLE = ("name", "notes", "tags", "site", "parent")
+UNDOABLE = frozenset({*EDITABLE, "retired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def edited(device: Device, edit: Edit, devices: Mapping[int, Device]) -> tuple[D
 def _check_expected(device: Device, edit: Edit) -> None:
     expected = edit.fields.get("expect", {})
     for key, value in expected.items():
-        if shown(device, key) != value:
+        if key not in UNDOABLE or shown(device, key) != value:
             raise Refused(
                 f"{words.name(device)} was changed again since",
                 "Undo the newer change first, or set the value that you want.",
@@ -137,13 +138,10 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
     parent = devices.get(value) if isinstance(value, int) else None
     if parent is None:
         raise Unfit(f"There is no device {value} to be the parent", "Name one by its number.")
-    at: Device | None = parent
-    while at is not None:
-        if at.id == device.id:
-            raise Unfit(
-                f"{words.name(parent)} is itself behind {words.name(device)}", "Choose another."
-            )
-        at = devices.get(at.parent) if at.parent else None
+    if identity.is_circle(replace(device, parent=parent.id), devices):
+        raise Unfit(
+            f"{words.name(parent)} is itself behind {words.name(device)}", "Choose another."
+        )
     return parent.id
 
 
@@ -185,26 +183,45 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     moment: datetime | None = edit.at if retire else None
     verb, kind = ("retired", "device.retired") if retire else ("restored", "device.restored")
     text = f"{words.name(device)} was {verb} by {edit.by}"
+    if "source" in edit.fields:
+        # A list said so, and only the list may take it back.
+        return replace(device, retired_at=moment), Told(kind, text, {}, {})
     told = Told(kind, text, {"retired": not retire}, {"retired": retire})
     return replace(device, retired_at=moment), told
 
 
+def can_undo(event: Event) -> bool:
+    """Whether a person's edit made the event, so that another edit takes it back."""
+    if event.device is None:
+        return False
+    match event.kind:
+        case "device.edited":
+            return bool(event.before) and event.before.keys() <= set(EDITABLE)
+        case "device.retired" | "device.restored":
+            return "retired" in event.after
+        case "device.merged":
+            return event.before.keys() >= {"stays", "goes"}
+        case "device.split" | "device.unmerged":
+            return "goes" in event.after
+    return False
+
+
 def inverse(event: Event, by: str, at: datetime) -> Edit:
-    """The edit that undoes what `event` tells. Raises Refused for what no edit made."""
-    identity = f"id:{event.device}"
-    fields: Mapping[str, Any] = {"expect": dict(event.after)}
-    if event.kind == "device.edited":
-        return Edit("change", identity, {**event.before, **fields}, by, at)
-    if event.kind == "device.merged":
-        return Edit("unmerge", identity, event.before, by, at)
-    if event.kind == "device.split":
-        return Edit("merge", identity, {"with": event.after["goes"]}, by, at)
-    if event.kind == "device.unmerged":
-        return Edit("merge", identity, {"with": event.after["goes"]}, by, at)
-    if event.kind in ("device.retired", "device.restored") and event.after:
-        kind = "restore" if event.after["retired"] else "retire"
-        return Edit(kind, identity, fields, by, at)
-    raise Refused(
-        f"Event {event.sequence} is not an edit and cannot be undone",
-        "What people changed can be undone: names, notes, retiring, merging and the like.",
-    )
+    """The edit that undoes what `event` tells. Raises Refused unless `can_undo`."""
+    if not can_undo(event):
+        raise Refused(
+            f"Event {event.sequence} is not an edit that can be undone",
+            "What people changed can be undone: names, notes, retiring, merging and the like. "
+            "What a list says is changed in the list.",
+        )
+    who = f"id:{event.device}"
+    expected = {"expect": dict(event.after)}
+    match event.kind:
+        case "device.edited":
+            return Edit("change", who, {**event.before, **expected}, by, at)
+        case "device.merged":
+            return Edit("unmerge", who, event.before, by, at)
+        case "device.split" | "device.unmerged":
+            return Edit("merge", who, {"with": event.after["goes"]}, by, at)
+    kind = "restore" if event.after["retired"] else "retire"
+    return Edit(kind, who, expected, by, at)

@@ -22,7 +22,7 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
     draft.put(merged)
     for other in list(draft.devices.values()):
         _point(draft, other, goes, stays)
-    merged = draft.devices[stays]
+    merged = _set_right(draft, draft.devices[stays])
     text = f"{words.name(gone)} (number {goes}) is the same device as {words.name(keep)}"
     text += f", says {by}" if by else ""
     before = {"stays": record.plain(keep), "goes": record.plain(gone)}
@@ -88,7 +88,7 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
 
 def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     """Undo a merge: the record that went is back, and what came since stays where it is."""
-    stays, goes = record.device_of(edit.fields["stays"]), record.device_of(edit.fields["goes"])
+    stays, goes = _as_they_were(edit)
     if draft.redirects.get(goes.id) != device.id or stays.id != device.id:
         raise Refused(
             f"{words.name(device)} was merged or split again since", "Undo the newer change first."
@@ -98,6 +98,33 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     back = replace(joining.without(device, stays, goes), apart=(*device.apart, goes.id))
     draft.put(back)
     draft.put(replace(goes, apart=(*goes.apart, back.id)))
+    if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
+        raise Refused(
+            f"What told {words.name(goes)} from others is another device's now",
+            "Split that device first, or leave these two together.",
+        )
+    back, goes = (_set_right(draft, draft.devices[one.id]) for one in (back, goes))
     text = f"{words.name(back)} and {words.name(goes)} are two devices again, says {edit.by}"
     draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
     return back
+
+
+def _as_they_were(edit: Edit) -> tuple[Device, Device]:
+    """Both records from before a merge. Raises Refused when the event is not whole."""
+    try:
+        return record.device_of(edit.fields["stays"]), record.device_of(edit.fields["goes"])
+    except (KeyError, ValueError):
+        raise Refused(
+            "The event does not tell what the records were", "Split the device instead."
+        ) from None
+
+
+def _set_right(draft: Draft, device: Device) -> Device:
+    """Its parent is a device that is there, and not behind it."""
+    parent = draft.redirects.get(device.parent or 0, device.parent)
+    device = replace(device, parent=parent if parent in draft.devices else None)
+    if identity.is_circle(device, draft.devices):
+        device = replace(device, parent=None)
+    if device != draft.devices[device.id]:
+        draft.put(device)
+    return draft.devices[device.id]

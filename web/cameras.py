@@ -1,5 +1,6 @@
 """The cameras: lists, one camera, and what people may change."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
@@ -241,6 +242,11 @@ def apply_edit(edit: Edit) -> list[Event]:
     return list(events)
 
 
+def undo_of(events: Sequence[Event]) -> int | None:
+    """The number by which the edit that made the events can be undone, if it can."""
+    return next((event.sequence for event in events if editing.can_undo(event)), None)
+
+
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:
     return _edited(edit_of(key, kind, fields))
 
@@ -250,7 +256,7 @@ def _edited(edit: Edit) -> Response:
     body: Edited = {
         "success": True,
         "camera": _detail(house(), edit.identity.removeprefix("id:")),
-        "undo": events[0].sequence if events else None,
+        "undo": undo_of(events),
     }
     return answered(body)
 

@@ -11,7 +11,7 @@ from fleet import status
 from fleet.model import Device, Edit, Refused
 from web import fleet_view
 from web.audits import note, who
-from web.cameras import apply_edit, edit_of, undoing
+from web.cameras import apply_edit, edit_of, undo_of, undoing
 from web.errors import Problem, status_of
 from web.gate import needs
 from web.house import house
@@ -195,5 +195,6 @@ def undo(event: int) -> Any:
 def _apply(edit: Edit) -> Any:
     events = apply_edit(edit)
     device = sight().device(edit.identity.removeprefix("id:"))
-    suffix = f"?undo={events[0].sequence}" if events else ""
+    undoable = undo_of(events)
+    suffix = f"?undo={undoable}" if undoable else ""
     return redirect(f"/cameras/{device.id}{suffix}", 303)

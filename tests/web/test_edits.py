@@ -1,10 +1,13 @@
 """What people change: by the API, told in the journal, kept over a restart, taken back."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from fleet import listing
+from fleet.listing import Row
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.browser import read
@@ -181,6 +184,28 @@ def test_what_no_person_did_cannot_be_undone(home: Home) -> None:
     answer = take_back(home, found.sequence)
     assert answer.status_code == 409
     assert "not an edit" in answer.json["error"]
+
+
+def test_each_event_is_undone_or_refused_in_words(home: Home) -> None:
+    """Also what the workbook did, whose row no undo of an edit can give back."""
+    tracker, row = home.house.tracker, Row("S1", "SIM0001", "Store")
+    for one in (row, replace(row, serial="SIM0002")):
+        for change in listing.edits([one], tracker.devices(), "the workbook", home.clock()):
+            tracker.apply([change], home.clock())
+    tracker.apply(listing.edits([], tracker.devices(), "the workbook", home.clock()), home.clock())
+    offered = {edit(home, "1", name="First"), home.client.post("/api/camera/1/retire").json["undo"]}
+    home.scan()
+    kinds = {event.sequence: event.kind for event in home.events()}
+    assert {"device.listed", "device.edited", "device.retired", "device.restored"} <= {
+        *kinds.values()
+    }
+    undone = set()
+    for sequence, kind in kinds.items():
+        answer = take_back(home, sequence)
+        assert answer.status_code in (200, 409), f"{kind}: {answer.text}"
+        assert answer.status_code == 200 or answer.json["hint"]
+        undone |= {sequence} if answer.status_code == 200 else set()
+    assert undone == {min(offered)}, "the retirement ended by itself; the name can be taken back"
 
 
 def test_an_undo_of_an_event_that_is_not_there_is_404(home: Home) -> None:
