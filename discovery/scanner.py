@@ -252,7 +252,7 @@ class Scanner:
         known address goes on the list; a device that is new is asked, if we may."""
         if isinstance(report, Coverage):
             return
-        if isinstance(report, Sighting):
+        if isinstance(report, Sighting) and report.identities:
             device = self.tracker.known(report.identities[0], report.site)
             is_there = device is not None and device.retired_at is None
             is_at_home = device is not None and is_there and device.address == report.address
@@ -421,11 +421,12 @@ class Scanner:
                 match report:
                     case Coverage():
                         self._cover(started, progress, report)
+                    case Sighting(identities=()):
+                        self._inbox.append(report)  # The tracker says so.
                     case Sighting():
                         self.heard[progress.name] = report.at
-                        for key in report.identities[:1]:
-                            progress.found.add(key)
-                            self.hearsay.forget(key)
+                        progress.found.add(report.identities[0])
+                        self.hearsay.forget(report.identities[0])
                         self._inbox += taken(replace(report, asked=started))
                     case Miss():
                         progress.missed += 1

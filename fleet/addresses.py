@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fleet import words
+from fleet import status, words
 from fleet.draft import Draft
 from fleet.model import MOST_ADDRESSES, AddressChange, Device, Finding, Sighting
 
@@ -33,10 +33,10 @@ def is_restless(changes: Sequence[AddressChange], now: datetime) -> bool:
 def moved(draft: Draft, device: Device, sighting: Sighting) -> tuple[Device, Finding | None]:
     """The device at the address of the sighting, and the finding that this raises or clears."""
     new, old = sighting.address, device.address
-    if new is None:
+    if new is None or status.is_older(sighting.at, device.last_seen, draft.now):
         return device, None
     if new == old:
-        return _stayed(device, sighting)
+        return _stayed(device, sighting, draft.now)
     was_restless = is_restless(device.addresses, sighting.at)
     change = AddressChange(new, sighting.at, old)
     device = replace(device, address=new, addresses=_with(device.addresses, change))
@@ -51,9 +51,9 @@ def moved(draft: Draft, device: Device, sighting: Sighting) -> tuple[Device, Fin
     return replace(device, moved_at=sighting.asked or sighting.at), None
 
 
-def _stayed(device: Device, sighting: Sighting) -> tuple[Device, Finding | None]:
+def _stayed(device: Device, sighting: Sighting, now: datetime) -> tuple[Device, Finding | None]:
     asked, since = sighting.asked, device.moved_at
-    if asked is not None and since is not None and asked > since:
+    if asked is not None and since is not None and (asked > since or since > now):
         device = replace(device, moved_at=None)
     has_it = any(one.kind == RESTLESS for one in device.findings)
     if has_it and not is_restless(device.addresses, sighting.at):

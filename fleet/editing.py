@@ -210,7 +210,7 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
     """The edit that undoes what `event` tells. Raises Refused unless `can_undo`."""
     if not can_undo(event):
         raise Refused(
-            f"Event {event.sequence} is not an edit that can be undone",
+            f"Event {event.sequence} is not an edit by a person and cannot be undone",
             "What people changed can be undone: names, notes, retiring, merging and the like. "
             "What a list says is changed in the list.",
         )

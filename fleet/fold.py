@@ -88,7 +88,7 @@ def _see(draft: Draft, sighting: Sighting) -> Device | None:
     device = _whose(draft, sighting)
     if device is None:
         return _add(draft, sighting)
-    if listing.is_outdated(device, sighting):
+    if listing.is_outdated(device, sighting) or _is_overtaken(draft, device, sighting):
         return None
     if device.retired_at is not None:
         if not capacity.makes_room(draft, MOST_DEVICES, sighting.address):
@@ -97,7 +97,7 @@ def _see(draft: Draft, sighting: Sighting) -> Device | None:
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     device, finding = addresses.moved(draft, device, sighting)
     device = _with_facts(draft, device, sighting)
-    draft.put(_with_word(device, sighting, _fresh(draft, device, sighting)))
+    draft.put(_with_word(device, sighting, _fresh(draft, device, sighting), draft.now))
     if finding is not None:
         _find(draft, finding)
     return device
@@ -108,8 +108,17 @@ def _renew(draft: Draft, sighting: Sighting) -> Device | None:
     device = draft.find(sighting.identities[0], sighting.site)
     if device is None or device.retired_at or device.address != sighting.address:
         return None
-    draft.put(_with_word(device, sighting, ()))
+    if _is_overtaken(draft, device, sighting):
+        return None
+    draft.put(_with_word(device, sighting, (), draft.now))
     return device
+
+
+def _is_overtaken(draft: Draft, device: Device, sighting: Sighting) -> bool:
+    """Its source has spoken since, or a person has retired the device since."""
+    word = device.words.get(sighting.source, Word())
+    later = (word.seen_at, word.missed_at, device.retired_at)
+    return any(status.is_older(sighting.at, one, draft.now) for one in later)
 
 
 def _whose(draft: Draft, sighting: Sighting) -> Device | None:
@@ -143,7 +152,7 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
         device = replace(device, addresses=(AddressChange(sighting.address, sighting.at, None),))
     draft.next_id += 1
     device = replace(device, facts={sighting.source: facts.said_by(sighting)})
-    device = _with_word(device, sighting, ())
+    device = _with_word(device, sighting, (), draft.now)
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
     draft.tell("device.found", device, f"{words.name(device)} was found{where}")
@@ -178,7 +187,8 @@ def _fresh(draft: Draft, device: Device, sighting: Sighting) -> tuple[str, ...]:
     return tuple(fresh)
 
 
-def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...]) -> Device:
+def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...], now: datetime) -> Device:
+    is_older = status.is_older(sighting.at, device.last_seen, now)
     word = device.words.get(sighting.source, Word())
     is_new_scan = sighting.asked is not None and sighting.asked != word.asked
     word = Word(
@@ -193,7 +203,7 @@ def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...]) -> De
         words={**device.words, sighting.source: word},
         links={**device.links, **sighting.links},
         first_seen=device.first_seen or sighting.at,
-        last_seen=sighting.at,
+        last_seen=sighting.at if not is_older else device.last_seen,
         sightings=device.sightings + is_new_scan,
     )
 
@@ -206,7 +216,9 @@ def _miss(draft: Draft, miss: Miss) -> Device | None:
     if device is None or device.retired_at is not None:
         return None
     word = device.words.get(miss.source, Word())
-    if miss.asked and word.seen_at and word.seen_at >= miss.asked:
+    if miss.asked and word.seen_at and miss.asked <= word.seen_at <= draft.now:
+        return None
+    if any(status.is_older(miss.at, at, draft.now) for at in (word.seen_at, word.missed_at)):
         return None
     word = replace(
         word, missed_at=miss.at, asked=miss.asked, misses=word.misses + 1, reason=miss.reason
@@ -220,6 +232,8 @@ def _find(draft: Draft, finding: Finding) -> Device | None:
     if device is None:
         return None
     same = [one for one in device.findings if is_same(one, finding)]
+    if same and status.is_older(finding.at, same[0].since, draft.now):
+        return None
     if finding.cleared:
         if same:
             rest = tuple(one for one in device.findings if one not in same)

@@ -53,12 +53,19 @@ class _Down(TypedDict):
     reason: str
 
 
+class _Full(TypedDict, total=False):
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    since: Moment
+    refused: int
+    gave_way: int
+
+
 class _Memo(TypedDict, total=False):
     """What is not named here is whoever's who remembers it."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     auto_scan: bool
-    full: bool
+    full: bool | _Full
     last_scan: _Scan
     down: dict[str, _Down]
     pending_serials: dict[str, str]

@@ -223,7 +223,7 @@ def test_undoing_a_row_of_the_workbook_is_refused_and_the_scan_beside_it_is_done
     tracker.apply([row_edit("OLD1"), seen(A)], NOON)
     event = tracker.apply([row_edit("NEW1")], NOON)[0]
     assert event.kind == "device.edited"
-    with pytest.raises(Refused, match="is not an edit that can be undone"):
+    with pytest.raises(Refused, match="is not an edit by a person and cannot be undone"):
         inverse(event, "tester", NOON)
     # An edit of that shape, as an older version made it, ends the same way.
     old = edit("change", "id:1", row=event.before["row"], expect={"row": event.after["row"]})
