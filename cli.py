@@ -63,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--mac", required=True, help="the MAC in any spelling, or the number")
     one = command("export", fleet.export, forms=False)
     one.add_argument("-o", "--output", type=Path, help="a file instead of stdout")
+    one.add_argument(
+        "--former", action="store_true", help="in the format of the former camera tracker"
+    )
     one = command("cleanup", fleet.cleanup, forms=False)
     one.add_argument("--days", type=_days, default=90, help="not seen for so many days (90)")
     one.add_argument("--dry-run", action="store_true", help="only say which")

@@ -18,7 +18,7 @@ from commands.house import (
 )
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
-from fleet import cleaning, identity, status, words
+from fleet import cleaning, identity, origin, status, words
 from fleet.model import Device, Fleet
 from settings import Settings
 from web import shapes
@@ -158,7 +158,7 @@ def history(settings: Settings, wanted: argparse.Namespace) -> int:
 def export(settings: Settings, wanted: argparse.Namespace) -> int:
     """The whole database as JSON, without secrets."""
     fleet = read_fleet(settings)
-    body = shapes.export(rows_of(settings, fleet.devices.values(), fleet), house_app.utc_now())
+    body = _former(fleet) if wanted.former else _whole(settings, fleet)
     if wanted.output is None:
         print(as_json(body))
         return DONE
@@ -168,6 +168,18 @@ def export(settings: Settings, wanted: argparse.Namespace) -> int:
     except OSError as error:
         raise Failed(f"{wanted.output} cannot be written ({error.strerror}).") from None
     return DONE
+
+
+def _whole(settings: Settings, fleet: Fleet) -> Mapping[str, Any]:
+    return shapes.export(rows_of(settings, fleet.devices.values(), fleet), house_app.utc_now())
+
+
+def _former(fleet: Fleet) -> Mapping[str, Any]:
+    """As the former camera tracker kept its cameras; what it had no place for is said."""
+    rows = origin.rows_of(fleet.devices.values())
+    if left := len(fleet.devices) - len(rows):
+        complain(f"{left} devices left out: retired, or without a MAC address.")
+    return rows
 
 
 def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:

@@ -1,14 +1,14 @@
-"""Opens a database of the original camera tracker as it is.
+"""Opens a database of the original camera tracker as it is, and writes one.
 
 Its file is one JSON object keyed by MAC; times are local and without offset. Whatever
 it says of a camera is kept: what has no place of its own stays under facts `tracker`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet import identity, status
+from fleet import identity, status, words
 from fleet.model import HERE, AddressChange, Device, Fleet, Word
 from fleet.record import Unreadable, indexed
 
@@ -84,6 +84,37 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
         status=status.ACTIVE if answered else status.OFFLINE,
         since=last_seen if answered else last_scan,
     )
+
+
+def rows_of(devices: Iterable[Device]) -> dict[str, dict[str, Any]]:
+    """The devices as the original kept them: those with a MAC that are not retired, with all
+    that it had a place for. What `fleet_of` read of them comes back as it was."""
+    kept = (one for one in devices if one.retired_at is None)
+    return {mac: _row(mac, one) for one in kept if (mac := identity.mac_of(one))}
+
+
+def _row(mac: str, device: Device) -> dict[str, Any]:
+    facts = {old: words.fact(device, new) for old, new in _FACTS.items()}
+    return {
+        **device.facts.get("tracker", {}),
+        **facts,
+        "mac_address": mac,
+        "camera_name": device.name or words.fact(device, "name") or "",
+        "current_ip": device.address,
+        "first_seen": _local(device.first_seen),
+        "last_seen": _local(device.last_seen),
+        "ip_history": [
+            {"ip": one.ip, "timestamp": _local(one.at), "previous_ip": one.previous}
+            for one in device.addresses
+        ],
+        "total_discoveries": device.sightings,
+        "seen_in_last_discovery": device.status in status.UP,
+    }
+
+
+def _local(at: datetime | None) -> str | None:
+    """A local time without offset, as the original wrote it."""
+    return at.astimezone().replace(tzinfo=None).isoformat() if at else None
 
 
 def _key(mac: str) -> str:

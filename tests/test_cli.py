@@ -471,3 +471,17 @@ def test_a_password_in_another_encoding_is_one_sentence(known: Place):
     assert ended.returncode == 1
     assert ended.stderr.decode().startswith("The password is not ascii text.")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_the_export_for_the_former_tracker_opens_there_and_here(known: Place, tmp_path: Path):
+    found = known.cli("export", "--former")
+    assert found.code == 0
+    assert "devices left out" in found.err
+    gate = found.json["d4:2d:c5:00:00:01"]
+    assert (gate["camera_name"], gate["current_ip"]) == ("Gate", "127.20.0.200")
+    assert [one["previous_ip"] for one in gate["ip_history"]] == [None, "127.20.0.9"]
+    assert datetime.fromisoformat(gate["last_seen"]).tzinfo is None
+    place = Place(tmp_path / "moved")
+    place.database.write_text(found.out)
+    names = {one["camera_name"] for one in place.cli("list", "--json").json}
+    assert names == {"Gate", "Yard", "Shed", FORMULA}

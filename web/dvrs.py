@@ -150,11 +150,13 @@ def refresh() -> Response:
         here.scanner.start(who())
     if not here.scanner.wait(max(0.0, end - monotonic())):
         raise Problem(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
-    return answered({"ok": True, **counts(recorders())})
+    devices, statuses = sight().statuses()
+    kept = [one for one in devices.values() if one.kind == "recorder" and one.retired_at is None]
+    return answered({"ok": True, **counts([(one, statuses[one.id]) for one in kept])})
 
 
 def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
-    """Recorders only: total = online + offline."""
+    """Their number is online + offline."""
     online = sum(1 for _device, state in found if state in status.UP)
     return {
         "total": len(found),

@@ -41,7 +41,7 @@ LONGEST_PLACE = 500
 SortKey = Callable[[Device, str], Any]
 
 
-def _lower(value: object) -> object:
+def lower_case(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
@@ -60,9 +60,9 @@ class ListQuery(Query):
             "unknown",
             "unreachable",
         ],
-        BeforeValidator(_lower),
+        BeforeValidator(lower_case),
     ] = "all"
-    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(_lower)] = None
+    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
     q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
     site: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a site.")
     store: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a store.")

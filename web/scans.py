@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response
+from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
 from web import shapes
-from web.api import Strict, answered, describes, sent
+from web.api import Query, Strict, answered, asked, describes, sent
 from web.audits import note, who
 from web.errors import Problem
 from web.gate import needs
 from web.house import AUTO_SCAN, house
+from web.listing import lower_case
 from web.sight import sight
 
 bp = Blueprint("scans", __name__)
@@ -43,6 +45,10 @@ class ScanState(TypedDict):
     last: dict[str, Any] | None
     down: Mapping[str, Any]
     heard: list[shapes.HeardRow]
+
+
+class StatsQuery(Query):
+    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
 
 
 @bp.post("/api/scan", strict_slashes=False)
@@ -98,15 +104,17 @@ def auto_scan() -> Response:
 
 @bp.get("/api/stats", strict_slashes=False)
 @needs("device.list")
-@describes(answer=shapes.Stats)
+@describes(query=StatsQuery, answer=shapes.Stats)
 def stats() -> Response:
-    """The counts. Active + offline + missing = total."""
-    return answered(counts())
+    """The counts, of all or of one kind. Active + offline + missing = total."""
+    return answered(counts(asked(StatsQuery).kind))
 
 
-def counts() -> shapes.Stats:
+def counts(kind: str | None = None) -> shapes.Stats:
     here = house()
     devices, statuses = sight().statuses()
+    if kind is not None:
+        devices = {id: one for id, one in devices.items() if one.kind == kind}
     return shapes.stats(
         here.tracker.fleet(),
         devices.values(),

@@ -51,6 +51,8 @@ class CameraRow(TypedDict):
     network_mode: str | None
     first_seen: str | None
     last_seen: str | None
+    first_seen_formatted: str | None
+    last_seen_formatted: str | None
     total_discoveries: int
     status: str
     ip_changes: int
@@ -149,6 +151,11 @@ def iso(at: datetime | None) -> str | None:
     return at.isoformat(timespec="seconds") if at else None
 
 
+def _formatted(at: datetime | None) -> str | None:
+    """As the former camera monitor showed times: local, without offset."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else None
+
+
 def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
     """A device as one row; `word` is its status."""
     return {
@@ -167,6 +174,8 @@ def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
         "network_mode": _text(device, "network_mode"),
         "first_seen": iso(device.first_seen),
         "last_seen": iso(device.last_seen),
+        "first_seen_formatted": _formatted(device.first_seen),
+        "last_seen_formatted": _formatted(device.last_seen),
         "total_discoveries": device.sightings,
         "status": word,
         "ip_changes": ip_changes(device),

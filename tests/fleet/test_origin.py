@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +251,35 @@ def test_one_mac_in_two_spellings_is_no_two_cameras() -> None:
     raw = {MAC: {"camera_name": "Gate"}, "D4-2D-C5-14-C5-70": {"camera_name": "Door"}}
     with pytest.raises(Unreadable):
         origin.fleet_of(raw)
+
+
+# -- and back ----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_what_the_original_kept_is_written_as_it_was():
+    written = origin.rows_of(origin.fleet_of(ROWS).devices.values())
+    assert written.keys() == {identity.mac(mac) for mac in ROWS}
+    for mac, row in ROWS.items():
+        new = written[identity.mac(mac) or ""]
+        for key, value in row.items():
+            if key in ("first_seen", "last_seen") and value:
+                # One of them is in the hour that spring leaves out.
+                assert moment(new[key]) == moment(value)
+            elif key != "ip_history" and value not in (None, ""):
+                assert new[key] == (identity.mac(value) if key == "mac_address" else value), key
+        moves = [(one["ip"], moment(one["timestamp"])) for one in new["ip_history"]]
+        for change in row.get("ip_history") or []:
+            assert (change["ip"], moment(change["timestamp"])) in moves
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_what_is_written_for_the_original_opens_as_the_same_fleet():
+    fleet = origin.fleet_of(ROWS)
+    written = json.loads(json.dumps(origin.rows_of(fleet.devices.values())))
+    assert origin.is_original(written)
+    assert list(origin.fleet_of(written).devices.values()) == list(fleet.devices.values())

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,12 @@ from simulators.panasonic import Camera
 from tests.home import Home, until
 
 Make = Callable[..., Home]
+
+
+def local(text: str) -> str:
+    """A time as the camera monitor showed it."""
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
 
 TEXT, NUMBER, REAL, FLAG, LIST, MAP = (str,), (int,), (float,), (bool,), (list,), (dict,)
 NONE = (type(None),)
@@ -29,6 +36,8 @@ ORIGINAL_ROW: Kinds = {
     "network_mode": TEXT + NONE,
     "first_seen": TEXT + NONE,
     "last_seen": TEXT + NONE,
+    "first_seen_formatted": TEXT + NONE,
+    "last_seen_formatted": TEXT + NONE,
     "total_discoveries": NUMBER,
     "status": TEXT,
     "ip_changes": NUMBER,
@@ -174,6 +183,8 @@ def test_a_row_says_what_the_camera_said(mixed: Home) -> None:
         "network_mode": "Static",
         "first_seen": "2026-03-01T12:00:01+00:00",
         "last_seen": "2026-03-02T13:00:03+00:00",
+        "first_seen_formatted": local("2026-03-01T12:00:01+00:00"),
+        "last_seen_formatted": local("2026-03-02T13:00:03+00:00"),
         "total_discoveries": 3,
         "status": "ACTIVE",
         "ip_changes": 0,

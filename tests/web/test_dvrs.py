@@ -14,7 +14,7 @@ from simulators.easy4ip_wire import KEY, USER
 from simulators.panasonic import Camera
 from sources import easy4ip
 from sources.easy4ip_wire import KeyPair
-from tests.home import Home, until
+from tests.home import Clock, Home, until
 from tests.web.browser import read
 from tests.workbooks import write
 
@@ -272,6 +272,21 @@ def test_a_refresh_waits_and_counts_recorders_only(shop):
         "offline": 1,
     }
     assert len(shop.home.devices()) == 4
+    stats = shop.get("/api/stats?kind=recorder")
+    assert {key: stats[key] for key in ("total", "online")} == {"total": 3, "online": 2}
+
+
+def test_a_refresh_and_the_counts_agree_about_recorders_that_a_scan_found(tmp_path):
+    nvr = Camera("d4:2d:c5:00:00:09", "127.20.0.19", family="NX")
+    home = Home(tmp_path, Clock(), nvr, Camera("d4:2d:c5:00:00:08", "127.20.0.18"))
+    try:
+        home.scan()
+        answer = home.client.post("/api/refresh").json
+        stats = home.client.get("/api/stats?kind=recorder").json
+        assert (answer["total"], answer["online"], answer["offline"]) == (1, 1, 0)
+        assert (stats["total"], stats["online"]) == (1, 1)
+    finally:
+        home.close()
 
 
 def test_what_was_swept_counts_as_updated_and_so_does_a_later_scan(shop):
