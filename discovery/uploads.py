@@ -2,11 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore, Lock
+from typing import IO
 
+from discovery.upload_losses import emptied, losses
 from discovery.workbooks import NONE, Outdated, Workbooks, base_of, in_force
 from fleet import listing
 from fleet.model import NotThere, Refused
@@ -20,10 +23,20 @@ LONGEST_WAIT = 10
 """Uploads that wait for their commit; an older one is forgotten."""
 
 
+MOST_WAITING = 3
+"""Uploads that wait while another one is read: each takes memory."""
+PATIENCE = 20.0
+"""Seconds that one waits."""
+
+
+class Busy(Exception):
+    """Too many uploads at the same time: try again later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a new workbook would change. `key` commits it. `forgotten` are the pending serials
-    of sites that have no row now."""
+    of sites that have no row now; `lost` says what the present file has and the new one not."""
 
     key: str
     book: workbook.Workbook
@@ -32,6 +45,7 @@ class Preview:
     removed: Sequence[workbook.Row]
     unchanged: int
     forgotten: Mapping[str, str]
+    lost: Sequence[str]
 
 
 class Uploads:
@@ -40,6 +54,23 @@ class Uploads:
     def __init__(self, folder: Path, workbooks: Workbooks) -> None:
         self.folder = folder
         self.workbooks = workbooks
+        self._places = BoundedSemaphore(1 + MOST_WAITING)
+        self._turn = Lock()
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Raises Busy when too many wait, or when it takes too long."""
+        if not self._places.acquire(blocking=False):
+            raise Busy
+        try:
+            if not self._turn.acquire(timeout=PATIENCE):
+                raise Busy
+            try:
+                yield
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
 
     def _before(self, base: str) -> Path:
         """Where the workbook lies that was there before one whose commit left `base`: by its
@@ -55,9 +86,15 @@ class Uploads:
         """Whether the workbook before the last commit is still there."""
         return bool(self._all_before())
 
-    def preview(self, data: bytes) -> Preview:
+    def preview(self, upload: bytes | IO[bytes]) -> Preview:
         """What these bytes, a workbook or CSV, would change of what counts now. Raises
-        NotReadable; writes nothing but a waiting copy."""
+        NotReadable, Busy; writes nothing but a waiting copy."""
+        with self._one_at_a_time():
+            if not isinstance(upload, bytes):
+                upload = upload.read(workbook.MOST_BYTES + 1)
+            return self._compared(upload)
+
+    def _compared(self, data: bytes) -> Preview:
         name = self.workbooks.path.name
         try:
             now, pending = self.workbooks.now()
@@ -73,7 +110,8 @@ class Uploads:
             ) from error
 
     def _preview(self, data: bytes, now: bytes, pending: Mapping[str, str]) -> Preview:
-        before = {one.site: one for one in self._rows(now, pending)}
+        old = self._book(now)
+        before = {one.site: one for one in self._rows(old, pending)}
         if is_text(data):
             data = workbook.from_text(data, {site: one.extra for site, one in before.items()})
         book = workbook.read(data)
@@ -96,13 +134,21 @@ class Uploads:
             [row for site, row in before.items() if site not in after],
             len(both) - len(changed),
             {site: one for site, one in pending.items() if site not in before},
+            [*losses(old, book), *emptied(both, book.columns)] if old else [],
         )
 
-    def _rows(self, data: bytes, pending: Mapping[str, str]) -> list[workbook.Row]:
+    def _book(self, data: bytes) -> workbook.Workbook | None:
+        """None for a file that is gone or damaged."""
+        with suppress(workbook.NotReadable):
+            return workbook.read(data) if data != NONE else None
+        return None
+
+    def _rows(
+        self, book: workbook.Workbook | None, pending: Mapping[str, str]
+    ) -> list[workbook.Row]:
         """Those of the file; of one that is gone or damaged, what still counts."""
-        if data != NONE:
-            with suppress(workbook.NotReadable):
-                return in_force(workbook.read(data), pending)
+        if book is not None:
+            return in_force(book, pending)
         rows = listing.rows(self.workbooks.tracker.devices())
         return [workbook.Row(0, one.site, one.serial, one.store, one.extra) for one in rows]
 
@@ -116,10 +162,14 @@ class Uploads:
     def commit(self, key: str) -> str:
         """Make a previewed workbook the one that counts; what was done, in words.
 
-        Raises NotThere for one that waits no more. It goes on waiting when this raises Refused,
-        as the workbook is open or is not what the preview compared with; OSError or CannotKeep
-        when the file cannot be written.
+        Raises Busy; NotThere for one that waits no more. It goes on waiting when this raises
+        Refused, as the workbook is open or is not what the preview compared with; OSError or
+        CannotKeep when the file cannot be written.
         """
+        with self._one_at_a_time():
+            return self._commit(key)
+
+    def _commit(self, key: str) -> str:
         staged = self.folder / f"wait-{key[:32]}.xlsx"
         data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NONE
         if _key_of(data) != key[:32]:
@@ -142,6 +192,10 @@ class Uploads:
 
         Raises like `commit`, Refused also when anything was changed since that commit.
         """
+        with self._one_at_a_time():
+            return self._undo()
+
+    def _undo(self) -> str:
         if not (known := self._all_before()):
             raise NotThere("There is no workbook from before", "Upload the one that you want.")
         now, pending = self.workbooks.now()

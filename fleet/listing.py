@@ -8,6 +8,7 @@ from typing import Any
 from fleet import identity, status, words
 from fleet.draft import Draft
 from fleet.model import Device, Edit, Facts, Sighting
+from fleet.secret_columns import masked, shown
 
 SOURCE = "workbook"
 """Under this name the facts of a row stand in the device."""
@@ -32,7 +33,7 @@ class Row:
         name = f"{self.store}, {self.site}" if self.store else self.site
         facts: dict[str, Any] = {"serial": self.serial, "name": name}
         facts |= {"row_site": self.site, "store": self.store}
-        return {**facts, "columns": dict(self.extra)} if self.extra else facts
+        return {**facts, "columns": masked(self.extra)} if self.extra else facts
 
 
 def edits(rows: Iterable[Row], devices: Mapping[int, Device], by: str, at: datetime) -> list[Edit]:
@@ -65,10 +66,10 @@ def serial_of(device: Device) -> str | None:
 
 
 def row_of(device: Device) -> Row:
-    """The row as the device has it."""
+    """The row as the device has it, without the columns that are secret."""
     said = device.facts.get(SOURCE, {})
     site, serial, store = (str(said.get(key) or "") for key in KEYS)
-    return Row(site, serial, store, said.get("columns", {}))
+    return Row(site, serial, store, shown(said.get("columns", {})))
 
 
 def counts(device: Device) -> bool:
@@ -107,8 +108,14 @@ def apply(draft: Draft, edit: Edit) -> Device:
     elif before != facts:
         draft.put(changed)
         text = f"{words.name(changed)} has another row in the list, by {edit.by}"
-        draft.tell("device.edited", changed, text, {"row": before}, {"row": facts})
+        draft.tell("device.edited", changed, text, {"row": _masked(before)}, {"row": facts})
     return changed
+
+
+def _masked(facts: Facts) -> dict[str, Any]:
+    """An older version kept the columns as they were."""
+    columns = facts.get("columns")
+    return {**facts, "columns": masked(columns)} if columns else dict(facts)
 
 
 def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:

@@ -34,6 +34,7 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
     ("fleet/identity.py", "[^0-9a-f]"): ("00",),
+    ("fleet/secret_columns.py", r"[^\W_]+"): ("a",),
     ("settings.py", r"[,\s]+"): ("a",),
     ("settings.py", r"https?://[^/\s?#@]+"): ("https://",),
     ("sources/easy4ip_wire.py", r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}"): ("1.2.3.",),

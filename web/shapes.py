@@ -11,6 +11,7 @@ from discovery.hearsay import Heard
 from discovery.scheduler import JobState
 from fleet import identity, status, words
 from fleet.model import Device, Fault, Fleet
+from fleet.secret_columns import masked
 from fleet.status import Rules
 from fleet.uptime import Uptime
 
@@ -202,7 +203,7 @@ def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDeta
         }
         for one in device.addresses
     ]
-    facts = {source: dict(said) for source, said in device.facts.items()}
+    facts = {source: _public(said) for source, said in device.facts.items()}
     return {
         **row(device, word, now, rules),
         "given_name": device.name,
@@ -210,6 +211,12 @@ def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDeta
         "facts": facts,
         "identities": list(device.identities),
     }
+
+
+def _public(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a source said, without what a column of the workbook keeps secret."""
+    columns = said.get("columns")
+    return {**said, "columns": masked(columns)} if isinstance(columns, Mapping) else dict(said)
 
 
 def _finding(fault: Fault, device: Device, word: str) -> FindingRow:

@@ -4,12 +4,14 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
+from discovery.uploads import PATIENCE, Busy
 from fleet.model import Refused
+from fleet.secret_columns import secret_titles
 from sources.workbook import MOST_BYTES, NotReadable
 from web import sites
 from web.audits import note
 from web.dvrs import put_serial
-from web.errors import Problem, status_of
+from web.errors import Problem, status_of, wants_page
 from web.gate import needs
 from web.house import house
 from web.listing import LONGEST_PLACE
@@ -70,6 +72,7 @@ def _page(**more: Any) -> str:
         state=here.workbooks.state,
         pending=pending,
         problems=[one for one in problems if not (one.row and one.row.site in pending)],
+        hidden=more.pop("hidden", secret_titles(book.columns if book else ())),
         can_undo=here.uploads.can_undo,
         **more,
     )
@@ -84,10 +87,23 @@ def upload() -> Any:
     if file is None or not file.filename:
         return Response(_page(fault="Choose a workbook first."), 422)
     try:
-        preview = house().uploads.preview(file.stream.read(MOST_BYTES + 1))
+        preview = house().uploads.preview(file.stream)
     except NotReadable as error:
+        if not wants_page():
+            raise Problem(422, error.error, error.hint) from None
         return Response(_page(fault=str(error)), 422)
-    return _page(preview=preview)
+    except Busy:
+        return _busy()
+    return _page(preview=preview, hidden=secret_titles(preview.book.columns))
+
+
+def _busy() -> Response:
+    """Too many uploads at the same time."""
+    error, wait = "Other uploads are being read", f"{PATIENCE:.0f}"
+    headers = {"Retry-After": wait}
+    if not wants_page():
+        raise Problem(503, error, f"Upload it again in {wait} s.", headers)
+    return Response(_page(fault=f"{error}. Upload it again in {wait} s."), 503, headers)
 
 
 @bp.post("/settings/workbook/serial")
@@ -120,6 +136,8 @@ def undo() -> Any:
 def _done(act: Any, what: str) -> Any:
     try:
         said = act()
+    except Busy:
+        return _busy()
     except Refused as error:
         return Response(_page(fault=f"{error.error}. {error.hint}"), status_of(error))
     except OSError as error:

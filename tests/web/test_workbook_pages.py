@@ -6,7 +6,10 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.comments import Comment
+from openpyxl.styles import Font
 
+from fleet.model import Edit
 from tests import workbooks
 from tests.home import Clock, Home
 from tests.web.browser import Element, read
@@ -249,3 +252,108 @@ def test_a_character_that_no_file_can_hold_breaks_no_upload_and_no_download(home
     body = {"site": "AAA-01\x08", "p2pNumber": "SIM00009PAZ0009\x1a"}
     assert home.client.post("/api/update-p2p", json=body).status_code == 200
     assert sites(home) == {"AAA-01": "SIM00009PAZ0009"}
+
+
+SECRET = "hunter22-of-Aachen"
+WITH_SECRET = (*workbooks.TITLES, "PASSWORD", "PHONE")
+
+
+def lay_secrets(tmp_path: Path, secret: str = SECRET) -> None:
+    rows = [(*FIRST[0], secret, "12"), (*FIRST[1], "", "13")]
+    workbooks.write(tmp_path / "P2P1.xlsx", rows, WITH_SECRET)
+
+
+def test_a_secret_column_of_the_workbook_is_shown_nowhere_and_that_is_said(
+    home: Home, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lay_secrets(tmp_path)
+    home.house.workbooks.keep()
+    lay_secrets(tmp_path, SECRET + "-2")
+    home.house.workbooks.keep()
+    (device,) = [one for one in home.devices() if one.site == "AAA-01"]
+    assert device.facts["workbook"]["columns"] == {"PASSWORD": "***", "PHONE": "12"}
+    paths = (
+        *("/api/cameras", f"/api/camera/{device.id}", f"/cameras/{device.id}", "/api/events"),
+        *("/api/export", "/api/dvrs", "/api/search?site=AAA-01", "/api/download.csv", "/sites"),
+        *("/", "/settings/workbook", "/settings/audit", "/api/audit", "/parts/rows"),
+    )
+    for path in paths:
+        answer = home.client.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == 200, path
+        assert SECRET not in answer.text, path
+    assert (
+        "Column PASSWORD is hidden" in home.client.get("/settings/workbook", headers=HEADERS).text
+    )
+    found = home.client.get("/api/cameras?q=hunter22").json["cameras"]
+    assert found == [], "a search finds nobody by it"
+    data = home.client.get("/api/download.xlsx").data
+    assert all(SECRET.encode() not in one for one in workbooks.parts(data).values())
+    assert [one.value for one in openpyxl.load_workbook(io.BytesIO(data)).active[1]] == [
+        *workbooks.TITLES,
+        "PHONE",
+    ]
+    assert SECRET not in home.settings.database_path.read_text() + caplog.text
+    assert all(SECRET not in str(one) for one in home.events())
+
+
+def test_a_secret_that_an_older_version_kept_is_masked_everywhere(home: Home) -> None:
+    (device,) = [one for one in home.devices() if one.site == "AAA-01"]
+    said = {**device.facts["workbook"], "columns": {"PASSWORD": SECRET}}
+    fields = {"kind": "recorder", "site": "AAA-01", "source": "workbook", "facts": said}
+    now = home.clock()
+    home.house.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
+    assert SECRET not in home.client.get(f"/api/camera/{device.id}").text
+    before = len(home.events())
+    fields = {**fields, "facts": {**said, "columns": {"PASSWORD": "***"}}}
+    home.house.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
+    (event,) = home.events()[before:]
+    assert SECRET not in str(event)
+    assert event.before["row"]["columns"] == {"PASSWORD": "***"}
+
+
+def test_a_csv_of_three_columns_keeps_the_secrets_in_the_file(home: Home, tmp_path: Path) -> None:
+    lay_secrets(tmp_path)
+    home.house.workbooks.keep()
+    page = upload(home, home.client.get("/api/download.csv").data)
+    assert "0 added, 0 changed, 0 removed, 2 unchanged" in page.text
+    assert "Column PASSWORD is hidden" in page.text
+    assert SECRET not in page.text
+    send(home, "/settings/workbook/commit", key=key_of(page))
+    sheet = openpyxl.load_workbook(tmp_path / "P2P1.xlsx").active
+    assert [one.value for one in sheet["D"]] == ["PASSWORD", SECRET, None]
+
+
+def test_the_preview_says_what_of_the_present_file_would_be_lost(
+    home: Home, tmp_path: Path
+) -> None:
+    lay_secrets(tmp_path)
+    book = openpyxl.load_workbook(tmp_path / "P2P1.xlsx")
+    book.active["F2"] = "beside"
+    book.active["A2"].comment = Comment("in the cellar", "Ada")
+    book.active["G2"] = "=1+1"
+    book.active["A2"].font = Font(bold=True)
+    book.active.column_dimensions["B"].width = 33
+    book.create_sheet("Notes")["A1"] = "call Ada"
+    book.save(tmp_path / "P2P1.xlsx")
+    home.house.workbooks.keep()
+    rows = [(*FIRST[0][:2], None, None), (*FIRST[1], "13")]
+    data = workbooks.book_of(rows, (*workbooks.TITLES, "PHONE"))
+    page = upload(home, data)
+    (lost,) = [one for one in page.find("ul") if one.get("aria-label") == "Would be lost"]
+    assert [one.text for one in lost.find("li")] == [
+        "Column PASSWORD with 1 filled cell.",
+        "1 filled cell in columns without a title.",
+        "Sheet Notes.",
+        "Formulas (1).",
+        "Column widths (1).",
+        "Comments (1).",
+        "Cell formats (1).",
+        "STORE NAME of AAA-01: 1 cell would be empty.",
+        "PHONE of AAA-01: 1 cell would be empty.",
+    ]
+
+
+def test_a_preview_of_the_same_file_loses_nothing(home: Home, tmp_path: Path) -> None:
+    lay_secrets(tmp_path)
+    page = upload(home, (tmp_path / "P2P1.xlsx").read_bytes())
+    assert "Would be lost" not in page.text

@@ -1,0 +1,54 @@
+"""What the present workbook has and an uploaded one has not, in words. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sources.workbook import NEEDED, Row, Workbook
+
+MOST_SITES = 5
+"""Sites that are named; the others are counted."""
+MOST_SHEETS = 10
+
+
+def losses(old: Workbook, new: Workbook) -> Iterator[str]:
+    """Columns, sheets and whatever else would be lost, a sentence each."""
+    columns = {one.upper() for one in new.columns}
+    for title, cells in old.contents.filled.items():
+        if title and title.upper() not in columns:
+            yield f"Column {title[:60]} with {_count(cells, 'filled cell', 'filled cells')}."
+    untitled = old.contents.filled.get("", 0) - new.contents.filled.get("", 0)
+    if untitled > 0:
+        yield f"{_count(untitled, 'filled cell', 'filled cells')} in columns without a title."
+    gone = [one for one in old.contents.sheets if one not in {*new.contents.sheets, new.sheet}]
+    for name in gone[:MOST_SHEETS]:
+        yield f"Sheet {name[:60]}."
+    if len(gone) > MOST_SHEETS:
+        yield f"{len(gone) - MOST_SHEETS} more sheets."
+    for what, number in old.contents.things.items():
+        left = new.contents.things.get(what, 0)
+        if left < number:
+            yield (
+                f"{number - left} of {number} {what}."
+                if left
+                else f"{what} ({number}).".capitalize()
+            )
+
+
+def emptied(both: Iterable[tuple[Row, Row]], columns: Sequence[str]) -> Iterator[str]:
+    """Cells that have a text now and would be empty, by column, for sites in both files."""
+    kept = {one.upper() for one in columns}
+    found: dict[str, list[str]] = {}
+    for old, new in both:
+        if old.store and not new.store:
+            found.setdefault(NEEDED[2], []).append(old.site)
+        for title in old.extra.keys() - new.extra.keys():
+            if title.upper() in kept:
+                found.setdefault(title, []).append(old.site)
+    for title, sites in found.items():
+        names = ", ".join(one[:60] for one in sites[:MOST_SITES])
+        more = f" and {len(sites) - MOST_SITES} more" if len(sites) > MOST_SITES else ""
+        cells = _count(len(sites), "cell", "cells")
+        yield f"{title[:60]} of {names}{more}: {cells} would be empty."
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
