@@ -89,7 +89,8 @@ class Scanner:
         self._lock = Lock()
         self._inbox: list[Report] = []
         self._set_aside = SetAside()
-        self._loop = asyncio.new_event_loop()
+        # Made by open(): a monitor that is only built holds no descriptors.
+        self._loop: asyncio.AbstractEventLoop
         self._thread = Thread(target=self._run, name="scanner", daemon=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
         self._task: asyncio.Task[None] | None = None
@@ -104,6 +105,7 @@ class Scanner:
 
     def open(self, listen: bool = True) -> None:
         """Start the loop; with `listen`, hear what devices say unasked."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         if listen:
             asyncio.run_coroutine_threadsafe(self._stand(), self._loop).result()
@@ -158,7 +160,6 @@ class Scanner:
     def close(self) -> None:
         """Cancel everything, hand over what was heard, end the thread."""
         if not self._thread.is_alive():
-            self._loop.close()
             return
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
