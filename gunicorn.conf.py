@@ -6,23 +6,32 @@
 import ctypes
 import gc
 import logging
+import os
+import signal
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import serving
 import settings as options
+from server.worker import Worker
 
 try:
     _settings = options.load()
 except options.BadOption as error:
     sys.exit(f"Camera Monitor cannot start. {error}")
 
-bind = [f"{_settings.host}:{_settings.port}", *serving.command_socket(_settings)]
-worker_class = "gthread"
+bind = [
+    f"{serving.in_url(_settings.host)}:{_settings.port}",
+    *serving.command_socket(_settings),
+]
+worker_class = Worker
 workers = 1
-threads = 256
+worker_connections = serving.room_for_connections()
+# 200 event streams, 64 requests, and the command socket.
+threads = 288
 graceful_timeout = 3
 keepalive = 15
 # Only what we make ourselves is trusted: no forwarding header changes who is asking.
@@ -57,11 +66,34 @@ def on_starting(server: Any) -> None:
     cfg = server.cfg
     serving.check_start(_settings, int(cfg.workers), cfg.worker_class_str, bool(cfg.preload_app))
     Path(_settings.data_dir).mkdir(parents=True, exist_ok=True)
+    if serving.find_temporary_folder(_settings.data_dir):
+        # For SQLite and child processes.
+        os.environ["TMPDIR"] = tempfile.gettempdir()
+    # Whoever asks for gunicorn's threads on the command line gets them in our class.
+    server.worker_class = Worker
+
+
+def on_reload(server: Any) -> None:
+    server.worker_class = Worker
+
+
+def when_ready(_server: Any) -> None:
+    """Signals that ask gunicorn for more workers or a second server have no effect."""
+    for ignored in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2):
+        signal.signal(ignored, signal.SIG_IGN)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    # After SIGHUP the worker before us still runs.
+    worker.predecessors = list(server.WORKERS)
 
 
 def post_worker_init(worker: Any) -> None:
     import app as house_app
 
+    worker.trusted_proxies = _settings.trusted_proxies
+    worker.on_stop = worker.wsgi.extensions["house"].hub.close
+    serving.wait_for_end_of(worker.predecessors, worker.notify)
     house_app.begin(worker.wsgi, _settings)
 
 

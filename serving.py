@@ -5,14 +5,28 @@ Light on purpose: this is all that gunicorn's first process ever loads of the ho
 
 import errno
 import logging
+import os
+import resource
 import socket
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from settings import Settings
 from store import masking
 from store.json_file import CannotOpen, JsonFile
+
+MOST_CONNECTIONS = 4096
+FEWEST_CONNECTIONS = 64
+OWN_DESCRIPTORS = 224
+"""Files, sockets of the scans and pipes that the program itself has open at the most."""
+PREDECESSOR_SECONDS = 60.0
+"""Longer than gunicorn leaves a worker that does not end."""
+WORKER_CLASSES = ("Worker", "gthread")
+"""Names of our own, and of those that gunicorn takes for it when options ask for threads."""
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -55,11 +69,11 @@ def set_up_logging(settings: Settings) -> None:
 def banner(settings: Settings, setup_key: str) -> str:
     """What the start says; with a key, the link that makes the first account."""
     line = "=" * 70
-    is_every = settings.host in ("0.0.0.0", "::")
-    shown = "localhost" if is_every else settings.host
+    is_every = settings.host.strip("[]") in ("0.0.0.0", "::")
+    shown = "localhost" if is_every else in_url(settings.host)
     setup = []
     if setup_key:
-        name = socket.gethostname() if is_every else settings.host
+        name = socket.gethostname() if is_every else in_url(settings.host)
         link = f"http://{name}:{settings.port}/setup?key={setup_key}"
         setup = ["The first account is made here, from any machine, once:", link, ""]
     return "\n".join(
@@ -86,11 +100,39 @@ def command_socket(settings: Settings) -> list[str]:
     return [f"unix:{path}"] if len(str(path).encode()) <= 107 else []
 
 
+def in_url(host: str) -> str:
+    """The address as URLs and gunicorn want it: IPv6 in brackets."""
+    return f"[{host.strip('[]')}]" if ":" in host else host
+
+
+def room_for_connections() -> int:
+    """Allow as many descriptors as the system lets us have; how many connections that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OWN_DESCRIPTORS
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    is_enough = soft in (resource.RLIM_INFINITY, wanted) or soft > wanted
+    return MOST_CONNECTIONS if is_enough else max(FEWEST_CONNECTIONS, soft - OWN_DESCRIPTORS)
+
+
+def find_temporary_folder(data_dir: Path) -> bool:
+    """Where there is no writable /tmp, as in a read-only container, DATA_DIR takes its place.
+    Whether it had to."""
+    try:
+        tempfile.gettempdir()
+        return False
+    except FileNotFoundError:
+        tempfile.tempdir = str(data_dir.resolve())
+        return True
+
+
 def check_start(settings: Settings, workers: int, worker_class: str, preload: bool) -> None:
     """Leave with one sentence when the house cannot run as it was started."""
-    if workers != 1 or worker_class != "gthread" or preload:
+    if workers != 1 or worker_class not in WORKER_CLASSES or preload:
         sys.exit(
-            "Camera Monitor runs with one worker of class gthread and without preload, so that one "
+            "Camera Monitor runs with one worker of its own class and without preload, so that one "
             "process owns the database. Start it as: .venv/bin/gunicorn app:app"
         )
     url = settings.database_url
@@ -107,7 +149,28 @@ def check_start(settings: Settings, workers: int, worker_class: str, preload: bo
         file.release()
     except CannotOpen as error:
         sys.exit(f"Camera Monitor cannot start. {error}")
+    check_command_socket(settings.data_dir / "house.sock")
     check_address(settings.host, settings.port)
+
+
+def wait_for_end_of(processes: Iterable[int], is_alive: Callable[[], object]) -> None:
+    """Wait until they have left everything to us, PREDECESSOR_SECONDS at the most."""
+    end = time.monotonic() + PREDECESSOR_SECONDS
+    for process in processes:
+        with suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                os.kill(process, 0)
+                is_alive()
+                time.sleep(0.02)
+
+
+def check_command_socket(path: Path) -> None:
+    """Leave with one sentence when something else has its place."""
+    if path.exists() and not path.is_socket():
+        sys.exit(
+            f"Camera Monitor cannot start. {path} is not a socket, so commands cannot reach this "
+            "server there. Move it to another place, then start again."
+        )
 
 
 def check_address(host: str, port: int) -> None:
@@ -116,7 +179,7 @@ def check_address(host: str, port: int) -> None:
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((host.strip("[]"), port))
         except OSError as error:
             sys.exit(
                 f"Camera Monitor cannot listen on {host} port {port}: {error.strerror}. "

@@ -1,0 +1,1 @@
+"""The HTTP server: gunicorn's worker, mended so that slow clients hold up nobody."""

@@ -1,0 +1,235 @@
+"""One connection: what has come of its request, and until when the rest must come.
+
+gunicorn's parser alone decides what a request is. Here it is only found out when one is
+whole, so that the parser never has to wait for a client.
+"""
+
+import enum
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import ChunkMissingTerminator
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import Unreader
+
+from server.client_socket import MOST_UNSENT, PATIENCE, ClientSocket
+
+HEAD_SECONDS = 10.0
+"""For the whole header, from its first byte; a new connection has the same for that byte."""
+BODY_SECONDS = 30.0
+CLOSE_SECONDS = 2.0
+"""For the client to close as well, so that it surely reads the end of its answer."""
+SLOWEST = 4096
+"""Bytes a second; who moves at least so many has more time for a body or an answer."""
+LONGEST_HEAD = 1 << 16
+LONGEST_LINE = 8192
+"""Of the framing of a chunked body."""
+MOST_BUFFERED = (1 << 20) + 8192
+"""Bytes of a body that are waited for without a thread; no request but an upload has more."""
+
+
+class Stage(enum.Enum):
+    IDLE = "nothing of a request has come"
+    HEAD = "the header is coming"
+    BODY = "the body is coming"
+    QUEUED = "the whole request waits for its turn"
+    RUNNING = "the app works on the request"
+    SENDING = "the client takes the rest of its answer"
+    CLOSING = "our side is closed, the client's not yet"
+    GONE = "closed"
+
+
+class Inbox(Unreader):
+    """What has come, as gunicorn's parser reads it. Its end is the end, unless `pull` is
+    set: then more is waited for, in the thread that reads."""
+
+    pull: Callable[[int], bytes] | None = None
+
+    def feed(self, data: bytes) -> None:
+        self.buf.seek(0, os.SEEK_END)
+        self.buf.write(data)
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        return self.pull(max(65536, size_hint or 0)) if self.pull else b""
+
+    def __len__(self) -> int:
+        return self.buf.getbuffer().nbytes
+
+
+class Chunks:
+    """Follows a chunked body to say when it is whole, or broken, which is the same here:
+    the parser, which reads it then, refuses what is not right."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._skip = 0
+        self._is_last = False
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether it is with these bytes, which came after those of before."""
+        self._rest += data
+        while not self._is_last:
+            dropped = min(self._skip, len(self._rest))
+            del self._rest[:dropped]
+            self._skip -= dropped
+            end = self._rest.find(b"\r\n", 0, LONGEST_LINE)
+            if self._skip or end < 0:
+                return not self._skip and len(self._rest) > LONGEST_LINE
+            try:
+                size = int(self._rest[:end].partition(b";")[0], 16)
+            except ValueError:
+                return True
+            if size < 0:
+                return True
+            del self._rest[: end + 2]
+            self._is_last = size == 0
+            self._skip = size + 2
+        rest = self._rest
+        return rest[:2] == b"\r\n" or b"\r\n\r\n" in rest or len(rest) > LONGEST_LINE
+
+
+class Connection:
+    """`who` shares with whom: see `server.shares`. Times are monotonic."""
+
+    def __init__(
+        self, cfg: Any, sock: ClientSocket, client: Any, server: Any, who: str | None
+    ) -> None:
+        self.sock = sock
+        self.client = client
+        self.server = server
+        self.who = who
+        self.watched = 0
+        self.has_turn = False
+        self.goes_on = False
+        self.drained = 0
+        self.request: Any = None
+        self.inbox = Inbox()
+        self._parser: Any = RequestParser(cfg, (), client)
+        self._parser.unreader = self.inbox
+        self._keepalive = float(cfg.keepalive)
+        self._head = bytearray()
+        self._chunks: Chunks | None = None
+        self._came = 0
+        self._is_first = True
+        self.enter(Stage.IDLE)
+
+    def enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self.since = self.moved_at = time.monotonic()
+        self._unsent = len(self.sock.unsent)
+
+    # -- what came -----------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """Take what came of the header or the body."""
+        self.moved_at = time.monotonic()
+        if self.stage is Stage.BODY:
+            self.inbox.feed(data)
+            self._came += len(data)
+            self._is_whole = self._is_body_whole(data)
+            return
+        if self.stage is Stage.IDLE:
+            self.enter(Stage.HEAD)
+        self._searched = max(0, len(self._head) - 3)
+        self._head += data
+
+    def is_head_whole(self) -> bool:
+        """It has its end, or a line end that gunicorn's parser refuses."""
+        new = self._head[self._searched :]
+        return b"\r\n\r\n" in new or new.replace(b"\r\n", b"").lstrip(b"\n").count(b"\n") > 0
+
+    def is_head_too_long(self) -> bool:
+        return len(self._head) > LONGEST_HEAD
+
+    def has_part(self) -> bool:
+        return self.stage in (Stage.HEAD, Stage.BODY)
+
+    def held(self) -> int:
+        """Bytes that are kept for this client; what a thread works with is not among them."""
+        if self.stage is Stage.RUNNING:
+            return 0
+        return len(self._head) + len(self.inbox) + len(self.sock.unsent)
+
+    def parse(self) -> None:
+        """Read the header, which is whole. Raises what gunicorn's parser raises."""
+        self.inbox.feed(bytes(self._head))
+        self._head.clear()
+        self.enter(Stage.BODY)
+        self.request = next(self._parser)
+        reader = self.request.body.reader
+        self._chunks = Chunks() if isinstance(reader, ChunkedReader) else None
+        self._length = 0 if self._chunks else reader.length
+        self._came = len(self.inbox)
+        self._is_whole = self._is_body_whole(self.inbox.buf.getvalue())
+
+    def _is_body_whole(self, new: bytes) -> bool:
+        if self._chunks:
+            return self._chunks.is_whole(new)
+        return self._came >= self._length
+
+    def is_whole(self) -> bool:
+        """The whole request is there, so that a thread does not wait for the client."""
+        return self._is_whole
+
+    def is_large(self) -> bool:
+        """Too large to be kept: a thread reads the rest of it."""
+        return not self._is_whole and max(self._length, self._came) > MOST_BUFFERED
+
+    def read_on(self) -> None:
+        """From now on, what is missing of the body is waited for where it is read."""
+
+        since = time.monotonic() + BODY_SECONDS
+
+        def pull(size: int) -> bytes:
+            data = self.sock.receive_by(size, since + self._came / SLOWEST)
+            self._came += len(data)
+            return data
+
+        self.inbox.pull = pull
+
+    def answer_expectation(self) -> None:
+        """Say "go on" to a client that waits for it before it sends the body."""
+        if self.request._expected_100_continue:
+            self.request._expected_100_continue = False
+            self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def next_request(self) -> bool:
+        """Make ready for the next request; whether something of it has come already.
+
+        What nobody read of the last body must not be taken for a request. Raises what
+        gunicorn's parser raises about it.
+        """
+        if not self._parser.finish_body():
+            raise ChunkMissingTerminator(b"")
+        self.request = None
+        self.sock.most_unsent = MOST_UNSENT
+        self._is_first = False
+        self.enter(Stage.IDLE)
+        if rest := self.inbox.take_buffered():
+            self.feed(rest)
+        return bool(rest)
+
+    # -- time ----------------------------------------------------------------------------
+
+    def expires_at(self) -> float:
+        """When this connection must have moved on to its next stage."""
+        if self.stage is Stage.IDLE:
+            return self.since + (HEAD_SECONDS if self._is_first else self._keepalive)
+        if self.stage is Stage.HEAD:
+            return self.since + HEAD_SECONDS
+        if self.stage is Stage.BODY:
+            return self.since + BODY_SECONDS + self._came / SLOWEST
+        if self.stage is Stage.SENDING:
+            taken = self._unsent - len(self.sock.unsent)
+            end = self.since + BODY_SECONDS + taken / SLOWEST
+            return min(end, self.sock.moved_at + PATIENCE)
+        return self.since + CLOSE_SECONDS if self.stage is Stage.CLOSING else float("inf")
+
+    def shut(self) -> None:
+        """Close our side. Raises OSError when the client is gone."""
+        self.sock.shutdown(socket.SHUT_WR)
+        self.enter(Stage.CLOSING)
