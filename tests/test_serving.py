@@ -1,0 +1,87 @@
+"""Where the server listens, and what it says when it cannot start."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.home import ROOT, Running, until
+
+
+def answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), 30) as sock:
+            sock.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return b" 200 OK" in sock.recv(100)
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [("::1", ["::1"]), ("[::1]", ["::1"]), ("::", ["::1", "127.0.0.1"])],
+)
+def test_it_listens_on_ipv6(tmp_path: Path, host: str, addresses: list[str]) -> None:
+    house = Running(tmp_path, HOST=host)
+    house.spawn()
+    try:
+        for address in addresses:
+            until(lambda address=address: answers(address, house.port), what=house.text())
+        assert f"http://{'localhost' if host == '::' else '[::1]'}:{house.port}\n" in house.text()
+    finally:
+        house.kill()
+
+
+def test_an_ipv6_address_of_another_machine_is_a_sentence(tmp_path: Path) -> None:
+    house = Running(tmp_path, HOST="2001:db8::1")
+    assert house.spawn().wait(30) != 0
+    assert f"cannot listen on 2001:db8::1 port {house.port}" in house.text()
+    assert "Traceback" not in house.text()
+
+
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
+def test_something_else_in_the_place_of_the_command_socket_is_a_sentence(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    house = Running(tmp_path)
+    (tmp_path / "data").mkdir()
+    place = tmp_path / "data" / "house.sock"
+    make(place)
+    assert house.spawn().wait(30) != 0
+    assert house.text().count("\n") == 1
+    assert f"{place} is not a socket" in house.text()
+    assert place.exists()
+
+
+def test_a_read_only_root_without_tmp_is_enough(tmp_path: Path, netns: None) -> None:
+    """As `docker run --read-only` with a volume at DATA_DIR and nothing else to write to."""
+    house = Running(tmp_path)
+    script = f"""
+        set -e
+        mount -t tmpfs tmpfs {tmp_path}
+        mount --bind / /
+        mount -o remount,ro,bind /
+        for folder in /tmp /var/tmp /usr/tmp; do
+            if mountpoint -q $folder; then mount -o remount,ro,bind $folder; fi
+        done
+        cd {ROOT}
+        touch /tmp/x 2>/dev/null && {{ echo "/tmp can be written"; exit 1; }}
+        exec {sys.executable} app.py
+    """
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", script],
+        env=house.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        until(lambda: process.poll() is not None or answers("127.0.0.1", house.port))
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert house.get("/").status == 200
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
