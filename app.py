@@ -54,6 +54,7 @@ from web import (
     events,
     gate,
     health,
+    hosts,
     login_pages,
     metrics,
     openapi,
@@ -346,6 +347,7 @@ def create_app(house: House) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 1 << 20
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    hosts.register(app)
     gate.register(app)
     errors.register(app)
     compress.register(app)

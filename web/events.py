@@ -1,8 +1,10 @@
 """The journal as pages, and live as server-sent events."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from flask import Blueprint, Response, request
@@ -11,12 +13,12 @@ from typing_extensions import TypedDict
 
 from fleet.model import Event
 from web.api import Query, answered, asked, describes
-from web.asking import HERE
+from web.asking import HERE, client_address
 from web.errors import Problem
 from web.gate import needs
 from web.house import house
 from web.sight import Sight, sight
-from web.stream import encode, frame_bytes, plain
+from web.stream import TooManyReaders, encode, frame_bytes, plain
 
 bp = Blueprint("events", __name__)
 FOR_EVER = 10 * 365 * 86400
@@ -78,7 +80,7 @@ class EventPage(TypedDict):
     query=EventQuery,
     answer=EventPage,
     media=("application/json", "text/event-stream"),
-    errors=(422, 503),
+    errors=(422, 429, 503),
 )
 def events() -> Response:
     """What happened. Asked for `text/event-stream`, it goes on as it happens."""
@@ -100,17 +102,50 @@ def events() -> Response:
 
 def _stream(query: EventQuery) -> Response:
     here = house()
-    if not here.hub.enter():
-        raise Problem(503, "Too many pages follow the events", "Close some, then try again.")
-    until = time.monotonic() + (query.follow or FOR_EVER)
     eyes = sight()
-    frames = _frames(eyes, _last_id(query), until)
+    # Before there are accounts everybody has the same name.
+    is_named = eyes.person is not HERE
+    who = f"user {eyes.person.name}" if is_named else client_address(here.access)
+    try:
+        here.hub.enter(who)
+    except TooManyReaders as error:
+        raise _too_many(error) from None
+    until = time.monotonic() + (query.follow or FOR_EVER)
     sock = request.environ.get("gunicorn.socket")
+    frames = _frames(eyes, _last_id(query), until, partial(has_hung_up, sock))
     body = here.watchdog.guard(frames, sock, lambda: renewed(eyes) is not None)
     response = Response(body, mimetype="text/event-stream")
-    response.call_on_close(here.hub.leave)
+    response.call_on_close(partial(here.hub.leave, who))
     response.headers["X-Accel-Buffering"] = "no"
     return response
+
+
+def _too_many(error: TooManyReaders) -> Problem:
+    if error.is_own:
+        return Problem(
+            429,
+            f"You have {error.most} open event streams",
+            "Close pages of this server in other tabs and on other screens, then try again.",
+            {"Retry-After": "60"},
+        )
+    return Problem(
+        503,
+        f"{error.most} pages follow the events already",
+        "Close pages of this server that nobody watches, then try again.",
+        {"Retry-After": "60"},
+    )
+
+
+def has_hung_up(sock: socket.socket | None) -> bool:
+    """The client has closed its end of the connection."""
+    if sock is None:
+        return False
+    try:
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def renewed(eyes: Sight) -> Sight | None:
@@ -130,7 +165,9 @@ def _last_id(query: EventQuery) -> int | None:
     return query.after
 
 
-def _frames(eyes: Sight, last_id: int | None, until: float) -> Iterator[bytes]:
+def _frames(
+    eyes: Sight, last_id: int | None, until: float, is_gone: Callable[[], bool]
+) -> Iterator[bytes]:
     here = eyes.house
     place, newest = here.hub.place(), here.tracker.fleet().sequence
     missed = _missed(eyes, last_id) if last_id is not None else []
@@ -147,7 +184,7 @@ def _frames(eyes: Sight, last_id: int | None, until: float) -> Iterator[bytes]:
     told = missed[-1].sequence if missed else known
 
     def judge() -> Callable[[Event | None], bool] | None:
-        now = renewed(eyes)
+        now = None if is_gone() else renewed(eyes)
         return _hears(now) if now else None
 
     yield from here.hub.follow(place, until, judge, told)

@@ -1,7 +1,7 @@
 """Server-sent events: one hub, any number of readers, none that can hold it up."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Condition
@@ -14,6 +14,8 @@ from fleet.model import Event
 KEPT = 2000
 """Frames kept for readers that come back or fall behind."""
 MOST_STREAMS = 200
+MOST_OF_ONE = MOST_STREAMS // 2
+"""Streams of one person: a wall of screens with one login, and still room for the others."""
 PING_EVERY = 15.0
 JUDGE_EVERY = 0.8
 """Seconds after which it is asked again whether a reader may go on."""
@@ -57,6 +59,15 @@ def encode(event: Event) -> bytes:
     return frame_bytes(kind, plain(event), event.sequence)
 
 
+class TooManyReaders(Exception):
+    """`most` follow the events already: of this person's own, or of all."""
+
+    def __init__(self, most: int, is_own: bool) -> None:
+        super().__init__(most)
+        self.most = most
+        self.is_own = is_own
+
+
 class Hub:
     """Takes events and progress, and lets every reader follow from where it was."""
 
@@ -64,7 +75,7 @@ class Hub:
         self._frames: deque[Frame] = deque(maxlen=KEPT)
         self._place = 0
         self._news = Condition()
-        self._readers = 0
+        self._readers: Counter[str] = Counter()
         self._closing = False
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -90,19 +101,22 @@ class Hub:
 
     @property
     def readers(self) -> int:
-        return self._readers
+        return self._readers.total()
 
-    def enter(self) -> bool:
-        """Take a place among the readers; False when all are taken."""
+    def enter(self, who: str) -> None:
+        """Take a place among the readers. Raises TooManyReaders."""
         with self._news:
-            if self._readers >= MOST_STREAMS:
-                return False
-            self._readers += 1
-            return True
+            if self._readers[who] >= MOST_OF_ONE:
+                raise TooManyReaders(MOST_OF_ONE, is_own=True)
+            if self.readers >= MOST_STREAMS:
+                raise TooManyReaders(MOST_STREAMS, is_own=False)
+            self._readers[who] += 1
 
-    def leave(self) -> None:
+    def leave(self, who: str) -> None:
         with self._news:
-            self._readers -= 1
+            self._readers[who] -= 1
+            if not self._readers[who]:
+                del self._readers[who]
 
     def place(self) -> int:
         """Where a reader that only wants what comes from now on begins."""

@@ -313,3 +313,25 @@ def test_a_running_house_is_open_to_this_machine_and_closed_to_names_and_proxies
         assert house.request("GET", "/api/stats", headers=headers).status == 403
         assert house.request("GET", "/healthz", headers=headers).status == 200
         assert house.request("GET", "/static/style.css", headers=headers).status == 200
+
+
+@pytest.mark.parametrize("host", ["camera_monitor:5000", "_", "my_box.lan", "camera_monitor:80"])
+def test_a_name_with_an_underscore_is_a_name(home: Home, host: str) -> None:
+    """As Docker Compose gives to containers: stranger or not, the name is not the fault."""
+    answer = home.client.get("/healthz", headers={"Host": host})
+    assert answer.status_code == 200
+    closed = home.client.get("/api/stats", headers={"Host": host})
+    assert closed.status_code == 403  # not this machine, and no account yet
+    own = {"Host": host, "Origin": f"http://{host.removesuffix(':80')}"}
+    assert "Another web site" not in home.client.post("/api/scan", headers=own).text
+    moved = home.client.get("/api/devices", headers={"Host": host})
+    assert moved.headers.get("Location", "/").startswith("/")
+    other = {"Host": host, "Origin": "http://camera-monitor:5000"}
+    assert "Another web site" in home.client.post("/api/scan", headers=other).text
+
+
+@pytest.mark.parametrize(
+    "host", ["a_b@evil.example", "a_b/c", "a_b:x", "a_b:5000:1", "a_b c", "a_é"]
+)
+def test_an_underscore_makes_no_name_of_what_is_none(home: Home, host: str) -> None:
+    assert home.client.get("/healthz", headers={"Host": host}).status_code == 400

@@ -12,9 +12,10 @@ import pytest
 
 from fleet.model import Event
 from simulators.panasonic import Camera
+from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home, Running, until
 from tests.web.conftest import edit, fill, running_with
-from web.stream import KEPT, MOST_STREAMS, PING_EVERY, Hub
+from web.stream import KEPT, MOST_OF_ONE, MOST_STREAMS, PING_EVERY, Hub
 
 Make = Callable[..., Home]
 STREAM = {"Accept": "text/event-stream"}
@@ -298,18 +299,67 @@ def test_whoever_missed_too_much_is_told_to_load_anew(make_home: Make) -> None:
 def test_one_reader_too_many_is_told_so_and_a_free_place_is_given_again(make_home: Make) -> None:
     home = make_home()
     hub = home.house.hub
-    while hub.enter():
-        pass
-    assert hub.readers == MOST_STREAMS
+    for number in range(MOST_STREAMS):
+        hub.enter(f"user {number}")
     refused = home.client.get("/api/events?for=1", headers=STREAM)
     assert refused.status_code == 503
     assert set(refused.json) == {"error", "hint"}
-    hub.leave()
+    hub.leave("user 7")
     stream = follow(home)
     assert stream.status_code == 200
     assert hub.readers == MOST_STREAMS
     stream.close()
     assert hub.readers == MOST_STREAMS - 1
+
+
+def test_one_person_has_a_share_of_the_streams(make_home: Make) -> None:
+    home = make_home()
+    hub = home.house.hub
+    for _ in range(MOST_OF_ONE):
+        hub.enter("127.0.0.1")
+    refused = home.client.get("/api/events?for=1", headers=STREAM)
+    assert refused.status_code == 429
+    assert refused.json["error"] == f"You have {MOST_OF_ONE} open event streams"
+    other = home.client.get(
+        "/api/events?for=1",
+        headers=STREAM,
+        environ_base={"REMOTE_ADDR": "127.0.0.2"},
+        buffered=False,
+    )
+    assert other.status_code == 200
+    other.close()
+    assert hub.readers == MOST_OF_ONE
+    hub.leave("127.0.0.1")
+    stream = follow(home)
+    assert stream.status_code == 200
+    stream.close()
+    assert hub.readers == MOST_OF_ONE - 1
+
+
+def test_a_user_has_one_share_from_whatever_address(make_home: Make) -> None:
+    home = make_home()
+    add(home.house.access.accounts, "Ada", "admin")
+    for _ in range(MOST_OF_ONE):
+        home.house.hub.enter("user Ada")
+    for address in ("127.0.0.1", "127.0.0.2"):
+        refused = home.client.get(
+            "/api/events?for=1",
+            headers=STREAM,
+            auth=("Ada", PASSWORD),
+            environ_base={"REMOTE_ADDR": address},
+        )
+        assert refused.status_code == 429
+
+
+def test_a_reader_that_hangs_up_frees_its_place_though_nothing_happens(house: Running) -> None:
+    before = readers(house)
+    followers = [Follower(house) for _ in range(5)]
+    for one in followers:
+        until(lambda one=one: one.text)
+    assert readers(house) == before + 5
+    for one in followers:
+        one.close()
+    until(lambda: readers(house) == before, PING_EVERY / 2, "sooner than by their next ping")
 
 
 def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
