@@ -1,5 +1,6 @@
 """What is measured. Each measure gets an empty folder and gives rows for the table."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,9 @@ from bench.many import many
 from bench.page import page
 from bench.recorders import recorders
 from bench.rows import rows
-from bench.running import ROOT, Client, Process, house, p99, peer, times, typical
+from bench.running import HERE, ROOT, Client, Process, house, p99, peer, times, typical
+from bench.slow import slow
+from bench.streams import REQUEST
 from bench.table import Row
 from fleet.model import Miss, Report
 from simulators.panasonic import crowd
@@ -194,7 +197,32 @@ def streams(folder: Path) -> list[Row]:
                 rate = len(edits) / (time.monotonic() - begin)
         note = f"{rate:.0f} edits a second, {read[0]} messages read by the streams"
         rows.append(Row("200 streams: memory (PSS)", process.pss(), "MB", None, note=note))
+    rows.append(stop_row(folder))
     return rows
+
+
+def stop_row(folder: Path) -> Row:
+    """From SIGTERM to the end of the process, while 200 pages follow the events."""
+    with house(folder) as process:
+        streams = [socket.socket() for _ in range(200)]
+        for number, sock in enumerate(streams):
+            sock.bind((f"127.0.0.{1 + number % 4}", 0))
+            sock.connect((HERE, process.port))
+            sock.sendall(REQUEST)
+            sock.recv(65536)
+        begin = time.monotonic()
+        process.end()
+        took = time.monotonic() - begin
+        ended = sum(read_to_end(sock).endswith(b"0\r\n\r\n") for sock in streams)
+    return Row("200 streams: stop", took, "s", 1, note=f"{ended} ended with their last chunk")
+
+
+def read_to_end(sock: socket.socket) -> bytes:
+    found = b""
+    with sock:
+        while piece := sock.recv(65536):
+            found += piece
+    return found
 
 
 def stats_row(title: str, kind: str, client: Client) -> Row:
@@ -255,6 +283,7 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "thousand": thousand,
     "many": many,
     "streams": streams,
+    "slow": slow,
     "page": page,
     "recorders": recorders,
     "rows": rows,

@@ -16,8 +16,10 @@ REQUEST = b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-st
 def main(port: int, count: int) -> None:
     messages = 0
     with selectors.DefaultSelector() as selector:
-        for _ in range(count):
-            sock = socket.create_connection(("127.0.0.1", port))
+        for number in range(count):
+            # One address has a share of the streams, so they come from several.
+            source = (f"127.0.0.{1 + number % 4}", 0)
+            sock = socket.create_connection(("127.0.0.1", port), source_address=source)
             sock.sendall(REQUEST)
             if not sock.recv(65536).startswith(b"HTTP/1.1 200"):
                 sys.exit("the house refused a stream")
