@@ -47,8 +47,10 @@ from web import (
     audit_log,
     auth,
     cameras,
+    cleanup_pages,
     compress,
     dates,
+    deletion,
     dvrs,
     errors,
     events,
@@ -75,6 +77,7 @@ log = logging.getLogger("camera_monitor")
 ROOMS = (
     *(cameras, scans, events, health, metrics, openapi, pages, settings_pages),
     *(auth, users, audit_log, login_pages, user_pages, dvrs, site_pages),
+    *(deletion, cleanup_pages),
 )
 """The files of `web/` that have routes."""
 FIRST_LOOK = 1.0

@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,36 @@ def parser() -> argparse.ArgumentParser:
     one = command("cleanup", fleet.cleanup, forms=False)
     one.add_argument("--days", type=_days, default=90, help="not seen for so many days (90)")
     one.add_argument("--dry-run", action="store_true", help="only say which")
+    _delete_command(command("delete", fleet.delete, forms=False))
     one = command("check", recorders.check)
     one.add_argument("serial", nargs="?", metavar="SERIAL", help="a recorder's serial")
     one.add_argument("--excel", type=Path, metavar="FILE", help="a workbook instead")
     _user_commands(commands)
     return top
+
+
+def _delete_command(one: argparse.ArgumentParser) -> None:
+    """`delete ...`"""
+    one.add_argument("key", nargs="?", metavar="KEY", help="one device: its number or MAC")
+    one.add_argument("--first-seen-after", type=_moment, metavar="TIME", help="with offset")
+    one.add_argument("--first-seen-before", type=_moment, metavar="TIME", help="with offset")
+    one.add_argument("--not-seen-days", type=_days, metavar="DAYS", help="not seen for so long")
+    one.add_argument(
+        "--never-named", action="store_true", help="only those without name, notes and tags"
+    )
+    one.add_argument(
+        "--confirm", metavar="NAME|COUNT", help="what it is called, or how many there are"
+    )
+
+
+def _moment(text: str) -> str:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise argparse.ArgumentTypeError("a time with offset such as 2026-11-27T09:30:00+01:00")
+    return at.isoformat()
 
 
 def _user_commands(commands: Any) -> None:

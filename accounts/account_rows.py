@@ -1,7 +1,7 @@
 """Accounts in SQL: read whole at the start, written one change at a time."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 
@@ -80,6 +80,17 @@ def add_grant(engine: Engine, **values: Any) -> int:
         "rights": list(values["rights"]),
     }
     return _insert(engine, tables.grants, row)
+
+
+def forget_devices(
+    engine: Engine, grants: Sequence[int], tokens: Mapping[int, Sequence[int]]
+) -> None:
+    """Delete the grants, and give each token its new list of devices: all of it or nothing."""
+    with saying_why(), engine.begin() as connection:
+        _delete(connection, tables.grants, grants)
+        for id, devices in tokens.items():
+            change = update(tables.tokens).where(tables.tokens.c.id == id)
+            connection.execute(change.values(devices=list(devices)))
 
 
 def add_session(engine: Engine, **values: Any) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -233,6 +233,26 @@ class Accounts:
             rows.remove(self.engine, "grants", id)
             self._set(grants=without(self.book.grants, id))
             return found
+
+    def forget_devices(self, ids: Collection[int]) -> None:
+        """Take deleted devices out of all grants and tokens. A token that was for them alone is
+        for no device at all then."""
+        gone = set(ids)
+        with self._lock:
+            grants = [id for id, one in self.book.grants.items() if one.device in gone]
+            tokens = {
+                id: replace(one, devices=tuple(n for n in one.devices if n not in gone))
+                for id, one in self.book.tokens.items()
+                if one.devices is not None and gone.intersection(one.devices)
+            }
+            if not grants and not tokens:
+                return
+            rows.forget_devices(
+                self.engine, grants, {id: one.devices or () for id, one in tokens.items()}
+            )
+            self._set(
+                grants=without(self.book.grants, *grants), tokens={**self.book.tokens, **tokens}
+            )
 
     # -- coming in -------------------------------------------------------------------------
 

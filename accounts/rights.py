@@ -51,6 +51,7 @@ RULES = {
     "job.run": Rule("operator"),
     "workbook.edit": Rule("operator"),
     "fleet.clean": Rule("admin"),
+    "fleet.delete": Rule("admin"),
     "user.manage": Rule("admin"),
     "audit.view": Rule("admin", reads=True),
     "docs.view": Rule("viewer", reads=True, personal=True),

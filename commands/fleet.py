@@ -1,11 +1,14 @@
-"""The commands about cameras: discover, scan, list, stats, history, export, cleanup."""
+"""The commands about cameras: discover, scan, list, stats, history, export, cleanup, delete."""
 
 import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import app as house_app
+from accounts.model import Entry
 from commands.house import (
     CANNOT_ASK,
     DONE,
@@ -19,7 +22,7 @@ from commands.house import (
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
 from fleet import cleaning, identity, origin, status, words
-from fleet.model import Device, Fleet
+from fleet.model import Device, Edit, Fleet
 from settings import Settings
 from web import shapes
 from web.listing import SORTS, ListQuery, select
@@ -203,3 +206,93 @@ def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
     number = (said or with_house(settings, work))["retired"]
     print(f"{number} retired that were not seen for {wanted.days} days.")
     return DONE
+
+
+def delete(settings: Settings, wanted: argparse.Namespace) -> int:
+    """Delete devices for good: one by its name, or a selection by their number."""
+    if wanted.key:
+        return _delete_one(settings, wanted.key, wanted.confirm)
+    body = {
+        "first_seen_after": wanted.first_seen_after,
+        "first_seen_before": wanted.first_seen_before,
+        "not_seen_days": wanted.not_seen_days,
+        "never_named": wanted.never_named,
+    }
+    times = (body["first_seen_after"], body["first_seen_before"], body["not_seen_days"])
+    if not any(times):
+        raise Failed("Name a device, or give --first-seen-after, -before or --not-seen-days.", 2)
+    confirm = {}
+    if wanted.confirm is not None:
+        if not wanted.confirm.isdecimal():
+            raise Failed("--confirm is the number of devices to delete.", 2)
+        confirm = {"confirm": int(wanted.confirm[:9])}
+    said = tell_house(settings, "POST", "/api/delete", {**body, **confirm})
+    count, deleted, sample = (
+        _selected(settings, body, confirm)
+        if said is None
+        else (
+            said["count"],
+            said["deleted"],
+            said["sample"],
+        )
+    )
+    if confirm:
+        print(f"{deleted} deleted.")
+    else:
+        print("".join(f"{name}\n" for name in sample), end="")
+        print(f"{count} selected. Repeat with --confirm {count} to delete them for good.")
+    return DONE if count else NOTHING
+
+
+def _selected(
+    settings: Settings, body: Mapping[str, Any], confirm: Mapping[str, int]
+) -> tuple[int, int, list[str]]:
+    """Without a running server: how many there are, how many were deleted, some names."""
+    times = {
+        key: body[key] and datetime.fromisoformat(body[key])
+        for key in ("first_seen_after", "first_seen_before")
+    }
+    selection = cleaning.Selection(**{**body, **times})
+
+    def work(house: Any) -> tuple[int, int, list[str]]:
+        now = house_app.utc_now()
+        found = cleaning.selected(house.tracker.devices().values(), selection, now)
+        names = [words.name(one) for one in found[:20]]
+        if not confirm:
+            return len(found), 0, names
+        if confirm["confirm"] != len(found):
+            raise Failed(f"The selection has {len(found)} devices now. Look at it again.")
+        _delete_in(house, cleaning.deletions(found, "command line", now))
+        return len(found), len(found), names
+
+    return with_house(settings, work)  # type: ignore[no-any-return]
+
+
+def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
+    if confirm is None:
+        raise Failed("Confirm with what the device is called: --confirm NAME.", 2)
+    said = tell_house(
+        settings, "DELETE", f"/api/camera/{quote(key, safe='')}", {"confirm": confirm}
+    )
+
+    def work(house: Any) -> dict[str, Any]:
+        number = house.tracker.device(key).id
+        fields = {"confirm": confirm}
+        now = house_app.utc_now()
+        _delete_in(house, [Edit("delete", f"id:{number}", fields, "command line", now)])
+        return {"deleted": number}
+
+    number = (said or with_house(settings, work))["deleted"]
+    print(f"Device {number} deleted.")
+    return DONE
+
+
+def _delete_in(house: Any, edits: Sequence[Edit]) -> None:
+    if edits:
+        events = house.tracker.apply(edits, house_app.utc_now())
+        house.access.accounts.forget_devices([one.device for one in events])
+        for one in events:
+            text, about = one.text, f"camera {one.device}"
+            house.audit.note(
+                Entry(one.at, "command line", "", one.kind, about, text, dict(one.before))
+            )

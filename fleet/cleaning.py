@@ -1,9 +1,10 @@
-"""Which devices a clean-up takes out of the counts. Pure."""
+"""Which devices a clean-up takes out of the counts, and which a deletion means. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fleet import listing
+from fleet import listing, removal
 from fleet.model import Device, Edit
 
 
@@ -24,3 +25,57 @@ def retirements(devices: Iterable[Device], days: int, by: str, now: datetime) ->
         and device.last_seen is not None
         and device.last_seen < cutoff
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What shall be deleted: everything that each of the given conditions fits, retired or not.
+
+    `first_seen_after` is included, `first_seen_before` is not. `never_named`: nobody gave it a
+    name, notes, tags or a parent.
+    """
+
+    first_seen_after: datetime | None = None
+    first_seen_before: datetime | None = None
+    not_seen_days: int | None = None
+    never_named: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing limits it in time: that would be everything."""
+        times = (self.first_seen_after, self.first_seen_before, self.not_seen_days)
+        return all(one is None for one in times)
+
+    def __str__(self) -> str:
+        parts = [
+            self.first_seen_after and f"first seen from {self.first_seen_after.isoformat()}",
+            self.first_seen_before and f"first seen before {self.first_seen_before.isoformat()}",
+            self.not_seen_days and f"not seen for {self.not_seen_days} days",
+            "never named" if self.never_named else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def selected(devices: Iterable[Device], wanted: Selection, now: datetime) -> list[Device]:
+    """The devices of the selection. What a person or the workbook listed is never among them."""
+    return [] if wanted.is_empty else [one for one in devices if _fits(one, wanted, now)]
+
+
+def _fits(device: Device, wanted: Selection, now: datetime) -> bool:
+    if device.listed or listing.key_of(device) is not None:
+        return False
+    if wanted.never_named and not removal.is_disposable(device):
+        return False
+    first, last = device.first_seen, device.last_seen or device.first_seen
+    after, before = wanted.first_seen_after, wanted.first_seen_before
+    if (after and (first is None or first < after)) or (
+        before and (first is None or first >= before)
+    ):
+        return False
+    days = wanted.not_seen_days
+    return days is None or last is None or last < now - timedelta(days=days)
+
+
+def deletions(devices: Iterable[Device], by: str, now: datetime) -> list[Edit]:
+    """An edit for each, that deletes it for good."""
+    return [Edit("delete", f"id:{device.id}", {}, by, now) for device in devices]

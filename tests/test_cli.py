@@ -318,6 +318,39 @@ def test_cleanup_goes_through_the_running_house(place: Place) -> None:
     assert place.stop() == 0
 
 
+def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(place: Place) -> None:
+    original(place.folder)
+    assert "--confirm NAME" in place.cli("delete", "1").complaint
+    assert (
+        "Send exactly what it is called: Lobby"
+        in place.cli("delete", "1", "--confirm", "lobby").complaint
+    )
+    seen = place.cli("delete", "--not-seen-days", "30", "--never-named")
+    assert seen.out == "Attic\n1 selected. Repeat with --confirm 1 to delete them for good.\n"
+    assert (
+        "has 1 devices now"
+        in place.cli("delete", "--not-seen-days", "30", "--confirm", "2").complaint
+    )
+    assert place.cli("delete", "--not-seen-days", "30", "--confirm", "1").out == "1 deleted.\n"
+    (row,) = place.cli("list", "--json").json
+    done = place.cli("delete", str(row["id"]), "--confirm", "Lobby")
+    assert done.out == f"Device {row['id']} deleted.\n"
+    assert place.cli("list", "--json").json == []
+
+
+def test_delete_goes_through_the_running_house(place: Place) -> None:
+    original(place.folder)
+    place.start()
+    done = place.cli("delete", "--not-seen-days", "30", "--confirm", "1")
+    assert (done.out, done.err) == ("1 deleted.\n", "")
+    (row,) = place.get("/api/cameras").json["cameras"]
+    assert place.cli("delete", row["mac_address"], "--confirm", "Lobby").code == 0
+    assert place.get("/api/cameras").json["cameras"] == []
+    actions = [one["action"] for one in place.get("/api/audit").json]
+    assert actions[:2] == ["device.deleted", "fleet.deleted"]
+    assert place.stop() == 0
+
+
 # -- what goes wrong ---------------------------------------------------------------------
 
 
@@ -329,6 +362,8 @@ WRONG_USE = (
     f"list --search {'x' * 101}",
     "history",
     "cleanup --days 0",
+    "delete --first-seen-after yesterday",
+    "delete --first-seen-before 2026-11-27T09:30",
 )
 
 

@@ -166,12 +166,17 @@ def undo() -> Response:
 @describes(body=Cleanup, answer=Cleaned, errors=(422,))
 def cleanup() -> Response:
     """Retire what discovery found once and nobody has seen for so many days."""
+    return answered({"success": True, "retired": retire_silent(sent(Cleanup).days)})
+
+
+def retire_silent(days: int) -> int:
+    """Retire what nobody has seen for so many days, by who asks; how many."""
     here = house()
-    now, days = here.clock(), sent(Cleanup).days
+    now = here.clock()
     edits = cleaning.retirements(here.tracker.devices().values(), days, who(), now)
     events = here.tracker.apply(edits, now) if edits else []
     note("fleet.cleaned", "fleet", f"{len(events)} retired, not seen for {days} days")
-    return answered({"success": True, "retired": len(events)})
+    return len(events)
 
 
 def undoing(here: House, sequence: int) -> Edit:

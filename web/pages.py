@@ -12,6 +12,7 @@ from fleet.model import Device, Edit, Refused
 from web import fleet_view
 from web.audits import note, who
 from web.cameras import apply_edit, edit_of, undo_of, undoing
+from web.deletion import delete_one
 from web.errors import Problem, status_of
 from web.gate import needs
 from web.house import house
@@ -183,6 +184,17 @@ def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
         return _apply(edit_of(key, kind, fields))
     except Refused as fault:
         return _again(sight().device(key), kind, fault)
+
+
+@bp.post("/cameras/<key>/delete")
+@needs("fleet.delete")
+def delete(key: str) -> Any:
+    """The form "Delete camera", with its name typed to confirm."""
+    try:
+        delete_one(key, request.form.get("confirm", "")[:500])
+    except Refused as fault:
+        return _again(sight().device(key), "delete", fault)
+    return redirect("/", 303)
 
 
 @bp.post("/undo/<int:event>")

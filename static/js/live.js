@@ -7,7 +7,7 @@ const EVERY = 30000;
 const AGAIN = 3000;
 const INSTEAD = { scan: "stop", stop: "scan" };
 const FILTERED = /[?&](status|findings|retired|q)=/;
-const JOINING = /^device\.(listed|retired|restored|merged|split|unmerged)$/;
+const JOINING = /^device\.(listed|retired|restored|merged|split|unmerged|deleted)$/;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 export function followTheHouse(list, detail) {

@@ -48,6 +48,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "job.run": (STAFF, NOWHERE, "operate"),
     "workbook.edit": (STAFF, NOWHERE, "operate"),
     "fleet.clean": (CHIEF, NOWHERE, ""),
+    "fleet.delete": (CHIEF, NOWHERE, ""),
     "user.manage": (CHIEF, NOWHERE, ""),
     "audit.view": (CHIEF, NOWHERE, "read operate"),
     "docs.view": (EVERYBODY, ANYWHERE, "read operate"),

@@ -27,6 +27,7 @@ PAGES = (
     "/settings/jobs",
     "/sites",
     "/settings/workbook",
+    "/settings/cleanup",
     "/settings/about",
     "/api/docs",
 )
