@@ -44,6 +44,7 @@ from store.probe import Probe
 from store.sql import Unreachable, default_url
 from store.vault import SecretLost, Vault
 from web import (
+    api,
     audit_log,
     auth,
     cameras,
@@ -352,6 +353,7 @@ def create_app(house: House) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     hosts.register(app)
     gate.register(app)
+    api.register(app)
     errors.register(app)
     compress.register(app)
     dates.register(app)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
-from flask import Response, request
+from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict
 
-from web.errors import Problem
+from web.errors import Problem, answer
 
 Body = TypeVar("Body", bound=BaseModel)
 Route = TypeVar("Route", bound=Callable[..., Any])
@@ -49,6 +49,28 @@ def describes(
         return route
 
     return mark
+
+
+def register(app: Flask) -> None:
+    app.before_request(_check_parameters)
+
+
+def _check_parameters() -> Response | None:
+    """Refuse parameters that the route does not have: one that is ignored would look obeyed."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    described = getattr(view, "description", None)
+    if not request.args or described is None or not request.path.startswith("/api/"):
+        return None
+    model = described["query"]
+    fields = model.model_fields.items() if model else ()
+    known = [field.alias or name for name, field in fields]
+    unknown = [name for name in request.args if name not in known]
+    if not unknown:
+        return None
+    route = f"{request.method} {request.path}"
+    hint = f"{route} takes {', '.join(known) or 'no parameters'}."
+    error = "; ".join(f"{name[:40]}: unknown parameter" for name in unknown[:5])
+    return answer(422, error, hint, unknown[0])
 
 
 def sent(model: type[Body]) -> Body:

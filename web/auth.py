@@ -162,7 +162,7 @@ def set_cookie(response: Any, secret: str, session: Session) -> None:
 
 @bp.post("/api/auth/refresh")
 @is_open
-@describes(answer=Tickets, errors=(401,))
+@describes(answer=Tickets, errors=(401, 422))
 def refresh() -> Response:
     """A new access token. The refresh token comes in the Authorization header, as Bearer."""
     access = house().access

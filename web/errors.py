@@ -80,7 +80,7 @@ def answer(status: int, error: str, hint: str, field: str = "") -> Response:
         return Response(page, status)
     response = jsonify(error=error, hint=hint)
     response.status_code = status
-    if field:
+    if PLAIN.fullmatch(field):
         response.headers["X-Field"] = field
     return response
 
@@ -100,7 +100,7 @@ def _invalid(error: ValidationError) -> Response:
         field = field or str(one["loc"][0] if one["loc"] else "")
         parts.append(f"{where}: {str(one['msg']).removeprefix('Value error, ')}")
     hint = "Correct the value; /api/docs says what is allowed."
-    return answer(422, "; ".join(parts)[:1000], hint, field if PLAIN.fullmatch(field) else "")
+    return answer(422, "; ".join(parts)[:1000], hint, field)
 
 
 def _http(error: HTTPException) -> Any:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated
 
 from flask import Blueprint, Response, request
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from fleet.model import Event
@@ -25,13 +25,21 @@ FOR_EVER = 10 * 365 * 86400
 MOST_REPLAYED = 1000
 
 
+def _written(value: object) -> object:
+    """Numbers are refused: whether they are seconds or milliseconds would be guessed."""
+    is_iso = isinstance(value, str) and value[:4].isdecimal() and value[4:5] == "-"
+    if not is_iso and not isinstance(value, datetime):
+        raise ValueError("a time in ISO 8601 with offset, for example 2026-11-27T09:12:00Z")
+    return value
+
+
 def _in_reach(at: datetime) -> datetime:
     if not 1970 <= at.year <= 9000:
         raise ValueError("a time between 1970 and 9000")
     return at
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_reach)]
 
 
 class EventQuery(Query):

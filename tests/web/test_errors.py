@@ -75,6 +75,31 @@ def test_a_wrong_method_is_told_which_are_allowed(
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "takes"),
+    [
+        ("GET", "/api/camera/1", "no parameters"),
+        ("GET", "/api/stats", "kind"),
+        ("GET", "/api/events", "device, kind, since"),
+        ("POST", "/api/scan", "no parameters"),
+        ("PATCH", "/api/camera/1", "no parameters"),
+    ],
+)
+def test_a_parameter_that_the_route_does_not_have_is_refused_by_name(
+    mixed: Home, method: str, path: str, takes: str
+) -> None:
+    answer = mixed.client.open(f"{path}?colour=1&%0a{'x' * 99}=2", method=method)
+    assert answer.status_code == 422
+    assert answer.json["error"].startswith("colour: unknown parameter; \nxxx")
+    assert answer.json["hint"].startswith(f"{method} {path} takes {takes}")
+    assert answer.headers["X-Field"] == "colour"
+
+
+def test_a_page_and_a_health_check_take_any_parameter(mixed: Home) -> None:
+    for path in ("/", "/cameras/1", "/openapi.json", "/healthz", "/readyz", "/metrics"):
+        assert mixed.client.get(f"{path}?colour=1").status_code == 200, path
+
+
 def test_what_does_not_fit_is_named(mixed: Home) -> None:
     answer = mixed.client.post("/api/auto-scan", json={"enabled": 1, "speed": 9})
     assert answer.status_code == 422
