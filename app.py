@@ -34,7 +34,7 @@ from discovery.workbooks import Workbooks
 from fleet.journal import Courier, Journal
 from fleet.model import CannotAsk, Fleet
 from fleet.status import Rules, statuses
-from fleet.tracker import Tracker
+from fleet.tracker import Tracker, WhyNot
 from settings import Settings
 from sources import easy4ip, panasonic
 from sources.easy4ip_wire import KeyPair
@@ -181,7 +181,7 @@ def build_house(
         uploads=Uploads(settings.data_dir / "uploads", workbooks),
         scheduler=Scheduler(()),
         hub=hub,
-        set_auto_scan=lambda enabled: set_auto_scan(house, enabled),
+        set_auto_scan=lambda enabled, why_not: set_auto_scan(house, enabled, why_not),
         access=build_access(settings, journal, clock),
         audit=Audit(journal.engine),
         watchdog=Watchdog(),
@@ -269,9 +269,9 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
     ]
 
 
-def set_auto_scan(house: House, enabled: bool) -> None:
+def set_auto_scan(house: House, enabled: bool, why_not: WhyNot) -> None:
     """Throw the toggle, durably. Turned on, a scan starts at once."""
-    house.tracker.remember({AUTO_SCAN: enabled}, house.clock())
+    house.tracker.remember({AUTO_SCAN: enabled}, house.clock(), why_not)
     if enabled:
         house.scheduler.resume(AUTO_SCAN)
     else:

@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -89,6 +90,12 @@ class Accounts:
         key = names.key_of(name)
         return next((u for u in self.book.users.values() if names.key_of(u.name) == key), None)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else changes an account meanwhile: what is judged first holds to the end."""
+        with self._lock:
+            yield
+
     # -- users -----------------------------------------------------------------------------
 
     def add_first(self, name: str, password: str) -> User:
@@ -101,9 +108,7 @@ class Accounts:
     def add(self, name: str, password: str, role: str, sees_all: bool = True) -> User:
         """A new user. Raises NotAllowed for a name that is taken (409) or does not fit."""
         name = names.fit(name)
-        return self.add_hashed(
-            name, passwords.hashed(passwords.fit(password, name)), role, sees_all
-        )
+        return self.add_hashed(name, passwords.made(password, name), role, sees_all)
 
     def add_hashed(self, name: str, stored: str, role: str, sees_all: bool = True) -> User:
         """A new user whose password is known only as a hash that Werkzeug can check."""
@@ -129,11 +134,15 @@ class Accounts:
         *,
         role: str | None = None,
         password: str | None = None,
+        stored: str | None = None,
         sees_all: bool | None = None,
         keep: int | None = None,
     ) -> User:
         """Change a user. A new role or password ends all sessions and tokens of that user,
-        but for the session `keep`. Raises NotAllowed when nobody would be left to manage."""
+        but for the session `keep`. `stored`: the password as its hash. Raises NotAllowed when
+        nobody would be left to manage."""
+        if password is not None:
+            stored = passwords.made(password, self.user(id).name)
         with self._lock:
             user = self.user(id)
             values: dict[str, Any] = {}
@@ -142,8 +151,8 @@ class Accounts:
                 values["role"] = role
             if sees_all is not None and sees_all != user.sees_all:
                 values["sees_all"] = sees_all
-            if password is not None:
-                values["password"] = passwords.hashed(passwords.fit(password, user.name))
+            if stored is not None:
+                values["password"] = stored
             if not values:
                 return user
             self._check_admin_left(replace(user, **values))

@@ -55,7 +55,7 @@ class Book:
         if person.token is not None:
             return self.by_token(person.token, now)
         if person.user is None:
-            return person
+            return None if person.until_first and self.users else person
         user = self.users.get(person.user)
         if user is None or (user.password, user.role) != (person.proof, person.role):
             return None

@@ -99,7 +99,8 @@ class Person:
     """Who asks, with all that decides what is allowed. `user` is None for the machine itself.
 
     `session`, `token` or `proof` (the stored hash, after name and password) say by which
-    key they came, so that it can be asked again whether that still holds.
+    key they came, so that it can be asked again whether that still holds. `until_first`: only
+    while there is no account.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Person:
     session: int | None = None
     token: int | None = None
     proof: str = field(default="", repr=False)
+    until_first: bool = False
 
     @property
     def is_limited(self) -> bool:

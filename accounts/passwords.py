@@ -77,6 +77,11 @@ def hashed(password: str) -> str:
         return generate_password_hash(_plain(password), "scrypt")
 
 
+def made(password: str, name: str) -> str:
+    """The hash of a new password for this name: slow. Raises NotAllowed as `fit` does."""
+    return hashed(fit(password, name))
+
+
 def is_right(stored: str, password: str) -> bool:
     """Whether it is the password. Takes as long for a hash of nobody (`NOBODY`)."""
     with _at_work:

@@ -13,6 +13,7 @@ from discovery.upload_losses import emptied, losses
 from discovery.workbooks import NONE, Outdated, Workbooks, base_of, in_force
 from fleet import listing
 from fleet.model import NotThere, Refused
+from fleet.tracker import WhyNot, nothing
 from sources import workbook
 from sources.workbook_text import is_text
 from store.json_file import CannotKeep
@@ -159,17 +160,17 @@ class Uploads:
             one.unlink()
         (self.folder / f"wait-{key}.xlsx").write_bytes(data)
 
-    def commit(self, key: str) -> str:
+    def commit(self, key: str, why_not: WhyNot = nothing) -> str:
         """Make a previewed workbook the one that counts; what was done, in words.
 
         Raises Busy; NotThere for one that waits no more. It goes on waiting when this raises
         Refused, as the workbook is open or is not what the preview compared with; OSError or
-        CannotKeep when the file cannot be written.
+        CannotKeep when the file cannot be written; and what `why_not` gives.
         """
         with self._one_at_a_time():
-            return self._commit(key)
+            return self._commit(key, why_not)
 
-    def _commit(self, key: str) -> str:
+    def _commit(self, key: str, why_not: WhyNot) -> str:
         staged = self.folder / f"wait-{key[:32]}.xlsx"
         data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NONE
         if _key_of(data) != key[:32]:
@@ -177,7 +178,7 @@ class Uploads:
             raise NotThere("This upload waits no more", "Upload the workbook again.")
         left = base_of(data, {})
         try:
-            said = self.workbooks.take(data, self._before(left), key[32:])
+            said = self.workbooks.take(data, self._before(left), key[32:], why_not)
         except (OSError, Refused, CannotKeep):
             with suppress(OSError):
                 if base_of(self.workbooks.now()[0], {}) != left:
@@ -187,15 +188,15 @@ class Uploads:
         staged.unlink(missing_ok=True)
         return said
 
-    def undo(self) -> str:
+    def undo(self, why_not: WhyNot = nothing) -> str:
         """Put the workbook back that was there before the last commit.
 
         Raises like `commit`, Refused also when anything was changed since that commit.
         """
         with self._one_at_a_time():
-            return self._undo()
+            return self._undo(why_not)
 
-    def _undo(self) -> str:
+    def _undo(self, why_not: WhyNot) -> str:
         if not (known := self._all_before()):
             raise NotThere("There is no workbook from before", "Upload the one that you want.")
         now, pending = self.workbooks.now()
@@ -204,7 +205,7 @@ class Uploads:
             raise self._too_late(now, pending, known)
         try:
             undone = self.folder / "undone.xlsx"
-            said = self.workbooks.take(before.read_bytes(), undone, base_of(now, pending))
+            said = self.workbooks.take(before.read_bytes(), undone, base_of(now, pending), why_not)
         except Outdated:
             raise self._too_late(*self.workbooks.now(), known) from None
         self._forget(known)

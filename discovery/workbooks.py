@@ -18,7 +18,7 @@ from typing import Any
 
 from fleet import listing
 from fleet.model import Edit, NotThere, Refused, Target, Unfit
-from fleet.tracker import Tracker
+from fleet.tracker import Tracker, WhyNot, nothing
 from sources import workbook
 from sources.easy4ip_wire import clean_serial
 from sources.texts import name_of
@@ -109,14 +109,17 @@ class Workbooks:
         with self._file:
             return self._bytes_or_none(), self.pending()
 
-    def take(self, data: bytes, before: Path, base: str) -> str:
+    def take(self, data: bytes, before: Path, base: str, why_not: WhyNot = nothing) -> str:
         """Another whole workbook, NONE for none; the one that was there is laid at `before`.
         What was pending is forgotten: `base` says that whoever wants this one has seen it.
 
         Raises Outdated when file and pending serials are not `base` any more, Refused while
-        somebody has the workbook open, OSError or CannotKeep when it cannot be written.
+        somebody has the workbook open, OSError or CannotKeep when it cannot be written, and
+        what `why_not` gives.
         """
         with self._file:
+            if (error := why_not()) is not None:
+                raise error
             if lock := lock_of(self.path):
                 raise Refused(
                     f"{self.path.name} is open in {lock.program}, which would overwrite this one",
@@ -288,12 +291,12 @@ class Workbooks:
             return None
         return listing.Row(site, "", problem.row.store, problem.row.extra)
 
-    def change_serial(self, site: str, text: str, by: str) -> None:
+    def change_serial(self, site: str, text: str, by: str, why_not: WhyNot = nothing) -> None:
         """A new serial for a site: durable when this returns, in the file soon after. The row
         of the site may have had none, or that of another row.
 
         Raises NotThere for a site that is not in the workbook, Unfit for what is no serial,
-        CannotKeep when it cannot be made durable: then it is not done.
+        CannotKeep when it cannot be made durable, and what `why_not` gives: then it is not done.
         """
         serial, site = clean_serial(text), name_of(site)
         if serial is None:
@@ -312,7 +315,7 @@ class Workbooks:
                 # Newer than the workbook that is being taken.
                 older = {one: its for one, its in taken["serials"].items() if one != site}
                 memo[TAKEN] = {**taken, "serials": older}
-            self.tracker.remember(memo, now)
+            self.tracker.remember(memo, now, why_not)
             new = listing.Row(site, serial, row.store, row.extra)
             fields = {"kind": "recorder", "site": site, "source": listing.SOURCE}
             edit = Edit("list", new.key, {**fields, "facts": new.facts()}, by, now)

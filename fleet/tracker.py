@@ -22,6 +22,14 @@ LAZY = timedelta(seconds=55)
 LOST = "cannot be written because of an error in the program; the log has it."
 
 
+WhyNot = Callable[[], Exception | None]
+"""Says, when its turn has come, what keeps who asks for a change from it."""
+
+
+def nothing() -> None:
+    """Nobody has to be asked: the program itself does it."""
+
+
 @dataclass(slots=True)
 class _Job:
     """One caller's reports, waiting for their turn."""
@@ -29,6 +37,7 @@ class _Job:
     reports: Sequence[Report]
     memo: Mapping[str, Any]
     now: datetime
+    why_not: WhyNot = nothing
     done: bool = False
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
@@ -172,16 +181,19 @@ class Tracker:
 
     # -- changing ------------------------------------------------------------------------
 
-    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]:
+    def apply(
+        self, reports: Sequence[Report], now: datetime, why_not: WhyNot = nothing
+    ) -> list[Event]:
         """Take reports in; with none, let time pass. What is worth telling comes back.
 
         A change of status, address or finding, and every edit, is in the file on disk
         before this returns. Raises Refused for an edit that cannot be done and CannotKeep
         for one that could not be written; then it is not done. Facts are true whether the
         disk is full or not: they are kept in memory and written when it works again. A
-        report that cannot be kept is set aside, and the others are done.
+        report that cannot be kept is set aside, and the others are done. What `why_not` gives
+        is raised instead, and nothing is done.
         """
-        return self._do(_Job(tuple(one for one in reports if self._fits(one)), {}, now))
+        return self._do(_Job(tuple(one for one in reports if self._fits(one)), {}, now, why_not))
 
     def _fits(self, report: Report) -> bool:
         """Whether the file can hold the report. Raises Unfit for an edit that it cannot."""
@@ -196,11 +208,11 @@ class Tracker:
             return False
         return True
 
-    def remember(self, facts: Mapping[str, Any], now: datetime) -> None:
-        """Keep facts of the house itself, durably. Raises CannotKeep, and DoesNotFit for
-        what is no JSON."""
+    def remember(self, facts: Mapping[str, Any], now: datetime, why_not: WhyNot = nothing) -> None:
+        """Keep facts of the house itself, durably. Raises CannotKeep, DoesNotFit for what
+        is no JSON, and what `why_not` gives."""
         fit.check_facts(facts, "memo")
-        self._do(_Job((), dict(facts), now))
+        self._do(_Job((), dict(facts), now, why_not))
 
     def _do(self, job: _Job) -> list[Event]:
         """Callers that wait together are served by the first of them, in one write."""
@@ -219,7 +231,9 @@ class Tracker:
 
     def _serve(self, jobs: Sequence[_Job]) -> None:
         try:
-            self._change(jobs)
+            for job in jobs:
+                job.error = job.why_not()
+            self._change([job for job in jobs if job.error is None])
         finally:
             for job in jobs:
                 if not job.done and job.error is None:

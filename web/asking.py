@@ -21,7 +21,7 @@ from accounts.tickets import Tickets
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 COOKIE = "camera_monitor"
-HERE = Person("local", "admin")
+HERE = Person("local", "admin", until_first=True)
 """Whoever sits at this machine while there is no account."""
 COMMANDS = Person("command line", "admin")
 MOST_REMEMBERED = 1000

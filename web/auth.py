@@ -7,6 +7,7 @@ from flask import Blueprint, Response, g, request
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from accounts import passwords
 from accounts.model import NotAllowed, Person, Session, Token, User
 from accounts.tickets import ACCESS_LASTS
 from web.api import Strict, answered, describes, sent
@@ -235,7 +236,7 @@ def own_user() -> User:
 
 
 def change_password(user: User, current: str, new: str) -> None:
-    """Raises Problem (403, 429) and NotAllowed."""
+    """Raises Problem (401, 403, 429) and NotAllowed."""
     access = house().access
     try:
         known = log_in(access, user.name, current)
@@ -248,7 +249,9 @@ def change_password(user: User, current: str, new: str) -> None:
         raise NotAllowed(
             "This is not your password", "Type the one that counts now.", 403, "current"
         )
-    access.accounts.change(user.id, password=new, keep=g.person.session)
+    stored = passwords.made(new, user.name)
+    with sight().acting("account.change"):
+        access.accounts.change(user.id, stored=stored, keep=g.person.session)
     note("user.password", user.name, "changed the own password")
 
 
@@ -294,14 +297,15 @@ def make_token() -> Response:
 
 
 def new_token(user: User, given: NewToken) -> tuple[Token, str]:
-    """Raises NotAllowed and NotThere."""
+    """Raises NotAllowed, NotThere and Problem (401, 403)."""
     devices = given.devices
     if devices is not None:  # a number that was merged away leads to the one that stays
         devices = [sight().device(str(number)).id for number in devices]
     if given.expires is not None and given.expires <= house().clock():
         raise NotAllowed("expires is in the past", "Name a later time.", field="expires")
     accounts = house().access.accounts
-    made = accounts.add_token(user.id, given.name, given.scope, devices, given.expires)
+    with sight().acting("account.change"):
+        made = accounts.add_token(user.id, given.name, given.scope, devices, given.expires)
     note("token.made", user.name, f"{given.name} ({given.scope})")
     return made
 
@@ -316,8 +320,9 @@ def revoke_token(id: int) -> Response:
 
 
 def end_token(user: User, id: int) -> None:
-    """Raises Problem (404) for a token that is not this user's."""
-    if id not in {one.id for one in tokens_of(user.id)}:
-        raise Problem(404, f"There is no token {id}", "GET /api/tokens lists them.")
-    gone = house().access.accounts.revoke(id)
+    """Raises Problem: 404 for a token that is not this user's, 401 and 403."""
+    with sight().acting("account.change"):
+        if id not in {one.id for one in tokens_of(user.id)}:
+            raise Problem(404, f"There is no token {id}", "GET /api/tokens lists them.")
+        gone = house().access.accounts.revoke(id)
     note("token.revoked", user.name, gone.name)

@@ -174,7 +174,8 @@ def retire_silent(days: int) -> int:
     here = house()
     now = here.clock()
     edits = cleaning.retirements(here.tracker.devices().values(), days, who(), now)
-    events = here.tracker.apply(edits, now) if edits else []
+    judge = sight().judge("fleet.clean")
+    events = here.tracker.apply(edits, now, judge) if edits else []
     note("fleet.cleaned", "fleet", f"{len(events)} retired, not seen for {days} days")
     return len(events)
 
@@ -240,8 +241,8 @@ def beyond_reach() -> Problem:
 
 def apply_edit(edit: Edit) -> list[Event]:
     """Do it, and write it into the audit log."""
-    here = house()
-    events = here.tracker.apply([edit], here.clock())
+    here, number = house(), int(edit.identity.removeprefix("id:"))
+    events = here.tracker.apply([edit], here.clock(), sight().judge("device.edit", number))
     for event in events:
         note(event.kind, f"camera {event.device}", event.text, event.before, event.after)
     return list(events)

@@ -126,8 +126,8 @@ def delete_chosen(wanted: Selection, found: list[Device], count: int) -> int:
 
 
 def _apply(edits: Iterable[Edit]) -> list[Event]:
-    here, edits = house(), list(edits)
-    events: list[Any] = list(here.tracker.apply(edits, here.clock())) if edits else []
+    here, edits, judge = house(), list(edits), sight().judge("fleet.delete")
+    events: list[Any] = list(here.tracker.apply(edits, here.clock(), judge)) if edits else []
     gone = [one for one in events if one.kind == "device.deleted"]
     try:
         here.access.accounts.forget_devices([one.device for one in gone])

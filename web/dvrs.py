@@ -127,7 +127,8 @@ def update() -> Response:
 def put_serial(site: str, number: str) -> None:
     """Another serial for a site, with a line in the audit log. Raises like `change_serial`."""
     before = {row["SITE"]: row["P2P NUMBER"] for row in _chosen("all")}
-    house().workbooks.change_serial(site, number, who())
+    judge = sight().judge("workbook.edit")
+    house().workbooks.change_serial(site, number, who(), judge)
     note(
         "workbook.changed",
         site,
@@ -144,12 +145,15 @@ def refresh() -> Response:
     """Ask about every recorder now, and wait for the answer."""
     here = house()
     here.workbooks.keep()
+    sight().check("scan.start")
     end = monotonic() + PATIENCE
     # One that runs already may leave the recorders out, or not know a serial from a moment ago.
     if not here.scanner.start(who()) and here.scanner.wait(PATIENCE):
+        sight().check("scan.start")
         here.scanner.start(who())
     if not here.scanner.wait(max(0.0, end - monotonic())):
         raise Problem(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
+    sight().check("scan.start")
     devices, statuses = sight().statuses()
     kept = [one for one in devices.values() if one.kind == "recorder" and one.retired_at is None]
     return answered({"ok": True, **counts([(one, statuses[one.id]) for one in kept])})

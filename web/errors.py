@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -60,6 +60,8 @@ def register(app: Flask) -> None:
 
 
 def _problem(problem: Problem) -> Response:
+    if problem.status == 401:
+        g.person = None  # a page says no more than to a stranger
     response = answer(problem.status, problem.error, problem.hint)
     response.headers.extend(problem.headers.items())
     return response

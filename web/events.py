@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from fleet.model import Event
 from web.api import Query, answered, asked, describes
-from web.asking import HERE, client_address
+from web.asking import client_address
 from web.errors import Problem
 from web.gate import needs
 from web.house import house
@@ -112,7 +112,7 @@ def _stream(query: EventQuery) -> Response:
     here = house()
     eyes = sight()
     # Before there are accounts everybody has the same name.
-    is_named = eyes.person is not HERE
+    is_named = not eyes.person.until_first
     who = f"user {eyes.person.name}" if is_named else client_address(here.access)
     try:
         here.hub.enter(who)
@@ -158,11 +158,8 @@ def has_hung_up(sock: socket.socket | None) -> bool:
 
 def renewed(eyes: Sight) -> Sight | None:
     """The sight of the same person as of now; None when they may not hear events any more."""
-    person = eyes.house.access.accounts.again(eyes.person)
-    if person is None or (person is HERE and eyes.house.access.accounts.has_any()):
-        return None
-    now = Sight(eyes.house, person)
-    return now if now.may("event.view") else None
+    now = eyes.again()
+    return now if now and now.may("event.view") else None
 
 
 def _last_id(query: EventQuery) -> int | None:

@@ -16,7 +16,7 @@ from fleet import status
 from fleet.journal import Courier, Journal
 from fleet.model import Device
 from fleet.status import Rules
-from fleet.tracker import Tracker
+from fleet.tracker import Tracker, WhyNot
 from store.probe import Probe
 from web.asking import Access
 from web.encoded import EncodedRows
@@ -48,7 +48,7 @@ class House:
     scanner: Scanner
     scheduler: Scheduler
     hub: Hub
-    set_auto_scan: Callable[[bool], None]
+    set_auto_scan: Callable[[bool, WhyNot], None]
     workbooks: Workbooks
     uploads: Uploads
     access: Access

@@ -138,7 +138,7 @@ def stop() -> Any:
 def auto_scan() -> Any:
     """The auto-scan switch."""
     enabled = request.form.get("enabled") == "on"
-    house().set_auto_scan(enabled)
+    house().set_auto_scan(enabled, sight().judge("scan.automatic"))
     note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")
     return redirect("/", 303)
 

@@ -97,7 +97,7 @@ def auto_scan() -> Response:
     """Turn automatic scanning on or off. It stays so after a restart."""
     here = house()
     enabled = sent(Toggle).enabled
-    here.set_auto_scan(enabled)
+    here.set_auto_scan(enabled, sight().judge("scan.automatic"))
     note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")
     return answered({"success": True, "auto_scan_enabled": enabled, "interval": here.scan_interval})
 

@@ -1,8 +1,10 @@
 """What the person who asks may see and do: the only way by which routes reach devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import g
@@ -10,6 +12,8 @@ from flask import g
 from accounts.model import Person
 from accounts.rights import may
 from fleet.model import Device, Event, NotThere
+from fleet.tracker import WhyNot
+from web.errors import Problem
 from web.house import House, house
 
 TELLING = ("device.merged", "device.split", "device.unmerged")
@@ -38,6 +42,48 @@ class Sight:
 
     def may(self, action: str, device: Device | None = None) -> bool:
         return may(self.person, action, device, self.now)
+
+    def again(self) -> "Sight | None":
+        """The sight of the same person as of now; None when their login has ended."""
+        person = self.house.access.accounts.again(self.person)
+        return Sight(self.house, person) if person else None
+
+    def why_not(self, action: str, number: int | None = None) -> Problem | None:
+        """What keeps this person, as of now, from `action` on the device of this number.
+
+        The gate has judged before; between that and the act lie work and waiting, in which
+        a login can end and a right can be taken away. May be asked from any thread.
+        """
+        now = self.again()
+        if now is None:
+            return Problem(401, "Your login has ended", "Nothing was changed. Log in again.")
+        device = self.house.tracker.devices().get(number) if number is not None else None
+        if now.may(action, device):
+            return None
+        return Problem(
+            403,
+            f"{now.person.name} no longer has permission to do this",
+            "Nothing was changed. An administrator can allow it, under Settings, Users.",
+        )
+
+    def judge(self, action: str, number: int | None = None) -> WhyNot:
+        """`why_not` as what the act itself asks."""
+        return partial(self.why_not, action, number)
+
+    def check(self, action: str) -> None:
+        """Raises Problem (401, 403) as `why_not` gives it."""
+        if (problem := self.why_not(action)) is not None:
+            raise problem
+
+    @contextmanager
+    def acting(self, action: str) -> Iterator[None]:
+        """For a change of accounts: judged once more, and no account changes until it is done.
+
+        Raises Problem (401, 403).
+        """
+        with self.house.access.accounts.held():
+            self.check(action)
+            yield
 
     def devices(self) -> Mapping[int, Device]:
         """Those that this person sees."""

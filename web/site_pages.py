@@ -12,7 +12,7 @@ from web import sites
 from web.audits import note
 from web.dvrs import put_serial
 from web.errors import Problem, status_of, wants_page
-from web.gate import needs
+from web.gate import needs, takes
 from web.house import house
 from web.listing import LONGEST_PLACE
 from web.sight import sight
@@ -80,9 +80,9 @@ def _page(**more: Any) -> str:
 
 @bp.post("/settings/workbook")
 @needs("workbook.edit")
+@takes(MOST_BYTES + 4096)
 def upload() -> Any:
     """The form "Look at it": what the new workbook would change."""
-    request.max_content_length = MOST_BYTES + 4096
     file = request.files.get("file")
     if file is None or not file.filename:
         return Response(_page(fault="Choose a workbook first."), 422)
@@ -94,6 +94,8 @@ def upload() -> Any:
         return Response(_page(fault=str(error)), 422)
     except Busy:
         return _busy()
+    finally:
+        sight().check("workbook.edit")  # reading it may have taken half a minute
     return _page(preview=preview, hidden=secret_titles(preview.book.columns))
 
 
@@ -123,14 +125,16 @@ def serial() -> Any:
 @needs("workbook.edit")
 def commit() -> Any:
     """The button "Use it"."""
-    return _done(lambda: house().uploads.commit(request.form.get("key", "")), "a new workbook")
+    key, judge = request.form.get("key", ""), sight().judge("workbook.edit")
+    return _done(lambda: house().uploads.commit(key, judge), "a new workbook")
 
 
 @bp.post("/settings/workbook/undo")
 @needs("workbook.edit")
 def undo() -> Any:
     """The button "Undo": the workbook from before."""
-    return _done(house().uploads.undo, "the workbook from before")
+    judge = sight().judge("workbook.edit")
+    return _done(lambda: house().uploads.undo(judge), "the workbook from before")
 
 
 def _done(act: Any, what: str) -> Any:

@@ -7,10 +7,9 @@ from flask import Blueprint, Response, g
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
-from accounts import account_rows
+from accounts import account_rows, names, passwords
 from accounts.model import Grant, Hours, NotAllowed, User
 from web.api import Strict, answered, describes, sent
-from web.asking import HERE
 from web.audits import note
 from web.auth import Done, TokenRow, grant_row, token_row, tokens_of
 from web.gate import needs
@@ -117,12 +116,14 @@ def add() -> Response:
 
 
 def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
-    """Raises NotAllowed. Who was let in because there was no account can only be the first."""
+    """Raises NotAllowed and Problem (401, 403). The first one is an administrator."""
     accounts = house().access.accounts
-    if not accounts.has_any() or g.person is HERE:
-        made = accounts.add_first(name, password)
-    else:
-        made = accounts.add(name, password, role, all_cameras)
+    name = names.fit(name)
+    stored = passwords.made(password, name)
+    with sight().acting("user.manage"):
+        if not accounts.has_any():
+            role, all_cameras = "admin", True
+        made = accounts.add_hashed(name, stored, role, all_cameras)
     note("user.added", made.name, f"{made.name} is {made.role} now")
     return made
 
@@ -145,11 +146,14 @@ def change(id: int) -> Response:
 
 
 def change_user(id: int, role: str | None, password: str | None, all_cameras: bool | None) -> User:
-    """Raises NotAllowed."""
+    """Raises NotAllowed and Problem (401, 403)."""
     accounts = house().access.accounts
-    old = accounts.user(id)
-    keep = g.person.session if g.person.user == id and role in (None, old.role) else None
-    new = accounts.change(id, role=role, password=password, sees_all=all_cameras, keep=keep)
+    name = accounts.user(id).name
+    stored = None if password is None else passwords.made(password, name)
+    with sight().acting("user.manage"):
+        old = accounts.user(id)
+        keep = g.person.session if g.person.user == id and role in (None, old.role) else None
+        new = accounts.change(id, role=role, stored=stored, sees_all=all_cameras, keep=keep)
     before, after = ({"role": one.role, "all_cameras": one.sees_all} for one in (old, new))
     changed = {key for key in before if before[key] != after[key]}
     text = ", ".join([*sorted(changed), *(["password"] if password is not None else [])])
@@ -174,10 +178,11 @@ def remove(id: int) -> Response:
 
 
 def remove_user(id: int) -> None:
-    """Raises NotAllowed."""
+    """Raises NotAllowed and Problem (401, 403)."""
     accounts = house().access.accounts
-    gone = accounts.user(id)
-    accounts.remove(id)
+    with sight().acting("user.manage"):
+        gone = accounts.user(id)
+        accounts.remove(id)
     note("user.removed", gone.name, f"{gone.name} was {gone.role}")
 
 
@@ -202,20 +207,21 @@ def grant(id: int) -> Response:
 
 
 def add_grant(id: int, given: NewGrant) -> Grant:
-    """Raises NotAllowed and NotThere."""
+    """Raises NotAllowed, NotThere and Problem (401, 403)."""
     device = sight().device(str(given.device)).id if given.device is not None else None
     hours: Hours | None = account_rows.hours_of(given.hours) if given.hours else None
     accounts = house().access.accounts
-    name = accounts.user(id).name
-    made = accounts.grant(
-        id,
-        given.level,
-        device=device,
-        site=given.site,
-        hours=hours,
-        weekdays=given.weekdays,
-        rights=given.rights,
-    )
+    with sight().acting("user.manage"):
+        name = accounts.user(id).name
+        made = accounts.grant(
+            id,
+            given.level,
+            device=device,
+            site=given.site,
+            hours=hours,
+            weekdays=given.weekdays,
+            rights=given.rights,
+        )
     note("grant.added", name, _said(made), after=grant_row(made))
     return made
 
@@ -230,10 +236,11 @@ def take_back(id: int, number: int) -> Response:
 
 
 def remove_grant(id: int, number: int) -> None:
-    """Raises NotAllowed (404)."""
+    """Raises NotAllowed (404) and Problem (401, 403)."""
     accounts = house().access.accounts
-    gone = accounts.take_back(id, number)
-    note("grant.removed", accounts.user(id).name, _said(gone), before=grant_row(gone))
+    with sight().acting("user.manage"):
+        name, gone = accounts.user(id).name, accounts.take_back(id, number)
+    note("grant.removed", name, _said(gone), before=grant_row(gone))
 
 
 def _said(grant: Grant) -> str:
@@ -251,9 +258,11 @@ def revoke(id: int, number: int) -> Response:
 
 
 def revoke_token(id: int, number: int) -> None:
-    """Raises NotAllowed (404)."""
+    """Raises NotAllowed (404) and Problem (401, 403)."""
     accounts = house().access.accounts
-    if number not in {one.id for one in tokens_of(accounts.user(id).id)}:
-        raise NotAllowed(f"User {id} has no token {number}", "List the user's tokens.", 404)
-    gone = accounts.revoke(number)
-    note("token.revoked", accounts.user(id).name, gone.name)
+    with sight().acting("user.manage"):
+        name = accounts.user(id).name
+        if number not in {one.id for one in tokens_of(id)}:
+            raise NotAllowed(f"User {id} has no token {number}", "List the user's tokens.", 404)
+        gone = accounts.revoke(number)
+    note("token.revoked", name, gone.name)

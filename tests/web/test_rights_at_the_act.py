@@ -1,0 +1,235 @@
+"""Rights are judged when the act is done, also when work or waiting lies before it."""
+
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from threading import Lock
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from accounts import passwords
+from simulators.panasonic import Camera
+from tests import workbooks
+from tests.accounts.people import NEW, PASSWORD, add
+from tests.home import Home, Running, until
+from tests.web.closed import PAGE, Visitor, user_named, visitors
+from tests.web.test_slow_bodies import multipart, slow
+from tests.web.visits import ask
+
+Make = Callable[..., Home]
+MALLORY = {"username": "Mallory", "password": NEW, "role": "admin"}
+ROW = ("SIM00001PAZ0001", "AAA-01", "Aachen")
+
+
+@contextmanager
+def hashing_waits() -> Iterator[Callable[[], bool]]:
+    """Nobody can hash a password meanwhile. Gives what says that somebody waits for it."""
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(passwords._at_work)
+        yield lambda: bool(passwords._at_work._cond._waiters)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def waiting_for(lock: Any, count: Callable[[], int]) -> Iterator[Callable[[], bool]]:
+    """The lock is taken. Gives what says that one more waits for it."""
+    before = count()
+    with lock:
+        yield lambda: count() > before
+
+
+def while_it_waits(
+    who: Visitor, end: Callable[[], Any], waits: Any, *act: str, **more: Any
+) -> TestResponse:
+    """What the act answers when `end` happens while it waits."""
+    with ThreadPoolExecutor(1) as pool:
+        with waits as is_waiting:
+            answer = pool.submit(who.ask, *act, **more)
+            until(lambda: is_waiting() or answer.done(), what="the act waits")
+            assert not answer.done(), answer.result().text
+            end()
+        return answer.result()
+
+
+@pytest.fixture
+def home(make_home: Make) -> Home:
+    made = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate"))
+    made.scan()
+    visitors(made)
+    return made
+
+
+def in_session(home: Home, name: str) -> tuple[Visitor, Callable[[], None]]:
+    """Somebody with one session, and what ends it."""
+    accounts = home.house.access.accounts
+    asks = Visitor(home, Visitor(home, user=user_named(home, name).id).key())
+    number = max(accounts.book.sessions)
+    return asks, lambda: accounts.end(number)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/users", MALLORY),
+        ("PATCH", "/api/users/3", {"password": NEW}),
+        ("POST", "/api/auth/password", {"current": PASSWORD, "password": NEW}),
+    ],
+)
+def test_a_login_that_ends_while_a_password_is_hashed_changes_nothing(
+    home: Home, method: str, path: str, body: dict[str, str]
+) -> None:
+    ada, end = in_session(home, "Ada")
+    before = dict(home.house.access.accounts.book.users)
+    answer = while_it_waits(ada, end, hashing_waits(), method, path, json=body)
+    assert answer.status_code == 401
+    assert answer.json["hint"].startswith("Nothing was changed")
+    assert dict(home.house.access.accounts.book.users) == before
+    assert [one.action for one in home.house.audit.find(who="Ada")] == []
+
+
+def test_the_page_of_an_act_that_came_too_late_shows_nothing(home: Home) -> None:
+    ada, end = in_session(home, "Ada")
+    form = {"username": "Mallory", "password": NEW, "role": "admin"}
+    answer = while_it_waits(
+        ada, end, hashing_waits(), "POST", "/settings/users", data=form, headers=PAGE
+    )
+    assert answer.status_code == 401
+    assert "Your login has ended" in answer.text
+    assert "Vera" not in answer.text
+    assert "/settings" not in answer.text
+
+
+def test_a_right_that_ends_while_an_edit_waits_for_the_others_ends_the_edit(home: Home) -> None:
+    accounts, tracker = home.house.access.accounts, home.house.tracker
+    gus, _end = in_session(home, "Gus")
+    (grant,) = accounts.book.grants_of(user_named(home, "Gus").id)
+    waits = waiting_for(tracker._lock, lambda: len(tracker._waiting))
+    answer = while_it_waits(
+        gus,
+        lambda: accounts.take_back(grant.user, grant.id),
+        waits,
+        "PATCH",
+        "/api/camera/1",
+        json={"notes": "Gus"},
+    )
+    assert answer.status_code == 403
+    assert home.device().notes == ""
+    assert "device.edited" not in home.kinds()
+
+
+def test_who_still_may_edits_although_another_of_the_batch_may_not(home: Home) -> None:
+    tracker = home.house.tracker
+    vera, otto = in_session(home, "Ada"), in_session(home, "Otto")
+    with ThreadPoolExecutor(2) as pool:
+        with tracker._lock:
+            asked = [
+                pool.submit(who.ask, "PATCH", "/api/camera/1", json={field: "new"})
+                for (who, _end), field in ((vera, "notes"), (otto, "name"))
+            ]
+            until(lambda: len(tracker._waiting) == 2)
+            vera[1]()
+        assert [one.result().status_code for one in asked] == [401, 200]
+    assert (home.device().notes, home.device().name) == ("", "new")
+
+
+def test_the_switch_of_auto_scan_is_thrown_by_who_still_may(home: Home) -> None:
+    tracker = home.house.tracker
+    ada, end = in_session(home, "Ada")
+    waits = waiting_for(tracker._lock, lambda: len(tracker._waiting))
+    answer = while_it_waits(ada, end, waits, "POST", "/api/auto-scan", json={"enabled": True})
+    assert answer.status_code == 401
+    assert not home.house.has_auto_scan()
+
+
+class Counted:
+    """A lock that knows how many wait for it."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.waiting = 0
+        self._counting = Lock()
+
+    def __enter__(self) -> None:
+        with self._counting:
+            self.waiting += 1
+        self.lock.acquire()
+        with self._counting:
+            self.waiting -= 1
+
+    def __exit__(self, *_error: object) -> None:
+        self.lock.release()
+
+
+def test_a_workbook_is_taken_from_who_still_may(home: Home) -> None:
+    books = home.house.workbooks
+    path = workbooks.write(books.path, [ROW])
+    books.keep()
+    before = path.read_bytes()
+    ada, end = in_session(home, "Ada")
+    new = io.BytesIO(workbooks.book_of([("SIM00009PAZ0009", *ROW[1:])]))
+    page = ada.ask("POST", "/settings/workbook", data={"file": (new, "new.xlsx")})
+    key = page.text.partition('name="key" value="')[2][:64]
+    books._file = lock = Counted(books._file)  # type: ignore[assignment]
+    answer = while_it_waits(
+        ada,
+        end,
+        waiting_for(lock, lambda: lock.waiting),
+        "POST",
+        "/settings/workbook/commit",
+        data={"key": key},
+    )
+    assert answer.status_code == 401
+    assert path.read_bytes() == before
+    again, _end = in_session(home, "Ada")
+    done = again.ask("POST", "/settings/workbook/commit", data={"key": key})
+    assert done.status_code == 303, "it still waits for who may"
+
+
+# -- before the first account --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/users", "/settings/users"])
+def test_who_was_let_in_as_this_machine_is_out_with_the_first_account(
+    make_home: Make, path: str
+) -> None:
+    home = make_home()
+    form = {"json" if path.startswith("/api") else "data": MALLORY}
+    first = lambda: add(home.house.access.accounts, "Ada", "admin")  # noqa: E731
+    answer = while_it_waits(Visitor(home), first, hashing_waits(), "POST", path, **form)
+    assert answer.status_code == 401
+    assert [one.name for one in home.house.access.accounts.book.users.values()] == ["Ada"]
+
+
+FIRST = {"username": "Ada", "password": PASSWORD}
+SETUP = {"username": "Mallory", "password": NEW, "again": NEW}
+
+
+ACTS: tuple[tuple[str, str, Any], ...] = (
+    ("POST", "/api/users", MALLORY),
+    ("POST", "/settings/users", MALLORY),
+    ("PATCH", "/api/users/1", {"password": NEW}),
+    ("POST", "/settings/users/1", {"role": "admin", "password": NEW}),
+    ("POST", "/setup", SETUP),
+    ("POST", "/api/auto-scan", {"enabled": True}),
+    ("POST", "/settings/workbook", multipart(b"x" * 1000)),
+    ("POST", "/api/scan", {}),
+)
+
+
+def test_what_this_machine_began_ends_with_the_first_account(
+    run_house: Callable[..., Running],
+) -> None:
+    house = run_house()
+    with ExitStack() as stack:
+        begun = [stack.enter_context(slow(house, *act, {})) for act in ACTS]
+        assert house.request("POST", "/api/users", FIRST).status == 201
+        answers = {act[:2]: one.finish() for act, one in zip(ACTS, begun, strict=True)}
+    assert {act: status for act, (status, _text) in answers.items()} == dict.fromkeys(answers, 401)
+    (ada,) = ask(house, "GET", "/api/users")["users"]
+    assert (ada["username"], ada["role"]) == ("Ada", "admin")
+    assert house.request("POST", "/api/auth/login", FIRST).status == 200, "with her own password"
+    assert not ask(house, "GET", "/api/stats")["auto_scan_enabled"]
+    assert ask(house, "GET", "/api/scan")["last"] is None
