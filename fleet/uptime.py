@@ -8,8 +8,10 @@ what nobody looked at is unknown, never good.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
 
 from fleet import status
+from fleet.fit import HIGHEST_NUMBER
 from fleet.model import Device, Event
 
 DAYS = 90
@@ -71,8 +73,8 @@ class Roll:
         before = self._states.get(device) or _before(event)
         opening = self._last.state if self._last else before
         self._states[device] = _after(event, before)
-        if event.kind == MERGED:
-            self._states.pop(event.after["goes"], None)
+        if event.kind == MERGED and (pair := pair_of(event.after)):
+            self._states.pop(pair[1], None)
         self._add(event.at.timestamp(), opening, _combined(self._states.values()))
 
     def _add(self, at: float, opening: str, state: str) -> None:
@@ -88,6 +90,14 @@ class Roll:
         self._last = self.days[day] = new
 
 
+def pair_of(after: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The numbers of the record that stays and of the one that goes, from `after` of a merge or
+    an undone one. None for an event of an early version or a hand edit, which lacks them."""
+    stays, goes = after.get("stays"), after.get("goes")
+    is_whole = all(type(one) is int and 0 < one <= HIGHEST_NUMBER for one in (stays, goes))
+    return (stays, goes) if is_whole else None  # type: ignore[return-value]
+
+
 def _combined(states: Collection[str]) -> str:
     return next((one for one in (UP, DOWN, UNKNOWN) if one in states), NEVER)
 
@@ -98,9 +108,9 @@ def _counted(state: str, seconds: float) -> tuple[float, float]:
 
 def _before(first: Event) -> str:
     """The state before the first event of a device."""
-    if first.kind == MERGED:
-        kept = first.before["stays"]
-        return NEVER if kept["first_seen"] is None else _state(kept["status"])
+    kept = first.before.get("stays")
+    if first.kind == MERGED and isinstance(kept, Mapping):
+        return NEVER if kept.get("first_seen") is None else _state(str(kept.get("status")))
     if first.kind == "device.restored":
         return UNKNOWN
     if "status" in first.before:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.event_rows import event_of, events
 from fleet.model import Event
-from fleet.uptime import KINDS, MERGED, Day, Roll
+from fleet.uptime import KINDS, MERGED, Day, Roll, pair_of
 from store.sql import metadata, saying_why
 
 UNMERGED = "device.unmerged"
@@ -96,7 +96,7 @@ def add(connection: Connection, news: Iterable[Event]) -> None:
     told = [one for one in news if one.device is not None]
     for event in told:
         if event.kind in (MERGED, UNMERGED):
-            again |= {event.after["stays"], event.after["goes"]}
+            again.update(pair_of(event.after) or ())
     ours = [one for one in told if one.kind in KINDS and one.device not in again]
     for ids in _parts({one.device or 0 for one in ours}, AT_ONCE):
         known = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
@@ -128,10 +128,11 @@ def _merges(connection: Connection) -> dict[int, int]:
     stays: dict[int, int] = {}
     query = select(events.c.kind, events.c.after).where(events.c.kind.in_((MERGED, UNMERGED)))
     for kind, after in connection.execute(query.order_by(events.c.sequence)):
-        if kind == MERGED:
-            stays[after["goes"]] = after["stays"]
-        else:
-            stays.pop(after["goes"], None)
+        pair = pair_of(after)
+        if pair and kind == MERGED:
+            stays[pair[1]] = pair[0]
+        elif pair:
+            stays.pop(pair[1], None)
     return stays
 
 

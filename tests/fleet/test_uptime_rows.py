@@ -247,6 +247,22 @@ def test_in_another_zone_the_days_are_those_of_that_zone(
                 assert datetime.fromtimestamp(at, ZoneInfo(zone)).date() == row[1]
 
 
+@pytest.mark.parametrize(
+    "after", [{}, {"id": 2}, {"stays": 1, "goes": "2"}, {"stays": 1, "goes": 2**40}]
+)
+def test_a_merge_that_does_not_name_its_records_keeps_no_event_from_the_journal(
+    journal: Journal, after: dict[str, Any]
+) -> None:
+    merge = Event(1, noon(), "device.merged", 1, "", {"stays": 1}, after)
+    unmerge = Event(2, noon(hours=1), "device.unmerged", 1, "", {}, after)
+    journal.write([merge, unmerge])
+    flips(journal, 1, 3, noon(hours=2), timedelta(hours=5))
+    rolled = rolled_up(journal)
+    assert rolled
+    list(journal.fill_uptimes())
+    assert [row[0] for row in rolled_up(journal)] == [row[0] for row in rolled]
+
+
 # -- what stays --------------------------------------------------------------------------------
 
 
