@@ -7,8 +7,10 @@ import secrets
 import socket
 import struct
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import g, request
@@ -17,6 +19,7 @@ from accounts.accounts import TOKEN_MARK, Accounts
 from accounts.limiter import Limiter
 from accounts.model import Person, User
 from accounts.tickets import Tickets
+from web import peer
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
@@ -40,6 +43,8 @@ class Access:
     allowed_networks: tuple[Network, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     setup_key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    proves_peer: Callable[[Mapping[str, Any]], bool] = peer.is_our_own
+    """Whether the connection of a WSGI environment comes from our own user, or root."""
 
 
 class TooManyTries(Exception):
@@ -62,7 +67,7 @@ def _find(access: Access) -> Person | None:
     if over_command_socket():
         return COMMANDS
     if not access.accounts.has_any():
-        return HERE if is_this_machine() else None
+        return HERE if is_this_machine(access) else None
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind:
         return _by_header(access, kind.lower(), value.strip())
@@ -221,18 +226,20 @@ def is_other_site() -> bool:
     return origin.partition("://")[2] != request.host
 
 
-def is_this_machine() -> bool:
-    """From a loopback address, not through a proxy, by a name of this machine.
+def is_this_machine(access: Access) -> bool:
+    """From a loopback address, not through a proxy, by a name of this machine, over a
+    connection whose other end our own user or root has.
 
     The name is checked so that a web page elsewhere cannot reach in by a DNS name that
-    leads to 127.0.0.1.
+    leads to 127.0.0.1; the user, because a proxy can hide that it is one.
     """
     if is_forwarded() or is_other_site():
         return False
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         # So old only a proxy is that passes on nothing else, as nginx is when nobody told it.
         return False
-    return is_loopback(request.remote_addr or "") and is_local_name(request.host)
+    is_local = is_loopback(request.remote_addr or "") and is_local_name(request.host)
+    return is_local and access.proves_peer(request.environ)
 
 
 def host_name() -> str | None:

@@ -27,8 +27,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ONLY_HERE = (
     "This Camera Monitor has no account yet, so it answers only to its own machine",
     "Create the first account: with the set-up link that it printed when it started, with "
-    "`cli.py user add NAME` on that machine, or there in the browser: http://localhost:{port}. "
-    "Or come through a tunnel: ssh -L {port}:localhost:{port} THAT-MACHINE",
+    "`cli.py user add NAME` on that machine, or there, as the user that runs it or as root, in "
+    "the browser: http://localhost:{port}. Or come through a tunnel of that user: "
+    "ssh -L {port}:localhost:{port} USER@THAT-MACHINE",
 )
 
 

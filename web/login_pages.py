@@ -89,7 +89,7 @@ def _may_set_up() -> bool:
     if access.accounts.has_any():
         return False
     key = request.values.get("key", "")
-    return is_this_machine() or hmac.compare_digest(key.encode(), access.setup_key.encode())
+    return is_this_machine(access) or hmac.compare_digest(key.encode(), access.setup_key.encode())
 
 
 @bp.get("/setup")

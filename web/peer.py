@@ -1,0 +1,66 @@
+"""Who is at the other end of a connection within this machine: the kernel's own list says it."""
+
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+TABLES = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))
+"""The connections of our own network namespace (proc(5)): a line has the number, the local and
+the remote address, then at 7 the owner's number and at 9 the inode, which is 0 when no process
+has the socket open any more; its owner is then shown as 0 too."""
+UID, INODE = 7, 9
+Address = tuple[str, int]
+
+
+def is_our_own(environ: Mapping[str, Any]) -> bool:
+    """The other end of this request's connection belongs to the user of this program or root.
+
+    A proxy or forwarder that another user runs does not, whatever it passes on.
+    """
+    sock = environ.get("gunicorn.socket")
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return False
+    try:
+        peer, here = sock.getpeername()[:2], sock.getsockname()[:2]
+    except OSError:
+        return False  # it is gone already
+    return owner_of(peer, here) in (0, os.geteuid())
+
+
+def owner_of(peer: Address, here: Address) -> int | None:
+    """The number of the user whose socket at `peer` is connected to `here`; None when no process
+    of this network namespace has it open."""
+    wanted = {f"{one} {other}" for one, other in zip(_forms(peer), _forms(here), strict=True)}
+    for line in _lines():
+        fields = line.split()
+        if f"{fields[1]} {fields[2]}" in wanted and fields[INODE] != "0":
+            return int(fields[UID])
+    return None
+
+
+def _lines() -> Iterator[str]:
+    for table in TABLES:
+        try:
+            _titles, *lines = table.read_text().splitlines()
+        except OSError:
+            continue  # no IPv6 here, or no /proc: then nobody is found
+        yield from lines
+
+
+def _forms(address: Address) -> tuple[str, str]:
+    """An address as the IPv4 and the IPv6 table write it: words of four bytes in the order of
+    this processor, in hex. A socket of IPv6 shows an IPv4 address as ::ffff:127.0.0.1."""
+    host, port = address
+    found = ipaddress.ip_address(host.partition("%")[0])
+    v4 = found if found.version == 4 else found.ipv4_mapped
+    v6 = ipaddress.ip_address(f"::ffff:{found}") if found.version == 4 else found
+    return _hex(v4.packed if v4 else b"", port), _hex(v6.packed, port)
+
+
+def _hex(packed: bytes, port: int) -> str:
+    words = (packed[at : at + 4] for at in range(0, len(packed), 4))
+    return "".join(f"{int.from_bytes(one, sys.byteorder):08X}" for one in words) + f":{port:04X}"
