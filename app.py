@@ -12,6 +12,7 @@ if __name__ == "__main__":
 import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -40,6 +41,7 @@ from sources import easy4ip, panasonic
 from sources.easy4ip_wire import KeyPair
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen, JsonFile
+from store.owner import InUse
 from store.probe import Probe
 from store.sql import Unreachable, default_url
 from store.vault import SecretLost, Vault
@@ -144,16 +146,12 @@ def build_house(
         return rules_of(settings, tracker.fleet())
 
     tracker = Tracker(JsonFile(settings.database_path, settings.data_dir), rules)
-    secret = settings.database_url
-    url = secret.get_secret_value() if secret else default_url(settings.data_dir)
-    try:
-        journal = Journal(url)
-    except ValueError as error:
-        raise options.BadOption(f"DATABASE_URL does not fit: {error}.") from None
+    journal = build_journal(settings)
     chosen = build_sources(settings, clock) if sources is None else sources
     hub = Hub()
-    courier = Courier(tracker, journal, hub.tell)
-    tracker.on_events = courier.notify
+    audit = Audit(journal.engine, settings.data_dir, tracker.file.missing)
+    courier = Courier(tracker, journal, hub.tell, audit.flush)
+    tracker.on_events = audit.on_lines = courier.notify
     workbooks = Workbooks(settings.p2p_workbook, tracker, clock)
     house = House(
         name=settings.site_name,
@@ -183,11 +181,22 @@ def build_house(
         hub=hub,
         set_auto_scan=lambda enabled, why_not: set_auto_scan(house, enabled, why_not),
         access=build_access(settings, journal, clock),
-        audit=Audit(journal.engine),
+        audit=audit,
         watchdog=Watchdog(),
     )
+    courier.on_back = house.access.accounts.open
     house.scheduler = Scheduler(table_of_jobs(house, settings))
     return house
+
+
+def build_journal(settings: Settings) -> Journal:
+    """The journal in the SQL database of the settings. Raises BadOption."""
+    secret = settings.database_url
+    url = secret.get_secret_value() if secret else default_url(settings.data_dir)
+    try:
+        return Journal(url)
+    except ValueError as error:
+        raise options.BadOption(f"DATABASE_URL does not fit: {error}.") from None
 
 
 def build_access(settings: Settings, journal: Journal, clock: Callable[[], datetime]) -> Access:
@@ -250,7 +259,8 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
     def tick() -> str:
         events = house.tracker.tick(house.clock())
         house.disk.renewed()
-        house.access.accounts.note_uses()
+        with suppress(Unreachable):  # said already; what is not written down stays for later
+            house.access.accounts.note_uses()
         house.audit.flush()
         return f"{len(events)} changes"
 
@@ -289,6 +299,8 @@ def open_house(house: House, settings: Settings) -> None:
         house.access.accounts.open()
         open_accounts(house, settings)
     except SecretLost as error:
+        raise CannotOpen(str(error)) from error
+    except InUse as error:
         raise CannotOpen(str(error)) from error
     except Unreachable as error:
         raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error

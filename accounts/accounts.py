@@ -59,14 +59,18 @@ class Accounts:
         self._used: dict[int, datetime] = {}
 
     def open(self) -> None:
-        """Read everything; the tables must be there."""
-        users, grants, sessions, tokens = rows.load(self.engine, self.clock())
-        self._set(
-            users={one.id: one for one in users},
-            grants={one.id: one for one in grants},
-            sessions={one.id: one for one in sessions},
-            tokens={one.id: one for one in tokens},
-        )
+        """Read everything; the tables must be there.
+
+        Again after the database was away: what it was told last may be done or not.
+        """
+        with self._lock:
+            users, grants, sessions, tokens = rows.load(self.engine, self.clock())
+            self._set(
+                users={one.id: one for one in users},
+                grants={one.id: one for one in grants},
+                sessions={one.id: one for one in sessions},
+                tokens={one.id: one for one in tokens},
+            )
 
     def _set(self, **changed: Any) -> None:
         self.book = replace(self.book, **changed, revision=self.book.revision + 1)

@@ -1,29 +1,52 @@
 """The audit log's table and its questions."""
 
+import json
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, insert, or_, select
+from sqlalchemy import Engine, delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from accounts.model import Entry
 from accounts.tables import audit
-from store.sql import saying_why
+from store.sql import long_write, saying_why
 
+log = logging.getLogger(__name__)
 COLUMNS = ("at", "who", "address", "action", "about", "text", "before", "after")
 
 
-def add(engine: Engine, entry: Entry) -> None:
-    """Write one line."""
+def line_of(entry: Entry, mark: str) -> bytes:
+    """A line as it waits for the database; `mark` tells it from every other one."""
     row = {name: getattr(entry, name) for name in COLUMNS}
     for name, column in audit.columns.items():
         if isinstance(row.get(name), str):
             most = getattr(column.type, "length", None)
             row[name] = _sound(row[name])[:most]
     row["before"], row["after"] = _plain(entry.before), _plain(entry.after)
-    with saying_why(), engine.begin() as connection:
-        connection.execute(insert(audit).values(**row))
+    return json.dumps({**row, "at": entry.at.isoformat(), "mark": mark}).encode()
+
+
+def _row_of(line: bytes) -> dict[str, Any] | None:
+    """The row of such a line; None for one that a crash has torn."""
+    try:
+        row: dict[str, Any] = json.loads(line)
+        return {**row, "at": datetime.fromisoformat(row["at"])}
+    except (ValueError, KeyError, TypeError):
+        if line.strip():
+            log.error("A line of the audit log was torn by a crash: %r", line[:200])
+        return None
+
+
+def add(engine: Engine, lines: Sequence[bytes]) -> None:
+    """Write the lines; those that are there already are ignored. Raises Unreachable."""
+    rows = [row for line in lines if (row := _row_of(line))]
+    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        with saying_why(), engine.begin() as connection:
+            connection.execute(insert(audit).on_conflict_do_nothing(), rows)
 
 
 def _sound(text: str) -> str:
@@ -56,7 +79,7 @@ def find(
     limit: int = 100,
 ) -> list[Entry]:
     """Entries that fit, newest first. An action that ends in a dot stands for a family."""
-    query = select(audit)
+    query = select(audit.c.id, *(audit.c[name] for name in COLUMNS))
     who, action, q = _sound(who), _sound(action), _sound(q)
     if who:
         query = query.where(audit.c.who == who)
@@ -83,5 +106,5 @@ def find(
 
 def forget(engine: Engine, until: datetime) -> int:
     """Delete what was before `until`; how many."""
-    with saying_why(), engine.begin() as connection:
+    with long_write(engine) as connection:
         return int(connection.execute(delete(audit).where(audit.c.at < until)).rowcount)

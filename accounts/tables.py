@@ -87,5 +87,6 @@ audit = Table(
     Column("text", Text, nullable=False),
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
+    Column("mark", String(32), unique=True),
     sqlite_autoincrement=True,
 )

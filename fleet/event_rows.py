@@ -21,7 +21,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.model import Event
-from store.sql import Utc, metadata, saying_why
+from store.sql import Utc, long_write, metadata, saying_why
 
 events = Table(
     "events",
@@ -141,7 +141,7 @@ def one(engine: Engine, sequence: int) -> Event | None:
 
 def forget(engine: Engine, until: datetime) -> int:
     """Delete what happened before `until`; how many there were."""
-    with saying_why(), engine.begin() as connection:
+    with long_write(engine) as connection:
         return connection.execute(sql_delete(events).where(events.c.at < until)).rowcount
 
 

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from threading import Event as Flag
 from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fleet import asked_rows, event_rows, uptime_rows
 from fleet.model import Device, Event
 from fleet.tracker import Tracker
 from fleet.uptime import DAYS, Uptime, uptime, window
-from store.sql import Unreachable, migrate, open_engine, saying_why
+from store.database import Database
+from store.sql import Unreachable, saying_why
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -25,11 +27,13 @@ class Journal:
     """Write and query. Every method may raise store.sql.Unreachable."""
 
     def __init__(self, url: "str | URL") -> None:
-        self.engine: Engine = open_engine(url)
+        self.database = Database(url)
+        self.engine: Engine = self.database.engine
 
     def open(self) -> tuple[int, int]:
-        """Bring the tables to their newest form; the highest sequence and device number."""
-        migrate(self.engine)
+        """Own the database and bring the tables to their newest form; the highest sequence
+        and device number. Raises InUse when another program owns it."""
+        self.database.open()
         return event_rows.highest(self.engine)
 
     def write(self, events: Sequence[Event]) -> None:
@@ -72,22 +76,29 @@ class Journal:
         return event_rows.forget(self.engine, until)
 
     def close(self) -> None:
-        self.engine.dispose()
+        self.database.close()
 
 
 class Courier:
     """Carries events from the tracker's outbox into the journal, on its own thread.
 
     An event leaves the outbox only after the journal has it. `wake` is called with the
-    events of each delivery, for readers that follow along.
+    events of each delivery, for readers that follow along. `also` carries what else waits for
+    the database. This thread alone tries a database that is away again and again.
     """
 
     def __init__(
-        self, tracker: Tracker, journal: Journal, wake: Callable[[Sequence[Event]], None]
+        self,
+        tracker: Tracker,
+        journal: Journal,
+        wake: Callable[[Sequence[Event]], None],
+        also: Callable[[], bool] = lambda: True,
     ) -> None:
         self.tracker = tracker
         self.journal = journal
         self.wake = wake
+        self.also = also
+        self.on_back: Callable[[], None] = lambda: None
         self.trouble = ""
         self.has_uptimes = False
         self._news = Flag()
@@ -95,6 +106,7 @@ class Courier:
         self._thread = Thread(target=self._run, name="courier", daemon=True)
 
     def start(self) -> None:
+        self.journal.database.watch()
         self._thread.start()
 
     def is_alive(self) -> bool:
@@ -112,13 +124,17 @@ class Courier:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        looked, is_there = monotonic(), True
         while True:
-            self._news.wait()
-            self._news.clear()
-            delivered = self.deliver() and self._fill()
+            self._news.wait(RETRY_AFTER)
             if self._stopping.is_set():
+                self._carry()
                 return
-            if not delivered:
+            self._news.clear()
+            if not is_there or monotonic() - looked >= RETRY_AFTER:
+                is_there, looked = self._look(), monotonic()
+            if not (is_there and self._carry()):
+                is_there = False
                 self._stopping.wait(RETRY_AFTER)
                 self._news.set()
 
@@ -135,19 +151,43 @@ class Courier:
         self.has_uptimes = True
         return True
 
+    def _carry(self) -> bool:
+        if not self.deliver():
+            return False
+        try:
+            self._back()
+        except Unreachable as error:
+            self._lost(str(error))
+            return False
+        return self.also() and self._fill()
+
+    def _look(self) -> bool:
+        database = self.journal.database
+        if not database.look():
+            self._lost(f"The SQL database does not work: {database.away}")
+            return False
+        return True
+
+    def _lost(self, why: str) -> None:
+        if not self.trouble:
+            log.error("%s. Events wait in the database file.", why)
+        self.trouble = f"{why}."
+
+    def _back(self) -> None:
+        if self.trouble:
+            self.on_back()
+            log.info("The SQL database works again.")
+        self.trouble = ""
+
     def deliver(self) -> bool:
         """Empty the outbox into the journal; False when the database does not take it."""
         while events := self.tracker.fleet().outbox[:1000]:
             try:
                 self.journal.write(events)
+                self._back()
             except Unreachable as error:
-                if not self.trouble:
-                    log.error("%s Events wait in the database file.", error)
-                self.trouble = str(error)
+                self._lost(str(error))
                 return False
-            if self.trouble:
-                log.info("The SQL database works again.")
-                self.trouble = ""
             self.tracker.confirm(events[-1].sequence)
             self.wake(events)
         return True

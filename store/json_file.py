@@ -20,6 +20,7 @@ from typing import BinaryIO, Generic, TypeVar
 from filelock import FileLock, Timeout
 
 from store.folders import sync_folder
+from store.place import Place
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class JsonFile:
             FileLock(str(data_dir / f"{path.name}.lock")),
             FileLock(str(path.resolve().with_name(f".{path.resolve().name}.lock"))),
         )
+        self._places: tuple[Place, ...] = ()
         self._rotated_at = float("-inf")
         self._copies_fail = False
         self.foreign = ""
@@ -83,6 +85,10 @@ class JsonFile:
                     "or set DATABASE_PATH to another place."
                 )
             self._acquire()
+            real = self.path.resolve()
+            self._places = (Place(self.data_dir), Place(real if self.is_mounted() else real.parent))
+            for place in self._places:
+                place.mark()
         except Timeout:
             self.release()
             raise CannotOpen(
@@ -95,8 +101,15 @@ class JsonFile:
                 "Give this user the right to write there, or set DATA_DIR to another folder."
             ) from error
 
+    def missing(self) -> str:
+        """Why what is written now would not be there later, in a sentence: the folder of the
+        file or DATA_DIR is gone, or another is at its path. Else empty."""
+        return next(filter(None, (place.trouble() for place in self._places)), "")
+
     def unwritable(self, size: int = 4096) -> str:
         """Why `size` bytes could not be written now, in a sentence; empty if they could."""
+        if missing := self.missing():
+            return missing
         try:
             if self.is_mounted():
                 self.path.open("r+b").close()
@@ -208,15 +221,18 @@ class JsonFile:
 
     def copies(self) -> list[Path]:
         """The last good copies, newest first."""
+        # By number, not by time: the clock may have been set meanwhile.
         found = self._numbered("copy")
         if self._pending.exists():
             found.append(self._pending)
-        return sorted(found, key=lambda one: (one.stat().st_mtime_ns, one.name), reverse=True)
+        return found[::-1]
 
     # -- writing -----------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """Make `data` the content, durably. Raises CannotKeep; then nothing changed."""
+        if missing := self.missing():
+            raise CannotKeep(missing)
         try:
             self._keep_foreign_change()
             if self.is_mounted():

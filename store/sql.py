@@ -1,13 +1,15 @@
 """The SQL engine: SQLite in the data folder, or PostgreSQL by DATABASE_URL."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     URL,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -17,11 +19,18 @@ from sqlalchemy import (
     event,
     exc,
     make_url,
+    text,
 )
+
+if TYPE_CHECKING:
+    from store.postgres import Server
 
 metadata = MetaData()
 """Every table of every room registers here."""
 
+POOL_WAIT = 5.0
+"""Seconds for which a caller waits for a free connection."""
+_servers: "WeakKeyDictionary[Engine, Server]" = WeakKeyDictionary()
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -60,16 +69,37 @@ def open_engine(url: str | URL) -> Engine:
         raise ValueError("it is not a database URL") from None
     backend = parsed.get_backend_name()
     if backend in ("postgres", "postgresql"):
-        options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    elif backend == "sqlite":
-        options = {"connect_args": {"timeout": 15}}
-    else:
+        return _open_postgres(parsed.set(drivername="postgresql+psycopg"))
+    if backend != "sqlite":
         raise ValueError(f"{backend} is not supported; use sqlite or postgresql")
-    engine = create_engine(parsed, hide_parameters=True, **options)
-    if backend == "sqlite":
-        event.listen(engine, "connect", _make_durable)
+    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": POOL_WAIT})
+    event.listen(engine, "connect", _make_durable)
     return engine
+
+
+def _open_postgres(url: URL) -> Engine:
+    from store.postgres import OPTIONS, Server
+
+    server = Server()
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_timeout=POOL_WAIT,
+        connect_args=OPTIONS,
+    )
+    _servers[engine] = server
+
+    def connect(_dialect: Any, _record: Any, where: Any, options: Any) -> Any:
+        return server.connect(*where, **options)
+
+    event.listen(engine, "do_connect", connect)
+    return engine
+
+
+def server_of(engine: Engine) -> "Server | None":
+    """What is known of the engine's server; None for SQLite, which has none."""
+    return _servers.get(engine)
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
@@ -87,8 +117,28 @@ def saying_why() -> Iterator[None]:
     except exc.DBAPIError as error:
         first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
         raise Unreachable(f"The SQL database does not work: {first}") from error
+    except exc.TimeoutError as error:
+        raise Unreachable(
+            "The SQL database is busy: every connection to it has been in use for "
+            f"{POOL_WAIT:.0f} s"
+        ) from error
     except exc.SQLAlchemyError as error:
         raise Unreachable(f"The SQL database does not work: {type(error).__name__}") from error
+
+
+@contextmanager
+def long_write(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may take an hour: migrations, deleting years. Raises Unreachable."""
+    with ExitStack() as stack:
+        stack.enter_context(saying_why())
+        if engine.dialect.name == "postgresql":
+            from store.postgres import patient
+
+            stack.enter_context(patient())
+        connection = stack.enter_context(engine.begin())
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+        yield connection
 
 
 def migrate(engine: Engine) -> None:
@@ -96,7 +146,7 @@ def migrate(engine: Engine) -> None:
 
     Alembic is only loaded when there is something to do: it costs a fifth of a second.
     """
-    with saying_why(), engine.begin() as connection:
+    with long_write(engine) as connection:
         found, known = _revision(connection), revisions()
         if found == known[-1]:
             return
@@ -120,7 +170,7 @@ def revisions() -> list[str]:
 
 
 def _revision(connection: Any) -> str | None:
-    from sqlalchemy import inspect, text
+    from sqlalchemy import inspect
 
     if not inspect(connection).has_table("alembic_version"):
         return None

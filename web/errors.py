@@ -49,7 +49,10 @@ def register(app: Flask) -> None:
         CannotKeep, lambda e: answer(507, str(e), "Nothing was changed. Try again afterwards.")
     )
     app.register_error_handler(
-        Unreachable, lambda e: answer(503, str(e), "Events wait safely; try again in a minute.")
+        Unreachable,
+        lambda e: answer(
+            503, str(e), "The fleet can be seen and changed meanwhile. Try this again in a minute."
+        ),
     )
     app.register_error_handler(
         SecretLost, lambda e: answer(503, str(e), "Everything else goes on meanwhile.")

@@ -45,6 +45,7 @@ def troubles(here: House, disk: str) -> list[str]:
     found = [
         tracker.trouble or disk,
         courier.trouble or carried,
+        here.audit.trouble,
         _stuck(here),
     ]
     return [one for one in found if one]

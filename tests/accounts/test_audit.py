@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from tests.store.postgres import PASSWORD, Cluster
 
 
 @pytest.fixture
-def audit(engine: Engine) -> Audit:
-    return Audit(engine)
+def audit(engine: Engine, tmp_path: Path) -> Audit:
+    return Audit(engine, tmp_path)
 
 
 def entry(number: int = 1, **more: Any) -> Entry:
@@ -203,12 +204,12 @@ def test_what_was_given_stays_as_it_is() -> None:
 
 
 def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
-    postgres: Cluster, caplog: pytest.LogCaptureFixture
+    postgres: Cluster, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.INFO, "accounts.audit")
     engine = open_engine(postgres.new_database())
     migrate(engine)
-    audit = Audit(engine)
+    audit = Audit(engine, tmp_path)
     audit.note(entry(1))
     postgres.stop()
     for number in (2, 3, 4):
@@ -226,18 +227,44 @@ def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
     engine.dispose()
 
 
-def test_what_waits_is_bounded_and_the_newest_stays(lite: Engine) -> None:
-    with lite.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE audit RENAME TO elsewhere")
-    audit = Audit(lite)
-    for number in range(MOST_WAITING + 3):
-        audit._waiting.append(entry(number))
+def test_lines_outlive_a_crash_and_none_is_written_twice(lite: Engine, tmp_path: Path) -> None:
+    audit, waiting = Audit(lite, tmp_path), tmp_path / "audit.outbox"
+    audit.note(entry(1))
+    audit.note(entry(2))
+    kept = waiting.read_bytes()
+    assert len(kept.splitlines()) == 2
     audit.flush()
-    assert len(audit._waiting) == MOST_WAITING
-    assert audit._waiting[-1].text == f"line {MOST_WAITING + 2}"
-    while len(audit._waiting) > 2:
-        audit._waiting.popleft()
-    with lite.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO audit")
+    assert waiting.read_bytes() == b""
+    # A crash after SQL had them and before the file forgot them; and one in a third line.
+    waiting.write_bytes(kept + b'{"at": "2026-03-0')
+    audit = Audit(lite, tmp_path)
+    audit.note(entry(3))
+    assert texts(audit.find()) == ["line 3", "line 2", "line 1"]
+    assert waiting.read_bytes() == b""
+
+
+def test_more_lines_than_one_delivery_holds_arrive_in_order(lite: Engine, tmp_path: Path) -> None:
+    audit = Audit(lite, tmp_path)
+    for number in range(1, 504):
+        audit.note(entry(number))
+    assert texts(audit.find(limit=1000)) == [f"line {number}" for number in range(503, 0, -1)]
+
+
+def test_a_line_that_the_disk_does_not_take_is_kept_and_said(lite: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    audit = Audit(lite, folder)
+    audit.note(entry(1))
+    assert "No such file or directory" in audit.trouble
+    assert "1 line" in audit.trouble
     audit.flush()
-    assert texts(audit.find()) == [f"line {MOST_WAITING + 2}", f"line {MOST_WAITING + 1}"]
+    assert audit.trouble == ""
+    folder.mkdir()
+    audit.note(entry(2))
+    assert texts(audit.find()) == ["line 2", "line 1"]
+
+
+def test_what_waits_in_memory_is_bounded(lite: Engine, tmp_path: Path) -> None:
+    audit = Audit(lite, tmp_path / "gone")
+    for number in range(MOST_WAITING + 2):
+        audit.note(entry(number))
+    assert f"{MOST_WAITING} lines" in audit.trouble

@@ -80,6 +80,13 @@ class Cluster:
             return False
         return True
 
+    def processes(self) -> list[int]:
+        """The server and every process that it started."""
+        assert self._server is not None
+        main = self._server.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        return [main, *map(int, children)]
+
     def stop(self) -> None:
         """Fast shutdown: every connection is cut, what was committed stays."""
         assert self._server is not None

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -226,6 +227,19 @@ def test_a_folder_that_cannot_be_written_is_said(disks: Disks, tmp_path: Path) -
     with pytest.raises(Unreachable):
         migrate(engine)
     engine.dispose()
+
+
+def test_a_pool_without_a_free_connection_is_said(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for one without end."""
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
+    with ExitStack() as held:
+        for _ in range(15):
+            held.enter_context(engine.connect())
+        with pytest.raises(Unreachable, match="is busy: every connection"):
+            migrate(engine)
+    migrate(engine)
 
 
 def test_a_statement_is_not_in_the_error_that_people_read(engine: Engine) -> None:

@@ -1,0 +1,104 @@
+"""The SQL database as the program uses it: owned, watched, and away without harm."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, event, text
+
+from store.owner import FileOwner, InUse, ServerOwner
+from store.place import Place
+from store.sql import Unreachable, migrate, open_engine, saying_why, server_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+class Database:
+    """One SQL database and the right to write it."""
+
+    def __init__(self, url: str | URL) -> None:
+        self.engine: Engine = open_engine(url)
+        self._server = server_of(self.engine)
+        self._owner = _owner(self.engine)
+        path = _path(self.engine)
+        self._place = Place(path) if path else None
+        if self._place is not None:
+            # SQLite itself goes on writing into a file that was deleted, without a word.
+            event.listen(self.engine, "commit", self._check)
+            event.listen(self.engine, "do_connect", self._check)
+
+    def open(self) -> None:
+        """Own it and bring its tables to the newest form. Raises InUse or Unreachable."""
+        self._take()
+        migrate(self.engine)
+        if self._place is not None:
+            self._place.mark()
+
+    def _check(self, *_event: object) -> None:
+        if self._place is not None and (trouble := self._place.trouble()):
+            raise Unreachable(trouble.removesuffix("."))
+
+    def _take(self) -> None:
+        if self._owner is None:
+            return
+        try:
+            with saying_why():
+                self._owner.take()
+        except OSError as error:
+            raise Unreachable(f"The SQL database cannot be locked: {error.strerror}") from error
+
+    def watch(self) -> None:
+        """From now on `look` is called every few seconds: nobody else tries while it is away."""
+        if self._server is not None:
+            self._server.is_watched = True
+
+    @property
+    def away(self) -> str:
+        """Why the database is not asked now; empty while it works."""
+        return self._server.away if self._server is not None else ""
+
+    def look(self) -> bool:
+        """Try again if it is away, and keep owning it; False while it is away.
+
+        A database that another program took meanwhile stays away until a restart: what both
+        of them number could not be told apart.
+        """
+        server = self._server
+        if server is None:
+            return True
+        with server.trying():
+            try:
+                with saying_why(), self.engine.connect() as connection:
+                    connection.execute(text("SELECT 1"))
+                self._take()
+            except InUse as error:
+                if self._owner is not None and self._owner.is_own(error):
+                    server.away = "its lock is not free yet"
+                    return False
+                server.away = f"{error} Then start this one again."
+                server.is_lost = True
+            except Unreachable:
+                return not server.away  # busy is not away
+        if server.is_lost:
+            return False
+        server.away = ""
+        return True
+
+    def close(self) -> None:
+        if self._owner is not None:
+            self._owner.release()
+        self.engine.dispose()
+
+
+def _owner(engine: "Engine") -> ServerOwner | FileOwner | None:
+    if engine.dialect.name == "postgresql":
+        return ServerOwner(engine)
+    path = _path(engine)
+    return FileOwner(path) if path else None
+
+
+def _path(engine: "Engine") -> Path | None:
+    """The file of an SQLite database; None for others."""
+    name = engine.url.database
+    is_file = engine.dialect.name == "sqlite" and name and name != ":memory:"
+    return Path(name) if is_file and name else None

@@ -1,0 +1,143 @@
+"""One Camera Monitor for one SQL database: the second one is refused, the owner named.
+
+PostgreSQL: an advisory lock on a connection of its own, which the server releases when that
+connection ends. SQLite: a lock on a file beside the database, which the kernel releases.
+"""
+
+import fcntl
+import os
+import secrets
+import socket
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+CLASS = 0x43414D  # "CAM": tells this lock from those of other programs in one database
+LOCK = text(
+    "SELECT pg_try_advisory_lock(:class, n.oid::int) FROM pg_namespace n"
+    " WHERE n.nspname = current_schema()"
+)
+HOLDER = text(
+    "SELECT a.application_name, a.client_addr::text, a.backend_start"
+    " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+    " JOIN pg_namespace n ON l.objid = n.oid"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :class"
+    " AND n.nspname = current_schema() AND a.datname = current_database()"
+)
+KEEPALIVES = ("tcp_keepalives_idle = 15", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
+"""On the server's side: a machine that lost its power gives the lock back in half a minute."""
+
+
+class InUse(Exception):
+    """Another Camera Monitor owns the database: which one, and what to do."""
+
+
+def _in_use(who: str, since: datetime | None) -> InUse:
+    when = f", since {since.astimezone():%Y-%m-%d %H:%M:%S %Z}" if since else ""
+    return InUse(
+        f"The SQL database is in use by another Camera Monitor ({who}{when}). Stop that one "
+        "first, or set DATABASE_URL to another database."
+    )
+
+
+class ServerOwner:
+    """Owns a schema of a PostgreSQL database. Methods raise InUse and SQLAlchemyError."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._mark = secrets.token_hex(4)
+        self._connection: Connection | None = None
+
+    def take(self) -> None:
+        """Take the lock, or take it again where it was lost with its connection."""
+        if self._connection is not None and self._is_alive(self._connection):
+            return
+        connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        # Out of the pool: closing it must end it, and with it the lock.
+        connection.detach()
+        with ExitStack() as stack:
+            stack.callback(connection.close)
+            self._lock(connection)
+            stack.pop_all()
+        self._connection = connection
+
+    def _lock(self, connection: Connection) -> None:
+        me = f"camera-monitor {self._mark} {os.getpid()} {socket.gethostname()}"
+        connection.execute(text("SELECT set_config('application_name', :me, false)"), {"me": me})
+        for setting in KEEPALIVES:
+            connection.execute(text(f"SET {setting}"))
+        if not connection.execute(LOCK, {"class": CLASS}).scalar():
+            holder = connection.execute(HOLDER, {"class": CLASS}).first()
+            raise _in_use(*_named(holder))
+
+    def _is_alive(self, connection: Connection) -> bool:
+        try:
+            connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            self.release()
+            return False
+        return True
+
+    def is_own(self, error: InUse) -> bool:
+        """The holder is a connection of ours that the server has not given up yet."""
+        return self._mark in str(error)
+
+    def release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):  # a server that is away has let go already
+                connection.close()
+
+
+def _named(holder: Any) -> tuple[str, datetime | None]:
+    if holder is None:
+        return "it has just ended or started", None
+    words = str(holder.application_name or "").split(" ")
+    if words[0] != "camera-monitor" or len(words) < 4:
+        return f"at {holder.client_addr or 'an unknown address'}", holder.backend_start
+    mark, pid, host = words[1:4]
+    return f"on {host}, process {pid}, connection {mark}", holder.backend_start
+
+
+class FileOwner:
+    """Owns an SQLite file. Methods raise InUse, and OSError where no lock can be made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(f".{path.name}.lock")
+        self._handle: int | None = None
+
+    def take(self) -> None:
+        if self._handle is not None:
+            return
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = os.read(handle, 1000).decode("utf-8", "replace").split("\n")
+            os.close(handle)
+            raise _in_use(*_read(said)) from None
+        os.ftruncate(handle, 0)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        os.pwrite(handle, f"{os.getpid()}\n{socket.gethostname()}\n{now}\n".encode(), 0)
+        self._handle = handle
+
+    def is_own(self, _error: InUse) -> bool:
+        return False
+
+    def release(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+
+def _read(said: list[str]) -> tuple[str, datetime | None]:
+    """Who the lock file names."""
+    try:
+        pid, host, since = said[:3]
+        return f"on {host}, process {pid}", datetime.fromisoformat(since)
+    except ValueError:
+        return "it has just started", None

@@ -1,0 +1,31 @@
+"""A folder or file as it was at the start: what is written into another one would be lost."""
+
+from pathlib import Path
+
+
+class Place:
+    """Remembers which folder or file is at `path`, and says when it is gone or another."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mark: tuple[int, int] | None = None
+
+    def mark(self) -> None:
+        """What is there now is ours. Raises OSError."""
+        stat = self.path.stat()
+        self._mark = stat.st_dev, stat.st_ino
+
+    def trouble(self) -> str:
+        """Why nothing may be written there now, in a sentence; empty while it is ours."""
+        if self._mark is None:
+            return ""
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            return f"{self.path} cannot be written: it is gone ({error.strerror}). {CURE}"
+        if (stat.st_dev, stat.st_ino) != self._mark:
+            return f"{self.path} cannot be written: it was replaced or unmounted. {CURE}"
+        return ""
+
+
+CURE = "Put it back, or restart Camera Monitor."
