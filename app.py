@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from time import monotonic
 from typing import Any
 
 from flask import Flask
@@ -32,10 +33,12 @@ from discovery.scanner import Scanner
 from discovery.scheduler import Job, Scheduler
 from discovery.uploads import Uploads
 from discovery.workbooks import Workbooks
+from fleet import clock as clocks
 from fleet.journal import Courier, Journal
-from fleet.model import CannotAsk, Fleet
+from fleet.model import CannotAsk, ClockStep, Fleet
 from fleet.status import Rules, statuses
 from fleet.tracker import Tracker, WhyNot
+from fleet.trusted_clock import TrustedClock
 from settings import Settings
 from sources import easy4ip, panasonic
 from sources.easy4ip_wire import KeyPair
@@ -83,6 +86,8 @@ ROOMS = (
     *(deletion, cleanup_pages),
 )
 """The files of `web/` that have routes."""
+AHEAD = timedelta(minutes=1)
+"""How far the clock may be behind the newest sighting before that is a clock set back."""
 FIRST_LOOK = 1.0
 """Seconds that a start waits for the workbook."""
 BOOT_ERROR = 3
@@ -183,9 +188,12 @@ def build_house(
         access=build_access(settings, journal, clock),
         audit=audit,
         watchdog=Watchdog(),
+        trusted=TrustedClock(
+            settings.data_dir / "clock.json", clock, monotonic, tracker.file.missing
+        ),
     )
     courier.on_back = house.access.accounts.open
-    house.scheduler = Scheduler(table_of_jobs(house, settings))
+    house.scheduler = Scheduler(table_of_jobs(house, settings), partial(clock_was_set, house))
     return house
 
 
@@ -259,12 +267,15 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
     def tick() -> str:
         events = house.tracker.tick(house.clock())
         house.disk.renewed()
+        house.trusted.doubt()
         with suppress(Unreachable):  # said already; what is not written down stays for later
             house.access.accounts.note_uses()
         house.audit.flush()
         return f"{len(events)} changes"
 
     def forget() -> str:
+        if doubt := house.trusted.doubt():
+            return doubt
         until = house.clock() - timedelta(days=settings.keep_events_days)
         events = house.journal.forget(until)
         lines = house.audit.forget(house.clock() - timedelta(days=settings.keep_audit_days))
@@ -277,6 +288,16 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
         Job(health.TICK, "Let time pass, write what waits", 60, tick),
         Job("forget", "Forget what is too old", 86400, forget),
     ]
+
+
+def clock_was_set(house: House, seconds: float) -> None:
+    """Tell it once, and let nothing that was seen before look newer than what comes."""
+    log.warning("The clock of this server jumped by %.0f s", seconds)
+    if seconds < 0:
+        # What it asked before the step cannot be told from what answers after it.
+        house.scanner.cancel()
+    now = house.clock()
+    house.tracker.apply([ClockStep(now, seconds)], now)
 
 
 def set_auto_scan(house: House, enabled: bool, why_not: WhyNot) -> None:
@@ -296,6 +317,7 @@ def open_house(house: House, settings: Settings) -> None:
     house.tracker.open()
     try:
         house.tracker.continue_above(*house.journal.open())
+        newest = house.journal.find(limit=1)
         house.access.accounts.open()
         open_accounts(house, settings)
     except SecretLost as error:
@@ -304,6 +326,10 @@ def open_house(house: House, settings: Settings) -> None:
         raise CannotOpen(str(error)) from error
     except Unreachable as error:
         raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
+    house.trusted.open(newest[0].at if newest else None)
+    now, seen = house.clock(), clocks.newest(house.tracker.devices())
+    if seen is not None and seen - now > AHEAD:
+        clock_was_set(house, (now - seen).total_seconds())
     if AUTO_SCAN not in house.tracker.fleet().memo and settings.auto_scan:
         house.tracker.remember({AUTO_SCAN: True}, house.clock())
     house.courier.start()

@@ -14,6 +14,7 @@ import orjson
 
 from fleet.model import (
     AddressChange,
+    ClockStep,
     Device,
     Edit,
     Event,
@@ -155,6 +156,7 @@ def _or_none(test: Callable[[Any], str]) -> Callable[[Any], str]:
 _TYPES: dict[Any, Callable[[Any], str]] = {
     str: _text,
     int: _number,
+    float: _seconds,
     bool: _yes_no,
     datetime: _moment,
     str | None: _or_none(_text),
@@ -184,7 +186,7 @@ def _test_of(kind: type, name: str, type_: Any) -> Callable[[Any], str]:
 _TESTS = {
     kind: [(one.name, _test_of(kind, one.name, one.type)) for one in fields(kind)]
     for kind in (
-        *(Sighting, Miss, Finding, Edit, SourceDown),
+        *(Sighting, Miss, Finding, Edit, SourceDown, ClockStep),
         *(Device, Word, AddressChange, Fault, Event),
     )
 }

@@ -8,6 +8,7 @@ from typing import Any
 from fleet import (
     addresses,
     capacity,
+    clock,
     editing,
     facts,
     identity,
@@ -21,6 +22,7 @@ from fleet.draft import Draft
 from fleet.model import (
     HERE,
     AddressChange,
+    ClockStep,
     Device,
     Edit,
     Event,
@@ -74,6 +76,9 @@ def _take(draft: Draft, report: Report) -> Device | None:
             return _find(draft, report)
         case SourceDown():
             _source_down(draft, report)
+            return None
+        case ClockStep():
+            clock.step(draft, report)
             return None
         case Edit():
             return _edit(draft, report)

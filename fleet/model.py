@@ -149,7 +149,15 @@ class SourceDown:
     up: bool = False
 
 
-Report = Sighting | Miss | Finding | Edit | SourceDown
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The clock of this server was set by so many seconds, ahead or back; now it says `at`."""
+
+    at: datetime
+    seconds: float
+
+
+Report = Sighting | Miss | Finding | Edit | SourceDown | ClockStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,7 +309,9 @@ class Tracker:
         """Let time pass, and write what waited, or what somebody else wrote over."""
         events = self.apply([], now)
         with self._lock:
-            is_due = self._written_at is None or now - self._written_at >= LAZY
+            last = self._written_at
+            # Nor may it wait for a clock that was set back.
+            is_due = last is None or not timedelta() <= now - last < LAZY
             is_waiting = self._fleet is not self._written and (is_due or self.trouble)
             if is_waiting or self.file.is_foreign():
                 self._try_to_write(self._fleet)

@@ -11,3 +11,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Replace a small file whole. Not forced to disk: it may be the older one after a power
+    cut. Raises OSError."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(data)
+    new.replace(path)

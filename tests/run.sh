@@ -12,6 +12,7 @@ missing_packages() {
     command -v chromium >/dev/null || echo chromium fonts-dejavu-core
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx
     command -v openssl >/dev/null || echo openssl
+    ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || echo faketime
 }
 
 # Says what will be installed and how large it is: a browser and a database bring a lot along.

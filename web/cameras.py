@@ -163,15 +163,22 @@ def undo() -> Response:
 
 @bp.post("/api/cleanup")
 @needs("fleet.clean")
-@describes(body=Cleanup, answer=Cleaned, errors=(422,))
+@describes(body=Cleanup, answer=Cleaned, errors=(409, 422))
 def cleanup() -> Response:
     """Retire what discovery found once and nobody has seen for so many days."""
     return answered({"success": True, "retired": retire_silent(sent(Cleanup).days)})
 
 
+def check_clock() -> None:
+    """Raises Problem (409) while nothing may be judged by its age."""
+    if doubt := house().trusted.doubt():
+        raise Problem(409, doubt, "Confirm the date under Settings, Jobs, or set the clock.")
+
+
 def retire_silent(days: int) -> int:
     """Retire what nobody has seen for so many days, by who asks; how many."""
     here = house()
+    check_clock()
     now = here.clock()
     edits = cleaning.retirements(here.tracker.devices().values(), days, who(), now)
     judge = sight().judge("fleet.clean")

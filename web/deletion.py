@@ -14,6 +14,7 @@ from fleet.model import Device, Edit, Event
 from store.sql import Unreachable
 from web.api import Strict, answered, describes, sent
 from web.audits import note, who
+from web.cameras import check_clock
 from web.errors import Problem
 from web.events import Moment
 from web.gate import needs
@@ -112,6 +113,8 @@ def delete_one(key: str, confirm: str) -> int:
 
 def delete_chosen(wanted: Selection, found: list[Device], count: int) -> int:
     """Delete what was chosen by who asks; how many. Raises Problem (409) for another number."""
+    if wanted.not_seen_days:
+        check_clock()
     if count != len(found):
         raise Problem(
             409,

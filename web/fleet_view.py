@@ -252,7 +252,8 @@ def notices(here: House) -> list[str]:
     down = here.tracker.down()
     asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
     tracker = here.tracker
-    file = [text for text in (tracker.damage, tracker.file.foreign) if text]
+    told = (tracker.damage, tracker.file.foreign, here.trusted.doubt())
+    file = [text for text in told if text]
     return [*file, *troubles(here, here.disk.renewed()), *fullness(here), *asked]
 
 

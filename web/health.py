@@ -1,7 +1,5 @@
 """Is it alive, is it ready, and its numbers for Prometheus."""
 
-from datetime import timedelta
-
 from flask import Blueprint, Response
 
 from web import shapes
@@ -14,6 +12,8 @@ from web.sight import sight
 bp = Blueprint("health", __name__)
 TICK = "tick"
 """The job that must run every minute."""
+LONGEST_SILENCE = 150.0
+"""Seconds."""
 
 
 @bp.get("/healthz")
@@ -52,11 +52,10 @@ def troubles(here: House, disk: str) -> list[str]:
 
 
 def _stuck(here: House) -> str:
-    """The tick did not come for two and a half minutes."""
+    """The tick did not come for two and a half minutes, by the monotonic clock."""
     if not here.scheduler.is_running():
         return "The scheduler does not run."
-    last = here.scheduler.states[TICK].last_run
-    if last is not None and here.clock() - last > timedelta(seconds=150):
+    if here.scheduler.silence(TICK) > LONGEST_SILENCE:
         return "The scheduler does not tick."
     return ""
 

@@ -17,6 +17,7 @@ from fleet.journal import Courier, Journal
 from fleet.model import Device
 from fleet.status import Rules
 from fleet.tracker import Tracker, WhyNot
+from fleet.trusted_clock import TrustedClock
 from store.probe import Probe
 from web.asking import Access
 from web.encoded import EncodedRows
@@ -54,6 +55,7 @@ class House:
     access: Access
     audit: Audit
     watchdog: Watchdog
+    trusted: TrustedClock
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None

@@ -19,6 +19,7 @@ from flask import (
 
 from web import shapes
 from web.api import answered, describes
+from web.audits import note
 from web.errors import Problem
 from web.gate import needs
 from web.house import house
@@ -71,7 +72,33 @@ def sources() -> str:
 @needs("job.view")
 def jobs() -> str:
     """What runs by itself."""
-    return render_template("settings_jobs.html", jobs=job_rows())
+    here = house()
+    return render_template(
+        "settings_jobs.html", jobs=job_rows(), doubt=here.trusted.doubt(), now=here.clock()
+    )
+
+
+@bp.post("/settings/clock")
+@needs("fleet.clean")
+def confirm_clock_form() -> Any:
+    """The button "The date is right"."""
+    _confirm_clock()
+    return redirect("/settings/jobs", 303)
+
+
+@bp.post("/api/clock/confirm")
+@needs("fleet.clean")
+@describes(answer=Started, errors=(507,))
+def confirm_clock() -> Response:
+    """Confirm the date after the clock leapt ahead, so that old entries are deleted again."""
+    _confirm_clock()
+    return answered({"success": True, "message": "The date is confirmed"})
+
+
+def _confirm_clock() -> None:
+    here = house()
+    here.trusted.confirm()
+    note("clock.confirmed", "clock", f"{here.clock().isoformat(timespec='seconds')} is right")
 
 
 @bp.post("/settings/jobs/<name>/run")

@@ -111,6 +111,8 @@ TABLE = {
     ("POST", "/api/delete"): MANAGE,
     ("DELETE", "/api/camera/<key>"): MANAGE,
     ("POST", "/cameras/<key>/delete"): MANAGE,
+    ("POST", "/api/clock/confirm"): MANAGE,
+    ("POST", "/settings/clock"): MANAGE,
     ("GET", "/openapi.json"): OWN_LOOK,
     ("GET", "/api/docs"): OWN_LOOK,
     ("GET", "/logo"): OWN_LOOK,

@@ -40,6 +40,8 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/api/delete"): "fleet.delete",
     ("DELETE", "/api/camera/<key>"): "fleet.delete",
     ("POST", "/cameras/<key>/delete"): "fleet.delete",
+    ("POST", "/api/clock/confirm"): "fleet.clean",
+    ("POST", "/settings/clock"): "fleet.clean",
     ("GET", "/api/stats"): "device.list",
     ("GET", "/api/scan"): "scan.view",
     ("POST", "/api/scan"): "scan.start",

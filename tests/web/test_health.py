@@ -12,6 +12,15 @@ from web.health import TICK, troubles
 Make = Callable[..., Home]
 
 
+class Timer:
+    """A monotonic clock that stands still until it is told."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
 def home(make_home: Make, clock: Clock) -> Home:
     """A house whose tick has just been; the next is said by the test, and the disk may be
@@ -22,7 +31,8 @@ def home(make_home: Make, clock: Clock) -> Home:
     )
     made.house.scheduler.start()
     made.house.scheduler.pause(TICK)
-    made.house.scheduler.states[TICK].last_run = clock()
+    made.house.scheduler.timer = Timer()
+    made.house.scheduler.states[TICK].began = 0.0
     return made
 
 
@@ -52,13 +62,22 @@ def test_without_its_scheduler_a_house_is_alive_but_not_ready(make_home: Make) -
 def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
     home: Home, clock: Clock
 ) -> None:
-    clock.forward(seconds=150)
+    scheduler = home.house.scheduler
+    scheduler.timer = timer = Timer()
+    clock.forward(hours=-1)
+    timer.now = 150
     assert ready(home) == (200, "ready\n")
-    clock.forward(seconds=1)
+    timer.now = 151
     assert ready(home) == (503, "unready\n")
     assert any("does not tick" in one for one in troubles(home.house, ""))
-    home.house.scheduler.states[TICK].last_run = clock()
+    scheduler.states[TICK].began = timer()
     assert ready(home) == (200, "ready\n")
+
+
+def test_a_scheduler_that_never_ticked_is_noticed_too(home: Home) -> None:
+    home.house.scheduler.states[TICK].began = None
+    home.house.scheduler.timer = lambda: home.house.scheduler._started + 151
+    assert ready(home) == (503, "unready\n")
 
 
 def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -> None:

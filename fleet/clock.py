@@ -1,0 +1,108 @@
+"""What a clock that was set means for the fleet and for what is old. Pure.
+
+Time is not ours: a flat battery, a wrong time server or a person sets the clock by years.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from fleet.draft import Draft
+from fleet.model import ClockStep, Device, Word
+
+LEAP = timedelta(days=1)
+"""Beyond so much more than the program itself has run, the clock is not believed yet."""
+BELIEVED_AFTER = timedelta(days=1).total_seconds()
+"""Seconds that the program runs until it believes the clock all the same."""
+
+
+def step(draft: Draft, report: ClockStep) -> None:
+    """Tell of the step. What lies in the future by the new clock was just now: else what is
+    seen or missed from now on would look older than what was seen before."""
+    for device in tuple(draft.devices.values()):
+        bounded = _until(device, report.at)
+        if bounded is not device:
+            draft.put(bounded)
+    way = "ahead" if report.seconds > 0 else "back"
+    text = f"The clock of this server jumped {way} by {length(abs(report.seconds))}"
+    draft.tell("server.clock", None, text, after={"seconds": round(report.seconds)})
+
+
+def _until(device: Device, now: datetime) -> Device:
+    """The device with no time of its state after `now`."""
+    times = (
+        device.last_seen,
+        device.moved_at,
+        *(t for w in device.words.values() for t in _times(w)),
+    )
+    if all(one is None or one <= now for one in times):
+        return device
+    return replace(
+        device,
+        last_seen=_earlier(device.last_seen, now),
+        moved_at=_earlier(device.moved_at, now),
+        words={source: _word_until(word, now) for source, word in device.words.items()},
+    )
+
+
+def _times(word: Word) -> tuple[datetime | None, ...]:
+    return word.seen_at, word.missed_at, word.asked
+
+
+def _word_until(word: Word, now: datetime) -> Word:
+    seen, missed, asked = (_earlier(one, now) for one in _times(word))
+    return replace(word, seen_at=seen, missed_at=missed, asked=asked)
+
+
+def _earlier(at: datetime | None, now: datetime) -> datetime | None:
+    return None if at is None else min(at, now)
+
+
+def newest(devices: Mapping[int, Device]) -> datetime | None:
+    """The newest time at which any device was seen or asked."""
+    times = (
+        one
+        for device in devices.values()
+        for one in (device.last_seen, *(t for w in device.words.values() for t in _times(w)))
+    )
+    return max((one for one in times if one), default=None)
+
+
+def length(seconds: float) -> str:
+    """A length of time in two units: "2 h 5 min"."""
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    left, words = round(seconds), []
+    for name, size in units:
+        number, left = divmod(left, size)
+        if number:
+            words.append(f"{number} {name}")
+    return " ".join(words[:2]) or "0 s"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far the clock is believed. `at`: the newest time that was; `last`: the newest
+    reading; `ran`: seconds that the program has run between the two, without another leap."""
+
+    at: datetime
+    last: datetime
+    ran: float = 0.0
+
+    @property
+    def leap(self) -> timedelta | None:
+        """How far the clock is ahead of what is believed; None while it is believed."""
+        return None if self.at == self.last else self.last - self.at - timedelta(seconds=self.ran)
+
+
+def read(trust: Trust, now: datetime, seconds: float) -> Trust:
+    """The trust after a reading of `now`; the program ran for `seconds` since the last one.
+
+    A clock that leapt ahead of it all is believed after the program has run for a day with it.
+    """
+    ran = trust.ran + seconds
+    if now - trust.at <= LEAP + timedelta(seconds=ran):
+        return Trust(now, now)
+    went = (now - trust.last).total_seconds()
+    if trust.leap is not None and abs(went - seconds) > LEAP.total_seconds():
+        ran = 0.0
+    return Trust(now, now) if ran >= BELIEVED_AFTER else Trust(trust.at, now, ran)

@@ -1,0 +1,95 @@
+"""Whether the clock is believed, remembered in a small file over restarts."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from fleet.clock import Trust, length, read
+from store.folders import write_aside
+from store.json_file import CannotKeep
+
+log = logging.getLogger(__name__)
+KEEP_EVERY = 3600.0
+"""Seconds between two writes of a trust that did not change."""
+
+
+class TrustedClock:
+    """Asked before anything old is deleted. `doubt` says in a sentence why nothing may be."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], datetime],
+        timer: Callable[[], float],
+        missing: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`timer` is the monotonic clock; `missing` says why the folder is not ours now."""
+        self.path = path
+        self.clock = clock
+        self.timer = timer
+        self.missing = missing
+        self._lock = Lock()
+        self._read_at = timer()
+        self._kept_at = float("-inf")
+        self._trust: Trust | None = None
+
+    def open(self, newest: datetime | None) -> None:
+        """Go on from the file; without one, from the newest entry that is stored."""
+        try:
+            raw = json.loads(self.path.read_text())
+            at, last = (datetime.fromisoformat(raw[key]) for key in ("at", "last"))
+            self._trust = Trust(at, last, float(raw["ran"]))
+            if at.tzinfo is None or last.tzinfo is None:
+                raise ValueError("no offset")
+        except (OSError, ValueError, KeyError, TypeError):
+            self._trust = Trust(newest, newest) if newest else None
+        self._read_at = self.timer()
+
+    def doubt(self) -> str:
+        """Why nothing old may be deleted now; empty when the clock is believed."""
+        with self._lock:
+            before, leap = self._trust, self._renew().leap
+            if leap is None:
+                return ""
+            text = (
+                f"The clock of this server is {length(leap.total_seconds())} ahead of the "
+                "newest entry. Nothing old is deleted until an administrator confirms the "
+                "date, or this server has run for a day."
+            )
+            if before is None or before.leap is None:
+                log.warning("%s", text)
+            return text
+
+    def confirm(self) -> None:
+        """A person says that the clock is right. Raises CannotKeep."""
+        if missing := self.missing():
+            raise CannotKeep(missing)
+        with self._lock:
+            now = self.clock()
+            self._trust = Trust(now, now)
+            self._keep(self._trust)
+
+    def _renew(self) -> Trust:
+        now, steady = self.clock(), self.timer()
+        before = self._trust or Trust(now, now)
+        self._trust = read(before, now, steady - self._read_at)
+        self._read_at = steady
+        is_news = (before.leap is None) != (self._trust.leap is None)
+        if is_news or steady - self._kept_at >= KEEP_EVERY:
+            self._keep(self._trust)
+        return self._trust
+
+    def _keep(self, trust: Trust) -> None:
+        if self.missing():
+            return
+        self._kept_at = self.timer()
+        text = json.dumps(
+            {"at": trust.at.isoformat(), "last": trust.last.isoformat(), "ran": trust.ran}
+        )
+        try:
+            write_aside(self.path, text.encode())
+        except OSError as error:
+            log.warning("%s cannot be written (%s)", self.path, error.strerror)
