@@ -16,11 +16,12 @@ from bench import fleets
 from bench.history import history
 from bench.many import many
 from bench.page import page
+from bench.pages import pages
 from bench.recorders import recorders
 from bench.rows import rows
 from bench.running import HERE, ROOT, Client, Process, house, p99, peer, times, typical
 from bench.slow import slow
-from bench.streams import REQUEST
+from bench.streams import REQUEST, readers
 from bench.table import Row
 from fleet.model import Miss, Report
 from simulators.panasonic import crowd
@@ -208,7 +209,7 @@ def stop_row(folder: Path) -> Row:
         for number, sock in enumerate(streams):
             sock.bind((f"127.0.0.{1 + number % 4}", 0))
             sock.connect((HERE, process.port))
-            sock.sendall(REQUEST)
+            sock.sendall(REQUEST.format("").encode())
             sock.recv(65536)
         begin = time.monotonic()
         process.end()
@@ -231,26 +232,6 @@ def stats_row(title: str, kind: str, client: Client) -> Row:
     target = 20 if "200" in title else None
     note = f"median {median(found):.1f} ms, worst {max(found):.0f} ms"
     return Row(f"{title}: p99 of /api/stats, {kind}", p99(found), "ms", target, note=note)
-
-
-@contextmanager
-def readers(port: int, count: int) -> Iterator[list[int]]:
-    """So many open event streams; at the end the list holds how many messages they read."""
-    read: list[int] = []
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.streams", str(port), str(count)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != "open":
-            raise RuntimeError("the streams could not be opened")
-        yield read
-        process.stdin.close()
-        read.append(int(process.stdout.readline()))
 
 
 @contextmanager
@@ -284,6 +265,7 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "many": many,
     "streams": streams,
     "slow": slow,
+    "pages": pages,
     "page": page,
     "recorders": recorders,
     "rows": rows,

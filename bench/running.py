@@ -107,8 +107,10 @@ class Process:
 
 
 @contextmanager
-def house(folder: Path, **environment: str) -> Iterator[Process]:
-    """`python app.py` on loopback with its files in `folder`."""
+def house(
+    folder: Path, command: tuple[str, ...] = ("app.py",), **environment: str
+) -> Iterator[Process]:
+    """`python app.py`, or another command, on loopback with its files in `folder`."""
     port = free_port()
     given = {
         "HOST": HERE,
@@ -122,7 +124,7 @@ def house(folder: Path, **environment: str) -> Iterator[Process]:
         "EASY_IP_REPLY_PORT": str(free_port(socket.SOCK_DGRAM)),
         **environment,
     }
-    process = Process([sys.executable, "app.py"], port, "/healthz", given)
+    process = Process([sys.executable, *command], port, "/healthz", given)
     try:
         yield process
     finally:

@@ -1,6 +1,6 @@
 """Readers of the event stream in a process of their own.
 
-    python -m bench.streams PORT COUNT
+    python -m bench.streams PORT COUNT [QUERY]
 
 It says "open" when all have their first bytes, reads until its input ends, and then says how
 many messages it read.
@@ -8,19 +8,44 @@ many messages it read.
 
 import selectors
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-REQUEST = b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"
+from bench.running import ROOT
+
+REQUEST = "GET /api/events{} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"
 
 
-def main(port: int, count: int) -> None:
+@contextmanager
+def readers(port: int, count: int, query: str = "") -> Iterator[list[int]]:
+    """So many open event streams; at the end the list holds how many messages they read."""
+    read: list[int] = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.streams", str(port), str(count), query],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if process.stdout.readline().strip() != "open":
+            raise RuntimeError("the streams could not be opened")
+        yield read
+        process.stdin.close()
+        read.append(int(process.stdout.readline()))
+
+
+def main(port: int, count: int, query: str) -> None:
     messages = 0
     with selectors.DefaultSelector() as selector:
         for number in range(count):
             # One address has a share of the streams, so they come from several.
             source = (f"127.0.0.{1 + number % 4}", 0)
             sock = socket.create_connection(("127.0.0.1", port), source_address=source)
-            sock.sendall(REQUEST)
+            sock.sendall(REQUEST.format(query).encode())
             if not sock.recv(65536).startswith(b"HTTP/1.1 200"):
                 sys.exit("the house refused a stream")
             selector.register(sock, selectors.EVENT_READ)
@@ -39,4 +64,4 @@ def main(port: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), "".join(sys.argv[3:]))

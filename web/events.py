@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from typing_extensions import TypedDict
 
@@ -17,6 +17,7 @@ from web.asking import client_address
 from web.errors import Problem
 from web.gate import needs
 from web.house import house
+from web.live import PageFeed
 from web.sight import Sight, sight
 from web.stream import TooManyReaders, encode, frame_bytes, plain
 
@@ -57,6 +58,11 @@ class EventQuery(Query):
     after: int | None = Field(None, ge=0, le=2**62)
     before: int | None = Field(None, ge=1, le=2**62)
     limit: int = Field(100, ge=1, le=1000)
+    page: str | None = Field(
+        None,
+        max_length=4000,
+        description="For the page itself: its filter. `rows` and `head` come as HTML too.",
+    )
     follow: int | None = Field(
         None, alias="for", ge=1, le=86400, description="A stream ends after so many seconds."
     )
@@ -95,7 +101,7 @@ def events() -> Response:
     query = asked(EventQuery)
     if request.accept_mimetypes.best == "text/event-stream":
         return _stream(query)
-    wanted = query.model_dump(exclude={"kind", "follow"})
+    wanted = query.model_dump(exclude={"kind", "follow", "page"})
     kinds = [kind for kind in query.kind.split(",") if kind]
     found = sight().events(kinds=kinds, **wanted)
     is_full = len(found) == query.limit
@@ -111,6 +117,7 @@ def events() -> Response:
 def _stream(query: EventQuery) -> Response:
     here = house()
     eyes = sight()
+    feed = None if query.page is None else PageFeed(flask_app(), eyes, query.page)
     # Before there are accounts everybody has the same name.
     is_named = not eyes.person.until_first
     who = f"user {eyes.person.name}" if is_named else client_address(here.access)
@@ -120,7 +127,7 @@ def _stream(query: EventQuery) -> Response:
         raise _too_many(error) from None
     until = time.monotonic() + (query.follow or FOR_EVER)
     sock = request.environ.get("gunicorn.socket")
-    frames = _frames(eyes, _last_id(query), until, partial(has_hung_up, sock))
+    frames = _frames(eyes, _last_id(query), until, partial(has_hung_up, sock), feed)
     body = here.watchdog.guard(frames, sock, lambda: renewed(eyes) is not None)
     response = Response(body, mimetype="text/event-stream")
     response.call_on_close(partial(here.hub.leave, who))
@@ -162,6 +169,12 @@ def renewed(eyes: Sight) -> Sight | None:
     return now if now and now.may("event.view") else None
 
 
+def flask_app() -> Flask:
+    """The app itself, for work that goes on after the request."""
+    found: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
 def _last_id(query: EventQuery) -> int | None:
     """After which event a returning reader goes on."""
     text = request.headers.get("Last-Event-ID", "").strip()
@@ -171,7 +184,11 @@ def _last_id(query: EventQuery) -> int | None:
 
 
 def _frames(
-    eyes: Sight, last_id: int | None, until: float, is_gone: Callable[[], bool]
+    eyes: Sight,
+    last_id: int | None,
+    until: float,
+    is_gone: Callable[[], bool],
+    feed: PageFeed | None,
 ) -> Iterator[bytes]:
     here = eyes.house
     place, newest = here.hub.place(), here.tracker.fleet().sequence
@@ -190,9 +207,11 @@ def _frames(
 
     def judge() -> Callable[[Event | None], bool] | None:
         now = None if is_gone() else renewed(eyes)
+        if now and feed:
+            feed.eyes = now
         return _hears(now) if now else None
 
-    yield from here.hub.follow(place, until, judge, told)
+    yield from here.hub.follow(place, until, judge, told, feed)
 
 
 def _hears(eyes: Sight) -> Callable[[Event | None], bool]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import request
+from flask import render_template, request
+from markupsafe import Markup
 from pydantic import Field, ValidationError
 
 from fleet import status, words
@@ -14,6 +15,7 @@ from fleet.model import Device
 from store.sql import Unreachable
 from web import advice, shapes
 from web.bars import Bar, bar
+from web.drawn import Drawable
 from web.health import troubles
 from web.house import House
 from web.listing import STATUSES, Listing, ListQuery, select, stores_by_site
@@ -59,10 +61,16 @@ class PageQuery(ListQuery):
     )
 
 
-def page_query() -> PageQuery:
-    """The filter in the URL; what does not fit there is left out rather than refused."""
-    asked = {key: value for key, value in request.args.items() if key in PageQuery.model_fields}
-    asked = {key: value for key, value in asked.items() if value}
+def kept(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Those of a URL's arguments that belong to the filter of the page."""
+    return {key: value for key, value in arguments.items() if key in PageQuery.model_fields}
+
+
+def page_query(arguments: Mapping[str, str] | None = None) -> PageQuery:
+    """The filter in the arguments, or in the URL of the request; what does not fit there is left
+    out rather than refused."""
+    given = kept(request.args if arguments is None else arguments)
+    asked = {key: value for key, value in given.items() if value}
     try:
         return PageQuery.model_validate(asked)
     except ValidationError as error:
@@ -70,23 +78,28 @@ def page_query() -> PageQuery:
         return PageQuery.model_validate({k: v for k, v in asked.items() if k not in bad})
 
 
-def link(path: str = "/", **changes: Any) -> str:
-    """A URL with this page's filter and other values; a new filter begins at page one."""
-    kept = {key: value for key, value in request.args.items() if key in PageQuery.model_fields}
-    kept.pop("page", None)
-    kept.update({key: str(value) for key, value in changes.items()})
-    asked = urlencode({key: value for key, value in kept.items() if value})
-    return f"{path}?{asked}" if asked else path
+class Links:
+    """Makes URLs with a page's filter and other values; a new filter begins at page one."""
+
+    def __init__(self, arguments: Mapping[str, str]) -> None:
+        self.kept = {key: value for key, value in kept(arguments).items() if key != "page"}
+
+    def __call__(self, path: str = "/", **changes: Any) -> str:
+        given = {**self.kept, **{key: str(value) for key, value in changes.items()}}
+        asked = urlencode({key: value for key, value in given.items() if value})
+        return f"{path}?{asked}" if asked else path
+
+
+def links() -> Links:
+    """Those of the page that is asked for."""
+    return Links(request.args)
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of the table with their bars and what the unreachable ones stand behind, and the
-    list that they are cut from."""
+    """Rows of the table as HTML, and the list that they are cut from."""
 
-    rows: Sequence[shapes.CameraRow]
-    behind: Mapping[int, str]
-    bars: Mapping[int, Bar]
+    html: Markup
     listing: Listing
 
 
@@ -110,21 +123,39 @@ def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
     return query.model_copy(update={"page": None, "per_page": None, **changes})
 
 
-def rows_of(here: House, query: PageQuery, ids: Sequence[int]) -> Rows:
+def rows_of(here: House, query: PageQuery, ids: Sequence[int], link: Links | None = None) -> Rows:
     """The rows of some devices that changed, but for those that left the list by it."""
     devices, statuses = sight().statuses()
     known = [devices[id] for id in ids if id in devices]
     stores = stores_by_site(devices.values()) if query.store else {}
     found = select(known, statuses, _unpaged(query), shapes.CAMERAS, stores)
-    return _rows(here, found.devices, found)
+    return _rows(here, found.devices, found, link)
 
 
-def _rows(here: House, shown: Sequence[Device], listing: Listing) -> Rows:
+def _rows(
+    here: House, shown: Sequence[Device], listing: Listing, link: Links | None = None
+) -> Rows:
+    """Rows that are drawn already for somebody with the same filter are not drawn again."""
     devices, statuses = sight().statuses()
-    now, rules = here.clock(), here.rules()
-    shaped = [shapes.row(one, statuses[one.id], now, rules) for one in shown]
-    parents = {one.id: behind(one, devices, statuses) for one in shown if one.parent}
-    return Rows(shaped, parents, bars(here, shown), listing)
+    now, link = here.clock(), link or links()
+    place = tuple(link.kept.items())
+    marks = [(one, statuses[one.id], behind(one, devices, statuses)) for one in shown]
+
+    def draw(missing: Sequence[Drawable]) -> list[str]:
+        known, rules = bars(here, [mark[0] for mark in missing]), here.rules()
+        return [
+            render_template(
+                "parts/row.html",
+                row=shapes.row(device, word, now, rules),
+                behind=why,
+                bar=known.get(device.id),
+                link=link,
+            )
+            for device, word, why in missing
+        ]
+
+    drawn = here.drawn.all(place, marks, now, draw)
+    return Rows(Markup("\n".join(drawn)), listing)  # nosec B704  of the template
 
 
 def bars(here: House, devices: Sequence[Device]) -> dict[int, Bar]:
@@ -193,7 +224,7 @@ def behind(device: Device, devices: Mapping[int, Device], statuses: Mapping[int,
     return f"behind {words.name(found)}, which {SAID[statuses[found.id]]}" if found else ""
 
 
-def top(here: House, query: PageQuery) -> dict[str, Any]:
+def top(here: House, query: PageQuery, link: Links) -> dict[str, Any]:
     """Everything above the table: what is wrong, the scan, the counts."""
     wrong = wrong_now(here)
     scan = here.scanner.progress()
@@ -204,7 +235,7 @@ def top(here: House, query: PageQuery) -> dict[str, Any]:
         "stats": counts(),
         "filters": filters(here, query),
         "marks": MARKS,
-        "removable": removable(query),
+        "removable": removable(query, link),
         "retired_count": retired_count(here, query),
         "link": link,
         "scan": scan.plain() if scan else None,
@@ -218,7 +249,7 @@ def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
     """(status, word, how many): the counts are of what the search finds, so that each agrees
     with the list that it leads to."""
     devices, statuses = sight().statuses()
-    every = _unpaged(query, status="all", findings=False, retired=False)
+    every = _unpaged(query, status="all", findings=False, retired=False, sort="")
     found = select(devices.values(), statuses, every, shapes.CAMERAS).devices
     number = Counter(statuses[device.id] for device in found)
     counted = [(key, word, sum(number[one] for one in STATUSES[key])) for key, word in FILTERS]
@@ -227,7 +258,7 @@ def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
     return [*counted, ("finding", "Findings", sum(1 for device in found if device.findings))]
 
 
-def removable(query: PageQuery) -> list[tuple[str, str, str]]:
+def removable(query: PageQuery, link: Links) -> list[tuple[str, str, str]]:
     """(what, which, the link without it) of each filter that has no count of its own."""
     chosen = (
         ("status", "Status", OTHER_STATUSES.get(query.status, "")),
@@ -241,7 +272,7 @@ def removable(query: PageQuery) -> list[tuple[str, str, str]]:
 def retired_count(here: House, query: PageQuery) -> int:
     """How many of those that the search finds are retired."""
     devices, statuses = sight().statuses()
-    every = _unpaged(query, status="all", findings=False, retired=True)
+    every = _unpaged(query, status="all", findings=False, retired=True, sort="")
     return select(devices.values(), statuses, every, shapes.CAMERAS).total
 
 
@@ -297,5 +328,5 @@ def detail(here: House, device: Device) -> dict[str, Any]:
         if parent
         else None,
         "advice": advice,
-        "link": link,
+        "link": links(),
     }

@@ -20,7 +20,9 @@ from fleet.tracker import Tracker, WhyNot
 from fleet.trusted_clock import TrustedClock
 from store.probe import Probe
 from web.asking import Access
+from web.drawn import Drawn
 from web.encoded import EncodedRows
+from web.heads import Heads
 from web.stream import Hub
 from web.watchdog import Watchdog
 
@@ -58,6 +60,8 @@ class House:
     trusted: TrustedClock
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
+    drawn: Drawn = field(default_factory=Drawn)
+    heads: Heads = field(default_factory=Heads)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 
     def statuses(self) -> tuple[Mapping[int, Device], dict[int, str]]:

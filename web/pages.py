@@ -67,7 +67,7 @@ def _fleet_page(more: dict[str, Any]) -> str:
     found = fleet_view.rows(here, query)
     return render_template(
         "fleet.html",
-        **fleet_view.top(here, query),
+        **fleet_view.top(here, query, fleet_view.links()),
         found=found,
         columns=fleet_view.COLUMNS,
         page_sizes=fleet_view.PAGE_SIZES,
@@ -81,7 +81,8 @@ def _fleet_page(more: dict[str, Any]) -> str:
 @needs("device.list")
 def top() -> str:
     """Everything above the table, anew."""
-    return render_template("parts/top.html", **fleet_view.top(house(), fleet_view.page_query()))
+    head = fleet_view.top(house(), fleet_view.page_query(), fleet_view.links())
+    return render_template("parts/top.html", **head)
 
 
 @bp.get("/parts/rows")
@@ -97,8 +98,7 @@ def rows() -> Response:
         query = fleet_view.page_query()
         limit = min(_number("limit", fleet_view.FIRST_ROWS), 200)
         found = fleet_view.stretch(here, query, _number("offset", 0), limit)
-    page = render_template("parts/rows.html", found=found, link=fleet_view.link)
-    return Response(page, headers={"X-Total-Count": str(found.listing.total)})
+    return Response(found.html, headers={"X-Total-Count": str(found.listing.total)})
 
 
 def _number(name: str, default: int) -> int:

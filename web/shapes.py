@@ -234,6 +234,11 @@ def ip_changes(device: Device) -> int:
     return sum(1 for one in device.addresses if one.previous)
 
 
+def has_changed(device: Device) -> bool:
+    """Whether it had another address before. The newest one says so mostly."""
+    return any(one.previous for one in reversed(device.addresses))
+
+
 def was_seen(device: Device) -> bool:
     """It answered when it was last asked, by some source."""
     return any(word.seen_at and not word.misses for word in device.words.values())
@@ -285,7 +290,7 @@ def stats(
         "missing": missing,
         "ip_changed": counts[status.IP_CHANGED],
         "total_discoveries": sum(device.sightings for device in kept),
-        "cameras_with_ip_changes": sum(1 for device in kept if ip_changes(device)),
+        "cameras_with_ip_changes": sum(1 for device in kept if has_changed(device)),
         "last_scan": last_scan(fleet),
         "scan_in_progress": scanning,
         "auto_scan_enabled": auto_scan,

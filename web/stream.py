@@ -5,7 +5,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Condition
-from typing import Any
+from threading import Event as Flag
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,6 +20,8 @@ MOST_OF_ONE = MOST_STREAMS // 2
 PING_EVERY = 15.0
 JUDGE_EVERY = 0.8
 """Seconds after which it is asked again whether a reader may go on."""
+GATHER_EACH, LONGEST_GATHER = 0.0025, 0.5
+"""Seconds for each reader, and at the most, for which a page's stream gathers what happens."""
 KINDS = {"device.found": "found"}
 
 
@@ -33,6 +36,18 @@ class Frame:
 
 Judge = Callable[[], Callable[[Event | None], bool] | None]
 """Says which events its reader may hear as of now (None: progress), or that it is over."""
+
+
+class Feed(Protocol):
+    """More than events, for one reader."""
+
+    def news(self, frames: Sequence[Frame], place: int) -> bytes:
+        """What to send after these frames, up to this place of the hub."""
+        ...
+
+    def patience(self) -> float:
+        """Seconds until it wants to be asked again without any."""
+        ...
 
 
 def frame_bytes(kind: str, body: Any, id: int | None = None) -> bytes:
@@ -77,6 +92,7 @@ class Hub:
         self._news = Condition()
         self._readers: Counter[str] = Counter()
         self._closing = False
+        self._closed = Flag()
 
     def tell(self, events: Sequence[Event]) -> None:
         """Events that the journal has."""
@@ -97,6 +113,7 @@ class Hub:
         """End every stream."""
         with self._news:
             self._closing = True
+            self._closed.set()
             self._news.notify_all()
 
     @property
@@ -123,13 +140,18 @@ class Hub:
         with self._news:
             return self._place
 
-    def follow(self, place: int, until: float, judge: Judge, told: int = -1) -> Iterator[bytes]:
+    def follow(
+        self, place: int, until: float, judge: Judge, told: int = -1, feed: Feed | None = None
+    ) -> Iterator[bytes]:
         """What comes after `place`, without events up to the number `told`, until the
         monotonic time `until`; a comment now and then proves the line. A reader that fell
-        behind is told to load anew. Within a second after `judge` says so it is over."""
+        behind is told to load anew. Within a second after `judge` says so it is over. With a
+        `feed`, what it makes of them comes too, and the more readers there are, the longer they
+        gather what happens before they are woken."""
         pinged = time.monotonic()
         while not self._closing and time.monotonic() < until:
-            frames, now_at = self._wait(place, min(JUDGE_EVERY, until - time.monotonic()))
+            patience = feed.patience() if feed else JUDGE_EVERY
+            frames, now_at = self._wait(place, min(patience, until - time.monotonic()))
             hears = judge()
             if hears is None:
                 return
@@ -137,10 +159,15 @@ class Hub:
                 yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
             place = now_at
             new = (one for one in frames if one.event is None or one.event.sequence > told)
-            fresh = b"".join(one.data for one in new if hears(one.event))
+            heard = [one for one in new if hears(one.event)]
+            fresh = b"".join(one.data for one in heard)
+            if feed:
+                fresh += feed.news(heard, place)
             if fresh or time.monotonic() - pinged >= PING_EVERY:
                 pinged = time.monotonic()
                 yield fresh or b": still here\n\n"
+            if feed and frames:
+                self._closed.wait(min(LONGEST_GATHER, GATHER_EACH * self.readers))
 
     def _wait(self, place: int, seconds: float) -> tuple[list[Frame], int]:
         """The frames after `place` and the newest place, once there are some or time is up."""

@@ -42,6 +42,7 @@ export function windowed(table) {
     table,
     rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []),
     renew: renewRows,
+    put: putRows,
     reload: () => (table ? rejoin(table) : location.reload()),
   };
   if (!table) return list;
@@ -162,9 +163,18 @@ async function renewRows(ids) {
   wanted.set("ids", shown.slice(0, 200).join());
   const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
   if (!answer || !answer.ok) return;
-  const renewed = rowsOf(await answer.text());
-  if (renewed.length < Math.min(shown.length, 200)) return this.reload();
-  for (const row of renewed) {
+  this.put(shown.slice(0, 200), await answer.text());
+}
+
+// The rows of these devices as they are now, where they are shown; one that left the list by its
+// change is not among them.
+function putRows(ids, html) {
+  const shown = ids.filter((id) => document.querySelector(`tr[data-id="${id}"]`));
+  if (!shown.length) return;
+  const rows = rowsOf(html);
+  const there = new Set(rows.map((row) => Number(row.dataset.id)));
+  if (shown.some((id) => !there.has(id))) return this.reload();
+  for (const row of rows) {
     const old = document.querySelector(`tr[data-id="${row.dataset.id}"]`);
     if (!old || old.innerHTML === row.innerHTML) continue;
     const has = old.contains(document.activeElement);

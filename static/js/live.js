@@ -3,6 +3,7 @@ import { hasEnded, isLetIn } from "./login.js";
 import { renewTimes } from "./times.js";
 
 const GATHER = 60;
+const PAUSE = 1000;
 const EVERY = 30000;
 const AGAIN = 3000;
 const INSTEAD = { scan: "stop", stop: "scan" };
@@ -16,6 +17,7 @@ export function followTheHouse(list, detail) {
   const changed = new Set();
   let fresh = Date.now();
   let timer = 0;
+  let renewed = 0;
   let wasLost = false;
   let hasNew = false;
   let source = null;
@@ -29,10 +31,14 @@ export function followTheHouse(list, detail) {
     if (hasEnded(answer, (text) => { stale.textContent = text; say(true); })) return false;
     if (!answer || !answer.ok) return false;
     isLetIn();
+    return putTop(await answer.text().catch(() => ""));
+  }
+
+  function putTop(html) {
     fresh = Date.now();
     const now = document.createElement("template");
-    now.innerHTML = await answer.text().catch(() => "");
-    if (!now.innerHTML) return false;
+    now.innerHTML = html;
+    if (!html) return false;
     const parts = [...now.content.children];
     if (parts.length !== top.childElementCount) return location.reload();
     for (const part of parts) {
@@ -56,25 +62,35 @@ export function followTheHouse(list, detail) {
     document.getElementById("icon").href = `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect x='2' y='5' width='28' height='23' rx='5' fill='${colour}'/>${text}</svg>`;
   }
 
+  // Head and rows come with the events; what is fetched besides them, is at most once a second.
   function later(id) {
     if (id) changed.add(id);
-    if (!timer) timer = setTimeout(renew, GATHER);
+    if (!timer) timer = setTimeout(renew, Math.max(GATHER, renewed + PAUSE - Date.now()));
   }
 
-  async function renew() {
+  function renew() {
     timer = 0;
+    renewed = Date.now();
     const ids = [...changed];
     changed.clear();
     list.forget?.();
     const moves = hasNew || (ids.length && FILTERED.test(location.search));
     hasNew = false;
-    await Promise.all([moves ? list.reload() : list.renew(ids), renewTop(), detail.renew(ids)]);
+    if (moves) list.reload();
+    detail.renew(ids);
+    if (source.readyState === EventSource.OPEN) return;
+    if (!moves) list.renew(ids);
+    renewTop();
   }
 
-  function renewAll() {
+  function renewRows() {
     list.forget?.();
     list.renew(list.rows().map((row) => Number(row.dataset.id)));
     detail.renew();
+  }
+
+  function renewAll() {
+    renewRows();
     return renewTop();
   }
 
@@ -93,12 +109,20 @@ export function followTheHouse(list, detail) {
   const body = (event) => JSON.parse(event.data);
 
   function listen() {
-    source = new EventSource(newest ? `/api/events?after=${newest}` : "/api/events");
+    const asked = new URLSearchParams({ page: location.search });
+    if (newest) asked.set("after", newest);
+    source = new EventSource(`/api/events?${asked}`);
     for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => {
       newest = event.lastEventId || newest;
       const told = body(event);
       if (kind === "found" || JOINING.test(told.kind)) hasNew = true;
       later(told.device);
+    });
+    source.addEventListener("head", (event) => putTop(body(event).html));
+    source.addEventListener("rows", (event) => {
+      const { ids, html } = body(event);
+      if (html === null) list.renew(ids);
+      else list.put(ids, html);
     });
     source.addEventListener("progress", progress);
     source.addEventListener("reset", renewAll);
@@ -115,7 +139,7 @@ export function followTheHouse(list, detail) {
   function progress(event) {
     const scan = body(event);
     const place = document.getElementById("progress");
-    if (scan.finished || !place) return later();
+    if (scan.finished || !place) return;
     place.innerHTML = "Scanning: <b></b> found";
     place.firstElementChild.textContent = scan.found;
     for (const one of scan.sources) place.append(`, ${one.title} ${one.state}`);
@@ -142,8 +166,8 @@ export function followTheHouse(list, detail) {
   listen();
   addEventListener("pagehide", () => { clearTimeout(retry); source.close(); });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
-  setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || renewAll(), EVERY);
-  document.addEventListener("renew", () => later());
+  setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || renewRows(), EVERY);
+  document.addEventListener("renew", renewTop);
   document.addEventListener("edited", (event) => later(event.detail.id));
   document.getElementById("top").addEventListener("click", (event) => {
     if (!event.target.closest("#refresh")) return;

@@ -1,0 +1,212 @@
+"""Open pages: their head and changed rows come with the events, made once for all of them."""
+
+import re
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from fleet.model import Device, Event
+from tests.fleet.reports import NOON
+from tests.home import Clock, Home, Running
+from tests.web.chromium import Tab, rows
+from tests.web.closed import OTHER, OWN, done, follow, house_of_two, read_until, traces_in
+from tests.web.roles import Ask
+from web.drawn import AGE, Drawable, Drawn
+from web.heads import EVERY, MOST_AGE, Heads
+from web.live import MOST_ROWS, PageFeed
+from web.sight import Sight
+from web.stream import Frame
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
+    home, ask = house_of_two(tmp_path_factory.mktemp("live"), Clock())
+    yield home, ask
+    home.close()
+
+
+def told(text: str, kind: str) -> list[Any]:
+    """The bodies of the messages of a kind."""
+    found = re.findall(rf"^event: {kind}\ndata: (.*)$", text, re.MULTILINE)
+    return [orjson.loads(one) for one in found]
+
+
+def shown(html: str) -> list[int]:
+    return [int(one) for one in re.findall(r'<tr data-id="(\d+)"', html)]
+
+
+def rename(ask: Ask, device: int, name: str) -> None:
+    done(ask["Ada"].ask("PATCH", f"/api/camera/{device}", json={"name": name}))
+
+
+def test_the_stream_of_a_page_brings_its_head_and_the_row_that_changed(
+    two: tuple[Home, Ask],
+) -> None:
+    _home, ask = two
+    answer, pieces = follow(ask["Ada"], "page=")
+    first = told(read_until(pieces, "event: head"), "head")
+    assert 'id="filters"' in first[0]["html"]
+    assert ask["Ada"].get("/parts/top").text.count("<section") == first[0]["html"].count("<section")
+    rename(ask, OWN, "Portcullis")
+    row = told(read_until(pieces, "event: rows"), "rows")[0]
+    answer.close()
+    assert row["ids"] == [OWN]
+    assert shown(row["html"]) == [OWN]
+    assert row["html"].strip() == ask["Ada"].get(f"/parts/rows?ids={OWN}").text.strip()
+    assert "Portcullis" in row["html"]
+
+
+def test_a_page_gets_what_its_own_filter_shows(two: tuple[Home, Ask]) -> None:
+    home, ask = two
+    answer, pieces = follow(ask["Ada"], "page=%3Fstatus%3Dunreachable%26sort%3Dname")
+    head = told(read_until(pieces, "event: head"), "head")[0]["html"]
+    assert "sort=name" in head
+    assert "Status: Unreachable" in head
+    for device, ids in ((2, [2]), (OWN, [])):
+        rename(ask, device, f"Name {device}")
+        row = told(read_until(pieces, "event: rows"), "rows")[-1]
+        assert (row["ids"], shown(row["html"])) == ([device], ids)
+    answer.close()
+    assert home.status("2") == "UNREACHABLE"
+
+
+@pytest.mark.parametrize("name", ["Lea", "Gus", "camera token", "token of Nia"])
+def test_who_sees_less_is_sent_nothing_of_the_rest(two: tuple[Home, Ask], name: str) -> None:
+    _home, ask = two
+    everybody, others = follow(ask["Ada"], "page=")
+    read_until(others, "event: head")
+    answer, pieces = follow(ask[name], "page=")
+    text = read_until(pieces, "event: head")
+    rename(ask, OTHER, "Treasure")
+    rename(ask, OWN, "Drawbridge")
+    text += read_until(pieces, "Drawbridge")
+    answer.close()
+    everybody.close()
+    assert not traces_in(text)
+    assert "Treasure" not in text
+    head = told(text, "head")[0]["html"]
+    count = re.search(r"All <b>(\d+)</b>", head)
+    listed = done(ask[name].get("/api/cameras"))["count"]
+    assert count
+    assert int(count[1]) == listed < 4
+
+
+def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> None:
+    home, ask = two
+    person = home.house.access.accounts.by_name(1)
+    assert person is not None
+    eyes = Sight(home.house, person)
+    feed = PageFeed(home.app, eyes, "")
+    frames = [
+        Frame(n, Event(n, NOON, "device.offline", n, ""), b"") for n in range(1, MOST_ROWS + 2)
+    ]
+    body = told(feed.news(frames, 1).decode(), "rows")[0]
+    assert body == {"ids": list(range(1, MOST_ROWS + 2)), "html": None}
+
+
+# -- made once ---------------------------------------------------------------------------------
+
+
+def test_a_head_is_made_once_for_all_and_at_most_once_a_second() -> None:
+    heads, now, made = Heads(), [100.0], list[float]()
+    heads.clock = lambda: now[0]
+
+    def ask(kind: str, place: int) -> bytes:
+        def make() -> tuple[int, bytes]:
+            made.append(now[0])
+            return newest, b"%d" % newest
+
+        return heads.newest(kind, place, make)
+
+    newest = 1
+    assert [ask("a", 1) for _ in range(100)] == [b"1"] * 100
+    assert made == [100]
+    newest = 2
+    now[0] += EVERY / 2
+    assert ask("a", 2) == b"", "too soon for another"
+    assert ask("a", 1) == b"1", "who has heard no more than it tells gets it"
+    assert ask("b", 2) == b"2", "each kind by itself"
+    now[0] += EVERY / 2
+    assert [ask("a", 2) for _ in range(100)] == [b"2"] * 100
+    assert made == [100, 100.5, 101]
+    now[0] += MOST_AGE
+    assert ask("a", 2) == b"2"
+    assert len(made) == 4, "after a while it is made again, though nothing was told"
+
+
+def device(id: int) -> Device:
+    return Device(id, "camera", "here", (f"mac:{id}",))
+
+
+def test_a_row_is_drawn_once_until_something_about_it_changes() -> None:
+    drawn, calls = Drawn(), list[list[int]]()
+    one, two = device(1), device(2)
+
+    def draw(missing: list[Drawable]) -> list[str]:
+        calls.append([source[0].id for source in missing])
+        return [f"{source[0].id} {source[1]} {source[2]}" for source in missing]
+
+    def ask(*wanted: Drawable, place: str = "", after: timedelta = timedelta()) -> list[str]:
+        return drawn.all(place, wanted, NOON + after, draw)  # type: ignore[arg-type]
+
+    assert ask((one, "ACTIVE", ""), (two, "ACTIVE", "")) == ["1 ACTIVE ", "2 ACTIVE "]
+    assert ask((two, "ACTIVE", ""), (one, "ACTIVE", "")) == ["2 ACTIVE ", "1 ACTIVE "]
+    assert ask((one, "ACTIVE", ""), (two, "OFFLINE", "")) == ["1 ACTIVE ", "2 OFFLINE "]
+    assert ask((device(1), "ACTIVE", "")) == ["1 ACTIVE "], "another object, another row"
+    assert ask((two, "OFFLINE", "behind 1")) == ["2 OFFLINE behind 1"]
+    assert ask((two, "OFFLINE", "behind 1"), place="?q=x") == ["2 OFFLINE behind 1"]
+    assert ask((two, "OFFLINE", "behind 1"), after=AGE / 2)
+    assert ask((two, "OFFLINE", "behind 1"), after=AGE)
+    assert calls == [[1, 2], [2], [1], [2], [2], [2]]
+
+
+def test_of_many_who_want_the_same_row_at_once_one_draws_it() -> None:
+    drawn, calls, together = Drawn(), list[int](), threading.Barrier(8)
+    one: Drawable = (device(1), "ACTIVE", "")
+
+    def draw(missing: object) -> list[str]:
+        calls.append(1)
+        return ["row"]
+
+    def ask() -> None:
+        together.wait()
+        assert drawn.all("", [one], NOON, draw) == ["row"]
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls == [1]
+
+
+# -- in the browser ----------------------------------------------------------------------------
+
+
+def test_an_open_page_follows_without_fetching_anything(
+    page: Page, tab: Tab, house: Running
+) -> None:
+    first = page.locator("tr[data-id='1'] td.c-name a")
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(_path(request)))
+    before = first.text_content()
+    try:
+        for name in ("Belfry", "Cloister", "Belfry"):
+            assert house.request("PATCH", "/api/camera/1", {"name": name}).status == 200
+            expect(first).to_have_text(name)
+        assert house.request("POST", "/api/auto-scan", {"enabled": False}).status == 200
+        assert house.request("PATCH", "/api/camera/1", {"tags": ["tower"]}).status == 200
+        expect(rows(page).first).to_be_visible()
+        assert [one for one in fetched if one.startswith("/parts/")] == []
+    finally:
+        house.request("PATCH", "/api/camera/1", {"name": "", "tags": []})
+    expect(first).to_have_text(before or "")
+
+
+def _path(request: Request) -> str:
+    return "/" + request.url.split("/", 3)[3]

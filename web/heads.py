@@ -1,0 +1,47 @@
+"""The heads of pages as messages: made once for all pages that show the same, and not too often."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from threading import Lock
+
+EVERY = 1.0
+"""Seconds between two heads of the same kind."""
+MOST_AGE = 15.0
+"""Seconds for which a head is good while nothing is told."""
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`place` is that of the hub before it was made, `at` when, by the monotonic clock."""
+
+    place: int
+    at: float
+    data: bytes
+
+
+@dataclass(slots=True)
+class Heads:
+    """The newest head of each kind."""
+
+    clock: Callable[[], float] = time.monotonic
+    _known: "OrderedDict[Hashable, Head]" = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def newest(self, kind: Hashable, place: int, make: Callable[[], tuple[int, bytes]]) -> bytes:
+        """A head that has all that was told up to `place`; empty while the last one, which does
+        not have it, is too new. `make` gives the place of the hub and the message."""
+        with self._lock:
+            known, now = self._known.get(kind), self.clock()
+            if known and known.place >= place and now - known.at < MOST_AGE:
+                return known.data
+            if known and now - known.at < EVERY:
+                return b""
+            made_at, data = make()
+            self._known[kind] = Head(made_at, now, data)
+            self._known.move_to_end(kind)
+            while len(self._known) > MOST:
+                self._known.popitem(last=False)
+            return data
