@@ -316,7 +316,7 @@ def open_house(house: House, settings: Settings) -> None:
     """
     house.tracker.open()
     try:
-        house.tracker.continue_above(*house.journal.open())
+        house.tracker.continue_above(*house.journal.open(), house.clock())
         newest = house.journal.find(limit=1)
         house.access.accounts.open()
         open_accounts(house, settings)

@@ -30,6 +30,7 @@ from fleet.model import (
 
 DEEPEST = 32
 """Levels of lists and objects in one value; a JSON library gives up at 254 in a whole file."""
+TIME = "a time from 1970 on, with offset, is expected"
 AROUND = 8
 """Levels more in an event or an edit, which may hold devices."""
 LARGEST = 2**64
@@ -91,8 +92,8 @@ def _yes_no(value: Any) -> str:
 
 
 def _moment(value: Any) -> str:
-    is_one = isinstance(value, datetime) and value.utcoffset() is not None
-    return "" if is_one else "a time with offset is expected"
+    is_one = isinstance(value, datetime) and value.tzinfo is not None
+    return "" if is_one and 1970 <= value.year <= 9000 else TIME
 
 
 def _json(value: Any, depth: int = 0) -> str:

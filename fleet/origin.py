@@ -4,15 +4,18 @@ Its file is one JSON object keyed by MAC; times are local and without offset. Wh
 it says of a camera is kept: what has no place of its own stays under facts `tracker`.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleet import identity, status, words
+from fleet import fit, identity, status, words
 from fleet.model import HERE, AddressChange, Device, Fleet, Word
 from fleet.record import Unreadable, indexed
 
 SOURCE = "panasonic"
+ONE_SCAN = timedelta(seconds=60)
+"""Within it the former tracker wrote all that one of its scans found."""
 _FACTS = {
     "camera_name": "name",
     "model_name": "model",
@@ -50,6 +53,8 @@ def fleet_of(raw: Mapping[str, Any]) -> Fleet:
         last_scan = max(seen, default=None)
         rows = enumerate(raw.items(), start=1)
         devices = {id: _device(id, mac, row, last_scan) for id, (mac, row) in rows}
+        for device in devices.values():
+            fit.check_device(device)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreadable(f"a camera in it does not fit ({error})") from error
     if len({device.identities for device in devices.values()}) < len(devices):
@@ -69,21 +74,40 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
         misses=0 if answered else 1,
         reason="" if answered else "did not answer the last scan of the former tracker",
     )
+    history = _history(row, first_seen)
+    moved_at = last_seen if answered and _has_just_moved(history, last_seen) else None
+    up = status.IP_CHANGED if moved_at else status.ACTIVE
     return Device(
         id=id,
         kind="camera",
         site=HERE,
         identities=(_key(mac),),
         address=row.get("current_ip") or None,
-        addresses=_history(row, first_seen),
+        addresses=history,
         first_seen=first_seen,
         last_seen=last_seen,
         sightings=int(row.get("total_discoveries") or 0),
+        moved_at=moved_at,
         words={SOURCE: word},
         facts={SOURCE: facts, **({"tracker": rest} if rest else {})},
-        status=status.ACTIVE if answered else status.OFFLINE,
+        status=up if answered else status.OFFLINE,
         since=last_seen if answered else last_scan,
     )
+
+
+def _has_just_moved(history: Sequence[AddressChange], last_seen: datetime | None) -> bool:
+    """The last scan that heard it found it at another address than the one before."""
+    if not history or last_seen is None or history[-1].previous in (None, history[-1].ip):
+        return False
+    return history[-1].at >= last_seen - ONE_SCAN
+
+
+def renumbered(fleet: Fleet, first: int) -> Fleet:
+    """The fleet with numbers from `first` on: those below were given to others."""
+    devices = {
+        id: replace(device, id=id) for id, device in enumerate(fleet.devices.values(), first)
+    }
+    return indexed(replace(fleet, devices=devices, next_id=first + len(devices)))
 
 
 def rows_of(devices: Iterable[Device]) -> dict[str, dict[str, Any]]:

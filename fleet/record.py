@@ -312,5 +312,5 @@ def _time(text: Any, key: str, here: str) -> datetime:
     except (TypeError, ValueError):
         raise fit.DoesNotFit(here, key, "a time (ISO 8601) is expected", text) from None
     if at.tzinfo is None or not 1970 <= at.year <= 9000:
-        raise fit.DoesNotFit(here, key, "a time from 1970 on, with offset, is expected", text)
+        raise fit.DoesNotFit(here, key, fit.TIME, text)
     return at

@@ -4,12 +4,14 @@ import logging
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from fleet import fit, fold, identity, origin, record
+from fleet import fit, fold, identity, origin, record, words
 from fleet.aside import SetAside
 from fleet.model import Device, Edit, Event, Fleet, NotThere, Report, Unfit
 from fleet.status import Rules
@@ -56,6 +58,7 @@ class Tracker:
         self.rules = rules
         self.damage = ""
         self.trouble = ""
+        self.replaced = ""
         self.was_original = False
         self.on_events: Callable[[], None] = lambda: None
         self._fleet = Fleet()
@@ -127,17 +130,53 @@ class Tracker:
         except record.Unreadable as error:
             raise ValueError(str(error)) from error
 
-    def continue_above(self, sequence: int, device: int) -> None:
+    def continue_above(self, sequence: int, device: int, now: datetime) -> None:
         """Number events and devices above what the journal has: the file may be an older
-        copy, and a number that was somebody's must not become somebody else's."""
+        copy, and a number that was somebody's must not become somebody else's.
+
+        A file of the former tracker that took the place of a fleet is said, in the journal too.
+        """
         with self._lock:
-            fleet = self._fleet
-            if sequence > fleet.sequence or device >= fleet.next_id:
-                self._fleet = replace(
-                    fleet,
-                    sequence=max(sequence, fleet.sequence),
-                    next_id=max(device + 1, fleet.next_id),
-                )
+            fleet, kept, old = self._fleet, None, Fleet()
+            if self.was_original:
+                kept, old = self._living()
+            highest = max(device, old.next_id - 1)
+            sequence = max(sequence, fleet.sequence, old.sequence)
+            if self.was_original and highest:
+                fleet = origin.renumbered(fleet, highest + 1)
+                self.replaced = self._told_of(fleet, old, kept)
+                log.warning("%s", self.replaced)
+                sequence += 1
+                event = Event(sequence, now, "fleet.replaced", None, self.replaced)
+                fleet = replace(fleet, outbox=(*fleet.outbox, event))
+            if sequence > fleet.sequence or highest >= fleet.next_id:
+                next_id = max(highest + 1, fleet.next_id)
+                self._fleet = replace(fleet, sequence=sequence, next_id=next_id)
+
+    def _living(self) -> tuple[Path | None, Fleet]:
+        """The newest good copy of our own format, kept under a name of its own."""
+        for copy in self.file.copies():
+            with suppress(OSError, record.Unreadable, record.TooNew):
+                data = copy.read_bytes()
+                fleet = record.decode(data)
+                if fleet.devices:
+                    return self.file.keep_replaced(data), fleet
+        return None, Fleet()
+
+    def _told_of(self, fleet: Fleet, old: Fleet, kept: Path | None) -> str:
+        """What a person must know when the former tracker's file is there instead of ours."""
+        name = self.file.path.name
+        before = (
+            f"The fleet that it replaced ({words.count(old.devices)}) is kept in {kept}: to go "
+            f"back, stop Camera Monitor, copy that file over {name} and start again."
+            if kept
+            else "There is no copy of the fleet that it replaced."
+        )
+        return (
+            f"{self.file.path} is a file of the former tracker, but the journal knows a fleet "
+            f"already. The file was opened ({words.count(fleet.devices)}, numbered from "
+            f"{min(fleet.devices, default=fleet.next_id)}). {before}"
+        )
 
     def close(self) -> None:
         """Write what is not written and let the file go."""

@@ -1,5 +1,7 @@
 """How a device and its changes are said in plain words."""
 
+from collections.abc import Sized
+
 from fleet import identity, status
 from fleet.model import Device
 
@@ -44,3 +46,9 @@ def flip(device: Device, new: str) -> tuple[str, str]:
     if device.status == status.UNKNOWN:
         return "device.found", f"{who} answers"
     return "device.back", f"{who} is back"
+
+
+def count(devices: Sized) -> str:
+    """So many devices, in words."""
+    number = len(devices)
+    return "1 device" if number == 1 else f"{number} devices"

@@ -306,6 +306,10 @@ class JsonFile:
         """Keep for ever the bytes that were there before our first write."""
         self._put_aside(data, "original")
 
+    def keep_replaced(self, data: bytes) -> Path:
+        """Keep for ever a content in whose place somebody put another one."""
+        return self._put_aside(data, "replaced")
+
     def is_foreign(self) -> bool:
         """Somebody else wrote the file since our last write."""
         return self._mark_now() not in (self._mark, None)

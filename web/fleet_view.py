@@ -283,7 +283,7 @@ def notices(here: House) -> list[str]:
     down = here.tracker.down()
     asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
     tracker = here.tracker
-    told = (tracker.damage, tracker.file.foreign, here.trusted.doubt())
+    told = (tracker.damage, tracker.replaced, tracker.file.foreign, here.trusted.doubt())
     file = [text for text in told if text]
     return [*file, *troubles(here, here.disk.renewed()), *fullness(here), *asked]
 

@@ -206,7 +206,7 @@ def test_a_crash_between_the_journal_and_the_file_doubles_nothing(
     (tmp_path / "after").mkdir()
     (tmp_path / "after" / "camera_database.json").write_bytes(kept)
     with opened(tmp_path / "after") as tracker:
-        tracker.continue_above(*event_rows.highest(journal.engine))
+        tracker.continue_above(*event_rows.highest(journal.engine), NOON)
         tracker.apply([seen(A, at=noon(minutes=2))], noon(minutes=2))
         assert Courier(tracker, journal, lambda events: None).deliver()
     kinds = [(one.sequence, one.kind) for one in journal.find()][::-1]
@@ -229,7 +229,7 @@ def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_
 ) -> None:
     caplog.set_level(logging.INFO)
     journal = Journal(postgres.new_database())
-    tracker.continue_above(*journal.open())
+    tracker.continue_above(*journal.open(), NOON)
     courier = Courier(tracker, journal, lambda events: None)
     tracker.apply([seen(A)], NOON)
     assert courier.deliver()

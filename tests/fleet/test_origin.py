@@ -1,9 +1,11 @@
 """A database of the original tracker opens as it is and loses nothing."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytest
 
 from fleet import identity, origin
 from fleet.record import Unreadable
+from simulators.panasonic import Camera
 from store.json_file import CannotOpen
+from tests.fleet.reports import Story, seen
 from tests.fleet.tracking import FILE, tracker_in
 from tests.home import Clock, Home, Running
 
@@ -283,3 +287,95 @@ def test_what_is_written_for_the_original_opens_as_the_same_fleet():
     written = json.loads(json.dumps(origin.rows_of(fleet.devices.values())))
     assert origin.is_original(written)
     assert list(origin.fleet_of(written).devices.values()) == list(fleet.devices.values())
+
+
+# -- in the place of a living fleet ------------------------------------------------------------
+
+
+def test_a_former_file_never_replaces_a_living_fleet_in_silence(
+    make_home: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1", name="Gate"))
+    home.scan()
+    home.client.patch("/api/camera/1", json={"name": "North gate"})
+    told = home.events()[-1].sequence
+    home.close()
+    ours = home.settings.database_path.read_bytes()
+    home.settings.database_path.write_bytes(ORIGINAL.read_bytes())
+    home.open()
+    kept = home.settings.data_dir / "copies" / f"{home.settings.database_path.name}.replaced-1"
+    assert kept.read_bytes() == ours
+    assert [device.id for device in home.devices()] == list(range(2, len(ROWS) + 2))
+    assert home.client.get("/api/camera/1").status_code == 404, "the number was another camera's"
+    page = unescape(home.client.get("/").text)
+    for text in (caplog.text, page, home.events()[-1].text):
+        assert "is a file of the former tracker, but the journal knows a fleet already" in text
+        assert f"(1 device) is kept in {kept}" in text
+    assert home.events()[-1].kind == "fleet.replaced"
+    assert home.events()[-1].sequence > told
+    # The way back is the one that the notice tells.
+    home.close()
+    home.settings.database_path.write_bytes(kept.read_bytes())
+    home.open()
+    assert home.device("1").name == "North gate"
+    assert home.house.tracker.replaced == ""
+
+
+def test_a_limited_token_sees_no_other_camera_after_a_former_file_was_put_there(
+    make_home: Make,
+) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1", name="Gate"))
+    home.scan()
+    home.events()
+    home.close()
+    shutil.rmtree(home.settings.data_dir / "copies")
+    home.settings.database_path.write_bytes(ORIGINAL.read_bytes())
+    home.open()
+    assert min(device.id for device in home.devices()) == 2, "the journal knows number 1"
+    assert "There is no copy of the fleet" in home.house.tracker.replaced
+
+
+def test_the_first_former_file_is_opened_without_a_word(moved_in: Home) -> None:
+    assert moved_in.house.tracker.replaced == ""
+    assert [device.id for device in moved_in.devices()] == list(range(1, len(ROWS) + 1))
+
+
+MOVED = {
+    "in the last scan": ("2026-02-28T21:15:07", True, "IP_CHANGED"),
+    "a second before it was written": ("2026-02-28T21:15:06", True, "IP_CHANGED"),
+    "long before": ("2026-02-27T21:15:07", True, "ACTIVE"),
+    "in the last scan that heard it": ("2026-02-28T21:15:07", False, "OFFLINE"),
+}
+
+
+@pytest.mark.parametrize("when", MOVED)
+def test_ip_changed_opens_as_ip_changed(when: str, in_berlin: None) -> None:
+    at, answered, expected = MOVED[when]
+    change = {"ip": "10.0.0.2", "timestamp": at, "previous_ip": "10.0.0.1"}
+    row = {
+        "current_ip": "10.0.0.2",
+        "last_seen": "2026-02-28T21:15:07",
+        "first_seen": "2026-01-01T10:00:00",
+        "ip_history": [change],
+        "seen_in_last_discovery": answered,
+    }
+    story = Story()
+    story.fleet = origin.fleet_of({MAC: row, "d4:2d:c5:14:c5:71": {"last_seen": at}})
+    now = datetime(2026, 2, 28, 20, 16, tzinfo=UTC)
+    assert story.device().status == expected
+    assert story.status(at=now) == expected
+    assert story.tell(at=now) == [], "nothing of it is news"
+    if expected == "IP_CHANGED":
+        again = seen(f"mac:{MAC}", at=now, address="10.0.0.2", **story.device().facts["panasonic"])
+        assert "device.settled" in story.tell(again)
+        assert story.status(at=now) == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"current_ip": 167772161}, {"ip_history": [{"ip": 1, "timestamp": "2026-01-01T00:00:00"}]}],
+    ids=str,
+)
+def test_what_our_own_file_could_not_hold_is_damage_at_once(row: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable, match="device 1"):
+        origin.fleet_of({MAC: {"first_seen": "2026-01-01T00:00:00", **row}})

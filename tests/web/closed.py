@@ -124,7 +124,7 @@ def house_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]]:
     home = Home(folder, clock, gate, shed)
     home.house.scheduler.start()
     home.scan()
-    home.house.tracker.continue_above(0, OTHER - 1)
+    home.house.tracker.continue_above(0, OTHER - 1, home.clock())
     for one in (vault, twin):
         home.network.cameras.append(one)
         home.scan()
