@@ -1,6 +1,7 @@
 """Who may do what: one table of actions and one pure function that decides."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -82,6 +83,25 @@ def may(person: Person, action: str, device: Device | None, now: datetime) -> bo
     if device is None:
         return rule.reads or any(_gives(one, rule, now) for one in person.grants)
     return any(_is_about(one, device) and _gives(one, rule, now) for one in person.grants)
+
+
+def following(person: Person, redirects: Mapping[int, int]) -> Person:
+    """The person, with what was granted on a record that became part of another one granted on
+    the one that stays. Who holds a limited token keeps nothing that it is not limited to."""
+    grants, devices = person.grants, person.devices
+    if not grants and devices is None:
+        return person
+    if redirects:
+        grants = tuple(
+            replace(one, device=redirects[one.device])
+            if one.device is not None and one.device in redirects
+            else one
+            for one in grants
+        )
+        devices = devices and frozenset(redirects.get(id, id) for id in devices)
+    if devices is not None:
+        grants = tuple(one for one in grants if one.device is None or one.device in devices)
+    return replace(person, grants=grants, devices=devices)
 
 
 def _in_scope(person: Person, rule: Rule) -> bool:

@@ -30,18 +30,13 @@ def joined(keep: Device, gone: Device) -> Device:
         links={**gone.links, **keep.links},
         findings=tuple(faults.values()),
         listed=keep.listed or gone.listed,
-        retired_at=None if _is_listed_now(gone) else keep.retired_at,
+        retired_at=keep.retired_at if gone.retired_at else None,
         apart=tuple(
             one
             for one in dict.fromkeys((*keep.apart, *gone.apart))
             if one not in (keep.id, gone.id)
         ),
     )
-
-
-def _is_listed_now(device: Device) -> bool:
-    """Its row stands in the list, which alone may retire it."""
-    return identity.row_of(device) is not None and device.retired_at is None
 
 
 def _keys_of(device: Device, site: str) -> list[str]:

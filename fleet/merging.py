@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import identity, joining, record, words
+from fleet import identity, joining, record, status, words
 from fleet.draft import Draft
 from fleet.model import HERE, Device, Edit, Refused, Unfit
 
@@ -23,6 +23,11 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
     for other in list(draft.devices.values()):
         _point(draft, other, goes, stays)
     merged = _set_right(draft, draft.devices[stays])
+    if keep.retired_at is not None and merged.retired_at is None:
+        merged = replace(merged, status=status.ACTIVE, since=draft.now)
+        draft.put(merged)
+        text = f"{words.name(merged)} is back, because number {goes} was not retired"
+        draft.tell("device.restored", merged, text)
     text = f"{words.name(gone)} (number {goes}) is the same device as {words.name(keep)}"
     text += f", says {by}" if by else ""
     before = {"stays": record.plain(keep), "goes": record.plain(gone)}

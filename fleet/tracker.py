@@ -270,9 +270,7 @@ class Tracker:
 
     def _serve(self, jobs: Sequence[_Job]) -> None:
         try:
-            for job in jobs:
-                job.error = job.why_not()
-            self._change([job for job in jobs if job.error is None])
+            self._change(jobs)
         finally:
             for job in jobs:
                 if not job.done and job.error is None:
@@ -295,7 +293,9 @@ class Tracker:
         written spoils itself alone: one report of what was seen, or all that a person asked."""
         for job in jobs:
             try:
-                fleet, job.events = self._one(fleet, job)
+                job.error = job.why_not()
+                if job.error is None:
+                    fleet, job.events = self._one(fleet, job)
             except Exception as error:  # noqa: BLE001  the table in tests/test_house.py has it
                 if job.must_last or not job.reports:
                     job.error = error

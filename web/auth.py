@@ -186,16 +186,21 @@ def profile() -> Response:
             "username": person.name,
             "role": person.role,
             "all_cameras": person.sees_all,
-            "grants": [grant_row(one) for one in person.grants],
+            "grants": [grant_row(one) for one in sight().person.grants],
         }
     )
+
+
+def now_at(device: int) -> int:
+    """The number of the device that a grant or a token leads to, after every merge."""
+    return house().tracker.fleet().redirects.get(device, device)
 
 
 def grant_row(grant: Any) -> dict[str, object]:
     return {
         "id": grant.id,
         "level": grant.level,
-        "device": grant.device,
+        "device": None if grant.device is None else now_at(grant.device),
         "site": grant.site,
         "hours": str(grant.hours) if grant.hours else None,
         "weekdays": list(grant.weekdays),
@@ -263,7 +268,9 @@ def token_row(token: Token) -> TokenRow:
         "id": token.id,
         "name": token.name,
         "scope": token.scope,
-        "devices": None if token.devices is None else list(token.devices),
+        "devices": None
+        if token.devices is None
+        else list(dict.fromkeys(now_at(id) for id in token.devices)),
         "created": token.created.isoformat(),
         "expires": _iso(token.ends),
         "last_used": _iso(token.used),

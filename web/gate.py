@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flask import Flask, Response, current_app, g, redirect, render_template, request
 
 from accounts.model import Person
-from accounts.rights import RULES, may
+from accounts.rights import RULES
 from web.asking import (
     TooManyTries,
     host_name,
@@ -153,7 +153,7 @@ def _check_action(person: Person, action: str) -> None:
     device, key = None, (request.view_args or {}).get("key")
     if key is not None and RULES[action].level is not None:
         device = sight().device(key)
-    if not may(person, action, device, sight().now):
+    if not sight().may(action, device):
         raise Problem(
             403,
             f"{person.name} may not do this",

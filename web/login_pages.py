@@ -131,7 +131,7 @@ def account() -> Any:
 
 
 def _account(status: int = 200, **more: Any) -> Response:
-    person: Person = g.person
+    person = sight().person
     mine = tokens_of(person.user) if person.user is not None and can("account.change") else []
     cameras = {one.id: words.name(one) for one in sight().devices().values()}
     page = render_template("account.html", me=person, tokens=mine, cameras=cameras, **more)

@@ -44,7 +44,9 @@ def camera(key: str) -> Any:
     here = house()
     device = sight().device(key)
     if key != str(device.id):
-        return redirect(f"/cameras/{device.id}", 301)
+        # A merge can be taken back, and then the number is another camera's page again.
+        is_merged = key.isdecimal() and int(key) != device.id
+        return redirect(f"/cameras/{device.id}", 302 if is_merged else 301)
     text = request.args.get("undo", "")
     undo = text if text.isdecimal() and len(text) < 19 else None
     return _fleet_page({"detail": fleet_view.detail(here, device), "undo": undo})

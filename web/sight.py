@@ -1,6 +1,6 @@
 """What the person who asks may see and do: the only way by which routes reach devices."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Any
 from flask import g
 
 from accounts.model import Person
-from accounts.rights import may
+from accounts.rights import following, may
 from fleet.model import Device, Event, NotThere
 from fleet.tracker import WhyNot
 from web.errors import Problem
@@ -46,7 +46,7 @@ class Sight:
     def again(self) -> "Sight | None":
         """The sight of the same person as of now; None when their login has ended."""
         person = self.house.access.accounts.again(self.person)
-        return Sight(self.house, person) if person else None
+        return of(self.house, person) if person else None
 
     def why_not(self, action: str, number: int | None = None) -> Problem | None:
         """What keeps this person, as of now, from `action` on the device of this number.
@@ -57,7 +57,10 @@ class Sight:
         now = self.again()
         if now is None:
             return Problem(401, "Your login has ended", "Nothing was changed. Log in again.")
-        device = self.house.tracker.devices().get(number) if number is not None else None
+        fleet = self.house.tracker.fleet()
+        # A record that became part of another one meanwhile is judged as that one.
+        end = None if number is None else fleet.redirects.get(number, number)
+        device = None if end is None else fleet.devices.get(end)
         if now.may(action, device):
             return None
         return Problem(
@@ -110,9 +113,13 @@ class Sight:
 
     def events(self, **wanted: Any) -> Sequence[Event]:
         """As fleet.journal.Journal.find, but for what this person must not know."""
+        redirects = self.house.tracker.fleet().redirects
+        device = wanted.pop("device", None)
+        only = None if device is None else {redirects.get(device, device)}
         if not self.is_limited:
-            return self.house.journal.find(**wanted)
-        devices = sorted(self.devices())
+            return self.house.journal.find(devices=only and with_merged(only, redirects), **wanted)
+        seen = self.devices().keys() if only is None else self.devices().keys() & only
+        devices = with_merged(seen, redirects)
         named = devices if len(devices) <= MOST_NAMED else None
         limit, found = int(wanted.get("limit", 100)), list[Event]()
         while devices:
@@ -132,7 +139,8 @@ class Sight:
             return False
         if SHARED in (event.before.get("kind"), event.after.get("kind")):
             return False
-        device = self.house.tracker.devices().get(event.device)
+        fleet = self.house.tracker.fleet()
+        device = fleet.devices.get(fleet.redirects.get(event.device, event.device))
         return device is not None and self.may("device.view", device)
 
     def last_scan(self) -> dict[str, Any] | None:
@@ -142,6 +150,16 @@ class Sight:
 
 
 NOT_THERE = "GET /api/cameras lists the cameras with their numbers and MACs."
+
+
+def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[int]:
+    """The devices, and the records that became part of them: their events are theirs too."""
+    return sorted({*devices, *(old for old, new in redirects.items() if new in devices)})
+
+
+def of(here: House, person: Person) -> Sight:
+    """The sight of a person, whose grants and tokens have followed every merge."""
+    return Sight(here, following(person, here.tracker.fleet().redirects))
 
 
 def _alone(device: Device, seen: Mapping[int, Device]) -> Device:
@@ -174,6 +192,6 @@ def can(action: str, device: Device | None = None) -> bool:
 def sight() -> Sight:
     """The sight of who asks. The gate has let them in before."""
     if "sight" not in g:
-        g.sight = Sight(house(), g.person)
+        g.sight = of(house(), g.person)
     found: Sight = g.sight
     return found

@@ -1,0 +1,175 @@
+"""Two records become one: whatever named the one that went leads to the one that stays."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts.model import Grant, Person
+from accounts.rights import following, may
+from tests.accounts.people import add
+from tests.fleet.reports import seen
+from tests.home import Home
+from tests.web.closed import Visitor, bearer, done, follow, read_until
+from web.asking import HERE
+
+Make = Callable[..., Home]
+STAYS, GOES, ALONE = 1, 2, 3
+
+
+class Closed:
+    """A closed house with three cameras; Lea was granted the second one."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        accounts = home.house.access.accounts
+        ada, lea = add(accounts, "Ada", "admin"), add(accounts, "Lea", "viewer", sees_all=False)
+        accounts.grant(lea.id, "admin", device=GOES)
+        self.ada, self.lea = Visitor(home, user=ada.id), Visitor(home, user=lea.id)
+        self.tokens = {
+            f"{whose} for {device}": Visitor(
+                home, bearer(accounts.add_token(user, f"{whose}{device}", "operate", [device])[1])
+            )
+            for whose, user in (("Ada", ada.id), ("Lea", lea.id))
+            for device in (STAYS, GOES, ALONE)
+        }
+
+    def merge(self) -> int:
+        """The number by which it can be undone."""
+        path = f"/api/camera/{GOES}/merge"
+        undo: int = done(self.ada.ask("POST", path, json={"with": STAYS}))["undo"]
+        return undo
+
+    def undo(self, event: int) -> None:
+        done(self.ada.ask("POST", "/api/undo", json={"event": event}))
+
+    def sees(self, visitor: Visitor) -> list[int]:
+        return [row["id"] for row in done(visitor.get("/api/cameras"))["cameras"]]
+
+
+@pytest.fixture
+def closed(make_home: Make) -> Closed:
+    home = make_home()
+    for number in (STAYS, GOES, ALONE):
+        report = seen(f"onvif:{number}", at=home.clock(), address=f"10.0.0.{number}")
+        home.house.tracker.apply([report], home.clock())
+    return Closed(home)
+
+
+def test_grants_follow_a_merge_and_come_back_when_it_is_undone(closed: Closed) -> None:
+    assert closed.sees(closed.lea) == [GOES]
+    undo = closed.merge()
+    assert closed.sees(closed.lea) == [STAYS]
+    done(closed.lea.ask("PATCH", f"/api/camera/{GOES}", json={"name": "Gate"}))
+    assert done(closed.lea.get(f"/api/camera/{STAYS}"))["camera_name"] == "Gate"
+    assert closed.lea.get(f"/api/camera/{ALONE}").status_code == 404
+    grants = done(closed.lea.get("/api/auth/profile"))["grants"]
+    assert [one["device"] for one in grants] == [STAYS]
+    closed.undo(undo)
+    assert closed.sees(closed.lea) == [GOES]
+    assert closed.lea.get(f"/api/camera/{STAYS}").status_code == 404
+
+
+def test_limited_tokens_follow_a_merge_whichever_of_the_two_they_name(closed: Closed) -> None:
+    before = {name: closed.sees(one) for name, one in closed.tokens.items()}
+    assert before == {
+        "Ada for 1": [1],
+        "Ada for 2": [2],
+        "Ada for 3": [3],
+        "Lea for 1": [],
+        "Lea for 2": [2],
+        "Lea for 3": [],
+    }
+    undo = closed.merge()
+    assert {name: closed.sees(one) for name, one in closed.tokens.items()} == {
+        "Ada for 1": [1],
+        "Ada for 2": [1],
+        "Ada for 3": [3],
+        "Lea for 1": [1],
+        "Lea for 2": [1],
+        "Lea for 3": [],
+    }
+    closed.undo(undo)
+    assert {name: closed.sees(one) for name, one in closed.tokens.items()} == before
+
+
+def test_events_of_both_are_the_history_of_the_one_that_stays(closed: Closed) -> None:
+    for number in (STAYS, GOES):
+        done(closed.ada.ask("PATCH", f"/api/camera/{number}", json={"notes": f"note {number}"}))
+    closed.merge()
+    closed.home.events()
+
+    def told(visitor: Visitor, device: int) -> list[tuple[str, int]]:
+        events = done(visitor.get(f"/api/events?device={device}&limit=50"))["events"]
+        return sorted((one["kind"], one["device"]) for one in events)
+
+    both = [(kind, n) for kind in ("device.edited", "device.found") for n in (STAYS, GOES)]
+    for number in (STAYS, GOES):
+        assert told(closed.ada, number) == sorted([*both, ("device.merged", STAYS)])
+        assert told(closed.lea, number) == sorted(both), "the merge names another device"
+    assert told(closed.lea, ALONE) == []
+    page = closed.lea.get(f"/cameras/{STAYS}").text
+    assert page.count("was found") == 2
+
+
+def test_a_stream_that_is_open_follows_the_merge(closed: Closed) -> None:
+    answer, pieces = follow(closed.lea, "for=20")
+    try:
+        closed.merge()
+        done(closed.ada.ask("PATCH", f"/api/camera/{STAYS}", json={"notes": "now Lea's too"}))
+        assert "device.edited" in read_until(pieces, "device.edited")
+    finally:
+        answer.close()
+
+
+def test_the_page_of_the_number_that_went_leads_to_the_one_that_stays(closed: Closed) -> None:
+    undo = closed.merge()
+    answer = closed.ada.get(f"/cameras/{GOES}")
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/cameras/{STAYS}")
+    closed.undo(undo)
+    assert closed.ada.get(f"/cameras/{GOES}").status_code == 200
+
+
+@pytest.mark.parametrize("is_retired", [(True, False), (False, True), (True, True)], ids=str)
+def test_an_active_device_merged_into_a_retired_one_is_active(
+    closed: Closed, is_retired: tuple[bool, bool]
+) -> None:
+    for number, retired in zip((STAYS, GOES), is_retired, strict=True):
+        if retired:
+            done(closed.ada.ask("POST", f"/api/camera/{number}/retire"))
+    undo = closed.merge()
+    row = done(closed.ada.get(f"/api/camera/{STAYS}"))
+    assert row["retired"] is all(is_retired)
+    assert done(closed.ada.get("/api/stats"))["active"] == (1 if all(is_retired) else 2)
+    kinds = closed.home.kinds(devices=[STAYS])
+    assert ("device.restored" in kinds) is (is_retired == (True, False))
+    closed.undo(undo)
+    found = [done(closed.ada.get(f"/api/camera/{n}"))["retired"] for n in (STAYS, GOES)]
+    assert tuple(found) == is_retired
+
+
+# -- the rule ----------------------------------------------------------------------------------
+
+
+def granted(*devices: int, **more: Any) -> Person:
+    grants = tuple(Grant(n, 1, "view", device=n) for n in devices)
+    return Person("Lea", "viewer", sees_all=False, grants=grants, user=1, **more)
+
+
+def test_following_gives_nobody_more_than_the_one_device_that_stays(closed: Closed) -> None:
+    now = closed.home.clock() + timedelta(hours=1)
+    devices = closed.home.house.tracker.devices()
+    table = {
+        "a grant": (granted(GOES), {STAYS}),
+        "a grant on another": (granted(ALONE), {ALONE}),
+        "a limit without a grant": (granted(devices=frozenset({GOES})), set()),
+        "a limit to both": (granted(GOES, ALONE, devices=frozenset({GOES, STAYS})), {STAYS}),
+        "no device at all": (granted(GOES, devices=frozenset()), set()),
+    }
+    for what, (person, expected) in table.items():
+        after = following(person, {GOES: STAYS})
+        found = {id for id, one in devices.items() if may(after, "device.view", one, now)}
+        assert found == expected, what
+        assert following(person, {}).devices == person.devices
+    assert following(HERE, {GOES: STAYS}) is HERE
