@@ -88,7 +88,9 @@ def _delete_command(one: argparse.ArgumentParser) -> None:
         "--never-named", action="store_true", help="only those without name, notes and tags"
     )
     one.add_argument(
-        "--confirm", metavar="NAME|COUNT", help="what it is called, or how many there are"
+        "--confirm",
+        metavar="NAME|COUNT",
+        help="the exact name of the device, or the number of selected devices",
     )
 
 

@@ -52,7 +52,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _use_one_arena() -> None:
-    """With 256 threads glibc keeps a pool of freed memory for each few of them: 30 MB with
+    """With hundreds of threads glibc keeps a pool of freed memory for each few of them: 30 MB with
     10,000 cameras. One is as quick, because Python's own lock lets one thread run."""
     arenas = -8  # M_ARENA_MAX, mallopt(3); other C libraries have no mallopt
     with suppress(AttributeError, OSError):
@@ -69,7 +69,7 @@ def on_starting(server: Any) -> None:
     if serving.find_temporary_folder(_settings.data_dir):
         # For SQLite and child processes.
         os.environ["TMPDIR"] = tempfile.gettempdir()
-    # Whoever asks for gunicorn's threads on the command line gets them in our class.
+    # --worker-class gthread on the command line gets our class as well.
     server.worker_class = Worker
 
 

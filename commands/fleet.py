@@ -178,10 +178,12 @@ def _whole(settings: Settings, fleet: Fleet) -> Mapping[str, Any]:
 
 
 def _former(fleet: Fleet) -> Mapping[str, Any]:
-    """As the former camera tracker kept its cameras; what it had no place for is said."""
+    """The fleet in the former tracker's format; stderr says how many devices are left out."""
     rows = origin.rows_of(fleet.devices.values())
     if left := len(fleet.devices) - len(rows):
-        complain(f"{left} devices left out: retired, or without a MAC address.")
+        complain(
+            f"{left} {'device' if left == 1 else 'devices'} left out: retired, or without a MAC."
+        )
     return rows
 
 
@@ -209,7 +211,7 @@ def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
 
 
 def delete(settings: Settings, wanted: argparse.Namespace) -> int:
-    """Delete devices for good: one by its name, or a selection by their number."""
+    """Permanently delete devices: one by its name, or a selection by their number."""
     if wanted.key:
         return _delete_one(settings, wanted.key, wanted.confirm)
     body = {
@@ -240,7 +242,7 @@ def delete(settings: Settings, wanted: argparse.Namespace) -> int:
         print(f"{deleted} deleted.")
     else:
         print("".join(f"{name}\n" for name in sample), end="")
-        print(f"{count} selected. Repeat with --confirm {count} to delete them for good.")
+        print(f"{count} selected. Repeat with --confirm {count} to permanently delete them.")
     return DONE if count else NOTHING
 
 
@@ -261,7 +263,10 @@ def _selected(
         if not confirm:
             return len(found), 0, names
         if confirm["confirm"] != len(found):
-            raise Failed(f"The selection has {len(found)} devices now. Look at it again.")
+            raise Failed(
+                f"The selection has {len(found)} devices now. "
+                "Review it, then confirm the new number."
+            )
         _delete_in(house, cleaning.deletions(found, "command line", now))
         return len(found), len(found), names
 
@@ -270,7 +275,7 @@ def _selected(
 
 def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
     if confirm is None:
-        raise Failed("Confirm with what the device is called: --confirm NAME.", 2)
+        raise Failed("Confirm with the exact name of the device: --confirm NAME.", 2)
     said = tell_house(
         settings, "DELETE", f"/api/camera/{quote(key, safe='')}", {"confirm": confirm}
     )

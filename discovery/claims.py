@@ -1,4 +1,4 @@
-"""Where devices say they are within one discovery: contradicting answers move nobody."""
+"""Hold back address changes during a discovery, and drop those that another sender contradicts."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,7 @@ from datetime import datetime
 from fleet.model import Device, Finding, Report, Sighting
 
 CONTESTED = "mac.contested"
-TEXT = "two senders claim this MAC, with different addresses; it keeps the address that it had"
+TEXT = "two senders claim this MAC with different addresses; the device keeps its previous address"
 
 
 class Claims:

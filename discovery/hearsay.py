@@ -1,4 +1,4 @@
-"""What was heard without a question of ours: a short list to look at, never a device."""
+"""Devices that announced themselves and are not confirmed: a bounded list."""
 
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SAME_AGAIN = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A device that spoke and did not prove itself. `device` is the record whose identity it
+    """A device that announced itself and is not confirmed. `device` is the record whose identity it
     uses, if there is one; `times` how often it was noted, not how often it spoke."""
 
     identity: str

@@ -200,7 +200,7 @@ class Scanner:
 
     async def _hand_over(self) -> None:
         """Give the tracker what has gathered. It may wait for the disk: not in the loop, and
-        whoever is cancelled meanwhile takes nothing along."""
+        a caller that is cancelled meanwhile loses no report."""
         reports, self._inbox = self._inbox, []
         if reports:
             await asyncio.shield(self._loop.run_in_executor(self._writer, self._apply, reports))

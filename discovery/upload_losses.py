@@ -1,4 +1,4 @@
-"""What the present workbook has and an uploaded one has not, in words. Pure."""
+"""Describe what of the current workbook an upload would lose. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -37,7 +37,7 @@ class Busy(Exception):
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a new workbook would change. `key` commits it. `forgotten` are the pending serials
-    of sites that have no row now; `lost` says what the present file has and the new one not."""
+    of sites that have no row now; `lost` describes what only the current file has."""
 
     key: str
     book: workbook.Workbook

@@ -1,4 +1,4 @@
-"""Where a device is and was: each move is told, but nobody can fill the journal with them."""
+"""Track a device's address and its history, with a limit on the events about moves."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,9 @@ DAY = timedelta(days=1)
 FIRST_KEPT = 100
 """The oldest addresses, which no later move pushes out of a full history."""
 RESTLESS = "address.restless"
-TEXT = f"its address changed {MOST_MOVES} times within a day; further moves are not told"
+TEXT = (
+    f"its address changed {MOST_MOVES} times within a day; further moves are not recorded as events"
+)
 
 
 def within_limit(changes: Sequence[AddressChange]) -> tuple[AddressChange, ...]:

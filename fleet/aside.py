@@ -1,4 +1,4 @@
-"""Reports that spoil only themselves: set aside, and told of once in an hour for each kind."""
+"""Log reports that were set aside, once an hour for each source and reason."""
 
 import logging
 import traceback
@@ -27,7 +27,7 @@ class SetAside:
         why = _why(error)
         for source in {origin_of(one) for one in reports}:
             if self._is_news((source, why)):
-                log.error("A report of %s was set aside: %s", source, why)
+                log.error("A report from %s was set aside: %s", source, why)
 
     def _is_news(self, kind: tuple[str, str]) -> bool:
         now = self._clock()

@@ -1,4 +1,4 @@
-"""How many devices a fleet takes, and which gives way when it is full."""
+"""The fleet's capacity, and which device is replaced when it is full."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +11,7 @@ from fleet.model import Device
 MOST_RETIRED = 50_000
 """Retired devices have a capacity of their own."""
 SETTLED = timedelta(days=1)
-"""Who has been known for so long gives way to nobody."""
+"""A device that has been known for this long is never replaced."""
 
 
 def makes_room(draft: Draft, most: int, address: str | None) -> bool:
@@ -73,8 +73,8 @@ def _note(draft: Draft, most: int, address: str | None, has_given: bool) -> None
     counts = dict(known) if isinstance(known, dict) else {}
     if not known:
         where = f" ({address})" if address else ""
-        what = "took the place of one seen only briefly" if has_given else "was not added"
-        text = f"The fleet holds {most:,} devices, the most it can: a new one{where} {what}"
+        what = "replaced one seen only briefly" if has_given else "was not added"
+        text = f"The fleet is full ({most:,} devices): a new device{where} {what}"
         draft.tell("fleet.full", None, text)
     key = "gave_way" if has_given else "refused"
     counts.setdefault("since", draft.now.isoformat())

@@ -29,7 +29,7 @@ def retirements(devices: Iterable[Device], days: int, by: str, now: datetime) ->
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What shall be deleted: everything that each of the given conditions fits, retired or not.
+    """Which devices to delete: those that match all the given conditions, retired or not.
 
     `first_seen_after` is included, `first_seen_before` is not. `never_named`: nobody gave it a
     name, notes, tags or a parent.
@@ -77,5 +77,5 @@ def _fits(device: Device, wanted: Selection, now: datetime) -> bool:
 
 
 def deletions(devices: Iterable[Device], by: str, now: datetime) -> list[Edit]:
-    """An edit for each, that deletes it for good."""
+    """An edit for each device that permanently deletes it."""
     return [Edit("delete", f"id:{device.id}", {}, by, now) for device in devices]

@@ -184,7 +184,7 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     verb, kind = ("retired", "device.retired") if retire else ("restored", "device.restored")
     text = f"{words.name(device)} was {verb} by {edit.by}"
     if "source" in edit.fields:
-        # A list said so, and only the list may take it back.
+        # The workbook retired it, so only the workbook can restore it.
         return replace(device, retired_at=moment), Told(kind, text, {}, {})
     told = Told(kind, text, {"retired": not retire}, {"retired": retire})
     return replace(device, retired_at=moment), told
@@ -211,8 +211,8 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
     if not can_undo(event):
         raise Refused(
             f"Event {event.sequence} is not an edit by a person and cannot be undone",
-            "What people changed can be undone: names, notes, retiring, merging and the like. "
-            "What a list says is changed in the list.",
+            "Edits by people can be undone: names, notes, retiring, merging. "
+            "Change data from the workbook in the workbook.",
         )
     who = f"id:{event.device}"
     expected = {"expect": dict(event.after)}

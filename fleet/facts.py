@@ -1,4 +1,4 @@
-"""What a sighting says, flat, and never more than a device may keep. Pure."""
+"""The facts of a sighting, limited in size per device. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

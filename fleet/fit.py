@@ -1,4 +1,4 @@
-"""Which values fit: into the fleet when they come, and out of its file when it is read. Pure.
+"""Validate values that enter the fleet or are read from its file. Pure.
 
 The types of the frozen values in fleet.model are the rule. A value that the file could not
 hold, or would give back as another one, does not fit.
@@ -61,11 +61,11 @@ def _shown(value: Any) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         return "text is expected"
-    return "" if value.isascii() or _is_whole(value) else "it has half characters"
+    return "" if value.isascii() or _is_whole(value) else "it contains invalid characters"
 
 
 def _is_whole(text: str) -> bool:
-    """Without half characters, which no file can hold."""
+    """Without lone surrogates, which UTF-8 cannot encode."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -107,7 +107,7 @@ def _json(value: Any, depth: int = 0) -> str:
     if type(value) is float:
         return "" if math.isfinite(value) else "it holds a number that is not finite"
     if depth >= DEEPEST:
-        return "it is nested too deep"
+        return "it is nested too deeply"
     if isinstance(value, list | tuple):
         return next((why for one in value if (why := _json(one, depth + 1))), "")
     if isinstance(value, Mapping):

@@ -108,7 +108,7 @@ def at_address(sighting: Sighting, devices: Iterable[Device]) -> Device | None:
 
 
 def is_circle(device: Device, devices: Mapping[int, Device]) -> bool:
-    """Whoever goes from the device to its parent, and on, comes back to it."""
+    """Whether following the parents from the device leads back to it."""
     passed, at = set[int](), device.parent
     while at is not None and at in devices and at not in passed:
         if at == device.id:

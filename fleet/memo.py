@@ -1,4 +1,4 @@
-"""The facts of this server itself in the database file, and what they look like."""
+"""Validate the server's own facts in the database file."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -61,7 +61,7 @@ class _Full(TypedDict, total=False):
 
 
 class _Memo(TypedDict, total=False):
-    """What is not named here is whoever's who remembers it."""
+    """Other keys are allowed; the code that stores them defines them."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     auto_scan: bool

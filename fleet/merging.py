@@ -105,7 +105,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     draft.put(replace(goes, apart=(*goes.apart, back.id)))
     if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
         raise Refused(
-            f"What told {words.name(goes)} from others is another device's now",
+            f"The identities of {words.name(goes)} now belong to another device",
             "Split that device first, or leave these two together.",
         )
     back, goes = (_set_right(draft, draft.devices[one.id]) for one in (back, goes))
@@ -120,7 +120,7 @@ def _as_they_were(edit: Edit) -> tuple[Device, Device]:
         return record.device_of(edit.fields["stays"]), record.device_of(edit.fields["goes"])
     except (KeyError, ValueError):
         raise Refused(
-            "The event does not tell what the records were", "Split the device instead."
+            "The event does not contain the records before the merge", "Split the device instead."
         ) from None
 
 

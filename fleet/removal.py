@@ -1,4 +1,4 @@
-"""Taking records out of the fleet: one that a person deletes, one that gives way."""
+"""Remove devices from the fleet: deleted by a person, or replaced when it is full."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from fleet.model import Device, Edit, Refused, Unfit
 
 
 def delete(draft: Draft, device: Device, edit: Edit) -> Device:
-    """Delete a record for good. `confirm` in the edit is what the device is called.
+    """Permanently delete a record. `confirm` in the edit is the exact name of the device.
 
     Its number is never used again, and what has its keys is found as a new device. Its events
     stay in the journal. Raises Refused for a row that is in the workbook.
@@ -16,13 +16,13 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
     called, confirm = words.name(device), edit.fields.get("confirm")
     if listing.counts(device):
         raise Refused(
-            f"{called} is in the workbook, which says which recorders there are",
-            "Take its row out of the workbook first, then delete it.",
+            f"{called} is in the workbook",
+            "Remove its row from the workbook first, then delete it.",
         )
     if confirm is not None and confirm != called:
         unfit = Unfit(
-            f"The name to confirm is not that of device {device.id}",
-            f"Send exactly what it is called: {called}",
+            f"The name does not match device {device.id}",
+            f"Enter its exact name: {called}",
         )
         unfit.field = "confirm"
         raise unfit

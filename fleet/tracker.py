@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 LAZY = timedelta(seconds=55)
 """What only moves times and counts is written at the tick after this long: within a minute."""
 
-LOST = "cannot be written because of an error in the program; the log has it."
+LOST = "cannot be written because of an error in the program; see the log."
 
 
 WhyNot = Callable[[], Exception | None]
@@ -248,7 +248,7 @@ class Tracker:
         return True
 
     def remember(self, facts: Mapping[str, Any], now: datetime, why_not: WhyNot = nothing) -> None:
-        """Keep facts of the house itself, durably. Raises CannotKeep, DoesNotFit for what
+        """Keep facts of this server itself, durably. Raises CannotKeep, DoesNotFit for what
         is no JSON, and what `why_not` gives."""
         fit.check_facts(facts, "memo")
         self._do(_Job((), dict(facts), now, why_not))

@@ -1,4 +1,4 @@
-"""How well a device answered, day by day and to the second. Pure.
+"""Daily uptime of a device, to the second. Pure.
 
 A roll-up keeps one `Day` for each day on which something was told of a device; the days between
 follow from them. A day counts only when the device was asked on it, or something was told of it:

@@ -1,1 +1,1 @@
-"""The HTTP server: gunicorn's worker, mended so that slow clients hold up nobody."""
+"""The HTTP server: a gunicorn worker that slow clients cannot block."""

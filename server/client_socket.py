@@ -1,4 +1,4 @@
-"""The socket of a client. What the client does not take yet waits here, not in a thread."""
+"""A client's socket that buffers unsent output, so that no thread waits for the client."""
 
 import contextlib
 import select

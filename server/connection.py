@@ -1,4 +1,4 @@
-"""One connection: what has come of its request, and until when the rest must come.
+"""The state of one connection: what has arrived of its request, and its deadlines.
 
 gunicorn's parser alone decides what a request is. Here it is only found out when one is
 whole, so that the parser never has to wait for a client.
@@ -24,7 +24,7 @@ BODY_SECONDS = 30.0
 CLOSE_SECONDS = 2.0
 """For the client to close as well, so that it surely reads the end of its answer."""
 SLOWEST = 4096
-"""Bytes a second; who moves at least so many has more time for a body or an answer."""
+"""Bytes a second; a client that transfers at least this many gets more time."""
 LONGEST_HEAD = 1 << 16
 LONGEST_LINE = 8192
 """Of the framing of a chunked body."""
@@ -93,7 +93,7 @@ class Chunks:
 
 
 class Connection:
-    """`who` shares with whom: see `server.shares`. Times are monotonic."""
+    """`who` is the key of its shares, see `server.shares`. Times are monotonic."""
 
     def __init__(
         self, cfg: Any, sock: ClientSocket, client: Any, server: Any, who: str | None

@@ -1,6 +1,6 @@
-"""What one address can have: connections, running requests, large uploads.
+"""Limits per client address: connections, running requests, large uploads.
 
-Nobody who comes from a few addresses can take everything. The command socket and the proxies
+A client with a few addresses cannot take everything. The command socket and the proxies
 in TRUSTED_PROXIES speak for many people or for the owner: they have no share, `who` is None.
 """
 
@@ -60,7 +60,7 @@ class Turns(Generic[T]):
             del self._running[who]
 
     def next(self) -> T | None:
-        """Who runs now; None when nobody can."""
+        """The request that runs next; None when none can."""
         for who in self._waiting:
             if self.take(who):
                 waiting = self._waiting.pop(who)

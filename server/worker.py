@@ -1,6 +1,6 @@
-"""gunicorn's worker, mended: a thread is only taken by a request that is whole.
+"""A gunicorn worker that gives a thread only to a complete request.
 
-One loop accepts, waits for headers and bodies, sends what slow clients have not taken, and
+One loop accepts, waits for headers and bodies, sends what slow clients have not received, and
 waits for clients to close; nothing in it blocks. Threads run the app.
 """
 
@@ -118,7 +118,7 @@ class Worker(base.Worker):
                 ready.append(key.data)
             else:
                 key.data(key.fileobj)
-        # Whoever has few connections does not wait behind somebody's thousand.
+        # An address with few connections does not wait behind one with a thousand.
         ready.sort(key=lambda one: len(self._clients.get(one.who, ())) if one.who else 0)
         for one in ready[:READY_AT_ONCE]:
             self._on_ready(one)
@@ -287,7 +287,9 @@ class Worker(base.Worker):
                 if one.is_head_whole():
                     one.parse()
                 elif one.is_head_too_long():
-                    self._refuse(one, 431, "Request Header Fields Too Large", "Send less.")
+                    self._refuse(
+                        one, 431, "Request Header Fields Too Large", "Send a shorter header."
+                    )
                     return
                 else:
                     self._watch(one, selectors.EVENT_READ)
@@ -301,11 +303,13 @@ class Worker(base.Worker):
                 one.read_on()
                 self._run_in_turn(one)
             else:
-                self._refuse(one, 503, "Service Unavailable", "Other uploads are running.")
+                self._refuse(
+                    one, 503, "Service Unavailable", "Other uploads are running. Try again later."
+                )
 
     @contextlib.contextmanager
     def _or_refuse(self, one: Connection) -> Iterator[None]:
-        """Whatever is wrong with a request ends its own connection and nothing else."""
+        """An error in a request ends its own connection and nothing else."""
         try:
             yield
         except (NoMoreData, StopIteration, OSError):
@@ -321,7 +325,7 @@ class Worker(base.Worker):
 
     def _expire(self, one: Connection) -> None:
         if one.has_part():
-            self._refuse(one, 408, "Request Timeout", "The request did not come in time.")
+            self._refuse(one, 408, "Request Timeout", "The request took too long to arrive.")
         else:
             self._close(one)
 
@@ -347,7 +351,7 @@ class Worker(base.Worker):
         future.add_done_callback(lambda _: self._calls.defer(self._on_answered, one, future))
 
     def _release(self, one: Connection) -> None:
-        """It needs its turn no more: it has ended, or follows the events."""
+        """Give its turn to another request: it has ended, or is an event stream."""
         if one.has_turn:
             one.has_turn = False
             self._turns.done(one.who)
@@ -378,7 +382,7 @@ class Worker(base.Worker):
             return False  # the client has gone, or takes nothing
         except Exception as error:
             if answer is not None and answer.headers_sent:
-                self.log.exception("Error in the middle of an answer")
+                self.log.exception("Error while sending a response")
             else:
                 self.handle_error(one.request, one.sock, one.client, error)
             return False

@@ -1,4 +1,4 @@
-"""What a workbook holds beside the rows of its list, so that nobody loses it unasked."""
+"""Count what a workbook contains besides its recorders, to report what an upload loses."""
 
 import io
 import re

@@ -23,7 +23,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 HEADER = 30
 """Bytes of the header before each part, without the name and what is extra (APPNOTE 4.3.7)."""
 SAVE = "Open it in Excel and save it as .xlsx."
-UNLOCK = "Take the password away (in Excel: File, Info, Protect Workbook) and save it again."
+UNLOCK = "Remove the password (in Excel: File, Info, Protect Workbook) and save it again."
 SHRINK = "Take out what is not about recorders: pictures, other sheets, old rows."
 
 

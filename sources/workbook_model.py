@@ -1,4 +1,4 @@
-"""What a workbook of recorders says: its rows, and why some of them cannot be used. Pure."""
+"""The contents of a workbook: its recorders, and the rows that cannot be used. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -121,7 +121,7 @@ def workbook_of(table: Table) -> Workbook:
             problems.append(made)
     if table.cut:
         problems.append(
-            Problem(table.cut, f"More than {MOST_ROWS:,} rows", "Divide it over two houses.")
+            Problem(table.cut, f"More than {MOST_ROWS:,} rows", "Split it between two servers.")
         )
     return Workbook(table.sheet, table.titles, rows, _each_site_once(rows, problems))
 

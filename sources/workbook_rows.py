@@ -86,7 +86,7 @@ def _told(table: Table, sheet: Sheet) -> list[str]:
             f"has the columns {', '.join(NEEDED)}."
         )
     if table.merged:
-        notes.append("Merged cells: the value counts for every row that the cell spans.")
+        notes.append("Merged cells: the value applies to every row that the cell spans.")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""A text file (CSV, Excel's "Unicode Text") as a workbook, judged by what is in it."""
+"""Convert a text file (CSV, Excel's "Unicode Text") in any encoding to a workbook."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""One sheet of a workbook, told again in plain cells, so that odd ones spoil only themselves.
+"""Rewrite one sheet of a workbook in plain cells, so that a malformed cell affects only itself.
 
 calamine gives up a whole sheet for one cell that it does not know, and the whole file for one
 odd sheet; a cell far from the others makes it ask for more memory than there is. Here a cell

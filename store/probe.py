@@ -1,11 +1,11 @@
-"""Whether the disk takes writes, asked by everybody and looked at rarely."""
+"""Check whether the disk is writable, at most once every ten seconds."""
 
 import time
 from collections.abc import Callable
 from threading import Lock
 
 EVERY = 10.0
-"""Seconds between two looks, whoever asks: each one writes to the disk."""
+"""Seconds between two checks: each one writes to the disk."""
 
 
 class Probe:

@@ -321,12 +321,9 @@ def test_cleanup_goes_through_the_running_house(place: Place) -> None:
 def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(place: Place) -> None:
     original(place.folder)
     assert "--confirm NAME" in place.cli("delete", "1").complaint
-    assert (
-        "Send exactly what it is called: Lobby"
-        in place.cli("delete", "1", "--confirm", "lobby").complaint
-    )
+    assert "Enter its exact name: Lobby" in place.cli("delete", "1", "--confirm", "lobby").complaint
     seen = place.cli("delete", "--not-seen-days", "30", "--never-named")
-    assert seen.out == "Attic\n1 selected. Repeat with --confirm 1 to delete them for good.\n"
+    assert seen.out == "Attic\n1 selected. Repeat with --confirm 1 to permanently delete them.\n"
     assert (
         "has 1 devices now"
         in place.cli("delete", "--not-seen-days", "30", "--confirm", "2").complaint
@@ -511,7 +508,7 @@ def test_a_password_in_another_encoding_is_one_sentence(known: Place):
 def test_the_export_for_the_former_tracker_opens_there_and_here(known: Place, tmp_path: Path):
     found = known.cli("export", "--former")
     assert found.code == 0
-    assert "devices left out" in found.err
+    assert "1 device left out: retired, or without a MAC" in found.err
     gate = found.json["d4:2d:c5:00:00:01"]
     assert (gate["camera_name"], gate["current_ip"]) == ("Gate", "127.20.0.200")
     assert [one["previous_ip"] for one in gate["ip_history"]] == [None, "127.20.0.9"]

@@ -1,4 +1,4 @@
-"""The page "Clean-up" behind "Settings": retire what is silent, delete what is not ours."""
+"""The "Clean-up" settings page: retire silent devices, delete unwanted ones."""
 
 from datetime import datetime
 from typing import Any

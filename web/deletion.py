@@ -1,4 +1,4 @@
-"""Deleting devices for good: one by its name, many by a selection and their number."""
+"""Delete devices permanently: one by its name, many by a selection and their number."""
 
 import logging
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ MOST_NUMBERS = 1000
 
 
 class Confirmation(Strict):
-    """What the device is called, exactly."""
+    """The exact name of the device."""
 
     confirm: str = Field(max_length=500)
 
@@ -65,7 +65,7 @@ class DeletedMany(TypedDict):
 @needs("fleet.delete")
 @describes(body=Confirmation, answer=Deleted, errors=(404, 409, 422, 507))
 def delete(key: str) -> Response:
-    """Delete a camera for good. This cannot be undone; its events stay in the journal."""
+    """Permanently delete a camera. This cannot be undone; its events stay in the journal."""
     number = delete_one(key, sent(Confirmation).confirm)
     return answered({"success": True, "deleted": number})
 
@@ -74,7 +74,7 @@ def delete(key: str) -> Response:
 @needs("fleet.delete")
 @describes(body=DeleteMany, answer=DeletedMany, errors=(409, 422, 507))
 def delete_many() -> Response:
-    """Count the devices of a selection, or delete them for good, with their number."""
+    """Count the devices of a selection, or permanently delete them by confirming their number."""
     given = sent(DeleteMany).model_dump()
     count = given.pop("confirm")
     wanted = Selection(**given)
@@ -119,7 +119,7 @@ def delete_chosen(wanted: Selection, found: list[Device], count: int) -> int:
         raise Problem(
             409,
             f"The selection has {len(found)} devices now, not {count}",
-            "Look at it again, then confirm the new number.",
+            "Review the selection, then confirm the new number.",
         )
     events = _apply(cleaning.deletions(found, who(), house().clock()))
     numbers = [one.device for one in events][:MOST_NUMBERS]

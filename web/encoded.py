@@ -1,4 +1,4 @@
-"""Rows of the big lists as JSON, each encoded once for as long as it says the same."""
+"""Cache of list rows as JSON: a row is encoded again only when it changes."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

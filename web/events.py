@@ -145,8 +145,8 @@ def _too_many(error: TooManyReaders) -> Problem:
         )
     return Problem(
         503,
-        f"{error.most} pages follow the events already",
-        "Close pages of this server that nobody watches, then try again.",
+        f"{error.most} event streams are open already",
+        "Close unused pages of this server, then try again.",
         {"Retry-After": "60"},
     )
 

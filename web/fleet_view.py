@@ -296,9 +296,8 @@ def fullness(here: House) -> list[str]:
     said = full if isinstance(full, dict) else {}
     refused, gave_way = said.get("refused", 0), said.get("gave_way", 0)
     return [
-        f"The fleet is full: it holds the most devices that it can. New ones not added: {refused}. "
-        f"Devices seen only briefly that gave way: {gave_way}. Delete those that are not yours "
-        "under Settings, Clean-up."
+        f"The fleet is full. New devices not added: {refused}. Devices seen only briefly that were "
+        f"replaced: {gave_way}. Delete devices that are not yours under Settings, Clean-up."
     ]
 
 

@@ -36,7 +36,7 @@ def readyz() -> Response:
 
 
 def troubles(here: House, disk: str) -> list[str]:
-    """What keeps the house from doing its work now, in sentences.
+    """The problems that keep this server from working now, as sentences.
 
     `disk` is what its probe says: `last` for strangers, whose requests write nothing.
     """

@@ -83,8 +83,8 @@ def progress() -> Response:
 @needs("scan.start")
 @describes(answer=Started, errors=(409,))
 def cancel() -> Response:
-    """Stop the running scan. What was found stays; whoever was not asked to the end is not
-    called offline for it."""
+    """Stop the running scan. What was found stays; devices of sources that had not
+    finished keep their status."""
     if not house().scanner.cancel():
         raise Problem(409, "No scan is running", "There is nothing to stop.")
     return answered({"success": True, "message": "Scan stopped"})

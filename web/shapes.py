@@ -115,7 +115,7 @@ class UptimeRow(TypedDict):
 
 
 class HeardRow(TypedDict):
-    """A device that spoke unasked and did not prove itself. `camera`: the number of the record
+    """A device that announced itself and is not confirmed. `camera`: the number of the record
     whose MAC it uses, or null."""
 
     identity: str

@@ -246,8 +246,8 @@ def test_reports_keep_flowing_whatever_one_of_them_is(
         clock.forward(minutes=1)
     keys_found = [device.identities for device in engine.devices().values()]
     assert keys_found == [(key(1),), (key(4),)]
-    assert caplog.text.count("A report of odd was set aside: facts") == 1
-    assert caplog.text.count("A report of odd was set aside: identities") == 1
+    assert caplog.text.count("A report from odd was set aside: facts") == 1
+    assert caplog.text.count("A report from odd was set aside: identities") == 1
 
 
 class Unsteady(Engine):
@@ -281,4 +281,4 @@ def test_nothing_that_was_heard_is_lost_to_a_full_disk_or_to_a_bad_report(
     finally:
         engine.close()
     assert [device.identities for device in engine.devices().values()] == [(key(1),), (key(3),)]
-    assert caplog.text.count("A report of talks was set aside: an error in the program") == 1
+    assert caplog.text.count("A report from talks was set aside: an error in the program") == 1

@@ -65,7 +65,7 @@ def test_a_report_that_is_no_json_spoils_only_itself(
     assert on_disk(tmp_path) == tracker.fleet()
     said = [one.getMessage() for one in caplog.records]
     assert 1 <= len(said) <= 4
-    assert all(one.startswith("A report of panasonic was set aside: ") for one in said)
+    assert all(one.startswith("A report from panasonic was set aside: ") for one in said)
     assert "secret-of-the-camera" not in caplog.text
 
 
@@ -117,7 +117,7 @@ def test_a_report_that_cannot_be_folded_spoils_only_itself(
     tracker.apply(batch, noon(minutes=2))
     said = [one.getMessage() for one in caplog.records]
     assert len(said) == 1, "once, however many there are"
-    assert said[0].startswith("A report of panasonic was set aside: an error in the program")
+    assert said[0].startswith("A report from panasonic was set aside: an error in the program")
     assert "ZeroDivisionError in test_pump.py, line " in said[0]
     assert "secret-of-the-camera" not in caplog.text
 
@@ -130,7 +130,7 @@ def test_a_device_that_cannot_be_encoded_spoils_only_its_report(
     tracker.apply([seen(C), bad, seen(B, address="10.0.0.2")], NOON)
     assert {one.identities for one in tracker.devices().values()} == {(C,), (B,)}
     assert on_disk(tmp_path) == tracker.fleet()
-    assert "A report of panasonic was set aside" in caplog.text
+    assert "A report from panasonic was set aside" in caplog.text
 
 
 def test_the_deepest_facts_that_may_enter_can_be_written_and_undone(
@@ -200,12 +200,14 @@ def test_the_same_fault_is_told_again_after_an_hour(caplog: pytest.LogCaptureFix
     times = iter((0.0, 1.0, AGAIN_AFTER - 1, AGAIN_AFTER + 1, AGAIN_AFTER + 2))
     aside = SetAside(lambda: next(times))
     for _ in range(4):
-        aside.tell([seen(A)], DoesNotFit("panasonic", "facts", "it is nested too deep", {}))
-    aside.tell([seen(A, source="dahua")], DoesNotFit("dahua", "facts", "it is nested too deep", {}))
+        aside.tell([seen(A)], DoesNotFit("panasonic", "facts", "it is nested too deeply", {}))
+    aside.tell(
+        [seen(A, source="dahua")], DoesNotFit("dahua", "facts", "it is nested too deeply", {})
+    )
     assert [one.getMessage() for one in caplog.records] == [
-        "A report of panasonic was set aside: facts: it is nested too deep",
-        "A report of panasonic was set aside: facts: it is nested too deep",
-        "A report of dahua was set aside: facts: it is nested too deep",
+        "A report from panasonic was set aside: facts: it is nested too deeply",
+        "A report from panasonic was set aside: facts: it is nested too deeply",
+        "A report from dahua was set aside: facts: it is nested too deeply",
     ]
 
 

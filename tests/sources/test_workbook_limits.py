@@ -81,7 +81,7 @@ def test_a_password_is_to_be_taken_away_and_not_only_saved_again():
     data = workbook_limits.OLE + bytes(999) + "EncryptedPackage".encode("utf-16-le")
     with pytest.raises(NotReadable) as caught:
         check(data)
-    assert caught.value.hint.startswith("Take the password away (in Excel: File, Info")
+    assert caught.value.hint.startswith("Remove the password (in Excel: File, Info")
 
 
 def test_a_file_that_is_too_large_is_not_looked_into():

@@ -205,7 +205,7 @@ def test_a_merged_store_counts_for_all_its_rows_and_that_is_said(tidy):
     rows = [("AB12345", "S1", "Market"), ("AB12346", "S2"), ("AB12347", "S3"), ("AB12348", "S4")]
     found = workbook_rows.read(with_merged(rows, "C2:C4"), tidy=tidy)
     assert [one.store for one in found.rows] == ["Market", "Market", "Market", ""]
-    assert found.notes == ["Merged cells: the value counts for every row that the cell spans."]
+    assert found.notes == ["Merged cells: the value applies to every row that the cell spans."]
 
 
 def test_a_merged_cell_makes_no_rows_and_fills_no_column_beside():

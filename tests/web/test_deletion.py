@@ -149,7 +149,7 @@ def test_the_page_deletes_a_camera_whose_name_was_typed(home: Home) -> None:
     assert "Type Gate to confirm" in home.client.get("/cameras/1").text
     wrong = home.client.post("/cameras/1/delete", data={"confirm": "Gat"})
     assert wrong.status_code == 422
-    assert "Send exactly what it is called: Gate" in wrong.text
+    assert "Enter its exact name: Gate" in wrong.text
     right = home.client.post("/cameras/1/delete", data={"confirm": "Gate"})
     assert (right.status_code, right.location) == (303, "/")
     assert left(home) == ["Yard", "Shed"]
