@@ -1,17 +1,31 @@
 """The small kit of the API: JSON bodies by model, JSON answers, and their description."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from web.errors import Problem, answer
 
 Body = TypeVar("Body", bound=BaseModel)
 Route = TypeVar("Route", bound=Callable[..., Any])
 MOST_BYTES = 1 << 20
+
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A time in an answer: ISO 8601 with offset."""
+
+
+def one_of(words: Iterable[str]) -> WithJsonSchema:
+    """Describes a text as one of `words`. It checks nothing: the part that is asked does."""
+    return WithJsonSchema({"type": "string", "enum": list(words)})
+
+
+def like(pattern: str) -> WithJsonSchema:
+    """Describes a text by its pattern. It checks nothing either."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
 class Strict(BaseModel):
@@ -34,8 +48,12 @@ def describes(
     media: tuple[str, ...] = ("application/json",),
     errors: tuple[int, ...] = (),
     status: int = 200,
+    security: tuple[str, ...] | None = None,
 ) -> Callable[[Route], Route]:
-    """What the OpenAPI description says of the route, besides its docstring."""
+    """What the OpenAPI description says of the route, besides its docstring.
+
+    `security` names a scheme of web.openapi; by default it follows from what the gate asks for.
+    """
 
     def mark(route: Route) -> Route:
         route.description = {  # type: ignore[attr-defined]
@@ -45,6 +63,7 @@ def describes(
             "media": media,
             "errors": errors,
             "status": status,
+            "security": security,
         }
         return route
 

@@ -1,12 +1,14 @@
 """The audit log, by API."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from accounts.model import Entry
-from web.api import Query, answered, asked, describes
+from web.api import Query, Time, answered, asked, describes
 from web.events import Moment
 from web.gate import needs
 from web.house import house
@@ -28,9 +30,23 @@ class AuditQuery(Query):
     limit: int = Field(100, ge=1, le=1000)
 
 
+class EntryRow(TypedDict):
+    """One line of the audit log; `before` and `after` hold what changed."""
+
+    id: int
+    at: Time
+    who: str
+    address: str
+    action: str
+    about: str
+    text: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
 @bp.get("/api/audit")
 @needs("audit.view")
-@describes(query=AuditQuery, answer=list[dict[str, object]], errors=(422, 503))
+@describes(query=AuditQuery, answer=list[EntryRow], errors=(422, 503))
 def audit() -> Response:
     """Who did what, newest first."""
     found = house().audit.find(**asked(AuditQuery).model_dump())
@@ -48,7 +64,7 @@ def audit_csv() -> Response:
     return Response(text, mimetype="text/csv", headers=headers)
 
 
-def entry_row(entry: Entry) -> dict[str, Any]:
+def entry_row(entry: Entry) -> EntryRow:
     return {
         "id": entry.id,
         "at": entry.at.isoformat(),

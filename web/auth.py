@@ -1,16 +1,28 @@
 """Coming in by API: login, tokens, profile, password, logout."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Blueprint, Response, g, request
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from accounts import passwords
-from accounts.model import NotAllowed, Person, Session, Token, User
+from accounts.model import (
+    LEVELS,
+    RIGHTS,
+    ROLES,
+    SCOPES,
+    WEEKDAYS,
+    Grant,
+    NotAllowed,
+    Person,
+    Session,
+    Token,
+    User,
+)
 from accounts.tickets import ACCESS_LASTS
-from web.api import Strict, answered, describes, sent
+from web.api import Strict, Time, answered, describes, like, one_of, sent
 from web.asking import COOKIE, TooManyTries, client_address, is_encrypted, log_in
 from web.audits import note
 from web.errors import Problem
@@ -20,6 +32,12 @@ from web.house import house
 from web.sight import sight
 
 bp = Blueprint("auth", __name__)
+Role = Annotated[str, one_of(ROLES)]
+Level = Annotated[str, one_of(LEVELS)]
+Scope = Annotated[str, one_of(SCOPES)]
+Right = Annotated[str, one_of(RIGHTS)]
+Weekday = Annotated[str, one_of(WEEKDAYS)]
+Span = Annotated[str, like(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class Login(Strict):
@@ -40,7 +58,7 @@ class NewToken(Strict):
     """A key for a script. `devices`: numbers of the only cameras it sees; none: all."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
-    scope: str = Field("read", description="`read` or `operate`.")
+    scope: Scope = Field("read", description="`read` or `operate`.")
     devices: list[int] | None = Field(None, max_length=1000)
     expires: Moment | None = Field(None, strict=False)
 
@@ -53,9 +71,15 @@ class Tickets(TypedDict):
     expires_in: int
 
 
+class OwnAccount(TypedDict):
+    id: int
+    username: str
+    role: Role
+
+
 class Welcome(Tickets):
     refresh_token: str
-    user: dict[str, object]
+    user: OwnAccount
 
 
 class Done(TypedDict):
@@ -67,11 +91,11 @@ class TokenRow(TypedDict):
 
     id: int
     name: str
-    scope: str
+    scope: Scope
     devices: list[int] | None
-    created: str
-    expires: str | None
-    last_used: str | None
+    created: Time
+    expires: Time | None
+    last_used: Time | None
 
 
 class TokenMade(TokenRow):
@@ -80,14 +104,26 @@ class TokenMade(TokenRow):
     token: str
 
 
+class GrantRow(TypedDict):
+    """What a user may on one camera or in one site."""
+
+    id: int
+    level: Level
+    device: int | None
+    site: str | None
+    hours: Span | None
+    weekdays: list[Weekday]
+    rights: list[Right]
+
+
 class Profile(TypedDict):
     """Who asks, and what they may."""
 
     id: int | None
     username: str
-    role: str
+    role: Role
     all_cameras: bool
-    grants: list[dict[str, object]]
+    grants: list[GrantRow]
 
 
 @bp.post("/api/auth/login")
@@ -163,7 +199,7 @@ def set_cookie(response: Any, secret: str, session: Session) -> None:
 
 @bp.post("/api/auth/refresh")
 @is_open
-@describes(answer=Tickets, errors=(401, 422))
+@describes(answer=Tickets, errors=(401, 422), security=("refresh",))
 def refresh() -> Response:
     """A new access token. The refresh token comes in the Authorization header, as Bearer."""
     access = house().access
@@ -196,7 +232,7 @@ def now_at(device: int) -> int:
     return house().tracker.fleet().redirects.get(device, device)
 
 
-def grant_row(grant: Any) -> dict[str, object]:
+def grant_row(grant: Grant) -> GrantRow:
     return {
         "id": grant.id,
         "level": grant.level,

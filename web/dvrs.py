@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response
 from pydantic import Field
@@ -16,7 +16,7 @@ from sources.easy4ip_wire import clean_serial
 from sources.texts import name_of
 from sources.workbook_export import made_of
 from web import scans, shapes
-from web.api import Query, Strict, answered, asked, describes, sent
+from web.api import Query, Strict, answered, asked, describes, one_of, sent
 from web.audits import note, who
 from web.errors import Problem
 from web.gate import needs
@@ -50,8 +50,17 @@ class NewSerial(Strict):
     number: str = Field(alias="p2pNumber", max_length=200)
 
 
+DvrRow = TypedDict("DvrRow", {"P2P NUMBER": str, "SITE": str, "STORE NAME": str})
+
+
+class SearchedDvr(DvrRow):
+    """A recorder as a row of the workbook, with its status."""
+
+    status: Annotated[str, one_of(("online", "offline"))]
+
+
 class Dvrs(TypedDict):
-    items: list[dict[str, str]]
+    items: list[DvrRow]
 
 
 class Ok(TypedDict):
@@ -96,7 +105,7 @@ def dvrs() -> Response:
 
 @bp.get("/api/search")
 @needs("device.list")
-@describes(query=SiteQuery, answer=dict[str, str], errors=(404,))
+@describes(query=SiteQuery, answer=SearchedDvr, errors=(404,))
 def search() -> Response:
     """The recorder of one site, with its status."""
     wanted = name_of(asked(SiteQuery).site)

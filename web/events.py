@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from fleet.model import Event
-from web.api import Query, answered, asked, describes
+from web.api import Query, Time, answered, asked, describes
 from web.asking import client_address
 from web.errors import Problem
 from web.gate import needs
@@ -72,7 +72,7 @@ class EventRow(TypedDict):
     """One event. `device` is a number; `before` and `after` hold what changed."""
 
     id: int
-    at: str
+    at: Time
     kind: str
     device: int | None
     text: str

@@ -62,7 +62,7 @@ def _stuck(here: House) -> str:
 
 @bp.get("/api/export")
 @needs("fleet.export")
-@describes(answer=dict[str, object])
+@describes(answer=shapes.Exported)
 def export() -> Response:
     """The whole database as a dated JSON file, without secrets."""
     here = house()

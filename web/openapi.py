@@ -1,6 +1,7 @@
 """The description of the API, from the routes themselves, and a page that reads it out."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -10,12 +11,37 @@ from pydantic.json_schema import models_json_schema
 from typing_extensions import TypedDict
 
 from web.api import answered, describes
+from web.asking import COOKIE
 from web.gate import action_of, needs
 
 bp = Blueprint("openapi", __name__)
 REF = "#/components/schemas/{model}"
 VERSION = "0.1.0"
 TEXT = {"type": "string"}
+SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token, or the access token of a login.",
+    },
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "Name and password: only over TLS, or on the server itself.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The cookie of the login page.",
+    },
+    "refresh": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The refresh token of a login.",
+    },
+}
+BY_DEFAULT = ("bearer", "basic", "session")
 COMMON_ERRORS = {
     400: "Not understood",
     401: "Not logged in",
@@ -83,8 +109,10 @@ def description(app: Flask) -> dict[str, Any]:
             "version": VERSION,
             "description": "Every camera a place owns: what is active, moved, offline or missing.",
         },
+        "servers": [{"url": "/", "description": "This server"}],
+        "security": _security(BY_DEFAULT),
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": SCHEMES},
     }
 
 
@@ -98,7 +126,7 @@ def _operation(
 ) -> dict[str, Any]:
     text = (view.__doc__ or "").strip()
     summary, _, rest = text.partition("\n")
-    codes = {*said["errors"], *(() if action is None else COMMON_ERRORS)}
+    codes = {*said["errors"], *((400, 403) if action is None else COMMON_ERRORS)}
     codes |= {400, 413, 415, 422, 507} if said["body"] else set()
     is_word = action is None and said["media"] == ("text/plain",)
     media = {
@@ -116,6 +144,7 @@ def _operation(
             str(said["status"]): {"description": "Done", "content": media},
             **{str(code): _error(code, is_word) for code in sorted(codes)},
         },
+        "security": _security(said["security"] or (() if action is None else BY_DEFAULT)),
     }
     if rest.strip():
         operation["description"] = " ".join(rest.split())
@@ -127,9 +156,14 @@ def _operation(
     return operation
 
 
+def _security(schemes: Iterable[str]) -> list[dict[str, list[str]]]:
+    """Any of them will do; none is needed where the list is empty."""
+    return [{name: []} for name in schemes]
+
+
 def _error(code: int, is_word: bool) -> dict[str, Any]:
-    """An error of ours; the two open health checks answer with one word instead."""
-    if is_word:
+    """An error of ours; /readyz says with one word that it is not ready."""
+    if is_word and code == 503:
         return {
             "description": ERRORS[code],
             "content": {"text/plain": {"schema": {"type": "string"}}},
@@ -151,16 +185,28 @@ def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
             "name": name,
             "in": "query",
             "description": one.pop("description", ""),
-            "schema": one,
+            "required": name in schema.get("required", ()),
+            "schema": _never_null(one),
         }
         for name, one in schema["properties"].items()
     ]
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query string holds no null: what is left out is not there."""
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    kinds = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
+    (kind,) = kinds or [{}]
+    return {**schema, **kind}
 
 
 def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     """The JSON schema of a type; what it names goes into the components."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         _refs, found = models_json_schema([(kind, "validation")], ref_template=REF)
+        for schema in found["$defs"].values():
+            _drop_null_defaults(schema)
         schemas.update(found["$defs"])
         return {"$ref": REF.format(model=kind.__name__)}
     found = TypeAdapter(kind).json_schema(ref_template=REF, mode="serialization")
@@ -169,3 +215,10 @@ def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
         schemas[kind.__name__] = found
         return {"$ref": REF.format(model=kind.__name__)}
     return found
+
+
+def _drop_null_defaults(schema: dict[str, Any]) -> None:
+    """What a body leaves out is not there; in an edit a null empties the value."""
+    for one in schema.get("properties", {}).values():
+        if one.get("default", ...) is None:
+            del one["default"]

@@ -133,13 +133,13 @@ def swept() -> list[datetime]:
 
 @bp.get("/api/jobs", strict_slashes=False)
 @needs("job.view")
-@describes(answer=list[dict[str, Any]])
+@describes(answer=list[shapes.JobRow])
 def jobs() -> Response:
     """What runs by itself: last run, next run, last error."""
     return answered(job_rows())
 
 
-def job_rows() -> list[dict[str, Any]]:
+def job_rows() -> list[shapes.JobRow]:
     """Every job as a row."""
     scheduler = house().scheduler
     return [
@@ -148,6 +148,6 @@ def job_rows() -> list[dict[str, Any]]:
     ]
 
 
-def auto_scan_job() -> dict[str, Any]:
+def auto_scan_job() -> shapes.JobRow:
     """The row of the auto-scan job, for the page."""
     return next(one for one in job_rows() if one["name"] == AUTO_SCAN)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -14,24 +14,27 @@ from fleet.model import Device, Fault, Fleet
 from fleet.secret_columns import masked
 from fleet.status import Rules
 from fleet.uptime import Uptime
+from web.api import Time, like, one_of
 
 CAMERAS = frozenset({"camera", "recorder"})
+Status = Annotated[str, one_of(status.WORDS)]
+Mac = Annotated[str, like("^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
 
 
 class AddressRow(TypedDict):
     """One address of a device; `previous_ip` is null for the first one."""
 
     ip: str
-    timestamp: str
+    timestamp: Time
     previous_ip: str | None
 
 
 class FindingRow(TypedDict):
     kind: str
-    since: str
+    since: Time
     text: str
     source: str
-    unknown_since: str | None
+    unknown_since: Time | None
 
 
 class CameraRow(TypedDict):
@@ -40,7 +43,7 @@ class CameraRow(TypedDict):
     id: int
     kind: str
     site: str
-    mac_address: str | None
+    mac_address: Mac | None
     serial_number: str | None
     camera_name: str
     model_name: str | None
@@ -50,17 +53,17 @@ class CameraRow(TypedDict):
     current_gateway: str | None
     firmware_version: str | None
     network_mode: str | None
-    first_seen: str | None
-    last_seen: str | None
+    first_seen: Time | None
+    last_seen: Time | None
     first_seen_formatted: str | None
     last_seen_formatted: str | None
     total_discoveries: int
-    status: str
+    status: Status
     ip_changes: int
     seen_in_last_discovery: bool
     reason: str
-    since: str | None
-    as_of: str | None
+    since: Time | None
+    as_of: Time | None
     retired: bool
     notes: str
     tags: list[str]
@@ -82,7 +85,7 @@ class CameraDetail(CameraRow):
 class CameraList(TypedDict):
     cameras: list[CameraRow]
     count: int
-    last_scan: str | None
+    last_scan: Time | None
     scan_in_progress: bool
     total: NotRequired[int]
     page: NotRequired[int]
@@ -97,7 +100,7 @@ class Stats(TypedDict):
     ip_changed: int
     total_discoveries: int
     cameras_with_ip_changes: int
-    last_scan: str | None
+    last_scan: Time | None
     scan_in_progress: bool
     auto_scan_enabled: bool
     auto_scan_interval: int
@@ -114,6 +117,24 @@ class UptimeRow(TypedDict):
     share: float | None
 
 
+class JobRow(TypedDict):
+    """What runs by itself. `took` is in seconds."""
+
+    name: str
+    title: str
+    last_run: Time | None
+    next_run: Time | None
+    took: float | None
+    last_result: str
+    last_error: str | None
+
+
+class Exported(TypedDict):
+    exported_at: Time | None
+    count: int
+    cameras: list[CameraDetail]
+
+
 class HeardRow(TypedDict):
     """A device that announced itself and is not confirmed. `camera`: the number of the record
     whose MAC it uses, or null."""
@@ -123,8 +144,8 @@ class HeardRow(TypedDict):
     address: str | None
     name: str | None
     model: str | None
-    first: str
-    last: str
+    first: Time
+    last: Time
     times: int
     camera: int | None
 
@@ -301,7 +322,7 @@ def stats(
     }
 
 
-def job(name: str, title: str, state: JobState, next_run: datetime | None) -> dict[str, Any]:
+def job(name: str, title: str, state: JobState, next_run: datetime | None) -> JobRow:
     return {
         "name": name,
         "title": title,
@@ -313,7 +334,7 @@ def job(name: str, title: str, state: JobState, next_run: datetime | None) -> di
     }
 
 
-def export(devices: Iterable[CameraDetail], at: datetime) -> dict[str, Any]:
+def export(devices: Iterable[CameraDetail], at: datetime) -> Exported:
     """The whole database for people; without secrets, which no shape has."""
     cameras = list(devices)
     return {"exported_at": iso(at), "count": len(cameras), "cameras": cameras}

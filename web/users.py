@@ -9,9 +9,21 @@ from typing_extensions import TypedDict
 
 from accounts import account_rows, names, passwords
 from accounts.model import Grant, Hours, NotAllowed, User
-from web.api import Strict, answered, describes, sent
+from web.api import Strict, Time, answered, describes, sent
 from web.audits import note
-from web.auth import Done, TokenRow, grant_row, token_row, tokens_of
+from web.auth import (
+    Done,
+    GrantRow,
+    Level,
+    Right,
+    Role,
+    Span,
+    TokenRow,
+    Weekday,
+    grant_row,
+    token_row,
+    tokens_of,
+)
 from web.gate import needs
 from web.house import house
 from web.sight import sight
@@ -39,14 +51,14 @@ class NewUser(Strict):
 
     username: str = Field(max_length=200)
     password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
-    role: str = Field("viewer", description="`viewer`, `operator` or `admin`.")
+    role: Role = Field("viewer", description="`viewer`, `operator` or `admin`.")
     all_cameras: bool = Field(True, description="false: only what is granted.")
 
 
 class UserChange(Strict):
     """What to change; what is left out stays."""
 
-    role: str | None = None
+    role: Role | None = None
     password: str | None = Field(None, max_length=1000, json_schema_extra={"format": "password"})
     all_cameras: bool | None = None
 
@@ -54,12 +66,12 @@ class UserChange(Strict):
 class NewGrant(Strict):
     """What a user may on one camera or in one site; `hours` in the house's time zone."""
 
-    level: str = Field(description="`view`, `control` or `admin`.")
+    level: Level = Field(description="`view`, `control` or `admin`.")
     device: Annotated[int, NUMBER] | None = None
     site: Annotated[str | None, AfterValidator(_site)] = Field(None, min_length=1, max_length=60)
-    hours: Annotated[str | None, AfterValidator(_hours)] = None
-    weekdays: list[str] = Field([], max_length=7, description="`mon` to `sun`; none: all.")
-    rights: list[str] = Field([], max_length=3, description="`record`, `schedule`, `download`.")
+    hours: Annotated[Span | None, AfterValidator(_hours)] = None
+    weekdays: list[Weekday] = Field([], max_length=7, description="`mon` to `sun`; none: all.")
+    rights: list[Right] = Field([], max_length=3, description="`record`, `schedule`, `download`.")
 
 
 class UserRow(TypedDict):
@@ -67,12 +79,12 @@ class UserRow(TypedDict):
 
     id: int
     username: str
-    role: str
+    role: Role
     all_cameras: bool
-    created: str | None
-    last_login: str | None
+    created: Time | None
+    last_login: Time | None
     last_address: str
-    grants: list[dict[str, object]]
+    grants: list[GrantRow]
     tokens: list[TokenRow]
 
 
@@ -191,7 +203,7 @@ def remove_user(id: int) -> None:
 
 @bp.get("/api/users/<int:id>/grants")
 @needs("user.manage")
-@describes(answer=list[dict[str, object]], errors=(404,))
+@describes(answer=list[GrantRow], errors=(404,))
 def grants(id: int) -> Response:
     """What was granted to a user."""
     accounts = house().access.accounts
@@ -200,7 +212,7 @@ def grants(id: int) -> Response:
 
 @bp.post("/api/users/<int:id>/grants")
 @needs("user.manage")
-@describes(body=NewGrant, answer=dict[str, object], errors=(404, 409, 422), status=201)
+@describes(body=NewGrant, answer=GrantRow, errors=(404, 409, 422), status=201)
 def grant(id: int) -> Response:
     """Grant a camera or a site. It adds to what the role gives."""
     return answered(grant_row(add_grant(id, sent(NewGrant))), 201)

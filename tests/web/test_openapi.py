@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from accounts.model import LEVELS, ROLES, SCOPES
+from fleet import status
 from tests.home import Home
 from tests.web.browser import Browser
+from web.users import NewGrant
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 NOT_API = {"/", "/api/docs"}
@@ -58,6 +62,8 @@ def misfits(value: Any, schema: Any, document: Any, where: str = "the answer") -
     if "anyOf" in schema:
         tries = [misfits(value, one, document, where) for one in schema["anyOf"]]
         return min(tries, key=len)
+    if value not in schema.get("enum", [value]):
+        return [f"{where} is {value!r}, not one of {schema['enum']}"]
     kind = schema.get("type")
     if kind and type(value) not in KINDS[kind]:
         return [f"{where} is {value!r}, not {kind}"]
@@ -80,7 +86,7 @@ def _object_misfits(value: Any, schema: Any, document: Any, where: str) -> list[
 
 def test_the_document_is_openapi_3_1(document: Any) -> None:
     assert document["openapi"].startswith("3.1.")
-    assert set(document) == {"openapi", "info", "paths", "components"}
+    assert set(document) == {"openapi", "info", "servers", "security", "paths", "components"}
     assert all(document["info"][key] for key in ("title", "version", "description"))
     for path, methods in document["paths"].items():
         assert path.startswith("/")
@@ -207,6 +213,81 @@ def test_what_must_be_written_says_that_the_disk_may_be_full(document: Any) -> N
     for method, path, operation in operations(document):
         if operation.get("x-action") in writing:
             assert "507" in operation["responses"], f"{method} {path}"
+
+
+def test_it_says_how_to_log_in_and_where_nobody_must(document: Any) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert {name: one["type"] for name, one in schemes.items()} == {
+        "bearer": "http",
+        "basic": "http",
+        "session": "apiKey",
+        "refresh": "http",
+    }
+    open_routes = {
+        path for _method, path, operation in operations(document) if operation["security"] == []
+    }
+    assert open_routes == {"/api/auth/login", "/healthz", "/readyz"}
+    for _method, path, operation in operations(document):
+        said = {name for one in operation["security"] for name in one}
+        if path == "/api/auth/refresh":
+            assert said == {"refresh"}
+        elif path not in open_routes:
+            assert said == {"bearer", "basic", "session"}, path
+    assert document["servers"][0]["url"] == "/"
+
+
+def test_an_edit_has_no_default_that_would_empty_what_is_left_out(document: Any) -> None:
+    bodies = [
+        resolve(content["schema"]["$ref"], document)
+        for _method, _path, operation in operations(document)
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+    ]
+    assert len(bodies) > 10
+    for body in bodies:
+        assert all(one.get("default", "") is not None for one in body["properties"].values())
+
+
+def test_a_parameter_that_must_be_there_is_described_so(mixed: Home, document: Any) -> None:
+    (site,) = document["paths"]["/api/search"]["get"]["parameters"]
+    assert site["required"] is True
+    assert mixed.client.get("/api/search").status_code == 422
+    for _method, _path, operation in operations(document):
+        for one in operation["parameters"]:
+            assert {"type": "null"} not in one["schema"].get("anyOf", [])
+            assert one["schema"].get("default", "") is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "words"),
+    [
+        ("CameraRow", "status", status.WORDS),
+        ("NewUser", "role", ROLES),
+        ("UserRow", "role", ROLES),
+        ("NewToken", "scope", SCOPES),
+        ("NewGrant", "level", LEVELS),
+        ("GrantRow", "level", LEVELS),
+    ],
+)
+def test_words_of_a_fixed_set_are_listed(
+    document: Any, model: str, field: str, words: tuple[str, ...]
+) -> None:
+    assert document["components"]["schemas"][model]["properties"][field]["enum"] == list(words)
+
+
+def test_the_patterns_are_those_that_are_enforced(mixed: Home, document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    hours = schemas["NewGrant"]["properties"]["hours"]["anyOf"][0]["pattern"]
+    mac = schemas["CameraRow"]["properties"]["mac_address"]["anyOf"][0]["pattern"]
+    for text, fits in (("08:00-18:00", True), ("8-18", False), ("24:00-25:00", False)):
+        assert bool(re.search(hours, text)) is fits
+        if fits:
+            assert NewGrant(level="view", device=1, hours=text)
+        else:
+            with pytest.raises(ValidationError):
+                NewGrant(level="view", device=1, hours=text)
+    macs = [row["mac_address"] for row in mixed.client.get("/api/cameras").json["cameras"]]
+    assert any(macs)
+    assert all(re.search(mac, text) for text in macs if text)
 
 
 def test_the_longest_texts_are_described_as_they_are(mixed: Home, document: Any) -> None:
