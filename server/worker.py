@@ -233,6 +233,9 @@ class Worker(base.Worker):
 
     def _cut_back(self, now: float) -> None:
         """Too much is kept for slow clients: those that hold most and do not move go first."""
+        if self._held > MOST_HELD:
+            # Since the last tick it only grew: what has been answered meanwhile is still in it.
+            self._held = sum(one.held() for one in self._all())
         while self._held > MOST_HELD:
             held: dict[str | None, int] = defaultdict(int)
             stalled = []
