@@ -295,8 +295,9 @@ def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
 def _delete_in(house: Any, edits: Sequence[Edit]) -> None:
     if edits:
         events = house.tracker.apply(edits, house_app.utc_now())
-        house.access.accounts.forget_devices([one.device for one in events])
-        for one in events:
+        gone = [one for one in events if one.kind == "device.deleted"]
+        house.access.accounts.forget_devices([one.device for one in gone])
+        for one in gone:
             text, about = one.text, f"camera {one.device}"
             house.audit.note(
                 Entry(one.at, "command line", "", one.kind, about, text, dict(one.before))

@@ -146,7 +146,7 @@ class Courier:
                 if self._stopping.is_set() or not self.deliver():
                     return False
         except Unreachable as error:
-            log.warning("%s Uptimes are not complete yet.", error)
+            log.warning("%s. Uptimes are not complete yet.", error)
             return False
         self.has_uptimes = True
         return True
