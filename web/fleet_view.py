@@ -11,7 +11,7 @@ from markupsafe import Markup
 from pydantic import Field, ValidationError
 
 from fleet import status, words
-from fleet.model import Device
+from fleet.model import Device, NotThere
 from store.sql import Unreachable
 from web import advice, shapes
 from web.bars import Bar, bar
@@ -20,7 +20,7 @@ from web.health import troubles
 from web.house import House
 from web.listing import STATUSES, Listing, ListQuery, select, stores_by_site
 from web.scans import auto_scan_job, counts
-from web.sight import sight
+from web.sight import NOT_THERE, sight
 
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
@@ -109,14 +109,14 @@ def rows(here: House, query: PageQuery) -> Rows:
     paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
     devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, paged, shapes.CAMERAS)
-    return _rows(here, found.devices, found)
+    return _rows(here, found.devices, found, (devices, statuses))
 
 
 def stretch(here: House, query: PageQuery, offset: int, limit: int) -> Rows:
     """A stretch of the whole list, for one who scrolls."""
     devices, statuses = sight().statuses()
     found = select(devices.values(), statuses, _unpaged(query), shapes.CAMERAS)
-    return _rows(here, found.devices[offset : offset + limit], found)
+    return _rows(here, found.devices[offset : offset + limit], found, (devices, statuses))
 
 
 def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
@@ -129,14 +129,22 @@ def rows_of(here: House, query: PageQuery, ids: Sequence[int], link: Links | Non
     known = [devices[id] for id in ids if id in devices]
     stores = stores_by_site(devices.values()) if query.store else {}
     found = select(known, statuses, _unpaged(query), shapes.CAMERAS, stores)
-    return _rows(here, found.devices, found, link)
+    return _rows(here, found.devices, found, (devices, statuses), link)
+
+
+Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
+"""Devices and their statuses, read together: what one has, the other has."""
 
 
 def _rows(
-    here: House, shown: Sequence[Device], listing: Listing, link: Links | None = None
+    here: House,
+    shown: Sequence[Device],
+    listing: Listing,
+    snapshot: Snapshot,
+    link: Links | None = None,
 ) -> Rows:
     """Rows that are drawn already for somebody with the same filter are not drawn again."""
-    devices, statuses = sight().statuses()
+    devices, statuses = snapshot
     now, link = here.clock(), link or links()
     place = tuple(link.kept.items())
     marks = [(one, statuses[one.id], behind(one, devices, statuses)) for one in shown]
@@ -309,8 +317,12 @@ def page_numbers(listing: Listing) -> list[int]:
 
 
 def detail(here: House, device: Device) -> dict[str, Any]:
-    """One camera with all that is known of it."""
+    """One camera with all that is known of it. Raises NotThere when it has just gone."""
     devices, statuses = sight().statuses()
+    # Since the URL was read, the device can have been deleted or merged into another one.
+    if device.id not in devices:
+        raise NotThere(f"There is no camera {device.id}", NOT_THERE)
+    device = devices[device.id]
     row = shapes.detail(device, statuses[device.id], here.clock(), here.rules())
     try:
         events = sight().events(device=device.id, limit=50)

@@ -90,16 +90,18 @@ class Sight:
 
     def devices(self) -> Mapping[int, Device]:
         """Those that this person sees."""
-        every = self.house.tracker.devices()
+        return self._seen(self.house.tracker.devices())
+
+    def _seen(self, every: Mapping[int, Device]) -> Mapping[int, Device]:
         if not self.is_limited:
             return every
         seen = {id: one for id, one in every.items() if self.may("device.view", one)}
         return {id: _alone(one, seen) for id, one in seen.items()}
 
     def statuses(self) -> tuple[Mapping[int, Device], Mapping[int, str]]:
-        """Those devices, and the status of each."""
-        _every, statuses = self.house.statuses()
-        return self.devices(), statuses
+        """Those devices, and the status of each, from one snapshot of the fleet."""
+        every, statuses = self.house.statuses()
+        return self._seen(every), statuses
 
     def device(self, key: str) -> Device:
         """One device by number or MAC. Raises NotThere for one that this person does not see."""
