@@ -27,7 +27,7 @@ from fleet.model import Event
 from fleet.uptime import KINDS, MERGED, Day, Roll, pair_of
 from store.sql import metadata, saying_why
 
-UNMERGED = "device.unmerged"
+UNMERGED, DELETED = "device.unmerged", "device.deleted"
 AT_ONCE = 200
 """Devices in one question."""
 FILLED_AT_ONCE = 20
@@ -95,7 +95,9 @@ def add(connection: Connection, news: Iterable[Event]) -> None:
     again: set[int] = set()
     told = [one for one in news if one.device is not None]
     for event in told:
-        if event.kind in (MERGED, UNMERGED):
+        if event.kind == DELETED:
+            again.add(event.device or 0)
+        elif event.kind in (MERGED, UNMERGED):
             again.update(pair_of(event.after) or ())
     ours = [one for one in told if one.kind in KINDS and one.device not in again]
     for ids in _parts({one.device or 0 for one in ours}, AT_ONCE):
@@ -114,13 +116,19 @@ def rebuild(connection: Connection, devices: Collection[int]) -> None:
     """Roll up everything again that the journal has of these devices."""
     stays = _merges(connection)
     for ids in _parts(devices, AT_ONCE):
-        rolls = {device: Roll(device) for device in ids if device not in stays}
+        gone = _deleted(connection, ids) | stays.keys()
+        rolls = {device: Roll(device) for device in ids if device not in gone}
         origins = {device: device for device in rolls}
         origins |= {goes: end for goes in stays if (end := _end(goes, stays)) in rolls}
         for event in _events(connection, list(origins)):
             rolls[origins[event.device or 0]].tell(event)
         connection.execute(sql_delete(uptime_days).where(uptime_days.c.device.in_(ids)))
         _put(connection, rolls)
+
+
+def _deleted(connection: Connection, devices: Collection[int]) -> set[int]:
+    query = select(events.c.device).where(events.c.device.in_(devices), events.c.kind == DELETED)
+    return set(connection.execute(query).scalars())
 
 
 def _merges(connection: Connection) -> dict[int, int]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 TABLES = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))
 """The connections of our own network namespace (proc(5)): a line has the number, the local and
@@ -14,21 +15,29 @@ the remote address, then at 7 the owner's number and at 9 the inode, which is 0 
 has the socket open any more; its owner is then shown as 0 too."""
 UID, INODE = 7, 9
 Address = tuple[str, int]
+_proven: WeakSet[Any] = WeakSet()
+"""Connections whose other end is proven; the kernel's list is long where there are many."""
 
 
 def is_our_own(environ: Mapping[str, Any]) -> bool:
     """The other end of this request's connection belongs to the user of this program or root.
 
-    A proxy or forwarder that another user runs does not, whatever it passes on.
+    A proxy or forwarder that another user runs does not, whatever it passes on. Once proven, it
+    holds for the connection: the other end is the same socket for as long as there is one.
     """
     sock = environ.get("gunicorn.socket")
     if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return False
+    if sock in _proven:
+        return True
     try:
         peer, here = sock.getpeername()[:2], sock.getsockname()[:2]
     except OSError:
         return False  # it is gone already
-    return owner_of(peer, here) in (0, os.geteuid())
+    is_ours = owner_of(peer, here) in (0, os.geteuid())
+    if is_ours:
+        _proven.add(sock)
+    return is_ours
 
 
 def owner_of(peer: Address, here: Address) -> int | None:

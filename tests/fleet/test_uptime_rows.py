@@ -314,3 +314,12 @@ def test_the_uptime_of_a_merged_record_follows_to_the_one_that_stays(
     home.events()
     assert home.client.get("/api/camera/1/uptime").json["share"] < 0.5
     assert home.client.get("/api/camera/2/uptime").json["share"] == pytest.approx(1.0)
+
+
+def test_nothing_is_kept_of_a_deleted_device(journal: Journal) -> None:
+    for device in (1, 2):
+        flips(journal, device, 5, noon(), timedelta(hours=9))
+    journal.write([Event(7_000_001, noon(days=3), "device.deleted", 1, "")])
+    assert {row[0] for row in rolled_up(journal)} == {2}
+    list(journal.fill_uptimes())
+    assert {row[0] for row in rolled_up(journal)} == {2}
