@@ -61,7 +61,7 @@ def test_an_error_of_the_api_is_an_error_and_a_hint(
     ("method", "path", "allowed"),
     [
         ("DELETE", "/api/cameras", {"GET", "HEAD", "OPTIONS"}),
-        ("PUT", "/api/camera/1", {"GET", "HEAD", "PATCH", "OPTIONS"}),
+        ("PUT", "/api/camera/1", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
         ("PUT", "/api/scan", {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}),
         ("GET", "/api/auto-scan", {"POST", "OPTIONS"}),
         ("GET", "/scan", {"POST", "OPTIONS"}),
