@@ -145,6 +145,10 @@ class Connection:
     def is_head_too_long(self) -> bool:
         return len(self._head) > LONGEST_HEAD
 
+    def has_request_line(self) -> bool:
+        """Whether the first line is whole."""
+        return b"\n" in self._head
+
     def has_part(self) -> bool:
         return self.stage in (Stage.HEAD, Stage.BODY)
 

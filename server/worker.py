@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers import base
@@ -25,6 +24,7 @@ from gunicorn.workers.gthread import PollableMethodQueue
 
 from server.client_socket import ClientSocket
 from server.connection import Connection, Stage
+from server.refusals import refusal, status_of
 from server.shares import Turns, who_shares
 
 TICK = 0.25
@@ -290,9 +290,7 @@ class Worker(base.Worker):
                 if one.is_head_whole():
                     one.parse()
                 elif one.is_head_too_long():
-                    self._refuse(
-                        one, 431, "Request Header Fields Too Large", "Send a shorter header."
-                    )
+                    self._refuse(one, 431 if one.has_request_line() else 414)
                     return
                 else:
                     self._watch(one, selectors.EVENT_READ)
@@ -306,9 +304,7 @@ class Worker(base.Worker):
                 one.read_on()
                 self._run_in_turn(one)
             else:
-                self._refuse(
-                    one, 503, "Service Unavailable", "Other uploads are running. Try again later."
-                )
+                self._refuse(one, 503)
 
     @contextlib.contextmanager
     def _or_refuse(self, one: Connection) -> Iterator[None]:
@@ -321,14 +317,24 @@ class Worker(base.Worker):
             self.handle_error(one.request, one.sock, one.client, error)
             self._finish_sending(one, goes_on=False)
 
-    def _refuse(self, one: Connection, status: int, reason: str, text: str) -> None:
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Like gunicorn's, but in the error shape of the API."""
+        status = status_of(exc)
+        if status == 500:
+            self.log.error("Error handling request %s", getattr(req, "uri", ""), exc_info=exc)
+        else:
+            self.log.warning("Invalid request from %s: %s", addr[0] if addr else "", exc)
         with contextlib.suppress(OSError):
-            util.write_error(one.sock, status, reason, text)
+            client.sendall(refusal(status))
+
+    def _refuse(self, one: Connection, status: int) -> None:
+        with contextlib.suppress(OSError):
+            one.sock.sendall(refusal(status))
         self._finish_sending(one, goes_on=False)
 
     def _expire(self, one: Connection) -> None:
         if one.has_part():
-            self._refuse(one, 408, "Request Timeout", "The request took too long to arrive.")
+            self._refuse(one, 408)
         else:
             self._close(one)
 

@@ -1,6 +1,7 @@
 """Slow, lazy and greedy clients hold up nobody else. All on real processes and sockets."""
 
 import http.client
+import json
 import resource
 import select
 import signal
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -310,6 +312,8 @@ def test_a_body_that_nobody_read_is_not_taken_for_a_request(narrow: Running) -> 
         (b"X Y: 1\r\n\r\n", b"400"),
         (b"X: 1\n\n", b"400"),
         (b"X: " + b"y" * 100_000, b"431"),
+        (b"X: " + b"y" * 10_000 + b"\r\n\r\n", b"431"),
+        (b"Expect: miracles\r\n\r\n", b"417"),
     ],
 )
 def test_what_two_servers_could_read_differently_is_refused(
@@ -320,6 +324,27 @@ def test_what_two_servers_could_read_differently_is_refused(
     answer = whole_answer(sock, start + request_)
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert answer.count(b"HTTP/1.1 ") == 1
+    assert set(error_in(answer)) == {"error", "hint"}
+    sock.close()
+
+
+def error_in(answer: bytes) -> Any:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/json" in head
+    assert f"Content-Length: {len(body)}".encode() in head
+    return json.loads(body)
+
+
+@pytest.mark.parametrize("length", [5_000, 20_000, 200_000])
+def test_a_url_that_is_too_long_is_an_error_and_a_hint(narrow: Running, length: int) -> None:
+    sock = client(narrow.port)
+    line = b"GET /api/cameras?q=" + b"x" * length + b" HTTP/1.1\r\n"
+    answer = whole_answer(sock, line + HOST + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 414 ")
+    assert error_in(answer) == {
+        "error": "The URL is too long",
+        "hint": "Use fewer or shorter parameters.",
+    }
     sock.close()
 
 
