@@ -46,7 +46,7 @@ from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen, JsonFile
 from store.owner import InUse
 from store.probe import Probe
-from store.sql import Unreachable, default_url
+from store.sql import Damaged, Unreachable, default_url
 from store.vault import SecretLost, Vault
 from web import (
     api,
@@ -322,7 +322,7 @@ def open_house(house: House, settings: Settings) -> None:
         open_accounts(house, settings)
     except SecretLost as error:
         raise CannotOpen(str(error)) from error
-    except InUse as error:
+    except (InUse, Damaged) as error:
         raise CannotOpen(str(error)) from error
     except Unreachable as error:
         raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error

@@ -1,35 +1,100 @@
 """Accounts in SQL: read whole at the start, written one change at a time."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
 from accounts import tables
-from accounts.model import Grant, Hours, Session, Token, User
+from accounts.model import (
+    LEVELS,
+    RIGHTS,
+    ROLES,
+    SCOPES,
+    WEEKDAYS,
+    Grant,
+    Hours,
+    Session,
+    Token,
+    User,
+)
 from accounts.names import key_of
-from store.sql import metadata, saying_why
+from fleet.fit import DoesNotFit, check
+from store.sql import Damaged, metadata, saying_why
+
+T = TypeVar("T")
+
+
+CHOICES: dict[str, dict[str, Sequence[str]]] = {
+    "users": {"role": ROLES},
+    "grants": {"level": LEVELS, "weekdays": WEEKDAYS, "rights": RIGHTS},
+    "tokens": {"scope": SCOPES},
+    "sessions": {},
+}
+MISFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""What reading a value of another type raises, in SQLAlchemy and here."""
 
 
 def load(
     engine: Engine, now: datetime
 ) -> tuple[list[User], list[Grant], list[Session], list[Token]]:
-    """Everything that is kept. Sessions that have ended are deleted."""
+    """Everything that is kept. Sessions that have ended are deleted.
+
+    Raises Damaged for a value that does not fit: who may what must not be guessed.
+    """
     with saying_why(), engine.begin() as connection:
         connection.execute(delete(tables.sessions).where(tables.sessions.c.ends <= now))
         return (
-            [_user(row) for row in _all(connection, tables.users)],
-            [_grant(row) for row in _all(connection, tables.grants)],
-            [Session(**row) for row in _all(connection, tables.sessions)],
-            [_token(row) for row in _all(connection, tables.tokens)],
+            _all(connection, tables.users, _user),
+            _all(connection, tables.grants, _grant),
+            _all(connection, tables.sessions, lambda row: Session(**row)),
+            _all(connection, tables.tokens, _token),
         )
 
 
-def _all(connection: Connection, table: Any) -> list[dict[str, Any]]:
-    found = connection.execute(select(table).order_by(table.c.id))
-    return [dict(row) for row in found.mappings()]
+def _all(connection: Connection, table: Table, made: Callable[[dict[str, Any]], T]) -> list[T]:
+    try:
+        found = connection.execute(select(table).order_by(table.c.id)).mappings()
+        return [_checked(table, made(dict(row))) for row in found]
+    except MISFIT as error:
+        raise Damaged(
+            "The SQL database has a value that does not fit: "
+            f"{_place(connection, table, made) or table.name}. Correct it, or restore a backup "
+            "of the database."
+        ) from error
+
+
+def _checked(table: Table, value: T) -> T:
+    """Raises DoesNotFit."""
+    check(value, table.name)
+    for name, allowed in CHOICES[table.name].items():
+        given = getattr(value, name)
+        if not {*([given] if isinstance(given, str) else given)} <= {*allowed}:
+            raise DoesNotFit(table.name, name, f"{', '.join(allowed)} are allowed", given)
+    return value
+
+
+def _place(connection: Connection, table: Table, made: Callable[[dict[str, Any]], T]) -> str:
+    """The first value that does not fit, by row and column. Never the value: it may be secret."""
+    for id in connection.execute(select(table.c.id).order_by(table.c.id)).scalars().all():
+        row: dict[str, Any] = {}
+        for column in table.columns:
+            where = f"{table.name}, row {id}, {column.name}"
+            try:
+                row[column.name] = connection.execute(
+                    select(column).where(table.c.id == id)
+                ).scalar_one()
+            except MISFIT:
+                return where
+        try:
+            _checked(table, made(row))
+        except DoesNotFit as error:
+            return f"{table.name}, row {id}, {error.name}: {error.why}"
+        except MISFIT as error:
+            return f"{table.name}, row {id} ({error})"
+    return ""
 
 
 def _user(row: dict[str, Any]) -> User:
@@ -38,14 +103,24 @@ def _user(row: dict[str, Any]) -> User:
 
 
 def _grant(row: dict[str, Any]) -> Grant:
-    hours = hours_of(row.pop("hours")) if row["hours"] else row.pop("hours")
-    weekdays, rights = tuple(row.pop("weekdays")), tuple(row.pop("rights"))
+    given = {key: row.pop(key) for key in ("hours", "weekdays", "rights")}
+    try:
+        hours = None if given["hours"] is None else hours_of(given["hours"])
+    except (ValueError, TypeError) as error:
+        raise DoesNotFit("grants", "hours", str(error), given["hours"]) from None
+    weekdays, rights = (_list("grants", key, given[key]) for key in ("weekdays", "rights"))
     return Grant(**row, hours=hours, weekdays=weekdays, rights=rights)
 
 
 def _token(row: dict[str, Any]) -> Token:
     devices = row.pop("devices")
-    return Token(**row, devices=None if devices is None else tuple(devices))
+    return Token(**row, devices=None if devices is None else _list("tokens", "devices", devices))
+
+
+def _list(table: str, column: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise DoesNotFit(table, column, "a list is expected", value)
+    return tuple(value)
 
 
 def hours_of(text: str) -> Hours:

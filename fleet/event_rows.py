@@ -146,6 +146,5 @@ def forget(engine: Engine, until: datetime) -> int:
 
 
 def event_of(row: Any) -> Event:
-    return Event(
-        row.sequence, row.at, row.kind, row.device, row.text, dict(row.before), dict(row.after)
-    )
+    before, after = (one if isinstance(one, dict) else {} for one in (row.before, row.after))
+    return Event(row.sequence, row.at, row.kind, row.device, row.text, before, after)

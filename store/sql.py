@@ -38,6 +38,10 @@ class Unreachable(Exception):
     """The SQL database did not take it; the text says why, without any secret."""
 
 
+class Damaged(Unreachable):
+    """Something in the SQL database does not fit; the text names table, row and column."""
+
+
 class Utc(TypeDecorator[datetime]):
     """A time with offset, kept in UTC in every database."""
 
@@ -124,6 +128,9 @@ def saying_why() -> Iterator[None]:
         ) from error
     except exc.SQLAlchemyError as error:
         raise Unreachable(f"The SQL database does not work: {type(error).__name__}") from error
+    except (ValueError, TypeError) as error:
+        # A text where a time or JSON is expected: SQLite takes any value in any column.
+        raise Damaged(f"The SQL database has a value that does not fit ({error})") from error
 
 
 @contextmanager
