@@ -23,6 +23,7 @@ root=$(mktemp -d /var/tmp/camera-monitor-bare.XXXXXX)
 chmod 755 "$root"
 trap 'umount -R "$root" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
 trap 'exit 130' INT TERM
+own_certificates=/etc/own-certificates.crt
 began=$(date +%s)
 
 since_start() {
@@ -53,7 +54,7 @@ build_root() {
     git clone --quiet --bare . "$root/srv/camera-monitor.git"
 }
 
-# How this machine's pip reaches its index, also behind a proxy with a certificate of its own.
+# How this machine reaches its package index, also behind a proxy with a certificate of its own.
 write_pip_config() {
     {
         echo "[global]"
@@ -63,8 +64,8 @@ write_pip_config() {
         done
         certificates=$(pip_option cert)
         if [ -f "${certificates:-}" ]; then
-            cp "$certificates" "$root/etc/pip-certificates.crt"
-            echo "cert = /etc/pip-certificates.crt"
+            cp "$certificates" "$root$own_certificates"
+            echo "cert = $own_certificates"
         fi
     } >"$root/etc/pip.conf"
 }
@@ -80,7 +81,8 @@ install_commands() {
 }
 
 inside() {
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb "$@"
+    env -i NODE_EXTRA_CA_CERTS="$own_certificates" \
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb "$@"
 }
 
 typed() {
