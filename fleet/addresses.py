@@ -13,7 +13,7 @@ MOST_MOVES = 10
 DAY = timedelta(days=1)
 FIRST_KEPT = 100
 """The oldest addresses, which no later move pushes out of a full history."""
-RESTLESS = "address.restless"
+UNSTABLE = "address.unstable"
 TEXT = (
     f"its address changed {MOST_MOVES} times within a day; further moves are not recorded as events"
 )
@@ -26,7 +26,7 @@ def within_limit(changes: Sequence[AddressChange]) -> tuple[AddressChange, ...]:
     return (*changes[:FIRST_KEPT], *changes[FIRST_KEPT - MOST_ADDRESSES :])
 
 
-def is_restless(changes: Sequence[AddressChange], now: datetime) -> bool:
+def is_unstable(changes: Sequence[AddressChange], now: datetime) -> bool:
     """Whether it moved so often within the last day that the next move is not told."""
     moves = (one for one in changes if one.previous and one.at > now - DAY)
     return sum(1 for _ in moves) >= MOST_MOVES
@@ -39,12 +39,12 @@ def moved(draft: Draft, device: Device, sighting: Sighting) -> tuple[Device, Fin
         return device, None
     if new == old:
         return _stayed(device, sighting, draft.now)
-    was_restless = is_restless(device.addresses, sighting.at)
+    was_unstable = is_unstable(device.addresses, sighting.at)
     change = AddressChange(new, sighting.at, old)
     device = replace(device, address=new, addresses=_with(device.addresses, change))
     if old is None:
         return device, None
-    if was_restless:
+    if was_unstable:
         return device, _finding(device, sighting)
     before, after = {"address": old}, {"address": new}
     draft.tell(
@@ -57,15 +57,15 @@ def _stayed(device: Device, sighting: Sighting, now: datetime) -> tuple[Device, 
     asked, since = sighting.asked, device.moved_at
     if asked is not None and since is not None and (asked > since or since > now):
         device = replace(device, moved_at=None)
-    has_it = any(one.kind == RESTLESS for one in device.findings)
-    if has_it and not is_restless(device.addresses, sighting.at):
+    has_it = any(one.kind == UNSTABLE for one in device.findings)
+    if has_it and not is_unstable(device.addresses, sighting.at):
         return device, _finding(device, sighting, cleared=True)
     return device, None
 
 
 def _finding(device: Device, sighting: Sighting, cleared: bool = False) -> Finding:
     key, source = f"id:{device.id}", sighting.source
-    return Finding(key, RESTLESS, sighting.at, TEXT, source, cleared=cleared, site=device.site)
+    return Finding(key, UNSTABLE, sighting.at, TEXT, source, cleared=cleared, site=device.site)
 
 
 def _with(changes: tuple[AddressChange, ...], new: AddressChange) -> tuple[AddressChange, ...]:

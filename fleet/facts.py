@@ -17,7 +17,7 @@ not among them: its cells have their own limits."""
 
 def said_by(sighting: Sighting, device: Device | None = None) -> Facts:
     """What the sighting says without what it does not know, as far as the device has room
-    beside what other sources said. `left_out` tells what was too much."""
+    beside what other sources said. `facts_omitted` tells what was too much."""
     told = {key: getattr(sighting, key) for key in TOLD}
     facts = {**{key: value for key, value in told.items() if value is not None}, **sighting.facts}
     room = MOST_BYTES
@@ -29,13 +29,13 @@ def said_by(sighting: Sighting, device: Device | None = None) -> Facts:
 
 def _within(facts: Facts, room: int) -> Facts:
     kept: dict[str, Any] = {}
-    room -= _size({"left_out": f"{len(facts)} facts"})
+    room -= _size({"facts_omitted": f"{len(facts)} facts"})
     for key, value in facts.items():
         size = _size({key: value}) - 1  # braces give way to a comma
-        if key != "left_out" and size <= room:
+        if key != "facts_omitted" and size <= room:
             kept[key] = value
             room -= size
-    return {**kept, "left_out": f"{len(facts) - len(kept)} facts"}
+    return {**kept, "facts_omitted": f"{len(facts) - len(kept)} facts"}
 
 
 def _size(facts: Mapping[str, Any]) -> int:

@@ -167,7 +167,7 @@ def _facts(tags: Mapping[int, bytes]) -> dict[str, Any]:
 def _unknown(tags: Mapping[int, bytes]) -> dict[str, str]:
     """The tags without a meaning here, as they came, and how many were too much."""
     kept: dict[str, str] = {}
-    left_out, size = 0, 0
+    omitted, size = 0, 0
     for tag, value in tags.items():
         if tag in KNOWN or tag in COPIES or not any(value):
             continue
@@ -176,8 +176,8 @@ def _unknown(tags: Mapping[int, bytes]) -> dict[str, str]:
             kept[f"tag_{tag:02x}"] = value.hex()
             size += len(value)
         else:
-            left_out += 1
-    return {**kept, "left_out": f"{left_out} tags"} if left_out else kept
+            omitted += 1
+    return {**kept, "facts_omitted": f"{omitted} tags"} if omitted else kept
 
 
 def _number(value: bytes | None, none: int = 0) -> int:

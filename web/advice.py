@@ -21,7 +21,7 @@ FINDINGS = {
         "One of them is a copy or an attacker. Look for the MAC at each of the addresses, for "
         "example in the switch, and unplug the one that does not belong there.",
     ),
-    "address.restless": (
+    "address.unstable": (
         "Address changes constantly",
         "Reserve a fixed address for it in the router. If it has one, somebody else may use its "
         "MAC.",

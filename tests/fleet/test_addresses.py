@@ -23,7 +23,7 @@ def test_a_camera_that_moves_all_the_time_is_one_finding_after_ten_events() -> N
     story = Story()
     assert flap(story, 500) == ["device.found", *MOVES, "finding.raised"]
     (finding,) = story.device().findings
-    assert finding.kind == "address.restless"
+    assert finding.kind == "address.unstable"
     assert story.device().address == "10.0.0.2"
     assert story.status() == IP_CHANGED
 

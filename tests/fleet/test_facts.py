@@ -22,7 +22,7 @@ def test_facts_that_take_too_much_room_are_left_out_and_that_is_told() -> None:
     assert MOST_BYTES - 100 < size(story.device()) <= MOST_BYTES
     kept = [key for key in said if key.startswith("tag_")]
     assert kept == list(LONG)[: len(kept)], "the first ones"
-    assert (said["name"], said["left_out"]) == ("Gate", f"{201 - len(kept) - 1} facts")
+    assert (said["name"], said["facts_omitted"]) == ("Gate", f"{201 - len(kept) - 1} facts")
     # The same again is the same again.
     assert story.tell(seen(A, at=noon(minutes=1), name="Gate", facts=LONG)) == []
     assert story.device().facts["panasonic"] == said
@@ -33,13 +33,13 @@ def test_all_sources_share_the_room_of_a_device() -> None:
     for number in range(5):
         story.tell(seen(A, source=f"source{number}", facts=LONG))
     assert size(story.device()) <= MOST_BYTES + 4 * 30
-    assert story.device().facts["source4"] == {"left_out": "200 facts"}
+    assert story.device().facts["source4"] == {"facts_omitted": "200 facts"}
 
 
 def test_one_enormous_fact_pushes_out_no_other() -> None:
     story = Story()
     story.tell(seen(A, facts={"huge": "x" * 100_000, "small": "y"}))
-    assert story.device().facts["panasonic"] == {"small": "y", "left_out": "1 facts"}
+    assert story.device().facts["panasonic"] == {"small": "y", "facts_omitted": "1 facts"}
 
 
 def test_what_is_only_alive_renews_a_known_device_and_nothing_else() -> None:

@@ -161,13 +161,13 @@ def test_unknown_tags_are_kept_up_to_a_limit_and_the_rest_is_told() -> None:
     few = [(0x7000 + number, bytes([number] * 16)) for number in range(1, 11)]
     facts = wire.parse(datagram([*plain_tags(), *few])).facts
     assert [key for key in facts if key.startswith("tag_")] == [f"tag_{tag:02x}" for tag, _ in few]
-    assert "left_out" not in facts
+    assert "facts_omitted" not in facts
     many = [(0x7000 + number, b"x") for number in range(300)]
     facts = wire.parse(datagram([*plain_tags(), *many])).facts
-    assert (len(facts), facts["left_out"]) == (1 + wire.MOST_TAGS + 1, "276 tags")
+    assert (len(facts), facts["facts_omitted"]) == (1 + wire.MOST_TAGS + 1, "276 tags")
     large = [(0x7001, b"x" * 1500), (0x7002, b"y" * 64), (0x7003, b"z")]
     facts = wire.parse(datagram([*plain_tags(), *large])).facts
-    assert facts["left_out"] == "1 tags"
+    assert facts["facts_omitted"] == "1 tags"
     assert (facts["tag_7002"], facts["tag_7003"]) == ("79" * 64, "7a")
 
 
