@@ -275,6 +275,14 @@ class Accounts:
         is_right = passwords.is_right(user.password if user else passwords.nobody(), password)
         return user if is_right else None
 
+    def in_the_log(self, name: str) -> str:
+        """A name typed at a login, as the audit log keeps it. One that is nobody's can be a
+        password in the wrong field: only a digest of it is kept, the same for the same name."""
+        user = self.named(name)
+        if user is not None:
+            return user.name
+        return f"unknown name #{self.digest(f'name:{names.key_of(name)}')[:8]}"
+
     def begin(self, user: User, kind: str, address: str, agent: str) -> tuple[Session, str]:
         """A new session and its secret, which is kept only as a digest.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from accounts.model import LEVELS, ROLES, WEEKDAYS, Grant, Person
+from accounts.model import LEVELS, ROLES, SCOPES, WEEKDAYS, Grant, Person
 
 
 class Device(Protocol):
@@ -69,7 +69,7 @@ def may(person: Person, action: str, device: Device | None, now: datetime) -> bo
     whether there can be one at all; an action on the whole house needs to see all of it.
     """
     rule = RULES[action]
-    if not _in_scope(person, rule):
+    if not is_in_scope(person, action):
         return False
     if rule.personal:
         return True
@@ -104,10 +104,17 @@ def following(person: Person, redirects: Mapping[int, int]) -> Person:
     return replace(person, grants=grants, devices=devices)
 
 
-def _in_scope(person: Person, rule: Rule) -> bool:
-    if person.token is None:
-        return True
-    return rule.reads or (person.scope == "operate" and not rule.personal and rule.role != "admin")
+def is_in_scope(person: Person, action: str) -> bool:
+    """Whether the token that `person` came with is made for `action`; true without a token."""
+    return person.token is None or scope_for(action) in SCOPES[: SCOPES.index(person.scope) + 1]
+
+
+def scope_for(action: str) -> str | None:
+    """The least scope of a token that is made for `action`; None: no token is."""
+    rule = RULES[action]
+    if rule.reads:
+        return "read"
+    return None if rule.personal or rule.role == "admin" else "operate"
 
 
 def _is_about(grant: Grant, device: Device) -> bool:

@@ -203,14 +203,17 @@ class Tracker:
         found: Mapping[str, Any] = self._fleet.memo.get("down", {})
         return found
 
-    def device(self, key: str) -> Device:
-        """The device behind a number or a MAC in any spelling. Raises NotThere."""
+    def number_of(self, key: str) -> int:
+        """The number that a number, which may be an older one, or a MAC in any spelling leads to;
+        whether there is such a device is another question."""
         fleet = self._fleet
         if key.isdecimal() and len(key) < 12:
-            number = int(key)
-            device = fleet.devices.get(fleet.redirects.get(number, number))
-        else:
-            device = fleet.devices.get(fleet.index.get(identity.mac_key(key) or "", 0))
+            return fleet.redirects.get(int(key), int(key))
+        return fleet.index.get(identity.mac_key(key) or "", 0)
+
+    def device(self, key: str) -> Device:
+        """The device behind a number or a MAC in any spelling. Raises NotThere."""
+        device = self._fleet.devices.get(self.number_of(key))
         if device is None:
             raise NotThere(
                 f"There is no camera {key[:60]}",

@@ -167,7 +167,9 @@ def user_of(name: str, password: str) -> User:
             {"Retry-After": str(error.seconds)},
         ) from None
     if user is None:
-        note("login.failed", name[:80], "wrong name or password", by="nobody")
+        note(
+            "login.failed", access.accounts.in_the_log(name), "wrong name or password", by="nobody"
+        )
         raise Problem(
             401,
             "The name or the password is wrong",

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, render_template, request
 from pydantic import ValidationError
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from accounts.model import NotAllowed
@@ -32,13 +33,13 @@ class Problem(Exception):
     """An answer that is an error: `status` is the HTTP code."""
 
     def __init__(
-        self, status: int, error: str, hint: str, headers: Mapping[str, str] | None = None
+        self, status: int, error: str, hint: str, headers: Headers | Mapping[str, str] | None = None
     ) -> None:
         super().__init__(error)
         self.status = status
         self.error = error
         self.hint = hint
-        self.headers = headers or {}
+        self.headers = Headers(headers or {})
 
 
 def register(app: Flask) -> None:
@@ -66,7 +67,7 @@ def _problem(problem: Problem) -> Response:
     if problem.status == 401:
         g.person = None  # a page says no more than to a stranger
     response = answer(problem.status, problem.error, problem.hint)
-    response.headers.extend(problem.headers.items())
+    response.headers.extend(problem.headers)
     return response
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request
+from werkzeug.datastructures import Headers
 
 from accounts.model import Person
-from accounts.rights import RULES
+from accounts.rights import RULES, is_in_scope, scope_for
 from web.asking import (
+    Access,
     TooManyTries,
     host_name,
     is_allowed_network,
+    is_private,
     over_command_socket,
     person_of,
 )
@@ -24,6 +27,7 @@ from web.sight import sight
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+BEARER = 'Bearer realm="Camera Monitor"'
 ONLY_HERE = (
     "This Camera Monitor has no account yet, so it answers only to its own machine",
     "Create the first account: with the set-up link that it printed when it started, with "
@@ -137,7 +141,8 @@ def _person() -> Person | None:
     try:
         person = person_of(house().access)
         if "failed_name" in g:
-            note("login.failed", g.failed_name[:80], "wrong name or password", by="nobody")
+            name = house().access.accounts.in_the_log(g.failed_name)
+            note("login.failed", name, "wrong name or password", by="nobody")
         return person
     except TooManyTries as error:
         raise Problem(
@@ -153,12 +158,37 @@ def _check_action(person: Person, action: str) -> None:
     device, key = None, (request.view_args or {}).get("key")
     if key is not None and RULES[action].level is not None:
         device = sight().device(key)
+    if not is_in_scope(person, action):
+        raise _beyond_scope(person, action)
     if not sight().may(action, device):
         raise Problem(
             403,
             f"{person.name} may not do this",
             "An administrator can allow it, under Settings, Users.",
         )
+
+
+def _beyond_scope(person: Person, action: str) -> Problem:
+    """What a token gets that is not made for this (RFC 6750, 3.1)."""
+    needed = scope_for(action)
+    told = f'{BEARER}, error="insufficient_scope"' + (f', scope="{needed}"' if needed else "")
+    return Problem(
+        403,
+        f'A token with the scope "{person.scope}" is not allowed to do this ({action})',
+        f'Make a token with the scope "{needed}" on the page of your account.'
+        if needed
+        else "No token can do this. Log in instead.",
+        {"WWW-Authenticate": told},
+    )
+
+
+def _ways_in(access: Access) -> Headers:
+    """What a script can log in with. Basic is offered where it is taken, and to no browser,
+    which would ask for name and password in a window of its own."""
+    found = Headers([("WWW-Authenticate", BEARER)])
+    if is_private(access) and "Sec-Fetch-Mode" not in request.headers:
+        found.add("WWW-Authenticate", 'Basic realm="Camera Monitor", charset="UTF-8"')
+    return found
 
 
 def stranger() -> Any:
@@ -174,7 +204,7 @@ def stranger() -> Any:
             401,
             "Log in first",
             "Send a token as Authorization: Bearer ..., or log in at /login.",
-            {"WWW-Authenticate": 'Bearer realm="Camera Monitor"'},
+            _ways_in(access),
         )
     error, hint = ONLY_HERE
     hint = hint.format(port=request.environ.get("SERVER_PORT", "5000"))

@@ -1,16 +1,20 @@
 """Who gets what: every route for every kind of person, and no trace of what is not theirs."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
+from types import FrameType
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.accounts.people import add
-from tests.home import Clock, Home
+from tests.home import ROOT, Clock, Home
 from tests.web.closed import (
     API,
     NOBODY,
@@ -18,6 +22,7 @@ from tests.web.closed import (
     OWN,
     PAGE,
     TRACES,
+    VAULT,
     Visitor,
     cookie,
     done,
@@ -116,6 +121,55 @@ def test_nothing_that_can_be_read_has_a_trace_of_another_camera(ask: Ask, name: 
         with ask[name].get(path) as answer:
             assert answer.status_code in (200, 302, 401, 403, 404, 422), path
             assert traces_in(answer) == [], path
+
+
+def work_of(act: Callable[[], Any]) -> list[str]:
+    """Every function of ours that is called, in order."""
+    called: list[str] = []
+
+    def note(frame: FrameType, event: str, _argument: Any) -> None:
+        code = frame.f_code
+        is_ours = code.co_filename.startswith(str(ROOT)) and ".venv" not in code.co_filename
+        if event == "call" and is_ours:
+            called.append(f"{code.co_filename}:{code.co_name}")
+
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return called
+
+
+@pytest.mark.parametrize("name", LIMITED)
+@pytest.mark.parametrize(("hidden", "absent"), [(OTHER, NOBODY), (VAULT.mac, "00:00:00:00:00:99")])
+def test_a_camera_that_is_not_seen_costs_the_work_of_one_that_is_not_there(
+    home: Home, ask: Ask, name: str, hidden: object, absent: object
+) -> None:
+    """So that the time of an answer tells nobody which cameras there are."""
+    visitor = Visitor(home, ask[name].key())
+    for method, path in (
+        ("GET", "/api/camera/{}"),
+        ("GET", "/cameras/{}"),
+        ("GET", "/api/camera/{}/uptime"),
+        ("PATCH", "/api/camera/{}"),
+    ):
+        more: dict[str, Any] = {"json": {"notes": "x"}} if method == "PATCH" else {}
+        answers: list[TestResponse] = []
+
+        def act(key: object) -> None:
+            answers.append(visitor.ask(method, path.format(key), **more))  # noqa: B023
+
+        act(absent)  # what is only done the first time
+        works = [work_of(partial(act, key)) for key in (hidden, absent)]
+        assert works[0] == works[1], path
+        assert len(works[0]) > 20, "work is seen at all"
+        keys = (hidden, absent)
+        texts = [
+            one.text.replace(str(key), "KEY") for one, key in zip(answers[1:], keys, strict=True)
+        ]
+        assert texts[0] == texts[1]
+        assert {one.status_code for one in answers} == {404}
 
 
 @pytest.mark.parametrize("name", LIMITED)

@@ -1,11 +1,14 @@
-"""Sessions over time: a ticket is for one session for ever, also when the database was restored."""
+"""What a login leads to: its ticket is for one session for ever, its failure tells no secret."""
 
 import shutil
 from collections.abc import Callable
 
+import pytest
+
 from accounts.accounts import MOST_SESSIONS
+from tests.accounts.people import NEW
 from tests.home import Home
-from tests.web.closed import PAGE, Visitor, bearer, cookie, done, login, user_named, visitors
+from tests.web.closed import PAGE, Visitor, basic, bearer, cookie, done, login, user_named, visitors
 
 Make = Callable[..., Home]
 
@@ -51,3 +54,77 @@ def test_many_logins_of_a_script_leave_the_browser_of_its_user_logged_in(make_ho
     page = Visitor(home, {**browser, **PAGE}).get("/")
     assert page.status_code == 200
     assert Visitor(home, bearer(first["access_token"])).get("/api/stats").status_code == 401
+
+
+# -- a login that fails ----------------------------------------------------------------------
+
+
+def test_a_password_typed_as_name_is_kept_nowhere(make_home: Make) -> None:
+    home = make_home()
+    ask = visitors(home)
+    for name in (NEW, NEW.upper(), "another name", " vera "):
+        assert login(home, name, "wrong").status_code == 401
+    form = {"username": NEW, "password": "wrong"}
+    assert Visitor(home).ask("POST", "/login", data=form, headers=PAGE).status_code == 401
+    assert Visitor(home, basic(f"{NEW}:wrong")).get("/api/stats").status_code == 401
+    said = [one["about"] for one in done(ask["Ada"].get("/api/audit?action=login.failed"))][::-1]
+    mark = said[0]
+    assert mark.startswith("unknown name #")
+    assert len(mark) == len("unknown name #") + 8
+    assert said[2].startswith("unknown name #")
+    assert said == [mark, mark, said[2], "Vera", mark, mark], "the same name, the same mark"
+    assert said[2] != mark
+    page = ask["Ada"].get("/settings/audit", headers=PAGE).text
+    assert mark in page
+    for text in (
+        page,
+        ask["Ada"].get("/api/audit.csv").text,
+        str(done(ask["Ada"].get("/api/audit"))),
+    ):
+        assert NEW not in text.lower()
+    home.restart()
+    assert home.house.access.accounts.in_the_log(NEW) == mark, "also after a restart"
+
+
+# -- what somebody reads who is not let in ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "is_offered"),
+    [
+        ("127.0.0.1", {}, True),
+        ("10.1.1.1", {}, False),
+        ("127.0.0.1", {"X-Forwarded-For": "10.1.1.1"}, False),
+        ("127.0.0.1", {"Sec-Fetch-Mode": "cors"}, False),
+    ],
+)
+def test_name_and_password_are_asked_for_where_they_are_taken(
+    make_home: Make, address: str, headers: dict[str, str], is_offered: bool
+) -> None:
+    home = make_home()
+    visitors(home)
+    answer = Visitor(home, headers).get("/api/stats", address=address)
+    offered = [one.partition(" ")[0] for one in answer.headers.getlist("WWW-Authenticate")]
+    assert answer.status_code == 401
+    assert offered == (["Bearer", "Basic"] if is_offered else ["Bearer"])
+
+
+def test_a_token_that_does_too_much_reads_its_scope_and_the_one_that_is_needed(
+    make_home: Make,
+) -> None:
+    home = make_home()
+    ask = visitors(home)
+    answer = ask["read token"].ask("POST", "/api/scan")
+    assert answer.status_code == 403
+    assert 'scope "read"' in answer.json["error"]
+    assert "scan.start" in answer.json["error"]
+    assert 'scope "operate"' in answer.json["hint"]
+    assert 'error="insufficient_scope", scope="operate"' in answer.headers["WWW-Authenticate"]
+    for path in ("/api/users", "/api/tokens"):
+        answer = ask["operate token"].get(path)
+        assert answer.status_code == 403
+        assert 'scope "operate"' in answer.json["error"]
+        assert answer.json["hint"] == "No token can do this. Log in instead."
+    answer = ask["camera token"].ask("POST", "/api/scan")
+    assert answer.status_code == 403
+    assert "scope" not in answer.json["error"], "its scope is right, its cameras are the limit"
