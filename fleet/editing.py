@@ -72,7 +72,7 @@ def _changed(
     device: Device, edit: Edit, devices: Mapping[int, Device]
 ) -> tuple[Device, Told | None]:
     given = [key for key in EDITABLE if key in edit.fields]
-    wanted: dict[str, Any] = {key: _fit(key, edit.fields[key], device, devices) for key in given}
+    wanted: dict[str, Any] = {key: _fit(key, edit, device, devices) for key in given}
     after = {key: value for key, value in wanted.items() if value != shown(device, key)}
     if not after:
         return device, None
@@ -99,13 +99,32 @@ def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> 
     return f"the {key} of {words.name(new)} were changed"
 
 
-def _fit(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
-    """A value as it is kept. Raises Unfit, which names the key, when it does not fit."""
+def _fit(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
+    """A value as it is kept. Raises Unfit, which names the key, when it does not fit.
+
+    What is there already may be longer than a person may type: two devices that became one
+    have the notes and tags of both. It is no new value, nor is what an undo brings back.
+    """
     try:
-        return _fitted(key, value, device, devices)
+        kept = _fitted(key, edit.fields[key], device, devices)
+        if kept != shown(device, key) and "expect" not in edit.fields:
+            _check_size(key, kept)
     except Unfit as unfit:
         unfit.field = key
         raise
+    return kept
+
+
+def _check_size(key: str, kept: Any) -> None:
+    """Raises Unfit for a value that is too long."""
+    if key == "tags" and (len(kept) > MOST_TAGS or any(len(one) > LONGEST_TAG for one in kept)):
+        raise Unfit(
+            f"At most {MOST_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
+        )
+    if key in LONGEST and len(kept or "") > LONGEST[key]:
+        raise Unfit(
+            f"{key} has {len(kept)} characters, {LONGEST[key]} are allowed", f"Shorten the {key}."
+        )
 
 
 def _fitted(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
@@ -123,12 +142,7 @@ def _tags(value: Any) -> list[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         raise Unfit("tags must be a list of texts", 'Send {"tags": ["door", "north"]}.')
     plain = (" ".join(_plain(one).split()) for one in value)
-    kept = list(dict.fromkeys(one for one in plain if one))
-    if len(kept) > MOST_TAGS or any(len(one) > LONGEST_TAG for one in kept):
-        raise Unfit(
-            f"At most {MOST_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
-        )
-    return kept
+    return list(dict.fromkeys(one for one in plain if one))
 
 
 def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | None:
@@ -151,7 +165,7 @@ def _plain(text: str) -> str:
 
 
 def clean(key: str, value: Any) -> str | None:
-    """A name or notes as they are kept: text without control characters, not too long.
+    """A name or notes as they are kept: text without control characters.
 
     An empty name is None: the device's own name counts again. Raises Unfit.
     """
@@ -162,10 +176,6 @@ def clean(key: str, value: Any) -> str | None:
     kept = _plain(value).strip()
     if key != "notes":
         kept = " ".join(kept.split())
-    if len(kept) > LONGEST[key]:
-        raise Unfit(
-            f"{key} has {len(kept)} characters, {LONGEST[key]} are allowed", f"Shorten the {key}."
-        )
     return kept if kept or key != "name" else None
 
 

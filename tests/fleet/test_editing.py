@@ -6,7 +6,7 @@ import pytest
 
 from fleet.editing import LONGEST, inverse
 from fleet.model import Event, Refused
-from tests.fleet.reports import A, Story, edit, missed, noon, seen
+from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 
 def story_with_a_camera() -> Story:
@@ -206,3 +206,37 @@ def test_an_undo_follows_a_device_that_became_part_of_another() -> None:
     story.tell(seen(A, "onvif:1", source="onvif"))
     assert undo(story, noted) == ["device.edited"]
     assert story.device(1).notes == ""
+
+
+# -- what is longer than a person may type -----------------------------------------------------
+
+
+def story_with_long_notes() -> Story:
+    """Two cameras became one, with the notes and tags of both."""
+    story = Story()
+    story.tell(seen(A, name="WV-1"), seen(B, address="10.0.0.2"))
+    for number in (1, 2):
+        tags = [f"{number}-{one}" for one in range(15)]
+        notes = f"{number}" * 3000
+        story.tell(edit("change", f"id:{number}", notes=notes, tags=tags))
+    story.tell(edit("merge", "id:1", **{"with": 2}))
+    return story
+
+
+def test_a_form_that_sends_long_notes_and_many_tags_back_saves_the_name() -> None:
+    story = story_with_long_notes()
+    before = story.device()
+    assert (len(before.notes), len(before.tags)) == (6001, 30)
+    sent = {"notes": before.notes.replace("\n", "\r\n"), "tags": list(before.tags)}
+    assert story.tell(edit("change", "id:1", name="Gate", **sent)) == ["device.edited"]
+    assert (story.device().notes, story.device().tags) == (before.notes, before.tags)
+    with pytest.raises(Refused, match="6002 characters, 5000 are allowed"):
+        story.tell(edit("change", "id:1", notes=before.notes + "!"))
+
+
+def test_undo_brings_long_notes_and_many_tags_back() -> None:
+    story = story_with_long_notes()
+    before = story.device()
+    story.tell(edit("change", "id:1", notes="short", tags=["one"]))
+    undo(story, story.events[-1])
+    assert (story.device().notes, story.device().tags) == (before.notes, before.tags)
