@@ -3,8 +3,14 @@
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import identity, status
-from fleet.model import Device, Event, Facts, Fleet
+from fleet import fit, identity, status
+from fleet.model import Device, Event, Facts, Fleet, Refused
+
+NO_NUMBER = (
+    "There is no number left for a new device or event",
+    "Somebody set next_id or sequence in the database file too high: stop Camera Monitor and "
+    "set it to one above the highest that is in use.",
+)
 
 
 class Draft:
@@ -37,6 +43,13 @@ class Draft:
             was = before is not None and before.retired_at is None
             self._active += (after is not None and after.retired_at is None) - was
 
+    def new_id(self) -> int:
+        """The number of a new device, which nothing had before. Raises Refused."""
+        if self.next_id > fit.HIGHEST_NUMBER:
+            raise Refused(*NO_NUMBER)
+        self.next_id += 1
+        return self.next_id - 1
+
     def tell(
         self,
         kind: str,
@@ -46,6 +59,8 @@ class Draft:
         after: Facts | None = None,
     ) -> None:
         sequence = self.fleet.sequence + len(self.events) + 1
+        if sequence > fit.HIGHEST_SEQUENCE:
+            raise Refused(*NO_NUMBER)
         number = device.id if device else None
         event = Event(sequence, self.now, kind, number, text, before or {}, after or {})
         self.events.append(event)

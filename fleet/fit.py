@@ -33,6 +33,10 @@ AROUND = 8
 LARGEST = 2**64
 HIGHEST_NUMBER = 2**31 - 1
 """What every database takes as a number."""
+HIGHEST_SEQUENCE = 2**62
+"""Of events: far below what a database takes."""
+EARLIEST, LATEST = 1970, 9000
+"""Years."""
 
 
 class DoesNotFit(ValueError):
@@ -81,7 +85,8 @@ def _seconds(value: Any) -> str:
 
 
 def _sequence(value: Any) -> str:
-    return "" if type(value) is int and 0 <= value < 2**63 else "a number is expected"
+    is_one = type(value) is int and 0 <= value <= HIGHEST_SEQUENCE
+    return "" if is_one else "a number is expected"
 
 
 def _yes_no(value: Any) -> str:
@@ -90,7 +95,12 @@ def _yes_no(value: Any) -> str:
 
 def _moment(value: Any) -> str:
     is_one = isinstance(value, datetime) and value.tzinfo is not None
-    return "" if is_one and 1970 <= value.year <= 9000 else TIME
+    return "" if is_one and is_in_range(value) else TIME
+
+
+def is_in_range(at: datetime) -> bool:
+    """Whether one can reckon with the time: every offset and every length of time has room."""
+    return EARLIEST <= at.year <= LATEST
 
 
 def _json(value: Any, depth: int = 0) -> str:
@@ -149,6 +159,11 @@ def _or_none(test: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: "" if value is None else test(value)
 
 
+def count(number: int) -> int:
+    """A count that is never higher than the file takes it back."""
+    return min(number, HIGHEST_NUMBER)
+
+
 # -- whole records -------------------------------------------------------------------------
 
 _TYPES: dict[Any, Callable[[Any], str]] = {
@@ -196,9 +211,8 @@ def check(record: Any, where: str) -> None:
             raise DoesNotFit(where, name, why, value)
 
 
-def check_device(device: Device) -> None:
+def check_device(device: Device, where: str) -> None:
     """As `check`, with everything that the device holds."""
-    where = f"device {device.id}"
     check(device, where)
     for source, word in device.words.items():
         check(word, f"{where}, words, {source}")

@@ -11,6 +11,7 @@ from fleet import (
     clock,
     editing,
     facts,
+    fit,
     identity,
     listing,
     merging,
@@ -143,7 +144,7 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
     if not capacity.makes_room(draft, MOST_DEVICES, sighting.address):
         return None
     device = Device(
-        id=draft.next_id,
+        id=draft.new_id(),
         kind=sighting.kind,
         site=sighting.site,
         identities=sighting.identities,
@@ -155,7 +156,6 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
     )
     if sighting.address:
         device = replace(device, addresses=(AddressChange(sighting.address, sighting.at, None),))
-    draft.next_id += 1
     device = replace(device, facts={sighting.source: facts.said_by(sighting)})
     device = _with_word(device, sighting, (), draft.now)
     draft.put(device)
@@ -209,7 +209,7 @@ def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...], now: 
         links={**device.links, **sighting.links},
         first_seen=device.first_seen or sighting.at,
         last_seen=sighting.at if not is_older else device.last_seen,
-        sightings=device.sightings + is_new_scan,
+        sightings=fit.count(device.sightings + is_new_scan),
     )
 
 
@@ -226,7 +226,11 @@ def _miss(draft: Draft, miss: Miss) -> Device | None:
     if any(status.is_older(miss.at, at, draft.now) for at in (word.seen_at, word.missed_at)):
         return None
     word = replace(
-        word, missed_at=miss.at, asked=miss.asked, misses=word.misses + 1, reason=miss.reason
+        word,
+        missed_at=miss.at,
+        asked=miss.asked,
+        misses=fit.count(word.misses + 1),
+        reason=miss.reason,
     )
     draft.put(replace(device, words={**device.words, miss.source: word}))
     return device

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet import addresses, identity, words
+from fleet import addresses, fit, identity, words
 from fleet.model import Device, Unfit
 
 
@@ -24,7 +24,7 @@ def joined(keep: Device, gone: Device) -> Device:
         addresses=addresses.within_limit(history),
         first_seen=min(seen, default=None),
         last_seen=max(last, default=None),
-        sightings=keep.sightings + gone.sightings,
+        sightings=fit.count(keep.sightings + gone.sightings),
         words={**gone.words, **keep.words},
         facts={**gone.facts, **keep.facts},
         links={**gone.links, **keep.links},

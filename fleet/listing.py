@@ -120,7 +120,7 @@ def _masked(facts: Facts) -> dict[str, Any]:
 
 def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
     device = Device(
-        id=draft.next_id,
+        id=draft.new_id(),
         kind=str(edit.fields["kind"]),
         site=str(edit.fields["site"]),
         identities=(edit.identity,),
@@ -130,7 +130,6 @@ def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
         status=status.UNKNOWN,
         since=edit.at,
     )
-    draft.next_id += 1
     draft.put(device)
     draft.tell("device.listed", device, f"{words.name(device)} stands in the list, by {edit.by}")
     return device

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Required
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from fleet.fit import DoesNotFit, check_facts
+from fleet.fit import TIME, DoesNotFit, check_facts, is_in_range
 
 
 def _moment(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("a time with offset is expected")
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None or not is_in_range(at):
+        raise ValueError(TIME)
     return text
 
 

@@ -82,8 +82,7 @@ def _no_partner(error: str, hint: str) -> Unfit:
 
 def split(draft: Draft, device: Device, edit: Edit) -> Device:
     """A person says that some identities of a record are another device."""
-    rest, new = joining.parted(device, edit.fields["identities"], draft.next_id)
-    draft.next_id += 1
+    rest, new = joining.parted(device, edit.fields["identities"], draft.new_id())
     draft.put(rest)
     draft.put(new)
     text = f"{words.name(rest)} was split by {edit.by}: number {new.id} is another device"

@@ -53,8 +53,8 @@ def fleet_of(raw: Mapping[str, Any]) -> Fleet:
         last_scan = max(seen, default=None)
         rows = enumerate(raw.items(), start=1)
         devices = {id: _device(id, mac, row, last_scan) for id, (mac, row) in rows}
-        for device in devices.values():
-            fit.check_device(device)
+        for mac, device in zip(raw, devices.values(), strict=True):
+            fit.check_device(device, f"device {device.id}, {mac}")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreadable(f"a camera in it does not fit ({error})") from error
     if len({device.identities for device in devices.values()}) < len(devices):

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from fleet import fit, identity, memo, status
+from fleet import fit, identity, listing, memo, status
 from fleet.model import AddressChange, Device, Event, Fault, Fleet, Word
 
 FORMAT = "camera-monitor"
@@ -117,13 +117,15 @@ def _fleet(raw: Mapping[str, Any]) -> Fleet:
     devices = [device_of(one) for one in _list(raw, "devices", here)]
     by_id = {device.id: device for device in devices}
     redirects = _redirects(_object(raw, "redirects", here))
+    outbox = _outbox(_list(raw, "outbox", here))
+    last = outbox[-1].sequence if outbox else 0
     fleet = indexed(
         Fleet(
             devices={id: _with_parent(device, by_id) for id, device in by_id.items()},
             redirects={old: new for old, new in redirects.items() if old not in by_id},
             next_id=_taken(raw, "next_id", int, here),
-            sequence=_taken(raw, "sequence", int, here),
-            outbox=tuple(_event(one) for one in _list(raw, "outbox", here)),
+            sequence=max(last, _taken(raw, "sequence", int, here)),
+            outbox=outbox,
             memo=dict(memo.checked(_object(raw, "memo", here))),
         )
     )
@@ -153,7 +155,8 @@ def _check(fleet: Fleet, devices: list[Device]) -> None:
         raise ValueError("two devices have one id")
     if fleet.next_id <= max((*fleet.devices, *fleet.redirects), default=0):
         raise ValueError("next_id was given already")
-    if not 0 < fleet.next_id <= fit.HIGHEST_NUMBER or not 0 <= fleet.sequence < 2**63:
+    is_below = fleet.next_id <= fit.HIGHEST_NUMBER + 1 and fleet.sequence <= fit.HIGHEST_SEQUENCE
+    if not (is_below and fleet.next_id > 0 and fleet.sequence >= 0):
         raise ValueError("next_id or sequence is out of range")
     if len(fleet.index) < sum(len(device.identities) for device in devices):
         raise ValueError(f"two devices have one identity, {_doubled(devices)}")
@@ -201,7 +204,7 @@ def device_of(raw: Any) -> Device:
     values["words"] = {source: _word(one, f"{here}, words, {source}") for source, one in words}
     values["findings"] = tuple(_fault(one, here) for one in _list(raw, "findings", here))
     device = Device(**values)
-    fit.check_device(device)
+    fit.check_device(device, here)
     _check_device(device, here)
     return device
 
@@ -214,6 +217,16 @@ def _check_device(device: Device, here: str) -> None:
     if device.status not in status.WORDS:
         why = f"one of {', '.join(status.WORDS)} is expected"
         raise fit.DoesNotFit(here, "status", why, device.status)
+    if listing.SOURCE in device.facts:
+        _check_row(device.facts[listing.SOURCE], f"{here}, facts, {listing.SOURCE}")
+
+
+def _check_row(facts: Mapping[str, Any], here: str) -> None:
+    """What the list says is text, in every cell."""
+    cells = {key: facts[key] for key in (*listing.KEYS, "name") if facts.get(key) is not None}
+    for key, text in {**cells, **_object({"columns": {}, **facts}, "columns", here)}.items():
+        if not isinstance(text, str):
+            raise fit.DoesNotFit(here, key, "text is expected", text)
 
 
 def _spelled(one: Any, here: str) -> str:
@@ -257,6 +270,12 @@ def _fault(raw: Any, device: str) -> Fault:
     kind, text, source = (_taken(raw, key, str, here) for key in ("kind", "text", "source"))
     evidence = _object(raw, "evidence", here)
     return Fault(kind, _time(raw.get("since"), "since", here), text, source, evidence)
+
+
+def _outbox(raw: Any) -> tuple[Event, ...]:
+    """The events in the order of their numbers, each once: the journal takes them so."""
+    found = {event.sequence: event for event in map(_event, raw)}
+    return tuple(found[sequence] for sequence in sorted(found))
 
 
 def _event(raw: Any) -> Event:
@@ -311,6 +330,6 @@ def _time(text: Any, key: str, here: str) -> datetime:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         raise fit.DoesNotFit(here, key, "a time (ISO 8601) is expected", text) from None
-    if at.tzinfo is None or not 1970 <= at.year <= 9000:
+    if at.tzinfo is None or not fit.is_in_range(at):
         raise fit.DoesNotFit(here, key, fit.TIME, text)
     return at

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 
 from discovery.progress import SourceProgress
-from fleet import record
+from fleet import fit, record
 from fleet.listing import SOURCE, Row
-from fleet.model import Edit, Fleet
+from fleet.model import Edit, Fleet, Refused
 from store.json_file import COPIES, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
 from tests.fleet.tracking import FILE, opened, tracker_in
@@ -134,6 +135,26 @@ NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "a redirect": (("redirects",), {"3": "two"}, 'redirects: 3 is "two", a device number'),
     "a source that is down": (("memo", "down"), {"x": 7}, "memo: down.x is 7"),
     "the toggle": (("memo", "auto_scan"), "yes", 'memo: auto_scan is "yes"'),
+    "a far time of a scan": (
+        ("memo", "down"),
+        {"x": {"since": "0001-01-01T00:00:00+14:00", "reason": ""}},
+        "down.x.since",
+    ),
+    "a cell of a row": (
+        ("devices", 2, "facts", "workbook", "columns"),
+        {"CITY": 7},
+        "facts, workbook: CITY is 7, text is expected",
+    ),
+    "the cells of a row": (
+        ("devices", 2, "facts", "workbook", "columns"),
+        ["Oslo"],
+        'facts, workbook: columns is ["Oslo"], an object is expected',
+    ),
+    "the serial of a row": (
+        ("devices", 2, "facts", "workbook", "serial"),
+        7,
+        "facts, workbook: serial is 7, text is expected",
+    ),
     "a number too large": (("next_id",), 2**40, "next_id or sequence is out of range"),
 }
 
@@ -164,6 +185,83 @@ def test_a_parent_that_is_not_there_or_stands_behind_is_none(tmp_path: Path) -> 
     raw["devices"][2]["parent"] = 77
     fleet = record.decode(json.dumps(raw).encode())
     assert [device.parent for device in fleet.devices.values()] == [None, None, None]
+
+
+def test_a_last_scan_at_an_impossible_time_is_left_out(tmp_path: Path) -> None:
+    raw = a_file(tmp_path)
+    raw["memo"]["last_scan"]["at"] = "0001-01-01T00:00:00+14:00"
+    assert "last_scan" not in record.decode(json.dumps(raw).encode()).memo
+
+
+# -- numbers at their end ----------------------------------------------------------------------
+
+
+def grown(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """The file after a hand changed it, its fleet went on, and it was read again."""
+    raw = a_file(tmp_path)
+    change(raw)
+    (tmp_path / FILE).write_bytes(json.dumps(raw).encode())
+    with opened(tmp_path) as tracker:
+        assert tracker.damage == ""
+        for minute in range(10, 14):
+            at = noon(minutes=minute)
+            tracker.apply([seen(A, at=at), seen(f"mac:d4:2d:c5:00:01:{minute:02}", at=at)], at)
+            tracker.apply([missed("onvif:1", at, source="onvif")], at)
+            for one in (edit("change", "id:1", name=f"{minute}"), edit("split", "id:2", **SPLIT)):
+                with suppress(Refused):
+                    tracker.apply([one], at)
+        last = tracker.fleet()
+    with opened(tmp_path) as tracker:
+        assert tracker.damage == ""
+        assert tracker.devices() == last.devices
+
+
+SPLIT = {"identities": ["onvif:1"]}
+
+
+def test_counts_at_their_highest_stay_readable(tmp_path: Path) -> None:
+    def change(raw: dict[str, Any]) -> None:
+        for device in raw["devices"]:
+            device["sightings"] = fit.HIGHEST_NUMBER
+            for word in device["words"].values():
+                word["misses"] = fit.HIGHEST_NUMBER
+
+    grown(tmp_path, change)
+
+
+def test_merged_counts_at_their_highest_stay_readable(tmp_path: Path) -> None:
+    with opened(tmp_path) as tracker:
+        tracker.apply([seen(A), seen(B, address="10.0.0.2")], NOON)
+    raw = json.loads((tmp_path / FILE).read_bytes())
+    for device in raw["devices"]:
+        device["sightings"] = fit.HIGHEST_NUMBER
+    (tmp_path / FILE).write_bytes(json.dumps(raw).encode())
+    with opened(tmp_path) as tracker:
+        tracker.apply([edit("merge", "id:1", **{"with": 2})], NOON)
+    assert tracker_in(tmp_path).peek().devices[1].sightings == fit.HIGHEST_NUMBER
+
+
+def test_when_device_numbers_end_the_others_go_on(tmp_path: Path) -> None:
+    grown(tmp_path, lambda raw: raw.update(next_id=fit.HIGHEST_NUMBER))
+    fleet = tracker_in(tmp_path).peek()
+    assert fit.HIGHEST_NUMBER in fleet.devices, "the last number was given"
+    assert fleet.devices[1].name == "13"
+
+
+def test_when_event_numbers_end_the_file_stays_readable(tmp_path: Path) -> None:
+    grown(tmp_path, lambda raw: raw.update(sequence=fit.HIGHEST_SEQUENCE - 1))
+    assert tracker_in(tmp_path).peek().sequence == fit.HIGHEST_SEQUENCE
+
+
+def test_events_that_wait_are_put_in_order_and_their_numbers_are_not_given_again(
+    tmp_path: Path,
+) -> None:
+    raw = a_file(tmp_path)
+    first, second, *_rest = raw["outbox"]
+    raw["outbox"] = [{**second, "sequence": 90}, first, first]
+    fleet = record.decode(json.dumps(raw).encode())
+    assert [one.sequence for one in fleet.outbox] == [first["sequence"], 90]
+    assert fleet.sequence == 90
 
 
 # -- spelling --------------------------------------------------------------------------------

@@ -329,12 +329,14 @@ def fleets(draw: st.DrawFn) -> Fleet:
     redirects: dict[int, int] = {}
     if devices and draw(st.booleans()):
         redirects = {first: 1, first + 1: 1}
+    outbox = draw(st.lists(EVENTS, max_size=3, unique_by=lambda one: one.sequence))
+    outbox.sort(key=lambda one: one.sequence)
     fleet = Fleet(
         devices=devices,
         redirects=redirects,
         next_id=first + len(redirects),
-        sequence=draw(st.integers(0, 2**62)),
-        outbox=tuple(draw(st.lists(EVENTS, max_size=3))),
+        sequence=draw(st.integers(outbox[-1].sequence if outbox else 0, 2**62)),
+        outbox=tuple(outbox),
         memo=draw(FACTS),
     )
     return record.indexed(fleet)

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fleet import identity, origin
+from fleet import identity, origin, record
 from fleet.record import Unreadable
 from simulators.panasonic import Camera
 from store.json_file import CannotOpen
@@ -379,3 +380,34 @@ def test_ip_changed_opens_as_ip_changed(when: str, in_berlin: None) -> None:
 def test_what_our_own_file_could_not_hold_is_damage_at_once(row: dict[str, Any]) -> None:
     with pytest.raises(Unreadable, match="device 1"):
         origin.fleet_of({MAC: {"first_seen": "2026-01-01T00:00:00", **row}})
+
+
+ODD: tuple[Any, ...] = (None, True, 7, -1, 2**31, "x", [], ["x"], {}, "9999-12-31T23:59:59")
+
+
+def odd_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The row with each value replaced, also within its address changes."""
+    yield from ({**row, key: odd} for key in row for odd in ODD)
+    for one in row.get("ip_history", []):
+        yield from ({**row, "ip_history": [{**one, key: odd}]} for key in one for odd in ODD)
+
+
+def test_whatever_is_taken_of_a_former_file_can_be_read_at_the_next_start() -> None:
+    taken = 0
+    for mac, row in ROWS.items():
+        for changed in odd_rows(row):
+            with suppress(Unreadable):
+                fleet = origin.fleet_of({mac: changed})
+                taken += 1
+                data = record.Encoder().encode(fleet)
+                try:
+                    assert record.decode(data) == fleet
+                except Unreadable as error:
+                    pytest.fail(f"{changed} was taken, then: {error}")
+    assert taken > 100
+
+
+def test_a_former_value_of_another_type_is_named_with_its_mac() -> None:
+    mac, row = next(iter(ROWS.items()))
+    with pytest.raises(Unreadable, match=f"{mac}: sightings is -1"):
+        origin.fleet_of({mac: {**row, "total_discoveries": -1}})
