@@ -4,7 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine, delete, or_, select
@@ -16,27 +16,39 @@ from store.sql import long_write, saying_why
 
 log = logging.getLogger(__name__)
 COLUMNS = ("at", "who", "address", "action", "about", "text", "before", "after")
+CHANGES = ("before", "after")
+TEXTS = {
+    name: getattr(audit.c[name].type, "length", None)
+    for name in ("who", "address", "action", "about", "text", "mark")
+}
+"""Columns of text, and the most characters that each holds."""
 
 
 def line_of(entry: Entry, mark: str) -> bytes:
     """A line as it waits for the database; `mark` tells it from every other one."""
-    row = {name: getattr(entry, name) for name in COLUMNS}
-    for name, column in audit.columns.items():
-        if isinstance(row.get(name), str):
-            most = getattr(column.type, "length", None)
-            row[name] = _sound(row[name])[:most]
-    row["before"], row["after"] = _plain(entry.before), _plain(entry.after)
-    return json.dumps({**row, "at": entry.at.isoformat(), "mark": mark}).encode()
+    row = _fitting({name: getattr(entry, name) for name in COLUMNS} | {"mark": mark})
+    return json.dumps({**row, "at": entry.at.isoformat()}).encode()
+
+
+def _fitting(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as every database takes it: one line that it refuses would hold up the rest."""
+    changes = {name: _plain(row[name]) for name in CHANGES}
+    return {**row, **{name: _sound(row[name])[:most] for name, most in TEXTS.items()}, **changes}
 
 
 def _row_of(line: bytes) -> dict[str, Any] | None:
-    """The row of such a line; None for one that a crash has torn."""
+    """The row of such a line; None for one that a crash has torn or a person has damaged."""
     try:
-        row: dict[str, Any] = json.loads(line)
-        return {**row, "at": datetime.fromisoformat(row["at"])}
-    except (ValueError, KeyError, TypeError):
+        row = json.loads(line)
+        if not isinstance(row, dict) or row.keys() != {*COLUMNS, "mark"}:
+            raise ValueError("other names")
+        if not all(isinstance(row[name], str) for name in TEXTS):
+            raise ValueError("a text that is none")
+        return {**_fitting(row), "at": datetime.fromisoformat(row["at"]).astimezone(UTC)}
+    except (ValueError, TypeError, OverflowError, RecursionError):
         if line.strip():
-            log.error("A line of the audit log was torn by a crash: %r", line[:200])
+            # Not what is in it: names, addresses and texts belong in the audit log alone.
+            log.error("A damaged line of the audit log was left out (%d bytes)", len(line))
         return None
 
 
@@ -55,7 +67,7 @@ def _sound(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What every database takes as JSON: one line that it refuses would hold up the rest."""
+    """What every database takes as JSON."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float) and math.isfinite(value):

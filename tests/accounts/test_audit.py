@@ -1,5 +1,6 @@
 """The log of who did what: found by any question, without secrets, and never lost in order."""
 
+import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -241,6 +242,40 @@ def test_lines_outlive_a_crash_and_none_is_written_twice(lite: Engine, tmp_path:
     audit.note(entry(3))
     assert texts(audit.find()) == ["line 3", "line 2", "line 1"]
     assert waiting.read_bytes() == b""
+
+
+DAMAGED = {
+    "an unknown name": {"role": "admin"},
+    "a number for a text": {"about": 7},
+    "no mark": {"mark": None},
+    "a time that is none": {"at": "yesterday"},
+    "a number for a time": {"at": 7},
+    "a time before all times": {"at": "0001-01-01T00:00:00+14:00"},
+}
+
+
+def test_a_damaged_line_holds_up_no_other_and_is_not_shown(
+    audit: Audit, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = tmp_path / "audit.outbox"
+    audit.note(entry(1, about="Secret Name"))
+    good = json.loads(waiting.read_bytes())
+    lines = [{**good, "mark": f"m{n}", **odd} for n, odd in enumerate(DAMAGED.values())]
+    lines += [{name: value for name, value in good.items() if name != "who"}]
+    with waiting.open("a") as file:
+        for line in (*lines, ["Secret Name"], "Secret Name"):
+            file.write(json.dumps(line) + "\n")
+        file.write("[" * 100_000 + "\n" + '{"text": "Secret Name\n')
+        file.write(json.dumps({**good, "mark": "long", "text": "line 2", "who": "w\0" * 99}) + "\n")
+    whole = waiting.read_bytes()
+    # Each line is the first one of a delivery once.
+    for line in whole.splitlines(keepends=True):
+        waiting.write_bytes(line + whole)
+        assert audit.flush()
+        assert waiting.read_bytes() == b""
+    assert texts(audit.find()) == ["line 2", "line 1"]
+    assert "A damaged line of the audit log was left out" in caplog.text
+    assert "Secret Name" not in caplog.text
 
 
 def test_more_lines_than_one_delivery_holds_arrive_in_order(lite: Engine, tmp_path: Path) -> None:
