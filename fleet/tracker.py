@@ -15,7 +15,7 @@ from fleet import fit, fold, identity, origin, record, words
 from fleet.aside import SetAside
 from fleet.model import Device, Edit, Event, Fleet, NotThere, Report, Unfit
 from fleet.status import Rules
-from store.json_file import CannotKeep, CannotOpen, JsonFile
+from store.json_file import CannotKeep, CannotOpen, JsonFile, read_plain
 
 log = logging.getLogger(__name__)
 LAZY = timedelta(seconds=55)
@@ -93,7 +93,7 @@ class Tracker:
         A missing file is an empty fleet. Raises CannotOpen for a damaged one.
         """
         try:
-            return self._parse(self.file.path.read_bytes(), keep=False)
+            return self._parse(read_plain(self.file.path), keep=False)
         except FileNotFoundError:
             return Fleet()
         except record.TooNew as error:

@@ -5,9 +5,11 @@ there or not at all. The last good copies are kept; a damaged file is put aside,
 thrown away. One process at a time owns the file.
 """
 
+import errno
 import glob
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -152,7 +154,7 @@ class JsonFile:
         """
         self._mark = self._mark_now()
         try:
-            data = self.path.read_bytes()
+            data = read_plain(self.path)
         except FileNotFoundError:
             return self._from_copies(parse, f"{self.path} is gone")
         except OSError as error:
@@ -318,7 +320,7 @@ class JsonFile:
         """Somebody changed the file under us: their bytes are put aside, not lost."""
         if not self.is_foreign():
             return
-        data, copies = self.path.read_bytes(), self.copies()
+        data, copies = read_plain(self.path), self.copies()
         if copies and copies[0].read_bytes() == data:
             return  # Only its date changed.
         aside = self._put_aside(data, "changed", COPIES)
@@ -332,16 +334,25 @@ class JsonFile:
 
     def _mark_now(self) -> tuple[int, int, int] | None:
         try:
-            stat = self.path.stat()
+            now = self.path.stat()
         except OSError:
             return None
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+        return now.st_ino, now.st_mtime_ns, now.st_size
 
 
 def _number_of(aside: Path) -> int:
     """The number at the end of its name; 0 for a file of somebody else."""
     digits = aside.name.rpartition("-")[2]
     return int(digits) if digits.isdecimal() and digits.isascii() else 0
+
+
+def read_plain(path: Path) -> bytes:
+    """The bytes of a plain file. A pipe or a device in its place would be waited for without
+    end. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        return file.read()
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """What a careless hand does to the file: every value that does not fit is named, or made fit."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
@@ -13,7 +14,7 @@ from discovery.progress import SourceProgress
 from fleet import fit, record
 from fleet.listing import SOURCE, Row
 from fleet.model import Edit, Fleet, Refused
-from store.json_file import COPIES, CannotOpen
+from store.json_file import COPIES, CannotKeep, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
 from tests.fleet.tracking import FILE, opened, tracker_in
 from tests.home import Home, until
@@ -347,6 +348,20 @@ def test_only_the_last_few_foreign_contents_are_kept(tmp_path: Path) -> None:
 
 def edit_or_seen(number: int) -> Any:
     return edit("change", "id:1", name=f"{number}") if number else seen(A)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_the_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with opened(tmp_path) as tracker:
+        tracker.apply([seen(A)], NOON)
+        (tmp_path / FILE).unlink()
+        os.mkfifo(tmp_path / FILE)
+        with pytest.raises(CannotKeep, match="it is no plain file"):
+            tracker.apply([edit("change", "id:1", name="Gate")], NOON)
+        with pytest.raises(CannotOpen, match="it is no plain file"):
+            tracker.peek()
+    with pytest.raises(CannotOpen, match="it is no plain file"):
+        tracker_in(tmp_path).open()
 
 
 def test_a_file_that_was_only_touched_is_no_change(tmp_path: Path) -> None:
