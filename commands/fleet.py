@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 import app as house_app
+from accounts.audit import without_secrets
+from accounts.deletion import Deletion, sample
 from accounts.model import Entry
 from commands.house import (
     CANNOT_ASK,
@@ -22,7 +24,7 @@ from commands.house import (
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
 from fleet import cleaning, identity, origin, status, words
-from fleet.model import Device, Edit, Fleet
+from fleet.model import Device, Fleet
 from settings import Settings
 from web import shapes
 from web.listing import SORTS, ListQuery, select
@@ -257,18 +259,12 @@ def _selected(
     selection = cleaning.Selection(**{**body, **times})
 
     def work(house: Any) -> tuple[int, int, list[str]]:
-        now = house_app.utc_now()
-        found = cleaning.selected(house.tracker.devices().values(), selection, now)
-        names = [words.name(one) for one in found[:20]]
+        act = _deletion(house)
+        found = act.chosen(selection)
+        names = sample(found)
         if not confirm:
             return len(found), 0, names
-        if confirm["confirm"] != len(found):
-            raise Failed(
-                f"The selection has {len(found)} devices now. "
-                "Review it, then confirm the new number."
-            )
-        _delete_in(house, cleaning.deletions(found, "command line", now))
-        return len(found), len(found), names
+        return len(found), act.many(selection, found, confirm["confirm"]), names
 
     return with_house(settings, work)  # type: ignore[no-any-return]
 
@@ -281,24 +277,19 @@ def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
     )
 
     def work(house: Any) -> dict[str, Any]:
-        number = house.tracker.device(key).id
-        fields = {"confirm": confirm}
-        now = house_app.utc_now()
-        _delete_in(house, [Edit("delete", f"id:{number}", fields, "command line", now)])
-        return {"deleted": number}
+        device = house.tracker.device(key)
+        _deletion(house).one(device, confirm)
+        return {"deleted": device.id}
 
     number = (said or with_house(settings, work))["deleted"]
     print(f"Device {number} deleted.")
     return DONE
 
 
-def _delete_in(house: Any, edits: Sequence[Edit]) -> None:
-    if edits:
-        events = house.tracker.apply(edits, house_app.utc_now())
-        gone = [one for one in events if one.kind == "device.deleted"]
-        house.access.accounts.forget_devices([one.device for one in gone])
-        for one in gone:
-            text, about = one.text, f"camera {one.device}"
-            house.audit.note(
-                Entry(one.at, "command line", "", one.kind, about, text, dict(one.before))
-            )
+def _deletion(house: Any) -> Deletion:
+    now, by = house_app.utc_now(), "command line"
+
+    def note(action: str, about: str, text: str, before: Mapping[str, Any]) -> None:
+        house.audit.note(Entry(now, by, "", action, about, text, without_secrets(before)))
+
+    return Deletion(house.tracker, house.access.accounts, house.trusted, note, by, now)

@@ -325,7 +325,7 @@ def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(pla
     seen = place.cli("delete", "--not-seen-days", "30", "--never-named")
     assert seen.out == "Attic\n1 selected. Repeat with --confirm 1 to permanently delete them.\n"
     assert (
-        "has 1 devices now"
+        "The selection has 1 device now, not 2"
         in place.cli("delete", "--not-seen-days", "30", "--confirm", "2").complaint
     )
     assert place.cli("delete", "--not-seen-days", "30", "--confirm", "1").out == "1 deleted.\n"
@@ -333,6 +333,15 @@ def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(pla
     done = place.cli("delete", str(row["id"]), "--confirm", "Lobby")
     assert done.out == f"Device {row['id']} deleted.\n"
     assert place.cli("list", "--json").json == []
+    place.start()
+    lines = [(one["action"], one["who"], one["text"]) for one in place.get("/api/audit").json]
+    one, many = (line for line in lines if line[0].endswith(".deleted"))
+    assert (one[:2], many[:2]) == (
+        ("device.deleted", "command line"),
+        ("fleet.deleted", "command line"),
+    )
+    assert many[2] == "1 device deleted: not seen for 30 days"
+    assert place.stop() == 0
 
 
 def test_delete_goes_through_the_running_house(place: Place) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from fleet import words
+from accounts.deletion import sample
 from fleet.cleaning import Selection
+from fleet.model import Refused
 from web import cameras, deletion
-from web.errors import Problem
+from web.errors import status_of
 from web.gate import needs
 
 bp = Blueprint("cleanup_pages", __name__)
@@ -44,16 +45,16 @@ def delete() -> Any:
     """The button "Preview", and then "Delete" with the number of devices."""
     try:
         wanted = _selection()
-        found = deletion.chosen(wanted)
+        act = deletion.deletion()
+        found = act.chosen(wanted)
         count = request.form.get("confirm", "").strip()
         if not count.isdecimal() or len(count) > 9:
-            sample = [words.name(one) for one in found[: deletion.SAMPLE]]
-            return _index(wanted=wanted, count=len(found), sample=sample)
-        number = deletion.delete_chosen(wanted, found, int(count))
+            return _index(wanted=wanted, count=len(found), sample=sample(found))
+        number = act.many(wanted, found, int(count))
     except ValueError as error:
         return Response(_index(fault=str(error)), 422)
-    except Problem as problem:
-        return Response(_index(fault=f"{problem.error}. {problem.hint}"), problem.status)
+    except Refused as fault:
+        return Response(_index(fault=f"{fault.error}. {fault.hint}"), status_of(fault))
     return redirect(f"/settings/cleanup?done={number}+deleted", 303)
 
 

@@ -89,6 +89,15 @@ def test_a_selection_is_counted_first_and_deleted_by_its_number(home: Home, cloc
     assert "2 devices deleted: first seen from" in lines[0]["text"]
 
 
+def test_a_selection_of_one_is_told_in_the_singular(home: Home) -> None:
+    before = {"first_seen_before": home.clock().isoformat()}
+    wrong = delete_many(home, **before, confirm=2)
+    assert wrong.json["error"] == "The selection has 1 device now, not 2"
+    delete_many(home, **before, confirm=1)
+    (line,) = home.client.get("/api/audit?action=fleet.deleted").json
+    assert line["text"].startswith("1 device deleted: ")
+
+
 def test_what_somebody_named_tagged_or_noted_is_not_among_those_never_named(home: Home) -> None:
     home.client.patch("/api/camera/2", json={"tags": ["north"]})
     wanted = {"first_seen_before": "2099-01-01T00:00:00Z"}

@@ -1,0 +1,83 @@
+"""Permanently delete devices, by the web and by commands alike: the fleet forgets them, and so do
+grants and tokens; the audit log keeps one line."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.accounts import Accounts
+from fleet import cleaning, words
+from fleet.cleaning import Selection
+from fleet.model import Device, Edit, Event, Refused, Unfit
+from fleet.tracker import Tracker, WhyNot, nothing
+from fleet.trusted_clock import TrustedClock
+from store.sql import Unreachable
+
+log = logging.getLogger(__name__)
+SAMPLE = 20
+"""Devices of a selection that are named before they are deleted."""
+MOST_NUMBERS = 1000
+"""Numbers that the audit log keeps of one deletion; the journal has all of them."""
+
+Note = Callable[[str, str, str, Mapping[str, Any]], None]
+"""Writes a line of the audit log: action, about, text, before."""
+
+
+def sample(found: Sequence[Device]) -> list[str]:
+    """The names of the first devices of a selection."""
+    return [words.name(one) for one in found[:SAMPLE]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Deletes in the name of `by`. `why_not` is as in `Tracker.apply`."""
+
+    tracker: Tracker
+    accounts: Accounts
+    trusted: TrustedClock
+    note: Note
+    by: str
+    now: datetime
+    why_not: WhyNot = nothing
+
+    def chosen(self, wanted: Selection) -> list[Device]:
+        """The devices of the selection. Raises Unfit for one that has no limit in time."""
+        if wanted.is_empty:
+            raise Unfit(
+                "The selection has no limit in time",
+                "Give first_seen_after, first_seen_before or not_seen_days.",
+            )
+        return cleaning.selected(self.tracker.devices().values(), wanted, self.now)
+
+    def one(self, device: Device, confirm: str) -> None:
+        """Delete a device by its exact name. Raises Refused."""
+        edit = Edit("delete", f"id:{device.id}", {"confirm": confirm}, self.by, self.now)
+        (event,) = self._apply([edit])
+        self.note(event.kind, f"camera {event.device}", event.text, event.before)
+
+    def many(self, wanted: Selection, found: Sequence[Device], count: int) -> int:
+        """Delete what was chosen; how many. Raises Refused when `count` is another number, or
+        when the clock is not believed and the selection goes by age."""
+        if wanted.not_seen_days and (doubt := self.trusted.doubt()):
+            raise Refused(doubt, "Confirm the date under Settings, Jobs, or set the clock.")
+        if count != len(found):
+            raise Refused(
+                f"The selection has {words.count(found)} now, not {count}",
+                "Review the selection, then confirm the new number.",
+            )
+        gone = [one.device for one in self._apply(cleaning.deletions(found, self.by, self.now))]
+        text = f"{words.count(gone)} deleted: {wanted}"
+        self.note("fleet.deleted", "fleet", text, {"numbers": gone[:MOST_NUMBERS]})
+        return len(gone)
+
+    def _apply(self, edits: Sequence[Edit]) -> list[Event]:
+        events = self.tracker.apply(edits, self.now, self.why_not) if edits else []
+        gone = [one for one in events if one.kind == "device.deleted"]
+        try:
+            self.accounts.forget_devices([one.device for one in gone if one.device is not None])
+        except Unreachable as error:
+            # Harmless: no device gets these numbers again.
+            log.warning("Grants and tokens still name the deleted devices: %s", error)
+        return gone
