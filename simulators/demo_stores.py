@@ -138,7 +138,9 @@ def _line(
     row = {"serial": recorder.serial, "name": f"{store}, {site}", "row_site": site, "store": store}
     facts: Json = {"workbook": {**row, "columns": {"PHONE": _phone(place)}}}
     if was_seen:
-        facts[SOURCE] = {"serial": recorder.serial, "firmware": recorder.version, "port": 37777}
+        facts[SOURCE] = {"serial": recorder.serial, "firmware": recorder.version}
+    if was_seen and recorder.state != "info_empty":
+        facts[SOURCE]["port"] = 37777
     return {
         "id": number,
         "kind": "recorder",
