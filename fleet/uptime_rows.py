@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from math import inf
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    bindparam,
     func,
     insert,
     select,
@@ -113,17 +115,42 @@ def add(connection: Connection, news: Iterable[Event]) -> None:
 
 
 def rebuild(connection: Connection, devices: Collection[int]) -> None:
-    """Roll up everything again that the journal has of these devices."""
+    """Roll up everything again that the journal has of these devices. The days before the oldest
+    event that it still has stay: nothing else tells of them."""
     stays = _merges(connection)
     for ids in _parts(devices, AT_ONCE):
         gone = _deleted(connection, ids) | stays.keys()
-        rolls = {device: Roll(device) for device in ids if device not in gone}
-        origins = {device: device for device in rolls}
-        origins |= {goes: end for goes in stays if (end := _end(goes, stays)) in rolls}
+        origins = {device: device for device in ids if device not in gone}
+        origins |= {goes: end for goes in stays if (end := _end(goes, stays)) in origins}
+        _delete_from(connection, dict.fromkeys(ids, -inf) | _oldest(connection, origins))
+        kept = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
+        rolls = {device: Roll(device, kept.get(device)) for device in set(origins.values())}
         for event in _events(connection, list(origins)):
             rolls[origins[event.device or 0]].tell(event)
-        connection.execute(sql_delete(uptime_days).where(uptime_days.c.device.in_(ids)))
         _put(connection, rolls)
+
+
+def _oldest(connection: Connection, origins: Mapping[int, int]) -> dict[int, float]:
+    """When the first event came that the journal has of each device or of a record that went
+    into it, in seconds since 1970; `inf` without any."""
+    oldest = dict.fromkeys(origins.values(), inf)
+    column = events.c
+    query = select(column.device, func.min(column.at, type_=column.at.type)).group_by(column.device)
+    ours = column.device.in_(list(origins)), column.kind.in_((*KINDS, MERGED))
+    for device, at in connection.execute(query.where(*ours)):
+        end = origins[device]
+        oldest[end] = min(oldest[end], at.timestamp())
+    return oldest
+
+
+def _delete_from(connection: Connection, moments: Mapping[int, float]) -> None:
+    """Delete the days of each device in which something was told at its moment or later."""
+    table = uptime_days.c
+    query = sql_delete(uptime_days).where(
+        table.device == bindparam("whose"), table.last >= bindparam("moment")
+    )
+    rows = [{"whose": device, "moment": moment} for device, moment in moments.items()]
+    connection.execute(query, rows)
 
 
 def _deleted(connection: Connection, devices: Collection[int]) -> set[int]:

@@ -316,6 +316,39 @@ def test_the_uptime_of_a_merged_record_follows_to_the_one_that_stays(
     assert home.client.get("/api/camera/2/uptime").json["share"] == pytest.approx(1.0)
 
 
+def test_a_merge_keeps_the_days_whose_events_are_forgotten(journal: Journal) -> None:
+    flips(journal, 1, 40, noon(), timedelta(hours=9))
+    flips(journal, 2, 40, noon(), timedelta(hours=11))
+    before = [row for row in rolled_up(journal) if row[0] == 1]
+    assert journal.forget(noon(days=8)) > 20
+    merge = Event(7_000_001, noon(days=20), "device.merged", 1, "", {}, {"stays": 1, "goes": 2})
+    journal.write([merge])
+    after = rolled_up(journal)
+    assert {row[0] for row in after} == {1}
+    old = noon(days=8).astimezone().date()
+    kept = [row for row in before if row[1] < old]
+    assert len(kept) == 8
+    assert [row for row in after if row[1] < old] == kept
+    assert after[len(kept)][3] == kept[-1][7], "the next day begins as the last one ended"
+    assert len(after) > len(before), "the other record's days are in it too"
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_merge_of_what_has_no_events_any_more_keeps_its_days(
+    journal: Journal, count: int
+) -> None:
+    flips(journal, 1, 5, noon(), timedelta(hours=9))
+    flips(journal, 2, count, noon(), timedelta(hours=11))
+    before = [row for row in rolled_up(journal) if row[0] == 1]
+    journal.forget(noon(days=10))
+    merge = Event(7_000_001, noon(days=20), "device.merged", 1, "", {}, {"stays": 1, "goes": 2})
+    journal.write([merge])
+    assert rolled_up(journal)[:-1] == before
+    with journal.engine.begin() as connection:
+        uptime_rows.rebuild(connection, [1, 2])
+    assert rolled_up(journal)[:-1] == before, "once more changes nothing"
+
+
 def test_nothing_is_kept_of_a_deleted_device(journal: Journal) -> None:
     for device in (1, 2):
         flips(journal, device, 5, noon(), timedelta(hours=9))
