@@ -19,8 +19,11 @@ DAYS = range(1, 36501)
 @bp.get("/settings/cleanup")
 @needs("fleet.clean")
 def index() -> str:
-    """Both forms."""
-    return _index(done=request.args.get("done", "")[:100])
+    """Both forms, and after one of them what it did. A link can make it say nothing else."""
+    done = request.args.get("done", "")
+    number, _, what = done.partition(" ")
+    is_result = number.isascii() and number.isdecimal() and len(number) < 10
+    return _index(done=done if is_result and what in ("retired", "deleted") else "")
 
 
 def _index(**more: Any) -> str:

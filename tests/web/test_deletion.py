@@ -180,6 +180,27 @@ def test_the_clean_up_page_shows_what_it_would_delete_before_it_does(home: Home)
 
 
 @pytest.mark.parametrize(
+    ("done", "is_told"),
+    [
+        ("3 deleted", True),
+        ("12 retired", True),
+        ("", False),
+        ("all users removed", False),
+        ("3 deleted. Call 555-0199", False),
+        ("3 deleted\n", False),
+        ("\u0663 deleted", False),
+        ("9" * 10 + " deleted", False),
+    ],
+)
+def test_a_link_to_the_clean_up_page_cannot_make_it_say_anything_else(
+    home: Home, done: str, is_told: bool
+) -> None:
+    page = home.client.get("/settings/cleanup", query_string={"done": done})
+    assert page.status_code == 200
+    assert ('role="status">Done' in page.text) == is_told
+
+
+@pytest.mark.parametrize(
     "form",
     [{}, {"not_seen_days": "x"}, {"first_seen_after": "soon"}, {"not_seen_days": "999999"}],
 )
