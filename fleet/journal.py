@@ -13,7 +13,7 @@ from fleet.model import Device, Event
 from fleet.tracker import Tracker
 from fleet.uptime import DAYS, Uptime, uptime, window
 from store.database import Database
-from store.sql import Unreachable, saying_why
+from store.sql import AT_FAULT, Damaged, Unfit, Unreachable, saying_why
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 RETRY_AFTER = 5.0
 """Seconds between two tries while the database does not take events."""
+MOST_AT_ONCE = 1000
+
+
+class Unwritable(Exception):
+    """One of these events does not fit into the journal."""
 
 
 class Journal:
@@ -82,9 +87,10 @@ class Journal:
 class Courier:
     """Carries events from the tracker's outbox into the journal, on its own thread.
 
-    An event leaves the outbox only after the journal has it. `wake` is called with the
-    events of each delivery, for readers that follow along. `also` carries what else waits for
-    the database. This thread alone tries a database that is away again and again.
+    An event leaves the outbox only after the journal has it, or when it does not fit into
+    the journal, which is logged. `wake` is called with the events of each delivery, for readers
+    that follow along. `also` carries what else waits for the database. This thread alone tries
+    a database that is away again and again.
     """
 
     def __init__(
@@ -101,6 +107,7 @@ class Courier:
         self.on_back: Callable[[], None] = lambda: None
         self.trouble = ""
         self.has_uptimes = False
+        self._error = ""
         self._news = Flag()
         self._stopping = Flag()
         self._thread = Thread(target=self._run, name="courier", daemon=True)
@@ -128,15 +135,26 @@ class Courier:
         while True:
             self._news.wait(RETRY_AFTER)
             if self._stopping.is_set():
-                self._carry()
+                self._try(self._carry)
                 return
             self._news.clear()
             if not is_there or monotonic() - looked >= RETRY_AFTER:
-                is_there, looked = self._look(), monotonic()
-            if not (is_there and self._carry()):
+                is_there, looked = self._try(self._look), monotonic()
+            if not (is_there and self._try(self._carry)):
                 is_there = False
                 self._stopping.wait(RETRY_AFTER)
                 self._news.set()
+
+    def _try(self, step: Callable[[], bool]) -> bool:
+        """False when the step failed for a reason that nobody expected: without this thread
+        nothing reaches the database any more. Logged once; the next round tries again."""
+        try:
+            return step()
+        except Exception as error:
+            if repr(error) != self._error:
+                log.exception("A delivery to the SQL database failed; it is tried again")
+            self._error = repr(error)
+            return False
 
     def _fill(self) -> bool:
         """Once in a run, roll up the uptimes that the journal has none of yet, with deliveries
@@ -181,13 +199,27 @@ class Courier:
 
     def deliver(self) -> bool:
         """Empty the outbox into the journal; False when the database does not take it."""
-        while events := self.tracker.fleet().outbox[:1000]:
+        most = MOST_AT_ONCE
+        while events := self.tracker.fleet().outbox[:most]:
             try:
-                self.journal.write(events)
+                self._write(events)
                 self._back()
             except Unreachable as error:
                 self._lost(str(error))
                 return False
+            except Unwritable:
+                most = 1  # the one that is meant then stands alone
+                continue
             self.tracker.confirm(events[-1].sequence)
             self.wake(events)
         return True
+
+    def _write(self, events: Sequence[Event]) -> None:
+        """Raises Unreachable; and Unwritable when one of many events is at fault. A single one
+        is left out: it would hold up all that come after it."""
+        try:
+            self.journal.write(events)
+        except (Damaged, Unfit, *AT_FAULT) as error:
+            if len(events) > 1:
+                raise Unwritable from error
+            log.exception("Event %d does not fit into the journal: left out", events[0].sequence)

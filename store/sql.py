@@ -42,6 +42,14 @@ class Damaged(Unreachable):
     """Something in the SQL database does not fit; the text names table, row and column."""
 
 
+class Unfit(Unreachable):
+    """A value is at fault, not the database: it will not take this one later either."""
+
+
+AT_FAULT = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What a value that does not fit raises, as opposed to a machine that is short of something."""
+
+
 class Utc(TypeDecorator[datetime]):
     """A time with offset, kept in UTC in every database."""
 
@@ -118,7 +126,9 @@ def saying_why() -> Iterator[None]:
     """Turns errors of the database into Unreachable, in one sentence without secrets."""
     try:
         yield
-    except exc.DBAPIError as error:
+    except exc.StatementError as error:
+        if isinstance(error, exc.DataError) or isinstance(error.orig, AT_FAULT):
+            raise Unfit("The SQL database cannot hold one of the values") from error
         first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
         raise Unreachable(f"The SQL database does not work: {first}") from error
     except exc.TimeoutError as error:

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,58 @@ def test_more_events_than_one_delivery_holds_all_arrive_in_order(
     assert Courier(tracker, journal, lambda events: woken.extend(numbers(events))).deliver()
     assert woken == list(range(1, 2501))
     assert numbers(journal.find(limit=5000))[::-1] == woken
+
+
+LONG_AGO = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+"""A time that is before all times in UTC."""
+
+
+@pytest.mark.parametrize("change", [{"at": LONG_AGO}, {"kind": None}, {"device": 1 << 70}])
+def test_an_event_that_does_not_fit_is_left_out_and_holds_up_no_other(
+    tracker: Tracker, journal: Journal, change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    woken: list[int] = []
+    courier = Courier(tracker, journal, lambda events: woken.extend(numbers(events)))
+    keys = [f"mac:d4:2d:c5:01:00:{n:02x}" for n in range(4)]
+    tracker.apply([seen(key, address=None) for key in keys], NOON)
+    first, second, *others = tracker.fleet().outbox
+    outbox = (first, replace(second, **change), *others)
+    tracker._fleet = replace(tracker.fleet(), outbox=outbox)
+    assert courier.deliver()
+    assert numbers(journal.find()) == [4, 3, 1]
+    assert woken == [1, 2, 3, 4]
+    assert tracker.fleet().outbox == ()
+    assert [one.message for one in caplog.records if one.name == "fleet.journal"] == [
+        "Event 2 does not fit into the journal: left out"
+    ]
+
+
+def test_a_delivery_that_fails_unexpectedly_is_tried_again(
+    tracker: Tracker,
+    journal: Journal,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when the machine has no memory left for a moment."""
+    monkeypatch.setattr("fleet.journal.RETRY_AFTER", 0.02)
+    tries: list[int] = []
+
+    def also() -> bool:
+        tries.append(1)
+        if len(tries) < 4:
+            raise RuntimeError("can't start new thread")
+        return True
+
+    courier = Courier(tracker, journal, lambda events: None, also)
+    tracker.apply([seen(A)], NOON)
+    courier.start()
+    until(lambda: courier.has_uptimes, what="it goes on after the fourth try")
+    assert courier.is_alive()
+    assert numbers(journal.find()) == [1]
+    courier.stop()
+    assert not courier.is_alive()
+    told = [one.message for one in caplog.records if one.name == "fleet.journal"]
+    assert told == ["A delivery to the SQL database failed; it is tried again"]
 
 
 def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_back(
