@@ -71,8 +71,9 @@ def broadcasting() -> list[tuple[Interface, list[str]]]:
     return found
 
 
-def towards(host: str) -> Interface | None:
-    """The interface from which the kernel would reach `host`; None without a route."""
+def towards(host: str, own: Sequence[Interface] | None = None) -> Interface | None:
+    """The interface from which the kernel would reach `host`; None without a route. `own`: the
+    interfaces, where the caller has read them."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -80,25 +81,25 @@ def towards(host: str) -> Interface | None:
         except OSError:
             return None
         address = probe.getsockname()[0]
-    own = [one for one in interfaces() if one.address == address]
-    return own[0] if own else Interface("lo", address, None, NO_MAC)
+    found = [one for one in (interfaces() if own is None else own) if one.address == address]
+    return found[0] if found else Interface("lo", address, None, NO_MAC)
 
 
-def beside(host: str, targets: Sequence[str] = ()) -> Interface | None:
-    """The interface on whose own subnet `host` is, so that no router lies between.
+def beside(host: str, own: Sequence[Interface], targets: Sequence[str] = ()) -> Interface | None:
+    """The one of our `own` interfaces on whose subnet `host` is, so that no router lies between.
 
     With `targets`, only where one of them is too, or for one of them itself. Loopback is a
     subnet only then.
     """
     address = IPv4Address(host)
-    for one in interfaces():
+    for one in own:
         subnet = one.subnet
         is_chosen = any(IPv4Address(target) in subnet for target in targets)
         if address not in subnet or not (is_chosen if targets else not address.is_loopback):
             continue
         if address not in (subnet.broadcast_address, IPv4Address(one.address)):
             return one
-    return towards(host) if host in targets else None
+    return towards(host, own) if host in targets else None
 
 
 def listening(port: int) -> socket.socket:

@@ -30,6 +30,8 @@ MOST_UNASKED = 1_000
 MOST_TOLD = 3
 """How often one scan tells a device whose answers contradict each other."""
 UNASKED_EVERY = timedelta(seconds=30)
+READ_EVERY = 1.0
+"""Seconds for which our interfaces are taken to be the same, when devices announce themselves."""
 CONFIRM_WITHIN = 5.0
 """Seconds for the answer to a question that went to one device."""
 MOST_ASKED = 100
@@ -108,6 +110,8 @@ class Station:
         self._hearings: OrderedDict[str, int] = OrderedDict()
         self._answers: OrderedDict[bytes, wire.Answer] = OrderedDict()
         self._said_at: OrderedDict[str, datetime] = OrderedDict()
+        self._own: list[net.Interface] = []
+        self._read_again_at = float("-inf")
 
     # -- the two doors -----------------------------------------------------------------
 
@@ -126,7 +130,7 @@ class Station:
         address = sighting.address
         if self._ear is None or address is None:
             return False
-        interface = net.beside(address, self.options.targets)
+        interface = net.beside(address, self._interfaces(), self.options.targets)
         if interface is None:
             return False
         request = wire.search(interface.mac, interface.address)
@@ -137,6 +141,13 @@ class Station:
         until = asyncio.get_running_loop().time() + CONFIRM_WITHIN
         _remember(self._asked, sighting.identities[0][4:], (address, until), MOST_ASKED)
         return True
+
+    def _interfaces(self) -> list[net.Interface]:
+        """Ours, read once a second at most, however many announce themselves."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._read_again_at:
+            self._own, self._read_again_at = net.interfaces(), now + READ_EVERY
+        return self._own
 
     async def discover(self) -> Reports:
         """Ask on every interface, in bursts, and tell what answers."""

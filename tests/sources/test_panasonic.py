@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from fleet.model import Sighting, SourceDown
@@ -290,3 +291,38 @@ def test_two_cameras_that_swap_their_addresses_between_two_scans_share_none(
     assert (kinds_of(home, A), kinds_of(home, B)) == ([], [])
     assert {home.status(A), home.status(B)} == {"IP_CHANGED"}
     assert home.kinds(kinds=["finding."]) == []
+
+
+def test_a_flood_of_announcements_from_elsewhere_reads_the_interfaces_once_a_second(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scanner's loop does nothing else while it reads them."""
+    reads = []
+    read = psutil.net_if_addrs
+
+    def counted() -> object:
+        reads.append(1)
+        return read()
+
+    monkeypatch.setattr(psutil, "net_if_addrs", counted)
+    source = panasonic.source(
+        panasonic.EasyIpOptions(clock=clock, port=free_port(UDP), reply_port=free_port(UDP))
+    )
+    assert source.listen is not None
+    assert source.confirm is not None
+    confirm, listen = source.confirm, source.listen
+
+    async def flood() -> float:
+        heard = listen()
+        await anext(heard)
+        began = asyncio.get_running_loop().time()
+        for n in range(200):
+            assert not confirm(
+                Sighting("here", (f"mac:{A}",), "panasonic", clock(), address=f"198.51.100.{n}")
+            )
+        took = asyncio.get_running_loop().time() - began
+        await heard.aclose()  # type: ignore[attr-defined]
+        return took
+
+    took = asyncio.run(flood())
+    assert 1 <= len(reads) <= 1 + took
