@@ -1,6 +1,6 @@
 """Cache of list rows as JSON: a row is encoded again only when it changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 
 import orjson
@@ -10,13 +10,11 @@ from fleet.model import Device
 from fleet.status import Rules
 from web import shapes
 
-MOST = 20_000
-"""Rows that are remembered: about 15 MB."""
-
 
 class EncodedRows:
     """Remembers the JSON of each device's row. A device is frozen: the same object, with the same
-    status and as fresh as before, has the same row."""
+    status and as fresh as before, has the same row. As many are
+    remembered as the fleet has devices: about 0.75 MB for a thousand."""
 
     def __init__(self) -> None:
         self._rows: dict[int, tuple[Device, str, bool, orjson.Fragment]] = {}
@@ -24,8 +22,20 @@ class EncodedRows:
     def of(
         self, devices: Iterable[Device], statuses: Mapping[int, str], now: datetime, rules: Rules
     ) -> list[orjson.Fragment]:
-        """The rows of the devices, as `shapes.row` has them."""
-        return [self._row(one, statuses[one.id], now, rules) for one in devices]
+        """The rows of the devices, as `shapes.row` has them. `statuses` has the whole fleet's."""
+        rows = [self._row(one, statuses[one.id], now, rules) for one in devices]
+        if len(self._rows) > len(statuses):
+            self._forget_gone(statuses)
+        return rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _forget_gone(self, fleet: Container[int]) -> None:
+        # The list is made in one step: other threads add rows meanwhile.
+        for number in list(self._rows):
+            if number not in fleet:
+                self._rows.pop(number, None)
 
     def _row(self, device: Device, word: str, now: datetime, rules: Rules) -> orjson.Fragment:
         is_stale, known = status.is_stale(device, now, rules), self._rows.get(device.id)
@@ -34,7 +44,5 @@ class EncodedRows:
         # Copied, because orjson's own bytes keep a buffer of twice the length.
         data = bytes(memoryview(orjson.dumps(shapes.row(device, word, now, rules))))
         fragment = orjson.Fragment(data)
-        if len(self._rows) >= MOST:
-            self._rows.clear()
         self._rows[device.id] = (device, word, is_stale, fragment)
         return fragment
