@@ -435,7 +435,8 @@ def begin(app: Flask, settings: Settings) -> None:
     print(serving.banner(settings, key), flush=True)
     if settings.logo_file and not settings.logo_file.is_file():
         log.warning("LOGO_FILE=%s is not there; pages have no logo", settings.logo_file)
-    log.info("The house stands: %d devices known", len(app.extensions["house"].tracker.devices()))
+    known = len(house.tracker.devices())
+    log.info("Camera Monitor started: %d %s", known, "device" if known == 1 else "devices")
 
 
 def end(app: Flask) -> None:

@@ -43,8 +43,16 @@ def main() -> int:
             demo_stores.cloud() as cloud,
         ):
             environment["EASY4IP_SERVER"] = f"127.0.0.1:{cloud.port}"
+            print(_hint(environment), flush=True)
             house = subprocess.Popen([sys.executable, "app.py"], env=environment)
             return _live(network, house)
+
+
+def _hint(environment: dict[str, str]) -> str:
+    """How a command reaches the demo: without these options it looks at the real fleet."""
+    names = ("DATABASE_PATH", "DATA_DIR")
+    options = " ".join(f"{name}={environment[name]}" for name in names)
+    return f"Commands for this demo, in another terminal:\n{options} .venv/bin/python cli.py list\n"
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
