@@ -354,7 +354,8 @@ class Tracker:
             last = self._written_at
             # Nor may it wait for a clock that was set back.
             is_due = last is None or not timedelta() <= now - last < LAZY
-            is_waiting = self._fleet is not self._written and (is_due or self.trouble)
+            # After a write that failed, only a write proves that the disk works again.
+            is_waiting = bool(self.trouble) or (is_due and self._fleet is not self._written)
             if is_waiting or self.file.is_foreign():
                 self._try_to_write(self._fleet)
                 self._written_at = now

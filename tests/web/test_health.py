@@ -125,6 +125,23 @@ def test_a_write_that_failed_makes_it_unready_until_the_disk_works_again(home: H
     assert ready(home) == (200, "ready\n")
 
 
+def test_a_change_that_was_refused_leaves_no_trouble_once_the_disk_works_again(
+    home: Home,
+) -> None:
+    """Nothing waits then: what was refused is not done."""
+    assert home.client.post("/api/auto-scan", json={"enabled": True}).status_code == 200
+    home.tick()
+    folder = home.settings.database_path.parent
+    away = folder.rename(folder.with_name("away"))
+    assert home.client.post("/api/auto-scan", json={"enabled": False}).status_code == 507
+    home.tick()
+    assert ready(home) == (503, "unready\n")
+    away.rename(folder)
+    home.tick()
+    assert ready(home) == (200, "ready\n")
+    assert "cannot be written" not in home.client.get("/").text
+
+
 def test_a_started_house_becomes_ready_and_its_jobs_are_due(
     run_house: Callable[..., Running],
 ) -> None:
