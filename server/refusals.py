@@ -14,7 +14,7 @@ SAID = {
     431: ("The headers are too long", "Send fewer or shorter headers and cookies."),
     500: ("This request failed because of an error in the program", "See this server's log."),
     501: ("The transfer encoding is not supported", "Send the body chunked or with its length."),
-    503: ("Other uploads are running", "Try again in a minute."),
+    503: ("Other requests or uploads are running", "Try again in a minute."),
 }
 """By status: the error and the hint."""
 STATUSES = {

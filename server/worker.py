@@ -12,9 +12,10 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from gunicorn.http import wsgi
@@ -26,6 +27,7 @@ from server.client_socket import ClientSocket
 from server.connection import Connection, Stage
 from server.refusals import refusal, status_of
 from server.shares import Turns, who_shares
+from server.shortage import Shortage
 
 TICK = 0.25
 ACCEPTED_AT_ONCE, READY_AT_ONCE = 256, 64
@@ -78,6 +80,12 @@ class Worker(base.Worker):
         self._calls = PollableMethodQueue()
         self._held = 0
         self._ticked_at = self._deaf_until = 0.0
+        self._no_accept = Shortage(
+            self.log, "Cannot accept a connection", "Connections are accepted again"
+        )
+        self._no_thread = Shortage(
+            self.log, "Cannot start a thread for a request", "Threads for requests start again"
+        )
         self._is_listening = False
 
     @classmethod
@@ -134,6 +142,8 @@ class Worker(base.Worker):
                 self._expire(one)
         self._held = sum(one.held() for one in self._all())
         self._cut_back(now)
+        self._no_accept.look(now)
+        self._no_thread.look(now)
         if self.alive and now > self._deaf_until:
             self._listen(True)
 
@@ -194,7 +204,7 @@ class Worker(base.Worker):
                 return
             except OSError as error:
                 # No descriptors or memory: somebody goes, and we listen again a moment later.
-                self.log.warning("Cannot accept a connection: %s", error)
+                self._no_accept.failed(error, time.monotonic())
                 self._close_idlest(self._largest_group())
                 self._listen(False)
                 self._deaf_until = time.monotonic() + TICK
@@ -356,8 +366,26 @@ class Worker(base.Worker):
 
     def _submit(self, one: Connection) -> None:
         one.enter(Stage.RUNNING)
-        future = self._pool.submit(self._handle, one)
-        future.add_done_callback(lambda _: self._calls.defer(self._on_answered, one, future))
+        taken = Lock()
+        try:
+            self._pool.submit(self._work, one, taken)
+        except RuntimeError as error:
+            self._no_thread.failed(error, time.monotonic())
+            # The pool has kept it all the same, for a thread that becomes free.
+            if taken.acquire(blocking=False):
+                with contextlib.suppress(OSError):
+                    one.sock.sendall(refusal(503))
+                self._calls.defer(self._on_answered, one, False)
+
+    def _work(self, one: Connection, taken: Lock) -> None:
+        """In a thread: `_handle`, if nobody has `taken` the request to refuse it."""
+        if not taken.acquire(blocking=False):
+            return
+        goes_on = False
+        try:
+            goes_on = self._handle(one)
+        finally:
+            self._calls.defer(self._on_answered, one, goes_on)
 
     def _release(self, one: Connection) -> None:
         """Give its turn to another request: it has ended, or is an event stream."""
@@ -367,7 +395,7 @@ class Worker(base.Worker):
             self._next_turn()
 
     def _handle(self, one: Connection) -> bool:
-        """In a thread: run the app and send its answer; whether the connection goes on."""
+        """Run the app and send its answer; whether the connection goes on."""
         on_stream = partial(self._calls.defer, self._release, one)
         answer, started = None, datetime.now(UTC)
         app: Any = self.wsgi
@@ -389,7 +417,7 @@ class Worker(base.Worker):
                 self.log.access(answer, one.request, environ, datetime.now(UTC) - started)
         except OSError:
             return False  # the client has gone, or takes nothing
-        except Exception as error:
+        except BaseException as error:  # a SystemExit too has to be answered and logged
             if answer is not None and answer.headers_sent:
                 self.log.exception("Error while sending a response")
             else:
@@ -397,10 +425,10 @@ class Worker(base.Worker):
             return False
         return not answer.should_close()
 
-    def _on_answered(self, one: Connection, future: "Future[bool]") -> None:
+    def _on_answered(self, one: Connection, goes_on: bool) -> None:
         self._release(one)
         self._return_upload(one)
-        self._finish_sending(one, goes_on=future.result())
+        self._finish_sending(one, goes_on=goes_on)
 
     def _return_upload(self, one: Connection) -> None:
         if one.inbox.pull:

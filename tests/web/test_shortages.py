@@ -1,0 +1,94 @@
+"""A machine that is short of threads or descriptors: the server answers again afterwards."""
+
+import resource
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.home import Running, until
+from tests.web.test_slow_clients import events, worker_of
+
+NO_THREADS = """
+import os, threading
+start = threading.Thread.start
+def start_or_fail(thread):
+    if thread.name.startswith("request") and os.path.exists(os.environ["NO_THREADS"]):
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = start_or_fail
+import sys
+import serving
+sys.argv = ["app.py"]
+serving.main()
+"""
+"""As under a limit of processes: it spares root, so that a test cannot set a real one."""
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[Running]:
+    """A server that can start no thread while the file `full` is there."""
+    house = Running(tmp_path, NO_THREADS=str(tmp_path / "full"))
+    try:
+        yield house.start(sys.executable, "-c", NO_THREADS)
+    finally:
+        house.kill()
+
+
+def test_a_request_without_a_thread_is_refused_and_the_next_one_is_answered(
+    crowded: Running,
+) -> None:
+    worker = worker_of(crowded)
+    full = crowded.folder / "full"
+    with ExitStack() as stack:
+        # Each stream occupies a thread, so that none is idle.
+        for _ in range(3):
+            stack.enter_context(events(crowded.port))
+        full.touch()
+        # A thread that has just become idle takes the first ones.
+        until(lambda: crowded.get("/healthz").status == 503 or streams(stack, crowded))
+        answers = [crowded.get("/healthz") for _ in range(3)]
+        assert [one.status for one in answers] == [503] * 3
+        assert b"Try again in a minute" in answers[0].body
+        full.unlink()
+        assert crowded.get("/healthz").status == 200
+    # What was refused waits in the pool no more than its thread: nothing is answered twice.
+    assert [crowded.get("/healthz").status for _ in range(5)] == [200] * 5
+    until(lambda: "Threads for requests start again" in crowded.text(), what="its end is told")
+    assert worker_of(crowded) == worker
+    assert crowded.text().count("Cannot start a thread for a request") == 1
+    assert "Traceback" not in crowded.text()
+
+
+def streams(stack: ExitStack, house: Running) -> bool:
+    """Occupy one more idle thread."""
+    stack.enter_context(events(house.port))
+    return False
+
+
+def test_a_shortage_of_descriptors_is_told_once_and_its_end_too(
+    run_house: Callable[..., Running],
+) -> None:
+    house = run_house()
+    pid = worker_of(house)
+    usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+
+        def client() -> socket.socket:
+            return stack.enter_context(socket.create_connection(("127.0.0.1", house.port), 30))
+
+        first = [client() for _ in range(6)]
+        assert house.get("/healthz").status == 200
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, usual[1]))
+        for _ in range(6):
+            client()
+        # Each failure lets one of them go.
+        until(lambda: all(one.recv(1) == b"" for one in first), what="six failures")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+        until(lambda: "Connections are accepted again" in house.text(), what="its end is told")
+    assert house.get("/healthz").status == 200
+    assert house.text().count("Cannot accept a connection") == 1
+    assert house.text().count("Connections are accepted again") == 1
