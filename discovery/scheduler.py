@@ -88,6 +88,7 @@ class Scheduler:
         self.on_step = on_step
         self._started = timer()
         self._scheduler: Any = None
+        self._error = ""
         self._over = Flag()
         self._thread = Thread(target=self._compare, name="clock", daemon=True)
 
@@ -115,12 +116,22 @@ class Scheduler:
         """Once a second: bring APScheduler's times in line, and notice steps of the clock."""
         wall, steady = time(), clock_gettime(CLOCK_BOOTTIME)
         while not self._over.wait(COMPARE_EVERY):
-            self.align()
+            self._try_to_align()
             # A machine that slept was not set: this clock goes on meanwhile.
             was, wall, since, steady = wall, time(), steady, clock_gettime(CLOCK_BOOTTIME)
             step = (wall - was) - (steady - since)
             if abs(step) >= TOLD:
                 self._scheduler.add_job(self.on_step, args=(step,))
+
+    def _try_to_align(self) -> None:
+        """Without this thread, a clock that is set stops the jobs: it outlives every error,
+        such as a job that is removed meanwhile. Each is logged once."""
+        try:
+            self.align()
+        except Exception as error:
+            if repr(error) != self._error:
+                log.exception("The times of the jobs were not compared; trying again")
+            self._error = repr(error)
 
     def align(self) -> None:
         """Let every job run when it is due by the monotonic clock."""

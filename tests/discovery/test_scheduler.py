@@ -4,12 +4,13 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from threading import Event
+from threading import Event, current_thread
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from discovery.scheduler import Job, Scheduler
+from discovery.scheduler import Job, Scheduler, _trigger
 from fleet.model import CannotAsk
 from simulators.panasonic import Camera, Network
 from tests.home import Running, free_port, until
@@ -238,3 +239,37 @@ def test_an_automatic_scan_that_failed_is_remembered_and_the_next_one_still_come
     assert f"UDP port {port} cannot be opened" not in house.get("/").body.decode()
     kinds = [one["kind"] for one in house.get("/api/events?kind=source.").json["events"]]
     assert kinds == ["source.up", "source.down"]
+
+
+def test_the_clock_thread_outlives_a_job_that_is_removed_meanwhile(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("discovery.scheduler.COMPARE_EVERY", 0.02)
+    removed: list[str] = []
+
+    def timer() -> float:
+        """A clock of which each look comes just after the job is gone, while that is wanted."""
+        here = current_thread().name == "clock"
+        if here and len(removed) < 3 and scheduler._scheduler.get_job("one") is not None:
+            removed.append("one")
+            scheduler._scheduler.remove_job("one")
+            return monotonic() - 900
+        return monotonic()
+
+    scheduler = Scheduler([Job("one", "One", 600, lambda: "")], timer=timer)
+    scheduler.start()
+
+    def again() -> bool:
+        if scheduler._scheduler.get_job("one") is None:
+            far = datetime.now(UTC) + timedelta(hours=1)
+            job = scheduler.jobs["one"]
+            trigger = _trigger(600, timer)
+            scheduler._scheduler.add_job(lambda: None, trigger, id=job.name, next_run_time=far)
+        soon = datetime.now(UTC) + timedelta(minutes=11)
+        return len(removed) == 3 and scheduler.next_run("one") < soon
+
+    until(again, what="three looks have failed, and then its time is put right")
+    assert scheduler._thread.is_alive()
+    scheduler.stop()
+    told = [one.message for one in caplog.records if one.name == "discovery.scheduler"]
+    assert told == ["The times of the jobs were not compared; trying again"]
