@@ -2,6 +2,7 @@
 
 import ipaddress
 import time
+from collections.abc import Callable
 from threading import Lock
 
 from limits import RateLimitItemPerMinute
@@ -29,15 +30,20 @@ class Limiter:
         """Count one try. 0 when it is allowed, else the seconds to wait."""
         with self._lock:
             self._make_room()
-            return self._wait(name, address)
+            return self._seconds(self._limiter.hit, name, address)
 
-    def _wait(self, name: str, address: str) -> int:
+    def locked(self, name: str, address: str) -> int:
+        """The seconds that the next try would have to wait; counts nothing."""
+        with self._lock:
+            return self._seconds(self._limiter.test, name, address)
+
+    def _seconds(self, passes: Callable[..., bool], name: str, address: str) -> int:
         keys = (
             (PER_ADDRESS, "address", _place(address)),
             (PER_ACCOUNT, "account", names.key_of(name)),
         )
         for item, kind, key in keys:
-            if not self._limiter.hit(item, kind, key):
+            if not passes(item, kind, key):
                 stats = self._limiter.get_window_stats(item, kind, key)
                 return min(max(1, int(stats.reset_time - time.time()) + 1), LONGEST_WAIT)
         return 0

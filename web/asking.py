@@ -101,6 +101,9 @@ def _by_password(access: Access, name: str, password: str) -> Person | None:
     user = access.accounts.named(name)
     mark = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "replace"), key=_pepper).digest()
     if user is not None and _checked.get(mark) == user.password:
+        # Otherwise guesses at a remembered password would have no limit.
+        if seconds := access.limiter.locked(name, client_address(access)):
+            raise TooManyTries(seconds)
         return access.accounts.by_name(user.id)
     user = log_in(access, name, password)
     if user is None:

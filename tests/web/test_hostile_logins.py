@@ -255,6 +255,21 @@ def test_many_thousand_tries_are_answered_in_bounded_memory_and_lock_nobody_else
     assert len(proxied.house.audit.find(who="nobody", limit=1000)) == 10
 
 
+def test_a_remembered_password_is_locked_too_and_a_token_is_not(make_home: Make) -> None:
+    home = make_home()
+    token = visitors(home)["read token"]
+    script = Visitor(home, basic(f"Vera:{PASSWORD}"))
+    for _ in range(70):
+        assert script.get("/api/stats").status_code == 200, "only the first one is a try"
+    for number in range(10):
+        guess = Visitor(home, basic(f"Vera:guess {number}"))
+        assert guess.get("/api/stats").status_code == 401
+    answer = script.get("/api/stats")
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 300
+    assert token.get("/api/stats").status_code == 200
+
+
 def test_one_address_cannot_try_every_account_and_others_still_come_in(proxied: Home) -> None:
     """The header of somebody who is no trusted proxy changes nothing."""
     accounts = proxied.house.access.accounts
