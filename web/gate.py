@@ -200,17 +200,40 @@ def stranger() -> Any:
             is_place = request.method == "GET" and request.path != "/setup"
             path = back if is_place and back != "/" else ""
             return redirect(f"/login?next={_quoted(path)}" if path else "/login", 303)
-        raise Problem(
-            401,
-            "Log in first",
-            "Send a token as Authorization: Bearer ..., or log in at /login.",
-            _ways_in(access),
-        )
+        raise Problem(401, *_why_stranger(access), _ways_in(access))
     error, hint = ONLY_HERE
     hint = hint.format(port=request.environ.get("SERVER_PORT", "5000"))
     if wants_page():
         return Response(render_template("closed.html", error=error, hint=hint), 403)
     raise Problem(403, error, hint)
+
+
+def _why_stranger(access: Access) -> tuple[str, str]:
+    """What is wrong with the credentials, and what to do; never whether the account exists."""
+    kind = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    if not kind:
+        return "Log in first", "Send a token as Authorization: Bearer ..., or log in at /login."
+    if kind == "bearer":
+        return (
+            "This token or login is not valid (any more)",
+            "Check that the token is complete. Make a new one on the page of your account, or "
+            "log in again.",
+        )
+    if kind != "basic":
+        return (
+            "This kind of Authorization header is not supported",
+            "Send a token as Authorization: Bearer ...",
+        )
+    if not is_private(access):
+        return (
+            "Name and password are accepted only over HTTPS or on this server",
+            "Use HTTPS, or send a token as Authorization: Bearer ...",
+        )
+    return (
+        "Wrong user name or password",
+        "Check both, or send a token as Authorization: Bearer ... An administrator can set a new "
+        "password under Settings, Users.",
+    )
 
 
 def _quoted(path: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts.accounts import MOST_SESSIONS
+from accounts.accounts import MOST_SESSIONS, TOKEN_MARK
 from tests.accounts.people import NEW
 from tests.home import Home
 from tests.web.closed import PAGE, Visitor, basic, bearer, cookie, done, login, user_named, visitors
@@ -107,6 +107,29 @@ def test_name_and_password_are_asked_for_where_they_are_taken(
     offered = [one.partition(" ")[0] for one in answer.headers.getlist("WWW-Authenticate")]
     assert answer.status_code == 401
     assert offered == (["Bearer", "Basic"] if is_offered else ["Bearer"])
+
+
+def test_a_401_says_what_is_wrong_with_the_credentials(make_home: Make) -> None:
+    home = make_home()
+    visitors(home)
+    ended = bearer(done(login(home, "Vera"))["access_token"])
+    assert Visitor(home, ended).ask("POST", "/api/auth/logout").status_code < 300
+
+    def said(headers: dict[str, str], address: str = "127.0.0.1") -> str:
+        answer = Visitor(home, headers).get("/api/stats", address=address)
+        assert answer.status_code == 401
+        assert answer.json["hint"]
+        return str(answer.json["error"])
+
+    invalid = "This token or login is not valid (any more)"
+    assert said({}) == "Log in first"
+    assert said(bearer(f"{TOKEN_MARK}mistyped")) == invalid
+    assert said(bearer("mistyped")) == invalid
+    assert said(ended) == invalid
+    assert said(basic("Vera:wrong")) == "Wrong user name or password"
+    assert said(basic("Nobody:wrong")) == "Wrong user name or password"
+    assert "only over HTTPS" in said(basic("Vera:wrong"), "10.1.1.1")
+    assert "not supported" in said({"Authorization": "Digest x"})
 
 
 def test_a_token_that_does_too_much_reads_its_scope_and_the_one_that_is_needed(
