@@ -4,13 +4,14 @@ Until the first account exists the house is open to this machine only.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request
 from werkzeug.datastructures import Headers
 
 from accounts.model import Person
-from accounts.rights import RULES, is_in_scope, scope_for
+from accounts.rights import RULES, is_in_scope, may, scope_for
 from web.asking import (
     Access,
     TooManyTries,
@@ -161,6 +162,14 @@ def _check_action(person: Person, action: str) -> None:
     if not is_in_scope(person, action):
         raise _beyond_scope(person, action)
     if not sight().may(action, device):
+        if person.devices is not None and may(
+            replace(person, devices=None), action, device, sight().now
+        ):
+            raise Problem(
+                403,
+                "A token that is limited to some cameras is not allowed to do this",
+                "Log in, or make a token for all cameras on the page of your account.",
+            )
         raise Problem(
             403,
             f"{person.name} may not do this",

@@ -148,6 +148,12 @@ def test_a_token_that_does_too_much_reads_its_scope_and_the_one_that_is_needed(
         assert answer.status_code == 403
         assert 'scope "operate"' in answer.json["error"]
         assert answer.json["hint"] == "No token can do this. Log in instead."
+    for token in ("operate token", "camera token"):
+        answer = ask[token].ask("POST", "/api/delete", json={"not_seen_days": 1})
+        assert answer.status_code == 403
+        assert answer.json["hint"] == "No token can do this. Log in instead."
     answer = ask["camera token"].ask("POST", "/api/scan")
     assert answer.status_code == 403
+    assert "limited to some cameras" in answer.json["error"], "its owner may do it"
+    assert "token for all cameras" in answer.json["hint"]
     assert "scope" not in answer.json["error"], "its scope is right, its cameras are the limit"
