@@ -1,5 +1,6 @@
 """The SQL engine: SQLite in the data folder, or PostgreSQL by DATABASE_URL."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 class Unreachable(Exception):
     """The SQL database did not take it; the text says why, without any secret."""
+
+
+class Unwritable(Unreachable):
+    """The disk of the SQLite file takes nothing: it is full, or must not be written."""
 
 
 class Damaged(Unreachable):
@@ -130,7 +135,8 @@ def saying_why() -> Iterator[None]:
         if isinstance(error, exc.DataError) or isinstance(error.orig, AT_FAULT):
             raise Unfit("The SQL database cannot hold one of the values") from error
         first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
-        raise Unreachable(f"The SQL database does not work: {first}") from error
+        kind = Unwritable if _is_unwritable(error.orig) else Unreachable
+        raise kind(f"The SQL database does not work: {first}") from error
     except exc.TimeoutError as error:
         raise Unreachable(
             "The SQL database is busy: every connection to it has been in use for "
@@ -141,6 +147,13 @@ def saying_why() -> Iterator[None]:
     except (ValueError, TypeError) as error:
         # A text where a time or JSON is expected: SQLite takes any value in any column.
         raise Damaged(f"The SQL database has a value that does not fit ({error})") from error
+
+
+def _is_unwritable(error: BaseException | None) -> bool:
+    # The shared memory of its log is the first thing that does not fit on a full disk.
+    code = getattr(error, "sqlite_errorcode", 0)
+    unfit = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
+    return code & 0xFF in unfit or code == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from accounts.model import NotAllowed
 from fleet.model import NotThere, Refused, Unfit
 from store.json_file import CannotKeep
-from store.sql import Unreachable
+from store.sql import Unreachable, Unwritable
 from store.vault import SecretLost
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,15 @@ def register(app: Flask) -> None:
         Unreachable,
         lambda e: answer(
             503, str(e), "The fleet can be seen and changed meanwhile. Try this again in a minute."
+        ),
+    )
+    app.register_error_handler(
+        Unwritable,
+        lambda e: answer(
+            503,
+            str(e),
+            "Nothing was changed. Make room on the disk of DATA_DIR, or give this user the right "
+            "to write there. Then try again.",
         ),
     )
     app.register_error_handler(

@@ -94,6 +94,20 @@ def test_an_unmounted_data_dir_is_noticed_though_its_files_are_still_open(
     assert list(folder.iterdir()) == []
 
 
+def test_a_full_disk_under_the_sql_file_is_said_with_what_helps(
+    make_home: Make, disks: Disks, tmp_path: Path
+) -> None:
+    disk = disks.small(tmp_path / "home" / "data", "2m")
+    home = make_home()
+    disk.fill()
+    refused = add_user(home)
+    assert refused.status_code == 503
+    assert "disk is full" in refused.json["error"]
+    assert "Make room on the disk of DATA_DIR" in refused.json["hint"]
+    disk.make_room()
+    assert add_user(home).status_code == 201
+
+
 def test_facts_and_events_of_that_time_are_kept_and_written_when_it_is_back(
     home: Home, clock: Clock
 ) -> None:
