@@ -85,7 +85,9 @@ def _delete_command(one: argparse.ArgumentParser) -> None:
     one.add_argument("--first-seen-before", type=_moment, metavar="TIME", help="with offset")
     one.add_argument("--not-seen-days", type=_days, metavar="DAYS", help="not seen for so long")
     one.add_argument(
-        "--never-named", action="store_true", help="only those without name, notes and tags"
+        "--never-named",
+        action="store_true",
+        help="only devices without name, notes, tags and parent device",
     )
     one.add_argument(
         "--confirm",

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from commands.house import (
     DONE,
     NOTHING,
     Failed,
+    ask_house,
     read_fleet,
     scan_in_house,
     tell_house,
@@ -146,18 +148,28 @@ def _counts(settings: Settings) -> shapes.Stats:
 def history(settings: Settings, wanted: argparse.Namespace) -> int:
     """Every address that one camera ever had."""
     fleet = read_fleet(settings)
-    id = fleet.index.get(identity.mac_key(wanted.mac) or "", 0)
-    if wanted.mac.isdecimal() and not id:
-        id = fleet.redirects.get(int(wanted.mac), int(wanted.mac))
-    device = fleet.devices.get(id)
-    if device is None:
-        raise Failed(f"There is no camera {wanted.mac}. `cli.py list` shows them all.")
+    device = _device(fleet, wanted.mac)
     rows = rows_of(settings, [device], fleet)[0]["ip_history"]
     columns = (("timestamp", "SINCE"), ("ip", "ADDRESS"), ("previous_ip", "BEFORE"))
     if not (wanted.json or wanted.csv):
         print(f"{words.name(device)}, {identity.mac_of(device) or device.identities[0]}")
     show(rows, wanted, columns)
     return DONE
+
+
+def _device(fleet: Fleet, key: str) -> Device:
+    """The device with this number or MAC. Raises Failed."""
+    id = fleet.index.get(identity.mac_key(key) or "", 0)
+    if key.isdecimal() and not id:
+        id = fleet.redirects.get(int(key[:19]), int(key[:19]))
+    device = fleet.devices.get(id)
+    if device is None:
+        raise _no_camera(key)
+    return device
+
+
+def _no_camera(key: str) -> Failed:
+    return Failed(f"There is no camera {key[:60]}. `cli.py list` shows them all.")
 
 
 def export(settings: Settings, wanted: argparse.Namespace) -> int:
@@ -214,8 +226,6 @@ def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def delete(settings: Settings, wanted: argparse.Namespace) -> int:
     """Permanently delete devices: one by its name, or a selection by their number."""
-    if wanted.key:
-        return _delete_one(settings, wanted.key, wanted.confirm)
     body = {
         "first_seen_after": wanted.first_seen_after,
         "first_seen_before": wanted.first_seen_before,
@@ -223,6 +233,10 @@ def delete(settings: Settings, wanted: argparse.Namespace) -> int:
         "never_named": wanted.never_named,
     }
     times = (body["first_seen_after"], body["first_seen_before"], body["not_seen_days"])
+    if wanted.key:
+        if any(body.values()):
+            raise Failed("Name one device or select several, not both.", 2)
+        return _delete_one(settings, wanted.key, wanted.confirm)
     if not any(times):
         raise Failed("Name a device, or give --first-seen-after, -before or --not-seen-days.", 2)
     confirm = {}
@@ -240,7 +254,9 @@ def delete(settings: Settings, wanted: argparse.Namespace) -> int:
             said["sample"],
         )
     )
-    if confirm:
+    if not count:
+        print("No device matches this selection.")
+    elif confirm:
         print(f"{deleted} deleted.")
     else:
         print("".join(f"{name}\n" for name in sample), end="")
@@ -270,8 +286,9 @@ def _selected(
 
 
 def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
+    name = _name(settings, key)
     if confirm is None:
-        raise Failed("Confirm with the exact name of the device: --confirm NAME.", 2)
+        raise Failed(f"Confirm with its name: --confirm {shlex.quote(name)}", 2)
     said = tell_house(
         settings, "DELETE", f"/api/camera/{quote(key, safe='')}", {"confirm": confirm}
     )
@@ -284,6 +301,18 @@ def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
     number = (said or with_house(settings, work))["deleted"]
     print(f"Device {number} deleted.")
     return DONE
+
+
+def _name(settings: Settings, key: str) -> str:
+    """The name of the device as the running server knows it, or the database. Raises Failed."""
+    said = ask_house(settings, "GET", f"/api/camera/{quote(key, safe='')}")
+    if said is None:
+        return words.name(_device(read_fleet(settings), key))
+    if said.status == 404:
+        raise _no_camera(key)
+    if said.status >= 400:
+        raise Failed(f"{said.body['error']}. {said.body['hint']}")
+    return str(said.body["camera_name"])
 
 
 def _deletion(house: Any) -> Deletion:

@@ -320,7 +320,7 @@ def test_cleanup_goes_through_the_running_house(place: Place) -> None:
 
 def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(place: Place) -> None:
     original(place.folder)
-    assert "--confirm NAME" in place.cli("delete", "1").complaint
+    assert "Confirm with its name: --confirm Lobby" in place.cli("delete", "1").complaint
     assert "Enter its exact name: Lobby" in place.cli("delete", "1", "--confirm", "lobby").complaint
     seen = place.cli("delete", "--not-seen-days", "30", "--never-named")
     assert seen.out == "Attic\n1 selected. Repeat with --confirm 1 to permanently delete them.\n"
@@ -355,6 +355,27 @@ def test_delete_goes_through_the_running_house(place: Place) -> None:
     actions = [one["action"] for one in place.get("/api/audit").json]
     assert actions[:2] == ["device.deleted", "fleet.deleted"]
     assert place.stop() == 0
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_delete_says_what_to_do_with_and_without_a_running_server(place: Place, runs: bool) -> None:
+    original(place.folder)
+    if runs:
+        place.start()
+    nothing = place.cli("delete", "--not-seen-days", "30000")
+    assert (nothing.code, nothing.out) == (1, "No device matches this selection.\n")
+    unknown = place.cli("delete", "999", "--confirm", "x")
+    assert (unknown.code, unknown.err) == (
+        1,
+        "There is no camera 999. `cli.py list` shows them all.\n",
+    )
+    asked = place.cli("delete", "1")
+    assert (asked.code, asked.err) == (2, "Confirm with its name: --confirm Lobby\n")
+    both = place.cli("delete", "1", "--not-seen-days", "1", "--confirm", "Lobby")
+    assert (both.code, both.err) == (2, "Name one device or select several, not both.\n")
+    assert len(place.cli("list", "--json").json) == 2
+    if runs:
+        assert place.stop() == 0
 
 
 # -- what goes wrong ---------------------------------------------------------------------

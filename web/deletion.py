@@ -28,7 +28,9 @@ class DeleteMany(Strict):
     first_seen_after: Moment | None = Field(None, strict=False)
     first_seen_before: Moment | None = Field(None, strict=False)
     not_seen_days: int | None = Field(None, ge=1, le=36500)
-    never_named: bool = Field(False, description="Only those without name, notes and tags.")
+    never_named: bool = Field(
+        False, description="Only devices without name, notes, tags and parent device."
+    )
     confirm: int | None = Field(None, ge=0)
 
 
