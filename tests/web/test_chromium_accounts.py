@@ -339,7 +339,7 @@ def test_a_login_outlives_the_house_and_its_page_goes_on(
     listener.allowed.append("net::ERR_|status of 50")
     house = run_house("again", **ADMIN)
     page = tab(house)
-    with page.expect_response("**/api/events"):
+    with page.expect_response("**/api/events*"):
         log_in(page, "Ada")
     page.evaluate("window.stays = true")
     house.stop()
