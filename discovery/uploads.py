@@ -10,7 +10,7 @@ from threading import BoundedSemaphore, Lock
 from typing import IO
 
 from discovery.upload_losses import emptied, losses
-from discovery.workbooks import NONE, Outdated, Workbooks, base_of, in_force
+from discovery.workbooks import NONE, Outdated, Workbooks, base_of, in_force, still_wanted
 from fleet import listing
 from fleet.model import NotThere, Refused
 from fleet.tracker import WhyNot, nothing
@@ -37,7 +37,8 @@ class Busy(Exception):
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a new workbook would change. `key` commits it. `forgotten` are the pending serials
-    of sites that have no row now; `lost` describes what only the current file has."""
+    of sites that have no row now; `kept` those that the rows of the new one still lack; `lost`
+    describes what only the current file has."""
 
     key: str
     book: workbook.Workbook
@@ -46,6 +47,7 @@ class Preview:
     removed: Sequence[workbook.Row]
     unchanged: int
     forgotten: Mapping[str, str]
+    kept: Mapping[str, str]
     lost: Sequence[str]
 
 
@@ -116,7 +118,8 @@ class Uploads:
         if is_text(data):
             data = workbook.from_text(data, {site: one.extra for site, one in before.items()})
         book = workbook.read(data)
-        after = {one.site: one for one in book.rows}
+        kept = still_wanted(book, pending)
+        after = {one.site: one for one in in_force(book, kept)}
         both = [(before[site], row) for site, row in after.items() if site in before]
         changed = [pair for pair in both if _facts(pair[0]) != _facts(pair[1])]
         key = _key_of(data)
@@ -134,7 +137,8 @@ class Uploads:
             changed,
             [row for site, row in before.items() if site not in after],
             len(both) - len(changed),
-            {site: one for site, one in pending.items() if site not in before},
+            {site: one for site, one in pending.items() if site not in {**before, **kept}},
+            kept,
             [*losses(old, book), *emptied(both, book.columns)] if old else [],
         )
 
@@ -176,7 +180,7 @@ class Uploads:
         if _key_of(data) != key[:32]:
             # A power cut may have left a part of it.
             raise NotThere("This upload waits no more", "Upload the workbook again.")
-        left = base_of(data, {})
+        left, known = base_of(data, {}), self._all_before()
         try:
             said = self.workbooks.take(data, self._before(left), key[32:], why_not)
         except (OSError, Refused, CannotKeep):
@@ -184,7 +188,7 @@ class Uploads:
                 if base_of(self.workbooks.now()[0], {}) != left:
                     self._before(left).unlink(missing_ok=True)
             raise
-        self._forget([one for one in self._all_before() if one != self._before(left)])
+        self._forget([one for one in known if one != self._before(left)])
         staged.unlink(missing_ok=True)
         return said
 

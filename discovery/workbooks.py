@@ -111,7 +111,8 @@ class Workbooks:
 
     def take(self, data: bytes, before: Path, base: str, why_not: WhyNot = nothing) -> str:
         """Another whole workbook, NONE for none; the one that was there is laid at `before`.
-        What was pending is forgotten: `base` says that whoever wants this one has seen it.
+        What was pending is forgotten, but for rows without a serial in `data`: `base` says that
+        whoever wants this one has seen it.
 
         Raises Outdated when file and pending serials are not `base` any more, Refused while
         somebody has the workbook open, OSError or CannotKeep when it cannot be written, and
@@ -126,7 +127,7 @@ class Workbooks:
                     f"Close it there and try again. {lock.leftover}",
                 )
             old = self._bytes_or_none()
-            self._announce(data, old, base)
+            self._announce(data, old, base, self._lacking(data))
             try:
                 write_whole(before, old)
                 self._put(data, old)
@@ -138,13 +139,20 @@ class Workbooks:
                 self._settle_taken(is_there=True)
             return self._do_without() if data == NONE else self._keep()
 
-    def _announce(self, data: bytes, old: bytes, base: str) -> None:
+    def _lacking(self, data: bytes) -> Mapping[str, str]:
+        """The pending serials that this workbook has a row for and nothing else in its place."""
+        pending = self.pending()
+        with suppress(workbook.NotReadable):
+            return still_wanted(workbook.read(data), pending) if pending and data != NONE else {}
+        return {}
+
+    def _announce(self, data: bytes, old: bytes, base: str, kept: Mapping[str, str]) -> None:
         with self._serials:
             pending = self.pending()
             if base_of(old, pending) != base:
                 raise self._outdated()
-            if pending:
-                note = {"digest": digest(data).hex(), "serials": dict(pending)}
+            if older := {site: one for site, one in pending.items() if site not in kept}:
+                note = {"digest": digest(data).hex(), "serials": older}
                 self.tracker.remember({TAKEN: note}, self.clock())
 
     def _put(self, data: bytes, old: bytes) -> None:
@@ -406,6 +414,14 @@ def in_force(book: workbook.Workbook, pending: Mapping[str, str]) -> list[workbo
     lacking = [one.row for site, one in without_serial(book).items() if site in pending]
     rows = [*book.rows, *(one for one in lacking if one)]
     return [replace(one, serial=pending.get(one.site, one.serial)) for one in rows]
+
+
+def still_wanted(book: workbook.Workbook, pending: Mapping[str, str]) -> dict[str, str]:
+    """The pending serials of rows that have none of their own; one that another row has is not."""
+    lacking, used = without_serial(book), {one.serial.upper() for one in book.rows}
+    return {
+        site: one for site, one in pending.items() if site in lacking and one.upper() not in used
+    }
 
 
 def base_of(data: bytes, pending: Mapping[str, str]) -> str:

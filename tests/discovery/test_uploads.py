@@ -243,6 +243,28 @@ def test_a_preview_compares_with_the_pending_serial_and_its_commit_forgets_it(de
     assert desk.cells() == desk.asked() == wanted
 
 
+def test_a_pending_serial_is_written_into_the_row_of_an_upload_that_has_none(desk, uploads):
+    waiting(desk)
+    preview = uploads.preview(book_of([(None, *ROWS[0][1:]), ROWS[1], PIER]))
+    assert preview.kept == {"SITE-001": "PENDING36"}
+    assert preview.forgotten == {}
+    assert (list(preview.changed), list(preview.removed)) == ([], [])
+    uploads.commit(preview.key)
+    wanted = {"SITE-001": "PENDING36", "SITE-002": "AB12346", "SITE-003": "AB12347"}
+    assert desk.cells() == desk.asked() == wanted
+    assert desk.books.pending() == {}
+
+
+def test_a_pending_serial_that_another_row_of_an_upload_has_does_not_wait(desk, uploads):
+    waiting(desk)
+    preview = uploads.preview(book_of([(None, *ROWS[0][1:]), ("PENDING36", *ROWS[1][1:])]))
+    assert preview.kept == {}
+    assert [(one.site, one.serial) for one in preview.removed] == [("SITE-001", "PENDING36")]
+    uploads.commit(preview.key)
+    assert desk.asked() == {"SITE-002": "PENDING36"}
+    assert desk.books.pending() == {}
+
+
 def test_a_pending_serial_of_a_row_that_is_gone_is_shown(desk, uploads):
     waiting(desk)
     desk.replace(lambda path: write(path, ROWS[1:]))
