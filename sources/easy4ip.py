@@ -29,10 +29,6 @@ SLOW_TOLD = 1.0
 """Seconds that an answer may take before it is said."""
 FEW = 0.1
 """The part of all recorders about which the cloud may fail to say anything, untold."""
-SILENT = (
-    "the cloud does not answer. Check this machine's line to the internet and that UDP port 8800 "
-    "is open to the outside; the recorders keep their last known state."
-)
 SAME_MOMENT = 1.0
 """Seconds in which one answer speaks for its server."""
 LEARNED = ("online", "offline", "unknown", "silent", "cut off")
@@ -210,6 +206,13 @@ class _Sweep:
         return task
 
 
+def _silent(port: int) -> str:
+    return (
+        "the cloud does not answer. Check this machine's line to the internet and that UDP port "
+        f"{port} is open to the outside; the recorders keep their last known state."
+    )
+
+
 async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
     """Raises CannotAsk when it is the cloud, our line or our key that failed for all."""
     words = Counter(one.word for one in verdicts.values())
@@ -217,7 +220,7 @@ async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
         with suppress(NoAnswer, Busy, Failing, Refused):
             await main.ask("/probe/p2psrv")
             return
-        raise CannotAsk(NAME, SILENT)
+        raise CannotAsk(NAME, _silent(main.address[1]))
 
 
 def _remember_silence(
@@ -256,7 +259,7 @@ def _failures(asked: _Sweep) -> dict[str, str]:
         elif one.word == "refused":
             failed[f"{NAME}:refused"] = f"{one.reason}. Check EASY4IP_USER and EASY4IP_KEY."
         elif one.word == "unasked" and asked.main.heard_at < asked.began:
-            failed[NAME] = SILENT
+            failed[NAME] = _silent(asked.main.address[1])
     # A few who are sent away are asked again in a minute: no reason to wake anybody.
     words = Counter(one.word for one in asked.verdicts.values())
     for word in ("busy", "failing", "unasked"):

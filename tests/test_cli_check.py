@@ -102,6 +102,7 @@ def test_a_cloud_that_cannot_be_asked_exits_with_3(check, cloud):
     result = check("AB12345")
     assert (result.code, result.out) == (3, "")
     assert "does not answer" in result.err
+    assert f"UDP port {cloud.port} is open" in result.err, "the port that EASY4IP_SERVER names"
 
 
 def test_a_refused_key_exits_with_3_and_calls_nobody_offline(check, cloud):
