@@ -15,6 +15,7 @@ from fleet import listing
 from fleet.model import NotThere, Refused
 from fleet.tracker import WhyNot, nothing
 from sources import workbook
+from sources.workbook_file import write_whole
 from sources.workbook_text import is_text
 from store.json_file import CannotKeep
 
@@ -59,6 +60,7 @@ class Uploads:
         self.workbooks = workbooks
         self._places = BoundedSemaphore(1 + MOST_WAITING)
         self._turn = Lock()
+        workbooks.on_serials = self._follow
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -79,6 +81,19 @@ class Uploads:
         """Where the workbook lies that was there before one whose commit left `base`: by its
         name, so both are known or neither."""
         return self.folder / f"before-{base}.xlsx"
+
+    def _follow(self, old: bytes, new: bytes, serials: Mapping[str, str]) -> None:
+        """Serials were written into the workbook that a commit left: the one from before gets
+        them too, so that an undo loses none. Where one has no cell there, it cannot be undone."""
+        before = self._before(base_of(old, {}))
+        with suppress(OSError, workbook.NotReadable):
+            if not before.is_file():
+                return
+            data = before.read_bytes()
+            both = workbook.with_serials(data, serials)
+            if not both.refused and not both.gone:
+                write_whole(self._before(base_of(new, {})), both.data or data)
+                before.unlink()
 
     def _all_before(self) -> list[Path]:
         """Those from before, also of a house that did not note what its commit left."""
@@ -226,7 +241,9 @@ class Uploads:
             said = f"Nobody noted what {name} was then, so it may have been changed since"
         else:
             said = f"{name} was changed since the new workbook was taken"
-        return Refused(said, "Upload the workbook that you want instead.")
+        kept = [str(one) for one in known if one.stat().st_size]
+        where = f" The one from before is kept as {kept[-1]}." if kept else ""
+        return Refused(said, f"Upload the workbook that you want instead.{where}")
 
     def _forget(self, files: list[Path]) -> None:
         for one in files:

@@ -63,6 +63,8 @@ class Workbooks:
         self.path = path
         self.tracker = tracker
         self.clock = clock
+        self.on_serials: Callable[[bytes, bytes, Mapping[str, str]], None] = lambda *_: None
+        """Told the file before and after these serials were written into it. The file waits."""
         self.state = State()
         self.was_read = Event()
         """Set when the file, or that there is none, was looked at once."""
@@ -374,7 +376,10 @@ class Workbooks:
                 self._unwritten = f"{self._waiting(written.refused)} {said}"
             for site in written.gone:
                 log.warning("The new serial of %s is forgotten: its row is gone", site)
-            self._settle({site: pending[site] for site in pending.keys() - written.refused.keys()})
+            done = {site: pending[site] for site in pending.keys() - written.refused.keys()}
+            if written.data is not None:
+                self.on_serials(data, written.data, done)
+            self._settle(done)
             return written.data is not None
         self._hopeless = None
         self._unwritten = (

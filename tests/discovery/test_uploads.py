@@ -195,8 +195,29 @@ def test_what_changed_since_the_commit_is_not_undone(desk, uploads, change, says
         uploads.undo()
     assert not isinstance(caught.value, NotThere)
     assert caught.value.error == says
-    assert caught.value.hint == "Upload the workbook that you want instead."
+    (kept,) = uploads.folder.glob("before-*.xlsx")
+    assert caught.value.hint == (
+        f"Upload the workbook that you want instead. The one from before is kept as {kept}."
+    )
     assert (bytes_of(desk), desk.books.pending()) == (before, pending)
+
+
+def test_serials_saved_here_since_the_commit_are_kept_by_an_undo(desk, uploads):
+    desk.lay(*ROWS)
+    uploads.commit(uploads.preview(book_of([*ROWS, PIER])).key)
+    written(desk)
+    desk.books.change_serial("SITE-002", "NEW22222", "Ada")
+    desk.look()
+    uploads.undo()
+    assert desk.cells() == desk.asked() == {"SITE-001": "NEW12345", "SITE-002": "NEW22222"}
+    assert not uploads.can_undo
+
+
+def test_a_commit_that_keeps_a_waiting_serial_can_be_undone(desk, uploads):
+    waiting(desk)
+    uploads.commit(uploads.preview(book_of([(None, *ROWS[0][1:]), ROWS[1], PIER])).key)
+    uploads.undo()
+    assert desk.cells() == desk.asked() == {"SITE-001": "PENDING36", "SITE-002": "AB12346"}
 
 
 def test_a_restarted_house_knows_what_its_commit_left(desk, uploads):

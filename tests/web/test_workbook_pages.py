@@ -152,8 +152,8 @@ def refusal(home: Home, path: str, **form: str) -> str:
     return read(answer.text).one("p", id="fault").text
 
 
-def change(home: Home, serial: str) -> None:
-    body = {"site": "AAA-01", "p2pNumber": serial}
+def change(home: Home, serial: str, site: str = "AAA-01") -> None:
+    body = {"site": site, "p2pNumber": serial}
     assert home.client.post("/api/update-p2p", json=body).status_code == 200
 
 
@@ -167,17 +167,34 @@ def test_a_serial_changed_since_the_preview_refuses_the_commit(home: Home, tmp_p
     assert sites(home)["AAA-01"] == "NEW00001"
 
 
-def test_a_serial_changed_since_the_commit_refuses_the_undo(home: Home, tmp_path: Path) -> None:
+def take_a_third(home: Home, tmp_path: Path) -> None:
     rows = [*FIRST, ("SIM00003PAZ0003", "CCC-01", "Store Cork")]
     send(home, "/settings/workbook/commit", key=key_of(upload(home, bytes_of(tmp_path, rows))))
+
+
+def test_a_serial_changed_since_the_commit_outlives_the_undo(home: Home, tmp_path: Path) -> None:
+    take_a_third(home, tmp_path)
     change(home, "NEW00001")
     home.house.workbooks.keep()
-    assert refusal(home, "/settings/workbook/undo") == (
-        "P2P1.xlsx was changed since the new workbook was taken. "
-        "Upload the workbook that you want instead."
-    )
+    assert send(home, "/settings/workbook/undo") == 303
     assert sites(home)["AAA-01"] == "NEW00001"
-    assert "CCC-01" in sites(home)
+    assert "CCC-01" not in sites(home)
+
+
+def test_a_new_serial_of_a_site_that_an_undo_would_remove_refuses_it(
+    home: Home, tmp_path: Path
+) -> None:
+    take_a_third(home, tmp_path)
+    change(home, "NEW00003", "CCC-01")
+    home.house.workbooks.keep()
+    said = refusal(home, "/settings/workbook/undo")
+    assert said.startswith(
+        "P2P1.xlsx was changed since the new workbook was taken. "
+        "Upload the workbook that you want instead. The one from before is kept as "
+    )
+    (kept,) = home.house.uploads.folder.glob("before-*.xlsx")
+    assert str(kept) in said
+    assert sites(home)["CCC-01"] == "NEW00003"
 
 
 def test_a_preview_says_what_becomes_of_a_serial_that_a_formula_keeps_waiting(
