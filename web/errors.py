@@ -15,11 +15,21 @@ from fleet.model import NotThere, Refused, Unfit
 from store.json_file import CannotKeep
 from store.sql import Unreachable, Unwritable
 from store.vault import SecretLost
+from web.invalid import wording
 
 log = logging.getLogger(__name__)
 
 PLAIN = re.compile(r"[a-z_]{1,40}")
 """What fits in a header: unknown fields of a body are called anything."""
+ERRORS = {
+    400: "The request cannot be read",
+    404: "There is nothing at this address",
+    405: "This address does not accept this method",
+    408: "The request took too long to arrive",
+    413: "The request is too large",
+    415: "This type of content is not accepted",
+}
+"""What HTTP errors of the framework are called."""
 HINTS = {
     400: "Send one JSON object, as /api/docs describes.",
     404: "The addresses that exist are listed at /api/docs.",
@@ -110,10 +120,10 @@ def wants_page() -> bool:
 def _invalid(error: ValidationError) -> Response:
     """A value of the request that does not fit, by name."""
     parts, field = [], ""
-    for one in error.errors(include_url=False, include_context=False, include_input=False):
+    for one in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in one["loc"]) or "the request"
         field = field or str(one["loc"][0] if one["loc"] else "")
-        parts.append(f"{where}: {str(one['msg']).removeprefix('Value error, ')}")
+        parts.append(f"{where}: {wording(one)}")
     hint = "Correct the value; /api/docs says what is allowed."
     return answer(422, "; ".join(parts)[:1000], hint, field)
 
@@ -122,8 +132,11 @@ def _http(error: HTTPException) -> Any:
     code = error.code or 500
     if code < 400:
         return error
-    text = error.description or error.name
-    response = answer(code, text, HINTS.get(code, "Try again; the log of the house says more."))
+    response = answer(
+        code,
+        ERRORS.get(code, error.name),
+        HINTS.get(code, "Try again; the log of the house says more."),
+    )
     response.headers.extend(
         (key, value) for key, value in error.get_headers() if key in ("Allow", "Retry-After")
     )

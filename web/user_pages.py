@@ -12,6 +12,7 @@ from web import users
 from web.audit_log import AuditQuery
 from web.gate import needs
 from web.house import house
+from web.invalid import wording
 from web.sight import sight
 
 bp = Blueprint("user_pages", __name__)
@@ -110,8 +111,7 @@ def grant(id: int) -> Any:
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     except ValidationError as error:
         one = error.errors()[0]
-        text = str(one["msg"]).removeprefix("Value error, ")
-        fault = NotAllowed(text, "Correct it.", 422, str(one["loc"][0]))
+        fault = NotAllowed(wording(one), "Correct it.", 422, str(one["loc"][0]))
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     return redirect(f"/settings/users/{id}", 303)
 

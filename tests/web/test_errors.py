@@ -1,11 +1,13 @@
 """Every error as {"error", "hint"}, or as a page for a browser at a page."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic_core.core_schema import ErrorType
 from werkzeug.test import TestResponse
 
 from tests.home import Home
+from web.invalid import WORDS
 
 JSON = {"Content-Type": "application/json"}
 HUGE = b'{"name": "' + b"x" * (1 << 20) + b'"}'
@@ -55,6 +57,37 @@ def test_an_error_of_the_api_is_an_error_and_a_hint(
     assert answer.mimetype == "application/json"
     assert set(answer.json) == {"error", "hint"}
     assert all(isinstance(text, str) and text for text in answer.json.values())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "error"),
+    [
+        (
+            "GET",
+            "/api/events?since=2026-11-27T09:12:00",
+            None,
+            "since: must be a time with offset, for example 2026-11-27T09:12:00Z",
+        ),
+        ("GET", "/api/events?limit=0", None, "limit: must be at least 1"),
+        ("GET", "/api/events?limit=1001", None, "limit: must be at most 1000"),
+        ("GET", "/api/events?limit=x", None, "limit: must be a whole number"),
+        ("POST", "/api/auto-scan", b"{}", "enabled: is missing"),
+        ("POST", "/api/auto-scan", b'{"enabled": 1}', "enabled: must be true or false"),
+        ("POST", "/api/auto-scan", b"[]", "the request: must be a JSON object"),
+        ("PATCH", "/api/camera/1", b'{"title": "x"}', "title: unknown key"),
+        ("PATCH", "/api/camera/1", HUGE, "The request is too large"),
+        ("GET", "/api/nothing", None, "There is nothing at this address"),
+        ("PUT", "/api/scan", None, "This address does not accept this method"),
+    ],
+)
+def test_an_error_is_said_in_our_words(
+    mixed: Home, method: str, path: str, body: Any, error: str
+) -> None:
+    assert ask(mixed, method, path, body, JSON).json["error"] == error
+
+
+def test_every_rule_of_the_library_that_has_words_exists() -> None:
+    assert set(WORDS) <= set(get_args(ErrorType))
 
 
 @pytest.mark.parametrize(
