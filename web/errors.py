@@ -135,7 +135,7 @@ def _http(error: HTTPException) -> Any:
     response = answer(
         code,
         ERRORS.get(code, error.name),
-        HINTS.get(code, "Try again; the log of the house says more."),
+        HINTS.get(code, "Try again; the server log says more."),
     )
     response.headers.extend(
         (key, value) for key, value in error.get_headers() if key in ("Allow", "Retry-After")
@@ -146,5 +146,5 @@ def _http(error: HTTPException) -> Any:
 def _unexpected(error: Exception) -> Response:
     log.exception("%s %s met an error in the program", request.method, request.path)
     return answer(
-        500, "This request met an error in the program", "The log of the house has the details."
+        500, "This request met an error in the program", "The server log has the details."
     )
