@@ -277,8 +277,11 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
         if doubt := house.trusted.doubt():
             return doubt
         until = house.clock() - timedelta(days=settings.keep_events_days)
-        events = house.journal.forget(until)
-        lines = house.audit.forget(house.clock() - timedelta(days=settings.keep_audit_days))
+        try:
+            events = house.journal.forget(until)
+            lines = house.audit.forget(house.clock() - timedelta(days=settings.keep_audit_days))
+        except Unreachable as error:
+            return str(error)
         return f"{events} events and {lines} lines of the audit log forgotten"
 
     return [

@@ -67,7 +67,8 @@ class Deletion:
                 f"The selection has {words.count(found)} now, not {count}",
                 "Review the selection, then confirm the new number.",
             )
-        gone = [one.device for one in self._apply(cleaning.deletions(found, self.by, self.now))]
+        edits = cleaning.deletions(found, wanted, self.by, self.now)
+        gone = [one.device for one in self._apply(edits)]
         text = f"{words.count(gone)} deleted: {wanted}"
         self.note("fleet.deleted", "fleet", text, {"numbers": gone[:MOST_NUMBERS]})
         return len(gone)

@@ -1,11 +1,12 @@
 """Which devices a clean-up takes out of the counts, and which a deletion means. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from fleet import listing, removal
-from fleet.model import Device, Edit
+from fleet.model import Device, Edit, Refused
 
 
 def retirements(devices: Iterable[Device], days: int, by: str, now: datetime) -> list[Edit]:
@@ -46,6 +47,24 @@ class Selection:
         times = (self.first_seen_after, self.first_seen_before, self.not_seen_days)
         return all(one is None for one in times)
 
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        after, before = self.first_seen_after, self.first_seen_before
+        return {
+            **asdict(self),
+            "first_seen_after": after and after.isoformat(),
+            "first_seen_before": before and before.isoformat(),
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Selection":
+        """The selection behind its JSON."""
+        times = {
+            key: plain[key] and datetime.fromisoformat(plain[key])
+            for key in ("first_seen_after", "first_seen_before")
+        }
+        return cls(**{**plain, **times})
+
     def __str__(self) -> str:
         parts = [
             self.first_seen_after and f"first seen from {self.first_seen_after.isoformat()}",
@@ -76,6 +95,20 @@ def _fits(device: Device, wanted: Selection, now: datetime) -> bool:
     return days is None or last is None or last < now - timedelta(days=days)
 
 
-def deletions(devices: Iterable[Device], by: str, now: datetime) -> list[Edit]:
-    """An edit for each device that permanently deletes it."""
-    return [Edit("delete", f"id:{device.id}", {}, by, now) for device in devices]
+def deletions(devices: Iterable[Device], wanted: Selection, by: str, now: datetime) -> list[Edit]:
+    """An edit for each device that permanently deletes it, if the selection still has it then."""
+    fields = {"selection": wanted.plain()}
+    return [Edit("delete", f"id:{device.id}", fields, by, now) for device in devices]
+
+
+def check_selected(device: Device, edit: Edit) -> None:
+    """Raises Refused when a deletion by selection meets a device that is no longer selected:
+    since it was counted, somebody named it, it answered, or it was merged into another one."""
+    conditions = edit.fields.get("selection")
+    if conditions is None:
+        return
+    if edit.identity != f"id:{device.id}" or not _fits(device, Selection.of(conditions), edit.at):
+        raise Refused(
+            "The selection has changed since it was counted",
+            "Nothing was deleted. Review the selection, then confirm the new number.",
+        )

@@ -8,6 +8,7 @@ from typing import Any
 from fleet import (
     addresses,
     capacity,
+    cleaning,
     clock,
     editing,
     facts,
@@ -302,6 +303,7 @@ def _edit(draft: Draft, edit: Edit) -> Device:
         case "unmerge":
             return merging.unmerge(draft, device, edit)
         case "delete":
+            cleaning.check_selected(device, edit)
             return removal.delete(draft, device, edit)
     changed, told = editing.edited(device, edit, draft.devices)
     if told is not None:

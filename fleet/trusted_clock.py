@@ -69,8 +69,9 @@ class TrustedClock:
             raise CannotKeep(missing)
         with self._lock:
             now = self.clock()
+            if trouble := self._keep(Trust(now, now)):
+                raise CannotKeep(trouble)
             self._trust = Trust(now, now)
-            self._keep(self._trust)
 
     def _renew(self) -> Trust:
         now, steady = self.clock(), self.timer()
@@ -82,9 +83,10 @@ class TrustedClock:
             self._keep(self._trust)
         return self._trust
 
-    def _keep(self, trust: Trust) -> None:
-        if self.missing():
-            return
+    def _keep(self, trust: Trust) -> str:
+        """Write it down; why that failed, or an empty text."""
+        if missing := self.missing():
+            return missing
         self._kept_at = self.timer()
         text = json.dumps(
             {"at": trust.at.isoformat(), "last": trust.last.isoformat(), "ran": trust.ran}
@@ -92,4 +94,7 @@ class TrustedClock:
         try:
             write_aside(self.path, text.encode())
         except OSError as error:
-            log.warning("%s cannot be written (%s)", self.path, error.strerror)
+            trouble = f"{self.path} cannot be written ({error.strerror})"
+            log.warning("%s", trouble)
+            return trouble
+        return ""

@@ -233,7 +233,8 @@ def edit_of(key: str, kind: str, fields: dict[str, Any]) -> Edit:
         if kind in ("merge", "split") or "site" in fields:
             raise beyond_reach()
         if fields.get("parent") is not None:
-            sight().device(str(fields["parent"]))
+            # By the number that it has now: a merge that leads there can be undone meanwhile.
+            fields["parent"] = sight().device(str(fields["parent"])).id
     return Edit(kind, f"id:{device.id}", fields, who(), here.clock())
 
 

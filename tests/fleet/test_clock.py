@@ -12,6 +12,7 @@ from fleet.clock import BELIEVED_AFTER, Trust, length, read
 from fleet.model import ClockStep
 from fleet.trusted_clock import TrustedClock
 from simulators.panasonic import Camera
+from store.json_file import CannotKeep
 from tests.fleet.reports import NOON, A, Story, missed, noon, seen
 from tests.home import Clock, Home
 
@@ -137,6 +138,19 @@ def test_without_its_file_the_newest_entry_says_how_late_it_is(
     trusted = TrustedClock(path, clock, lambda: 0.0)
     trusted.open(clock() - timedelta(days=700))
     assert "700 d ahead" in trusted.doubt()
+    trusted.confirm()
+    assert trusted.doubt() == ""
+
+
+def test_a_date_is_not_confirmed_while_that_cannot_be_written(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "clock.json"
+    path.mkdir()
+    trusted = TrustedClock(path, clock, lambda: 0.0)
+    trusted.open(clock() - timedelta(days=700))
+    with pytest.raises(CannotKeep, match="cannot be written"):
+        trusted.confirm()
+    assert "700 d ahead" in trusted.doubt()
+    path.rmdir()
     trusted.confirm()
     assert trusted.doubt() == ""
 

@@ -3,8 +3,9 @@
 import pytest
 
 from fleet import record
+from fleet.cleaning import Selection, deletions, selected
 from fleet.listing import Row, edits
-from fleet.model import NotThere, Refused, Unfit
+from fleet.model import NotThere, Refused, Report, Unfit
 from tests.fleet.reports import NOON, A, B, C, Story, edit, noon, seen
 
 
@@ -42,6 +43,29 @@ def test_another_name_deletes_nothing() -> None:
         story.tell(edit("delete", A, confirm="gate"))
     assert refused.value.field == "confirm"
     assert list(story.fleet.devices) == [1]
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        edit("change", B, name="Lobby"),
+        edit("merge", A, **{"with": 2}),
+        seen(B, at=noon(days=2), address="10.0.0.2"),
+    ],
+    ids=["named", "merged into a named one", "answered"],
+)
+def test_a_selection_that_changed_since_it_was_counted_deletes_nobody(meanwhile: Report) -> None:
+    story = Story()
+    story.tell(seen(A), seen(B, address="10.0.0.2"), seen(C, address="10.0.0.3"))
+    story.tell(edit("change", A, name="Gate", notes="keep"))
+    wanted = Selection(not_seen_days=1, never_named=True)
+    found = selected(story.fleet.devices.values(), wanted, noon(days=2))
+    assert [one.id for one in found] == [2, 3]
+    story.tell(meanwhile)
+    before = story.fleet.devices
+    with pytest.raises(Refused, match="has changed since it was counted"):
+        story.tell(*deletions(found, wanted, "tester", noon(days=2)))
+    assert story.fleet.devices == before
 
 
 def test_a_row_of_the_workbook_is_deleted_only_after_it_left() -> None:
