@@ -225,11 +225,8 @@ _HEAD = re.compile(
 )
 _NOTHING = re.compile(r"""(?:None|null|[Tt]rue|[Ff]alse)(?![^\s,;&)}\]"'])""")
 _OPENING = re.compile(rf"[bBuUrR]{{0,2}}({_MARK})")
-_LIST = re.compile(
-    r"""[\[{(] (?=\s?[bu]?["'])
-    (?: "(?:[^"\n]|(?<=\\)")*+"? | '(?:[^'\n]|(?<=\\)')*+'? | [^\]})"'\n] )*+""",
-    re.VERBOSE,
-)
+_LIST = re.compile(r"""[\[{(](?=\s?[bu]?["'])""")
+_LIST_STOP = re.compile(r"""["'\]})\n]""")
 # Punctuation at the end belongs to the sentence around it.
 _WORD = re.compile(r"""(?!\\{0,15}["'])[^\s&"']*[^\s&"',;)\]}\\]""")
 _LINE = re.compile(r"(?:(?!\\[rn])[^\r\n])+")
@@ -251,12 +248,11 @@ def _value(text: str, head: re.Match[str]) -> Span:
         return start, start
     if opening := _OPENING.match(text, start):
         start = opening.end()
-        return start, _end(_inside(opening[1]), text, start)
-    end = _end(_LIST, text, start)
-    if end > start:
-        return start, end
+        return start, _before(_closing(opening[1]), text, start)
+    if opening := _LIST.match(text, start):
+        return start, _list_end(text, opening.end())
     if mark := head["mark"]:
-        return start, _end(_inside(mark), text, start)
+        return start, _before(_closing(mark), text, start)
     pattern = {"header": _LINE, "xml": _ELEMENT}.get(str(head.lastgroup), _WORD)
     return start, _end(pattern, text, start)
 
@@ -266,11 +262,35 @@ def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
     return found.end() if found else start
 
 
+# Possessive repeats of groups would be shorter here, but Python before 3.11.5 ends some of them a
+# character too late (Debian 12 has 3.11.2).
+
+
+def _before(pattern: re.Pattern[str], text: str, start: int) -> int:
+    """Where the next match begins, or the end of the text."""
+    found = pattern.search(text, start)
+    return found.start() if found else len(text)
+
+
+def _list_end(text: str, at: int) -> int:
+    """Where the list that is open at `at` ends: at its bracket, or at the end of the line. A
+    bracket in quotes closes nothing."""
+    while stop := _LIST_STOP.search(text, at):
+        mark = stop[0]
+        if mark not in "\"'":
+            return stop.start()
+        closed = _closing(mark).search(text, stop.end())
+        if closed is None:
+            break
+        at = closed.end() if closed[0] == mark else closed.start()
+    return len(text)
+
+
 @cache
-def _inside(mark: str) -> re.Pattern[str]:
-    """All up to the closing mark, or to the end of the line where a log cut it off.
+def _closing(mark: str) -> re.Pattern[str]:
+    """The closing mark, or the end of the line where a log cut it off.
 
     A mark after a backslash closes nothing, even after two: in the `repr` of JSON a quote
     within a string looks like that. So a value that ends in a backslash hides more than itself.
     """
-    return re.compile(rf"(?:(?!(?<!\\){re.escape(mark)})[^\n])*+")
+    return re.compile(rf"(?<!\\){re.escape(mark)}|\n")
