@@ -1,7 +1,6 @@
 """How well a device answered, day by day: what nobody looked at is unknown, never good."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -144,19 +143,6 @@ SKIPPED = {
     "Asia/Beirut": date(2026, 3, 29),
     "America/Havana": date(2026, 3, 8),
 }
-
-
-@pytest.fixture
-def machine_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Sets the zone of this machine, for this test."""
-
-    def settle(name: str) -> None:
-        monkeypatch.setenv("TZ", name)
-        time.tzset()
-
-    yield settle
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize("is_machine", [True, False], ids=["the machine's zone", "a given zone"])

@@ -46,19 +46,6 @@ def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
     made.close()
 
 
-@pytest.fixture
-def machine_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Sets the zone of this machine, for this test."""
-
-    def settle(name: str) -> None:
-        monkeypatch.setenv("TZ", name)
-        time.tzset()
-
-    yield settle
-    monkeypatch.undo()
-    time.tzset()
-
-
 # -- the same as all the events ----------------------------------------------------------------
 
 STEPS = ("sees A", "misses A", "sees B", "misses B", "retires A", "restores A", "merges", "undoes")
