@@ -28,7 +28,7 @@ VOLUME /app/data
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-c", "\
 import http.client, os, sys; \
-house = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT', 5000)), timeout=4); \
-house.request('GET', '/healthz'); \
-sys.exit(house.getresponse().status != 200)"]
+monitor = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT', 5000)), timeout=4); \
+monitor.request('GET', '/healthz'); \
+sys.exit(monitor.getresponse().status != 200)"]
 CMD ["python", "app.py"]

@@ -23,12 +23,12 @@ demo: setup ## start it with a pretend fleet, on copies of the live files
 test: .venv/.installed-dev ## run the tests (ARGS="-k words" picks some)
 	@tests/run.sh $(ARGS)
 
-check: .venv/.installed-dev ## format, lint, types, security, the law of the house, deploy files
+check: .venv/.installed-dev ## format, lint, types, security, the layout, deploy files
 	$(python) -m ruff format --check
 	$(python) -m ruff check
 	$(python) -m mypy
 	$(python) -m bandit --quiet --configfile pyproject.toml --recursive .
-	$(python) -m pytest --quiet tests/test_house.py
+	$(python) -m pytest --quiet tests/test_layout.py
 	deploy/check.sh
 
 bench: .venv/.installed-dev ## measure it, beside a peer where there is one

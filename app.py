@@ -1,4 +1,4 @@
-"""Puts the house together and runs it: the only place that composes.
+"""Puts the monitor together and runs it: the only place that composes.
 
 `python app.py` starts it; `gunicorn app:app` works too, with one worker.
 """
@@ -25,19 +25,19 @@ import serving
 import settings as options
 from accounts.accounts import Accounts
 from accounts.audit import Audit
-from accounts.first import make_first
+from accounts.bootstrap import bootstrap_admin
+from accounts.jwt_tokens import JwtTokens
 from accounts.model import Entry, NotAllowed
-from accounts.tickets import Tickets
 from discovery.progress import SourceProgress
 from discovery.scanner import Scanner
 from discovery.scheduler import Job, Scheduler
 from discovery.uploads import Uploads
 from discovery.workbooks import Workbooks
 from fleet import clock as clocks
-from fleet.journal import Courier, Journal
+from fleet.journal import Journal, JournalWriter
 from fleet.model import CannotAsk, ClockStep, Fleet
 from fleet.status import Rules, statuses
-from fleet.tracker import Tracker, WhyNot
+from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
 from settings import Settings
 from sources import easy4ip, panasonic
@@ -52,6 +52,7 @@ from web import (
     api,
     audit_log,
     auth,
+    authorization,
     cameras,
     cleanup_pages,
     compress,
@@ -60,7 +61,6 @@ from web import (
     dvrs,
     errors,
     events,
-    gate,
     health,
     hosts,
     login_pages,
@@ -69,14 +69,14 @@ from web import (
     pages,
     scans,
     settings_pages,
-    sight,
     site_pages,
     user_pages,
     users,
+    visible_fleet,
 )
-from web.asking import Access
-from web.house import AUTO_SCAN, WORKBOOK, House
-from web.stream import Hub
+from web.authentication import Access
+from web.monitor import AUTO_SCAN, WORKBOOK, Monitor
+from web.stream import EventBroadcaster
 from web.watchdog import Watchdog
 
 log = logging.getLogger("camera_monitor")
@@ -98,7 +98,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-# -- the house ---------------------------------------------------------------------------
+# -- the monitor ---------------------------------------------------------------------------
 
 
 def build_sources(settings: Settings, clock: Callable[[], datetime]) -> list[Source]:
@@ -123,11 +123,11 @@ def build_sources(settings: Settings, clock: Callable[[], datetime]) -> list[Sou
 def rules_of(settings: Settings, fleet: Fleet) -> Rules:
     """The rules of status: patience is two intervals, or ten minutes without auto-scan."""
     down: dict[str, datetime] = {}
-    for scope, said in fleet.memo.get("down", {}).items():
+    for scope, said in fleet.state.get("down", {}).items():
         source, since = scope.partition(":")[0], datetime.fromisoformat(said["since"])
         down[source] = max(since, down.get(source, since))
     interval = max(settings.auto_scan_interval, settings.easy4ip_interval)
-    if not fleet.memo.get(AUTO_SCAN):
+    if not fleet.state.get(AUTO_SCAN):
         interval = max(300, settings.easy4ip_interval)
     return Rules(patience=timedelta(seconds=2 * interval), down=down)
 
@@ -137,11 +137,11 @@ def statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:
     return statuses(fleet.devices, utc_now(), rules_of(settings, fleet))
 
 
-def build_house(
+def build_monitor(
     settings: Settings,
     clock: Callable[[], datetime] = utc_now,
     sources: Sequence[Source] | None = None,
-) -> House:
+) -> Monitor:
     """All the parts, joined; nothing is opened and no thread runs yet.
 
     `sources` other than those of the settings are for tests. Raises BadOption.
@@ -153,12 +153,12 @@ def build_house(
     tracker = Tracker(JsonFile(settings.database_path, settings.data_dir), rules)
     journal = build_journal(settings)
     chosen = build_sources(settings, clock) if sources is None else sources
-    hub = Hub()
+    broadcaster = EventBroadcaster()
     audit = Audit(journal.engine, settings.data_dir, tracker.file.missing)
-    courier = Courier(tracker, journal, hub.tell, audit.flush)
-    tracker.on_events = audit.on_lines = courier.notify
+    journal_writer = JournalWriter(tracker, journal, broadcaster.tell, audit.flush)
+    tracker.on_events = audit.on_lines = journal_writer.notify
     workbooks = Workbooks(settings.p2p_workbook, tracker, clock)
-    house = House(
+    monitor = Monitor(
         name=settings.site_name,
         description=settings.site_description,
         logo=settings.logo_file,
@@ -170,21 +170,21 @@ def build_house(
         tracker=tracker,
         disk=Probe(tracker.file.unwritable),
         journal=journal,
-        courier=courier,
+        journal_writer=journal_writer,
         scanner=Scanner(
             chosen,
             tracker,
             clock,
-            hub.progress,
+            broadcaster.progress,
             partial(note_asked, journal),
             lambda name: workbooks.targets() if name == easy4ip.NAME else (),
-            lambda: bool(tracker.fleet().memo.get(AUTO_SCAN)),
+            lambda: bool(tracker.fleet().state.get(AUTO_SCAN)),
         ),
         workbooks=workbooks,
         uploads=Uploads(settings.data_dir / "uploads", workbooks),
         scheduler=Scheduler(()),
-        hub=hub,
-        set_auto_scan=lambda enabled, why_not: set_auto_scan(house, enabled, why_not),
+        broadcaster=broadcaster,
+        set_auto_scan=lambda enabled, precondition: set_auto_scan(monitor, enabled, precondition),
         access=build_access(settings, journal, clock),
         audit=audit,
         watchdog=Watchdog(),
@@ -192,9 +192,9 @@ def build_house(
             settings.data_dir / "clock.json", clock, monotonic, tracker.file.missing
         ),
     )
-    courier.on_back = house.access.accounts.open
-    house.scheduler = Scheduler(table_of_jobs(house, settings), partial(clock_was_set, house))
-    return house
+    journal_writer.on_back = monitor.access.accounts.open
+    monitor.scheduler = Scheduler(table_of_jobs(monitor, settings), partial(clock_was_set, monitor))
+    return monitor
 
 
 def build_journal(settings: Settings) -> Journal:
@@ -219,7 +219,7 @@ def build_access(settings: Settings, journal: Journal, clock: Callable[[], datet
 
     return Access(
         Accounts(journal.engine, key("session", settings.secret_key), clock),
-        Tickets(key("ticket", settings.jwt_secret_key), clock),
+        JwtTokens(key("ticket", settings.jwt_secret_key), clock),
         trusted_proxies=settings.trusted_proxies,
         allowed_networks=settings.allowed_networks,
         allowed_origins=settings.allowed_origins,
@@ -236,19 +236,19 @@ def note_asked(journal: Journal, at: datetime, asked: Iterable[SourceProgress]) 
         log.warning("%s", error)
 
 
-def table_of_jobs(house: House, settings: Settings) -> list[Job]:
+def table_of_jobs(monitor: Monitor, settings: Settings) -> list[Job]:
     """Everything that runs by itself."""
 
-    discovering = [one.name for one in house.scanner.sources.values() if one.discover]
+    discovering = [one.name for one in monitor.scanner.sources.values() if one.discover]
 
     def recorders() -> str:
-        house.workbooks.keep()
-        if easy4ip.NAME not in house.scanner.sources:
+        monitor.workbooks.keep()
+        if easy4ip.NAME not in monitor.scanner.sources:
             return ""
         # At once the first time; afterwards spread, so that the cloud hears us evenly.
-        is_first = house.scheduler.states["recorders"].last_result == ""
+        is_first = monitor.scheduler.states["recorders"].last_result == ""
         spread = 0.0 if is_first else settings.easy4ip_interval * 0.6
-        did = house.scanner.sweep(easy4ip.NAME, spread)
+        did = monitor.scanner.sweep(easy4ip.NAME, spread)
         if did is None:
             return "none is to be asked about"
         if did.failed:
@@ -256,30 +256,30 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
         return f"{len(did.found)} online, {did.missed} not"
 
     def scan() -> str:
-        if not house.scanner.start("auto-scan", discovering):
+        if not monitor.scanner.start("auto-scan", discovering):
             return "A scan was running already"
-        house.scanner.wait(300)
-        last = house.scanner.last
+        monitor.scanner.wait(300)
+        last = monitor.scanner.last
         if last and last.error:
             raise CannotAsk(AUTO_SCAN, last.error)
         return f"{last.found} devices answered" if last else ""
 
     def tick() -> str:
-        events = house.tracker.tick(house.clock())
-        house.disk.renewed()
-        house.trusted.doubt()
+        events = monitor.tracker.tick(monitor.clock())
+        monitor.disk.renewed()
+        monitor.trusted.doubt()
         with suppress(Unreachable):  # said already; what is not written down stays for later
-            house.access.accounts.note_uses()
-        house.audit.flush()
+            monitor.access.accounts.note_uses()
+        monitor.audit.flush()
         return f"{len(events)} changes"
 
     def forget() -> str:
-        if doubt := house.trusted.doubt():
+        if doubt := monitor.trusted.doubt():
             return doubt
-        until = house.clock() - timedelta(days=settings.keep_events_days)
+        until = monitor.clock() - timedelta(days=settings.keep_events_days)
         try:
-            events = house.journal.forget(until)
-            lines = house.audit.forget(house.clock() - timedelta(days=settings.keep_audit_days))
+            events = monitor.journal.forget(until)
+            lines = monitor.audit.forget(monitor.clock() - timedelta(days=settings.keep_audit_days))
         except Unreachable as error:
             return str(error)
         return f"{events} events and {lines} lines of the audit log forgotten"
@@ -287,65 +287,65 @@ def table_of_jobs(house: House, settings: Settings) -> list[Job]:
     return [
         Job(AUTO_SCAN, "Scan the network", settings.auto_scan_interval, scan, paused=True),
         Job("recorders", "Ask about the recorders", settings.easy4ip_interval, recorders),
-        Job(WORKBOOK, "Read the workbook when it changed", 5, lambda: house.workbooks.keep()),
+        Job(WORKBOOK, "Read the workbook when it changed", 5, lambda: monitor.workbooks.keep()),
         Job(health.TICK, "Let time pass, write what waits", 60, tick),
         Job("forget", "Forget what is too old", 86400, forget),
     ]
 
 
-def clock_was_set(house: House, seconds: float) -> None:
+def clock_was_set(monitor: Monitor, seconds: float) -> None:
     """Tell it once, and let nothing that was seen before look newer than what comes."""
     log.warning("The clock of this server jumped by %.0f s", seconds)
     if seconds < 0:
         # What it asked before the step cannot be told from what answers after it.
-        house.scanner.cancel()
-    now = house.clock()
-    house.tracker.apply([ClockStep(now, seconds)], now)
+        monitor.scanner.cancel()
+    now = monitor.clock()
+    monitor.tracker.apply([ClockStep(now, seconds)], now)
 
 
-def set_auto_scan(house: House, enabled: bool, why_not: WhyNot) -> None:
+def set_auto_scan(monitor: Monitor, enabled: bool, precondition: Precondition) -> None:
     """Throw the toggle, durably. Turned on, a scan starts at once."""
-    house.tracker.remember({AUTO_SCAN: enabled}, house.clock(), why_not)
+    monitor.tracker.remember({AUTO_SCAN: enabled}, monitor.clock(), precondition)
     if enabled:
-        house.scheduler.resume(AUTO_SCAN)
+        monitor.scheduler.resume(AUTO_SCAN)
     else:
-        house.scheduler.pause(AUTO_SCAN)
+        monitor.scheduler.pause(AUTO_SCAN)
 
 
-def open_house(house: House, settings: Settings) -> None:
-    """Own the database, bring the journal up to date, let the courier run.
+def open_monitor(monitor: Monitor, settings: Settings) -> None:
+    """Own the database, bring the journal up to date, let the journal_writer run.
 
     Raises CannotOpen in words.
     """
-    house.tracker.open()
+    monitor.tracker.open()
     try:
-        house.tracker.continue_above(*house.journal.open(), house.clock())
-        newest = house.journal.find(limit=1)
-        house.access.accounts.open()
-        open_accounts(house, settings)
+        monitor.tracker.continue_above(*monitor.journal.open(), monitor.clock())
+        newest = monitor.journal.find(limit=1)
+        monitor.access.accounts.open()
+        open_accounts(monitor, settings)
     except SecretLost as error:
         raise CannotOpen(str(error)) from error
     except (InUse, Damaged) as error:
         raise CannotOpen(str(error)) from error
     except Unreachable as error:
         raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
-    house.trusted.open(newest[0].at if newest else None)
-    now, seen = house.clock(), clocks.newest(house.tracker.devices())
+    monitor.trusted.open(newest[0].at if newest else None)
+    now, seen = monitor.clock(), clocks.newest(monitor.tracker.devices())
     if seen is not None and seen - now > AHEAD:
-        clock_was_set(house, (now - seen).total_seconds())
-    if AUTO_SCAN not in house.tracker.fleet().memo and settings.auto_scan:
-        house.tracker.remember({AUTO_SCAN: True}, house.clock())
-    house.courier.start()
-    house.courier.notify()
+        clock_was_set(monitor, (now - seen).total_seconds())
+    if AUTO_SCAN not in monitor.tracker.fleet().state and settings.auto_scan:
+        monitor.tracker.remember({AUTO_SCAN: True}, monitor.clock())
+    monitor.journal_writer.start()
+    monitor.journal_writer.notify()
 
 
-def open_accounts(house: House, settings: Settings) -> None:
+def open_accounts(monitor: Monitor, settings: Settings) -> None:
     """The first account, where options or moncam's file name it. Raises CannotOpen."""
     secret = settings.admin_password
-    was_open = not house.access.accounts.has_any()
+    was_open = not monitor.access.accounts.has_any()
     try:
-        make_first(
-            house.access.accounts,
+        bootstrap_admin(
+            monitor.access.accounts,
             settings.admin_username,
             secret.get_secret_value() if secret else None,
         )
@@ -353,47 +353,47 @@ def open_accounts(house: House, settings: Settings) -> None:
         raise CannotOpen(
             f"ADMIN_USERNAME and ADMIN_PASSWORD do not fit: {error.error}. {error.hint}"
         ) from error
-    for one in house.access.accounts.book.users.values() if was_open else ():
+    for one in monitor.access.accounts.snapshot.users.values() if was_open else ():
         text = f"{one.name} is the first administrator"
-        house.audit.note(Entry(house.clock(), "start", "", "user.added", one.name, text))
+        monitor.audit.note(Entry(monitor.clock(), "start", "", "user.added", one.name, text))
 
 
-def start_house(house: House, settings: Settings) -> None:
+def start_monitor(monitor: Monitor, settings: Settings) -> None:
     """Everything that runs by itself begins. Raises CannotOpen in words."""
-    open_house(house, settings)
-    house.watchdog.start()
-    house.scanner.open()
-    house.scheduler.start()
-    house.scheduler.run_now(WORKBOOK)
+    open_monitor(monitor, settings)
+    monitor.watchdog.start()
+    monitor.scanner.open()
+    monitor.scheduler.start()
+    monitor.scheduler.run_now(WORKBOOK)
     # No longer: 50,000 rows take seconds, and what the database knows can be seen meanwhile.
-    house.workbooks.was_read.wait(FIRST_LOOK)
-    if house.has_auto_scan():
-        house.scheduler.resume(AUTO_SCAN)
+    monitor.workbooks.was_read.wait(FIRST_LOOK)
+    if monitor.has_auto_scan():
+        monitor.scheduler.resume(AUTO_SCAN)
 
 
-def stop_house(house: House) -> None:
+def stop_monitor(monitor: Monitor) -> None:
     """End in the order of the data path, so that nothing is lost on the way."""
-    house.hub.close()
-    house.watchdog.stop()
-    house.scheduler.stop()
-    house.scanner.close()
-    house.courier.stop()
-    house.tracker.close()
-    house.journal.close()
+    monitor.broadcaster.close()
+    monitor.watchdog.stop()
+    monitor.scheduler.stop()
+    monitor.scanner.close()
+    monitor.journal_writer.stop()
+    monitor.tracker.close()
+    monitor.journal.close()
 
 
 # -- the web app -------------------------------------------------------------------------
 
 
-def create_app(house: House) -> Flask:
-    """The Flask app over a house. No thread starts here."""
+def create_app(monitor: Monitor) -> Flask:
+    """The Flask app over a monitor. No thread starts here."""
     app = Flask("app", static_folder="static", template_folder="templates")
-    app.extensions["house"] = house
+    app.extensions["monitor"] = monitor
     app.config["MAX_CONTENT_LENGTH"] = 1 << 20
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     hosts.register(app)
-    gate.register(app)
+    authorization.register(app)
     api.register(app)
     errors.register(app)
     compress.register(app)
@@ -401,13 +401,13 @@ def create_app(house: House) -> Flask:
     for room in ROOMS:
         app.register_blueprint(room.bp)
     app.jinja_env.globals.update(
-        house=house,
+        monitor=monitor,
         status_words=pages.STATUS_WORDS,
         theme=settings_pages.theme,
-        can=sight.can,
-        person=sight.person,
+        can=visible_fleet.can,
+        person=visible_fleet.person,
     )
-    gate.check_routes(app)
+    authorization.check_routes(app)
     return app
 
 
@@ -415,7 +415,7 @@ def __getattr__(name: str) -> Any:
     """`gunicorn app:app` finds its app here; importing this file builds nothing."""
     if name != "app":
         raise AttributeError(name)
-    globals()["app"] = made = create_app(build_house(options.load()))
+    globals()["app"] = made = create_app(build_monitor(options.load()))
     return made
 
 
@@ -423,26 +423,26 @@ def __getattr__(name: str) -> Any:
 
 
 def begin(app: Flask, settings: Settings) -> None:
-    """In the worker: logging, then the house. Leaves with one sentence if it cannot."""
+    """In the worker: logging, then the monitor. Leaves with one sentence if it cannot."""
     serving.set_up_logging(settings)
     if settings.flask_env:
         log.info("FLASK_ENV is accepted and has no effect: there is no debug server.")
     try:
-        start_house(app.extensions["house"], settings)
+        start_monitor(app.extensions["monitor"], settings)
     except (CannotOpen, CannotKeep) as error:
         print(f"Camera Monitor cannot start. {error}", file=sys.stderr, flush=True)
         sys.exit(BOOT_ERROR)
-    house: House = app.extensions["house"]
-    access = house.access
+    monitor: Monitor = app.extensions["monitor"]
+    access = monitor.access
     key = "" if access.accounts.has_any() else access.setup_key
     print(serving.banner(settings, key), flush=True)
     if settings.logo_file and not settings.logo_file.is_file():
         log.warning("LOGO_FILE=%s is not there; pages have no logo", settings.logo_file)
-    known = len(house.tracker.devices())
+    known = len(monitor.tracker.devices())
     log.info("Camera Monitor started: %d %s", known, "device" if known == 1 else "devices")
 
 
 def end(app: Flask) -> None:
-    house: House = app.extensions["house"]
-    if house.scheduler.is_running():
-        stop_house(house)
+    monitor: Monitor = app.extensions["monitor"]
+    if monitor.scheduler.is_running():
+        stop_monitor(monitor)

@@ -1,7 +1,7 @@
 """The command line: `python cli.py discover`, `scan`, `list`, `stats`, `history`, `user`, ...
 
-What only reads opens the files. What changes something asks the running house over its
-command socket, or does it itself when no house runs.
+What only reads opens the files. What changes something asks the running monitor over its
+command socket, or does it itself when no monitor runs.
 
 Exit codes: 0 done, 1 nothing found or not done, 2 wrong use, 3 could not ask.
 """
@@ -19,7 +19,7 @@ from typing import Any
 import settings as options
 from accounts.model import ROLES
 from commands import fleet, recorders, users
-from commands.house import NOTHING, Failed
+from commands.monitor import NOTHING, Failed
 from commands.output import complain, write
 from fleet.model import Refused
 from settings import Settings

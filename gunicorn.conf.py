@@ -1,4 +1,4 @@
-"""How gunicorn runs the house: one process, one worker, many threads.
+"""How gunicorn runs the monitor: one process, one worker, many threads.
 
 `python app.py` and `gunicorn app:app` both read this file.
 """
@@ -89,20 +89,20 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    import app as house_app
+    import app as monitor_app
 
     worker.trusted_proxies = _settings.trusted_proxies
-    worker.on_stop = worker.wsgi.extensions["house"].hub.close
+    worker.on_stop = worker.wsgi.extensions["monitor"].broadcaster.close
     serving.wait_for_end_of(worker.predecessors, worker.notify)
-    house_app.begin(worker.wsgi, _settings)
+    monitor_app.begin(worker.wsgi, _settings)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
     wsgi = getattr(worker, "wsgi", None)
     if wsgi is not None:
-        import app as house_app
+        import app as monitor_app
 
-        house_app.end(wsgi)
+        monitor_app.end(wsgi)
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:

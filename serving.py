@@ -1,6 +1,6 @@
 """Starts the web server: what is asked before a socket opens, and gunicorn itself.
 
-Light on purpose: this is all that gunicorn's first process ever loads of the house.
+Light on purpose: this is all that gunicorn's first process ever loads of the monitor.
 """
 
 import errno
@@ -19,7 +19,7 @@ from settings import Settings
 from store import masking
 from store.json_file import CannotOpen, JsonFile
 
-MOST_CONNECTIONS = 4096
+MAX_CONNECTIONS = 4096
 FEWEST_CONNECTIONS = 64
 OWN_DESCRIPTORS = 224
 """Files, sockets of the scans and pipes that the program itself has open at the most."""
@@ -93,8 +93,8 @@ def banner(settings: Settings, setup_key: str) -> str:
 
 
 def command_socket(settings: Settings) -> list[str]:
-    """Where commands reach the running house; a path may have 107 bytes at the most."""
-    path = settings.data_dir / "house.sock"
+    """Where commands reach the running monitor; a path may have 107 bytes at the most."""
+    path = settings.data_dir / "control.sock"
     with suppress(ValueError):
         path = min((path, path.resolve().relative_to(Path.cwd())), key=lambda one: len(str(one)))
     return [f"unix:{path}"] if len(str(path).encode()) <= 107 else []
@@ -108,13 +108,13 @@ def in_url(host: str) -> str:
 def room_for_connections() -> int:
     """Allow as many descriptors as the system lets us have; how many connections that is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OWN_DESCRIPTORS
+    wanted = MAX_CONNECTIONS + OWN_DESCRIPTORS
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         soft = allowed
     is_enough = soft in (resource.RLIM_INFINITY, wanted) or soft > wanted
-    return MOST_CONNECTIONS if is_enough else max(FEWEST_CONNECTIONS, soft - OWN_DESCRIPTORS)
+    return MAX_CONNECTIONS if is_enough else max(FEWEST_CONNECTIONS, soft - OWN_DESCRIPTORS)
 
 
 def find_temporary_folder(data_dir: Path) -> bool:
@@ -129,7 +129,7 @@ def find_temporary_folder(data_dir: Path) -> bool:
 
 
 def check_start(settings: Settings, workers: int, worker_class: str, preload: bool) -> None:
-    """Leave with one sentence when the house cannot run as it was started."""
+    """Leave with one sentence when the monitor cannot run as it was started."""
     if workers != 1 or worker_class not in WORKER_CLASSES or preload:
         sys.exit(
             "Camera Monitor runs with one worker of its own class and without preload, so that one "
@@ -149,7 +149,7 @@ def check_start(settings: Settings, workers: int, worker_class: str, preload: bo
         file.release()
     except CannotOpen as error:
         sys.exit(f"Camera Monitor cannot start. {error}")
-    check_command_socket(settings.data_dir / "house.sock")
+    check_command_socket(settings.data_dir / "control.sock")
     check_address(settings.host, settings.port)
 
 

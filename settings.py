@@ -1,4 +1,4 @@
-"""Every option of the house: its name, default and one line of help.
+"""Every option of the monitor: its name, default and one line of help.
 
 Options come from the environment. `docs/settings.md` lists the same ones; a test compares.
 """

@@ -21,7 +21,7 @@ from accounts.model import (
     User,
 )
 from accounts.names import key_of
-from fleet.fit import DoesNotFit, check
+from fleet.validation import InvalidValue, check
 from store.sql import Damaged, metadata, saying_why
 
 T = TypeVar("T")
@@ -67,12 +67,12 @@ def _all(connection: Connection, table: Table, made: Callable[[dict[str, Any]], 
 
 
 def _checked(table: Table, value: T) -> T:
-    """Raises DoesNotFit."""
+    """Raises InvalidValue."""
     check(value, table.name)
     for name, allowed in CHOICES[table.name].items():
         given = getattr(value, name)
         if not {*([given] if isinstance(given, str) else given)} <= {*allowed}:
-            raise DoesNotFit(table.name, name, f"{', '.join(allowed)} are allowed", given)
+            raise InvalidValue(table.name, name, f"{', '.join(allowed)} are allowed", given)
     return value
 
 
@@ -90,7 +90,7 @@ def _place(connection: Connection, table: Table, made: Callable[[dict[str, Any]]
                 return where
         try:
             _checked(table, made(row))
-        except DoesNotFit as error:
+        except InvalidValue as error:
             return f"{table.name}, row {id}, {error.name}: {error.why}"
         except MISFIT as error:
             return f"{table.name}, row {id} ({error})"
@@ -107,7 +107,7 @@ def _grant(row: dict[str, Any]) -> Grant:
     try:
         hours = None if given["hours"] is None else hours_of(given["hours"])
     except (ValueError, TypeError) as error:
-        raise DoesNotFit("grants", "hours", str(error), given["hours"]) from None
+        raise InvalidValue("grants", "hours", str(error), given["hours"]) from None
     weekdays, rights = (_list("grants", key, given[key]) for key in ("weekdays", "rights"))
     return Grant(**row, hours=hours, weekdays=weekdays, rights=rights)
 
@@ -119,7 +119,7 @@ def _token(row: dict[str, Any]) -> Token:
 
 def _list(table: str, column: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise DoesNotFit(table, column, "a list is expected", value)
+        raise InvalidValue(table, column, "a list is expected", value)
     return tuple(value)
 
 

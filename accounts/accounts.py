@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from accounts import account_rows as rows
 from accounts import names, passwords
-from accounts.book import Book, without
 from accounts.model import (
     LEVELS,
     RIGHTS,
@@ -27,16 +26,17 @@ from accounts.model import (
     Token,
     User,
 )
+from accounts.snapshot import AccountSnapshot, without
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 SESSION_LASTS = timedelta(days=30)
-MOST_SESSIONS = 50
+MAX_SESSIONS = 50
 """Of one user and kind; a further login ends the oldest of its kind: a script that logs in
 each time throws no browser out."""
-MOST_TOKENS = 50
-MOST_GRANTS = 500
+MAX_TOKENS = 50
+MAX_GRANTS = 500
 TOKEN_MARK = "cm_"  # nosec B105 (how the text of a token begins)
 
 
@@ -52,7 +52,7 @@ class Accounts:
     ) -> None:
         self.engine = engine
         self.clock = clock
-        self.book = Book()
+        self.snapshot = AccountSnapshot()
         self._key = key
         self._lock = RLock()
         self._by_digest: dict[str, Session | Token] = {}
@@ -73,26 +73,29 @@ class Accounts:
             )
 
     def _set(self, **changed: Any) -> None:
-        self.book = replace(self.book, **changed, revision=self.book.revision + 1)
-        every: list[Session | Token] = [*self.book.sessions.values(), *self.book.tokens.values()]
+        self.snapshot = replace(self.snapshot, **changed, revision=self.snapshot.revision + 1)
+        every: list[Session | Token] = [
+            *self.snapshot.sessions.values(),
+            *self.snapshot.tokens.values(),
+        ]
         self._by_digest = {one.digest: one for one in every}
 
     # -- who there is --------------------------------------------------------------------
 
     def has_any(self) -> bool:
-        """Whether the house is closed."""
-        return bool(self.book.users)
+        """Whether the monitor is closed."""
+        return bool(self.snapshot.users)
 
     def user(self, id: int) -> User:
         """One user. Raises NotAllowed (404)."""
-        found = self.book.users.get(id)
+        found = self.snapshot.users.get(id)
         if found is None:
             raise NotAllowed(f"There is no user {id}", "GET /api/users lists them.", 404)
         return found
 
     def named(self, name: str) -> User | None:
         key = names.key_of(name)
-        return next((u for u in self.book.users.values() if names.key_of(u.name) == key), None)
+        return next((u for u in self.snapshot.users.values() if names.key_of(u.name) == key), None)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -129,7 +132,7 @@ class Accounts:
                 "last_address": "",
             }
             user = User(rows.add_user(self.engine, **values), **values)
-            self._set(users={**self.book.users, user.id: user})
+            self._set(users={**self.snapshot.users, user.id: user})
             return user
 
     def change(
@@ -161,13 +164,13 @@ class Accounts:
                 return user
             self._check_admin_left(replace(user, **values))
             ends = bool(values.keys() & {"role", "password"})
-            sessions = [one for one in _of(id, self.book.sessions) if ends and one != keep]
-            tokens = [one for one in _of(id, self.book.tokens) if ends]
+            sessions = [one for one in _of(id, self.snapshot.sessions) if ends and one != keep]
+            tokens = [one for one in _of(id, self.snapshot.tokens) if ends]
             rows.change_user(self.engine, id, sessions, tokens, **values)
             self._set(
-                users={**self.book.users, id: replace(user, **values)},
-                sessions=without(self.book.sessions, *sessions),
-                tokens=without(self.book.tokens, *tokens),
+                users={**self.snapshot.users, id: replace(user, **values)},
+                sessions=without(self.snapshot.sessions, *sessions),
+                tokens=without(self.snapshot.tokens, *tokens),
             )
             return self.user(id)
 
@@ -177,7 +180,7 @@ class Accounts:
             user = self.user(id)
             self._check_admin_left(replace(user, role="viewer"))
             rows.remove(self.engine, "users", id)
-            book = self.book
+            book = self.snapshot
             self._set(
                 users=without(book.users, id),
                 grants=without(book.grants, *_of(id, book.grants)),
@@ -187,7 +190,7 @@ class Accounts:
 
     def _check_admin_left(self, changed: User) -> None:
         """Somebody must be able to manage: an administrator who sees everything."""
-        there = self.book.users
+        there = self.snapshot.users
         if _manages(there[changed.id]) and not any(
             _manages(one) for one in (changed, *without(there, changed.id).values())
         ):
@@ -220,9 +223,9 @@ class Accounts:
             _one_of("rights", one, RIGHTS)
         with self._lock:
             self.user(user)
-            if len(self.book.grants_of(user)) >= MOST_GRANTS:
+            if len(self.snapshot.grants_of(user)) >= MAX_GRANTS:
                 raise NotAllowed(
-                    f"A user has {MOST_GRANTS} grants at the most", "Grant whole sites.", 409
+                    f"A user has {MAX_GRANTS} grants at the most", "Grant whole sites.", 409
                 )
             values: dict[str, Any] = {
                 "user": user,
@@ -234,17 +237,17 @@ class Accounts:
                 "rights": tuple(one for one in RIGHTS if one in rights),
             }
             made = Grant(id=rows.add_grant(self.engine, **values), **values)
-            self._set(grants={**self.book.grants, made.id: made})
+            self._set(grants={**self.snapshot.grants, made.id: made})
             return made
 
     def take_back(self, user: int, id: int) -> Grant:
         """Remove a grant. Raises NotAllowed (404)."""
         with self._lock:
-            found = self.book.grants.get(id)
+            found = self.snapshot.grants.get(id)
             if found is None or found.user != user:
                 raise NotAllowed(f"User {user} has no grant {id}", "List the user's grants.", 404)
             rows.remove(self.engine, "grants", id)
-            self._set(grants=without(self.book.grants, id))
+            self._set(grants=without(self.snapshot.grants, id))
             return found
 
     def forget_devices(self, ids: Collection[int]) -> None:
@@ -252,10 +255,10 @@ class Accounts:
         for no device at all then."""
         gone = set(ids)
         with self._lock:
-            grants = [id for id, one in self.book.grants.items() if one.device in gone]
+            grants = [id for id, one in self.snapshot.grants.items() if one.device in gone]
             tokens = {
                 id: replace(one, devices=tuple(n for n in one.devices if n not in gone))
-                for id, one in self.book.tokens.items()
+                for id, one in self.snapshot.tokens.items()
                 if one.devices is not None and gone.intersection(one.devices)
             }
             if not grants and not tokens:
@@ -264,7 +267,8 @@ class Accounts:
                 self.engine, grants, {id: one.devices or () for id, one in tokens.items()}
             )
             self._set(
-                grants=without(self.book.grants, *grants), tokens={**self.book.tokens, **tokens}
+                grants=without(self.snapshot.grants, *grants),
+                tokens={**self.snapshot.tokens, **tokens},
             )
 
     # -- coming in -------------------------------------------------------------------------
@@ -291,9 +295,9 @@ class Accounts:
         with self._lock:
             if self.user(user.id).password != user.password:
                 raise NotAllowed("The password has just been changed", "Log in again.", 409)
-            there = self.book.sessions
+            there = self.snapshot.sessions
             mine = [id for id in sorted(_of(user.id, there)) if there[id].kind == kind]
-            self.end(*mine[: max(0, len(mine) - MOST_SESSIONS + 1)])
+            self.end(*mine[: max(0, len(mine) - MAX_SESSIONS + 1)])
             secret, now = secrets.token_urlsafe(32), self.clock()
             values: dict[str, Any] = {
                 "user": user.id,
@@ -308,18 +312,18 @@ class Accounts:
             rows.change_user(self.engine, user.id, last_login=now, last_address=address[:60])
             known = replace(self.user(user.id), last_login=now, last_address=address[:60])
             self._set(
-                sessions={**self.book.sessions, session.id: session},
-                users={**self.book.users, user.id: known},
+                sessions={**self.snapshot.sessions, session.id: session},
+                users={**self.snapshot.users, user.id: known},
             )
             return session, secret
 
     def end(self, *sessions: int) -> None:
         """End sessions; what they opened ends within a second."""
         with self._lock:
-            there = [one for one in sessions if one in self.book.sessions]
+            there = [one for one in sessions if one in self.snapshot.sessions]
             if there:
                 rows.remove(self.engine, "sessions", *there)
-                self._set(sessions=without(self.book.sessions, *there))
+                self._set(sessions=without(self.snapshot.sessions, *there))
 
     # -- tokens ----------------------------------------------------------------------------
 
@@ -335,9 +339,9 @@ class Accounts:
         _one_of("scope", scope, SCOPES)
         with self._lock:
             self.user(user)
-            if len(_of(user, self.book.tokens)) >= MOST_TOKENS:
+            if len(_of(user, self.snapshot.tokens)) >= MAX_TOKENS:
                 raise NotAllowed(
-                    f"A user has {MOST_TOKENS} tokens at the most", "Revoke one first.", 409
+                    f"A user has {MAX_TOKENS} tokens at the most", "Revoke one first.", 409
                 )
             secret = TOKEN_MARK + secrets.token_urlsafe(32)
             values: dict[str, Any] = {
@@ -351,31 +355,31 @@ class Accounts:
             kept = None if devices is None else sorted(set(devices))
             id = rows.add_token(self.engine, **values, devices=kept)
             made = Token(id=id, **values, devices=None if kept is None else tuple(kept))
-            self._set(tokens={**self.book.tokens, id: made})
+            self._set(tokens={**self.snapshot.tokens, id: made})
             return made, secret
 
     def revoke(self, id: int) -> Token:
         """End a token. Raises NotAllowed (404)."""
         with self._lock:
-            found = self.book.tokens.get(id)
+            found = self.snapshot.tokens.get(id)
             if found is None:
                 raise NotAllowed(f"There is no token {id}", "List the tokens.", 404)
             rows.remove(self.engine, "tokens", id)
-            self._set(tokens=without(self.book.tokens, id))
+            self._set(tokens=without(self.snapshot.tokens, id))
             return found
 
     def note_uses(self) -> None:
         """Write down when tokens were last used; called now and then."""
         with self._lock:
             used = self._used.copy()
-            there = {id: at for id, at in used.items() if id in self.book.tokens}
+            there = {id: at for id, at in used.items() if id in self.snapshot.tokens}
             rows.used(self.engine, there)
             for id, at in used.items():
                 if self._used[id] == at:
                     del self._used[id]
-            tokens = {id: replace(self.book.tokens[id], used=at) for id, at in there.items()}
+            tokens = {id: replace(self.snapshot.tokens[id], used=at) for id, at in there.items()}
             if tokens:
-                self.book = replace(self.book, tokens={**self.book.tokens, **tokens})
+                self.snapshot = replace(self.snapshot, tokens={**self.snapshot.tokens, **tokens})
 
     # -- who asks --------------------------------------------------------------------------
 
@@ -389,23 +393,23 @@ class Accounts:
             return None
         if isinstance(key, Token):
             self._used[key.id] = self.clock()
-            return self.book.by_token(key.id, self.clock())
-        return self.book.by_session(key.id, self.clock())
+            return self.snapshot.by_token(key.id, self.clock())
+        return self.snapshot.by_session(key.id, self.clock())
 
     def by_digest(self, digest: str) -> Person | None:
         """Who comes with a ticket of the session with this digest; None when it has ended."""
         key = self._by_digest.get(digest)
         if not isinstance(key, Session):
             return None
-        return self.book.by_session(key.id, self.clock())
+        return self.snapshot.by_session(key.id, self.clock())
 
     def by_name(self, user: int) -> Person | None:
         """Who has just shown name and password."""
-        return self.book.person(user, proof=self.user(user).password)
+        return self.snapshot.person(user, proof=self.user(user).password)
 
     def again(self, person: Person) -> Person | None:
         """The same person as of now; None when the key that they came with has ended."""
-        return self.book.again(person, self.clock())
+        return self.snapshot.again(person, self.clock())
 
 
 def _of(

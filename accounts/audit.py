@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 log = logging.getLogger(__name__)
-MOST_WAITING = 5000
+MAX_WAITING = 5000
 SECRET = ("passw", "pwd", "secret", "token", "community", "credential", "key")
 
 
@@ -38,7 +38,7 @@ class Audit:
         self.on_lines: Callable[[], None] = lambda: None
         self._outbox = Outbox(folder / "audit.outbox")
         # Only for lines that the disk does not take.
-        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._lock = Lock()
         self._is_away = False
 

@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from accounts.accounts import Accounts
-from fleet import cleaning, words
+from fleet import cleaning, labels
 from fleet.cleaning import Selection
-from fleet.model import Device, Edit, Event, Refused, Unfit
-from fleet.tracker import Tracker, WhyNot, nothing
+from fleet.model import Device, Edit, Event, Invalid, Refused
+from fleet.tracker import Precondition, Tracker, nothing
 from fleet.trusted_clock import TrustedClock
 from store.sql import Unreachable
 
 log = logging.getLogger(__name__)
 SAMPLE = 20
 """Devices of a selection that are named before they are deleted."""
-MOST_NUMBERS = 1000
+MAX_NUMBERS = 1000
 """Numbers that the audit log keeps of one deletion; the journal has all of them."""
 
 Note = Callable[[str, str, str, Mapping[str, Any]], None]
@@ -27,12 +27,12 @@ Note = Callable[[str, str, str, Mapping[str, Any]], None]
 
 def sample(found: Sequence[Device]) -> list[str]:
     """The names of the first devices of a selection."""
-    return [words.name(one) for one in found[:SAMPLE]]
+    return [labels.name(one) for one in found[:SAMPLE]]
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Deletes in the name of `by`. `why_not` is as in `Tracker.apply`."""
+    """Deletes in the name of `by`. `precondition` is as in `Tracker.apply`."""
 
     tracker: Tracker
     accounts: Accounts
@@ -40,12 +40,12 @@ class Deletion:
     note: Note
     by: str
     now: datetime
-    why_not: WhyNot = nothing
+    precondition: Precondition = nothing
 
     def chosen(self, wanted: Selection) -> list[Device]:
-        """The devices of the selection. Raises Unfit for one that has no limit in time."""
+        """The devices of the selection. Raises Invalid for one that has no limit in time."""
         if wanted.is_empty:
-            raise Unfit(
+            raise Invalid(
                 "The selection has no limit in time",
                 "Give first_seen_after, first_seen_before or not_seen_days.",
             )
@@ -64,17 +64,17 @@ class Deletion:
             raise Refused(doubt, "Confirm the date under Settings, Jobs, or set the clock.")
         if count != len(found):
             raise Refused(
-                f"The selection has {words.count(found)} now, not {count}",
+                f"The selection has {labels.count(found)} now, not {count}",
                 "Review the selection, then confirm the new number.",
             )
         edits = cleaning.deletions(found, wanted, self.by, self.now)
         gone = [one.device for one in self._apply(edits)]
-        text = f"{words.count(gone)} deleted: {wanted}"
-        self.note("fleet.deleted", "fleet", text, {"numbers": gone[:MOST_NUMBERS]})
+        text = f"{labels.count(gone)} deleted: {wanted}"
+        self.note("fleet.deleted", "fleet", text, {"numbers": gone[:MAX_NUMBERS]})
         return len(gone)
 
     def _apply(self, edits: Sequence[Edit]) -> list[Event]:
-        events = self.tracker.apply(edits, self.now, self.why_not) if edits else []
+        events = self.tracker.apply(edits, self.now, self.precondition) if edits else []
         gone = [one for one in events if one.kind == "device.deleted"]
         try:
             self.accounts.forget_devices([one.device for one in gone if one.device is not None])

@@ -15,7 +15,7 @@ PER_ACCOUNT = RateLimitItemPerMinute(10, 5)
 PER_ADDRESS = RateLimitItemPerMinute(60, 5)
 """Tries within five minutes."""
 LONGEST_WAIT = 300
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 
 
 class Limiter:
@@ -50,10 +50,10 @@ class Limiter:
 
     def _make_room(self) -> None:
         """The library keeps every key for ever: forget the half that was tried least."""
-        if len(self._storage.events) < MOST_KEYS:
+        if len(self._storage.events) < MAX_KEYS:
             return
         tries = {key: len(times) for key, times in self._storage.events.copy().items()}
-        for key in sorted(tries, key=tries.__getitem__)[: MOST_KEYS // 2]:
+        for key in sorted(tries, key=tries.__getitem__)[: MAX_KEYS // 2]:
             self._clear(key)
 
     def succeeded(self, name: str) -> None:

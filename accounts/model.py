@@ -38,7 +38,7 @@ class Hours:
 class Grant:
     """What a user may do with one device, or with all of one site.
 
-    `hours` and `weekdays` are in the house's own time zone; without them it is always.
+    `hours` and `weekdays` are in the monitor's own time zone; without them it is always.
     """
 
     id: int

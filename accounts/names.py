@@ -7,7 +7,7 @@ from accounts.model import NotAllowed
 
 LONGEST = 40
 EAST = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL")
-MOST_TYPED = 10 * LONGEST
+MAX_TYPED = 10 * LONGEST
 
 
 def fit(name: str) -> str:
@@ -17,7 +17,7 @@ def fit(name: str) -> str:
     breaks a line of the log is refused.
     """
     text = _plain(name)
-    if not 1 <= len(text) <= LONGEST or len(name) > MOST_TYPED:
+    if not 1 <= len(text) <= LONGEST or len(name) > MAX_TYPED:
         raise NotAllowed(
             f"A name has 1 to {LONGEST} characters", "Choose another name.", field="username"
         )
@@ -43,7 +43,7 @@ def key_of(name: str) -> str:
 
 def _plain(name: str) -> str:
     # Cut first: normalizing takes time by the square of the length.
-    return unicodedata.normalize("NFKC", name[:MOST_TYPED]).strip()
+    return unicodedata.normalize("NFKC", name[:MAX_TYPED]).strip()
 
 
 def _is_allowed(one: str) -> bool:

@@ -65,8 +65,8 @@ RULES = {
 def may(person: Person, action: str, device: Device | None, now: datetime) -> bool:
     """Whether `person` may do `action`, with `device` where it is about one.
 
-    `now` is in the house's own time zone. Without a device, an action on devices asks
-    whether there can be one at all; an action on the whole house needs to see all of it.
+    `now` is in the monitor's own time zone. Without a device, an action on devices asks
+    whether there can be one at all; an action on the whole monitor needs to see all of it.
     """
     rule = RULES[action]
     if not is_in_scope(person, action):

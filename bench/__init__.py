@@ -1,1 +1,1 @@
-"""Measures the house and prints numbers beside their targets: `make bench`."""
+"""Measures the monitor and prints numbers beside their targets: `make bench`."""

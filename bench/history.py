@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from bench import fleets
-from bench.running import house, typical
+from bench.running import monitor, typical
 from bench.table import Row
 from fleet.event_rows import events
 from fleet.journal import Journal
@@ -29,7 +29,7 @@ def history(folder: Path) -> list[Row]:
         place.mkdir()
         fleets.write_fleet(place, cameras)
         rolled = fill(place, cameras)
-        with house(place) as process:
+        with monitor(place) as process:
             page = typical(20, lambda n: process.client.ask("GET", "/"))
             first = process.started
         count = cameras * EACH

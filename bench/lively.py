@@ -36,5 +36,7 @@ async def listen() -> Reports:
 
 
 app = server.create_app(
-    server.build_house(options.load(), sources=[Source("panasonic", "Devices", 5.0, listen=listen)])
+    server.build_monitor(
+        options.load(), sources=[Source("panasonic", "Devices", 5.0, listen=listen)]
+    )
 )

@@ -9,7 +9,7 @@ from statistics import median
 from threading import Barrier, Thread
 
 from bench import fleets
-from bench.running import ROOT, Client, house, p99
+from bench.running import ROOT, Client, monitor, p99
 from bench.table import Row
 
 CAMERAS, CLIENTS, EACH = 1000, 50, 20
@@ -19,7 +19,7 @@ PATH = "/api/cameras"
 def many(folder: Path) -> list[Row]:
     """`/api/cameras` with 1,000 cameras for 50 clients that ask again and again."""
     fleets.write_fleet(folder, CAMERAS)
-    with house(folder) as process:
+    with monitor(folder) as process:
         process.client.ask("GET", PATH)
         command = [sys.executable, "-m", "bench.many", str(process.port)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)

@@ -19,7 +19,7 @@ from bench.page import page
 from bench.pages import pages
 from bench.recorders import recorders
 from bench.rows import rows
-from bench.running import HERE, ROOT, Client, Process, house, p99, peer, times, typical
+from bench.running import HERE, ROOT, Client, Process, monitor, p99, peer, times, typical
 from bench.slow import slow
 from bench.streams import REQUEST, readers
 from bench.table import Row
@@ -32,12 +32,12 @@ SECONDS = 120
 
 
 def empty(folder: Path) -> list[Row]:
-    """A house that knows nobody yet."""
+    """A monitor that knows nobody yet."""
     started = []
     for number in range(STARTS):
-        with house(folder / str(number)) as process:
+        with monitor(folder / str(number)) as process:
             started.append(process.started)
-    with house(folder / "memory") as process:
+    with monitor(folder / "memory") as process:
         warm_up(process)
         scan(process.client)
         pss = process.pss()
@@ -70,9 +70,9 @@ def big(folder: Path) -> list[Row]:
     fleets.write_fleet(folder, BIG)
     started = []
     for _ in range(STARTS):
-        with house(folder) as process:
+        with monitor(folder) as process:
             started.append(process.started)
-    with house(folder) as process:
+    with monitor(folder) as process:
         client = process.client
         rows = client.json("/api/cameras")["cameras"]
         fleets.write_peer(rows, folder)
@@ -160,7 +160,7 @@ def write_rows(folder: Path, kind: str) -> list[Row]:
 
 def thousand(folder: Path) -> list[Row]:
     """A scan of 1,000 cameras by the usual schedule: it ends with its listening window."""
-    with house(folder) as process:
+    with monitor(folder) as process:
         given = process.environment
         cameras = subprocess.Popen(
             [sys.executable, "-m", "simulators.panasonic", "--count", "1000"]
@@ -187,7 +187,7 @@ def streams(folder: Path) -> list[Row]:
     """How long others wait while 200 pages follow the events, of a fleet of 1,000."""
     fleets.write_fleet(folder, 1000)
     rows = []
-    with house(folder) as process:
+    with monitor(folder) as process:
         kinds = {"keep-alive": Client(process.port), "new connection": Client(process.port, False)}
         rows += [stats_row("alone", kind, client) for kind, client in kinds.items()]
         with readers(process.port, 200) as read:
@@ -204,7 +204,7 @@ def streams(folder: Path) -> list[Row]:
 
 def stop_row(folder: Path) -> Row:
     """From SIGTERM to the end of the process, while 200 pages follow the events."""
-    with house(folder) as process:
+    with monitor(folder) as process:
         streams = [socket.socket() for _ in range(200)]
         for number, sock in enumerate(streams):
             sock.bind((f"127.0.0.{1 + number % 4}", 0))

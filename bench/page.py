@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Browser, CDPSession, Page
 
 from bench import fleets
-from bench.running import HERE, Process, house
+from bench.running import HERE, Process, monitor
 from bench.table import Row
 from tests.chromium import CHROMIUM, chromium
 
@@ -106,7 +106,7 @@ def page(folder: Path) -> list[Row]:
 def fleet(folder: Path, size: int) -> Iterator[Process]:
     folder.mkdir()
     fleets.write_fleet(folder, size)
-    with house(folder) as process:
+    with monitor(folder) as process:
         process.client.ask("GET", "/")
         yield process
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from bench import fleets
-from bench.running import Client, Process, house
+from bench.running import Client, Process, monitor
 from bench.streams import readers
 from bench.table import Row
 
@@ -21,7 +21,7 @@ def pages(folder: Path) -> list[Row]:
         place = folder / str(count)
         place.mkdir()
         fleets.write_fleet(place, FLEET)
-        with house(place, LIVELY) as process:
+        with monitor(place, LIVELY) as process:
             process.client.ask("GET", "/")
             shares[count], note = measured(process, count)
     title = f"{FLEET} devices, {EACH_SECOND} events a second"

@@ -1,11 +1,11 @@
-"""A workbook of 50,000 recorders, opened by a house that others are asking meanwhile."""
+"""A workbook of 50,000 recorders, opened by a monitor that others are asking meanwhile."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from bench.running import Client, house
+from bench.running import Client, monitor
 from bench.table import Row
 from sources import workbook
 
@@ -23,13 +23,13 @@ def rows(folder: Path) -> list[Row]:
     read = len(workbook.read(data).rows)
     reading = time.monotonic() - began
     path.unlink()
-    with house(folder) as process:
+    with monitor(folder) as process:
         process.client.ask("GET", "/")
         path.write_bytes(data)
         opened, waits = _watched(process.port)
         settled = _asked(process.client, 10.0)
         pss = process.pss()
-    with house(folder) as again:
+    with monitor(folder) as again:
         started = again.started
         counted = again.client.json("/api/stats")["total"]
     note = f"{len(waits)} times, every {EVERY * 1000:.0f} ms"

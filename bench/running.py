@@ -1,4 +1,4 @@
-"""The house, and its peer, as processes of their own; and an HTTP client that takes the time."""
+"""The monitor, and its peer, as processes of their own; and an HTTP client that takes the time."""
 
 import http.client
 import json
@@ -107,7 +107,7 @@ class Process:
 
 
 @contextmanager
-def house(
+def monitor(
     folder: Path, command: tuple[str, ...] = ("app.py",), **environment: str
 ) -> Iterator[Process]:
     """`python app.py`, or another command, on loopback with its files in `folder`."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.running import HERE, house
+from bench.running import HERE, monitor
 from bench.table import Row
 
 MANY = 1000
@@ -59,7 +59,7 @@ def slow(folder: Path) -> list[Row]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     rows = []
-    with house(folder) as process:
+    with monitor(folder) as process:
         for kind, request in KINDS.items():
             with crowd(process.port, request):
                 health = worst(process.port, HERE, "/healthz")

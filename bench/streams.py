@@ -47,7 +47,7 @@ def main(port: int, count: int, query: str) -> None:
             sock = socket.create_connection(("127.0.0.1", port), source_address=source)
             sock.sendall(REQUEST.format(query).encode())
             if not sock.recv(65536).startswith(b"HTTP/1.1 200"):
-                sys.exit("the house refused a stream")
+                sys.exit("the monitor refused a stream")
             selector.register(sock, selectors.EVENT_READ)
         selector.register(sys.stdin, selectors.EVENT_READ)
         print("open", flush=True)
@@ -59,7 +59,7 @@ def main(port: int, count: int, query: str) -> None:
                 assert isinstance(key.fileobj, socket.socket)
                 data = key.fileobj.recv(65536)
                 if not data:
-                    sys.exit("the house closed a stream")
+                    sys.exit("the monitor closed a stream")
                 messages += data.count(b"\ndata: ")
 
 

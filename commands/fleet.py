@@ -8,24 +8,24 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import app as house_app
+import app as monitor_app
 from accounts.audit import without_secrets
 from accounts.deletion import Deletion, sample
 from accounts.model import Entry
-from commands.house import (
+from commands.monitor import (
     CANNOT_ASK,
     DONE,
     NOTHING,
     Failed,
-    ask_house,
+    ask_monitor,
     read_fleet,
-    scan_in_house,
-    tell_house,
-    with_house,
+    scan_in_monitor,
+    tell_monitor,
+    with_monitor,
 )
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
-from fleet import cleaning, identity, origin, status, words
+from fleet import cleaning, identity, labels, origin, status
 from fleet.model import Device, Fleet
 from settings import Settings
 from web import shapes
@@ -35,7 +35,7 @@ from web.listing import SORTS, ListQuery, select
 def rows_of(
     settings: Settings, devices: Iterable[Device], fleet: Fleet
 ) -> list[shapes.CameraDetail]:
-    now, rules = house_app.utc_now(), house_app.rules_of(settings, fleet)
+    now, rules = monitor_app.utc_now(), monitor_app.rules_of(settings, fleet)
     return [
         shapes.detail(device, status.status(device, fleet.devices, now, rules), now, rules)
         for device in devices
@@ -43,11 +43,11 @@ def rows_of(
 
 
 def discover(settings: Settings, wanted: argparse.Namespace) -> int:
-    """Who answers now. Nothing is kept unless the house runs, which then scans itself."""
-    did = scan_in_house(settings)
+    """Who answers now. Nothing is kept unless the monitor runs, which then scans itself."""
+    did = scan_in_monitor(settings)
     if did is None:
         devices, scan = discover_once(
-            house_app.build_sources(settings, house_app.utc_now), house_app.utc_now
+            monitor_app.build_sources(settings, monitor_app.utc_now), monitor_app.utc_now
         )
         did = scan.plain() if scan else {}
         fleet = Fleet(devices={device.id: device for device in devices})
@@ -66,13 +66,13 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
 def _answered(device: Device, started: str) -> bool:
     return any(
         word.asked and word.asked.isoformat() == started and not word.misses
-        for word in device.words.values()
+        for word in device.states.values()
     )
 
 
 def scan(settings: Settings, wanted: argparse.Namespace) -> int:
-    """Scan and remember; without a running house by this command itself."""
-    did = scan_in_house(settings) or _scan_here(settings)
+    """Scan and remember; without a running monitor by this command itself."""
+    did = scan_in_monitor(settings) or _scan_here(settings)
     if wanted.json:
         print(as_json(did))
     else:
@@ -82,13 +82,13 @@ def scan(settings: Settings, wanted: argparse.Namespace) -> int:
 
 
 def _scan_here(settings: Settings) -> dict[str, Any]:
-    def work(house: Any) -> dict[str, Any]:
-        house.scanner.open(listen=False)
-        house.scanner.start("command line")
-        house.scanner.wait()
-        return dict(house.scanner.last.plain())
+    def work(monitor: Any) -> dict[str, Any]:
+        monitor.scanner.open(listen=False)
+        monitor.scanner.start("command line")
+        monitor.scanner.wait()
+        return dict(monitor.scanner.last.plain())
 
-    did: dict[str, Any] = with_house(settings, work)
+    did: dict[str, Any] = with_monitor(settings, work)
     return did
 
 
@@ -110,7 +110,7 @@ def tell_scan(did: Mapping[str, Any], verbose: bool) -> None:
 def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
     """The cameras in the database."""
     fleet = read_fleet(settings)
-    statuses = house_app.statuses_of(settings, fleet)
+    statuses = monitor_app.statuses_of(settings, fleet)
     query = ListQuery(status=wanted.status, q=wanted.search, retired=wanted.retired)
     found = select(fleet.devices.values(), statuses, query, shapes.CAMERAS).devices
     show(rows_of(settings, _sorted(found, wanted.sort or "name"), fleet), wanted)
@@ -124,7 +124,7 @@ def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
 
 def stats(settings: Settings, wanted: argparse.Namespace) -> int:
     """The counts."""
-    said = tell_house(settings, "GET", "/api/stats") or _counts(settings)
+    said = tell_monitor(settings, "GET", "/api/stats") or _counts(settings)
     if wanted.json:
         print(as_json(said))
     else:
@@ -138,9 +138,9 @@ def _counts(settings: Settings) -> shapes.Stats:
     return shapes.stats(
         fleet,
         fleet.devices.values(),
-        house_app.statuses_of(settings, fleet),
+        monitor_app.statuses_of(settings, fleet),
         scanning=False,
-        auto_scan=bool(fleet.memo.get("auto_scan")),
+        auto_scan=bool(fleet.state.get("auto_scan")),
         interval=settings.auto_scan_interval,
     )
 
@@ -152,7 +152,7 @@ def history(settings: Settings, wanted: argparse.Namespace) -> int:
     rows = rows_of(settings, [device], fleet)[0]["ip_history"]
     columns = (("timestamp", "SINCE"), ("ip", "ADDRESS"), ("previous_ip", "BEFORE"))
     if not (wanted.json or wanted.csv):
-        print(f"{words.name(device)}, {identity.mac_of(device) or device.identities[0]}")
+        print(f"{labels.name(device)}, {identity.mac_of(device) or device.identities[0]}")
     show(rows, wanted, columns)
     return DONE
 
@@ -188,7 +188,7 @@ def export(settings: Settings, wanted: argparse.Namespace) -> int:
 
 
 def _whole(settings: Settings, fleet: Fleet) -> Mapping[str, Any]:
-    return shapes.export(rows_of(settings, fleet.devices.values(), fleet), house_app.utc_now())
+    return shapes.export(rows_of(settings, fleet.devices.values(), fleet), monitor_app.utc_now())
 
 
 def _former(fleet: Fleet) -> Mapping[str, Any]:
@@ -203,23 +203,23 @@ def _former(fleet: Fleet) -> Mapping[str, Any]:
 
 def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
     """Retire what was not seen for so many days. It comes back when it answers again."""
-    now = house_app.utc_now()
+    now = monitor_app.utc_now()
     if wanted.dry_run:
         fleet = read_fleet(settings)
         edits = cleaning.retirements(fleet.devices.values(), wanted.days, "", now)
         for edit in edits:
-            print(words.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
+            print(labels.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
         print(f"{len(edits)} would be retired.")
         return DONE
-    said = tell_house(settings, "POST", "/api/cleanup", {"days": wanted.days})
+    said = tell_monitor(settings, "POST", "/api/cleanup", {"days": wanted.days})
 
-    def work(house: Any) -> dict[str, Any]:
+    def work(monitor: Any) -> dict[str, Any]:
         found = cleaning.retirements(
-            house.tracker.devices().values(), wanted.days, "command line", now
+            monitor.tracker.devices().values(), wanted.days, "command line", now
         )
-        return {"retired": len(house.tracker.apply(found, now)) if found else 0}
+        return {"retired": len(monitor.tracker.apply(found, now)) if found else 0}
 
-    number = (said or with_house(settings, work))["retired"]
+    number = (said or with_monitor(settings, work))["retired"]
     print(f"{number} retired that were not seen for {wanted.days} days.")
     return DONE
 
@@ -244,7 +244,7 @@ def delete(settings: Settings, wanted: argparse.Namespace) -> int:
         if not wanted.confirm.isdecimal():
             raise Failed("--confirm is the number of devices to delete.", 2)
         confirm = {"confirm": int(wanted.confirm[:9])}
-    said = tell_house(settings, "POST", "/api/delete", {**body, **confirm})
+    said = tell_monitor(settings, "POST", "/api/delete", {**body, **confirm})
     count, deleted, sample = (
         _selected(settings, body, confirm)
         if said is None
@@ -274,40 +274,40 @@ def _selected(
     }
     selection = cleaning.Selection(**{**body, **times})
 
-    def work(house: Any) -> tuple[int, int, list[str]]:
-        act = _deletion(house)
+    def work(monitor: Any) -> tuple[int, int, list[str]]:
+        act = _deletion(monitor)
         found = act.chosen(selection)
         names = sample(found)
         if not confirm:
             return len(found), 0, names
         return len(found), act.many(selection, found, confirm["confirm"]), names
 
-    return with_house(settings, work)  # type: ignore[no-any-return]
+    return with_monitor(settings, work)  # type: ignore[no-any-return]
 
 
 def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
     name = _name(settings, key)
     if confirm is None:
         raise Failed(f"Confirm with its name: --confirm {shlex.quote(name)}", 2)
-    said = tell_house(
+    said = tell_monitor(
         settings, "DELETE", f"/api/camera/{quote(key, safe='')}", {"confirm": confirm}
     )
 
-    def work(house: Any) -> dict[str, Any]:
-        device = house.tracker.device(key)
-        _deletion(house).one(device, confirm)
+    def work(monitor: Any) -> dict[str, Any]:
+        device = monitor.tracker.device(key)
+        _deletion(monitor).one(device, confirm)
         return {"deleted": device.id}
 
-    number = (said or with_house(settings, work))["deleted"]
+    number = (said or with_monitor(settings, work))["deleted"]
     print(f"Device {number} deleted.")
     return DONE
 
 
 def _name(settings: Settings, key: str) -> str:
     """The name of the device as the running server knows it, or the database. Raises Failed."""
-    said = ask_house(settings, "GET", f"/api/camera/{quote(key, safe='')}")
+    said = ask_monitor(settings, "GET", f"/api/camera/{quote(key, safe='')}")
     if said is None:
-        return words.name(_device(read_fleet(settings), key))
+        return labels.name(_device(read_fleet(settings), key))
     if said.status == 404:
         raise _no_camera(key)
     if said.status >= 400:
@@ -315,10 +315,10 @@ def _name(settings: Settings, key: str) -> str:
     return str(said.body["camera_name"])
 
 
-def _deletion(house: Any) -> Deletion:
-    now, by = house_app.utc_now(), "command line"
+def _deletion(monitor: Any) -> Deletion:
+    now, by = monitor_app.utc_now(), "command line"
 
     def note(action: str, about: str, text: str, before: Mapping[str, Any]) -> None:
-        house.audit.note(Entry(now, by, "", action, about, text, without_secrets(before)))
+        monitor.audit.note(Entry(now, by, "", action, about, text, without_secrets(before)))
 
-    return Deletion(house.tracker, house.access.accounts, house.trusted, note, by, now)
+    return Deletion(monitor.tracker, monitor.access.accounts, monitor.trusted, note, by, now)

@@ -5,11 +5,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import app as house_app
-from commands.house import CANNOT_ASK, DONE, NOTHING, Failed
+import app as monitor_app
+from commands.monitor import CANNOT_ASK, DONE, NOTHING, Failed
 from commands.output import complain, show
 from discovery.once import sweep as sweep_once
-from fleet.model import HERE, CannotAsk, Coverage, Miss, Report, Sighting, Target
+from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
 from settings import Settings
 from sources import easy4ip, workbook
 from sources.easy4ip_wire import clean_serial
@@ -63,8 +63,8 @@ def _rows(path: Path) -> list[workbook.Row]:
 
 
 def _ask(settings: Settings, rows: Sequence[workbook.Row]) -> list[Report | Coverage]:
-    targets = [Target(HERE, f"row:{one.serial}", "", path=one.serial) for one in rows]
-    sources = house_app.build_sources(settings, house_app.utc_now)
+    targets = [Target(DEFAULT_SITE, f"row:{one.serial}", "", path=one.serial) for one in rows]
+    sources = monitor_app.build_sources(settings, monitor_app.utc_now)
     source = next(one for one in sources if one.name == easy4ip.NAME)
     try:
         return sweep_once(source, targets)

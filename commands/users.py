@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from accounts.model import Entry, NotAllowed
-from commands.house import DONE, Failed, tell_house, with_house
+from commands.monitor import DONE, Failed, tell_monitor, with_monitor
 from commands.output import as_json, show
 from settings import Settings
 from store.vault import SecretLost, Vault
@@ -21,19 +21,19 @@ COLUMNS = (
 
 
 def add(settings: Settings, wanted: argparse.Namespace) -> int:
-    """Make an account. The first one is an administrator and closes the house."""
+    """Make an account. The first one is an administrator and closes the monitor."""
     password = _password(wanted)
     body = {"username": wanted.name, "password": password, "role": wanted.role}
-    said = tell_house(settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited})
+    said = tell_monitor(settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited})
 
-    def work(house: Any) -> dict[str, Any]:
-        accounts = house.access.accounts
+    def work(monitor: Any) -> dict[str, Any]:
+        accounts = monitor.access.accounts
         role = wanted.role if accounts.has_any() else "admin"
         made = _allowed(accounts.add, wanted.name, password, role, not wanted.limited)
-        _note(house, "user.added", made.name, f"{made.name} is {made.role} now")
+        _note(monitor, "user.added", made.name, f"{made.name} is {made.role} now")
         return {"username": made.name, "role": made.role}
 
-    made = said or with_house(settings, work)
+    made = said or with_monitor(settings, work)
     print(f"{made['username']} can log in now, as {made['role']}.")
     return DONE
 
@@ -41,20 +41,20 @@ def add(settings: Settings, wanted: argparse.Namespace) -> int:
 def passwd(settings: Settings, wanted: argparse.Namespace) -> int:
     """Set a new password. It ends all that this user has open."""
     password = _password(wanted)
-    rows = tell_house(settings, "GET", "/api/users")
+    rows = tell_monitor(settings, "GET", "/api/users")
     if rows is not None:
         id = _number(rows["users"], wanted.name)
-        tell_house(settings, "PATCH", f"/api/users/{id}", {"password": password})
+        tell_monitor(settings, "PATCH", f"/api/users/{id}", {"password": password})
     else:
-        with_house(settings, lambda house: _set_password(house, wanted.name, password))
+        with_monitor(settings, lambda monitor: _set_password(monitor, wanted.name, password))
     print(f"{wanted.name} has a new password.")
     return DONE
 
 
 def list_users(settings: Settings, wanted: argparse.Namespace) -> int:
     """The accounts."""
-    said = tell_house(settings, "GET", "/api/users")
-    rows = said["users"] if said is not None else with_house(settings, _rows)
+    said = tell_monitor(settings, "GET", "/api/users")
+    rows = said["users"] if said is not None else with_monitor(settings, _rows)
     if wanted.json:
         print(as_json([{key: one[key] for key, _title in COLUMNS} for one in rows]))
     else:
@@ -65,11 +65,11 @@ def list_users(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def remove(settings: Settings, wanted: argparse.Namespace) -> int:
     """Remove an account with all that it was given."""
-    rows = tell_house(settings, "GET", "/api/users")
+    rows = tell_monitor(settings, "GET", "/api/users")
     if rows is not None:
-        tell_house(settings, "DELETE", f"/api/users/{_number(rows['users'], wanted.name)}")
+        tell_monitor(settings, "DELETE", f"/api/users/{_number(rows['users'], wanted.name)}")
     else:
-        with_house(settings, lambda house: _remove(house, wanted.name))
+        with_monitor(settings, lambda monitor: _remove(monitor, wanted.name))
     print(f"{wanted.name} is removed.")
     return DONE
 
@@ -88,13 +88,13 @@ def rotate(settings: Settings, wanted: argparse.Namespace) -> int:
     return DONE
 
 
-def _note(house: Any, action: str, name: str, text: str) -> None:
-    """Into the audit log, as the running house does it."""
-    at = house.clock()
-    house.audit.note(Entry(at, "command line", "this machine", action, name, text))
+def _note(monitor: Any, action: str, name: str, text: str) -> None:
+    """Into the audit log, as the running monitor does it."""
+    at = monitor.clock()
+    monitor.audit.note(Entry(at, "command line", "this machine", action, name, text))
 
 
-def _rows(house: Any) -> list[dict[str, Any]]:
+def _rows(monitor: Any) -> list[dict[str, Any]]:
     return [
         {
             "id": one.id,
@@ -103,18 +103,18 @@ def _rows(house: Any) -> list[dict[str, Any]]:
             "all_cameras": one.sees_all,
             "last_login": one.last_login.isoformat() if one.last_login else None,
         }
-        for one in house.access.accounts.book.users.values()
+        for one in monitor.access.accounts.snapshot.users.values()
     ]
 
 
-def _set_password(house: Any, name: str, password: str) -> None:
-    _allowed(house.access.accounts.change, _id_of(house, name), password=password)
-    _note(house, "user.changed", name, "password")
+def _set_password(monitor: Any, name: str, password: str) -> None:
+    _allowed(monitor.access.accounts.change, _id_of(monitor, name), password=password)
+    _note(monitor, "user.changed", name, "password")
 
 
-def _remove(house: Any, name: str) -> None:
-    _allowed(house.access.accounts.remove, _id_of(house, name))
-    _note(house, "user.removed", name, f"{name} is removed")
+def _remove(monitor: Any, name: str) -> None:
+    _allowed(monitor.access.accounts.remove, _id_of(monitor, name))
+    _note(monitor, "user.removed", name, f"{name} is removed")
 
 
 def _number(rows: list[dict[str, Any]], name: str) -> int:
@@ -126,8 +126,8 @@ def _number(rows: list[dict[str, Any]], name: str) -> int:
     return found[0]
 
 
-def _id_of(house: Any, name: str) -> int:
-    return _number(_rows(house), name)
+def _id_of(monitor: Any, name: str) -> int:
+    return _number(_rows(monitor), name)
 
 
 def _allowed(act: Any, *values: Any, **more: Any) -> Any:

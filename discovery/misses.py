@@ -26,7 +26,7 @@ def missed(
 
 def _was_asked(device: Device, coverage: Coverage) -> bool:
     """The scan asked where this device was last heard by this source."""
-    word = device.words.get(coverage.source)
+    word = device.states.get(coverage.source)
     if word is None or device.retired_at is not None:
         return False
     if word.scope is None:
@@ -35,13 +35,13 @@ def _was_asked(device: Device, coverage: Coverage) -> bool:
 
 
 def _answered(device: Device, coverage: Coverage, started: datetime) -> bool:
-    word = device.words[coverage.source]
+    word = device.states[coverage.source]
     heard = word.seen_at is not None and word.seen_at >= started
     return heard or (word.asked == started and word.misses == 0)
 
 
 def _reason(device: Device, coverage: Coverage) -> str:
-    scope = device.words[coverage.source].scope
+    scope = device.states[coverage.source].scope
     where = f" on {scope.partition(':')[2]}" if scope else ""
     number = coverage.by_scope.get(scope or "", coverage.requests)
     return f"did not answer {number} search requests{where}"

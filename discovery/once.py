@@ -1,4 +1,4 @@
-"""One discovery without a house: for a command line that wants to see who is there."""
+"""One discovery without a monitor: for a command line that wants to see who is there."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 from discovery.progress import Scan
 from discovery.scanner import Scanner
-from fleet.fold import fold
 from fleet.model import Coverage, Device, Event, Fleet, Report, Target
+from fleet.reducer import reduce
 from fleet.status import Rules
 from sources.source import Source
 
@@ -20,7 +20,7 @@ class Memory:
         self.fleet = Fleet()
 
     def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]:
-        self.fleet, events = fold(self.fleet, reports, now, Rules())
+        self.fleet, events = reduce(self.fleet, reports, now, Rules())
         return events
 
     def devices(self) -> Mapping[int, Device]:

@@ -14,11 +14,10 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
 
-from discovery.claims import Claims
-from discovery.hearsay import Hearsay
 from discovery.misses import missed
+from discovery.pending_moves import Claims
 from discovery.progress import Scan, SourceProgress
-from fleet.aside import SetAside
+from discovery.unverified import UnverifiedDevices
 from fleet.model import (
     CannotAsk,
     Coverage,
@@ -30,12 +29,13 @@ from fleet.model import (
     SourceDown,
     Target,
 )
+from fleet.rejected import RejectedReports
 from sources.source import Reports, Source
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
 BATCH_EVERY = 1.0
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 """Reports that wait while the tracker cannot keep them."""
 LISTEN_AGAIN = 15.0
 """Seconds until a source that could not listen tries again."""
@@ -81,14 +81,14 @@ class Scanner:
         self.asked = asked
         self.targets = targets
         self.may_confirm = may_confirm
-        self.hearsay = Hearsay()
+        self.unverified = UnverifiedDevices()
         self.last: Scan | None = None
         self._scan: Scan | None = None
         self._idle = Flag()
         self._idle.set()
         self._lock = Lock()
         self._inbox: list[Report] = []
-        self._set_aside = SetAside()
+        self._set_aside = RejectedReports()
         # Made by open(): a monitor that is only built holds no descriptors.
         self._loop: asyncio.AbstractEventLoop
         self._thread = Thread(target=self._run, name="scanner", daemon=True)
@@ -217,7 +217,7 @@ class Scanner:
             self.tracker.apply(reports, self.clock())
         except CannotKeep:
             self._loop.call_soon_threadsafe(self._put_back, reports)
-        except Exception as error:  # noqa: BLE001  the table in tests/test_house.py has it
+        except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
             if len(reports) == 1:
                 self._set_aside.tell(reports, error)
             return False
@@ -225,7 +225,7 @@ class Scanner:
 
     def _put_back(self, reports: Sequence[Report]) -> None:
         """To be handed over again, before what came since; the newest if they are too many."""
-        self._inbox = [*reports, *self._inbox][-MOST_WAITING:]
+        self._inbox = [*reports, *self._inbox][-MAX_WAITING:]
 
     def _show(self) -> None:
         """Tell how far the scan is; that it ended is told once, by `_finish`, when all is kept."""
@@ -235,7 +235,7 @@ class Scanner:
     # -- hearing -------------------------------------------------------------------------
 
     async def _listen(self, source: Source) -> None:
-        """Hear a source for as long as the house runs; try again when it cannot be heard."""
+        """Hear a source for as long as the monitor runs; try again when it cannot be heard."""
         while True:
             try:
                 assert source.listen is not None
@@ -258,11 +258,11 @@ class Scanner:
             is_there = device is not None and device.retired_at is None
             is_at_home = device is not None and is_there and device.address == report.address
             if report.only_alive and not is_at_home:
-                self.hearsay.note(report, device)
+                self.unverified.note(report, device)
                 if not is_there:
                     self._confirm(source, report)
                 return
-            self.hearsay.forget(report.identities[0])
+            self.unverified.forget(report.identities[0])
         self._inbox.append(report)
 
     def _confirm(self, source: Source, sighting: Sighting) -> None:
@@ -270,8 +270,8 @@ class Scanner:
         address = sighting.address
         if address is None or source.confirm is None or not self.may_confirm():
             return
-        if self.hearsay.may_ask(address) and source.confirm(sighting):
-            self.hearsay.asked(address)
+        if self.unverified.may_ask(address) and source.confirm(sighting):
+            self.unverified.asked(address)
 
     # -- scanning ------------------------------------------------------------------------
 
@@ -427,7 +427,7 @@ class Scanner:
                     case Sighting():
                         self.heard[progress.name] = report.at
                         progress.found.add(report.identities[0])
-                        self.hearsay.forget(report.identities[0])
+                        self.unverified.forget(report.identities[0])
                         self._inbox += taken(replace(report, asked=started))
                     case Miss():
                         progress.missed += 1
@@ -454,7 +454,7 @@ class Scanner:
     def _gone(self, coverage: Coverage) -> set[str]:
         """The scopes in which a device was last heard by this source, and that it did not ask."""
         words = (
-            device.words.get(coverage.source)
+            device.states.get(coverage.source)
             for device in self.tracker.devices().values()
             if device.retired_at is None
         )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sources.workbook import NEEDED, Row, Workbook
 
-MOST_SITES = 5
+MAX_SITES = 5
 """Sites that are named; the others are counted."""
-MOST_SHEETS = 10
+MAX_SHEETS = 10
 
 
 def losses(old: Workbook, new: Workbook) -> Iterator[str]:
@@ -19,10 +19,10 @@ def losses(old: Workbook, new: Workbook) -> Iterator[str]:
     if untitled > 0:
         yield f"{_count(untitled, 'filled cell', 'filled cells')} in columns without a title."
     gone = [one for one in old.contents.sheets if one not in {*new.contents.sheets, new.sheet}]
-    for name in gone[:MOST_SHEETS]:
+    for name in gone[:MAX_SHEETS]:
         yield f"Sheet {name[:60]}."
-    if len(gone) > MOST_SHEETS:
-        yield f"{len(gone) - MOST_SHEETS} more sheets."
+    if len(gone) > MAX_SHEETS:
+        yield f"{len(gone) - MAX_SHEETS} more sheets."
     for what, number in old.contents.things.items():
         left = new.contents.things.get(what, 0)
         if left < number:
@@ -44,8 +44,8 @@ def emptied(both: Iterable[tuple[Row, Row]], columns: Sequence[str]) -> Iterator
             if title.upper() in kept:
                 found.setdefault(title, []).append(old.site)
     for title, sites in found.items():
-        names = ", ".join(one[:60] for one in sites[:MOST_SITES])
-        more = f" and {len(sites) - MOST_SITES} more" if len(sites) > MOST_SITES else ""
+        names = ", ".join(one[:60] for one in sites[:MAX_SITES])
+        more = f" and {len(sites) - MAX_SITES} more" if len(sites) > MAX_SITES else ""
         cells = _count(len(sites), "cell", "cells")
         yield f"{title[:60]} of {names}{more}: {cells} would be empty."
 

@@ -11,9 +11,9 @@ from typing import IO
 
 from discovery.upload_losses import emptied, losses
 from discovery.workbooks import NONE, Outdated, Workbooks, base_of, in_force, still_wanted
-from fleet import listing
-from fleet.model import NotThere, Refused
-from fleet.tracker import WhyNot, nothing
+from fleet import list_entries
+from fleet.model import NotFound, Refused
+from fleet.tracker import Precondition, nothing
 from sources import workbook
 from sources.workbook_file import write_whole
 from sources.workbook_text import is_text
@@ -25,7 +25,7 @@ LONGEST_WAIT = 10
 """Uploads that wait for their commit; an older one is forgotten."""
 
 
-MOST_WAITING = 3
+MAX_WAITING = 3
 """Uploads that wait while another one is read: each takes memory."""
 PATIENCE = 20.0
 """Seconds that one waits."""
@@ -58,7 +58,7 @@ class Uploads:
     def __init__(self, folder: Path, workbooks: Workbooks) -> None:
         self.folder = folder
         self.workbooks = workbooks
-        self._places = BoundedSemaphore(1 + MOST_WAITING)
+        self._places = BoundedSemaphore(1 + MAX_WAITING)
         self._turn = Lock()
         workbooks.on_serials = self._follow
 
@@ -96,7 +96,7 @@ class Uploads:
                 before.unlink()
 
     def _all_before(self) -> list[Path]:
-        """Those from before, also of a house that did not note what its commit left."""
+        """Those from before, also of a monitor that did not note what its commit left."""
         return [*self.folder.glob("before-*.xlsx"), *self.folder.glob("before.xlsx")]
 
     @property
@@ -109,7 +109,7 @@ class Uploads:
         NotReadable, Busy; writes nothing but a waiting copy."""
         with self._one_at_a_time():
             if not isinstance(upload, bytes):
-                upload = upload.read(workbook.MOST_BYTES + 1)
+                upload = upload.read(workbook.MAX_BYTES + 1)
             return self._compared(upload)
 
     def _compared(self, data: bytes) -> Preview:
@@ -169,7 +169,7 @@ class Uploads:
         """Those of the file; of one that is gone or damaged, what still counts."""
         if book is not None:
             return in_force(book, pending)
-        rows = listing.rows(self.workbooks.tracker.devices())
+        rows = list_entries.rows(self.workbooks.tracker.devices())
         return [workbook.Row(0, one.site, one.serial, one.store, one.extra) for one in rows]
 
     def _keep(self, key: str, data: bytes) -> None:
@@ -179,25 +179,25 @@ class Uploads:
             one.unlink()
         (self.folder / f"wait-{key}.xlsx").write_bytes(data)
 
-    def commit(self, key: str, why_not: WhyNot = nothing) -> str:
+    def commit(self, key: str, precondition: Precondition = nothing) -> str:
         """Make a previewed workbook the one that counts; what was done, in words.
 
-        Raises Busy; NotThere for one that waits no more. It goes on waiting when this raises
+        Raises Busy; NotFound for one that waits no more. It goes on waiting when this raises
         Refused, as the workbook is open or is not what the preview compared with; OSError or
-        CannotKeep when the file cannot be written; and what `why_not` gives.
+        CannotKeep when the file cannot be written; and what `precondition` gives.
         """
         with self._one_at_a_time():
-            return self._commit(key, why_not)
+            return self._commit(key, precondition)
 
-    def _commit(self, key: str, why_not: WhyNot) -> str:
+    def _commit(self, key: str, precondition: Precondition) -> str:
         staged = self.folder / f"wait-{key[:32]}.xlsx"
         data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NONE
         if _key_of(data) != key[:32]:
             # A power cut may have left a part of it.
-            raise NotThere("This upload waits no more", "Upload the workbook again.")
+            raise NotFound("This upload waits no more", "Upload the workbook again.")
         left, known = base_of(data, {}), self._all_before()
         try:
-            said = self.workbooks.take(data, self._before(left), key[32:], why_not)
+            said = self.workbooks.take(data, self._before(left), key[32:], precondition)
         except (OSError, Refused, CannotKeep):
             with suppress(OSError):
                 if base_of(self.workbooks.now()[0], {}) != left:
@@ -207,24 +207,26 @@ class Uploads:
         staged.unlink(missing_ok=True)
         return said
 
-    def undo(self, why_not: WhyNot = nothing) -> str:
+    def undo(self, precondition: Precondition = nothing) -> str:
         """Put the workbook back that was there before the last commit.
 
         Raises like `commit`, Refused also when anything was changed since that commit.
         """
         with self._one_at_a_time():
-            return self._undo(why_not)
+            return self._undo(precondition)
 
-    def _undo(self, why_not: WhyNot) -> str:
+    def _undo(self, precondition: Precondition) -> str:
         if not (known := self._all_before()):
-            raise NotThere("There is no workbook from before", "Upload the one that you want.")
+            raise NotFound("There is no workbook from before", "Upload the one that you want.")
         now, pending = self.workbooks.now()
         before = self._before(base_of(now, pending))
         if not before.is_file():
             raise self._too_late(now, pending, known)
         try:
             undone = self.folder / "undone.xlsx"
-            said = self.workbooks.take(before.read_bytes(), undone, base_of(now, pending), why_not)
+            said = self.workbooks.take(
+                before.read_bytes(), undone, base_of(now, pending), precondition
+            )
         except Outdated:
             raise self._too_late(*self.workbooks.now(), known) from None
         self._forget(known)

@@ -16,9 +16,9 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from fleet import listing
-from fleet.model import Edit, NotThere, Refused, Target, Unfit
-from fleet.tracker import Tracker, WhyNot, nothing
+from fleet import list_entries
+from fleet.model import Edit, Invalid, NotFound, Refused, Target
+from fleet.tracker import Precondition, Tracker, nothing
 from sources import workbook
 from sources.easy4ip_wire import clean_serial
 from sources.texts import name_of
@@ -111,17 +111,19 @@ class Workbooks:
         with self._file:
             return self._bytes_or_none(), self.pending()
 
-    def take(self, data: bytes, before: Path, base: str, why_not: WhyNot = nothing) -> str:
+    def take(
+        self, data: bytes, before: Path, base: str, precondition: Precondition = nothing
+    ) -> str:
         """Another whole workbook, NONE for none; the one that was there is laid at `before`.
         What was pending is forgotten, but for rows without a serial in `data`: `base` says that
         whoever wants this one has seen it.
 
         Raises Outdated when file and pending serials are not `base` any more, Refused while
         somebody has the workbook open, OSError or CannotKeep when it cannot be written, and
-        what `why_not` gives.
+        what `precondition` gives.
         """
         with self._file:
-            if (error := why_not()) is not None:
+            if (error := precondition()) is not None:
                 raise error
             if lock := lock_of(self.path):
                 raise Refused(
@@ -170,11 +172,11 @@ class Workbooks:
     def _settle_taken(self, is_there: bool = False) -> None:
         """The workbook that was being taken is there, so what was pending before is older; or
         it is not, then nothing is. Raises CannotKeep, OSError."""
-        if not (note := self.tracker.fleet().memo.get(TAKEN)):
+        if not (note := self.tracker.fleet().state.get(TAKEN)):
             return
         is_there = is_there or digest(self._bytes_or_none()).hex() == note["digest"]
         with self._serials:
-            old = self.tracker.fleet().memo[TAKEN].get("serials", {}) if is_there else {}
+            old = self.tracker.fleet().state[TAKEN].get("serials", {}) if is_there else {}
             left = {site: one for site, one in self.pending().items() if old.get(site) != one}
             self.tracker.remember({PENDING: left, TAKEN: {}}, self.clock())
 
@@ -187,7 +189,7 @@ class Workbooks:
         self._mark, self._seen, self._read_error, self._unwritten = None, b"", "", ""
         self.state, now = State(), self.clock()
         with self._serials:
-            gone = listing.edits((), self.tracker.devices(), self.path.name, now)
+            gone = list_entries.edits((), self.tracker.devices(), self.path.name, now)
             if gone:
                 self.tracker.apply(gone, now)
             self._forget(self.pending())
@@ -220,17 +222,17 @@ class Workbooks:
     def _apply(self, book: workbook.Workbook) -> int:
         with self._serials:
             rows = [
-                listing.Row(one.site, one.serial, one.store, one.extra)
+                list_entries.Row(one.site, one.serial, one.store, one.extra)
                 for one in in_force(book, self.pending())
             ]
             now = self.clock()
-            edits = listing.edits(rows, self.tracker.devices(), self.path.name, now)
+            edits = list_entries.edits(rows, self.tracker.devices(), self.path.name, now)
             if edits:
                 self.tracker.apply(edits, now)
             return len(edits)
 
     def _has_rows(self) -> bool:
-        return bool(listing.rows(self.tracker.devices()))
+        return bool(list_entries.rows(self.tracker.devices()))
 
     def _busy(self) -> str:
         lock, pending = lock_of(self.path), self.pending()
@@ -244,7 +246,7 @@ class Workbooks:
     def _bytes(self) -> bytes:
         """No more than is allowed: a file that is larger is refused, however large."""
         with self.path.open("rb") as file:
-            return file.read(workbook.MOST_BYTES + 1)
+            return file.read(workbook.MAX_BYTES + 1)
 
     def _bytes_or_none(self) -> bytes:
         try:
@@ -278,7 +280,7 @@ class Workbooks:
         """The recorders to ask the cloud about."""
         found = []
         for device in self.tracker.devices().values():
-            key, serial = listing.key_of(device), listing.serial_of(device)
+            key, serial = list_entries.key_of(device), list_entries.serial_of(device)
             if key and serial and device.retired_at is None:
                 found.append(Target(device.site, key, "", path=serial))
         return found
@@ -286,7 +288,7 @@ class Workbooks:
     # -- changing a serial ---------------------------------------------------------------
 
     def pending(self) -> Mapping[str, str]:
-        found: Mapping[str, str] = self.tracker.fleet().memo.get(PENDING, {})
+        found: Mapping[str, str] = self.tracker.fleet().state.get(PENDING, {})
         return found
 
     def skipped(self, site: str) -> workbook.Problem | None:
@@ -295,39 +297,42 @@ class Workbooks:
         known = {} if self.state.book is None else without_serial(self.state.book)
         return None if site in self.pending() else known.get(site)
 
-    def _without_serial(self, site: str) -> listing.Row | None:
+    def _without_serial(self, site: str) -> list_entries.Row | None:
         problem = self.skipped(site)
         if problem is None or problem.row is None:
             return None
-        return listing.Row(site, "", problem.row.store, problem.row.extra)
+        return list_entries.Row(site, "", problem.row.store, problem.row.extra)
 
-    def change_serial(self, site: str, text: str, by: str, why_not: WhyNot = nothing) -> None:
+    def change_serial(
+        self, site: str, text: str, by: str, precondition: Precondition = nothing
+    ) -> None:
         """A new serial for a site: durable when this returns, in the file soon after. The row
         of the site may have had none, or that of another row.
 
-        Raises NotThere for a site that is not in the workbook, Unfit for what is no serial,
-        CannotKeep when it cannot be made durable, and what `why_not` gives: then it is not done.
+        Raises NotFound for a site that is not in the workbook, Invalid for what is no serial,
+        CannotKeep when it cannot be made durable, and what `precondition` gives: then it is
+        not done.
         """
         serial, site = clean_serial(text), name_of(site)
         if serial is None:
             raise _unfit("This is no serial", "A serial has 4 to 32 letters and digits.")
         with self._serials:
-            rows = {one.site: one for one in listing.rows(self.tracker.devices())}
+            rows = {one.site: one for one in list_entries.rows(self.tracker.devices())}
             row = rows.get(site) or self._without_serial(site)
             if row is None:
-                raise NotThere(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
+                raise NotFound(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
             for other in rows.values():
                 if other.site != site and other.serial.upper() == serial.upper():
                     raise _unfit(f"{serial} is that of {other.site}", "Type another serial.")
             now = self.clock()
             memo: dict[str, Any] = {PENDING: {**self.pending(), site: serial}}
-            if taken := self.tracker.fleet().memo.get(TAKEN):
+            if taken := self.tracker.fleet().state.get(TAKEN):
                 # Newer than the workbook that is being taken.
                 older = {one: its for one, its in taken["serials"].items() if one != site}
                 memo[TAKEN] = {**taken, "serials": older}
-            self.tracker.remember(memo, now, why_not)
-            new = listing.Row(site, serial, row.store, row.extra)
-            fields = {"kind": "recorder", "site": site, "source": listing.SOURCE}
+            self.tracker.remember(memo, now, precondition)
+            new = list_entries.Row(site, serial, row.store, row.extra)
+            fields = {"kind": "recorder", "site": site, "source": list_entries.SOURCE}
             edit = Edit("list", new.key, {**fields, "facts": new.facts()}, by, now)
             try:
                 self.tracker.apply([edit], now)
@@ -435,8 +440,8 @@ def base_of(data: bytes, pending: Mapping[str, str]) -> str:
     return digest(digest(data) + serials).hex()[:32]
 
 
-def _unfit(error: str, hint: str) -> Unfit:
-    unfit = Unfit(error, hint)
+def _unfit(error: str, hint: str) -> Invalid:
+    unfit = Invalid(error, hint)
     unfit.field = "p2pNumber"
     return unfit
 

@@ -4,32 +4,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fleet import status, words
+from fleet import labels, status
 from fleet.draft import Draft
-from fleet.model import MOST_ADDRESSES, AddressChange, Device, Finding, Sighting
+from fleet.model import MAX_ADDRESSES, AddressChange, Device, Finding, Sighting
 
-MOST_MOVES = 10
+MAX_MOVES = 10
 """Of one device within a day; further ones are one finding instead of events."""
 DAY = timedelta(days=1)
 FIRST_KEPT = 100
 """The oldest addresses, which no later move pushes out of a full history."""
 UNSTABLE = "address.unstable"
 TEXT = (
-    f"its address changed {MOST_MOVES} times within a day; further moves are not recorded as events"
+    f"its address changed {MAX_MOVES} times within a day; further moves are not recorded as events"
 )
 
 
 def within_limit(changes: Sequence[AddressChange]) -> tuple[AddressChange, ...]:
     """The first and the newest changes, where there are too many."""
-    if len(changes) <= MOST_ADDRESSES:
+    if len(changes) <= MAX_ADDRESSES:
         return tuple(changes)
-    return (*changes[:FIRST_KEPT], *changes[FIRST_KEPT - MOST_ADDRESSES :])
+    return (*changes[:FIRST_KEPT], *changes[FIRST_KEPT - MAX_ADDRESSES :])
 
 
 def is_unstable(changes: Sequence[AddressChange], now: datetime) -> bool:
     """Whether it moved so often within the last day that the next move is not told."""
     moves = (one for one in changes if one.previous and one.at > now - DAY)
-    return sum(1 for _ in moves) >= MOST_MOVES
+    return sum(1 for _ in moves) >= MAX_MOVES
 
 
 def moved(draft: Draft, device: Device, sighting: Sighting) -> tuple[Device, Finding | None]:
@@ -48,7 +48,7 @@ def moved(draft: Draft, device: Device, sighting: Sighting) -> tuple[Device, Fin
         return device, _finding(device, sighting)
     before, after = {"address": old}, {"address": new}
     draft.tell(
-        "device.moved", device, f"{words.name(device)} moved from {old} to {new}", before, after
+        "device.moved", device, f"{labels.name(device)} moved from {old} to {new}", before, after
     )
     return replace(device, moved_at=sighting.asked or sighting.at), None
 
@@ -76,6 +76,6 @@ def _with(changes: tuple[AddressChange, ...], new: AddressChange) -> tuple[Addre
         for one in changes
         if (one.previous, one.ip) == (new.previous, new.ip) and one.at > new.at - DAY
     ]
-    if len(same) >= MOST_MOVES:
+    if len(same) >= MAX_MOVES:
         changes = tuple(one for one in changes if one is not same[-1])
     return within_limit((*changes, new))

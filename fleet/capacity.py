@@ -8,7 +8,7 @@ from fleet import removal, status
 from fleet.draft import Draft
 from fleet.model import Device
 
-MOST_RETIRED = 50_000
+MAX_RETIRED = 50_000
 """Retired devices have a capacity of their own."""
 SETTLED = timedelta(days=1)
 """A device that has been known for this long is never replaced."""
@@ -26,15 +26,15 @@ def makes_room(draft: Draft, most: int, address: str | None) -> bool:
 
 def trim_retired(draft: Draft) -> None:
     """Let the newest of the retired ones go that nobody named, when there are too many."""
-    while len(draft.devices) - draft.active() > MOST_RETIRED:
+    while len(draft.devices) - draft.active() > MAX_RETIRED:
         if not _one_gives_way(draft, "retired", _is_old_ghost):
             return
 
 
 def note_room(draft: Draft, most: int) -> None:
     """The fleet is full no longer: the notice goes."""
-    if draft.memo.get("full") and draft.active() < most:
-        del draft.memo["full"]
+    if draft.state.get("full") and draft.active() < most:
+        del draft.state["full"]
         draft.is_changed = True
 
 
@@ -53,7 +53,7 @@ def _one_gives_way(draft: Draft, among: str, may_go: Callable[[Device], bool]) -
 
 
 def _is_passing(device: Device) -> bool:
-    is_silent = bool(device.words) and all(map(status.is_missed, device.words.values()))
+    is_silent = bool(device.states) and all(map(status.is_missed, device.states.values()))
     return device.retired_at is None and is_silent and _was_brief(device)
 
 
@@ -69,7 +69,7 @@ def _was_brief(device: Device) -> bool:
 
 def _note(draft: Draft, most: int, address: str | None, has_given: bool) -> None:
     """Count what happened while it is full; told once."""
-    known: Any = draft.memo.get("full")
+    known: Any = draft.state.get("full")
     counts = dict(known) if isinstance(known, dict) else {}
     if not known:
         where = f" ({address})" if address else ""
@@ -79,5 +79,5 @@ def _note(draft: Draft, most: int, address: str | None, has_given: bool) -> None
     key = "gave_way" if has_given else "refused"
     counts.setdefault("since", draft.now.isoformat())
     counts[key] = counts.get(key, 0) + 1
-    draft.memo["full"] = counts
+    draft.state["full"] = counts
     draft.is_changed = True

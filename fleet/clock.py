@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from fleet.draft import Draft
-from fleet.model import ClockStep, Device, Word
+from fleet.model import ClockStep, Device, SourceState
 
 LEAP = timedelta(days=1)
 """Beyond so much more than the program itself has run, the clock is not believed yet."""
@@ -33,7 +33,7 @@ def _until(device: Device, now: datetime) -> Device:
     times = (
         device.last_seen,
         device.moved_at,
-        *(t for w in device.words.values() for t in _times(w)),
+        *(t for w in device.states.values() for t in _times(w)),
     )
     if all(one is None or one <= now for one in times):
         return device
@@ -41,15 +41,15 @@ def _until(device: Device, now: datetime) -> Device:
         device,
         last_seen=_earlier(device.last_seen, now),
         moved_at=_earlier(device.moved_at, now),
-        words={source: _word_until(word, now) for source, word in device.words.items()},
+        states={source: _word_until(word, now) for source, word in device.states.items()},
     )
 
 
-def _times(word: Word) -> tuple[datetime | None, ...]:
+def _times(word: SourceState) -> tuple[datetime | None, ...]:
     return word.seen_at, word.missed_at, word.asked
 
 
-def _word_until(word: Word, now: datetime) -> Word:
+def _word_until(word: SourceState, now: datetime) -> SourceState:
     seen, missed, asked = (_earlier(one, now) for one in _times(word))
     return replace(word, seen_at=seen, missed_at=missed, asked=asked)
 
@@ -63,7 +63,7 @@ def newest(devices: Mapping[int, Device]) -> datetime | None:
     times = (
         one
         for device in devices.values()
-        for one in (device.last_seen, *(t for w in device.words.values() for t in _times(w)))
+        for one in (device.last_seen, *(t for w in device.states.values() for t in _times(w)))
     )
     return max((one for one in times if one), default=None)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import fit, identity, status
+from fleet import identity, status, validation
 from fleet.model import Device, Event, Facts, Fleet, Refused
 
 NO_NUMBER = (
@@ -24,7 +24,7 @@ class Draft:
         self.index = dict(fleet.index)
         self.redirects = dict(fleet.redirects)
         self.next_id = fleet.next_id
-        self.memo = dict(fleet.memo)
+        self.state = dict(fleet.state)
         self.events: list[Event] = []
         self.is_changed = False
         self.is_unordered = False
@@ -45,7 +45,7 @@ class Draft:
 
     def new_id(self) -> int:
         """The number of a new device, which nothing had before. Raises Refused."""
-        if self.next_id > fit.HIGHEST_NUMBER:
+        if self.next_id > validation.HIGHEST_NUMBER:
             raise Refused(*NO_NUMBER)
         self.next_id += 1
         return self.next_id - 1
@@ -59,7 +59,7 @@ class Draft:
         after: Facts | None = None,
     ) -> None:
         sequence = self.fleet.sequence + len(self.events) + 1
-        if sequence > fit.HIGHEST_SEQUENCE:
+        if sequence > validation.HIGHEST_SEQUENCE:
             raise Refused(*NO_NUMBER)
         number = device.id if device else None
         event = Event(sequence, self.now, kind, number, text, before or {}, after or {})
@@ -117,5 +117,5 @@ class Draft:
             next_id=self.next_id,
             sequence=self.fleet.sequence + len(self.events),
             outbox=(*self.fleet.outbox, *self.events),
-            memo=self.memo,
+            state=self.state,
         )

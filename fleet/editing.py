@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, listing, words
-from fleet.model import HERE, Device, Edit, Event, Facts, NotThere, Refused, Unfit
+from fleet import identity, labels, list_entries
+from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
 
 LONGEST = {"name": 120, "notes": 5000, "site": 60}
 """The texts that `change` may set, and the most characters each may have."""
-MOST_TAGS, LONGEST_TAG = 20, 40
+MAX_TAGS, LONGEST_TAG = 20, 40
 EDITABLE = ("name", "notes", "tags", "site", "parent")
 UNDOABLE = frozenset({*EDITABLE, "retired"})
 
@@ -27,9 +27,9 @@ class Told:
 
 
 def found(device: Device | None, edit: Edit) -> Device:
-    """The device of the edit. Raises NotThere."""
+    """The device of the edit. Raises NotFound."""
     if device is None:
-        raise NotThere(
+        raise NotFound(
             f"There is no device {edit.identity.removeprefix('id:')}",
             "GET /api/cameras lists the devices with their numbers and MACs.",
         )
@@ -56,7 +56,7 @@ def _check_expected(device: Device, edit: Edit) -> None:
     for key, value in expected.items():
         if key not in UNDOABLE or shown(device, key) != value:
             raise Refused(
-                f"{words.name(device)} was changed again since",
+                f"{labels.name(device)} was changed again since",
                 "Undo the newer change first, or set the value that you want.",
             )
 
@@ -89,18 +89,18 @@ def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> 
     """One change in words."""
     match key:
         case "name":
-            return f"{words.name(old)} is now called {words.name(new)}"
+            return f"{labels.name(old)} is now called {labels.name(new)}"
         case "site":
-            return f"the site of {words.name(new)} is now {new.site}"
+            return f"the site of {labels.name(new)} is now {new.site}"
         case "parent":
             parent = devices.get(new.parent) if new.parent else None
-            behind = f"is behind {words.name(parent)}" if parent else "has no parent any more"
-            return f"{words.name(new)} {behind}"
-    return f"the {key} of {words.name(new)} were changed"
+            behind = f"is behind {labels.name(parent)}" if parent else "has no parent any more"
+            return f"{labels.name(new)} {behind}"
+    return f"the {key} of {labels.name(new)} were changed"
 
 
 def _fit(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
-    """A value as it is kept. Raises Unfit, which names the key, when it does not fit.
+    """A value as it is kept. Raises Invalid, which names the key, when it does not fit.
 
     What is there already may be longer than a person may type: two devices that became one
     have the notes and tags of both. It is no new value, nor is what an undo brings back.
@@ -109,20 +109,20 @@ def _fit(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) ->
         kept = _fitted(key, edit.fields[key], device, devices)
         if kept != shown(device, key) and "expect" not in edit.fields:
             _check_size(key, kept)
-    except Unfit as unfit:
+    except Invalid as unfit:
         unfit.field = key
         raise
     return kept
 
 
 def _check_size(key: str, kept: Any) -> None:
-    """Raises Unfit for a value that is too long."""
-    if key == "tags" and (len(kept) > MOST_TAGS or any(len(one) > LONGEST_TAG for one in kept)):
-        raise Unfit(
-            f"At most {MOST_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
+    """Raises Invalid for a value that is too long."""
+    if key == "tags" and (len(kept) > MAX_TAGS or any(len(one) > LONGEST_TAG for one in kept)):
+        raise Invalid(
+            f"At most {MAX_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
         )
     if key in LONGEST and len(kept or "") > LONGEST[key]:
-        raise Unfit(
+        raise Invalid(
             f"{key} has {len(kept)} characters, {LONGEST[key]} are allowed", f"Shorten the {key}."
         )
 
@@ -134,13 +134,13 @@ def _fitted(key: str, value: Any, device: Device, devices: Mapping[int, Device])
         return _parent(value, device, devices)
     kept = clean(key, value)
     if key == "site" and not kept:
-        raise Unfit("A site needs a name", f'Use "{HERE}" for the place of this machine.')
+        raise Invalid("A site needs a name", f'Use "{DEFAULT_SITE}" for the place of this machine.')
     return kept
 
 
 def _tags(value: Any) -> list[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        raise Unfit("tags must be a list of texts", 'Send {"tags": ["door", "north"]}.')
+        raise Invalid("tags must be a list of texts", 'Send {"tags": ["door", "north"]}.')
     plain = (" ".join(_plain(one).split()) for one in value)
     return list(dict.fromkeys(one for one in plain if one))
 
@@ -151,10 +151,10 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
         return None
     parent = devices.get(value) if isinstance(value, int) else None
     if parent is None:
-        raise Unfit(f"There is no device {value} to be the parent", "Name one by its number.")
+        raise Invalid(f"There is no device {value} to be the parent", "Name one by its number.")
     if identity.is_circle(replace(device, parent=parent.id), devices):
-        raise Unfit(
-            f"{words.name(parent)} is itself behind {words.name(device)}", "Choose another."
+        raise Invalid(
+            f"{labels.name(parent)} is itself behind {labels.name(device)}", "Choose another."
         )
     return parent.id
 
@@ -167,12 +167,12 @@ def _plain(text: str) -> str:
 def clean(key: str, value: Any) -> str | None:
     """A name or notes as they are kept: text without control characters.
 
-    An empty name is None: the device's own name counts again. Raises Unfit.
+    An empty name is None: the device's own name counts again. Raises Invalid.
     """
     if value is None:
         return None if key == "name" else ""
     if not isinstance(value, str):
-        raise Unfit(f"{key} must be text", f'Send {{"{key}": "..."}}.')
+        raise Invalid(f"{key} must be text", f'Send {{"{key}": "..."}}.')
     kept = _plain(value).strip()
     if key != "notes":
         kept = " ".join(kept.split())
@@ -183,7 +183,7 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     retire = edit.kind == "retire"
     if (device.retired_at is not None) == retire:
         return device, None
-    if listing.key_of(device) is not None and edit.fields.get("source") != listing.SOURCE:
+    if list_entries.key_of(device) is not None and edit.fields.get("source") != list_entries.SOURCE:
         raise Refused(
             "The workbook says which recorders there are",
             "Take its row out of the workbook; its history stays."
@@ -192,7 +192,7 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
         )
     moment: datetime | None = edit.at if retire else None
     verb, kind = ("retired", "device.retired") if retire else ("restored", "device.restored")
-    text = f"{words.name(device)} was {verb} by {edit.by}"
+    text = f"{labels.name(device)} was {verb} by {edit.by}"
     if "source" in edit.fields:
         # The workbook retired it, so only the workbook can restore it.
         return replace(device, retired_at=moment), Told(kind, text, {}, {})

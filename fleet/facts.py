@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 
-from fleet import listing
+from fleet import list_entries
 from fleet.model import Device, Facts, Sighting
 
 TOLD = ("name", "model", "serial", "firmware", "port")
 """The facts whose change is told."""
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 """Of what all sources say of one device, as it stands in the database. What a person listed is
 not among them: its cells have their own limits."""
 
@@ -20,9 +20,9 @@ def said_by(sighting: Sighting, device: Device | None = None) -> Facts:
     beside what other sources said. `facts_omitted` tells what was too much."""
     told = {key: getattr(sighting, key) for key in TOLD}
     facts = {**{key: value for key, value in told.items() if value is not None}, **sighting.facts}
-    room = MOST_BYTES
+    room = MAX_BYTES
     for source, known in device.facts.items() if device else ():
-        if source not in (sighting.source, listing.SOURCE):
+        if source not in (sighting.source, list_entries.SOURCE):
             room -= _size(known)
     return facts if _size(facts) <= room else _within(facts, room)
 

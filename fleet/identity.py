@@ -82,7 +82,7 @@ def may_be_one(devices: Sequence[Device]) -> bool:
     """Devices with different MACs are never one, whatever else they share; nor are those
     that a person told apart, or that stand in two rows of a list."""
     ids = {device.id for device in devices}
-    is_apart = any(ids & set(device.apart) for device in devices)
+    is_apart = any(ids & set(device.never_merge) for device in devices)
     having = [found for device in devices if (found := macs_of(device))]
     rows = [device for device in devices if row_of(device)]
     if is_apart or len(rows) > 1:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet import addresses, fit, identity, words
-from fleet.model import Device, Unfit
+from fleet import addresses, identity, labels, validation
+from fleet.model import Device, Invalid
 
 
 def joined(keep: Device, gone: Device) -> Device:
@@ -24,16 +24,16 @@ def joined(keep: Device, gone: Device) -> Device:
         addresses=addresses.within_limit(history),
         first_seen=min(seen, default=None),
         last_seen=max(last, default=None),
-        sightings=fit.count(keep.sightings + gone.sightings),
-        words={**gone.words, **keep.words},
+        sightings=validation.count(keep.sightings + gone.sightings),
+        states={**gone.states, **keep.states},
         facts={**gone.facts, **keep.facts},
         links={**gone.links, **keep.links},
         findings=tuple(faults.values()),
         listed=keep.listed or gone.listed,
         retired_at=keep.retired_at if gone.retired_at else None,
-        apart=tuple(
+        never_merge=tuple(
             one
-            for one in dict.fromkeys((*keep.apart, *gone.apart))
+            for one in dict.fromkeys((*keep.never_merge, *gone.never_merge))
             if one not in (keep.id, gone.id)
         ),
     )
@@ -48,7 +48,7 @@ def _keys_of(device: Device, site: str) -> list[str]:
 def without(merged: Device, stays: Device, goes: Device) -> Device:
     """`merged` as it is now, less what `goes` brought into it when `stays` took it in."""
     once = joined(stays, goes)
-    brought = {*goes.words, *goes.facts} - {*stays.words, *stays.facts}
+    brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
     faults = {(one.source, one.kind) for one in stays.findings}
     theirs = {(one.source, one.kind) for one in goes.findings} - faults
     return replace(
@@ -67,7 +67,7 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         ),
         first_seen=stays.first_seen,
         sightings=max(0, merged.sightings - goes.sightings),
-        words={source: word for source, word in merged.words.items() if source not in brought},
+        states={source: word for source, word in merged.states.items() if source not in brought},
         facts={source: said for source, said in merged.facts.items() if source not in brought},
         findings=tuple(one for one in merged.findings if (one.source, one.kind) not in theirs),
         listed=stays.listed,
@@ -79,13 +79,13 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
     """`device` without the identities, and a new device `id` that has them.
 
     What a source said stays where it was; the next scan tells both apart. The two are
-    kept apart from then on. Raises Unfit when nothing would be left of one of them.
+    kept apart from then on. Raises Invalid when nothing would be left of one of them.
     """
     going = [one for one in device.identities if one in identities]
     staying = [one for one in device.identities if one not in identities]
     if not going or not staying or len(going) != len(set(identities)):
-        raise Unfit(
-            f"{words.name(device)} cannot be split so",
+        raise Invalid(
+            f"{labels.name(device)} cannot be split so",
             "Name some of its identities, but not all: " + ", ".join(device.identities),
         )
     new = Device(
@@ -93,8 +93,8 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
         kind=device.kind,
         site=device.site,
         identities=tuple(going),
-        name=f"{words.name(device)} (split)",
+        name=f"{labels.name(device)} (split)",
         listed=device.listed,
-        apart=(device.id,),
+        never_merge=(device.id,),
     )
-    return replace(device, identities=tuple(staying), apart=(*device.apart, id)), new
+    return replace(device, identities=tuple(staying), never_merge=(*device.never_merge, id)), new

@@ -13,7 +13,7 @@ from fleet.model import Device, Event
 from fleet.tracker import Tracker
 from fleet.uptime import DAYS, Uptime, uptime, window
 from store.database import Database
-from store.sql import AT_FAULT, Damaged, Unfit, Unreachable, saying_why
+from store.sql import AT_FAULT, Damaged, Unreachable, Unstorable, saying_why
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 RETRY_AFTER = 5.0
 """Seconds between two tries while the database does not take events."""
-MOST_AT_ONCE = 1000
+MAX_AT_ONCE = 1000
 
 
 class Unwritable(Exception):
@@ -84,7 +84,7 @@ class Journal:
         self.database.close()
 
 
-class Courier:
+class JournalWriter:
     """Carries events from the tracker's outbox into the journal, on its own thread.
 
     An event leaves the outbox only after the journal has it, or when it does not fit into
@@ -110,7 +110,7 @@ class Courier:
         self._error = ""
         self._news = Flag()
         self._stopping = Flag()
-        self._thread = Thread(target=self._run, name="courier", daemon=True)
+        self._thread = Thread(target=self._run, name="journal_writer", daemon=True)
 
     def start(self) -> None:
         self.journal.database.watch()
@@ -199,7 +199,7 @@ class Courier:
 
     def deliver(self) -> bool:
         """Empty the outbox into the journal; False when the database does not take it."""
-        most = MOST_AT_ONCE
+        most = MAX_AT_ONCE
         while events := self.tracker.fleet().outbox[:most]:
             try:
                 self._write(events)
@@ -219,7 +219,7 @@ class Courier:
         is left out: it would hold up all that come after it."""
         try:
             self.journal.write(events)
-        except (Damaged, Unfit, *AT_FAULT) as error:
+        except (Damaged, Unstorable, *AT_FAULT) as error:
             if len(events) > 1:
                 raise Unwritable from error
             log.exception("Event %d does not fit into the journal: left out", events[0].sequence)

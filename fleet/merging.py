@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from fleet import identity, joining, record, status, words
+from fleet import identity, joining, labels, record, status
 from fleet.draft import Draft
-from fleet.model import HERE, Device, Edit, Refused, Unfit
+from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
 
 
 def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
@@ -26,9 +26,9 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)
-        text = f"{words.name(merged)} is back, because number {goes} was not retired"
+        text = f"{labels.name(merged)} is back, because number {goes} was not retired"
         draft.tell("device.restored", merged, text)
-    text = f"{words.name(gone)} (number {goes}) is the same device as {words.name(keep)}"
+    text = f"{labels.name(gone)} (number {goes}) is the same device as {labels.name(keep)}"
     text += f", says {by}" if by else ""
     before = {"stays": record.plain(keep), "goes": record.plain(gone)}
     draft.tell("device.merged", merged, text, before, {"stays": stays, "goes": goes})
@@ -39,15 +39,15 @@ def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
     """What pointed at the record that went points at the one that stays."""
     if device.parent == goes:
         draft.put(replace(device, parent=stays if device.id != stays else None))
-    if goes in device.apart and device.id != stays:
-        apart = (*(one for one in device.apart if one != goes), stays)
-        draft.put(replace(draft.devices[device.id], apart=tuple(dict.fromkeys(apart))))
+    if goes in device.never_merge and device.id != stays:
+        apart = (*(one for one in device.never_merge if one != goes), stays)
+        draft.put(replace(draft.devices[device.id], never_merge=tuple(dict.fromkeys(apart))))
 
 
 def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     """A person says that two records are one device."""
     number = edit.fields["with"]
-    other = draft.find(f"id:{number}", HERE)
+    other = draft.find(f"id:{number}", DEFAULT_SITE)
     if other is None:
         raise _no_partner(f"There is no device {number}", "Name the other record by its number.")
     if other.id == device.id:
@@ -74,8 +74,8 @@ def _check_rows(device: Device, other: Device) -> None:
     )
 
 
-def _no_partner(error: str, hint: str) -> Unfit:
-    unfit = Unfit(error, hint)
+def _no_partner(error: str, hint: str) -> Invalid:
+    unfit = Invalid(error, hint)
     unfit.field = "with"
     return unfit
 
@@ -85,7 +85,7 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
     rest, new = joining.parted(device, edit.fields["identities"], draft.new_id())
     draft.put(rest)
     draft.put(new)
-    text = f"{words.name(rest)} was split by {edit.by}: number {new.id} is another device"
+    text = f"{labels.name(rest)} was split by {edit.by}: number {new.id} is another device"
     draft.tell("device.split", rest, text, {"stays": device.id}, {"goes": new.id})
     return rest
 
@@ -95,20 +95,20 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     stays, goes = _as_they_were(edit)
     if draft.redirects.get(goes.id) != device.id or stays.id != device.id:
         raise Refused(
-            f"{words.name(device)} was merged or split again since", "Undo the newer change first."
+            f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
         )
     del draft.redirects[goes.id]
     draft.drop(device)
-    back = replace(joining.without(device, stays, goes), apart=(*device.apart, goes.id))
+    back = replace(joining.without(device, stays, goes), never_merge=(*device.never_merge, goes.id))
     draft.put(back)
-    draft.put(replace(goes, apart=(*goes.apart, back.id)))
+    draft.put(replace(goes, never_merge=(*goes.never_merge, back.id)))
     if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
         raise Refused(
-            f"The identities of {words.name(goes)} now belong to another device",
+            f"The identities of {labels.name(goes)} now belong to another device",
             "Split that device first, or leave these two together.",
         )
     back, goes = (_set_right(draft, draft.devices[one.id]) for one in (back, goes))
-    text = f"{words.name(back)} and {words.name(goes)} are two devices again, says {edit.by}"
+    text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
     draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
     return back
 

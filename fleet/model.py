@@ -1,7 +1,7 @@
 """The values everybody speaks in. All frozen, all in UTC, no I/O.
 
 Errors of sources:  NoAnswer (asked, silent or nonsense)  ·  CannotAsk (we could not ask at all)
-Errors of edits:    Refused  <-  NotThere
+Errors of edits:    Refused  <-  NotFound
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-HERE = "here"
+DEFAULT_SITE = "here"
 """The site of everything whose site nobody named."""
 
-MOST_ADDRESSES = 1000
+MAX_ADDRESSES = 1000
 """Address changes that one record keeps; the journal has the older ones."""
 
 Facts = Mapping[str, Any]
@@ -46,11 +46,11 @@ class Refused(Exception):
         self.hint = hint
 
 
-class Unfit(Refused):
+class Invalid(Refused):
     """A value of the edit does not fit."""
 
 
-class NotThere(Refused):
+class NotFound(Refused):
     """The edit names a device or an event that does not exist."""
 
 
@@ -106,7 +106,7 @@ class Miss:
     source: str
     at: datetime
     reason: str
-    site: str = HERE
+    site: str = DEFAULT_SITE
     asked: datetime | None = None
 
 
@@ -121,7 +121,7 @@ class Finding:
     source: str
     evidence: Facts = field(default_factory=dict)
     cleared: bool = False
-    site: str = HERE
+    site: str = DEFAULT_SITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class SourceState:
     """What one source last said of a device. `asked` is the start of the newest scan
     in which it was asked; `scope` is where the last sighting was heard."""
 
@@ -229,10 +229,10 @@ class Fault:
 class Device:
     """One record, whatever the kind.
 
-    `name` is what a person gave; the device's own is in `facts`. `facts`, `words` are by
+    `name` is what a person gave; the device's own is in `facts`. `facts` and `states` are by
     source. `sightings` counts the scans in which it answered. `moved_at` is set while the
     new address is not confirmed by a later scan. `status` and `since` are what was last
-    told in an event; `statuses()` says what is true now. `apart` holds the devices that a
+    told in an event; `statuses()` says what is true now. `never_merge` holds the devices that a
     person said are others, whatever the sources prove.
     """
 
@@ -249,12 +249,12 @@ class Device:
     last_seen: datetime | None = None
     sightings: int = 0
     moved_at: datetime | None = None
-    words: Mapping[str, Word] = field(default_factory=dict)
+    states: Mapping[str, SourceState] = field(default_factory=dict)
     facts: Mapping[str, Facts] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Fault, ...] = ()
     parent: int | None = None
-    apart: tuple[int, ...] = ()
+    never_merge: tuple[int, ...] = ()
     listed: bool = False
     retired_at: datetime | None = None
     status: str = "UNKNOWN"
@@ -267,7 +267,7 @@ class Fleet:
 
     `index` leads from an identity to an id; `redirects` from an id that was merged away
     to the one that stays. `outbox` holds the events that the journal has not confirmed.
-    `memo` keeps the few facts of the house itself (auto-scan, last scan, sources down).
+    `state` keeps the few facts of the monitor itself (auto-scan, last scan, sources down).
     """
 
     devices: Mapping[int, Device] = field(default_factory=dict)
@@ -276,4 +276,4 @@ class Fleet:
     next_id: int = 1
     sequence: int = 0
     outbox: tuple[Event, ...] = ()
-    memo: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleet import fit, identity, status, words
-from fleet.model import HERE, AddressChange, Device, Fleet, Word
+from fleet import identity, labels, status, validation
+from fleet.model import DEFAULT_SITE, AddressChange, Device, Fleet, SourceState
 from fleet.record import Unreadable, indexed
 
 SOURCE = "panasonic"
@@ -54,13 +54,13 @@ def fleet_of(raw: Mapping[str, Any]) -> Fleet:
         rows = enumerate(raw.items(), start=1)
         devices = {id: _device(id, mac, row, last_scan) for id, (mac, row) in rows}
         for mac, device in zip(raw, devices.values(), strict=True):
-            fit.check_device(device, f"device {device.id}, {mac}")
+            validation.check_device(device, f"device {device.id}, {mac}")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreadable(f"a camera in it does not fit ({error})") from error
     if len({device.identities for device in devices.values()}) < len(devices):
         raise Unreadable("it has one MAC twice, in two spellings")
     memo = {"last_scan": {"at": last_scan.isoformat()}} if last_scan else {}
-    return indexed(Fleet(devices=devices, next_id=len(devices) + 1, memo=memo))
+    return indexed(Fleet(devices=devices, next_id=len(devices) + 1, state=memo))
 
 
 def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | None) -> Device:
@@ -68,7 +68,7 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
     facts = {new: row[old] for old, new in _FACTS.items() if row.get(old) not in (None, "")}
     rest = {key: value for key, value in row.items() if key not in _MAPPED}
     answered = bool(row.get("seen_in_last_discovery", True))
-    word = Word(
+    word = SourceState(
         seen_at=last_seen,
         missed_at=None if answered else last_scan,
         misses=0 if answered else 1,
@@ -80,7 +80,7 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
     return Device(
         id=id,
         kind="camera",
-        site=HERE,
+        site=DEFAULT_SITE,
         identities=(_key(mac),),
         address=row.get("current_ip") or None,
         addresses=history,
@@ -88,7 +88,7 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
         last_seen=last_seen,
         sightings=int(row.get("total_discoveries") or 0),
         moved_at=moved_at,
-        words={SOURCE: word},
+        states={SOURCE: word},
         facts={SOURCE: facts, **({"tracker": rest} if rest else {})},
         status=up if answered else status.OFFLINE,
         since=last_seen if answered else last_scan,
@@ -118,12 +118,12 @@ def rows_of(devices: Iterable[Device]) -> dict[str, dict[str, Any]]:
 
 
 def _row(mac: str, device: Device) -> dict[str, Any]:
-    facts = {old: words.fact(device, new) for old, new in _FACTS.items()}
+    facts = {old: labels.fact(device, new) for old, new in _FACTS.items()}
     return {
         **device.facts.get("tracker", {}),
         **facts,
         "mac_address": mac,
-        "camera_name": device.name or words.fact(device, "name") or "",
+        "camera_name": device.name or labels.fact(device, "name") or "",
         "current_ip": device.address,
         "first_seen": _local(device.first_seen),
         "last_seen": _local(device.last_seen),

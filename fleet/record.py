@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from fleet import fit, identity, listing, memo, status
-from fleet.model import AddressChange, Device, Event, Fault, Fleet, Word
+from fleet import identity, list_entries, state, status, validation
+from fleet.model import AddressChange, Device, Event, Fault, Fleet, SourceState
 
 FORMAT = "camera-monitor"
 VERSION = 1
@@ -72,15 +72,19 @@ def _head(fleet: Fleet) -> dict[str, Any]:
         "version": VERSION,
         "next_id": fleet.next_id,
         "sequence": fleet.sequence,
-        "memo": fleet.memo,
+        "memo": fleet.state,
         "redirects": fleet.redirects,
         "outbox": [_plain(event) for event in fleet.outbox],
     }
 
 
+FILE_KEYS = {"states": "words", "never_merge": "apart"}
+"""Fields whose key in the file is another."""
+
+
 def _plain(value: Any) -> dict[str, Any]:
     """A frozen value as the dictionary that is written, in the order of its fields."""
-    return {one.name: getattr(value, one.name) for one in fields(value)}
+    return {FILE_KEYS.get(one.name, one.name): getattr(value, one.name) for one in fields(value)}
 
 
 def decode(data: bytes) -> Fleet:
@@ -126,7 +130,7 @@ def _fleet(raw: Mapping[str, Any]) -> Fleet:
             next_id=_taken(raw, "next_id", int, here),
             sequence=max(last, _taken(raw, "sequence", int, here)),
             outbox=outbox,
-            memo=dict(memo.checked(_object(raw, "memo", here))),
+            state=dict(state.checked(_object(raw, "memo", here))),
         )
     )
     _check(fleet, devices)
@@ -136,7 +140,7 @@ def _fleet(raw: Mapping[str, Any]) -> Fleet:
 def _redirects(raw: Mapping[str, Any]) -> dict[int, int]:
     for old, new in raw.items():
         if not old.isdecimal() or type(new) is not int:
-            raise fit.DoesNotFit("redirects", old, "a device number is expected", new)
+            raise validation.InvalidValue("redirects", old, "a device number is expected", new)
     return {int(old): new for old, new in raw.items()}
 
 
@@ -155,7 +159,10 @@ def _check(fleet: Fleet, devices: list[Device]) -> None:
         raise ValueError("two devices have one id")
     if fleet.next_id <= max((*fleet.devices, *fleet.redirects), default=0):
         raise ValueError("next_id was given already")
-    is_below = fleet.next_id <= fit.HIGHEST_NUMBER + 1 and fleet.sequence <= fit.HIGHEST_SEQUENCE
+    is_below = (
+        fleet.next_id <= validation.HIGHEST_NUMBER + 1
+        and fleet.sequence <= validation.HIGHEST_SEQUENCE
+    )
     if not (is_below and fleet.next_id > 0 and fleet.sequence >= 0):
         raise ValueError("next_id or sequence is out of range")
     if len(fleet.index) < sum(len(device.identities) for device in devices):
@@ -187,7 +194,7 @@ _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
 def device_of(raw: Any) -> Device:
     """A device from its JSON object. Raises ValueError, which names the value."""
     if not isinstance(raw, dict):
-        raise fit.DoesNotFit("devices", "one of them", "an object is expected", raw)
+        raise validation.InvalidValue("devices", "one of them", "an object is expected", raw)
     id = _taken(raw, "id", int, "a device")
     here = f"device {id}"
     values = {key: value for key, value in raw.items() if key in _DEVICE}
@@ -195,56 +202,56 @@ def device_of(raw: Any) -> Device:
         _taken(raw, key, str, here)
     keys = _list(raw, "identities", here)
     values["identities"] = tuple(dict.fromkeys(_spelled(one, here) for one in keys))
-    for key in ("tags", "apart"):
-        values[key] = tuple(_list({key: (), **raw}, key, here))
+    values["tags"] = tuple(_list({"tags": (), **raw}, "tags", here))
+    values["never_merge"] = tuple(_list({"apart": (), **raw}, "apart", here))
     values["addresses"] = tuple(_address(one, here) for one in _list(raw, "addresses", here))
     for key in _TIMES:
         values[key] = _moment(raw, key, here)
     words = _object(raw, "words", here).items()
-    values["words"] = {source: _word(one, f"{here}, words, {source}") for source, one in words}
+    values["states"] = {source: _word(one, f"{here}, words, {source}") for source, one in words}
     values["findings"] = tuple(_fault(one, here) for one in _list(raw, "findings", here))
     device = Device(**values)
-    fit.check_device(device, here)
+    validation.check_device(device, here)
     _check_device(device, here)
     return device
 
 
 def _check_device(device: Device, here: str) -> None:
     if device.id < 1:
-        raise fit.DoesNotFit(here, "id", "a number above 0 is expected", device.id)
+        raise validation.InvalidValue(here, "id", "a number above 0 is expected", device.id)
     if not device.identities:
-        raise fit.DoesNotFit(here, "identities", "at least one is expected", [])
+        raise validation.InvalidValue(here, "identities", "at least one is expected", [])
     if device.status not in status.WORDS:
         why = f"one of {', '.join(status.WORDS)} is expected"
-        raise fit.DoesNotFit(here, "status", why, device.status)
-    if listing.SOURCE in device.facts:
-        _check_row(device.facts[listing.SOURCE], f"{here}, facts, {listing.SOURCE}")
+        raise validation.InvalidValue(here, "status", why, device.status)
+    if list_entries.SOURCE in device.facts:
+        _check_row(device.facts[list_entries.SOURCE], f"{here}, facts, {list_entries.SOURCE}")
 
 
 def _check_row(facts: Mapping[str, Any], here: str) -> None:
     """What the list says is text, in every cell."""
-    cells = {key: facts[key] for key in (*listing.KEYS, "name") if facts.get(key) is not None}
+    cells = {key: facts[key] for key in (*list_entries.KEYS, "name") if facts.get(key) is not None}
     for key, text in {**cells, **_object({"columns": {}, **facts}, "columns", here)}.items():
         if not isinstance(text, str):
-            raise fit.DoesNotFit(here, key, "text is expected", text)
+            raise validation.InvalidValue(here, key, "text is expected", text)
 
 
 def _spelled(one: Any, here: str) -> str:
     """An identity with its MAC in the one spelling that all sources use."""
     if not isinstance(one, str):
-        raise fit.DoesNotFit(here, "identities", "texts are expected", one)
+        raise validation.InvalidValue(here, "identities", "texts are expected", one)
     if not one.lower().startswith("mac:"):
         return one
     key = identity.mac_key(one[4:])
     if key is None:
-        raise fit.DoesNotFit(here, "identities", "a MAC of one device is expected", one)
+        raise validation.InvalidValue(here, "identities", "a MAC of one device is expected", one)
     return key
 
 
-def _word(raw: Any, here: str) -> Word:
+def _word(raw: Any, here: str) -> SourceState:
     if not isinstance(raw, dict):
-        raise fit.DoesNotFit(here, "it", "an object is expected", raw)
-    return Word(
+        raise validation.InvalidValue(here, "it", "an object is expected", raw)
+    return SourceState(
         seen_at=_moment(raw, "seen_at", here),
         missed_at=_moment(raw, "missed_at", here),
         asked=_moment(raw, "asked", here),
@@ -257,7 +264,7 @@ def _word(raw: Any, here: str) -> Word:
 def _address(raw: Any, device: str) -> AddressChange:
     here = f"{device}, addresses"
     if not isinstance(raw, dict):
-        raise fit.DoesNotFit(device, "addresses", "objects are expected", raw)
+        raise validation.InvalidValue(device, "addresses", "objects are expected", raw)
     return AddressChange(
         _taken(raw, "ip", str, here), _time(raw.get("at"), "at", here), raw.get("previous")
     )
@@ -266,7 +273,7 @@ def _address(raw: Any, device: str) -> AddressChange:
 def _fault(raw: Any, device: str) -> Fault:
     here = f"{device}, findings"
     if not isinstance(raw, dict):
-        raise fit.DoesNotFit(device, "findings", "objects are expected", raw)
+        raise validation.InvalidValue(device, "findings", "objects are expected", raw)
     kind, text, source = (_taken(raw, key, str, here) for key in ("kind", "text", "source"))
     evidence = _object(raw, "evidence", here)
     return Fault(kind, _time(raw.get("since"), "since", here), text, source, evidence)
@@ -281,7 +288,7 @@ def _outbox(raw: Any) -> tuple[Event, ...]:
 def _event(raw: Any) -> Event:
     here = "outbox"
     if not isinstance(raw, dict):
-        raise fit.DoesNotFit("the file", here, "objects are expected", raw)
+        raise validation.InvalidValue("the file", here, "objects are expected", raw)
     event = Event(
         sequence=_taken(raw, "sequence", int, here),
         at=_time(raw.get("at"), "at", here),
@@ -291,7 +298,7 @@ def _event(raw: Any) -> Event:
         before=_object(raw, "before", here),
         after=_object(raw, "after", here),
     )
-    fit.check(event, here)
+    validation.check(event, here)
     return event
 
 
@@ -301,10 +308,10 @@ _SAID = {int: "a number", str: "text", list: "a list", dict: "an object"}
 
 
 def _taken(raw: Mapping[str, Any], key: str, kind: type, here: str) -> Any:
-    """A value of exactly this type. Raises DoesNotFit."""
+    """A value of exactly this type. Raises InvalidValue."""
     value = raw.get(key)
     if type(value) is not kind:
-        raise fit.DoesNotFit(here, key, f"{_SAID[kind]} is expected", value)
+        raise validation.InvalidValue(here, key, f"{_SAID[kind]} is expected", value)
     return value
 
 
@@ -316,7 +323,7 @@ def _object(raw: Mapping[str, Any], key: str, here: str) -> dict[str, Any]:
 def _list(raw: Mapping[str, Any], key: str, here: str) -> Any:
     value = raw.get(key)
     if not isinstance(value, list | tuple):
-        raise fit.DoesNotFit(here, key, "a list is expected", value)
+        raise validation.InvalidValue(here, key, "a list is expected", value)
     return value
 
 
@@ -329,7 +336,7 @@ def _time(text: Any, key: str, here: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise fit.DoesNotFit(here, key, "a time (ISO 8601) is expected", text) from None
-    if at.tzinfo is None or not fit.is_in_range(at):
-        raise fit.DoesNotFit(here, key, fit.TIME, text)
+        raise validation.InvalidValue(here, key, "a time (ISO 8601) is expected", text) from None
+    if at.tzinfo is None or not validation.is_in_range(at):
+        raise validation.InvalidValue(here, key, validation.TIME, text)
     return at

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from fleet import identity, listing, words
+from fleet import identity, labels, list_entries
 from fleet.draft import Draft
-from fleet.model import Device, Edit, Refused, Unfit
+from fleet.model import Device, Edit, Invalid, Refused
 
 
 def delete(draft: Draft, device: Device, edit: Edit) -> Device:
@@ -13,14 +13,14 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
     Its number is never used again, and what has its keys is found as a new device. Its events
     stay in the journal. Raises Refused for a row that is in the workbook.
     """
-    called, confirm = words.name(device), edit.fields.get("confirm")
-    if listing.counts(device):
+    called, confirm = labels.name(device), edit.fields.get("confirm")
+    if list_entries.counts(device):
         raise Refused(
             f"{called} is in the workbook",
             "Remove its row from the workbook first, then delete it.",
         )
     if confirm is not None and confirm != called:
-        unfit = Unfit(
+        unfit = Invalid(
             f"The name does not match device {device.id}",
             f"Enter its exact name: {called}",
         )
@@ -48,9 +48,9 @@ def forget_removed(draft: Draft) -> None:
     for device in list(draft.devices.values()):
         if device.parent in gone:
             draft.put(replace(device, parent=None))
-        if gone.intersection(device.apart):
-            apart = tuple(one for one in device.apart if one not in gone)
-            draft.put(replace(draft.devices[device.id], apart=apart))
+        if gone.intersection(device.never_merge):
+            apart = tuple(one for one in device.never_merge if one not in gone)
+            draft.put(replace(draft.devices[device.id], never_merge=apart))
 
 
 def is_disposable(device: Device) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fleet.model import Device, Word
+from fleet.model import Device, SourceState
 
 ACTIVE = "ACTIVE"
 IP_CHANGED = "IP_CHANGED"
@@ -39,7 +39,7 @@ def is_older(at: datetime, known: datetime | None, now: datetime) -> bool:
     return known is not None and at < known <= now
 
 
-def is_missed(word: Word) -> bool:
+def is_missed(word: SourceState) -> bool:
     return word.misses > 0
 
 
@@ -50,7 +50,7 @@ def is_silent(device: Device, rules: Rules) -> bool:
     `patience` before the miss: a camera whose stream is down but which still answers
     the broadcast is up, with a finding, not flapping.
     """
-    missed = [word for word in device.words.values() if is_missed(word)]
+    missed = [word for word in device.states.values() if is_missed(word)]
     if not missed:
         return False
     newest = max((word.missed_at for word in missed if word.missed_at), default=None)
@@ -58,7 +58,7 @@ def is_silent(device: Device, rules: Rules) -> bool:
         word.seen_at
         and not is_missed(word)
         and (newest is None or word.seen_at >= newest - rules.patience)
-        for word in device.words.values()
+        for word in device.states.values()
     )
 
 
@@ -94,7 +94,7 @@ def statuses(devices: Mapping[int, Device], now: datetime, rules: Rules) -> dict
 
 def asked_at(device: Device) -> datetime | None:
     """When anybody last asked it or heard it."""
-    times = [t for word in device.words.values() for t in (word.seen_at, word.missed_at) if t]
+    times = [t for word in device.states.values() for t in (word.seen_at, word.missed_at) if t]
     return max(times, default=None)
 
 
@@ -103,13 +103,13 @@ def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
     asked = asked_at(device)
     if asked is None:
         return False
-    cut_off = any(asked < at for source, at in rules.down.items() if source in device.words)
+    cut_off = any(asked < at for source, at in rules.down.items() if source in device.states)
     return cut_off or now - asked > rules.patience
 
 
 def reason(device: Device) -> str:
     """Why it is silent, in the words of the source that missed it last; else empty."""
-    missed = [(word.missed_at, word.reason) for word in device.words.values() if is_missed(word)]
+    missed = [(word.missed_at, word.reason) for word in device.states.values() if is_missed(word)]
     why = max(((at, why) for at, why in missed if at), default=(None, ""))[1]
     if why and device.listed and device.last_seen is None:
         return f"never seen, check the number: {why}"

@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from fleet import fit, fold, identity, origin, record, words
-from fleet.aside import SetAside
-from fleet.model import Device, Edit, Event, Fleet, NotThere, Report, Unfit
+from fleet import identity, labels, origin, record, reducer, validation
+from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Report
+from fleet.rejected import RejectedReports
 from fleet.status import Rules
 from store.json_file import CannotKeep, CannotOpen, JsonFile, read_plain
 
@@ -24,7 +24,7 @@ LAZY = timedelta(seconds=55)
 LOST = "cannot be written because of an error in the program; see the log."
 
 
-WhyNot = Callable[[], Exception | None]
+Precondition = Callable[[], Exception | None]
 """Says, when its turn has come, what keeps who asks for a change from it."""
 
 
@@ -37,9 +37,9 @@ class _Job:
     """One caller's reports, waiting for their turn."""
 
     reports: Sequence[Report]
-    memo: Mapping[str, Any]
+    state: Mapping[str, Any]
     now: datetime
-    why_not: WhyNot = nothing
+    precondition: Precondition = nothing
     done: bool = False
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
@@ -47,7 +47,7 @@ class _Job:
     @property
     def must_last(self) -> bool:
         """A person waits for this: without a durable write it is refused."""
-        return bool(self.memo) or any(isinstance(one, Edit) for one in self.reports)
+        return bool(self.state) or any(isinstance(one, Edit) for one in self.reports)
 
 
 class Tracker:
@@ -65,7 +65,7 @@ class Tracker:
         self._lock = Lock()
         self._waiting: deque[_Job] = deque()
         self._encoder = record.Encoder()
-        self._set_aside = SetAside()
+        self._set_aside = RejectedReports()
         self._written: Fleet | None = None
         self._written_at: datetime | None = None
 
@@ -167,14 +167,14 @@ class Tracker:
         """What a person must know when the former tracker's file is there instead of ours."""
         name = self.file.path.name
         before = (
-            f"The fleet that it replaced ({words.count(old.devices)}) is kept in {kept}: to go "
+            f"The fleet that it replaced ({labels.count(old.devices)}) is kept in {kept}: to go "
             f"back, stop Camera Monitor, copy that file over {name} and start again."
             if kept
             else "There is no copy of the fleet that it replaced."
         )
         return (
             f"{self.file.path} is a file of the former tracker, but the journal knows a fleet "
-            f"already. The file was opened ({words.count(fleet.devices)}, numbered from "
+            f"already. The file was opened ({labels.count(fleet.devices)}, numbered from "
             f"{min(fleet.devices, default=fleet.next_id)}). {before}"
         )
 
@@ -200,7 +200,7 @@ class Tracker:
 
     def down(self) -> Mapping[str, Any]:
         """The scopes that cannot be asked now, each with `since` and `reason`."""
-        found: Mapping[str, Any] = self._fleet.memo.get("down", {})
+        found: Mapping[str, Any] = self._fleet.state.get("down", {})
         return found
 
     def number_of(self, key: str) -> int:
@@ -212,10 +212,10 @@ class Tracker:
         return fleet.index.get(identity.mac_key(key) or "", 0)
 
     def device(self, key: str) -> Device:
-        """The device behind a number or a MAC in any spelling. Raises NotThere."""
+        """The device behind a number or a MAC in any spelling. Raises NotFound."""
         device = self._fleet.devices.get(self.number_of(key))
         if device is None:
-            raise NotThere(
+            raise NotFound(
                 f"There is no camera {key[:60]}",
                 "GET /api/cameras lists the cameras with their numbers and MACs.",
             )
@@ -224,7 +224,7 @@ class Tracker:
     # -- changing ------------------------------------------------------------------------
 
     def apply(
-        self, reports: Sequence[Report], now: datetime, why_not: WhyNot = nothing
+        self, reports: Sequence[Report], now: datetime, precondition: Precondition = nothing
     ) -> list[Event]:
         """Take reports in; with none, let time pass. What is worth telling comes back.
 
@@ -232,29 +232,33 @@ class Tracker:
         before this returns. Raises Refused for an edit that cannot be done and CannotKeep
         for one that could not be written; then it is not done. Facts are true whether the
         disk is full or not: they are kept in memory and written when it works again. A
-        report that cannot be kept is set aside, and the others are done. What `why_not` gives
+        report that cannot be kept is set aside, and the others are done. What `precondition` gives
         is raised instead, and nothing is done.
         """
-        return self._do(_Job(tuple(one for one in reports if self._fits(one)), {}, now, why_not))
+        return self._do(
+            _Job(tuple(one for one in reports if self._fits(one)), {}, now, precondition)
+        )
 
     def _fits(self, report: Report) -> bool:
-        """Whether the file can hold the report. Raises Unfit for an edit that it cannot."""
+        """Whether the file can hold the report. Raises Invalid for an edit that it cannot."""
         try:
-            fit.check_report(report)
-        except fit.DoesNotFit as error:
+            validation.check_report(report)
+        except validation.InvalidValue as error:
             if isinstance(report, Edit):
-                raise Unfit(
+                raise Invalid(
                     f"This edit cannot be saved: {error.why}", "Send another value."
                 ) from None
             self._set_aside.tell([report], error)
             return False
         return True
 
-    def remember(self, facts: Mapping[str, Any], now: datetime, why_not: WhyNot = nothing) -> None:
-        """Keep facts of this server itself, durably. Raises CannotKeep, DoesNotFit for what
-        is no JSON, and what `why_not` gives."""
-        fit.check_facts(facts, "memo")
-        self._do(_Job((), dict(facts), now, why_not))
+    def remember(
+        self, facts: Mapping[str, Any], now: datetime, precondition: Precondition = nothing
+    ) -> None:
+        """Keep facts of this server itself, durably. Raises CannotKeep, InvalidValue for what
+        is no JSON, and what `precondition` gives."""
+        validation.check_facts(facts, "memo")
+        self._do(_Job((), dict(facts), now, precondition))
 
     def _do(self, job: _Job) -> list[Event]:
         """Callers that wait together are served by the first of them, in one write."""
@@ -296,10 +300,10 @@ class Tracker:
         written spoils itself alone: one report of what was seen, or all that a person asked."""
         for job in jobs:
             try:
-                job.error = job.why_not()
+                job.error = job.precondition()
                 if job.error is None:
                     fleet, job.events = self._one(fleet, job)
-            except Exception as error:  # noqa: BLE001  the table in tests/test_house.py has it
+            except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
                 if job.must_last or not job.reports:
                     job.error = error
                 else:
@@ -308,9 +312,9 @@ class Tracker:
 
     def _one(self, fleet: Fleet, job: _Job) -> tuple[Fleet, list[Event]]:
         """Fold the job and make its lines. Raises whatever is wrong with it."""
-        if job.memo:
-            return replace(fleet, memo={**fleet.memo, **job.memo}), []
-        after, events = fold.fold(fleet, job.reports, job.now, self.rules())
+        if job.state:
+            return replace(fleet, state={**fleet.state, **job.state}), []
+        after, events = reducer.reduce(fleet, job.reports, job.now, self.rules())
         self._encoder.renew(after, events)
         return after, events
 

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from fleet import status
-from fleet.fit import HIGHEST_NUMBER
 from fleet.model import Device, Event
+from fleet.validation import HIGHEST_NUMBER
 
 DAYS = 90
 UP_KINDS = frozenset({"device.found", "device.back", "device.moved", "device.settled"})
@@ -209,4 +209,4 @@ def _seconds(one: Day | None, state: str, start: float, end: float) -> tuple[flo
 
 def _scopes(device: Device) -> frozenset[str]:
     """Where it is asked: each source where it knows this device, without a place anywhere."""
-    return frozenset(word.scope or source for source, word in device.words.items())
+    return frozenset(word.scope or source for source, word in device.states.items())

@@ -8,7 +8,7 @@ from typing import Any
 
 PATIENCE = 10.0
 """Seconds for which a client can take nothing of its answer before it is cut off."""
-MOST_UNSENT = 8 << 20
+MAX_UNSENT = 8 << 20
 """Bytes of one answer that can wait; a thread that has more of it waits too."""
 
 
@@ -23,7 +23,7 @@ class ClientSocket(socket.socket):
         super().__init__(fileno=accepted.detach())
         self.setblocking(False)
         self.unsent = bytearray()
-        self.most_unsent = MOST_UNSENT
+        self.most_unsent = MAX_UNSENT
         self.moved_at = time.monotonic()
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:

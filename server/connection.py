@@ -16,7 +16,7 @@ from gunicorn.http.errors import ChunkMissingTerminator
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 
-from server.client_socket import MOST_UNSENT, PATIENCE, ClientSocket
+from server.client_socket import MAX_UNSENT, PATIENCE, ClientSocket
 
 HEAD_SECONDS = 10.0
 """For the whole header, from its first byte; a new connection has the same for that byte."""
@@ -28,7 +28,7 @@ SLOWEST = 4096
 LONGEST_HEAD = 1 << 16
 LONGEST_LINE = 8192
 """Of the framing of a chunked body."""
-MOST_BUFFERED = (1 << 20) + 8192
+MAX_BUFFERED = (1 << 20) + 8192
 """Bytes of a body that are waited for without a thread; no request but an upload has more."""
 
 
@@ -181,7 +181,7 @@ class Connection:
 
     def is_large(self) -> bool:
         """Too large to be kept: a thread reads the rest of it."""
-        return not self._is_whole and max(self._length, self._came) > MOST_BUFFERED
+        return not self._is_whole and max(self._length, self._came) > MAX_BUFFERED
 
     def read_on(self) -> None:
         """From now on, what is missing of the body is waited for where it is read."""
@@ -210,7 +210,7 @@ class Connection:
         if not self._parser.finish_body():
             raise ChunkMissingTerminator(b"")
         self.request = None
-        self.sock.most_unsent = MOST_UNSENT
+        self.sock.most_unsent = MAX_UNSENT
         self._is_first = False
         self.enter(Stage.IDLE)
         if rest := self.inbox.take_buffered():

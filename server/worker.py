@@ -34,17 +34,17 @@ ACCEPTED_AT_ONCE, READY_AT_ONCE = 256, 64
 """Connections that are looked after before others are heard again."""
 SHARE_OF_ROOM = 4
 """One address can have one of so many parts of all connections."""
-MOST_RUNNING, SHARE_OF_RUNNING = 64, 24
+MAX_RUNNING, SHARE_OF_RUNNING = 64, 24
 """Requests that run at a time, and those of one address. Event streams are not among them."""
-MOST_LARGE, SHARE_OF_LARGE = 8, 2
+MAX_LARGE, SHARE_OF_LARGE = 8, 2
 """Uploads over a megabyte that are being read."""
-MOST_HELD = 64 << 20
+MAX_HELD = 64 << 20
 """Bytes that are kept for all slow clients together."""
 STALLED = 2.0
 """Seconds without progress after which a client can be cut off to make room."""
 LAST_WORD = 0.25
 """Seconds in which a server that stops still takes the request that a client is sending."""
-MOST_DRAINED = 16 << 20
+MAX_DRAINED = 16 << 20
 
 
 class Answer(wsgi.Response):
@@ -75,8 +75,8 @@ class Worker(base.Worker):
         self.on_stop: Callable[[], object] = lambda: None
         self._room = int(self.cfg.worker_connections)
         self._clients: dict[str | None, set[Connection]] = defaultdict(set)
-        self._turns: Turns[Connection] = Turns(MOST_RUNNING, SHARE_OF_RUNNING)
-        self._large: Turns[Connection] = Turns(MOST_LARGE, SHARE_OF_LARGE)
+        self._turns: Turns[Connection] = Turns(MAX_RUNNING, SHARE_OF_RUNNING)
+        self._large: Turns[Connection] = Turns(MAX_LARGE, SHARE_OF_LARGE)
         self._calls = PollableMethodQueue()
         self._held = 0
         self._ticked_at = self._deaf_until = 0.0
@@ -243,10 +243,10 @@ class Worker(base.Worker):
 
     def _cut_back(self, now: float) -> None:
         """Too much is kept for slow clients: those that hold most and do not move go first."""
-        if self._held > MOST_HELD:
+        if self._held > MAX_HELD:
             # Since the last tick it only grew: what has been answered meanwhile is still in it.
             self._held = sum(one.held() for one in self._all())
-        while self._held > MOST_HELD:
+        while self._held > MAX_HELD:
             held: dict[str | None, int] = defaultdict(int)
             stalled = []
             for one in self._all():
@@ -283,11 +283,11 @@ class Worker(base.Worker):
             self._close(one)
         elif one.stage is Stage.CLOSING:
             one.drained += len(data)
-            if one.drained > MOST_DRAINED:
+            if one.drained > MAX_DRAINED:
                 self._close(one)
         else:
             self._held += len(data)
-            if self._held > MOST_HELD:
+            if self._held > MAX_HELD:
                 self._cut_back(time.monotonic())
             if one.stage is not Stage.GONE:
                 one.feed(data)

@@ -1,4 +1,4 @@
-"""`make demo`: the house with a pretended fleet on loopback, on files of its own.
+"""`make demo`: the monitor with a pretended fleet on loopback, on files of its own.
 
 The place looks as if it had been watched for months. 40 cameras and recorders answer, of which
 some move, die and come back; a few more are silent, each for a reason of its own. Nothing
@@ -28,7 +28,7 @@ DATABASE, DATA = "camera_database.json", "data"
 
 
 def main() -> int:
-    """Run until Ctrl+C or SIGTERM; the exit code of the house."""
+    """Run until Ctrl+C or SIGTERM; the exit code of the monitor."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _interrupt)
     with tempfile.TemporaryDirectory(prefix="camera-monitor-demo-") as folder:
@@ -44,8 +44,8 @@ def main() -> int:
         ):
             environment["EASY4IP_SERVER"] = f"127.0.0.1:{cloud.port}"
             print(_hint(environment), flush=True)
-            house = subprocess.Popen([sys.executable, "app.py"], env=environment)
-            return _live(network, house)
+            monitor = subprocess.Popen([sys.executable, "app.py"], env=environment)
+            return _live(network, monitor)
 
 
 def _hint(environment: dict[str, str]) -> str:
@@ -88,7 +88,7 @@ def _free_port() -> int:
 
 
 def _write_past(folder: Path, cameras: list[Camera]) -> None:
-    """The database and the journal, before the house opens them."""
+    """The database and the journal, before the monitor opens them."""
     now = datetime.now(UTC)
     past = demo_past.database(demo_cast.members(), cameras, now)
     (folder / DATABASE).write_text(json.dumps(past))
@@ -96,22 +96,22 @@ def _write_past(folder: Path, cameras: list[Camera]) -> None:
     demo_past.make_journal(folder / DATA / "camera_monitor.db", now.astimezone().date())
 
 
-def _live(network: Network, house: "subprocess.Popen[bytes]") -> int:
-    """Let things happen until the house ends or somebody ends us."""
+def _live(network: Network, monitor: "subprocess.Popen[bytes]") -> int:
+    """Let things happen until the monitor ends or somebody ends us."""
     homes = [camera.ip for camera in network.cameras]
     story = Life(homes, demo_cast.actors(network.cameras), SEED)
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):
-                return house.wait(CHANGE_EVERY)
+                return monitor.wait(CHANGE_EVERY)
             change = next(story)
             camera = network.cameras[change.index]
             with network.lock:
                 camera.ip, camera.on = change.address, change.on
             print(time.strftime("%H:%M:%S"), f"{camera.shown_name} {change.text}", flush=True)
     except KeyboardInterrupt:
-        house.terminate()
-    return house.wait()
+        monitor.terminate()
+    return monitor.wait()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The demo's past: the files of a house that has watched its cast for months.
+"""The demo's past: the files of a monitor that has watched its cast for months.
 
-What happened stands in the database's outbox, from which the house itself brings it to its
-journal. Only the days that were asked are written there: no file of the house holds them.
+What happened stands in the database's outbox, from which the monitor itself brings it to its
+journal. Only the days that were asked are written there: no file of the monitor holds them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ Json = dict[str, Any]
 
 
 def database(cast: Sequence[Member], cameras: Sequence[Camera], now: datetime) -> Json:
-    """`camera_database.json` as the house would have left it just before `now`."""
+    """`camera_database.json` as the monitor would have left it just before `now`."""
     pasts = [
         Past(number, member, camera, cast[member.parent - 1] if member.parent else None, now)
         for number, (member, camera) in enumerate(zip(cast, cameras, strict=True), start=1)
@@ -62,7 +62,7 @@ def database(cast: Sequence[Member], cameras: Sequence[Camera], now: datetime) -
 
 
 def make_journal(path: Path, today: date) -> None:
-    """An empty journal, made by the house's own migrations, with the days that were asked."""
+    """An empty journal, made by the monitor's own migrations, with the days that were asked."""
     days = [today - timedelta(days=back) for back in range(WATCHED) if back not in UNWATCHED]
     rows = [
         (day.isoformat(), scope) for day in days for scope in (SOURCE, SCOPE, demo_stores.SOURCE)

@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import chain
 
 from fleet.model import CannotAsk, Coverage, Miss, NoAnswer, Report, Sighting, Target
-from sources.easy4ip_cloud import SLOWEST, Address, Busy, Failing, Refused, Server
+from sources.easy4ip_cloud import SLOWEST, Address, Busy, CloudRefused, Failing, Server
 from sources.easy4ip_judge import NAME, UNHEARD, WAITS, Before, Cloud, Easy4IpOptions, Verdict
 from sources.source import Source
 
@@ -217,7 +217,7 @@ async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
     """Raises CannotAsk when it is the cloud, our line or our key that failed for all."""
     words = Counter(one.word for one in verdicts.values())
     if words["unasked"] and words["unasked"] == words.total():
-        with suppress(NoAnswer, Busy, Failing, Refused):
+        with suppress(NoAnswer, Busy, Failing, CloudRefused):
             await main.ask("/probe/p2psrv")
             return
         raise CannotAsk(NAME, _silent(main.address[1]))

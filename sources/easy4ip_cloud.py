@@ -18,7 +18,7 @@ from fleet.model import NoAnswer
 from sources.easy4ip_wire import Answer, KeyPair, Unusable, read_answer, request
 
 Address = tuple[str, int]
-MOST_CSEQ = 1 << 31
+MAX_CSEQ = 1 << 31
 BUSY_TRIES = 3
 """Times that a 401 TimeOut is answered with a new try."""
 FARTHEST = timedelta(days=3650)
@@ -31,7 +31,7 @@ SHED_IN_A_ROW = 20
 SHED_FEWEST = 3
 """Of so many requests at least: one recorder alone, whatever is wrong with it, keeps nobody
 else from being asked."""
-MOST_PATIENCE = 15.0
+MAX_PATIENCE = 15.0
 """Seconds that a slow server gets for one answer, and for which a late one still counts."""
 FORGOTTEN = 300.0
 """Seconds after which a slow answer counts half."""
@@ -39,11 +39,11 @@ QUIET = (60.0, 120.0, 240.0, 480.0, 900.0)
 """Seconds for which it is, longer each time that it sheds load again afterwards."""
 
 
-class Refused(Exception):
+class CloudRefused(Exception):
     """The server does not take our key pair."""
 
 
-class KeyUnknown(Refused):
+class KeyUnknown(CloudRefused):
     """The server has never heard of our key pair; it may answer without."""
 
 
@@ -202,7 +202,7 @@ class Pace:
     def stretch(self, waits: Sequence[float]) -> float:
         """By how much these waits are too short now; 1 when they are not."""
         longest = self._longest(asyncio.get_running_loop().time())
-        return max(1.0, min(1.5 * longest, MOST_PATIENCE) / sum(waits))
+        return max(1.0, min(1.5 * longest, MAX_PATIENCE) / sum(waits))
 
 
 class Server(asyncio.DatagramProtocol):
@@ -232,7 +232,7 @@ class Server(asyncio.DatagramProtocol):
         """When it last answered with CSeq 0."""
         self.address: Address = ("", 0)
         self.refused: Counter[str] = Counter()
-        self._next = secrets.randbelow(MOST_CSEQ // 2)
+        self._next = secrets.randbelow(MAX_CSEQ // 2)
         self._open: dict[tuple[str, bool], Open] = {}
         self._waiting: dict[int, Sending] = {}
         self._transport: asyncio.DatagramTransport | None = None
@@ -304,7 +304,7 @@ class Server(asyncio.DatagramProtocol):
     async def ask(self, path: str, with_keys: bool = True) -> Answer:
         """What the server says of the recorder: done, or 404.
 
-        Raises NoAnswer after every try; Refused, Busy, Failing for what it says of itself.
+        Raises NoAnswer after every try; CloudRefused, Busy, Failing for what it says of itself.
         """
         for tried in range(BUSY_TRIES + 1):
             offset = self.clock.offset
@@ -324,7 +324,7 @@ class Server(asyncio.DatagramProtocol):
         if answer.code == 401 and answer.says("KeyError") and with_keys:
             raise KeyUnknown("it does not know the key pair")
         if answer.code in (401, 403):
-            raise Refused(f"it does not take the key pair ({answer.code})")
+            raise CloudRefused(f"it does not take the key pair ({answer.code})")
         if answer.code >= 400 and answer.code != 404:
             raise Failing(f"it answers {answer.code}")
         return answer
@@ -350,12 +350,12 @@ class Server(asyncio.DatagramProtocol):
                 self._close(key, question)
             else:
                 # Until then an answer to this sending is as good as one to the next.
-                loop.call_later(MOST_PATIENCE, self._close, key, question)
+                loop.call_later(MAX_PATIENCE, self._close, key, question)
         raise NoAnswer(f"no answer to {len(self.waits)} requests")
 
     async def _put(self, path: str, with_keys: bool, question: Open) -> None:
         """Send and wait, as often as it takes or may."""
-        cseq = self._next = (self._next + 1) % MOST_CSEQ
+        cseq = self._next = (self._next + 1) % MAX_CSEQ
         sending = self._waiting[cseq] = Sending(question, asyncio.get_running_loop().time())
         question.cseqs.append(cseq)
         stretch = self.pace.stretch(self.waits)
@@ -377,6 +377,6 @@ class Server(asyncio.DatagramProtocol):
     def _send(self, path: str, cseq: int, with_keys: bool) -> None:
         assert self._transport is not None
         keys = self.keys if with_keys else None
-        nonce = secrets.randbelow(MOST_CSEQ)
+        nonce = secrets.randbelow(MAX_CSEQ)
         self._transport.sendto(request(path, cseq, keys, nonce, self.clock.cloud()))
         self.requests += 1

@@ -15,10 +15,10 @@ from sources.easy4ip_cloud import (
     Bucket,
     Busy,
     Clock,
+    CloudRefused,
     Failing,
     KeyUnknown,
     Pace,
-    Refused,
     Server,
 )
 from sources.easy4ip_wire import Answer, KeyPair, facts_of, server_of
@@ -192,7 +192,7 @@ class Cloud:
                 answer = await server.ask(f"/online/p2psrv/{serial}")
         except NoAnswer as error:
             return Verdict("unasked", f"the main server: {error}")
-        except Refused as error:
+        except CloudRefused as error:
             return Verdict("refused", f"the main server refuses: {error}")
         if answer.code >= 400:
             return Verdict("unknown", f"the cloud does not have it online ({answer.code})")
@@ -203,7 +203,7 @@ class Cloud:
         try:
             async with _socket_to(await self.server(place), alone=True) as server:
                 await _with_or_without_keys(server, f"/probe/device/{serial.upper()}")
-        except (NoAnswer, CannotAsk, Refused, Busy, Failing):
+        except (NoAnswer, CannotAsk, CloudRefused, Busy, Failing):
             return False
         return True
 
@@ -218,7 +218,7 @@ class Cloud:
             return Verdict("silent", f"its P2P server {place[0]}:{place[1]}: {error}", place)
         except CannotAsk as error:
             return Verdict("silent", error.reason, place)
-        except Refused as error:
+        except CloudRefused as error:
             return Verdict("refused", f"its P2P server refuses: {error}", place)
         if info.code >= 400:
             return Verdict("offline", f"its P2P server says {info.code}", place)

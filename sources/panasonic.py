@@ -1,7 +1,7 @@
 """Panasonic and i-PRO cameras and recorders: a broadcast question, answers to everyone.
 
 Devices answer to 255.255.255.255 on the reply port, whatever port asked, so one socket on
-that port stays open while the house runs. A question can be lost, so one scan asks in
+that port stays open while the monitor runs. A question can be lost, so one scan asks in
 bursts, as the vendor's tool does; every answer is the same for every question.
 
 Nothing proves who sent a datagram. A device therefore enters only when it was heard twice in
@@ -18,23 +18,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from fleet.model import HERE, CannotAsk, Coverage, Finding, Report, Sighting, SourceDown
+from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Finding, Report, Sighting, SourceDown
 from sources import net
 from sources import panasonic_wire as wire
 from sources.source import Reports, Source
 
 NAME = "panasonic"
-MOST_MACS = 20_000
-MOST_ANSWERS = 4_000
-MOST_UNASKED = 1_000
-MOST_TOLD = 3
+MAX_MACS = 20_000
+MAX_ANSWERS = 4_000
+MAX_UNASKED = 1_000
+MAX_TOLD = 3
 """How often one scan tells a device whose answers contradict each other."""
 UNASKED_EVERY = timedelta(seconds=30)
 READ_EVERY = 1.0
 """Seconds for which our interfaces are taken to be the same, when devices announce themselves."""
 CONFIRM_WITHIN = 5.0
 """Seconds for the answer to a question that went to one device."""
-MOST_ASKED = 100
+MAX_ASKED = 100
 CHUNK = 256
 Line = tuple[net.Interface, socket.socket, list[str]]
 K = TypeVar("K")
@@ -139,7 +139,7 @@ class Station:
         except OSError:
             return False
         until = asyncio.get_running_loop().time() + CONFIRM_WITHIN
-        _remember(self._asked, sighting.identities[0][4:], (address, until), MOST_ASKED)
+        _remember(self._asked, sighting.identities[0][4:], (address, until), MAX_ASKED)
         return True
 
     def _interfaces(self) -> list[net.Interface]:
@@ -285,7 +285,7 @@ class Station:
             except wire.Unsound as error:
                 self._refuse(str(error))
                 return
-            _remember(self._answers, datagram.data, answer, MOST_ANSWERS)
+            _remember(self._answers, datagram.data, answer, MAX_ANSWERS)
         self._confirmed(answer, datagram)
         ask = self._ask if answer.command == wire.REPLY else None
         if ask is not None:
@@ -316,10 +316,10 @@ class Station:
     def _tell(self, ask: Ask, answer: wire.Answer, datagram: net.Datagram) -> None:
         if ask.heard.get(answer.mac) == answer:
             return
-        if ask.told[answer.mac] >= MOST_TOLD:
+        if ask.told[answer.mac] >= MAX_TOLD:
             self._refuse("its answers contradict each other")
             return
-        if answer.mac not in ask.heard and len(ask.heard) >= MOST_MACS:
+        if answer.mac not in ask.heard and len(ask.heard) >= MAX_MACS:
             self._refuse("more devices than one scan takes in")
             return
         ask.told[answer.mac] += 1
@@ -334,7 +334,7 @@ class Station:
         at, said = self.options.clock(), self._said_at.get(answer.mac)
         if said is not None and timedelta() <= at - said < UNASKED_EVERY:
             return
-        if self._unasked.qsize() < MOST_UNASKED:
+        if self._unasked.qsize() < MAX_UNASKED:
             _remember(self._said_at, answer.mac, at)
             self._unasked.put_nowait(_unproved(answer, datagram.interface, at))
 
@@ -372,7 +372,7 @@ async def _until_done(
             yield getting.result()
 
 
-def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int = MOST_MACS) -> None:
+def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int = MAX_MACS) -> None:
     """Keep it, and forget what was not heard for the longest time."""
     memory[key] = value
     memory.move_to_end(key)
@@ -383,7 +383,7 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int = MOST_MACS
 def sighting_of(answer: wire.Answer, interface: str, at: datetime) -> Sighting:
     """An answer as a sighting of its device."""
     return Sighting(
-        HERE,
+        DEFAULT_SITE,
         (f"mac:{answer.mac}",),
         NAME,
         at,

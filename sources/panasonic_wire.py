@@ -36,7 +36,7 @@ MODES = {0: "DHCP", 2: "Static", 3: "Static", 4: "Auto (AutoIP)", 5: "Auto (Adva
 
 KNOWN = {0x00, 0x20, 0x21, 0x22, 0x23, 0x25, 0x40, 0x44, 0xA7, 0xA8, 0xA9, 0xB4, 0xC0, 0xC1, 0xD1}
 COPIES = {0xA0, 0xA1, 0xA2, 0xA3}
-MOST_TAGS, LONGEST_TAG, MOST_TAG_BYTES = 24, 64, 512
+MAX_TAGS, LONGEST_TAG, MAX_TAG_BYTES = 24, 64, 512
 """Unknown tags that are kept of an answer, and bytes of one and of all. The captures have up to
 ten of them, with 16 bytes at most."""
 LONGEST_TEXT = 64
@@ -171,8 +171,8 @@ def _unknown(tags: Mapping[int, bytes]) -> dict[str, str]:
     for tag, value in tags.items():
         if tag in KNOWN or tag in COPIES or not any(value):
             continue
-        fits = len(value) <= LONGEST_TAG and size + len(value) <= MOST_TAG_BYTES
-        if fits and len(kept) < MOST_TAGS:
+        fits = len(value) <= LONGEST_TAG and size + len(value) <= MAX_TAG_BYTES
+        if fits and len(kept) < MAX_TAGS:
             kept[f"tag_{tag:02x}"] = value.hex()
             size += len(value)
         else:

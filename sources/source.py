@@ -13,7 +13,7 @@ class Source:
     """What a source file's `source(options)` returns.
 
     `discover()` looks for whoever is there and ends by itself with one Coverage.
-    `listen()` yields what devices say unasked, for as long as the house runs, marked as
+    `listen()` yields what devices say unasked, for as long as the monitor runs, marked as
     `only_alive`; `confirm(sighting)` asks one of those, if it is on our own subnets, and its
     answer comes out of `listen()` as proof; False when nothing was sent. `sweep(targets,
     seconds)` asks about those that somebody listed, begun over so many seconds, and ends with

@@ -2,8 +2,8 @@
 
 Only values are read: no formula is computed, no macro run, no link followed. Files come from
 anywhere, and the library that takes them apart ends its whole process on some: one far cell
-makes it ask for more memory than there is. So a child process does it, with MOST_MEMORY, at
-most MOST_SECONDS of a processor and LONGEST of waiting. Of all files tried that pass the limits
+makes it ask for more memory than there is. So a child process does it, with MAX_MEMORY, at
+most MAX_SECONDS of a processor and LONGEST of waiting. Of all files tried that pass the limits
 of size, 145 MB of empty cells were the slowest to read, 5.6 s on two cores; 50,000 rows of
 three columns take 0.7 s, of twenty 2.2 s.
 """
@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any
 
 from sources.workbook_cells import Written
-from sources.workbook_limits import MOST_BYTES, SHRINK, NotReadable, check_length
+from sources.workbook_limits import MAX_BYTES, SHRINK, NotReadable, check_length
 from sources.workbook_model import (
     NEEDED,
     SERIAL,
@@ -31,7 +31,7 @@ from sources.workbook_model import (
 )
 
 __all__ = [
-    "MOST_BYTES",
+    "MAX_BYTES",
     "NEEDED",
     "SERIAL",
     "SITE",
@@ -46,8 +46,8 @@ __all__ = [
     "read",
     "with_serials",
 ]
-MOST_MEMORY = 768 << 20
-MOST_SECONDS = 30
+MAX_MEMORY = 768 << 20
+MAX_SECONDS = 30
 """Of a processor; there may be others who want it."""
 LONGEST = 60.0
 CHILD = (sys.executable, "-m", "sources.workbook_child")
@@ -89,14 +89,14 @@ def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
 def _asked(wish: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     """What the child says. Raises NotReadable, ChildProcessError."""
     check_length(data)
-    limits = {"memory": MOST_MEMORY, "seconds": MOST_SECONDS}
+    limits = {"memory": MAX_MEMORY, "seconds": MAX_SECONDS}
     with _one:
         done = _run({**wish, **limits}, data)
         if done.returncode not in (0, -signal.SIGXCPU):
             # One cell asked for all memory, or broke the library: it may do without that one.
             done = _run({**wish, **limits, "tidy": True}, data)
     if done.returncode == -signal.SIGXCPU:
-        raise NotReadable(f"The workbook takes more than {MOST_SECONDS} s", SHRINK)
+        raise NotReadable(f"The workbook takes more than {MAX_SECONDS} s", SHRINK)
     if done.returncode:
         raise NotReadable(
             "The workbook is damaged, or one cell far from the others makes its sheet huge",

@@ -1,6 +1,6 @@
 """Writes serials into their cells of a workbook, and nothing else.
 
-Run by the child process; the rest of the house asks `sources.workbook`.
+Run by the child process; the rest of the monitor asks `sources.workbook`.
 """
 
 import io

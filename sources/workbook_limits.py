@@ -9,10 +9,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-MOST_BYTES = 32 << 20
-MOST_UNPACKED = 150 << 20
+MAX_BYTES = 32 << 20
+MAX_UNPACKED = 150 << 20
 """Bytes after unpacking, all parts together. 50,000 rows with 20 texts each have 75 MB."""
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 PIECE = 1 << 20
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """Begins the files of Excel before 2007, and those that are protected by a password."""
@@ -38,9 +38,9 @@ class NotReadable(Exception):
 
 def check_length(data: bytes) -> None:
     """Raises NotReadable."""
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise NotReadable(
-            f"The file has {len(data) >> 20} MB, {MOST_BYTES >> 20} MB are allowed", SHRINK
+            f"The file has {len(data) >> 20} MB, {MAX_BYTES >> 20} MB are allowed", SHRINK
         )
 
 
@@ -50,8 +50,8 @@ def check(data: bytes) -> None:
     if not data.startswith(b"PK"):
         raise NotReadable(*_kind(data))
     # The directory itself may say anything; every entry of it begins with these four bytes.
-    if data.count(b"PK\x01\x02") > MOST_PARTS:
-        raise NotReadable(f"The file has more than {MOST_PARTS:,} parts", SAVE)
+    if data.count(b"PK\x01\x02") > MAX_PARTS:
+        raise NotReadable(f"The file has more than {MAX_PARTS:,} parts", SAVE)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             _check_parts(data, packed)
@@ -92,9 +92,9 @@ def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
         found = 0
         for piece in _pieces(data, one, begin, end):
             found += len(piece)
-            if size + found > MOST_UNPACKED:
+            if size + found > MAX_UNPACKED:
                 raise NotReadable(
-                    f"Unpacked the file has more than {MOST_UNPACKED >> 20} MB", SHRINK
+                    f"Unpacked the file has more than {MAX_UNPACKED >> 20} MB", SHRINK
                 )
         if found != one.file_size:
             raise NotReadable(f"{one.filename[:80]} in the file has not the size it claims", SAVE)

@@ -8,12 +8,12 @@ from sources.texts import name_of, one_line
 
 SERIAL, SITE, STORE = "P2P NUMBER", "SITE", "STORE NAME"
 NEEDED = (SERIAL, SITE, STORE)
-MOST_ROWS = 50_000
-MOST_COLUMNS = 200
+MAX_ROWS = 50_000
+MAX_COLUMNS = 200
 LONGEST_CELL = 500
 FORMULA = ("=", "+", "-", "@")
 """With these begins what a spreadsheet computes."""
-MOST_ABOVE = 20
+MAX_ABOVE = 20
 """Lines with content in which the titles are looked for: headings may stand above them."""
 Place = tuple[int, int]
 """Row from 1, column from 0."""
@@ -121,7 +121,7 @@ def workbook_of(table: Table) -> Workbook:
             problems.append(made)
     if table.cut:
         problems.append(
-            Problem(table.cut, f"More than {MOST_ROWS:,} rows", "Split it between two servers.")
+            Problem(table.cut, f"More than {MAX_ROWS:,} rows", "Split it between two servers.")
         )
     return Workbook(table.sheet, table.titles, rows, _each_site_once(rows, problems))
 

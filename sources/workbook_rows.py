@@ -1,6 +1,6 @@
 """Finds the list of recorders in a workbook: which sheet has it, and its texts.
 
-`read` is run by the child process; the rest of the house asks `sources.workbook`.
+`read` is run by the child process; the rest of the monitor asks `sources.workbook`.
 """
 
 import io
@@ -17,9 +17,9 @@ from sources.texts import name_of
 from sources.workbook_contents import contents_of
 from sources.workbook_limits import SAVE, SHRINK, NotReadable, check
 from sources.workbook_model import (
-    MOST_ABOVE,
-    MOST_COLUMNS,
-    MOST_ROWS,
+    MAX_ABOVE,
+    MAX_COLUMNS,
+    MAX_ROWS,
     NEEDED,
     Place,
     Table,
@@ -31,10 +31,10 @@ from sources.workbook_model import (
 from sources.workbook_parts import Sheet, sheets_of
 from sources.workbook_tidy import Range, tidied
 
-MOST_TEXT = 100 << 20
+MAX_TEXT = 100 << 20
 """Letters of all cells together, where each cell counts as EACH more."""
 EACH = 32
-MOST_MERGED = 1_000_000
+MAX_MERGED = 1_000_000
 """Cells that merged ones may span, all together."""
 DAMAGED = (zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, ValueError)
 
@@ -150,10 +150,10 @@ def _table(
     """
     # A far cell makes a million empty lines: they are passed over before they are texts.
     filled = ((n, line) for n, line in lines if line.count("") < len(line))
-    texts = ((n, [_text(one) for one in line[:MOST_COLUMNS]]) for n, line in filled)
+    texts = ((n, [_text(one) for one in line[:MAX_COLUMNS]]) for n, line in filled)
     numbered = ((n, cells) for n, cells in texts if any(cells))
     seen: list[list[str]] = []
-    for number, cells in islice(numbered, MOST_ABOVE):
+    for number, cells in islice(numbered, MAX_ABOVE):
         seen.append([name_of(one) for one in cells])
         if not missing_in(seen[-1]):
             first = start[1] if start else 0
@@ -168,12 +168,12 @@ def _rest(
     found: dict[int, Sequence[str]] = {}
     cut = size = 0
     for number, cells in numbered:
-        if len(found) >= MOST_ROWS:
+        if len(found) >= MAX_ROWS:
             cut = number
             break
         found[number] = cells
         size += sum(len(one) + EACH for one in cells if one)
-        if size > MOST_TEXT:
+        if size > MAX_TEXT:
             raise NotReadable(f"The sheet {name[:40]} has too much text", SHRINK)
     return Table(name, titles, first, found, cut)
 
@@ -183,7 +183,7 @@ def _with_merged(table: Table, merged: Sequence[Range]) -> Table:
     person sees it. Only rows that have something else get it, and no column beside."""
     lines = {number: list(cells) for number, cells in table.lines.items()} if merged else {}
     numbers = sorted(lines)
-    filled, budget = set[Place](), MOST_MERGED
+    filled, budget = set[Place](), MAX_MERGED
     for (top, left), (bottom, _right) in merged:
         place = left - table.first
         above = lines.get(top + 1, [])

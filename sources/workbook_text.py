@@ -10,9 +10,9 @@ from sources.texts import name_of
 from sources.workbook_export import made_of
 from sources.workbook_limits import NotReadable, check_length
 from sources.workbook_model import (
-    MOST_ABOVE,
-    MOST_COLUMNS,
-    MOST_ROWS,
+    MAX_ABOVE,
+    MAX_COLUMNS,
+    MAX_ROWS,
     NEEDED,
     SITE,
     bare,
@@ -27,7 +27,7 @@ MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-
 """Byte order marks."""
 HEAD = 4096
 AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
-LINES = MOST_ROWS + MOST_ABOVE + 1
+LINES = MAX_ROWS + MAX_ABOVE + 1
 
 Lines = list[list[str]]
 
@@ -68,7 +68,7 @@ def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
         before, divider, text = 1, separator[1], text[separator.end() :]
     lines, titles_at = _lines(text, divider)
     above = [[bare(one) for one in line] for line in lines[:titles_at]]
-    titles = [name_of(one) for one in lines[titles_at][:MOST_COLUMNS]]
+    titles = [name_of(one) for one in lines[titles_at][:MAX_COLUMNS]]
     known = {title: title.upper() if title.upper() in NEEDED else title for title in titles}
     rows = [
         {known[title]: bare(value) for title, value in zip(titles, line, strict=False) if title}
@@ -94,11 +94,11 @@ def _lines(text: str, divider: str) -> tuple[Lines, int]:
     broken: NotReadable | None = None
     for one in divider or DIVIDERS:
         try:
-            head = _read(text, one, MOST_ABOVE)
+            head = _read(text, one, MAX_ABOVE)
         except NotReadable as error:
             broken = broken or error
             continue
-        names = [[name_of(cell) for cell in line[:MOST_COLUMNS]] for line in head]
+        names = [[name_of(cell) for cell in line[:MAX_COLUMNS]] for line in head]
         for number, line in enumerate(names):
             if not missing_in(line):
                 return _read(text, one, LINES), number

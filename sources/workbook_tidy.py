@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 from xml.sax.saxutils import escape  # nosec B406 (it writes, it does not read)
 
-from sources.workbook_model import MOST_ABOVE, MOST_COLUMNS, MOST_ROWS
+from sources.workbook_model import MAX_ABOVE, MAX_COLUMNS, MAX_ROWS
 from sources.workbook_parts import WORKBOOK, elements, feed, local, xml_parser
 
 REFERENCE = re.compile("([A-Za-z]{1,3})([0-9]{1,7})")
 NUMBER = re.compile(r"[+-]?(?:[0-9]{1,99}(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,3})?")
-FARTHEST = (1 << 20, 2 * MOST_COLUMNS)
+FARTHEST = (1 << 20, 2 * MAX_COLUMNS)
 """Row and column of the last cell that is read: Excel's last row, and room beside the table."""
-MOST_LINES = MOST_ROWS + MOST_ABOVE + 1
+MAX_LINES = MAX_ROWS + MAX_ABOVE + 1
 SPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -158,7 +158,7 @@ class _Cells:
             self._number = row + 1
         if not said:
             return
-        if row >= FARTHEST[0] or column >= FARTHEST[1] or len(self.numbers) >= MOST_LINES:
+        if row >= FARTHEST[0] or column >= FARTHEST[1] or len(self.numbers) >= MAX_LINES:
             self.was_cut = True
             return
         cell = _cell(attributes.get("t", "n"), said, self._texts)

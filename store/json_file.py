@@ -40,7 +40,7 @@ class CannotKeep(Exception):
 
 
 class CannotOpen(Exception):
-    """The file cannot be used; the house must not start."""
+    """The file cannot be used; the monitor must not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class JsonFile:
         self.path = path
         self.copies_dir = data_dir / "copies"
         self.data_dir = data_dir
-        # Two: a second house may share the file, or only the folder.
+        # Two: a second monitor may share the file, or only the folder.
         self._locks = (
             FileLock(str(data_dir / f"{path.name}.lock")),
             FileLock(str(path.resolve().with_name(f".{path.resolve().name}.lock"))),

@@ -47,7 +47,7 @@ class Damaged(Unreachable):
     """Something in the SQL database does not fit; the text names table, row and column."""
 
 
-class Unfit(Unreachable):
+class Unstorable(Unreachable):
     """A value is at fault, not the database: it will not take this one later either."""
 
 
@@ -133,7 +133,7 @@ def saying_why() -> Iterator[None]:
         yield
     except exc.StatementError as error:
         if isinstance(error, exc.DataError) or isinstance(error.orig, AT_FAULT):
-            raise Unfit("The SQL database cannot hold one of the values") from error
+            raise Unstorable("The SQL database cannot hold one of the values") from error
         first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
         kind = Unwritable if _is_unwritable(error.orig) else Unreachable
         raise kind(f"The SQL database does not work: {first}") from error

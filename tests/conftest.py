@@ -82,7 +82,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_home(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Home]]:
-    """Builds houses in this process, each closed at the end."""
+    """Builds monitors in this process, each closed at the end."""
     homes: list[Home] = []
 
     def make(*cameras: Camera, folder: str = "home", **changes: Any) -> Home:
@@ -96,8 +96,8 @@ def make_home(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Home]]:
 
 
 @pytest.fixture
-def run_house(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts real houses, each ended at the end."""
+def run_monitor(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts real monitors, each ended at the end."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A whole house for tests: in this process with a clock of its own, or as a real process."""
+"""A whole monitor for tests: in this process with a clock of its own, or as a real process."""
 
 import http.client
 import json
@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import app as house_app
+import app as monitor_app
 from fleet.model import Device
 from settings import Settings
 from simulators.panasonic import Camera, Network
 from sources import panasonic
-from web.house import House
+from web.monitor import Monitor
 
 ROOT = Path(__file__).parent.parent
 QUICK = (0.0, 0.02, 0.04, 0.1, 0.12, 0.14)
@@ -72,7 +72,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
 
 
 class Home:
-    """A house in this process. Its network is pretended, its sockets are real.
+    """A monitor in this process. Its network is pretended, its sockets are real.
 
     The scheduler does not run: tests say `scan()`, `tick()` and `clock.forward()`.
     """
@@ -88,7 +88,7 @@ class Home:
         self.open()
 
     def open(self) -> None:
-        """Build the house and open it, as after a restart."""
+        """Build the monitor and open it, as after a restart."""
         options = panasonic.EasyIpOptions(
             clock=self.clock,
             targets=self.settings.easy_ip_targets,
@@ -97,21 +97,21 @@ class Home:
             asks=QUICK,
             window=0.25,
         )
-        self.house: House = house_app.build_house(
+        self.monitor: Monitor = monitor_app.build_monitor(
             self.settings, self.clock, [panasonic.source(options)]
         )
         # Flask's test client has no connection whose owner the kernel could name.
-        self.house.access.proves_peer = lambda _environ: True
-        house_app.open_house(self.house, self.settings)
-        self.house.workbooks.keep()
-        self.house.scanner.open()
-        self.app = house_app.create_app(self.house)
+        self.monitor.access.proves_peer = lambda _environ: True
+        monitor_app.open_monitor(self.monitor, self.settings)
+        self.monitor.workbooks.keep()
+        self.monitor.scanner.open()
+        self.app = monitor_app.create_app(self.monitor)
         self.client = self.app.test_client()
         self.network.start()
 
     def close(self) -> None:
         self.network.stop()
-        house_app.stop_house(self.house)
+        monitor_app.stop_monitor(self.monitor)
 
     def restart(self) -> None:
         self.close()
@@ -120,28 +120,28 @@ class Home:
     def scan(self) -> dict[str, Any]:
         """One whole scan; what it did. The clock moves a second, as time does."""
         self.clock.forward(seconds=1)
-        assert self.house.scanner.start("test")
-        assert self.house.scanner.wait(20)
-        assert self.house.scanner.last is not None
-        return self.house.scanner.last.plain()
+        assert self.monitor.scanner.start("test")
+        assert self.monitor.scanner.wait(20)
+        assert self.monitor.scanner.last is not None
+        return self.monitor.scanner.last.plain()
 
     def tick(self) -> None:
-        self.house.tracker.tick(self.clock())
+        self.monitor.tracker.tick(self.clock())
 
     def devices(self) -> list[Device]:
-        return list(self.house.tracker.devices().values())
+        return list(self.monitor.tracker.devices().values())
 
     def device(self, key: str = "1") -> Device:
-        return self.house.tracker.device(key)
+        return self.monitor.tracker.device(key)
 
     def status(self, key: str = "1") -> str:
         device = self.device(key)
-        return self.house.statuses()[1][device.id]
+        return self.monitor.statuses()[1][device.id]
 
     def events(self, **wanted: Any) -> list[Any]:
         """What the journal has, oldest first, once everything is delivered."""
-        until(lambda: not self.house.tracker.fleet().outbox, what="the outbox is empty")
-        return self.house.journal.find(**{"limit": 1000, **wanted})[::-1]
+        until(lambda: not self.monitor.tracker.fleet().outbox, what="the outbox is empty")
+        return self.monitor.journal.find(**{"limit": 1000, **wanted})[::-1]
 
     def kinds(self, **wanted: Any) -> list[str]:
         return [event.kind for event in self.events(**wanted)]
@@ -149,7 +149,7 @@ class Home:
 
 @dataclass
 class Answer:
-    """What a running house answered."""
+    """What a running monitor answered."""
 
     status: int
     headers: Mapping[str, str]
@@ -201,13 +201,13 @@ class Running:
 
         def answers() -> bool:
             if process.poll() is not None:
-                raise AssertionError(f"the house ended:\n{self.text()}")
+                raise AssertionError(f"the monitor ended:\n{self.text()}")
             try:
                 return self.get("/healthz").status == 200
             except OSError:
                 return False
 
-        until(answers, 30, "the house answers")
+        until(answers, 30, "the monitor answers")
         return self
 
     def text(self) -> str:
@@ -233,7 +233,7 @@ class Running:
         return self.request("GET", path, headers=headers)
 
     def kill(self) -> None:
-        """kill -9 for every process of the house, all at once."""
+        """kill -9 for every process of the monitor, all at once."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -248,11 +248,11 @@ class Running:
 
 @contextmanager
 def running(folder: Path, **environment: str) -> Iterator[Running]:
-    """A running house that is ended, whatever the test does."""
+    """A running monitor that is ended, whatever the test does."""
     folder.mkdir(parents=True, exist_ok=True)
-    house = Running(folder, **environment)
+    monitor = Running(folder, **environment)
     try:
-        yield house.start()
+        yield monitor.start()
     finally:
-        if house.process is not None and house.process.poll() is None:
-            house.kill()
+        if monitor.process is not None and monitor.process.poll() is None:
+            monitor.kill()

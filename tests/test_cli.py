@@ -49,7 +49,7 @@ class Result:
 
 
 class Place(Running):
-    """A folder with its own ports and pretend cameras; a house only runs after `start()`."""
+    """A folder with its own ports and pretend cameras; a monitor only runs after `start()`."""
 
     def __init__(self, folder: Path, *cameras: Camera, **environment: str) -> None:
         folder.mkdir(exist_ok=True)
@@ -209,7 +209,7 @@ def test_discover_on_a_taken_port_ends_with_3_and_says_what_to_do(place: Place) 
             assert "stop that program" in result.complaint
 
 
-def test_with_a_running_house_commands_ask_the_house(place: Place) -> None:
+def test_with_a_running_house_commands_ask_the_monitor(place: Place) -> None:
     place.start()
     assert place.cli("scan").out == "3 answered, 0 did not.\n"
     assert place.get("/api/stats").json["active"] == 3
@@ -310,7 +310,7 @@ def test_cleanup_retires_what_was_not_seen_for_so_many_days(place: Place) -> Non
     assert [row["camera_name"] for row in gone().json] == ["Attic"]
 
 
-def test_cleanup_goes_through_the_running_house(place: Place) -> None:
+def test_cleanup_goes_through_the_running_monitor(place: Place) -> None:
     original(place.folder)
     place.start()
     assert place.cli("cleanup").out.split()[0] == "1"
@@ -344,7 +344,7 @@ def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(pla
     assert place.stop() == 0
 
 
-def test_delete_goes_through_the_running_house(place: Place) -> None:
+def test_delete_goes_through_the_running_monitor(place: Place) -> None:
     original(place.folder)
     place.start()
     done = place.cli("delete", "--not-seen-days", "30", "--confirm", "1")
@@ -446,7 +446,7 @@ def test_a_house_that_was_killed_is_not_waited_for(place: Place) -> None:
     original(place.folder)
     (place.folder / "data").mkdir()
     with socket.socket(socket.AF_UNIX) as left_over:
-        left_over.bind(str(place.folder / "data" / "house.sock"))
+        left_over.bind(str(place.folder / "data" / "control.sock"))
     assert place.cli("stats", "--json").json["total"] == 2
 
 

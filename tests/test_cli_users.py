@@ -1,4 +1,4 @@
-"""The commands about accounts, with and without a running house."""
+"""The commands about accounts, with and without a running monitor."""
 
 import json
 import os
@@ -15,15 +15,15 @@ GOOD = "purple tram forest"
 OTHER = "seven quiet kettles"
 
 
-@pytest.fixture(params=["with a running house", "without one"])
+@pytest.fixture(params=["with a running monitor", "without one"])
 def place(
-    request: pytest.FixtureRequest, run_house: Callable[..., Running], tmp_path: Path
+    request: pytest.FixtureRequest, run_monitor: Callable[..., Running], tmp_path: Path
 ) -> dict[str, str]:
-    """The environment of a house; it runs, or it does not."""
-    if request.param == "with a running house":
-        return run_house().environment
-    house = Running(tmp_path)
-    return house.environment
+    """The environment of a monitor; it runs, or it does not."""
+    if request.param == "with a running monitor":
+        return run_monitor().environment
+    monitor = Running(tmp_path)
+    return monitor.environment
 
 
 def cli(
@@ -81,15 +81,15 @@ def test_what_is_refused_is_one_sentence_and_changes_nothing(place: dict[str, st
     assert names(place) == {"root": "admin"}
 
 
-def test_a_new_password_counts_at_once(run_house: Callable[..., Running]) -> None:
-    house = run_house()
+def test_a_new_password_counts_at_once(run_monitor: Callable[..., Running]) -> None:
+    monitor = run_monitor()
     for words, typed in ((("add", "root"), GOOD), (("passwd", "root"), OTHER)):
-        result = cli(house.environment, "user", *words, "--password-stdin", typed=typed)
+        result = cli(monitor.environment, "user", *words, "--password-stdin", typed=typed)
         assert result.returncode == 0, result.stderr
     login = {"username": "root", "password": GOOD}
-    assert house.request("POST", "/api/auth/login", login).status == 401
+    assert monitor.request("POST", "/api/auth/login", login).status == 401
     login["password"] = OTHER
-    assert house.request("POST", "/api/auth/login", login).status == 200
+    assert monitor.request("POST", "/api/auth/login", login).status == 200
 
 
 def test_keys_are_rotated(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import settings as options
 from simulators.easy4ip import Cloud, Recorder
 from tests import workbooks
 from tests.home import ROOT, Answer, Home, Running, running, until
-from tests.test_docs import MAC, Request, answering, basic, code, curl, known_house, read, table
+from tests.test_docs import MAC, Request, answering, basic, code, curl, known_monitor, read, table
 
 PASSWORD = "seven grey owls"
 MADE_AT_RUN_TIME = ("data/logs/app.log", "data/camera_monitor.db")
@@ -169,42 +169,42 @@ def with_recorder(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with known_house(with_recorder(tmp_path_factory.mktemp("coming-from"))) as house:
-        yield house
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with known_monitor(with_recorder(tmp_path_factory.mktemp("coming-from"))) as monitor:
+        yield monitor
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The same house with an account that is called as the device backend's."""
-    with known_house(with_recorder(tmp_path_factory.mktemp("closed"))) as house:
-        add_user(house, "admin", "admin", {})
-        yield house
+    """The same monitor with an account that is called as the device backend's."""
+    with known_monitor(with_recorder(tmp_path_factory.mktemp("closed"))) as monitor:
+        add_user(monitor, "admin", "admin", {})
+        yield monitor
 
 
-def add_user(house: Running, name: str, role: str, headers: dict[str, str], **more: Any) -> int:
+def add_user(monitor: Running, name: str, role: str, headers: dict[str, str], **more: Any) -> int:
     body = {"username": name, "password": PASSWORD, "role": role, **more}
-    answer = house.request("POST", "/api/users", body, headers)
+    answer = monitor.request("POST", "/api/users", body, headers)
     assert answer.status == 201, answer.body
     return int(answer.json["id"])
 
 
-def as_user(house: Running, name: str, password: str = PASSWORD) -> dict[str, str]:
+def as_user(monitor: Running, name: str, password: str = PASSWORD) -> dict[str, str]:
     """The header of a script that has logged in."""
-    answer = house.request("POST", "/api/auth/login", {"username": name, "password": password})
+    answer = monitor.request("POST", "/api/auth/login", {"username": name, "password": password})
     assert answer.status == 200, answer.body
     return {"Authorization": f"Bearer {answer.json['access_token']}"}
 
 
-def ask(house: Running, made: Request, headers: dict[str, str]) -> Answer:
+def ask(monitor: Running, made: Request, headers: dict[str, str]) -> Answer:
     """The answer to a request as it was typed, with the name of the machine that was typed."""
     typed = made.host.replace("YOUR_SERVER_IP", "192.0.2.7")
     host = {} if typed.startswith("localhost") else {"Host": typed}
-    return house.request(made.method, made.path, made.body, {**made.headers, **host, **headers})
+    return monitor.request(made.method, made.path, made.body, {**made.headers, **host, **headers})
 
 
-def test_every_request_works_as_it_was_typed(house: Running) -> None:
-    check_requests(house, {})
+def test_every_request_works_as_it_was_typed(monitor: Running) -> None:
+    check_requests(monitor, {})
 
 
 def test_every_request_works_after_a_login_and_not_without_one(closed: Running) -> None:
@@ -213,17 +213,17 @@ def test_every_request_works_after_a_login_and_not_without_one(closed: Running) 
         assert ask(closed, request_of(span), {}).status == 401, span
 
 
-def check_requests(house: Running, headers: dict[str, str]) -> None:
+def check_requests(monitor: Running, headers: dict[str, str]) -> None:
     spans = [*told("request"), *told("curl")]
     assert {*PROMISED, *WORD_FOR_WORD} <= set(spans)
     for span in spans:
         made = request_of(span)
         if made.path == "/api/scan":
             until(
-                lambda: house.get("/api/scan", **headers).json["running"] is None,
+                lambda: monitor.get("/api/scan", **headers).json["running"] is None,
                 what="no scan runs",
             )
-        answer = ask(house, made, headers)
+        answer = ask(monitor, made, headers)
         assert answer.status == 200, f"{span}: {answer.body.decode()}"
         if span in PROMISED:
             assert PROMISED[span] <= set(answer.json), span
@@ -232,14 +232,14 @@ def check_requests(house: Running, headers: dict[str, str]) -> None:
 
 
 def test_a_request_that_needs_a_login_works_with_the_one_that_is_shown(
-    house: Running, closed: Running
+    monitor: Running, closed: Running
 ) -> None:
     rows = [row for row in ROWS if row.here.startswith("with a login")]
     assert rows
     made = closed.request("POST", "/api/tokens", {"name": "script"}, as_user(closed, "admin")).json
     for row in rows:
         (there,), (here,) = code(row.there), code(row.here)
-        assert ask(house, request_of(there), {}).status == 403
+        assert ask(monitor, request_of(there), {}).status == 403
         assert ask(closed, request_of(there), {}).status == 401
         shown = request_of(here.replace("TOKEN", made["token"]))
         assert ask(closed, shown, {}).status == 200, here
@@ -264,18 +264,18 @@ def test_the_login_of_the_device_backend_works_with_a_password_of_ones_own(
 
 def test_the_default_password_is_refused_wherever_it_is_set(tmp_path: Path) -> None:
     former = {"username": "admin", "password": "admin123"}
-    with running(tmp_path / "api") as house:
-        assert house.request("POST", "/api/auth/login", former).status == 401
-        refused = house.request("POST", "/api/users", {**former, "role": "admin"})
+    with running(tmp_path / "api") as monitor:
+        assert monitor.request("POST", "/api/auth/login", former).status == 401
+        refused = monitor.request("POST", "/api/users", {**former, "role": "admin"})
         assert refused.status == 422
     place = Running(tmp_path, ADMIN_USERNAME="admin", ADMIN_PASSWORD="admin123")
     assert place.spawn().wait(60) != 0
     assert "ADMIN_PASSWORD do not fit" in place.text()
 
 
-def fill_in(house: Running, path: str, form: str) -> Answer:
+def fill_in(monitor: Running, path: str, form: str) -> Answer:
     """What a browser without script sends for a form."""
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", monitor.port, timeout=30)
     try:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", path, form.replace(" ", "+"), kind)
@@ -335,13 +335,14 @@ def test_access_is_for_each_user_and_camera_with_hours(closed: Running) -> None:
 def test_only_the_named_site_gets_cors_headers(tmp_path: Path) -> None:
     (span,) = [one for one in told("option") if one.startswith("ALLOWED_ORIGINS=")]
     name, _, site = span.partition("=")
-    with running(tmp_path, **{name: site}) as house:
-        add_user(house, "admin", "admin", {})
-        header = as_user(house, "admin")
+    with running(tmp_path, **{name: site}) as monitor:
+        add_user(monitor, "admin", "admin", {})
+        header = as_user(monitor, "admin")
         mine, other = (
-            house.get("/api/stats", Origin=one, **header) for one in (site, "https://other.example")
+            monitor.get("/api/stats", Origin=one, **header)
+            for one in (site, "https://other.example")
         )
-        assert house.get("/api/stats", Origin=site).status == 401
+        assert monitor.get("/api/stats", Origin=site).status == 401
     assert mine.status == 200
     assert mine.headers["Access-Control-Allow-Origin"] == site
     assert "Access-Control-Allow-Origin" not in other.headers
@@ -366,8 +367,8 @@ def test_the_password_of_moncam_is_taken_over(kept: str, status: int, tmp_path: 
     assert ("must be set anew" in place.text()) == (status == 401)
 
 
-def test_every_word_of_the_pages_stands_on_them(house: Running) -> None:
-    pages = house.get("/").body + house.get("/cameras/1").body
+def test_every_word_of_the_pages_stands_on_them(monitor: Running) -> None:
+    pages = monitor.get("/").body + monitor.get("/cameras/1").body
     seen = " ".join(re.sub(r"<[^>]+>", " ", pages.decode()).split()).casefold()
     words = [
         word

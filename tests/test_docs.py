@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-import app as house_app
+import app as monitor_app
 import cli
 from accounts import rights
 from fleet.model import Coverage, Sighting
@@ -43,7 +43,7 @@ from tests.home import (
     settings_in,
     until,
 )
-from web import gate
+from web import authorization
 
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "deploy").glob("*.md")])
 MAC, SECOND_MAC = "d4:2d:c5:14:c5:70", "d4:2d:c5:14:c5:71"
@@ -121,14 +121,14 @@ def basic(name: str, password: str) -> str:
 
 
 @contextmanager
-def known_house(folder: Path, **environment: str) -> Iterator[Running]:
-    """A real house that knows two cameras; the first one answers its scans."""
+def known_monitor(folder: Path, **environment: str) -> Iterator[Running]:
+    """A real monitor that knows two cameras; the first one answers its scans."""
     folder.mkdir(parents=True, exist_ok=True)
     row = {"current_ip": "127.20.0.9", "last_seen": datetime.now(UTC).isoformat()}
     rows = {MAC: row, SECOND_MAC: row}
     (folder / "camera_database.json").write_text(json.dumps(rows))
-    with running(folder, **environment) as house, answering(house):
-        yield house
+    with running(folder, **environment) as monitor, answering(monitor):
+        yield monitor
 
 
 def answering(place: Running) -> Network:
@@ -139,9 +139,9 @@ def answering(place: Running) -> Network:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with known_house(tmp_path_factory.mktemp("docs")) as house:
-        yield house
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with known_monitor(tmp_path_factory.mktemp("docs")) as monitor:
+        yield monitor
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_the_settings_page_tells_the_bounds_of_every_number() -> None:
 
 
 def test_the_sources_page_has_a_row_for_every_source(tmp_path: Path) -> None:
-    built = house_app.build_sources(settings_in(tmp_path), Clock())
+    built = monitor_app.build_sources(settings_in(tmp_path), Clock())
     rows = {code(row[0])[0]: row for row in table(read("docs/sources.md"), "name")}
     assert set(rows) == {source.name for source in built}
     assert all(len(row) == 6 and all(row) for row in rows.values())
@@ -353,11 +353,11 @@ def test_the_api_page_names_every_action_of_the_audit_log() -> None:
     assert actions <= told
 
 
-def test_every_curl_example_of_the_api_page_works_in_the_order_shown(house: Running) -> None:
+def test_every_curl_example_of_the_api_page_works_in_the_order_shown(monitor: Running) -> None:
     lines = curl_lines("docs/api.md")
     assert len(lines) > 50
-    run(lines, house)
-    assert house.get("/api/cameras").status == 401, "the first account has closed the house"
+    run(lines, monitor)
+    assert monitor.get("/api/cameras").status == 401, "the first account has closed the monitor"
 
 
 def curl_lines(name: str) -> list[str]:
@@ -370,13 +370,13 @@ def curl_lines(name: str) -> list[str]:
     return [line for line in lines if re.match(r"(\w+=\$\()?curl ", line)]
 
 
-def run(lines: list[str], house: Running) -> None:
+def run(lines: list[str], monitor: Running) -> None:
     """Do them one after the other; `NAME=$(curl ... | jq -r .key)` keeps a value for `$NAME`."""
     kept: dict[str, str] = {}
     for line in lines:
         keeps = re.fullmatch(r"(\w+)=\$\((.+) \| jq -r \.(\w+)\)", line)
         made = curl(string.Template(keeps[2] if keeps else line).substitute(kept))
-        answer = house.request(made.method, made.path, made.body, made.headers)
+        answer = monitor.request(made.method, made.path, made.body, made.headers)
         assert answer.status in (200, 201), f"{line}: {answer.body.decode()}"
         if keeps:
             kept[keeps[1]] = answer.json[keeps[3]]
@@ -407,7 +407,7 @@ def cells(rule: rights.Rule) -> list[str]:
 def test_the_security_page_names_everything_that_is_open_to_strangers(make_home: Make) -> None:
     app = make_home().app
     rules = [one for one in app.url_map.iter_rules() if one.endpoint != "static"]
-    opened = {one.rule for one in rules if gate.action_of(app, one.endpoint) is None}
+    opened = {one.rule for one in rules if authorization.action_of(app, one.endpoint) is None}
     told = {word for row in table(read("docs/security.md"), "open") for word in code(row[0])}
     assert told == opened | {"/static/"}
 
@@ -416,8 +416,8 @@ def test_the_security_page_names_every_file_with_a_secret_and_its_mode(tmp_path:
     rows = {code(row[0])[0]: code(row[1])[0] for row in table(read("docs/security.md"), "file")}
     vault = Vault(tmp_path / "data" / "keys")
     vault.seal("secret", "test")
-    with known_house(tmp_path) as house:
-        run(curl_lines("docs/security.md")[:2], house)
+    with known_monitor(tmp_path) as monitor:
+        run(curl_lines("docs/security.md")[:2], monitor)
         for name, mode in rows.items():
             assert f"{(tmp_path / name).stat().st_mode & 0o777:04o}" == mode, name
 
@@ -425,17 +425,17 @@ def test_the_security_page_names_every_file_with_a_secret_and_its_mode(tmp_path:
 def test_every_curl_example_of_the_security_page_works(tmp_path: Path) -> None:
     lines = curl_lines("docs/security.md")
     assert len(lines) > 5
-    with known_house(tmp_path) as house:
-        run(lines, house)
+    with known_monitor(tmp_path) as monitor:
+        run(lines, monitor)
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 @pytest.mark.parametrize("number", [0, 1], ids=["own", "host and x-real-ip only"])
 def test_behind_nginx_as_the_security_page_sets_it_up(number: int, tmp_path: Path) -> None:
     text = blocks(read("docs/security.md"), "nginx")[number]
-    with known_house(tmp_path, TRUSTED_PROXIES="127.0.0.1") as house:
-        run(curl_lines("docs/security.md")[:1], house)
-        with behind_nginx(text, house.port, tmp_path) as port:
+    with known_monitor(tmp_path, TRUSTED_PROXIES="127.0.0.1") as monitor:
+        run(curl_lines("docs/security.md")[:1], monitor)
+        with behind_nginx(text, monitor.port, tmp_path) as port:
             login = {"username": "ann", "password": "seven grey owls"}
             made = ask_over_tls(port, "POST", "/api/auth/login", json.dumps(login))
             assert made.status == 200, made.body
@@ -459,7 +459,7 @@ NAME = "cameras.example"
 
 @contextmanager
 def behind_nginx(text: str, port: int, folder: Path) -> Iterator[int]:
-    """A real nginx with the servers of `text`, in front of the house at `port`."""
+    """A real nginx with the servers of `text`, in front of the monitor at `port`."""
     make_certificate(folder)
     own, plain = free_port(), free_port()
     text = text.replace("127.0.0.1:5000", f"127.0.0.1:{port}")

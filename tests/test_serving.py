@@ -25,40 +25,42 @@ def answers(address: str, port: int) -> bool:
     [("::1", ["::1"]), ("[::1]", ["::1"]), ("::", ["::1", "127.0.0.1"])],
 )
 def test_it_listens_on_ipv6(tmp_path: Path, host: str, addresses: list[str]) -> None:
-    house = Running(tmp_path, HOST=host)
-    house.spawn()
+    monitor = Running(tmp_path, HOST=host)
+    monitor.spawn()
     try:
         for address in addresses:
-            until(lambda address=address: answers(address, house.port), what=house.text())
-        assert f"http://{'localhost' if host == '::' else '[::1]'}:{house.port}\n" in house.text()
+            until(lambda address=address: answers(address, monitor.port), what=monitor.text())
+        assert (
+            f"http://{'localhost' if host == '::' else '[::1]'}:{monitor.port}\n" in monitor.text()
+        )
     finally:
-        house.kill()
+        monitor.kill()
 
 
 def test_an_ipv6_address_of_another_machine_is_a_sentence(tmp_path: Path) -> None:
-    house = Running(tmp_path, HOST="2001:db8::1")
-    assert house.spawn().wait(30) != 0
-    assert f"cannot listen on 2001:db8::1 port {house.port}" in house.text()
-    assert "Traceback" not in house.text()
+    monitor = Running(tmp_path, HOST="2001:db8::1")
+    assert monitor.spawn().wait(30) != 0
+    assert f"cannot listen on 2001:db8::1 port {monitor.port}" in monitor.text()
+    assert "Traceback" not in monitor.text()
 
 
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
 def test_something_else_in_the_place_of_the_command_socket_is_a_sentence(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
-    house = Running(tmp_path)
+    monitor = Running(tmp_path)
     (tmp_path / "data").mkdir()
-    place = tmp_path / "data" / "house.sock"
+    place = tmp_path / "data" / "control.sock"
     make(place)
-    assert house.spawn().wait(30) != 0
-    assert house.text().count("\n") == 1
-    assert f"{place} is not a socket" in house.text()
+    assert monitor.spawn().wait(30) != 0
+    assert monitor.text().count("\n") == 1
+    assert f"{place} is not a socket" in monitor.text()
     assert place.exists()
 
 
 def test_a_read_only_root_without_tmp_is_enough(tmp_path: Path, netns: None) -> None:
     """As `docker run --read-only` with a volume at DATA_DIR and nothing else to write to."""
-    house = Running(tmp_path)
+    monitor = Running(tmp_path)
     script = f"""
         set -e
         mount -t tmpfs tmpfs {tmp_path}
@@ -73,15 +75,15 @@ def test_a_read_only_root_without_tmp_is_enough(tmp_path: Path, netns: None) -> 
     """
     process = subprocess.Popen(
         ["unshare", "--mount", "sh", "-c", script],
-        env=house.environment,
+        env=monitor.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        until(lambda: process.poll() is not None or answers("127.0.0.1", house.port))
+        until(lambda: process.poll() is not None or answers("127.0.0.1", monitor.port))
         assert process.poll() is None, process.stdout and process.stdout.read()
-        assert house.get("/").status == 200
+        assert monitor.get("/").status == 200
     finally:
         process.terminate()
         process.communicate(timeout=30)

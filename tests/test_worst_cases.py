@@ -9,12 +9,12 @@ import pytest
 
 from tests.worst_cases import CASES, ROOT
 
-MOST_SECONDS = 20
+MAX_SECONDS = 20
 """Of a processor, for all worst inputs of one case. Measured: 1 to 4; in quadratic time minutes."""
 
 
 def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -24,4 +24,4 @@ def test_the_worst_that_can_come_in_is_read_in_time_proportional_to_its_length(c
         cwd=ROOT, env={**os.environ, "LOG_LEVEL": "ERROR"},
         capture_output=True, text=True, preexec_fn=_limit,
     )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr[-2000:] or f"killed after {MOST_SECONDS} s"
+    assert ended.returncode == 0, ended.stderr[-2000:] or f"killed after {MAX_SECONDS} s"

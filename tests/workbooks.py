@@ -1,4 +1,4 @@
-"""Workbooks for tests, as Excel writes them and as it does not; a house beside one."""
+"""Workbooks for tests, as Excel writes them and as it does not; a monitor beside one."""
 
 import io
 import re
@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 
 from discovery import workbooks
-from fleet import listing
+from fleet import list_entries
 from tests.home import Home
 
 TITLES = ("P2P NUMBER", "SITE", "STORE NAME")
@@ -103,7 +103,7 @@ ROWS = [("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port")]
 
 
 class Desk:
-    """A house and the workbook that lies beside it."""
+    """A monitor and the workbook that lies beside it."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -111,10 +111,10 @@ class Desk:
 
     @property
     def books(self) -> workbooks.Workbooks:
-        return self.home.house.workbooks
+        return self.home.monitor.workbooks
 
     def lay(self, *rows: tuple, titles: tuple = TITLES) -> str:
-        """Lay a new workbook there, and let the house look."""
+        """Lay a new workbook there, and let the monitor look."""
         self.replace(lambda path: write(path, rows, titles))
         return self.look()
 
@@ -129,7 +129,9 @@ class Desk:
 
     def listed(self) -> dict[str, str]:
         """Serials by site, of those that count."""
-        return {one.site: one.serial for one in listing.rows(self.home.house.tracker.devices())}
+        return {
+            one.site: one.serial for one in list_entries.rows(self.home.monitor.tracker.devices())
+        }
 
     def asked(self) -> dict[str, str]:
         return {one.site: one.path for one in self.books.targets()}
@@ -140,7 +142,7 @@ class Desk:
         return {row[1]: row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
 
     def device(self, site: str):
-        return next(one for one in self.home.devices() if listing.key_of(one) == f"row:{site}")
+        return next(one for one in self.home.devices() if list_entries.key_of(one) == f"row:{site}")
 
 
 class Meddling(workbooks.Workbooks):

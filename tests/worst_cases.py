@@ -26,7 +26,7 @@ ENDS = ("", "!", "\x00")
 BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("accounts/account_rows.py", r"(\d\d):(\d\d)-(\d\d):(\d\d)"): ("08:00-18:0",),
     ("accounts/names.py", "[ -]"): ("LATIN",),
-    ("accounts/tickets.py", "[0-9a-f]{64}"): ("0" * 63,),
+    ("accounts/jwt_tokens.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("discovery/uploads.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("fleet/identity.py", "(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\\.){2}[0-9a-f]{4}"): (
         "00:11:22:33:44:5",
@@ -78,7 +78,7 @@ ELSEWHERE = {
 def expressions() -> Iterator[tuple[str, str | None, str, int]]:
     """File, expression (None when it is put together at run time), function and flags of each
     `re.` call of the program."""
-    from tests.test_house import TREES
+    from tests.test_layout import TREES
 
     for path, tree in TREES.items():
         for node in ast.walk(tree):

@@ -11,7 +11,7 @@ from web.errors import Problem, answer
 
 Body = TypeVar("Body", bound=BaseModel)
 Route = TypeVar("Route", bound=Callable[..., Any])
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from accounts.model import Entry
 from web.api import Query, Time, answered, asked, describes
+from web.authorization import needs
 from web.events import Moment
-from web.gate import needs
-from web.house import house
+from web.monitor import monitor
 from web.tables import as_csv
 
 bp = Blueprint("audit_log", __name__)
@@ -49,7 +49,7 @@ class EntryRow(TypedDict):
 @describes(query=AuditQuery, answer=list[EntryRow], errors=(422, 503))
 def audit() -> Response:
     """Who did what, newest first."""
-    found = house().audit.find(**asked(AuditQuery).model_dump())
+    found = monitor().audit.find(**asked(AuditQuery).model_dump())
     return answered([entry_row(one) for one in found])
 
 
@@ -58,7 +58,7 @@ def audit() -> Response:
 @describes(query=AuditQuery, answer=str, media=("text/csv",), errors=(422, 503))
 def audit_csv() -> Response:
     """The same as a table for a spreadsheet."""
-    found = house().audit.find(**asked(AuditQuery).model_dump())
+    found = monitor().audit.find(**asked(AuditQuery).model_dump())
     text = as_csv([entry_row(one) for one in found], COLUMNS)
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
     return Response(text, mimetype="text/csv", headers=headers)

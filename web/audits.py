@@ -7,8 +7,8 @@ from flask import g
 
 from accounts.audit import without_secrets
 from accounts.model import Entry
-from web.asking import client_address, over_command_socket
-from web.house import house
+from web.authentication import client_address, over_command_socket
+from web.monitor import monitor
 
 
 def who() -> str:
@@ -26,7 +26,7 @@ def note(
     by: str = "",
 ) -> None:
     """One line of the audit log. `by`: who, where it is not who asks."""
-    here = house()
+    here = monitor()
     address = "command socket" if over_command_socket() else client_address(here.access)
     here.audit.note(
         Entry(

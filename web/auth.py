@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from accounts import passwords
+from accounts.jwt_tokens import ACCESS_LASTS
 from accounts.model import (
     LEVELS,
     RIGHTS,
@@ -21,15 +22,14 @@ from accounts.model import (
     Token,
     User,
 )
-from accounts.tickets import ACCESS_LASTS
 from web.api import Strict, Time, answered, describes, like, one_of, sent
-from web.asking import COOKIE, TooManyTries, client_address, is_encrypted, log_in
 from web.audits import note
+from web.authentication import COOKIE, TooManyTries, client_address, is_encrypted, log_in
+from web.authorization import is_open, needs
 from web.errors import Problem
 from web.events import Moment
-from web.gate import is_open, needs
-from web.house import house
-from web.sight import sight
+from web.monitor import monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("auth", __name__)
 Role = Annotated[str, one_of(ROLES)]
@@ -63,7 +63,7 @@ class NewToken(Strict):
     expires: Moment | None = Field(None, strict=False)
 
 
-class Tickets(TypedDict):
+class JwtPair(TypedDict):
     """`expires_in` in seconds."""
 
     access_token: str
@@ -77,7 +77,7 @@ class OwnAccount(TypedDict):
     role: Role
 
 
-class Welcome(Tickets):
+class Welcome(JwtPair):
     refresh_token: str
     user: OwnAccount
 
@@ -134,7 +134,7 @@ def login() -> Response:
     given = sent(Login)
     user = user_of(given.username, given.password)
     session, _secret = begin(user, "script")
-    tickets = house().access.tickets
+    tickets = monitor().access.tickets
     return answered(
         {
             **_tickets(session.digest),
@@ -144,9 +144,9 @@ def login() -> Response:
     )
 
 
-def _tickets(session: str) -> Tickets:
+def _tickets(session: str) -> JwtPair:
     return {
-        "access_token": house().access.tickets.access(session),
+        "access_token": monitor().access.tickets.access(session),
         "token_type": "bearer",  # nosec B105 (no secret)
         "expires_in": int(ACCESS_LASTS.total_seconds()),
     }
@@ -154,7 +154,7 @@ def _tickets(session: str) -> Tickets:
 
 def user_of(name: str, password: str) -> User:
     """The user who logs in so. Raises Problem (401, 429); both are written down."""
-    access = house().access
+    access = monitor().access
     if not access.accounts.has_any():
         raise Problem(401, "There is no account yet", "Make the first one at /setup.")
     try:
@@ -180,7 +180,7 @@ def user_of(name: str, password: str) -> User:
 
 def begin(user: User, kind: str) -> tuple[Session, str]:
     """A session for a user who has just logged in, written down."""
-    access = house().access
+    access = monitor().access
     address = client_address(access)
     agent = request.headers.get("User-Agent", "")
     found = access.accounts.begin(user, kind, address, agent)
@@ -195,16 +195,16 @@ def set_cookie(response: Any, secret: str, session: Session) -> None:
         expires=session.ends,
         httponly=True,
         samesite="Lax",
-        secure=is_encrypted(house().access),
+        secure=is_encrypted(monitor().access),
     )
 
 
 @bp.post("/api/auth/refresh")
 @is_open
-@describes(answer=Tickets, errors=(401, 422), security=("refresh",))
+@describes(answer=JwtPair, errors=(401, 422), security=("refresh",))
 def refresh() -> Response:
     """A new access token. The refresh token comes in the Authorization header, as Bearer."""
-    access = house().access
+    access = monitor().access
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     session = access.tickets.read("refresh", text.strip()) if kind.lower() == "bearer" else None
     if session is None or access.accounts.by_digest(session) is None:
@@ -224,14 +224,14 @@ def profile() -> Response:
             "username": person.name,
             "role": person.role,
             "all_cameras": person.sees_all,
-            "grants": [grant_row(one) for one in sight().person.grants],
+            "grants": [grant_row(one) for one in visible().person.grants],
         }
     )
 
 
 def now_at(device: int) -> int:
     """The number of the device that a grant or a token leads to, after every merge."""
-    return house().tracker.fleet().redirects.get(device, device)
+    return monitor().tracker.fleet().redirects.get(device, device)
 
 
 def grant_row(grant: Grant) -> GrantRow:
@@ -253,7 +253,7 @@ def logout() -> Response:
     """End this session, with its tokens and open streams."""
     person: Person = g.person
     if person.session is not None:
-        house().access.accounts.end(person.session)
+        monitor().access.accounts.end(person.session)
         note("logout", person.name, "logged out")
     response = answered({"success": True})
     response.delete_cookie(COOKIE)
@@ -275,12 +275,12 @@ def own_user() -> User:
     person: Person = g.person
     if person.user is None:
         raise Problem(409, "You have no account here", "Make one under Settings, Users.")
-    return house().access.accounts.user(person.user)
+    return monitor().access.accounts.user(person.user)
 
 
 def change_password(user: User, current: str, new: str) -> None:
     """Raises Problem (401, 403, 429) and NotAllowed."""
-    access = house().access
+    access = monitor().access
     try:
         known = log_in(access, user.name, current)
     except TooManyTries as error:
@@ -293,7 +293,7 @@ def change_password(user: User, current: str, new: str) -> None:
             "This is not your password", "Type the one that counts now.", 403, "current"
         )
     stored = passwords.made(new, user.name)
-    with sight().acting("account.change"):
+    with visible().acting("account.change"):
         access.accounts.change(user.id, stored=stored, keep=g.person.session)
     note("user.password", user.name, "changed the own password")
 
@@ -328,7 +328,7 @@ def tokens() -> Response:
 
 
 def tokens_of(user: int) -> list[Token]:
-    return [one for one in house().access.accounts.book.tokens.values() if one.user == user]
+    return [one for one in monitor().access.accounts.snapshot.tokens.values() if one.user == user]
 
 
 @bp.post("/api/tokens")
@@ -342,14 +342,14 @@ def make_token() -> Response:
 
 
 def new_token(user: User, given: NewToken) -> tuple[Token, str]:
-    """Raises NotAllowed, NotThere and Problem (401, 403)."""
+    """Raises NotAllowed, NotFound and Problem (401, 403)."""
     devices = given.devices
     if devices is not None:  # a number that was merged away leads to the one that stays
-        devices = [sight().device(str(number)).id for number in devices]
-    if given.expires is not None and given.expires <= house().clock():
+        devices = [visible().device(str(number)).id for number in devices]
+    if given.expires is not None and given.expires <= monitor().clock():
         raise NotAllowed("expires is in the past", "Name a later time.", field="expires")
-    accounts = house().access.accounts
-    with sight().acting("account.change"):
+    accounts = monitor().access.accounts
+    with visible().acting("account.change"):
         made = accounts.add_token(user.id, given.name, given.scope, devices, given.expires)
     note("token.made", user.name, f"{given.name} ({given.scope})")
     return made
@@ -366,8 +366,8 @@ def revoke_token(id: int) -> Response:
 
 def end_token(user: User, id: int) -> None:
     """Raises Problem: 404 for a token that is not this user's, 401 and 403."""
-    with sight().acting("account.change"):
+    with visible().acting("account.change"):
         if id not in {one.id for one in tokens_of(user.id)}:
             raise Problem(404, f"There is no token {id}", "GET /api/tokens lists them.")
-        gone = house().access.accounts.revoke(id)
+        gone = monitor().access.accounts.revoke(id)
     note("token.revoked", user.name, gone.name)

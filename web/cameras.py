@@ -8,15 +8,15 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from fleet import cleaning, editing, status
-from fleet.model import Device, Edit, Event, NotThere
+from fleet.model import Device, Edit, Event, NotFound
 from web import shapes
 from web.api import Strict, answered, asked, describes, sent
 from web.audits import note, who
+from web.authorization import needs
 from web.errors import Problem
-from web.gate import needs
-from web.house import House, house
 from web.listing import ListQuery, select
-from web.sight import sight
+from web.monitor import Monitor, monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("cameras", __name__)
 HIGHEST = 2**62
@@ -31,7 +31,7 @@ class Change(Strict):
 
     name: str | None = Field(None, max_length=editing.LONGEST["name"])
     notes: str | None = Field(None, max_length=editing.LONGEST["notes"])
-    tags: list[Tag] | None = Field(None, max_length=editing.MOST_TAGS)
+    tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
     site: str | None = Field(None, max_length=editing.LONGEST["site"])
     parent: int | None = Field(None, ge=1, description="The number of what it stands behind.")
 
@@ -78,8 +78,8 @@ class Edited(TypedDict):
 @describes(query=ListQuery, answer=shapes.CameraList)
 def cameras() -> Response:
     """Every camera and recorder, with filter, search, sort and page on request."""
-    here = house()
-    devices, statuses = sight().statuses()
+    here = monitor()
+    devices, statuses = visible().statuses()
     found = select(devices.values(), statuses, asked(ListQuery), shapes.CAMERAS)
     body = {
         "cameras": here.encoded.of(found.devices, statuses, here.clock(), here.rules()),
@@ -97,7 +97,7 @@ def cameras() -> Response:
 @describes(answer=shapes.CameraDetail, errors=(404,))
 def camera(key: str) -> Response:
     """One camera, by its number or by its MAC in any spelling."""
-    return answered(_detail(house(), key))
+    return answered(_detail(monitor(), key))
 
 
 @bp.patch("/api/camera/<key>")
@@ -132,8 +132,8 @@ def split(key: str) -> Response:
 @describes(answer=shapes.UptimeRow, errors=(404, 503))
 def uptime(key: str) -> Response:
     """How well it answered on each of the last 90 days."""
-    here = house()
-    device = sight().device(key)
+    here = monitor()
+    device = visible().device(key)
     return answered(shapes.uptime(here.journal.uptimes([device], here.clock())[device.id]))
 
 
@@ -158,7 +158,7 @@ def restore(key: str) -> Response:
 @describes(body=UndoBody, answer=Edited, errors=(404, 409, 422, 503))
 def undo() -> Response:
     """Take an edit back, unless somebody changed the same thing since."""
-    return _edited(undoing(house(), sent(UndoBody).event))
+    return _edited(undoing(monitor(), sent(UndoBody).event))
 
 
 @bp.post("/api/cleanup")
@@ -171,36 +171,36 @@ def cleanup() -> Response:
 
 def check_clock() -> None:
     """Raises Problem (409) while nothing may be judged by its age."""
-    if doubt := house().trusted.doubt():
+    if doubt := monitor().trusted.doubt():
         raise Problem(409, doubt, "Confirm the date under Settings, Jobs, or set the clock.")
 
 
 def retire_silent(days: int) -> int:
     """Retire what nobody has seen for so many days, by who asks; how many."""
-    here = house()
+    here = monitor()
     check_clock()
     now = here.clock()
     edits = cleaning.retirements(here.tracker.devices().values(), days, who(), now)
-    judge = sight().judge("fleet.clean")
+    judge = visible().judge("fleet.clean")
     events = here.tracker.apply(edits, now, judge) if edits else []
     note("fleet.cleaned", "fleet", f"{len(events)} retired, not seen for {days} days")
     return len(events)
 
 
-def undoing(here: House, sequence: int) -> Edit:
-    """The edit that takes back event `sequence`. Raises NotThere or Refused."""
+def undoing(here: Monitor, sequence: int) -> Edit:
+    """The edit that takes back event `sequence`. Raises NotFound or Refused."""
     if not 1 <= sequence <= HIGHEST:
-        raise NotThere("There is no such event", "GET /api/events lists the events.")
+        raise NotFound("There is no such event", "GET /api/events lists the events.")
     event = find_event(here, sequence)
-    if event is None or event.device is None or not sight().sees_event(event):
-        raise NotThere(f"There is no event {sequence}", "GET /api/events lists the events.")
+    if event is None or event.device is None or not visible().sees_event(event):
+        raise NotFound(f"There is no event {sequence}", "GET /api/events lists the events.")
     check_edit(here.tracker.device(f"{event.device}"))
-    if sight().is_limited and "site" in event.before:
+    if visible().is_limited and "site" in event.before:
         raise beyond_reach()
     return editing.inverse(event, who(), here.clock())
 
 
-def find_event(here: House, sequence: int) -> Event | None:
+def find_event(here: Monitor, sequence: int) -> Event | None:
     """An event by its number, also while the journal does not have it yet."""
     waiting = [one for one in here.tracker.fleet().outbox if one.sequence == sequence]
     return waiting[0] if waiting else here.journal.one(sequence)
@@ -208,7 +208,7 @@ def find_event(here: House, sequence: int) -> Event | None:
 
 def check_edit(device: Device) -> None:
     """Raises Problem (403) when who asks may not edit this device."""
-    if not sight().may("device.edit", device):
+    if not visible().may("device.edit", device):
         raise Problem(
             403,
             f"{who()} may not edit this camera",
@@ -219,11 +219,11 @@ def check_edit(device: Device) -> None:
 def edit_of(key: str, kind: str, fields: dict[str, Any]) -> Edit:
     """The edit of one device by who asks, whom the gate has let in for this device.
 
-    Who does not see every device cannot reach another one through an edit. Raises NotThere
+    Who does not see every device cannot reach another one through an edit. Raises NotFound
     and Problem (403).
     """
-    here, device = house(), sight().device(key)
-    if sight().is_limited:
+    here, device = monitor(), visible().device(key)
+    if visible().is_limited:
         # A form sends everything back: what is as this person sees it is no change.
         fields = {
             key: value
@@ -234,7 +234,7 @@ def edit_of(key: str, kind: str, fields: dict[str, Any]) -> Edit:
             raise beyond_reach()
         if fields.get("parent") is not None:
             # By the number that it has now: a merge that leads there can be undone meanwhile.
-            fields["parent"] = sight().device(str(fields["parent"])).id
+            fields["parent"] = visible().device(str(fields["parent"])).id
     return Edit(kind, f"id:{device.id}", fields, who(), here.clock())
 
 
@@ -249,8 +249,8 @@ def beyond_reach() -> Problem:
 
 def apply_edit(edit: Edit) -> list[Event]:
     """Do it, and write it into the audit log."""
-    here, number = house(), int(edit.identity.removeprefix("id:"))
-    events = here.tracker.apply([edit], here.clock(), sight().judge("device.edit", number))
+    here, number = monitor(), int(edit.identity.removeprefix("id:"))
+    events = here.tracker.apply([edit], here.clock(), visible().judge("device.edit", number))
     for event in events:
         note(event.kind, f"camera {event.device}", event.text, event.before, event.after)
     return list(events)
@@ -269,13 +269,13 @@ def _edited(edit: Edit) -> Response:
     events = apply_edit(edit)
     body: Edited = {
         "success": True,
-        "camera": _detail(house(), edit.identity.removeprefix("id:")),
+        "camera": _detail(monitor(), edit.identity.removeprefix("id:")),
         "undo": undo_of(events),
     }
     return answered(body)
 
 
-def _detail(here: House, key: str) -> shapes.CameraDetail:
-    device, now, rules = sight().device(key), here.clock(), here.rules()
+def _detail(here: Monitor, key: str) -> shapes.CameraDetail:
+    device, now, rules = visible().device(key), here.clock(), here.rules()
     word = status.status(device, here.tracker.devices(), now, rules)
     return shapes.detail(device, word, now, rules)

@@ -9,8 +9,8 @@ from accounts.deletion import sample
 from fleet.cleaning import Selection
 from fleet.model import Refused
 from web import cameras, deletion
+from web.authorization import needs
 from web.errors import status_of
-from web.gate import needs
 
 bp = Blueprint("cleanup_pages", __name__)
 DAYS = range(1, 36501)

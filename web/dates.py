@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from flask import Flask
 from markupsafe import Markup
 
-from web.house import house
+from web.monitor import monitor
 
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -36,7 +36,7 @@ def ago(text: str | None) -> Markup:
     if not text:
         return Markup("never")
     at = datetime.fromisoformat(text)
-    length = house().clock() - at
+    length = monitor().clock() - at
     # A few seconds ahead are another clock's fault, not the future.
     words = "just now" if length < timedelta(seconds=10) else f"{span(length)} ago"
     return _relative(at, "past", words)
@@ -47,7 +47,7 @@ def to_come(text: str | None) -> Markup:
     if not text:
         return Markup("never")
     at = datetime.fromisoformat(text)
-    length = at - house().clock()
+    length = at - monitor().clock()
     return _relative(at, "next", f"in {span(length)}" if length > timedelta() else "now")
 
 
@@ -58,7 +58,7 @@ def _relative(at: datetime, kind: str, words: str) -> Markup:
 
 
 def clock(value: str | datetime | None) -> Markup:
-    """`<time>` with date and time in the zone of the house."""
+    """`<time>` with date and time in the zone of the monitor."""
     if not value:
         return Markup("never")
     at = datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -8,10 +8,10 @@ from accounts.deletion import Deletion, sample
 from fleet.cleaning import Selection
 from web.api import Strict, answered, describes, sent
 from web.audits import note, who
+from web.authorization import needs
 from web.events import Moment
-from web.gate import needs
-from web.house import house
-from web.sight import sight
+from web.monitor import monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("deletion", __name__)
 
@@ -81,14 +81,14 @@ def delete_many() -> Response:
 
 def delete_one(key: str, confirm: str) -> int:
     """Delete one device by who asks; its number. Raises Refused."""
-    device = sight().device(key)
+    device = visible().device(key)
     deletion().one(device, confirm)
     return device.id
 
 
 def deletion() -> Deletion:
     """What deletes by who asks."""
-    here, judge = house(), sight().judge("fleet.delete")
+    here, judge = monitor(), visible().judge("fleet.delete")
     return Deletion(
         here.tracker, here.access.accounts, here.trusted, note, who(), here.clock(), judge
     )

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet import listing, status
+from fleet import list_entries, status
 from fleet.model import Device
 from sources.easy4ip_wire import clean_serial
 from sources.texts import name_of
@@ -18,11 +18,11 @@ from sources.workbook_export import made_of
 from web import scans, shapes
 from web.api import Query, Strict, answered, asked, describes, one_of, sent
 from web.audits import note, who
+from web.authorization import needs
 from web.errors import Problem
-from web.gate import needs
-from web.house import house
-from web.sight import sight
+from web.monitor import monitor
 from web.tables import cell
+from web.visible_fleet import visible
 
 bp = Blueprint("dvrs", __name__)
 COLUMNS = ("P2P NUMBER", "SITE", "STORE NAME")
@@ -76,14 +76,14 @@ class Refreshed(Ok):
 
 def recorders() -> list[tuple[Device, str]]:
     """The recorders of the workbook that this person sees, by site, each with its status."""
-    devices, statuses = sight().statuses()
-    found = [(one, statuses[one.id]) for one in devices.values() if listing.counts(one)]
+    devices, statuses = visible().statuses()
+    found = [(one, statuses[one.id]) for one in devices.values() if list_entries.counts(one)]
     return sorted(found, key=lambda one: row_of(one[0])["SITE"])
 
 
 def row_of(device: Device) -> dict[str, str]:
     """A recorder as a row of the workbook."""
-    row = listing.row_of(device)
+    row = list_entries.row_of(device)
     return dict(zip(COLUMNS, (row.serial, row.site, row.store), strict=True))
 
 
@@ -113,8 +113,8 @@ def search() -> Response:
         row = row_of(device)
         if row["SITE"] == wanted:
             return answered({**row, "status": _word(state)})
-    books = house().workbooks
-    if (skipped := books.skipped(wanted)) and not sight().is_limited:
+    books = monitor().workbooks
+    if (skipped := books.skipped(wanted)) and not visible().is_limited:
         raise Problem(
             404,
             f"Row {skipped.number} of {books.path.name} is not used: {skipped.error}",
@@ -136,8 +136,8 @@ def update() -> Response:
 def put_serial(site: str, number: str) -> None:
     """Another serial for a site, with a line in the audit log. Raises like `change_serial`."""
     before = {row["SITE"]: row["P2P NUMBER"] for row in _chosen("all")}
-    judge = sight().judge("workbook.edit")
-    house().workbooks.change_serial(site, number, who(), judge)
+    judge = visible().judge("workbook.edit")
+    monitor().workbooks.change_serial(site, number, who(), judge)
     note(
         "workbook.changed",
         site,
@@ -152,18 +152,18 @@ def put_serial(site: str, number: str) -> None:
 @describes(answer=Refreshed, errors=(503,))
 def refresh() -> Response:
     """Ask about every recorder now, and wait for the answer."""
-    here = house()
+    here = monitor()
     here.workbooks.keep()
-    sight().check("scan.start")
+    visible().check("scan.start")
     end = monotonic() + PATIENCE
     # One that runs already may leave the recorders out, or not know a serial from a moment ago.
     if not here.scanner.start(who()) and here.scanner.wait(PATIENCE):
-        sight().check("scan.start")
+        visible().check("scan.start")
         here.scanner.start(who())
     if not here.scanner.wait(max(0.0, end - monotonic())):
         raise Problem(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
-    sight().check("scan.start")
-    devices, statuses = sight().statuses()
+    visible().check("scan.start")
+    devices, statuses = visible().statuses()
     kept = [one for one in devices.values() if one.kind == "recorder" and one.retired_at is None]
     return answered({"ok": True, **counts([(one, statuses[one.id]) for one in kept])})
 
@@ -175,7 +175,7 @@ def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
         "total": len(found),
         "online": online,
         "offline": len(found) - online,
-        "lastUpdated": shapes.last_updated(house().tracker.fleet(), scans.swept()),
+        "lastUpdated": shapes.last_updated(monitor().tracker.fleet(), scans.swept()),
     }
 
 
@@ -204,5 +204,5 @@ def download_workbook() -> Response:
     chosen = [one for one, state in recorders() if wanted in ("all", _word(state))]
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
-    rows = [{**listing.row_of(one).extra, **row_of(one)} for one in chosen]
+    rows = [{**list_entries.row_of(one).extra, **row_of(one)} for one in chosen]
     return Response(made_of(rows), mimetype=XLSX, headers=headers)

@@ -11,7 +11,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from accounts.model import NotAllowed
-from fleet.model import NotThere, Refused, Unfit
+from fleet.model import Invalid, NotFound, Refused
 from store.json_file import CannotKeep
 from store.sql import Unreachable, Unwritable
 from store.vault import SecretLost
@@ -92,7 +92,7 @@ def _problem(problem: Problem) -> Response:
 
 def status_of(error: Refused) -> int:
     """The HTTP code of an edit that cannot be done."""
-    return 404 if isinstance(error, NotThere) else 422 if isinstance(error, Unfit) else 409
+    return 404 if isinstance(error, NotFound) else 422 if isinstance(error, Invalid) else 409
 
 
 def answer(status: int, error: str, hint: str, field: str = "") -> Response:

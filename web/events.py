@@ -13,17 +13,17 @@ from typing_extensions import TypedDict
 
 from fleet.model import Event
 from web.api import Query, Time, answered, asked, describes
-from web.asking import client_address
+from web.authentication import client_address
+from web.authorization import needs
 from web.errors import Problem
-from web.gate import needs
-from web.house import house
 from web.live import PageFeed
-from web.sight import Sight, sight
+from web.monitor import monitor
 from web.stream import TooManyReaders, encode, frame_bytes, plain
+from web.visible_fleet import VisibleFleet, visible
 
 bp = Blueprint("events", __name__)
 FOR_EVER = 10 * 365 * 86400
-MOST_REPLAYED = 1000
+MAX_REPLAYED = 1000
 
 
 def _written(value: object) -> object:
@@ -103,7 +103,7 @@ def events() -> Response:
         return _stream(query)
     wanted = query.model_dump(exclude={"kind", "follow", "page"})
     kinds = [kind for kind in query.kind.split(",") if kind]
-    found = sight().events(kinds=kinds, **wanted)
+    found = visible().events(kinds=kinds, **wanted)
     is_full = len(found) == query.limit
     return answered(
         {
@@ -115,14 +115,14 @@ def events() -> Response:
 
 
 def _stream(query: EventQuery) -> Response:
-    here = house()
-    eyes = sight()
+    here = monitor()
+    eyes = visible()
     feed = None if query.page is None else PageFeed(flask_app(), eyes, query.page)
     # Before there are accounts everybody has the same name.
     is_named = not eyes.person.until_first
     who = f"user {eyes.person.name}" if is_named else client_address(here.access)
     try:
-        here.hub.enter(who)
+        here.broadcaster.enter(who)
     except TooManyReaders as error:
         raise _too_many(error) from None
     until = time.monotonic() + (query.follow or FOR_EVER)
@@ -130,7 +130,7 @@ def _stream(query: EventQuery) -> Response:
     frames = _frames(eyes, _last_id(query), until, partial(has_hung_up, sock), feed)
     body = here.watchdog.guard(frames, sock, lambda: renewed(eyes) is not None)
     response = Response(body, mimetype="text/event-stream")
-    response.call_on_close(partial(here.hub.leave, who))
+    response.call_on_close(partial(here.broadcaster.leave, who))
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
@@ -163,8 +163,8 @@ def has_hung_up(sock: socket.socket | None) -> bool:
         return True
 
 
-def renewed(eyes: Sight) -> Sight | None:
-    """The sight of the same person as of now; None when they may not hear events any more."""
+def renewed(eyes: VisibleFleet) -> VisibleFleet | None:
+    """The visible of the same person as of now; None when they may not hear events any more."""
     now = eyes.again()
     return now if now and now.may("event.view") else None
 
@@ -184,17 +184,17 @@ def _last_id(query: EventQuery) -> int | None:
 
 
 def _frames(
-    eyes: Sight,
+    eyes: VisibleFleet,
     last_id: int | None,
     until: float,
     is_gone: Callable[[], bool],
     feed: PageFeed | None,
 ) -> Iterator[bytes]:
-    here = eyes.house
-    place, newest = here.hub.place(), here.tracker.fleet().sequence
+    here = eyes.monitor
+    place, newest = here.broadcaster.place(), here.tracker.fleet().sequence
     missed = _missed(eyes, last_id) if last_id is not None else []
     yield b"retry: 3000\n\n"
-    if len(missed) == MOST_REPLAYED:
+    if len(missed) == MAX_REPLAYED:
         yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
     else:
         yield from (encode(event) for event in missed)
@@ -211,13 +211,13 @@ def _frames(
             feed.eyes = now
         return _hears(now) if now else None
 
-    yield from here.hub.follow(place, until, judge, told, feed)
+    yield from here.broadcaster.follow(place, until, judge, told, feed)
 
 
-def _hears(eyes: Sight) -> Callable[[Event | None], bool]:
+def _hears(eyes: VisibleFleet) -> Callable[[Event | None], bool]:
     return lambda event: not eyes.is_limited if event is None else eyes.sees_event(event)
 
 
-def _missed(eyes: Sight, last_id: int) -> Sequence[Event]:
+def _missed(eyes: VisibleFleet, last_id: int) -> Sequence[Event]:
     """What a returning reader has missed, oldest first."""
-    return eyes.events(after=last_id, limit=MOST_REPLAYED)
+    return eyes.events(after=last_id, limit=MAX_REPLAYED)

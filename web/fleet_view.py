@@ -10,22 +10,22 @@ from flask import render_template, request
 from markupsafe import Markup
 from pydantic import Field, ValidationError
 
-from fleet import status, words
-from fleet.model import Device, NotThere
+from fleet import labels, status
+from fleet.model import Device, NotFound
 from store.sql import Unreachable
-from web import advice, shapes
+from web import remedies, shapes
 from web.bars import Bar, bar
 from web.drawn import Drawable
 from web.health import troubles
-from web.house import House
 from web.listing import STATUSES, Listing, ListQuery, select, stores_by_site
+from web.monitor import Monitor
 from web.scans import auto_scan_job, counts
-from web.sight import NOT_THERE, sight
+from web.visible_fleet import NOT_THERE, visible
 
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
 PAGE_SIZES = (50, 100, 500)
-MOST_WRONG = 5
+MAX_WRONG = 5
 FILTERS = (
     ("all", "All"),
     ("active", "Active"),
@@ -103,18 +103,18 @@ class Rows:
     listing: Listing
 
 
-def rows(here: House, query: PageQuery) -> Rows:
+def rows(here: Monitor, query: PageQuery) -> Rows:
     """The page of the list that the URL names, else the first rows of it."""
     size = query.per_page or FIRST_ROWS
     paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
-    devices, statuses = sight().statuses()
+    devices, statuses = visible().statuses()
     found = select(devices.values(), statuses, paged, shapes.CAMERAS)
     return _rows(here, found.devices, found, (devices, statuses))
 
 
-def stretch(here: House, query: PageQuery, offset: int, limit: int) -> Rows:
+def stretch(here: Monitor, query: PageQuery, offset: int, limit: int) -> Rows:
     """A stretch of the whole list, for one who scrolls."""
-    devices, statuses = sight().statuses()
+    devices, statuses = visible().statuses()
     found = select(devices.values(), statuses, _unpaged(query), shapes.CAMERAS)
     return _rows(here, found.devices[offset : offset + limit], found, (devices, statuses))
 
@@ -123,9 +123,9 @@ def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
     return query.model_copy(update={"page": None, "per_page": None, **changes})
 
 
-def rows_of(here: House, query: PageQuery, ids: Sequence[int], link: Links | None = None) -> Rows:
+def rows_of(here: Monitor, query: PageQuery, ids: Sequence[int], link: Links | None = None) -> Rows:
     """The rows of some devices that changed, but for those that left the list by it."""
-    devices, statuses = sight().statuses()
+    devices, statuses = visible().statuses()
     known = [devices[id] for id in ids if id in devices]
     stores = stores_by_site(devices.values()) if query.store else {}
     found = select(known, statuses, _unpaged(query), shapes.CAMERAS, stores)
@@ -137,7 +137,7 @@ Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
 
 
 def _rows(
-    here: House,
+    here: Monitor,
     shown: Sequence[Device],
     listing: Listing,
     snapshot: Snapshot,
@@ -166,7 +166,7 @@ def _rows(
     return Rows(Markup("\n".join(drawn)), listing)  # nosec B704  of the template
 
 
-def bars(here: House, devices: Sequence[Device]) -> dict[int, Bar]:
+def bars(here: Monitor, devices: Sequence[Device]) -> dict[int, Bar]:
     """The uptime bars; none while the journal cannot be read."""
     try:
         found = here.journal.uptimes(devices, here.clock())
@@ -186,9 +186,9 @@ class Wrong:
     since: str | None
 
 
-def wrong_now(here: House) -> list[Wrong]:
+def wrong_now(here: Monitor) -> list[Wrong]:
     """All that is wrong now, newest first: cameras that are down, then what was found."""
-    devices, statuses = sight().statuses()
+    devices, statuses = visible().statuses()
     now, rules = here.clock(), here.rules()
     found = []
     for device in devices.values():
@@ -200,7 +200,7 @@ def wrong_now(here: House) -> list[Wrong]:
             continue
         row = shapes.row(device, word, now, rules)
         if is_down:
-            why = behind(device, devices, statuses) or row["reason"] or advice.of_status(row)
+            why = behind(device, devices, statuses) or row["reason"] or remedies.of_status(row)
             text = f"{word.lower()}: {why}"
             found.append(Wrong(device.id, row["camera_name"], word.lower(), text, row["since"]))
         else:
@@ -229,16 +229,16 @@ def behind(device: Device, devices: Mapping[int, Device], statuses: Mapping[int,
         if parent.retired_at is None and statuses[parent.id] in SAID:
             found = parent
         parent = devices.get(parent.parent or 0)
-    return f"behind {words.name(found)}, which {SAID[statuses[found.id]]}" if found else ""
+    return f"behind {labels.name(found)}, which {SAID[statuses[found.id]]}" if found else ""
 
 
-def top(here: House, query: PageQuery, link: Links) -> dict[str, Any]:
+def top(here: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
     """Everything above the table: what is wrong, the scan, the counts."""
     wrong = wrong_now(here)
     scan = here.scanner.progress()
     return {
         "query": query,
-        "wrong": wrong[:MOST_WRONG],
+        "wrong": wrong[:MAX_WRONG],
         "wrong_count": len(wrong),
         "stats": counts(),
         "filters": filters(here, query),
@@ -247,16 +247,16 @@ def top(here: House, query: PageQuery, link: Links) -> dict[str, Any]:
         "retired_count": retired_count(here, query),
         "link": link,
         "scan": scan.plain() if scan else None,
-        "last": sight().last_scan(),
+        "last": visible().last_scan(),
         "auto": auto_scan_job(),
         "notices": notices(here),
     }
 
 
-def filters(here: House, query: PageQuery) -> list[tuple[str, str, int]]:
+def filters(here: Monitor, query: PageQuery) -> list[tuple[str, str, int]]:
     """(status, word, how many): the counts are of what the search finds, so that each agrees
     with the list that it leads to."""
-    devices, statuses = sight().statuses()
+    devices, statuses = visible().statuses()
     every = _unpaged(query, status="all", findings=False, retired=False, sort="")
     found = select(devices.values(), statuses, every, shapes.CAMERAS).devices
     number = Counter(statuses[device.id] for device in found)
@@ -277,16 +277,16 @@ def removable(query: PageQuery, link: Links) -> list[tuple[str, str, str]]:
     return [(what, which, link(**{key: ""})) for key, what, which in chosen if which]
 
 
-def retired_count(here: House, query: PageQuery) -> int:
+def retired_count(here: Monitor, query: PageQuery) -> int:
     """How many of those that the search finds are retired."""
-    devices, statuses = sight().statuses()
+    devices, statuses = visible().statuses()
     every = _unpaged(query, status="all", findings=False, retired=True, sort="")
     return select(devices.values(), statuses, every, shapes.CAMERAS).total
 
 
-def notices(here: House) -> list[str]:
+def notices(here: Monitor) -> list[str]:
     """What a person must know before anything else."""
-    if sight().is_limited:
+    if visible().is_limited:
         return []
     down = here.tracker.down()
     asked = [f"{scope} cannot be asked: {one['reason']}" for scope, one in down.items()]
@@ -296,9 +296,9 @@ def notices(here: House) -> list[str]:
     return [*file, *troubles(here, here.disk.renewed()), *fullness(here), *asked]
 
 
-def fullness(here: House) -> list[str]:
+def fullness(here: Monitor) -> list[str]:
     """That new devices find no place, if so."""
-    full = here.tracker.fleet().memo.get("full")
+    full = here.tracker.fleet().state.get("full")
     if not full:
         return []
     said = full if isinstance(full, dict) else {}
@@ -316,16 +316,16 @@ def page_numbers(listing: Listing) -> list[int]:
     return sorted(page for page in near if 1 <= page <= listing.pages)
 
 
-def detail(here: House, device: Device) -> dict[str, Any]:
-    """One camera with all that is known of it. Raises NotThere when it has just gone."""
-    devices, statuses = sight().statuses()
+def detail(here: Monitor, device: Device) -> dict[str, Any]:
+    """One camera with all that is known of it. Raises NotFound when it has just gone."""
+    devices, statuses = visible().statuses()
     # Since the URL was read, the device can have been deleted or merged into another one.
     if device.id not in devices:
-        raise NotThere(f"There is no camera {device.id}", NOT_THERE)
+        raise NotFound(f"There is no camera {device.id}", NOT_THERE)
     device = devices[device.id]
     row = shapes.detail(device, statuses[device.id], here.clock(), here.rules())
     try:
-        events = sight().events(device=device.id, limit=50)
+        events = visible().events(device=device.id, limit=50)
     except Unreachable:
         events = []
     parent = devices.get(device.parent) if device.parent else None
@@ -333,11 +333,11 @@ def detail(here: House, device: Device) -> dict[str, Any]:
         "row": row,
         "events": events,
         "bar": bars(here, [device]).get(device.id),
-        "may_edit": sight().may("device.edit", device),
+        "may_edit": visible().may("device.edit", device),
         "behind": behind(device, devices, statuses),
         "parent": shapes.row(parent, statuses[parent.id], here.clock(), here.rules())
         if parent
         else None,
-        "advice": advice,
+        "advice": remedies,
         "link": links(),
     }

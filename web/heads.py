@@ -8,14 +8,14 @@ from threading import Lock
 
 EVERY = 1.0
 """Seconds between two heads of the same kind."""
-MOST_AGE = 15.0
+MAX_AGE = 15.0
 """Seconds for which a head is good while nothing is told."""
 MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`place` is that of the hub before it was made, `at` when, by the monotonic clock."""
+    """`place` is that of the broadcaster before it was made, `at` when, by the monotonic clock."""
 
     place: int
     at: float
@@ -32,10 +32,10 @@ class Heads:
 
     def newest(self, kind: Hashable, place: int, make: Callable[[], tuple[int, bytes]]) -> bytes:
         """A head that has all that was told up to `place`; empty while the last one, which does
-        not have it, is too new. `make` gives the place of the hub and the message."""
+        not have it, is too new. `make` gives the place of the broadcaster and the message."""
         with self._lock:
             known, now = self._known.get(kind), self.clock()
-            if known and known.place >= place and now - known.at < MOST_AGE:
+            if known and known.place >= place and now - known.at < MAX_AGE:
                 return known.data
             if known and now - known.at < EVERY:
                 return b""

@@ -5,9 +5,9 @@ from flask import Blueprint, Response
 from web import shapes
 from web.api import answered, describes
 from web.audits import note
-from web.gate import is_open, needs
-from web.house import House, house
-from web.sight import sight
+from web.authorization import is_open, needs
+from web.monitor import Monitor, monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("health", __name__)
 TICK = "tick"
@@ -29,29 +29,29 @@ def healthz() -> Response:
 @describes(answer=str, media=("text/plain",), errors=(503,))
 def readyz() -> Response:
     """The scheduler ticks and the databases can be written."""
-    here = house()
+    here = monitor()
     is_ready = not troubles(here, here.disk.last)
     text = "ready\n" if is_ready else "unready\n"
     return Response(text, 200 if is_ready else 503, mimetype="text/plain")
 
 
-def troubles(here: House, disk: str) -> list[str]:
+def troubles(here: Monitor, disk: str) -> list[str]:
     """The problems that keep this server from working now, as sentences.
 
     `disk` is what its probe says: `last` for strangers, whose requests write nothing.
     """
-    tracker, courier = here.tracker, here.courier
-    carried = "" if courier.is_alive() else "Events are not carried to the journal any more."
+    tracker, journal_writer = here.tracker, here.journal_writer
+    carried = "" if journal_writer.is_alive() else "Events are not carried to the journal any more."
     found = [
         tracker.trouble or disk,
-        courier.trouble or carried,
+        journal_writer.trouble or carried,
         here.audit.trouble,
         _stuck(here),
     ]
     return [one for one in found if one]
 
 
-def _stuck(here: House) -> str:
+def _stuck(here: Monitor) -> str:
     """The tick did not come for two and a half minutes, by the monotonic clock."""
     if not here.scheduler.is_running():
         return "The scheduler does not run."
@@ -65,8 +65,8 @@ def _stuck(here: House) -> str:
 @describes(answer=shapes.Exported)
 def export() -> Response:
     """The whole database as a dated JSON file, without secrets."""
-    here = house()
-    devices, statuses = sight().statuses()
+    here = monitor()
+    devices, statuses = visible().statuses()
     now, rules = here.clock(), here.rules()
     note("fleet.export", "fleet", f"{len(devices)} devices exported")
     rows = (shapes.detail(one, statuses[one.id], now, rules) for one in devices.values())

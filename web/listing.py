@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from fleet import identity, status, words
-from fleet.listing import SOURCE
-from fleet.model import HERE, Device
+from fleet import identity, labels, status
+from fleet.list_entries import SOURCE
+from fleet.model import DEFAULT_SITE, Device
 from web.api import Query
 
 STATUSES = {
@@ -94,7 +94,7 @@ def stores_by_site(devices: Iterable[Device]) -> dict[str, str]:
     found: dict[str, str] = {}
     for device in devices:
         store = device.facts.get(SOURCE, {}).get("store")
-        if store and device.site != HERE and device.retired_at is None:
+        if store and device.site != DEFAULT_SITE and device.retired_at is None:
             is_same = found.setdefault(device.site, str(store)) == store
             found[device.site] = str(store) if is_same else ""
     return found
@@ -148,15 +148,15 @@ def _page(found: list[Device], query: ListQuery) -> Listing:
 def text(device: Device) -> str:
     """Everything that a search looks in, in lower case."""
     parts = (
-        words.name(device),
-        words.fact(device, "name"),
-        words.fact(device, "model"),
-        words.fact(device, "serial"),
+        labels.name(device),
+        labels.fact(device, "name"),
+        labels.fact(device, "model"),
+        labels.fact(device, "serial"),
         device.address,
         identity.mac_of(device),
         device.notes,
         *device.tags,
-        device.site if device.site != HERE else None,
+        device.site if device.site != DEFAULT_SITE else None,
     )
     return "\n".join(str(part) for part in parts if part).casefold()
 
@@ -171,11 +171,11 @@ def _address(device: Device) -> tuple[int, int]:
 
 SORTS: dict[str, SortKey] = {
     "id": lambda device, word: device.id,
-    "status": lambda device, word: (WORST_FIRST[word], words.name(device).casefold()),
-    "name": lambda device, word: words.name(device).casefold(),
+    "status": lambda device, word: (WORST_FIRST[word], labels.name(device).casefold()),
+    "name": lambda device, word: labels.name(device).casefold(),
     "address": lambda device, word: _address(device),
     "mac": lambda device, word: identity.mac_of(device) or "~",
-    "model": lambda device, word: str(words.fact(device, "model") or "~").casefold(),
+    "model": lambda device, word: str(labels.fact(device, "model") or "~").casefold(),
     "last_seen": lambda device, word: device.last_seen.timestamp() if device.last_seen else 0.0,
     "discoveries": lambda device, word: device.sightings,
 }

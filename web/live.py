@@ -11,17 +11,17 @@ from urllib.parse import parse_qsl
 from flask import Flask, g, render_template
 
 from web import fleet_view, heads
-from web.sight import Sight
 from web.stream import JUDGE_EVERY, Frame, frame_bytes
+from web.visible_fleet import VisibleFleet
 
 HEAD_AGAIN = 30.0
 """Seconds after which a page gets a head though nothing was told: times and jobs go on."""
 SOON = 0.2
-MOST_ROWS = 50
+MAX_ROWS = 50
 """Changed rows in one message. Of more, a page fetches those that it shows."""
 
 
-def viewer(eyes: Sight) -> Hashable:
+def viewer(eyes: VisibleFleet) -> Hashable:
     """Those for whom a page looks the same. Everybody who sees every device does, but for the
     buttons."""
     if eyes.is_limited:
@@ -32,7 +32,7 @@ def viewer(eyes: Sight) -> Hashable:
 class PageFeed:
     """What one open page is sent besides the events; `eyes` are kept up to date by its stream."""
 
-    def __init__(self, app: Flask, eyes: Sight, page: str) -> None:
+    def __init__(self, app: Flask, eyes: VisibleFleet, page: str) -> None:
         self.eyes = eyes
         self._app = app
         self._arguments = arguments_of(page)
@@ -52,27 +52,27 @@ class PageFeed:
         if not ids and not wants_head:
             return b""
         with self._app.app_context():
-            g.person, g.sight = self.eyes.person, self.eyes
+            g.person, g.visible = self.eyes.person, self.eyes
             rows = self._rows(ids) if ids else b""
             return rows + (self._head(place) if wants_head else b"")
 
     def _rows(self, ids: Sequence[int]) -> bytes:
         told: dict[str, Any] = {"ids": ids, "html": None}
-        if len(ids) <= MOST_ROWS:
+        if len(ids) <= MAX_ROWS:
             link = fleet_view.Links(self._arguments)
-            told["html"] = fleet_view.rows_of(self.eyes.house, self._query, ids, link).html
+            told["html"] = fleet_view.rows_of(self.eyes.monitor, self._query, ids, link).html
         return frame_bytes("rows", told)
 
     def _head(self, place: int) -> bytes:
         kind = (viewer(self.eyes), tuple(self._arguments.items()))
-        data = self.eyes.house.heads.newest(kind, place, self._make_head)
+        data = self.eyes.monitor.heads.newest(kind, place, self._make_head)
         if data:
             self._is_due, self._sent = False, time.monotonic()
         return data
 
     def _make_head(self) -> tuple[int, bytes]:
-        here = self.eyes.house
-        place, link = here.hub.place(), fleet_view.Links(self._arguments)
+        here = self.eyes.monitor
+        place, link = here.broadcaster.place(), fleet_view.Links(self._arguments)
         html = render_template("parts/top.html", **fleet_view.top(here, self._query, link))
         return place, frame_bytes("head", {"html": html})
 

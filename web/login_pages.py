@@ -8,9 +8,8 @@ from flask import Blueprint, Response, g, redirect, render_template, request
 from pydantic import ValidationError
 
 from accounts.model import NotAllowed, Person, User
-from fleet import words
-from fleet.model import NotThere
-from web.asking import COOKIE, is_this_machine
+from fleet import labels
+from fleet.model import NotFound
 from web.audits import note
 from web.auth import (
     NewToken,
@@ -23,10 +22,11 @@ from web.auth import (
     tokens_of,
     user_of,
 )
+from web.authentication import COOKIE, is_this_machine
+from web.authorization import is_open, needs, stranger
 from web.errors import Problem
-from web.gate import is_open, needs, stranger
-from web.house import house
-from web.sight import can, sight
+from web.monitor import monitor
+from web.visible_fleet import can, visible
 
 bp = Blueprint("login_pages", __name__)
 OWN_PATH = re.compile(r"/(?!/)[\w./?=&%+:,~-]*", re.ASCII)
@@ -42,7 +42,7 @@ def _next() -> str:
 @is_open
 def login() -> Any:
     """The login page."""
-    if not house().access.accounts.has_any():
+    if not monitor().access.accounts.has_any():
         return redirect("/setup", 303)
     return render_template("login.html", next=_next())
 
@@ -73,7 +73,7 @@ def logout() -> Any:
     """The button "Log out"."""
     person: Person = g.person
     if person.session is not None:
-        house().access.accounts.end(person.session)
+        monitor().access.accounts.end(person.session)
         note("logout", person.name, "logged out")
     response = redirect("/login", 303)
     response.delete_cookie(COOKIE)
@@ -85,7 +85,7 @@ def logout() -> Any:
 
 def _may_set_up() -> bool:
     """From this machine, or with the link that the start printed."""
-    access = house().access
+    access = monitor().access
     if access.accounts.has_any():
         return False
     key = request.values.get("key", "")
@@ -104,7 +104,7 @@ def setup() -> Any:
 @bp.post("/setup")
 @is_open
 def set_up() -> Any:
-    """The form of that page. The first account closes the house."""
+    """The form of that page. The first account closes the monitor."""
     if not _may_set_up():
         return stranger()
     form = request.form
@@ -112,7 +112,7 @@ def set_up() -> Any:
     try:
         if password != form.get("again"):
             raise NotAllowed("The two passwords differ", "Type the same twice.", field="again")
-        user = house().access.accounts.add_first(name[:200], password[:1000])
+        user = monitor().access.accounts.add_first(name[:200], password[:1000])
     except NotAllowed as fault:
         page = render_template("setup.html", key=form.get("key", ""), fault=fault, typed=name[:200])
         return Response(page, fault.status)
@@ -131,9 +131,9 @@ def account() -> Any:
 
 
 def _account(status: int = 200, **more: Any) -> Response:
-    person = sight().person
+    person = visible().person
     mine = tokens_of(person.user) if person.user is not None and can("account.change") else []
-    cameras = {one.id: words.name(one) for one in sight().devices().values()}
+    cameras = {one.id: labels.name(one) for one in visible().devices().values()}
     page = render_template("account.html", me=person, tokens=mine, cameras=cameras, **more)
     return Response(page, status)
 
@@ -171,7 +171,7 @@ def make_token() -> Any:
     except ValidationError:
         fault = NotAllowed("A name has 1 to 60 characters", "Choose another.", field="name")
         return _account(422, fault=fault)
-    except (NotAllowed, NotThere) as problem:
+    except (NotAllowed, NotFound) as problem:
         fault = NotAllowed(problem.error, problem.hint, field=problem.field or "devices")
         return _account(422, fault=fault)
     return _account(made=token, text=text)

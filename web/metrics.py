@@ -1,4 +1,4 @@
-"""The house's numbers for Prometheus."""
+"""The monitor's numbers for Prometheus."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from prometheus_client.registry import Collector
 from fleet import status
 from web import shapes
 from web.api import describes
-from web.gate import needs
+from web.authorization import needs
 from web.health import troubles
-from web.house import House, house
+from web.monitor import Monitor, monitor
 from web.scans import counts
-from web.sight import sight
+from web.visible_fleet import visible
 
 bp = Blueprint("metrics", __name__)
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,15 +31,15 @@ ORIGINAL = (
 def metrics() -> Response:
     """The counts in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Numbers(house()))
+    registry.register(Numbers(monitor()))
     return Response(generate_latest(registry), content_type=FORMAT)
 
 
 class Numbers(Collector):
     """The metrics of the camera monitor by their old names, and ours with our prefix."""
 
-    def __init__(self, here: House) -> None:
-        self.house = here
+    def __init__(self, here: Monitor) -> None:
+        self.monitor = here
 
     def collect(self) -> Iterator[Metric]:
         found = counts()
@@ -50,7 +50,7 @@ class Numbers(Collector):
             yield GaugeMetricFamily(f"camera_monitor_{name}", text, value)
 
     def _by_status(self) -> Metric:
-        devices, statuses = sight().statuses()
+        devices, statuses = visible().statuses()
         tally: dict[tuple[str, str], int] = {
             (word.lower(), kind): 0 for word in status.WORDS for kind in sorted(shapes.CAMERAS)
         }
@@ -66,19 +66,19 @@ class Numbers(Collector):
         return family
 
     def _own(self) -> list[tuple[str, str, float]]:
-        here = self.house
+        here = self.monitor
         fleet = here.tracker.fleet()
         last = here.scanner.last
         took = (last.finished - last.started).total_seconds() if last and last.finished else 0.0
-        findings = sum(len(one.findings) for one in sight().devices().values())
+        findings = sum(len(one.findings) for one in visible().devices().values())
         shown = ("findings", "Findings on all devices", float(findings))
-        if sight().is_limited:
+        if visible().is_limited:
             return [shown]
         return [
             shown,
             ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
             ("sources_down", "Sources, or parts, not askable", len(here.tracker.down())),
-            ("event_streams", "Open event streams", here.hub.readers),
+            ("event_streams", "Open event streams", here.broadcaster.readers),
             ("last_scan_seconds", "How long the last scan took", took),
             ("ready", "1 when /readyz says ready", float(not troubles(here, here.disk.renewed()))),
         ]

@@ -11,8 +11,8 @@ from pydantic.json_schema import models_json_schema
 from typing_extensions import TypedDict
 
 from web.api import answered, describes
-from web.asking import COOKIE
-from web.gate import action_of, needs
+from web.authentication import COOKIE
+from web.authorization import action_of, needs
 
 bp = Blueprint("openapi", __name__)
 REF = "#/components/schemas/{model}"

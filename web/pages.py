@@ -11,15 +11,15 @@ from fleet import status
 from fleet.model import Device, Edit, Refused
 from web import fleet_view
 from web.audits import note, who
+from web.authorization import needs
 from web.cameras import apply_edit, edit_of, undo_of, undoing
 from web.deletion import delete_one
 from web.errors import Problem, status_of
-from web.gate import needs
-from web.house import house
-from web.sight import sight
+from web.monitor import monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("pages", __name__)
-MOST_IDS = 200
+MAX_IDS = 200
 STATUS_WORDS = {
     status.ACTIVE: "Active",
     status.IP_CHANGED: "IP changed",
@@ -41,8 +41,8 @@ def fleet() -> str:
 @needs("device.view")
 def camera(key: str) -> Any:
     """One camera, beside the list where there is room."""
-    here = house()
-    device = sight().device(key)
+    here = monitor()
+    device = visible().device(key)
     if key != str(device.id):
         # A merge can be taken back, and then the number is another camera's page again.
         is_merged = key.isdecimal() and int(key) != device.id
@@ -56,7 +56,7 @@ def _again(device: Device, form: str, fault: Refused) -> Response:
     """The camera's page with what was typed in `form`, and beside it why it does not fit."""
     page = _fleet_page(
         {
-            "detail": fleet_view.detail(house(), device),
+            "detail": fleet_view.detail(monitor(), device),
             "fault": {"form": form, "field": fault.field, "text": f"{fault.error}. {fault.hint}"},
             "typed": request.form,
         }
@@ -65,7 +65,7 @@ def _again(device: Device, form: str, fault: Refused) -> Response:
 
 
 def _fleet_page(more: dict[str, Any]) -> str:
-    here, query = house(), fleet_view.page_query()
+    here, query = monitor(), fleet_view.page_query()
     found = fleet_view.rows(here, query)
     return render_template(
         "fleet.html",
@@ -83,7 +83,7 @@ def _fleet_page(more: dict[str, Any]) -> str:
 @needs("device.list")
 def top() -> str:
     """Everything above the table, anew."""
-    head = fleet_view.top(house(), fleet_view.page_query(), fleet_view.links())
+    head = fleet_view.top(monitor(), fleet_view.page_query(), fleet_view.links())
     return render_template("parts/top.html", **head)
 
 
@@ -91,9 +91,9 @@ def top() -> str:
 @needs("device.list")
 def rows() -> Response:
     """A stretch of the table (`offset`, `limit`), or the rows of some `ids`."""
-    here = house()
+    here = monitor()
     if "ids" in request.args:
-        numbers = request.args["ids"].split(",")[:MOST_IDS]
+        numbers = request.args["ids"].split(",")[:MAX_IDS]
         wanted = [int(one) for one in numbers if one.isdecimal() and len(one) < 10]
         found = fleet_view.rows_of(here, fleet_view.page_query(), wanted)
     else:
@@ -114,8 +114,8 @@ def _number(name: str, default: int) -> int:
 @needs("device.view")
 def camera_part(key: str) -> str:
     """The detail of one camera, anew."""
-    here = house()
-    detail = fleet_view.detail(here, sight().device(key))
+    here = monitor()
+    detail = fleet_view.detail(here, visible().device(key))
     return render_template("parts/detail.html", **detail, undo=None)
 
 
@@ -123,7 +123,7 @@ def camera_part(key: str) -> str:
 @needs("scan.start")
 def scan() -> Any:
     """The button "Scan network"."""
-    house().scanner.start(who())
+    monitor().scanner.start(who())
     return redirect("/", 303)
 
 
@@ -131,7 +131,7 @@ def scan() -> Any:
 @needs("scan.start")
 def stop() -> Any:
     """The button "Stop"."""
-    house().scanner.cancel()
+    monitor().scanner.cancel()
     return redirect("/", 303)
 
 
@@ -140,7 +140,7 @@ def stop() -> Any:
 def auto_scan() -> Any:
     """The auto-scan switch."""
     enabled = request.form.get("enabled") == "on"
-    house().set_auto_scan(enabled, sight().judge("scan.automatic"))
+    monitor().set_auto_scan(enabled, visible().judge("scan.automatic"))
     note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")
     return redirect("/", 303)
 
@@ -185,7 +185,7 @@ def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
     try:
         return _apply(edit_of(key, kind, fields))
     except Refused as fault:
-        return _again(sight().device(key), kind, fault)
+        return _again(visible().device(key), kind, fault)
 
 
 @bp.post("/cameras/<key>/delete")
@@ -195,7 +195,7 @@ def delete(key: str) -> Any:
     try:
         delete_one(key, request.form.get("confirm", "")[:500])
     except Refused as fault:
-        return _again(sight().device(key), "delete", fault)
+        return _again(visible().device(key), "delete", fault)
     return redirect("/", 303)
 
 
@@ -203,12 +203,12 @@ def delete(key: str) -> Any:
 @needs("device.edit")
 def undo(event: int) -> Any:
     """The button "Undo"."""
-    return _apply(undoing(house(), event))
+    return _apply(undoing(monitor(), event))
 
 
 def _apply(edit: Edit) -> Any:
     events = apply_edit(edit)
-    device = sight().device(edit.identity.removeprefix("id:"))
+    device = visible().device(edit.identity.removeprefix("id:"))
     undoable = undo_of(events)
     suffix = f"?undo={undoable}" if undoable else ""
     return redirect(f"/cameras/{device.id}{suffix}", 303)

@@ -11,11 +11,11 @@ from typing_extensions import TypedDict
 from web import shapes
 from web.api import Query, Strict, answered, asked, describes, sent
 from web.audits import note, who
+from web.authorization import needs
 from web.errors import Problem
-from web.gate import needs
-from web.house import AUTO_SCAN, house
 from web.listing import lower_case
-from web.sight import sight
+from web.monitor import AUTO_SCAN, monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("scans", __name__)
 
@@ -56,7 +56,7 @@ class StatsQuery(Query):
 @describes(answer=Started, errors=(409,))
 def start() -> Response:
     """Start a network scan now."""
-    if not house().scanner.start(who()):
+    if not monitor().scanner.start(who()):
         raise Problem(
             409, "A scan is already running", "Watch it with GET /api/scan, or stop it with DELETE."
         )
@@ -68,13 +68,13 @@ def start() -> Response:
 @describes(answer=ScanState)
 def progress() -> Response:
     """The running scan, and what the last one did."""
-    here = house()
+    here = monitor()
     scan = here.scanner.progress()
     body: ScanState = {
         "running": scan.plain() if scan else None,
-        "last": sight().last_scan(),
+        "last": visible().last_scan(),
         "down": here.tracker.down(),
-        "heard": [shapes.heard(one) for one in here.scanner.hearsay.heard()],
+        "heard": [shapes.heard(one) for one in here.scanner.unverified.heard()],
     }
     return answered(body)
 
@@ -85,7 +85,7 @@ def progress() -> Response:
 def cancel() -> Response:
     """Stop the running scan. What was found stays; devices of sources that had not
     finished keep their status."""
-    if not house().scanner.cancel():
+    if not monitor().scanner.cancel():
         raise Problem(409, "No scan is running", "There is nothing to stop.")
     return answered({"success": True, "message": "Scan stopped"})
 
@@ -95,9 +95,9 @@ def cancel() -> Response:
 @describes(body=Toggle, answer=Toggled, errors=(422,))
 def auto_scan() -> Response:
     """Turn automatic scanning on or off. It stays so after a restart."""
-    here = house()
+    here = monitor()
     enabled = sent(Toggle).enabled
-    here.set_auto_scan(enabled, sight().judge("scan.automatic"))
+    here.set_auto_scan(enabled, visible().judge("scan.automatic"))
     note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")
     return answered({"success": True, "auto_scan_enabled": enabled, "interval": here.scan_interval})
 
@@ -111,8 +111,8 @@ def stats() -> Response:
 
 
 def counts(kind: str | None = None) -> shapes.Stats:
-    here = house()
-    devices, statuses = sight().statuses()
+    here = monitor()
+    devices, statuses = visible().statuses()
     if kind is not None:
         devices = {id: one for id, one in devices.items() if one.kind == kind}
     return shapes.stats(
@@ -128,7 +128,7 @@ def counts(kind: str | None = None) -> shapes.Stats:
 
 def swept() -> list[datetime]:
     """When the last sweep of each source began."""
-    return [at for at, _progress in tuple(house().scanner.swept.values())]
+    return [at for at, _progress in tuple(monitor().scanner.swept.values())]
 
 
 @bp.get("/api/jobs", strict_slashes=False)
@@ -141,7 +141,7 @@ def jobs() -> Response:
 
 def job_rows() -> list[shapes.JobRow]:
     """Every job as a row."""
-    scheduler = house().scheduler
+    scheduler = monitor().scheduler
     return [
         shapes.job(name, job.title, scheduler.states[name], scheduler.next_run(name))
         for name, job in scheduler.jobs.items()

@@ -20,9 +20,9 @@ from flask import (
 from web import shapes
 from web.api import answered, describes
 from web.audits import note
+from web.authorization import needs
 from web.errors import Problem
-from web.gate import needs
-from web.house import house
+from web.monitor import monitor
 from web.openapi import VERSION
 from web.scans import Started, job_rows
 
@@ -49,8 +49,8 @@ def settings() -> Any:
 @needs("settings.view")
 def sources() -> str:
     """What each source is, and what it last did."""
-    here = house()
-    memo = here.tracker.fleet().memo
+    here = monitor()
+    memo = here.tracker.fleet().state
     last = memo.get("last_scan") or {}
     did = {one["name"]: one for one in last.get("sources", [])}
     swept = here.scanner.swept
@@ -63,7 +63,7 @@ def sources() -> str:
         heard={name: at.isoformat() for name, at in here.scanner.heard.items()},
         last=last,
         down=here.tracker.down(),
-        unconfirmed=[shapes.heard(one) for one in here.scanner.hearsay.heard()],
+        unconfirmed=[shapes.heard(one) for one in here.scanner.unverified.heard()],
         auto_scan=here.has_auto_scan(),
     )
 
@@ -72,7 +72,7 @@ def sources() -> str:
 @needs("job.view")
 def jobs() -> str:
     """What runs by itself."""
-    here = house()
+    here = monitor()
     return render_template(
         "settings_jobs.html", jobs=job_rows(), doubt=here.trusted.doubt(), now=here.clock()
     )
@@ -96,7 +96,7 @@ def confirm_clock() -> Response:
 
 
 def _confirm_clock() -> None:
-    here = house()
+    here = monitor()
     here.trusted.confirm()
     note("clock.confirmed", "clock", f"{here.clock().isoformat(timespec='seconds')} is right")
 
@@ -119,7 +119,7 @@ def run_job(name: str) -> Response:
 
 
 def _run(name: str) -> None:
-    if not house().scheduler.run_now(name):
+    if not monitor().scheduler.run_now(name):
         raise Problem(404, f"There is no job {name[:60]}", "GET /api/jobs lists the jobs.")
 
 
@@ -127,7 +127,7 @@ def _run(name: str) -> None:
 @needs("settings.view")
 def about() -> str:
     """The version, where things are, and whose work it stands on."""
-    here = house()
+    here = monitor()
     return render_template(
         "settings_about.html",
         version=VERSION,
@@ -144,7 +144,7 @@ def about() -> str:
 
 
 def packages() -> list[tuple[str, str, str]]:
-    """(name, version, licence) of every package that the house runs on, by name."""
+    """(name, version, licence) of every package that the monitor runs on, by name."""
     lock = Path(current_app.root_path, "requirements.txt").read_text(encoding="utf-8")
     wanted = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
     found = {}
@@ -181,7 +181,7 @@ def choose_theme() -> Any:
 @needs("docs.view")
 def logo() -> Response:
     """The picture of LOGO_FILE."""
-    file = house().logo
+    file = monitor().logo
     if file is None or not file.is_file():
         raise Problem(404, "There is no logo", "Set LOGO_FILE to an SVG, PNG, JPEG or WebP file.")
-    return send_file(file.resolve(), mimetype=house().logo_type, max_age=300)
+    return send_file(file.resolve(), mimetype=monitor().logo_type, max_age=300)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from discovery.hearsay import Heard
 from discovery.scheduler import JobState
-from fleet import identity, status, words
+from discovery.unverified import Heard
+from fleet import identity, labels, status
 from fleet.model import Device, Fault, Fleet
 from fleet.secret_columns import masked
 from fleet.status import Rules
@@ -186,7 +186,7 @@ def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
         "site": device.site,
         "mac_address": identity.mac_of(device),
         "serial_number": _text(device, "serial"),
-        "camera_name": words.name(device),
+        "camera_name": labels.name(device),
         "model_name": _text(device, "model"),
         "current_ip": device.address,
         "current_port": _port(device),
@@ -262,22 +262,22 @@ def has_changed(device: Device) -> bool:
 
 def was_seen(device: Device) -> bool:
     """It answered when it was last asked, by some source."""
-    return any(word.seen_at and not word.misses for word in device.words.values())
+    return any(word.seen_at and not word.misses for word in device.states.values())
 
 
 def _text(device: Device, key: str) -> str | None:
-    value = words.fact(device, key)
+    value = labels.fact(device, key)
     return None if value is None else str(value)
 
 
 def _port(device: Device) -> int | None:
-    value = words.fact(device, "port")
+    value = labels.fact(device, "port")
     return value if isinstance(value, int) else None
 
 
 def last_scan(fleet: Fleet) -> str | None:
     """When the last scan began, or None before the first."""
-    found: str | None = fleet.memo.get("last_scan", {}).get("at")
+    found: str | None = fleet.state.get("last_scan", {}).get("at")
     return found
 
 

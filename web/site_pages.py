@@ -7,15 +7,15 @@ from flask import Blueprint, Response, redirect, render_template, request
 from discovery.uploads import PATIENCE, Busy
 from fleet.model import Refused
 from fleet.secret_columns import secret_titles
-from sources.workbook import MOST_BYTES, NotReadable
+from sources.workbook import MAX_BYTES, NotReadable
 from web import sites
 from web.audits import note
+from web.authorization import needs, takes
 from web.dvrs import put_serial
 from web.errors import Problem, status_of, wants_page
-from web.gate import needs, takes
-from web.house import house
 from web.listing import LONGEST_PLACE
-from web.sight import sight
+from web.monitor import monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("site_pages", __name__)
 
@@ -25,7 +25,7 @@ bp = Blueprint("site_pages", __name__)
 def index() -> str:
     """Every store and site that this person sees something of, with counts; `q` finds names,
     `store` shows one store with all its sites."""
-    devices, statuses = sight().statuses()
+    devices, statuses = visible().statuses()
     text = request.args.get("q", "").strip()[:100]
     store = request.args.get("store", "")[:LONGEST_PLACE]
     found = sites.view(sites.places(devices.values(), statuses), text, store)
@@ -35,8 +35,8 @@ def index() -> str:
 def _asked() -> list[dict[str, Any]]:
     """How each source stands that asks about listed devices. It counts them all, so it is not
     for those who see some."""
-    here = house()
-    if sight().is_limited:
+    here = monitor()
+    if visible().is_limited:
         return []
     return [
         {
@@ -63,7 +63,7 @@ def workbook() -> str:
 
 
 def _page(**more: Any) -> str:
-    here = house()
+    here = monitor()
     book, pending = here.workbooks.state.book, here.workbooks.pending()
     problems = book.problems if book else ()
     return render_template(
@@ -80,14 +80,14 @@ def _page(**more: Any) -> str:
 
 @bp.post("/settings/workbook")
 @needs("workbook.edit")
-@takes(MOST_BYTES + 4096)
+@takes(MAX_BYTES + 4096)
 def upload() -> Any:
     """The form "Look at it": what the new workbook would change."""
     file = request.files.get("file")
     if file is None or not file.filename:
         return Response(_page(fault="Choose a workbook first."), 422)
     try:
-        preview = house().uploads.preview(file.stream)
+        preview = monitor().uploads.preview(file.stream)
     except NotReadable as error:
         if not wants_page():
             raise Problem(422, error.error, error.hint) from None
@@ -95,7 +95,7 @@ def upload() -> Any:
     except Busy:
         return _busy()
     finally:
-        sight().check("workbook.edit")  # reading it may have taken half a minute
+        visible().check("workbook.edit")  # reading it may have taken half a minute
     return _page(preview=preview, hidden=secret_titles(preview.book.columns))
 
 
@@ -125,16 +125,16 @@ def serial() -> Any:
 @needs("workbook.edit")
 def commit() -> Any:
     """The button "Use it"."""
-    key, judge = request.form.get("key", ""), sight().judge("workbook.edit")
-    return _done(lambda: house().uploads.commit(key, judge), "a new workbook")
+    key, judge = request.form.get("key", ""), visible().judge("workbook.edit")
+    return _done(lambda: monitor().uploads.commit(key, judge), "a new workbook")
 
 
 @bp.post("/settings/workbook/undo")
 @needs("workbook.edit")
 def undo() -> Any:
     """The button "Undo": the workbook from before."""
-    judge = sight().judge("workbook.edit")
-    return _done(lambda: house().uploads.undo(judge), "the workbook from before")
+    judge = visible().judge("workbook.edit")
+    return _done(lambda: monitor().uploads.undo(judge), "the workbook from before")
 
 
 def _done(act: Any, what: str) -> Any:
@@ -147,8 +147,8 @@ def _done(act: Any, what: str) -> Any:
     except OSError as error:
         raise Problem(
             507,
-            f"{house().workbooks.path} cannot be written ({error.strerror})",
+            f"{monitor().workbooks.path} cannot be written ({error.strerror})",
             "Make room or give this user the right to write it.",
         ) from None
-    note("workbook.changed", house().workbooks.path.name, f"{what}: {said}")
+    note("workbook.changed", monitor().workbooks.path.name, f"{what}: {said}")
     return redirect("/settings/workbook", 303)

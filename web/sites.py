@@ -12,12 +12,12 @@ from fleet.model import Device
 from web import shapes
 from web.listing import STATUSES, WORST_FIRST, store_of, stores_by_site
 
-MOST_GROUPS = 1000
-MOST_SITES = 400
+MAX_GROUPS = 1000
+MAX_SITES = 400
 """Rows of sites on one page, over all stores."""
-MOST_BY_ITSELF = 10
+MAX_BY_ITSELF = 10
 """Sites in trouble that a store shows unasked where not all sites fit on the page."""
-MOST_OF_ONE = 1000
+MAX_OF_ONE = 1000
 """Rows of the one store that was asked for."""
 
 
@@ -150,7 +150,7 @@ def view(every: Sequence[Place], text: str = "", store: str = "") -> View:
         total,
         sum(1 for one in found if one.store),
         sum(len(one.sites) or 1 for one in found),
-        max(0, len(found) - MOST_GROUPS),
+        max(0, len(found) - MAX_GROUPS),
         bool(every),
     )
 
@@ -167,13 +167,13 @@ def _groups(found: Sequence[Place], needle: str, store: str) -> list[Group]:
     """As many as there is room for. Where not all sites fit, a store shows some in trouble."""
     groups = []
     wanted = [_wanted(one, needle, store) for one in found]
-    do_fit = sum(len(sites) for sites in wanted) <= MOST_SITES
-    room = MOST_OF_ONE if store else MOST_SITES
-    for place, sites in zip(found[:MOST_GROUPS], wanted[:MOST_GROUPS], strict=True):
+    do_fit = sum(len(sites) for sites in wanted) <= MAX_SITES
+    room = MAX_OF_ONE if store else MAX_SITES
+    for place, sites in zip(found[:MAX_GROUPS], wanted[:MAX_GROUPS], strict=True):
         is_part = len(sites) < len(place.sites)
         if not do_fit and not store:
             sites = [one for one in sites if one.is_down or needle]
-        most = room if do_fit or store else min(room, MOST_BY_ITSELF)
+        most = room if do_fit or store else min(room, MAX_BY_ITSELF)
         shown = in_order(sites)[:most]
         room -= len(shown)
         groups.append(Group(place, shown, place.is_down or bool(store) or is_part))

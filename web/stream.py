@@ -1,4 +1,4 @@
-"""Server-sent events: one hub, any number of readers, none that can hold it up."""
+"""Server-sent events: one broadcaster, any number of readers, none that can hold it up."""
 
 import time
 from collections import Counter, deque
@@ -14,8 +14,8 @@ from fleet.model import Event
 
 KEPT = 2000
 """Frames kept for readers that come back or fall behind."""
-MOST_STREAMS = 200
-MOST_OF_ONE = MOST_STREAMS // 2
+MAX_STREAMS = 200
+MAX_OF_ONE = MAX_STREAMS // 2
 """Streams of one person: a wall of screens with one login, and still room for the others."""
 PING_EVERY = 15.0
 JUDGE_EVERY = 0.8
@@ -42,7 +42,7 @@ class Feed(Protocol):
     """More than events, for one reader."""
 
     def news(self, frames: Sequence[Frame], place: int) -> bytes:
-        """What to send after these frames, up to this place of the hub."""
+        """What to send after these frames, up to this place of the broadcaster."""
         ...
 
     def patience(self) -> float:
@@ -83,7 +83,7 @@ class TooManyReaders(Exception):
         self.is_own = is_own
 
 
-class Hub:
+class EventBroadcaster:
     """Takes events and progress, and lets every reader follow from where it was."""
 
     def __init__(self) -> None:
@@ -123,10 +123,10 @@ class Hub:
     def enter(self, who: str) -> None:
         """Take a place among the readers. Raises TooManyReaders."""
         with self._news:
-            if self._readers[who] >= MOST_OF_ONE:
-                raise TooManyReaders(MOST_OF_ONE, is_own=True)
-            if self.readers >= MOST_STREAMS:
-                raise TooManyReaders(MOST_STREAMS, is_own=False)
+            if self._readers[who] >= MAX_OF_ONE:
+                raise TooManyReaders(MAX_OF_ONE, is_own=True)
+            if self.readers >= MAX_STREAMS:
+                raise TooManyReaders(MAX_STREAMS, is_own=False)
             self._readers[who] += 1
 
     def leave(self, who: str) -> None:

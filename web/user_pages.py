@@ -6,14 +6,14 @@ from flask import Blueprint, Response, redirect, render_template, request
 from pydantic import ValidationError
 
 from accounts.model import LEVELS, RIGHTS, ROLES, WEEKDAYS, NotAllowed
-from fleet import words
-from fleet.model import NotThere
+from fleet import labels
+from fleet.model import NotFound
 from web import users
 from web.audit_log import AuditQuery
-from web.gate import needs
-from web.house import house
+from web.authorization import needs
 from web.invalid import wording
-from web.sight import sight
+from web.monitor import monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("user_pages", __name__)
 PER_PAGE = 100
@@ -27,7 +27,7 @@ def index() -> str:
 
 
 def _index(**more: Any) -> str:
-    rows = [users.user_row(one) for one in house().access.accounts.book.users.values()]
+    rows = [users.user_row(one) for one in monitor().access.accounts.snapshot.users.values()]
     rows.sort(key=lambda one: one["username"].casefold())
     return render_template("settings_users.html", users=rows, roles=ROLES, **more)
 
@@ -53,8 +53,8 @@ def user(id: int) -> str:
 
 
 def _user(id: int, **more: Any) -> str:
-    row = users.user_row(house().access.accounts.user(id))
-    devices = sight().devices()
+    row = users.user_row(monitor().access.accounts.user(id))
+    devices = visible().devices()
     sites = sorted({one.site for one in devices.values()})
     return render_template(
         "settings_user.html",
@@ -64,7 +64,7 @@ def _user(id: int, **more: Any) -> str:
         rights=RIGHTS,
         weekdays=WEEKDAYS,
         sites=sites,
-        cameras={one.id: words.name(one) for one in devices.values()},
+        cameras={one.id: labels.name(one) for one in devices.values()},
         **more,
     )
 
@@ -89,7 +89,7 @@ def change(id: int) -> Any:
 
 def _check_sure(id: int) -> None:
     """Nothing brings a user back, so the name must be typed. Raises NotAllowed."""
-    accounts = house().access.accounts
+    accounts = monitor().access.accounts
     gone = accounts.user(id)
     if accounts.named(request.form.get("sure", "")) != gone:
         raise NotAllowed("This is not the name", f"Type {gone.name} to remove it.", field="sure")
@@ -106,7 +106,7 @@ def grant(id: int) -> Any:
             users.remove_grant(id, int(remove))
         else:
             users.add_grant(id, _grant())
-    except (NotAllowed, NotThere) as problem:
+    except (NotAllowed, NotFound) as problem:
         fault = NotAllowed(problem.error, problem.hint, 422, problem.field or "device")
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     except ValidationError as error:
@@ -148,6 +148,6 @@ def audit() -> str:
         query = AuditQuery.model_validate({**asked, "limit": PER_PAGE})
     except ValidationError:
         query = AuditQuery(limit=PER_PAGE)
-    found = house().audit.find(**query.model_dump())
+    found = monitor().audit.find(**query.model_dump())
     older = found[-1].id if len(found) == PER_PAGE else None
     return render_template("settings_audit.html", entries=found, query=query, older=older)

@@ -24,9 +24,9 @@ from web.auth import (
     token_row,
     tokens_of,
 )
-from web.gate import needs
-from web.house import house
-from web.sight import sight
+from web.authorization import needs
+from web.monitor import monitor
+from web.visible_fleet import visible
 
 bp = Blueprint("users", __name__)
 NUMBER = Field(ge=1, le=2**31 - 1)
@@ -64,7 +64,7 @@ class UserChange(Strict):
 
 
 class NewGrant(Strict):
-    """What a user may on one camera or in one site; `hours` in the house's time zone."""
+    """What a user may on one camera or in one site; `hours` in the monitor's time zone."""
 
     level: Level = Field(description="`view`, `control` or `admin`.")
     device: Annotated[int, NUMBER] | None = None
@@ -94,7 +94,7 @@ class Users(TypedDict):
 
 
 def user_row(user: User) -> UserRow:
-    accounts = house().access.accounts
+    accounts = monitor().access.accounts
     return {
         "id": user.id,
         "username": user.name,
@@ -103,7 +103,7 @@ def user_row(user: User) -> UserRow:
         "created": user.created.isoformat() if user.created else None,
         "last_login": user.last_login.isoformat() if user.last_login else None,
         "last_address": user.last_address,
-        "grants": [grant_row(one) for one in accounts.book.grants_of(user.id)],
+        "grants": [grant_row(one) for one in accounts.snapshot.grants_of(user.id)],
         "tokens": [token_row(one) for one in tokens_of(user.id)],
     }
 
@@ -113,7 +113,7 @@ def user_row(user: User) -> UserRow:
 @describes(answer=Users)
 def users() -> Response:
     """Every user with grants and tokens."""
-    rows = [user_row(one) for one in house().access.accounts.book.users.values()]
+    rows = [user_row(one) for one in monitor().access.accounts.snapshot.users.values()]
     return answered({"users": rows, "count": len(rows)})
 
 
@@ -121,7 +121,7 @@ def users() -> Response:
 @needs("user.manage")
 @describes(body=NewUser, answer=UserRow, errors=(409, 422), status=201)
 def add() -> Response:
-    """A new user. The first one closes the house: from then on everybody logs in."""
+    """A new user. The first one closes the monitor: from then on everybody logs in."""
     given = sent(NewUser)
     made = add_user(given.username, given.password, given.role, given.all_cameras)
     return answered(user_row(made), 201)
@@ -129,10 +129,10 @@ def add() -> Response:
 
 def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
     """Raises NotAllowed and Problem (401, 403). The first one is an administrator."""
-    accounts = house().access.accounts
+    accounts = monitor().access.accounts
     name = names.fit(name)
     stored = passwords.made(password, name)
-    with sight().acting("user.manage"):
+    with visible().acting("user.manage"):
         if not accounts.has_any():
             role, all_cameras = "admin", True
         made = accounts.add_hashed(name, stored, role, all_cameras)
@@ -145,7 +145,7 @@ def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> U
 @describes(answer=UserRow, errors=(404,))
 def user(id: int) -> Response:
     """One user."""
-    return answered(user_row(house().access.accounts.user(id)))
+    return answered(user_row(monitor().access.accounts.user(id)))
 
 
 @bp.patch("/api/users/<int:id>")
@@ -159,10 +159,10 @@ def change(id: int) -> Response:
 
 def change_user(id: int, role: str | None, password: str | None, all_cameras: bool | None) -> User:
     """Raises NotAllowed and Problem (401, 403)."""
-    accounts = house().access.accounts
+    accounts = monitor().access.accounts
     name = accounts.user(id).name
     stored = None if password is None else passwords.made(password, name)
-    with sight().acting("user.manage"):
+    with visible().acting("user.manage"):
         old = accounts.user(id)
         keep = g.person.session if g.person.user == id and role in (None, old.role) else None
         new = accounts.change(id, role=role, stored=stored, sees_all=all_cameras, keep=keep)
@@ -191,8 +191,8 @@ def remove(id: int) -> Response:
 
 def remove_user(id: int) -> None:
     """Raises NotAllowed and Problem (401, 403)."""
-    accounts = house().access.accounts
-    with sight().acting("user.manage"):
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
         gone = accounts.user(id)
         accounts.remove(id)
     note("user.removed", gone.name, f"{gone.name} was {gone.role}")
@@ -206,8 +206,8 @@ def remove_user(id: int) -> None:
 @describes(answer=list[GrantRow], errors=(404,))
 def grants(id: int) -> Response:
     """What was granted to a user."""
-    accounts = house().access.accounts
-    return answered([grant_row(one) for one in accounts.book.grants_of(accounts.user(id).id)])
+    accounts = monitor().access.accounts
+    return answered([grant_row(one) for one in accounts.snapshot.grants_of(accounts.user(id).id)])
 
 
 @bp.post("/api/users/<int:id>/grants")
@@ -219,11 +219,11 @@ def grant(id: int) -> Response:
 
 
 def add_grant(id: int, given: NewGrant) -> Grant:
-    """Raises NotAllowed, NotThere and Problem (401, 403)."""
-    device = sight().device(str(given.device)).id if given.device is not None else None
+    """Raises NotAllowed, NotFound and Problem (401, 403)."""
+    device = visible().device(str(given.device)).id if given.device is not None else None
     hours: Hours | None = account_rows.hours_of(given.hours) if given.hours else None
-    accounts = house().access.accounts
-    with sight().acting("user.manage"):
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
         name = accounts.user(id).name
         made = accounts.grant(
             id,
@@ -249,8 +249,8 @@ def take_back(id: int, number: int) -> Response:
 
 def remove_grant(id: int, number: int) -> None:
     """Raises NotAllowed (404) and Problem (401, 403)."""
-    accounts = house().access.accounts
-    with sight().acting("user.manage"):
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
         name, gone = accounts.user(id).name, accounts.take_back(id, number)
     note("grant.removed", name, _said(gone), before=grant_row(gone))
 
@@ -271,8 +271,8 @@ def revoke(id: int, number: int) -> Response:
 
 def revoke_token(id: int, number: int) -> None:
     """Raises NotAllowed (404) and Problem (401, 403)."""
-    accounts = house().access.accounts
-    with sight().acting("user.manage"):
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
         name = accounts.user(id).name
         if number not in {one.id for one in tokens_of(id)}:
             raise NotAllowed(f"User {id} has no token {number}", "List the user's tokens.", 404)

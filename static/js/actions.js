@@ -7,7 +7,7 @@ export async function send(method, path, body) {
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const said = await answer.json().catch(() => ({ error: "The house did not answer", hint: "" }));
+  const said = await answer.json().catch(() => ({ error: "This server did not answer", hint: "" }));
   if (!answer.ok) throw Object.assign(new Error(said.error), { hint: said.hint, field: answer.headers.get("X-Field") });
   return said;
 }

@@ -58,7 +58,7 @@ export function openDetails(list) {
   // The count of what is wrong stays in front.
   function entitle(name) {
     const count = document.title.match(/^\(\d+\) /)?.[0] || "";
-    document.title = count + (name ? `${name} · ` : "") + split.dataset.house;
+    document.title = count + (name ? `${name} · ` : "") + split.dataset.name;
   }
 
   // What a person has begun to change is not renewed under their hands.

@@ -1,4 +1,4 @@
-// Follows the house: what changed is renewed in place, and a lost connection is said.
+// Follows this server: what changed is renewed in place, and a lost connection is said.
 import { hasEnded, isLetIn } from "./login.js";
 import { renewTimes } from "./times.js";
 
@@ -25,7 +25,7 @@ export function followTheHouse(list, detail) {
   let pause = AGAIN;
   let retry = 0;
 
-  // True when the house has answered.
+  // True when this server has answered.
   async function renewTop() {
     const answer = await fetch(`/parts/top${location.search}`).catch(() => null);
     if (hasEnded(answer, (text) => { stale.textContent = text; say(true); })) return false;
@@ -146,7 +146,7 @@ export function followTheHouse(list, detail) {
   }
 
   function lost() {
-    // Ended by the house because the login has? Ask at once.
+    // Ended by this server because the login has? Ask at once.
     if (!wasLost && source.readyState === EventSource.CONNECTING) renewTop();
     wasLost = true;
     stale.textContent = `Data from ${clock.format(fresh)}, connection lost. Trying again.`;
@@ -155,7 +155,7 @@ export function followTheHouse(list, detail) {
     if (source.readyState === EventSource.CLOSED) refused();
   }
 
-  // Logged out, no place left for another reader, or a proxy before a house that starts anew.
+  // Logged out, no place left for another reader, or a proxy before a server that starts anew.
   async function refused() {
     retry = setTimeout(listen, pause);
     pause = Math.min(2 * pause, EVERY);

@@ -1,4 +1,4 @@
-// What a page does when the house does not know its reader any more.
+// What a page does when this server does not know its reader any more.
 const SENT = "sent-to-login";
 let leaves = false;
 

@@ -20,7 +20,7 @@ TABLES = "audit, tokens, sessions, grants, users"
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file that was migrated once; copying it is quick."""
-    path = tmp_path_factory.mktemp("template") / "house.db"
+    path = tmp_path_factory.mktemp("template") / "monitor.db"
     engine = open_engine(f"sqlite:///{path}")
     migrate(engine)
     engine.dispose()
@@ -45,8 +45,8 @@ def emptied(server: Engine) -> Engine:
 @pytest.fixture
 def lite(template: Path, tmp_path: Path) -> Iterator[Engine]:
     """SQLite only."""
-    shutil.copy(template, tmp_path / "house.db")
-    engine = open_engine(f"sqlite:///{tmp_path / 'house.db'}")
+    shutil.copy(template, tmp_path / "monitor.db")
+    engine = open_engine(f"sqlite:///{tmp_path / 'monitor.db'}")
     yield engine
     engine.dispose()
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from accounts.account_rows import hours_of
-from accounts.accounts import MOST_GRANTS, Accounts
+from accounts.accounts import MAX_GRANTS, Accounts
 from accounts.model import Hours, NotAllowed, User
 from tests.accounts.people import NEW, NOON, PASSWORD, STORED, add, opened, secret_of, staff
 from tests.home import Clock
@@ -46,7 +46,7 @@ def test_only_one_of_two_at_once_becomes_the_first(accounts: Accounts) -> None:
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(come, ["Ada", "Eve"]))
     assert found.count(409) == 1
-    assert len(accounts.book.users) == 1
+    assert len(accounts.snapshot.users) == 1
 
 
 @pytest.mark.parametrize("name", ["Ada", "ada", " ADA ", "ａｄａ"])
@@ -56,7 +56,7 @@ def test_a_name_is_taken_in_any_spelling(accounts: Accounts, name: str) -> None:
     with refused(409) as error:
         add(accounts, name)
     assert error.value.field == "username"
-    assert list(accounts.book.users.values()) == [ada]
+    assert list(accounts.snapshot.users.values()) == [ada]
 
 
 def test_the_database_itself_knows_two_spellings_as_one(engine: Engine, clock: Clock) -> None:
@@ -77,11 +77,11 @@ BAD = [("a\u202eb", PASSWORD, "viewer"), ("Vera", "short", "viewer"), ("Vera", P
 def test_what_does_not_fit_is_refused_and_nothing_is_kept(
     accounts: Accounts, name: str, password: str, role: str
 ) -> None:
-    before = accounts.book
+    before = accounts.snapshot
     with refused(422) as error:
         accounts.add(name, password, role)
     assert error.value.field
-    assert accounts.book is before
+    assert accounts.snapshot is before
 
 
 def test_an_unknown_user_is_said(accounts: Accounts) -> None:
@@ -150,14 +150,14 @@ def test_the_session_of_somebody_else_cannot_be_named_as_the_one_to_keep(
 
 def test_a_change_that_changes_nothing_ends_nothing(accounts: Accounts) -> None:
     _ada, vera = staff(accounts)
-    secret, revision = secret_of(accounts, vera), accounts.book.revision
+    secret, revision = secret_of(accounts, vera), accounts.snapshot.revision
     for change in ({}, {"role": "viewer"}, {"sees_all": True}):
         assert accounts.change(vera.id, **change).role == "viewer"
     accounts.change(vera.id, sees_all=False)
     person = accounts.by_secret(secret)
     assert person
     assert person.is_limited
-    assert accounts.book.revision > revision
+    assert accounts.snapshot.revision > revision
 
 
 def test_who_logged_in_by_the_old_password_while_it_changed_does_not_come_in(
@@ -170,7 +170,7 @@ def test_who_logged_in_by_the_old_password_while_it_changed_does_not_come_in(
     accounts.change(vera.id, password=NEW)
     with refused(409):
         accounts.begin(known, "browser", "", "")
-    assert accounts.book.sessions == {}
+    assert accounts.snapshot.sessions == {}
 
 
 LAST = ["remove", "demote", "limit"]
@@ -189,19 +189,19 @@ def take_power(accounts: Accounts, id: int, how: str) -> None:
 def test_the_last_administrator_stays(accounts: Accounts, how: str) -> None:
     ada, _vera = staff(accounts)
     add(accounts, "Lim", "admin", sees_all=False)
-    before = accounts.book
+    before = accounts.snapshot
     with refused(409) as error:
         take_power(accounts, ada.id, how)
     assert "Ada is the last administrator" in str(error.value)
-    assert accounts.book is before
+    assert accounts.snapshot is before
     add(accounts, "Bob", "admin")
     take_power(accounts, ada.id, how)
-    left = accounts.book.users.get(ada.id)
+    left = accounts.snapshot.users.get(ada.id)
     assert left is None or left.role != "admin" or not left.sees_all
 
 
 def test_who_is_no_administrator_is_changed_though_there_is_none(accounts: Accounts) -> None:
-    """A house may be brought over without one; then somebody must become it."""
+    """A monitor may be brought over without one; then somebody must become it."""
     vera = add(accounts, "Vera")
     accounts.change(vera.id, sees_all=False)
     assert accounts.change(vera.id, role="admin", sees_all=True).role == "admin"
@@ -219,7 +219,7 @@ def test_who_is_removed_takes_everything_along(engine: Engine, clock: Clock) -> 
         secret = secret_of(accounts, one)
     accounts.remove(vera.id)
     assert accounts.by_secret(secret) is None
-    for book in (accounts.book, opened(engine, clock).book):
+    for book in (accounts.snapshot, opened(engine, clock).snapshot):
         assert list(book.users) == [ada.id]
         for things in (book.grants, book.sessions, book.tokens):
             assert [one.user for one in things.values()] == [ada.id]
@@ -260,7 +260,7 @@ def test_a_grant_is_given_and_taken_back(accounts: Accounts) -> None:
     assert accounts.take_back(vera.id, made.id) == made
     with refused(404):
         accounts.take_back(vera.id, made.id)
-    assert accounts.book.grants == {}
+    assert accounts.snapshot.grants == {}
 
 
 def test_weekdays_and_rights_are_kept_once_and_in_order(accounts: Accounts) -> None:
@@ -287,7 +287,7 @@ def test_a_grant_that_does_not_fit_is_refused(accounts: Accounts, given: dict[st
     _ada, vera = staff(accounts)
     with refused(422):
         accounts.grant(vera.id, **given)  # type: ignore[arg-type]
-    assert accounts.book.grants == {}
+    assert accounts.snapshot.grants == {}
 
 
 def test_a_user_has_so_many_grants_and_another_one_has_them_too(lite: Engine, clock: Clock) -> None:
@@ -298,7 +298,7 @@ def test_a_user_has_so_many_grants_and_another_one_has_them_too(lite: Engine, cl
             'INSERT INTO grants ("user", level, device, weekdays, rights)'
             " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
             " SELECT ?, 'view', i, '[]', '[]' FROM n",
-            (MOST_GRANTS, vera.id),
+            (MAX_GRANTS, vera.id),
         )
     accounts.open()
     with refused(409):
@@ -341,8 +341,8 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
     accounts.note_uses()
     again = opened(engine, clock)
     for name in ("users", "grants", "sessions", "tokens"):
-        assert dict(getattr(again.book, name)) == dict(getattr(accounts.book, name)), name
-    assert [one.devices for one in again.book.tokens.values()] == [(1, 3), (), None]
+        assert dict(getattr(again.snapshot, name)) == dict(getattr(accounts.snapshot, name)), name
+    assert [one.devices for one in again.snapshot.tokens.values()] == [(1, 3), (), None]
     person = again.by_secret(session)
     assert person
     assert (person.name, person.user) == ("Vera", vera.id)
@@ -363,10 +363,10 @@ def test_what_ended_does_not_come_back_by_a_restart(engine: Engine, clock: Clock
 
 
 def test_every_change_makes_a_new_revision(accounts: Accounts) -> None:
-    revisions = [accounts.book.revision]
+    revisions = [accounts.snapshot.revision]
 
     def changed() -> None:
-        revisions.append(accounts.book.revision)
+        revisions.append(accounts.snapshot.revision)
 
     ada, vera = staff(accounts)
     changed()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from accounts.audit import MOST_WAITING, Audit, without_secrets
+from accounts.audit import MAX_WAITING, Audit, without_secrets
 from accounts.model import Entry
 from store.sql import Unreachable, migrate, open_engine
 from tests.accounts.people import NOON, noon
@@ -300,6 +300,6 @@ def test_a_line_that_the_disk_does_not_take_is_kept_and_said(lite: Engine, tmp_p
 
 def test_what_waits_in_memory_is_bounded(lite: Engine, tmp_path: Path) -> None:
     audit = Audit(lite, tmp_path / "gone")
-    for number in range(MOST_WAITING + 2):
+    for number in range(MAX_WAITING + 2):
         audit.note(entry(number))
-    assert f"{MOST_WAITING} lines" in audit.trouble
+    assert f"{MAX_WAITING} lines" in audit.trouble

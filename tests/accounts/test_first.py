@@ -7,26 +7,28 @@ from pathlib import Path
 import pytest
 from werkzeug.security import generate_password_hash
 
-from accounts.first import NAME, make_first
+from accounts.bootstrap import NAME, bootstrap_admin
 from tests.home import Clock, Home, Running
 
 GOOD = "purple tram forest"
 
 
-def login(house: Running, name: str, password: str) -> int:
-    return house.request("POST", "/api/auth/login", {"username": name, "password": password}).status
+def login(monitor: Running, name: str, password: str) -> int:
+    return monitor.request(
+        "POST", "/api/auth/login", {"username": name, "password": password}
+    ).status
 
 
-def test_two_options_make_the_first_account_once(run_house: Callable[..., Running]) -> None:
+def test_two_options_make_the_first_account_once(run_monitor: Callable[..., Running]) -> None:
     options = {"ADMIN_USERNAME": "root", "ADMIN_PASSWORD": GOOD}
-    house = run_house(**options)
-    assert house.get("/api/stats").status == 401, "the house is closed from the first moment"
-    assert login(house, "root", GOOD) == 200
-    house.stop()
-    house.environment["ADMIN_PASSWORD"] = "another good sentence"
-    house.start()
-    assert login(house, "root", GOOD) == 200, "once there is an account, they have no effect"
-    assert login(house, "root", "another good sentence") == 401
+    monitor = run_monitor(**options)
+    assert monitor.get("/api/stats").status == 401, "the monitor is closed from the first moment"
+    assert login(monitor, "root", GOOD) == 200
+    monitor.stop()
+    monitor.environment["ADMIN_PASSWORD"] = "another good sentence"
+    monitor.start()
+    assert login(monitor, "root", GOOD) == 200, "once there is an account, they have no effect"
+    assert login(monitor, "root", "another good sentence") == 401
 
 
 @pytest.mark.parametrize(
@@ -42,12 +44,12 @@ def test_two_options_make_the_first_account_once(run_house: Callable[..., Runnin
 def test_options_that_do_not_fit_are_said_and_nothing_starts(
     tmp_path: Path, options: dict[str, str], says: str
 ) -> None:
-    house = Running(tmp_path, **options)
-    process = house.spawn()
+    monitor = Running(tmp_path, **options)
+    process = monitor.spawn()
     assert process.wait(30) != 0
-    assert says in house.text()
-    assert "Traceback" not in house.text()
-    assert options.get("ADMIN_PASSWORD", "?") not in house.text()
+    assert says in monitor.text()
+    assert "Traceback" not in monitor.text()
+    assert options.get("ADMIN_PASSWORD", "?") not in monitor.text()
 
 
 def accounts_in(tmp_path: Path) -> Home:
@@ -59,8 +61,8 @@ def test_the_one_password_of_moncam_is_taken_over(tmp_path: Path, method: str) -
     former = tmp_path / "pass_user"
     former.write_text(generate_password_hash("old one", method) + "\n")
     home = accounts_in(tmp_path / method[:6])
-    accounts = home.house.access.accounts
-    make_first(accounts, "", None, former)
+    accounts = home.monitor.access.accounts
+    bootstrap_admin(accounts, "", None, former)
     user = accounts.check(NAME, "old one")
     assert user is not None
     assert user.role == "admin"
@@ -84,9 +86,9 @@ def test_a_hash_that_cannot_be_checked_is_said_and_leaves_the_house_open(
     former.write_bytes(stored.encode("utf-8", "surrogateescape"))
     home = accounts_in(tmp_path / "home")
     with caplog.at_level("INFO"):
-        make_first(home.house.access.accounts, "", None, former)
+        bootstrap_admin(home.monitor.access.accounts, "", None, former)
     assert "must be set anew" in caplog.text
-    assert not home.house.access.accounts.has_any()
+    assert not home.monitor.access.accounts.has_any()
     home.close()
 
 
@@ -94,8 +96,8 @@ def test_a_house_with_accounts_ignores_the_file(tmp_path: Path) -> None:
     former = tmp_path / "pass_user"
     former.write_text(generate_password_hash("old one", "pbkdf2:sha256:1000"))
     home = accounts_in(tmp_path / "home")
-    accounts = home.house.access.accounts
+    accounts = home.monitor.access.accounts
     accounts.add_first("root", GOOD)
-    make_first(accounts, "", None, former)
+    bootstrap_admin(accounts, "", None, former)
     assert accounts.named(NAME) is None
     home.close()

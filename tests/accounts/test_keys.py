@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from accounts import tables
-from accounts.accounts import MOST_SESSIONS, MOST_TOKENS, SESSION_LASTS, TOKEN_MARK, Accounts
+from accounts.accounts import MAX_SESSIONS, MAX_TOKENS, SESSION_LASTS, TOKEN_MARK, Accounts
 from accounts.model import NotAllowed, Person
 from tests.accounts.people import KEY, NEW, PASSWORD, add, opened, secret_of, staff
 from tests.home import Clock
@@ -25,7 +25,7 @@ def test_a_session_ends_by_time(engine: Engine, clock: Clock) -> None:
     clock.forward(seconds=1)
     assert accounts.by_secret(secret) is None
     assert accounts.by_digest(session.digest) is None
-    assert opened(engine, clock).book.sessions == {}, "a restart tidies up"
+    assert opened(engine, clock).snapshot.sessions == {}, "a restart tidies up"
 
 
 def test_a_login_is_written_with_its_time_and_place(accounts: Accounts, clock: Clock) -> None:
@@ -41,12 +41,12 @@ def test_a_login_is_written_with_its_time_and_place(accounts: Accounts, clock: C
 def test_a_further_login_ends_the_oldest_of_the_same_user(accounts: Accounts) -> None:
     ada, vera = staff(accounts)
     other = secret_of(accounts, ada)
-    secrets = [secret_of(accounts, vera) for _ in range(MOST_SESSIONS)]
+    secrets = [secret_of(accounts, vera) for _ in range(MAX_SESSIONS)]
     assert all(accounts.by_secret(one) for one in secrets)
     newest = secret_of(accounts, vera)
     assert accounts.by_secret(secrets[0]) is None
     assert all(accounts.by_secret(one) for one in (*secrets[1:], newest, other))
-    assert len(accounts.book.sessions) == MOST_SESSIONS + 1
+    assert len(accounts.snapshot.sessions) == MAX_SESSIONS + 1
 
 
 def test_a_session_of_nobody_does_not_begin(accounts: Accounts) -> None:
@@ -55,7 +55,7 @@ def test_a_session_of_nobody_does_not_begin(accounts: Accounts) -> None:
     with pytest.raises(NotAllowed) as error:
         secret_of(accounts, vera)
     assert error.value.status == 404
-    assert accounts.book.sessions == {}
+    assert accounts.snapshot.sessions == {}
 
 
 def test_ending_what_has_ended_is_no_trouble(accounts: Accounts) -> None:
@@ -72,12 +72,12 @@ def test_script_logins_throw_no_browser_out_and_no_script_out_by_a_browser(
 ) -> None:
     _ada, vera = staff(accounts)
     browser = secret_of(accounts, vera)
-    scripts = [accounts.begin(vera, "script", "", "")[1] for _ in range(MOST_SESSIONS + 10)]
+    scripts = [accounts.begin(vera, "script", "", "")[1] for _ in range(MAX_SESSIONS + 10)]
     assert accounts.by_secret(browser)
     assert [bool(accounts.by_secret(one)) for one in scripts] == [False] * 10 + (
-        [True] * MOST_SESSIONS
+        [True] * MAX_SESSIONS
     )
-    browsers = [secret_of(accounts, vera) for _ in range(MOST_SESSIONS + 1)]
+    browsers = [secret_of(accounts, vera) for _ in range(MAX_SESSIONS + 1)]
     assert accounts.by_secret(browser) is None
     assert all(accounts.by_secret(one) for one in scripts[10:] + browsers[1:])
 
@@ -122,7 +122,7 @@ def test_a_secret_counts_whole_and_as_it_is(accounts: Accounts) -> None:
 
 
 def test_the_secret_of_another_house_is_nobody(engine: Engine, clock: Clock) -> None:
-    """Who can read or copy the database has no key to this house."""
+    """Who can read or copy the database has no key to this monitor."""
     accounts = opened(engine, clock)
     ada, _vera = staff(accounts)
     secret = secret_of(accounts, ada)
@@ -134,7 +134,7 @@ def test_the_secret_of_another_house_is_nobody(engine: Engine, clock: Clock) -> 
 def everything(engine: Engine) -> bytes:
     """All that is kept: the very bytes of SQLite's files, or every column of the server."""
     if engine.dialect.name == "sqlite":
-        files = sorted(Path(str(engine.url.database)).parent.glob("house.db*"))
+        files = sorted(Path(str(engine.url.database)).parent.glob("monitor.db*"))
         return b"".join(path.read_bytes() for path in files)
     with engine.connect() as connection:
         names = (tables.users, tables.grants, tables.sessions, tables.tokens, tables.audit)
@@ -214,12 +214,12 @@ def test_a_token_of_an_unknown_scope_is_refused(accounts: Accounts) -> None:
     with pytest.raises(NotAllowed) as error:
         accounts.add_token(ada.id, "backup", "admin")
     assert error.value.field == "scope"
-    assert accounts.book.tokens == {}
+    assert accounts.snapshot.tokens == {}
 
 
 def test_a_user_has_so_many_tokens(accounts: Accounts) -> None:
     ada, vera = staff(accounts)
-    for number in range(MOST_TOKENS):
+    for number in range(MAX_TOKENS):
         accounts.add_token(vera.id, f"{number}", "read")
     with pytest.raises(NotAllowed) as error:
         accounts.add_token(vera.id, "more", "read")
@@ -240,10 +240,10 @@ def test_the_last_use_of_a_token_is_written_now_and_then(engine: Engine, clock: 
     accounts.revoke(gone.id)
     accounts.note_uses()
     accounts.note_uses()
-    for book in (accounts.book, opened(engine, clock).book):
+    for book in (accounts.snapshot, opened(engine, clock).snapshot):
         assert [one.used for one in book.tokens.values()] == [clock(), None]
     assert accounts.by_secret(text)
-    assert accounts.book.tokens[token.id].used == clock()
+    assert accounts.snapshot.tokens[token.id].used == clock()
 
 
 # -- the same person, again ------------------------------------------------------------------

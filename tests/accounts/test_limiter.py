@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from accounts.limiter import LONGEST_WAIT, MOST_KEYS, Limiter
+from accounts.limiter import LONGEST_WAIT, MAX_KEYS, Limiter
 
 HOME = "192.0.2.7"
 PER_ACCOUNT, PER_ADDRESS = 10, 60
@@ -145,7 +145,7 @@ def test_ten_thousand_names_from_as_many_addresses_leave_a_bounded_memory(
     use_up(limiter, "ada")
     for address, number in zip(addresses(), range(10_000), strict=False):
         limiter.wait(f"user {number}", address)
-        assert keys(limiter) <= MOST_KEYS + 2
+        assert keys(limiter) <= MAX_KEYS + 2
     assert limiter.wait("ada", HOME)
 
 

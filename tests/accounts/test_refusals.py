@@ -12,7 +12,7 @@ from tests.home import Clock
 from tests.store.postgres import PASSWORD, Cluster
 
 
-class House:
+class Monitor:
     """An administrator and a viewer who has one of everything."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -23,7 +23,7 @@ class House:
         self.token, self.text = self.accounts.add_token(self.vera.id, "backup", "read")
 
 
-Change = Callable[[Accounts, House], object]
+Change = Callable[[Accounts, Monitor], object]
 CHANGES: dict[str, Change] = {
     "add": lambda a, h: a.add_hashed("Eve", STORED, "viewer"),
     "a role": lambda a, h: a.change(h.vera.id, role="operator"),
@@ -44,25 +44,25 @@ def test_nothing_changes_in_memory_while_the_server_is_down(
 ) -> None:
     engine = open_engine(postgres.new_database())
     migrate(engine)
-    house = House(engine, clock)
-    accounts, before = house.accounts, house.accounts.book
-    accounts.by_secret(house.text)
+    monitor = Monitor(engine, clock)
+    accounts, before = monitor.accounts, monitor.accounts.snapshot
+    accounts.by_secret(monitor.text)
     postgres.stop()
     for what, change in CHANGES.items():
         with pytest.raises(Unreachable) as error:
-            change(accounts, house)
-        assert accounts.book is before, what
+            change(accounts, monitor)
+        assert accounts.snapshot is before, what
         assert PASSWORD not in str(error.value)
     with pytest.raises(Unreachable):
         accounts.note_uses()
-    assert accounts.by_secret(house.secret), "who is in stays in"
-    assert accounts.by_secret(house.text)
+    assert accounts.by_secret(monitor.secret), "who is in stays in"
+    assert accounts.by_secret(monitor.text)
     postgres.start()
     accounts.note_uses()
-    assert accounts.book.tokens[house.token.id].used == clock(), "the use was not forgotten"
+    assert accounts.snapshot.tokens[monitor.token.id].used == clock(), "the use was not forgotten"
     again = opened(engine, clock)
-    assert dict(again.book.users) == dict(accounts.book.users)
-    assert dict(again.book.tokens) == dict(accounts.book.tokens)
+    assert dict(again.snapshot.users) == dict(accounts.snapshot.users)
+    assert dict(again.snapshot.tokens) == dict(accounts.snapshot.tokens)
     engine.dispose()
 
 
@@ -82,16 +82,16 @@ def test_a_change_that_is_refused_in_part_is_refused_whole(
 ) -> None:
     """Else a new password would count while who knows the old one is still in."""
     change, when = PARTS[what]
-    house = House(lite, clock)
+    monitor = Monitor(lite, clock)
     with lite.begin() as connection:
         connection.exec_driver_sql(
             f"CREATE TRIGGER no BEFORE {when} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
-    before = house.accounts.book
+    before = monitor.accounts.snapshot
     with pytest.raises(Unreachable, match="the disk is full"):
-        CHANGES[change](house.accounts, house)
-    assert house.accounts.book is before
-    kept = opened(lite, clock).book
+        CHANGES[change](monitor.accounts, monitor)
+    assert monitor.accounts.snapshot is before
+    kept = opened(lite, clock).snapshot
     for name in ("users", "grants", "sessions", "tokens"):
         assert dict(getattr(kept, name)) == dict(getattr(before, name)), name
 

@@ -116,7 +116,7 @@ def test_a_token_may_what_its_scope_and_the_role_of_its_user_say(action: str, sc
 
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("action", TABLE)
-def test_a_token_for_one_camera_reaches_no_other_and_nothing_of_the_whole_house(
+def test_a_token_for_one_camera_reaches_no_other_and_nothing_of_the_whole_monitor(
     action: str, scope: str
 ) -> None:
     roles, _levels, scopes = TABLE[action]

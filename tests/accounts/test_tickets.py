@@ -1,4 +1,4 @@
-"""Tickets: what we signed and has not ended counts; everything else is nobody's."""
+"""JwtTokens: what we signed and has not ended counts; everything else is nobody's."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.tickets import ACCESS_LASTS, Tickets
+from accounts.jwt_tokens import ACCESS_LASTS, JwtTokens
 from tests.accounts.people import KEY
 from tests.home import Clock
 
@@ -22,8 +22,8 @@ SOUND = {"sub": SEVEN, "kind": "access", "exp": LATER}
 
 
 @pytest.fixture
-def tickets(clock: Clock) -> Tickets:
-    return Tickets(lambda: KEY, clock)
+def tickets(clock: Clock) -> JwtTokens:
+    return JwtTokens(lambda: KEY, clock)
 
 
 def signed(claims: Any, key: bytes = KEY, algorithm: str = "HS256") -> str:
@@ -50,18 +50,18 @@ HEADER = b'{"alg":"HS256","typ":"JWT"}'
 
 @pytest.mark.parametrize("session", [SEVEN, EIGHT, "0123456789abcdef" * 4])
 @pytest.mark.parametrize("kind", ["access", "refresh"])
-def test_what_was_written_is_read(tickets: Tickets, kind: str, session: str) -> None:
+def test_what_was_written_is_read(tickets: JwtTokens, kind: str, session: str) -> None:
     assert tickets.read(kind, tickets.write(kind, session, LATER)) == session
 
 
-def test_one_kind_is_not_the_other(tickets: Tickets, clock: Clock) -> None:
+def test_one_kind_is_not_the_other(tickets: JwtTokens, clock: Clock) -> None:
     """A refresh token lives for weeks and must not open anything by itself."""
     assert tickets.read("access", tickets.write("refresh", SEVEN, LATER)) is None
     assert tickets.read("refresh", tickets.access(SEVEN)) is None
     assert tickets.read("access", tickets.access(SEVEN)) == SEVEN
 
 
-def test_it_ends_by_the_clock_of_the_house(tickets: Tickets, clock: Clock) -> None:
+def test_it_ends_by_the_clock_of_the_monitor(tickets: JwtTokens, clock: Clock) -> None:
     text = tickets.access(SEVEN)
     clock.now += ACCESS_LASTS - timedelta(seconds=1)
     assert tickets.read("access", text) == SEVEN
@@ -69,7 +69,7 @@ def test_it_ends_by_the_clock_of_the_house(tickets: Tickets, clock: Clock) -> No
     assert tickets.read("access", text) is None
 
 
-def test_the_end_is_the_same_in_every_zone(tickets: Tickets, clock: Clock) -> None:
+def test_the_end_is_the_same_in_every_zone(tickets: JwtTokens, clock: Clock) -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     ends = (clock.now + timedelta(minutes=10)).astimezone(zone)
     text = tickets.write("access", SEVEN, ends)
@@ -80,7 +80,7 @@ def test_the_end_is_the_same_in_every_zone(tickets: Tickets, clock: Clock) -> No
 
 
 def test_a_clock_that_was_put_back_does_not_shut_anybody_out(
-    tickets: Tickets, clock: Clock
+    tickets: JwtTokens, clock: Clock
 ) -> None:
     """A small computer without a battery may start in the past."""
     text = tickets.access(SEVEN)
@@ -88,7 +88,7 @@ def test_a_clock_that_was_put_back_does_not_shut_anybody_out(
     assert tickets.read("access", text) == SEVEN
 
 
-def test_it_tells_nobody_the_key_nor_a_name(tickets: Tickets) -> None:
+def test_it_tells_nobody_the_key_nor_a_name(tickets: JwtTokens) -> None:
     body = jwt.decode(tickets.access(SEVEN), options={"verify_signature": False})
     assert body.keys() == {"sub", "kind", "iat", "exp"}
 
@@ -96,16 +96,16 @@ def test_it_tells_nobody_the_key_nor_a_name(tickets: Tickets) -> None:
 # -- what others write -----------------------------------------------------------------------
 
 
-def test_the_same_claims_signed_by_us_count(tickets: Tickets) -> None:
+def test_the_same_claims_signed_by_us_count(tickets: JwtTokens) -> None:
     """So that the refusals below are for what they say."""
     assert tickets.read("access", signed(SOUND)) == SEVEN
 
 
-def test_another_key_is_refused(tickets: Tickets) -> None:
+def test_another_key_is_refused(tickets: JwtTokens) -> None:
     assert tickets.read("access", signed(SOUND, OTHER)) is None
 
 
-def test_no_signature_is_refused(tickets: Tickets) -> None:
+def test_no_signature_is_refused(tickets: JwtTokens) -> None:
     for algorithm in ("none", "None", "NONE", "nOnE"):
         header = json.dumps({"alg": algorithm, "typ": "JWT"}).encode()
         text = raw(header, f'{{"sub":"{SEVEN}","kind":"access","exp":4102444800}}'.encode())
@@ -114,15 +114,15 @@ def test_no_signature_is_refused(tickets: Tickets) -> None:
     assert tickets.read("access", jwt.encode(SOUND, None, "none")) is None
 
 
-def test_other_algorithms_are_refused_with_our_own_key_too(tickets: Tickets) -> None:
+def test_other_algorithms_are_refused_with_our_own_key_too(tickets: JwtTokens) -> None:
     long = KEY * 2
-    other = Tickets(lambda: long, tickets.clock)
+    other = JwtTokens(lambda: long, tickets.clock)
     assert other.read("access", signed(SOUND, long)) == SEVEN
     for algorithm in ("HS384", "HS512"):
         assert other.read("access", signed(SOUND, long, algorithm)) is None
 
 
-def test_every_changed_letter_is_noticed(tickets: Tickets) -> None:
+def test_every_changed_letter_is_noticed(tickets: JwtTokens) -> None:
     text = tickets.access(SEVEN)
     end = len(text) - 1  # the last one holds two bits that mean nothing
     for place in range(end):
@@ -130,13 +130,13 @@ def test_every_changed_letter_is_noticed(tickets: Tickets) -> None:
         assert tickets.read("access", text[:place] + other + text[place + 1 :]) is None, place
 
 
-def test_the_body_of_one_does_not_go_with_the_signature_of_another(tickets: Tickets) -> None:
+def test_the_body_of_one_does_not_go_with_the_signature_of_another(tickets: JwtTokens) -> None:
     mine, yours = tickets.access(SEVEN).split("."), tickets.access(EIGHT).split(".")
     assert tickets.read("access", ".".join((mine[0], yours[1], mine[2]))) is None
 
 
 @pytest.mark.parametrize("claim", SOUND)
-def test_every_claim_is_needed(tickets: Tickets, claim: str) -> None:
+def test_every_claim_is_needed(tickets: JwtTokens, claim: str) -> None:
     assert tickets.read("access", signed({k: v for k, v in SOUND.items() if k != claim})) is None
 
 
@@ -171,7 +171,7 @@ ABSURD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", ABSURD)
-def test_absurd_claims_are_nobody(tickets: Tickets, what: str) -> None:
+def test_absurd_claims_are_nobody(tickets: JwtTokens, what: str) -> None:
     assert tickets.read("access", signed({**SOUND, **ABSURD[what]})) is None
 
 
@@ -188,12 +188,12 @@ BODIES = {
 
 
 @pytest.mark.parametrize("what", BODIES)
-def test_a_body_that_is_none_is_nobody(tickets: Tickets, what: str) -> None:
+def test_a_body_that_is_none_is_nobody(tickets: JwtTokens, what: str) -> None:
     assert tickets.read("access", raw(HEADER, BODIES[what])) is None
 
 
 @pytest.mark.parametrize("what", BODIES)
-def test_a_header_that_is_none_is_nobody(tickets: Tickets, what: str) -> None:
+def test_a_header_that_is_none_is_nobody(tickets: JwtTokens, what: str) -> None:
     assert tickets.read("access", raw(BODIES[what], b"{}")) is None
 
 
@@ -201,14 +201,14 @@ TEXTS = ["", ".", "..", "...", "a.b.c", "é.é.é", "\ud800", "\x00", "x" * 1_00
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-def test_text_that_is_no_ticket_is_nobody(tickets: Tickets, text: str) -> None:
+def test_text_that_is_no_ticket_is_nobody(tickets: JwtTokens, text: str) -> None:
     assert tickets.read("access", text) is None
 
 
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_no_text_raises(text: str) -> None:
-    tickets = Tickets(lambda: KEY, Clock())
+    tickets = JwtTokens(lambda: KEY, Clock())
     assert tickets.read("access", text) is None
     assert tickets.read("access", f"{tickets.access(SEVEN)}{text}.") is None
 
@@ -223,7 +223,7 @@ NAMES = st.sampled_from(["sub", "kind", "exp", "iat", "nbf", "aud", "iss", "jti"
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, anything))
 def test_no_claims_raise(claims: dict[str, Any]) -> None:
-    tickets = Tickets(lambda: KEY, Clock())
+    tickets = JwtTokens(lambda: KEY, Clock())
     body = {"sub": SEVEN, "kind": "access", "exp": 4102444800, **claims}
     found = tickets.read("access", raw(HEADER, json.dumps(body).encode()))
     assert found is None or found == body["sub"]

@@ -65,8 +65,8 @@ def reopened(engine: Engine) -> Any:
 
 def widest(accounts: Any) -> set[str]:
     """What anybody of these may do with camera 1, at any hour of a week."""
-    people = [accounts.book.person(id) for id in accounts.book.users]
-    people += [accounts.book.by_token(id, NOON) for id in accounts.book.tokens]
+    people = [accounts.snapshot.person(id) for id in accounts.snapshot.users]
+    people += [accounts.snapshot.by_token(id, NOON) for id in accounts.snapshot.tokens]
 
     class Spot:
         id, site = 1, "here"
@@ -111,15 +111,15 @@ def test_a_value_of_another_type_is_named_or_gives_nobody_more(engine: Engine, t
 
 def test_a_start_is_refused_and_the_value_named(make_home: Make) -> None:
     home = make_home()
-    add(home.house.access.accounts, "Ada", "admin")
+    add(home.monitor.access.accounts, "Ada", "admin")
     home.close()
     path = str(home.settings.data_dir / "camera_monitor.db")
     assert put(path, "users", "role", "root")
     with pytest.raises(CannotOpen) as refused:
         home.open()
     assert "users, row 1, role: viewer, operator, admin are allowed" in str(refused.value)
-    home.house.tracker.close()
-    home.house.journal.close()
+    home.monitor.tracker.close()
+    home.monitor.journal.close()
     assert put(path, "users", "role", "admin")
     home.open()
 
@@ -139,5 +139,5 @@ def test_an_event_that_somebody_broke_stops_no_page(make_home: Make, column: str
 def add_camera(home: Home) -> None:
     from tests.fleet.reports import A, seen
 
-    home.house.tracker.apply([seen(A, at=home.clock())], home.clock())
+    home.monitor.tracker.apply([seen(A, at=home.clock())], home.clock())
     home.events()

@@ -1,6 +1,6 @@
-"""Real networks for tests: a house and its cameras, each in a network namespace of its own.
+"""Real networks for tests: a monitor and its cameras, each in a network namespace of its own.
 
-        house ---- veth ---- cameras on 10.77.1.0/24
+        monitor ---- veth ---- cameras on 10.77.1.0/24
           |
           +------- veth ---- cameras on 10.77.2.0/24
 
@@ -50,14 +50,14 @@ with Network(cameras, device=interface, own_addresses=own) as network:
 
 @dataclass
 class Cameras:
-    """`count` pretend devices behind one cable. `house_end` is its end in the house.
+    """`count` pretend devices behind one cable. `monitor_end` is its end in the monitor.
 
-    `address` is what the devices' end has, `has_broadcast` whether the house's end was given
+    `address` is what the devices' end has, `has_broadcast` whether the monitor's end was given
     a broadcast address, `has_own` whether the devices speak from addresses of their own.
     """
 
     namespace: str
-    house: str
+    monitor: str
     number: int
     count: int
     address: str = ""
@@ -66,7 +66,7 @@ class Cameras:
     process: subprocess.Popen[str] | None = None
 
     @property
-    def house_end(self) -> str:
+    def monitor_end(self) -> str:
         return f"cam{self.number}"
 
     @property
@@ -80,12 +80,12 @@ class Cameras:
     def join(self) -> None:
         ip("netns", "add", self.namespace)
         pair = ("type", "veth", "peer", "name", self.own_end, "netns", self.namespace)
-        ip("-n", self.house, "link", "add", self.house_end, *pair)
+        ip("-n", self.monitor, "link", "add", self.monitor_end, *pair)
         broadcast = ("brd", "+") if self.has_broadcast else ()
         near, far = f"10.77.{self.number}.1/24", self.address or f"10.77.{self.number}.2/24"
-        ip("-n", self.house, "addr", "add", near, *broadcast, "dev", self.house_end)
+        ip("-n", self.monitor, "addr", "add", near, *broadcast, "dev", self.monitor_end)
         ip("-n", self.namespace, "addr", "add", far, "brd", "+", "dev", self.own_end)
-        ip("-n", self.house, "link", "set", self.house_end, "up")
+        ip("-n", self.monitor, "link", "set", self.monitor_end, "up")
         ip("-n", self.namespace, "link", "set", self.own_end, "up")
 
     def switch_on(self) -> None:
@@ -128,10 +128,10 @@ class Cameras:
             self.process = None
 
     def set_house_end(self, state: str) -> None:
-        ip("-n", self.house, "link", "set", self.house_end, state)
+        ip("-n", self.monitor, "link", "set", self.monitor_end, state)
 
     def set_cable(self, state: str) -> None:
-        """`down`: the cable is unplugged at the cameras' end; the house has no carrier."""
+        """`down`: the cable is unplugged at the cameras' end; the monitor has no carrier."""
         ip("-n", self.namespace, "link", "set", self.own_end, state)
 
     def leave(self) -> None:
@@ -153,7 +153,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class NamespacedHouse:
-    """`python app.py` in a namespace, with the ports of real devices, asked over house.sock."""
+    """`python app.py` in a namespace, with the ports of real devices, asked over control.sock."""
 
     def __init__(self, namespace: str, folder: Path) -> None:
         self.namespace = namespace
@@ -176,7 +176,7 @@ class NamespacedHouse:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        until(self.answers, 30, "the house answers")
+        until(self.answers, 30, "the monitor answers")
 
     def answers(self) -> bool:
         assert self.process is not None
@@ -187,7 +187,7 @@ class NamespacedHouse:
             return False
 
     def request(self, method: str, path: str, body: Any = None) -> Answer:
-        connection = UnixConnection(self.folder / "data" / "house.sock")
+        connection = UnixConnection(self.folder / "data" / "control.sock")
         try:
             data = None if body is None else json.dumps(body)
             connection.request(method, path, data, {"Content-Type": "application/json"})
@@ -222,7 +222,7 @@ class NamespacedHouse:
         return [event["kind"] for event in events][::-1]
 
     def output_of(self, *command: str) -> str:
-        """Of a command that runs in the house's namespace."""
+        """Of a command that runs in the monitor's namespace."""
         inside = ["ip", "netns", "exec", self.namespace, *command]
         return subprocess.run(inside, capture_output=True, text=True, check=True).stdout
 
@@ -233,27 +233,27 @@ class NamespacedHouse:
 
 
 @contextmanager
-def house_with(*given: dict[str, Any]) -> Iterator[tuple[NamespacedHouse, list[Cameras]]]:
-    """A running house with a network for each of `given`, which are fields of Cameras."""
+def monitor_with(*given: dict[str, Any]) -> Iterator[tuple[NamespacedHouse, list[Cameras]]]:
+    """A running monitor with a network for each of `given`, which are fields of Cameras."""
     worker = os.getpid()
-    namespace = f"cm-house-{worker}"
+    namespace = f"cm-monitor-{worker}"
     # A socket's path may have 107 bytes: pytest's folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="cm-", dir="/tmp"))
     networks = [
         Cameras(f"cm-net{number}-{worker}", namespace, number, **fields)
         for number, fields in enumerate(given, start=1)
     ]
-    house = NamespacedHouse(namespace, folder)
+    monitor = NamespacedHouse(namespace, folder)
     try:
         ip("netns", "add", namespace)
         ip("-n", namespace, "link", "set", "lo", "up")
         for network in networks:
             network.join()
             network.switch_on()
-        house.start()
-        yield house, networks
+        monitor.start()
+        yield monitor, networks
     finally:
-        house.stop()
+        monitor.stop()
         for network in networks:
             network.leave()
         subprocess.run(["ip", "netns", "delete", namespace], check=False)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from fleet.model import HERE, CannotAsk, Coverage, Report, Sighting
+from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Report, Sighting
 from sources.source import Source
 from tests.home import Clock
 
@@ -19,7 +19,7 @@ def seen(clock: Clock, source: str, number: int, part: str = "here") -> Sighting
     """Device `number` at its usual address, heard by this part of the source."""
     address = f"10.0.{number >> 8}.{number & 255}"
     return Sighting(
-        HERE, (key(number),), source, clock(), address=address, scope=f"{source}:{part}"
+        DEFAULT_SITE, (key(number),), source, clock(), address=address, scope=f"{source}:{part}"
     )
 
 

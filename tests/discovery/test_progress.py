@@ -1,4 +1,4 @@
-"""A scan can be watched and stopped, hears what nobody asked for, and ends with the house."""
+"""A scan can be watched and stopped, hears what nobody asked for, and ends with the monitor."""
 
 import asyncio
 import gc
@@ -74,7 +74,7 @@ def test_a_cancelled_scan_calls_nobody_offline_and_keeps_what_it_found(
     assert states(did) == {"finds": "cancelled", "hangs": "cancelled"}
     assert set(engine.status().values()) == {"ACTIVE"}
     assert len(engine.status()) == 4
-    assert engine.tracker.fleet().memo["last_scan"]["state"] == "cancelled"
+    assert engine.tracker.fleet().state["last_scan"]["state"] == "cancelled"
     assert "source.down" not in engine.kinds()
 
 
@@ -96,7 +96,7 @@ def test_cancelling_twice_is_like_cancelling_once(make_engine: MakeEngine, clock
         while engine.scanner.cancel():
             pass
         assert engine.ended()["state"] == "cancelled"
-        assert engine.tracker.fleet().memo["last_scan"] == engine.ended()
+        assert engine.tracker.fleet().state["last_scan"] == engine.ended()
         clock.forward(seconds=1)
 
 

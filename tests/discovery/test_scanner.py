@@ -184,10 +184,10 @@ def test_a_scope_that_is_no_longer_named_as_failed_is_not_down_for_ever(
     finds = Finds(clock, failed={"10.77.9.9": "there is no route to it"})
     engine = make_engine(finds.source())
     engine.scan()
-    assert list(engine.tracker.fleet().memo["down"]) == ["finds:10.77.9.9"]
+    assert list(engine.tracker.fleet().state["down"]) == ["finds:10.77.9.9"]
     finds.failed = {}
     engine.scan()
-    assert engine.tracker.fleet().memo["down"] == {}
+    assert engine.tracker.fleet().state["down"] == {}
     assert engine.kinds()[-2:] == ["source.down", "source.up"]
 
 

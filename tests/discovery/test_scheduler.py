@@ -151,93 +151,95 @@ def test_a_stopped_scheduler_runs_nothing_and_says_so(start: Start) -> None:
     assert not scheduler.is_running()
 
 
-# -- in a real house ---------------------------------------------------------------------
+# -- in a real monitor ---------------------------------------------------------------------
 
 
-def job(house: Running, name: str = "auto_scan") -> dict[str, Any]:
-    return next(one for one in house.get("/api/jobs").json if one["name"] == name)
+def job(monitor: Running, name: str = "auto_scan") -> dict[str, Any]:
+    return next(one for one in monitor.get("/api/jobs").json if one["name"] == name)
 
 
-def toggle(house: Running, enabled: bool) -> dict[str, Any]:
-    answer = house.request("POST", "/api/auto-scan", {"enabled": enabled})
+def toggle(monitor: Running, enabled: bool) -> dict[str, Any]:
+    answer = monitor.request("POST", "/api/auto-scan", {"enabled": enabled})
     assert answer.status == 200
     return answer.json  # type: ignore[no-any-return]
 
 
-def camera_of(house: Running) -> Network:
+def camera_of(monitor: Running) -> Network:
     here = "127.0.0.1"
     return Network(
         [Camera("d4:2d:c5:00:00:01", "127.20.0.1")],
-        listen=(here, int(house.environment["EASY_IP_PORT"])),
-        reply_to=(here, int(house.environment["EASY_IP_REPLY_PORT"])),
+        listen=(here, int(monitor.environment["EASY_IP_PORT"])),
+        reply_to=(here, int(monitor.environment["EASY_IP_REPLY_PORT"])),
     )
 
 
-def test_the_toggle_is_off_at_first_and_an_empty_fleet_sends_nothing(run_house: Run) -> None:
-    house = run_house(AUTO_SCAN_INTERVAL="10")
-    with camera_of(house) as network:
-        assert house.get("/api/stats").json["auto_scan_enabled"] is False
-        until(lambda: job(house, "tick")["last_run"], 60, "the scheduler ticks")
-        assert job(house)["last_run"] is None
-        assert job(house)["next_run"] is None
+def test_the_toggle_is_off_at_first_and_an_empty_fleet_sends_nothing(run_monitor: Run) -> None:
+    monitor = run_monitor(AUTO_SCAN_INTERVAL="10")
+    with camera_of(monitor) as network:
+        assert monitor.get("/api/stats").json["auto_scan_enabled"] is False
+        until(lambda: job(monitor, "tick")["last_run"], 60, "the scheduler ticks")
+        assert job(monitor)["last_run"] is None
+        assert job(monitor)["next_run"] is None
         assert network.requests == 0
 
 
 @pytest.mark.timeout(240)
-def test_the_toggle_survives_a_restart_both_ways(run_house: Run) -> None:
-    house = run_house(AUTO_SCAN_INTERVAL="10")
+def test_the_toggle_survives_a_restart_both_ways(run_monitor: Run) -> None:
+    monitor = run_monitor(AUTO_SCAN_INTERVAL="10")
 
     def went_well() -> bool:
-        return job(house)["last_result"] == "1 devices answered"  # type: ignore[no-any-return]
+        return job(monitor)["last_result"] == "1 devices answered"  # type: ignore[no-any-return]
 
-    with camera_of(house) as network:
-        answer = toggle(house, True)
+    with camera_of(monitor) as network:
+        answer = toggle(monitor, True)
         assert answer == {"success": True, "auto_scan_enabled": True, "interval": 10}
         until(went_well, 60, "it scans at once")
-        assert house.stop() == 0
+        assert monitor.stop() == 0
         asked = network.requests
-        house.start()
-        assert house.get("/api/stats").json["auto_scan_enabled"] is True
+        monitor.start()
+        assert monitor.get("/api/stats").json["auto_scan_enabled"] is True
         until(went_well, 60, "it scans again")
         assert network.requests >= asked + 12
-        assert house.get("/api/scan").json["last"]["by"] == "auto-scan"
-        state = job(house)
+        assert monitor.get("/api/scan").json["last"]["by"] == "auto-scan"
+        state = job(monitor)
         assert state["next_run"] > state["last_run"]
-        assert toggle(house, False)["auto_scan_enabled"] is False
-        assert job(house)["next_run"] is None
-        assert house.stop() == 0
-        house.start()
-        assert house.get("/api/stats").json["auto_scan_enabled"] is False
-        until(lambda: job(house, "tick")["last_run"], 60, "the scheduler ticks")
-        state = job(house)
+        assert toggle(monitor, False)["auto_scan_enabled"] is False
+        assert job(monitor)["next_run"] is None
+        assert monitor.stop() == 0
+        monitor.start()
+        assert monitor.get("/api/stats").json["auto_scan_enabled"] is False
+        until(lambda: job(monitor, "tick")["last_run"], 60, "the scheduler ticks")
+        state = job(monitor)
         assert (state["next_run"], state["last_run"]) == (None, None)
 
 
-def test_it_survives_a_kill_too(run_house: Run) -> None:
-    house = run_house(AUTO_SCAN_INTERVAL="10")
-    toggle(house, True)
-    house.kill()
-    house.start()
-    assert house.get("/api/stats").json["auto_scan_enabled"] is True
-    assert job(house)["next_run"]
+def test_it_survives_a_kill_too(run_monitor: Run) -> None:
+    monitor = run_monitor(AUTO_SCAN_INTERVAL="10")
+    toggle(monitor, True)
+    monitor.kill()
+    monitor.start()
+    assert monitor.get("/api/stats").json["auto_scan_enabled"] is True
+    assert job(monitor)["next_run"]
 
 
 def test_an_automatic_scan_that_failed_is_remembered_and_the_next_one_still_comes(
-    run_house: Run,
+    run_monitor: Run,
 ) -> None:
     port = free_port(socket.SOCK_DGRAM)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as blocker:
         blocker.bind(("0.0.0.0", port))
-        house = run_house(AUTO_SCAN_INTERVAL="10", EASY_IP_REPLY_PORT=str(port), AUTO_SCAN="true")
-        error = until(lambda: job(house)["last_error"], 60, "the scan failed")
+        monitor = run_monitor(
+            AUTO_SCAN_INTERVAL="10", EASY_IP_REPLY_PORT=str(port), AUTO_SCAN="true"
+        )
+        error = until(lambda: job(monitor)["last_error"], 60, "the scan failed")
         assert f"UDP port {port} cannot be opened" in error
-        assert job(house)["next_run"]
-        assert f"UDP port {port} cannot be opened" in house.get("/").body.decode()
-    with camera_of(house):
-        until(lambda: job(house)["last_error"] is None, 60, "the next scan went well")
-        assert job(house)["last_result"] == "1 devices answered"
-    assert f"UDP port {port} cannot be opened" not in house.get("/").body.decode()
-    kinds = [one["kind"] for one in house.get("/api/events?kind=source.").json["events"]]
+        assert job(monitor)["next_run"]
+        assert f"UDP port {port} cannot be opened" in monitor.get("/").body.decode()
+    with camera_of(monitor):
+        until(lambda: job(monitor)["last_error"] is None, 60, "the next scan went well")
+        assert job(monitor)["last_result"] == "1 devices answered"
+    assert f"UDP port {port} cannot be opened" not in monitor.get("/").body.decode()
+    kinds = [one["kind"] for one in monitor.get("/api/events?kind=source.").json["events"]]
     assert kinds == ["source.up", "source.down"]
 
 

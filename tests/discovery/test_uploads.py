@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from discovery.uploads import Uploads
-from fleet.model import NotThere, Refused
+from fleet.model import NotFound, Refused
 from sources.workbook import NotReadable
 from tests.home import ROOT
 from tests.workbooks import ROWS, Desk, book_of, write
@@ -25,7 +25,7 @@ def desk(make_home) -> Desk:
 
 @pytest.fixture
 def uploads(desk: Desk) -> Uploads:
-    return desk.home.house.uploads
+    return desk.home.monitor.uploads
 
 
 def test_while_the_workbook_is_open_nothing_is_replaced_and_the_upload_waits(desk, uploads):
@@ -71,7 +71,7 @@ def test_an_upload_of_which_a_power_cut_left_a_part_is_not_used(desk, uploads):
     key = uploads.preview(book_of(UPLOADED)).key
     staged = uploads.folder / f"wait-{key[:32]}.xlsx"
     staged.write_bytes(staged.read_bytes()[:999])
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         uploads.commit(key)
     assert len(desk.asked()) == 2
 
@@ -193,7 +193,7 @@ def test_what_changed_since_the_commit_is_not_undone(desk, uploads, change, says
     before, pending = bytes_of(desk), desk.books.pending()
     with pytest.raises(Refused) as caught:
         uploads.undo()
-    assert not isinstance(caught.value, NotThere)
+    assert not isinstance(caught.value, NotFound)
     assert caught.value.error == says
     (kept,) = uploads.folder.glob("before-*.xlsx")
     assert caught.value.hint == (
@@ -224,7 +224,7 @@ def test_a_restarted_house_knows_what_its_commit_left(desk, uploads):
     desk.lay(*ROWS)
     uploads.commit(uploads.preview(book_of(UPLOADED)).key)
     desk.home.restart()
-    desk.home.house.uploads.undo()
+    desk.home.monitor.uploads.undo()
     assert desk.cells() == desk.asked() == {"SITE-001": "AB12345", "SITE-002": "AB12346"}
 
 
@@ -236,7 +236,7 @@ def test_a_house_that_was_updated_has_no_note_and_says_so(desk, uploads):
     assert uploads.can_undo
     with pytest.raises(Refused, match="Nobody noted what P2P1.xlsx was then") as caught:
         uploads.undo()
-    assert not isinstance(caught.value, NotThere)
+    assert not isinstance(caught.value, NotFound)
     assert len(desk.cells()) == 2
     uploads.commit(uploads.preview(book_of(UPLOADED)).key)
     assert not old.exists()
@@ -339,7 +339,7 @@ from tests.discovery.test_uploads import die, waiting
 home = Home(Path(sys.argv[1]), Clock())
 desk = Desk(home)
 waiting(desk)
-uploads = home.house.uploads
+uploads = home.monitor.uploads
 key = uploads.preview(book_of([("UPLOADED36", *ROWS[0][1:]), ROWS[1]])).key
 die(desk.books, sys.argv[2])
 uploads.commit(key)

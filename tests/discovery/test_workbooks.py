@@ -1,4 +1,4 @@
-"""The workbook and the fleet, both ways, in a real house."""
+"""The workbook and the fleet, both ways, in a real monitor."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from openpyxl.styles import Font
 
 from discovery import workbooks
-from fleet.model import NotThere, Sighting, Unfit
+from fleet.model import Invalid, NotFound, Sighting
 from simulators.easy4ip import Cloud
 from tests.workbooks import ROWS, TITLES, Desk, Meddling, write
 
@@ -52,7 +52,7 @@ def test_a_row_that_is_gone_is_asked_about_no_more_and_comes_back_with_its_past(
     desk.lay(*ROWS)
     number = desk.device("SITE-002").id
     now = desk.home.clock()
-    desk.home.house.tracker.apply([Sighting("SITE-002", ("row:SITE-002",), "dahua", now)], now)
+    desk.home.monitor.tracker.apply([Sighting("SITE-002", ("row:SITE-002",), "dahua", now)], now)
     desk.lay(ROWS[0])
     assert desk.asked() == {"SITE-001": "AB12345"}
     desk.lay(*ROWS)
@@ -137,7 +137,7 @@ def test_a_row_that_was_filled_counts_on_while_the_file_is_open_elsewhere(desk):
 
 def test_a_serial_of_another_site_fills_no_row(desk):
     desk.lay(*ROWS, (None, "SITE-003", "Pier"))
-    with pytest.raises(Unfit, match="SITE-001"):
+    with pytest.raises(Invalid, match="SITE-001"):
         desk.books.change_serial("SITE-003", "AB12345", "Ada")
 
 
@@ -237,7 +237,7 @@ def test_another_serial_counts_at_once_and_is_written_soon(desk):
 def test_another_serial_resets_the_verdict_and_keeps_the_number_and_the_past(desk):
     desk.lay(*ROWS)
     now = desk.home.clock()
-    desk.home.house.tracker.apply([Sighting("SITE-001", ("row:SITE-001",), "dahua", now)], now)
+    desk.home.monitor.tracker.apply([Sighting("SITE-001", ("row:SITE-001",), "dahua", now)], now)
     number = desk.device("SITE-001").id
     assert desk.home.status(str(number)) == "ACTIVE"
     desk.home.clock.forward(seconds=2)
@@ -252,7 +252,7 @@ def test_another_serial_resets_the_verdict_and_keeps_the_number_and_the_past(des
 def test_another_serial_outlives_a_kill_before_it_is_written(desk, make_home, tmp_path):
     desk.lay(*ROWS)
     desk.books.change_serial("SITE-001", "NEW12345", "Ada")
-    # What stands on the disk at this moment is all that a killed house leaves.
+    # What stands on the disk at this moment is all that a killed monitor leaves.
     shutil.copytree(tmp_path / "home", tmp_path / "killed")
     other = Desk(make_home(folder="killed"))
     assert other.asked()["SITE-001"] == "NEW12345"
@@ -271,7 +271,7 @@ def test_the_same_serial_again_leaves_the_file_alone(desk):
 @pytest.mark.parametrize("text", ["", "AB", "AB 12/45", "A" * 33, '=HYPERLINK("x")'])
 def test_what_is_no_serial_is_refused_by_the_name_of_its_field(desk, text):
     desk.lay(*ROWS)
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(Invalid) as caught:
         desk.books.change_serial("SITE-001", text, "Ada")
     assert caught.value.field == "p2pNumber"
     assert desk.books.pending() == {}
@@ -279,7 +279,7 @@ def test_what_is_no_serial_is_refused_by_the_name_of_its_field(desk, text):
 
 def test_a_serial_that_another_site_has_is_refused(desk):
     desk.lay(*ROWS)
-    with pytest.raises(Unfit, match="SITE-002"):
+    with pytest.raises(Invalid, match="SITE-002"):
         desk.books.change_serial("SITE-001", "AB12346", "Ada")
     desk.books.change_serial("SITE-002", "NEW12345", "Ada")
     desk.books.change_serial("SITE-001", "AB12346", "Ada")
@@ -290,7 +290,7 @@ def test_a_serial_that_another_site_has_is_refused(desk):
 @pytest.mark.parametrize("site", ["SITE-009", "site-001", "SITE-002"])
 def test_a_site_that_is_not_in_the_workbook_is_said(desk, site):
     desk.lay(ROWS[0])
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         desk.books.change_serial(site, "NEW12345", "Ada")
 
 

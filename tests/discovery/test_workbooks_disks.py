@@ -20,7 +20,7 @@ def desk(make_home) -> Desk:
 
 @pytest.fixture
 def share(disks: Disks, tmp_path: Path, make_home) -> tuple[Desk, object]:
-    """A house whose workbook lies on a small disk of its own."""
+    """A monitor whose workbook lies on a small disk of its own."""
     disk = disks.small(tmp_path / "share", "64k")
     path = write(disk.folder / "P2P1.xlsx", ROWS)
     return Desk(make_home(p2p_workbook=path)), disk

@@ -1,4 +1,4 @@
-"""Others write the workbook too, disks fill up and houses are killed: no serial is lost."""
+"""Others write the workbook too, disks fill up and monitors are killed: no serial is lost."""
 
 import shutil
 import signal
@@ -200,27 +200,27 @@ def test_a_serial_that_is_typed_while_another_is_being_written_comes_next(desk):
 # -- kill -9 -----------------------------------------------------------------------------------
 
 
-def test_killed_before_the_file_is_written_the_next_start_writes_it(run_house, tmp_path):
+def test_killed_before_the_file_is_written_the_next_start_writes_it(run_monitor, tmp_path):
     (tmp_path / "run").mkdir()
     path = write(tmp_path / "run" / "P2P1.xlsx", ROWS)
     lock = path.with_name("~$P2P1.xlsx")
     lock.write_bytes(b"Ada")
-    house: Running = opened(run_house)
+    monitor: Running = opened(run_monitor)
     body = {"site": "SITE-001", "p2pNumber": "NEW12345"}
-    assert house.request("POST", "/api/update-p2p", body).status == 200
-    house.kill()
+    assert monitor.request("POST", "/api/update-p2p", body).status == 200
+    monitor.kill()
     assert serials(path)["SITE-001"] == "AB12345"
     lock.unlink()
-    house.start()
+    monitor.start()
     until(lambda: serials(path) == {"SITE-001": "NEW12345", "SITE-002": "AB12346"})
-    assert house.get("/api/search?site=SITE-001").json["P2P NUMBER"] == "NEW12345"
+    assert monitor.get("/api/search?site=SITE-001").json["P2P NUMBER"] == "NEW12345"
 
 
-def opened(run_house: Callable[[], Running]) -> Running:
-    """A running house that has read its workbook."""
-    house = run_house()
-    until(lambda: house.get("/api/dvrs").json["items"], what="the workbook is read")
-    return house
+def opened(run_monitor: Callable[[], Running]) -> Running:
+    """A running monitor that has read its workbook."""
+    monitor = run_monitor()
+    until(lambda: monitor.get("/api/dvrs").json["items"], what="the workbook is read")
+    return monitor
 
 
 def serials(path: Path) -> dict[str, str]:
@@ -240,7 +240,7 @@ class Killed(workbooks.Workbooks):
         os.kill(os.getpid(), signal.SIGKILL)
 
 home = Home(Path(sys.argv[1]), Clock())
-books = Killed(home.house.workbooks.path, home.house.tracker, home.clock)
+books = Killed(home.monitor.workbooks.path, home.monitor.tracker, home.clock)
 books.change_serial("SITE-001", "NEW12345", "Ada")
 books.keep()
 """
@@ -261,30 +261,30 @@ def test_killed_before_it_is_noted_as_written_the_next_start_notes_it(make_home,
 
 @pytest.mark.parametrize("turn", range(2))
 def test_killed_at_any_moment_of_writing_the_file_is_whole_and_the_serial_arrives(
-    run_house, tmp_path, turn
+    run_monitor, tmp_path, turn
 ):
     (tmp_path / "run").mkdir()
     path = write(tmp_path / "run" / "P2P1.xlsx", ROWS)
-    house: Running = opened(run_house)
+    monitor: Running = opened(run_monitor)
     staged = path.with_name(".P2P1.xlsx.new")
     before = path.stat().st_ino
     for n in range(turn + 1):
         body = {"site": "SITE-001", "p2pNumber": f"NEW1234{n}"}
-        assert house.request("POST", "/api/update-p2p", body).status == 200
-    poke = threading.Thread(target=lambda: refreshed(house))
+        assert monitor.request("POST", "/api/update-p2p", body).status == 200
+    poke = threading.Thread(target=lambda: refreshed(monitor))
     poke.start()
     until(lambda: staged.exists() or path.stat().st_ino != before, what="it is being written")
-    house.kill()
+    monitor.kill()
     poke.join()
     assert serials(path)["SITE-001"] in ("AB12345", f"NEW1234{turn}"), "whole"
-    house.start()
+    monitor.start()
     until(lambda: serials(path) == {"SITE-001": f"NEW1234{turn}", "SITE-002": "AB12346"})
     until(lambda: not staged.exists())
 
 
-def refreshed(house: Running) -> None:
+def refreshed(monitor: Running) -> None:
     try:
-        house.request("POST", "/api/jobs/workbook/run")
+        monitor.request("POST", "/api/jobs/workbook/run")
     except OSError:
         return
 

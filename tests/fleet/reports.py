@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleet import record, status
-from fleet.fold import fold
 from fleet.model import Device, Edit, Event, Finding, Fleet, Miss, Report, Sighting, SourceDown
+from fleet.reducer import reduce
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RULES = status.Rules()
@@ -63,7 +63,7 @@ class Story:
     def tell(self, *reports: Report, at: datetime | None = None) -> list[str]:
         """Fold one batch; the kinds of its events. Without `at` it is when the last one was."""
         now = at or (reports[-1].at if reports else NOON)
-        self.fleet, events = fold(self.fleet, reports, now, RULES)
+        self.fleet, events = reduce(self.fleet, reports, now, RULES)
         self.events += events
         return [event.kind for event in events]
 

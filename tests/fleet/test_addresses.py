@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from fleet.addresses import FIRST_KEPT, MOST_MOVES
-from fleet.model import MOST_ADDRESSES
+from fleet.addresses import FIRST_KEPT, MAX_MOVES
+from fleet.model import MAX_ADDRESSES
 from fleet.status import ACTIVE, IP_CHANGED
 from tests.fleet.reports import A, Story, noon, seen
 
-MOVES = ["device.moved"] * MOST_MOVES
+MOVES = ["device.moved"] * MAX_MOVES
 
 
 def flap(story: Story, times: int, begin: int = 0) -> list[str]:
@@ -34,8 +34,8 @@ def test_one_that_moves_in_every_second_scan_settles_once_and_no_more() -> None:
     for minute in range(400):
         address = f"10.0.0.{minute // 2 % 2 + 1}"
         told += story.tell(seen(A, at=noon(minutes=minute), address=address))
-    assert told.count("device.settled") == MOST_MOVES
-    assert len(told) == 1 + 2 * MOST_MOVES + 1
+    assert told.count("device.settled") == MAX_MOVES
+    assert len(told) == 1 + 2 * MAX_MOVES + 1
     assert story.status() == ACTIVE
 
 
@@ -53,19 +53,19 @@ def test_repeated_moves_do_not_push_the_old_addresses_out_of_the_history() -> No
     story = Story()
     for minute in range(3):
         story.tell(seen(A, at=noon(minutes=minute), address=f"10.0.9.{minute}"))
-    flap(story, 3 * MOST_ADDRESSES, begin=3)
+    flap(story, 3 * MAX_ADDRESSES, begin=3)
     history = [one.ip for one in story.device().addresses]
     assert history[:3] == ["10.0.9.0", "10.0.9.1", "10.0.9.2"]
-    days = 3 * MOST_ADDRESSES // (24 * 60) + 1
-    assert len(history) <= 4 + 2 * MOST_MOVES * days
+    days = 3 * MAX_ADDRESSES // (24 * 60) + 1
+    assert len(history) <= 4 + 2 * MAX_MOVES * days
 
 
 def test_ever_new_addresses_do_not_push_the_first_ones_out_of_the_history() -> None:
     story = Story()
-    for second in range(MOST_ADDRESSES + 500):
+    for second in range(MAX_ADDRESSES + 500):
         address = f"10.1.{second // 256}.{second % 256}"
         story.tell(seen(A, at=noon(seconds=second), address=address))
     history = [one.ip for one in story.device().addresses]
-    assert len(history) == MOST_ADDRESSES
+    assert len(history) == MAX_ADDRESSES
     assert history[:FIRST_KEPT] == [f"10.1.0.{second}" for second in range(FIRST_KEPT)]
     assert history[-1] == story.device().address

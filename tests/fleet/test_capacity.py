@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fleet import capacity, fold
+from fleet import capacity, reducer
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 
@@ -18,8 +18,8 @@ def key(number: int) -> str:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold, "MOST_DEVICES", 5)
-    monkeypatch.setattr(capacity, "MOST_RETIRED", 5)
+    monkeypatch.setattr(reducer, "MAX_DEVICES", 5)
+    monkeypatch.setattr(capacity, "MAX_RETIRED", 5)
 
 
 def known(story: Story) -> list[str]:
@@ -43,7 +43,7 @@ def test_in_a_full_fleet_the_newest_silent_ghost_gives_way_to_a_camera() -> None
     told = story.tell(seen(B, at=noon(days=2, minutes=9)))
     assert told == ["fleet.full", "device.found"]
     assert known(story) == sorted([A, B, key(1), key(2), key(3)])
-    assert story.fleet.memo["full"]["gave_way"] == 1
+    assert story.fleet.state["full"]["gave_way"] == 1
     assert story.device(6).identities == (B,), "no number is used twice"
 
 
@@ -60,7 +60,7 @@ def test_what_somebody_named_tagged_or_knows_for_a_day_gives_way_to_nobody() -> 
         story.tell(edit("change", key(number), **fields))
     assert story.tell(seen(B, at=noon(days=2, minutes=9))) == ["fleet.full"]
     assert known(story) == sorted([A, *map(key, range(1, 5))])
-    assert story.fleet.memo["full"]["refused"] == 1
+    assert story.fleet.state["full"]["refused"] == 1
 
 
 @pytest.mark.usefixtures("small")
@@ -76,12 +76,12 @@ def test_it_is_told_once_and_the_notice_goes_when_there_is_room() -> None:
     story = full_of_ghosts()
     told = story.tell(*(seen(f"mac:d4:2d:c5:00:01:{n:02x}") for n in range(20)))
     assert told.count("fleet.full") == 1
-    assert story.fleet.memo["full"]["refused"] + story.fleet.memo["full"]["gave_way"] == 20
+    assert story.fleet.state["full"]["refused"] + story.fleet.state["full"]["gave_way"] == 20
     story.tell(at=noon(days=2, minutes=10))
-    assert "full" in story.fleet.memo
+    assert "full" in story.fleet.state
     story.tell(edit("retire", A))
     story.tell(at=noon(days=2, minutes=11))
-    assert "full" not in story.fleet.memo
+    assert "full" not in story.fleet.state
 
 
 @pytest.mark.usefixtures("small")

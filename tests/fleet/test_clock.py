@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import app as house_app
+import app as monitor_app
 from accounts.model import Entry
 from fleet.clock import BELIEVED_AFTER, Trust, length, read
 from fleet.model import ClockStep
@@ -57,7 +57,7 @@ def test_a_house_whose_clock_was_set_back_says_so_once_and_goes_on(
     home = make_home(GATE)
     home.scan()
     clock.forward(hours=-1)
-    house_app.clock_was_set(home.house, -HOUR)
+    monitor_app.clock_was_set(home.monitor, -HOUR)
     home.network.cameras.clear()
     home.scan()
     assert home.status() == "OFFLINE"
@@ -160,12 +160,12 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
 ) -> None:
     home = make_home(GATE)
     home.scan()
-    home.house.audit.note(Entry(clock(), "ada", "", "device.edited", "camera 1", "renamed"))
+    home.monitor.audit.note(Entry(clock(), "ada", "", "device.edited", "camera 1", "renamed"))
     assert home.kinds() == ["device.found"]
-    assert home.house.trusted.doubt() == ""
+    assert home.monitor.trusted.doubt() == ""
     clock.forward(days=730)
     home.restart()
-    forget = home.house.scheduler.jobs["forget"]
+    forget = home.monitor.scheduler.jobs["forget"]
     assert "Nothing old is deleted" in forget.run()
     assert "Nothing old is deleted" in home.client.get("/").text
     refused = home.client.post("/api/cleanup", json={"days": 90})
@@ -175,7 +175,7 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
         answer = home.client.post("/api/delete", json=selection)
         assert answer.status_code == (409 if "confirm" in selection else 200)
     assert home.kinds() == ["device.found"]
-    assert len(home.house.audit.find(action="device.edited")) == 1
+    assert len(home.monitor.audit.find(action="device.edited")) == 1
     assert "The date is right" in home.client.get("/settings/jobs").text
     assert home.client.post("/api/clock/confirm").status_code == 200
     assert home.client.post("/api/cleanup", json={"days": 90}).json["retired"] == 1
@@ -185,9 +185,9 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
 
 def test_the_form_confirms_the_date_too(make_home: Make, clock: Clock) -> None:
     home = make_home()
-    home.house.trusted.doubt()
+    home.monitor.trusted.doubt()
     clock.forward(days=3)
-    assert home.house.trusted.doubt()
+    assert home.monitor.trusted.doubt()
     assert home.client.post("/settings/clock").status_code == 303
-    assert home.house.trusted.doubt() == ""
-    assert [one.action for one in home.house.audit.find()] == ["clock.confirmed"]
+    assert home.monitor.trusted.doubt() == ""
+    assert [one.action for one in home.monitor.audit.find()] == ["clock.confirmed"]

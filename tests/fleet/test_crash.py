@@ -29,11 +29,11 @@ def mac(number: int) -> str:
 
 
 class Writer(threading.Thread):
-    """Renames one camera over and over, until the house dies under it."""
+    """Renames one camera over and over, until the monitor dies under it."""
 
-    def __init__(self, house: Running, camera: int, turn: int) -> None:
+    def __init__(self, monitor: Running, camera: int, turn: int) -> None:
         super().__init__()
-        self.house = house
+        self.monitor = monitor
         self.camera = camera
         self.turn = turn
         self.answered: dict[str, int] = {}
@@ -46,7 +46,7 @@ class Writer(threading.Thread):
         for number in range(1_000_000):
             self.asked = f"{self.camera}-{self.turn}-{number}"
             try:
-                answer = self.house.request("PATCH", path, {"name": self.asked})
+                answer = self.monitor.request("PATCH", path, {"name": self.asked})
             except (OSError, http.client.HTTPException):
                 return
             if answer.status != 200:
@@ -61,9 +61,9 @@ class Life(threading.Thread):
     Of the last two each is off for a whole round, by turns.
     """
 
-    def __init__(self, house: Running, network: Network, seed: int) -> None:
+    def __init__(self, monitor: Running, network: Network, seed: int) -> None:
         super().__init__()
-        self.house = house
+        self.monitor = monitor
         self.network = network
         self.random = Random(seed)
         for number, camera in enumerate(network.cameras[-2:]):
@@ -80,7 +80,7 @@ class Life(threading.Thread):
                 if camera.on:
                     self.network.announce(camera.mac)
             try:
-                self.house.request("POST", "/api/scan")
+                self.monitor.request("POST", "/api/scan")
             except (OSError, http.client.HTTPException):
                 return
             time.sleep(0.02)
@@ -103,26 +103,26 @@ class Memory:
             self.last[writer.camera] = [*known, writer.asked]
 
 
-def every_event(house: Running) -> list[dict[str, Any]]:
+def every_event(monitor: Running) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     while True:
         after = events[-1]["id"] if events else 0
-        page = house.get(f"/api/events?after={after}&limit=1000").json["events"]
+        page = monitor.get(f"/api/events?after={after}&limit=1000").json["events"]
         events += page
         if len(page) < 1000:
             return events
 
 
-def check_file(house: Running) -> None:
+def check_file(monitor: Running) -> None:
     """As the crash left it, before anybody mends anything."""
-    fleet = record.decode(Path(house.environment["DATABASE_PATH"]).read_bytes())
+    fleet = record.decode(Path(monitor.environment["DATABASE_PATH"]).read_bytes())
     assert len(fleet.devices) == WRITERS + LIVELY
 
 
-def check(house: Running, memory: Memory) -> None:
+def check(monitor: Running, memory: Memory) -> None:
     newest = max(memory.answered.values())
     events = until(
-        lambda: (found := every_event(house)) and found[-1]["id"] >= newest and found,
+        lambda: (found := every_event(monitor)) and found[-1]["id"] >= newest and found,
         what="the journal has every answered edit",
     )
     numbers = [event["id"] for event in events]
@@ -134,70 +134,70 @@ def check(house: Running, memory: Memory) -> None:
     for name, number in memory.answered.items():
         assert names[number] == name, "an answered edit is not in the journal"
     for camera, possible in memory.last.items():
-        found = house.get(f"/api/camera/{mac(camera)}").json["camera_name"]
+        found = monitor.get(f"/api/camera/{mac(camera)}").json["camera_name"]
         assert found in possible, "an answered edit is not in the file"
         assert found in told, "it is done and nobody was told"
 
 
 @contextmanager
-def lively_network(house: Running) -> Iterator[Network]:
+def lively_network(monitor: Running) -> Iterator[Network]:
     cameras = [
         Camera(mac(number), f"127.20.0.{number}", name=f"Camera {number}")
         for number in range(1, WRITERS + LIVELY + 1)
     ]
-    ports = (int(house.environment[key]) for key in ("EASY_IP_PORT", "EASY_IP_REPLY_PORT"))
+    ports = (int(monitor.environment[key]) for key in ("EASY_IP_PORT", "EASY_IP_REPLY_PORT"))
     listen, reply_to = (("127.0.0.1", port) for port in ports)
     with Network(cameras, listen=listen, reply_to=reply_to) as network:
         yield network
 
 
-def crash(run_house: Run, rounds: int, **environment: str) -> None:
-    house = run_house(**environment)
+def crash(run_monitor: Run, rounds: int, **environment: str) -> None:
+    monitor = run_monitor(**environment)
     memory = Memory()
-    with lively_network(house) as network:
-        assert house.request("POST", "/api/scan").status == 200
+    with lively_network(monitor) as network:
+        assert monitor.request("POST", "/api/scan").status == 200
         until(
-            lambda: house.get("/api/stats").json["total"] == WRITERS + LIVELY,
+            lambda: monitor.get("/api/stats").json["total"] == WRITERS + LIVELY,
             what="every camera is found",
         )
         for turn in range(rounds):
-            writers = [Writer(house, camera, turn) for camera in range(1, WRITERS + 1)]
-            life = Life(house, network, turn)
+            writers = [Writer(monitor, camera, turn) for camera in range(1, WRITERS + 1)]
+            life = Life(monitor, network, turn)
             for writer in writers:
                 until(writer.answered.__len__, what="everybody writes")
             time.sleep(MOMENTS[turn % len(MOMENTS)] + Random(turn).uniform(0, 0.5))
-            house.kill()
+            monitor.kill()
             for thread in (*writers, life):
                 thread.join(60)
                 assert not thread.is_alive()
             memory.learn(writers)
-            check_file(house)
-            house.start()
-            check(house, memory)
+            check_file(monitor)
+            monitor.start()
+            check(monitor, memory)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def journal_url(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The options of a house with its journal in the one database or the other."""
+    """The options of a monitor with its journal in the one database or the other."""
     if request.param == "sqlite":
         return {}
     return {"DATABASE_URL": request.getfixturevalue("postgres").new_database()}
 
 
-def test_five_times_killed_it_loses_no_answered_edit_and_doubles_no_event(run_house: Run) -> None:
-    crash(run_house, 5)
+def test_five_times_killed_it_loses_no_answered_edit_and_doubles_no_event(run_monitor: Run) -> None:
+    crash(run_monitor, 5)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1200)
 def test_fifty_times_killed_it_loses_no_answered_edit_and_doubles_no_event(
-    run_house: Run, journal_url: dict[str, str]
+    run_monitor: Run, journal_url: dict[str, str]
 ) -> None:
-    crash(run_house, 50, **journal_url)
+    crash(run_monitor, 50, **journal_url)
 
 
-def test_a_lock_of_a_killed_house_does_not_keep_the_next_one_out(run_house: Run) -> None:
-    house = run_house(EASY_IP_PORT=str(free_port()))
-    house.kill()
-    house.start()
-    assert house.get("/healthz").status == 200
+def test_a_lock_of_a_killed_house_does_not_keep_the_next_one_out(run_monitor: Run) -> None:
+    monitor = run_monitor(EASY_IP_PORT=str(free_port()))
+    monitor.kill()
+    monitor.start()
+    assert monitor.get("/healthz").status == 200

@@ -2,7 +2,7 @@
 
 import orjson
 
-from fleet.facts import MOST_BYTES
+from fleet.facts import MAX_BYTES
 from fleet.model import Device
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
@@ -19,7 +19,7 @@ def test_facts_that_take_too_much_room_are_left_out_and_that_is_told() -> None:
     story = Story()
     story.tell(seen(A, name="Gate", facts=LONG))
     said = story.device().facts["panasonic"]
-    assert MOST_BYTES - 100 < size(story.device()) <= MOST_BYTES
+    assert MAX_BYTES - 100 < size(story.device()) <= MAX_BYTES
     kept = [key for key in said if key.startswith("tag_")]
     assert kept == list(LONG)[: len(kept)], "the first ones"
     assert (said["name"], said["facts_omitted"]) == ("Gate", f"{201 - len(kept) - 1} facts")
@@ -32,7 +32,7 @@ def test_all_sources_share_the_room_of_a_device() -> None:
     story = Story()
     for number in range(5):
         story.tell(seen(A, source=f"source{number}", facts=LONG))
-    assert size(story.device()) <= MOST_BYTES + 4 * 30
+    assert size(story.device()) <= MAX_BYTES + 4 * 30
     assert story.device().facts["source4"] == {"facts_omitted": "200 facts"}
 
 

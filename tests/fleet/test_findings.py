@@ -91,7 +91,7 @@ def test_a_source_that_cannot_ask_is_told_once_and_its_return_once() -> None:
         assert story.tell(down("panasonic:eth0", at=noon(minutes=minute))) == []
     assert story.tell(up("panasonic:eth0", at=noon(minutes=4))) == ["source.up"]
     assert story.tell(up("panasonic:eth0", at=noon(minutes=5))) == []
-    assert story.fleet.memo["down"] == {}
+    assert story.fleet.state["down"] == {}
 
 
 def test_one_part_of_a_source_says_nothing_of_another() -> None:
@@ -99,14 +99,14 @@ def test_one_part_of_a_source_says_nothing_of_another() -> None:
     story.tell(down("panasonic:eth0"))
     assert story.tell(down("panasonic:eth1"), up("panasonic:eth2")) == ["source.down"]
     assert story.tell(up("panasonic:eth0")) == ["source.up"]
-    assert list(story.fleet.memo["down"]) == ["panasonic:eth1"]
+    assert list(story.fleet.state["down"]) == ["panasonic:eth1"]
 
 
 def test_it_stays_down_since_the_first_time_and_for_the_newest_reason() -> None:
     story = Story()
     story.tell(down("panasonic", "no interface is up"))
     story.tell(down("panasonic", "the port is taken", at=noon(minutes=5)))
-    known = story.fleet.memo["down"]["panasonic"]
+    known = story.fleet.state["down"]["panasonic"]
     assert known == {"since": noon().isoformat(), "reason": "the port is taken"}
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from fleet import fold
-from fleet.model import MOST_ADDRESSES, AddressChange, Device, NotThere, Refused
+from fleet import reducer
+from fleet.model import MAX_ADDRESSES, AddressChange, Device, NotFound, Refused
 from fleet.status import ACTIVE, IP_CHANGED, MISSING, OFFLINE, UNREACHABLE
 from tests.fleet.reports import A, B, C, Story, edit, heard, missed, noon, seen
 
@@ -103,7 +103,7 @@ def test_the_first_address_of_a_device_is_no_move() -> None:
 
 def test_a_device_that_moves_with_every_answer_does_not_grow_for_ever() -> None:
     story = Story()
-    most = MOST_ADDRESSES
+    most = MAX_ADDRESSES
     for second in range(most + 5):
         story.tell(seen(A, at=noon(seconds=second), address=f"10.0.{second // 256}.{second % 256}"))
     kept = story.device().addresses
@@ -112,7 +112,7 @@ def test_a_device_that_moves_with_every_answer_does_not_grow_for_ever() -> None:
 
 
 def test_the_fleet_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold, "MOST_DEVICES", 3)
+    monkeypatch.setattr(reducer, "MAX_DEVICES", 3)
     story = Story()
     story.tell(*(seen(f"mac:d4:2d:c5:00:01:{n:02x}", address=f"10.0.1.{n}") for n in range(9)))
     assert len(story.fleet.devices) == 3
@@ -132,11 +132,11 @@ def test_it_goes_offline_once_however_many_misses_and_comes_back_once() -> None:
     assert story.events[-1].text == "Gate is offline: no answer to 6 requests"
     for minute in range(2, 9):
         assert story.tell(missed(A, noon(minutes=minute))) == []
-    assert story.device().words["panasonic"].misses == 8
+    assert story.device().states["panasonic"].misses == 8
     assert story.device().since == noon(minutes=1)
     assert story.tell(seen(A, name="Gate", at=noon(minutes=9))) == ["device.back"]
     assert story.events[-1].before == {"status": OFFLINE}
-    assert story.device().words["panasonic"].misses == 0
+    assert story.device().states["panasonic"].misses == 0
 
 
 def test_it_is_told_missing_once_and_only_by_time() -> None:
@@ -183,7 +183,7 @@ def test_a_miss_of_somebody_unknown_or_retired_is_nothing() -> None:
     story.tell(seen(A))
     story.tell(edit("retire", "id:1", noon(minutes=1)))
     assert story.tell(missed(A, noon(minutes=2))) == []
-    assert story.device().words["panasonic"].misses == 0
+    assert story.device().states["panasonic"].misses == 0
 
 
 def test_a_source_that_still_sees_it_vouches_for_it() -> None:
@@ -252,7 +252,7 @@ def test_a_batch_with_an_edit_that_cannot_be_done_is_not_done_at_all() -> None:
     for wrong in (edit("retire", "id:9"), edit("retire", C), edit("explode", "id:1")):
         with pytest.raises(Refused):
             story.tell(seen(B, address="10.0.0.2"), wrong)
-    with pytest.raises(NotThere, match="There is no device 9"):
+    with pytest.raises(NotFound, match="There is no device 9"):
         story.tell(edit("retire", "id:9"))
     assert story.fleet is before
 
@@ -261,7 +261,7 @@ def test_a_batch_with_an_edit_that_cannot_be_done_is_not_done_at_all() -> None:
 def test_a_key_that_names_nobody_is_said_so(key: str) -> None:
     story = Story()
     story.tell(seen(A))
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         story.tell(edit("retire", key))
 
 

@@ -31,14 +31,14 @@ def frozen(postgres: Cluster) -> Iterator[None]:
 
 
 def logged_in(home: Home) -> dict[str, str]:
-    home.house.access.accounts.add_first("ada", OWN)
+    home.monitor.access.accounts.add_first("ada", OWN)
     answer = home.client.post("/api/auth/login", json={"username": "ada", "password": OWN})
     assert answer.status_code == 200
     return {"Authorization": f"Bearer {answer.json['access_token']}"}
 
 
 def away_is_known(home: Home) -> Any:
-    return until(lambda: home.house.courier.trouble, what="the courier has noticed")
+    return until(lambda: home.monitor.journal_writer.trouble, what="the journal_writer has noticed")
 
 
 def test_a_frozen_server_stops_no_page_and_no_edit_and_everything_arrives_once(
@@ -77,10 +77,10 @@ def test_a_frozen_server_stops_no_page_and_no_edit_and_everything_arrives_once(
         assert answer.status_code == 200
         waiting = (home.settings.data_dir / "audit.outbox").read_bytes()
         assert b'"Hall"' in waiting, "on disk, not only in memory"
-    until(lambda: not home.house.courier.trouble, what="it heals by itself")
+    until(lambda: not home.monitor.journal_writer.trouble, what="it heals by itself")
     edited = home.events(kinds=["device.edited"])
     assert [one.after["name"] for one in edited] == ["Gate", "Door", "Hall"]
-    lines = home.house.audit.find(action="device.")
+    lines = home.monitor.audit.find(action="device.")
     assert [one.after["name"] for one in lines] == ["Hall", "Door", "Gate"]
     assert home.client.get("/api/users", headers=key).json["count"] == 1
     answer = home.client.post("/api/auth/login", json={"username": "ada", "password": OWN})
@@ -93,13 +93,13 @@ def test_an_account_that_the_server_changed_without_an_answer_is_known_afterward
     """The commit may be done although it was not confirmed: what is in SQL counts."""
     home = make_home(database_url=postgres.new_database())
     key = logged_in(home)
-    other = Accounts(home.house.journal.engine, home.house.access.accounts._key, home.clock)
+    other = Accounts(home.monitor.journal.engine, home.monitor.access.accounts._key, home.clock)
     other.open()
     other.add("bob", OWN + " two", "viewer")
     assert home.client.get("/api/users", headers=key).json["count"] == 1
     postgres.stop()
     home.clock.forward(seconds=1)
-    until(lambda: home.house.courier.trouble, what="the courier has noticed")
+    until(lambda: home.monitor.journal_writer.trouble, what="the journal_writer has noticed")
     postgres.start()
-    until(lambda: not home.house.courier.trouble, what="it heals by itself")
+    until(lambda: not home.monitor.journal_writer.trouble, what="it heals by itself")
     assert home.client.get("/api/users", headers=key).json["count"] == 2

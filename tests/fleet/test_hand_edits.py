@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from discovery.progress import SourceProgress
-from fleet import fit, record
-from fleet.listing import SOURCE, Row
+from fleet import record, validation
+from fleet.list_entries import SOURCE, Row
 from fleet.model import Edit, Fleet, Refused
 from store.json_file import COPIES, CannotKeep, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
@@ -93,7 +93,7 @@ def look(home: Home, taken: dict[str, Fleet]) -> None:
     """Every page and list answers, and what was read can be written."""
     for what, fleet in taken.items():
         assert record.decode(record.Encoder().encode(fleet)) == fleet, what
-        home.house.tracker._fleet = fleet
+        home.monitor.tracker._fleet = fleet
         for page in (*PAGES, *(f"/cameras/{id}" for id in fleet.devices)):
             answer = home.client.get(page)
             assert answer.status_code == 200, f"{page} with {what}: {answer.text[:300]}"
@@ -175,7 +175,7 @@ def test_misses_without_a_time_are_taken_as_silence(tmp_path: Path, make_home: M
     word = raw["devices"][0]["words"]["panasonic"] | {"misses": 3, "missed_at": None}
     home = make_home()
     fleet = record.decode(changed(raw, ("devices", 0, "words", "panasonic"), word))
-    home.house.tracker._fleet = fleet
+    home.monitor.tracker._fleet = fleet
     assert home.status("1") == "OFFLINE"
     assert home.client.get("/").status_code == 200
 
@@ -191,7 +191,7 @@ def test_a_parent_that_is_not_there_or_stands_behind_is_none(tmp_path: Path) -> 
 def test_a_last_scan_at_an_impossible_time_is_left_out(tmp_path: Path) -> None:
     raw = a_file(tmp_path)
     raw["memo"]["last_scan"]["at"] = "0001-01-01T00:00:00+14:00"
-    assert "last_scan" not in record.decode(json.dumps(raw).encode()).memo
+    assert "last_scan" not in record.decode(json.dumps(raw).encode()).state
 
 
 # -- numbers at their end ----------------------------------------------------------------------
@@ -223,9 +223,9 @@ SPLIT = {"identities": ["onvif:1"]}
 def test_counts_at_their_highest_stay_readable(tmp_path: Path) -> None:
     def change(raw: dict[str, Any]) -> None:
         for device in raw["devices"]:
-            device["sightings"] = fit.HIGHEST_NUMBER
+            device["sightings"] = validation.HIGHEST_NUMBER
             for word in device["words"].values():
-                word["misses"] = fit.HIGHEST_NUMBER
+                word["misses"] = validation.HIGHEST_NUMBER
 
     grown(tmp_path, change)
 
@@ -235,23 +235,23 @@ def test_merged_counts_at_their_highest_stay_readable(tmp_path: Path) -> None:
         tracker.apply([seen(A), seen(B, address="10.0.0.2")], NOON)
     raw = json.loads((tmp_path / FILE).read_bytes())
     for device in raw["devices"]:
-        device["sightings"] = fit.HIGHEST_NUMBER
+        device["sightings"] = validation.HIGHEST_NUMBER
     (tmp_path / FILE).write_bytes(json.dumps(raw).encode())
     with opened(tmp_path) as tracker:
         tracker.apply([edit("merge", "id:1", **{"with": 2})], NOON)
-    assert tracker_in(tmp_path).peek().devices[1].sightings == fit.HIGHEST_NUMBER
+    assert tracker_in(tmp_path).peek().devices[1].sightings == validation.HIGHEST_NUMBER
 
 
 def test_when_device_numbers_end_the_others_go_on(tmp_path: Path) -> None:
-    grown(tmp_path, lambda raw: raw.update(next_id=fit.HIGHEST_NUMBER))
+    grown(tmp_path, lambda raw: raw.update(next_id=validation.HIGHEST_NUMBER))
     fleet = tracker_in(tmp_path).peek()
-    assert fit.HIGHEST_NUMBER in fleet.devices, "the last number was given"
+    assert validation.HIGHEST_NUMBER in fleet.devices, "the last number was given"
     assert fleet.devices[1].name == "13"
 
 
 def test_when_event_numbers_end_the_file_stays_readable(tmp_path: Path) -> None:
-    grown(tmp_path, lambda raw: raw.update(sequence=fit.HIGHEST_SEQUENCE - 1))
-    assert tracker_in(tmp_path).peek().sequence == fit.HIGHEST_SEQUENCE
+    grown(tmp_path, lambda raw: raw.update(sequence=validation.HIGHEST_SEQUENCE - 1))
+    assert tracker_in(tmp_path).peek().sequence == validation.HIGHEST_SEQUENCE
 
 
 def test_events_that_wait_are_put_in_order_and_their_numbers_are_not_given_again(
@@ -317,7 +317,7 @@ def test_a_hand_edit_while_it_runs_is_told_once_in_the_log_and_on_the_page(
 ) -> None:
     home = make_home()
     path, copies = home.settings.database_path, home.settings.data_dir / "copies"
-    home.house.tracker.apply([seen(A)], home.clock())
+    home.monitor.tracker.apply([seen(A)], home.clock())
     assert "was changed while" not in home.client.get("/").text
     for number in (1, 2):
         path.write_bytes(path.read_bytes().replace(b'"notes":""', b'"notes":"%d"' % number))

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from fleet import record, status
 from fleet.editing import can_undo, inverse
-from fleet.fold import fold
 from fleet.identity import keys_of
-from fleet.listing import SOURCE, Row
+from fleet.list_entries import SOURCE, Row
 from fleet.model import (
     AddressChange,
     Device,
@@ -27,8 +26,9 @@ from fleet.model import (
     Report,
     Sighting,
     SourceDown,
-    Word,
+    SourceState,
 )
+from fleet.reducer import reduce
 from tests.fleet.reports import NOON, RULES
 
 MACS = [f"mac:d4:2d:c5:00:00:0{n}" for n in range(4)]
@@ -207,9 +207,9 @@ def check_order(before: Fleet, fleet: Fleet, events: Sequence[Event], now: datet
             continue
         assert device.last_seen is not None
         assert old.last_seen <= device.last_seen <= now
-        for source, word in old.words.items():
+        for source, word in old.states.items():
             if word.seen_at:
-                seen_at = device.words[source].seen_at
+                seen_at = device.states[source].seen_at
                 assert seen_at is not None
                 assert seen_at >= word.seen_at
 
@@ -229,7 +229,7 @@ def live(batches: list[tuple[int, list[Any]]]) -> None:
         now += timedelta(minutes=minutes)
         try:
             reports = [moved_to(report, now, told) for report in raw]
-            after, events = fold(fleet, reports, now, RULES)
+            after, events = reduce(fleet, reports, now, RULES)
         except Refused:
             continue
         check(after, fleet, events)
@@ -239,12 +239,12 @@ def live(batches: list[tuple[int, list[Any]]]) -> None:
         if not by_hand:
             check_macs(fleet, after, reports)
         fleet, told = after, [*told, *events]
-    after, events = fold(fleet, [], now, RULES)
+    after, events = reduce(fleet, [], now, RULES)
     check(after, fleet, events)
     known = {id: one.status for id, one in after.devices.items() if one.retired_at is None}
     true = status.statuses(after.devices, now, RULES)
     assert known == {id: true[id] for id in known}, "what was told last is what is true"
-    assert fold(after, [], now, RULES) == (after, []), "the same moment has nothing new"
+    assert reduce(after, [], now, RULES) == (after, []), "the same moment has nothing new"
     assert record.decode(record.Encoder().encode(after)) == after
 
 
@@ -288,7 +288,9 @@ EVENTS = st.builds(
     before=FACTS,
     after=FACTS,
 )
-WORDS = st.builds(Word, MAYBE, MAYBE, MAYBE, st.integers(0, 2**31 - 1), TEXT, st.none() | TEXT)
+WORDS = st.builds(
+    SourceState, MAYBE, MAYBE, MAYBE, st.integers(0, 2**31 - 1), TEXT, st.none() | TEXT
+)
 DEVICES = st.builds(
     Device,
     id=st.just(0),
@@ -306,7 +308,7 @@ DEVICES = st.builds(
     last_seen=MAYBE,
     sightings=st.integers(0, 2**31 - 1),
     moved_at=MAYBE,
-    words=st.dictionaries(TEXT, WORDS, max_size=2),
+    states=st.dictionaries(TEXT, WORDS, max_size=2),
     facts=st.dictionaries(TEXT, FACTS, max_size=2),
     links=st.dictionaries(TEXT, TEXT, max_size=2),
     findings=st.lists(st.builds(Fault, TEXT, TIME, TEXT, TEXT, FACTS), max_size=2).map(tuple),
@@ -337,7 +339,7 @@ def fleets(draw: st.DrawFn) -> Fleet:
         next_id=first + len(redirects),
         sequence=draw(st.integers(outbox[-1].sequence if outbox else 0, 2**62)),
         outbox=tuple(outbox),
-        memo=draw(FACTS),
+        state=draw(FACTS),
     )
     return record.indexed(fleet)
 

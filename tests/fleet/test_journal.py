@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleet import event_rows
-from fleet.journal import Courier, Journal
+from fleet.journal import Journal, JournalWriter
 from fleet.model import Event
 from fleet.tracker import Tracker
 from simulators.panasonic import Camera
@@ -176,7 +176,7 @@ def test_what_is_old_is_forgotten_and_counted(history: Journal) -> None:
 
 @pytest.fixture
 def tracker(tmp_path: Path) -> Iterator[Tracker]:
-    with opened(tmp_path / "house") as made:
+    with opened(tmp_path / "monitor") as made:
         yield made
 
 
@@ -184,32 +184,32 @@ def test_events_stay_in_the_file_until_the_journal_has_them(
     tracker: Tracker, journal: Journal, tmp_path: Path
 ) -> None:
     woken: list[int] = []
-    courier = Courier(tracker, journal, lambda events: woken.extend(numbers(events)))
+    journal_writer = JournalWriter(tracker, journal, lambda events: woken.extend(numbers(events)))
     tracker.apply([seen(A), seen(B, address="10.0.0.2")], NOON)
-    assert numbers(on_disk(tmp_path / "house").outbox) == [1, 2]
+    assert numbers(on_disk(tmp_path / "monitor").outbox) == [1, 2]
     assert journal.find() == []
-    assert courier.deliver()
+    assert journal_writer.deliver()
     assert numbers(journal.find()) == [2, 1]
     assert tracker.fleet().outbox == ()
     assert woken == [1, 2]
     tracker.apply([edit("change", "id:1", name="Gate")], NOON)
-    assert numbers(on_disk(tmp_path / "house").outbox) == [3], "the next write forgets them"
+    assert numbers(on_disk(tmp_path / "monitor").outbox) == [3], "the next write forgets them"
 
 
 def test_a_crash_between_the_journal_and_the_file_doubles_nothing(
     journal: Journal, tmp_path: Path
 ) -> None:
-    with opened(tmp_path / "house") as tracker:
+    with opened(tmp_path / "monitor") as tracker:
         tracker.apply([seen(A)], NOON)
         tracker.apply([missed(A, noon(minutes=1))], noon(minutes=1))
         journal.write(tracker.fleet().outbox)
-        kept = (tmp_path / "house" / "camera_database.json").read_bytes()
+        kept = (tmp_path / "monitor" / "camera_database.json").read_bytes()
     (tmp_path / "after").mkdir()
     (tmp_path / "after" / "camera_database.json").write_bytes(kept)
     with opened(tmp_path / "after") as tracker:
         tracker.continue_above(*event_rows.highest(journal.engine), NOON)
         tracker.apply([seen(A, at=noon(minutes=2))], noon(minutes=2))
-        assert Courier(tracker, journal, lambda events: None).deliver()
+        assert JournalWriter(tracker, journal, lambda events: None).deliver()
     kinds = [(one.sequence, one.kind) for one in journal.find()][::-1]
     assert kinds == [(1, "device.found"), (2, "device.offline"), (3, "device.back")]
 
@@ -220,7 +220,7 @@ def test_more_events_than_one_delivery_holds_all_arrive_in_order(
     woken: list[int] = []
     cameras = [f"mac:d4:2d:c5:01:{n >> 8:02x}:{n & 255:02x}" for n in range(2500)]
     tracker.apply([seen(key, address=None) for key in cameras], NOON)
-    assert Courier(tracker, journal, lambda events: woken.extend(numbers(events))).deliver()
+    assert JournalWriter(tracker, journal, lambda events: woken.extend(numbers(events))).deliver()
     assert woken == list(range(1, 2501))
     assert numbers(journal.find(limit=5000))[::-1] == woken
 
@@ -234,13 +234,13 @@ def test_an_event_that_does_not_fit_is_left_out_and_holds_up_no_other(
     tracker: Tracker, journal: Journal, change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     woken: list[int] = []
-    courier = Courier(tracker, journal, lambda events: woken.extend(numbers(events)))
+    journal_writer = JournalWriter(tracker, journal, lambda events: woken.extend(numbers(events)))
     keys = [f"mac:d4:2d:c5:01:00:{n:02x}" for n in range(4)]
     tracker.apply([seen(key, address=None) for key in keys], NOON)
     first, second, *others = tracker.fleet().outbox
     outbox = (first, replace(second, **change), *others)
     tracker._fleet = replace(tracker.fleet(), outbox=outbox)
-    assert courier.deliver()
+    assert journal_writer.deliver()
     assert numbers(journal.find()) == [4, 3, 1]
     assert woken == [1, 2, 3, 4]
     assert tracker.fleet().outbox == ()
@@ -265,14 +265,14 @@ def test_a_delivery_that_fails_unexpectedly_is_tried_again(
             raise RuntimeError("can't start new thread")
         return True
 
-    courier = Courier(tracker, journal, lambda events: None, also)
+    journal_writer = JournalWriter(tracker, journal, lambda events: None, also)
     tracker.apply([seen(A)], NOON)
-    courier.start()
-    until(lambda: courier.has_uptimes, what="it goes on after the fourth try")
-    assert courier.is_alive()
+    journal_writer.start()
+    until(lambda: journal_writer.has_uptimes, what="it goes on after the fourth try")
+    assert journal_writer.is_alive()
     assert numbers(journal.find()) == [1]
-    courier.stop()
-    assert not courier.is_alive()
+    journal_writer.stop()
+    assert not journal_writer.is_alive()
     told = [one.message for one in caplog.records if one.name == "fleet.journal"]
     assert told == ["A delivery to the SQL database failed; it is tried again"]
 
@@ -283,21 +283,21 @@ def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_
     caplog.set_level(logging.INFO)
     journal = Journal(postgres.new_database())
     tracker.continue_above(*journal.open(), NOON)
-    courier = Courier(tracker, journal, lambda events: None)
+    journal_writer = JournalWriter(tracker, journal, lambda events: None)
     tracker.apply([seen(A)], NOON)
-    assert courier.deliver()
+    assert journal_writer.deliver()
     postgres.stop()
     tracker.apply([missed(A, noon(minutes=1))], noon(minutes=1))
     for _ in range(3):
-        assert not courier.deliver()
-    assert "The SQL database does not work" in courier.trouble
-    assert PASSWORD not in courier.trouble + caplog.text
+        assert not journal_writer.deliver()
+    assert "The SQL database does not work" in journal_writer.trouble
+    assert PASSWORD not in journal_writer.trouble + caplog.text
     with pytest.raises(Unreachable):
         journal.find()
-    assert numbers(on_disk(tmp_path / "house").outbox)[-1] == 2
+    assert numbers(on_disk(tmp_path / "monitor").outbox)[-1] == 2
     postgres.start()
-    assert courier.deliver()
-    assert courier.trouble == ""
+    assert journal_writer.deliver()
+    assert journal_writer.trouble == ""
     assert [one.kind for one in journal.find()] == ["device.offline", "device.found"]
     levels = [record.levelname for record in caplog.records if "fleet.journal" in record.name]
     assert levels == ["ERROR", "INFO"], "lost is said once, back once"
@@ -321,10 +321,10 @@ def test_a_whole_house_lives_through_a_restart_of_its_server(
     assert PASSWORD not in refused.text
     undone = home.client.post("/api/undo", json={"event": answer.json["undo"]})
     assert undone.status_code == 200, "an event that waits can be undone already"
-    until(lambda: home.house.courier.trouble, what="the courier has noticed")
+    until(lambda: home.monitor.journal_writer.trouble, what="the journal_writer has noticed")
     postgres.start()
     assert home.kinds() == ["device.found", "device.edited", "device.edited"]
-    assert home.house.courier.trouble == ""
+    assert home.monitor.journal_writer.trouble == ""
 
 
 def test_a_time_that_the_server_thinks_is_local_is_shown_with_its_offset(

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from fleet import listing, status
+from fleet import list_entries, status
 from fleet.editing import inverse
-from fleet.fold import fold
-from fleet.listing import Row
+from fleet.list_entries import Row
 from fleet.model import Edit, Event, Fleet, Miss, Refused, Sighting
+from fleet.reducer import reduce
 from simulators import demo_stores
 from tests.fleet.reports import A, edit
 from tests.home import Clock
@@ -29,7 +29,7 @@ class Listed:
 
     def take(self, *reports) -> None:
         self.clock.forward(seconds=1)
-        self.fleet, events = fold(self.fleet, reports, self.clock(), RULES)
+        self.fleet, events = reduce(self.fleet, reports, self.clock(), RULES)
         self.told += [event.kind for event in events]
         self.events += events
 
@@ -46,7 +46,7 @@ class Listed:
         self.take(Sighting("here", (key, *more), "panasonic", self.clock(), name="NX"))
 
     def has(self, *rows: Row) -> list[Edit]:
-        edits = listing.edits(rows, self.fleet.devices, "P2P1.xlsx", self.clock())
+        edits = list_entries.edits(rows, self.fleet.devices, "P2P1.xlsx", self.clock())
         self.take(*edits)
         return edits
 
@@ -77,14 +77,14 @@ def listed() -> Listed:
 def test_each_row_is_a_recorder_that_nobody_has_seen_yet(listed):
     device = listed.device(MALL)
     assert (device.kind, device.site, device.listed) == ("recorder", "SITE-001", True)
-    assert device.facts[listing.SOURCE]["name"] == "Mall, SITE-001"
+    assert device.facts[list_entries.SOURCE]["name"] == "Mall, SITE-001"
     assert listed.status(MALL) == "UNKNOWN"
     assert listed.told == ["device.listed", "device.listed"]
 
 
 def test_a_site_without_a_store_is_its_own_name(listed):
     listed.has(MALL, PORT, Row("SITE-003", "AB12347", ""))
-    assert listed.device(Row("SITE-003", "", "")).facts[listing.SOURCE]["name"] == "SITE-003"
+    assert listed.device(Row("SITE-003", "", "")).facts[list_entries.SOURCE]["name"] == "SITE-003"
 
 
 def test_the_same_list_again_changes_nothing(listed):
@@ -122,7 +122,7 @@ def test_another_serial_stays_under_its_site_and_nobody_has_seen_it_yet(listed):
     listed.has(replace(MALL, serial="NEW12345"), PORT)
     device = listed.device(MALL)
     assert (device.id, device.first_seen) == (number, first)
-    assert listing.serial_of(device) == "NEW12345"
+    assert list_entries.serial_of(device) == "NEW12345"
     assert "dahua" not in device.facts
     assert listed.status(MALL) == "UNKNOWN"
     listed.is_silent(MALL)
@@ -150,14 +150,14 @@ def test_a_row_that_comes_back_with_another_serial_is_another_recorder(listed):
 
 def test_two_sites_may_exchange_their_serials(listed):
     listed.has(replace(MALL, serial=PORT.serial), replace(PORT, serial=MALL.serial))
-    assert listing.serial_of(listed.device(MALL)) == PORT.serial
-    assert listing.serial_of(listed.device(PORT)) == MALL.serial
+    assert list_entries.serial_of(listed.device(MALL)) == PORT.serial
+    assert list_entries.serial_of(listed.device(PORT)) == MALL.serial
 
 
 def test_the_fleet_gives_back_the_rows_that_it_was_given(listed):
     third = Row("SITE-003", "AB12347", "", {"Phone": "1"})
     listed.has(MALL, third)
-    assert listing.rows(listed.fleet.devices) == [MALL, third]
+    assert list_entries.rows(listed.fleet.devices) == [MALL, third]
 
 
 def test_a_recorder_that_was_silent_for_a_month_is_offline_and_not_missing(listed):
@@ -169,15 +169,15 @@ def test_a_recorder_that_was_silent_for_a_month_is_offline_and_not_missing(liste
 
 def test_an_answer_that_was_under_way_when_its_row_left_brings_nothing_back() -> None:
     now = Clock()()
-    fleet, _ = fold(Fleet(), listing.edits([MALL], {}, "file", now), now, RULES)
+    fleet, _ = reduce(Fleet(), list_entries.edits([MALL], {}, "file", now), now, RULES)
     old, late = (
         Sighting("SITE-001", (MALL.key,), "dahua", now, kind="recorder", serial=serial)
         for serial in ("OLD1", MALL.serial)
     )
-    fleet, told = fold(fleet, [old], now, RULES)
+    fleet, told = reduce(fleet, [old], now, RULES)
     assert told == [], "the recorder that stood there before does not count"
-    fleet, _ = fold(fleet, listing.edits([], fleet.devices, "file", now), now, RULES)
-    fleet, told = fold(fleet, [late], now, RULES)
+    fleet, _ = reduce(fleet, list_entries.edits([], fleet.devices, "file", now), now, RULES)
+    fleet, told = reduce(fleet, [late], now, RULES)
     assert told == []
     assert fleet.devices[1].retired_at is not None
 
@@ -252,10 +252,10 @@ def test_a_row_that_is_merged_into_a_retired_record_is_asked_all_the_same() -> N
     listed.has(MALL)
     listed.by_hand("merge", MALL, **{"with": 1})
     assert listed.device(MALL).id == 1
-    assert listing.rows(listed.fleet.devices) == [MALL]
+    assert list_entries.rows(listed.fleet.devices) == [MALL]
     listed.undo()
     assert listed.fleet.devices[1].retired_at is not None
-    assert listing.rows(listed.fleet.devices) == [MALL]
+    assert list_entries.rows(listed.fleet.devices) == [MALL]
 
 
 def test_the_first_answer_is_told_as_found_and_a_later_one_as_back(listed):

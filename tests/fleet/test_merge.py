@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fleet import record
-from fleet.model import MOST_ADDRESSES, AddressChange, Device, Word
+from fleet.model import MAX_ADDRESSES, AddressChange, Device, SourceState
 from fleet.status import UNREACHABLE
 from tests.fleet.reports import NOON, A, B, Story, edit, heard, missed, noon, seen
 
@@ -70,8 +70,8 @@ def test_three_records_become_one_at_once() -> None:
 
 
 def test_children_of_a_record_that_went_hang_on_the_one_that_stays() -> None:
-    switch = Device(1, "switch", "here", (A,), words={"panasonic": Word(seen_at=NOON)})
-    same = replace(switch, id=2, identities=(ONVIF,), words={"onvif": Word(seen_at=NOON)})
+    switch = Device(1, "switch", "here", (A,), states={"panasonic": SourceState(seen_at=NOON)})
+    same = replace(switch, id=2, identities=(ONVIF,), states={"onvif": SourceState(seen_at=NOON)})
     camera = Device(3, "camera", "here", (B,), parent=2)
     story = Story(switch, same, camera)
     story.tell(seen(B, address=None))
@@ -85,13 +85,13 @@ def test_a_merged_history_is_bounded_too() -> None:
     def lived(id: int, key: str) -> Device:
         changes = tuple(
             AddressChange(f"10.{id}.{n // 256}.{n % 256}", noon(seconds=n), None)
-            for n in range(MOST_ADDRESSES)
+            for n in range(MAX_ADDRESSES)
         )
         return Device(id, "camera", "here", (key,), addresses=changes, address=changes[-1].ip)
 
     story = Story(lived(1, A), lived(2, ONVIF))
     story.tell(seen(A, ONVIF, at=noon(days=1), source="onvif", address=None))
-    assert len(story.device().addresses) <= MOST_ADDRESSES
+    assert len(story.device().addresses) <= MAX_ADDRESSES
 
 
 # -- never one -------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_a_source_without_mac_belongs_to_the_one_that_has_this_address() -> None
     story.tell(seen(A), seen(B, address="10.0.0.2"))
     assert story.tell(seen(RTSP, at=noon(minutes=1), source="rtsp", asked=None)) == []
     assert story.device(1).identities == (A, RTSP)
-    assert story.device(1).words.keys() == {"panasonic", "rtsp"}
+    assert story.device(1).states.keys() == {"panasonic", "rtsp"}
 
 
 def test_with_two_on_this_address_nobody_is_chosen() -> None:

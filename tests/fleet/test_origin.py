@@ -57,7 +57,7 @@ def home_with(make_home: Make, tmp_path: Path, data: bytes, folder: str = "home"
 
 @pytest.fixture
 def moved_in(make_home: Make, tmp_path: Path, in_berlin: None) -> Home:
-    """A house that opened the original database, in Berlin."""
+    """A monitor that opened the original database, in Berlin."""
     return home_with(make_home, tmp_path, ORIGINAL.read_bytes())
 
 
@@ -152,16 +152,16 @@ def test_a_time_that_has_an_offset_keeps_it(in_berlin: None) -> None:
 
 
 def test_a_real_house_in_another_zone_reads_the_same_bytes(
-    run_house: Callable[..., Running], tmp_path: Path
+    run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "camera_database.json").write_bytes(ORIGINAL.read_bytes())
-    house = run_house(TZ="IST-5:30")
-    found = house.get("/api/camera/d4:2d:c5:14:c5:70").json
+    monitor = run_monitor(TZ="IST-5:30")
+    found = monitor.get("/api/camera/d4:2d:c5:14:c5:70").json
     assert datetime.fromisoformat(found["first_seen"]) == datetime.fromisoformat(
         "2024-12-23T05:00:00+00:00"
     )
-    assert house.get("/api/stats").json["total"] == len(ROWS)
+    assert monitor.get("/api/stats").json["total"] == len(ROWS)
 
 
 # -- what becomes of the file ------------------------------------------------------------------
@@ -184,16 +184,16 @@ def test_the_original_bytes_are_kept_for_ever(moved_in: Home, clock: Clock) -> N
 def test_after_the_first_write_it_is_our_format_and_reopens_the_same(
     moved_in: Home, clock: Clock
 ) -> None:
-    before = moved_in.house.tracker.fleet()
+    before = moved_in.monitor.tracker.fleet()
     clock.forward(minutes=1)
     moved_in.tick()
     raw = json.loads(moved_in.settings.database_path.read_bytes())
     assert raw["format"] == "camera-monitor"
     told = moved_in.events()
-    fleet = moved_in.house.tracker.fleet()
+    fleet = moved_in.monitor.tracker.fleet()
     moved_in.restart()
-    again = moved_in.house.tracker.fleet()
-    assert (again.devices, again.index, again.memo) == (fleet.devices, fleet.index, fleet.memo)
+    again = moved_in.monitor.tracker.fleet()
+    assert (again.devices, again.index, again.state) == (fleet.devices, fleet.index, fleet.state)
     assert again.sequence == fleet.sequence == before.sequence + len(told)
     assert again.next_id == len(ROWS) + 1
 
@@ -217,7 +217,7 @@ def test_a_second_original_that_somebody_puts_there_is_kept_too(
 def test_an_empty_object_is_an_empty_fleet(make_home: Make, tmp_path: Path) -> None:
     home = home_with(make_home, tmp_path, b"{}")
     assert home.devices() == []
-    assert home.house.tracker.damage == ""
+    assert home.monitor.tracker.damage == ""
 
 
 # -- what does not fit -------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_a_former_file_never_replaces_a_living_fleet_in_silence(
     home.settings.database_path.write_bytes(kept.read_bytes())
     home.open()
     assert home.device("1").name == "North gate"
-    assert home.house.tracker.replaced == ""
+    assert home.monitor.tracker.replaced == ""
 
 
 def test_a_limited_token_sees_no_other_camera_after_a_former_file_was_put_there(
@@ -333,11 +333,11 @@ def test_a_limited_token_sees_no_other_camera_after_a_former_file_was_put_there(
     home.settings.database_path.write_bytes(ORIGINAL.read_bytes())
     home.open()
     assert min(device.id for device in home.devices()) == 2, "the journal knows number 1"
-    assert "There is no copy of the fleet" in home.house.tracker.replaced
+    assert "There is no copy of the fleet" in home.monitor.tracker.replaced
 
 
 def test_the_first_former_file_is_opened_without_a_word(moved_in: Home) -> None:
-    assert moved_in.house.tracker.replaced == ""
+    assert moved_in.monitor.tracker.replaced == ""
     assert [device.id for device in moved_in.devices()] == list(range(1, len(ROWS) + 1))
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from fleet.aside import AGAIN_AFTER, SetAside
 from fleet.editing import inverse
-from fleet.fit import DEEPEST, DoesNotFit
-from fleet.listing import Row
-from fleet.model import Edit, Refused, Report, Unfit
+from fleet.list_entries import Row
+from fleet.model import Edit, Invalid, Refused, Report
+from fleet.rejected import AGAIN_AFTER, RejectedReports
 from fleet.tracker import Tracker
+from fleet.validation import DEEPEST, InvalidValue
 from store.json_file import CannotKeep
 from tests.fleet.reports import NOON, A, B, C, edit, missed, noon, seen, up, wrong
 from tests.fleet.test_tracker import behind_a_slow_write
@@ -172,9 +172,9 @@ def test_an_edit_that_is_no_json_is_refused_and_nothing_is_done(
 ) -> None:
     tracker.apply([seen(A)], NOON)
     before = tracker.fleet()
-    with pytest.raises(Unfit, match="This edit cannot be saved"):
+    with pytest.raises(Invalid, match="This edit cannot be saved"):
         tracker.apply([edit("change", "id:1", notes=NO_JSON[what])], NOON)
-    with pytest.raises(DoesNotFit):
+    with pytest.raises(InvalidValue):
         tracker.remember({"x": NO_JSON[what]}, NOON)
     assert tracker.fleet() is before
     tracker.apply([edit("change", "id:1", notes="sound")], NOON)
@@ -198,11 +198,11 @@ def test_a_write_that_meets_an_error_in_the_program_loses_no_fact(
 
 def test_the_same_fault_is_told_again_after_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     times = iter((0.0, 1.0, AGAIN_AFTER - 1, AGAIN_AFTER + 1, AGAIN_AFTER + 2))
-    aside = SetAside(lambda: next(times))
+    aside = RejectedReports(lambda: next(times))
     for _ in range(4):
-        aside.tell([seen(A)], DoesNotFit("panasonic", "facts", "it is nested too deeply", {}))
+        aside.tell([seen(A)], InvalidValue("panasonic", "facts", "it is nested too deeply", {}))
     aside.tell(
-        [seen(A, source="dahua")], DoesNotFit("dahua", "facts", "it is nested too deeply", {})
+        [seen(A, source="dahua")], InvalidValue("dahua", "facts", "it is nested too deeply", {})
     )
     assert [one.getMessage() for one in caplog.records] == [
         "A report from panasonic was set aside: facts: it is nested too deeply",

@@ -4,8 +4,8 @@ import pytest
 
 from fleet import record
 from fleet.cleaning import Selection, deletions, selected
-from fleet.listing import Row, edits
-from fleet.model import NotThere, Refused, Report, Unfit
+from fleet.list_entries import Row, edits
+from fleet.model import Invalid, NotFound, Refused, Report
 from tests.fleet.reports import NOON, A, B, C, Story, edit, noon, seen
 
 
@@ -32,14 +32,14 @@ def test_nothing_leads_to_a_deleted_device_and_nothing_is_behind_it() -> None:
     story.tell(edit("delete", A))
     assert story.fleet.redirects == {}
     assert story.device(2).parent is None
-    assert story.device(4).apart == ()
+    assert story.device(4).never_merge == ()
     assert record.decode(record.Encoder().encode(story.fleet)).devices == story.fleet.devices
 
 
 def test_another_name_deletes_nothing() -> None:
     story = Story()
     story.tell(seen(A, name="Gate"))
-    with pytest.raises(Unfit, match="name does not match device 1") as refused:
+    with pytest.raises(Invalid, match="name does not match device 1") as refused:
         story.tell(edit("delete", A, confirm="gate"))
     assert refused.value.field == "confirm"
     assert list(story.fleet.devices) == [1]
@@ -86,5 +86,5 @@ def test_a_deletion_cannot_be_undone_and_the_second_one_finds_nobody() -> None:
     story.tell(edit("delete", A))
     with pytest.raises(Refused, match="cannot be undone"):
         inverse(story.events[-1], "tester", NOON)
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         story.tell(edit("delete", A))

@@ -1,4 +1,4 @@
-"""A house that comes back beside a journal that knows more than its file: nothing doubles."""
+"""A monitor that comes back beside a journal that knows more than its file: nothing doubles."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def rename(home: Home, key: str, name: str) -> dict[str, Any]:
 
 
 def back_in_time(home: Home, older: Path) -> None:
-    """The house ends, and somebody puts an older copy of the file in its place."""
+    """The monitor ends, and somebody puts an older copy of the file in its place."""
     home.events()
     home.close()
     shutil.copy(older, home.settings.database_path)
@@ -35,7 +35,7 @@ def back_in_time(home: Home, older: Path) -> None:
 
 @pytest.fixture
 def aged(make_home: Make, tmp_path: Path) -> Home:
-    """A house whose file is older than its journal by two renamings and a find."""
+    """A monitor whose file is older than its journal by two renamings and a find."""
     home = make_home(GATE)
     home.scan()
     older = tmp_path / "older.json"
@@ -113,7 +113,7 @@ def test_what_was_told_on_a_full_disk_is_not_told_again_under_its_number(
     assert [one.kind for one in events[2:]] == ["device.edited"]
 
 
-# -- the real house --------------------------------------------------------------------------
+# -- the real monitor --------------------------------------------------------------------------
 
 ONE_CAMERA = json.dumps(
     {"d4:2d:c5:00:00:01": {"camera_name": "Gate", "last_seen": "2026-03-01T12:00:00"}}
@@ -121,69 +121,69 @@ ONE_CAMERA = json.dumps(
 
 
 def test_an_edit_on_a_full_disk_answers_507_and_is_not_done(
-    disks: Disks, run_house: Callable[..., Running], tmp_path: Path
+    disks: Disks, run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
     disk = disks.small(tmp_path / "disk")
     path = disk.folder / "camera_database.json"
     path.write_text(ONE_CAMERA)
-    house = run_house(DATABASE_PATH=str(path))
-    assert house.request("PATCH", "/api/camera/1", {"notes": "first"}).status == 200
+    monitor = run_monitor(DATABASE_PATH=str(path))
+    assert monitor.request("PATCH", "/api/camera/1", {"notes": "first"}).status == 200
     disk.fill()
     for body in ({"name": "North gate"}, {"notes": "second"}):
-        answer = house.request("PATCH", "/api/camera/1", body)
+        answer = monitor.request("PATCH", "/api/camera/1", body)
         assert answer.status == 507
         assert answer.json == {
             "error": f"{path} cannot be written (No space left on device). "
             "Make room on the disk or give this user the right to write it.",
             "hint": "Nothing was changed. Try again afterwards.",
         }
-    found = house.get("/api/camera/1").json
+    found = monitor.get("/api/camera/1").json
     assert (found["camera_name"], found["notes"]) == ("Gate", "first")
-    assert house.get("/readyz").status == 503
-    toggle = house.request("POST", "/api/auto-scan", {"enabled": True})
+    assert monitor.get("/readyz").status == 503
+    toggle = monitor.request("POST", "/api/auto-scan", {"enabled": True})
     assert toggle.status == 507
-    assert house.get("/api/stats").json["auto_scan_enabled"] is False
+    assert monitor.get("/api/stats").json["auto_scan_enabled"] is False
     disk.make_room()
-    assert house.request("PATCH", "/api/camera/1", {"name": "North gate"}).status == 200
-    until(lambda: house.get("/readyz").status == 200, what="the house is ready again")
-    house.kill()
-    house.start()
-    found = house.get("/api/camera/1").json
+    assert monitor.request("PATCH", "/api/camera/1", {"name": "North gate"}).status == 200
+    until(lambda: monitor.get("/readyz").status == 200, what="the monitor is ready again")
+    monitor.kill()
+    monitor.start()
+    found = monitor.get("/api/camera/1").json
     assert (found["camera_name"], found["notes"]) == ("North gate", "first")
 
 
 def test_a_full_data_folder_does_not_do_what_it_refuses(
-    disks: Disks, run_house: Callable[..., Running], tmp_path: Path
+    disks: Disks, run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
     disk = disks.small(tmp_path / "data", "2m")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "camera_database.json").write_text(ONE_CAMERA)
-    house = run_house(DATA_DIR=str(disk.folder))
+    monitor = run_monitor(DATA_DIR=str(disk.folder))
     disk.fill()
-    answer = house.request("PATCH", "/api/camera/1", {"name": "North gate"})
+    answer = monitor.request("PATCH", "/api/camera/1", {"name": "North gate"})
     assert answer.status in (200, 507)
-    said = house.get("/api/camera/1").json["camera_name"]
+    said = monitor.get("/api/camera/1").json["camera_name"]
     assert said == ("North gate" if answer.status == 200 else "Gate")
-    house.kill()
+    monitor.kill()
     disk.make_room()
-    house.start()
-    assert house.get("/api/camera/1").json["camera_name"] == said
+    monitor.start()
+    assert monitor.get("/api/camera/1").json["camera_name"] == said
 
 
 def refusal(tmp_path: Path, **environment: str) -> str:
-    """What a house says that does not start; it must end by itself, in one sentence."""
+    """What a monitor says that does not start; it must end by itself, in one sentence."""
     (tmp_path / "refused").mkdir(exist_ok=True)
-    house = Running(tmp_path / "refused", **environment)
-    process = house.spawn()
+    monitor = Running(tmp_path / "refused", **environment)
+    process = monitor.spawn()
     try:
         assert process.wait(30) != 0
     finally:
         if process.poll() is None:
-            house.kill()
-    lines = [line for line in house.text().splitlines() if "cannot start" in line]
-    assert "Traceback" not in house.text(), house.text()
-    assert "Starting web server" not in house.text(), "nothing is announced that does not come"
-    assert len(lines) == 1, house.text()
+            monitor.kill()
+    lines = [line for line in monitor.text().splitlines() if "cannot start" in line]
+    assert "Traceback" not in monitor.text(), monitor.text()
+    assert "Starting web server" not in monitor.text(), "nothing is announced that does not come"
+    assert len(lines) == 1, monitor.text()
     return lines[0]
 
 
@@ -205,7 +205,9 @@ def test_it_refuses_to_start_where_its_data_cannot_be_written(disks: Disks, tmp_
     assert "set DATA_DIR" in said
 
 
-def test_a_folder_where_no_file_can_be_made_is_not_taken_for_another_house(tmp_path: Path) -> None:
+def test_a_folder_where_no_file_can_be_made_is_not_taken_for_another_monitor(
+    tmp_path: Path,
+) -> None:
     said = refusal(tmp_path, DATABASE_PATH="/proc/camera_database.json")
     assert "/proc/camera_database.json cannot be written" in said
     assert "set DATABASE_PATH" in said
@@ -236,9 +238,9 @@ def test_it_refuses_to_start_with_what_it_cannot_read(tmp_path: Path, what: str)
 
 
 def test_a_second_house_on_the_same_file_is_refused(
-    run_house: Callable[..., Running], tmp_path: Path
+    run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
-    first = run_house()
+    first = run_monitor()
     said = refusal(tmp_path, DATABASE_PATH=first.environment["DATABASE_PATH"])
     assert "is in use by another Camera Monitor" in said
     assert first.get("/healthz").status == 200

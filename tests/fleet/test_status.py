@@ -1,4 +1,4 @@
-"""How a device stands: the rules of house.md 4.3 as one table, and what holds for all."""
+"""How a device stands: the rules of monitor.md 4.3 as one table, and what holds for all."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.model import Device, Fleet, Word
+from fleet.model import Device, Fleet, SourceState
 from fleet.status import (
     ACTIVE,
     IP_CHANGED,
@@ -29,7 +29,7 @@ CAMERA = Device(1, "camera", "here", ("mac:d4:2d:c5:00:00:0a",))
 def found(seen_at: float = 0, **more: object) -> Device:
     """A camera that discovery saw so many minutes after noon."""
     at = noon(minutes=seen_at)
-    device = replace(CAMERA, last_seen=at, words={"panasonic": Word(seen_at=at)})
+    device = replace(CAMERA, last_seen=at, states={"panasonic": SourceState(seen_at=at)})
     return replace(device, **more)  # type: ignore[arg-type]
 
 
@@ -40,14 +40,16 @@ def says(
 
     A source that missed it later than it saw it has a miss standing.
     """
-    word = Word(
+    word = SourceState(
         seen_at=None if seen is None else noon(minutes=seen),
         missed_at=None if missed is None else noon(minutes=missed),
         misses=int(missed is not None and (seen is None or missed > seen)),
         reason="" if missed is None else f"{source} had no answer",
     )
     times = [at for at in (device.last_seen, word.seen_at) if at]
-    return replace(device, words={**device.words, source: word}, last_seen=max(times, default=None))
+    return replace(
+        device, states={**device.states, source: word}, last_seen=max(times, default=None)
+    )
 
 
 def silent(missed: float = 5, seen: float = 0, **more: object) -> Device:
@@ -202,8 +204,8 @@ def test_a_word_that_nobody_renewed_needs_an_as_of() -> None:
 
 
 TIMES = st.none() | st.integers(-3 * DAY, 3 * DAY).map(lambda minutes: noon(minutes=minutes))
-ANY_WORD = st.builds(Word, seen_at=TIMES, missed_at=TIMES, misses=st.just(0)) | st.builds(
-    Word, seen_at=TIMES, missed_at=TIMES.filter(bool), misses=st.integers(1, 9)
+ANY_WORD = st.builds(SourceState, seen_at=TIMES, missed_at=TIMES, misses=st.just(0)) | st.builds(
+    SourceState, seen_at=TIMES, missed_at=TIMES.filter(bool), misses=st.integers(1, 9)
 )
 ANY_DEVICE = st.builds(
     Device,
@@ -213,7 +215,7 @@ ANY_DEVICE = st.builds(
     identities=st.just(()),
     last_seen=TIMES,
     moved_at=TIMES,
-    words=st.dictionaries(st.sampled_from(("panasonic", "rtsp", "snmp")), ANY_WORD),
+    states=st.dictionaries(st.sampled_from(("panasonic", "rtsp", "snmp")), ANY_WORD),
     parent=st.none() | st.integers(0, 9),
     listed=st.booleans(),
     retired_at=TIMES,

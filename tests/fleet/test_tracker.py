@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fleet.model import Event, NotThere, Refused, Report
+from fleet.model import Event, NotFound, Refused, Report
 from fleet.tracker import Tracker
 from store.json_file import CannotKeep
 from tests.fleet.reports import NOON, A, B, edit, heard, missed, noon, seen, wrong
@@ -67,7 +67,7 @@ def test_what_only_moves_times_waits_for_the_tick_within_a_minute(
 
 
 def test_when_nothing_happens_nothing_is_written(tracker: Tracker, tmp_path: Path) -> None:
-    """Else an idle house wears its card out and its five copies reach back five minutes only."""
+    """Else an idle monitor wears its card out and its five copies reach back five minutes only."""
     tracker.apply([seen(A), wrong(A)], NOON)
     tracker.tick(NOON)
     with counting_writes(tmp_path / FILE) as writes:
@@ -104,7 +104,7 @@ def test_facts_of_the_house_are_durable_too(tmp_path: Path) -> None:
     with opened(tmp_path) as tracker:
         tracker.remember({"auto_scan": True, "last_scan": {"at": NOON.isoformat()}}, NOON)
         tracker.remember({"auto_scan": False}, NOON)
-        assert on_disk(tmp_path).memo == {
+        assert on_disk(tmp_path).state == {
             "auto_scan": False,
             "last_scan": {"at": NOON.isoformat()},
         }
@@ -132,7 +132,7 @@ def test_a_device_is_found_by_its_number_or_its_mac_in_any_spelling(
 @pytest.mark.parametrize("key", ["", "0", "2", "-1", "9" * 5000, "²", "gate", "mac:", "x" * 5000])
 def test_nobody_is_said_in_words(tracker: Tracker, key: str) -> None:
     tracker.apply([seen(A)], NOON)
-    with pytest.raises(NotThere, match="There is no camera") as refused:
+    with pytest.raises(NotFound, match="There is no camera") as refused:
         tracker.device(key)
     assert len(refused.value.error) < 100
 
@@ -332,7 +332,7 @@ def test_of_a_batch_on_a_full_disk_only_what_people_asked_for_is_refused(
         until(lambda: len(tracker._waiting) == len(changes), what="all of them wait")
     for caller in callers:
         caller.join(20)
-    assert [type(caller.error) for caller in callers] == [CannotKeep, type(None), NotThere]
+    assert [type(caller.error) for caller in callers] == [CannotKeep, type(None), NotFound]
     assert callers[0].events == ()
     assert [one.kind for one in callers[1].events] == ["device.offline"]
     assert name(tracker) is None

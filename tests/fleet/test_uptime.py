@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from fleet.model import Device, Event, Word
+from fleet.model import Device, Event, SourceState
 from fleet.uptime import DAYS, Roll, Uptime, uptime, window
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
@@ -19,7 +19,7 @@ SCOPE = "panasonic:eth0"
 
 
 def device(first_seen: datetime, status: str = "ACTIVE") -> Device:
-    words = {"panasonic": Word(seen_at=first_seen, scope=SCOPE)}
+    words = {"panasonic": SourceState(seen_at=first_seen, scope=SCOPE)}
     return Device(
         1,
         "camera",
@@ -27,7 +27,7 @@ def device(first_seen: datetime, status: str = "ACTIVE") -> Device:
         ("mac:d4:2d:c5:00:00:01",),
         first_seen=first_seen,
         status=status,
-        words=words,
+        states=words,
     )
 
 
@@ -127,10 +127,10 @@ def test_the_journal_remembers_which_scopes_were_asked_on_which_day(
     assert days[-3] == 1
     assert days[-2] is None
     assert 0 < days[-1] <= 1
-    home.house.journal.forget(clock() + timedelta(days=1))
+    home.monitor.journal.forget(clock() + timedelta(days=1))
     assert home.events() == []
     assert home.client.get("/api/camera/1/uptime").json["days"] == days, "days outlive events"
-    home.house.journal.forget(clock() + timedelta(days=DAYS + 3))
+    home.monitor.journal.forget(clock() + timedelta(days=DAYS + 3))
     days = home.client.get("/api/camera/1/uptime").json["days"]
     assert set(days[:-1]) == {None}, "of what is older, only how it stood at last is kept"
 

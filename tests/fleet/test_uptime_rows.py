@@ -177,8 +177,8 @@ def rolled_up(journal: Journal) -> list[Any]:
 
 def test_a_journal_from_before_is_rolled_up_once_at_the_start(make_home: Make) -> None:
     home = make_home()
-    journal = home.house.journal
-    until(lambda: home.house.courier.has_uptimes, what="there is nothing to roll up")
+    journal = home.monitor.journal
+    until(lambda: home.monitor.journal_writer.has_uptimes, what="there is nothing to roll up")
     for device in range(1, 60):
         flips(journal, device, 7, noon(days=-3), timedelta(hours=5))
     rolled = rolled_up(journal)
@@ -187,9 +187,9 @@ def test_a_journal_from_before_is_rolled_up_once_at_the_start(make_home: Make) -
         for table in (uptime_rows.uptime_days, uptime_rows.uptime_zone):
             connection.execute(delete(table))
     home.restart()
-    until(lambda: home.house.courier.has_uptimes, what="the journal is rolled up")
-    assert rolled_up(home.house.journal) == rolled
-    assert list(home.house.journal.fill_uptimes()) == [], "the next start has nothing to do"
+    until(lambda: home.monitor.journal_writer.has_uptimes, what="the journal is rolled up")
+    assert rolled_up(home.monitor.journal) == rolled
+    assert list(home.monitor.journal.fill_uptimes()) == [], "the next start has nothing to do"
 
 
 def test_what_was_interrupted_is_rolled_up_at_the_next_start(journal: Journal) -> None:
@@ -255,17 +255,17 @@ def test_a_merge_that_does_not_name_its_records_keeps_no_event_from_the_journal(
 
 def test_old_events_are_forgotten_and_their_days_stay(make_home: Make, clock: Clock) -> None:
     home = make_home()
-    home.house.tracker.apply([seen(A, at=clock())], clock())
+    home.monitor.tracker.apply([seen(A, at=clock())], clock())
     for _ in range(4):
         clock.forward(hours=20)
-        home.house.tracker.apply([missed(A, clock())], clock())
+        home.monitor.tracker.apply([missed(A, clock())], clock())
         clock.forward(hours=10)
-        home.house.tracker.apply([seen(A, at=clock())], clock())
-        home.house.journal.was_asked(clock(), ["panasonic"])
+        home.monitor.tracker.apply([seen(A, at=clock())], clock())
+        home.monitor.journal.was_asked(clock(), ["panasonic"])
     home.events()
     before = home.client.get("/api/camera/1/uptime").json
     assert 0.5 < before["share"] < 1
-    assert home.house.journal.forget(clock() - timedelta(hours=30)) > 2
+    assert home.monitor.journal.forget(clock() - timedelta(hours=30)) > 2
     assert home.client.get("/api/camera/1/uptime").json == before
 
 
@@ -285,7 +285,7 @@ def test_the_uptime_of_a_merged_record_follows_to_the_one_that_stays(
 ) -> None:
     """One camera under two records: while either was seen it was up."""
     home = make_home()
-    tracker = home.house.tracker
+    tracker = home.monitor.tracker
     tracker.apply([seen(A, at=clock())], clock())
     clock.forward(hours=1)
     tracker.apply([missed(A, clock()), seen(B, at=clock(), address="10.0.0.2")], clock())

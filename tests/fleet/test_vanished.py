@@ -63,8 +63,8 @@ def test_nothing_is_acknowledged_while_data_dir_is_away_and_it_heals_when_it_is_
     refused = add_user(home)
     assert refused.status_code == 503
     assert "camera_monitor.db" in refused.json["error"]
-    assert str(data) in home.house.disk.renewed()
-    assert any(str(data) in one for one in troubles(home.house, home.house.disk.last))
+    assert str(data) in home.monitor.disk.renewed()
+    assert any(str(data) in one for one in troubles(home.monitor, home.monitor.disk.last))
     assert home.client.get("/readyz").status_code == 503
     assert home.client.get("/").status_code == 200
     assert home.device().name is None
@@ -90,7 +90,7 @@ def test_an_unmounted_data_dir_is_noticed_though_its_files_are_still_open(
     disks.undo()
     assert rename(home, "Gate").status_code == 507
     assert add_user(home).status_code == 503
-    assert "was replaced or unmounted" in home.house.disk.renewed()
+    assert "was replaced or unmounted" in home.monitor.disk.renewed()
     assert list(folder.iterdir()) == []
 
 
@@ -116,7 +116,7 @@ def test_facts_and_events_of_that_time_are_kept_and_written_when_it_is_back(
     home.network.cameras.clear()
     home.scan()
     assert home.status() == "OFFLINE", "what is true is shown meanwhile"
-    assert str(data) in home.house.tracker.trouble
+    assert str(data) in home.monitor.tracker.trouble
     away.rename(data)
     home.tick()
     assert on_disk(home.settings.database_path.parent).devices[1].status == "OFFLINE"
@@ -144,9 +144,11 @@ def test_an_sql_file_that_is_gone_takes_no_change_and_no_event(home: Home, way: 
         file.touch()
     assert add_user(home).status_code == 503
     assert rename(home, "Gate").status_code == 200, "the fleet has a file of its own"
-    trouble = until(lambda: home.house.courier.trouble, what="the courier has noticed")
+    trouble = until(
+        lambda: home.monitor.journal_writer.trouble, what="the journal_writer has noticed"
+    )
     assert str(file) in trouble
-    assert [one.kind for one in home.house.tracker.fleet().outbox] == ["device.edited"]
+    assert [one.kind for one in home.monitor.tracker.fleet().outbox] == ["device.edited"]
     if way == "deleted":
         assert not file.exists(), "no empty database is begun in its place"
     away.replace(file)
@@ -161,11 +163,11 @@ def test_audit_lines_wait_in_memory_meanwhile_and_are_written_when_it_is_back(ho
     home.client.post("/api/auto-scan", json={"enabled": True})
     failed = home.client.post("/api/auth/login", json={"username": "x", "password": "y"})
     assert failed.status_code == 401
-    home.house.audit.note(line := note_of(home))
-    assert "1 line" in home.house.audit.trouble
+    home.monitor.audit.note(line := note_of(home))
+    assert "1 line" in home.monitor.audit.trouble
     away.rename(data)
-    assert line.text in [one.text for one in home.house.audit.find()]
-    assert home.house.audit.trouble == ""
+    assert line.text in [one.text for one in home.monitor.audit.find()]
+    assert home.monitor.audit.trouble == ""
 
 
 def note_of(home: Home) -> Any:

@@ -20,7 +20,7 @@ STATUSES = {"ACTIVE", "IP_CHANGED", "OFFLINE", "MISSING", "UNKNOWN", "UNREACHABL
 
 @contextmanager
 def showing(folder: Path) -> Iterator[Running]:
-    """The demo in a folder whose database and data look like those of a live house."""
+    """The demo in a folder whose database and data look like those of a live monitor."""
     (folder / "temporary").mkdir(parents=True)
     (folder / "data").mkdir()
     (folder / "data" / "camera_monitor.db").write_text("the live journal")
@@ -173,7 +173,7 @@ def test_sigterm_said_twice_leaves_nothing_and_the_live_files_untouched(tmp_path
         process = demo.process
         assert process is not None
         process.send_signal(signal.SIGTERM)
-        until(lambda: not answers(demo), what="the house is ending")
+        until(lambda: not answers(demo), what="the monitor is ending")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, demo.text()
         with pytest.raises(ProcessLookupError):

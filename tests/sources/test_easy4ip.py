@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fleet.model import HERE, CannotAsk, Coverage, Miss, Sighting, Target
+from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Sighting, Target
 from simulators import easy4ip_wire as wire
 from simulators.easy4ip import Cloud, Recorder, fleet
 from sources import easy4ip
@@ -90,7 +90,7 @@ class Asker:
 
     async def _sweep(self, serials: Sequence[str], spread: float) -> Said:
         said = Said()
-        targets = [Target(HERE, key(serial), "", path=serial) for serial in serials]
+        targets = [Target(DEFAULT_SITE, key(serial), "", path=serial) for serial in serials]
         assert self.source.sweep is not None
         try:
             async for report in self.source.sweep(targets, spread):

@@ -92,8 +92,8 @@ def test_it_enters_nothing_unasked_either(home: Home) -> None:
         home.network.send(pretend.forged(number))
     for _ in range(2):
         home.network.announce(A)
-    until(home.house.scanner.hearsay.heard, what="the camera was heard")
-    assert [one.identity for one in home.house.scanner.hearsay.heard()] == [f"mac:{A}"]
+    until(home.monitor.scanner.unverified.heard, what="the camera was heard")
+    assert [one.identity for one in home.monitor.scanner.unverified.heard()] == [f"mac:{A}"]
     assert known(home) == []
 
 

@@ -139,7 +139,7 @@ def test_a_damaged_workbook_is_read_or_refused_and_never_raises_anything_else():
 
 
 def test_fifty_thousand_rows_are_read_and_what_is_more_is_said():
-    numbers = range(2, workbook_rows.MOST_ROWS + 7)
+    numbers = range(2, workbook_rows.MAX_ROWS + 7)
     text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "Mall") for n in numbers))
     found = workbook.read(with_sheet(text))
     assert len(found.rows) == 50_000
@@ -148,13 +148,13 @@ def test_fifty_thousand_rows_are_read_and_what_is_more_is_said():
 
 
 def test_fifty_thousand_rows_that_cannot_be_used_are_named_and_no_more():
-    numbers = range(2, workbook_rows.MOST_ROWS + 7)
+    numbers = range(2, workbook_rows.MAX_ROWS + 7)
     found = workbook.read(with_sheet(sheet_of("".join(row(n, "", "Mall") for n in numbers))))
     assert len(found.problems) == 50_001
     assert found.problems[-1].error == "More than 50,000 rows"
 
 
-# -- files that would take the house with them -------------------------------------------------
+# -- files that would take the monitor with them -------------------------------------------------
 
 
 def test_a_sheet_that_claims_to_be_huge_is_read_by_what_is_in_it():
@@ -187,13 +187,13 @@ def test_a_cell_so_far_that_no_memory_suffices_spoils_only_itself(place):
 def test_more_text_than_is_kept_is_refused(monkeypatch):
     text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "x" * 400) for n in range(2, 99)))
     assert len(workbook_rows.read(with_sheet(text)).rows) == 97
-    monkeypatch.setattr(workbook_rows, "MOST_TEXT", 40_000)
+    monkeypatch.setattr(workbook_rows, "MAX_TEXT", 40_000)
     with pytest.raises(NotReadable, match="too much text"):
         workbook_rows.read(with_sheet(text))
 
 
 def test_a_file_that_takes_too_long_is_said(monkeypatch):
-    monkeypatch.setattr(workbook, "MOST_SECONDS", 1)
+    monkeypatch.setattr(workbook, "MAX_SECONDS", 1)
     rows = "<row/>" * (90 << 20 >> 3)
     with pytest.raises(NotReadable, match="takes more than 1 s"):
         workbook.read(with_sheet(sheet_of(rows)))

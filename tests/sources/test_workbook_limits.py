@@ -14,7 +14,7 @@ import pytest
 
 from sources import workbook, workbook_limits, workbook_rows
 from sources.workbook import NotReadable
-from sources.workbook_limits import MOST_UNPACKED, check
+from sources.workbook_limits import MAX_UNPACKED, check
 from tests.workbooks import SHEET, TITLES, book_of, packed, parts, row, sheet_of, with_sheet
 
 GOOD = book_of([("AB12345", "SITE-001", "Mall")])
@@ -85,18 +85,18 @@ def test_a_password_is_to_be_taken_away_and_not_only_saved_again():
 
 
 def test_a_file_that_is_too_large_is_not_looked_into():
-    assert "32 MB are allowed" in refused(bytes(workbook.MOST_BYTES + 1))
+    assert "32 MB are allowed" in refused(bytes(workbook.MAX_BYTES + 1))
 
 
 # -- what is packed ----------------------------------------------------------------------------
 
 
 def test_what_unpacks_to_too_much_is_refused():
-    assert "more than 150 MB" in refused(bomb(MOST_UNPACKED + 1), workbook.read)
+    assert "more than 150 MB" in refused(bomb(MAX_UNPACKED + 1), workbook.read)
 
 
 def test_the_limit_is_of_all_parts_together(monkeypatch):
-    monkeypatch.setattr(workbook_limits, "MOST_UNPACKED", 6 * MB)
+    monkeypatch.setattr(workbook_limits, "MAX_UNPACKED", 6 * MB)
     third = {f"xl/media/{n}.png": bytes(2 * MB) for n in range(3)}
     check(packed({**parts(GOOD), **dict([*third.items()][1:])}))
     with pytest.raises(NotReadable, match="more than 6 MB"):
@@ -104,7 +104,7 @@ def test_the_limit_is_of_all_parts_together(monkeypatch):
 
 
 def test_a_directory_that_lies_about_the_size_is_not_believed(monkeypatch):
-    monkeypatch.setattr(workbook_limits, "MOST_UNPACKED", 6 * MB)
+    monkeypatch.setattr(workbook_limits, "MAX_UNPACKED", 6 * MB)
     data = forged(bomb(7 * MB), SHEET, size=1000)
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         assert opened.getinfo(SHEET).file_size == 1000
@@ -126,7 +126,7 @@ def test_unpacking_takes_little_memory():
         "except NotReadable:\n"
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
-    data = forged(bomb(MOST_UNPACKED + MB), SHEET, size=1000)
+    data = forged(bomb(MAX_UNPACKED + MB), SHEET, size=1000)
     done = subprocess.run(
         [sys.executable, "-c", script],
         input=data,
@@ -144,7 +144,7 @@ def test_a_part_that_ends_too_early_is_damaged():
 
 
 def test_ten_thousand_parts_are_the_most():
-    many = {f"xl/media/{n}": b"" for n in range(workbook_limits.MOST_PARTS)}
+    many = {f"xl/media/{n}": b"" for n in range(workbook_limits.MAX_PARTS)}
     assert "more than 10,000 parts" in refused(packed({**parts(GOOD), **many}))
 
 

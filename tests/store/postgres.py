@@ -12,7 +12,7 @@ import pytest
 
 from tests.home import free_port, until
 
-PASSWORD = "s3cret-Word"
+PASSWORD = "s3cret-SourceState"
 # So that a test sees whether times come back in UTC whatever the server thinks of them.
 ZONE = "Asia/Kolkata"
 

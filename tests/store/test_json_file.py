@@ -225,7 +225,7 @@ def test_what_somebody_wrote_under_us_is_put_aside(place: Place) -> None:
 
 
 def test_what_somebody_put_where_nothing_was_is_put_aside(place: Place) -> None:
-    """They copy their old database in while the house runs already."""
+    """They copy their old database in while the monitor runs already."""
     file = place.file()
     with pytest.raises(FileNotFoundError):
         file.load(parse)

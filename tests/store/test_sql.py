@@ -184,7 +184,7 @@ def test_the_default_is_sqlite_in_the_data_folder_durable_and_readable_meanwhile
 
 
 def test_a_server_that_is_down_is_said_without_the_password() -> None:
-    engine = open_engine(f"postgresql://tester:{PASSWORD}@127.0.0.1:{free_port()}/house")
+    engine = open_engine(f"postgresql://tester:{PASSWORD}@127.0.0.1:{free_port()}/monitor")
     with pytest.raises(Unreachable, match="Connection refused") as refused:
         migrate(engine)
     assert PASSWORD not in str(refused.value)
@@ -193,11 +193,11 @@ def test_a_server_that_is_down_is_said_without_the_password() -> None:
 
 
 def test_a_wrong_password_is_said_without_it(postgres: Cluster) -> None:
-    url = postgres.new_database().replace(PASSWORD, "wr0ng-Word")
+    url = postgres.new_database().replace(PASSWORD, "wr0ng-SourceState")
     engine = open_engine(url)
     with pytest.raises(Unreachable, match="password authentication failed") as refused:
         migrate(engine)
-    assert "wr0ng-Word" not in str(refused.value)
+    assert "wr0ng-SourceState" not in str(refused.value)
 
 
 def test_a_connection_that_the_server_cut_is_made_anew(postgres: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""A real browser at a real house: what it complains of, and what the tests look at."""
+"""A real browser at a real monitor: what it complains of, and what the tests look at."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -48,12 +48,12 @@ class Listener:
 
 @contextmanager
 def tabs(browser: Browser, listener: Listener) -> Iterator[Tab]:
-    """Opens a path of a house, each time as somebody new; all are closed at the end."""
+    """Opens a path of a monitor, each time as somebody new; all are closed at the end."""
     contexts = []
 
-    def open_tab(house: Running, path: str = "/", **options: Any) -> Page:
+    def open_tab(monitor: Running, path: str = "/", **options: Any) -> Page:
         given = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **options}
-        context = browser.new_context(base_url=f"http://127.0.0.1:{house.port}", **given)
+        context = browser.new_context(base_url=f"http://127.0.0.1:{monitor.port}", **given)
         context.set_default_timeout(LONG)
         contexts.append(context)
         page = context.new_page()
@@ -69,8 +69,8 @@ def tabs(browser: Browser, listener: Listener) -> Iterator[Tab]:
 
 
 @contextmanager
-def network_of(house: Running, cameras: list[Camera]) -> Iterator[Network]:
-    ports = house.environment
+def network_of(monitor: Running, cameras: list[Camera]) -> Iterator[Network]:
+    ports = monitor.environment
     with Network(
         cameras,
         listen=("127.0.0.1", int(ports["EASY_IP_PORT"])),
@@ -79,29 +79,31 @@ def network_of(house: Running, cameras: list[Camera]) -> Iterator[Network]:
         yield network
 
 
-def start_scan(house: Running) -> None:
-    assert house.request("POST", "/api/scan").status == 200
+def start_scan(monitor: Running) -> None:
+    assert monitor.request("POST", "/api/scan").status == 200
 
 
-def scan(house: Running) -> None:
+def scan(monitor: Running) -> None:
     """A whole scan, asked for by somebody else than the page."""
-    until(lambda: house.get("/api/scan").json["running"] is None, 30, "no scan runs")
-    start_scan(house)
-    until(lambda: house.get("/api/scan").json["running"] is None, 30, "the scan ended")
+    until(lambda: monitor.get("/api/scan").json["running"] is None, 30, "no scan runs")
+    start_scan(monitor)
+    until(lambda: monitor.get("/api/scan").json["running"] is None, 30, "the scan ended")
 
 
 def rows(page: Page) -> Locator:
     return page.locator("#fleet tr[data-id]")
 
 
-def numbered(house: Running, name: str) -> int:
-    found = [one for one in house.get("/api/cameras").json["cameras"] if one["camera_name"] == name]
+def numbered(monitor: Running, name: str) -> int:
+    found = [
+        one for one in monitor.get("/api/cameras").json["cameras"] if one["camera_name"] == name
+    ]
     assert len(found) == 1, (name, found)
     return int(found[0]["id"])
 
 
-def camera(house: Running, number: int) -> Any:
-    return house.get(f"/api/camera/{number}").json
+def camera(monitor: Running, number: int) -> Any:
+    return monitor.get(f"/api/camera/{number}").json
 
 
 def detail(page: Page) -> Locator:

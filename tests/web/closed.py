@@ -1,4 +1,4 @@
-"""A closed house in this process: every kind of person, and how each of them asks.
+"""A closed monitor in this process: every kind of person, and how each of them asks.
 
 Ada the admin, Otto the operator and Vera the viewer see every camera. Lea and Gus see camera
 OWN alone: Lea by a grant to view, Gus by one of level admin. Three tokens of Ada: one reads,
@@ -21,11 +21,11 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from accounts.model import User
-from fleet import listing
+from fleet import list_entries
 from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home
-from web.asking import COOKIE
+from web.authentication import COOKIE
 
 OWN, OTHER, NOBODY = 1, 7002, 7999
 """The camera that limited people see, one that they do not, and a number that none has."""
@@ -54,7 +54,7 @@ TRACES = (
 
 @dataclass
 class Visitor:
-    """Somebody who asks the house, by headers that are made anew for each request."""
+    """Somebody who asks the monitor, by headers that are made anew for each request."""
 
     home: Home
     headers: dict[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Visitor:
         """A token says who it is by itself; a user begins a session each time."""
         if self.user is None:
             return self.headers
-        accounts = self.home.house.access.accounts
+        accounts = self.home.monitor.access.accounts
         return cookie(accounts.begin(accounts.user(self.user), "browser", "127.0.0.1", "")[1])
 
 
@@ -86,8 +86,8 @@ def bearer(text: str) -> dict[str, str]:
 
 
 def visitors(home: Home) -> dict[str, Visitor]:
-    """Everybody of the text above, made in an open house, and a stranger."""
-    accounts = home.house.access.accounts
+    """Everybody of the text above, made in an open monitor, and a stranger."""
+    accounts = home.monitor.access.accounts
     users = {name: add(accounts, name, *what) for name, what in PEOPLE.items()}
     accounts.grant(users["Lea"].id, "view", device=OWN)
     accounts.grant(users["Gus"].id, "admin", device=OWN)
@@ -109,22 +109,22 @@ def login(home: Home, name: str, password: str = PASSWORD, **more: Any) -> TestR
 
 
 def user_named(home: Home, name: str) -> User:
-    found = home.house.access.accounts.named(name)
+    found = home.monitor.access.accounts.named(name)
     assert found is not None
     return found
 
 
-def house_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]]:
-    """A closed house with GATE (1, own), SHED (2), VAULT (7002), TWIN and a recorder of the list.
+def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]]:
+    """A closed monitor with GATE (1, own), SHED (2), VAULT (7002), TWIN and a recorder of the list.
 
     TWIN has GATE's address, GATE and SHED stand behind VAULT, and Gus was granted SHED too.
     Everything that can happen to a camera has happened to VAULT, which is off, as is SHED.
     """
     gate, shed, vault, twin = (replace(one) for one in (GATE, SHED, VAULT, TWIN))
     home = Home(folder, clock, gate, shed)
-    home.house.scheduler.start()
+    home.monitor.scheduler.start()
     home.scan()
-    home.house.tracker.continue_above(0, OTHER - 1, home.clock())
+    home.monitor.tracker.continue_above(0, OTHER - 1, home.clock())
     for one in (vault, twin):
         home.network.cameras.append(one)
         home.scan()
@@ -135,7 +135,7 @@ def house_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]]:
         done(ask["Ada"].ask("PATCH", f"/api/camera/{parent}", json={"parent": OTHER}))
     for what in ("retire", "restore"):
         done(ask["Ada"].ask("POST", f"/api/camera/{OTHER}/{what}"))
-    accounts = home.house.access.accounts
+    accounts = home.monitor.access.accounts
     nia = add(accounts, "Nia", "viewer", sees_all=False)
     for device in (OWN, OTHER):
         accounts.grant(nia.id, "admin", device=device)
@@ -144,9 +144,9 @@ def house_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]]:
     ask["token of Nia"] = Visitor(
         home, bearer(accounts.add_token(nia.id, "gate", "operate", [OWN])[1])
     )
-    row = listing.Row("Basement-Q", "QQ5599QQ", "Zebrawood Street")
-    home.house.tracker.apply(
-        listing.edits([row], home.house.tracker.devices(), "workbook", clock()), clock()
+    row = list_entries.Row("Basement-Q", "QQ5599QQ", "Zebrawood Street")
+    home.monitor.tracker.apply(
+        list_entries.edits([row], home.monitor.tracker.devices(), "workbook", clock()), clock()
     )
     vault.on = shed.on = False
     home.scan()
@@ -226,7 +226,7 @@ def read_until(pieces: Iterator[str], word: str) -> str:
 
 # -- what does not count ------------------------------------------------------------------
 
-KEY = "a key that only this house has, long enough for each of the algorithms"
+KEY = "a key that only this monitor has, long enough for each of the algorithms"
 
 
 def basic(text: str | bytes) -> dict[str, str]:
@@ -235,8 +235,8 @@ def basic(text: str | bytes) -> dict[str, str]:
 
 
 def signed(home: Home, key: str = KEY, algorithm: str = "HS256", **changes: Any) -> str:
-    """An access token of a session of Vera that was not written by the house."""
-    accounts = home.house.access.accounts
+    """An access token of a session of Vera that was not written by the monitor."""
+    accounts = home.monitor.access.accounts
     session = accounts.begin(user_named(home, "Vera"), "script", "127.0.0.1", "")[0]
     ends = (home.clock() + timedelta(hours=1)).timestamp()
     body = {"sub": session.digest, "kind": "access", "exp": ends, **changes}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from fleet.model import HERE, Sighting
+from fleet.model import DEFAULT_SITE, Sighting
 from simulators.panasonic import Camera, Network, crowd
 from tests.home import Clock, Home, Running, running
 from tests.web.chromium import CHROMIUM, CROWD, Listener, Tab, chromium, network_of, scan, tabs
@@ -56,23 +56,23 @@ def fill(home: Home, count: int) -> None:
     """Let so many cameras be found, without a network."""
     now = home.clock()
     sightings = [
-        Sighting(HERE, (f"mac:d4:2d:c5:01:{n >> 8:02x}:{n & 255:02x}",), "panasonic", now)
+        Sighting(DEFAULT_SITE, (f"mac:d4:2d:c5:01:{n >> 8:02x}:{n & 255:02x}",), "panasonic", now)
         for n in range(count)
     ]
-    home.house.tracker.apply(sightings, now)
+    home.monitor.tracker.apply(sightings, now)
 
 
 @contextmanager
 def running_with(folder: Path, *cameras: Camera) -> Iterator[Running]:
-    """A real house, and pretend cameras that it can find."""
-    with running(folder) as house:
-        ports = (int(house.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
+    """A real monitor, and pretend cameras that it can find."""
+    with running(folder) as monitor:
+        ports = (int(monitor.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
         ask, answer = (("127.0.0.1", port) for port in ports)
         with Network(list(cameras), listen=ask, reply_to=answer):
-            yield house
+            yield monitor
 
 
-# -- a real browser at a real house ------------------------------------------------------
+# -- a real browser at a real monitor ------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -84,17 +84,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("chromium")) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def network(house: Running) -> Iterator[Network]:
+def network(monitor: Running) -> Iterator[Network]:
     """64 cameras and recorders, all found by one scan."""
-    with network_of(house, crowd(CROWD)) as started:
-        scan(house)
-        assert house.get("/api/cameras").json["count"] == CROWD
+    with network_of(monitor, crowd(CROWD)) as started:
+        scan(monitor)
+        assert monitor.get("/api/cameras").json["count"] == CROWD
         yield started
 
 
@@ -104,13 +104,13 @@ def listener() -> Listener:
 
 
 @pytest.fixture
-def tab(browser: Browser, listener: Listener, run_house: object) -> Iterator[Tab]:
-    """Opens a path of a house; closed before the house of a single test is."""
+def tab(browser: Browser, listener: Listener, run_monitor: object) -> Iterator[Tab]:
+    """Opens a path of a monitor; closed before the monitor of a single test is."""
     with tabs(browser, listener) as open_tab:
         yield open_tab
     assert listener.complaints() == []
 
 
 @pytest.fixture
-def page(tab: Tab, house: Running, network: Network) -> Page:
-    return tab(house)
+def page(tab: Tab, monitor: Running, network: Network) -> Page:
+    return tab(monitor)

@@ -21,13 +21,13 @@ def copy(source: socket.socket, target: socket.socket) -> None:
 
 
 def serve(client: socket.socket, port: int, is_hasty: bool) -> None:
-    with client, socket.create_connection(("127.0.0.1", port)) as house:
+    with client, socket.create_connection(("127.0.0.1", port)) as monitor:
         if is_hasty:
-            house.sendall(client.recv(65536))
+            monitor.sendall(client.recv(65536))
             return
-        back = Thread(target=copy, args=(house, client))
+        back = Thread(target=copy, args=(monitor, client))
         back.start()
-        copy(client, house)
+        copy(client, monitor)
         back.join()
 
 

@@ -177,7 +177,7 @@ PATHS = (
 
 def edits(home: Home, ask: Ask) -> tuple[int, int]:
     """The numbers of an edit of OWN and of one of OTHER."""
-    text = f"Edit {home.house.tracker.fleet().sequence}"
+    text = f"Edit {home.monitor.tracker.fleet().sequence}"
     first, second = (
         done(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": text}))["undo"]
         for key in (OWN, OTHER)

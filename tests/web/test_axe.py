@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, running
 from tests.web.chromium import Listener, Tab, detail, numbered
-from tests.web.visits import basic, closed_house, come_in, log_in, press
+from tests.web.visits import basic, closed_monitor, come_in, log_in, press
 
 GRAVE = ("serious", "critical")
 LOOKS = ("light", "dark")
@@ -39,7 +39,7 @@ OWN_PAGES = (
     "/settings/audit",
     "/settings/jobs",
 )
-"""Pages of a closed house, seen by an admin; user 4 has a grant and a token."""
+"""Pages of a closed monitor, seen by an admin; user 4 has a grant and a token."""
 
 both_looks = pytest.mark.parametrize("look", LOOKS)
 
@@ -53,19 +53,19 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """
     folder = tmp_path_factory.mktemp("cast")
     play(folder)
-    with running(folder) as house:
-        shown = {one["status"] for one in house.get("/api/cameras").json["cameras"]}
+    with running(folder) as monitor:
+        shown = {one["status"] for one in monitor.get("/api/cameras").json["cameras"]}
         assert shown == {"ACTIVE", "IP_CHANGED", "OFFLINE", "MISSING", "UNREACHABLE"}
-        yield house
+        yield monitor
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A closed house, where somebody has a token."""
-    with closed_house(tmp_path_factory.mktemp("closed")) as house:
-        made = house.request("POST", "/api/tokens", {"name": "Report"}, basic("Lea"))
+    """A closed monitor, where somebody has a token."""
+    with closed_monitor(tmp_path_factory.mktemp("closed")) as monitor:
+        made = monitor.request("POST", "/api/tokens", {"name": "Report"}, basic("Lea"))
         assert made.status == 201
-        yield house
+        yield monitor
 
 
 def play(folder: Path) -> None:
@@ -152,9 +152,9 @@ def test_everybody_can_read_and_use_the_page(path: str, look: str, tab: Tab, cas
 
 @both_looks
 def test_everybody_can_use_the_page_of_a_house_without_cameras(
-    look: str, tab: Tab, run_house: Callable[..., Running]
+    look: str, tab: Tab, run_monitor: Callable[..., Running]
 ) -> None:
-    judge(tab(run_house(), **with_look(look)), look, ".empty")
+    judge(tab(run_monitor(), **with_look(look)), look, ".empty")
 
 
 @both_looks
@@ -176,8 +176,8 @@ def test_everybody_can_read_that_the_house_is_closed_to_them(
     assert not faults(page)
 
 
-def test_everybody_can_follow_a_scan(tab: Tab, house: Running, network: Network) -> None:
-    page = tab(house)
+def test_everybody_can_follow_a_scan(tab: Tab, monitor: Running, network: Network) -> None:
+    page = tab(monitor)
     page.locator("#scan").click()
     expect(page.locator("#progress")).to_be_visible()
     page.route("**/parts/top*", lambda _route: None)  # unanswered: it looks like this for good
@@ -191,9 +191,9 @@ def test_everybody_can_use_the_list_of_keys(tab: Tab, cast: Running) -> None:
 
 
 def test_everybody_can_read_and_undo_what_was_done(
-    tab: Tab, house: Running, network: Network
+    tab: Tab, monitor: Running, network: Network
 ) -> None:
-    page = tab(house, f"/cameras/{numbered(house, 'Camera 9')}")
+    page = tab(monitor, f"/cameras/{numbered(monitor, 'Camera 9')}")
     detail(page).get_by_label("Notes").fill("Behind the bar")
     page.evaluate("() => { window.later = setTimeout; window.setTimeout = () => 0; }")  # they stay
     detail(page).get_by_role("button", name="Save").click()
@@ -224,10 +224,10 @@ def test_everybody_can_come_in(look: str, tab: Tab, closed: Running, listener: L
 
 @both_looks
 def test_everybody_can_make_the_first_account(
-    look: str, tab: Tab, run_house: Callable[..., Running], listener: Listener
+    look: str, tab: Tab, run_monitor: Callable[..., Running], listener: Listener
 ) -> None:
     listener.allowed.append("status of 422")
-    page = tab(run_house(), "/settings/users", **with_look(look))
+    page = tab(run_monitor(), "/settings/users", **with_look(look))
     judge(page, look, ".empty")
     page.goto("/setup")
     judge(page, look, ".enter")

@@ -42,9 +42,9 @@ SOUND: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Cage:
-    """A running house, what was let loose in it, and all that it answered."""
+    """A running monitor, what was let loose in it, and all that it answered."""
 
-    house: Running
+    monitor: Running
     secrets: list[str] = field(default_factory=lambda: [*KEYS.values()])
     plain: list[str] = field(default_factory=list)
     answers: list[tuple[str, Answer]] = field(default_factory=list)
@@ -62,14 +62,14 @@ class Cage:
         return self.plain[-1]
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        answer = self.house.request(method, path, body, {**self.key, **headers})
+        answer = self.monitor.request(method, path, body, {**self.key, **headers})
         self.answers.append((f"{method} {path}", answer))
         return answer
 
     def send(self, path: str, **form: str) -> Answer:
         """A form, as a browser sends it."""
         kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
-        connection = http.client.HTTPConnection("127.0.0.1", self.house.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.monitor.port, timeout=30)
         try:
             connection.request("POST", path, urlencode(form), {**self.key, **kind})
             got = connection.getresponse()
@@ -81,7 +81,7 @@ class Cage:
 
     def enter(self, name: str, password: str) -> None:
         """Log in; the tickets are secrets from then on."""
-        answer = self.house.request(
+        answer = self.monitor.request(
             "POST", "/api/auth/login", {"username": name, "password": password}
         )
         assert answer.status == 200, answer.body
@@ -106,14 +106,14 @@ class Cage:
 @pytest.fixture(scope="module")
 def cage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cage]:
     folder = tmp_path_factory.mktemp("canary")
-    with running(folder, **OPTIONS) as house:
-        ports = (int(house.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
+    with running(folder, **OPTIONS) as monitor:
+        ports = (int(monitor.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
         ask, reply = (("127.0.0.1", port) for port in ports)
         with Network([GATE], listen=ask, reply_to=reply):
-            made = Cage(house)
+            made = Cage(monitor)
             made.enter("Ada", FIRST)
             assert made.ask("POST", "/api/scan").status == 200
-            until(lambda: house.request("GET", "/api/stats", headers=made.key).json["total"])
+            until(lambda: monitor.request("GET", "/api/stats", headers=made.key).json["total"])
             release(made)
             yield made
 
@@ -139,7 +139,7 @@ def release(cage: Cage) -> None:
     cage.enter("Otto", first)
     change = {"current": first, "password": second}
     assert cage.ask("POST", "/api/auth/password", change).status == 200
-    made = cage.house.request("POST", "/api/tokens", {"name": cage.text()}, cage.key)
+    made = cage.monitor.request("POST", "/api/tokens", {"name": cage.text()}, cage.key)
     cage.secrets.append(made.json["token"])
     cage.key = {}
     entered = cage.send("/login", username="Otto", password=second)
@@ -241,21 +241,21 @@ def test_no_page_runs_what_was_typed(cage: Cage, read: dict[str, Answer]) -> Non
 def test_no_file_of_the_house_and_no_command_line_has_a_secret(
     cage: Cage, read: dict[str, Answer]
 ) -> None:
-    files = [path for path in cage.house.folder.rglob("*") if path.is_file()]
+    files = [path for path in cage.monitor.folder.rglob("*") if path.is_file()]
     names = {path.name for path in files}
     assert names >= {"camera_database.json", "camera_monitor.db", "app.log", "output.txt"}
     for path in files:
         assert found_in(path.read_bytes(), cage.secrets) == [], path
-    assert cage.house.process is not None
-    session = cage.house.process.pid
+    assert cage.monitor.process is not None
+    session = cage.monitor.process.pid
     lines = [path.read_bytes() for path in of_session(session)]
     assert len(lines) >= 2
     assert found_in(b"\n".join(lines), cage.secrets) == []
 
 
 def logs(cage: Cage) -> Iterator[bytes]:
-    yield from (path.read_bytes() for path in (cage.house.folder / "data" / "logs").iterdir())
-    yield cage.house.output.read_bytes()
+    yield from (path.read_bytes() for path in (cage.monitor.folder / "data" / "logs").iterdir())
+    yield cage.monitor.output.read_bytes()
 
 
 def test_the_log_has_no_error_of_the_program(cage: Cage, read: dict[str, Answer]) -> None:
@@ -267,7 +267,7 @@ def test_the_log_has_no_hash_of_a_password(cage: Cage, read: dict[str, Answer]) 
 
 
 def of_session(session: int) -> Iterator[Path]:
-    """The command lines of all processes that the house started."""
+    """The command lines of all processes that the monitor started."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
@@ -283,8 +283,8 @@ def test_a_start_that_fails_does_not_tell_the_password_of_the_database(tmp_path:
         "postgresql://ada:{}@[::1/x",
         "mysql://a:{}@h/x",
     ):
-        house = Running(tmp_path, DATABASE_URL=url.format(FIRST), LOG_LEVEL="DEBUG")
-        assert house.spawn().wait(60) != 0
-        assert "Camera Monitor cannot start" in house.text()
+        monitor = Running(tmp_path, DATABASE_URL=url.format(FIRST), LOG_LEVEL="DEBUG")
+        assert monitor.spawn().wait(60) != 0
+        assert "Camera Monitor cannot start" in monitor.text()
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or FIRST.encode() not in path.read_bytes(), path

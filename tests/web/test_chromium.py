@@ -1,4 +1,4 @@
-"""The page in a real browser: Chromium against a real house and pretend cameras."""
+"""The page in a real browser: Chromium against a real monitor and pretend cameras."""
 
 import re
 from collections.abc import Callable
@@ -40,11 +40,11 @@ PAGES = (
 
 
 def test_the_first_scan_is_started_and_followed_on_the_page(
-    tab: Tab, run_house: Callable[..., Running]
+    tab: Tab, run_monitor: Callable[..., Running]
 ) -> None:
-    house = run_house("first")
-    with network_of(house, crowd(8)):
-        page = tab(house)
+    monitor = run_monitor("first")
+    with network_of(monitor, crowd(8)):
+        page = tab(monitor)
         expect(page.get_by_role("heading", name="No cameras yet")).to_be_visible()
         page.locator("#scan").click()
         expect(page.locator("#progress")).to_contain_text("Scanning")
@@ -55,17 +55,17 @@ def test_the_first_scan_is_started_and_followed_on_the_page(
 
 
 def test_a_camera_that_is_found_later_joins_the_list_without_a_reload(
-    tab: Tab, run_house: Callable[..., Running]
+    tab: Tab, run_monitor: Callable[..., Running]
 ) -> None:
-    house = run_house("later")
-    with network_of(house, crowd(3)) as network:
-        scan(house)
-        page = tab(house)
+    monitor = run_monitor("later")
+    with network_of(monitor, crowd(3)) as network:
+        scan(monitor)
+        page = tab(monitor)
         expect(rows(page)).to_have_count(3)
         page.evaluate("window.stays = true")
         with network.lock:
             network.cameras.append(Camera("d4:2d:c5:77:00:01", "127.20.9.9", "Newcomer"))
-        scan(house)
+        scan(monitor)
         expect(page.locator("#filters")).to_contain_text("All 4")
         expect(page.get_by_role("link", name="Newcomer")).to_be_visible()
         assert page.evaluate("window.stays")
@@ -123,8 +123,8 @@ def test_a_row_opens_beside_the_list_and_back_and_esc_close_it(page: Page) -> No
     assert page.evaluate("window.stays")
 
 
-def test_back_leads_to_the_camera_before_even_out_of_a_field(page: Page, house: Running) -> None:
-    one, two = numbered(house, "Camera 11"), numbered(house, "Camera 12")
+def test_back_leads_to_the_camera_before_even_out_of_a_field(page: Page, monitor: Running) -> None:
+    one, two = numbered(monitor, "Camera 11"), numbered(monitor, "Camera 12")
     for number, name in ((one, "Camera 11"), (two, "Camera 12")):
         page.locator(f'tr[data-id="{number}"] td.c-name a').click()
         expect(page.locator("#detail-name")).to_have_text(name)
@@ -134,9 +134,9 @@ def test_back_leads_to_the_camera_before_even_out_of_a_field(page: Page, house: 
     expect(page.locator("#detail-name")).to_have_text("Camera 11", timeout=5000)
 
 
-def test_a_shared_link_opens_the_camera(tab: Tab, house: Running, network: Network) -> None:
-    number = numbered(house, "Camera 7")
-    page = tab(house, f"/cameras/{number}?status=active")
+def test_a_shared_link_opens_the_camera(tab: Tab, monitor: Running, network: Network) -> None:
+    number = numbered(monitor, "Camera 7")
+    page = tab(monitor, f"/cameras/{number}?status=active")
     expect(page.locator("#detail-name")).to_have_text("Camera 7")
     expect(page).to_have_title(re.compile("Camera 7"))
     expect(rows(page).first).to_be_visible()
@@ -145,8 +145,8 @@ def test_a_shared_link_opens_the_camera(tab: Tab, house: Running, network: Netwo
     assert path(page) == "/?status=active"
 
 
-def test_what_a_person_writes_is_kept_and_can_be_undone(page: Page, house: Running) -> None:
-    number = numbered(house, "Camera 20")
+def test_what_a_person_writes_is_kept_and_can_be_undone(page: Page, monitor: Running) -> None:
+    number = numbered(monitor, "Camera 20")
     page.goto(f"/cameras/{number}")
     form = detail(page).locator("form[data-edit]")
     form.get_by_label("Name").fill("Front door")
@@ -158,16 +158,16 @@ def test_what_a_person_writes_is_kept_and_can_be_undone(page: Page, house: Runni
     expect(page.locator("#detail-name")).to_have_text("Front door")
     expect(page.locator(f'tr[data-id="{number}"] td.c-name a')).to_have_text("Front door")
     expect(detail(page).locator(".notes")).to_have_text("Behind the plant")
-    assert camera(house, number)["tags"] == ["door", "ground floor"]
+    assert camera(monitor, number)["tags"] == ["door", "ground floor"]
     toast.get_by_role("button", name="Undo").click()
     expect(page.locator("#detail-name")).to_have_text("Camera 20")
     expect(page.locator(f'tr[data-id="{number}"] td.c-name a')).to_have_text("Camera 20")
-    now = camera(house, number)
+    now = camera(monitor, number)
     assert (now["notes"], now["tags"]) == ("", [])
 
 
-def test_a_camera_is_retired_and_restored_with_undo(page: Page, house: Running) -> None:
-    number = numbered(house, "Camera 21")
+def test_a_camera_is_retired_and_restored_with_undo(page: Page, monitor: Running) -> None:
+    number = numbered(monitor, "Camera 21")
     page.goto(f"/cameras/{number}")
     everything = page.locator("[data-filter]", has_text="All").locator("b")
     expect(everything).to_have_text(str(CROWD))
@@ -180,14 +180,14 @@ def test_a_camera_is_retired_and_restored_with_undo(page: Page, house: Running) 
     page.get_by_role("button", name="Restore camera").click()
     expect(page.locator(".toast")).to_contain_text("Restored")
     expect(everything).to_have_text(str(CROWD))
-    assert not camera(house, number)["retired"]
+    assert not camera(monitor, number)["retired"]
 
 
 def test_a_value_that_does_not_fit_is_said_beside_the_field(
-    page: Page, house: Running, listener: Listener
+    page: Page, monitor: Running, listener: Listener
 ) -> None:
     listener.allowed.append(r"status of 4\d\d .*/api/camera/")  # the browser logs the refusal
-    number = numbered(house, "Camera 22")
+    number = numbered(monitor, "Camera 22")
     page.goto(f"/cameras/{number}")
     form = detail(page).locator("form[data-edit]")
     field = form.get_by_label("Stands behind number")
@@ -199,15 +199,15 @@ def test_a_value_that_does_not_fit_is_said_beside_the_field(
     expect(form.get_by_label("Notes")).to_have_value("Typed before")
     apart = form.get_by_role("alert").bounding_box()["y"] - field.bounding_box()["y"]
     assert abs(apart) < 100
-    assert camera(house, number)["parent"] is None
+    assert camera(monitor, number)["parent"] is None
 
 
-def test_auto_scan_is_a_switch(page: Page, house: Running) -> None:
+def test_auto_scan_is_a_switch(page: Page, monitor: Running) -> None:
     toggle = page.get_by_role("switch", name="Auto-scan")
     for word in ("true", "false"):
         toggle.click()
         expect(toggle).to_have_attribute("aria-checked", word)
-        assert house.get("/api/stats").json["auto_scan_enabled"] is (word == "true")
+        assert monitor.get("/api/stats").json["auto_scan_enabled"] is (word == "true")
     expect(page.locator("#scan")).to_be_visible()  # the scan that it may have begun is over
 
 
@@ -253,9 +253,9 @@ def test_everything_works_by_keys_and_none_fires_while_typing(page: Page) -> Non
 
 
 def test_a_camera_that_falls_silent_changes_its_row_in_place(
-    page: Page, house: Running, network: Network
+    page: Page, monitor: Running, network: Network
 ) -> None:
-    number = numbered(house, "Camera 30")
+    number = numbered(monitor, "Camera 30")
     row, badge = page.locator(f'tr[data-id="{number}"]'), f'tr[data-id="{number}"] .badge'
     row.scroll_into_view_if_needed()
     row.locator("td.c-name a").click()
@@ -269,7 +269,7 @@ def test_a_camera_that_falls_silent_changes_its_row_in_place(
     silent = next(one for one in network.cameras if one.name == "Camera 30")
     silent.on = False
     try:
-        scan(house)
+        scan(monitor)
         expect(page.locator(badge)).to_have_text("Offline")
         expect(page).to_have_title(re.compile(rf"^\({wrong + 1}\) "))
         expect(page.locator("#wrong")).to_contain_text("Camera 30")
@@ -279,7 +279,7 @@ def test_a_camera_that_falls_silent_changes_its_row_in_place(
     finally:
         silent.on = True
         page.locator("#detail-name").focus()  # away from the field, and what was typed stays
-        scan(house)
+        scan(monitor)
     expect(page.locator(badge)).to_have_text("Active")
     expect(page).to_have_title(re.compile(rf"^\({wrong}\) "))
     expect(detail(page).get_by_label("Notes")).to_have_value("Half a sentence")
@@ -287,18 +287,18 @@ def test_a_camera_that_falls_silent_changes_its_row_in_place(
 
 
 def test_a_lost_connection_is_said_until_the_house_is_back(
-    page: Page, house: Running, listener: Listener
+    page: Page, monitor: Running, listener: Listener
 ) -> None:
     listener.allowed.append(NOT_ANSWERED)
     expect(page.locator("#stale")).to_be_hidden()
-    house.stop()
+    monitor.stop()
     try:
         expect(page.locator("#stale")).to_contain_text("connection lost")
         page.mouse.wheel(0, 3000)  # rows that cannot be had are no error in the script
         rows(page).last.locator("td.c-name a").click()
         expect(detail(page)).to_contain_text("could not be loaded")
     finally:
-        house.start()
+        monitor.start()
     expect(page.locator("#stale")).to_be_hidden()
     expect(page.locator("#detail-name")).to_be_visible()
 
@@ -318,14 +318,16 @@ def test_who_scrolls_sees_every_camera_once(page: Page) -> None:
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_both_looks_fit_every_width(theme: str, tab: Tab, house: Running, network: Network) -> None:
-    page = tab(house)
+def test_both_looks_fit_every_width(
+    theme: str, tab: Tab, monitor: Running, network: Network
+) -> None:
+    page = tab(monitor)
     page.locator(".theme").get_by_role("button", name=theme).click()
     expect(page.locator("html")).to_have_attribute("data-theme", theme.lower())
     page.wait_for_load_state()
     assert (brightness(page) > 128) == (theme == "Light")
     long = {"name": "W" * 120, "notes": "N" * 300, "tags": ["T" * 40]}
-    assert house.request("PATCH", "/api/camera/1", long).status == 200
+    assert monitor.request("PATCH", "/api/camera/1", long).status == 200
     try:
         for width in (1440, 1024, 360):
             page.set_viewport_size({"width": width, "height": 800})
@@ -333,13 +335,13 @@ def test_both_looks_fit_every_width(theme: str, tab: Tab, house: Running, networ
                 page.goto(one)
                 assert overflow(page) <= 0, (one, width)
     finally:
-        house.request("PATCH", "/api/camera/1", {"name": "", "notes": "", "tags": []})
+        monitor.request("PATCH", "/api/camera/1", {"name": "", "notes": "", "tags": []})
 
 
 def test_without_script_the_list_the_detail_and_the_forms_work(
-    tab: Tab, house: Running, network: Network
+    tab: Tab, monitor: Running, network: Network
 ) -> None:
-    page = tab(house, java_script_enabled=False)
+    page = tab(monitor, java_script_enabled=False)
     expect(rows(page)).to_have_count(50)
     page.locator("#pages a", has_text="2").click()
     expect(rows(page)).to_have_count(CROWD - 50)

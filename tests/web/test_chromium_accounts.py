@@ -15,7 +15,7 @@ from tests.web.visits import (
     LONG_NAME,
     add,
     ask,
-    closed_house,
+    closed_monitor,
     come_in,
     fault,
     log_in,
@@ -31,8 +31,8 @@ Run = Callable[..., Running]
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with closed_house(tmp_path_factory.mktemp("closed")) as house:
-        yield house
+    with closed_monitor(tmp_path_factory.mktemp("closed")) as monitor:
+        yield monitor
 
 
 def fill_first(page: Page, name: str, password: str, again: str | None = None) -> None:
@@ -45,14 +45,14 @@ def fill_first(page: Page, name: str, password: str, again: str | None = None) -
 # -- the first account ---------------------------------------------------------------------
 
 
-def test_the_first_account_is_made_on_the_page_and_closes_the_house(
-    tab: Tab, run_house: Run, listener: Listener
+def test_the_first_account_is_made_on_the_page_and_closes_the_monitor(
+    tab: Tab, run_monitor: Run, listener: Listener
 ) -> None:
     listener.allowed.append("status of 4(01|22)")
-    house = run_house("first")
-    other = tab(house)
+    monitor = run_monitor("first")
+    other = tab(monitor)
     expect(other.locator("#scan").first).to_be_visible()
-    page = tab(house, "/settings/users")
+    page = tab(monitor, "/settings/users")
     expect(page.locator(".empty")).to_contain_text("There is no account yet")
     page.get_by_role("link", name="Make the first account").click()
     fill_first(page, "Ada", "password123")
@@ -63,24 +63,24 @@ def test_the_first_account_is_made_on_the_page_and_closes_the_house(
     fill_first(page, "Ada", PASSWORD)
     page.wait_for_url("**/")
     expect(page.locator(".me")).to_have_text("Ada")
-    assert house.get("/api/cameras").status == 401
+    assert monitor.get("/api/cameras").status == 401
     other.wait_for_url("**/login")  # it was let in as somebody at this machine
 
 
 def test_the_printed_link_makes_the_first_account_from_anywhere_once(
-    tab: Tab, run_house: Run, listener: Listener
+    tab: Tab, run_monitor: Run, listener: Listener
 ) -> None:
     listener.allowed.append("status of 403")
-    house = run_house("link")
-    link = until(lambda: re.search(r"http://\S+?(/setup\?key=\S+)", house.text()))[1]
-    page = tab(house, **FAR)
+    monitor = run_monitor("link")
+    link = until(lambda: re.search(r"http://\S+?(/setup\?key=\S+)", monitor.text()))[1]
+    page = tab(monitor, **FAR)
     for url in ("/", "/setup", "/setup?key=guessed"):
         page.goto(url)
         expect(page.get_by_role("heading")).to_contain_text("answers only to its own machine")
     page.goto(link)
     fill_first(page, "Ada", PASSWORD)
     expect(page.locator(".me")).to_have_text("Ada")
-    late = tab(house, link, **FAR)
+    late = tab(monitor, link, **FAR)
     expect(late.get_by_role("heading", name="Log in")).to_be_visible()
     log_in(late, "Ada")
     expect(late.locator(".me")).to_have_text("Ada")
@@ -334,17 +334,17 @@ def test_a_page_that_is_let_in_while_its_requests_are_not_loads_anew_only_once(
 
 
 def test_a_login_outlives_the_house_and_its_page_goes_on(
-    tab: Tab, run_house: Run, listener: Listener
+    tab: Tab, run_monitor: Run, listener: Listener
 ) -> None:
     listener.allowed.append("net::ERR_|status of 50")
-    house = run_house("again", **ADMIN)
-    page = tab(house)
+    monitor = run_monitor("again", **ADMIN)
+    page = tab(monitor)
     with page.expect_response("**/api/events*"):
         log_in(page, "Ada")
     page.evaluate("window.stays = true")
-    house.stop()
+    monitor.stop()
     expect(page.locator("#stale")).to_contain_text("connection lost")
-    house.start()
+    monitor.start()
     expect(page.locator("#stale")).to_be_hidden()
     assert page.evaluate("window.stays")
     page.goto("/settings/users")

@@ -48,11 +48,11 @@ def test_filter_sort_and_search_by_keys(page: Page) -> None:
     assert {"findings=true", "sort=address"} <= set(path(page).split("?")[1].split("&"))
 
 
-def test_a_camera_is_renamed_retired_and_both_undone_by_keys(page: Page, house: Running) -> None:
+def test_a_camera_is_renamed_retired_and_both_undone_by_keys(page: Page, monitor: Running) -> None:
     for _row in range(6):
         page.keyboard.press("j")
     number = int(rows(page).nth(5).get_attribute("data-id") or "")
-    before = camera(house, number)["camera_name"]
+    before = camera(monitor, number)["camera_name"]
     page.keyboard.press("Enter")
     expect(page.locator("#detail-name")).to_be_focused()
     tab_to(page, detail(page).get_by_label("Name"))
@@ -67,13 +67,13 @@ def test_a_camera_is_renamed_retired_and_both_undone_by_keys(page: Page, house: 
     expect(page.get_by_role("button", name="Retire camera")).to_be_hidden()
     page.keyboard.press("u")
     expect(page.get_by_role("button", name="Retire camera")).to_be_visible()
-    assert not camera(house, number)["retired"]
+    assert not camera(monitor, number)["retired"]
     page.keyboard.press("Escape")
     expect(detail(page)).to_be_hidden()
     expect(page.locator(f'tr[data-id="{number}"] td.c-name a')).to_be_focused()
 
 
-def test_the_switch_the_export_and_the_look_by_keys(page: Page, house: Running) -> None:
+def test_the_switch_the_export_and_the_look_by_keys(page: Page, monitor: Running) -> None:
     for word in ("true", "false"):
         tab_to(page, page.get_by_role("switch", name="Auto-scan"))
         page.keyboard.press("Space")

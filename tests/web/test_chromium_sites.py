@@ -31,18 +31,18 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     recorders = [Recorder(serials[site], state=states[site]) for site in serials]
     with Cloud(recorders) as cloud:
         server = f"127.0.0.1:{cloud.port}"
-        with running(folder, EASY4IP_SERVER=server, EASY4IP_TIMEOUT="0.5") as house:
+        with running(folder, EASY4IP_SERVER=server, EASY4IP_TIMEOUT="0.5") as monitor:
             expected = (len(OFFLINE), len(SITES) - len(OFFLINE))
             until(
-                lambda: (found(house, "silent"), found(house, "active")) == expected,
+                lambda: (found(monitor, "silent"), found(monitor, "active")) == expected,
                 60,
                 "the cloud was asked about all",
             )
-            yield house
+            yield monitor
 
 
-def found(house: Running, status: str) -> int:
-    return int(house.get(f"/api/cameras?status={status}").json["count"])
+def found(monitor: Running, status: str) -> int:
+    return int(monitor.get(f"/api/cameras?status={status}").json["count"])
 
 
 def line(page: Page, name: str) -> Locator:

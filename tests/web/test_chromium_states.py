@@ -19,45 +19,45 @@ from tests.web.chromium import (
 )
 
 
-def test_two_records_are_merged_and_taken_apart_again(page: Page, house: Running) -> None:
-    one, two = numbered(house, "Camera 40"), numbered(house, "Camera 41")
+def test_two_records_are_merged_and_taken_apart_again(page: Page, monitor: Running) -> None:
+    one, two = numbered(monitor, "Camera 40"), numbered(monitor, "Camera 41")
     page.goto(f"/cameras/{one}")
     detail(page).locator("summary", has_text="Merge or split").click()
     detail(page).get_by_label("The same device as number").fill(str(two))
     detail(page).get_by_role("button", name="Merge").click()
     expect(page.locator(".toast")).to_contain_text("Merged")
-    assert len(camera(house, one)["identities"]) > len(camera(house, 1)["identities"])
-    assert camera(house, two)["id"] == one, "the other number leads here"
+    assert len(camera(monitor, one)["identities"]) > len(camera(monitor, 1)["identities"])
+    assert camera(monitor, two)["id"] == one, "the other number leads here"
     page.locator(".toast").get_by_role("button", name="Undo").click()
-    until(lambda: camera(house, two)["id"] == two, what="the second record is back")
-    assert camera(house, two)["camera_name"] == "Camera 41"
+    until(lambda: camera(monitor, two)["id"] == two, what="the second record is back")
+    assert camera(monitor, two)["camera_name"] == "Camera 41"
     expect(page.locator(f'tr[data-id="{two}"] td.c-name a')).to_have_text("Camera 41")
 
 
-def test_a_record_is_split_and_the_split_undone(page: Page, house: Running) -> None:
-    one, two = numbered(house, "Camera 42"), numbered(house, "Camera 43")
-    other = camera(house, two)["mac_address"]
-    assert house.request("POST", f"/api/camera/{one}/merge", {"with": two}).status == 200
+def test_a_record_is_split_and_the_split_undone(page: Page, monitor: Running) -> None:
+    one, two = numbered(monitor, "Camera 42"), numbered(monitor, "Camera 43")
+    other = camera(monitor, two)["mac_address"]
+    assert monitor.request("POST", f"/api/camera/{one}/merge", {"with": two}).status == 200
     page.goto(f"/cameras/{one}")
     detail(page).locator("summary", has_text="Merge or split").click()
     for box in detail(page).locator(f'[name="identities"][value*="{other}"]').all():
         box.check()
     detail(page).get_by_role("button", name="Split", exact=True).click()
     expect(page.locator(".toast")).to_contain_text("Split")
-    assert camera(house, other)["id"] != one
+    assert camera(monitor, other)["id"] != one
     page.locator(".toast").get_by_role("button", name="Undo").click()
-    until(lambda: camera(house, other)["id"] == one, what="they are one again")
+    until(lambda: camera(monitor, other)["id"] == one, what="they are one again")
 
 
-def test_the_raw_record_is_copied(page: Page, house: Running) -> None:
+def test_the_raw_record_is_copied(page: Page, monitor: Running) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    number = numbered(house, "Camera 44")
+    number = numbered(monitor, "Camera 44")
     page.goto(f"/cameras/{number}")
     detail(page).locator("summary", has_text="Raw record").click()
     detail(page).get_by_role("button", name="Copy").click()
     expect(page.locator(".toast")).to_contain_text("Copied")
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
-    assert copied["mac_address"] == camera(house, number)["mac_address"]
+    assert copied["mac_address"] == camera(monitor, number)["mac_address"]
 
 
 def test_a_scan_is_stopped_on_the_page(page: Page) -> None:
@@ -68,7 +68,7 @@ def test_a_scan_is_stopped_on_the_page(page: Page) -> None:
     expect(page.locator("#scan")).to_be_visible()
 
 
-def test_the_title_says_which_camera_is_open(page: Page, house: Running) -> None:
+def test_the_title_says_which_camera_is_open(page: Page, monitor: Running) -> None:
     rows(page).first.locator("td.c-name a").click()
     name = rows(page).first.locator("td.c-name a").inner_text()
     expect(page).to_have_title(re.compile(rf"{re.escape(name)} · Camera Monitor$"))
@@ -77,9 +77,9 @@ def test_the_title_says_which_camera_is_open(page: Page, house: Running) -> None
 
 
 def test_a_retired_camera_leaves_the_list_at_once_and_is_found_among_the_retired(
-    page: Page, house: Running
+    page: Page, monitor: Running
 ) -> None:
-    number = numbered(house, "Camera 49")
+    number = numbered(monitor, "Camera 49")
     row = page.locator(f'tr[data-id="{number}"]')
     row.scroll_into_view_if_needed()
     row.locator("td.c-name a").click()
@@ -91,30 +91,30 @@ def test_a_retired_camera_leaves_the_list_at_once_and_is_found_among_the_retired
         expect(rows(page)).to_have_count(1)
         expect(row.locator("td.c-name a")).to_have_text("Camera 49")
     finally:
-        house.request("POST", f"/api/camera/{number}/restore")
+        monitor.request("POST", f"/api/camera/{number}/restore")
 
 
-def test_a_filtered_list_follows_what_happens(tab: Tab, house: Running, network: Network) -> None:
-    number = numbered(house, "Camera 46")
-    page = tab(house, "/?status=active&q=Camera+46")
+def test_a_filtered_list_follows_what_happens(tab: Tab, monitor: Running, network: Network) -> None:
+    number = numbered(monitor, "Camera 46")
+    page = tab(monitor, "/?status=active&q=Camera+46")
     expect(rows(page)).to_have_count(1)
     silent = next(one for one in network.cameras if one.name == "Camera 46")
     silent.on = False
     try:
-        scan(house)
+        scan(monitor)
         expect(rows(page)).to_have_count(0)
     finally:
         silent.on = True
-        scan(house)
+        scan(monitor)
     expect(page.locator(f'tr[data-id="{number}"]')).to_have_count(1)
 
 
 def test_without_script_a_form_keeps_what_was_typed(
-    tab: Tab, house: Running, network: Network, listener: Listener
+    tab: Tab, monitor: Running, network: Network, listener: Listener
 ) -> None:
     listener.allowed.append("status of 422")
-    number = numbered(house, "Camera 47")
-    page = tab(house, f"/cameras/{number}", java_script_enabled=False)
+    number = numbered(monitor, "Camera 47")
+    page = tab(monitor, f"/cameras/{number}", java_script_enabled=False)
     form = detail(page).locator("form[data-edit]")
     form.get_by_label("Notes").fill("Typed before")
     form.get_by_label("Stands behind number").fill(str(number))
@@ -124,7 +124,7 @@ def test_without_script_a_form_keeps_what_was_typed(
     expect(field).to_have_value(str(number))
     expect(field).to_have_accessible_description(re.compile("behind"))
     expect(detail(page).get_by_label("Notes")).to_have_value("Typed before")
-    assert camera(house, number)["notes"] == ""
+    assert camera(monitor, number)["notes"] == ""
 
 
 def test_a_page_is_printed_without_what_cannot_be_pressed_on_paper(page: Page) -> None:
@@ -137,7 +137,7 @@ def test_a_page_is_printed_without_what_cannot_be_pressed_on_paper(page: Page) -
 
 
 def test_twice_the_size_and_a_wall_of_pixels_fit(
-    tab: Tab, house: Running, network: Network
+    tab: Tab, monitor: Running, network: Network
 ) -> None:
     pages = (
         "/",
@@ -150,7 +150,7 @@ def test_twice_the_size_and_a_wall_of_pixels_fit(
     )
     for width, height, scale in ((720, 450, 2), (3840, 2160, 1)):
         size = {"width": width, "height": height}
-        page = tab(house, viewport=size, device_scale_factor=scale)
+        page = tab(monitor, viewport=size, device_scale_factor=scale)
         for one in pages:
             page.goto(one)
             assert overflow(page) <= 0, (one, width)

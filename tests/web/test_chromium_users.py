@@ -12,25 +12,35 @@ from playwright.sync_api import Locator, Page, expect
 from tests.accounts.people import PASSWORD
 from tests.home import Running
 from tests.web.chromium import Listener, Tab, path, rows
-from tests.web.visits import CAMERAS, add, ask, closed_house, come_in, fault, log_in, press, tab_to
+from tests.web.visits import (
+    CAMERAS,
+    add,
+    ask,
+    closed_monitor,
+    come_in,
+    fault,
+    log_in,
+    press,
+    tab_to,
+)
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with closed_house(tmp_path_factory.mktemp("users")) as house:
-        yield house
+    with closed_monitor(tmp_path_factory.mktemp("users")) as monitor:
+        yield monitor
 
 
 def row(page: Page, name: str) -> Locator:
     return page.locator("main tbody tr").filter(has_text=name)
 
 
-def status_of(house: Running, token: str) -> int:
-    return house.get("/api/cameras", Authorization=f"Bearer {token}").status
+def status_of(monitor: Running, token: str) -> int:
+    return monitor.get("/api/cameras", Authorization=f"Bearer {token}").status
 
 
-def token_of(house: Running, name: str) -> str:
-    made = ask(house, "POST", "/api/tokens", {"name": "By API"}, name)
+def token_of(monitor: Running, name: str) -> str:
+    made = ask(monitor, "POST", "/api/tokens", {"name": "By API"}, name)
     return str(made["token"])
 
 

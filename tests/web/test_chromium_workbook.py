@@ -26,18 +26,18 @@ def cloud() -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def house(run_house: Callable[..., Running], cloud: Cloud) -> Running:
-    return run_house(EASY4IP_SERVER=f"127.0.0.1:{cloud.port}", EASY4IP_TIMEOUT="0.5")
+def monitor(run_monitor: Callable[..., Running], cloud: Cloud) -> Running:
+    return run_monitor(EASY4IP_SERVER=f"127.0.0.1:{cloud.port}", EASY4IP_TIMEOUT="0.5")
 
 
 def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
-    tab: Tab, house: Running, tmp_path: Path, listener: Listener
+    tab: Tab, monitor: Running, tmp_path: Path, listener: Listener
 ) -> None:
     listener.allowed.append("status of 422")
     file = workbooks.write(tmp_path / "stores.xlsx", ROWS)
     bad = tmp_path / "bad.xlsx"
     bad.write_text("no workbook")
-    page = tab(house, "/settings/workbook")
+    page = tab(monitor, "/settings/workbook")
     page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(bad)
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_label("A workbook (.xlsx or .csv)")).to_have_attribute(
@@ -47,12 +47,12 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator("main")).to_contain_text("2 added, 0 changed, 0 removed")
     expect(page.locator("main")).to_contain_text("stands in row 3 already")
-    assert house.get("/api/dvrs").json["items"] == []
+    assert monitor.get("/api/dvrs").json["items"] == []
     page.get_by_role("button", name="Use it").click()
     expect(page.locator("main")).to_contain_text("2 recorders in sheet")
     until(
         lambda: (
-            [one["SITE"] for one in house.get("/api/dvrs?status=online").json["items"]]
+            [one["SITE"] for one in monitor.get("/api/dvrs?status=online").json["items"]]
             == ["AAA-01"]
         ),
         60,

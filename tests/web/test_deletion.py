@@ -26,7 +26,7 @@ def home(make_home: Make) -> Home:
 
 
 def closed(make_home: Make) -> tuple[Home, dict[str, Visitor]]:
-    """A closed house that knows one camera, OWN, and everybody who asks it."""
+    """A closed monitor that knows one camera, OWN, and everybody who asks it."""
     home = make_home(replace(GATE))
     home.scan()
     return home, visitors(home)
@@ -141,13 +141,13 @@ def test_grants_and_tokens_no_longer_name_a_deleted_camera(make_home: Make) -> N
     assert ask["Lea"].get(f"/api/camera/{OWN}").status_code == 200
     done = ask["Ada"].ask("DELETE", f"/api/camera/{OWN}", json={"confirm": "Gate"})
     assert done.json == {"success": True, "deleted": OWN}
-    book = home.house.access.accounts.book
+    book = home.monitor.access.accounts.snapshot
     assert not [one for one in book.grants.values() if one.device == OWN]
     assert [one.devices for one in book.tokens.values() if one.devices is not None] == [()]
     assert ask["camera token"].get("/api/cameras").json["cameras"] == []
-    home.house.access.accounts.open()
-    assert home.house.access.accounts.book.tokens == book.tokens, "so it stands in SQL"
-    assert home.house.access.accounts.book.grants == book.grants
+    home.monitor.access.accounts.open()
+    assert home.monitor.access.accounts.snapshot.tokens == book.tokens, "so it stands in SQL"
+    assert home.monitor.access.accounts.snapshot.grants == book.grants
     assert ask["Lea"].get("/api/cameras").json["cameras"] == []
 
 

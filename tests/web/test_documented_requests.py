@@ -125,7 +125,7 @@ def is_iso_with_offset(text: str) -> bool:
 
 def let_auto_scan_end(home: Home) -> None:
     """Turned on, a scan begins at once, from a thread of the scheduler."""
-    until(lambda: home.house.scheduler.states["auto_scan"].last_result)
+    until(lambda: home.monitor.scheduler.states["auto_scan"].last_result)
 
 
 @pytest.mark.parametrize(("method", "path", "body", "kinds"), DOCUMENTED)
@@ -133,12 +133,12 @@ def test_a_documented_request_gives_the_documented_answer(
     make_home: Make, method: str, path: str, body: Any, kinds: Kinds
 ) -> None:
     home = make_home(Camera(MAC, "127.20.0.1"))
-    home.house.scheduler.start()
+    home.monitor.scheduler.start()
     home.scan()
     answer = home.client.open(path, method=method, json=body)
     if body == {"enabled": True}:
         let_auto_scan_end(home)
-    home.house.scanner.wait(20)
+    home.monitor.scanner.wait(20)
     assert answer.status_code == 200
     assert answer.mimetype == "application/json"
     check(answer.json, kinds)
@@ -283,7 +283,7 @@ def test_a_second_scan_is_refused_while_one_runs(make_home: Make) -> None:
     answer = until(second, what="a second start meets a running scan")
     assert answer.status_code == 409
     check(answer.json, {"error": TEXT, "hint": TEXT})
-    home.house.scanner.wait(20)
+    home.monitor.scanner.wait(20)
 
 
 def test_a_running_scan_is_said_in_the_list_and_in_the_counts(make_home: Make) -> None:
@@ -295,26 +295,26 @@ def test_a_running_scan_is_said_in_the_list_and_in_the_counts(make_home: Make) -
         return all(home.client.get(path).json["scan_in_progress"] for path in paths)
 
     until(both_say_so)
-    home.house.scanner.wait(20)
+    home.monitor.scanner.wait(20)
 
 
 def test_a_scan_asked_for_finds_cameras(make_home: Make) -> None:
     home = make_home(Camera(MAC, "127.20.0.1"))
     assert home.client.post("/api/scan").json == {"success": True, "message": "Scan started"}
-    home.house.scanner.wait(20)
+    home.monitor.scanner.wait(20)
     assert home.client.get("/api/cameras").json["count"] == 1
 
 
 def test_the_auto_scan_toggle_is_thrown_told_and_kept(make_home: Make) -> None:
     home = make_home(auto_scan_interval=120)
-    home.house.scheduler.start()
+    home.monitor.scheduler.start()
     for enabled in (False, True, False, True):
         answer = home.client.post("/api/auto-scan", json={"enabled": enabled})
         assert answer.json == {"success": True, "auto_scan_enabled": enabled, "interval": 120}
         stats = home.client.get("/api/stats").json
         assert (stats["auto_scan_enabled"], stats["auto_scan_interval"]) == (enabled, 120)
     let_auto_scan_end(home)
-    home.house.scanner.wait(20)
+    home.monitor.scanner.wait(20)
     home.restart()
     assert home.client.get("/api/stats").json["auto_scan_enabled"] is True
 

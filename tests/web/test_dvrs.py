@@ -1,4 +1,4 @@
-"""The requests of the DVR dashboard, at a real house with a simulated cloud behind it."""
+"""The requests of the DVR dashboard, at a real monitor with a simulated cloud behind it."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ TITLES = ["P2P NUMBER", "SITE", "STORE NAME"]
 
 @dataclass
 class Shop:
-    """A house that watches a camera and the recorders of a workbook, and their cloud."""
+    """A monitor that watches a camera and the recorders of a workbook, and their cloud."""
 
     home: Home
     cloud: Cloud = field(repr=False)
@@ -40,9 +40,9 @@ class Shop:
         return answer.json
 
     def sweep(self, spread: float = 0.0):
-        """What the house does by itself every minute."""
+        """What the monitor does by itself every minute."""
         self.home.clock.forward(seconds=60)
-        return self.home.house.scanner.sweep(easy4ip.NAME, spread)
+        return self.home.monitor.scanner.sweep(easy4ip.NAME, spread)
 
     def refresh(self):
         self.home.clock.forward(seconds=60)
@@ -76,9 +76,9 @@ def shop(make_home: Callable[..., Home]) -> Iterator[Shop]:
             waits=(0.05, 0.1, 0.15),
         )
         cloud.clock = lambda: home.clock().timestamp()
-        home.house.scanner.sources[easy4ip.NAME] = easy4ip.source(options)
+        home.monitor.scanner.sources[easy4ip.NAME] = easy4ip.source(options)
         write(home.settings.p2p_workbook, ROWS)
-        home.house.workbooks.keep()
+        home.monitor.workbooks.keep()
         yield Shop(home, cloud)
         assert cloud.faults == []
         assert cloud.refused == 0
@@ -142,7 +142,7 @@ def test_a_site_without_a_serial_of_its_own_is_told_with_its_row_and_can_be_fill
     shop, serial, why
 ):
     write(shop.home.settings.p2p_workbook, [*ROWS, (serial, 104, "Dock")])
-    shop.home.house.workbooks.keep()
+    shop.home.monitor.workbooks.keep()
     answer = shop.home.client.get("/api/search?site=104")
     assert answer.status_code == 404
     assert answer.json["error"] == f"Row 5 of P2P1.xlsx is not used: {why}"
@@ -150,7 +150,7 @@ def test_a_site_without_a_serial_of_its_own_is_told_with_its_row_and_can_be_fill
     filled = shop.update(site="104", p2pNumber="AB12348")
     assert (filled.status_code, filled.json) == (200, {"ok": True})
     assert shop.get("/api/search?site=104")["P2P NUMBER"] == "AB12348"
-    shop.home.house.workbooks.keep()
+    shop.home.monitor.workbooks.keep()
     sheet = openpyxl.load_workbook(shop.home.settings.p2p_workbook).active
     assert [sheet["A5"].value, sheet["B5"].value] == ["AB12348", 104]
 
@@ -162,7 +162,7 @@ def test_a_site_is_found_whatever_cannot_be_seen_in_its_name(shop):
 
 def test_a_row_that_left_the_workbook_is_in_no_answer(shop):
     write(shop.home.settings.p2p_workbook, ROWS[:2])
-    shop.home.house.workbooks.keep()
+    shop.home.monitor.workbooks.keep()
     assert shop.sites() == ["SITE-001", "SITE-002"]
     assert shop.home.client.get("/api/search?site=SITE-003").status_code == 404
     assert shop.refresh()["total"] == 2
@@ -198,7 +198,7 @@ def test_a_serial_that_does_not_fit_is_refused_and_changes_nothing(shop, body, s
     assert answer.status_code == status
     assert list(answer.json) == ["error", "hint"]
     assert shop.get("/api/search?site=SITE-001")["P2P NUMBER"] == "AB12345"
-    assert shop.home.house.workbooks.pending() == {}
+    assert shop.home.monitor.workbooks.pending() == {}
 
 
 def test_the_audit_log_has_the_serial_that_counts_and_not_what_was_typed(shop):
@@ -210,7 +210,7 @@ def test_the_audit_log_has_the_serial_that_counts_and_not_what_was_typed(shop):
 @pytest.mark.parametrize(("length", "status"), [(500, 200), (501, 422)])
 def test_a_site_of_500_characters_is_found(shop, length, status):
     write(shop.home.settings.p2p_workbook, [("AB12348", "S" * 500, "Long")])
-    shop.home.house.workbooks.keep()
+    shop.home.monitor.workbooks.keep()
     assert shop.home.client.get(f"/api/search?site={'S' * length}").status_code == status
 
 
@@ -322,7 +322,7 @@ def test_a_refresh_does_not_wait_for_a_sweep_that_takes_its_time(shop):
 
 
 def test_a_refresh_while_another_scan_runs_asks_about_the_recorders_all_the_same(shop):
-    assert shop.home.house.scanner.start("auto-scan", ["panasonic"])
+    assert shop.home.monitor.scanner.start("auto-scan", ["panasonic"])
     assert shop.refresh()["online"] == 3
 
 
@@ -330,7 +330,7 @@ def test_a_house_that_ends_in_the_middle_of_a_sweep_keeps_nobody_waiting(shop):
     slow = threading.Thread(target=shop.sweep, args=(500.0,))
     slow.start()
     until(lambda: shop.cloud.asked.total() > 0)
-    shop.home.house.scanner.close()
+    shop.home.monitor.scanner.close()
     slow.join(20)
     assert not slow.is_alive()
     assert shop.sites("offline") != [], "nobody was called online who was not asked"
@@ -382,14 +382,14 @@ def test_a_cloud_that_is_silent_for_ten_minutes_changes_nobody_and_is_told_once(
         shop.sweep()
         assert shop.statuses() == before
     assert [event.kind for event in shop.home.events()[told:]] == ["source.down"]
-    assert list(shop.home.house.tracker.down()) == ["dahua"]
+    assert list(shop.home.monitor.tracker.down()) == ["dahua"]
     assert shop.last_known() == {"SITE-001", "SITE-002", "SITE-003"}
     silence(shop.cloud, False)
     shop.sweep()
     assert shop.statuses() == before
     assert shop.last_known() == set()
     assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
-    assert shop.home.house.tracker.down() == {}
+    assert shop.home.monitor.tracker.down() == {}
 
 
 def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
@@ -430,7 +430,7 @@ def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(
         shop.sweep()
     assert shop.statuses() == before
     scope = f"dahua:127.0.0.1:{shop.cloud.regions[1].port}"
-    assert list(shop.home.house.tracker.down()) == [scope]
+    assert list(shop.home.monitor.tracker.down()) == [scope]
     assert shop.last_known() == {"SITE-002"}, "the others were asked"
     shop.cloud.regions[1].dead = False
     shop.sweep()

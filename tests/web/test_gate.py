@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-import app as house_app
+import app as monitor_app
 from tests.home import Clock, Home, Running, running
-from web import gate
+from web import authorization
 
 ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/static/<path:filename>"): None,
@@ -160,17 +160,17 @@ def path_of(rule: str) -> str:
 
 def test_every_route_names_its_action_or_is_open(home: Home) -> None:
     found = {
-        (method, rule): gate.action_of(home.app, endpoint)
+        (method, rule): authorization.action_of(home.app, endpoint)
         for method, rule, endpoint in routes_of(home.app)
     }
     assert found == ROUTES
 
 
 def test_a_house_with_a_route_that_names_no_action_does_not_start(home: Home) -> None:
-    app = house_app.create_app(home.house)
+    app = monitor_app.create_app(home.monitor)
     app.add_url_rule("/forgotten", "forgotten", lambda: "open to all")
     with pytest.raises(RuntimeError, match="/forgotten"):
-        gate.check_routes(app)
+        authorization.check_routes(app)
 
 
 @pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
@@ -269,17 +269,17 @@ def test_reading_is_allowed_to_a_link_from_another_site(home: Home) -> None:
     assert home.client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
-# -- a running house ---------------------------------------------------------------------
+# -- a running monitor ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("run")) as started:
         yield started
 
 
 class OverSocket(http.client.HTTPConnection):
-    """HTTP through `house.sock`."""
+    """HTTP through `control.sock`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("camera-monitor", timeout=30)
@@ -290,8 +290,8 @@ class OverSocket(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def test_a_command_is_trusted_over_the_socket_of_the_house(house: Running) -> None:
-    connection = OverSocket(house.folder / "data" / "house.sock")
+def test_a_command_is_trusted_over_the_socket_of_the_monitor(monitor: Running) -> None:
+    connection = OverSocket(monitor.folder / "data" / "control.sock")
     try:
         for method, path, body in (
             ("GET", "/api/stats", None),
@@ -306,21 +306,21 @@ def test_a_command_is_trusted_over_the_socket_of_the_house(house: Running) -> No
         connection.close()
 
 
-def test_the_socket_of_the_house_is_for_its_owner_alone(house: Running) -> None:
-    mode = (house.folder / "data" / "house.sock").stat().st_mode
+def test_the_socket_of_the_house_is_for_its_owner_alone(monitor: Running) -> None:
+    mode = (monitor.folder / "data" / "control.sock").stat().st_mode
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
-    assert stat.S_IMODE((house.folder / "data").stat().st_mode) == 0o700
+    assert stat.S_IMODE((monitor.folder / "data").stat().st_mode) == 0o700
 
 
 def test_a_running_house_is_open_to_this_machine_and_closed_to_names_and_proxies(
-    house: Running,
+    monitor: Running,
 ) -> None:
-    assert house.get("/api/stats").status == 200
+    assert monitor.get("/api/stats").status == 200
     for headers in ({"Host": "evil.example"}, {"X-Forwarded-For": "127.0.0.1"}):
-        assert house.request("GET", "/api/stats", headers=headers).status == 403
-        assert house.request("GET", "/healthz", headers=headers).status == 200
-        assert house.request("GET", "/static/style.css", headers=headers).status == 200
+        assert monitor.request("GET", "/api/stats", headers=headers).status == 403
+        assert monitor.request("GET", "/healthz", headers=headers).status == 200
+        assert monitor.request("GET", "/static/style.css", headers=headers).status == 200
 
 
 @pytest.mark.parametrize("host", ["camera_monitor:5000", "_", "my_box.lan", "camera_monitor:80"])

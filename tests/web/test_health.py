@@ -23,16 +23,16 @@ class Timer:
 
 @pytest.fixture
 def home(make_home: Make, clock: Clock) -> Home:
-    """A house whose tick has just been; the next is said by the test, and the disk may be
+    """A monitor whose tick has just been; the next is said by the test, and the disk may be
     looked at whenever somebody asks who may."""
     made = make_home()
-    made.house.disk = Probe(
-        made.house.tracker.file.unwritable, clock=itertools.count(0, EVERY).__next__
+    made.monitor.disk = Probe(
+        made.monitor.tracker.file.unwritable, clock=itertools.count(0, EVERY).__next__
     )
-    made.house.scheduler.start()
-    made.house.scheduler.pause(TICK)
-    made.house.scheduler.timer = Timer()
-    made.house.scheduler.states[TICK].began = 0.0
+    made.monitor.scheduler.start()
+    made.monitor.scheduler.pause(TICK)
+    made.monitor.scheduler.timer = Timer()
+    made.monitor.scheduler.states[TICK].began = 0.0
     return made
 
 
@@ -62,21 +62,21 @@ def test_without_its_scheduler_a_house_is_alive_but_not_ready(make_home: Make) -
 def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
     home: Home, clock: Clock
 ) -> None:
-    scheduler = home.house.scheduler
+    scheduler = home.monitor.scheduler
     scheduler.timer = timer = Timer()
     clock.forward(hours=-1)
     timer.now = 150
     assert ready(home) == (200, "ready\n")
     timer.now = 151
     assert ready(home) == (503, "unready\n")
-    assert any("does not tick" in one for one in troubles(home.house, ""))
+    assert any("does not tick" in one for one in troubles(home.monitor, ""))
     scheduler.states[TICK].began = timer()
     assert ready(home) == (200, "ready\n")
 
 
 def test_a_scheduler_that_never_ticked_is_noticed_too(home: Home) -> None:
-    home.house.scheduler.states[TICK].began = None
-    home.house.scheduler.timer = lambda: home.house.scheduler._started + 151
+    home.monitor.scheduler.states[TICK].began = None
+    home.monitor.scheduler.timer = lambda: home.monitor.scheduler._started + 151
     assert ready(home) == (503, "unready\n")
 
 
@@ -84,7 +84,7 @@ def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -
     folder = home.settings.database_path.parent
     away = folder.rename(folder.with_name("away"))
     page = home.client.get("/").text
-    seen, why = ready(home), troubles(home.house, home.house.disk.last)
+    seen, why = ready(home), troubles(home.monitor, home.monitor.disk.last)
     away.rename(folder)
     home.client.get("/")
     assert seen == (503, "unready\n")
@@ -95,7 +95,7 @@ def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -
 
 def test_pages_and_metrics_together_look_at_the_disk_once_in_ten_seconds(home: Home) -> None:
     looks, now = list[float](), [100.0]
-    home.house.disk = Probe(lambda: looks.append(now[0]) or "", clock=lambda: now[0])  # type: ignore[func-returns-value]
+    home.monitor.disk = Probe(lambda: looks.append(now[0]) or "", clock=lambda: now[0])  # type: ignore[func-returns-value]
     for _ in range(25):
         for path in ("/", "/metrics", "/parts/top", "/cameras/1"):
             home.client.get(path)
@@ -105,13 +105,13 @@ def test_pages_and_metrics_together_look_at_the_disk_once_in_ten_seconds(home: H
 
 def test_a_stranger_who_asks_whether_it_is_ready_makes_it_write_nothing(home: Home) -> None:
     looks = list[int]()
-    home.house.disk = Probe(
+    home.monitor.disk = Probe(
         lambda: looks.append(1) or "full", clock=itertools.count(0, EVERY).__next__
     )  # type: ignore[func-returns-value]
     assert ready(home) == (200, "ready\n")
     assert not looks
-    home.house.scheduler.jobs[TICK].run()
-    assert ready(home) == (503, "unready\n"), "the house itself looks every minute"
+    home.monitor.scheduler.jobs[TICK].run()
+    assert ready(home) == (503, "unready\n"), "the monitor itself looks every minute"
     assert len(looks) == 1
 
 
@@ -143,12 +143,12 @@ def test_a_change_that_was_refused_leaves_no_trouble_once_the_disk_works_again(
 
 
 def test_a_started_house_becomes_ready_and_its_jobs_are_due(
-    run_house: Callable[..., Running],
+    run_monitor: Callable[..., Running],
 ) -> None:
-    house = run_house()
-    until(lambda: house.get("/readyz").body == b"ready\n", what="the house is ready")
-    assert house.get("/readyz").status == 200
-    jobs = {job["name"]: job for job in house.get("/api/jobs").json}
+    monitor = run_monitor()
+    until(lambda: monitor.get("/readyz").body == b"ready\n", what="the monitor is ready")
+    assert monitor.get("/readyz").status == 200
+    jobs = {job["name"]: job for job in monitor.get("/api/jobs").json}
     assert set(jobs) == {"auto_scan", "recorders", "workbook", "tick", "forget"}
     assert jobs["tick"]["next_run"] is not None
     assert jobs["auto_scan"]["next_run"] is None

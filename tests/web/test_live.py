@@ -14,18 +14,18 @@ from fleet.model import Device, Event
 from tests.fleet.reports import NOON
 from tests.home import Clock, Home, Running
 from tests.web.chromium import Tab, rows
-from tests.web.closed import OTHER, OWN, done, follow, house_of_two, read_until, traces_in
+from tests.web.closed import OTHER, OWN, done, follow, monitor_of_two, read_until, traces_in
 from tests.web.roles import Ask
 from web.drawn import AGE, Drawable, Drawn
-from web.heads import EVERY, MOST_AGE, Heads
-from web.live import MOST_ROWS, PageFeed
-from web.sight import Sight
+from web.heads import EVERY, MAX_AGE, Heads
+from web.live import MAX_ROWS, PageFeed
 from web.stream import Frame
+from web.visible_fleet import VisibleFleet
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
-    home, ask = house_of_two(tmp_path_factory.mktemp("live"), Clock())
+    home, ask = monitor_of_two(tmp_path_factory.mktemp("live"), Clock())
     yield home, ask
     home.close()
 
@@ -98,15 +98,15 @@ def test_who_sees_less_is_sent_nothing_of_the_rest(two: tuple[Home, Ask], name: 
 
 def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> None:
     home, ask = two
-    person = home.house.access.accounts.by_name(1)
+    person = home.monitor.access.accounts.by_name(1)
     assert person is not None
-    eyes = Sight(home.house, person)
+    eyes = VisibleFleet(home.monitor, person)
     feed = PageFeed(home.app, eyes, "")
     frames = [
-        Frame(n, Event(n, NOON, "device.offline", n, ""), b"") for n in range(1, MOST_ROWS + 2)
+        Frame(n, Event(n, NOON, "device.offline", n, ""), b"") for n in range(1, MAX_ROWS + 2)
     ]
     body = told(feed.news(frames, 1).decode(), "rows")[0]
-    assert body == {"ids": list(range(1, MOST_ROWS + 2)), "html": None}
+    assert body == {"ids": list(range(1, MAX_ROWS + 2)), "html": None}
 
 
 # -- made once ---------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_a_head_is_made_once_for_all_and_at_most_once_a_second() -> None:
     now[0] += EVERY / 2
     assert [ask("a", 2) for _ in range(100)] == [b"2"] * 100
     assert made == [100, 100.5, 101]
-    now[0] += MOST_AGE
+    now[0] += MAX_AGE
     assert ask("a", 2) == b"2"
     assert len(made) == 4, "after a while it is made again, though nothing was told"
 
@@ -189,7 +189,7 @@ def test_of_many_who_want_the_same_row_at_once_one_draws_it() -> None:
 
 
 def test_an_open_page_follows_without_fetching_anything(
-    page: Page, tab: Tab, house: Running
+    page: Page, tab: Tab, monitor: Running
 ) -> None:
     first = page.locator("tr[data-id='1'] td.c-name a")
     fetched: list[str] = []
@@ -197,14 +197,14 @@ def test_an_open_page_follows_without_fetching_anything(
     before = first.text_content()
     try:
         for name in ("Belfry", "Cloister", "Belfry"):
-            assert house.request("PATCH", "/api/camera/1", {"name": name}).status == 200
+            assert monitor.request("PATCH", "/api/camera/1", {"name": name}).status == 200
             expect(first).to_have_text(name)
-        assert house.request("POST", "/api/auto-scan", {"enabled": False}).status == 200
-        assert house.request("PATCH", "/api/camera/1", {"tags": ["tower"]}).status == 200
+        assert monitor.request("POST", "/api/auto-scan", {"enabled": False}).status == 200
+        assert monitor.request("PATCH", "/api/camera/1", {"tags": ["tower"]}).status == 200
         expect(rows(page).first).to_be_visible()
         assert [one for one in fetched if one.startswith("/parts/")] == []
     finally:
-        house.request("PATCH", "/api/camera/1", {"name": "", "tags": []})
+        monitor.request("PATCH", "/api/camera/1", {"name": "", "tags": []})
     expect(first).to_have_text(before or "")
 
 

@@ -12,18 +12,18 @@ from tests.accounts.people import add
 from tests.fleet.reports import seen
 from tests.home import Home
 from tests.web.closed import Visitor, bearer, done, follow, read_until
-from web.asking import HERE
+from web.authentication import DEFAULT_SITE
 
 Make = Callable[..., Home]
 STAYS, GOES, ALONE = 1, 2, 3
 
 
 class Closed:
-    """A closed house with three cameras; Lea was granted the second one."""
+    """A closed monitor with three cameras; Lea was granted the second one."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        accounts = home.house.access.accounts
+        accounts = home.monitor.access.accounts
         ada, lea = add(accounts, "Ada", "admin"), add(accounts, "Lea", "viewer", sees_all=False)
         accounts.grant(lea.id, "admin", device=GOES)
         self.ada, self.lea = Visitor(home, user=ada.id), Visitor(home, user=lea.id)
@@ -53,7 +53,7 @@ def closed(make_home: Make) -> Closed:
     home = make_home()
     for number in (STAYS, GOES, ALONE):
         report = seen(f"onvif:{number}", at=home.clock(), address=f"10.0.0.{number}")
-        home.house.tracker.apply([report], home.clock())
+        home.monitor.tracker.apply([report], home.clock())
     return Closed(home)
 
 
@@ -159,7 +159,7 @@ def granted(*devices: int, **more: Any) -> Person:
 
 def test_following_gives_nobody_more_than_the_one_device_that_stays(closed: Closed) -> None:
     now = closed.home.clock() + timedelta(hours=1)
-    devices = closed.home.house.tracker.devices()
+    devices = closed.home.monitor.tracker.devices()
     table = {
         "a grant": (granted(GOES), {STAYS}),
         "a grant on another": (granted(ALONE), {ALONE}),
@@ -172,4 +172,4 @@ def test_following_gives_nobody_more_than_the_one_device_that_stays(closed: Clos
         found = {id for id, one in devices.items() if may(after, "device.view", one, now)}
         assert found == expected, what
         assert following(person, {}).devices == person.devices
-    assert following(HERE, {GOES: STAYS}) is HERE
+    assert following(DEFAULT_SITE, {GOES: STAYS}) is DEFAULT_SITE

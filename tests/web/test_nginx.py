@@ -1,4 +1,4 @@
-"""A real nginx with TLS in front of a real house: who asks, from where, and that it flows."""
+"""A real nginx with TLS in front of a real monitor: who asks, from where, and that it flows."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ import pytest
 
 from tests.accounts.people import PASSWORD
 from tests.home import Running, free_port, running, until
-from tests.web.visits import ADMIN, CAMERAS, ask, basic, closed_house
+from tests.web.visits import ADMIN, CAMERAS, ask, basic, closed_monitor
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 CLIENT, LIAR = "127.20.0.77", "203.0.113.9"
@@ -52,7 +52,7 @@ http {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
         location / {{
-            proxy_pass http://127.0.0.1:{house};
+            proxy_pass http://127.0.0.1:{monitor};
             {headers}
         }}
     }}
@@ -82,7 +82,7 @@ class Said:
 class Nginx:
     """The proxy, asked as a client at CLIENT would."""
 
-    house: Running
+    monitor: Running
     kind: str
     port: int
     tls: ssl.SSLContext
@@ -135,19 +135,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def nginx(folder: Path, certificate: Path, house: Running, kind: str) -> Iterator[Nginx]:
+def nginx(folder: Path, certificate: Path, monitor: Running, kind: str) -> Iterator[Nginx]:
     """The proxy as a process of ours, with the headers of that kind."""
     if NGINX is None:
         pytest.skip("nginx is missing: apt-get install nginx")
     shutil.copytree(certificate, folder)
     port = free_port()
     headers = "\n            ".join(HEADERS[kind])
-    config = CONFIG.format(folder=folder, port=port, house=house.port, headers=headers)
+    config = CONFIG.format(folder=folder, port=port, monitor=monitor.port, headers=headers)
     (folder / "nginx.conf").write_text(config)
     files = ("-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"))
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen([NGINX, *files], stdout=output, stderr=output)
-    proxy = Nginx(house, kind, port, ssl.create_default_context(cafile=str(folder / "cert.pem")))
+    proxy = Nginx(monitor, kind, port, ssl.create_default_context(cafile=str(folder / "cert.pem")))
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "output.txt").read_text()
@@ -171,8 +171,8 @@ def proxy(
     """nginx with all the usual headers, or with Host and X-Real-IP only, which is trusted."""
     folder = tmp_path_factory.mktemp("proxy")
     with (
-        closed_house(folder / "house", **TRUSTED) as house,
-        nginx(folder / "nginx", certificate, house, request.param) as started,
+        closed_monitor(folder / "monitor", **TRUSTED) as monitor,
+        nginx(folder / "nginx", certificate, monitor, request.param) as started,
     ):
         yield started
 
@@ -181,23 +181,25 @@ def proxy(
 def behind(
     tmp_path: Path, certificate: Path
 ) -> Iterator[Callable[[str, Mapping[str, str]], Nginx]]:
-    """Starts a house with these options behind an nginx of this kind."""
+    """Starts a monitor with these options behind an nginx of this kind."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
 
         def start(kind: str, options: Mapping[str, str]) -> Nginx:
-            house = stack.enter_context(running(tmp_path / kind, **options))
-            return stack.enter_context(nginx(tmp_path / f"{kind}-nginx", certificate, house, kind))
+            monitor = stack.enter_context(running(tmp_path / kind, **options))
+            return stack.enter_context(
+                nginx(tmp_path / f"{kind}-nginx", certificate, monitor, kind)
+            )
 
         yield start
 
 
 def entries(proxy: Nginx, action: str) -> Any:
-    return ask(proxy.house, "GET", f"/api/audit?action={action}")
+    return ask(proxy.monitor, "GET", f"/api/audit?action={action}")
 
 
-# -- a closed house --------------------------------------------------------------------------
+# -- a closed monitor --------------------------------------------------------------------------
 
 
 def test_the_page_logs_in_with_a_cookie_that_is_secure_where_the_way_is_known(
@@ -213,15 +215,15 @@ def test_the_page_logs_in_with_a_cookie_that_is_secure_where_the_way_is_known(
     page = proxy.ask("GET", "/", headers={**proxy.browser, **answer.cookie})
     assert page.status == 200
     assert "Camera 1" in page.text
-    plain = proxy.house.request("POST", "/api/auth/login", {"username": "Ada", "password": "x"})
-    assert plain.status == 401, "the house itself answers too, and asks for the login"
+    plain = proxy.monitor.request("POST", "/api/auth/login", {"username": "Ada", "password": "x"})
+    assert plain.status == 401, "the monitor itself answers too, and asks for the login"
 
 
 def test_a_browser_may_write_on_its_own_page_and_no_other_site_may(proxy: Nginx) -> None:
     mine = {**proxy.browser, **proxy.log_in().cookie}
     done = proxy.ask("POST", "/cameras/1/edit", {"do": "change", "notes": "By nginx"}, mine)
     assert done.status == 303, done.text
-    assert ask(proxy.house, "GET", "/api/camera/1")["notes"] == "By nginx"
+    assert ask(proxy.monitor, "GET", "/api/camera/1")["notes"] == "By nginx"
     old = {key: value for key, value in mine.items() if key != "Sec-Fetch-Site"}
     assert proxy.ask("POST", "/cameras/1/edit", {"do": "change", "notes": "Old"}, old).status == 303
     evil = {"Origin": "https://evil.example"}
@@ -233,7 +235,7 @@ def test_a_browser_may_write_on_its_own_page_and_no_other_site_may(proxy: Nginx)
     ):
         answer = proxy.ask("POST", "/cameras/1/edit", {"do": "change", "notes": "Evil"}, lie)
         assert answer.status == 403, lie
-    assert ask(proxy.house, "GET", "/api/camera/1")["notes"] == "Old"
+    assert ask(proxy.monitor, "GET", "/api/camera/1")["notes"] == "Old"
 
 
 def test_scripts_come_with_tokens_or_with_name_and_password(proxy: Nginx) -> None:
@@ -261,7 +263,7 @@ def test_the_stream_flows_as_it_happens_and_ends_with_the_login(proxy: Nginx) ->
         )
         assert b"retry" in stream.read1(65536)
         for number in range(3):  # each arrives before the next one happens
-            ask(proxy.house, "PATCH", "/api/camera/2", {"notes": f"Told {number} {proxy.port}"})
+            ask(proxy.monitor, "PATCH", "/api/camera/2", {"notes": f"Told {number} {proxy.port}"})
             heard = b""
             while f"Told {number} {proxy.port}".encode() not in heard:
                 piece = stream.read1(65536)
@@ -301,7 +303,7 @@ def test_without_trusted_proxies_what_they_tell_does_not_count(
     )
 
 
-# -- an open house ---------------------------------------------------------------------------
+# -- an open monitor ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -313,16 +315,16 @@ def test_an_open_house_is_closed_to_all_who_come_by_nginx(
     kind: str, options: Mapping[str, str], behind: Callable[[str, Mapping[str, str]], Nginx]
 ) -> None:
     proxy = behind(kind, options)
-    assert proxy.house.get("/api/cameras").status == 200
+    assert proxy.monitor.get("/api/cameras").status == 200
     for host in ("127.0.0.1", "localhost", "evil.example"):
         for path in ("/", "/api/cameras", "/setup", "/setup?key=guessed"):
             headers = {"Host": f"{host}:{proxy.port}", "Accept": "text/html"}
             assert proxy.ask("GET", path, headers=headers).status == 403, (host, path)
     form = {"username": "Eve", "password": PASSWORD, "again": PASSWORD}
     assert proxy.ask("POST", "/setup", form, proxy.browser).status == 403
-    link = re.search(r"/setup\?key=(\S+)", proxy.house.text())
+    link = re.search(r"/setup\?key=(\S+)", proxy.monitor.text())
     assert link
-    if kind != "none":  # Host is the house's own there, so a browser's Origin is another site
+    if kind != "none":  # Host is the monitor's own there, so a browser's Origin is another site
         made = proxy.ask("POST", "/setup", {**form, "key": link[1]}, proxy.browser)
         assert made.status == 303, made.text
         assert proxy.ask("GET", "/", headers={**proxy.browser, **made.cookie}).status == 200

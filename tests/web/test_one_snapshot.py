@@ -18,7 +18,7 @@ def test_no_answer_mixes_the_fleet_before_and_after_a_change(
 ) -> None:
     home = make_home(*crowd(6))
     home.scan()
-    tracker, over = home.house.tracker, Event()
+    tracker, over = home.monitor.tracker, Event()
 
     def change_always() -> None:
         """Two records become one and two again: the second one comes and goes."""

@@ -44,7 +44,7 @@ def test_the_scan_button_scans(make_home: Make) -> None:
     browser = Browser(home.client)
     answer = browser.send(browser.visit("/").find("form", action="/scan")[0])
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    home.house.scanner.wait(20)
+    home.monitor.scanner.wait(20)
     assert names(browser.visit("/")) == ["Gate"]
 
 
@@ -59,10 +59,10 @@ def test_a_running_scan_is_shown_and_can_be_stopped(home: Home, browser: Browser
     assert not page.find("form", action="/scan")
 
     def stopped() -> bool:
-        home.house.scanner.start("test")
+        home.monitor.scanner.start("test")
         assert browser.send(page.form("/scan/stop")).status_code == 303
-        home.house.scanner.wait(20)
-        return home.house.scanner.last.state == "cancelled"  # type: ignore[union-attr]
+        home.monitor.scanner.wait(20)
+        return home.monitor.scanner.last.state == "cancelled"  # type: ignore[union-attr]
 
     until(stopped, what="a scan that was stopped")
     assert home.status() == "ACTIVE"
@@ -74,21 +74,21 @@ def test_pressed_twice_the_buttons_lead_back_to_the_fleet(home: Home) -> None:
     for path in ("/scan", "/scan", "/scan/stop", "/scan/stop"):
         answer = home.client.post(path)
         assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    home.house.scanner.wait(20)
+    home.monitor.scanner.wait(20)
 
 
 def test_the_auto_scan_switch_turns_it_on_and_off(home: Home, browser: Browser) -> None:
-    home.house.scheduler.start()
+    home.monitor.scheduler.start()
     page = browser.visit("/")
     assert page.form("/auto-scan").one("button")["aria-checked"] == "false"
     page = browser.press(page.form("/auto-scan"))
-    until(lambda: home.house.scheduler.states["auto_scan"].last_result)
-    assert home.house.has_auto_scan()
+    until(lambda: home.monitor.scheduler.states["auto_scan"].last_result)
+    assert home.monitor.has_auto_scan()
     button = page.form("/auto-scan").one("button")
     assert (button.text, button["aria-checked"]) == ("Auto-scan", "true")
     assert "Next scan" in page.text
     page = browser.press(page.form("/auto-scan"))
-    assert not home.house.has_auto_scan()
+    assert not home.monitor.has_auto_scan()
     assert page.form("/auto-scan").one("button")["aria-checked"] == "false"
 
 
@@ -225,7 +225,7 @@ def notices(page: Element) -> list[str]:
 
 
 def test_a_house_in_order_has_no_notice(home: Home, browser: Browser) -> None:
-    home.house.scheduler.start()
+    home.monitor.scheduler.start()
     assert notices(browser.visit("/")) == []
 
 

@@ -64,9 +64,9 @@ def home(make_home: Make) -> Home:
 
 def in_session(home: Home, name: str) -> tuple[Visitor, Callable[[], None]]:
     """Somebody with one session, and what ends it."""
-    accounts = home.house.access.accounts
+    accounts = home.monitor.access.accounts
     asks = Visitor(home, Visitor(home, user=user_named(home, name).id).key())
-    number = max(accounts.book.sessions)
+    number = max(accounts.snapshot.sessions)
     return asks, lambda: accounts.end(number)
 
 
@@ -82,12 +82,12 @@ def test_a_login_that_ends_while_a_password_is_hashed_changes_nothing(
     home: Home, method: str, path: str, body: dict[str, str]
 ) -> None:
     ada, end = in_session(home, "Ada")
-    before = dict(home.house.access.accounts.book.users)
+    before = dict(home.monitor.access.accounts.snapshot.users)
     answer = while_it_waits(ada, end, hashing_waits(), method, path, json=body)
     assert answer.status_code == 401
     assert answer.json["hint"].startswith("Nothing was changed")
-    assert dict(home.house.access.accounts.book.users) == before
-    assert [one.action for one in home.house.audit.find(who="Ada")] == []
+    assert dict(home.monitor.access.accounts.snapshot.users) == before
+    assert [one.action for one in home.monitor.audit.find(who="Ada")] == []
 
 
 def test_the_page_of_an_act_that_came_too_late_shows_nothing(home: Home) -> None:
@@ -103,9 +103,9 @@ def test_the_page_of_an_act_that_came_too_late_shows_nothing(home: Home) -> None
 
 
 def test_a_right_that_ends_while_an_edit_waits_for_the_others_ends_the_edit(home: Home) -> None:
-    accounts, tracker = home.house.access.accounts, home.house.tracker
+    accounts, tracker = home.monitor.access.accounts, home.monitor.tracker
     gus, _end = in_session(home, "Gus")
-    (grant,) = accounts.book.grants_of(user_named(home, "Gus").id)
+    (grant,) = accounts.snapshot.grants_of(user_named(home, "Gus").id)
     waits = waiting_for(tracker._lock, lambda: len(tracker._waiting))
     answer = while_it_waits(
         gus,
@@ -121,7 +121,7 @@ def test_a_right_that_ends_while_an_edit_waits_for_the_others_ends_the_edit(home
 
 
 def test_who_still_may_edits_although_another_of_the_batch_may_not(home: Home) -> None:
-    tracker = home.house.tracker
+    tracker = home.monitor.tracker
     vera, otto = in_session(home, "Ada"), in_session(home, "Otto")
     with ThreadPoolExecutor(2) as pool:
         with tracker._lock:
@@ -136,12 +136,12 @@ def test_who_still_may_edits_although_another_of_the_batch_may_not(home: Home) -
 
 
 def test_the_switch_of_auto_scan_is_thrown_by_who_still_may(home: Home) -> None:
-    tracker = home.house.tracker
+    tracker = home.monitor.tracker
     ada, end = in_session(home, "Ada")
     waits = waiting_for(tracker._lock, lambda: len(tracker._waiting))
     answer = while_it_waits(ada, end, waits, "POST", "/api/auto-scan", json={"enabled": True})
     assert answer.status_code == 401
-    assert not home.house.has_auto_scan()
+    assert not home.monitor.has_auto_scan()
 
 
 class Counted:
@@ -164,7 +164,7 @@ class Counted:
 
 
 def test_a_workbook_is_taken_from_who_still_may(home: Home) -> None:
-    books = home.house.workbooks
+    books = home.monitor.workbooks
     path = workbooks.write(books.path, [ROW])
     books.keep()
     before = path.read_bytes()
@@ -197,10 +197,10 @@ def test_who_was_let_in_as_this_machine_is_out_with_the_first_account(
 ) -> None:
     home = make_home()
     form = {"json" if path.startswith("/api") else "data": MALLORY}
-    first = lambda: add(home.house.access.accounts, "Ada", "admin")  # noqa: E731
+    first = lambda: add(home.monitor.access.accounts, "Ada", "admin")  # noqa: E731
     answer = while_it_waits(Visitor(home), first, hashing_waits(), "POST", path, **form)
     assert answer.status_code == 401
-    assert [one.name for one in home.house.access.accounts.book.users.values()] == ["Ada"]
+    assert [one.name for one in home.monitor.access.accounts.snapshot.users.values()] == ["Ada"]
 
 
 FIRST = {"username": "Ada", "password": PASSWORD}
@@ -220,16 +220,16 @@ ACTS: tuple[tuple[str, str, Any], ...] = (
 
 
 def test_what_this_machine_began_ends_with_the_first_account(
-    run_house: Callable[..., Running],
+    run_monitor: Callable[..., Running],
 ) -> None:
-    house = run_house()
+    monitor = run_monitor()
     with ExitStack() as stack:
-        begun = [stack.enter_context(slow(house, *act, {})) for act in ACTS]
-        assert house.request("POST", "/api/users", FIRST).status == 201
+        begun = [stack.enter_context(slow(monitor, *act, {})) for act in ACTS]
+        assert monitor.request("POST", "/api/users", FIRST).status == 201
         answers = {act[:2]: one.finish() for act, one in zip(ACTS, begun, strict=True)}
     assert {act: status for act, (status, _text) in answers.items()} == dict.fromkeys(answers, 401)
-    (ada,) = ask(house, "GET", "/api/users")["users"]
+    (ada,) = ask(monitor, "GET", "/api/users")["users"]
     assert (ada["username"], ada["role"]) == ("Ada", "admin")
-    assert house.request("POST", "/api/auth/login", FIRST).status == 200, "with her own password"
-    assert not ask(house, "GET", "/api/stats")["auto_scan_enabled"]
-    assert ask(house, "GET", "/api/scan")["last"] is None
+    assert monitor.request("POST", "/api/auth/login", FIRST).status == 200, "with her own password"
+    assert not ask(monitor, "GET", "/api/stats")["auto_scan_enabled"]
+    assert ask(monitor, "GET", "/api/scan")["last"] is None

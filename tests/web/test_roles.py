@@ -27,8 +27,8 @@ from tests.web.closed import (
     cookie,
     done,
     follow,
-    house_of_two,
     is_ours,
+    monitor_of_two,
     path_of,
     read_until,
     routes_of,
@@ -43,7 +43,7 @@ LIMITED = ("Lea", "Gus", "camera token", "token of Nia")
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
-    home, ask = house_of_two(tmp_path_factory.mktemp("roles"), Clock())
+    home, ask = monitor_of_two(tmp_path_factory.mktemp("roles"), Clock())
     yield home, ask
     home.close()
 
@@ -234,7 +234,7 @@ def test_an_event_stream_tells_nothing_of_another_camera(
     with answer:
         first = next(pieces)
         edits(home, ask)
-        mark = f"Own {home.house.tracker.fleet().sequence}"
+        mark = f"Own {home.monitor.tracker.fleet().sequence}"
         done(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json={"name": "Zebrawood"}))
         done(ask["Ada"].ask("PATCH", f"/api/camera/{OWN}", json={"name": mark}))
         text = first + read_until(pieces, mark)
@@ -251,22 +251,22 @@ def test_an_event_stream_of_a_viewer_tells_of_every_camera(home: Home, ask: Ask)
 
 
 def hour_of(home: Home) -> str:
-    """This hour of the house's own clock, and the next, as a grant writes it."""
+    """This hour of the monitor's own clock, and the next, as a grant writes it."""
     now = home.clock().astimezone()
     return f"{now:%H:00}-{now + timedelta(hours=2):%H:00}"
 
 
 def granted(home: Home, ask: Ask, **more: Any) -> tuple[Visitor, int]:
     """A new user who may view SHED always, and OWN as said; and the number of that grant."""
-    accounts = home.house.access.accounts
-    user = add(accounts, f"Guest {len(accounts.book.users)}", "viewer", sees_all=False)
+    accounts = home.monitor.access.accounts
+    user = add(accounts, f"Guest {len(accounts.snapshot.users)}", "viewer", sees_all=False)
     accounts.grant(user.id, "view", device=2)
     body = {"level": "view", "device": OWN, **more}
     made = done(ask["Ada"].ask("POST", f"/api/users/{user.id}/grants", json=body))
     return Visitor(home, user=user.id), made["id"]
 
 
-def test_a_grant_with_hours_counts_by_the_clock_of_the_house(home: Home, ask: Ask) -> None:
+def test_a_grant_with_hours_counts_by_the_clock_of_the_monitor(home: Home, ask: Ask) -> None:
     guest, _id = granted(home, ask, hours=hour_of(home))
     assert guest.get(f"/api/camera/{OWN}").status_code == 200
     home.clock.forward(hours=3)
@@ -276,7 +276,7 @@ def test_a_grant_with_hours_counts_by_the_clock_of_the_house(home: Home, ask: As
     assert done(guest.get("/api/cameras"))["count"] == 2
 
 
-def test_a_grant_with_weekdays_counts_by_the_clock_of_the_house(home: Home, ask: Ask) -> None:
+def test_a_grant_with_weekdays_counts_by_the_clock_of_the_monitor(home: Home, ask: Ask) -> None:
     today = f"{home.clock().astimezone():%a}".lower()
     guest, _id = granted(home, ask, weekdays=[today])
     seen = []
@@ -393,7 +393,7 @@ def test_the_first_account_is_made_on_this_machine_only(
         answer = visitor.ask("POST", path, address, **{form: body})
         assert answer.status_code in (400, 403), path
     assert visitor.get("/setup", address=address).status_code in (400, 403)
-    assert not mixed.house.access.accounts.has_any()
+    assert not mixed.monitor.access.accounts.has_any()
 
 
 def test_of_two_first_accounts_at_once_one_is_made(make_home: Callable[..., Home]) -> None:
@@ -408,15 +408,15 @@ def test_of_two_first_accounts_at_once_one_is_made(make_home: Callable[..., Home
     with ThreadPoolExecutor(4) as pool:
         found = sorted(pool.map(make, ("Eva", "Eve", "Ewa", "Iva")))
     assert found[0] == 201
-    assert set(found[1:]) <= {401, 409}  # 401: so late that the house was closed already
-    assert len(home.house.access.accounts.book.users) == 1
+    assert set(found[1:]) <= {401, 409}  # 401: so late that the monitor was closed already
+    assert len(home.monitor.access.accounts.snapshot.users) == 1
 
 
 def test_the_set_up_link_makes_the_first_account_once_from_anywhere(
     make_home: Callable[..., Home],
 ) -> None:
     home = make_home()
-    far, key = Visitor(home), home.house.access.setup_key
+    far, key = Visitor(home), home.monitor.access.setup_key
     form = {**FIRST, "again": FIRST["password"]}
     for wrong in ("", "x", key[:-1], key + "x", "\u00e9", "%00"):
         assert far.get("/setup", address="10.1.1.1", query_string={"key": wrong}).status_code == 403
@@ -428,16 +428,16 @@ def test_the_set_up_link_makes_the_first_account_once_from_anywhere(
     assert bad.status_code == 422
     made = far.ask("POST", "/setup", "10.1.1.1", data={**form, "key": key})
     assert made.status_code == 303
-    assert home.house.access.accounts.book.users[1].role == "admin"
+    assert home.monitor.access.accounts.snapshot.users[1].role == "admin"
     mine = Visitor(home, cookie(made.headers["Set-Cookie"].partition("=")[2].partition(";")[0]))
     assert mine.get("/api/users", address="10.1.1.1").status_code == 200
     for method in ("GET", "POST"):
         again = far.ask(method, f"/setup?key={key}", "10.1.1.1", data={**form, "key": key})
         assert again.status_code == 401
-    assert len(home.house.access.accounts.book.users) == 1
+    assert len(home.monitor.access.accounts.snapshot.users) == 1
 
 
-# -- a closed house ------------------------------------------------------------------------
+# -- a closed monitor ------------------------------------------------------------------------
 
 
 def test_a_stranger_with_a_browser_is_led_to_the_login(home: Home, ask: Ask) -> None:

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home
-from tests.web.closed import API, OWN, STREAM, Visitor, bearer, done, house_of_two
+from tests.web.closed import API, OWN, STREAM, Visitor, bearer, done, monitor_of_two
 from tests.web.roles import TABLE
 
 CHECKS = [
@@ -37,7 +37,7 @@ KEYLESS = ("/api/auth/login", "/api/auth/refresh")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    made, _ask = house_of_two(tmp_path_factory.mktemp("schema"), Clock())
+    made, _ask = monitor_of_two(tmp_path_factory.mktemp("schema"), Clock())
     yield made
     made.close()
 
@@ -49,7 +49,7 @@ def document(home: Home) -> Any:
 
 def chief(home: Home) -> dict[str, str]:
     """The header of an administrator; what is tried may remove anybody."""
-    access = home.house.access
+    access = home.monitor.access
     user = access.accounts.named("Chief") or add(access.accounts, "Chief", "admin")
     session = access.accounts.begin(user, "script", "127.0.0.1", "")[0]
     # Its client asks for gzip and cannot unpack it.
@@ -58,11 +58,11 @@ def chief(home: Home) -> dict[str, str]:
 
 def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
     """Path and body that lead somewhere, which made-up ones seldom do."""
-    accounts, count = home.house.access.accounts, home.house.access.accounts.book.revision
+    accounts, count = home.monitor.access.accounts, home.monitor.access.accounts.snapshot.revision
     user = add(accounts, f"Guest {count}", "viewer")
     owner = accounts.named("Chief") if path.startswith("/api/tokens") else user
     assert owner is not None
-    for old in [one for one in accounts.book.tokens.values() if one.user == owner.id]:
+    for old in [one for one in accounts.snapshot.tokens.values() if one.user == owner.id]:
         accounts.revoke(old.id)  # a user has a limited number of them
     token = accounts.add_token(owner.id, "script", "read")[0].id
     grant = accounts.grant(user.id, "view", device=OWN).id

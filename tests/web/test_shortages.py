@@ -31,11 +31,11 @@ serving.main()
 @pytest.fixture
 def crowded(tmp_path: Path) -> Iterator[Running]:
     """A server that can start no thread while the file `full` is there."""
-    house = Running(tmp_path, NO_THREADS=str(tmp_path / "full"))
+    monitor = Running(tmp_path, NO_THREADS=str(tmp_path / "full"))
     try:
-        yield house.start(sys.executable, "-c", NO_THREADS)
+        yield monitor.start(sys.executable, "-c", NO_THREADS)
     finally:
-        house.kill()
+        monitor.kill()
 
 
 def test_a_request_without_a_thread_is_refused_and_the_next_one_is_answered(
@@ -63,32 +63,32 @@ def test_a_request_without_a_thread_is_refused_and_the_next_one_is_answered(
     assert "Traceback" not in crowded.text()
 
 
-def streams(stack: ExitStack, house: Running) -> bool:
+def streams(stack: ExitStack, monitor: Running) -> bool:
     """Occupy one more idle thread."""
-    stack.enter_context(events(house.port))
+    stack.enter_context(events(monitor.port))
     return False
 
 
 def test_a_shortage_of_descriptors_is_told_once_and_its_end_too(
-    run_house: Callable[..., Running],
+    run_monitor: Callable[..., Running],
 ) -> None:
-    house = run_house()
-    pid = worker_of(house)
+    monitor = run_monitor()
+    pid = worker_of(monitor)
     usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
 
         def client() -> socket.socket:
-            return stack.enter_context(socket.create_connection(("127.0.0.1", house.port), 30))
+            return stack.enter_context(socket.create_connection(("127.0.0.1", monitor.port), 30))
 
         first = [client() for _ in range(6)]
-        assert house.get("/healthz").status == 200
+        assert monitor.get("/healthz").status == 200
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, usual[1]))
         for _ in range(6):
             client()
         # Each failure lets one of them go.
         until(lambda: all(one.recv(1) == b"" for one in first), what="six failures")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
-        until(lambda: "Connections are accepted again" in house.text(), what="its end is told")
-    assert house.get("/healthz").status == 200
-    assert house.text().count("Cannot accept a connection") == 1
-    assert house.text().count("Connections are accepted again") == 1
+        until(lambda: "Connections are accepted again" in monitor.text(), what="its end is told")
+    assert monitor.get("/healthz").status == 200
+    assert monitor.text().count("Cannot accept a connection") == 1
+    assert monitor.text().count("Connections are accepted again") == 1

@@ -7,14 +7,14 @@ from urllib.parse import quote
 
 import pytest
 
-from fleet.model import HERE, Miss, Sighting
+from fleet.model import DEFAULT_SITE, Miss, Sighting
 from simulators.panasonic import Camera
 from tests import workbooks
 from tests.accounts.people import add
 from tests.home import Home
 from tests.web.browser import Browser, Element
 from tests.web.closed import Visitor
-from web.sites import MOST_BY_ITSELF, MOST_GROUPS, MOST_OF_ONE, MOST_SITES
+from web.sites import MAX_BY_ITSELF, MAX_GROUPS, MAX_OF_ONE, MAX_SITES
 
 Make = Callable[..., Home]
 Stores = dict[str, list[str]]
@@ -34,7 +34,7 @@ def sites_of(stores: Stores) -> list[str]:
 
 
 def open_stores(make: Make, stores: Stores, *cameras: Camera, **changes: Any) -> Home:
-    """A house with a workbook of such stores; nobody was asked yet."""
+    """A monitor with a workbook of such stores; nobody was asked yet."""
     home = make(*cameras, **changes)
     write_rows(home, stores)
     return home
@@ -48,14 +48,14 @@ def write_rows(home: Home, stores: Stores) -> None:
         for site in sites
     ]
     workbooks.write(home.settings.p2p_workbook, rows)
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
 
 
 def ask_all(home: Home, sites: Iterable[str], silent: Iterable[str] = ()) -> None:
     """Every recorder of these sites answers but for the silent ones."""
     home.clock.forward(seconds=5)
     now, quiet = home.clock(), set(silent)
-    home.house.tracker.apply(
+    home.monitor.tracker.apply(
         [
             Miss(f"row:{one}", "easy4ip", now, "does not answer", one, now)
             if one in quiet
@@ -178,7 +178,7 @@ def test_a_site_without_a_store_is_a_row_of_its_own(browser: Browser) -> None:
 def test_a_camera_at_the_site_of_a_recorder_counts_in_its_store(
     chain: Home, browser: Browser
 ) -> None:
-    camera = next(one for one in chain.devices() if one.site == HERE)
+    camera = next(one for one in chain.devices() if one.site == DEFAULT_SITE)
     moved = chain.client.patch(f"/api/camera/{camera.id}", json={"site": "B-1"})
     assert moved.status_code == 200
     page = browser.visit("/sites")
@@ -299,10 +299,10 @@ def test_a_list_without_a_match_names_the_place_that_was_asked_for(browser: Brow
 
 def test_rows_that_are_renewed_keep_to_the_store(chain: Home) -> None:
     ids = {one.site: one.id for one in chain.devices()}
-    asked = f"{ids['C-3']},{ids['A-1']},{ids[HERE]}"
-    moved = chain.client.patch(f"/api/camera/{ids[HERE]}", json={"site": "B-1"})
+    asked = f"{ids['C-3']},{ids['A-1']},{ids[DEFAULT_SITE]}"
+    moved = chain.client.patch(f"/api/camera/{ids[DEFAULT_SITE]}", json={"site": "B-1"})
     assert moved.status_code == 200
-    expected_of = {"Cork": ["C-3"], "Aachen": ["A-1"], "Bergen": [HERE], "None": []}
+    expected_of = {"Cork": ["C-3"], "Aachen": ["A-1"], "Bergen": [DEFAULT_SITE], "None": []}
     for store, expected in expected_of.items():
         found = chain.client.get(f"/parts/rows?store={store}&ids={asked}").text
         assert [one for one in ids if f'data-id="{ids[one]}"' in found] == expected
@@ -374,7 +374,7 @@ def test_of_a_big_chain_only_sites_in_trouble_are_drawn_and_the_page_says_so(
         *("Store 7 50 sites", "S7-0", "S7-1", "S7-2"),
         "47 more sites not shown. All 50 sites of Store 7",
     ]
-    assert len(group(page, "Store 12 50 sites").find("tr")) == 1 + MOST_BY_ITSELF + 1
+    assert len(group(page, "Store 12 50 sites").find("tr")) == 1 + MAX_BY_ITSELF + 1
     healthy = group(page, "Store 3 50 sites")
     assert not healthy.find("details")
     asked = browser.visit(healthy.find("a")[0]["href"])
@@ -387,9 +387,9 @@ def test_not_more_sites_are_drawn_than_fit_however_many_are_in_trouble(make_home
     home = open_stores(make_home, stores)
     ask_all(home, sites_of(stores), sites_of(stores))
     page = Browser(home.client).visit("/sites")
-    assert len(page.find("tr", **{"class": "one"})) == MOST_SITES
+    assert len(page.find("tr", **{"class": "one"})) == MAX_SITES
     assert len(page.find("tbody")) == 100
-    assert len(page.find("details")) == MOST_SITES // MOST_BY_ITSELF
+    assert len(page.find("details")) == MAX_SITES // MAX_BY_ITSELF
 
 
 def test_five_thousand_stores_of_one_site_are_cut_and_the_page_says_how_many(
@@ -400,8 +400,8 @@ def test_five_thousand_stores_of_one_site_are_cut_and_the_page_says_how_many(
     ask_all(home, sites_of(stores), ["S4999"])
     page = Browser(home.client).visit("/sites")
     assert names(page)[:2] == ["Store 4999 S4999", "Store 0 S0"]
-    assert len(page.find("tbody")) == MOST_GROUPS
-    assert f"{5000 - MOST_GROUPS} more are not shown. Search by name" in page.text
+    assert len(page.find("tbody")) == MAX_GROUPS
+    assert f"{5000 - MAX_GROUPS} more are not shown. Search by name" in page.text
     assert names(Browser(home.client).visit("/sites?q=store 4321")) == ["Store 4321 S4321"]
 
 
@@ -409,8 +409,8 @@ def test_a_store_of_five_thousand_sites_is_cut_and_can_be_searched(make_home: Ma
     home = open_stores(make_home, {"Mall": [f"M{n}" for n in range(5000)]})
     browser = Browser(home.client)
     page = browser.visit("/sites?store=Mall")
-    assert len(page.find("tr", **{"class": "one"})) == MOST_OF_ONE
-    assert f"{5000 - MOST_OF_ONE} more sites not shown. Search by name" in page.text
+    assert len(page.find("tr", **{"class": "one"})) == MAX_OF_ONE
+    assert f"{5000 - MAX_OF_ONE} more sites not shown. Search by name" in page.text
     assert names(browser.visit("/sites?store=Mall&q=m4321"))[1] == "M4321"
 
 
@@ -418,7 +418,7 @@ def test_a_store_of_five_thousand_sites_is_cut_and_can_be_searched(make_home: Ma
 
 
 def test_who_is_limited_sees_and_counts_what_was_granted_alone(chain: Home) -> None:
-    accounts = chain.house.access.accounts
+    accounts = chain.monitor.access.accounts
     add(accounts, "Ada", "admin")
     lea = add(accounts, "Lea", "viewer", False)
     visitor = Visitor(chain, user=lea.id)
@@ -513,7 +513,7 @@ def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> Non
     behind.network.cameras[2].on = False
     behind.scan()
     numbers = {one.address: one.id for one in behind.devices()}
-    accounts = behind.house.access.accounts
+    accounts = behind.monitor.access.accounts
     add(accounts, "Ada", "admin")
     lea = add(accounts, "Lea", "viewer", False)
     accounts.grant(lea.id, "view", device=numbers["127.20.0.9"])

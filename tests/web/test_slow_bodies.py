@@ -32,7 +32,7 @@ MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 class Slow:
     """A request whose headers and half of whose body have been sent."""
 
-    house: Running
+    monitor: Running
     method: str
     path: str
     body: bytes
@@ -41,7 +41,7 @@ class Slow:
 
     def __enter__(self) -> "Slow":
         headers = {
-            "Host": f"127.0.0.1:{self.house.port}",
+            "Host": f"127.0.0.1:{self.monitor.port}",
             "Content-Type": self.kind,
             "Content-Length": f"{len(self.body)}",
             **self.key,
@@ -49,7 +49,7 @@ class Slow:
         lines = [f"{self.method} {self.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join((*lines, "", "")).encode()
-        self.sock = socket.create_connection(("127.0.0.1", self.house.port), timeout=30)
+        self.sock = socket.create_connection(("127.0.0.1", self.monitor.port), timeout=30)
         self.sock.sendall(head + self.body[: len(self.body) // 2])
         return self
 
@@ -65,7 +65,7 @@ class Slow:
 
 
 def slow(
-    house: Running, method: str, path: str, body: Any, key: Mapping[str, str], page: bool = False
+    monitor: Running, method: str, path: str, body: Any, key: Mapping[str, str], page: bool = False
 ) -> Slow:
     if isinstance(body, bytes):
         kind = MULTIPART
@@ -74,7 +74,7 @@ def slow(
     else:
         body, kind = json.dumps(body).encode(), "application/json"
     # A body of nothing has no second half.
-    return Slow(house, method, path, body or b"  ", kind, key)
+    return Slow(monitor, method, path, body or b"  ", kind, key)
 
 
 def multipart(data: bytes) -> bytes:
@@ -130,9 +130,9 @@ ENDS = ("removed", "password", "logout", "limited", "revoked", "basic")
 
 @dataclass
 class Scene:
-    """A running house with many administrators, each logged in; some are used up by each test."""
+    """A running monitor with many administrators, each logged in; some are used up by each test."""
 
-    house: Running
+    monitor: Running
     keys: list[tuple[int, str, str]]
 
     def administrator(self) -> tuple[int, str, dict[str, str]]:
@@ -142,20 +142,20 @@ class Scene:
 
     def state(self) -> Any:
         """What the acts would change, and what the log says of them."""
-        users = ask(self.house, "GET", "/api/users")["users"]
+        users = ask(self.monitor, "GET", "/api/users")["users"]
         kept = [one for one in users if not one["username"].startswith("Eve")]
         return (
             [{**one, "last_login": "", "last_address": ""} for one in kept],
-            [ask(self.house, "GET", f"/api/camera/{one}")["notes"] for one in (1, 2)],
-            ask(self.house, "GET", "/api/stats")["auto_scan_enabled"],
-            ask(self.house, "GET", "/api/scan")["last"],
-            ask(self.house, "GET", "/api/dvrs"),
-            (self.house.folder / "P2P1.xlsx").read_bytes(),
-            list((self.house.folder / "data").glob("uploads/*")),
+            [ask(self.monitor, "GET", f"/api/camera/{one}")["notes"] for one in (1, 2)],
+            ask(self.monitor, "GET", "/api/stats")["auto_scan_enabled"],
+            ask(self.monitor, "GET", "/api/scan")["last"],
+            ask(self.monitor, "GET", "/api/dvrs"),
+            (self.monitor.folder / "P2P1.xlsx").read_bytes(),
+            list((self.monitor.folder / "data").glob("uploads/*")),
         )
 
     def done_by(self, name: str) -> Any:
-        return ask(self.house, "GET", f"/api/audit?who={name}")
+        return ask(self.monitor, "GET", f"/api/audit?who={name}")
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     home = Home(folder, clock, *crowd(2))
     try:
         home.scan()
-        accounts = home.house.access.accounts
+        accounts = home.monitor.access.accounts
         people.add(accounts, "Ada", "admin")
         vera = people.add(accounts, "Vera")
         accounts.grant(vera.id, "view", device=1)
@@ -177,8 +177,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             keys.append((eve.id, eve.name, accounts.begin(eve, "browser", "", "")[1]))
     finally:
         home.close()
-    with running(folder) as house:
-        yield Scene(house, keys)
+    with running(folder) as monitor:
+        yield Scene(monitor, keys)
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTS)
@@ -187,8 +187,8 @@ def test_who_is_removed_while_the_body_comes_does_nothing(
 ) -> None:
     number, name, key = scene.administrator()
     before = scene.state()
-    with slow(scene.house, method, path, body, key) as begun:
-        ask(scene.house, "DELETE", f"/api/users/{number}")
+    with slow(scene.monitor, method, path, body, key) as begun:
+        ask(scene.monitor, "DELETE", f"/api/users/{number}")
         status, text = begun.finish()
     assert status == 401, text
     assert scene.state() == before
@@ -198,19 +198,19 @@ def test_who_is_removed_while_the_body_comes_does_nothing(
 @pytest.mark.parametrize("end", ENDS)
 def test_every_way_in_which_a_right_ends_ends_what_is_under_way(scene: Scene, end: str) -> None:
     number, name, key = scene.administrator()
-    ada, wanted = scene.house, 401
+    ada, wanted = scene.monitor, 401
     if end == "basic":
         key = basic(name)
     if end == "revoked":
-        made = scene.house.request("POST", "/api/tokens", {"name": "x", "scope": "operate"}, key)
+        made = scene.monitor.request("POST", "/api/tokens", {"name": "x", "scope": "operate"}, key)
         key = bearer(made.json["token"])
     act = ("PATCH", "/api/camera/1", {"notes": "Mallory"}) if end == "revoked" else ACTS[0]
     before = scene.state()
-    with slow(scene.house, *act, key) as begun:
+    with slow(scene.monitor, *act, key) as begun:
         if end == "removed":
             ask(ada, "DELETE", f"/api/users/{number}")
         elif end == "logout":
-            assert scene.house.request("POST", "/api/auth/logout", headers=key).status == 200
+            assert scene.monitor.request("POST", "/api/auth/logout", headers=key).status == 200
         elif end == "revoked":
             token = made.json["id"]
             ask(ada, "DELETE", f"/api/users/{number}/tokens/{token}")
@@ -230,7 +230,7 @@ def test_the_same_slow_request_is_taken_from_who_still_may(
 ) -> None:
     """So that the refusals above are for who asks."""
     _number, _name, key = scene.administrator()
-    with slow(scene.house, method, path, body, key) as begun:
+    with slow(scene.monitor, method, path, body, key) as begun:
         status, text = begun.finish()
     assert status not in (401, 403), text
     assert status < 500, text

@@ -99,15 +99,15 @@ def whole_answer(sock: socket.socket, request: bytes = b"") -> bytes:
     return found
 
 
-def worker_of(house: Running) -> int:
-    assert house.process is not None
-    pid = house.process.pid
+def worker_of(monitor: Running) -> int:
+    assert monitor.process is not None
+    pid = monitor.process.pid
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
-def until_alone(house: Running) -> None:
+def until_alone(monitor: Running) -> None:
     """Until the clients of other tests are gone."""
-    descriptors = Path(f"/proc/{worker_of(house)}/fd")
+    descriptors = Path(f"/proc/{worker_of(monitor)}/fd")
     until(lambda: len(list(descriptors.iterdir())) < 80, 60, "the others are gone")
 
 
@@ -122,20 +122,20 @@ def _enough_descriptors() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server that can open 1,024 descriptors, and trusts a proxy at 127.0.0.7."""
-    house = Running(tmp_path_factory.mktemp("narrow"), TRUSTED_PROXIES="127.0.0.7")
+    monitor = Running(tmp_path_factory.mktemp("narrow"), TRUSTED_PROXIES="127.0.0.7")
     try:
-        yield house.start("sh", "-c", f"ulimit -n 1024; exec {sys.executable} app.py")
+        yield monitor.start("sh", "-c", f"ulimit -n 1024; exec {sys.executable} app.py")
     finally:
-        house.kill()
+        monitor.kill()
 
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    house = Running(tmp_path_factory.mktemp("hasty"))
+    monitor = Running(tmp_path_factory.mktemp("hasty"))
     try:
-        yield house.start(sys.executable, "-c", HASTY)
+        yield monitor.start(sys.executable, "-c", HASTY)
     finally:
-        house.kill()
+        monitor.kill()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -165,7 +165,7 @@ def test_commands_get_in_however_full_it_is(narrow: Running) -> None:
     with crowd(narrow.port, b"", MANY, *ATTACKERS, "127.0.0.6"):
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(30)
-        sock.connect(str(narrow.folder / "data" / "house.sock"))
+        sock.connect(str(narrow.folder / "data" / "control.sock"))
         answer = whole_answer(sock, b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200")
         sock.close()
@@ -184,16 +184,16 @@ def test_large_uploads_of_one_address_are_read_two_at_a_time(narrow: Running) ->
 
 
 def test_the_limit_of_descriptors_is_raised_where_that_is_allowed(
-    run_house: Callable[..., Running], tmp_path: Path
+    run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
-    house = Running(tmp_path)
+    monitor = Running(tmp_path)
     try:
-        house.start("sh", "-c", f"ulimit -Sn 256; exec {sys.executable} app.py")
-        limits = Path(f"/proc/{worker_of(house)}/limits").read_text()
+        monitor.start("sh", "-c", f"ulimit -Sn 256; exec {sys.executable} app.py")
+        limits = Path(f"/proc/{worker_of(monitor)}/limits").read_text()
         line = next(one for one in limits.splitlines() if one.startswith("Max open files"))
         assert int(line.split()[3]) == 4320
     finally:
-        house.kill()
+        monitor.kill()
 
 
 # -- deadlines ---------------------------------------------------------------------------
@@ -384,26 +384,26 @@ def events(port: int) -> Iterator[http.client.HTTPResponse]:
 
 
 def test_signals_of_process_managers_stop_nothing_and_hup_restarts(
-    run_house: Callable[..., Running],
+    run_monitor: Callable[..., Running],
 ) -> None:
-    house = run_house()
-    assert house.process is not None
-    first = worker_of(house)
-    with events(house.port) as stream:
+    monitor = run_monitor()
+    assert monitor.process is not None
+    first = worker_of(monitor)
+    with events(monitor.port) as stream:
         for number in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2, signal.SIGHUP):
-            house.process.send_signal(number)
+            monitor.process.send_signal(number)
         until(lambda: not Path(f"/proc/{first}").exists(), what="the first worker has ended")
-        assert house.request("POST", "/api/scan").status in (200, 409)
+        assert monitor.request("POST", "/api/scan").status in (200, 409)
         stream.read()  # raises IncompleteRead without the last chunk
-    assert worker_of(house) != first
-    assert house.process.poll() is None
-    assert "Traceback" not in house.text()
+    assert worker_of(monitor) != first
+    assert monitor.process.poll() is None
+    assert "Traceback" not in monitor.text()
 
 
-def test_a_stop_ends_streams_with_their_last_chunk(run_house: Callable[..., Running]) -> None:
-    house = run_house()
+def test_a_stop_ends_streams_with_their_last_chunk(run_monitor: Callable[..., Running]) -> None:
+    monitor = run_monitor()
     with ExitStack() as stack:
-        streams = [stack.enter_context(events(house.port)) for _ in range(20)]
-        assert house.stop() == 0
+        streams = [stack.enter_context(events(monitor.port)) for _ in range(20)]
+        assert monitor.stop() == 0
         for stream in streams:
             stream.read()  # raises IncompleteRead without the last chunk

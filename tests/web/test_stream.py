@@ -1,4 +1,4 @@
-"""The event stream: as it happens, in order, once, and nobody can hold the house up."""
+"""The event stream: as it happens, in order, once, and nobody can hold the monitor up."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home, Running, until
 from tests.web.conftest import edit, fill, running_with
-from web.stream import KEPT, MOST_OF_ONE, MOST_STREAMS, PING_EVERY, Hub
+from web.stream import KEPT, MAX_OF_ONE, MAX_STREAMS, PING_EVERY, EventBroadcaster
 
 Make = Callable[..., Home]
 STREAM = {"Accept": "text/event-stream"}
@@ -39,12 +39,12 @@ def messages(text: str) -> list[Message]:
 
 
 class Follower:
-    """A reader of a running house's stream, on a thread of its own."""
+    """A reader of a running monitor's stream, on a thread of its own."""
 
-    def __init__(self, house: Running, query: str = "", **headers: str) -> None:
+    def __init__(self, monitor: Running, query: str = "", **headers: str) -> None:
         self.text = ""
         self.has_ended = False
-        self._connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", monitor.port, timeout=60)
         self._connection.request("GET", f"/api/events?{query}", headers={**STREAM, **headers})
         self._socket = self._connection.sock
         self.answer = self._connection.getresponse()
@@ -75,53 +75,53 @@ class Follower:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A real house with five cameras to find."""
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A real monitor with five cameras to find."""
     cameras = [Camera(f"d4:2d:c5:00:00:0{n}", f"127.20.0.{n}") for n in range(1, FOUND + 1)]
     with running_with(tmp_path_factory.mktemp("stream"), *cameras) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def scanned(house: Running) -> Iterator[Follower]:
+def scanned(monitor: Running) -> Iterator[Follower]:
     """Who followed the scan in which they were found, and still does."""
-    follower = Follower(house)
+    follower = Follower(monitor)
     until(lambda: follower.text, what="the stream is open")
-    assert house.request("POST", "/api/scan").status == 200
+    assert monitor.request("POST", "/api/scan").status == 200
     until(lambda: any(one.data["finished"] for one in follower.of("progress")))
     yield follower
     follower.close()
 
 
-def rename(house: Running, name: str) -> int:
+def rename(monitor: Running, name: str) -> int:
     """Rename camera 1; the number of the event."""
-    answer = house.request("PATCH", "/api/camera/1", {"name": name})
+    answer = monitor.request("PATCH", "/api/camera/1", {"name": name})
     assert answer.status == 200, answer.body
     number: int = answer.json["undo"]
     return number
 
 
-def ended(house: Running, *last_ids: str) -> list[Follower]:
+def ended(monitor: Running, *last_ids: str) -> list[Follower]:
     """Readers that came back with these ids, all at once, after their streams ended."""
-    followers = [Follower(house, "for=1", **{"Last-Event-ID": last}) for last in last_ids]
+    followers = [Follower(monitor, "for=1", **{"Last-Event-ID": last}) for last in last_ids]
     for one in followers:
         until(lambda one=one: one.has_ended)
         one.close()
     return followers
 
 
-def readers(house: Running) -> int:
-    text = house.get("/metrics").body.decode()
+def readers(monitor: Running) -> int:
+    text = monitor.get("/metrics").body.decode()
     line = next(one for one in text.splitlines() if one.startswith("camera_monitor_event_streams "))
     return int(float(line.split()[1]))
 
 
-def until_one_follows(house: Running) -> None:
+def until_one_follows(monitor: Running) -> None:
     """Who has left is noticed as soon as there is something to tell."""
 
     def is_alone() -> bool:
-        rename(house, f"Something to tell {time.monotonic()}")
-        return readers(house) == 1
+        rename(monitor, f"Something to tell {time.monotonic()}")
+        return readers(monitor) == 1
 
     until(is_alone, what="only the first reader follows")
 
@@ -157,10 +157,10 @@ def test_ids_rise_by_one(scanned: Follower) -> None:
     assert len(ids) >= FOUND
 
 
-def test_an_edit_is_told_to_everybody_who_follows(house: Running, scanned: Follower) -> None:
-    second = Follower(house)
+def test_an_edit_is_told_to_everybody_who_follows(monitor: Running, scanned: Follower) -> None:
+    second = Follower(monitor)
     until(lambda: second.text)
-    number = rename(house, "North gate")
+    number = rename(monitor, "North gate")
     for follower in (scanned, second):
         until(lambda one=follower: [m for m in one.of("status") if m.id == number])
     told = next(one for one in second.of("status") if one.id == number)
@@ -169,58 +169,58 @@ def test_an_edit_is_told_to_everybody_who_follows(house: Running, scanned: Follo
 
 
 def test_a_reader_that_comes_back_gets_exactly_what_it_missed(
-    house: Running, scanned: Follower
+    monitor: Running, scanned: Follower
 ) -> None:
-    numbers = [rename(house, f"Name {n}") for n in range(6)]
-    until(lambda: house.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
+    numbers = [rename(monitor, f"Name {n}") for n in range(6)]
+    until(lambda: monitor.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
     lasts = (numbers[0], numbers[3], numbers[-1])
-    for last, follower in zip(lasts, ended(house, *map(str, lasts)), strict=True):
+    for last, follower in zip(lasts, ended(monitor, *map(str, lasts)), strict=True):
         assert [one.id for one in follower.messages] == [n for n in numbers if n > last]
 
 
-def test_after_in_the_url_does_what_last_event_id_does(house: Running, scanned: Follower) -> None:
-    numbers = [rename(house, f"Again {n}") for n in range(3)]
-    until(lambda: house.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
-    follower = Follower(house, f"for=1&after={numbers[0]}")
+def test_after_in_the_url_does_what_last_event_id_does(monitor: Running, scanned: Follower) -> None:
+    numbers = [rename(monitor, f"Again {n}") for n in range(3)]
+    until(lambda: monitor.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
+    follower = Follower(monitor, f"for=1&after={numbers[0]}")
     until(lambda: follower.has_ended)
     assert [one.id for one in follower.messages] == numbers[1:]
     follower.close()
 
 
 def test_a_last_id_that_is_none_is_as_if_it_were_not_there(
-    house: Running, scanned: Follower
+    monitor: Running, scanned: Follower
 ) -> None:
-    for follower in ended(house, "", "x", "-5", "1.5", "9" * 400, "\xb2"):
+    for follower in ended(monitor, "", "x", "-5", "1.5", "9" * 400, "\xb2"):
         assert (follower.answer.status, follower.messages) == (200, [])
 
 
-def test_a_stream_ends_by_itself_when_it_was_asked_to(house: Running) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=60)
+def test_a_stream_ends_by_itself_when_it_was_asked_to(monitor: Running) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", monitor.port, timeout=60)
     connection.request("GET", "/api/events?for=1", headers=STREAM)
     assert connection.getresponse().read().startswith(b"retry: 3000\n\n")
     connection.close()
 
 
 def test_many_follow_at_once_and_free_their_places_when_they_leave(
-    house: Running, scanned: Follower
+    monitor: Running, scanned: Follower
 ) -> None:
-    until_one_follows(house)
-    followers = [Follower(house) for _ in range(50)]
+    until_one_follows(monitor)
+    followers = [Follower(monitor) for _ in range(50)]
     for one in followers:
         until(lambda one=one: one.text)
-    assert readers(house) == 51
-    number = rename(house, "Seen by all")
+    assert readers(monitor) == 51
+    number = rename(monitor, "Seen by all")
     for one in followers:
         until(lambda one=one: [m for m in one.of("status") if m.id == number])
     for one in followers:
         one.close()
-    until_one_follows(house)
+    until_one_follows(monitor)
 
 
-def test_a_head_request_takes_no_place(house: Running, scanned: Follower) -> None:
+def test_a_head_request_takes_no_place(monitor: Running, scanned: Follower) -> None:
     for _ in range(3):
-        assert house.request("HEAD", "/api/events", headers=STREAM).status == 200
-    until_one_follows(house)
+        assert monitor.request("HEAD", "/api/events", headers=STREAM).status == 200
+    until_one_follows(monitor)
 
 
 # -- in this process ---------------------------------------------------------------------
@@ -237,7 +237,7 @@ def follow(home: Home, **headers: str) -> Any:
 
 
 def test_what_is_told_while_the_missed_is_read_comes_once(make_home: Make) -> None:
-    """The journal has an event a moment before the hub tells it: both may have it."""
+    """The journal has an event a moment before the broadcaster tells it: both may have it."""
     home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
     home.scan()
     found = home.events()[-1].sequence
@@ -245,7 +245,7 @@ def test_what_is_told_while_the_missed_is_read_comes_once(make_home: Make) -> No
     edits = home.events()[1:]
     for last, missed in ((found, numbers), (numbers[-1], [])):
         stream = follow(home, **{"Last-Event-ID": str(last)})
-        home.house.hub.tell(edits)
+        home.monitor.broadcaster.tell(edits)
         assert [one.id for one in messages(stream.text)] == missed
         stream.close()
 
@@ -298,28 +298,28 @@ def test_whoever_missed_too_much_is_told_to_load_anew(make_home: Make) -> None:
 
 def test_one_reader_too_many_is_told_so_and_a_free_place_is_given_again(make_home: Make) -> None:
     home = make_home()
-    hub = home.house.hub
-    for number in range(MOST_STREAMS):
-        hub.enter(f"user {number}")
+    broadcaster = home.monitor.broadcaster
+    for number in range(MAX_STREAMS):
+        broadcaster.enter(f"user {number}")
     refused = home.client.get("/api/events?for=1", headers=STREAM)
     assert refused.status_code == 503
     assert set(refused.json) == {"error", "hint"}
-    hub.leave("user 7")
+    broadcaster.leave("user 7")
     stream = follow(home)
     assert stream.status_code == 200
-    assert hub.readers == MOST_STREAMS
+    assert broadcaster.readers == MAX_STREAMS
     stream.close()
-    assert hub.readers == MOST_STREAMS - 1
+    assert broadcaster.readers == MAX_STREAMS - 1
 
 
 def test_one_person_has_a_share_of_the_streams(make_home: Make) -> None:
     home = make_home()
-    hub = home.house.hub
-    for _ in range(MOST_OF_ONE):
-        hub.enter("127.0.0.1")
+    broadcaster = home.monitor.broadcaster
+    for _ in range(MAX_OF_ONE):
+        broadcaster.enter("127.0.0.1")
     refused = home.client.get("/api/events?for=1", headers=STREAM)
     assert refused.status_code == 429
-    assert refused.json["error"] == f"You have {MOST_OF_ONE} open event streams"
+    assert refused.json["error"] == f"You have {MAX_OF_ONE} open event streams"
     other = home.client.get(
         "/api/events?for=1",
         headers=STREAM,
@@ -328,19 +328,19 @@ def test_one_person_has_a_share_of_the_streams(make_home: Make) -> None:
     )
     assert other.status_code == 200
     other.close()
-    assert hub.readers == MOST_OF_ONE
-    hub.leave("127.0.0.1")
+    assert broadcaster.readers == MAX_OF_ONE
+    broadcaster.leave("127.0.0.1")
     stream = follow(home)
     assert stream.status_code == 200
     stream.close()
-    assert hub.readers == MOST_OF_ONE - 1
+    assert broadcaster.readers == MAX_OF_ONE - 1
 
 
 def test_a_user_has_one_share_from_whatever_address(make_home: Make) -> None:
     home = make_home()
-    add(home.house.access.accounts, "Ada", "admin")
-    for _ in range(MOST_OF_ONE):
-        home.house.hub.enter("user Ada")
+    add(home.monitor.access.accounts, "Ada", "admin")
+    for _ in range(MAX_OF_ONE):
+        home.monitor.broadcaster.enter("user Ada")
     for address in ("127.0.0.1", "127.0.0.2"):
         refused = home.client.get(
             "/api/events?for=1",
@@ -351,52 +351,52 @@ def test_a_user_has_one_share_from_whatever_address(make_home: Make) -> None:
         assert refused.status_code == 429
 
 
-def test_a_reader_that_hangs_up_frees_its_place_though_nothing_happens(house: Running) -> None:
-    before = readers(house)
-    followers = [Follower(house) for _ in range(5)]
+def test_a_reader_that_hangs_up_frees_its_place_though_nothing_happens(monitor: Running) -> None:
+    before = readers(monitor)
+    followers = [Follower(monitor) for _ in range(5)]
     for one in followers:
         until(lambda one=one: one.text)
-    assert readers(house) == before + 5
+    assert readers(monitor) == before + 5
     for one in followers:
         one.close()
-    until(lambda: readers(house) == before, PING_EVERY / 2, "sooner than by their next ping")
+    until(lambda: readers(monitor) == before, PING_EVERY / 2, "sooner than by their next ping")
 
 
 def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
-    hub = Hub()
-    place = hub.place()
+    broadcaster = EventBroadcaster()
+    place = broadcaster.place()
     for number in range(1, KEPT + 2):
-        hub.tell([Event(number, clock(), "device.found", 1, "found")])
-    frames = hub.follow(place, time.monotonic() + 60, everything)
+        broadcaster.tell([Event(number, clock(), "device.found", 1, "found")])
+    frames = broadcaster.follow(place, time.monotonic() + 60, everything)
     assert messages(next(frames).decode())[0].kind == "reset"
     assert [one.id for one in messages(next(frames).decode())] == list(range(2, KEPT + 2))
 
 
 def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
-    hub = Hub()
-    place = hub.place()
+    broadcaster = EventBroadcaster()
+    place = broadcaster.place()
     for number in range(1, KEPT + 1):
-        hub.tell([Event(number, clock(), "device.found", 1, "found")])
-    told = next(hub.follow(place, time.monotonic() + 60, everything)).decode()
+        broadcaster.tell([Event(number, clock(), "device.found", 1, "found")])
+    told = next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode()
     assert [one.id for one in messages(told)] == list(range(1, KEPT + 1))
 
 
 def test_a_closing_hub_ends_every_stream_at_once() -> None:
-    hub = Hub()
+    broadcaster = EventBroadcaster()
     heard: list[int] = []
     ended: list[int] = []
 
     def read(number: int) -> None:
-        for _ in hub.follow(0, time.monotonic() + 3600, everything):
+        for _ in broadcaster.follow(0, time.monotonic() + 3600, everything):
             heard.append(number)
         ended.append(number)
 
     threads = [Thread(target=read, args=(number,), daemon=True) for number in range(10)]
     for thread in threads:
         thread.start()
-    hub.progress({})
+    broadcaster.progress({})
     until(lambda: len(set(heard)) == 10, what="all follow")
-    hub.close()
+    broadcaster.close()
     until(lambda: len(ended) == 10, PING_EVERY / 2, "all ended, and not by their next ping")
 
 
@@ -411,9 +411,9 @@ def test_a_closing_hub_ends_every_stream_at_once() -> None:
     ],
 )
 def test_messages_are_named_by_what_happened(clock: Clock, kind: str, name: str) -> None:
-    hub = Hub()
-    place = hub.place()
-    hub.tell([Event(7, clock(), kind, 1, 'line one\nline two "quoted"')])
-    told = messages(next(hub.follow(place, time.monotonic() + 60, everything)).decode())
+    broadcaster = EventBroadcaster()
+    place = broadcaster.place()
+    broadcaster.tell([Event(7, clock(), kind, 1, 'line one\nline two "quoted"')])
+    told = messages(next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode())
     assert [(one.id, one.kind) for one in told] == [(7, name)]
     assert told[0].data["text"] == 'line one\nline two "quoted"'

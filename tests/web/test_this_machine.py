@@ -63,24 +63,24 @@ def started(*command: str, port: int) -> Iterator[int]:
         process.wait(30)
 
 
-def relay(house: Running, uid: int, *more: str) -> Iterator[int]:
+def relay(monitor: Running, uid: int, *more: str) -> Iterator[int]:
     port = free_port()
     script = str(ROOT / "tests/web/relay.py")
-    command = (sys.executable, script, f"{uid}", f"{port}", f"{house.port}", *more)
+    command = (sys.executable, script, f"{uid}", f"{port}", f"{monitor.port}", *more)
     return started(*command, port=port)  # type: ignore[return-value]
 
 
-def by(port: int, house: Running, method: str, path: str, body: object = None) -> Answer:
-    """What the house answers over that port, as if it was its own."""
-    near = Running(house.folder)
+def by(port: int, monitor: Running, method: str, path: str, body: object = None) -> Answer:
+    """What the monitor answers over that port, as if it was its own."""
+    near = Running(monitor.folder)
     near.port = port
-    headers = {"Host": f"localhost:{house.port}", "Accept": "text/html"}
+    headers = {"Host": f"localhost:{monitor.port}", "Accept": "text/html"}
     return near.request(method, path, body, headers)
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("house")) as made:
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("monitor")) as made:
         yield made
 
 
@@ -90,37 +90,37 @@ PLACES = (
 )
 
 
-def test_a_forwarder_of_another_user_that_hides_itself_is_a_stranger(house: Running) -> None:
-    with relay(house, NOBODY) as port:
+def test_a_forwarder_of_another_user_that_hides_itself_is_a_stranger(monitor: Running) -> None:
+    with relay(monitor, NOBODY) as port:
         for method, path in PLACES:
-            answer = by(port, house, method, path, FIRST if method == "POST" else None)
+            answer = by(port, monitor, method, path, FIRST if method == "POST" else None)
             assert answer.status == 403, (method, path)
-        assert by(port, house, "GET", "/healthz").status == 200
-    assert house.get("/api/cameras").status == 200, "it is still open to us"
+        assert by(port, monitor, "GET", "/healthz").status == 200
+    assert monitor.get("/api/cameras").status == 200, "it is still open to us"
 
 
-def test_who_sends_and_is_gone_is_not_taken_for_root(run_house: Callable[..., Running]) -> None:
+def test_who_sends_and_is_gone_is_not_taken_for_root(run_monitor: Callable[..., Running]) -> None:
     """The kernel shows a connection that no process has open any more as one of user 0."""
-    house = run_house()
-    key = re.search(r"/setup\?key=\S+", house.text())
+    monitor = run_monitor()
+    key = re.search(r"/setup\?key=\S+", monitor.text())
     assert key
     form = {**FIRST, "again": PASSWORD}
-    with relay(house, NOBODY, "close") as port:
+    with relay(monitor, NOBODY, "close") as port:
         for _ in range(5):
-            send(port, house, "/setup", form)
-            send(port, house, "/api/users", FIRST)
-        until(lambda: not re.search(f":{house.port:04X} \\S+ 0[18] ", connections()))
-        assert house.get("/api/users").json["users"] == []
-        send(port, house, key[0], form)
-        until(lambda: house.get("/api/users").status == 401, what="with the key it has come")
+            send(port, monitor, "/setup", form)
+            send(port, monitor, "/api/users", FIRST)
+        until(lambda: not re.search(f":{monitor.port:04X} \\S+ 0[18] ", connections()))
+        assert monitor.get("/api/users").json["users"] == []
+        send(port, monitor, key[0], form)
+        until(lambda: monitor.get("/api/users").status == 401, what="with the key it has come")
 
 
-def send(port: int, house: Running, path: str, fields: dict[str, str]) -> None:
+def send(port: int, monitor: Running, path: str, fields: dict[str, str]) -> None:
     """A request in one piece, whose answer nobody hears."""
     is_api = path.startswith("/api")
     body = (json.dumps(fields) if is_api else urlencode(fields)).encode()
     kind = "application/json" if is_api else "application/x-www-form-urlencoded"
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost:{house.port}\r\nContent-Type: {kind}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost:{monitor.port}\r\nContent-Type: {kind}\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
         sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         assert sock.recv(1) == b""
@@ -130,9 +130,9 @@ def connections() -> str:
     return Path("/proc/net/tcp").read_text()
 
 
-def test_a_forwarder_of_our_own_user_is_this_machine(house: Running) -> None:
-    with relay(house, os.geteuid()) as port:
-        assert by(port, house, "GET", "/api/cameras").status == 200
+def test_a_forwarder_of_our_own_user_is_this_machine(monitor: Running) -> None:
+    with relay(monitor, os.geteuid()) as port:
+        assert by(port, monitor, "GET", "/api/cameras").status == 200
 
 
 NGINX_CONF = """
@@ -146,7 +146,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         location / {{
-            proxy_pass http://127.0.0.1:{house};
+            proxy_pass http://127.0.0.1:{monitor};
             proxy_http_version 1.1;
             proxy_set_header Connection '';
             proxy_set_header Host $http_host;
@@ -157,7 +157,7 @@ http {{
 
 
 @contextmanager
-def nginx(house: Running) -> Iterator[int]:
+def nginx(monitor: Running) -> Iterator[int]:
     """A proxy of another user that passes Host on and says nothing of itself."""
     if NGINX is None:
         pytest.skip("nginx is missing: apt-get install nginx")
@@ -165,7 +165,7 @@ def nginx(house: Running) -> Iterator[int]:
     try:
         os.chown(folder, NOBODY, NOBODY)
         config = folder / "nginx.conf"
-        config.write_text(NGINX_CONF.format(folder=folder, port=port, house=house.port))
+        config.write_text(NGINX_CONF.format(folder=folder, port=port, monitor=monitor.port))
         config.chmod(0o644)
         user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
         files = ("-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config))
@@ -175,14 +175,14 @@ def nginx(house: Running) -> Iterator[int]:
         shutil.rmtree(folder)
 
 
-def test_behind_nginx_only_the_set_up_link_leads_in(run_house: Callable[..., Running]) -> None:
-    house = run_house()
-    with nginx(house) as port:
+def test_behind_nginx_only_the_set_up_link_leads_in(run_monitor: Callable[..., Running]) -> None:
+    monitor = run_monitor()
+    with nginx(monitor) as port:
         for method, path in PLACES:
-            answer = by(port, house, method, path, FIRST if method == "POST" else None)
+            answer = by(port, monitor, method, path, FIRST if method == "POST" else None)
             assert answer.status == 403, (method, path)
-        link = re.search(r"/setup\?key=\S+", house.text())
+        link = re.search(r"/setup\?key=\S+", monitor.text())
         assert link
-        assert by(port, house, "GET", link[0]).status == 200
-    made = house.request("POST", "/api/users", {"username": "Ada", "password": PASSWORD})
+        assert by(port, monitor, "GET", link[0]).status == 200
+    made = monitor.request("POST", "/api/users", {"username": "Ada", "password": PASSWORD})
     assert made.status == 201

@@ -142,7 +142,7 @@ def test_sites_show_their_stores_and_counts(home: Home) -> None:
 def test_the_audit_log_tells_of_the_new_workbook(home: Home, tmp_path: Path) -> None:
     page = upload(home, bytes_of(tmp_path, FIRST[:1]))
     send(home, "/settings/workbook/commit", key=key_of(page))
-    lines = home.house.audit.find(action="workbook.changed")
+    lines = home.monitor.audit.find(action="workbook.changed")
     assert [one.who for one in lines] == ["local"]
 
 
@@ -160,7 +160,7 @@ def change(home: Home, serial: str, site: str = "AAA-01") -> None:
 def test_a_serial_changed_since_the_preview_refuses_the_commit(home: Home, tmp_path: Path) -> None:
     key = key_of(upload(home, bytes_of(tmp_path, FIRST[1:])))
     change(home, "NEW00001")
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     assert refusal(home, "/settings/workbook/commit", key=key) == (
         "P2P1.xlsx was changed since you looked at it. Look again: upload it once more."
     )
@@ -175,7 +175,7 @@ def take_a_third(home: Home, tmp_path: Path) -> None:
 def test_a_serial_changed_since_the_commit_outlives_the_undo(home: Home, tmp_path: Path) -> None:
     take_a_third(home, tmp_path)
     change(home, "NEW00001")
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     assert send(home, "/settings/workbook/undo") == 303
     assert sites(home)["AAA-01"] == "NEW00001"
     assert "CCC-01" not in sites(home)
@@ -186,13 +186,13 @@ def test_a_new_serial_of_a_site_that_an_undo_would_remove_refuses_it(
 ) -> None:
     take_a_third(home, tmp_path)
     change(home, "NEW00003", "CCC-01")
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     said = refusal(home, "/settings/workbook/undo")
     assert said.startswith(
         "P2P1.xlsx was changed since the new workbook was taken. "
         "Upload the workbook that you want instead. The one from before is kept as "
     )
-    (kept,) = home.house.uploads.folder.glob("before-*.xlsx")
+    (kept,) = home.monitor.uploads.folder.glob("before-*.xlsx")
     assert str(kept) in said
     assert sites(home)["CCC-01"] == "NEW00003"
 
@@ -203,21 +203,21 @@ def test_a_preview_says_what_becomes_of_a_serial_that_a_formula_keeps_waiting(
     data = workbooks.book_of([('="SIM00001"&"PAZ0001"', *FIRST[0][1:]), FIRST[1]])
     data = workbooks.changed(data, workbooks.SHEET, r"<v ?/>|<v></v>", "<v>SIM00001PAZ0001</v>")
     (tmp_path / "P2P1.xlsx").write_bytes(data)
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     change(home, "PENDING36")
-    home.house.workbooks.keep()
-    assert home.house.workbooks.pending() == {"AAA-01": "PENDING36"}
+    home.monitor.workbooks.keep()
+    assert home.monitor.workbooks.pending() == {"AAA-01": "PENDING36"}
     rows = [("UPLOADED36", *FIRST[0][1:]), FIRST[1]]
     page = upload(home, bytes_of(tmp_path, rows))
     assert "AAA-01 PENDING36 becomes UPLOADED36" in page.text
     assert send(home, "/settings/workbook/commit", key=key_of(page)) == 303
     assert sites(home)["AAA-01"] == "UPLOADED36"
-    assert home.house.workbooks.pending() == {}
+    assert home.monitor.workbooks.pending() == {}
 
 
 def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path) -> None:
     workbooks.write(tmp_path / "P2P1.xlsx", [*FIRST, ("", "CCC-01", "Cork"), ("", "", "Dublin")])
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     page = read(home.client.get("/settings/workbook", headers=HEADERS).text)
     assert "2 rows were not taken" in page.text
     forms = [one for one in page.find("form") if one["action"] == "/settings/workbook/serial"]
@@ -231,7 +231,7 @@ def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path
     assert sites(home)["CCC-01"] == "SIM00003PAZ0003"
     page = read(home.client.get("/settings/workbook", headers=HEADERS).text)
     assert "1 row was not taken" in page.text
-    (line,) = home.house.audit.find(action="workbook.changed")
+    (line,) = home.monitor.audit.find(action="workbook.changed")
     assert line.about == "CCC-01"
 
 
@@ -284,9 +284,9 @@ def test_a_secret_column_of_the_workbook_is_shown_nowhere_and_that_is_said(
     home: Home, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lay_secrets(tmp_path)
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     lay_secrets(tmp_path, SECRET + "-2")
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     (device,) = [one for one in home.devices() if one.site == "AAA-01"]
     assert device.facts["workbook"]["columns"] == {"PASSWORD": "***", "PHONE": "12"}
     paths = (
@@ -318,11 +318,11 @@ def test_a_secret_that_an_older_version_kept_is_masked_everywhere(home: Home) ->
     said = {**device.facts["workbook"], "columns": {"PASSWORD": SECRET}}
     fields = {"kind": "recorder", "site": "AAA-01", "source": "workbook", "facts": said}
     now = home.clock()
-    home.house.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
+    home.monitor.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
     assert SECRET not in home.client.get(f"/api/camera/{device.id}").text
     before = len(home.events())
     fields = {**fields, "facts": {**said, "columns": {"PASSWORD": "***"}}}
-    home.house.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
+    home.monitor.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
     (event,) = home.events()[before:]
     assert SECRET not in str(event)
     assert event.before["row"]["columns"] == {"PASSWORD": "***"}
@@ -330,7 +330,7 @@ def test_a_secret_that_an_older_version_kept_is_masked_everywhere(home: Home) ->
 
 def test_a_csv_of_three_columns_keeps_the_secrets_in_the_file(home: Home, tmp_path: Path) -> None:
     lay_secrets(tmp_path)
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     page = upload(home, home.client.get("/api/download.csv").data)
     assert "0 added, 0 changed, 0 removed, 2 unchanged" in page.text
     assert "Column PASSWORD is hidden" in page.text
@@ -352,7 +352,7 @@ def test_the_preview_says_what_of_the_present_file_would_be_lost(
     book.active.column_dimensions["B"].width = 33
     book.create_sheet("Notes")["A1"] = "call Ada"
     book.save(tmp_path / "P2P1.xlsx")
-    home.house.workbooks.keep()
+    home.monitor.workbooks.keep()
     rows = [(*FIRST[0][:2], None, None), (*FIRST[1], "13")]
     data = workbooks.book_of(rows, (*workbooks.TITLES, "PHONE"))
     page = upload(home, data)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from discovery.uploads import MOST_WAITING, Busy, Uploads
+from discovery.uploads import MAX_WAITING, Busy, Uploads
 from tests.home import Running
 from tests.workbooks import Desk, book_of, row, sheet_of, with_sheet
 
@@ -28,12 +28,12 @@ def large() -> bytes:
     )
 
 
-def upload(house: Running, data: bytes, accept: str) -> tuple[int, str, str | None]:
+def upload(monitor: Running, data: bytes, accept: str) -> tuple[int, str, str | None]:
     """Status, text and Retry-After."""
     head = f'--{BORDER}\r\nContent-Disposition: form-data; name="file"; filename="a.xlsx"\r\n\r\n'
     body = head.encode() + data + f"\r\n--{BORDER}--\r\n".encode()
     headers = {"Content-Type": f"multipart/form-data; boundary={BORDER}", "Accept": accept}
-    url = f"http://127.0.0.1:{house.port}/settings/workbook"
+    url = f"http://127.0.0.1:{monitor.port}/settings/workbook"
     request = urllib.request.Request(url, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:
@@ -43,7 +43,7 @@ def upload(house: Running, data: bytes, accept: str) -> tuple[int, str, str | No
 
 
 def children(session: int) -> set[int]:
-    """The processes of a house that take workbooks apart."""
+    """The processes of a monitor that take workbooks apart."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -73,17 +73,17 @@ def watched(session: int) -> Iterator[list[int]]:
 
 
 def test_ten_uploads_side_by_side_have_one_child_in_all(
-    run_house: Callable[..., Running], large: bytes
+    run_monitor: Callable[..., Running], large: bytes
 ) -> None:
-    house = run_house()
-    assert house.process is not None
-    with watched(house.process.pid) as counts, ThreadPoolExecutor(MANY) as pool:
+    monitor = run_monitor()
+    assert monitor.process is not None
+    with watched(monitor.process.pid) as counts, ThreadPoolExecutor(MANY) as pool:
         kinds = ["text/html", "*/*"] * (MANY // 2)
-        answers = list(pool.map(lambda kind: upload(house, large, kind), kinds))
+        answers = list(pool.map(lambda kind: upload(monitor, large, kind), kinds))
     assert max(counts) == 1
     codes = [code for code, _text, _after in answers]
     assert set(codes) <= {200, 503}
-    assert codes.count(200) >= 1 + MOST_WAITING
+    assert codes.count(200) >= 1 + MAX_WAITING
     assert codes.count(503) >= 1
     for kind, (code, text, after) in zip(kinds, answers, strict=True):
         if code != 503:
@@ -96,8 +96,8 @@ def test_ten_uploads_side_by_side_have_one_child_in_all(
             }
         else:
             assert "Other uploads are being read. Upload it again in 20 s." in text
-    assert upload(house, large, "text/html")[0] == 200, "the queue is empty again"
-    code, text, _after = upload(house, b"PK no workbook", "*/*")
+    assert upload(monitor, large, "text/html")[0] == 200, "the queue is empty again"
+    code, text, _after = upload(monitor, b"PK no workbook", "*/*")
     assert code == 422
     assert set(json.loads(text)) == {"error", "hint"}
 
@@ -118,7 +118,7 @@ class Slow:
 def test_nobody_waits_longer_than_a_limit_and_nobody_joins_a_full_queue(
     make_home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uploads: Uploads = Desk(make_home()).home.house.uploads
+    uploads: Uploads = Desk(make_home()).home.monitor.uploads
     monkeypatch.setattr("discovery.uploads.PATIENCE", 0.2)
     first = Slow(book_of([("AB12345", "SITE-001", "Mall")]))
     with ThreadPoolExecutor(9) as pool:

@@ -1,4 +1,4 @@
-"""People at a real closed house, in a real browser and by API."""
+"""People at a real closed monitor, in a real browser and by API."""
 
 import base64
 from collections.abc import Iterator
@@ -28,27 +28,27 @@ ADMIN = {"ADMIN_USERNAME": "Ada", "ADMIN_PASSWORD": PASSWORD}
 
 
 @contextmanager
-def closed_house(folder: Path, **environment: str) -> Iterator[Running]:
-    """A real closed house with four cameras, which were found a moment ago."""
+def closed_monitor(folder: Path, **environment: str) -> Iterator[Running]:
+    """A real closed monitor with four cameras, which were found a moment ago."""
     clock = Clock()
     clock.now = datetime.now(UTC) - timedelta(seconds=10)
     home = Home(folder, clock, *crowd(CAMERAS))
     try:
         home.scan()
-        accounts = home.house.access.accounts
+        accounts = home.monitor.access.accounts
         for name, role, sees_all in PEOPLE:
             user = people.add(accounts, name, role, sees_all)
             if not sees_all:
                 accounts.grant(user.id, "view", device=1)
     finally:
         home.close()
-    with running(folder, **environment) as house:
-        yield house
+    with running(folder, **environment) as monitor:
+        yield monitor
 
 
-def ask(house: Running, method: str, url: str, body: Any = None, name: str = "Ada") -> Any:
+def ask(monitor: Running, method: str, url: str, body: Any = None, name: str = "Ada") -> Any:
     """What somebody gets by API, with name and password."""
-    answer = house.request(method, url, body, basic(name))
+    answer = monitor.request(method, url, body, basic(name))
     assert answer.status < 300, (method, url, answer.status, answer.body)
     return answer.json
 
@@ -58,9 +58,9 @@ def basic(name: str) -> dict[str, str]:
     return {"Authorization": f"Basic {key}"}
 
 
-def add(house: Running, name: str, role: str = "viewer", sees_all: bool = True) -> int:
+def add(monitor: Running, name: str, role: str = "viewer", sees_all: bool = True) -> int:
     body = {"username": name, "password": PASSWORD, "role": role, "all_cameras": sees_all}
-    return int(ask(house, "POST", "/api/users", body)["id"])
+    return int(ask(monitor, "POST", "/api/users", body)["id"])
 
 
 def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
@@ -69,8 +69,8 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def come_in(tab: Tab, house: Running, name: str, url: str = "/", **options: Any) -> Page:
-    page = tab(house, url, **options)
+def come_in(tab: Tab, monitor: Running, name: str, url: str = "/", **options: Any) -> Page:
+    page = tab(monitor, url, **options)
     log_in(page, name)
     expect(page.locator(".me")).to_have_text(name)
     return page

@@ -12,17 +12,17 @@ from fleet import (
     clock,
     editing,
     facts,
-    fit,
     identity,
-    listing,
+    labels,
+    list_entries,
     merging,
     removal,
     status,
-    words,
+    validation,
 )
 from fleet.draft import Draft
 from fleet.model import (
-    HERE,
+    DEFAULT_SITE,
     AddressChange,
     ClockStep,
     Device,
@@ -36,13 +36,13 @@ from fleet.model import (
     Report,
     Sighting,
     SourceDown,
-    Word,
+    SourceState,
 )
 
-MOST_DEVICES = 50_000
+MAX_DEVICES = 50_000
 
 
-def fold(
+def reduce(
     fleet: Fleet, reports: Iterable[Report], now: datetime, rules: status.Rules
 ) -> tuple[Fleet, list[Event]]:
     """The fleet after `reports`, and what is worth telling. Without reports, time passes.
@@ -58,7 +58,7 @@ def fold(
         if device is not None:
             touched[device.id] = None
     if empty:
-        capacity.note_room(draft, MOST_DEVICES)
+        capacity.note_room(draft, MAX_DEVICES)
     removal.forget_removed(draft)
     # Last, when all facts are in, and parents first: who dies with its parent is unreachable.
     ids = [id for id in (list(draft.devices) if empty else touched) if id in draft.devices]
@@ -95,12 +95,12 @@ def _see(draft: Draft, sighting: Sighting) -> Device | None:
     device = _whose(draft, sighting)
     if device is None:
         return _add(draft, sighting)
-    if listing.is_outdated(device, sighting) or _is_overtaken(draft, device, sighting):
+    if list_entries.is_outdated(device, sighting) or _is_overtaken(draft, device, sighting):
         return None
     if device.retired_at is not None:
-        if not capacity.makes_room(draft, MOST_DEVICES, sighting.address):
+        if not capacity.makes_room(draft, MAX_DEVICES, sighting.address):
             return None
-        draft.tell("device.restored", device, f"{words.name(device)} answers again, so it is back")
+        draft.tell("device.restored", device, f"{labels.name(device)} answers again, so it is back")
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     device, finding = addresses.moved(draft, device, sighting)
     device = _with_facts(draft, device, sighting)
@@ -123,7 +123,7 @@ def _renew(draft: Draft, sighting: Sighting) -> Device | None:
 
 def _is_overtaken(draft: Draft, device: Device, sighting: Sighting) -> bool:
     """Its source has spoken since, or a person has retired the device since."""
-    word = device.words.get(sighting.source, Word())
+    word = device.states.get(sighting.source, SourceState())
     later = (word.seen_at, word.missed_at, device.retired_at)
     return any(status.is_older(sighting.at, one, draft.now) for one in later)
 
@@ -142,7 +142,7 @@ def _whose(draft: Draft, sighting: Sighting) -> Device | None:
 
 
 def _add(draft: Draft, sighting: Sighting) -> Device | None:
-    if not capacity.makes_room(draft, MOST_DEVICES, sighting.address):
+    if not capacity.makes_room(draft, MAX_DEVICES, sighting.address):
         return None
     device = Device(
         id=draft.new_id(),
@@ -161,7 +161,7 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
     device = _with_word(device, sighting, (), draft.now)
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
-    draft.tell("device.found", device, f"{words.name(device)} was found{where}")
+    draft.tell("device.found", device, f"{labels.name(device)} was found{where}")
     return device
 
 
@@ -176,7 +176,7 @@ def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
         before = {key: known[key] for key in changed}
         after = {key: said.get(key) for key in changed}
         text = ", ".join(f"{key} {known[key]} is now {said.get(key, 'gone')}" for key in changed)
-        draft.tell("device.facts", device, f"{words.name(device)}: {text}", before, after)
+        draft.tell("device.facts", device, f"{labels.name(device)}: {text}", before, after)
     return device
 
 
@@ -186,7 +186,9 @@ def _fresh(draft: Draft, device: Device, sighting: Sighting) -> tuple[str, ...]:
     fresh = []
     for one in sighting.identities:
         owner = draft.find(one, sighting.site)
-        is_apart = owner is not None and (owner.id in device.apart or device.id in owner.apart)
+        is_apart = owner is not None and (
+            owner.id in device.never_merge or device.id in owner.never_merge
+        )
         is_here = sighting.site == device.site or one.startswith(identity.GLOBAL)
         if is_here and one not in device.identities and not is_apart:
             fresh.append(one)
@@ -195,9 +197,9 @@ def _fresh(draft: Draft, device: Device, sighting: Sighting) -> tuple[str, ...]:
 
 def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...], now: datetime) -> Device:
     is_older = status.is_older(sighting.at, device.last_seen, now)
-    word = device.words.get(sighting.source, Word())
+    word = device.states.get(sighting.source, SourceState())
     is_new_scan = sighting.asked is not None and sighting.asked != word.asked
-    word = Word(
+    word = SourceState(
         seen_at=sighting.at,
         missed_at=word.missed_at,
         asked=sighting.asked or word.asked,
@@ -206,11 +208,11 @@ def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...], now: 
     return replace(
         device,
         identities=(*device.identities, *fresh),
-        words={**device.words, sighting.source: word},
+        states={**device.states, sighting.source: word},
         links={**device.links, **sighting.links},
         first_seen=device.first_seen or sighting.at,
         last_seen=sighting.at if not is_older else device.last_seen,
-        sightings=fit.count(device.sightings + is_new_scan),
+        sightings=validation.count(device.sightings + is_new_scan),
     )
 
 
@@ -221,7 +223,7 @@ def _miss(draft: Draft, miss: Miss) -> Device | None:
     device = draft.find(miss.identity, miss.site)
     if device is None or device.retired_at is not None:
         return None
-    word = device.words.get(miss.source, Word())
+    word = device.states.get(miss.source, SourceState())
     if miss.asked and word.seen_at and miss.asked <= word.seen_at <= draft.now:
         return None
     if any(status.is_older(miss.at, at, draft.now) for at in (word.seen_at, word.missed_at)):
@@ -230,10 +232,10 @@ def _miss(draft: Draft, miss: Miss) -> Device | None:
         word,
         missed_at=miss.at,
         asked=miss.asked,
-        misses=fit.count(word.misses + 1),
+        misses=validation.count(word.misses + 1),
         reason=miss.reason,
     )
-    draft.put(replace(device, words={**device.words, miss.source: word}))
+    draft.put(replace(device, states={**device.states, miss.source: word}))
     return device
 
 
@@ -248,7 +250,7 @@ def _find(draft: Draft, finding: Finding) -> Device | None:
         if same:
             rest = tuple(one for one in device.findings if one not in same)
             draft.put(replace(device, findings=rest))
-            text = f"{words.name(device)}: no longer so: {same[0].text}"
+            text = f"{labels.name(device)}: no longer so: {same[0].text}"
             draft.tell("finding.cleared", device, text, {"kind": finding.kind})
         return device
     if same and same[0].text == finding.text:
@@ -257,7 +259,7 @@ def _find(draft: Draft, finding: Finding) -> Device | None:
     fault = Fault(finding.kind, since, finding.text, finding.source, finding.evidence)
     rest = tuple(one for one in device.findings if one not in same)
     draft.put(replace(device, findings=(*rest, fault)))
-    text = f"{words.name(device)}: {finding.text}"
+    text = f"{labels.name(device)}: {finding.text}"
     draft.tell("finding.raised", device, text, after={"kind": finding.kind, **finding.evidence})
     return device
 
@@ -268,7 +270,7 @@ def is_same(fault: Fault, finding: Finding) -> bool:
 
 def _source_down(draft: Draft, report: SourceDown) -> None:
     """One event when a scope goes down, one when it is back; the memo keeps which are."""
-    down: dict[str, Any] = dict(draft.memo.get("down", {}))
+    down: dict[str, Any] = dict(draft.state.get("down", {}))
     known = down.get(report.scope)
     if report.up:
         if known is None:
@@ -285,7 +287,7 @@ def _source_down(draft: Draft, report: SourceDown) -> None:
     else:
         down[report.scope] = {**known, "reason": report.reason}
     draft.is_changed = True
-    draft.memo["down"] = down
+    draft.state["down"] = down
 
 
 # -- edits -------------------------------------------------------------------------------
@@ -293,8 +295,8 @@ def _source_down(draft: Draft, report: SourceDown) -> None:
 
 def _edit(draft: Draft, edit: Edit) -> Device:
     if edit.kind == "list":
-        return listing.apply(draft, edit)
-    device = editing.found(draft.find(edit.identity, HERE), edit)
+        return list_entries.apply(draft, edit)
+    device = editing.found(draft.find(edit.identity, DEFAULT_SITE), edit)
     match edit.kind:
         case "merge":
             return merging.merge_edit(draft, device, edit)
@@ -320,7 +322,7 @@ def _check_keys(draft: Draft, device: Device) -> None:
         owner = draft.devices.get(draft.index.get(key, device.id))
         if owner is not None and owner.id != device.id:
             raise Refused(
-                f"{words.name(owner)} has the same key in site {device.site}",
+                f"{labels.name(owner)} has the same key in site {device.site}",
                 "Merge the two, or choose another site.",
             )
 
@@ -338,7 +340,7 @@ def _tell_status(draft: Draft, device: Device) -> None:
     draft.put(replace(device, status=new, since=draft.now))
     if new == status.IP_CHANGED and device.status in status.UP:
         return
-    kind, text = words.flip(device, new)
+    kind, text = labels.flip(device, new)
     draft.tell(kind, device, text, {"status": device.status}, {"status": new})
 
 

@@ -1,4 +1,4 @@
-"""Speaks to the running house over its command socket, for the command line."""
+"""Speaks to the running monitor over its command socket, for the command line."""
 
 import http.client
 import json
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 
-class NoAnswer(Exception):
-    """A house is there, but it does not answer us: why, in a sentence."""
+class MonitorSilent(Exception):
+    """A monitor is there, but it does not answer us: why, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer of the house: HTTP status and the JSON of its body."""
+    """An answer of the monitor: HTTP status and the JSON of its body."""
 
     status: int
     body: Any
@@ -34,7 +34,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask(path: Path, method: str, url: str, body: Any = None) -> Said | None:
-    """What the house behind the socket answers; None when none runs. Raises NoAnswer."""
+    """What the monitor behind the socket answers; None when none runs. Raises MonitorSilent."""
     connection = _Connection(path)
     try:
         data = None if body is None else json.dumps(body)
@@ -44,11 +44,11 @@ def ask(path: Path, method: str, url: str, body: Any = None) -> Said | None:
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
     except PermissionError:
-        raise NoAnswer(
+        raise MonitorSilent(
             f"{path} belongs to another user. "
             "Run this command as the user that runs Camera Monitor, or as root."
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(f"The running Camera Monitor does not answer ({error}).") from None
+        raise MonitorSilent(f"The running Camera Monitor does not answer ({error}).") from None
     finally:
         connection.close()

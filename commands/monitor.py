@@ -1,18 +1,18 @@
-"""How a command reaches the fleet: by the running house, or by the files when none runs."""
+"""How a command reaches the fleet: by the running monitor, or by the files when none runs."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import app as house_app
+import app as monitor_app
 import serving
 from fleet.model import Fleet
 from fleet.status import Rules
 from fleet.tracker import Tracker
 from settings import Settings
 from store.json_file import CannotOpen, JsonFile
-from web import door
+from web import control_client
 
 DONE, NOTHING, WRONG_USE, CANNOT_ASK = 0, 1, 2, 3
 """Exit codes."""
@@ -26,20 +26,22 @@ class Failed(Exception):
         self.code = code
 
 
-def ask_house(settings: Settings, method: str, path: str, body: Any = None) -> door.Said | None:
-    """What the running house answers; None when none runs. Raises Failed."""
+def ask_monitor(
+    settings: Settings, method: str, path: str, body: Any = None
+) -> control_client.Said | None:
+    """What the running monitor answers; None when none runs. Raises Failed."""
     places = serving.command_socket(settings)
     if not places:
         return None
     try:
-        return door.ask(Path(places[0].removeprefix("unix:")), method, path, body)
-    except door.NoAnswer as error:
+        return control_client.ask(Path(places[0].removeprefix("unix:")), method, path, body)
+    except control_client.MonitorSilent as error:
         raise Failed(str(error)) from None
 
 
-def tell_house(settings: Settings, method: str, path: str, body: Any = None) -> Any:
-    """As ask_house, but an error that the house answers is Failed with its words."""
-    said = ask_house(settings, method, path, body)
+def tell_monitor(settings: Settings, method: str, path: str, body: Any = None) -> Any:
+    """As ask_monitor, but an error that the monitor answers is Failed with its words."""
+    said = ask_monitor(settings, method, path, body)
     if said is None:
         return None
     if said.status >= 400:
@@ -47,40 +49,40 @@ def tell_house(settings: Settings, method: str, path: str, body: Any = None) -> 
     return said.body
 
 
-def scan_in_house(settings: Settings) -> dict[str, Any] | None:
-    """Scan by the running house, or join its scan, and wait; None when no house runs."""
-    said = ask_house(settings, "POST", "/api/scan")
+def scan_in_monitor(settings: Settings) -> dict[str, Any] | None:
+    """Scan by the running monitor, or join its scan, and wait; None when no monitor runs."""
+    said = ask_monitor(settings, "POST", "/api/scan")
     if said is None:
         return None
     if said.status not in (200, 409):
         raise Failed(f"{said.body['error']}. {said.body['hint']}")
     begun = ""
     while True:
-        state = tell_house(settings, "GET", "/api/scan")
+        state = tell_monitor(settings, "GET", "/api/scan")
         if state is None:
-            raise Failed("The house stopped during the scan.")
+            raise Failed("The monitor stopped during the scan.")
         if state["running"] is None:
             break
         begun = state["running"]["at"]
         time.sleep(0.2)
     last = state["last"]
     if last is None or last["at"] < begun:
-        raise Failed("The scan ended, but the house could not keep what it did. See its page.")
+        raise Failed("The scan ended, but the monitor could not keep what it did. See its page.")
     return dict(last)
 
 
-def with_house(settings: Settings, work: Callable[[Any], Any]) -> Any:
-    """Do `work` with a house of our own that owns the files meanwhile."""
-    house = house_app.build_house(settings)
+def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
+    """Do `work` with a monitor of our own that owns the files meanwhile."""
+    monitor = monitor_app.build_monitor(settings)
     try:
-        house_app.open_house(house, settings)
+        monitor_app.open_monitor(monitor, settings)
     except CannotOpen as error:
         raise Failed(str(error)) from None
     try:
-        house.workbooks.keep()
-        return work(house)
+        monitor.workbooks.keep()
+        return work(monitor)
     finally:
-        house_app.stop_house(house)
+        monitor_app.stop_monitor(monitor)
 
 
 def read_fleet(settings: Settings) -> Fleet:

@@ -1,6 +1,6 @@
 """Who may. Every route names an action, or says that it is open; without, no start.
 
-Until the first account exists the house is open to this machine only.
+Until the first account exists the monitor is open to this machine only.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from werkzeug.datastructures import Headers
 
 from accounts.model import Person
 from accounts.rights import RULES, is_in_scope, may, scope_for
-from web.asking import (
+from web.audits import note
+from web.authentication import (
     Access,
     TooManyTries,
     host_name,
@@ -21,10 +22,9 @@ from web.asking import (
     over_command_socket,
     person_of,
 )
-from web.audits import note
 from web.errors import Problem, wants_page
-from web.house import house
-from web.sight import sight
+from web.monitor import monitor
+from web.visible_fleet import visible
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,7 +42,7 @@ def needs(action: str) -> Callable[[Route], Route]:
     """The route is for those who may do `action`, for example `scan.start`.
 
     An action on devices is asked about the device that the URL names by `<key>`; a route
-    without one asks `sight()` about each device that it touches.
+    without one asks `visible()` about each device that it touches.
     """
     if action not in RULES:
         raise RuntimeError(f"There is no action {action}; accounts.rights.RULES lists them")
@@ -93,7 +93,7 @@ def action_of(app: Flask, endpoint: str) -> str | None:
 
 
 def _check() -> Any:
-    access = house().access
+    access = monitor().access
     if host_name() is None and not over_command_socket():
         raise Problem(400, "The Host header names no machine", "Send the name in the URL.")
     if not is_allowed_network(access):
@@ -140,9 +140,9 @@ def _read_body() -> bool:
 
 def _person() -> Person | None:
     try:
-        person = person_of(house().access)
+        person = person_of(monitor().access)
         if "failed_name" in g:
-            name = house().access.accounts.in_the_log(g.failed_name)
+            name = monitor().access.accounts.in_the_log(g.failed_name)
             note("login.failed", name, "wrong name or password", by="nobody")
         return person
     except TooManyTries as error:
@@ -155,15 +155,15 @@ def _person() -> Person | None:
 
 
 def _check_action(person: Person, action: str) -> None:
-    """Raises NotThere for a device that is not seen, Problem (403) for what is not allowed."""
+    """Raises NotFound for a device that is not seen, Problem (403) for what is not allowed."""
     device, key = None, (request.view_args or {}).get("key")
     if key is not None and RULES[action].level is not None:
-        device = sight().device(key)
+        device = visible().device(key)
     if not is_in_scope(person, action):
         raise _beyond_scope(person, action)
-    if not sight().may(action, device):
+    if not visible().may(action, device):
         if person.devices is not None and may(
-            replace(person, devices=None), action, device, sight().now
+            replace(person, devices=None), action, device, visible().now
         ):
             raise Problem(
                 403,
@@ -202,7 +202,7 @@ def _ways_in(access: Access) -> Headers:
 
 def stranger() -> Any:
     """What somebody gets who is not let in."""
-    access = house().access
+    access = monitor().access
     if access.accounts.has_any():
         if wants_page():
             back = request.full_path if request.query_string else request.path
@@ -267,7 +267,7 @@ def is_cross_site() -> bool:
 
 def is_known_origin() -> bool:
     """A web site that ALLOWED_ORIGINS names. It has no cookie of ours, only tokens count."""
-    return request.headers.get("Origin") in house().access.allowed_origins
+    return request.headers.get("Origin") in monitor().access.allowed_origins
 
 
 def _harden(response: Response) -> Response:
@@ -283,7 +283,7 @@ def _harden(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if "Cache-Control" not in headers and request.endpoint != "static":
         headers["Cache-Control"] = "no-store"
-    if house().access.allowed_origins:
+    if monitor().access.allowed_origins:
         response.vary.add("Origin")
         if is_known_origin():
             headers["Access-Control-Allow-Origin"] = request.headers["Origin"]

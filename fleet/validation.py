@@ -22,7 +22,7 @@ from fleet.model import (
     Fault,
     Report,
     Sighting,
-    Word,
+    SourceState,
 )
 
 DEEPEST = 32
@@ -39,7 +39,7 @@ EARLIEST, LATEST = 1970, 9000
 """Years."""
 
 
-class DoesNotFit(ValueError):
+class InvalidValue(ValueError):
     """`where` and `name` say which value, `why` what is expected instead."""
 
     def __init__(self, where: str, name: str, why: str, value: Any) -> None:
@@ -182,7 +182,7 @@ _TYPES: dict[Any, Callable[[Any], str]] = {
     Facts: _object,
     Mapping[str, str]: _by_name(_text),
     Mapping[str, Facts]: _by_name(_object),
-    Mapping[str, Word]: _by_name(lambda value: ""),
+    Mapping[str, SourceState]: _by_name(lambda value: ""),
     tuple[AddressChange, ...]: _all(lambda value: ""),
     tuple[Fault, ...]: _all(lambda value: ""),
 }
@@ -204,17 +204,17 @@ def _tests_of(kind: Any) -> list[tuple[str, Callable[[Any], str]]]:
 
 
 def check(record: Any, where: str) -> None:
-    """Raises DoesNotFit for the first value of a frozen record that is of another type."""
+    """Raises InvalidValue for the first value of a frozen record that is of another type."""
     for name, test in _tests_of(record.__class__):
         value = getattr(record, name)
         if why := test(value):
-            raise DoesNotFit(where, name, why, value)
+            raise InvalidValue(where, name, why, value)
 
 
 def check_device(device: Device, where: str) -> None:
     """As `check`, with everything that the device holds."""
     check(device, where)
-    for source, word in device.words.items():
+    for source, word in device.states.items():
         check(word, f"{where}, words, {source}")
     for change in device.addresses:
         check(change, f"{where}, addresses")
@@ -223,16 +223,16 @@ def check_device(device: Device, where: str) -> None:
 
 
 def check_report(report: Report) -> None:
-    """Raises DoesNotFit for a report that must not enter."""
+    """Raises InvalidValue for a report that must not enter."""
     check(report, origin_of(report))
     if isinstance(report, Sighting) and not report.identities:
-        raise DoesNotFit(report.source, "identities", "at least one is expected", ())
+        raise InvalidValue(report.source, "identities", "at least one is expected", ())
 
 
 def check_facts(facts: Any, where: str) -> None:
-    """Raises DoesNotFit for what cannot be written as a JSON object."""
+    """Raises InvalidValue for what cannot be written as a JSON object."""
     if why := _object(facts):
-        raise DoesNotFit(where, "it", why, facts)
+        raise InvalidValue(where, "it", why, facts)
 
 
 def origin_of(report: Any) -> str:

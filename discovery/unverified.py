@@ -9,9 +9,9 @@ from time import monotonic
 
 from fleet.model import Device, Sighting
 
-MOST_HEARD = 200
+MAX_HEARD = 200
 """Entries of the list; what was not heard for the longest time leaves it."""
-MOST_QUESTIONS = 30
+MAX_QUESTIONS = 30
 """A minute, to all that was heard: so many devices at most enter outside of a scan."""
 SAME_AGAIN = 30.0
 """Seconds until the same address is asked again."""
@@ -33,7 +33,7 @@ class Heard:
     device: int | None = None
 
 
-class Hearsay:
+class UnverifiedDevices:
     """The list, and how often one may ask about it. Bounded whatever comes."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -60,7 +60,7 @@ class Hearsay:
             if known is not None:
                 said = replace(said, first=known.first, times=known.times + 1)
             self._heard[key] = said
-            if len(self._heard) > MOST_HEARD:
+            if len(self._heard) > MAX_HEARD:
                 del self._heard[next(iter(self._heard))]
 
     def forget(self, identity: str) -> None:
@@ -78,7 +78,7 @@ class Hearsay:
         now = self._clock()
         while self._asked and now - self._asked[0][0] >= 60:
             self._asked.popleft()
-        return len(self._asked) < MOST_QUESTIONS and not any(
+        return len(self._asked) < MAX_QUESTIONS and not any(
             one == address and now - at < SAME_AGAIN for at, one in self._asked
         )
 

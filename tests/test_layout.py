@@ -1,4 +1,4 @@
-"""The law of the house: floors, no circles, plain names, short files and functions."""
+"""The law of the monitor: floors, no circles, plain names, short files and functions."""
 
 import ast
 import statistics

@@ -16,18 +16,18 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from accounts.accounts import TOKEN_MARK, Accounts
+from accounts.jwt_tokens import JwtTokens
 from accounts.limiter import Limiter
 from accounts.model import Person, User
-from accounts.tickets import Tickets
 from web import peer
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 COOKIE = "camera_monitor"
-HERE = Person("local", "admin", until_first=True)
+THIS_MACHINE = Person("local", "admin", until_first=True)
 """Whoever sits at this machine while there is no account."""
 COMMANDS = Person("command line", "admin")
-MOST_REMEMBERED = 1000
+MAX_REMEMBERED = 1000
 LONGEST_ROUTE = 2000
 """Characters of X-Forwarded-For that are read: the newest, more proxies than anybody has."""
 
@@ -37,7 +37,7 @@ class Access:
     """What decides who comes in. `setup_key` opens the page for the first account, once."""
 
     accounts: Accounts
-    tickets: Tickets
+    tickets: JwtTokens
     limiter: Limiter = field(default_factory=Limiter)
     trusted_proxies: tuple[Network, ...] = ()
     allowed_networks: tuple[Network, ...] = ()
@@ -67,7 +67,7 @@ def _find(access: Access) -> Person | None:
     if over_command_socket():
         return COMMANDS
     if not access.accounts.has_any():
-        return HERE if is_this_machine(access) else None
+        return THIS_MACHINE if is_this_machine(access) else None
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind:
         return _by_header(access, kind.lower(), value.strip())
@@ -111,7 +111,7 @@ def _by_password(access: Access, name: str, password: str) -> Person | None:
         return None
     with _checked_lock:
         _checked[mark] = user.password
-        while len(_checked) > MOST_REMEMBERED:
+        while len(_checked) > MAX_REMEMBERED:
             _checked.popitem(last=False)
     return access.accounts.by_name(user.id)
 
@@ -201,7 +201,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def over_command_socket() -> bool:
-    """The request came by `house.sock` from its owner or root: trusted, no login."""
+    """The request came by `control.sock` from its owner or root: trusted, no login."""
     sock = request.environ.get("gunicorn.socket")
     if sock is None or sock.family != socket.AF_UNIX:
         return False

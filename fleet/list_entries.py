@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, status, words
+from fleet import identity, labels, status
 from fleet.draft import Draft
 from fleet.model import Device, Edit, Facts, Sighting
 from fleet.secret_columns import masked, shown
@@ -100,14 +100,14 @@ def apply(draft: Draft, edit: Edit) -> Device:
     if str(before.get("serial")).upper() != str(facts.get("serial")).upper():
         # Another recorder stands there now: what was said of the old one does not count, and
         # nobody has seen the new one yet.
-        changed = replace(changed, facts={source: facts}, words={}, last_seen=None)
+        changed = replace(changed, facts={source: facts}, states={}, last_seen=None)
     if device.retired_at is not None:
         changed = replace(changed, retired_at=None)
         draft.put(changed)
-        draft.tell("device.restored", changed, f"{words.name(changed)} is back in the list")
+        draft.tell("device.restored", changed, f"{labels.name(changed)} is back in the list")
     elif before != facts:
         draft.put(changed)
-        text = f"{words.name(changed)} has another row in the list, by {edit.by}"
+        text = f"{labels.name(changed)} has another row in the list, by {edit.by}"
         draft.tell("device.edited", changed, text, {"row": _masked(before)}, {"row": facts})
     return changed
 
@@ -131,5 +131,5 @@ def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
         since=edit.at,
     )
     draft.put(device)
-    draft.tell("device.listed", device, f"{words.name(device)} stands in the list, by {edit.by}")
+    draft.tell("device.listed", device, f"{labels.name(device)} stands in the list, by {edit.by}")
     return device

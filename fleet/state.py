@@ -7,7 +7,7 @@ from typing import Annotated, Any, Required
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from fleet.fit import TIME, DoesNotFit, check_facts, is_in_range
+from fleet.validation import TIME, InvalidValue, check_facts, is_in_range
 
 
 def _moment(text: str) -> str:
@@ -78,7 +78,7 @@ _ADAPTER = TypeAdapter(_Memo)
 
 
 def checked(raw: Any) -> Mapping[str, Any]:
-    """The memo of a file. Raises DoesNotFit.
+    """The memo of a file. Raises InvalidValue.
 
     A last scan that does not fit is left out: the next one takes its place.
     """
@@ -89,7 +89,7 @@ def checked(raw: Any) -> Mapping[str, Any]:
         where = [str(part) for part in first["loc"]] or ["memo"]
         if where[0] == LAST_SCAN and isinstance(raw, dict):
             return checked({key: value for key, value in raw.items() if key != LAST_SCAN})
-        raise DoesNotFit("memo", ".".join(where), first["msg"], first["input"]) from None
+        raise InvalidValue("memo", ".".join(where), first["msg"], first["input"]) from None
     check_facts(raw, "memo")
     found: Mapping[str, Any] = raw
     return found

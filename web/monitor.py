@@ -1,4 +1,4 @@
-"""The house as routes see it: the parts that `app.py` put together."""
+"""The monitor as routes see it: the parts that `app.py` put together."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from discovery.scheduler import Scheduler
 from discovery.uploads import Uploads
 from discovery.workbooks import Workbooks
 from fleet import status
-from fleet.journal import Courier, Journal
+from fleet.journal import Journal, JournalWriter
 from fleet.model import Device
 from fleet.status import Rules
-from fleet.tracker import Tracker, WhyNot
+from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
 from store.probe import Probe
-from web.asking import Access
+from web.authentication import Access
 from web.drawn import Drawn
 from web.encoded import EncodedRows
 from web.heads import Heads
-from web.stream import Hub
+from web.stream import EventBroadcaster
 from web.watchdog import Watchdog
 
 AUTO_SCAN = "auto_scan"
@@ -33,7 +33,7 @@ WORKBOOK = "workbook"
 
 
 @dataclass(slots=True)
-class House:
+class Monitor:
     """Everything a route may ask. `set_auto_scan` throws the toggle, durably."""
 
     name: str
@@ -47,11 +47,11 @@ class House:
     tracker: Tracker
     disk: Probe
     journal: Journal
-    courier: Courier
+    journal_writer: JournalWriter
     scanner: Scanner
     scheduler: Scheduler
-    hub: Hub
-    set_auto_scan: Callable[[bool, WhyNot], None]
+    broadcaster: EventBroadcaster
+    set_auto_scan: Callable[[bool, Precondition], None]
     workbooks: Workbooks
     uploads: Uploads
     access: Access
@@ -74,10 +74,10 @@ class House:
         return devices, found
 
     def has_auto_scan(self) -> bool:
-        return bool(self.tracker.fleet().memo.get(AUTO_SCAN))
+        return bool(self.tracker.fleet().state.get(AUTO_SCAN))
 
 
-def house() -> House:
-    """The house of the running app."""
-    found: House = current_app.extensions["house"]
+def monitor() -> Monitor:
+    """The monitor of the running app."""
+    found: Monitor = current_app.extensions["monitor"]
     return found

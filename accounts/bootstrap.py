@@ -13,7 +13,9 @@ FORMER = Path("pass_user")
 NAME = "admin"
 
 
-def make_first(accounts: Accounts, name: str, password: str | None, former: Path = FORMER) -> None:
+def bootstrap_admin(
+    accounts: Accounts, name: str, password: str | None, former: Path = FORMER
+) -> None:
     """Make the first account from ADMIN_USERNAME and ADMIN_PASSWORD, else from moncam's file.
 
     Does nothing when there is one. Raises NotAllowed for a name or password that does not fit.

@@ -11,7 +11,7 @@ REQUIRED = ["sub", "exp", "kind"]
 DIGEST = re.compile("[0-9a-f]{64}")
 
 
-class Tickets:
+class JwtTokens:
     """Writes and reads them. `key` gives the secret that signs.
 
     A session is named by its digest, which is random and therefore never that of another one.
@@ -41,7 +41,7 @@ class Tickets:
                 text,
                 self._key(),
                 [ALGORITHM],
-                # Whether it has ended is judged below, by the clock of the house.
+                # Whether it has ended is judged below, by the clock of the monitor.
                 options={"require": REQUIRED, "verify_exp": False, "verify_iat": False},
             )
             ends, session = float(body["exp"]), str(body["sub"])

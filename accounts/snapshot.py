@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class AccountSnapshot:
     """A change makes a new one; who reads never waits."""
 
     users: Mapping[int, User] = field(default_factory=dict)

@@ -11,30 +11,30 @@ from flask import g
 
 from accounts.model import Person
 from accounts.rights import following, may
-from fleet.model import Device, Event, NotThere
-from fleet.tracker import WhyNot
+from fleet.model import Device, Event, NotFound
+from fleet.tracker import Precondition
 from web.errors import Problem
-from web.house import House, house
+from web.monitor import Monitor, monitor
 
 TELLING = ("device.merged", "device.split", "device.unmerged")
 """Events whose words name another device."""
 SHARED = "address.shared"
 """The finding that does."""
-MOST_NAMED = 20_000
+MAX_NAMED = 20_000
 """Devices that one question to the journal may name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class VisibleFleet:
     """The fleet as one person sees it."""
 
-    house: House
+    monitor: Monitor
     person: Person
 
     @property
     def now(self) -> datetime:
-        """In the zone of the house, as hours and weekdays of grants are meant."""
-        return self.house.clock().astimezone()
+        """In the zone of the monitor, as hours and weekdays of grants are meant."""
+        return self.monitor.clock().astimezone()
 
     @property
     def is_limited(self) -> bool:
@@ -43,12 +43,12 @@ class Sight:
     def may(self, action: str, device: Device | None = None) -> bool:
         return may(self.person, action, device, self.now)
 
-    def again(self) -> "Sight | None":
-        """The sight of the same person as of now; None when their login has ended."""
-        person = self.house.access.accounts.again(self.person)
-        return of(self.house, person) if person else None
+    def again(self) -> "VisibleFleet | None":
+        """The visible of the same person as of now; None when their login has ended."""
+        person = self.monitor.access.accounts.again(self.person)
+        return of(self.monitor, person) if person else None
 
-    def why_not(self, action: str, number: int | None = None) -> Problem | None:
+    def precondition(self, action: str, number: int | None = None) -> Problem | None:
         """What keeps this person, as of now, from `action` on the device of this number.
 
         The gate has judged before; between that and the act lie work and waiting, in which
@@ -57,7 +57,7 @@ class Sight:
         now = self.again()
         if now is None:
             return Problem(401, "Your login has ended", "Nothing was changed. Log in again.")
-        fleet = self.house.tracker.fleet()
+        fleet = self.monitor.tracker.fleet()
         # A record that became part of another one meanwhile is judged as that one.
         end = None if number is None else fleet.redirects.get(number, number)
         device = None if end is None else fleet.devices.get(end)
@@ -69,13 +69,13 @@ class Sight:
             "Nothing was changed. An administrator can allow it, under Settings, Users.",
         )
 
-    def judge(self, action: str, number: int | None = None) -> WhyNot:
-        """`why_not` as what the act itself asks."""
-        return partial(self.why_not, action, number)
+    def judge(self, action: str, number: int | None = None) -> Precondition:
+        """`precondition` as what the act itself asks."""
+        return partial(self.precondition, action, number)
 
     def check(self, action: str) -> None:
-        """Raises Problem (401, 403) as `why_not` gives it."""
-        if (problem := self.why_not(action)) is not None:
+        """Raises Problem (401, 403) as `precondition` gives it."""
+        if (problem := self.precondition(action)) is not None:
             raise problem
 
     @contextmanager
@@ -84,13 +84,13 @@ class Sight:
 
         Raises Problem (401, 403).
         """
-        with self.house.access.accounts.held():
+        with self.monitor.access.accounts.held():
             self.check(action)
             yield
 
     def devices(self) -> Mapping[int, Device]:
         """Those that this person sees."""
-        return self._seen(self.house.tracker.devices())
+        return self._seen(self.monitor.tracker.devices())
 
     def _seen(self, every: Mapping[int, Device]) -> Mapping[int, Device]:
         if not self.is_limited:
@@ -100,32 +100,34 @@ class Sight:
 
     def statuses(self) -> tuple[Mapping[int, Device], Mapping[int, str]]:
         """Those devices, and the status of each, from one snapshot of the fleet."""
-        every, statuses = self.house.statuses()
+        every, statuses = self.monitor.statuses()
         return self._seen(every), statuses
 
     def device(self, key: str) -> Device:
-        """One device by number or MAC. Raises NotThere for one that this person does not see."""
+        """One device by number or MAC. Raises NotFound for one that this person does not see."""
         if not self.is_limited:
-            return self.house.tracker.device(key)
+            return self.monitor.tracker.device(key)
         # The same work whether it is not seen or not there: its time tells nothing either.
-        device = self.devices().get(self.house.tracker.number_of(key))
+        device = self.devices().get(self.monitor.tracker.number_of(key))
         if device is None:
-            raise NotThere(f"There is no camera {key[:60]}", NOT_THERE)
+            raise NotFound(f"There is no camera {key[:60]}", NOT_THERE)
         return device
 
     def events(self, **wanted: Any) -> Sequence[Event]:
         """As fleet.journal.Journal.find, but for what this person must not know."""
-        redirects = self.house.tracker.fleet().redirects
+        redirects = self.monitor.tracker.fleet().redirects
         device = wanted.pop("device", None)
         only = None if device is None else {redirects.get(device, device)}
         if not self.is_limited:
-            return self.house.journal.find(devices=only and with_merged(only, redirects), **wanted)
+            return self.monitor.journal.find(
+                devices=only and with_merged(only, redirects), **wanted
+            )
         seen = self.devices().keys() if only is None else self.devices().keys() & only
         devices = with_merged(seen, redirects)
-        named = devices if len(devices) <= MOST_NAMED else None
+        named = devices if len(devices) <= MAX_NAMED else None
         limit, found = int(wanted.get("limit", 100)), list[Event]()
         while devices:
-            page = self.house.journal.find(devices=named, **wanted)
+            page = self.monitor.journal.find(devices=named, **wanted)
             found += [one for one in page if self.sees_event(one)]
             if len(page) < limit or len(found) >= limit:
                 break
@@ -141,13 +143,13 @@ class Sight:
             return False
         if SHARED in (event.before.get("kind"), event.after.get("kind")):
             return False
-        fleet = self.house.tracker.fleet()
+        fleet = self.monitor.tracker.fleet()
         device = fleet.devices.get(fleet.redirects.get(event.device, event.device))
         return device is not None and self.may("device.view", device)
 
     def last_scan(self) -> dict[str, Any] | None:
         """What the last scan did; it counts every device, so not for everybody."""
-        found: dict[str, Any] | None = self.house.tracker.fleet().memo.get("last_scan")
+        found: dict[str, Any] | None = self.monitor.tracker.fleet().state.get("last_scan")
         return None if self.is_limited else found
 
 
@@ -159,9 +161,9 @@ def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[
     return sorted({*devices, *(old for old, new in redirects.items() if new in devices)})
 
 
-def of(here: House, person: Person) -> Sight:
-    """The sight of a person, whose grants and tokens have followed every merge."""
-    return Sight(here, following(person, here.tracker.fleet().redirects))
+def of(here: Monitor, person: Person) -> VisibleFleet:
+    """The visible of a person, whose grants and tokens have followed every merge."""
+    return VisibleFleet(here, following(person, here.tracker.fleet().redirects))
 
 
 def _alone(device: Device, seen: Mapping[int, Device]) -> Device:
@@ -188,12 +190,12 @@ def person() -> Person | None:
 
 def can(action: str, device: Device | None = None) -> bool:
     """For templates: whether to offer it."""
-    return person() is not None and sight().may(action, device)
+    return person() is not None and visible().may(action, device)
 
 
-def sight() -> Sight:
-    """The sight of who asks. The gate has let them in before."""
-    if "sight" not in g:
-        g.sight = of(house(), g.person)
-    found: Sight = g.sight
+def visible() -> VisibleFleet:
+    """The visible of who asks. The gate has let them in before."""
+    if "visible" not in g:
+        g.visible = of(monitor(), g.person)
+    found: VisibleFleet = g.visible
     return found

@@ -7,15 +7,15 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
-from fleet.fit import DoesNotFit, origin_of
 from fleet.model import Report
+from fleet.validation import InvalidValue, origin_of
 
 log = logging.getLogger(__name__)
 AGAIN_AFTER = 3600.0
-MOST_KINDS = 1000
+MAX_KINDS = 1000
 
 
-class SetAside:
+class RejectedReports:
     """Logs what is set aside: the source and the reason, never the values."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -34,7 +34,7 @@ class SetAside:
         with self._lock:
             if now - self._told.get(kind, float("-inf")) < AGAIN_AFTER:
                 return False
-            if len(self._told) >= MOST_KINDS:
+            if len(self._told) >= MAX_KINDS:
                 self._told.clear()
             self._told[kind] = now
         return True
@@ -42,7 +42,7 @@ class SetAside:
 
 def _why(error: Exception) -> str:
     """What went wrong without a word of the report, which may hold anything."""
-    if isinstance(error, DoesNotFit):
+    if isinstance(error, InvalidValue):
         return f"{error.name}: {error.why}"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
