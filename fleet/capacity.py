@@ -8,19 +8,20 @@ from fleet import removal, status
 from fleet.draft import Draft
 from fleet.model import Device
 
+MAX_DEVICES = 50_000
 MAX_RETIRED = 50_000
 """Retired devices have a capacity of their own."""
 SETTLED = timedelta(days=1)
 """A device that has been known for this long is never replaced."""
 
 
-def makes_room(draft: Draft, most: int, address: str | None) -> bool:
+def makes_room(draft: Draft, address: str | None) -> bool:
     """Whether one more device has a place: a free one, or that of a device that is silent, was
     known for less than a day, and that nobody named, tagged or listed; the newest first."""
-    if len(draft.devices) < most or draft.active() < most:
+    if len(draft.devices) < MAX_DEVICES or draft.active() < MAX_DEVICES:
         return True
     has_given = _one_gives_way(draft, "active", _is_passing)
-    _note(draft, most, address, has_given)
+    _note(draft, address, has_given)
     return has_given
 
 
@@ -31,9 +32,9 @@ def trim_retired(draft: Draft) -> None:
             return
 
 
-def note_room(draft: Draft, most: int) -> None:
+def note_room(draft: Draft) -> None:
     """The fleet is full no longer: the notice goes."""
-    if draft.state.get("full") and draft.active() < most:
+    if draft.state.get("full") and draft.active() < MAX_DEVICES:
         del draft.state["full"]
         draft.is_changed = True
 
@@ -67,14 +68,14 @@ def _was_brief(device: Device) -> bool:
     return is_brief and removal.is_disposable(device)
 
 
-def _note(draft: Draft, most: int, address: str | None, has_given: bool) -> None:
+def _note(draft: Draft, address: str | None, has_given: bool) -> None:
     """Count what happened while it is full; told once."""
     known: Any = draft.state.get("full")
     counts = dict(known) if isinstance(known, dict) else {}
     if not known:
         where = f" ({address})" if address else ""
         what = "replaced one seen only briefly" if has_given else "was not added"
-        text = f"The fleet is full ({most:,} devices): a new device{where} {what}"
+        text = f"The fleet is full ({MAX_DEVICES:,} devices): a new device{where} {what}"
         draft.tell("fleet.full", None, text)
     key = "gave_way" if has_given else "refused"
     counts.setdefault("since", draft.now.isoformat())

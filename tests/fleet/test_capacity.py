@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fleet import capacity, reducer
+from fleet import capacity
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 
@@ -18,7 +18,7 @@ def key(number: int) -> str:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reducer, "MAX_DEVICES", 5)
+    monkeypatch.setattr(capacity, "MAX_DEVICES", 5)
     monkeypatch.setattr(capacity, "MAX_RETIRED", 5)
 
 

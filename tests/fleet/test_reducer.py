@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from fleet import reducer
+from fleet import capacity
 from fleet.model import MAX_ADDRESSES, AddressChange, Device, NotFound, Refused
 from fleet.status import ACTIVE, IP_CHANGED, MISSING, OFFLINE, UNREACHABLE
 from tests.fleet.reports import A, B, C, Story, edit, heard, missed, noon, seen
@@ -112,7 +112,7 @@ def test_a_device_that_moves_with_every_answer_does_not_grow_for_ever() -> None:
 
 
 def test_the_fleet_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reducer, "MAX_DEVICES", 3)
+    monkeypatch.setattr(capacity, "MAX_DEVICES", 3)
     story = Story()
     story.tell(*(seen(f"mac:d4:2d:c5:00:01:{n:02x}", address=f"10.0.1.{n}") for n in range(9)))
     assert len(story.fleet.devices) == 3

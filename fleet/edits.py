@@ -1,0 +1,39 @@
+"""Apply edits: each kind goes to the file that knows it."""
+
+from fleet import capacity, cleaning, editing, identity, labels, list_entries, merging, removal
+from fleet.draft import Draft
+from fleet.model import DEFAULT_SITE, Device, Edit, Refused
+
+
+def apply(draft: Draft, edit: Edit) -> Device:
+    if edit.kind == "list":
+        return list_entries.apply(draft, edit)
+    device = editing.found(draft.find(edit.identity, DEFAULT_SITE), edit)
+    match edit.kind:
+        case "merge":
+            return merging.merge_edit(draft, device, edit)
+        case "split":
+            return merging.split(draft, device, edit)
+        case "unmerge":
+            return merging.unmerge(draft, device, edit)
+        case "delete":
+            cleaning.check_selected(device, edit)
+            return removal.delete(draft, device, edit)
+    changed, told = editing.edited(device, edit, draft.devices)
+    if told is not None:
+        _check_keys(draft, changed)
+        draft.put(changed)
+        draft.tell(told.kind, changed, told.text, told.before, told.after)
+        capacity.trim_retired(draft)
+    return changed
+
+
+def _check_keys(draft: Draft, device: Device) -> None:
+    """In its new site another device may have the same key. Raises Refused."""
+    for key in identity.keys_of(device):
+        owner = draft.devices.get(draft.index.get(key, device.id))
+        if owner is not None and owner.id != device.id:
+            raise Refused(
+                f"{labels.name(owner)} has the same key in site {device.site}",
+                "Merge the two, or choose another site.",
+            )
