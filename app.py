@@ -48,44 +48,13 @@ from store.owner import InUse
 from store.probe import Probe
 from store.sql import Damaged, Unreachable, default_url
 from store.vault import SecretLost, Vault
-from web import (
-    api,
-    audit_log,
-    auth,
-    authorization,
-    cameras,
-    cleanup_pages,
-    compress,
-    dates,
-    deletion,
-    dvrs,
-    errors,
-    events,
-    health,
-    hosts,
-    login_pages,
-    metrics,
-    openapi,
-    pages,
-    scans,
-    settings_pages,
-    site_pages,
-    user_pages,
-    users,
-    visible_fleet,
-)
-from web.authentication import Access
-from web.monitor import AUTO_SCAN, WORKBOOK, Monitor
-from web.stream import EventBroadcaster
-from web.watchdog import Watchdog
+from web import application
+from web.http.authentication import Access
+from web.http.broadcaster import EventBroadcaster
+from web.http.monitor import AUTO_SCAN, TICK, WORKBOOK, Monitor
+from web.http.watchdog import Watchdog
 
 log = logging.getLogger("camera_monitor")
-ROOMS = (
-    *(cameras, scans, events, health, metrics, openapi, pages, settings_pages),
-    *(auth, users, audit_log, login_pages, user_pages, dvrs, site_pages),
-    *(deletion, cleanup_pages),
-)
-"""The files of `web/` that have routes."""
 AHEAD = timedelta(minutes=1)
 """How far the clock may be behind the newest sighting before that is a clock set back."""
 FIRST_LOOK = 1.0
@@ -288,7 +257,7 @@ def table_of_jobs(monitor: Monitor, settings: Settings) -> list[Job]:
         Job(AUTO_SCAN, "Scan the network", settings.auto_scan_interval, scan, paused=True),
         Job("recorders", "Ask about the recorders", settings.easy4ip_interval, recorders),
         Job(WORKBOOK, "Read the workbook when it changed", 5, lambda: monitor.workbooks.keep()),
-        Job(health.TICK, "Let time pass, write what waits", 60, tick),
+        Job(TICK, "Let time pass, write what waits", 60, tick),
         Job("forget", "Forget what is too old", 86400, forget),
     ]
 
@@ -388,26 +357,7 @@ def stop_monitor(monitor: Monitor) -> None:
 def create_app(monitor: Monitor) -> Flask:
     """The Flask app over a monitor. No thread starts here."""
     app = Flask("app", static_folder="static", template_folder="templates")
-    app.extensions["monitor"] = monitor
-    app.config["MAX_CONTENT_LENGTH"] = 1 << 20
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    hosts.register(app)
-    authorization.register(app)
-    api.register(app)
-    errors.register(app)
-    compress.register(app)
-    dates.register(app)
-    for room in ROOMS:
-        app.register_blueprint(room.bp)
-    app.jinja_env.globals.update(
-        monitor=monitor,
-        status_words=pages.STATUS_WORDS,
-        theme=settings_pages.theme,
-        can=visible_fleet.can,
-        person=visible_fleet.person,
-    )
-    authorization.check_routes(app)
+    application.register(app, monitor)
     return app
 
 

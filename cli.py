@@ -24,7 +24,7 @@ from commands.output import complain, write
 from fleet.model import Refused
 from settings import Settings
 from store.json_file import CannotKeep
-from web.listing import SORTS, STATUSES
+from web.http.listing import SORTS, STATUSES
 
 Run = Callable[[Settings, argparse.Namespace], int]
 

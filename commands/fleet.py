@@ -28,8 +28,8 @@ from discovery.once import discover as discover_once
 from fleet import cleaning, identity, labels, origin, status
 from fleet.model import Device, Fleet
 from settings import Settings
-from web import shapes
-from web.listing import SORTS, ListQuery, select
+from web.http import shapes
+from web.http.listing import SORTS, ListQuery, select
 
 
 def rows_of(

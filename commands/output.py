@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from web.tables import Row, as_csv, as_table
+from web.http.tables import Row, as_csv, as_table
 
 COLUMNS = (
     ("status", "STATUS"),

@@ -20,7 +20,7 @@ from fleet.model import Device
 from settings import Settings
 from simulators.panasonic import Camera, Network
 from sources import panasonic
-from web.monitor import Monitor
+from web.http.monitor import Monitor
 
 ROOT = Path(__file__).parent.parent
 QUICK = (0.0, 0.02, 0.04, 0.1, 0.12, 0.14)

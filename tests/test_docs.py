@@ -43,7 +43,7 @@ from tests.home import (
     settings_in,
     until,
 )
-from web import authorization
+from web.http import authorization
 
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "deploy").glob("*.md")])
 MAC, SECOND_MAC = "d4:2d:c5:14:c5:70", "d4:2d:c5:14:c5:71"
@@ -331,7 +331,7 @@ def test_the_api_page_names_every_kind_of_event_and_finding() -> None:
 
 
 def room_files(room: str) -> list[Path]:
-    return sorted((ROOT / room).glob("*.py"))
+    return sorted((ROOT / room).rglob("*.py"))
 
 
 def test_the_api_page_names_every_metric(make_home: Make) -> None:

@@ -116,7 +116,7 @@ ONLY = {
     "apscheduler": ("discovery/scheduler.py",),
     "asyncio": ("sources/", "discovery/"),
     "sqlalchemy": ("store/", "_rows.py", "tables.py"),
-    "prometheus_client": ("web/metrics.py",),
+    "prometheus_client": ("web/api/metrics.py",),
 }
 
 

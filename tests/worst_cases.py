@@ -54,16 +54,16 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("sources/workbook_tidy.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
     ("sources/workbook_tidy.py", workbook_tidy.NUMBER.pattern): ("1" * 98, "1." + "0" * 98),
     ("store/vault.py", "[a-z][a-z0-9_-]*"): ("a",),
-    ("web/errors.py", "[a-z_]{1,40}"): ("name",),
-    ("web/login_pages.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
-    ("web/login_pages.py", r"\d{1,9}"): ("1,",),
-    ("web/openapi.py", r"<(?:\w+:)?(\w+)>"): ("<a", "<int:"),
-    ("web/openapi.py", r"{(\w+)}"): ("{a",),
-    ("web/settings_pages.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
-    ("web/settings_pages.py", "[-_.]+"): ("a",),
-    ("web/settings_pages.py", r"^([\w.-]+)=="): ("flask",),
-    ("web/sites.py", "([0-9]{1,18})"): ("Store 1",),
-    ("web/users.py", r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"): ("08:00-18:0",),
+    ("web/http/errors.py", "[a-z_]{1,40}"): ("name",),
+    ("web/pages/login.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
+    ("web/pages/login.py", r"\d{1,9}"): ("1,",),
+    ("web/http/openapi.py", r"<(?:\w+:)?(\w+)>"): ("<a", "<int:"),
+    ("web/http/openapi.py", r"{(\w+)}"): ("{a",),
+    ("web/pages/settings.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
+    ("web/pages/settings.py", "[-_.]+"): ("a",),
+    ("web/pages/settings.py", r"^([\w.-]+)=="): ("flask",),
+    ("web/pages/site_groups.py", "([0-9]{1,18})"): ("Store 1",),
+    ("web/api/users.py", r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"): ("08:00-18:0",),
 }
 """Every regular expression, by file, and texts that lead as far into it as they can: the worst
 that follows comes from PIECES."""
@@ -179,7 +179,7 @@ def attack_values() -> None:
     from fleet import identity, origin
     from sources.easy4ip_wire import clean_serial
     from sources.workbook_model import bare
-    from web.sites import _natural
+    from web.pages.site_groups import _natural
 
     for begin in ("", "00:11:22:33:44:5", "08:00", "Store 1", "2026-11-27T12:00:0"):
         for piece in PIECES:

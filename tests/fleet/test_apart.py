@@ -8,7 +8,7 @@ import pytest
 from fleet.editing import inverse
 from fleet.model import Edit, Event, Refused
 from tests.fleet.reports import A, B, Story, edit, heard, missed, noon, seen
-from web.listing import ListQuery, select
+from web.http.listing import ListQuery, select
 
 ONVIF, RTSP = "onvif:urn:uuid:1", "rtsp:10.0.0.1:554/live"
 

@@ -21,7 +21,7 @@ from fleet.status import (
     statuses,
 )
 from tests.fleet.reports import NOON, RULES, noon
-from web import shapes
+from web.http import shapes
 
 CAMERA = Device(1, "camera", "here", ("mac:d4:2d:c5:00:00:0a",))
 

@@ -10,7 +10,7 @@ from fleet.model import Device, Event, SourceState
 from fleet.uptime import DAYS, Roll, Uptime, uptime, window
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
-from web.bars import bar
+from web.pages.bars import bar
 
 Make = Callable[..., Home]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

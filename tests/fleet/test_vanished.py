@@ -11,7 +11,7 @@ from simulators.panasonic import Camera
 from tests.fleet.tracking import on_disk
 from tests.home import Clock, Home, until
 from tests.store.disks import Disks
-from web.health import troubles
+from web.api.health import troubles
 
 Make = Callable[..., Home]
 OWN = "correct horse battery staple"

@@ -25,7 +25,7 @@ from fleet import list_entries
 from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home
-from web.authentication import COOKIE
+from web.http.authentication import COOKIE
 
 OWN, OTHER, NOBODY = 1, 7002, 7999
 """The camera that limited people see, one that they do not, and a number that none has."""

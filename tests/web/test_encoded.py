@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.fleet.reports import NOON, RULES, A, Story, seen
-from web.encoded import EncodedRows
+from web.http.encoded_rows import EncodedRows
 
 
 def test_of_a_large_fleet_no_row_is_encoded_twice() -> None:

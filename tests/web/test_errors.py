@@ -7,7 +7,7 @@ from pydantic_core.core_schema import ErrorType
 from werkzeug.test import TestResponse
 
 from tests.home import Home
-from web.invalid import WORDS
+from web.http.invalid import WORDS
 
 JSON = {"Content-Type": "application/json"}
 HUGE = b'{"name": "' + b"x" * (1 << 20) + b'"}'

@@ -7,7 +7,8 @@ import pytest
 
 from store.probe import EVERY, Probe
 from tests.home import Clock, Home, Running, until
-from web.health import TICK, troubles
+from web.api.health import troubles
+from web.http.monitor import TICK
 
 Make = Callable[..., Home]
 

@@ -16,11 +16,11 @@ from tests.home import Clock, Home, Running
 from tests.web.chromium import Tab, rows
 from tests.web.closed import OTHER, OWN, done, follow, monitor_of_two, read_until, traces_in
 from tests.web.roles import Ask
-from web.drawn import AGE, Drawable, Drawn
-from web.heads import EVERY, MAX_AGE, Heads
-from web.live import MAX_ROWS, PageFeed
-from web.stream import Frame
-from web.visible_fleet import VisibleFleet
+from web.http.broadcaster import Frame
+from web.http.visible_fleet import VisibleFleet
+from web.pages.header_cache import EVERY, MAX_AGE, Heads
+from web.pages.live import MAX_ROWS, PageFeed
+from web.pages.rendered_rows import AGE, Drawable, Drawn
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.accounts.people import add
 from tests.fleet.reports import seen
 from tests.home import Home
 from tests.web.closed import Visitor, bearer, done, follow, read_until
-from web.authentication import DEFAULT_SITE
+from web.http.authentication import DEFAULT_SITE
 
 Make = Callable[..., Home]
 STAYS, GOES, ALONE = 1, 2, 3

@@ -12,7 +12,7 @@ from accounts.model import LEVELS, ROLES, SCOPES
 from fleet import status
 from tests.home import Home
 from tests.web.browser import Browser
-from web.users import NewGrant
+from web.api.users import NewGrant
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 NOT_API = {"/", "/api/docs"}

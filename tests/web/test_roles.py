@@ -36,7 +36,7 @@ from tests.web.closed import (
     words_of,
 )
 from tests.web.roles import COLUMNS, NEEDLES, OPEN, PATHS, TABLE, Ask, call, edits, outcome
-from tests.web.test_gate import STRANGERS
+from tests.web.test_authorization import STRANGERS
 
 LIMITED = ("Lea", "Gus", "camera token", "token of Nia")
 

@@ -14,7 +14,7 @@ from tests.accounts.people import add
 from tests.home import Home
 from tests.web.browser import Browser, Element
 from tests.web.closed import Visitor
-from web.sites import MAX_BY_ITSELF, MAX_GROUPS, MAX_OF_ONE, MAX_SITES
+from web.pages.site_groups import MAX_BY_ITSELF, MAX_GROUPS, MAX_OF_ONE, MAX_SITES
 
 Make = Callable[..., Home]
 Stores = dict[str, list[str]]

@@ -15,7 +15,7 @@ from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home, Running, until
 from tests.web.conftest import edit, fill, running_with
-from web.stream import KEPT, MAX_OF_ONE, MAX_STREAMS, PING_EVERY, EventBroadcaster
+from web.http.broadcaster import KEPT, MAX_OF_ONE, MAX_STREAMS, PING_EVERY, EventBroadcaster
 
 Make = Callable[..., Home]
 STREAM = {"Accept": "text/event-stream"}

@@ -18,7 +18,7 @@ import pytest
 from tests.accounts.people import PASSWORD
 from tests.home import ROOT, Answer, Running, free_port, running, until
 from tests.web.test_nginx import NGINX
-from web import peer
+from web.http import peer
 
 NOBODY = 65534
 FIRST = {"username": "Eve", "password": PASSWORD}

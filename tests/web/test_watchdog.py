@@ -8,8 +8,8 @@ from threading import Event, Thread
 import pytest
 
 from tests.home import until
-from web import watchdog
-from web.watchdog import Watchdog
+from web.http import watchdog
+from web.http.watchdog import Watchdog
 
 PIECE = b"x" * 65536
 

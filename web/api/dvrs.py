@@ -1,0 +1,209 @@
+"""The requests of the DVR dashboard, word for word: recorders of the workbook."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Annotated, Any, Literal
+
+from flask import Blueprint, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from fleet import list_entries, status
+from fleet.model import Device
+from sources.easy4ip_wire import clean_serial
+from sources.texts import name_of
+from sources.workbook_export import made_of
+from web.api import scans
+from web.http import shapes
+from web.http.auditing import note, who
+from web.http.authorization import needs
+from web.http.errors import Problem
+from web.http.monitor import monitor
+from web.http.payloads import Query, Strict, answered, asked, describes, one_of, sent
+from web.http.tables import cell
+from web.http.visible_fleet import visible
+
+bp = Blueprint("dvrs", __name__)
+COLUMNS = ("P2P NUMBER", "SITE", "STORE NAME")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PATIENCE = 120.0
+"""Seconds that a refresh waits for its scan."""
+
+
+class DvrQuery(Query):
+    """Which recorders."""
+
+    status: Literal["all", "online", "offline"] = "all"
+
+
+class SiteQuery(Query):
+    """The exact name of a site."""
+
+    site: str = Field(max_length=500)
+
+
+class NewSerial(Strict):
+    """The recorder that stands at a site now."""
+
+    site: str = Field(max_length=500)
+    number: str = Field(alias="p2pNumber", max_length=200)
+
+
+DvrRow = TypedDict("DvrRow", {"P2P NUMBER": str, "SITE": str, "STORE NAME": str})
+
+
+class SearchedDvr(DvrRow):
+    """A recorder as a row of the workbook, with its status."""
+
+    status: Annotated[str, one_of(("online", "offline"))]
+
+
+class Dvrs(TypedDict):
+    items: list[DvrRow]
+
+
+class Ok(TypedDict):
+    ok: bool
+
+
+class Refreshed(Ok):
+    total: int
+    online: int
+    offline: int
+    lastUpdated: float | None
+
+
+def recorders() -> list[tuple[Device, str]]:
+    """The recorders of the workbook that this person sees, by site, each with its status."""
+    devices, statuses = visible().statuses()
+    found = [(one, statuses[one.id]) for one in devices.values() if list_entries.counts(one)]
+    return sorted(found, key=lambda one: row_of(one[0])["SITE"])
+
+
+def row_of(device: Device) -> dict[str, str]:
+    """A recorder as a row of the workbook."""
+    row = list_entries.row_of(device)
+    return dict(zip(COLUMNS, (row.serial, row.site, row.store), strict=True))
+
+
+def _word(state: str) -> str:
+    return "online" if state in status.UP else "offline"
+
+
+def _chosen(wanted: str) -> list[dict[str, str]]:
+    return [row_of(one) for one, state in recorders() if wanted in ("all", _word(state))]
+
+
+@bp.get("/api/dvrs", strict_slashes=False)
+@needs("device.list")
+@describes(query=DvrQuery, answer=Dvrs)
+def dvrs() -> Response:
+    """The recorders of the workbook, all or by status."""
+    return answered({"items": _chosen(asked(DvrQuery).status)})
+
+
+@bp.get("/api/search")
+@needs("device.list")
+@describes(query=SiteQuery, answer=SearchedDvr, errors=(404,))
+def search() -> Response:
+    """The recorder of one site, with its status."""
+    wanted = name_of(asked(SiteQuery).site)
+    for device, state in recorders():
+        row = row_of(device)
+        if row["SITE"] == wanted:
+            return answered({**row, "status": _word(state)})
+    books = monitor().workbooks
+    if (skipped := books.skipped(wanted)) and not visible().is_limited:
+        raise Problem(
+            404,
+            f"Row {skipped.number} of {books.path.name} is not used: {skipped.error}",
+            "Enter its serial with POST /api/update-p2p, or in the workbook.",
+        )
+    raise Problem(404, f"There is no site {wanted[:60]}", "GET /api/dvrs lists the sites.")
+
+
+@bp.post("/api/update-p2p")
+@needs("workbook.edit")
+@describes(body=NewSerial, answer=Ok, errors=(404, 422))
+def update() -> Response:
+    """Another recorder stands at a site now: its serial goes into the workbook."""
+    given = sent(NewSerial)
+    put_serial(given.site, given.number)
+    return answered({"ok": True})
+
+
+def put_serial(site: str, number: str) -> None:
+    """Another serial for a site, with a line in the audit log. Raises like `change_serial`."""
+    before = {row["SITE"]: row["P2P NUMBER"] for row in _chosen("all")}
+    judge = visible().judge("workbook.edit")
+    monitor().workbooks.change_serial(site, number, who(), judge)
+    note(
+        "workbook.changed",
+        site,
+        f"P2P NUMBER of {site}",
+        {"p2p": before.get(name_of(site), "")},
+        {"p2p": clean_serial(number)},
+    )
+
+
+@bp.post("/api/refresh")
+@needs("scan.start")
+@describes(answer=Refreshed, errors=(503,))
+def refresh() -> Response:
+    """Ask about every recorder now, and wait for the answer."""
+    here = monitor()
+    here.workbooks.keep()
+    visible().check("scan.start")
+    end = monotonic() + PATIENCE
+    # One that runs already may leave the recorders out, or not know a serial from a moment ago.
+    if not here.scanner.start(who()) and here.scanner.wait(PATIENCE):
+        visible().check("scan.start")
+        here.scanner.start(who())
+    if not here.scanner.wait(max(0.0, end - monotonic())):
+        raise Problem(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
+    visible().check("scan.start")
+    devices, statuses = visible().statuses()
+    kept = [one for one in devices.values() if one.kind == "recorder" and one.retired_at is None]
+    return answered({"ok": True, **counts([(one, statuses[one.id]) for one in kept])})
+
+
+def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
+    """Their number is online + offline."""
+    online = sum(1 for _device, state in found if state in status.UP)
+    return {
+        "total": len(found),
+        "online": online,
+        "offline": len(found) - online,
+        "lastUpdated": shapes.last_updated(monitor().tracker.fleet(), scans.swept()),
+    }
+
+
+@bp.get("/api/download.csv")
+@needs("fleet.export")
+@describes(query=DvrQuery, answer=str, media=("text/csv",))
+def download() -> Response:
+    """The same rows as a file for a spreadsheet."""
+    wanted = asked(DvrQuery).status
+    rows = _chosen(wanted)
+    note("fleet.export", "recorders", f"{len(rows)} recorders exported")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([cell(row[title]) for title in COLUMNS] for row in rows)
+    headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.csv"'}
+    return Response(out.getvalue(), mimetype="text/csv", headers=headers)
+
+
+@bp.get("/api/download.xlsx")
+@needs("fleet.export")
+@describes(query=DvrQuery, answer=bytes, media=(XLSX,))
+def download_workbook() -> Response:
+    """The same rows as a workbook; uploading it again changes nothing."""
+    wanted = asked(DvrQuery).status
+    chosen = [one for one, state in recorders() if wanted in ("all", _word(state))]
+    note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
+    headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
+    rows = [{**list_entries.row_of(one).extra, **row_of(one)} for one in chosen]
+    return Response(made_of(rows), mimetype=XLSX, headers=headers)

@@ -1,0 +1,223 @@
+"""The journal as pages, and live as server-sent events."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from flask import Blueprint, Flask, Response, current_app, request
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from typing_extensions import TypedDict
+
+from fleet.model import Event
+from web.http.authentication import client_address
+from web.http.authorization import needs
+from web.http.broadcaster import TooManyReaders, encode, frame_bytes, plain
+from web.http.errors import Problem
+from web.http.monitor import monitor
+from web.http.payloads import Query, Time, answered, asked, describes
+from web.http.visible_fleet import VisibleFleet, visible
+from web.pages.live import PageFeed
+
+bp = Blueprint("events", __name__)
+FOR_EVER = 10 * 365 * 86400
+MAX_REPLAYED = 1000
+
+
+def _written(value: object) -> object:
+    """Numbers are refused: whether they are seconds or milliseconds would be guessed."""
+    is_iso = isinstance(value, str) and value[:4].isdecimal() and value[4:5] == "-"
+    if not is_iso and not isinstance(value, datetime):
+        raise ValueError("a time in ISO 8601 with offset, for example 2026-11-27T09:12:00Z")
+    return value
+
+
+def _in_reach(at: datetime) -> datetime:
+    if not 1970 <= at.year <= 9000:
+        raise ValueError("a time between 1970 and 9000")
+    return at
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_reach)]
+
+
+class EventQuery(Query):
+    """Newest first; with `after`, the ones above that number, oldest first."""
+
+    device: int | None = Field(None, ge=1, le=2**31 - 1)
+    kind: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Kinds by comma; `device.` for a family.",
+    )
+    since: Moment | None = None
+    until: Moment | None = None
+    after: int | None = Field(None, ge=0, le=2**62)
+    before: int | None = Field(None, ge=1, le=2**62)
+    limit: int = Field(100, ge=1, le=1000)
+    page: str | None = Field(
+        None,
+        max_length=4000,
+        description="For the page itself: its filter. `rows` and `head` come as HTML too.",
+    )
+    follow: int | None = Field(
+        None, alias="for", ge=1, le=86400, description="A stream ends after so many seconds."
+    )
+
+
+class EventRow(TypedDict):
+    """One event. `device` is a number; `before` and `after` hold what changed."""
+
+    id: int
+    at: Time
+    kind: str
+    device: int | None
+    text: str
+    before: dict[str, object]
+    after: dict[str, object]
+
+
+class EventPage(TypedDict):
+    """`next` is the `before` (or `after`) of the next page; null at the end."""
+
+    events: list[EventRow]
+    count: int
+    next: int | None
+
+
+@bp.get("/api/events", strict_slashes=False)
+@needs("event.view")
+@describes(
+    query=EventQuery,
+    answer=EventPage,
+    media=("application/json", "text/event-stream"),
+    errors=(422, 429, 503),
+)
+def events() -> Response:
+    """What happened. Asked for `text/event-stream`, it goes on as it happens."""
+    query = asked(EventQuery)
+    if request.accept_mimetypes.best == "text/event-stream":
+        return _stream(query)
+    wanted = query.model_dump(exclude={"kind", "follow", "page"})
+    kinds = [kind for kind in query.kind.split(",") if kind]
+    found = visible().events(kinds=kinds, **wanted)
+    is_full = len(found) == query.limit
+    return answered(
+        {
+            "events": [plain(event) for event in found],
+            "count": len(found),
+            "next": found[-1].sequence if is_full else None,
+        }
+    )
+
+
+def _stream(query: EventQuery) -> Response:
+    here = monitor()
+    eyes = visible()
+    feed = None if query.page is None else PageFeed(flask_app(), eyes, query.page)
+    # Before there are accounts everybody has the same name.
+    is_named = not eyes.person.until_first
+    who = f"user {eyes.person.name}" if is_named else client_address(here.access)
+    try:
+        here.broadcaster.enter(who)
+    except TooManyReaders as error:
+        raise _too_many(error) from None
+    until = time.monotonic() + (query.follow or FOR_EVER)
+    sock = request.environ.get("gunicorn.socket")
+    frames = _frames(eyes, _last_id(query), until, partial(has_hung_up, sock), feed)
+    body = here.watchdog.guard(frames, sock, lambda: renewed(eyes) is not None)
+    response = Response(body, mimetype="text/event-stream")
+    response.call_on_close(partial(here.broadcaster.leave, who))
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _too_many(error: TooManyReaders) -> Problem:
+    if error.is_own:
+        return Problem(
+            429,
+            f"You have {error.most} open event streams",
+            "Close pages of this server in other tabs and on other screens, then try again.",
+            {"Retry-After": "60"},
+        )
+    return Problem(
+        503,
+        f"{error.most} event streams are open already",
+        "Close unused pages of this server, then try again.",
+        {"Retry-After": "60"},
+    )
+
+
+def has_hung_up(sock: socket.socket | None) -> bool:
+    """The client has closed its end of the connection."""
+    if sock is None:
+        return False
+    try:
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def renewed(eyes: VisibleFleet) -> VisibleFleet | None:
+    """The visible of the same person as of now; None when they may not hear events any more."""
+    now = eyes.again()
+    return now if now and now.may("event.view") else None
+
+
+def flask_app() -> Flask:
+    """The app itself, for work that goes on after the request."""
+    found: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def _last_id(query: EventQuery) -> int | None:
+    """After which event a returning reader goes on."""
+    text = request.headers.get("Last-Event-ID", "").strip()
+    if text.isdecimal() and len(text) <= 18:
+        return int(text)
+    return query.after
+
+
+def _frames(
+    eyes: VisibleFleet,
+    last_id: int | None,
+    until: float,
+    is_gone: Callable[[], bool],
+    feed: PageFeed | None,
+) -> Iterator[bytes]:
+    here = eyes.monitor
+    place, newest = here.broadcaster.place(), here.tracker.fleet().sequence
+    missed = _missed(eyes, last_id) if last_id is not None else []
+    yield b"retry: 3000\n\n"
+    if len(missed) == MAX_REPLAYED:
+        yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
+    else:
+        yield from (encode(event) for event in missed)
+    scan = here.scanner.progress()
+    if scan and not eyes.is_limited:
+        yield frame_bytes("progress", scan.plain())
+    # What came between the two readings stands in both: it is told once.
+    known = min(last_id or -1, newest)
+    told = missed[-1].sequence if missed else known
+
+    def judge() -> Callable[[Event | None], bool] | None:
+        now = None if is_gone() else renewed(eyes)
+        if now and feed:
+            feed.eyes = now
+        return _hears(now) if now else None
+
+    yield from here.broadcaster.follow(place, until, judge, told, feed)
+
+
+def _hears(eyes: VisibleFleet) -> Callable[[Event | None], bool]:
+    return lambda event: not eyes.is_limited if event is None else eyes.sees_event(event)
+
+
+def _missed(eyes: VisibleFleet, last_id: int) -> Sequence[Event]:
+    """What a returning reader has missed, oldest first."""
+    return eyes.events(after=last_id, limit=MAX_REPLAYED)

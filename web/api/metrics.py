@@ -1,0 +1,84 @@
+"""The monitor's numbers for Prometheus."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from fleet import status
+from web.api.health import troubles
+from web.api.scans import counts
+from web.http import shapes
+from web.http.authorization import needs
+from web.http.monitor import Monitor, monitor
+from web.http.payloads import describes
+from web.http.visible_fleet import visible
+
+bp = Blueprint("metrics", __name__)
+FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+ORIGINAL = (
+    ("cameras_total", "Cameras and recorders that are not retired", "total_cameras"),
+    ("cameras_active", "Cameras that answer, with those at a new address", "active"),
+    ("cameras_missing", "Cameras not seen for a day", "missing"),
+)
+
+
+@bp.get("/metrics")
+@needs("metrics.view")
+@describes(answer=str, media=("text/plain",))
+def metrics() -> Response:
+    """The counts in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Numbers(monitor()))
+    return Response(generate_latest(registry), content_type=FORMAT)
+
+
+class Numbers(Collector):
+    """The metrics of the camera monitor by their old names, and ours with our prefix."""
+
+    def __init__(self, here: Monitor) -> None:
+        self.monitor = here
+
+    def collect(self) -> Iterator[Metric]:
+        found = counts()
+        for name, text, key in ORIGINAL:
+            yield GaugeMetricFamily(name, text, found[key])  # type: ignore[literal-required]
+        yield self._by_status()
+        for name, text, value in self._own():
+            yield GaugeMetricFamily(f"camera_monitor_{name}", text, value)
+
+    def _by_status(self) -> Metric:
+        devices, statuses = visible().statuses()
+        tally: dict[tuple[str, str], int] = {
+            (word.lower(), kind): 0 for word in status.WORDS for kind in sorted(shapes.CAMERAS)
+        }
+        for device in devices.values():
+            if device.retired_at is None:
+                key = (statuses[device.id].lower(), device.kind)
+                tally[key] = tally.get(key, 0) + 1
+        family = GaugeMetricFamily(
+            "camera_monitor_devices", "Devices by status and kind", labels=["status", "kind"]
+        )
+        for labels, number in tally.items():
+            family.add_metric(list(labels), number)
+        return family
+
+    def _own(self) -> list[tuple[str, str, float]]:
+        here = self.monitor
+        fleet = here.tracker.fleet()
+        last = here.scanner.last
+        took = (last.finished - last.started).total_seconds() if last and last.finished else 0.0
+        findings = sum(len(one.findings) for one in visible().devices().values())
+        shown = ("findings", "Findings on all devices", float(findings))
+        if visible().is_limited:
+            return [shown]
+        return [
+            shown,
+            ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
+            ("sources_down", "Sources, or parts, not askable", len(here.tracker.down())),
+            ("event_streams", "Open event streams", here.broadcaster.readers),
+            ("last_scan_seconds", "How long the last scan took", took),
+            ("ready", "1 when /readyz says ready", float(not troubles(here, here.disk.renewed()))),
+        ]

@@ -1,0 +1,49 @@
+"""Registers the web part on a Flask app: what every request passes, the API and the pages."""
+
+from flask import Flask
+
+import web.api.users
+import web.pages.users
+from web.api import audit_log, auth, cameras, deletion, dvrs, events, health, metrics, scans
+from web.http import (
+    authorization,
+    compression,
+    errors,
+    hosts,
+    openapi,
+    payloads,
+    visible_fleet,
+)
+from web.http.monitor import Monitor
+from web.pages import cleanup, dates, fleet, login, settings, sites
+
+MAX_BODY = 1 << 20
+"""Bytes of a request's body, where its route does not say more."""
+API = (
+    *(cameras, deletion, dvrs, scans, events, health, metrics),
+    *(auth, web.api.users, audit_log, openapi),
+)
+PAGES = (fleet, sites, cleanup, settings, web.pages.users, login)
+
+
+def register(app: Flask, monitor: Monitor) -> None:
+    """Everything that the app answers with.
+
+    Raises RuntimeError for a route that names no action.
+    """
+    app.extensions["monitor"] = monitor
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    for module in (hosts, authorization, payloads, errors, compression, dates):
+        module.register(app)
+    for module in (*API, *PAGES):
+        app.register_blueprint(module.bp)
+    app.jinja_env.globals.update(
+        monitor=monitor,
+        status_words=fleet.STATUS_WORDS,
+        theme=settings.theme,
+        can=visible_fleet.can,
+        person=visible_fleet.person,
+    )
+    authorization.check_routes(app)

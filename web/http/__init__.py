@@ -1,0 +1,1 @@
+"""What pages and API share about HTTP: sign-in, permissions, errors, streams, OpenAPI."""

@@ -1,0 +1,268 @@
+"""Who asks, from where, and by which way: the request judged before anything else."""
+
+import hashlib
+import ipaddress
+import os
+import secrets
+import socket
+import struct
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import g, request
+
+from accounts.accounts import TOKEN_MARK, Accounts
+from accounts.jwt_tokens import JwtTokens
+from accounts.limiter import Limiter
+from accounts.model import Person, User
+from web.http import peer
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
+COOKIE = "camera_monitor"
+THIS_MACHINE = Person("local", "admin", until_first=True)
+"""Whoever sits at this machine while there is no account."""
+COMMANDS = Person("command line", "admin")
+MAX_REMEMBERED = 1000
+LONGEST_ROUTE = 2000
+"""Characters of X-Forwarded-For that are read: the newest, more proxies than anybody has."""
+
+
+@dataclass(slots=True)
+class Access:
+    """What decides who comes in. `setup_key` opens the page for the first account, once."""
+
+    accounts: Accounts
+    tickets: JwtTokens
+    limiter: Limiter = field(default_factory=Limiter)
+    trusted_proxies: tuple[Network, ...] = ()
+    allowed_networks: tuple[Network, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    setup_key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    proves_peer: Callable[[Mapping[str, Any]], bool] = peer.is_our_own
+    """Whether the connection of a WSGI environment comes from our own user, or root."""
+
+
+class TooManyTries(Exception):
+    """The login must wait so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"wait {seconds} s")
+        self.seconds = seconds
+
+
+def person_of(access: Access) -> Person | None:
+    """Who asks; None for a stranger. Found once for each request. Raises TooManyTries."""
+    if "person" not in g:
+        g.person = _find(access)
+    found: Person | None = g.person
+    return found
+
+
+def _find(access: Access) -> Person | None:
+    if over_command_socket():
+        return COMMANDS
+    if not access.accounts.has_any():
+        return THIS_MACHINE if is_this_machine(access) else None
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    if kind:
+        return _by_header(access, kind.lower(), value.strip())
+    cookie = "" if is_other_site() else request.cookies.get(COOKIE, "")
+    person = access.accounts.by_secret(cookie) if cookie else None
+    return person if person is not None and person.session is not None else None
+
+
+def _by_header(access: Access, kind: str, value: str) -> Person | None:
+    if kind == "bearer" and value.startswith(TOKEN_MARK):
+        person = access.accounts.by_secret(value)
+        return person if person is not None and person.token is not None else None
+    if kind == "bearer":
+        session = access.tickets.read("access", value)
+        return access.accounts.by_digest(session) if session is not None else None
+    # Werkzeug fails at letters that are no base64.
+    given = request.authorization if kind == "basic" and value.isascii() else None
+    if given is not None and is_private(access):
+        name, password = given.username, given.password
+        return _by_password(access, name or "", password or "")
+    return None
+
+
+# A script that sends name and password with every request costs one check, not hundreds.
+_checked: "OrderedDict[bytes, str]" = OrderedDict()
+_checked_lock = Lock()
+_pepper = secrets.token_bytes(32)
+
+
+def _by_password(access: Access, name: str, password: str) -> Person | None:
+    user = access.accounts.named(name)
+    mark = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "replace"), key=_pepper).digest()
+    if user is not None and _checked.get(mark) == user.password:
+        # Otherwise guesses at a remembered password would have no limit.
+        if seconds := access.limiter.locked(name, client_address(access)):
+            raise TooManyTries(seconds)
+        return access.accounts.by_name(user.id)
+    user = log_in(access, name, password)
+    if user is None:
+        g.failed_name = name
+        return None
+    with _checked_lock:
+        _checked[mark] = user.password
+        while len(_checked) > MAX_REMEMBERED:
+            _checked.popitem(last=False)
+    return access.accounts.by_name(user.id)
+
+
+def log_in(access: Access, name: str, password: str) -> User | None:
+    """The user with this name and password, or None. Raises TooManyTries."""
+    seconds = access.limiter.wait(name, client_address(access))
+    if seconds:
+        raise TooManyTries(seconds)
+    user = access.accounts.check(name, password)
+    if user is not None:
+        access.limiter.succeeded(name)
+    return user
+
+
+# -- from where ----------------------------------------------------------------------------
+
+
+def client_address(access: Access) -> str:
+    """The address of who asks. What a proxy tells counts only from a trusted one."""
+    peer = request.remote_addr or ""
+    if not _is_in(peer, access.trusted_proxies):
+        return peer
+    told, real = _told()
+    if is_contradictory():
+        return peer
+    for one in reversed(told):
+        if not _is_in(one, access.trusted_proxies):
+            return one if _address(one) else peer
+    return real if _address(real) else peer
+
+
+def _told() -> tuple[list[str], str]:
+    """What the headers X-Forwarded-For and X-Real-IP say."""
+    route = request.headers.get("X-Forwarded-For", "")[-LONGEST_ROUTE:]
+    told = [one.strip() for one in route.split(",")]
+    return [one for one in told if one], request.headers.get("X-Real-IP", "").strip()
+
+
+def is_contradictory() -> bool:
+    """The two headers name different addresses: a proxy writes one of them and passes on
+    what the client says in the other, and nobody can tell which."""
+    told, real = _told()
+    return bool(told and real and _address(told[-1]) != _address(real))
+
+
+def is_encrypted(access: Access) -> bool:
+    """The way to the browser is known to be TLS."""
+    if request.scheme == "https":
+        return True
+    told = request.headers.get("X-Forwarded-Proto", "").split(",")[-1].strip().lower()
+    return _is_in(request.remote_addr or "", access.trusted_proxies) and told == "https"
+
+
+def is_private(access: Access) -> bool:
+    """Nobody on the way can read along: TLS, or it never leaves this machine.
+
+    A trusted proxy that says nothing of the way is its owner's to answer for.
+    """
+    peer = request.remote_addr or ""
+    if _is_in(peer, access.trusted_proxies):
+        return is_encrypted(access) or "X-Forwarded-Proto" not in request.headers
+    return request.scheme == "https" or (is_loopback(peer) and not is_forwarded())
+
+
+def is_allowed_network(access: Access) -> bool:
+    """ALLOWED_NETWORKS lets this address in; the machine itself always."""
+    address = client_address(access)
+    if not access.allowed_networks or over_command_socket():
+        return True
+    if is_contradictory() and _is_in(request.remote_addr or "", access.trusted_proxies):
+        return False
+    return (is_loopback(address) and not is_forwarded()) or _is_in(address, access.allowed_networks)
+
+
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    found = _address(address)
+    return found is not None and any(found in one for one in networks)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def over_command_socket() -> bool:
+    """The request came by `control.sock` from its owner or root: trusted, no login."""
+    sock = request.environ.get("gunicorn.socket")
+    if sock is None or sock.family != socket.AF_UNIX:
+        return False
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid = struct.unpack("3i", raw)[1]
+    return uid in (0, os.getuid())
+
+
+def is_forwarded() -> bool:
+    """A proxy passed it on."""
+    return any(name.lower().startswith(FORWARDED) for name, _value in request.headers)
+
+
+def is_other_site() -> bool:
+    """A script or form of another web site asks, by a browser that says so.
+
+    Those that ALLOWED_ORIGINS does not name cannot change anything; for the others only a
+    token counts, not the cookie and not where the browser runs.
+    """
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if origin is None:
+        return False
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin.partition("://")[2] != request.host
+
+
+def is_this_machine(access: Access) -> bool:
+    """From a loopback address, not through a proxy, by a name of this machine, over a
+    connection whose other end our own user or root has.
+
+    The name is checked so that a web page elsewhere cannot reach in by a DNS name that
+    leads to 127.0.0.1; the user, because a proxy can hide that it is one.
+    """
+    if is_forwarded() or is_other_site():
+        return False
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        # So old only a proxy is that passes on nothing else, as nginx is when nobody told it.
+        return False
+    is_local = is_loopback(request.remote_addr or "") and is_local_name(request.host)
+    return is_local and access.proves_peer(request.environ)
+
+
+def host_name() -> str | None:
+    """The name in the Host header; None when it is none."""
+    try:
+        found = urlsplit(f"//{request.host}")
+        _port = found.port
+    except ValueError:
+        return None
+    return found.hostname if found.hostname and not (found.username or found.path) else None
+
+
+def is_local_name(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == "localhost" or is_loopback(name)
+
+
+def is_loopback(address: str) -> bool:
+    found = _address(address)
+    return found is not None and found.is_loopback

@@ -1,0 +1,293 @@
+"""Who may. Every route names an action, or says that it is open; without, no start.
+
+Until the first account exists the monitor is open to this machine only.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, g, redirect, render_template, request
+from werkzeug.datastructures import Headers
+
+from accounts.model import Person
+from accounts.rights import RULES, is_in_scope, may, scope_for
+from web.http.auditing import note
+from web.http.authentication import (
+    Access,
+    TooManyTries,
+    host_name,
+    is_allowed_network,
+    is_private,
+    over_command_socket,
+    person_of,
+)
+from web.http.errors import Problem, wants_page
+from web.http.monitor import monitor
+from web.http.visible_fleet import visible
+
+Route = TypeVar("Route", bound=Callable[..., Any])
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+BEARER = 'Bearer realm="Camera Monitor"'
+ONLY_HERE = (
+    "This Camera Monitor has no account yet, so it answers only to its own machine",
+    "Create the first account: with the set-up link that it printed when it started, with "
+    "`cli.py user add NAME` on that machine, or there, as the user that runs it or as root, in "
+    "the browser: http://localhost:{port}. Or come through a tunnel of that user: "
+    "ssh -L {port}:localhost:{port} USER@THAT-MACHINE",
+)
+
+
+def needs(action: str) -> Callable[[Route], Route]:
+    """The route is for those who may do `action`, for example `scan.start`.
+
+    An action on devices is asked about the device that the URL names by `<key>`; a route
+    without one asks `visible()` about each device that it touches.
+    """
+    if action not in RULES:
+        raise RuntimeError(f"There is no action {action}; accounts.rights.RULES lists them")
+
+    def mark(route: Route) -> Route:
+        route.action = action  # type: ignore[attr-defined]
+        return route
+
+    return mark
+
+
+def takes(most_bytes: int) -> Callable[[Route], Route]:
+    """The route takes an upload of so many bytes instead of 1 MB."""
+
+    def mark(route: Route) -> Route:
+        route.most_bytes = most_bytes  # type: ignore[attr-defined]
+        return route
+
+    return mark
+
+
+def is_open(route: Route) -> Route:
+    """The route is for everybody, a stranger too."""
+    route.action = None  # type: ignore[attr-defined]
+    return route
+
+
+def register(app: Flask) -> None:
+    app.before_request(_check)
+    app.after_request(_harden)
+
+
+def check_routes(app: Flask) -> None:
+    """Refuse to start with a route that names no action. Raises RuntimeError."""
+    bare = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static" and not hasattr(app.view_functions[rule.endpoint], "action")
+    ]
+    if bare:
+        raise RuntimeError(f"These routes name no action: {', '.join(bare)}")
+
+
+def action_of(app: Flask, endpoint: str) -> str | None:
+    """The action that the endpoint names; None when it is open."""
+    found: str | None = getattr(app.view_functions[endpoint], "action", None)
+    return found
+
+
+def _check() -> Any:
+    access = monitor().access
+    if host_name() is None and not over_command_socket():
+        raise Problem(400, "The Host header names no machine", "Send the name in the URL.")
+    if not is_allowed_network(access):
+        raise Problem(
+            403, "This network may not ask here", "ALLOWED_NETWORKS names those that may."
+        )
+    if request.method not in SAFE and is_cross_site():
+        raise Problem(
+            403,
+            "Another web site tried to change something here",
+            "Do it on the page of Camera Monitor itself.",
+        )
+    endpoint = request.endpoint
+    if endpoint == "static" or (endpoint and action_of(current_app, endpoint) is None):
+        _read_body()
+        return None
+    if request.method == "OPTIONS" and is_known_origin():
+        return None
+    person = _person()
+    if person is not None and _read_body():
+        person = g.person = access.accounts.again(person)
+    if person is None:
+        return stranger()
+    if endpoint:
+        _check_action(person, action_of(current_app, endpoint) or "")
+    return None
+
+
+def _read_body() -> bool:
+    """Read the whole body of what changes something; False when there is none to read.
+
+    It may take its sender minutes, in which a right ends. So it is all here before anybody is
+    judged. A stranger's is not read. Raises RequestEntityTooLarge.
+    """
+    if request.method in SAFE or request.endpoint in (None, "static"):
+        return False
+    route = current_app.view_functions[request.endpoint or ""]
+    most: int | None = getattr(route, "most_bytes", None)
+    if most is not None:
+        request.max_content_length = most
+    request.get_data(parse_form_data=True)
+    return True
+
+
+def _person() -> Person | None:
+    try:
+        person = person_of(monitor().access)
+        if "failed_name" in g:
+            name = monitor().access.accounts.in_the_log(g.failed_name)
+            note("login.failed", name, "wrong name or password", by="nobody")
+        return person
+    except TooManyTries as error:
+        raise Problem(
+            429,
+            "Too many tries with this account or from this address",
+            f"Try again in {error.seconds} seconds.",
+            {"Retry-After": str(error.seconds)},
+        ) from None
+
+
+def _check_action(person: Person, action: str) -> None:
+    """Raises NotFound for a device that is not seen, Problem (403) for what is not allowed."""
+    device, key = None, (request.view_args or {}).get("key")
+    if key is not None and RULES[action].level is not None:
+        device = visible().device(key)
+    if not is_in_scope(person, action):
+        raise _beyond_scope(person, action)
+    if not visible().may(action, device):
+        if person.devices is not None and may(
+            replace(person, devices=None), action, device, visible().now
+        ):
+            raise Problem(
+                403,
+                "A token that is limited to some cameras is not allowed to do this",
+                "Log in, or make a token for all cameras on the page of your account.",
+            )
+        raise Problem(
+            403,
+            f"{person.name} may not do this",
+            "An administrator can allow it, under Settings, Users.",
+        )
+
+
+def _beyond_scope(person: Person, action: str) -> Problem:
+    """What a token gets that is not made for this (RFC 6750, 3.1)."""
+    needed = scope_for(action)
+    told = f'{BEARER}, error="insufficient_scope"' + (f', scope="{needed}"' if needed else "")
+    return Problem(
+        403,
+        f'A token with the scope "{person.scope}" is not allowed to do this ({action})',
+        f'Make a token with the scope "{needed}" on the page of your account.'
+        if needed
+        else "No token can do this. Log in instead.",
+        {"WWW-Authenticate": told},
+    )
+
+
+def _ways_in(access: Access) -> Headers:
+    """What a script can log in with. Basic is offered where it is taken, and to no browser,
+    which would ask for name and password in a window of its own."""
+    found = Headers([("WWW-Authenticate", BEARER)])
+    if is_private(access) and "Sec-Fetch-Mode" not in request.headers:
+        found.add("WWW-Authenticate", 'Basic realm="Camera Monitor", charset="UTF-8"')
+    return found
+
+
+def stranger() -> Any:
+    """What somebody gets who is not let in."""
+    access = monitor().access
+    if access.accounts.has_any():
+        if wants_page():
+            back = request.full_path if request.query_string else request.path
+            is_place = request.method == "GET" and request.path != "/setup"
+            path = back if is_place and back != "/" else ""
+            return redirect(f"/login?next={_quoted(path)}" if path else "/login", 303)
+        raise Problem(401, *_why_stranger(access), _ways_in(access))
+    error, hint = ONLY_HERE
+    hint = hint.format(port=request.environ.get("SERVER_PORT", "5000"))
+    if wants_page():
+        return Response(render_template("closed.html", error=error, hint=hint), 403)
+    raise Problem(403, error, hint)
+
+
+def _why_stranger(access: Access) -> tuple[str, str]:
+    """What is wrong with the credentials, and what to do; never whether the account exists."""
+    kind = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    if not kind:
+        return "Log in first", "Send a token as Authorization: Bearer ..., or log in at /login."
+    if kind == "bearer":
+        return (
+            "This token or login is not valid (any more)",
+            "Check that the token is complete. Make a new one on the page of your account, or "
+            "log in again.",
+        )
+    if kind != "basic":
+        return (
+            "This kind of Authorization header is not supported",
+            "Send a token as Authorization: Bearer ...",
+        )
+    if not is_private(access):
+        return (
+            "Name and password are accepted only over HTTPS or on this server",
+            "Use HTTPS, or send a token as Authorization: Bearer ...",
+        )
+    return (
+        "Wrong user name or password",
+        "Check both, or send a token as Authorization: Bearer ... An administrator can set a new "
+        "password under Settings, Users.",
+    )
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path, safe="/")
+
+
+def is_cross_site() -> bool:
+    """A browser says so itself; a script sends neither header and passes.
+
+    Only the host is compared: behind a proxy that ends TLS the scheme is not known.
+    """
+    if is_known_origin():
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is not None and origin.partition("://")[2] != request.host
+
+
+def is_known_origin() -> bool:
+    """A web site that ALLOWED_ORIGINS names. It has no cookie of ours, only tokens count."""
+    return request.headers.get("Origin") in monitor().access.allowed_origins
+
+
+def _harden(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    )
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if "Cache-Control" not in headers and request.endpoint != "static":
+        headers["Cache-Control"] = "no-store"
+    if monitor().access.allowed_origins:
+        response.vary.add("Origin")
+        if is_known_origin():
+            headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+            headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
+            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

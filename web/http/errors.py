@@ -1,0 +1,150 @@
+"""Every error as {"error", "hint"}, or as a page for a browser. Never a stack."""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, render_template, request
+from pydantic import ValidationError
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+
+from accounts.model import NotAllowed
+from fleet.model import Invalid, NotFound, Refused
+from store.json_file import CannotKeep
+from store.sql import Unreachable, Unwritable
+from store.vault import SecretLost
+from web.http.invalid import wording
+
+log = logging.getLogger(__name__)
+
+PLAIN = re.compile(r"[a-z_]{1,40}")
+"""What fits in a header: unknown fields of a body are called anything."""
+ERRORS = {
+    400: "The request cannot be read",
+    404: "There is nothing at this address",
+    405: "This address does not accept this method",
+    408: "The request took too long to arrive",
+    413: "The request is too large",
+    415: "This type of content is not accepted",
+}
+"""What HTTP errors of the framework are called."""
+HINTS = {
+    400: "Send one JSON object, as /api/docs describes.",
+    404: "The addresses that exist are listed at /api/docs.",
+    405: "Another method is allowed here; the Allow header names it.",
+    413: "Send less at once.",
+    415: "Send JSON with the header Content-Type: application/json.",
+}
+
+
+class Problem(Exception):
+    """An answer that is an error: `status` is the HTTP code."""
+
+    def __init__(
+        self, status: int, error: str, hint: str, headers: Headers | Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.hint = hint
+        self.headers = Headers(headers or {})
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(NotAllowed, lambda e: answer(e.status, e.error, e.hint, e.field))
+    app.register_error_handler(Refused, lambda e: answer(status_of(e), e.error, e.hint, e.field))
+    app.register_error_handler(
+        CannotKeep, lambda e: answer(507, str(e), "Nothing was changed. Try again afterwards.")
+    )
+    app.register_error_handler(
+        Unreachable,
+        lambda e: answer(
+            503, str(e), "The fleet can be seen and changed meanwhile. Try this again in a minute."
+        ),
+    )
+    app.register_error_handler(
+        Unwritable,
+        lambda e: answer(
+            503,
+            str(e),
+            "Nothing was changed. Make room on the disk of DATA_DIR, or give this user the right "
+            "to write there. Then try again.",
+        ),
+    )
+    app.register_error_handler(
+        SecretLost, lambda e: answer(503, str(e), "Everything else goes on meanwhile.")
+    )
+    app.register_error_handler(ValidationError, _invalid)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _problem(problem: Problem) -> Response:
+    if problem.status == 401:
+        g.person = None  # a page says no more than to a stranger
+    response = answer(problem.status, problem.error, problem.hint)
+    response.headers.extend(problem.headers)
+    return response
+
+
+def status_of(error: Refused) -> int:
+    """The HTTP code of an edit that cannot be done."""
+    return 404 if isinstance(error, NotFound) else 422 if isinstance(error, Invalid) else 409
+
+
+def answer(status: int, error: str, hint: str, field: str = "") -> Response:
+    """The error in the shape that the caller reads.
+
+    The header X-Field names the value that does not fit, so that a form can say it there.
+    """
+    if wants_page():
+        page = render_template("error.html", status=status, error=error, hint=hint)
+        return Response(page, status)
+    response = jsonify(error=error, hint=hint)
+    response.status_code = status
+    if PLAIN.fullmatch(field):
+        response.headers["X-Field"] = field
+    return response
+
+
+def wants_page() -> bool:
+    """A browser at a page, not a script or the API."""
+    path = request.path
+    is_page = not path.startswith(("/api", "/v0/", "/openapi", "/metrics", "/healthz", "/readyz"))
+    return is_page and "text/html" in request.headers.get("Accept", "")
+
+
+def _invalid(error: ValidationError) -> Response:
+    """A value of the request that does not fit, by name."""
+    parts, field = [], ""
+    for one in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in one["loc"]) or "the request"
+        field = field or str(one["loc"][0] if one["loc"] else "")
+        parts.append(f"{where}: {wording(one)}")
+    hint = "Correct the value; /api/docs says what is allowed."
+    return answer(422, "; ".join(parts)[:1000], hint, field)
+
+
+def _http(error: HTTPException) -> Any:
+    code = error.code or 500
+    if code < 400:
+        return error
+    response = answer(
+        code,
+        ERRORS.get(code, error.name),
+        HINTS.get(code, "Try again; the server log says more."),
+    )
+    response.headers.extend(
+        (key, value) for key, value in error.get_headers() if key in ("Allow", "Retry-After")
+    )
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("%s %s met an error in the program", request.method, request.path)
+    return answer(
+        500, "This request met an error in the program", "The server log has the details."
+    )

@@ -1,0 +1,85 @@
+"""The monitor as routes see it: the parts that `app.py` put together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flask import current_app
+
+from accounts.audit import Audit
+from discovery.scanner import Scanner
+from discovery.scheduler import Scheduler
+from discovery.uploads import Uploads
+from discovery.workbooks import Workbooks
+from fleet import status
+from fleet.journal import Journal, JournalWriter
+from fleet.model import Device
+from fleet.status import Rules
+from fleet.tracker import Precondition, Tracker
+from fleet.trusted_clock import TrustedClock
+from store.probe import Probe
+from web.http.authentication import Access
+from web.http.broadcaster import EventBroadcaster
+from web.http.encoded_rows import EncodedRows
+from web.http.watchdog import Watchdog
+from web.pages.header_cache import Heads
+from web.pages.rendered_rows import Drawn
+
+AUTO_SCAN = "auto_scan"
+"""Name of the job, and of the fact in the tracker's memo."""
+TICK = "tick"
+"""Name of the job that must run every minute."""
+WORKBOOK = "workbook"
+"""Name of the job."""
+
+
+@dataclass(slots=True)
+class Monitor:
+    """Everything a route may ask. `set_auto_scan` throws the toggle, durably."""
+
+    name: str
+    description: str
+    logo: Path | None
+    logo_type: str
+    database: Path
+    scan_interval: int
+    clock: Callable[[], datetime]
+    rules: Callable[[], Rules]
+    tracker: Tracker
+    disk: Probe
+    journal: Journal
+    journal_writer: JournalWriter
+    scanner: Scanner
+    scheduler: Scheduler
+    broadcaster: EventBroadcaster
+    set_auto_scan: Callable[[bool, Precondition], None]
+    workbooks: Workbooks
+    uploads: Uploads
+    access: Access
+    audit: Audit
+    watchdog: Watchdog
+    trusted: TrustedClock
+
+    encoded: EncodedRows = field(default_factory=EncodedRows)
+    drawn: Drawn = field(default_factory=Drawn)
+    heads: Heads = field(default_factory=Heads)
+    _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
+
+    def statuses(self) -> tuple[Mapping[int, Device], dict[int, str]]:
+        """All devices and their statuses now; the same snapshot is judged once a second."""
+        devices, now, known = self.tracker.devices(), self.clock(), self._statuses
+        if known and known[0] is devices and timedelta() <= now - known[1] < timedelta(seconds=1):
+            return devices, known[2]
+        found = status.statuses(devices, now, self.rules())
+        self._statuses = (devices, now, found)
+        return devices, found
+
+    def has_auto_scan(self) -> bool:
+        return bool(self.tracker.fleet().state.get(AUTO_SCAN))
+
+
+def monitor() -> Monitor:
+    """The monitor of the running app."""
+    found: Monitor = current_app.extensions["monitor"]
+    return found

@@ -1,0 +1,224 @@
+"""The description of the API, from the routes themselves, and a page that reads it out."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, render_template
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+from typing_extensions import TypedDict
+
+from web.http.authentication import COOKIE
+from web.http.authorization import action_of, needs
+from web.http.payloads import answered, describes
+
+bp = Blueprint("openapi", __name__)
+REF = "#/components/schemas/{model}"
+VERSION = "0.1.0"
+TEXT = {"type": "string"}
+SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token, or the access token of a login.",
+    },
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "Name and password: only over TLS, or on the server itself.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The cookie of the login page.",
+    },
+    "refresh": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The refresh token of a login.",
+    },
+}
+BY_DEFAULT = ("bearer", "basic", "session")
+COMMON_ERRORS = {
+    400: "Not understood",
+    401: "Not logged in",
+    403: "Not allowed",
+    422: "A value does not fit",
+    429: "Too many tries",
+    500: "An error in the program",
+}
+ERRORS = {
+    **COMMON_ERRORS,
+    404: "Not there",
+    409: "Not possible as things are",
+    413: "Too much at once",
+    415: "Not declared as JSON",
+    503: "Not now",
+    507: "The disk does not take it",
+}
+
+
+class ErrorBody(TypedDict):
+    """Every error: what is wrong, and what to do."""
+
+    error: str
+    hint: str
+
+
+@bp.get("/openapi.json")
+@needs("docs.view")
+@describes(answer=dict[str, Any])
+def openapi() -> Response:
+    """This description."""
+    return answered(description(current_app._get_current_object()))  # type: ignore[attr-defined]
+
+
+@bp.get("/api/docs")
+@needs("docs.view")
+def docs() -> str:
+    """The API for people to read."""
+    document = description(current_app._get_current_object())  # type: ignore[attr-defined]
+    return render_template("docs.html", document=document)
+
+
+@cache
+def description(app: Flask) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all routes that describe themselves."""
+    paths: dict[str, dict[str, Any]] = {}
+    schemas: dict[str, Any] = {}
+    _schema(ErrorBody, schemas)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view = app.view_functions[rule.endpoint]
+        said = getattr(view, "description", None)
+        if said is None:
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        names = re.findall(r"{(\w+)}", path)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            action = action_of(app, rule.endpoint)
+            id = f"{rule.endpoint}.{method}".replace(".", "_").lower()
+            operation = _operation(id, view, said, names, schemas, action)
+            paths.setdefault(path, {})[method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Camera Monitor",
+            "version": VERSION,
+            "description": "Every camera a place owns: what is active, moved, offline or missing.",
+        },
+        "servers": [{"url": "/", "description": "This server"}],
+        "security": _security(BY_DEFAULT),
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": SCHEMES},
+    }
+
+
+def _operation(
+    id: str,
+    view: Any,
+    said: dict[str, Any],
+    names: list[str],
+    schemas: dict[str, Any],
+    action: str | None,
+) -> dict[str, Any]:
+    text = (view.__doc__ or "").strip()
+    summary, _, rest = text.partition("\n")
+    codes = {*said["errors"], *((400, 403) if action is None else COMMON_ERRORS)}
+    codes |= {400, 413, 415, 422, 507} if said["body"] else set()
+    is_word = action is None and said["media"] == ("text/plain",)
+    media = {
+        kind: {
+            "schema": {"type": "string"} if "event" in kind else _schema(said["answer"], schemas)
+        }
+        for kind in said["media"]
+    }
+    operation: dict[str, Any] = {
+        "operationId": id,
+        "summary": summary,
+        "tags": [id.split("_")[0]],
+        "parameters": [_path_parameter(name) for name in names] + _query(said["query"]),
+        "responses": {
+            str(said["status"]): {"description": "Done", "content": media},
+            **{str(code): _error(code, is_word) for code in sorted(codes)},
+        },
+        "security": _security(said["security"] or (() if action is None else BY_DEFAULT)),
+    }
+    if rest.strip():
+        operation["description"] = " ".join(rest.split())
+    if action:
+        operation["x-action"] = action
+    if said["body"]:
+        body = {"application/json": {"schema": _schema(said["body"], schemas)}}
+        operation["requestBody"] = {"required": True, "content": body}
+    return operation
+
+
+def _security(schemes: Iterable[str]) -> list[dict[str, list[str]]]:
+    """Any of them will do; none is needed where the list is empty."""
+    return [{name: []} for name in schemes]
+
+
+def _error(code: int, is_word: bool) -> dict[str, Any]:
+    """An error of ours; /readyz says with one word that it is not ready."""
+    if is_word and code == 503:
+        return {
+            "description": ERRORS[code],
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    schema = {"$ref": REF.format(model="ErrorBody")}
+    return {"description": ERRORS[code], "content": {"application/json": {"schema": schema}}}
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    schema = model.model_json_schema(by_alias=True)
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": one.pop("description", ""),
+            "required": name in schema.get("required", ()),
+            "schema": _never_null(one),
+        }
+        for name, one in schema["properties"].items()
+    ]
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query string holds no null: what is left out is not there."""
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    kinds = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
+    (kind,) = kinds or [{}]
+    return {**schema, **kind}
+
+
+def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a type; what it names goes into the components."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        _refs, found = models_json_schema([(kind, "validation")], ref_template=REF)
+        for schema in found["$defs"].values():
+            _drop_null_defaults(schema)
+        schemas.update(found["$defs"])
+        return {"$ref": REF.format(model=kind.__name__)}
+    found = TypeAdapter(kind).json_schema(ref_template=REF, mode="serialization")
+    schemas.update(found.pop("$defs", {}))
+    if "properties" in found:
+        schemas[kind.__name__] = found
+        return {"$ref": REF.format(model=kind.__name__)}
+    return found
+
+
+def _drop_null_defaults(schema: dict[str, Any]) -> None:
+    """What a body leaves out is not there; in an edit a null empties the value."""
+    for one in schema.get("properties", {}).values():
+        if one.get("default", ...) is None:
+            del one["default"]

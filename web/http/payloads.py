@@ -1,0 +1,117 @@
+"""The small kit of the API: JSON bodies by model, JSON answers, and their description."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from flask import Flask, Response, current_app, request
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+
+from web.http.errors import Problem, answer
+
+Body = TypeVar("Body", bound=BaseModel)
+Route = TypeVar("Route", bound=Callable[..., Any])
+MAX_BYTES = 1 << 20
+
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A time in an answer: ISO 8601 with offset."""
+
+
+def one_of(words: Iterable[str]) -> WithJsonSchema:
+    """Describes a text as one of `words`. It checks nothing: the part that is asked does."""
+    return WithJsonSchema({"type": "string", "enum": list(words)})
+
+
+def like(pattern: str) -> WithJsonSchema:
+    """Describes a text by its pattern. It checks nothing either."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+class Strict(BaseModel):
+    """A request body or query: unknown keys are refused by name, types are not bent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, str_max_length=10_000)
+
+
+class Query(BaseModel):
+    """A query string: everything arrives as text. Unknown keys are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=200)
+
+
+def describes(
+    *,
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    answer: Any = None,
+    media: tuple[str, ...] = ("application/json",),
+    errors: tuple[int, ...] = (),
+    status: int = 200,
+    security: tuple[str, ...] | None = None,
+) -> Callable[[Route], Route]:
+    """What the OpenAPI description says of the route, besides its docstring.
+
+    `security` names a scheme of web.http.openapi; by default it follows from the route's action.
+    """
+
+    def mark(route: Route) -> Route:
+        route.description = {  # type: ignore[attr-defined]
+            "body": body,
+            "query": query,
+            "answer": answer,
+            "media": media,
+            "errors": errors,
+            "status": status,
+            "security": security,
+        }
+        return route
+
+    return mark
+
+
+def register(app: Flask) -> None:
+    app.before_request(_check_parameters)
+
+
+def _check_parameters() -> Response | None:
+    """Refuse parameters that the route does not have: one that is ignored would look obeyed."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    described = getattr(view, "description", None)
+    if not request.args or described is None or not request.path.startswith("/api/"):
+        return None
+    model = described["query"]
+    fields = model.model_fields.items() if model else ()
+    known = [field.alias or name for name, field in fields]
+    unknown = [name for name in request.args if name not in known]
+    if not unknown:
+        return None
+    route = f"{request.method} {request.path}"
+    hint = f"{route} takes {', '.join(known) or 'no parameters'}."
+    error = "; ".join(f"{name[:40]}: unknown parameter" for name in unknown[:5])
+    return answer(422, error, hint, unknown[0])
+
+
+def sent(model: type[Body]) -> Body:
+    """The request's body. Raises Problem (400, 415) or ValidationError (422)."""
+    if request.mimetype != "application/json":
+        raise Problem(
+            415,
+            "The body is not declared as JSON",
+            "Send the header Content-Type: application/json.",
+        )
+    try:
+        raw = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"The body is not JSON: {error}", "Send one JSON object.") from None
+    return model.model_validate(raw)
+
+
+def asked(model: type[Body]) -> Body:
+    """The request's query string. Raises ValidationError (422)."""
+    return model.model_validate(request.args.to_dict())
+
+
+def answered(body: Any, status: int = 200) -> Response:
+    """`body` as JSON."""
+    return Response(orjson.dumps(body), status, mimetype="application/json")

@@ -1,0 +1,57 @@
+"""What a person can do about it, in words."""
+
+from web.http.shapes import CameraRow
+
+FINDINGS = {
+    "password.unset": (
+        "No administrator password",
+        "Open its page by the address and set one; until then anybody on the network can.",
+    ),
+    "setup.open": (
+        "Set-up window open",
+        "It closes 20 minutes after the device started. If nobody restarted it, find out why "
+        "it did.",
+    ),
+    "address.shared": (
+        "Shared address",
+        "Give one of the two another address, or take it out of the router's list of fixed ones.",
+    ),
+    "mac.contested": (
+        "Two senders claim this MAC",
+        "One of them is a copy or an attacker. Look for the MAC at each of the addresses, for "
+        "example in the switch, and unplug the one that does not belong there.",
+    ),
+    "address.unstable": (
+        "Address changes constantly",
+        "Reserve a fixed address for it in the router. If it has one, somebody else may use its "
+        "MAC.",
+    ),
+}
+
+STATUSES = {
+    "OFFLINE": "Check its power and cable, then scan again.",
+    "MISSING": "Not seen for a day. If it is gone for good, retire it; its history stays.",
+    "UNREACHABLE": "What stands before it is down; see there first.",
+    "UNKNOWN": "Nobody asked it yet. Scan the network.",
+    "IP_CHANGED": "Its address is new. The next scan that finds it there settles it.",
+}
+THROUGH_THE_CLOUD = {
+    "OFFLINE": "Check its power and its line to the internet, and that P2P is on in its menu.",
+    "UNKNOWN": "It is asked about at the cloud within a minute.",
+}
+
+
+def of_status(row: CameraRow) -> str:
+    """What to do about a camera's status; nothing for one that is well."""
+    is_far = row["kind"] == "recorder" and not row["current_ip"]
+    known = {**STATUSES, **THROUGH_THE_CLOUD} if is_far else STATUSES
+    return known.get(row["status"], "")
+
+
+def title(kind: str) -> str:
+    """A finding's name; its kind when we have none."""
+    return FINDINGS.get(kind, (kind, ""))[0]
+
+
+def what_to_do(kind: str) -> str:
+    return FINDINGS.get(kind, ("", ""))[1]

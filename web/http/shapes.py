@@ -1,0 +1,340 @@
+"""Every JSON field name that is seen over HTTP is decided here."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from discovery.scheduler import JobState
+from discovery.unverified import Heard
+from fleet import identity, labels, status
+from fleet.model import Device, Fault, Fleet
+from fleet.secret_columns import masked
+from fleet.status import Rules
+from fleet.uptime import Uptime
+from web.http.payloads import Time, like, one_of
+
+CAMERAS = frozenset({"camera", "recorder"})
+Status = Annotated[str, one_of(status.WORDS)]
+Mac = Annotated[str, like("^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
+
+
+class AddressRow(TypedDict):
+    """One address of a device; `previous_ip` is null for the first one."""
+
+    ip: str
+    timestamp: Time
+    previous_ip: str | None
+
+
+class FindingRow(TypedDict):
+    kind: str
+    since: Time
+    text: str
+    source: str
+    unknown_since: Time | None
+
+
+class CameraRow(TypedDict):
+    """One camera or recorder in a list."""
+
+    id: int
+    kind: str
+    site: str
+    mac_address: Mac | None
+    serial_number: str | None
+    camera_name: str
+    model_name: str | None
+    current_ip: str | None
+    current_port: int | None
+    current_subnet: str | None
+    current_gateway: str | None
+    firmware_version: str | None
+    network_mode: str | None
+    first_seen: Time | None
+    last_seen: Time | None
+    first_seen_formatted: str | None
+    last_seen_formatted: str | None
+    total_discoveries: int
+    status: Status
+    ip_changes: int
+    seen_in_last_discovery: bool
+    reason: str
+    since: Time | None
+    as_of: Time | None
+    retired: bool
+    notes: str
+    tags: list[str]
+    parent: int | None
+    own_name: str | None
+    findings: list[FindingRow]
+
+
+class CameraDetail(CameraRow):
+    """One camera with its whole history and its raw facts by source. `given_name` is what a
+    person called it; null when its own name counts."""
+
+    given_name: str | None
+    ip_history: list[AddressRow]
+    facts: dict[str, dict[str, Any]]
+    identities: list[str]
+
+
+class CameraList(TypedDict):
+    cameras: list[CameraRow]
+    count: int
+    last_scan: Time | None
+    scan_in_progress: bool
+    total: NotRequired[int]
+    page: NotRequired[int]
+    per_page: NotRequired[int]
+
+
+class Stats(TypedDict):
+    total_cameras: int
+    active: int
+    offline: int
+    missing: int
+    ip_changed: int
+    total_discoveries: int
+    cameras_with_ip_changes: int
+    last_scan: Time | None
+    scan_in_progress: bool
+    auto_scan_enabled: bool
+    auto_scan_interval: int
+    total: int
+    online: int
+    lastUpdated: float | None
+
+
+class UptimeRow(TypedDict):
+    """`days`: oldest first, the share of each day that it answered; null for unknown."""
+
+    first: str
+    days: list[float | None]
+    share: float | None
+
+
+class JobRow(TypedDict):
+    """What runs by itself. `took` is in seconds."""
+
+    name: str
+    title: str
+    last_run: Time | None
+    next_run: Time | None
+    took: float | None
+    last_result: str
+    last_error: str | None
+
+
+class Exported(TypedDict):
+    exported_at: Time | None
+    count: int
+    cameras: list[CameraDetail]
+
+
+class HeardRow(TypedDict):
+    """A device that announced itself and is not confirmed. `camera`: the number of the record
+    whose MAC it uses, or null."""
+
+    identity: str
+    source: str
+    address: str | None
+    name: str | None
+    model: str | None
+    first: Time
+    last: Time
+    times: int
+    camera: int | None
+
+
+def heard(one: Heard) -> HeardRow:
+    return {
+        "identity": one.identity,
+        "source": one.source,
+        "address": one.address,
+        "name": one.name,
+        "model": one.model,
+        "first": one.first.isoformat(timespec="seconds"),
+        "last": one.last.isoformat(timespec="seconds"),
+        "times": one.times,
+        "camera": one.device,
+    }
+
+
+def uptime(found: Uptime) -> UptimeRow:
+    days = [None if share is None else round(share, 4) for share in found.days]
+    return {"first": found.first.isoformat(), "days": days, "share": found.share}
+
+
+def iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None
+
+
+def _formatted(at: datetime | None) -> str | None:
+    """As the former camera monitor showed times: local, without offset."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else None
+
+
+def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
+    """A device as one row; `word` is its status."""
+    return {
+        "id": device.id,
+        "kind": device.kind,
+        "site": device.site,
+        "mac_address": identity.mac_of(device),
+        "serial_number": _text(device, "serial"),
+        "camera_name": labels.name(device),
+        "model_name": _text(device, "model"),
+        "current_ip": device.address,
+        "current_port": _port(device),
+        "current_subnet": _text(device, "subnet"),
+        "current_gateway": _text(device, "gateway"),
+        "firmware_version": _text(device, "firmware"),
+        "network_mode": _text(device, "network_mode"),
+        "first_seen": iso(device.first_seen),
+        "last_seen": iso(device.last_seen),
+        "first_seen_formatted": _formatted(device.first_seen),
+        "last_seen_formatted": _formatted(device.last_seen),
+        "total_discoveries": device.sightings,
+        "status": word,
+        "ip_changes": ip_changes(device),
+        "seen_in_last_discovery": was_seen(device),
+        "reason": status.reason(device) if word in status.DOWN else "",
+        "since": iso(device.since),
+        "as_of": iso(status.asked_at(device)) if status.is_stale(device, now, rules) else None,
+        "retired": device.retired_at is not None,
+        "notes": device.notes,
+        "tags": list(device.tags),
+        "parent": device.parent,
+        "own_name": _text(device, "name"),
+        "findings": [_finding(one, device, word) for one in device.findings],
+    }
+
+
+def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDetail:
+    """A device with everything that is known of it."""
+    history: list[AddressRow] = [
+        {
+            "ip": one.ip,
+            "timestamp": one.at.isoformat(timespec="seconds"),
+            "previous_ip": one.previous,
+        }
+        for one in device.addresses
+    ]
+    facts = {source: _public(said) for source, said in device.facts.items()}
+    return {
+        **row(device, word, now, rules),
+        "given_name": device.name,
+        "ip_history": history,
+        "facts": facts,
+        "identities": list(device.identities),
+    }
+
+
+def _public(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a source said, without what a column of the workbook keeps secret."""
+    columns = said.get("columns")
+    return {**said, "columns": masked(columns)} if isinstance(columns, Mapping) else dict(said)
+
+
+def _finding(fault: Fault, device: Device, word: str) -> FindingRow:
+    """While the device is silent nobody knows whether it is still so."""
+    return {
+        "kind": fault.kind,
+        "since": fault.since.isoformat(timespec="seconds"),
+        "text": fault.text,
+        "source": fault.source,
+        "unknown_since": iso(device.since) if word in status.DOWN else None,
+    }
+
+
+def ip_changes(device: Device) -> int:
+    return sum(1 for one in device.addresses if one.previous)
+
+
+def has_changed(device: Device) -> bool:
+    """Whether it had another address before. The newest one says so mostly."""
+    return any(one.previous for one in reversed(device.addresses))
+
+
+def was_seen(device: Device) -> bool:
+    """It answered when it was last asked, by some source."""
+    return any(word.seen_at and not word.misses for word in device.states.values())
+
+
+def _text(device: Device, key: str) -> str | None:
+    value = labels.fact(device, key)
+    return None if value is None else str(value)
+
+
+def _port(device: Device) -> int | None:
+    value = labels.fact(device, "port")
+    return value if isinstance(value, int) else None
+
+
+def last_scan(fleet: Fleet) -> str | None:
+    """When the last scan began, or None before the first."""
+    found: str | None = fleet.state.get("last_scan", {}).get("at")
+    return found
+
+
+def last_updated(fleet: Fleet, swept: Iterable[datetime] = ()) -> float | None:
+    """When somebody was asked last, in seconds since 1970: by a scan, or by the sweep of a
+    source, whose starts are `swept`. None before the first."""
+    last = last_scan(fleet)
+    begun = [*swept, *([datetime.fromisoformat(last)] if last else [])]
+    return max(begun).timestamp() if begun else None
+
+
+def stats(
+    fleet: Fleet,
+    devices: Iterable[Device],
+    statuses: Mapping[int, str],
+    *,
+    scanning: bool,
+    auto_scan: bool,
+    interval: int,
+    swept: Iterable[datetime] = (),
+) -> Stats:
+    """The counts. Active + offline + missing = total; a changed address is active too."""
+    kept = [device for device in devices if device.retired_at is None]
+    counts = Counter(statuses[device.id] for device in kept)
+    up = sum(counts[word] for word in status.UP)
+    missing = counts[status.MISSING]
+    return {
+        "total_cameras": len(kept),
+        "active": up,
+        "offline": len(kept) - up - missing,
+        "missing": missing,
+        "ip_changed": counts[status.IP_CHANGED],
+        "total_discoveries": sum(device.sightings for device in kept),
+        "cameras_with_ip_changes": sum(1 for device in kept if has_changed(device)),
+        "last_scan": last_scan(fleet),
+        "scan_in_progress": scanning,
+        "auto_scan_enabled": auto_scan,
+        "auto_scan_interval": interval,
+        "total": len(kept),
+        "online": up,
+        "lastUpdated": last_updated(fleet, swept),
+    }
+
+
+def job(name: str, title: str, state: JobState, next_run: datetime | None) -> JobRow:
+    return {
+        "name": name,
+        "title": title,
+        "last_run": iso(state.last_run),
+        "next_run": iso(next_run),
+        "took": state.took,
+        "last_result": state.last_result,
+        "last_error": state.last_error or None,
+    }
+
+
+def export(devices: Iterable[CameraDetail], at: datetime) -> Exported:
+    """The whole database for people; without secrets, which no shape has."""
+    cameras = list(devices)
+    return {"exported_at": iso(at), "count": len(cameras), "cameras": cameras}

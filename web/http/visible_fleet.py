@@ -1,0 +1,201 @@
+"""What the person who asks may see and do: the only way by which routes reach devices."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask import g
+
+from accounts.model import Person
+from accounts.rights import following, may
+from fleet.model import Device, Event, NotFound
+from fleet.tracker import Precondition
+from web.http.errors import Problem
+from web.http.monitor import Monitor, monitor
+
+TELLING = ("device.merged", "device.split", "device.unmerged")
+"""Events whose words name another device."""
+SHARED = "address.shared"
+"""The finding that does."""
+MAX_NAMED = 20_000
+"""Devices that one question to the journal may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleFleet:
+    """The fleet as one person sees it."""
+
+    monitor: Monitor
+    person: Person
+
+    @property
+    def now(self) -> datetime:
+        """In the zone of the monitor, as hours and weekdays of grants are meant."""
+        return self.monitor.clock().astimezone()
+
+    @property
+    def is_limited(self) -> bool:
+        return self.person.is_limited
+
+    def may(self, action: str, device: Device | None = None) -> bool:
+        return may(self.person, action, device, self.now)
+
+    def again(self) -> "VisibleFleet | None":
+        """The visible of the same person as of now; None when their login has ended."""
+        person = self.monitor.access.accounts.again(self.person)
+        return of(self.monitor, person) if person else None
+
+    def precondition(self, action: str, number: int | None = None) -> Problem | None:
+        """What keeps this person, as of now, from `action` on the device of this number.
+
+        The gate has judged before; between that and the act lie work and waiting, in which
+        a login can end and a right can be taken away. May be asked from any thread.
+        """
+        now = self.again()
+        if now is None:
+            return Problem(401, "Your login has ended", "Nothing was changed. Log in again.")
+        fleet = self.monitor.tracker.fleet()
+        # A record that became part of another one meanwhile is judged as that one.
+        end = None if number is None else fleet.redirects.get(number, number)
+        device = None if end is None else fleet.devices.get(end)
+        if now.may(action, device):
+            return None
+        return Problem(
+            403,
+            f"{now.person.name} no longer has permission to do this",
+            "Nothing was changed. An administrator can allow it, under Settings, Users.",
+        )
+
+    def judge(self, action: str, number: int | None = None) -> Precondition:
+        """`precondition` as what the act itself asks."""
+        return partial(self.precondition, action, number)
+
+    def check(self, action: str) -> None:
+        """Raises Problem (401, 403) as `precondition` gives it."""
+        if (problem := self.precondition(action)) is not None:
+            raise problem
+
+    @contextmanager
+    def acting(self, action: str) -> Iterator[None]:
+        """For a change of accounts: judged once more, and no account changes until it is done.
+
+        Raises Problem (401, 403).
+        """
+        with self.monitor.access.accounts.held():
+            self.check(action)
+            yield
+
+    def devices(self) -> Mapping[int, Device]:
+        """Those that this person sees."""
+        return self._seen(self.monitor.tracker.devices())
+
+    def _seen(self, every: Mapping[int, Device]) -> Mapping[int, Device]:
+        if not self.is_limited:
+            return every
+        seen = {id: one for id, one in every.items() if self.may("device.view", one)}
+        return {id: _alone(one, seen) for id, one in seen.items()}
+
+    def statuses(self) -> tuple[Mapping[int, Device], Mapping[int, str]]:
+        """Those devices, and the status of each, from one snapshot of the fleet."""
+        every, statuses = self.monitor.statuses()
+        return self._seen(every), statuses
+
+    def device(self, key: str) -> Device:
+        """One device by number or MAC. Raises NotFound for one that this person does not see."""
+        if not self.is_limited:
+            return self.monitor.tracker.device(key)
+        # The same work whether it is not seen or not there: its time tells nothing either.
+        device = self.devices().get(self.monitor.tracker.number_of(key))
+        if device is None:
+            raise NotFound(f"There is no camera {key[:60]}", NOT_THERE)
+        return device
+
+    def events(self, **wanted: Any) -> Sequence[Event]:
+        """As fleet.journal.Journal.find, but for what this person must not know."""
+        redirects = self.monitor.tracker.fleet().redirects
+        device = wanted.pop("device", None)
+        only = None if device is None else {redirects.get(device, device)}
+        if not self.is_limited:
+            return self.monitor.journal.find(
+                devices=only and with_merged(only, redirects), **wanted
+            )
+        seen = self.devices().keys() if only is None else self.devices().keys() & only
+        devices = with_merged(seen, redirects)
+        named = devices if len(devices) <= MAX_NAMED else None
+        limit, found = int(wanted.get("limit", 100)), list[Event]()
+        while devices:
+            page = self.monitor.journal.find(devices=named, **wanted)
+            found += [one for one in page if self.sees_event(one)]
+            if len(page) < limit or len(found) >= limit:
+                break
+            side = "after" if wanted.get("after") is not None else "before"
+            wanted[side] = page[-1].sequence
+        return found[:limit]
+
+    def sees_event(self, event: Event) -> bool:
+        """Whether this person sees the device, and nothing of another one is told."""
+        if not self.is_limited:
+            return True
+        if event.device is None or event.kind in TELLING or "parent" in event.after:
+            return False
+        if SHARED in (event.before.get("kind"), event.after.get("kind")):
+            return False
+        fleet = self.monitor.tracker.fleet()
+        device = fleet.devices.get(fleet.redirects.get(event.device, event.device))
+        return device is not None and self.may("device.view", device)
+
+    def last_scan(self) -> dict[str, Any] | None:
+        """What the last scan did; it counts every device, so not for everybody."""
+        found: dict[str, Any] | None = self.monitor.tracker.fleet().state.get("last_scan")
+        return None if self.is_limited else found
+
+
+NOT_THERE = "GET /api/cameras lists the cameras with their numbers and MACs."
+
+
+def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[int]:
+    """The devices, and the records that became part of them: their events are theirs too."""
+    return sorted({*devices, *(old for old, new in redirects.items() if new in devices)})
+
+
+def of(here: Monitor, person: Person) -> VisibleFleet:
+    """The visible of a person, whose grants and tokens have followed every merge."""
+    return VisibleFleet(here, following(person, here.tracker.fleet().redirects))
+
+
+def _alone(device: Device, seen: Mapping[int, Device]) -> Device:
+    """A device without what it tells of devices that are not seen."""
+    if device.parent is not None and device.parent not in seen:
+        device = replace(device, parent=None)
+    clashes = [one for one in device.findings if one.kind == SHARED]
+    if clashes:
+        quiet = tuple(
+            replace(one, text="another device has its address", evidence={})
+            if one in clashes
+            else one
+            for one in device.findings
+        )
+        device = replace(device, findings=quiet)
+    return device
+
+
+def person() -> Person | None:
+    """Who asks; None on the pages for strangers."""
+    found: Person | None = g.get("person")
+    return found
+
+
+def can(action: str, device: Device | None = None) -> bool:
+    """For templates: whether to offer it."""
+    return person() is not None and visible().may(action, device)
+
+
+def visible() -> VisibleFleet:
+    """The visible of who asks. The gate has let them in before."""
+    if "visible" not in g:
+        g.visible = of(monitor(), g.person)
+    found: VisibleFleet = g.visible
+    return found

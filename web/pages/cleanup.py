@@ -1,0 +1,89 @@
+"""The "Clean-up" settings page: retire silent devices, delete unwanted ones."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request
+
+from accounts.deletion import sample
+from fleet.cleaning import Selection
+from fleet.model import Refused
+from web.api import cameras, deletion
+from web.http.authorization import needs
+from web.http.errors import status_of
+
+bp = Blueprint("cleanup_pages", __name__)
+DAYS = range(1, 36501)
+
+
+@bp.get("/settings/cleanup")
+@needs("fleet.clean")
+def index() -> str:
+    """Both forms, and after one of them what it did. A link can make it say nothing else."""
+    done = request.args.get("done", "")
+    number, _, what = done.partition(" ")
+    is_result = number.isascii() and number.isdecimal() and len(number) < 10
+    return _index(done=done if is_result and what in ("retired", "deleted") else "")
+
+
+def _index(**more: Any) -> str:
+    return render_template("settings_cleanup.html", typed=request.form, **more)
+
+
+@bp.post("/settings/cleanup")
+@needs("fleet.clean")
+def retire() -> Any:
+    """The button "Retire devices"."""
+    try:
+        days = _days("days")
+    except ValueError as error:
+        return Response(_index(fault=str(error)), 422)
+    number = cameras.retire_silent(days or 90)
+    return redirect(f"/settings/cleanup?done={number}+retired", 303)
+
+
+@bp.post("/settings/cleanup/delete")
+@needs("fleet.delete")
+def delete() -> Any:
+    """The button "Preview", and then "Delete" with the number of devices."""
+    try:
+        wanted = _selection()
+        act = deletion.deletion()
+        found = act.chosen(wanted)
+        count = request.form.get("confirm", "").strip()
+        if not count.isdecimal() or len(count) > 9:
+            return _index(wanted=wanted, count=len(found), sample=sample(found))
+        number = act.many(wanted, found, int(count))
+    except ValueError as error:
+        return Response(_index(fault=str(error)), 422)
+    except Refused as fault:
+        return Response(_index(fault=f"{fault.error}. {fault.hint}"), status_of(fault))
+    return redirect(f"/settings/cleanup?done={number}+deleted", 303)
+
+
+def _selection() -> Selection:
+    """The form's fields. Raises ValueError with a sentence."""
+    return Selection(
+        _moment("first_seen_after"),
+        _moment("first_seen_before"),
+        _days("not_seen_days"),
+        "never_named" in request.form,
+    )
+
+
+def _days(name: str) -> int | None:
+    text = request.form.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isdecimal() and len(text) < 6 and int(text) in DAYS):
+        raise ValueError("Days must be a whole number from 1 to 36500.")
+    return int(text)
+
+
+def _moment(name: str) -> datetime | None:
+    """A time in the zone of this server, as a browser's field sends it."""
+    text = request.form.get(name, "").strip()
+    try:
+        return datetime.fromisoformat(text[:40]).astimezone() if text else None
+    except (ValueError, OverflowError):
+        raise ValueError("A time looks like 2026-11-27T09:30.") from None

@@ -1,0 +1,68 @@
+"""Times and durations in plain words, for templates."""
+
+from datetime import datetime, timedelta
+
+from flask import Flask
+from markupsafe import Markup
+
+from web.http.monitor import monitor
+
+STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def register(app: Flask) -> None:
+    app.jinja_env.filters["ago"] = ago
+    app.jinja_env.filters["clock"] = clock
+    app.jinja_env.filters["to_come"] = to_come
+
+
+def span(length: timedelta) -> str:
+    """`14 min`, `2 d 3 h`; under a minute in seconds."""
+    seconds = int(length.total_seconds())
+    if seconds < 60:
+        return f"{max(seconds, 0)} s"
+    for place, (size, unit) in enumerate(STEPS):
+        if seconds >= size:
+            text = f"{seconds // size} {unit}"
+            rest = seconds % size
+            if place < len(STEPS) - 1 and rest >= STEPS[place + 1][0]:
+                text += f" {rest // STEPS[place + 1][0]} {STEPS[place + 1][1]}"
+            return text
+    return ""
+
+
+def ago(text: str | None) -> Markup:
+    """`<time>` that says how long ago, with the full local time on hover."""
+    if not text:
+        return Markup("never")
+    at = datetime.fromisoformat(text)
+    length = monitor().clock() - at
+    # A few seconds ahead are another clock's fault, not the future.
+    words = "just now" if length < timedelta(seconds=10) else f"{span(length)} ago"
+    return _relative(at, "past", words)
+
+
+def to_come(text: str | None) -> Markup:
+    """`<time>` that says in how long."""
+    if not text:
+        return Markup("never")
+    at = datetime.fromisoformat(text)
+    length = at - monitor().clock()
+    return _relative(at, "next", f"in {span(length)}" if length > timedelta() else "now")
+
+
+def _relative(at: datetime, kind: str, words: str) -> Markup:
+    full = at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    shape = Markup('<time datetime="{}" data-ago="{}" title="{}">{}</time>')
+    return shape.format(at.isoformat(), kind, full, words)
+
+
+def clock(value: str | datetime | None) -> Markup:
+    """`<time>` with date and time in the zone of the monitor."""
+    if not value:
+        return Markup("never")
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    local = at.astimezone()
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.isoformat(), local.strftime("%Z"), local.strftime("%Y-%m-%d %H:%M:%S")
+    )

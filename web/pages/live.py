@@ -1,0 +1,88 @@
+"""What an open page needs to stay true, sent in its event stream: its head and changed rows.
+
+Both are made once for all pages that show the same to the same kind of viewer.
+"""
+
+import time
+from collections.abc import Hashable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Flask, g, render_template
+
+from web.http.broadcaster import JUDGE_EVERY, Frame, frame_bytes
+from web.http.visible_fleet import VisibleFleet
+from web.pages import fleet_view, header_cache
+
+HEAD_AGAIN = 30.0
+"""Seconds after which a page gets a head though nothing was told: times and jobs go on."""
+SOON = 0.2
+MAX_ROWS = 50
+"""Changed rows in one message. Of more, a page fetches those that it shows."""
+
+
+def viewer(eyes: VisibleFleet) -> Hashable:
+    """Those for whom a page looks the same. Everybody who sees every device does, but for the
+    buttons."""
+    if eyes.is_limited:
+        return eyes.person
+    return tuple(eyes.may(one) for one in ("scan.start", "scan.automatic", "scan.view"))
+
+
+class PageFeed:
+    """What one open page is sent besides the events; `eyes` are kept up to date by its stream."""
+
+    def __init__(self, app: Flask, eyes: VisibleFleet, page: str) -> None:
+        self.eyes = eyes
+        self._app = app
+        self._arguments = arguments_of(page)
+        self._query = fleet_view.page_query(self._arguments)
+        self._is_due = True
+        self._sent = 0.0
+
+    def news(self, frames: Sequence[Frame], place: int) -> bytes:
+        """The rows that the frames, all of which this viewer hears, are about; and once a second
+        the head, when there were some."""
+        ids = list(
+            dict.fromkeys(one.event.device for one in frames if one.event and one.event.device)
+        )
+        self._is_due = self._is_due or bool(frames)
+        age = time.monotonic() - self._sent
+        wants_head = age >= (header_cache.EVERY if self._is_due else HEAD_AGAIN)
+        if not ids and not wants_head:
+            return b""
+        with self._app.app_context():
+            g.person, g.visible = self.eyes.person, self.eyes
+            rows = self._rows(ids) if ids else b""
+            return rows + (self._head(place) if wants_head else b"")
+
+    def _rows(self, ids: Sequence[int]) -> bytes:
+        told: dict[str, Any] = {"ids": ids, "html": None}
+        if len(ids) <= MAX_ROWS:
+            link = fleet_view.Links(self._arguments)
+            told["html"] = fleet_view.rows_of(self.eyes.monitor, self._query, ids, link).html
+        return frame_bytes("rows", told)
+
+    def _head(self, place: int) -> bytes:
+        kind = (viewer(self.eyes), tuple(self._arguments.items()))
+        data = self.eyes.monitor.heads.newest(kind, place, self._make_head)
+        if data:
+            self._is_due, self._sent = False, time.monotonic()
+        return data
+
+    def _make_head(self) -> tuple[int, bytes]:
+        here = self.eyes.monitor
+        place, link = here.broadcaster.place(), fleet_view.Links(self._arguments)
+        html = render_template("parts/top.html", **fleet_view.top(here, self._query, link))
+        return place, frame_bytes("head", {"html": html})
+
+    def patience(self) -> float:
+        """Seconds until it wants to be asked again."""
+        if not self._is_due:
+            return JUDGE_EVERY
+        return min(JUDGE_EVERY, max(SOON, self._sent + header_cache.EVERY - time.monotonic()))
+
+
+def arguments_of(page: str) -> dict[str, str]:
+    """The filter in a page's own query string."""
+    return fleet_view.kept(dict(parse_qsl(page.lstrip("?"))))

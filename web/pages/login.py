@@ -1,0 +1,185 @@
+"""Pages to come in: login, logout, the first account; and the own account."""
+
+import hmac
+import re
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect, render_template, request
+from pydantic import ValidationError
+
+from accounts.model import NotAllowed, Person, User
+from fleet import labels
+from fleet.model import NotFound
+from web.api.auth import (
+    NewToken,
+    begin,
+    change_password,
+    end_token,
+    new_token,
+    own_user,
+    set_cookie,
+    tokens_of,
+    user_of,
+)
+from web.http.auditing import note
+from web.http.authentication import COOKIE, is_this_machine
+from web.http.authorization import is_open, needs, stranger
+from web.http.errors import Problem
+from web.http.monitor import monitor
+from web.http.visible_fleet import can, visible
+
+bp = Blueprint("login_pages", __name__)
+OWN_PATH = re.compile(r"/(?!/)[\w./?=&%+:,~-]*", re.ASCII)
+
+
+def _next() -> str:
+    """Where a login leads: a place on this very site."""
+    path = request.values.get("next", "/")
+    return path if OWN_PATH.fullmatch(path) else "/"
+
+
+@bp.get("/login")
+@is_open
+def login() -> Any:
+    """The login page."""
+    if not monitor().access.accounts.has_any():
+        return redirect("/setup", 303)
+    return render_template("login.html", next=_next())
+
+
+@bp.post("/login")
+@is_open
+def log_in() -> Any:
+    """The form of the login page."""
+    name, password = request.form.get("username", ""), request.form.get("password", "")
+    try:
+        user = user_of(name[:200], password[:1000])
+    except Problem as problem:
+        page = render_template("login.html", next=_next(), problem=problem, typed=name[:200])
+        return Response(page, problem.status, headers=dict(problem.headers))
+    return _welcome(user, _next())
+
+
+def _welcome(user: User, path: str) -> Any:
+    response = redirect(path, 303)
+    session, secret = begin(user, "browser")
+    set_cookie(response, secret, session)
+    return response
+
+
+@bp.post("/logout")
+@needs("account.view")
+def logout() -> Any:
+    """The button "Log out"."""
+    person: Person = g.person
+    if person.session is not None:
+        monitor().access.accounts.end(person.session)
+        note("logout", person.name, "logged out")
+    response = redirect("/login", 303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+# -- the first account ---------------------------------------------------------------------
+
+
+def _may_set_up() -> bool:
+    """From this machine, or with the link that the start printed."""
+    access = monitor().access
+    if access.accounts.has_any():
+        return False
+    key = request.values.get("key", "")
+    return is_this_machine(access) or hmac.compare_digest(key.encode(), access.setup_key.encode())
+
+
+@bp.get("/setup")
+@is_open
+def setup() -> Any:
+    """The page for the first account, an administrator."""
+    if not _may_set_up():
+        return stranger()
+    return render_template("setup.html", key=request.args.get("key", ""))
+
+
+@bp.post("/setup")
+@is_open
+def set_up() -> Any:
+    """The form of that page. The first account closes the monitor."""
+    if not _may_set_up():
+        return stranger()
+    form = request.form
+    name, password = form.get("username", ""), form.get("password", "")
+    try:
+        if password != form.get("again"):
+            raise NotAllowed("The two passwords differ", "Type the same twice.", field="again")
+        user = monitor().access.accounts.add_first(name[:200], password[:1000])
+    except NotAllowed as fault:
+        page = render_template("setup.html", key=form.get("key", ""), fault=fault, typed=name[:200])
+        return Response(page, fault.status)
+    note("user.added", user.name, f"{user.name} is the first administrator", by=user.name)
+    return _welcome(user, "/")
+
+
+# -- the own account -----------------------------------------------------------------------
+
+
+@bp.get("/account")
+@needs("account.view")
+def account() -> Any:
+    """The own account: password, tokens."""
+    return _account()
+
+
+def _account(status: int = 200, **more: Any) -> Response:
+    person = visible().person
+    mine = tokens_of(person.user) if person.user is not None and can("account.change") else []
+    cameras = {one.id: labels.name(one) for one in visible().devices().values()}
+    page = render_template("account.html", me=person, tokens=mine, cameras=cameras, **more)
+    return Response(page, status)
+
+
+@bp.post("/account/password")
+@needs("account.change")
+def password() -> Any:
+    """The form "Change password"."""
+    form = request.form
+    try:
+        if form.get("password") != form.get("again"):
+            raise NotAllowed("The two passwords differ", "Type the same twice.", field="again")
+        new = form.get("password", "")[:1000]
+        change_password(own_user(), form.get("current", "")[:1000], new)
+    except NotAllowed as fault:
+        return _account(fault.status, fault=fault)
+    return _account(done="The password is changed. Everybody else who was logged in as you is out.")
+
+
+@bp.post("/account/tokens")
+@needs("account.change")
+def make_token() -> Any:
+    """The form "New token". Its text is shown this once."""
+    form = request.form
+    numbers = re.findall(r"\d{1,9}", form.get("devices", ""))
+    try:
+        given = NewToken.model_validate(
+            {
+                "name": form.get("name", ""),
+                "scope": form.get("scope", "read"),
+                "devices": [int(one) for one in numbers] or None,
+            }
+        )
+        token, text = new_token(own_user(), given)
+    except ValidationError:
+        fault = NotAllowed("A name has 1 to 60 characters", "Choose another.", field="name")
+        return _account(422, fault=fault)
+    except (NotAllowed, NotFound) as problem:
+        fault = NotAllowed(problem.error, problem.hint, field=problem.field or "devices")
+        return _account(422, fault=fault)
+    return _account(made=token, text=text)
+
+
+@bp.post("/account/tokens/<int:id>/revoke")
+@needs("account.change")
+def revoke_token(id: int) -> Any:
+    """The button "Revoke"."""
+    end_token(own_user(), id)
+    return redirect("/account", 303)

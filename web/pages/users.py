@@ -1,0 +1,153 @@
+"""The pages "Users" and "Audit" behind "Settings"."""
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request
+from pydantic import ValidationError
+
+from accounts.model import LEVELS, RIGHTS, ROLES, WEEKDAYS, NotAllowed
+from fleet import labels
+from fleet.model import NotFound
+from web.api import users
+from web.api.audit_log import AuditQuery
+from web.http.authorization import needs
+from web.http.invalid import wording
+from web.http.monitor import monitor
+from web.http.visible_fleet import visible
+
+bp = Blueprint("user_pages", __name__)
+PER_PAGE = 100
+
+
+@bp.get("/settings/users")
+@needs("user.manage")
+def index() -> str:
+    """All users, and the form for a new one."""
+    return _index()
+
+
+def _index(**more: Any) -> str:
+    rows = [users.user_row(one) for one in monitor().access.accounts.snapshot.users.values()]
+    rows.sort(key=lambda one: one["username"].casefold())
+    return render_template("settings_users.html", users=rows, roles=ROLES, **more)
+
+
+@bp.post("/settings/users")
+@needs("user.manage")
+def add() -> Any:
+    """The form "Add user"."""
+    form = request.form
+    name, password = form.get("username", "")[:200], form.get("password", "")[:1000]
+    try:
+        made = users.add_user(name, password, form.get("role", ""), "limited" not in form)
+    except NotAllowed as fault:
+        return Response(_index(fault=fault, typed=form), fault.status)
+    return redirect(f"/settings/users/{made.id}", 303)
+
+
+@bp.get("/settings/users/<int:id>")
+@needs("user.manage")
+def user(id: int) -> str:
+    """One user: role, password, grants, tokens."""
+    return _user(id)
+
+
+def _user(id: int, **more: Any) -> str:
+    row = users.user_row(monitor().access.accounts.user(id))
+    devices = visible().devices()
+    sites = sorted({one.site for one in devices.values()})
+    return render_template(
+        "settings_user.html",
+        row=row,
+        roles=ROLES,
+        levels=LEVELS,
+        rights=RIGHTS,
+        weekdays=WEEKDAYS,
+        sites=sites,
+        cameras={one.id: labels.name(one) for one in devices.values()},
+        **more,
+    )
+
+
+@bp.post("/settings/users/<int:id>")
+@needs("user.manage")
+def change(id: int) -> Any:
+    """The form of one user."""
+    form = request.form
+    try:
+        if form.get("do") == "remove":
+            _check_sure(id)
+            users.remove_user(id)
+            return redirect("/settings/users", 303)
+        users.change_user(
+            id, form.get("role"), form.get("password", "")[:1000] or None, "limited" not in form
+        )
+    except NotAllowed as fault:
+        return Response(_user(id, fault=fault), fault.status)
+    return redirect(f"/settings/users/{id}", 303)
+
+
+def _check_sure(id: int) -> None:
+    """Nothing brings a user back, so the name must be typed. Raises NotAllowed."""
+    accounts = monitor().access.accounts
+    gone = accounts.user(id)
+    if accounts.named(request.form.get("sure", "")) != gone:
+        raise NotAllowed("This is not the name", f"Type {gone.name} to remove it.", field="sure")
+
+
+@bp.post("/settings/users/<int:id>/grants")
+@needs("user.manage")
+def grant(id: int) -> Any:
+    """The form "Grant", and the buttons that take one back."""
+    form = request.form
+    try:
+        remove = form.get("remove", "")
+        if remove.isdecimal() and len(remove) < 10:
+            users.remove_grant(id, int(remove))
+        else:
+            users.add_grant(id, _grant())
+    except (NotAllowed, NotFound) as problem:
+        fault = NotAllowed(problem.error, problem.hint, 422, problem.field or "device")
+        return Response(_user(id, grant_fault=fault, typed=form), 422)
+    except ValidationError as error:
+        one = error.errors()[0]
+        fault = NotAllowed(wording(one), "Correct it.", 422, str(one["loc"][0]))
+        return Response(_user(id, grant_fault=fault, typed=form), 422)
+    return redirect(f"/settings/users/{id}", 303)
+
+
+def _grant() -> users.NewGrant:
+    form = request.form
+    device = form.get("device", "").strip()
+    return users.NewGrant.model_validate(
+        {
+            "level": form.get("level", ""),
+            "device": int(device) if device.isdecimal() and len(device) < 10 else None,
+            "site": form.get("site") or None,
+            "hours": form.get("hours", "").replace(" ", "") or None,
+            "weekdays": form.getlist("weekdays"),
+            "rights": form.getlist("rights"),
+        }
+    )
+
+
+@bp.post("/settings/users/<int:id>/tokens/<int:number>/revoke")
+@needs("user.manage")
+def revoke(id: int, number: int) -> Any:
+    """The button "Revoke" beside a token."""
+    users.revoke_token(id, number)
+    return redirect(f"/settings/users/{id}", 303)
+
+
+@bp.get("/settings/audit")
+@needs("audit.view")
+def audit() -> str:
+    """Who did what, newest first."""
+    asked = {key: value for key, value in request.args.items() if value}
+    try:
+        query = AuditQuery.model_validate({**asked, "limit": PER_PAGE})
+    except ValidationError:
+        query = AuditQuery(limit=PER_PAGE)
+    found = monitor().audit.find(**query.model_dump())
+    older = found[-1].id if len(found) == PER_PAGE else None
+    return render_template("settings_audit.html", entries=found, query=query, older=older)
