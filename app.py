@@ -30,10 +30,11 @@ from accounts.jwt_tokens import JwtTokens
 from accounts.model import Entry, NotAllowed
 from discovery.progress import SourceProgress
 from discovery.scanner import Scanner
-from discovery.scheduler import Job, Scheduler
+from discovery.scheduler import Scheduler
 from discovery.uploads import Uploads
 from discovery.workbooks import Workbooks
 from fleet import clock as clocks
+from fleet.job import Job
 from fleet.journal import Journal, JournalWriter
 from fleet.model import CannotAsk, ClockStep, Fleet
 from fleet.status import Rules, statuses

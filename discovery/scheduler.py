@@ -6,14 +6,15 @@ is set does not stop, delay or repeat a job.
 """
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event as Flag
-from threading import Thread
+from threading import RLock, Thread
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 from typing import Any
 
+from fleet.job import Job
 from fleet.model import CannotAsk
 
 log = logging.getLogger(__name__)
@@ -22,20 +23,6 @@ SLACK = timedelta(seconds=2)
 """How far the two clocks may differ about one job."""
 TOLD = 10.0
 """Seconds of a step of the clock from which on it is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One row of the table of jobs: what runs every so many seconds.
-
-    `run` returns a sentence about what it did. `paused`: it waits until it is resumed.
-    """
-
-    name: str
-    title: str
-    every: float
-    run: Callable[[], str]
-    paused: bool = False
 
 
 @dataclass(slots=True)
@@ -70,27 +57,33 @@ def _trigger(every: float, timer: Callable[[], float]) -> Any:
 
 
 class Scheduler:
-    """APScheduler, with a memory of how each job went.
+    """The table of jobs, run by APScheduler, with a memory of how each went.
 
-    `on_step` is called with the seconds by which the wall clock was set while it runs, ahead
-    or back. `timer` is the monotonic clock.
+    Jobs can be added, changed and removed while it runs. Each has a thread of its own, so a
+    long one delays no other, and never runs twice at once. `on_step` is called with the seconds
+    by which the wall clock was set while it runs, ahead or back. `timer` is the monotonic clock.
     """
 
     def __init__(
         self,
-        jobs: Iterable[Job],
+        jobs: Iterable[Job] = (),
         on_step: Callable[[float], None] = lambda seconds: None,
         timer: Callable[[], float] = monotonic,
     ) -> None:
-        self.jobs = {job.name: job for job in jobs}
-        self.states = {name: JobState() for name in self.jobs}
+        # Both are replaced whole, never changed in place: readers need no lock.
+        self.jobs: Mapping[str, Job] = {}
+        self.states: Mapping[str, JobState] = {}
         self.timer = timer
         self.on_step = on_step
+        self._lock = RLock()
+        self._executors: dict[str, Any] = {}
         self._started = timer()
         self._scheduler: Any = None
         self._error = ""
         self._over = Flag()
         self._thread = Thread(target=self._compare, name="clock", daemon=True)
+        for job in jobs:
+            self.add(job)
 
     def start(self) -> None:
         from apscheduler.executors.pool import ThreadPoolExecutor
@@ -98,19 +91,169 @@ class Scheduler:
 
         # Its own words about every run are noise; a failing job is logged by us.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
-        self._started = self.timer()
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(4)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
-        for job in self.jobs.values():
-            first, trigger = min(job.every, 5), _trigger(job.every, self.timer)
-            trigger.due = self.timer() + first
-            start = None if job.paused else datetime.now(UTC) + timedelta(seconds=first)
-            self._scheduler.add_job(self._run, trigger, (job,), id=job.name, next_run_time=start)
-        self._scheduler.start()
+        with self._lock:
+            self._started = self.timer()
+            self._scheduler = BackgroundScheduler(
+                timezone=UTC,
+                executors={"default": ThreadPoolExecutor(1)},
+                job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            )
+            for job in self.jobs.values():
+                self._schedule(job)
+            self._scheduler.start()
         self._thread.start()
+
+    # -- the table -----------------------------------------------------------------------
+
+    def add(self, job: Job) -> None:
+        """Run one more job, the first time within five seconds unless it is paused.
+
+        Raises ValueError when there is one of that name.
+        """
+        with self._lock:
+            if job.name in self.jobs:
+                raise ValueError(f"there is a job {job.name} already")
+            self.jobs = {**self.jobs, job.name: job}
+            self.states = {**self.states, job.name: JobState()}
+            if self._scheduler is not None:
+                self._schedule(job)
+
+    def change(self, name: str, every: float | None = None, paused: bool | None = None) -> None:
+        """Give a job another interval, pause it, or let it run again, which it does at once.
+
+        A new interval is measured from the last run. Raises KeyError when there is no such job.
+        """
+        if every is not None:
+            with self._lock:
+                job = self._replace(replace(self.jobs[name], every=every))
+                self._set_interval(job)
+        if paused is not None:
+            (self.pause if paused else self.resume)(name)
+
+    def remove(self, name: str) -> None:
+        """Never run the job again; a run under way comes to its end. Raises KeyError."""
+        with self._lock:
+            jobs, states = dict(self.jobs), dict(self.states)
+            del jobs[name], states[name]
+            self.jobs, self.states = jobs, states
+            if self._scheduler is None:
+                return
+            for planned in (name, _now(name)):
+                if self._scheduler.get_job(planned) is not None:
+                    self._scheduler.remove_job(planned)
+            self._scheduler.remove_executor(name, shutdown=False)
+            self._executors.pop(name).shutdown(wait=False)
+
+    def rows(self) -> list[tuple[Job, JobState, datetime | None]]:
+        """Every job, how it went the last time, and when it runs next."""
+        with self._lock:
+            return [
+                (job, self.states[name], self.next_run(name)) for name, job in self.jobs.items()
+            ]
+
+    def resume(self, name: str) -> None:
+        """Run the job now, and from then on at its interval."""
+        with self._lock:
+            self._replace(replace(self.jobs[name], paused=False))
+            if (planned := self._planned(name)) is not None:
+                planned.trigger.due = self.timer()
+                planned.modify(next_run_time=datetime.now(UTC))
+
+    def pause(self, name: str) -> None:
+        """Do not run the job until it is resumed; a run under way comes to its end."""
+        with self._lock:
+            self._replace(replace(self.jobs[name], paused=True))
+            if (planned := self._planned(name)) is not None:
+                planned.pause()
+
+    def run_now(self, name: str) -> bool:
+        """Run the job once, out of turn, after a run under way; False when there is no such job.
+
+        Further calls while one waits add nothing.
+        """
+        with self._lock:
+            if name not in self.jobs or self._scheduler is None:
+                return False
+            self._scheduler.add_job(
+                self._run,
+                args=(name,),
+                id=_now(name),
+                executor=name,
+                max_instances=2,  # one that runs, one that waits
+                replace_existing=True,
+            )
+            return True
+
+    def next_run(self, name: str) -> datetime | None:
+        planned = self._planned(name)
+        at: datetime | None = planned.next_run_time if planned else None
+        return at
+
+    def _replace(self, job: Job) -> Job:
+        self.jobs = {**self.jobs, job.name: job}
+        return job
+
+    def _planned(self, name: str) -> Any:
+        """The job as APScheduler has it; None before the start."""
+        return self._scheduler.get_job(name) if self._scheduler is not None else None
+
+    def _schedule(self, job: Job) -> None:
+        """Hand a job to APScheduler, with a thread of its own."""
+        from apscheduler.executors.pool import ThreadPoolExecutor
+
+        first, trigger = min(job.every, 5), _trigger(job.every, self.timer)
+        trigger.due = self.timer() + first
+        at = None if job.paused else datetime.now(UTC) + timedelta(seconds=first)
+        self._executors[job.name] = ThreadPoolExecutor(1)
+        self._scheduler.add_executor(self._executors[job.name], job.name)
+        self._scheduler.add_job(
+            self._run, trigger, (job.name,), id=job.name, executor=job.name, next_run_time=at
+        )
+
+    def _set_interval(self, job: Job) -> None:
+        planned = self._planned(job.name)
+        if planned is None:
+            return
+        began, now = self.states[job.name].began, self.timer()
+        trigger = _trigger(job.every, self.timer)
+        trigger.due = max(now, (now if began is None else began) + job.every)
+        at = datetime.now(UTC) + timedelta(seconds=trigger.due - now)
+        planned.modify(trigger=trigger, next_run_time=None if job.paused else at)
+
+    # -- running -------------------------------------------------------------------------
+
+    def _run(self, name: str) -> None:
+        job, state = self.jobs.get(name), self.states.get(name)
+        if job is None or state is None:
+            return  # removed while this run waited
+        state.last_run, state.began, begun = datetime.now(UTC), self.timer(), monotonic()
+        try:
+            state.last_result, state.last_error = job.run(), ""
+        except CannotAsk as error:
+            # Told once as an event of its source, and not again at every run.
+            state.last_error = error.reason
+        except Exception as error:
+            state.last_error = str(error) or type(error).__name__
+            log.exception("%s failed", job.title)
+        finally:
+            state.took = monotonic() - begun
+
+    def silence(self, name: str) -> float:
+        """Seconds since the job began last, or since the start."""
+        began = self.states[name].began
+        return self.timer() - (self._started if began is None else began)
+
+    def is_running(self) -> bool:
+        return bool(self._scheduler and self._scheduler.running)
+
+    def stop(self) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join(5)
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+
+    # -- clocks --------------------------------------------------------------------------
 
     def _compare(self) -> None:
         """Once a second: bring APScheduler's times in line, and notice steps of the clock."""
@@ -124,8 +267,8 @@ class Scheduler:
                 self._scheduler.add_job(self.on_step, args=(step,))
 
     def _try_to_align(self) -> None:
-        """Without this thread, a clock that is set stops the jobs: it outlives every error,
-        such as a job that is removed meanwhile. Each is logged once."""
+        """Without this thread, a clock that is set stops the jobs: it outlives every error.
+        Each is logged once."""
         try:
             self.align()
         except Exception as error:
@@ -136,61 +279,16 @@ class Scheduler:
     def align(self) -> None:
         """Let every job run when it is due by the monotonic clock."""
         for name in self.jobs:
-            job = self._scheduler.get_job(name)
-            if job is None or job.next_run_time is None:
-                continue
-            left = max(0.0, job.trigger.due - self.timer())
-            due = datetime.now(UTC) + timedelta(seconds=left)
-            if abs(job.next_run_time - due) > SLACK:
-                job.modify(next_run_time=due)
+            with self._lock:
+                planned = self._planned(name)
+                if planned is None or planned.next_run_time is None:
+                    continue
+                left = max(0.0, planned.trigger.due - self.timer())
+                due = datetime.now(UTC) + timedelta(seconds=left)
+                if abs(planned.next_run_time - due) > SLACK:
+                    planned.modify(next_run_time=due)
 
-    def silence(self, name: str) -> float:
-        """Seconds since the job began last, or since the start."""
-        began = self.states[name].began
-        return self.timer() - (self._started if began is None else began)
 
-    def stop(self) -> None:
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join(5)
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=False)
-
-    def _run(self, job: Job) -> None:
-        state = self.states[job.name]
-        state.last_run, state.began, begun = datetime.now(UTC), self.timer(), monotonic()
-        try:
-            state.last_result, state.last_error = job.run(), ""
-        except CannotAsk as error:
-            # Told once as an event of its source, and not again at every run.
-            state.last_error = error.reason
-        except Exception as error:
-            state.last_error = str(error) or type(error).__name__
-            log.exception("%s failed", job.title)
-        finally:
-            state.took = monotonic() - begun
-
-    def resume(self, name: str) -> None:
-        """Run the job now, and from then on at its interval."""
-        job = self._scheduler.get_job(name)
-        job.resume()
-        job.trigger.due = self.timer()
-        job.modify(next_run_time=datetime.now(UTC))
-
-    def run_now(self, name: str) -> bool:
-        """Run the job once, out of turn; False when there is no such job."""
-        if name not in self.jobs or self._scheduler is None:
-            return False
-        self._scheduler.add_job(self._run, args=(self.jobs[name],))
-        return True
-
-    def pause(self, name: str) -> None:
-        self._scheduler.pause_job(name)
-
-    def next_run(self, name: str) -> datetime | None:
-        job = self._scheduler.get_job(name) if self._scheduler else None
-        found: datetime | None = job.next_run_time if job else None
-        return found
-
-    def is_running(self) -> bool:
-        return bool(self._scheduler and self._scheduler.running)
+def _now(name: str) -> str:
+    """APScheduler's id of one run out of turn."""
+    return f"{name} now"

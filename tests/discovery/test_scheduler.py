@@ -2,18 +2,20 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event, current_thread
 from time import monotonic
 from typing import Any
 
 import pytest
 
-from discovery.scheduler import Job, Scheduler, _trigger
+from discovery.scheduler import Scheduler, _trigger
+from fleet.job import Job
 from fleet.model import CannotAsk
 from simulators.panasonic import Camera, Network
-from tests.home import Running, free_port, until
+from tests.home import Clock, Home, Running, free_port, until
 
 Run = Callable[..., Running]
 
@@ -151,6 +153,152 @@ def test_a_stopped_scheduler_runs_nothing_and_says_so(start: Start) -> None:
     assert not scheduler.is_running()
 
 
+# -- a table that changes while it runs --------------------------------------------------
+
+
+def test_a_job_that_is_added_while_others_run_runs_soon_and_again(start: Start) -> None:
+    first, second = Counting(), Counting()
+    scheduler = start(Job("first", "First", 0.05, first))
+    until(lambda: first.runs, what="the first runs")
+    scheduler.add(Job("second", "Second", 0.05, second))
+    until(lambda: second.runs >= 3, what="the second runs again and again")
+    assert [job.name for job, _state, _next in scheduler.rows()] == ["first", "second"]
+    assert "went well" in until(lambda: scheduler.states["second"].last_result)
+
+
+def test_a_job_that_is_added_paused_waits_until_it_is_changed(start: Start) -> None:
+    work, other = Counting(), Counting()
+    scheduler = start(Job("other", "Other", 0.05, other))
+    scheduler.add(Job("work", "Work", 3600, work, paused=True))
+    runs = other.runs
+    until(lambda: other.runs >= runs + 10, what="the other runs on")
+    assert (work.runs, scheduler.next_run("work")) == (0, None)
+    scheduler.change("work", paused=False)
+    until(lambda: work.runs == 1, what="it runs at once")
+    assert scheduler.next_run("work") > datetime.now(UTC) + timedelta(minutes=59)  # type: ignore[operator]
+    scheduler.change("work", paused=True)
+    assert scheduler.next_run("work") is None
+
+
+def test_two_jobs_of_one_name_are_refused(start: Start) -> None:
+    scheduler = start(Job("work", "Work", 3600, Counting()))
+    with pytest.raises(ValueError, match="work"):
+        scheduler.add(Job("work", "The same", 0.05, Counting()))
+    assert scheduler.jobs["work"].title == "Work"
+
+
+@pytest.mark.parametrize("name", ["change", "remove"])
+def test_a_job_that_is_not_there_cannot_be_changed_or_removed(start: Start, name: str) -> None:
+    scheduler = start(Job("work", "Work", 3600, Counting()))
+    with pytest.raises(KeyError):
+        scheduler.change("other", every=5) if name == "change" else scheduler.remove("other")
+    assert list(scheduler.jobs) == ["work"]
+
+
+def test_a_shorter_interval_is_measured_from_the_last_run(start: Start) -> None:
+    work = Counting()
+    scheduler = start(Job("work", "Work", 3600, work))
+    scheduler.run_now("work")
+    until(lambda: scheduler.states["work"].last_result == "run 1 went well", what="one run")
+    scheduler.change("work", every=7200)
+    began, following = scheduler.states["work"].last_run, scheduler.next_run("work")
+    assert began is not None
+    assert following is not None
+    assert abs(following - began - timedelta(hours=2)) < timedelta(seconds=2)
+    assert work.runs == 1
+    scheduler.change("work", every=0.05)
+    until(lambda: work.runs >= 4, what="it runs at its new interval")
+    assert scheduler.jobs["work"].every == 0.05
+
+
+def test_another_interval_leaves_a_paused_job_paused(start: Start) -> None:
+    work, other = Counting(), Counting()
+    scheduler = start(Job("work", "Work", 3600, work, paused=True), Job("o", "O", 0.05, other))
+    scheduler.change("work", every=0.05)
+    assert scheduler.next_run("work") is None
+    until(lambda: other.runs >= 10, what="the other runs")
+    assert work.runs == 0
+    scheduler.resume("work")
+    until(lambda: work.runs >= 3, what="it runs at the new interval")
+
+
+def test_a_removed_job_runs_no_more_and_leaves_the_table(start: Start) -> None:
+    work, other = Counting(), Counting()
+    scheduler = start(Job("work", "Work", 0.05, work), Job("other", "Other", 0.05, other))
+    until(lambda: work.runs, what="it runs")
+    scheduler.remove("work")
+    assert [job.name for job, _state, _next in scheduler.rows()] == ["other"]
+    assert not scheduler.run_now("work")
+    # One run may have been under way.
+    runs, others = work.runs, other.runs
+    until(lambda: other.runs >= others + 10, what="the other runs on")
+    assert work.runs <= runs + 1
+    again = Counting()
+    scheduler.add(Job("work", "Work", 0.05, again))
+    until(lambda: again.runs >= 2, what="another one of that name runs")
+
+
+def test_a_job_that_is_removed_in_a_run_ends_that_run_and_holds_up_nobody(start: Start) -> None:
+    go_on, running, ended, other = Event(), Event(), Event(), Counting()
+
+    def slow() -> str:
+        running.set()
+        assert go_on.wait(20)
+        ended.set()
+        return "done"
+
+    scheduler = start(Job("slow", "Slow", 0.05, slow), Job("other", "Other", 0.05, other))
+    assert running.wait(20)
+    scheduler.run_now("slow")
+    scheduler.remove("slow")
+    runs = other.runs
+    until(lambda: other.runs >= runs + 5, what="the other runs on")
+    go_on.set()
+    assert ended.wait(20)
+
+
+def test_however_many_jobs_never_end_the_tick_still_comes(start: Start) -> None:
+    go_on, waiting, tick = Event(), [], Counting()
+
+    def endless() -> str:
+        waiting.append(1)
+        assert go_on.wait(60)
+        return ""
+
+    scheduler = start(Job("tick", "Tick", 0.05, tick))
+    for number in range(40):
+        scheduler.add(Job(f"endless-{number}", "Endless", 0.05, endless))
+    until(lambda: len(waiting) == 40, what="all of them run at once")
+    runs = tick.runs
+    until(lambda: tick.runs >= runs + 10, what="the tick comes")
+    go_on.set()
+
+
+def test_a_run_out_of_turn_waits_for_the_run_under_way_and_comes_once(start: Start) -> None:
+    go_on, running, at_once = Event(), [], []
+
+    def slow() -> str:
+        running.append(1)
+        at_once.append(len(running))
+        assert go_on.wait(20)
+        running.pop()
+        return "done"
+
+    other = Counting()
+    scheduler = start(Job("slow", "Slow", 3600, slow, paused=True), Job("o", "O", 0.05, other))
+    scheduler.run_now("slow")
+    until(lambda: running, what="it runs")
+    for _click in range(5):
+        assert scheduler.run_now("slow")
+        runs = other.runs
+        until(lambda runs=runs: other.runs > runs, what="the click was taken")
+    go_on.set()
+    until(lambda: len(at_once) >= 2, what="it runs once more")
+    runs = other.runs
+    until(lambda: other.runs >= runs + 10, what="and no more")
+    assert at_once == [1, 1]
+
+
 # -- in a real monitor ---------------------------------------------------------------------
 
 
@@ -241,6 +389,26 @@ def test_an_automatic_scan_that_failed_is_remembered_and_the_next_one_still_come
     assert f"UDP port {port} cannot be opened" not in monitor.get("/").body.decode()
     kinds = [one["kind"] for one in monitor.get("/api/events?kind=source.").json["events"]]
     assert kinds == ["source.up", "source.down"]
+
+
+def test_an_added_job_is_on_the_page_and_in_the_api_until_it_is_removed(tmp_path: Path) -> None:
+    with closing(Home(tmp_path, Clock())) as home:
+        scheduler, work = home.monitor.scheduler, Counting()
+        scheduler.start()
+        scheduler.add(Job("work", "Count the sheep", 0.05, work))
+        until(lambda: scheduler.states["work"].last_result, what="it runs")
+
+        def names() -> list[str]:
+            return [row["name"] for row in home.client.get("/api/jobs").json]
+
+        assert names() == [*(name for name in scheduler.jobs if name != "work"), "work"]
+        assert "Count the sheep" in home.client.get("/settings/jobs").text
+        runs = work.runs
+        home.client.post("/api/jobs/work/run", headers={"Sec-Fetch-Site": "same-origin"})
+        until(lambda: work.runs > runs, what="it runs now")
+        scheduler.remove("work")
+        assert "work" not in names()
+        assert home.client.post("/api/jobs/work/run").status_code == 404
 
 
 def test_the_clock_thread_outlives_a_job_that_is_removed_meanwhile(

@@ -141,10 +141,9 @@ def jobs() -> Response:
 
 def job_rows() -> list[shapes.JobRow]:
     """Every job as a row."""
-    scheduler = monitor().scheduler
     return [
-        shapes.job(name, job.title, scheduler.states[name], scheduler.next_run(name))
-        for name, job in scheduler.jobs.items()
+        shapes.job(job.name, job.title, state, next_run)
+        for job, state, next_run in monitor().scheduler.rows()
     ]
 
 
