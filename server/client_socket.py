@@ -6,7 +6,7 @@ import socket
 import time
 from typing import Any
 
-PATIENCE = 10.0
+STALL_TIMEOUT = 10.0
 """Seconds for which a client can take nothing of its answer before it is cut off."""
 MAX_UNSENT = 8 << 20
 """Bytes of one answer that can wait; a thread that has more of it waits too."""
@@ -15,15 +15,15 @@ MAX_UNSENT = 8 << 20
 class ClientSocket(socket.socket):
     """A socket that never blocks: `sendall` keeps the rest, and `flush` sends it later.
 
-    `most_unsent` is how much can be kept before `sendall` waits for the client; then
-    TimeoutError is raised after PATIENCE seconds without progress.
+    `max_unsent` is how much can be kept before `sendall` waits for the client; then
+    TimeoutError is raised after STALL_TIMEOUT seconds without progress.
     """
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())
         self.setblocking(False)
         self.unsent = bytearray()
-        self.most_unsent = MAX_UNSENT
+        self.max_unsent = MAX_UNSENT
         self.moved_at = time.monotonic()
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
@@ -32,8 +32,8 @@ class ClientSocket(socket.socket):
             self.moved_at = time.monotonic()
         self.unsent += data
         self.flush()
-        while len(self.unsent) > self.most_unsent:
-            self._wait(select.POLLOUT, self.moved_at + PATIENCE)
+        while len(self.unsent) > self.max_unsent:
+            self._wait(select.POLLOUT, self.moved_at + STALL_TIMEOUT)
             self.flush()
 
     def flush(self) -> bool:

@@ -16,7 +16,7 @@ from gunicorn.http.errors import ChunkMissingTerminator
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 
-from server.client_socket import MAX_UNSENT, PATIENCE, ClientSocket
+from server.client_socket import MAX_UNSENT, STALL_TIMEOUT, ClientSocket
 
 HEAD_SECONDS = 10.0
 """For the whole header, from its first byte; a new connection has the same for that byte."""
@@ -43,9 +43,9 @@ class Stage(enum.Enum):
     GONE = "closed"
 
 
-class Inbox(Unreader):
-    """What has come, as gunicorn's parser reads it. Its end is the end, unless `pull` is
-    set: then more is waited for, in the thread that reads."""
+class RequestBuffer(Unreader):
+    """The bytes received so far, as gunicorn's parser reads them. Their end is the end of the
+    request, unless `pull` is set: then the reading thread waits for more."""
 
     pull: Callable[[int], bytes] | None = None
 
@@ -60,7 +60,7 @@ class Inbox(Unreader):
         return self.buf.getbuffer().nbytes
 
 
-class Chunks:
+class ChunkedBody:
     """Follows a chunked body to say when it is whole, or broken, which is the same here:
     the parser, which reads it then, refuses what is not right."""
 
@@ -93,26 +93,26 @@ class Chunks:
 
 
 class Connection:
-    """`who` is the key of its shares, see `server.shares`. Times are monotonic."""
+    """One client's connection. `client_key`: see `server.fair_queue`. Times are monotonic."""
 
     def __init__(
-        self, cfg: Any, sock: ClientSocket, client: Any, server: Any, who: str | None
+        self, cfg: Any, sock: ClientSocket, client: Any, server: Any, client_key: str | None
     ) -> None:
         self.sock = sock
         self.client = client
         self.server = server
-        self.who = who
+        self.client_key = client_key
         self.watched = 0
-        self.has_turn = False
+        self.holds_slot = False
         self.goes_on = False
         self.drained = 0
         self.request: Any = None
-        self.inbox = Inbox()
+        self.buffer = RequestBuffer()
         self._parser: Any = RequestParser(cfg, (), client)
-        self._parser.unreader = self.inbox
+        self._parser.unreader = self.buffer
         self._keepalive = float(cfg.keepalive)
         self._head = bytearray()
-        self._chunks: Chunks | None = None
+        self._chunks: ChunkedBody | None = None
         self._came = 0
         self._is_first = True
         self.enter(Stage.IDLE)
@@ -128,7 +128,7 @@ class Connection:
         """Take what came of the header or the body."""
         self.moved_at = time.monotonic()
         if self.stage is Stage.BODY:
-            self.inbox.feed(data)
+            self.buffer.feed(data)
             self._came += len(data)
             self._is_whole = self._is_body_whole(data)
             return
@@ -156,19 +156,19 @@ class Connection:
         """Bytes that are kept for this client; what a thread works with is not among them."""
         if self.stage is Stage.RUNNING:
             return 0
-        return len(self._head) + len(self.inbox) + len(self.sock.unsent)
+        return len(self._head) + len(self.buffer) + len(self.sock.unsent)
 
     def parse(self) -> None:
         """Read the header, which is whole. Raises what gunicorn's parser raises."""
-        self.inbox.feed(bytes(self._head))
+        self.buffer.feed(bytes(self._head))
         self._head.clear()
         self.enter(Stage.BODY)
         self.request = next(self._parser)
         reader = self.request.body.reader
-        self._chunks = Chunks() if isinstance(reader, ChunkedReader) else None
+        self._chunks = ChunkedBody() if isinstance(reader, ChunkedReader) else None
         self._length = 0 if self._chunks else reader.length
-        self._came = len(self.inbox)
-        self._is_whole = self._is_body_whole(self.inbox.buf.getvalue())
+        self._came = len(self.buffer)
+        self._is_whole = self._is_body_whole(self.buffer.buf.getvalue())
 
     def _is_body_whole(self, new: bytes) -> bool:
         if self._chunks:
@@ -193,7 +193,7 @@ class Connection:
             self._came += len(data)
             return data
 
-        self.inbox.pull = pull
+        self.buffer.pull = pull
 
     def answer_expectation(self) -> None:
         """Say "go on" to a client that waits for it before it sends the body."""
@@ -210,10 +210,10 @@ class Connection:
         if not self._parser.finish_body():
             raise ChunkMissingTerminator(b"")
         self.request = None
-        self.sock.most_unsent = MAX_UNSENT
+        self.sock.max_unsent = MAX_UNSENT
         self._is_first = False
         self.enter(Stage.IDLE)
-        if rest := self.inbox.take_buffered():
+        if rest := self.buffer.take_buffered():
             self.feed(rest)
         return bool(rest)
 
@@ -230,7 +230,7 @@ class Connection:
         if self.stage is Stage.SENDING:
             taken = self._unsent - len(self.sock.unsent)
             end = self.since + BODY_SECONDS + taken / SLOWEST
-            return min(end, self.sock.moved_at + PATIENCE)
+            return min(end, self.sock.moved_at + STALL_TIMEOUT)
         return self.since + CLOSE_SECONDS if self.stage is Stage.CLOSING else float("inf")
 
     def shut(self) -> None:

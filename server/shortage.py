@@ -7,7 +7,7 @@ CALM = 3.0
 
 
 class Shortage:
-    """`log` is gunicorn's. Times are monotonic."""
+    """Logs the first failure and the end. `log` is gunicorn's logger; times are monotonic."""
 
     def __init__(self, log: Any, begins: str, ends: str) -> None:
         self._log = log
@@ -20,8 +20,8 @@ class Shortage:
             self._log.warning("%s: %s", self._begins, error)
         self._last = now
 
-    def look(self, now: float) -> None:
-        """To be called now and then: it may be over."""
+    def check(self, now: float) -> None:
+        """Log the end of the shortage once it is over; called regularly."""
         if self._last is not None and now - self._last > CALM:
             self._log.warning("%s", self._ends)
             self._last = None

@@ -25,14 +25,14 @@ from gunicorn.workers.gthread import PollableMethodQueue
 
 from server.client_socket import ClientSocket
 from server.connection import Connection, Stage
+from server.fair_queue import FairQueue, client_key
 from server.refusals import refusal, status_of
-from server.shares import Turns, who_shares
 from server.shortage import Shortage
 
 TICK = 0.25
 ACCEPTED_AT_ONCE, READY_AT_ONCE = 256, 64
 """Connections that are looked after before others are heard again."""
-SHARE_OF_ROOM = 4
+SHARE_OF_CONNECTIONS = 4
 """One address can have one of so many parts of all connections."""
 MAX_RUNNING, SHARE_OF_RUNNING = 64, 24
 """Requests that run at a time, and those of one address. Event streams are not among them."""
@@ -42,7 +42,7 @@ MAX_HELD = 64 << 20
 """Bytes that are kept for all slow clients together."""
 STALLED = 2.0
 """Seconds without progress after which a client can be cut off to make room."""
-LAST_WORD = 0.25
+STOP_GRACE = 0.25
 """Seconds in which a server that stops still takes the request that a client is sending."""
 MAX_DRAINED = 16 << 20
 
@@ -56,7 +56,7 @@ class Answer(wsgi.Response):
 
     def send_headers(self) -> None:
         if not self.headers_sent and self._is_event_stream():
-            self.sock.most_unsent = 0  # type: ignore[attr-defined]
+            self.sock.max_unsent = 0  # type: ignore[attr-defined]
             self._on_stream()
         super().send_headers()
 
@@ -73,13 +73,13 @@ class Worker(base.Worker):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.on_stop: Callable[[], object] = lambda: None
-        self._room = int(self.cfg.worker_connections)
+        self._max_connections = int(self.cfg.worker_connections)
         self._clients: dict[str | None, set[Connection]] = defaultdict(set)
-        self._turns: Turns[Connection] = Turns(MAX_RUNNING, SHARE_OF_RUNNING)
-        self._large: Turns[Connection] = Turns(MAX_LARGE, SHARE_OF_LARGE)
+        self._queue: FairQueue[Connection] = FairQueue(MAX_RUNNING, SHARE_OF_RUNNING)
+        self._uploads: FairQueue[Connection] = FairQueue(MAX_LARGE, SHARE_OF_LARGE)
         self._calls = PollableMethodQueue()
         self._held = 0
-        self._ticked_at = self._deaf_until = 0.0
+        self._ticked_at = self._accept_again_at = 0.0
         self._no_accept = Shortage(
             self.log, "Cannot accept a connection", "Connections are accepted again"
         )
@@ -127,24 +127,30 @@ class Worker(base.Worker):
             else:
                 key.data(key.fileobj)
         # An address with few connections does not wait behind one with a thousand.
-        ready.sort(key=lambda one: len(self._clients.get(one.who, ())) if one.who else 0)
-        for one in ready[:READY_AT_ONCE]:
-            self._on_ready(one)
+        ready.sort(
+            key=lambda connection: (
+                len(self._clients.get(connection.client_key, ())) if connection.client_key else 0
+            )
+        )
+        for connection in ready[:READY_AT_ONCE]:
+            self._on_ready(connection)
         now = time.monotonic()
         if now - self._ticked_at >= TICK:
             self._ticked_at = now
             self._tick(now)
 
     def _tick(self, now: float) -> None:
-        waiting = [one for one in self._all() if one.stage is not Stage.RUNNING]
-        for one in waiting:
-            if now > one.expires_at():
-                self._expire(one)
-        self._held = sum(one.held() for one in self._all())
-        self._cut_back(now)
-        self._no_accept.look(now)
-        self._no_thread.look(now)
-        if self.alive and now > self._deaf_until:
+        waiting = [
+            connection for connection in self._all() if connection.stage is not Stage.RUNNING
+        ]
+        for connection in waiting:
+            if now > connection.expires_at():
+                self._expire(connection)
+        self._held = sum(connection.held() for connection in self._all())
+        self._limit_memory(now)
+        self._no_accept.check(now)
+        self._no_thread.check(now)
+        if self.alive and now > self._accept_again_at:
             self._listen(True)
 
     def _stop(self) -> None:
@@ -153,37 +159,37 @@ class Worker(base.Worker):
         self._listen(False)
         self.on_stop()
         now = time.monotonic()
-        soon, end = now + LAST_WORD, now + self.cfg.graceful_timeout
+        soon, end = now + STOP_GRACE, now + self.cfg.graceful_timeout
         while any(self._all()) and time.monotonic() < end:
             self._serve(0.02)
-            for one in self._all() if time.monotonic() > soon else ():
-                if one.stage not in (Stage.RUNNING, Stage.SENDING):
-                    self._close(one)
-        for one in self._all():
+            for connection in self._all() if time.monotonic() > soon else ():
+                if connection.stage not in (Stage.RUNNING, Stage.SENDING):
+                    self._close(connection)
+        for connection in self._all():
             # A thread that still waits for this client ends with its socket.
             with contextlib.suppress(OSError):
-                one.sock.shutdown(socket.SHUT_RDWR)
+                connection.sock.shutdown(socket.SHUT_RDWR)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._poller.close()
         for listener in self.sockets:
             listener.close()
 
     def _all(self) -> list[Connection]:
-        return [one for group in self._clients.values() for one in group]
+        return [connection for group in self._clients.values() for connection in group]
 
-    def _watch(self, one: Connection, events: int) -> None:
+    def _watch(self, connection: Connection, events: int) -> None:
         """Be told when the client sends or takes something; 0: not now."""
-        if events == one.watched:
+        if events == connection.watched:
             return
-        if not one.watched:
-            self._poller.register(one.sock, events, one)
+        if not connection.watched:
+            self._poller.register(connection.sock, events, connection)
         elif events:
-            self._poller.modify(one.sock, events, one)
+            self._poller.modify(connection.sock, events, connection)
         else:
-            self._poller.unregister(one.sock)
-        one.watched = events
+            self._poller.unregister(connection.sock)
+        connection.watched = events
 
-    # -- who comes in --------------------------------------------------------------------
+    # -- new connections  --------------------------------------------------------------------
 
     def _listen(self, is_on: bool) -> None:
         if is_on == self._is_listening:
@@ -207,26 +213,26 @@ class Worker(base.Worker):
                 self._no_accept.failed(error, time.monotonic())
                 self._close_idlest(self._largest_group())
                 self._listen(False)
-                self._deaf_until = time.monotonic() + TICK
+                self._accept_again_at = time.monotonic() + TICK
                 return
             self._admit(sock, client, listener)
 
     def _admit(self, sock: socket.socket, client: Any, listener: Any) -> None:
-        who = who_shares(client, self.trusted_proxies)
-        if sock.family != socket.AF_UNIX and not self._has_room(who):
+        key = client_key(client, self.trusted_proxies)
+        if sock.family != socket.AF_UNIX and not self._has_room(key):
             sock.close()
             return
         ours = ClientSocket(sock)
-        one = Connection(self.cfg, ours, client, listener.getsockname(), who)
-        self._clients[who].add(one)
-        self._watch(one, selectors.EVENT_READ)
+        connection = Connection(self.cfg, ours, client, listener.getsockname(), key)
+        self._clients[key].add(connection)
+        self._watch(connection, selectors.EVENT_READ)
 
-    def _has_room(self, who: str | None) -> bool:
+    def _has_room(self, key: str | None) -> bool:
         """There is room for one more, if need be because the idlest one goes."""
-        group = self._clients.get(who, set())
-        if who is not None and len(group) >= self._room // SHARE_OF_ROOM:
+        group = self._clients.get(key, set())
+        if key is not None and len(group) >= self._max_connections // SHARE_OF_CONNECTIONS:
             return self._close_idlest(group)
-        if sum(map(len, self._clients.values())) < self._room:
+        if sum(map(len, self._clients.values())) < self._max_connections:
             return True
         return self._close_idlest(self._largest_group())
 
@@ -235,97 +241,99 @@ class Worker(base.Worker):
 
     def _close_idlest(self, group: Iterable[Connection]) -> bool:
         """Whether one of them could be closed."""
-        waiting = [one for one in group if one.stage is not Stage.RUNNING]
+        waiting = [connection for connection in group if connection.stage is not Stage.RUNNING]
         if not waiting:
             return False
-        self._close(min(waiting, key=lambda one: one.moved_at))
+        self._close(min(waiting, key=lambda connection: connection.moved_at))
         return True
 
-    def _cut_back(self, now: float) -> None:
+    def _limit_memory(self, now: float) -> None:
         """Too much is kept for slow clients: those that hold most and do not move go first."""
         if self._held > MAX_HELD:
             # Since the last tick it only grew: what has been answered meanwhile is still in it.
-            self._held = sum(one.held() for one in self._all())
+            self._held = sum(connection.held() for connection in self._all())
         while self._held > MAX_HELD:
             held: dict[str | None, int] = defaultdict(int)
             stalled = []
-            for one in self._all():
-                held[one.who] += one.held()
-                moved_at = max(one.moved_at, one.sock.moved_at)
-                if one.stage is Stage.BODY or (
-                    one.stage is Stage.SENDING and now - moved_at > STALLED
+            for connection in self._all():
+                held[connection.client_key] += connection.held()
+                moved_at = max(connection.moved_at, connection.sock.moved_at)
+                if connection.stage is Stage.BODY or (
+                    connection.stage is Stage.SENDING and now - moved_at > STALLED
                 ):
-                    stalled.append(one)
+                    stalled.append(connection)
             if not stalled:
                 return
-            worst = max(stalled, key=lambda one: (held[one.who], one.held()))
+            worst = max(
+                stalled, key=lambda connection: (held[connection.client_key], connection.held())
+            )
             self._held -= worst.held()
             self._close(worst)
 
     # -- what comes ----------------------------------------------------------------------
 
-    def _on_ready(self, one: Connection) -> None:
-        if one.stage is Stage.GONE:
+    def _on_ready(self, connection: Connection) -> None:
+        if connection.stage is Stage.GONE:
             return  # closed since, to make room
-        if one.watched & selectors.EVENT_WRITE:
-            self._send_on(one)
+        if connection.watched & selectors.EVENT_WRITE:
+            self._send_on(connection)
         else:
-            self._receive(one)
+            self._receive(connection)
 
-    def _receive(self, one: Connection) -> None:
+    def _receive(self, connection: Connection) -> None:
         try:
-            data = one.sock.recv(65536)
+            data = connection.sock.recv(65536)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
-            self._close(one)
-        elif one.stage is Stage.CLOSING:
-            one.drained += len(data)
-            if one.drained > MAX_DRAINED:
-                self._close(one)
+            self._close(connection)
+        elif connection.stage is Stage.CLOSING:
+            connection.drained += len(data)
+            if connection.drained > MAX_DRAINED:
+                self._close(connection)
         else:
             self._held += len(data)
             if self._held > MAX_HELD:
-                self._cut_back(time.monotonic())
-            if one.stage is not Stage.GONE:
-                one.feed(data)
-                self._advance(one)
+                self._limit_memory(time.monotonic())
+            if connection.stage is not Stage.GONE:
+                connection.feed(data)
+                self._advance(connection)
 
-    def _advance(self, one: Connection) -> None:
+    def _advance(self, connection: Connection) -> None:
         """Something came: the request may be whole."""
-        with self._or_refuse(one):
-            if one.stage is Stage.HEAD:
-                if one.is_head_whole():
-                    one.parse()
-                elif one.is_head_too_long():
-                    self._refuse(one, 431 if one.has_request_line() else 414)
+        with self._or_refuse(connection):
+            if connection.stage is Stage.HEAD:
+                if connection.is_head_whole():
+                    connection.parse()
+                elif connection.is_head_too_long():
+                    self._refuse(connection, 431 if connection.has_request_line() else 414)
                     return
                 else:
-                    self._watch(one, selectors.EVENT_READ)
+                    self._watch(connection, selectors.EVENT_READ)
                     return
-            if one.is_whole():
-                self._run_in_turn(one)
-            elif not one.is_large():
-                one.answer_expectation()
-                self._watch(one, selectors.EVENT_READ)
-            elif self._large.take(one.who):
-                one.read_on()
-                self._run_in_turn(one)
+            if connection.is_whole():
+                self._enqueue(connection)
+            elif not connection.is_large():
+                connection.answer_expectation()
+                self._watch(connection, selectors.EVENT_READ)
+            elif self._uploads.acquire(connection.client_key):
+                connection.read_on()
+                self._enqueue(connection)
             else:
-                self._refuse(one, 503)
+                self._refuse(connection, 503)
 
     @contextlib.contextmanager
-    def _or_refuse(self, one: Connection) -> Iterator[None]:
+    def _or_refuse(self, connection: Connection) -> Iterator[None]:
         """An error in a request ends its own connection and nothing else."""
         try:
             yield
         except (NoMoreData, StopIteration, OSError):
-            self._close(one)
+            self._close(connection)
         except Exception as error:  # noqa: BLE001
-            self.handle_error(one.request, one.sock, one.client, error)
-            self._finish_sending(one, goes_on=False)
+            self.handle_error(connection.request, connection.sock, connection.client, error)
+            self._finish_sending(connection, goes_on=False)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Like gunicorn's, but in the error shape of the API."""
@@ -337,74 +345,80 @@ class Worker(base.Worker):
         with contextlib.suppress(OSError):
             client.sendall(refusal(status))
 
-    def _refuse(self, one: Connection, status: int) -> None:
+    def _refuse(self, connection: Connection, status: int) -> None:
         with contextlib.suppress(OSError):
-            one.sock.sendall(refusal(status))
-        self._finish_sending(one, goes_on=False)
+            connection.sock.sendall(refusal(status))
+        self._finish_sending(connection, goes_on=False)
 
-    def _expire(self, one: Connection) -> None:
-        if one.has_part():
-            self._refuse(one, 408)
+    def _expire(self, connection: Connection) -> None:
+        if connection.has_part():
+            self._refuse(connection, 408)
         else:
-            self._close(one)
+            self._close(connection)
 
     # -- running the app -----------------------------------------------------------------
 
-    def _run_in_turn(self, one: Connection) -> None:
-        self._watch(one, 0)
-        if one.sock.family == socket.AF_UNIX:
-            self._submit(one)
+    def _enqueue(self, connection: Connection) -> None:
+        self._watch(connection, 0)
+        if connection.sock.family == socket.AF_UNIX:
+            self._submit(connection)
             return
-        one.enter(Stage.QUEUED)
-        self._turns.add(one.who, one)
-        self._next_turn()
+        connection.enter(Stage.QUEUED)
+        self._queue.add(connection.client_key, connection)
+        self._run_next()
 
-    def _next_turn(self) -> None:
-        while one := self._turns.next():
-            one.has_turn = True
-            self._submit(one)
+    def _run_next(self) -> None:
+        while connection := self._queue.next():
+            connection.holds_slot = True
+            self._submit(connection)
 
-    def _submit(self, one: Connection) -> None:
-        one.enter(Stage.RUNNING)
+    def _submit(self, connection: Connection) -> None:
+        connection.enter(Stage.RUNNING)
         taken = Lock()
         try:
-            self._pool.submit(self._work, one, taken)
+            self._pool.submit(self._work, connection, taken)
         except RuntimeError as error:
             self._no_thread.failed(error, time.monotonic())
             # The pool has kept it all the same, for a thread that becomes free.
             if taken.acquire(blocking=False):
                 with contextlib.suppress(OSError):
-                    one.sock.sendall(refusal(503))
-                self._calls.defer(self._on_answered, one, False)
+                    connection.sock.sendall(refusal(503))
+                self._calls.defer(self._on_answered, connection, False)
 
-    def _work(self, one: Connection, taken: Lock) -> None:
+    def _work(self, connection: Connection, taken: Lock) -> None:
         """In a thread: `_handle`, if nobody has `taken` the request to refuse it."""
         if not taken.acquire(blocking=False):
             return
         goes_on = False
         try:
-            goes_on = self._handle(one)
+            goes_on = self._handle(connection)
         finally:
-            self._calls.defer(self._on_answered, one, goes_on)
+            self._calls.defer(self._on_answered, connection, goes_on)
 
-    def _release(self, one: Connection) -> None:
+    def _release(self, connection: Connection) -> None:
         """Give its turn to another request: it has ended, or is an event stream."""
-        if one.has_turn:
-            one.has_turn = False
-            self._turns.done(one.who)
-            self._next_turn()
+        if connection.holds_slot:
+            connection.holds_slot = False
+            self._queue.release(connection.client_key)
+            self._run_next()
 
-    def _handle(self, one: Connection) -> bool:
+    def _handle(self, connection: Connection) -> bool:
         """Run the app and send its answer; whether the connection goes on."""
-        on_stream = partial(self._calls.defer, self._release, one)
+        on_stream = partial(self._calls.defer, self._release, connection)
         answer, started = None, datetime.now(UTC)
         app: Any = self.wsgi
         try:
             answer, environ = wsgi.create(
-                one.request, one.sock, one.client, one.server, self.cfg, Answer, (on_stream,)
+                connection.request,
+                connection.sock,
+                connection.client,
+                connection.server,
+                self.cfg,
+                Answer,
+                (on_stream,),
             )
             environ["wsgi.multithread"] = True
-            if not self.alive or one.inbox.pull or not self.cfg.keepalive:
+            if not self.alive or connection.buffer.pull or not self.cfg.keepalive:
                 answer.force_close()
             try:
                 with contextlib.ExitStack() as stack:
@@ -414,61 +428,61 @@ class Worker(base.Worker):
                         answer.write(piece)
                     answer.close()
             finally:
-                self.log.access(answer, one.request, environ, datetime.now(UTC) - started)
+                self.log.access(answer, connection.request, environ, datetime.now(UTC) - started)
         except OSError:
             return False  # the client has gone, or takes nothing
         except BaseException as error:  # a SystemExit too has to be answered and logged
             if answer is not None and answer.headers_sent:
                 self.log.exception("Error while sending a response")
             else:
-                self.handle_error(one.request, one.sock, one.client, error)
+                self.handle_error(connection.request, connection.sock, connection.client, error)
             return False
         return not answer.should_close()
 
-    def _on_answered(self, one: Connection, goes_on: bool) -> None:
-        self._release(one)
-        self._return_upload(one)
-        self._finish_sending(one, goes_on=goes_on)
+    def _on_answered(self, connection: Connection, goes_on: bool) -> None:
+        self._release(connection)
+        self._return_upload(connection)
+        self._finish_sending(connection, goes_on=goes_on)
 
-    def _return_upload(self, one: Connection) -> None:
-        if one.inbox.pull:
-            self._large.done(one.who)
-            one.inbox.pull = None
+    def _return_upload(self, connection: Connection) -> None:
+        if connection.buffer.pull:
+            self._uploads.release(connection.client_key)
+            connection.buffer.pull = None
 
     # -- after the answer ----------------------------------------------------------------
 
-    def _finish_sending(self, one: Connection, goes_on: bool) -> None:
-        one.goes_on = goes_on
-        one.enter(Stage.SENDING)
-        self._held += len(one.sock.unsent)
-        self._send_on(one)
+    def _finish_sending(self, connection: Connection, goes_on: bool) -> None:
+        connection.goes_on = goes_on
+        connection.enter(Stage.SENDING)
+        self._held += len(connection.sock.unsent)
+        self._send_on(connection)
 
-    def _send_on(self, one: Connection) -> None:
+    def _send_on(self, connection: Connection) -> None:
         try:
-            if not one.sock.flush():
-                self._watch(one, selectors.EVENT_WRITE)
-            elif one.goes_on:
-                self._go_on(one)
+            if not connection.sock.flush():
+                self._watch(connection, selectors.EVENT_WRITE)
+            elif connection.goes_on:
+                self._go_on(connection)
             else:
-                one.shut()
-                self._watch(one, selectors.EVENT_READ)
+                connection.shut()
+                self._watch(connection, selectors.EVENT_READ)
         except OSError:
-            self._close(one)
+            self._close(connection)
 
-    def _go_on(self, one: Connection) -> None:
-        with self._or_refuse(one):
-            if one.next_request():
-                self._advance(one)
+    def _go_on(self, connection: Connection) -> None:
+        with self._or_refuse(connection):
+            if connection.next_request():
+                self._advance(connection)
             else:
-                self._watch(one, selectors.EVENT_READ)
+                self._watch(connection, selectors.EVENT_READ)
 
-    def _close(self, one: Connection) -> None:
-        self._watch(one, 0)
-        if one.stage is Stage.QUEUED:
-            self._turns.drop(one.who, one)
-        self._return_upload(one)
-        one.enter(Stage.GONE)
-        one.sock.close()
-        self._clients[one.who].discard(one)
-        if not self._clients[one.who]:
-            del self._clients[one.who]
+    def _close(self, connection: Connection) -> None:
+        self._watch(connection, 0)
+        if connection.stage is Stage.QUEUED:
+            self._queue.remove(connection.client_key, connection)
+        self._return_upload(connection)
+        connection.enter(Stage.GONE)
+        connection.sock.close()
+        self._clients[connection.client_key].discard(connection)
+        if not self._clients[connection.client_key]:
+            del self._clients[connection.client_key]

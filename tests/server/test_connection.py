@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.connection import LONGEST_LINE, Chunks
+from server.connection import LONGEST_LINE, ChunkedBody
 
 WHOLE = (
     b"0\r\n\r\n",
@@ -15,22 +15,22 @@ WHOLE = (
 
 @pytest.mark.parametrize("body", WHOLE)
 def test_a_body_is_whole_with_its_last_byte_and_not_before(body: bytes) -> None:
-    chunks = Chunks()
+    chunks = ChunkedBody()
     told = [chunks.is_whole(body[at : at + 1]) for at in range(len(body))]
     assert told == [False] * (len(body) - 1) + [True]
-    assert Chunks().is_whole(body)
-    assert Chunks().is_whole(body + b"GET / HTTP/1.1\r\n")
-    assert not Chunks().is_whole(body[:-1])
+    assert ChunkedBody().is_whole(body)
+    assert ChunkedBody().is_whole(body + b"GET / HTTP/1.1\r\n")
+    assert not ChunkedBody().is_whole(body[:-1])
 
 
 @pytest.mark.parametrize("body", [b"zz\r\n", b"-5\r\n", b"\r\n", b"5" * (LONGEST_LINE + 1)])
 def test_a_broken_body_is_handed_to_the_parser_at_once(body: bytes) -> None:
-    assert Chunks().is_whole(body)
+    assert ChunkedBody().is_whole(body)
 
 
 def test_many_small_chunks_take_one_pass() -> None:
     """A megabyte of one-byte chunks, a byte at a time: each byte is looked at a few times."""
-    chunks = Chunks()
+    chunks = ChunkedBody()
     for _ in range(20_000):
         for byte in (b"1", b"\r", b"\n", b"x", b"\r", b"\n"):
             assert not chunks.is_whole(byte)

@@ -40,7 +40,7 @@ HASTY = """
 import sys
 from server import client_socket, connection
 connection.HEAD_SECONDS = connection.BODY_SECONDS = connection.CLOSE_SECONDS = 0.5
-client_socket.PATIENCE = connection.PATIENCE = 0.5
+client_socket.STALL_TIMEOUT = connection.STALL_TIMEOUT = 0.5
 import serving
 sys.argv = ["app.py"]
 serving.main()
