@@ -44,9 +44,9 @@ from settings import Settings
 from sources import easy4ip, panasonic
 from sources.easy4ip_wire import KeyPair
 from sources.source import Source
+from store.disk_check import DiskCheck
 from store.json_file import CannotKeep, CannotOpen, JsonFile
 from store.owner import InUse
-from store.probe import Probe
 from store.sql import Damaged, Unreachable, default_url
 from store.vault import SecretLost, Vault
 from web import application
@@ -138,7 +138,7 @@ def build_monitor(
         clock=clock,
         rules=rules,
         tracker=tracker,
-        disk=Probe(tracker.file.unwritable),
+        disk=DiskCheck(tracker.file.unwritable),
         journal=journal,
         journal_writer=journal_writer,
         scanner=Scanner(

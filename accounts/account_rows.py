@@ -22,7 +22,7 @@ from accounts.model import (
 )
 from accounts.names import key_of
 from fleet.validation import InvalidValue, check
-from store.sql import Damaged, metadata, saying_why
+from store.sql import Damaged, metadata, translated_errors
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def load(
 
     Raises Damaged for a value that does not fit: who may what must not be guessed.
     """
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         connection.execute(delete(tables.sessions).where(tables.sessions.c.ends <= now))
         return (
             _all(connection, tables.users, _user),
@@ -140,7 +140,7 @@ def change_user(
     engine: Engine, id: int, sessions: Sequence[int] = (), tokens: Sequence[int] = (), **values: Any
 ) -> None:
     """Change a user and end those sessions and tokens: all of it or nothing."""
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         connection.execute(update(tables.users).where(tables.users.c.id == id).values(**values))
         _delete(connection, tables.sessions, sessions)
         _delete(connection, tables.tokens, tokens)
@@ -161,7 +161,7 @@ def forget_devices(
     engine: Engine, grants: Sequence[int], tokens: Mapping[int, Sequence[int]]
 ) -> None:
     """Delete the grants, and give each token its new list of devices: all of it or nothing."""
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         _delete(connection, tables.grants, grants)
         for id, devices in tokens.items():
             change = update(tables.tokens).where(tables.tokens.c.id == id)
@@ -178,7 +178,7 @@ def add_token(engine: Engine, **values: Any) -> int:
 
 def used(engine: Engine, times: dict[int, datetime]) -> None:
     """When tokens were last used."""
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         for id, at in times.items():
             connection.execute(
                 update(tables.tokens).where(tables.tokens.c.id == id).values(used=at)
@@ -186,7 +186,7 @@ def used(engine: Engine, times: dict[int, datetime]) -> None:
 
 
 def _insert(engine: Engine, table: Any, values: dict[str, Any]) -> int:
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         made = connection.execute(insert(table).values(**values)).inserted_primary_key
         assert made is not None
         return int(made[0])
@@ -197,7 +197,7 @@ def remove(engine: Engine, table: str, *ids: int) -> None:
 
     With a user goes all that belongs to it.
     """
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         _delete(connection, metadata.tables[table], ids)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from accounts.model import Entry
 from accounts.tables import audit
-from store.sql import long_write, saying_why
+from store.sql import long_write, translated_errors
 
 log = logging.getLogger(__name__)
 COLUMNS = ("at", "who", "address", "action", "about", "text", "before", "after")
@@ -57,7 +57,7 @@ def add(engine: Engine, lines: Sequence[bytes]) -> None:
     rows = [row for line in lines if (row := _row_of(line))]
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     if rows:
-        with saying_why(), engine.begin() as connection:
+        with translated_errors(), engine.begin() as connection:
             connection.execute(insert(audit).on_conflict_do_nothing(), rows)
 
 
@@ -112,7 +112,7 @@ def find(
     if before:
         query = query.where(audit.c.id < before)
     query = query.order_by(audit.c.id.desc()).limit(limit)
-    with saying_why(), engine.connect() as connection:
+    with translated_errors(), engine.connect() as connection:
         return [Entry(**row) for row in connection.execute(query).mappings()]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
 )
 
-from store.sql import Utc, metadata
+from store.sql import UtcDateTime, metadata
 
 users = Table(
     "users",
@@ -23,8 +23,8 @@ users = Table(
     Column("role", String(10), nullable=False),
     Column("password", Text, nullable=False),
     Column("sees_all", Boolean, nullable=False),
-    Column("created", Utc, nullable=False),
-    Column("last_login", Utc),
+    Column("created", UtcDateTime, nullable=False),
+    Column("last_login", UtcDateTime),
     Column("last_address", String(60), nullable=False),
     sqlite_autoincrement=True,
 )
@@ -55,8 +55,8 @@ sessions = Table(
     _of_user(),
     Column("digest", String(64), nullable=False, unique=True),
     Column("kind", String(10), nullable=False),
-    Column("created", Utc, nullable=False),
-    Column("ends", Utc, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    Column("ends", UtcDateTime, nullable=False),
     Column("address", String(60), nullable=False),
     Column("agent", String(200), nullable=False),
     sqlite_autoincrement=True,
@@ -69,17 +69,17 @@ tokens = Table(
     Column("name", String(60), nullable=False),
     Column("digest", String(64), nullable=False, unique=True),
     Column("scope", String(10), nullable=False),
-    Column("created", Utc, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
     Column("devices", JSON),
-    Column("ends", Utc),
-    Column("used", Utc),
+    Column("ends", UtcDateTime),
+    Column("used", UtcDateTime),
     sqlite_autoincrement=True,
 )
 audit = Table(
     "audit",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("at", Utc, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
     Column("who", String(80), nullable=False),
     Column("address", String(60), nullable=False),
     Column("action", String(60), nullable=False),

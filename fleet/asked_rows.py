@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import Column, Date, Engine, String, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.sql import metadata, saying_why
+from store.sql import metadata, translated_errors
 
 asked_days = Table(
     "asked_days",
@@ -20,19 +20,19 @@ def add(engine: Engine, day: date, scopes: Iterable[str]) -> None:
     """Remember that the scopes were asked on the day; once is enough."""
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     rows = [{"day": day, "scope": scope[:120]} for scope in scopes]
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         connection.execute(insert(asked_days).on_conflict_do_nothing(), rows)
 
 
 def since(engine: Engine, day: date) -> dict[date, set[str]]:
     """The scopes that were asked, by day."""
     found: dict[date, set[str]] = {}
-    with saying_why(), engine.connect() as connection:
+    with translated_errors(), engine.connect() as connection:
         for row in connection.execute(select(asked_days).where(asked_days.c.day >= day)):
             found.setdefault(row.day, set()).add(row.scope)
     return found
 
 
 def forget(engine: Engine, until: date) -> None:
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         connection.execute(delete(asked_days).where(asked_days.c.day < until))

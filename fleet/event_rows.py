@@ -21,13 +21,13 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.model import Event
-from store.sql import Utc, long_write, metadata, saying_why
+from store.sql import UtcDateTime, long_write, metadata, translated_errors
 
 events = Table(
     "events",
     metadata,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", Utc, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("device", Integer),
     Column("text", Text, nullable=False),
@@ -82,7 +82,7 @@ def highest(engine: Engine) -> tuple[int, int]:
         select(func.max(events.c.sequence)).scalar_subquery(),
         select(func.max(events.c.device)).scalar_subquery(),
     )
-    with saying_why(), engine.connect() as connection:
+    with translated_errors(), engine.connect() as connection:
         sequence, device = connection.execute(query).one()
     return sequence or 0, device or 0
 
@@ -121,7 +121,7 @@ def find(
         query = query.where(events.c.sequence > after).order_by(events.c.sequence)
     else:
         query = query.order_by(events.c.sequence.desc())
-    with saying_why(), engine.connect() as connection:
+    with translated_errors(), engine.connect() as connection:
         return [event_of(row) for row in connection.execute(query.limit(limit))]
 
 
@@ -134,7 +134,7 @@ def _any_kind(kinds: Sequence[str]) -> Any:
 
 
 def one(engine: Engine, sequence: int) -> Event | None:
-    with saying_why(), engine.connect() as connection:
+    with translated_errors(), engine.connect() as connection:
         row = connection.execute(select(events).where(events.c.sequence == sequence)).first()
     return event_of(row) if row else None
 

@@ -13,7 +13,7 @@ from fleet.model import Device, Event
 from fleet.tracker import Tracker
 from fleet.uptime import DAYS, Uptime, uptime, window
 from store.database import Database
-from store.sql import AT_FAULT, Damaged, Unreachable, Unstorable, saying_why
+from store.sql import VALUE_ERRORS, Damaged, Unreachable, Unstorable, translated_errors
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -44,7 +44,7 @@ class Journal:
     def write(self, events: Sequence[Event]) -> None:
         """Keep the events, and what they tell of uptimes, in one transaction. Those whose
         number is known are ignored."""
-        with saying_why(), self.engine.begin() as connection:
+        with translated_errors(), self.engine.begin() as connection:
             uptime_rows.add(connection, event_rows.add(connection, events))
 
     def fill_uptimes(self) -> Iterator[int]:
@@ -219,7 +219,7 @@ class JournalWriter:
         is left out: it would hold up all that come after it."""
         try:
             self.journal.write(events)
-        except (Damaged, Unstorable, *AT_FAULT) as error:
+        except (Damaged, Unstorable, *VALUE_ERRORS) as error:
             if len(events) > 1:
                 raise Unwritable from error
             log.exception("Event %d does not fit into the journal: left out", events[0].sequence)

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from fleet.event_rows import event_of, events
 from fleet.model import Event
 from fleet.uptime import KINDS, MERGED, Day, Roll, pair_of
-from store.sql import metadata, saying_why
+from store.sql import metadata, translated_errors
 
 UNMERGED, DELETED = "device.unmerged", "device.deleted"
 AT_ONCE = 200
@@ -57,7 +57,7 @@ uptime_zone = Table("uptime_zone", metadata, Column("mark", String(32), primary_
 def since(engine: Engine, devices: Collection[int], first: date) -> dict[int, list[Day]]:
     """The days of each device from `first` on, oldest first, and the last one before it."""
     found: dict[int, list[Day]] = {device: [] for device in devices}
-    with saying_why(), engine.connect() as connection:
+    with translated_errors(), engine.connect() as connection:
         for ids in _parts(found, AT_ONCE):
             for row in _latest(connection, ids, first):
                 found[row.device].append(Day(*row[1:]))
@@ -195,16 +195,16 @@ def fill(engine: Engine) -> Iterator[int]:
     """Roll up everything that the journal has, a few devices at a time, when the roll-up does
     not have it all, or has it by the days of another zone. Gives how many it did."""
     mark = _mark_of_zone()
-    with saying_why(), engine.connect() as connection:
+    with translated_errors(), engine.connect() as connection:
         if connection.execute(select(uptime_zone.c.mark)).scalars().all() == [mark]:
             return
         query = select(events.c.device).where(events.c.device.is_not(None)).distinct()
         devices = sorted(connection.execute(query).scalars())
     for ids in _parts(devices, FILLED_AT_ONCE):
-        with saying_why(), engine.begin() as connection:
+        with translated_errors(), engine.begin() as connection:
             rebuild(connection, ids)
         yield len(ids)
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         connection.execute(sql_delete(uptime_zone))
         connection.execute(insert(uptime_zone), {"mark": mark})
 
@@ -228,7 +228,7 @@ def forget(engine: Engine, until: date) -> None:
     newer = select(table.c.day).where(
         table.c.device == uptime_days.c.device, table.c.day > uptime_days.c.day
     )
-    with saying_why(), engine.begin() as connection:
+    with translated_errors(), engine.begin() as connection:
         query = sql_delete(uptime_days).where(uptime_days.c.day < until, newer.exists())
         connection.execute(query)
 

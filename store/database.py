@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, event, text
 
 from store.owner import FileOwner, InUse, ServerOwner
-from store.place import Place
-from store.sql import Unreachable, migrate, open_engine, saying_why, server_of
+from store.path_guard import PathGuard
+from store.sql import Unreachable, migrate, open_engine, server_of, translated_errors
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -21,8 +21,8 @@ class Database:
         self._server = server_of(self.engine)
         self._owner = _owner(self.engine)
         path = _path(self.engine)
-        self._place = Place(path) if path else None
-        if self._place is not None:
+        self._guard = PathGuard(path) if path else None
+        if self._guard is not None:
             # SQLite itself goes on writing into a file that was deleted, without a word.
             event.listen(self.engine, "commit", self._check)
             event.listen(self.engine, "do_connect", self._check)
@@ -31,18 +31,18 @@ class Database:
         """Own it and bring its tables to the newest form. Raises InUse or Unreachable."""
         self._take()
         migrate(self.engine)
-        if self._place is not None:
-            self._place.mark()
+        if self._guard is not None:
+            self._guard.mark()
 
     def _check(self, *_event: object) -> None:
-        if self._place is not None and (trouble := self._place.trouble()):
+        if self._guard is not None and (trouble := self._guard.trouble()):
             raise Unreachable(trouble.removesuffix("."))
 
     def _take(self) -> None:
         if self._owner is None:
             return
         try:
-            with saying_why():
+            with translated_errors():
                 self._owner.take()
         except OSError as error:
             raise Unreachable(f"The SQL database cannot be locked: {error.strerror}") from error
@@ -68,7 +68,7 @@ class Database:
             return True
         with server.trying():
             try:
-                with saying_why(), self.engine.connect() as connection:
+                with translated_errors(), self.engine.connect() as connection:
                     connection.execute(text("SELECT 1"))
                 self._take()
             except InUse as error:

@@ -22,7 +22,7 @@ from typing import BinaryIO, Generic, TypeVar
 from filelock import FileLock, Timeout
 
 from store.folders import sync_folder
-from store.place import Place
+from store.path_guard import PathGuard
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class JsonFile:
             FileLock(str(data_dir / f"{path.name}.lock")),
             FileLock(str(path.resolve().with_name(f".{path.resolve().name}.lock"))),
         )
-        self._places: tuple[Place, ...] = ()
+        self._guards: tuple[PathGuard, ...] = ()
         self._rotated_at = float("-inf")
         self._copies_fail = False
         self.foreign = ""
@@ -88,9 +88,12 @@ class JsonFile:
                 )
             self._acquire()
             real = self.path.resolve()
-            self._places = (Place(self.data_dir), Place(real if self.is_mounted() else real.parent))
-            for place in self._places:
-                place.mark()
+            self._guards = (
+                PathGuard(self.data_dir),
+                PathGuard(real if self.is_mounted() else real.parent),
+            )
+            for guard in self._guards:
+                guard.mark()
         except Timeout:
             self.release()
             raise CannotOpen(
@@ -106,7 +109,7 @@ class JsonFile:
     def missing(self) -> str:
         """Why what is written now would not be there later, in a sentence: the folder of the
         file or DATA_DIR is gone, or another is at its path. Else empty."""
-        return next(filter(None, (place.trouble() for place in self._places)), "")
+        return next(filter(None, (guard.trouble() for guard in self._guards)), "")
 
     def unwritable(self, size: int = 4096) -> str:
         """Why `size` bytes could not be written now, in a sentence; empty if they could."""

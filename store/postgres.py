@@ -10,10 +10,10 @@ import psycopg
 from psycopg import errors
 from psycopg.abc import RV, PQGen
 
-PATIENCE = 5.0
+STATEMENT_TIMEOUT = 5.0
 """Seconds for one statement, measured here: a frozen server cannot time anything out."""
 CONNECT_TIMEOUT = 5
-_patience: ContextVar[float] = ContextVar("patience", default=PATIENCE)
+_timeout: ContextVar[float] = ContextVar("statement_timeout", default=STATEMENT_TIMEOUT)
 OPTIONS: dict[str, Any] = {
     "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 15,
@@ -25,13 +25,13 @@ OPTIONS: dict[str, Any] = {
 
 
 @contextmanager
-def patient(seconds: float = 3600.0) -> Iterator[None]:
+def long_statements(seconds: float = 3600.0) -> Iterator[None]:
     """Wait longer for what is known to take long: migrations, deleting years of events."""
-    token = _patience.set(seconds)
+    token = _timeout.set(seconds)
     try:
         yield
     finally:
-        _patience.reset(token)
+        _timeout.reset(token)
 
 
 class Server:
@@ -84,7 +84,7 @@ class Connection(psycopg.Connection[Any]):
     server: Server | None = None
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        seconds = _patience.get() if timeout is None else timeout
+        seconds = _timeout.get() if timeout is None else timeout
         try:
             if self.server is not None:
                 self.server.check()

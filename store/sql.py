@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from store.postgres import Server
 
 metadata = MetaData()
-"""Every table of every room registers here."""
+"""The tables of all packages register here."""
 
 POOL_WAIT = 5.0
 """Seconds for which a caller waits for a free connection."""
@@ -51,11 +51,11 @@ class Unstorable(Unreachable):
     """A value is at fault, not the database: it will not take this one later either."""
 
 
-AT_FAULT = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+VALUE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 """What a value that does not fit raises, as opposed to a machine that is short of something."""
 
 
-class Utc(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A time with offset, kept in UTC in every database."""
 
     impl = DateTime(timezone=True)
@@ -127,12 +127,12 @@ def _make_durable(connection: Any, _record: Any) -> None:
 
 
 @contextmanager
-def saying_why() -> Iterator[None]:
-    """Turns errors of the database into Unreachable, in one sentence without secrets."""
+def translated_errors() -> Iterator[None]:
+    """Translate errors of the database into Unreachable, in one sentence without secrets."""
     try:
         yield
     except exc.StatementError as error:
-        if isinstance(error, exc.DataError) or isinstance(error.orig, AT_FAULT):
+        if isinstance(error, exc.DataError) or isinstance(error.orig, VALUE_ERRORS):
             raise Unstorable("The SQL database cannot hold one of the values") from error
         first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
         kind = Unwritable if _is_unwritable(error.orig) else Unreachable
@@ -160,11 +160,11 @@ def _is_unwritable(error: BaseException | None) -> bool:
 def long_write(engine: Engine) -> Iterator[Connection]:
     """A transaction that may take an hour: migrations, deleting years. Raises Unreachable."""
     with ExitStack() as stack:
-        stack.enter_context(saying_why())
+        stack.enter_context(translated_errors())
         if engine.dialect.name == "postgresql":
-            from store.postgres import patient
+            from store.postgres import long_statements
 
-            stack.enter_context(patient())
+            stack.enter_context(long_statements())
         connection = stack.enter_context(engine.begin())
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -14,12 +14,12 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, inspect, select
 from store.sql import (
     MIGRATIONS,
     Unreachable,
-    Utc,
+    UtcDateTime,
     default_url,
     metadata,
     migrate,
     open_engine,
-    saying_why,
+    translated_errors,
 )
 from tests.home import ROOT, free_port
 from tests.store.disks import Disks
@@ -142,7 +142,9 @@ INDIA = timezone(timedelta(hours=5, minutes=30))
 @pytest.mark.parametrize("zone", [UTC, INDIA])
 def test_a_time_comes_back_in_utc(engine: Engine, zone: timezone) -> None:
     """Whatever zone it came in, and whatever the server thinks is local."""
-    times = Table("times", MetaData(), Column("id", Integer, primary_key=True), Column("at", Utc))
+    times = Table(
+        "times", MetaData(), Column("id", Integer, primary_key=True), Column("at", UtcDateTime)
+    )
     at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=zone)
     times.metadata.create_all(engine)
     with engine.begin() as connection:
@@ -243,7 +245,7 @@ def test_a_pool_without_a_free_connection_is_said(
 
 
 def test_a_statement_is_not_in_the_error_that_people_read(engine: Engine) -> None:
-    with pytest.raises(Unreachable) as refused, saying_why(), engine.connect() as connection:
+    with pytest.raises(Unreachable) as refused, translated_errors(), engine.connect() as connection:
         connection.execute(text("SELECT :secret FROM nowhere"), {"secret": "hunter2"})
     assert "hunter2" not in str(refused.value)
     assert "SELECT" not in str(refused.value)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from store.probe import EVERY, Probe
+from store.disk_check import EVERY, DiskCheck
 from tests.home import Clock, Home, Running, until
 from web.api.health import troubles
 from web.http.monitor import TICK
@@ -27,7 +27,7 @@ def home(make_home: Make, clock: Clock) -> Home:
     """A monitor whose tick has just been; the next is said by the test, and the disk may be
     looked at whenever somebody asks who may."""
     made = make_home()
-    made.monitor.disk = Probe(
+    made.monitor.disk = DiskCheck(
         made.monitor.tracker.file.unwritable, clock=itertools.count(0, EVERY).__next__
     )
     made.monitor.scheduler.start()
@@ -96,7 +96,7 @@ def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -
 
 def test_pages_and_metrics_together_look_at_the_disk_once_in_ten_seconds(home: Home) -> None:
     looks, now = list[float](), [100.0]
-    home.monitor.disk = Probe(lambda: looks.append(now[0]) or "", clock=lambda: now[0])  # type: ignore[func-returns-value]
+    home.monitor.disk = DiskCheck(lambda: looks.append(now[0]) or "", clock=lambda: now[0])  # type: ignore[func-returns-value]
     for _ in range(25):
         for path in ("/", "/metrics", "/parts/top", "/cameras/1"):
             home.client.get(path)
@@ -106,7 +106,7 @@ def test_pages_and_metrics_together_look_at_the_disk_once_in_ten_seconds(home: H
 
 def test_a_stranger_who_asks_whether_it_is_ready_makes_it_write_nothing(home: Home) -> None:
     looks = list[int]()
-    home.monitor.disk = Probe(
+    home.monitor.disk = DiskCheck(
         lambda: looks.append(1) or "full", clock=itertools.count(0, EVERY).__next__
     )  # type: ignore[func-returns-value]
     assert ready(home) == (200, "ready\n")

@@ -18,7 +18,7 @@ from fleet.model import Device
 from fleet.status import Rules
 from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
-from store.probe import Probe
+from store.disk_check import DiskCheck
 from web.http.authentication import Access
 from web.http.broadcaster import EventBroadcaster
 from web.http.encoded_rows import EncodedRows
@@ -47,7 +47,7 @@ class Monitor:
     clock: Callable[[], datetime]
     rules: Callable[[], Rules]
     tracker: Tracker
-    disk: Probe
+    disk: DiskCheck
     journal: Journal
     journal_writer: JournalWriter
     scanner: Scanner

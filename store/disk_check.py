@@ -8,7 +8,7 @@ EVERY = 10.0
 """Seconds between two checks: each one writes to the disk."""
 
 
-class Probe:
+class DiskCheck:
     """Remembers what `look` said last: why the disk takes nothing, or an empty text.
 
     Only `renewed()` looks, at most once in EVERY seconds; `last` writes nothing.

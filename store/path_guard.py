@@ -1,9 +1,9 @@
-"""A folder or file as it was at the start: what is written into another one would be lost."""
+"""Detect that a folder or file was replaced since the start: writes to it would be lost."""
 
 from pathlib import Path
 
 
-class Place:
+class PathGuard:
     """Remembers which folder or file is at `path`, and says when it is gone or another."""
 
     def __init__(self, path: Path) -> None:
