@@ -41,7 +41,7 @@ TOKEN_MARK = "cm_"  # nosec B105 (how the text of a token begins)
 
 
 class Accounts:
-    """Who there is, how they come in, and what they were given.
+    """Users, their sessions and tokens, and their grants.
 
     Every change is in SQL before it counts, and counts at once. Methods raise NotAllowed
     for what does not fit, and store.sql.Unreachable.
@@ -83,7 +83,7 @@ class Accounts:
     # -- who there is --------------------------------------------------------------------
 
     def has_any(self) -> bool:
-        """Whether the monitor is closed."""
+        """Whether there is an account, so that everyone must log in."""
         return bool(self.snapshot.users)
 
     def user(self, id: int) -> User:
@@ -98,8 +98,8 @@ class Accounts:
         return next((u for u in self.snapshot.users.values() if names.key_of(u.name) == key), None)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nobody else changes an account meanwhile: what is judged first holds to the end."""
+    def locked(self) -> Iterator[None]:
+        """Lock all accounts: a decision made inside holds to its end."""
         with self._lock:
             yield
 
@@ -114,12 +114,12 @@ class Accounts:
 
     def add(self, name: str, password: str, role: str, sees_all: bool = True) -> User:
         """A new user. Raises NotAllowed for a name that is taken (409) or does not fit."""
-        name = names.fit(name)
-        return self.add_hashed(name, passwords.made(password, name), role, sees_all)
+        name = names.validated(name)
+        return self.add_hashed(name, passwords.hash_new(password, name), role, sees_all)
 
     def add_hashed(self, name: str, stored: str, role: str, sees_all: bool = True) -> User:
         """A new user whose password is known only as a hash that Werkzeug can check."""
-        _one_of("role", role, ROLES)
+        _check_choice("role", role, ROLES)
         with self._lock:
             if self.named(name) is not None:
                 raise NotAllowed(f"{name} is taken", "Choose another name.", 409, field="username")
@@ -149,12 +149,12 @@ class Accounts:
         but for the session `keep`. `stored`: the password as its hash. Raises NotAllowed when
         nobody would be left to manage."""
         if password is not None:
-            stored = passwords.made(password, self.user(id).name)
+            stored = passwords.hash_new(password, self.user(id).name)
         with self._lock:
             user = self.user(id)
             values: dict[str, Any] = {}
             if role is not None and role != user.role:
-                _one_of("role", role, ROLES)
+                _check_choice("role", role, ROLES)
                 values["role"] = role
             if sees_all is not None and sees_all != user.sees_all:
                 values["sees_all"] = sees_all
@@ -180,12 +180,12 @@ class Accounts:
             user = self.user(id)
             self._check_admin_left(replace(user, role="viewer"))
             rows.remove(self.engine, "users", id)
-            book = self.snapshot
+            snapshot = self.snapshot
             self._set(
-                users=without(book.users, id),
-                grants=without(book.grants, *_of(id, book.grants)),
-                sessions=without(book.sessions, *_of(id, book.sessions)),
-                tokens=without(book.tokens, *_of(id, book.tokens)),
+                users=without(snapshot.users, id),
+                grants=without(snapshot.grants, *_of(id, snapshot.grants)),
+                sessions=without(snapshot.sessions, *_of(id, snapshot.sessions)),
+                tokens=without(snapshot.tokens, *_of(id, snapshot.tokens)),
             )
 
     def _check_admin_left(self, changed: User) -> None:
@@ -214,13 +214,13 @@ class Accounts:
         rights: Sequence[str] = (),
     ) -> Grant:
         """Give a user something on one device or one site."""
-        _one_of("level", level, LEVELS)
+        _check_choice("level", level, LEVELS)
         if (device is None) == (not site):
             raise NotAllowed("A grant is for a camera or for a site", "Name one of them.")
         for one in weekdays:
-            _one_of("weekdays", one, WEEKDAYS)
+            _check_choice("weekdays", one, WEEKDAYS)
         for one in rights:
-            _one_of("rights", one, RIGHTS)
+            _check_choice("rights", one, RIGHTS)
         with self._lock:
             self.user(user)
             if len(self.snapshot.grants_of(user)) >= MAX_GRANTS:
@@ -240,7 +240,7 @@ class Accounts:
             self._set(grants={**self.snapshot.grants, made.id: made})
             return made
 
-    def take_back(self, user: int, id: int) -> Grant:
+    def revoke_grant(self, user: int, id: int) -> Grant:
         """Remove a grant. Raises NotAllowed (404)."""
         with self._lock:
             found = self.snapshot.grants.get(id)
@@ -276,10 +276,10 @@ class Accounts:
     def check(self, name: str, password: str) -> User | None:
         """The user, if name and password are right; an unknown name takes as long."""
         user = self.named(name)
-        is_right = passwords.is_right(user.password if user else passwords.nobody(), password)
+        is_right = passwords.matches(user.password if user else passwords.dummy_hash(), password)
         return user if is_right else None
 
-    def in_the_log(self, name: str) -> str:
+    def name_for_log(self, name: str) -> str:
         """A name typed at a login, as the audit log keeps it. One that is nobody's can be a
         password in the wrong field: only a digest of it is kept, the same for the same name."""
         user = self.named(name)
@@ -287,7 +287,7 @@ class Accounts:
             return user.name
         return f"unknown name #{self.digest(f'name:{names.key_of(name)}')[:8]}"
 
-    def begin(self, user: User, kind: str, address: str, agent: str) -> tuple[Session, str]:
+    def begin_session(self, user: User, kind: str, address: str, agent: str) -> tuple[Session, str]:
         """A new session and its secret, which is kept only as a digest.
 
         Raises NotAllowed when the password of `user` was changed meanwhile.
@@ -297,7 +297,7 @@ class Accounts:
                 raise NotAllowed("The password has just been changed", "Log in again.", 409)
             there = self.snapshot.sessions
             mine = [id for id in sorted(_of(user.id, there)) if there[id].kind == kind]
-            self.end(*mine[: max(0, len(mine) - MAX_SESSIONS + 1)])
+            self.end_sessions(*mine[: max(0, len(mine) - MAX_SESSIONS + 1)])
             secret, now = secrets.token_urlsafe(32), self.clock()
             values: dict[str, Any] = {
                 "user": user.id,
@@ -317,7 +317,7 @@ class Accounts:
             )
             return session, secret
 
-    def end(self, *sessions: int) -> None:
+    def end_sessions(self, *sessions: int) -> None:
         """End sessions; what they opened ends within a second."""
         with self._lock:
             there = [one for one in sessions if one in self.snapshot.sessions]
@@ -336,7 +336,7 @@ class Accounts:
         ends: datetime | None = None,
     ) -> tuple[Token, str]:
         """A key for scripts, and its text, which is shown this once."""
-        _one_of("scope", scope, SCOPES)
+        _check_choice("scope", scope, SCOPES)
         with self._lock:
             self.user(user)
             if len(_of(user, self.snapshot.tokens)) >= MAX_TOKENS:
@@ -358,7 +358,7 @@ class Accounts:
             self._set(tokens={**self.snapshot.tokens, id: made})
             return made, secret
 
-    def revoke(self, id: int) -> Token:
+    def revoke_token(self, id: int) -> Token:
         """End a token. Raises NotAllowed (404)."""
         with self._lock:
             found = self.snapshot.tokens.get(id)
@@ -387,7 +387,7 @@ class Accounts:
         return hmac.new(self._key(), secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
     def by_secret(self, secret: str) -> Person | None:
-        """Who comes with this cookie or token; None when it does not count."""
+        """The person behind this cookie or token; None when it is not valid."""
         key = self._by_digest.get(self.digest(secret))
         if key is None:
             return None
@@ -397,19 +397,19 @@ class Accounts:
         return self.snapshot.by_session(key.id, self.clock())
 
     def by_digest(self, digest: str) -> Person | None:
-        """Who comes with a ticket of the session with this digest; None when it has ended."""
+        """The person of the session with this digest; None when it has ended."""
         key = self._by_digest.get(digest)
         if not isinstance(key, Session):
             return None
         return self.snapshot.by_session(key.id, self.clock())
 
-    def by_name(self, user: int) -> Person | None:
-        """Who has just shown name and password."""
+    def by_password(self, user: int) -> Person | None:
+        """A person who has just given name and password."""
         return self.snapshot.person(user, proof=self.user(user).password)
 
-    def again(self, person: Person) -> Person | None:
-        """The same person as of now; None when the key that they came with has ended."""
-        return self.snapshot.again(person, self.clock())
+    def refreshed(self, person: Person) -> Person | None:
+        """The same person as of now; None when their session, token or password has ended."""
+        return self.snapshot.refreshed(person, self.clock())
 
 
 def _of(
@@ -423,7 +423,7 @@ def _manages(user: User) -> bool:
     return user.role == "admin" and user.sees_all
 
 
-def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise NotAllowed(
             f"{name} {value[:40]!r} does not exist",

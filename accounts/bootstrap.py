@@ -1,4 +1,4 @@
-"""The first account, where nobody is there to make it by hand."""
+"""Create the first account unattended, from the environment or from moncam's password file."""
 
 import logging
 from pathlib import Path
@@ -36,7 +36,7 @@ def _take_over(accounts: Accounts, former: Path) -> None:
         stored = former.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         stored = ""
-    if passwords.can_be_checked(stored):
+    if passwords.is_supported(stored):
         accounts.add_hashed(NAME, stored, "admin")
         log.info("The password in %s is that of the account %s now", former, NAME)
     else:

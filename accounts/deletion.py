@@ -32,7 +32,7 @@ def sample(found: Sequence[Device]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Deletes in the name of `by`. `precondition` is as in `Tracker.apply`."""
+    """Delete devices in the name of `by`. `precondition` is as in `Tracker.apply`."""
 
     tracker: Tracker
     accounts: Accounts
@@ -42,7 +42,7 @@ class Deletion:
     now: datetime
     precondition: Precondition = nothing
 
-    def chosen(self, wanted: Selection) -> list[Device]:
+    def select(self, wanted: Selection) -> list[Device]:
         """The devices of the selection. Raises Invalid for one that has no limit in time."""
         if wanted.is_empty:
             raise Invalid(
@@ -51,13 +51,13 @@ class Deletion:
             )
         return cleaning.selected(self.tracker.devices().values(), wanted, self.now)
 
-    def one(self, device: Device, confirm: str) -> None:
+    def delete(self, device: Device, confirm: str) -> None:
         """Delete a device by its exact name. Raises Refused."""
         edit = Edit("delete", f"id:{device.id}", {"confirm": confirm}, self.by, self.now)
         (event,) = self._apply([edit])
         self.note(event.kind, f"camera {event.device}", event.text, event.before)
 
-    def many(self, wanted: Selection, found: Sequence[Device], count: int) -> int:
+    def delete_selected(self, wanted: Selection, found: Sequence[Device], count: int) -> int:
         """Delete what was chosen; how many. Raises Refused when `count` is another number, or
         when the clock is not believed and the selection goes by age."""
         if wanted.not_seen_days and (doubt := self.trusted.doubt()):

@@ -12,7 +12,7 @@ DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class JwtTokens:
-    """Writes and reads them. `key` gives the secret that signs.
+    """Sign and read tokens. `key` gives the secret that signs.
 
     A session is named by its digest, which is random and therefore never that of another one.
     Its number is not enough: a database that was restored gives the same numbers again.
@@ -23,7 +23,7 @@ class JwtTokens:
         self.clock = clock
 
     def write(self, kind: str, session: str, ends: datetime) -> str:
-        """A ticket of `kind` "access" or "refresh" for a session."""
+        """A token of `kind` "access" or "refresh" for a session."""
         import jwt
 
         body = {"sub": session, "kind": kind, "iat": self.clock(), "exp": ends}
@@ -33,7 +33,7 @@ class JwtTokens:
         return self.write("access", session, self.clock() + ACCESS_LASTS)
 
     def read(self, kind: str, text: str) -> str | None:
-        """The digest of the ticket's session; None when it is not ours, or has ended."""
+        """The digest of the token's session; None for a foreign or expired token."""
         import jwt
 
         try:

@@ -1,4 +1,4 @@
-"""How often somebody may try to log in."""
+"""Limit login attempts by account and by address."""
 
 import ipaddress
 import time
@@ -32,14 +32,14 @@ class Limiter:
             self._make_room()
             return self._seconds(self._limiter.hit, name, address)
 
-    def locked(self, name: str, address: str) -> int:
+    def seconds_left(self, name: str, address: str) -> int:
         """The seconds that the next try would have to wait; counts nothing."""
         with self._lock:
             return self._seconds(self._limiter.test, name, address)
 
     def _seconds(self, passes: Callable[..., bool], name: str, address: str) -> int:
         keys = (
-            (PER_ADDRESS, "address", _place(address)),
+            (PER_ADDRESS, "address", _network_of(address)),
             (PER_ACCOUNT, "account", names.key_of(name)),
         )
         for item, kind, key in keys:
@@ -65,7 +65,7 @@ class Limiter:
             self._storage.clear(key)
 
 
-def _place(address: str) -> str:
+def _network_of(address: str) -> str:
     """Who has one IPv6 address has 2^64 of them: they count as one."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])

@@ -1,4 +1,4 @@
-"""Accounts as values: users, grants, sessions, tokens, and the person who asks."""
+"""Accounts as values: users, grants, sessions, tokens, and the person behind a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Hours:
     start: time
     end: time
 
-    def hold(self, at: time) -> bool:
+    def contains(self, at: time) -> bool:
         if self.start <= self.end:
             return self.start <= at < self.end
         return at >= self.start or at < self.end
@@ -96,7 +96,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks, with all that decides what is allowed. `user` is None for the machine itself.
+    """The person behind a request, with all that decides what is allowed. `user` is None for
+    this server itself.
 
     `session`, `token` or `proof` (the stored hash, after name and password) say by which
     key they came, so that it can be asked again whether that still holds. `until_first`: only

@@ -1,4 +1,4 @@
-"""Names of accounts: what is allowed, and which two are the same."""
+"""Validate account names, and tell which two are the same."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ EAST = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL")
 MAX_TYPED = 10 * LONGEST
 
 
-def fit(name: str) -> str:
+def validated(name: str) -> str:
     """A name as it is kept. Raises NotAllowed.
 
     Letters, digits and a few marks: a name that looks like another, hides characters or

@@ -1,4 +1,4 @@
-"""Passwords: which are good enough, how they are kept, and how they are checked."""
+"""Validate, hash and check passwords."""
 
 import unicodedata
 from functools import cache
@@ -20,7 +20,7 @@ _judging = Lock()
 """zxcvbn keeps the name of the account in a global."""
 
 
-def fit(password: str, name: str) -> str:
+def validated(password: str, name: str) -> str:
     """The password as it is kept and checked. Raises NotAllowed when it is easy to guess."""
     text = _plain(password)
     if not SHORTEST <= len(text) <= LONGEST:
@@ -77,13 +77,13 @@ def hashed(password: str) -> str:
         return generate_password_hash(_plain(password), "scrypt")
 
 
-def made(password: str, name: str) -> str:
-    """The hash of a new password for this name: slow. Raises NotAllowed as `fit` does."""
-    return hashed(fit(password, name))
+def hash_new(password: str, name: str) -> str:
+    """The hash of a new password for this name: slow. Raises NotAllowed as `validated` does."""
+    return hashed(validated(password, name))
 
 
-def is_right(stored: str, password: str) -> bool:
-    """Whether it is the password. Takes as long for a hash of nobody (`NOBODY`)."""
+def matches(stored: str, password: str) -> bool:
+    """Whether it is the password. Takes as long for `dummy_hash`."""
     with _at_work:
         try:
             return any(check_password_hash(stored, one) for one in _readings(password))
@@ -92,14 +92,14 @@ def is_right(stored: str, password: str) -> bool:
 
 
 @cache
-def nobody() -> str:
-    """A hash that no password fits: an unknown name costs as much work as a known one."""
+def dummy_hash() -> str:
+    """A hash that no password matches: an unknown name takes as long as a known one."""
     import secrets
 
     return hashed(secrets.token_urlsafe(32))
 
 
-def can_be_checked(stored: str) -> bool:
+def is_supported(stored: str) -> bool:
     """Whether Werkzeug knows this kind of hash; very old kinds it does not."""
     method, _, rest = stored.partition("$")
     if not rest.partition("$")[2] or not method.startswith(("scrypt", "pbkdf2:")):

@@ -1,4 +1,4 @@
-"""Who may do what: one table of actions and one pure function that decides."""
+"""Permissions: one table of actions and one pure function that decides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from accounts.model import LEVELS, ROLES, SCOPES, WEEKDAYS, Grant, Person
 
 
 class Device(Protocol):
-    """What a right depends on."""
+    """The part of a device that a permission depends on."""
 
     @property
     def id(self) -> int: ...
@@ -33,16 +33,16 @@ class Rule:
     personal: bool = False
 
 
-def _look(role: str = "viewer") -> Rule:
+def _viewing(role: str = "viewer") -> Rule:
     return Rule(role, "view", reads=True)
 
 
 RULES = {
-    "device.list": _look(),
-    "device.view": _look(),
-    "event.view": _look(),
-    "metrics.view": _look(),
-    "fleet.export": _look(),
+    "device.list": _viewing(),
+    "device.view": _viewing(),
+    "event.view": _viewing(),
+    "metrics.view": _viewing(),
+    "fleet.export": _viewing(),
     "device.edit": Rule("operator", "admin"),
     "scan.view": Rule("viewer", reads=True),
     "scan.start": Rule("operator"),
@@ -85,7 +85,7 @@ def may(person: Person, action: str, device: Device | None, now: datetime) -> bo
     return any(_is_about(one, device) and _gives(one, rule, now) for one in person.grants)
 
 
-def following(person: Person, redirects: Mapping[int, int]) -> Person:
+def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
     """The person, with what was granted on a record that became part of another one granted on
     the one that stays. Who holds a limited token keeps nothing that it is not limited to."""
     grants, devices = person.grants, person.devices
@@ -129,7 +129,7 @@ def _gives(grant: Grant, rule: Rule, now: datetime) -> bool:
         return False
     day = now.weekday()
     if grant.hours is not None:
-        if not grant.hours.hold(now.time()):
+        if not grant.hours.contains(now.time()):
             return False
         if grant.hours.are_past_midnight(now.time()):
             day -= 1  # a night counts to the day on which it began

@@ -1,4 +1,4 @@
-"""All accounts at one moment, and who comes with which key."""
+"""All accounts at one moment, and the person behind a session, token or password."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class AccountSnapshot:
         grants = self.grants_of(id)
         return Person(user.name, user.role, user.sees_all, grants, user=user.id, **more)
 
-    def again(self, person: Person, now: datetime) -> Person | None:
+    def refreshed(self, person: Person, now: datetime) -> Person | None:
         """The same person as of now; None when the key that they came with has ended."""
         if person.session is not None:
             return self.by_session(person.session, now)

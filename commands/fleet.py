@@ -276,11 +276,11 @@ def _selected(
 
     def work(monitor: Any) -> tuple[int, int, list[str]]:
         act = _deletion(monitor)
-        found = act.chosen(selection)
+        found = act.select(selection)
         names = sample(found)
         if not confirm:
             return len(found), 0, names
-        return len(found), act.many(selection, found, confirm["confirm"]), names
+        return len(found), act.delete_selected(selection, found, confirm["confirm"]), names
 
     return with_monitor(settings, work)  # type: ignore[no-any-return]
 
@@ -295,7 +295,7 @@ def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
 
     def work(monitor: Any) -> dict[str, Any]:
         device = monitor.tracker.device(key)
-        _deletion(monitor).one(device, confirm)
+        _deletion(monitor).delete(device, confirm)
         return {"deleted": device.id}
 
     number = (said or with_monitor(settings, work))["deleted"]

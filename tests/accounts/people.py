@@ -39,4 +39,4 @@ def staff(accounts: Accounts) -> tuple[User, User]:
 
 def secret_of(accounts: Accounts, user: User) -> str:
     """The secret of a new session."""
-    return accounts.begin(user, "browser", "192.0.2.7", "Firefox")[1]
+    return accounts.begin_session(user, "browser", "192.0.2.7", "Firefox")[1]

@@ -126,7 +126,7 @@ def test_a_new_role_or_password_ends_what_is_open_but_for_one_session(
     accounts: Accounts, change: dict[str, str]
 ) -> None:
     ada, vera = staff(accounts)
-    kept, kept_secret = accounts.begin(vera, "browser", "", "")
+    kept, kept_secret = accounts.begin_session(vera, "browser", "", "")
     other, others = secret_of(accounts, vera), secret_of(accounts, ada)
     _token, token = accounts.add_token(vera.id, "backup", "read")
     _token, adas = accounts.add_token(ada.id, "backup", "read")
@@ -142,7 +142,7 @@ def test_the_session_of_somebody_else_cannot_be_named_as_the_one_to_keep(
     accounts: Accounts,
 ) -> None:
     ada, vera = staff(accounts)
-    session, _secret = accounts.begin(ada, "browser", "", "")
+    session, _secret = accounts.begin_session(ada, "browser", "", "")
     secret = secret_of(accounts, vera)
     accounts.change(vera.id, role="operator", keep=session.id)
     assert accounts.by_secret(secret) is None
@@ -169,7 +169,7 @@ def test_who_logged_in_by_the_old_password_while_it_changed_does_not_come_in(
     assert known
     accounts.change(vera.id, password=NEW)
     with refused(409):
-        accounts.begin(known, "browser", "", "")
+        accounts.begin_session(known, "browser", "", "")
     assert accounts.snapshot.sessions == {}
 
 
@@ -233,12 +233,12 @@ def test_no_number_is_ever_given_again(engine: Engine, clock: Clock) -> None:
     for _ in range(3):
         vera = add(accounts, "Vera")
         seen["user"].add(vera.id)
-        session, _secret = accounts.begin(ada, "script", "", "")
-        accounts.end(session.id)
+        session, _secret = accounts.begin_session(ada, "script", "", "")
+        accounts.end_sessions(session.id)
         token, _secret = accounts.add_token(ada.id, "backup", "read")
-        accounts.revoke(token.id)
+        accounts.revoke_token(token.id)
         grant = accounts.grant(ada.id, "view", device=1)
-        accounts.take_back(ada.id, grant.id)
+        accounts.revoke_grant(ada.id, grant.id)
         accounts.remove(vera.id)
         seen["session"].add(session.id)
         seen["token"].add(token.id)
@@ -252,14 +252,14 @@ def test_no_number_is_ever_given_again(engine: Engine, clock: Clock) -> None:
 def test_a_grant_is_given_and_taken_back(accounts: Accounts) -> None:
     ada, vera = staff(accounts)
     made = accounts.grant(vera.id, "control", site="north", rights=["record"])
-    person = accounts.by_name(vera.id)
+    person = accounts.by_password(vera.id)
     assert person
     assert person.grants == (made,)
     with refused(404):
-        accounts.take_back(ada.id, made.id)
-    assert accounts.take_back(vera.id, made.id) == made
+        accounts.revoke_grant(ada.id, made.id)
+    assert accounts.revoke_grant(vera.id, made.id) == made
     with refused(404):
-        accounts.take_back(vera.id, made.id)
+        accounts.revoke_grant(vera.id, made.id)
     assert accounts.snapshot.grants == {}
 
 
@@ -351,11 +351,11 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
 def test_what_ended_does_not_come_back_by_a_restart(engine: Engine, clock: Clock) -> None:
     accounts = opened(engine, clock)
     ada, vera = staff(accounts)
-    session, secret = accounts.begin(ada, "browser", "", "")
+    session, secret = accounts.begin_session(ada, "browser", "", "")
     token, text = accounts.add_token(ada.id, "backup", "read")
     role = secret_of(accounts, vera)
-    accounts.end(session.id)
-    accounts.revoke(token.id)
+    accounts.end_sessions(session.id)
+    accounts.revoke_token(token.id)
     accounts.change(vera.id, role="operator")
     again = opened(engine, clock)
     assert [again.by_secret(one) for one in (secret, text, role)] == [None, None, None]
@@ -374,15 +374,15 @@ def test_every_change_makes_a_new_revision(accounts: Accounts) -> None:
     changed()
     grant = accounts.grant(vera.id, "view", device=1)
     changed()
-    accounts.take_back(vera.id, grant.id)
+    accounts.revoke_grant(vera.id, grant.id)
     changed()
-    session, _secret = accounts.begin(ada, "browser", "", "")
+    session, _secret = accounts.begin_session(ada, "browser", "", "")
     changed()
-    accounts.end(session.id)
+    accounts.end_sessions(session.id)
     changed()
     token, _text = accounts.add_token(ada.id, "backup", "read")
     changed()
-    accounts.revoke(token.id)
+    accounts.revoke_token(token.id)
     changed()
     accounts.remove(vera.id)
     changed()

@@ -18,7 +18,7 @@ from tests.home import Clock
 def test_a_session_ends_by_time(engine: Engine, clock: Clock) -> None:
     accounts = opened(engine, clock)
     ada, _vera = staff(accounts)
-    session, secret = accounts.begin(ada, "browser", "", "")
+    session, secret = accounts.begin_session(ada, "browser", "", "")
     clock.now += SESSION_LASTS - timedelta(seconds=1)
     assert accounts.by_secret(secret)
     assert accounts.by_digest(session.digest)
@@ -31,7 +31,7 @@ def test_a_session_ends_by_time(engine: Engine, clock: Clock) -> None:
 def test_a_login_is_written_with_its_time_and_place(accounts: Accounts, clock: Clock) -> None:
     ada, _vera = staff(accounts)
     clock.forward(hours=1)
-    session, _secret = accounts.begin(ada, "browser", "1" * 500, "Firefox " * 100)
+    session, _secret = accounts.begin_session(ada, "browser", "1" * 500, "Firefox " * 100)
     known = accounts.user(ada.id)
     assert (known.last_login, known.last_address) == (clock(), "1" * 60)
     assert (session.kind, session.created, session.address) == ("browser", clock(), "1" * 60)
@@ -60,10 +60,10 @@ def test_a_session_of_nobody_does_not_begin(accounts: Accounts) -> None:
 
 def test_ending_what_has_ended_is_no_trouble(accounts: Accounts) -> None:
     ada, _vera = staff(accounts)
-    session, secret = accounts.begin(ada, "browser", "", "")
-    accounts.end(session.id, 99)
-    accounts.end(session.id)
-    accounts.end()
+    session, secret = accounts.begin_session(ada, "browser", "", "")
+    accounts.end_sessions(session.id, 99)
+    accounts.end_sessions(session.id)
+    accounts.end_sessions()
     assert accounts.by_secret(secret) is None
 
 
@@ -72,7 +72,7 @@ def test_script_logins_throw_no_browser_out_and_no_script_out_by_a_browser(
 ) -> None:
     _ada, vera = staff(accounts)
     browser = secret_of(accounts, vera)
-    scripts = [accounts.begin(vera, "script", "", "")[1] for _ in range(MAX_SESSIONS + 10)]
+    scripts = [accounts.begin_session(vera, "script", "", "")[1] for _ in range(MAX_SESSIONS + 10)]
     assert accounts.by_secret(browser)
     assert [bool(accounts.by_secret(one)) for one in scripts] == [False] * 10 + (
         [True] * MAX_SESSIONS
@@ -111,7 +111,7 @@ def test_a_strange_text_is_nobody(accounts: Accounts, text: str) -> None:
 
 def test_a_secret_counts_whole_and_as_it_is(accounts: Accounts) -> None:
     ada, _vera = staff(accounts)
-    session, secret = accounts.begin(ada, "browser", "", "")
+    session, secret = accounts.begin_session(ada, "browser", "", "")
     _token, token = accounts.add_token(ada.id, "backup", "read")
     for real in (secret, token):
         assert accounts.by_secret(real)
@@ -192,10 +192,10 @@ def test_a_token_ends_by_time_or_when_it_is_revoked(accounts: Accounts, clock: C
     assert accounts.by_secret(short) is None
     clock.forward(days=4000)
     assert accounts.by_secret(long)
-    assert accounts.revoke(token.id).name == "b"
+    assert accounts.revoke_token(token.id).name == "b"
     assert accounts.by_secret(long) is None
     with pytest.raises(NotAllowed) as error:
-        accounts.revoke(token.id)
+        accounts.revoke_token(token.id)
     assert error.value.status == 404
 
 
@@ -237,7 +237,7 @@ def test_the_last_use_of_a_token_is_written_now_and_then(engine: Engine, clock: 
         clock.forward(minutes=1)
         accounts.by_secret(text)
         accounts.by_secret(gone_text)
-    accounts.revoke(gone.id)
+    accounts.revoke_token(gone.id)
     accounts.note_uses()
     accounts.note_uses()
     for book in (accounts.snapshot, opened(engine, clock).snapshot):
@@ -251,16 +251,16 @@ def test_the_last_use_of_a_token_is_written_now_and_then(engine: Engine, clock: 
 
 def test_a_session_is_asked_again(accounts: Accounts, clock: Clock) -> None:
     _ada, vera = staff(accounts)
-    session, secret = accounts.begin(vera, "browser", "", "")
+    session, secret = accounts.begin_session(vera, "browser", "", "")
     person = accounts.by_secret(secret)
     assert person
-    assert accounts.again(person) == person
+    assert accounts.refreshed(person) == person
     grant = accounts.grant(vera.id, "admin", device=1)
-    now = accounts.again(person)
+    now = accounts.refreshed(person)
     assert now
     assert now.grants == (grant,)
-    accounts.end(session.id)
-    assert accounts.again(person) is None
+    accounts.end_sessions(session.id)
+    assert accounts.refreshed(person) is None
 
 
 def test_a_token_is_asked_again(accounts: Accounts) -> None:
@@ -268,9 +268,9 @@ def test_a_token_is_asked_again(accounts: Accounts) -> None:
     token, text = accounts.add_token(vera.id, "backup", "read", [1])
     person = accounts.by_secret(text)
     assert person
-    assert accounts.again(person) == person
-    accounts.revoke(token.id)
-    assert accounts.again(person) is None
+    assert accounts.refreshed(person) == person
+    accounts.revoke_token(token.id)
+    assert accounts.refreshed(person) is None
 
 
 @pytest.mark.parametrize("key", ["session", "token"])
@@ -282,21 +282,21 @@ def test_time_ends_what_is_asked_again(accounts: Accounts, clock: Clock, key: st
     person = accounts.by_secret(secret)
     assert person
     clock.now += SESSION_LASTS
-    assert accounts.again(person) is None
+    assert accounts.refreshed(person) is None
 
 
 @pytest.mark.parametrize("change", [{"role": "operator"}, {"password": NEW}])
 def test_name_and_password_are_asked_again(accounts: Accounts, change: dict[str, str]) -> None:
     _ada, vera = staff(accounts)
-    person = accounts.by_name(vera.id)
+    person = accounts.by_password(vera.id)
     assert person
-    assert accounts.again(person) == person
+    assert accounts.refreshed(person) == person
     accounts.change(vera.id, sees_all=False)
-    now = accounts.again(person)
+    now = accounts.refreshed(person)
     assert now
     assert not now.sees_all
     accounts.change(vera.id, **change)
-    assert accounts.again(person) is None
+    assert accounts.refreshed(person) is None
 
 
 @pytest.mark.parametrize("key", ["session", "token", "name"])
@@ -305,21 +305,21 @@ def test_who_was_removed_is_nobody_when_asked_again(accounts: Accounts, key: str
     person = {
         "session": lambda: accounts.by_secret(secret_of(accounts, vera)),
         "token": lambda: accounts.by_secret(accounts.add_token(vera.id, "x", "read")[1]),
-        "name": lambda: accounts.by_name(vera.id),
+        "name": lambda: accounts.by_password(vera.id),
     }[key]()
     assert person
     accounts.remove(vera.id)
-    assert accounts.again(person) is None
+    assert accounts.refreshed(person) is None
     add(accounts, "Vera")
     if key != "name":
-        assert accounts.again(person) is None
+        assert accounts.refreshed(person) is None
 
 
 def test_the_machine_itself_stays_who_it_is(accounts: Accounts) -> None:
     here = Person("local", "admin")
-    assert accounts.again(here) is here
+    assert accounts.refreshed(here) is here
 
 
 def test_the_stored_hash_is_not_in_what_is_printed(accounts: Accounts) -> None:
     ada, _vera = staff(accounts)
-    assert ada.password not in repr(accounts.by_name(ada.id)) + repr(accounts.user(ada.id))
+    assert ada.password not in repr(accounts.by_password(ada.id)) + repr(accounts.user(ada.id))

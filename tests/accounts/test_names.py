@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.model import NotAllowed
-from accounts.names import LONGEST, fit, key_of
+from accounts.names import LONGEST, key_of, validated
 
 KEPT = {
     "plain": ("ada", "ada"),
@@ -36,7 +36,7 @@ KEPT = {
 @pytest.mark.parametrize("what", KEPT)
 def test_a_name_is_kept_in_one_form(what: str) -> None:
     typed, kept = KEPT[what]
-    assert fit(typed) == kept
+    assert validated(typed) == kept
 
 
 REFUSED = {
@@ -96,7 +96,7 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_name_that_hides_something_or_looks_like_another_is_refused(what: str) -> None:
     with pytest.raises(NotAllowed) as refused:
-        fit(REFUSED[what])
+        validated(REFUSED[what])
     assert refused.value.field == "username"
     assert refused.value.hint
     said = refused.value.error + refused.value.hint
@@ -147,10 +147,10 @@ anything = st.text(st.characters(exclude_categories=()), max_size=60)
 @given(anything)
 def test_what_fits_stays_as_it_is_and_has_a_key_that_fits_the_table(text: str) -> None:
     try:
-        name = fit(text)
+        name = validated(text)
     except NotAllowed:
         return
-    assert fit(name) == name
+    assert validated(name) == name
     assert key_of(name) == key_of(text)
     assert 1 <= len(name) <= LONGEST
     assert 1 <= len(key_of(name)) <= 120

@@ -19,7 +19,7 @@ class Monitor:
         self.accounts = opened(engine, clock)
         self.ada, self.vera = staff(self.accounts)
         self.grant = self.accounts.grant(self.vera.id, "view", device=1)
-        self.session, self.secret = self.accounts.begin(self.vera, "browser", "", "")
+        self.session, self.secret = self.accounts.begin_session(self.vera, "browser", "", "")
         self.token, self.text = self.accounts.add_token(self.vera.id, "backup", "read")
 
 
@@ -31,11 +31,11 @@ CHANGES: dict[str, Change] = {
     "what is seen": lambda a, h: a.change(h.vera.id, sees_all=False),
     "remove": lambda a, h: a.remove(h.vera.id),
     "grant": lambda a, h: a.grant(h.vera.id, "view", device=2),
-    "take back": lambda a, h: a.take_back(h.vera.id, h.grant.id),
-    "begin": lambda a, h: a.begin(h.vera, "browser", "", ""),
-    "end": lambda a, h: a.end(h.session.id),
+    "take back": lambda a, h: a.revoke_grant(h.vera.id, h.grant.id),
+    "begin": lambda a, h: a.begin_session(h.vera, "browser", "", ""),
+    "end": lambda a, h: a.end_sessions(h.session.id),
     "add a token": lambda a, h: a.add_token(h.vera.id, "x", "read"),
-    "revoke": lambda a, h: a.revoke(h.token.id),
+    "revoke": lambda a, h: a.revoke_token(h.token.id),
 }
 
 

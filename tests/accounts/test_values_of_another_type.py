@@ -32,7 +32,7 @@ def engine(tmp_path: Path) -> Engine:
     user = add(accounts, "Vera")
     hours = Hours(NOON.time(), (NOON + timedelta(hours=8)).time())
     accounts.grant(user.id, "view", device=1, hours=hours, weekdays=("mon",), rights=("record",))
-    accounts.begin(user, "browser", "192.0.2.7", "Firefox")
+    accounts.begin_session(user, "browser", "192.0.2.7", "Firefox")
     accounts.add_token(user.id, "script", "read", [1], ends=NOON + timedelta(days=9))
     return made
 

@@ -74,7 +74,9 @@ class Visitor:
         if self.user is None:
             return self.headers
         accounts = self.home.monitor.access.accounts
-        return cookie(accounts.begin(accounts.user(self.user), "browser", "127.0.0.1", "")[1])
+        return cookie(
+            accounts.begin_session(accounts.user(self.user), "browser", "127.0.0.1", "")[1]
+        )
 
 
 def cookie(secret: str) -> dict[str, str]:
@@ -237,7 +239,7 @@ def basic(text: str | bytes) -> dict[str, str]:
 def signed(home: Home, key: str = KEY, algorithm: str = "HS256", **changes: Any) -> str:
     """An access token of a session of Vera that was not written by the monitor."""
     accounts = home.monitor.access.accounts
-    session = accounts.begin(user_named(home, "Vera"), "script", "127.0.0.1", "")[0]
+    session = accounts.begin_session(user_named(home, "Vera"), "script", "127.0.0.1", "")[0]
     ends = (home.clock() + timedelta(hours=1)).timestamp()
     body = {"sub": session.digest, "kind": "access", "exp": ends, **changes}
     body = {name: value for name, value in body.items() if value is not None}

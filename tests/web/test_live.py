@@ -98,7 +98,7 @@ def test_who_sees_less_is_sent_nothing_of_the_rest(two: tuple[Home, Ask], name: 
 
 def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> None:
     home, ask = two
-    person = home.monitor.access.accounts.by_name(1)
+    person = home.monitor.access.accounts.by_password(1)
     assert person is not None
     eyes = VisibleFleet(home.monitor, person)
     feed = PageFeed(home.app, eyes, "")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from accounts.model import Grant, Person
-from accounts.rights import following, may
+from accounts.rights import following_redirects, may
 from tests.accounts.people import add
 from tests.fleet.reports import seen
 from tests.home import Home
 from tests.web.closed import Visitor, bearer, done, follow, read_until
-from web.http.authentication import DEFAULT_SITE
+from web.http.authentication import THIS_MACHINE
 
 Make = Callable[..., Home]
 STAYS, GOES, ALONE = 1, 2, 3
@@ -168,8 +168,8 @@ def test_following_gives_nobody_more_than_the_one_device_that_stays(closed: Clos
         "no device at all": (granted(GOES, devices=frozenset()), set()),
     }
     for what, (person, expected) in table.items():
-        after = following(person, {GOES: STAYS})
+        after = following_redirects(person, {GOES: STAYS})
         found = {id for id, one in devices.items() if may(after, "device.view", one, now)}
         assert found == expected, what
-        assert following(person, {}).devices == person.devices
-    assert following(DEFAULT_SITE, {GOES: STAYS}) is DEFAULT_SITE
+        assert following_redirects(person, {}).devices == person.devices
+    assert following_redirects(THIS_MACHINE, {GOES: STAYS}) is THIS_MACHINE

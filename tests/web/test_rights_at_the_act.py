@@ -67,7 +67,7 @@ def in_session(home: Home, name: str) -> tuple[Visitor, Callable[[], None]]:
     accounts = home.monitor.access.accounts
     asks = Visitor(home, Visitor(home, user=user_named(home, name).id).key())
     number = max(accounts.snapshot.sessions)
-    return asks, lambda: accounts.end(number)
+    return asks, lambda: accounts.end_sessions(number)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_right_that_ends_while_an_edit_waits_for_the_others_ends_the_edit(home
     waits = waiting_for(tracker._lock, lambda: len(tracker._waiting))
     answer = while_it_waits(
         gus,
-        lambda: accounts.take_back(grant.user, grant.id),
+        lambda: accounts.revoke_grant(grant.user, grant.id),
         waits,
         "PATCH",
         "/api/camera/1",

@@ -51,7 +51,7 @@ def chief(home: Home) -> dict[str, str]:
     """The header of an administrator; what is tried may remove anybody."""
     access = home.monitor.access
     user = access.accounts.named("Chief") or add(access.accounts, "Chief", "admin")
-    session = access.accounts.begin(user, "script", "127.0.0.1", "")[0]
+    session = access.accounts.begin_session(user, "script", "127.0.0.1", "")[0]
     # Its client asks for gzip and cannot unpack it.
     return {**bearer(access.tickets.access(session.digest)), "Accept-Encoding": "identity"}
 
@@ -63,7 +63,7 @@ def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
     owner = accounts.named("Chief") if path.startswith("/api/tokens") else user
     assert owner is not None
     for old in [one for one in accounts.snapshot.tokens.values() if one.user == owner.id]:
-        accounts.revoke(old.id)  # a user has a limited number of them
+        accounts.revoke_token(old.id)  # a user has a limited number of them
     token = accounts.add_token(owner.id, "script", "read")[0].id
     grant = accounts.grant(user.id, "view", device=OWN).id
     names = {

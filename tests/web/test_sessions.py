@@ -47,7 +47,7 @@ def test_many_logins_of_a_script_leave_the_browser_of_its_user_logged_in(make_ho
     home = make_home()
     visitors(home)
     accounts = home.monitor.access.accounts
-    browser = cookie(accounts.begin(user_named(home, "Vera"), "browser", "", "")[1])
+    browser = cookie(accounts.begin_session(user_named(home, "Vera"), "browser", "", "")[1])
     first = done(login(home, "Vera"))
     for _ in range(MAX_SESSIONS):
         done(login(home, "Vera"))
@@ -83,7 +83,7 @@ def test_a_password_typed_as_name_is_kept_nowhere(make_home: Make) -> None:
     ):
         assert NEW not in text.lower()
     home.restart()
-    assert home.monitor.access.accounts.in_the_log(NEW) == mark, "also after a restart"
+    assert home.monitor.access.accounts.name_for_log(NEW) == mark, "also after a restart"
 
 
 # -- what somebody reads who is not let in ----------------------------------------------------

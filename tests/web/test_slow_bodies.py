@@ -174,7 +174,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         keys = []
         for number in range(2 * len(ACTS) + len(ENDS)):
             eve = people.add(accounts, f"Eve{number}", "admin")
-            keys.append((eve.id, eve.name, accounts.begin(eve, "browser", "", "")[1]))
+            keys.append((eve.id, eve.name, accounts.begin_session(eve, "browser", "", "")[1]))
     finally:
         home.close()
     with running(folder) as monitor:

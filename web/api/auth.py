@@ -168,7 +168,10 @@ def user_of(name: str, password: str) -> User:
         ) from None
     if user is None:
         note(
-            "login.failed", access.accounts.in_the_log(name), "wrong name or password", by="nobody"
+            "login.failed",
+            access.accounts.name_for_log(name),
+            "wrong name or password",
+            by="nobody",
         )
         raise Problem(
             401,
@@ -183,7 +186,7 @@ def begin(user: User, kind: str) -> tuple[Session, str]:
     access = monitor().access
     address = client_address(access)
     agent = request.headers.get("User-Agent", "")
-    found = access.accounts.begin(user, kind, address, agent)
+    found = access.accounts.begin_session(user, kind, address, agent)
     note("login", user.name, f"logged in by {kind}", by=user.name)
     return found
 
@@ -253,7 +256,7 @@ def logout() -> Response:
     """End this session, with its tokens and open streams."""
     person: Person = g.person
     if person.session is not None:
-        monitor().access.accounts.end(person.session)
+        monitor().access.accounts.end_sessions(person.session)
         note("logout", person.name, "logged out")
     response = answered({"success": True})
     response.delete_cookie(COOKIE)
@@ -292,7 +295,7 @@ def change_password(user: User, current: str, new: str) -> None:
         raise NotAllowed(
             "This is not your password", "Type the one that counts now.", 403, "current"
         )
-    stored = passwords.made(new, user.name)
+    stored = passwords.hash_new(new, user.name)
     with visible().acting("account.change"):
         access.accounts.change(user.id, stored=stored, keep=g.person.session)
     note("user.password", user.name, "changed the own password")
@@ -369,5 +372,5 @@ def end_token(user: User, id: int) -> None:
     with visible().acting("account.change"):
         if id not in {one.id for one in tokens_of(user.id)}:
             raise Problem(404, f"There is no token {id}", "GET /api/tokens lists them.")
-        gone = monitor().access.accounts.revoke(id)
+        gone = monitor().access.accounts.revoke_token(id)
     note("token.revoked", user.name, gone.name)

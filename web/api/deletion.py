@@ -67,7 +67,7 @@ def delete_many() -> Response:
     given = sent(DeleteMany).model_dump()
     count = given.pop("confirm")
     wanted, act = Selection(**given), deletion()
-    found = act.chosen(wanted)
+    found = act.select(wanted)
     body: DeletedMany = {
         "success": True,
         "count": len(found),
@@ -75,14 +75,14 @@ def delete_many() -> Response:
         "sample": sample(found),
     }
     if count is not None:
-        body["deleted"] = act.many(wanted, found, count)
+        body["deleted"] = act.delete_selected(wanted, found, count)
     return answered(body)
 
 
 def delete_one(key: str, confirm: str) -> int:
     """Delete one device by who asks; its number. Raises Refused."""
     device = visible().device(key)
-    deletion().one(device, confirm)
+    deletion().delete(device, confirm)
     return device.id
 
 

@@ -130,8 +130,8 @@ def add() -> Response:
 def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
     """Raises NotAllowed and Problem (401, 403). The first one is an administrator."""
     accounts = monitor().access.accounts
-    name = names.fit(name)
-    stored = passwords.made(password, name)
+    name = names.validated(name)
+    stored = passwords.hash_new(password, name)
     with visible().acting("user.manage"):
         if not accounts.has_any():
             role, all_cameras = "admin", True
@@ -161,7 +161,7 @@ def change_user(id: int, role: str | None, password: str | None, all_cameras: bo
     """Raises NotAllowed and Problem (401, 403)."""
     accounts = monitor().access.accounts
     name = accounts.user(id).name
-    stored = None if password is None else passwords.made(password, name)
+    stored = None if password is None else passwords.hash_new(password, name)
     with visible().acting("user.manage"):
         old = accounts.user(id)
         keep = g.person.session if g.person.user == id and role in (None, old.role) else None
@@ -251,7 +251,7 @@ def remove_grant(id: int, number: int) -> None:
     """Raises NotAllowed (404) and Problem (401, 403)."""
     accounts = monitor().access.accounts
     with visible().acting("user.manage"):
-        name, gone = accounts.user(id).name, accounts.take_back(id, number)
+        name, gone = accounts.user(id).name, accounts.revoke_grant(id, number)
     note("grant.removed", name, _said(gone), before=grant_row(gone))
 
 
@@ -276,5 +276,5 @@ def revoke_token(id: int, number: int) -> None:
         name = accounts.user(id).name
         if number not in {one.id for one in tokens_of(id)}:
             raise NotAllowed(f"User {id} has no token {number}", "List the user's tokens.", 404)
-        gone = accounts.revoke(number)
+        gone = accounts.revoke_token(number)
     note("token.revoked", name, gone.name)

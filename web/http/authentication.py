@@ -102,9 +102,9 @@ def _by_password(access: Access, name: str, password: str) -> Person | None:
     mark = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "replace"), key=_pepper).digest()
     if user is not None and _checked.get(mark) == user.password:
         # Otherwise guesses at a remembered password would have no limit.
-        if seconds := access.limiter.locked(name, client_address(access)):
+        if seconds := access.limiter.seconds_left(name, client_address(access)):
             raise TooManyTries(seconds)
-        return access.accounts.by_name(user.id)
+        return access.accounts.by_password(user.id)
     user = log_in(access, name, password)
     if user is None:
         g.failed_name = name
@@ -113,7 +113,7 @@ def _by_password(access: Access, name: str, password: str) -> Person | None:
         _checked[mark] = user.password
         while len(_checked) > MAX_REMEMBERED:
             _checked.popitem(last=False)
-    return access.accounts.by_name(user.id)
+    return access.accounts.by_password(user.id)
 
 
 def log_in(access: Access, name: str, password: str) -> User | None:

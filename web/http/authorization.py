@@ -114,7 +114,7 @@ def _check() -> Any:
         return None
     person = _person()
     if person is not None and _read_body():
-        person = g.person = access.accounts.again(person)
+        person = g.person = access.accounts.refreshed(person)
     if person is None:
         return stranger()
     if endpoint:
@@ -142,7 +142,7 @@ def _person() -> Person | None:
     try:
         person = person_of(monitor().access)
         if "failed_name" in g:
-            name = monitor().access.accounts.in_the_log(g.failed_name)
+            name = monitor().access.accounts.name_for_log(g.failed_name)
             note("login.failed", name, "wrong name or password", by="nobody")
         return person
     except TooManyTries as error:

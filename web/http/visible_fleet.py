@@ -10,7 +10,7 @@ from typing import Any
 from flask import g
 
 from accounts.model import Person
-from accounts.rights import following, may
+from accounts.rights import following_redirects, may
 from fleet.model import Device, Event, NotFound
 from fleet.tracker import Precondition
 from web.http.errors import Problem
@@ -45,7 +45,7 @@ class VisibleFleet:
 
     def again(self) -> "VisibleFleet | None":
         """The visible of the same person as of now; None when their login has ended."""
-        person = self.monitor.access.accounts.again(self.person)
+        person = self.monitor.access.accounts.refreshed(self.person)
         return of(self.monitor, person) if person else None
 
     def precondition(self, action: str, number: int | None = None) -> Problem | None:
@@ -84,7 +84,7 @@ class VisibleFleet:
 
         Raises Problem (401, 403).
         """
-        with self.monitor.access.accounts.held():
+        with self.monitor.access.accounts.locked():
             self.check(action)
             yield
 
@@ -163,7 +163,7 @@ def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[
 
 def of(here: Monitor, person: Person) -> VisibleFleet:
     """The visible of a person, whose grants and tokens have followed every merge."""
-    return VisibleFleet(here, following(person, here.tracker.fleet().redirects))
+    return VisibleFleet(here, following_redirects(person, here.tracker.fleet().redirects))
 
 
 def _alone(device: Device, seen: Mapping[int, Device]) -> Device:

@@ -49,11 +49,11 @@ def delete() -> Any:
     try:
         wanted = _selection()
         act = deletion.deletion()
-        found = act.chosen(wanted)
+        found = act.select(wanted)
         count = request.form.get("confirm", "").strip()
         if not count.isdecimal() or len(count) > 9:
             return _index(wanted=wanted, count=len(found), sample=sample(found))
-        number = act.many(wanted, found, int(count))
+        number = act.delete_selected(wanted, found, int(count))
     except ValueError as error:
         return Response(_index(fault=str(error)), 422)
     except Refused as fault:

@@ -73,7 +73,7 @@ def logout() -> Any:
     """The button "Log out"."""
     person: Person = g.person
     if person.session is not None:
-        monitor().access.accounts.end(person.session)
+        monitor().access.accounts.end_sessions(person.session)
         note("logout", person.name, "logged out")
     response = redirect("/login", 303)
     response.delete_cookie(COOKIE)
