@@ -24,15 +24,14 @@ from pydantic import SecretStr
 import serving
 import settings as options
 from accounts.accounts import Accounts
-from accounts.audit import Audit
 from accounts.bootstrap import bootstrap_admin
 from accounts.jwt_tokens import JwtTokens
-from accounts.model import Entry, NotAllowed
+from accounts.model import NotAllowed
+from audit.audit_log import Audit
+from audit.model import Entry
 from discovery.progress import SourceProgress
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
-from discovery.uploads import Uploads
-from discovery.workbooks import Workbooks
 from fleet import clock as clocks
 from fleet.job import Job
 from fleet.journal import Journal, JournalWriter
@@ -40,6 +39,8 @@ from fleet.model import CannotAsk, ClockStep, Fleet
 from fleet.status import Rules, statuses
 from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
+from inventory.uploads import Uploads
+from inventory.workbooks import Workbooks
 from settings import Settings
 from sources import easy4ip, panasonic
 from sources.easy4ip_wire import KeyPair

@@ -1,9 +1,7 @@
 """Accounts as values: users, grants, sessions, tokens, and the person behind a request."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from typing import Any
 
 ROLES = ("viewer", "operator", "admin")
 """Least first."""
@@ -120,21 +118,6 @@ class Person:
     def is_limited(self) -> bool:
         """Whether there may be cameras that they do not see."""
         return not self.sees_all or self.devices is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the log. `before` and `after` hold what changed, secrets as `***`."""
-
-    at: datetime
-    who: str
-    address: str
-    action: str
-    about: str
-    text: str
-    before: Mapping[str, Any] = field(default_factory=dict)
-    after: Mapping[str, Any] = field(default_factory=dict)
-    id: int = 0
 
 
 class NotAllowed(Exception):

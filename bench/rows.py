@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.running import Client, monitor
 from bench.table import Row
-from sources import workbook
+from inventory import workbook
 
 COUNT = 50_000
 EVERY = 0.05

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 import app as monitor_app
-from accounts.audit import without_secrets
 from accounts.deletion import Deletion, sample
-from accounts.model import Entry
+from audit.audit_log import without_secrets
+from audit.model import Entry
 from commands.monitor import (
     CANNOT_ASK,
     DONE,

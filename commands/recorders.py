@@ -10,9 +10,10 @@ from commands.monitor import CANNOT_ASK, DONE, NOTHING, Failed
 from commands.output import complain, show
 from discovery.once import sweep as sweep_once
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
+from fleet.serials import clean_serial
+from inventory import workbook
 from settings import Settings
-from sources import easy4ip, workbook
-from sources.easy4ip_wire import clean_serial
+from sources import easy4ip
 
 COLUMNS = (
     ("P2P NUMBER", "P2P NUMBER"),

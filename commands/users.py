@@ -5,7 +5,8 @@ import getpass
 import sys
 from typing import Any
 
-from accounts.model import Entry, NotAllowed
+from accounts.model import NotAllowed
+from audit.model import Entry
 from commands.monitor import DONE, Failed, tell_monitor, with_monitor
 from commands.output import as_json, show
 from settings import Settings

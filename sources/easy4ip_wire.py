@@ -14,15 +14,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from sources.texts import name_of
-
 LONGEST = 8192
 """Bytes of an answer; a longer datagram is not looked into."""
 LONGEST_DATE = 64
 INFO_KEY = b"kRjmsUB&ezmdGLL67H#$ojw@XflcaIaf"
 INFO_VECTOR = b"MydvJw*Iw1w&i^kk"
 """The same for every device: they hide nothing from anybody who has the vendor's program."""
-SERIAL = re.compile(r"[A-Za-z0-9_-]{4,32}")
 STATUS = re.compile(r"HTTP/1\.[01]\s+([0-9]{3})(?:\s(.*))?", re.DOTALL)
 
 
@@ -181,9 +178,3 @@ def _decrypted(text: str) -> dict[str, Any]:
     except (binascii.Error, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def clean_serial(text: str) -> str | None:
-    """A serial as it was typed, without what Excel adds; None when it cannot be one."""
-    found = name_of(text).replace(" ", "").removesuffix(".0")
-    return found if SERIAL.fullmatch(found) else None

@@ -13,9 +13,11 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "store": 1,
     "fleet": 2,
+    "audit": 2,
     "sources": 3,
     "alerts": 3,
     "accounts": 3,
+    "inventory": 3,
     "video": 3,
     "discovery": 4,
     "web": 5,

@@ -9,8 +9,8 @@ from typing import Any
 
 import openpyxl
 
-from discovery import workbooks
 from fleet import list_entries
+from inventory import workbooks
 from tests.home import Home
 
 TITLES = ("P2P NUMBER", "SITE", "STORE NAME")

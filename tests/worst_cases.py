@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sources import texts, workbook_text, workbook_tidy
+from fleet import texts
+from inventory import csv_text, tidy
 
 ROOT = Path(__file__).parent.parent
 LENGTH = 200_000
@@ -27,7 +28,7 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("accounts/account_rows.py", r"(\d\d):(\d\d)-(\d\d):(\d\d)"): ("08:00-18:0",),
     ("accounts/names.py", "[ -]"): ("LATIN",),
     ("accounts/jwt_tokens.py", "[0-9a-f]{64}"): ("0" * 63,),
-    ("discovery/uploads.py", "[0-9a-f]{64}"): ("0" * 63,),
+    ("inventory/uploads.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("fleet/identity.py", "(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\\.){2}[0-9a-f]{4}"): (
         "00:11:22:33:44:5",
         "0011.2233.445",
@@ -45,14 +46,14 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "HTTP/1.1 200 OK",
     ),
     ("sources/easy4ip_wire.py", "[0-9]{1,5}"): ("1",),
-    ("sources/easy4ip_wire.py", "[A-Za-z0-9_-]{4,32}"): ("AB12345",),
-    ("sources/texts.py", texts.UNFIT.pattern): ("a\x00",),
-    ("sources/texts.py", texts.INVISIBLE.pattern): ("a\u200b",),
-    ("sources/texts.py", texts.JOINERS.pattern): ("a\u200d",),
-    ("sources/workbook_export.py", "_(?=x[0-9A-Fa-f]{4}_)"): ("_x0041", "_"),
-    ("sources/workbook_text.py", workbook_text.SEPARATOR.pattern): ("sep=;", '"sep=;"', " "),
-    ("sources/workbook_tidy.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
-    ("sources/workbook_tidy.py", workbook_tidy.NUMBER.pattern): ("1" * 98, "1." + "0" * 98),
+    ("fleet/serials.py", "[A-Za-z0-9_-]{4,32}"): ("AB12345",),
+    ("fleet/texts.py", texts.UNFIT.pattern): ("a\x00",),
+    ("fleet/texts.py", texts.INVISIBLE.pattern): ("a\u200b",),
+    ("fleet/texts.py", texts.JOINERS.pattern): ("a\u200d",),
+    ("inventory/export.py", "_(?=x[0-9A-Fa-f]{4}_)"): ("_x0041", "_"),
+    ("inventory/csv_text.py", csv_text.SEPARATOR.pattern): ("sep=;", '"sep=;"', " "),
+    ("inventory/tidy.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
+    ("inventory/tidy.py", tidy.NUMBER.pattern): ("1" * 98, "1." + "0" * 98),
     ("store/vault.py", "[a-z][a-z0-9_-]*"): ("a",),
     ("web/http/errors.py", "[a-z_]{1,40}"): ("name",),
     ("web/pages/login.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
@@ -69,8 +70,8 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
 that follows comes from PIECES."""
 ELSEWHERE = {
     "store/masking.py": "tests/store/test_masking.py gives it a megabyte of each hostile text",
-    "sources/workbook_cells.py": "the child process of the workbook has a limit of its own",
-    "sources/workbook_contents.py": "the child process of the workbook has a limit of its own",
+    "inventory/cells.py": "the child process of the workbook has a limit of its own",
+    "inventory/contents.py": "the child process of the workbook has a limit of its own",
 }
 """Files whose expressions are put together at run time, and what proves them."""
 
@@ -177,8 +178,8 @@ def attack_easy_ip() -> None:
 def attack_values() -> None:
     """What people, files and workbooks hand in, each far longer than it may be."""
     from fleet import identity, origin
-    from sources.easy4ip_wire import clean_serial
-    from sources.workbook_model import bare
+    from fleet.serials import clean_serial
+    from inventory.model import bare
     from web.pages.site_groups import _natural
 
     for begin in ("", "00:11:22:33:44:5", "08:00", "Store 1", "2026-11-27T12:00:0"):
@@ -193,8 +194,8 @@ def attack_values() -> None:
 
 def attack_csv() -> None:
     """A CSV upload: one line, many lines, many columns, quotes."""
-    from sources.workbook_limits import NotReadable
-    from sources.workbook_text import from_text, is_text
+    from inventory.csv_text import from_text, is_text
+    from inventory.limits import NotReadable
 
     title = "P2P NUMBER,SITE,STORE NAME\n"
     for piece in (*PIECES, ",,,\n", '"a","b"', '""', '"\n', "AB12345,S,T\n"):

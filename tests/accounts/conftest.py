@@ -1,66 +1,15 @@
-"""Both databases with the newest tables, empty before each test."""
-
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+"""What every test of accounts may use."""
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from accounts.accounts import Accounts
-from store.sql import migrate, open_engine
 from tests.accounts.people import opened
 from tests.home import Clock
-from tests.store.postgres import Cluster, postgres, sql_url
+from tests.store.databases import big, engine, lite, server, template
+from tests.store.postgres import postgres, sql_url
 
-__all__ = ["postgres", "sql_url"]
-TABLES = "audit, tokens, sessions, grants, users"
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file that was migrated once; copying it is quick."""
-    path = tmp_path_factory.mktemp("template") / "monitor.db"
-    engine = open_engine(f"sqlite:///{path}")
-    migrate(engine)
-    engine.dispose()
-    return path
-
-
-@pytest.fixture(scope="session")
-def server(postgres: Cluster) -> Iterator[Engine]:
-    """A database of the server that was migrated once."""
-    engine = open_engine(postgres.new_database())
-    migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-def emptied(server: Engine) -> Engine:
-    with server.begin() as connection:
-        connection.execute(text(f"TRUNCATE {TABLES} RESTART IDENTITY"))
-    return server
-
-
-@pytest.fixture
-def lite(template: Path, tmp_path: Path) -> Iterator[Engine]:
-    """SQLite only."""
-    shutil.copy(template, tmp_path / "monitor.db")
-    engine = open_engine(f"sqlite:///{tmp_path / 'monitor.db'}")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def big(server: Engine) -> Engine:
-    """PostgreSQL only."""
-    return emptied(server)
-
-
-@pytest.fixture(params=["lite", "big"], ids=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    found: Engine = request.getfixturevalue(request.param)
-    return found
+__all__ = ["big", "engine", "lite", "postgres", "server", "sql_url", "template"]
 
 
 @pytest.fixture

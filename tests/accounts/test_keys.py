@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from accounts import tables
 from accounts.accounts import MAX_SESSIONS, MAX_TOKENS, SESSION_LASTS, TOKEN_MARK, Accounts
 from accounts.model import NotAllowed, Person
+from audit.tables import audit
 from tests.accounts.people import KEY, NEW, PASSWORD, add, opened, secret_of, staff
 from tests.home import Clock
 
@@ -137,7 +138,7 @@ def everything(engine: Engine) -> bytes:
         files = sorted(Path(str(engine.url.database)).parent.glob("monitor.db*"))
         return b"".join(path.read_bytes() for path in files)
     with engine.connect() as connection:
-        names = (tables.users, tables.grants, tables.sessions, tables.tokens, tables.audit)
+        names = (tables.users, tables.grants, tables.sessions, tables.tokens, audit)
         rows = [row for table in names for row in connection.execute(select(table))]
     return repr(rows).encode()
 

@@ -8,9 +8,6 @@ import pytest
 from sources.source import Source
 from tests.discovery.engine import Engine
 from tests.home import Clock
-from tests.store.disks import disks
-
-__all__ = ["disks", "make_engine"]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import app as monitor_app
-from accounts.model import Entry
+from audit.model import Entry
 from fleet.clock import BELIEVED_AFTER, Trust, length, read
 from fleet.model import ClockStep
 from fleet.trusted_clock import TrustedClock

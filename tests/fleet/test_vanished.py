@@ -171,6 +171,6 @@ def test_audit_lines_wait_in_memory_meanwhile_and_are_written_when_it_is_back(ho
 
 
 def note_of(home: Home) -> Any:
-    from accounts.model import Entry
+    from audit.model import Entry
 
     return Entry(home.clock(), "ada", "192.0.2.1", "logout", "ada", "logged out")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fleet.serials import clean_serial
 from simulators import easy4ip_wire as pretend
 from sources.easy4ip_cloud import SLOWEST, Bucket, Clock
 from sources.easy4ip_wire import (
@@ -17,7 +18,6 @@ from sources.easy4ip_wire import (
     Answer,
     KeyPair,
     Unusable,
-    clean_serial,
     digest,
     facts_of,
     read_answer,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from discovery.uploads import MAX_WAITING, Busy, Uploads
+from inventory.uploads import MAX_WAITING, Busy, Uploads
 from tests.home import Running
 from tests.workbooks import Desk, book_of, row, sheet_of, with_sheet
 
@@ -47,7 +47,7 @@ def children(session: int) -> set[int]:
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            is_one = b"sources.workbook_child" in (folder / "cmdline").read_bytes()
+            is_one = b"inventory.child" in (folder / "cmdline").read_bytes()
             if is_one and os.getsid(int(folder.name)) == session:
                 found.add(int(folder.name))
         except OSError:
@@ -119,7 +119,7 @@ def test_nobody_waits_longer_than_a_limit_and_nobody_joins_a_full_queue(
     make_home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads: Uploads = Desk(make_home()).home.monitor.uploads
-    monkeypatch.setattr("discovery.uploads.PATIENCE", 0.2)
+    monkeypatch.setattr("inventory.uploads.PATIENCE", 0.2)
     first = Slow(book_of([("AB12345", "SITE-001", "Mall")]))
     with ThreadPoolExecutor(9) as pool:
         reading = pool.submit(uploads.preview, first)

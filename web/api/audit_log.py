@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from accounts.model import Entry
+from audit.model import Entry
 from web.api.events import Moment
 from web.http.authorization import needs
 from web.http.monitor import monitor

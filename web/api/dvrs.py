@@ -12,9 +12,9 @@ from typing_extensions import TypedDict
 
 from fleet import list_entries, status
 from fleet.model import Device
-from sources.easy4ip_wire import clean_serial
-from sources.texts import name_of
-from sources.workbook_export import made_of
+from fleet.serials import clean_serial
+from fleet.texts import name_of
+from inventory.export import made_of
 from web.api import scans
 from web.http import shapes
 from web.http.auditing import note, who

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import g
 
-from accounts.audit import without_secrets
-from accounts.model import Entry
+from audit.audit_log import without_secrets
+from audit.model import Entry
 from web.http.authentication import client_address, over_command_socket
 from web.http.monitor import monitor
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from flask import current_app
 
-from accounts.audit import Audit
+from audit.audit_log import Audit
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
-from discovery.uploads import Uploads
-from discovery.workbooks import Workbooks
 from fleet import status
 from fleet.journal import Journal, JournalWriter
 from fleet.model import Device
 from fleet.status import Rules
 from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
+from inventory.uploads import Uploads
+from inventory.workbooks import Workbooks
 from store.disk_check import DiskCheck
 from web.http.authentication import Access
 from web.http.broadcaster import EventBroadcaster

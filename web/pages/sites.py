@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from discovery.uploads import PATIENCE, Busy
 from fleet.model import Refused
 from fleet.secret_columns import secret_titles
-from sources.workbook import MAX_BYTES, NotReadable
+from inventory.uploads import PATIENCE, Busy
+from inventory.workbook import MAX_BYTES, NotReadable
 from web.api.dvrs import put_serial
 from web.http.auditing import note
 from web.http.authorization import needs, takes

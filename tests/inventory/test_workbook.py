@@ -3,8 +3,8 @@
 import openpyxl
 import pytest
 
-from sources import workbook, workbook_rows
-from sources.workbook import NotReadable, Row
+from inventory import sheets, workbook
+from inventory.workbook import NotReadable, Row
 from tests.workbooks import SHEET, TITLES, book_of, cell, changed, row, saved, sheet_of, with_sheet
 
 ROWS = (("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port"))
@@ -133,13 +133,13 @@ def test_a_damaged_workbook_is_read_or_refused_and_never_raises_anything_else():
     for place in range(0, len(data), 37):
         for damaged in (data[:place], data[:place] + b"\xff" * 8 + data[place + 8 :]):
             try:
-                workbook_rows.read(damaged)
+                sheets.read(damaged)
             except NotReadable:
                 continue
 
 
 def test_fifty_thousand_rows_are_read_and_what_is_more_is_said():
-    numbers = range(2, workbook_rows.MAX_ROWS + 7)
+    numbers = range(2, sheets.MAX_ROWS + 7)
     text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "Mall") for n in numbers))
     found = workbook.read(with_sheet(text))
     assert len(found.rows) == 50_000
@@ -148,7 +148,7 @@ def test_fifty_thousand_rows_are_read_and_what_is_more_is_said():
 
 
 def test_fifty_thousand_rows_that_cannot_be_used_are_named_and_no_more():
-    numbers = range(2, workbook_rows.MAX_ROWS + 7)
+    numbers = range(2, sheets.MAX_ROWS + 7)
     found = workbook.read(with_sheet(sheet_of("".join(row(n, "", "Mall") for n in numbers))))
     assert len(found.problems) == 50_001
     assert found.problems[-1].error == "More than 50,000 rows"
@@ -186,10 +186,10 @@ def test_a_cell_so_far_that_no_memory_suffices_spoils_only_itself(place):
 
 def test_more_text_than_is_kept_is_refused(monkeypatch):
     text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "x" * 400) for n in range(2, 99)))
-    assert len(workbook_rows.read(with_sheet(text)).rows) == 97
-    monkeypatch.setattr(workbook_rows, "MAX_TEXT", 40_000)
+    assert len(sheets.read(with_sheet(text)).rows) == 97
+    monkeypatch.setattr(sheets, "MAX_TEXT", 40_000)
     with pytest.raises(NotReadable, match="too much text"):
-        workbook_rows.read(with_sheet(text))
+        sheets.read(with_sheet(text))
 
 
 def test_a_file_that_takes_too_long_is_said(monkeypatch):

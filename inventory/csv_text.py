@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
-from sources.texts import name_of
-from sources.workbook_export import made_of
-from sources.workbook_limits import NotReadable, check_length
-from sources.workbook_model import (
+from fleet.texts import name_of
+from inventory.export import made_of
+from inventory.limits import NotReadable, check_length
+from inventory.model import (
     MAX_ABOVE,
     MAX_COLUMNS,
     MAX_ROWS,
@@ -18,7 +18,7 @@ from sources.workbook_model import (
     bare,
     missing_in,
 )
-from sources.workbook_rows import lacking
+from inventory.sheets import lacking
 
 DIVIDERS = ",;\t|"
 SEPARATOR = re.compile(r'\s{0,9}"?sep=([^\w\s"]|\t)"?[ \t,;|]{0,99}(\r\n|\r|\n|\Z)', re.IGNORECASE)

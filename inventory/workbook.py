@@ -17,9 +17,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sources.workbook_cells import Written
-from sources.workbook_limits import MAX_BYTES, SHRINK, NotReadable, check_length
-from sources.workbook_model import (
+from inventory.cells import Written
+from inventory.limits import MAX_BYTES, SHRINK, NotReadable, check_length
+from inventory.model import (
     NEEDED,
     SERIAL,
     SITE,
@@ -50,7 +50,7 @@ MAX_MEMORY = 768 << 20
 MAX_SECONDS = 30
 """Of a processor; there may be others who want it."""
 LONGEST = 60.0
-CHILD = (sys.executable, "-m", "sources.workbook_child")
+CHILD = (sys.executable, "-m", "inventory.child")
 HOME = Path(__file__).parent.parent
 _one = Lock()
 """Whoever has a child: there is one in all, so that many files at once take no more memory."""

@@ -1,6 +1,6 @@
 """Writes serials into their cells of a workbook, and nothing else.
 
-Run by the child process; the rest of the monitor asks `sources.workbook`.
+Run by the child process; the rest of the monitor asks `inventory.workbook`.
 """
 
 import io
@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they do not read)
 
-from sources.workbook_limits import NotReadable
-from sources.workbook_model import SERIAL, Place, Row, Table, workbook_of
-from sources.workbook_parts import local, sheets_of, xml_parser
-from sources.workbook_rows import table_of
-from sources.workbook_tidy import place_of, spelled
+from inventory.limits import NotReadable
+from inventory.model import SERIAL, Place, Row, Table, workbook_of
+from inventory.parts import local, sheets_of, xml_parser
+from inventory.sheets import table_of
+from inventory.tidy import place_of, spelled
 
 KEPT = ("r", "s", "xmlns")
 """Attributes of a cell that its new text leaves: place, format, and what its name needs."""

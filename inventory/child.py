@@ -1,4 +1,4 @@
-"""The child process that takes workbooks apart: `python -m sources.workbook_child`.
+"""The child process that takes workbooks apart: `python -m inventory.child`.
 
 On standard input comes a line of JSON, then the file: `memory` in bytes and `seconds` of a
 processor are the most that it may use; with `serials` it gives the file with these, with `more`
@@ -14,9 +14,9 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from sources import workbook_cells, workbook_rows, workbook_text
-from sources.workbook_limits import SHRINK, NotReadable
-from sources.workbook_model import Problem, Row
+from inventory import cells, csv_text, sheets
+from inventory.limits import SHRINK, NotReadable
+from inventory.model import Problem, Row
 
 
 def main() -> None:
@@ -40,13 +40,13 @@ def _answer(data: bytes, wish: Mapping[str, Any]) -> Iterator[bytes]:
     if "serials" in wish:
         return _written(data, wish["serials"], tidy)
     if "more" in wish:
-        return iter([_line({}), workbook_text.from_text(data, wish["more"])])
+        return iter([_line({}), csv_text.from_text(data, wish["more"])])
     return _rows(data, tidy)
 
 
 def _rows(data: bytes, tidy: bool) -> Iterator[bytes]:
     """The sheet in the first line; then in each a row, as a list, or a problem."""
-    book = workbook_rows.read(data, tidy=tidy)
+    book = sheets.read(data, tidy=tidy)
     head = {
         "sheet": book.sheet,
         "columns": book.columns,
@@ -71,7 +71,7 @@ def _problem(one: Problem) -> dict[str, Any]:
 
 def _written(data: bytes, serials: dict[str, str], tidy: bool) -> Iterator[bytes]:
     """What was refused in the first line; then the new file, if there is another one."""
-    written = workbook_cells.with_serials(data, serials, tidy=tidy)
+    written = cells.with_serials(data, serials, tidy=tidy)
     is_changed = written.data is not None
     head = {"refused": written.refused, "gone": written.gone, "changed": is_changed}
     return iter([_line(head), written.data or b""])

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sources.texts import storable
-from sources.workbook_model import NEEDED
+from fleet.texts import storable
+from inventory.model import NEEDED
 
 ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 """Begins what a spreadsheet would read as one letter by its code (ECMA-376, 22.9.2.19)."""

@@ -15,8 +15,8 @@ from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from sources import workbook, workbook_cells, workbook_model, workbook_rows
-from sources.workbook import NotReadable
+from inventory import cells, model, sheets, workbook
+from inventory.workbook import NotReadable
 from tests.workbooks import (
     SHEET,
     TITLES,
@@ -37,12 +37,12 @@ NEW = {"SITE-002": "NEW12345"}
 
 
 def sites(data: bytes) -> dict[str, str]:
-    return {one.site: one.serial for one in workbook_rows.read(data).rows}
+    return {one.site: one.serial for one in sheets.read(data).rows}
 
 
 def written(data: bytes, serials: Mapping[str, str] = NEW) -> bytes:
     """The file with these serials, none of which was refused."""
-    found = workbook_cells.with_serials(data, serials)
+    found = cells.with_serials(data, serials)
     assert found.refused == {}
     assert found.data is not None
     return found.data
@@ -113,7 +113,7 @@ def test_everything_that_a_cell_may_have_survives_as_another_program_reads_it():
 
 
 def test_the_values_of_formulas_are_still_there_after_a_cell_was_written():
-    assert [one.store for one in workbook_rows.read(written(rich())).rows] == ["Mall", "Port"]
+    assert [one.store for one in sheets.read(written(rich())).rows] == ["Mall", "Port"]
 
 
 def test_the_packing_the_order_and_the_remark_of_the_file_stay():
@@ -147,7 +147,7 @@ def test_several_cells_are_written_and_may_be_written_again():
 
 
 def test_a_serial_that_stands_there_already_changes_nothing():
-    assert workbook_cells.with_serials(book_of(ROWS), {"SITE-001": "AB12345"}).data is None
+    assert cells.with_serials(book_of(ROWS), {"SITE-001": "AB12345"}).data is None
 
 
 @pytest.mark.parametrize("begin", [(1, 1), (3, 2), (7, 26), (2, 53)])
@@ -251,7 +251,7 @@ def shared(book: dict[str, bytes]) -> bytes:
 @pytest.mark.parametrize("after", ["", "<!-- > -->", cell("B2", "SITE-001")])
 def test_an_empty_cell_is_written_without_touching_what_follows(empty, after):
     data = with_sheet(sheet_of(f'<row r="2">{empty}{after}</row>' + row(3, *ROWS[1])))
-    new, refused = workbook_cells.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
+    new, refused = cells.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
     assert refused == {}
     text = parts(new)[SHEET].decode()
     assert f"<is><t>NEW12345</t></is></c>{after}</row>{row(3, *ROWS[1])}" in text
@@ -268,7 +268,7 @@ def test_bytes_are_counted_right_whatever_encoding_is_declared(declared):
     text = sheet_of(row(2, "AB12345", "SITE-001", "Köln 東京 𝄞") + row(3, *ROWS[1]))
     data = with_sheet(text.replace("UTF-8", declared))
     try:
-        after = workbook_cells.with_serials(data, NEW).data
+        after = cells.with_serials(data, NEW).data
     except NotReadable:
         return
     assert parts(after)[SHEET] == parts(data)[SHEET].replace(b"AB12346", b"NEW12345")
@@ -299,7 +299,7 @@ def test_a_cell_with_a_formula_is_not_overwritten_and_the_others_are():
         r'(<c r="A2")([^>]*>.*?)<v\s*/>',
         r'\1 t="str"\2<v>AB12345</v>',
     )
-    found = workbook_cells.with_serials(data, {**NEW, "SITE-001": "NEW00001"})
+    found = cells.with_serials(data, {**NEW, "SITE-001": "NEW00001"})
     assert found.refused == {"SITE-001": "A2 has a formula. Type the serial there in Excel."}
     assert found.data is not None
     assert sites(found.data) == {"SITE-001": "AB12345", "SITE-002": "NEW12345"}
@@ -314,14 +314,14 @@ def test_a_row_that_lacks_only_a_serial_gets_one(serial):
 
 def test_a_site_that_two_rows_lack_a_serial_for_is_filled_once():
     data = book_of([(None, "SITE-003", "Pier"), (None, "SITE-003", "Quay")])
-    after = workbook_rows.read(written(data, {"SITE-003": "NEW12345"}))
+    after = sheets.read(written(data, {"SITE-003": "NEW12345"}))
     assert [(one.number, one.store) for one in after.rows] == [(2, "Pier")]
     assert [one.error for one in after.problems] == ["P2P NUMBER of SITE-003 is empty"]
 
 
 def test_a_site_that_two_rows_have_is_written_into_the_one_that_is_used():
     data = book_of([(None, "SITE-003", "Pier"), ("AB12347", "SITE-003", "Quay")])
-    after = workbook_rows.read(written(data, {"SITE-003": "NEW12345"}))
+    after = sheets.read(written(data, {"SITE-003": "NEW12345"}))
     assert [(one.number, one.serial) for one in after.rows] == [(3, "NEW12345")]
 
 
@@ -354,7 +354,7 @@ def test_a_cell_at_the_end_of_its_row_is_added_there():
 
 def test_a_cell_inside_a_merged_one_is_not_written():
     data = merged(book_of([ROWS[0], (None, "SITE-002", "Port")]), "A2:A3")
-    found = workbook_cells.with_serials(data, NEW)
+    found = cells.with_serials(data, NEW)
     assert found.data is None
     assert found.refused == {
         "SITE-002": "A3 is part of a merged cell. Type the serial there in Excel."
@@ -367,7 +367,7 @@ def merged(data: bytes, place: str) -> bytes:
 
 
 def test_a_row_that_is_not_stored_gets_no_cell():
-    data, refused = workbook_cells.with_texts(book_of(ROWS), "Sheet", {(99, 0): "NEW12345"})
+    data, refused = cells.with_texts(book_of(ROWS), "Sheet", {(99, 0): "NEW12345"})
     assert refused[99, 0].startswith("A99 is not stored")
     assert "NEW12345" not in sites(data).values()
 
@@ -375,16 +375,16 @@ def test_a_row_that_is_not_stored_gets_no_cell():
 def test_a_cell_that_stands_there_twice_is_not_half_written():
     text = sheet_of(row(2, *ROWS[0]) + row(3, *ROWS[1]) + f"<row>{cell('A3', 'AB77777')}</row>")
     with pytest.raises(NotReadable, match="without changing other cells"):
-        workbook_cells.with_serials(with_sheet(text), NEW)
+        cells.with_serials(with_sheet(text), NEW)
 
 
 def test_a_sheet_that_is_not_there_or_has_a_document_type_is_said():
     with pytest.raises(NotReadable, match="Nowhere"):
-        workbook_cells.with_texts(book_of(ROWS), "Nowhere", {(2, 0): "NEW12345"})
+        cells.with_texts(book_of(ROWS), "Nowhere", {(2, 0): "NEW12345"})
     declared = r'<!DOCTYPE a [<!ENTITY b "c">]>'
     data = changed(book_of(ROWS), SHEET, r"\A(<\?xml.*?\?>)?", declared)
     with pytest.raises(NotReadable, match="document type"):
-        workbook_cells.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
+        cells.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
 
 
 def test_a_written_file_of_the_helpers_is_read(tmp_path):
@@ -425,13 +425,13 @@ def books(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
 @given(books())
 def test_whatever_a_workbook_is_like_exactly_the_serials_change(given_: tuple) -> None:
     data, wanted = given_
-    before = workbook_rows.table_of(data)
-    found = workbook_cells.with_serials(data, wanted)
+    before = sheets.table_of(data)
+    found = cells.with_serials(data, wanted)
     assert found.refused == {}
     assert found.gone == []
-    after = workbook_rows.table_of(found.data or data)
+    after = sheets.table_of(found.data or data)
     at, site_at = before.place(TITLES[0]), before.place(TITLES[1])
-    taken = {one.number for one in workbook_model.workbook_of(before).rows}
+    taken = {one.number for one in model.workbook_of(before).rows}
     for number, line in before.lines.items():
         new = wanted.get(line[site_at]) if number in taken else None
         assert after.lines[number] == (line if new is None else [*line[:at], new, *line[at + 1 :]])

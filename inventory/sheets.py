@@ -1,6 +1,6 @@
 """Finds the list of recorders in a workbook: which sheet has it, and its texts.
 
-`read` is run by the child process; the rest of the monitor asks `sources.workbook`.
+`read` is run by the child process; the rest of the monitor asks `inventory.workbook`.
 """
 
 import io
@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 
-from sources.texts import name_of
-from sources.workbook_contents import contents_of
-from sources.workbook_limits import SAVE, SHRINK, NotReadable, check
-from sources.workbook_model import (
+from fleet.texts import name_of
+from inventory.contents import contents_of
+from inventory.limits import SAVE, SHRINK, NotReadable, check
+from inventory.model import (
     MAX_ABOVE,
     MAX_COLUMNS,
     MAX_ROWS,
@@ -28,8 +28,8 @@ from sources.workbook_model import (
     missing_in,
     workbook_of,
 )
-from sources.workbook_parts import Sheet, sheets_of
-from sources.workbook_tidy import Range, tidied
+from inventory.parts import Sheet, sheets_of
+from inventory.tidy import Range, tidied
 
 MAX_TEXT = 100 << 20
 """Letters of all cells together, where each cell counts as EACH more."""

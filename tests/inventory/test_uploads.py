@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from discovery.uploads import Uploads
 from fleet.model import NotFound, Refused
-from sources.workbook import NotReadable
+from inventory.uploads import Uploads
+from inventory.workbook import NotReadable
 from tests.home import ROOT
 from tests.workbooks import ROWS, Desk, book_of, write
 
@@ -334,7 +334,7 @@ import os, signal, sys
 from pathlib import Path
 from tests.home import Clock, Home
 from tests.workbooks import Desk, ROWS, book_of
-from tests.discovery.test_uploads import die, waiting
+from tests.inventory.test_uploads import die, waiting
 
 home = Home(Path(sys.argv[1]), Clock())
 desk = Desk(home)

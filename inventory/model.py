@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sources.easy4ip_wire import clean_serial
-from sources.texts import name_of, one_line
+from fleet.serials import clean_serial
+from fleet.texts import name_of, one_line
 
 SERIAL, SITE, STORE = "P2P NUMBER", "SITE", "STORE NAME"
 NEEDED = (SERIAL, SITE, STORE)

@@ -12,16 +12,16 @@ from collections.abc import Callable
 
 import pytest
 
-from sources import workbook, workbook_limits, workbook_rows
-from sources.workbook import NotReadable
-from sources.workbook_limits import MAX_UNPACKED, check
+from inventory import limits, sheets, workbook
+from inventory.limits import MAX_UNPACKED, check
+from inventory.workbook import NotReadable
 from tests.workbooks import SHEET, TITLES, book_of, packed, parts, row, sheet_of, with_sheet
 
 GOOD = book_of([("AB12345", "SITE-001", "Mall")])
 MB = 1 << 20
 
 
-def refused(data: bytes, read: Callable[[bytes], object] = workbook_rows.read) -> str:
+def refused(data: bytes, read: Callable[[bytes], object] = sheets.read) -> str:
     """Why, in words that say what to do too."""
     with pytest.raises(NotReadable) as caught:
         read(data)
@@ -63,9 +63,9 @@ def bomb(size: int) -> bytes:
         (b"PK\x03\x04" + bytes(99), "damaged"),
         (GOOD[: len(GOOD) // 2], "damaged"),
         (bytes(9999), "no .xlsx workbook"),
-        (workbook_limits.OLE + bytes(9999), "old .xls workbook"),
+        (limits.OLE + bytes(9999), "old .xls workbook"),
         (
-            workbook_limits.OLE + bytes(999) + "EncryptedPackage".encode("utf-16-le") + bytes(999),
+            limits.OLE + bytes(999) + "EncryptedPackage".encode("utf-16-le") + bytes(999),
             "protected by a password",
         ),
         (packed({"mimetype": b"application", "content.xml": b"<a/>"}), ".ods"),
@@ -78,7 +78,7 @@ def test_what_is_no_workbook_is_named_with_what_to_do(data, says):
 
 
 def test_a_password_is_to_be_taken_away_and_not_only_saved_again():
-    data = workbook_limits.OLE + bytes(999) + "EncryptedPackage".encode("utf-16-le")
+    data = limits.OLE + bytes(999) + "EncryptedPackage".encode("utf-16-le")
     with pytest.raises(NotReadable) as caught:
         check(data)
     assert caught.value.hint.startswith("Remove the password (in Excel: File, Info")
@@ -96,7 +96,7 @@ def test_what_unpacks_to_too_much_is_refused():
 
 
 def test_the_limit_is_of_all_parts_together(monkeypatch):
-    monkeypatch.setattr(workbook_limits, "MAX_UNPACKED", 6 * MB)
+    monkeypatch.setattr(limits, "MAX_UNPACKED", 6 * MB)
     third = {f"xl/media/{n}.png": bytes(2 * MB) for n in range(3)}
     check(packed({**parts(GOOD), **dict([*third.items()][1:])}))
     with pytest.raises(NotReadable, match="more than 6 MB"):
@@ -104,7 +104,7 @@ def test_the_limit_is_of_all_parts_together(monkeypatch):
 
 
 def test_a_directory_that_lies_about_the_size_is_not_believed(monkeypatch):
-    monkeypatch.setattr(workbook_limits, "MAX_UNPACKED", 6 * MB)
+    monkeypatch.setattr(limits, "MAX_UNPACKED", 6 * MB)
     data = forged(bomb(7 * MB), SHEET, size=1000)
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         assert opened.getinfo(SHEET).file_size == 1000
@@ -119,7 +119,7 @@ def test_a_small_lie_about_the_size_is_refused_too():
 def test_unpacking_takes_little_memory():
     script = (
         "import resource, sys\n"
-        "from sources.workbook_limits import NotReadable, check\n"
+        "from inventory.limits import NotReadable, check\n"
         "data = sys.stdin.buffer.read()\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n    check(data)\n"
@@ -144,7 +144,7 @@ def test_a_part_that_ends_too_early_is_damaged():
 
 
 def test_ten_thousand_parts_are_the_most():
-    many = {f"xl/media/{n}": b"" for n in range(workbook_limits.MAX_PARTS)}
+    many = {f"xl/media/{n}": b"" for n in range(limits.MAX_PARTS)}
     assert "more than 10,000 parts" in refused(packed({**parts(GOOD), **many}))
 
 

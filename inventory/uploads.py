@@ -9,14 +9,14 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import IO
 
-from discovery.upload_losses import emptied, losses
-from discovery.workbooks import NONE, Outdated, Workbooks, base_of, in_force, still_wanted
 from fleet import list_entries
 from fleet.model import NotFound, Refused
 from fleet.tracker import Precondition, nothing
-from sources import workbook
-from sources.workbook_file import write_whole
-from sources.workbook_text import is_text
+from inventory import workbook
+from inventory.csv_text import is_text
+from inventory.files import write_whole
+from inventory.losses import emptied, losses
+from inventory.workbooks import NONE, Outdated, Workbooks, base_of, in_force, still_wanted
 from store.json_file import CannotKeep
 
 KEY = re.compile(r"[0-9a-f]{64}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from discovery import workbooks
+from inventory import workbooks
 from tests.home import ROOT, Running, until
 from tests.workbooks import (
     ROWS,
@@ -231,7 +231,7 @@ def serials(path: Path) -> dict[str, str]:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from discovery import workbooks
+from inventory import workbooks
 from tests.home import Clock, Home
 
 class Killed(workbooks.Workbooks):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 from xml.sax.saxutils import escape  # nosec B406 (it writes, it does not read)
 
-from sources.workbook_model import MAX_ABOVE, MAX_COLUMNS, MAX_ROWS
-from sources.workbook_parts import WORKBOOK, elements, feed, local, xml_parser
+from inventory.model import MAX_ABOVE, MAX_COLUMNS, MAX_ROWS
+from inventory.parts import WORKBOOK, elements, feed, local, xml_parser
 
 REFERENCE = re.compile("([A-Za-z]{1,3})([0-9]{1,7})")
 NUMBER = re.compile(r"[+-]?(?:[0-9]{1,99}(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,3})?")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from accounts.audit import MAX_WAITING, Audit, without_secrets
-from accounts.model import Entry
+from audit.audit_log import MAX_WAITING, Audit, without_secrets
+from audit.model import Entry
 from store.sql import Unreachable, migrate, open_engine
 from tests.accounts.people import NOON, noon
 from tests.store.postgres import PASSWORD, Cluster
@@ -207,7 +207,7 @@ def test_what_was_given_stays_as_it_is() -> None:
 def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
     postgres: Cluster, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    caplog.set_level(logging.INFO, "accounts.audit")
+    caplog.set_level(logging.INFO, "audit.audit_log")
     engine = open_engine(postgres.new_database())
     migrate(engine)
     audit = Audit(engine, tmp_path)
@@ -222,7 +222,7 @@ def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
     audit.note(entry(5))
     audit.flush()
     assert texts(audit.find()) == [f"line {number}" for number in (5, 4, 3, 2, 1)]
-    levels = [one.levelname for one in caplog.records if one.name == "accounts.audit"]
+    levels = [one.levelname for one in caplog.records if one.name == "audit.audit_log"]
     assert levels == ["WARNING", "INFO"], "away is said once, back once"
     assert PASSWORD not in caplog.text
     engine.dispose()

@@ -6,8 +6,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from sources.workbook_model import Contents, Table
-from sources.workbook_parts import PIECE, Sheet, sheets_of
+from inventory.model import Contents, Table
+from inventory.parts import PIECE, Sheet, sheets_of
 
 PARTS = {
     "pictures": "xl/media/",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sources import workbook, workbook_rows, workbook_text
-from sources.workbook import NotReadable, Row
+from inventory import csv_text, sheets, workbook
+from inventory.workbook import NotReadable, Row
 
 LINES = ["P2P NUMBER,SITE,STORE NAME", "AB12345,SITE-001,Caf\u00e9", "AB12346,SITE-002,Port"]
 ROWS = [Row(2, "SITE-001", "AB12345", "Caf\u00e9"), Row(3, "SITE-002", "AB12346", "Port")]
@@ -11,8 +11,8 @@ ROWS = [Row(2, "SITE-001", "AB12345", "Caf\u00e9"), Row(3, "SITE-002", "AB12346"
 
 def read(text: str | bytes) -> list[Row]:
     data = text.encode() if isinstance(text, str) else text
-    assert workbook_text.is_text(data)
-    return list(workbook_rows.read(workbook_text.from_text(data, {})).rows)
+    assert csv_text.is_text(data)
+    return list(sheets.read(csv_text.from_text(data, {})).rows)
 
 
 def later(rows: list[Row], lines: int) -> list[Row]:
@@ -37,7 +37,7 @@ def test_utf_16_with_its_mark_is_read_in_both_orders():
 @pytest.mark.parametrize("data", [b"\x81\x8d caf\xe9", b"\xff\xfe\x00\xd8 ", b"\xff\xfeA"])
 def test_letters_that_fit_no_encoding_are_refused_in_words_and_nothing_else(data):
     with pytest.raises(NotReadable, match="No line has the columns"):
-        workbook_text.from_text(data, {})
+        csv_text.from_text(data, {})
 
 
 @pytest.mark.parametrize("divider", [",", ";", "\t", "|"])
@@ -77,8 +77,8 @@ def test_a_control_character_is_left_out(sign):
 
 
 def test_what_a_dos_program_ends_its_files_with_is_no_row():
-    data = workbook_text.from_text(("\r\n".join(LINES) + "\r\n\x1a").encode(), {})
-    found = workbook_rows.read(data)
+    data = csv_text.from_text(("\r\n".join(LINES) + "\r\n\x1a").encode(), {})
+    found = sheets.read(data)
     assert (list(found.rows), found.problems) == (ROWS, [])
 
 
@@ -96,7 +96,7 @@ def test_what_a_dos_program_ends_its_files_with_is_no_row():
 )
 def test_what_is_missing_is_named(text, says):
     with pytest.raises(NotReadable) as caught:
-        workbook_text.from_text(text.encode(), {})
+        csv_text.from_text(text.encode(), {})
     assert says in caught.value.error
     assert caught.value.hint
 
@@ -105,7 +105,7 @@ def test_what_is_missing_is_named(text, says):
     "data", [b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0 text", b"text\x00\x01\x02", bytes(99)]
 )
 def test_what_is_no_text_is_left_to_others(data):
-    assert not workbook_text.is_text(data)
+    assert not csv_text.is_text(data)
 
 
 def test_a_text_is_taken_apart_in_the_child_too():

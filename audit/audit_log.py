@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from accounts import audit_rows
-from accounts.model import Entry
+from audit import entry_rows
+from audit.model import Entry
 from store.outbox import Outbox
 from store.sql import Unreachable
 
@@ -44,7 +44,7 @@ class Audit:
 
     def note(self, entry: Entry) -> None:
         """Write it down. Never raises: what was done is done."""
-        line = audit_rows.line_of(entry, secrets.token_hex(16))
+        line = entry_rows.line_of(entry, secrets.token_hex(16))
         try:
             if missing := self.missing():
                 raise FileNotFoundError(ENOENT, missing)
@@ -82,11 +82,11 @@ class Audit:
     def _carry(self) -> None:
         # What is in a folder that is gone is still there when it is back.
         while not self.missing() and (lines := self._outbox.first()):
-            audit_rows.add(self.engine, lines)
+            entry_rows.add(self.engine, lines)
             self._outbox.drop(lines)
         while self._waiting:
             first = self._waiting[0]
-            audit_rows.add(self.engine, [first])
+            entry_rows.add(self.engine, [first])
             if self._waiting[0] is first:  # else it has just fallen off the full queue
                 self._waiting.popleft()
         self.trouble = ""
@@ -94,12 +94,12 @@ class Audit:
     def find(self, **wanted: Any) -> list[Entry]:
         """As audit_rows.find, with what was noted just now."""
         self.flush()
-        return audit_rows.find(self.engine, **wanted)
+        return entry_rows.find(self.engine, **wanted)
 
     def forget(self, until: datetime) -> int:
         """Delete what is older; how many lines there were."""
         self.flush()
-        return audit_rows.forget(self.engine, until)
+        return entry_rows.forget(self.engine, until)
 
 
 def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Engine, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from accounts.model import Entry
-from accounts.tables import audit
+from audit.model import Entry
+from audit.tables import audit
 from store.sql import long_write, translated_errors
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sources.workbook import NEEDED, Row, Workbook
+from inventory.workbook import NEEDED, Row, Workbook
 
 MAX_SITES = 5
 """Sites that are named; the others are counted."""

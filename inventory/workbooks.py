@@ -18,11 +18,11 @@ from typing import Any
 
 from fleet import list_entries
 from fleet.model import Edit, Invalid, NotFound, Refused, Target
+from fleet.serials import clean_serial
+from fleet.texts import name_of
 from fleet.tracker import Precondition, Tracker, nothing
-from sources import workbook
-from sources.easy4ip_wire import clean_serial
-from sources.texts import name_of
-from sources.workbook_file import digest, lock_of, write_whole
+from inventory import workbook
+from inventory.files import digest, lock_of, write_whole
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)

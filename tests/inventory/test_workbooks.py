@@ -7,8 +7,8 @@ import openpyxl
 import pytest
 from openpyxl.styles import Font
 
-from discovery import workbooks
 from fleet.model import Invalid, NotFound, Sighting
+from inventory import workbooks
 from simulators.easy4ip import Cloud
 from tests.workbooks import ROWS, TITLES, Desk, Meddling, write
 

@@ -1,0 +1,13 @@
+"""Serial numbers as people type them."""
+
+import re
+
+from fleet.texts import name_of
+
+SERIAL = re.compile(r"[A-Za-z0-9_-]{4,32}")
+
+
+def clean_serial(text: str) -> str | None:
+    """A serial as it was typed, without what Excel adds; None when it cannot be one."""
+    found = name_of(text).replace(" ", "").removesuffix(".0")
+    return found if SERIAL.fullmatch(found) else None
