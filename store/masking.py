@@ -145,10 +145,12 @@ def _known(text: str) -> Iterator[Span]:
 # -- in URLs ---------------------------------------------------------------------------------
 
 # scheme://user:SECRET@host. An unescaped slash may stand in the secret, unless what goes
-# before it is the number of a port: http://host:80/@x.
+# before it is the number of a port: http://host:80/@x. One with "://" in it is bounded, so that
+# a line of many URLs costs no more than its length.
 _URL = re.compile(
     r""":\\?/\\?/ [^\s"'<>:@/?\#\[]* :
-    (?P<secret> [^\s"'<>/?\#]+ | (?!\d{1,5}[/?\#]) (?:(?!:\\?/\\?/)[^\s"'<>])+ ) @""",
+    (?P<secret> [^\s"'<>/?\#]+ | (?!\d{1,5}[/?\#]) (?:(?!:\\?/\\?/)[^\s"'<>])+
+    | (?!\d{1,5}[/?\#,;]) [^\s"'<>]{1,256} ) @""",
     re.VERBOSE,
 )
 # The same inside a query string.
