@@ -22,9 +22,9 @@ from commands import fleet, recorders, users
 from commands.monitor import NOTHING, Failed
 from commands.output import complain, write
 from fleet.model import Refused
+from fleet.queries import SORTS, STATUSES
 from settings import Settings
 from store.json_file import CannotKeep
-from web.http.listing import SORTS, STATUSES
 
 Run = Callable[[Settings, argparse.Namespace], int]
 

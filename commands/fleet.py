@@ -25,11 +25,10 @@ from commands.monitor import (
 )
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
-from fleet import cleaning, identity, labels, origin, status
+from fleet import cleaning, identity, labels, origin, shapes, status
 from fleet.model import Device, Fleet
+from fleet.queries import CAMERAS, SORTS, DeviceFilter, select
 from settings import Settings
-from web.http import shapes
-from web.http.listing import SORTS, ListQuery, select
 
 
 def rows_of(
@@ -111,8 +110,8 @@ def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
     """The cameras in the database."""
     fleet = read_fleet(settings)
     statuses = monitor_app.statuses_of(settings, fleet)
-    query = ListQuery(status=wanted.status, q=wanted.search, retired=wanted.retired)
-    found = select(fleet.devices.values(), statuses, query, shapes.CAMERAS).devices
+    query = DeviceFilter(status=wanted.status, q=wanted.search, retired=wanted.retired)
+    found = select(fleet.devices.values(), statuses, query, CAMERAS).devices
     show(rows_of(settings, _sorted(found, wanted.sort or "name"), fleet), wanted)
     return DONE if found else NOTHING
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from web.http.tables import Row, as_csv, as_table
+from fleet.csv_text import Row, as_csv
 
 COLUMNS = (
     ("status", "STATUS"),
@@ -33,6 +33,15 @@ def show(
         print(as_csv(rows, [key for key, _title in columns]), end="")
     else:
         print(as_table(rows, list(columns)), end="")
+
+
+def as_table(rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> str:
+    """Rows in columns for a terminal, with a header."""
+    cells = [[title for _key, title in columns]]
+    cells += [["" if row[key] is None else str(row[key]) for key, _t in columns] for row in rows]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
+    lines = ("  ".join(text.ljust(widths[i]) for i, text in enumerate(line)) for line in cells)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def as_json(value: Any) -> str:

@@ -7,8 +7,8 @@ import pytest
 
 from fleet.editing import inverse
 from fleet.model import Edit, Event, Refused
+from fleet.queries import DeviceFilter, select
 from tests.fleet.reports import A, B, Story, edit, heard, missed, noon, seen
-from web.http.listing import ListQuery, select
 
 ONVIF, RTSP = "onvif:urn:uuid:1", "rtsp:10.0.0.1:554/live"
 
@@ -194,7 +194,7 @@ def test_lists_stay_by_number_whatever_keys_come_and_go() -> None:
     undo(story, story.events[-1])
     devices = story.fleet.devices
     statuses = dict.fromkeys(devices, "ACTIVE")
-    listed = select(devices.values(), statuses, ListQuery(), frozenset({"camera"}))
+    listed = select(devices.values(), statuses, DeviceFilter(), frozenset({"camera"}))
     assert [one.id for one in listed.devices] == [1, 2, 3]
 
 

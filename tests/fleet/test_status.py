@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet import shapes
 from fleet.model import Device, Fleet, SourceState
 from fleet.status import (
     ACTIVE,
@@ -21,7 +22,6 @@ from fleet.status import (
     statuses,
 )
 from tests.fleet.reports import NOON, RULES, noon
-from web.http import shapes
 
 CAMERA = Device(1, "camera", "here", ("mac:d4:2d:c5:00:00:0a",))
 

@@ -8,11 +8,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from audit.model import Entry
+from fleet.csv_text import as_csv
+from fleet.shapes import Time
 from web.api.events import Moment
 from web.http.authorization import needs
 from web.http.monitor import monitor
-from web.http.payloads import Query, Time, answered, asked, describes
-from web.http.tables import as_csv
+from web.http.payloads import Query, answered, asked, describes
 
 bp = Blueprint("audit_log", __name__)
 COLUMNS = ("at", "who", "address", "action", "about", "text")

@@ -22,13 +22,14 @@ from accounts.model import (
     Token,
     User,
 )
+from fleet.shapes import Time, like, one_of
 from web.api.events import Moment
 from web.http.auditing import note
 from web.http.authentication import COOKIE, TooManyTries, client_address, is_encrypted, log_in
 from web.http.authorization import is_open, needs
 from web.http.errors import Problem
 from web.http.monitor import monitor
-from web.http.payloads import Strict, Time, answered, describes, like, one_of, sent
+from web.http.payloads import Strict, answered, describes, sent
 from web.http.visible_fleet import visible
 
 bp = Blueprint("auth", __name__)

@@ -7,13 +7,13 @@ from flask import Blueprint, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet import cleaning, editing, status
+from fleet import cleaning, editing, shapes, status
 from fleet.model import Device, Edit, Event, NotFound
-from web.http import shapes
+from fleet.queries import CAMERAS, select
 from web.http.auditing import note, who
 from web.http.authorization import needs
 from web.http.errors import Problem
-from web.http.listing import ListQuery, select
+from web.http.list_query import ListQuery
 from web.http.monitor import Monitor, monitor
 from web.http.payloads import Strict, answered, asked, describes, sent
 from web.http.visible_fleet import visible
@@ -80,7 +80,7 @@ def cameras() -> Response:
     """Every camera and recorder, with filter, search, sort and page on request."""
     here = monitor()
     devices, statuses = visible().statuses()
-    found = select(devices.values(), statuses, asked(ListQuery), shapes.CAMERAS)
+    found = select(devices.values(), statuses, asked(ListQuery).filter(), CAMERAS)
     body = {
         "cameras": here.encoded.of(found.devices, statuses, here.clock(), here.rules()),
         "count": len(found.devices),

@@ -10,19 +10,19 @@ from flask import Blueprint, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet import list_entries, status
+from fleet import list_entries, shapes, status
+from fleet.csv_text import cell
 from fleet.model import Device
 from fleet.serials import clean_serial
+from fleet.shapes import one_of
 from fleet.texts import name_of
 from inventory.export import made_of
 from web.api import scans
-from web.http import shapes
 from web.http.auditing import note, who
 from web.http.authorization import needs
 from web.http.errors import Problem
 from web.http.monitor import monitor
-from web.http.payloads import Query, Strict, answered, asked, describes, one_of, sent
-from web.http.tables import cell
+from web.http.payloads import Query, Strict, answered, asked, describes, sent
 from web.http.visible_fleet import visible
 
 bp = Blueprint("dvrs", __name__)

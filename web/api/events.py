@@ -12,12 +12,13 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from fleet.model import Event
+from fleet.shapes import Time
 from web.http.authentication import client_address
 from web.http.authorization import needs
 from web.http.broadcaster import TooManyReaders, encode, frame_bytes, plain
 from web.http.errors import Problem
 from web.http.monitor import monitor
-from web.http.payloads import Query, Time, answered, asked, describes
+from web.http.payloads import Query, answered, asked, describes
 from web.http.visible_fleet import VisibleFleet, visible
 from web.pages.live import PageFeed
 

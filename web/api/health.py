@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from web.http import shapes
+from fleet import shapes
 from web.http.auditing import note
 from web.http.authorization import is_open, needs
 from web.http.monitor import TICK, Monitor, monitor

@@ -8,9 +8,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from fleet import status
+from fleet.queries import CAMERAS
 from web.api.health import troubles
 from web.api.scans import counts
-from web.http import shapes
 from web.http.authorization import needs
 from web.http.monitor import Monitor, monitor
 from web.http.payloads import describes
@@ -52,7 +52,7 @@ class Numbers(Collector):
     def _by_status(self) -> Metric:
         devices, statuses = visible().statuses()
         tally: dict[tuple[str, str], int] = {
-            (word.lower(), kind): 0 for word in status.WORDS for kind in sorted(shapes.CAMERAS)
+            (word.lower(), kind): 0 for word in status.WORDS for kind in sorted(CAMERAS)
         }
         for device in devices.values():
             if device.retired_at is None:

@@ -8,13 +8,14 @@ from flask import Blueprint, Response
 from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
-from web.http import shapes
+from fleet import shapes
 from web.http.auditing import note, who
 from web.http.authorization import needs
 from web.http.errors import Problem
-from web.http.listing import lower_case
+from web.http.list_query import lower_case
 from web.http.monitor import AUTO_SCAN, monitor
 from web.http.payloads import Query, Strict, answered, asked, describes, sent
+from web.http.shapes.scans import HeardRow, JobRow, heard, job_row
 from web.http.visible_fleet import visible
 
 bp = Blueprint("scans", __name__)
@@ -44,7 +45,7 @@ class ScanState(TypedDict):
     running: dict[str, Any] | None
     last: dict[str, Any] | None
     down: Mapping[str, Any]
-    heard: list[shapes.HeardRow]
+    heard: list[HeardRow]
 
 
 class StatsQuery(Query):
@@ -74,7 +75,7 @@ def progress() -> Response:
         "running": scan.plain() if scan else None,
         "last": visible().last_scan(),
         "down": here.tracker.down(),
-        "heard": [shapes.heard(one) for one in here.scanner.unverified.heard()],
+        "heard": [heard(one) for one in here.scanner.unverified.heard()],
     }
     return answered(body)
 
@@ -133,20 +134,20 @@ def swept() -> list[datetime]:
 
 @bp.get("/api/jobs", strict_slashes=False)
 @needs("job.view")
-@describes(answer=list[shapes.JobRow])
+@describes(answer=list[JobRow])
 def jobs() -> Response:
     """What runs by itself: last run, next run, last error."""
     return answered(job_rows())
 
 
-def job_rows() -> list[shapes.JobRow]:
+def job_rows() -> list[JobRow]:
     """Every job as a row."""
     return [
-        shapes.job(job.name, job.title, state, next_run)
+        job_row(job.name, job.title, state, next_run)
         for job, state, next_run in monitor().scheduler.rows()
     ]
 
 
-def auto_scan_job() -> shapes.JobRow:
+def auto_scan_job() -> JobRow:
     """The row of the auto-scan job, for the page."""
     return next(one for one in job_rows() if one["name"] == AUTO_SCAN)

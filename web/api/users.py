@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from accounts import account_rows, names, passwords
 from accounts.model import Grant, Hours, NotAllowed, User
+from fleet.shapes import Time
 from web.api.auth import (
     Done,
     GrantRow,
@@ -25,7 +26,7 @@ from web.api.auth import (
 from web.http.auditing import note
 from web.http.authorization import needs
 from web.http.monitor import monitor
-from web.http.payloads import Strict, Time, answered, describes, sent
+from web.http.payloads import Strict, answered, describes, sent
 from web.http.visible_fleet import visible
 
 bp = Blueprint("users", __name__)

@@ -5,10 +5,9 @@ from datetime import datetime
 
 import orjson
 
-from fleet import status
+from fleet import shapes, status
 from fleet.model import Device
 from fleet.status import Rules
-from web.http import shapes
 
 
 class EncodedRows:

@@ -1,31 +1,17 @@
 """The small kit of the API: JSON bodies by model, JSON answers, and their description."""
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import orjson
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, ConfigDict
 
 from web.http.errors import Problem, answer
 
 Body = TypeVar("Body", bound=BaseModel)
 Route = TypeVar("Route", bound=Callable[..., Any])
 MAX_BYTES = 1 << 20
-
-
-Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
-"""A time in an answer: ISO 8601 with offset."""
-
-
-def one_of(words: Iterable[str]) -> WithJsonSchema:
-    """Describes a text as one of `words`. It checks nothing: the part that is asked does."""
-    return WithJsonSchema({"type": "string", "enum": list(words)})
-
-
-def like(pattern: str) -> WithJsonSchema:
-    """Describes a text by its pattern. It checks nothing either."""
-    return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
 class Strict(BaseModel):

@@ -1,6 +1,6 @@
 """What a person can do about it, in words."""
 
-from web.http.shapes import CameraRow
+from fleet.shapes import CameraRow
 
 FINDINGS = {
     "password.unset": (

@@ -10,13 +10,14 @@ from flask import render_template, request
 from markupsafe import Markup
 from pydantic import Field, ValidationError
 
-from fleet import labels, status
+from fleet import labels, shapes, status
 from fleet.model import Device, NotFound
+from fleet.queries import CAMERAS, STATUSES, DevicePage, select, stores_by_site
 from store.sql import Unreachable
 from web.api.health import troubles
 from web.api.scans import auto_scan_job, counts
-from web.http import remedies, shapes
-from web.http.listing import STATUSES, Listing, ListQuery, select, stores_by_site
+from web.http import remedies
+from web.http.list_query import ListQuery
 from web.http.monitor import Monitor
 from web.http.visible_fleet import NOT_THERE, visible
 from web.pages.bars import Bar, bar
@@ -100,7 +101,7 @@ class Rows:
     """Rows of the table as HTML, and the list that they are cut from."""
 
     html: Markup
-    listing: Listing
+    listing: DevicePage
 
 
 def rows(here: Monitor, query: PageQuery) -> Rows:
@@ -108,14 +109,14 @@ def rows(here: Monitor, query: PageQuery) -> Rows:
     size = query.per_page or FIRST_ROWS
     paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
     devices, statuses = visible().statuses()
-    found = select(devices.values(), statuses, paged, shapes.CAMERAS)
+    found = select(devices.values(), statuses, paged.filter(), CAMERAS)
     return _rows(here, found.devices, found, (devices, statuses))
 
 
 def stretch(here: Monitor, query: PageQuery, offset: int, limit: int) -> Rows:
     """A stretch of the whole list, for one who scrolls."""
     devices, statuses = visible().statuses()
-    found = select(devices.values(), statuses, _unpaged(query), shapes.CAMERAS)
+    found = select(devices.values(), statuses, _unpaged(query).filter(), CAMERAS)
     return _rows(here, found.devices[offset : offset + limit], found, (devices, statuses))
 
 
@@ -128,7 +129,7 @@ def rows_of(here: Monitor, query: PageQuery, ids: Sequence[int], link: Links | N
     devices, statuses = visible().statuses()
     known = [devices[id] for id in ids if id in devices]
     stores = stores_by_site(devices.values()) if query.store else {}
-    found = select(known, statuses, _unpaged(query), shapes.CAMERAS, stores)
+    found = select(known, statuses, _unpaged(query).filter(), CAMERAS, stores)
     return _rows(here, found.devices, found, (devices, statuses), link)
 
 
@@ -139,7 +140,7 @@ Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
 def _rows(
     here: Monitor,
     shown: Sequence[Device],
-    listing: Listing,
+    listing: DevicePage,
     snapshot: Snapshot,
     link: Links | None = None,
 ) -> Rows:
@@ -194,7 +195,7 @@ def wrong_now(here: Monitor) -> list[Wrong]:
     for device in devices.values():
         word = statuses[device.id]
         is_down = word in status.DOWN
-        if device.retired_at or device.kind not in shapes.CAMERAS:
+        if device.retired_at or device.kind not in CAMERAS:
             continue
         if not (is_down or device.findings):
             continue
@@ -258,7 +259,7 @@ def filters(here: Monitor, query: PageQuery) -> list[tuple[str, str, int]]:
     with the list that it leads to."""
     devices, statuses = visible().statuses()
     every = _unpaged(query, status="all", findings=False, retired=False, sort="")
-    found = select(devices.values(), statuses, every, shapes.CAMERAS).devices
+    found = select(devices.values(), statuses, every.filter(), CAMERAS).devices
     number = Counter(statuses[device.id] for device in found)
     counted = [(key, word, sum(number[one] for one in STATUSES[key])) for key, word in FILTERS]
     if not number[status.UNKNOWN] and query.status != "unknown":
@@ -281,7 +282,7 @@ def retired_count(here: Monitor, query: PageQuery) -> int:
     """How many of those that the search finds are retired."""
     devices, statuses = visible().statuses()
     every = _unpaged(query, status="all", findings=False, retired=True, sort="")
-    return select(devices.values(), statuses, every, shapes.CAMERAS).total
+    return select(devices.values(), statuses, every.filter(), CAMERAS).total
 
 
 def notices(here: Monitor) -> list[str]:
@@ -309,7 +310,7 @@ def fullness(here: Monitor) -> list[str]:
     ]
 
 
-def page_numbers(listing: Listing) -> list[int]:
+def page_numbers(listing: DevicePage) -> list[int]:
     """The page numbers worth a link: the first, the last, and those around this one."""
     at = listing.page or 1
     near = {1, listing.pages, *range(at - 2, at + 3)}

@@ -18,13 +18,13 @@ from flask import (
 )
 
 from web.api.scans import Started, job_rows
-from web.http import shapes
 from web.http.auditing import note
 from web.http.authorization import needs
 from web.http.errors import Problem
 from web.http.monitor import monitor
 from web.http.openapi import VERSION
 from web.http.payloads import answered, describes
+from web.http.shapes.scans import heard
 
 bp = Blueprint("settings_pages", __name__)
 OWN_PATH = re.compile(r"/(?!/)[\w./?=&%+:,~-]*", re.ASCII)
@@ -63,7 +63,7 @@ def sources() -> str:
         heard={name: at.isoformat() for name, at in here.scanner.heard.items()},
         last=last,
         down=here.tracker.down(),
-        unconfirmed=[shapes.heard(one) for one in here.scanner.unverified.heard()],
+        unconfirmed=[heard(one) for one in here.scanner.unverified.heard()],
         auto_scan=here.has_auto_scan(),
     )
 

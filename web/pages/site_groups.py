@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 
 from fleet import status
 from fleet.model import Device
-from web.http import shapes
-from web.http.listing import STATUSES, WORST_FIRST, store_of, stores_by_site
+from fleet.queries import CAMERAS, STATUSES, WORST_FIRST, store_of, stores_by_site
 
 MAX_GROUPS = 1000
 MAX_SITES = 400
@@ -81,7 +80,7 @@ class Place:
 
 def places(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[Place]:
     """Each store with its sites, and each site that stands in no store, in no order."""
-    kept = [one for one in devices if one.retired_at is None and one.kind in shapes.CAMERAS]
+    kept = [one for one in devices if one.retired_at is None and one.kind in CAMERAS]
     known = stores_by_site(kept)
     counted = Counter((store_of(one, known), one.site, statuses[one.id]) for one in kept)
     stores: dict[str, Place] = {}

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request
 
 from fleet.model import Refused
+from fleet.queries import LONGEST_PLACE
 from fleet.secret_columns import secret_titles
 from inventory.uploads import PATIENCE, Busy
 from inventory.workbook import MAX_BYTES, NotReadable
@@ -12,7 +13,6 @@ from web.api.dvrs import put_serial
 from web.http.auditing import note
 from web.http.authorization import needs, takes
 from web.http.errors import Problem, status_of, wants_page
-from web.http.listing import LONGEST_PLACE
 from web.http.monitor import monitor
 from web.http.visible_fleet import visible
 from web.pages import site_groups

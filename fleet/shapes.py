@@ -1,22 +1,36 @@
-"""Every JSON field name that is seen over HTTP is decided here."""
+"""The public form of devices: every JSON field name of them in the API and the commands.
+
+A new field of a device is not shown until it is listed here.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, NotRequired
 
+from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
-from discovery.scheduler import JobState
-from discovery.unverified import Heard
 from fleet import identity, labels, status
 from fleet.model import Device, Fault, Fleet
 from fleet.secret_columns import masked
 from fleet.status import Rules
 from fleet.uptime import Uptime
-from web.http.payloads import Time, like, one_of
 
-CAMERAS = frozenset({"camera", "recorder"})
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A time in an answer: ISO 8601 with offset."""
+
+
+def one_of(words: Iterable[str]) -> WithJsonSchema:
+    """Describes a text as one of `words`. It checks nothing: the part that is asked does."""
+    return WithJsonSchema({"type": "string", "enum": list(words)})
+
+
+def like(pattern: str) -> WithJsonSchema:
+    """Describes a text by its pattern. It checks nothing either."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
 Status = Annotated[str, one_of(status.WORDS)]
 Mac = Annotated[str, like("^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
 
@@ -117,51 +131,10 @@ class UptimeRow(TypedDict):
     share: float | None
 
 
-class JobRow(TypedDict):
-    """What runs by itself. `took` is in seconds."""
-
-    name: str
-    title: str
-    last_run: Time | None
-    next_run: Time | None
-    took: float | None
-    last_result: str
-    last_error: str | None
-
-
 class Exported(TypedDict):
     exported_at: Time | None
     count: int
     cameras: list[CameraDetail]
-
-
-class HeardRow(TypedDict):
-    """A device that announced itself and is not confirmed. `camera`: the number of the record
-    whose MAC it uses, or null."""
-
-    identity: str
-    source: str
-    address: str | None
-    name: str | None
-    model: str | None
-    first: Time
-    last: Time
-    times: int
-    camera: int | None
-
-
-def heard(one: Heard) -> HeardRow:
-    return {
-        "identity": one.identity,
-        "source": one.source,
-        "address": one.address,
-        "name": one.name,
-        "model": one.model,
-        "first": one.first.isoformat(timespec="seconds"),
-        "last": one.last.isoformat(timespec="seconds"),
-        "times": one.times,
-        "camera": one.device,
-    }
 
 
 def uptime(found: Uptime) -> UptimeRow:
@@ -319,18 +292,6 @@ def stats(
         "total": len(kept),
         "online": up,
         "lastUpdated": last_updated(fleet, swept),
-    }
-
-
-def job(name: str, title: str, state: JobState, next_run: datetime | None) -> JobRow:
-    return {
-        "name": name,
-        "title": title,
-        "last_run": iso(state.last_run),
-        "next_run": iso(next_run),
-        "took": state.took,
-        "last_result": state.last_result,
-        "last_error": state.last_error or None,
     }
 
 

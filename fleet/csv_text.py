@@ -1,4 +1,4 @@
-"""Rows as text: CSV for spreadsheets, columns for a terminal."""
+"""Rows as CSV for spreadsheets."""
 
 import csv
 import io
@@ -22,11 +22,3 @@ def as_csv(rows: Iterable[Row], keys: Sequence[str]) -> str:
     for row in rows:
         writer.writerow([cell(row[key]) for key in keys])
     return out.getvalue()
-
-
-def as_table(rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> str:
-    cells = [[title for _key, title in columns]]
-    cells += [["" if row[key] is None else str(row[key]) for key, _t in columns] for row in rows]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
-    lines = ("  ".join(text.ljust(widths[i]) for i, text in enumerate(line)) for line in cells)
-    return "".join(f"{line.rstrip()}\n" for line in lines)

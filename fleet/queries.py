@@ -1,17 +1,16 @@
-"""Which devices a list shows, in which order: one rule for the API and the page."""
+"""Filter, search, sort and page the devices: one rule for the API, the pages and the commands."""
 
 import ipaddress
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
-from pydantic import BeforeValidator, Field
+from typing import Any
 
 from fleet import identity, labels, status
 from fleet.list_entries import SOURCE
 from fleet.model import DEFAULT_SITE, Device
-from web.http.payloads import Query
 
+CAMERAS = frozenset({"camera", "recorder"})
+"""The kinds that lists of cameras show."""
 STATUSES = {
     "all": frozenset(status.WORDS),
     "active": status.UP,
@@ -37,46 +36,32 @@ WORST_FIRST = {
     )
 }
 LONGEST_PLACE = 500
-"""Characters of a site or a store: as many as a cell of the workbook keeps."""
+"""Characters of a site or a store, as many as a cell of the workbook keeps."""
 SortKey = Callable[[Device, str], Any]
 
 
-def lower_case(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
+@dataclass(frozen=True, slots=True)
+class DeviceFilter:
+    """Which devices a list shows, in which order, and which page of it.
 
+    Without any of it a list is whole, by number. `status` is a key of STATUSES, `sort` one of
+    SORTS, with `-` before it for the other direction.
+    """
 
-class ListQuery(Query):
-    """Filter, search, sort and page. Without any of it a list is whole, by number."""
-
-    status: Annotated[
-        Literal[
-            "all",
-            "active",
-            "online",
-            "ip_changed",
-            "offline",
-            "silent",
-            "missing",
-            "unknown",
-            "unreachable",
-        ],
-        BeforeValidator(lower_case),
-    ] = "all"
-    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
-    q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
-    site: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a site.")
-    store: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a store.")
-    findings: bool = Field(False, description="Only those with a finding.")
-    retired: bool = Field(False, description="The retired ones instead.")
-    sort: str = Field(
-        "", pattern=r"^(-?(id|status|name|address|mac|model|last_seen|discoveries))?$"
-    )
-    page: int | None = Field(None, ge=1, le=1_000_000)
-    per_page: int | None = Field(None, ge=1, le=1000)
+    status: str = "all"
+    kind: str | None = None
+    q: str = ""
+    site: str = ""
+    store: str = ""
+    findings: bool = False
+    retired: bool = False
+    sort: str = ""
+    page: int | None = None
+    per_page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DevicePage:
     """The devices of one page, and how many there are over all pages."""
 
     devices: list[Device]
@@ -91,13 +76,13 @@ class Listing:
 
 def stores_by_site(devices: Iterable[Device]) -> dict[str, str]:
     """The store of each site, as the list of recorders has it; empty for one in several."""
-    found: dict[str, str] = {}
+    stores: dict[str, str] = {}
     for device in devices:
         store = device.facts.get(SOURCE, {}).get("store")
         if store and device.site != DEFAULT_SITE and device.retired_at is None:
-            is_same = found.setdefault(device.site, str(store)) == store
-            found[device.site] = str(store) if is_same else ""
-    return found
+            is_same = stores.setdefault(device.site, str(store)) == store
+            stores[device.site] = str(store) if is_same else ""
+    return stores
 
 
 def store_of(device: Device, stores: Mapping[str, str]) -> str:
@@ -108,17 +93,17 @@ def store_of(device: Device, stores: Mapping[str, str]) -> str:
 def select(
     devices: Collection[Device],
     statuses: Mapping[int, str],
-    query: ListQuery,
+    query: DeviceFilter,
     kinds: frozenset[str],
     stores: Mapping[str, str] | None = None,
-) -> Listing:
+) -> DevicePage:
     """The devices that fit the query. `stores` as `stores_by_site()` of the whole fleet, where
     `devices` are not the whole."""
     if query.store:
         known = stores_by_site(devices) if stores is None else stores
-        devices = [one for one in devices if store_of(one, known) == query.store]
+        devices = [device for device in devices if store_of(device, known) == query.store]
     wanted = STATUSES[query.status]
-    found = [
+    matches = [
         device
         for device in devices
         if (device.retired_at is not None) == query.retired
@@ -130,22 +115,27 @@ def select(
     if query.q.strip():
         needle = query.q.strip().casefold()
         mac = identity.mac(needle) or needle
-        found = [one for one in found if needle in text(one) or mac in text(one)]
+        matches = [device for device in matches if _mentions(device, needle, mac)]
     if query.sort:
         key = SORTS[query.sort.lstrip("-")]
         reverse = query.sort.startswith("-")
-        found.sort(key=lambda device: key(device, statuses[device.id]), reverse=reverse)
-    return _page(found, query)
+        matches.sort(key=lambda device: key(device, statuses[device.id]), reverse=reverse)
+    return _paginate(matches, query)
 
 
-def _page(found: list[Device], query: ListQuery) -> Listing:
+def _paginate(matches: list[Device], query: DeviceFilter) -> DevicePage:
     if query.page is None and query.per_page is None:
-        return Listing(found, len(found), None, None)
+        return DevicePage(matches, len(matches), None, None)
     page, size = query.page or 1, query.per_page or 100
-    return Listing(found[(page - 1) * size : page * size], len(found), page, size)
+    return DevicePage(matches[(page - 1) * size : page * size], len(matches), page, size)
 
 
-def text(device: Device) -> str:
+def _mentions(device: Device, *texts: str) -> bool:
+    haystack = search_text(device)
+    return any(text in haystack for text in texts)
+
+
+def search_text(device: Device) -> str:
     """Everything that a search looks in, in lower case."""
     parts = (
         labels.name(device),
@@ -163,10 +153,10 @@ def text(device: Device) -> str:
 
 def _address(device: Device) -> tuple[int, int]:
     try:
-        found = ipaddress.ip_address(device.address or "")
+        address = ipaddress.ip_address(device.address or "")
     except ValueError:
         return (9, 0)
-    return (found.version, int(found))
+    return (address.version, int(address))
 
 
 SORTS: dict[str, SortKey] = {

@@ -1,0 +1,62 @@
+"""Scans, jobs, and devices that only announced themselves, as JSON."""
+
+from datetime import datetime
+
+from typing_extensions import TypedDict
+
+from discovery.scheduler import JobState
+from discovery.unverified import Heard
+from fleet.shapes import Time, iso
+
+
+class JobRow(TypedDict):
+    """What runs by itself. `took` is in seconds."""
+
+    name: str
+    title: str
+    last_run: Time | None
+    next_run: Time | None
+    took: float | None
+    last_result: str
+    last_error: str | None
+
+
+class HeardRow(TypedDict):
+    """A device that announced itself and is not confirmed. `camera`: the number of the record
+    whose MAC it uses, or null."""
+
+    identity: str
+    source: str
+    address: str | None
+    name: str | None
+    model: str | None
+    first: Time
+    last: Time
+    times: int
+    camera: int | None
+
+
+def heard(one: Heard) -> HeardRow:
+    return {
+        "identity": one.identity,
+        "source": one.source,
+        "address": one.address,
+        "name": one.name,
+        "model": one.model,
+        "first": one.first.isoformat(timespec="seconds"),
+        "last": one.last.isoformat(timespec="seconds"),
+        "times": one.times,
+        "camera": one.device,
+    }
+
+
+def job_row(name: str, title: str, state: JobState, next_run: datetime | None) -> JobRow:
+    return {
+        "name": name,
+        "title": title,
+        "last_run": iso(state.last_run),
+        "next_run": iso(next_run),
+        "took": state.took,
+        "last_result": state.last_result,
+        "last_error": state.last_error or None,
+    }
