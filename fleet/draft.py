@@ -25,6 +25,9 @@ class Draft:
         self.redirects = dict(fleet.redirects)
         self.next_id = fleet.next_id
         self.state = dict(fleet.state)
+        self.secrets = dict(fleet.secrets)
+        self.disputed = dict(fleet.disputed)
+        self.ignored = dict(fleet.ignored)
         self.events: list[Event] = []
         self.is_changed = False
         self.is_unordered = False
@@ -110,7 +113,8 @@ class Draft:
             return self.fleet
         if self.is_unordered:
             self.devices = dict(sorted(self.devices.items()))
-        return Fleet(
+        return replace(
+            self.fleet,
             devices=self.devices,
             index=self.index,
             redirects=self.redirects,
@@ -118,4 +122,7 @@ class Draft:
             sequence=self.fleet.sequence + len(self.events),
             outbox=(*self.fleet.outbox, *self.events),
             state=self.state,
+            secrets=self.secrets,
+            disputed=self.disputed,
+            ignored=self.ignored,
         )

@@ -77,12 +77,21 @@ def _changed(
     if not after:
         return device, None
     before = {key: shown(device, key) for key in after}
-    new = replace(
-        device, **{**after, **({"tags": tuple(after["tags"])} if "tags" in after else {})}
-    )
+    new = replace(device, **_as_fields(after))
     parts = [_said(key, device, new, devices) for key in after]
     text = " and ".join(parts) + f", by {edit.by}"
     return new, Told("device.edited", text[0].upper() + text[1:], before, after)
+
+
+def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Editable values as the fields of a device."""
+    found = dict(values)
+    if "tags" in found:
+        found["tags"] = tuple(found["tags"])
+    if "parent" in found:
+        parent = found.pop("parent")
+        found["parents"] = () if parent is None else (parent,)
+    return found
 
 
 def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
@@ -152,7 +161,7 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
     parent = devices.get(value) if isinstance(value, int) else None
     if parent is None:
         raise Invalid(f"There is no device {value} to be the parent", "Name one by its number.")
-    if identity.is_circle(replace(device, parent=parent.id), devices):
+    if identity.is_circle(replace(device, parents=(parent.id,)), devices):
         raise Invalid(
             f"{labels.name(parent)} is itself behind {labels.name(device)}", "Choose another."
         )

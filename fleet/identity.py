@@ -109,10 +109,12 @@ def at_address(sighting: Sighting, devices: Iterable[Device]) -> Device | None:
 
 def is_circle(device: Device, devices: Mapping[int, Device]) -> bool:
     """Whether following the parents from the device leads back to it."""
-    passed, at = set[int](), device.parent
-    while at is not None and at in devices and at not in passed:
+    passed, waiting = set[int](), list(device.parents)
+    while waiting:
+        at = waiting.pop()
         if at == device.id:
             return True
-        passed.add(at)
-        at = devices[at].parent
+        if at in devices and at not in passed:
+            passed.add(at)
+            waiting += devices[at].parents
     return False

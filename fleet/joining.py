@@ -1,11 +1,12 @@
 """When two records are one device, and when one record is two. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fleet import addresses, identity, labels, validation
-from fleet.model import Device, Invalid
+from fleet.model import Access, Device, Invalid
 
 
 def joined(keep: Device, gone: Device) -> Device:
@@ -26,6 +27,10 @@ def joined(keep: Device, gone: Device) -> Device:
         last_seen=max(last, default=None),
         sightings=validation.count(keep.sightings + gone.sightings),
         states={**gone.states, **keep.states},
+        access={**gone.access, **keep.access},
+        source_addresses=_latest_by_source(gone.source_addresses, keep.source_addresses),
+        claims={**_claims_of(gone, keep.site), **keep.claims},
+        extra={**gone.extra, **keep.extra},
         facts={**gone.facts, **keep.facts},
         links={**gone.links, **keep.links},
         findings=tuple(faults.values()),
@@ -39,10 +44,29 @@ def joined(keep: Device, gone: Device) -> Device:
     )
 
 
+def _latest_by_source(
+    *maps: Mapping[str, Mapping[str, datetime]],
+) -> dict[str, dict[str, datetime]]:
+    """Every address of every source with the last time at which it was proved."""
+    found: dict[str, dict[str, datetime]] = {}
+    for one in maps:
+        for source, by_ip in one.items():
+            known = found.setdefault(source, {})
+            for ip, at in by_ip.items():
+                known[ip] = max(at, known.get(ip, at))
+    return found
+
+
 def _keys_of(device: Device, site: str) -> list[str]:
     """The keys of a device that mean something at the site."""
     is_there = device.site == site
     return [one for one in device.identities if is_there or one.startswith(identity.GLOBAL)]
+
+
+def _claims_of(device: Device, site: str) -> dict[str, datetime]:
+    """When the device proved the keys of it that mean something at the site."""
+    keys = _keys_of(device, site)
+    return {key: at for key, at in device.claims.items() if key in keys}
 
 
 def without(merged: Device, stays: Device, goes: Device) -> Device:
@@ -68,11 +92,40 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         first_seen=stays.first_seen,
         sightings=max(0, merged.sightings - goes.sightings),
         states={source: word for source, word in merged.states.items() if source not in brought},
+        access=_access_without(merged, stays, goes),
+        source_addresses=_addresses_without(merged, stays, goes),
+        claims={
+            key: at
+            for key, at in merged.claims.items()
+            if key not in goes.claims or key in stays.claims
+        },
         facts={source: said for source, said in merged.facts.items() if source not in brought},
         findings=tuple(one for one in merged.findings if (one.source, one.kind) not in theirs),
         listed=stays.listed,
         retired_at=stays.retired_at if merged.retired_at == once.retired_at else merged.retired_at,
     )
+
+
+def _access_without(merged: Device, stays: Device, goes: Device) -> dict[str, Access]:
+    """The access that `goes` brought leaves with it."""
+    return {
+        source: access
+        for source, access in merged.access.items()
+        if source not in goes.access or source in stays.access
+    }
+
+
+def _addresses_without(
+    merged: Device, stays: Device, goes: Device
+) -> dict[str, Mapping[str, datetime]]:
+    """The addresses that `stays` proved, and those that came since the merge."""
+    found: dict[str, Mapping[str, datetime]] = {}
+    for source, by_ip in merged.source_addresses.items():
+        theirs = goes.source_addresses.get(source, {}).keys()
+        gone = theirs - stays.source_addresses.get(source, {}).keys()
+        if kept := {ip: at for ip, at in by_ip.items() if ip not in gone}:
+            found[source] = kept
+    return found
 
 
 def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import identity, joining, labels, record, status
+from fleet import device_record, identity, joining, labels, status
 from fleet.draft import Draft
 from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
 
@@ -30,15 +30,17 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
         draft.tell("device.restored", merged, text)
     text = f"{labels.name(gone)} (number {goes}) is the same device as {labels.name(keep)}"
     text += f", says {by}" if by else ""
-    before = {"stays": record.plain(keep), "goes": record.plain(gone)}
+    before = {"stays": device_record.for_undo(keep), "goes": device_record.for_undo(gone)}
     draft.tell("device.merged", merged, text, before, {"stays": stays, "goes": goes})
     return merged
 
 
 def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
     """What pointed at the record that went points at the one that stays."""
-    if device.parent == goes:
-        draft.put(replace(device, parent=stays if device.id != stays else None))
+    if goes in device.parents:
+        parents = dict.fromkeys(stays if one == goes else one for one in device.parents)
+        kept = tuple(one for one in parents if one != device.id)
+        draft.put(replace(device, parents=kept))
     if goes in device.never_merge and device.id != stays:
         apart = (*(one for one in device.never_merge if one != goes), stays)
         draft.put(replace(draft.devices[device.id], never_merge=tuple(dict.fromkeys(apart))))
@@ -116,7 +118,10 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
 def _as_they_were(edit: Edit) -> tuple[Device, Device]:
     """Both records from before a merge. Raises Refused when the event is not whole."""
     try:
-        return record.device_of(edit.fields["stays"]), record.device_of(edit.fields["goes"])
+        return (
+            device_record.device_of_event(edit.fields["stays"]),
+            device_record.device_of_event(edit.fields["goes"]),
+        )
     except (KeyError, ValueError):
         raise Refused(
             "The event does not contain the records before the merge", "Split the device instead."
@@ -124,11 +129,14 @@ def _as_they_were(edit: Edit) -> tuple[Device, Device]:
 
 
 def _set_right(draft: Draft, device: Device) -> Device:
-    """Its parent is a device that is there, and not behind it."""
-    parent = draft.redirects.get(device.parent or 0, device.parent)
-    device = replace(device, parent=parent if parent in draft.devices else None)
-    if identity.is_circle(device, draft.devices):
-        device = replace(device, parent=None)
-    if device != draft.devices[device.id]:
-        draft.put(device)
+    """Its parents are devices that are there, and not behind it."""
+    parents = dict.fromkeys(draft.redirects.get(one, one) for one in device.parents)
+    there = [one for one in parents if one in draft.devices]
+    kept = [one for one in there if not _is_behind(draft, device, one)]
+    if tuple(kept) != device.parents:
+        draft.put(replace(device, parents=tuple(kept)))
     return draft.devices[device.id]
+
+
+def _is_behind(draft: Draft, device: Device, parent: int) -> bool:
+    return identity.is_circle(replace(device, parents=(parent,)), draft.devices)

@@ -128,8 +128,8 @@ class Finding:
 class Edit:
     """What a person or a file says.
 
-    `kind` is one of add, change, retire, restore, delete, merge, split, ignore, link. `identity`
-    is `id:12` for a device by its number, or any key of it.
+    `kind` is one of add, change, retire, restore, delete, merge, split, unmerge, ignore, link,
+    list. `identity` is `id:12` for a device by its number, or any key of it.
     """
 
     kind: str
@@ -226,14 +226,53 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """How one source reaches a device.
+
+    `host` is set only where a person gave one; without it the source asks at the device's
+    address. `secret` is the id of the password in `Fleet.secrets`, never the password; so are
+    the values of `secret_options`. `tls_pin` is the fingerprint of the certificate that is
+    accepted. `method` is the login method that worked last. `interval` is in seconds.
+    `extra` holds what a newer version wrote.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    path: str = ""
+    username: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    tls_pin: str | None = None
+    method: str = ""
+    interval: int | None = None
+    options: Facts = field(default_factory=dict)
+    secret_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A sealed text, and the device for which it was stored.
+
+    Sealed to its own id, so that it opens wherever a merge or split takes that id.
+    """
+
+    sealed: str = field(repr=False)
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """One record, whatever the kind.
 
-    `name` is what a person gave; the device's own is in `facts`. `facts` and `states` are by
-    source. `sightings` counts the scans in which it answered. `moved_at` is set while the
-    new address is not confirmed by a later scan. `status` and `since` are what was last
-    told in an event; `statuses()` says what is true now. `never_merge` holds the devices that a
-    person said are others, whatever the sources prove.
+    `name` is what a person gave; the device's own is in `facts`. `access`, `facts` and `states`
+    are by source; so is `source_addresses`, with the time at which the source last proved each
+    address. `address` is the one that is shown. `kind_source` is the source that said the kind.
+    `claims` says when a key that means something only at a place was last proved; a key that is
+    not in it was never timed. `sightings` counts the scans in which it answered. `moved_at` is
+    set while the new address is not confirmed by a later scan. `parents` are the devices
+    through which it is reached. `status` and `since` are what was last told in an event;
+    `statuses()` says what is true now. `never_merge` holds the devices that a person said are
+    others, whatever the sources prove. `extra` holds what a newer version wrote.
     """
 
     id: int
@@ -253,12 +292,22 @@ class Device:
     facts: Mapping[str, Facts] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Fault, ...] = ()
-    parent: int | None = None
+    parents: tuple[int, ...] = ()
     never_merge: tuple[int, ...] = ()
     listed: bool = False
     retired_at: datetime | None = None
     status: str = "UNKNOWN"
     since: datetime | None = None
+    kind_source: str = ""
+    access: Mapping[str, Access] = field(default_factory=dict)
+    source_addresses: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    claims: Mapping[str, datetime] = field(default_factory=dict)
+    extra: Facts = field(default_factory=dict)
+
+    @property
+    def parent(self) -> int | None:
+        """The first parent: the only one that most devices have."""
+        return self.parents[0] if self.parents else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +317,10 @@ class Fleet:
     `index` leads from an identity to an id; `redirects` from an id that was merged away
     to the one that stays. `outbox` holds the events that the journal has not confirmed.
     `state` keeps the few facts of the monitor itself (auto-scan, last scan, sources down).
+    `secrets` is by id; records and events have only the ids. `disputed` holds the index keys
+    that two live devices proved at once, with the time: they prove nothing from then on.
+    `ignored` holds the index keys that discovery never adds, with who said so (`at`, `by`).
+    `extra` holds what a newer version wrote.
     """
 
     devices: Mapping[int, Device] = field(default_factory=dict)
@@ -277,3 +330,7 @@ class Fleet:
     sequence: int = 0
     outbox: tuple[Event, ...] = ()
     state: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    disputed: Mapping[str, datetime] = field(default_factory=dict)
+    ignored: Mapping[str, Facts] = field(default_factory=dict)
+    extra: Facts = field(default_factory=dict)

@@ -59,8 +59,8 @@ def fleet_of(raw: Mapping[str, Any]) -> Fleet:
         raise Unreadable(f"a camera in it does not fit ({error})") from error
     if len({device.identities for device in devices.values()}) < len(devices):
         raise Unreadable("it has one MAC twice, in two spellings")
-    memo = {"last_scan": {"at": last_scan.isoformat()}} if last_scan else {}
-    return indexed(Fleet(devices=devices, next_id=len(devices) + 1, state=memo))
+    state = {"last_scan": {"at": last_scan.isoformat()}} if last_scan else {}
+    return indexed(Fleet(devices=devices, next_id=len(devices) + 1, state=state))
 
 
 def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | None) -> Device:

@@ -1,21 +1,25 @@
 """The fleet as the bytes of `camera_database.json`, and back.
 
 The file is one JSON object with one device a line, so that a person can read it, `grep`
-it and compare two of them. Times are ISO 8601 with offset.
+it and compare two of them. Times are ISO 8601 with offset. Keys that this version does not
+know are kept and written back.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from fleet import identity, list_entries, state, status, validation
-from fleet.model import AddressChange, Device, Event, Fault, Fleet, SourceState
+from fleet import device_record, identity, migrating_v1, state, validation
+from fleet.json_values import as_list, as_object, as_time, as_times, exactly
+from fleet.model import Device, Event, Fleet, Secret
+from fleet.validation import InvalidValue
 
 FORMAT = "camera-monitor"
-VERSION = 1
+VERSION = 2
+FILE = "the file"
+"""What messages call the outermost object."""
 
 
 class Unreadable(Exception):
@@ -42,7 +46,7 @@ class Encoder:
         for id, device in fleet.devices.items():
             known = lines.get(id)
             if known is None or known[0] is not device:
-                lines[id] = (device, _line(device))
+                lines[id] = (device, device_record.line(device))
         for id in lines.keys() - fleet.devices.keys():
             del lines[id]
 
@@ -54,42 +58,39 @@ class Encoder:
         return b'%s,\n  "devices": [\n%s\n]}\n' % (head[:-2], body)
 
 
-def plain(device: Device) -> dict[str, Any]:
-    """A device as the JSON object that the file has, for events that must undo things."""
-    found: dict[str, Any] = orjson.loads(_line(device))
-    return found
-
-
-def _line(device: Device) -> bytes:
-    """One device as JSON. Copied, because orjson's own bytes keep a buffer of twice the
-    length: for 10,000 devices that is 90 MB."""
-    return bytes(memoryview(orjson.dumps(_plain(device), option=orjson.OPT_NON_STR_KEYS)))
-
-
 def _head(fleet: Fleet) -> dict[str, Any]:
-    return {
+    head = {
         "format": FORMAT,
         "version": VERSION,
         "next_id": fleet.next_id,
         "sequence": fleet.sequence,
-        "memo": fleet.state,
+        "state": fleet.state,
         "redirects": fleet.redirects,
+        "secrets": {id: _plain(secret) for id, secret in fleet.secrets.items()},
+        "disputed": fleet.disputed,
+        "ignored": fleet.ignored,
         "outbox": [_plain(event) for event in fleet.outbox],
     }
+    extra = {key: value for key, value in fleet.extra.items() if key != "devices"}
+    return device_record.with_extra(head, extra)
 
 
-FILE_KEYS = {"states": "words", "never_merge": "apart"}
-"""Fields whose key in the file is another."""
+KEYS = frozenset({*_head(Fleet()), "devices"})
+"""What this version knows of the outermost object."""
 
 
 def _plain(value: Any) -> dict[str, Any]:
     """A frozen value as the dictionary that is written, in the order of its fields."""
-    return {FILE_KEYS.get(one.name, one.name): getattr(value, one.name) for one in fields(value)}
+    return {one.name: getattr(value, one.name) for one in fields(value)}
 
 
 def decode(data: bytes) -> Fleet:
     """The fleet in the bytes of our own format. Raises Unreadable or TooNew."""
-    raw = parsed(data)
+    return fleet_of(parsed(data))
+
+
+def fleet_of(raw: Mapping[str, Any]) -> Fleet:
+    """The fleet in the JSON object of our own format. Raises Unreadable or TooNew."""
     if raw.get("format") != FORMAT:
         raise Unreadable("it is not a Camera Monitor database")
     if type(raw.get("version")) is not int:
@@ -97,9 +98,24 @@ def decode(data: bytes) -> Fleet:
     if raw["version"] > VERSION:
         raise TooNew(f"it has version {raw.get('version')}, this program knows up to {VERSION}")
     try:
-        return _fleet(raw)
+        return _of_version_1(raw) if is_version_1(raw) else _fleet(raw)
     except ValueError as error:
         raise Unreadable(f"a value in it does not fit ({error})") from error
+
+
+def is_version_1(raw: Mapping[str, Any]) -> bool:
+    """Whether the object is of our own format, in its first version."""
+    version = raw.get("version")
+    return raw.get("format") == FORMAT and type(version) is int and version < VERSION
+
+
+def _of_version_1(raw: Mapping[str, Any]) -> Fleet:
+    """Raises ValueError with the names that the file uses."""
+    try:
+        return _fleet(migrating_v1.migrated(raw))
+    except InvalidValue as error:
+        where, name = (migrating_v1.old_name(text) for text in (error.where, error.name))
+        raise InvalidValue(where, name, error.why, error.value) from error
 
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -117,22 +133,30 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 
 def _fleet(raw: Mapping[str, Any]) -> Fleet:
-    here = "the file"
-    devices = [device_of(one) for one in _list(raw, "devices", here)]
+    raw = {"secrets": {}, "disputed": {}, "ignored": {}, **raw}
+    devices = [device_record.device_of(one) for one in as_list(raw, "devices", FILE)]
     by_id = {device.id: device for device in devices}
-    redirects = _redirects(_object(raw, "redirects", here))
-    outbox = _outbox(_list(raw, "outbox", here))
+    redirects = _redirects(as_object(raw, "redirects", FILE))
+    outbox = _outbox(as_list(raw, "outbox", FILE))
     last = outbox[-1].sequence if outbox else 0
+    ignored = as_object(raw, "ignored", FILE)
+    extra = {key: value for key, value in raw.items() if key not in KEYS}
+    validation.check_facts(extra, FILE)
     fleet = indexed(
         Fleet(
-            devices={id: _with_parent(device, by_id) for id, device in by_id.items()},
+            devices={id: _with_parents(device, by_id) for id, device in by_id.items()},
             redirects={old: new for old, new in redirects.items() if old not in by_id},
-            next_id=_taken(raw, "next_id", int, here),
-            sequence=max(last, _taken(raw, "sequence", int, here)),
+            next_id=exactly(raw, "next_id", int, FILE),
+            sequence=max(last, exactly(raw, "sequence", int, FILE)),
             outbox=outbox,
-            state=dict(state.checked(_object(raw, "memo", here))),
+            state=dict(state.checked(as_object(raw, "state", FILE))),
+            secrets=_secrets(as_object(raw, "secrets", FILE)),
+            disputed=as_times(as_object(raw, "disputed", FILE), "disputed", FILE),
+            ignored={key: as_object(ignored, key, "ignored") for key in ignored},
+            extra=extra,
         )
     )
+    validation.check_facts(fleet.ignored, "ignored")
     _check(fleet, devices)
     return fleet
 
@@ -140,17 +164,32 @@ def _fleet(raw: Mapping[str, Any]) -> Fleet:
 def _redirects(raw: Mapping[str, Any]) -> dict[int, int]:
     for old, new in raw.items():
         if not old.isdecimal() or type(new) is not int:
-            raise validation.InvalidValue("redirects", old, "a device number is expected", new)
+            raise InvalidValue("redirects", old, "a device number is expected", new)
     return {int(old): new for old, new in raw.items()}
 
 
-def _with_parent(device: Device, devices: Mapping[int, Device]) -> Device:
-    """The device, with a parent only if there is one that is not behind it."""
-    if device.parent is None:
+def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
+    found = {}
+    for id in raw:
+        where = f"secrets, {id}"
+        entry = as_object(raw, id, "secrets")
+        found[id] = Secret(
+            exactly(entry, "sealed", str, where), exactly(entry, "device", int, where)
+        )
+        validation.check(found[id], where)
+    return found
+
+
+def _with_parents(device: Device, devices: Mapping[int, Device]) -> Device:
+    """The device, with those parents only that are there and not behind it."""
+    if not device.parents:
         return device
-    if device.parent in devices and not identity.is_circle(device, devices):
-        return device
-    return replace(device, parent=None)
+    kept = tuple(
+        one
+        for one in dict.fromkeys(device.parents)
+        if one in devices and not identity.is_circle(replace(device, parents=(one,)), devices)
+    )
+    return device if kept == device.parents else replace(device, parents=kept)
 
 
 def _check(fleet: Fleet, devices: list[Device]) -> None:
@@ -187,98 +226,6 @@ def indexed(fleet: Fleet) -> Fleet:
     return replace(fleet, index=index)
 
 
-_DEVICE = frozenset(one.name for one in fields(Device))
-_TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
-
-
-def device_of(raw: Any) -> Device:
-    """A device from its JSON object. Raises ValueError, which names the value."""
-    if not isinstance(raw, dict):
-        raise validation.InvalidValue("devices", "one of them", "an object is expected", raw)
-    id = _taken(raw, "id", int, "a device")
-    here = f"device {id}"
-    values = {key: value for key, value in raw.items() if key in _DEVICE}
-    for key in ("kind", "site"):
-        _taken(raw, key, str, here)
-    keys = _list(raw, "identities", here)
-    values["identities"] = tuple(dict.fromkeys(_spelled(one, here) for one in keys))
-    values["tags"] = tuple(_list({"tags": (), **raw}, "tags", here))
-    values["never_merge"] = tuple(_list({"apart": (), **raw}, "apart", here))
-    values["addresses"] = tuple(_address(one, here) for one in _list(raw, "addresses", here))
-    for key in _TIMES:
-        values[key] = _moment(raw, key, here)
-    words = _object(raw, "words", here).items()
-    values["states"] = {source: _word(one, f"{here}, words, {source}") for source, one in words}
-    values["findings"] = tuple(_fault(one, here) for one in _list(raw, "findings", here))
-    device = Device(**values)
-    validation.check_device(device, here)
-    _check_device(device, here)
-    return device
-
-
-def _check_device(device: Device, here: str) -> None:
-    if device.id < 1:
-        raise validation.InvalidValue(here, "id", "a number above 0 is expected", device.id)
-    if not device.identities:
-        raise validation.InvalidValue(here, "identities", "at least one is expected", [])
-    if device.status not in status.WORDS:
-        why = f"one of {', '.join(status.WORDS)} is expected"
-        raise validation.InvalidValue(here, "status", why, device.status)
-    if list_entries.SOURCE in device.facts:
-        _check_row(device.facts[list_entries.SOURCE], f"{here}, facts, {list_entries.SOURCE}")
-
-
-def _check_row(facts: Mapping[str, Any], here: str) -> None:
-    """What the list says is text, in every cell."""
-    cells = {key: facts[key] for key in (*list_entries.KEYS, "name") if facts.get(key) is not None}
-    for key, text in {**cells, **_object({"columns": {}, **facts}, "columns", here)}.items():
-        if not isinstance(text, str):
-            raise validation.InvalidValue(here, key, "text is expected", text)
-
-
-def _spelled(one: Any, here: str) -> str:
-    """An identity with its MAC in the one spelling that all sources use."""
-    if not isinstance(one, str):
-        raise validation.InvalidValue(here, "identities", "texts are expected", one)
-    if not one.lower().startswith("mac:"):
-        return one
-    key = identity.mac_key(one[4:])
-    if key is None:
-        raise validation.InvalidValue(here, "identities", "a MAC of one device is expected", one)
-    return key
-
-
-def _word(raw: Any, here: str) -> SourceState:
-    if not isinstance(raw, dict):
-        raise validation.InvalidValue(here, "it", "an object is expected", raw)
-    return SourceState(
-        seen_at=_moment(raw, "seen_at", here),
-        missed_at=_moment(raw, "missed_at", here),
-        asked=_moment(raw, "asked", here),
-        misses=_taken(raw, "misses", int, here),
-        reason=_taken(raw, "reason", str, here),
-        scope=raw.get("scope"),
-    )
-
-
-def _address(raw: Any, device: str) -> AddressChange:
-    here = f"{device}, addresses"
-    if not isinstance(raw, dict):
-        raise validation.InvalidValue(device, "addresses", "objects are expected", raw)
-    return AddressChange(
-        _taken(raw, "ip", str, here), _time(raw.get("at"), "at", here), raw.get("previous")
-    )
-
-
-def _fault(raw: Any, device: str) -> Fault:
-    here = f"{device}, findings"
-    if not isinstance(raw, dict):
-        raise validation.InvalidValue(device, "findings", "objects are expected", raw)
-    kind, text, source = (_taken(raw, key, str, here) for key in ("kind", "text", "source"))
-    evidence = _object(raw, "evidence", here)
-    return Fault(kind, _time(raw.get("since"), "since", here), text, source, evidence)
-
-
 def _outbox(raw: Any) -> tuple[Event, ...]:
     """The events in the order of their numbers, each once: the journal takes them so."""
     found = {event.sequence: event for event in map(_event, raw)}
@@ -286,57 +233,17 @@ def _outbox(raw: Any) -> tuple[Event, ...]:
 
 
 def _event(raw: Any) -> Event:
-    here = "outbox"
+    where = "outbox"
     if not isinstance(raw, dict):
-        raise validation.InvalidValue("the file", here, "objects are expected", raw)
+        raise InvalidValue(FILE, where, "objects are expected", raw)
     event = Event(
-        sequence=_taken(raw, "sequence", int, here),
-        at=_time(raw.get("at"), "at", here),
-        kind=_taken(raw, "kind", str, here),
+        sequence=exactly(raw, "sequence", int, where),
+        at=as_time(raw.get("at"), "at", where),
+        kind=exactly(raw, "kind", str, where),
         device=raw.get("device"),
-        text=_taken(raw, "text", str, here),
-        before=_object(raw, "before", here),
-        after=_object(raw, "after", here),
+        text=exactly(raw, "text", str, where),
+        before=as_object(raw, "before", where),
+        after=as_object(raw, "after", where),
     )
-    validation.check(event, here)
+    validation.check(event, where)
     return event
-
-
-# -- one value of it -------------------------------------------------------------------------
-
-_SAID = {int: "a number", str: "text", list: "a list", dict: "an object"}
-
-
-def _taken(raw: Mapping[str, Any], key: str, kind: type, here: str) -> Any:
-    """A value of exactly this type. Raises InvalidValue."""
-    value = raw.get(key)
-    if type(value) is not kind:
-        raise validation.InvalidValue(here, key, f"{_SAID[kind]} is expected", value)
-    return value
-
-
-def _object(raw: Mapping[str, Any], key: str, here: str) -> dict[str, Any]:
-    found: dict[str, Any] = _taken(raw, key, dict, here)
-    return found
-
-
-def _list(raw: Mapping[str, Any], key: str, here: str) -> Any:
-    value = raw.get(key)
-    if not isinstance(value, list | tuple):
-        raise validation.InvalidValue(here, key, "a list is expected", value)
-    return value
-
-
-def _moment(raw: Mapping[str, Any], key: str, here: str) -> datetime | None:
-    value = raw.get(key)
-    return None if value is None else _time(value, key, here)
-
-
-def _time(text: Any, key: str, here: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise validation.InvalidValue(here, key, "a time (ISO 8601) is expected", text) from None
-    if at.tzinfo is None or not validation.is_in_range(at):
-        raise validation.InvalidValue(here, key, validation.TIME, text)
-    return at

@@ -44,7 +44,7 @@ def reduce(
     removal.forget_removed(draft)
     # Last, when all facts are in, and parents first: who dies with its parent is unreachable.
     ids = [id for id in (list(draft.devices) if empty else touched) if id in draft.devices]
-    for id in sorted(ids, key=lambda id: draft.devices[id].parent is not None):
+    for id in sorted(ids, key=lambda id: bool(draft.devices[id].parents)):
         _tell_status(draft, draft.devices[id])
     _tell_children(draft)
     return draft.freeze(), draft.events
@@ -85,8 +85,8 @@ def _tell_status(draft: Draft, device: Device) -> None:
 def _tell_children(draft: Draft) -> None:
     """A device that went down or came up changes what all those behind it are called."""
     behind = {event.device for event in draft.events if event.device}
-    children = [device for device in draft.devices.values() if device.parent]
-    while new := {one.id for one in children if one.parent in behind} - behind:
+    children = [device for device in draft.devices.values() if device.parents]
+    while new := {one.id for one in children if behind.intersection(one.parents)} - behind:
         behind |= new
     for device in children if behind else ():
         if device.id in behind:

@@ -46,8 +46,9 @@ def forget_removed(draft: Draft) -> None:
         return
     draft.redirects = {old: new for old, new in draft.redirects.items() if new not in gone}
     for device in list(draft.devices.values()):
-        if device.parent in gone:
-            draft.put(replace(device, parent=None))
+        if gone.intersection(device.parents):
+            kept = tuple(one for one in device.parents if one not in gone)
+            draft.put(replace(device, parents=kept))
         if gone.intersection(device.never_merge):
             apart = tuple(one for one in device.never_merge if one not in gone)
             draft.put(replace(draft.devices[device.id], never_merge=apart))
@@ -55,5 +56,5 @@ def forget_removed(draft: Draft) -> None:
 
 def is_disposable(device: Device) -> bool:
     """Nobody named, noted, tagged or listed it, or put anything behind something by it."""
-    said = device.name or device.notes or device.tags or device.parent or device.listed
+    said = device.name or device.notes or device.tags or device.parents or device.listed
     return not said and identity.row_of(device) is None

@@ -61,7 +61,7 @@ class _Full(TypedDict, total=False):
     gave_way: int
 
 
-class _Memo(TypedDict, total=False):
+class _State(TypedDict, total=False):
     """Other keys are allowed; the code that stores them defines them."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
@@ -74,11 +74,11 @@ class _Memo(TypedDict, total=False):
 
 
 LAST_SCAN = "last_scan"
-_ADAPTER = TypeAdapter(_Memo)
+_ADAPTER = TypeAdapter(_State)
 
 
 def checked(raw: Any) -> Mapping[str, Any]:
-    """The memo of a file. Raises InvalidValue.
+    """The facts of the server in a file. Raises InvalidValue.
 
     A last scan that does not fit is left out: the next one takes its place.
     """
@@ -86,10 +86,10 @@ def checked(raw: Any) -> Mapping[str, Any]:
         _ADAPTER.validate_python(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = [str(part) for part in first["loc"]] or ["memo"]
+        where = [str(part) for part in first["loc"]] or ["state"]
         if where[0] == LAST_SCAN and isinstance(raw, dict):
             return checked({key: value for key, value in raw.items() if key != LAST_SCAN})
-        raise InvalidValue("memo", ".".join(where), first["msg"], first["input"]) from None
-    check_facts(raw, "memo")
+        raise InvalidValue("state", ".".join(where), first["msg"], first["input"]) from None
+    check_facts(raw, "state")
     found: Mapping[str, Any] = raw
     return found

@@ -74,17 +74,28 @@ def own_status(device: Device, now: datetime, rules: Rules) -> str:
 
 
 def status(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> str:
-    """The status, with a silent device behind a dead parent as UNREACHABLE."""
+    """The status, with a silent device behind dead parents as UNREACHABLE."""
     word = own_status(device, now, rules)
-    if word not in DOWN or device.parent is None:
-        return word
-    seen, parent = {device.id}, devices.get(device.parent)
-    while parent is not None and parent.id not in seen:
-        if parent.retired_at is None and own_status(parent, now, rules) in DOWN:
-            return UNREACHABLE
-        seen.add(parent.id)
-        parent = devices.get(parent.parent) if parent.parent is not None else None
+    if word in DOWN and _is_cut_off(device, devices, now, rules):
+        return UNREACHABLE
     return word
+
+
+def _is_cut_off(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> bool:
+    """Whether every way up from the device meets a parent that is down."""
+    is_blocked, passed, waiting = False, {device.id}, [device]
+    while waiting:
+        above = waiting.pop().parents
+        parents = [devices[id] for id in above if id in devices and id != device.id]
+        if not parents:
+            return False
+        for parent in parents:
+            if parent.retired_at is None and own_status(parent, now, rules) in DOWN:
+                is_blocked = True
+            elif parent.id not in passed:
+                passed.add(parent.id)
+                waiting.append(parent)
+    return is_blocked
 
 
 def statuses(devices: Mapping[int, Device], now: datetime, rules: Rules) -> dict[int, str]:

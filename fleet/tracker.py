@@ -60,6 +60,7 @@ class Tracker:
         self.trouble = ""
         self.replaced = ""
         self.was_original = False
+        self.is_migrated = False
         self.on_events: Callable[[], None] = lambda: None
         self._fleet = Fleet()
         self._lock = Lock()
@@ -84,7 +85,7 @@ class Tracker:
         self._encoder.renew(self._fleet)
         if self.damage:
             log.error("%s", self.damage)
-        elif not self.was_original:
+        elif not (self.was_original or self.is_migrated):
             self._written = self._fleet
 
     def peek(self) -> Fleet:
@@ -119,7 +120,7 @@ class Tracker:
         try:
             raw = record.parsed(data)
             if "format" in raw:
-                return record.decode(data)
+                return self._own_format(data, raw, keep)
             if origin.is_original(raw):
                 fleet = origin.fleet_of(raw)
                 if keep:
@@ -129,6 +130,14 @@ class Tracker:
             raise record.Unreadable("it is not a Camera Monitor database")
         except record.Unreadable as error:
             raise ValueError(str(error)) from error
+
+    def _own_format(self, data: bytes, raw: Mapping[str, Any], keep: bool) -> Fleet:
+        """The fleet in our own format. The bytes of an older version are kept for ever."""
+        fleet = record.fleet_of(raw)
+        if keep and record.is_version_1(raw):
+            self.file.keep_version(data, 1)
+            self.is_migrated = True
+        return fleet
 
     def continue_above(self, sequence: int, device: int, now: datetime) -> None:
         """Number events and devices above what the journal has: the file may be an older
@@ -257,7 +266,7 @@ class Tracker:
     ) -> None:
         """Keep facts of this server itself, durably. Raises CannotKeep, InvalidValue for what
         is no JSON, and what `precondition` gives."""
-        validation.check_facts(facts, "memo")
+        validation.check_facts(facts, "state")
         self._do(_Job((), dict(facts), now, precondition))
 
     def _do(self, job: _Job) -> list[Event]:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from fleet.model import (
+    Access,
     AddressChange,
     Device,
     Edit,
@@ -43,7 +44,7 @@ class InvalidValue(ValueError):
     """`where` and `name` say which value, `why` what is expected instead."""
 
     def __init__(self, where: str, name: str, why: str, value: Any) -> None:
-        self.where, self.name, self.why = where, name, why
+        self.where, self.name, self.why, self.value = where, name, why, value
         super().__init__(f"{where}: {name} is {_shown(value)}, {why}")
 
 
@@ -183,6 +184,9 @@ _TYPES: dict[Any, Callable[[Any], str]] = {
     Mapping[str, str]: _by_name(_text),
     Mapping[str, Facts]: _by_name(_object),
     Mapping[str, SourceState]: _by_name(lambda value: ""),
+    Mapping[str, Access]: _by_name(lambda value: ""),
+    Mapping[str, datetime]: _by_name(_moment),
+    Mapping[str, Mapping[str, datetime]]: _by_name(_by_name(_moment)),
     tuple[AddressChange, ...]: _all(lambda value: ""),
     tuple[Fault, ...]: _all(lambda value: ""),
 }
@@ -214,8 +218,10 @@ def check(record: Any, where: str) -> None:
 def check_device(device: Device, where: str) -> None:
     """As `check`, with everything that the device holds."""
     check(device, where)
-    for source, word in device.states.items():
-        check(word, f"{where}, words, {source}")
+    for source, state in device.states.items():
+        check(state, f"{where}, states, {source}")
+    for source, access in device.access.items():
+        check(access, f"{where}, access, {source}")
     for change in device.addresses:
         check(change, f"{where}, addresses")
     for fault in device.findings:

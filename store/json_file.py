@@ -311,6 +311,10 @@ class JsonFile:
         """Keep for ever the bytes that were there before our first write."""
         self._put_aside(data, "original")
 
+    def keep_version(self, data: bytes, version: int) -> None:
+        """Keep for ever the bytes of an older version of the format."""
+        self._put_aside(data, f"version{version}")
+
     def keep_replaced(self, data: bytes) -> Path:
         """Keep for ever a content in whose place somebody put another one."""
         return self._put_aside(data, "replaced")

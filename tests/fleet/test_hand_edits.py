@@ -120,9 +120,9 @@ def test_any_value_of_another_type_is_refused_or_harms_no_page(
 NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "a count": (("devices", 0, "sightings"), "1", 'device 1: sightings is "1", a number'),
     "misses": (
-        ("devices", 0, "words", "panasonic", "misses"),
+        ("devices", 0, "states", "panasonic", "misses"),
         "x",
-        'device 1, words, panasonic: misses is "x", a number is expected',
+        'device 1, states, panasonic: misses is "x", a number is expected',
     ),
     "a time": (("devices", 1, "last_seen"), "noon", 'device 2: last_seen is "noon", a time'),
     "a far time": (("devices", 1, "last_seen"), "0001-01-01T00:00:00+14:00", "from 1970 on"),
@@ -134,10 +134,10 @@ NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "a finding": (("devices", 0, "findings"), ["x"], "device 1: findings is"),
     "an event": (("outbox", 0, "at"), 7, "outbox: at is 7, a time"),
     "a redirect": (("redirects",), {"3": "two"}, 'redirects: 3 is "two", a device number'),
-    "a source that is down": (("memo", "down"), {"x": 7}, "memo: down.x is 7"),
-    "the toggle": (("memo", "auto_scan"), "yes", 'memo: auto_scan is "yes"'),
+    "a source that is down": (("state", "down"), {"x": 7}, "state: down.x is 7"),
+    "the toggle": (("state", "auto_scan"), "yes", 'state: auto_scan is "yes"'),
     "a far time of a scan": (
-        ("memo", "down"),
+        ("state", "down"),
         {"x": {"since": "0001-01-01T00:00:00+14:00", "reason": ""}},
         "down.x.since",
     ),
@@ -172,9 +172,9 @@ def test_damage_names_the_value_and_the_good_copy_is_used(tmp_path: Path, what: 
 
 def test_misses_without_a_time_are_taken_as_silence(tmp_path: Path, make_home: Make) -> None:
     raw = a_file(tmp_path / "sample")
-    word = raw["devices"][0]["words"]["panasonic"] | {"misses": 3, "missed_at": None}
+    word = raw["devices"][0]["states"]["panasonic"] | {"misses": 3, "missed_at": None}
     home = make_home()
-    fleet = record.decode(changed(raw, ("devices", 0, "words", "panasonic"), word))
+    fleet = record.decode(changed(raw, ("devices", 0, "states", "panasonic"), word))
     home.monitor.tracker._fleet = fleet
     assert home.status("1") == "OFFLINE"
     assert home.client.get("/").status_code == 200
@@ -182,15 +182,15 @@ def test_misses_without_a_time_are_taken_as_silence(tmp_path: Path, make_home: M
 
 def test_a_parent_that_is_not_there_or_stands_behind_is_none(tmp_path: Path) -> None:
     raw = a_file(tmp_path)
-    raw["devices"][0]["parent"], raw["devices"][1]["parent"] = 2, 1
-    raw["devices"][2]["parent"] = 77
+    raw["devices"][0]["parents"], raw["devices"][1]["parents"] = [2], [1]
+    raw["devices"][2]["parents"] = [77]
     fleet = record.decode(json.dumps(raw).encode())
     assert [device.parent for device in fleet.devices.values()] == [None, None, None]
 
 
 def test_a_last_scan_at_an_impossible_time_is_left_out(tmp_path: Path) -> None:
     raw = a_file(tmp_path)
-    raw["memo"]["last_scan"]["at"] = "0001-01-01T00:00:00+14:00"
+    raw["state"]["last_scan"]["at"] = "0001-01-01T00:00:00+14:00"
     assert "last_scan" not in record.decode(json.dumps(raw).encode()).state
 
 
@@ -224,7 +224,7 @@ def test_counts_at_their_highest_stay_readable(tmp_path: Path) -> None:
     def change(raw: dict[str, Any]) -> None:
         for device in raw["devices"]:
             device["sightings"] = validation.HIGHEST_NUMBER
-            for word in device["words"].values():
+            for word in device["states"].values():
                 word["misses"] = validation.HIGHEST_NUMBER
 
     grown(tmp_path, change)

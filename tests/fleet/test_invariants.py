@@ -14,6 +14,7 @@ from fleet.editing import can_undo, inverse
 from fleet.identity import keys_of
 from fleet.list_entries import SOURCE, Row
 from fleet.model import (
+    Access,
     AddressChange,
     Device,
     Edit,
@@ -24,6 +25,7 @@ from fleet.model import (
     Miss,
     Refused,
     Report,
+    Secret,
     Sighting,
     SourceDown,
     SourceState,
@@ -291,6 +293,23 @@ EVENTS = st.builds(
 WORDS = st.builds(
     SourceState, MAYBE, MAYBE, MAYBE, st.integers(0, 2**31 - 1), TEXT, st.none() | TEXT
 )
+COUNT = st.integers(0, 2**31 - 1)
+NEW_KEY = st.from_regex(r"new_[a-z]{1,3}", fullmatch=True)
+"""What a newer version may have called its keys."""
+ACCESS = st.builds(
+    Access,
+    host=st.none() | TEXT.filter(bool),
+    port=st.none() | st.integers(1, 65535),
+    path=TEXT,
+    username=st.none() | TEXT.filter(bool),
+    secret=st.none() | TEXT.filter(bool),
+    tls_pin=st.none() | TEXT.filter(bool),
+    method=TEXT,
+    interval=st.none() | st.integers(1, 86400),
+    options=FACTS,
+    secret_options=st.dictionaries(TEXT, TEXT, max_size=2),
+    extra=st.dictionaries(NEW_KEY, st.integers(0, 9), max_size=2),
+)
 DEVICES = st.builds(
     Device,
     id=st.just(0),
@@ -312,7 +331,12 @@ DEVICES = st.builds(
     facts=st.dictionaries(TEXT, FACTS, max_size=2),
     links=st.dictionaries(TEXT, TEXT, max_size=2),
     findings=st.lists(st.builds(Fault, TEXT, TIME, TEXT, TEXT, FACTS), max_size=2).map(tuple),
-    parent=st.none() | st.just(1),
+    parents=st.sampled_from([(), (1,)]),
+    kind_source=TEXT,
+    access=st.dictionaries(TEXT, ACCESS, max_size=2),
+    source_addresses=st.dictionaries(TEXT, st.dictionaries(TEXT, TIME, max_size=2), max_size=2),
+    claims=st.dictionaries(TEXT, TIME, max_size=2),
+    extra=st.dictionaries(NEW_KEY, st.integers(0, 9), max_size=2),
     listed=st.booleans(),
     retired_at=MAYBE,
     status=st.sampled_from(status.WORDS),
@@ -325,8 +349,8 @@ def fleets(draw: st.DrawFn) -> Fleet:
     devices: dict[int, Device] = {}
     for id, device in enumerate(draw(st.lists(DEVICES, max_size=4)), start=1):
         identities = (f"mac:d4:2d:c5:00:00:{id:02x}", f"rtsp:{id}{draw(TEXT)}")
-        parent = device.parent if id > 1 else None
-        devices[id] = replace(device, id=id, identities=identities, parent=parent)
+        parents = device.parents if id > 1 else ()
+        devices[id] = replace(device, id=id, identities=identities, parents=parents)
     first = len(devices) + 1
     redirects: dict[int, int] = {}
     if devices and draw(st.booleans()):
@@ -340,6 +364,10 @@ def fleets(draw: st.DrawFn) -> Fleet:
         sequence=draw(st.integers(outbox[-1].sequence if outbox else 0, 2**62)),
         outbox=tuple(outbox),
         state=draw(FACTS),
+        secrets=draw(st.dictionaries(TEXT, st.builds(Secret, TEXT, COUNT), max_size=2)),
+        disputed=draw(st.dictionaries(TEXT, TIME, max_size=2)),
+        ignored=draw(st.dictionaries(TEXT, FACTS, max_size=2)),
+        extra=draw(st.dictionaries(NEW_KEY, FACTS, max_size=2)),
     )
     return record.indexed(fleet)
 

@@ -72,7 +72,7 @@ def test_three_records_become_one_at_once() -> None:
 def test_children_of_a_record_that_went_hang_on_the_one_that_stays() -> None:
     switch = Device(1, "switch", "here", (A,), states={"panasonic": SourceState(seen_at=NOON)})
     same = replace(switch, id=2, identities=(ONVIF,), states={"onvif": SourceState(seen_at=NOON)})
-    camera = Device(3, "camera", "here", (B,), parent=2)
+    camera = Device(3, "camera", "here", (B,), parents=(2,))
     story = Story(switch, same, camera)
     story.tell(seen(B, address=None))
     story.tell(seen(ONVIF, A, source="onvif", address=None))

@@ -11,12 +11,12 @@ from tests.fleet.tracking import FILE, opened, tracker_in
 
 
 def test_a_file_of_a_newer_version_is_refused_in_words_and_stays(tmp_path: Path) -> None:
-    data = b'{"format": "camera-monitor", "version": 2, "devices": {"in": "another shape"}}'
+    data = b'{"format": "camera-monitor", "version": 3, "devices": {"in": "another shape"}}'
     (tmp_path / FILE).write_bytes(data)
     with pytest.raises(CannotOpen) as refused:
         tracker_in(tmp_path).open()
     text = str(refused.value)
-    assert "was written by a newer Camera Monitor: it has version 2" in text
+    assert "was written by a newer Camera Monitor: it has version 3" in text
     assert "Install the newer version again, or set DATABASE_PATH" in text
     assert (tmp_path / FILE).read_bytes() == data
     assert list((tmp_path / "data" / "copies").glob("*damaged*")) == []
@@ -44,7 +44,7 @@ CARELESS: dict[str, Callable[[bytes], bytes]] = {
     "a time without offset": lambda data: sabotage(data, b"+00:00", b""),
     "a device is a text": lambda data: sabotage(data, b'"devices": [', b'"devices": ["x",'),
     "the devices are gone": lambda data: sabotage(data, b'"devices"', b'"divices"'),
-    "no version": lambda data: sabotage(data, b'"version": 1', b'"version": null'),
+    "no version": lambda data: sabotage(data, b'"version": 2', b'"version": null'),
     "a list": lambda data: b"[" + data + b"]",
     "another program's": lambda data: b'{"format": "else", "version": 1}',
     "cut off": lambda data: data[: len(data) // 2],

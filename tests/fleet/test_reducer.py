@@ -272,7 +272,13 @@ def behind(*parents: int | None) -> Story:
     """Devices 1, 2, 3…, each seen at noon, with these parents."""
     story = Story(
         *(
-            Device(id, "camera", "here", (f"mac:d4:2d:c5:00:00:{id:02x}",), parent=parent)
+            Device(
+                id,
+                "camera",
+                "here",
+                (f"mac:d4:2d:c5:00:00:{id:02x}",),
+                parents=(parent,) if parent else (),
+            )
             for id, parent in enumerate(parents, start=1)
         )
     )

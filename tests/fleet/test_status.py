@@ -127,7 +127,7 @@ ASKED_IN_VAIN = says(CAMERA, "rtsp", missed=5)
 def family(*members: tuple[Device, int | None]) -> dict[int, Device]:
     """Devices numbered from 1, each with the number of its parent."""
     return {
-        id: replace(device, id=id, parent=parent)
+        id: replace(device, id=id, parents=(parent,) if parent else ())
         for id, (device, parent) in enumerate(members, start=1)
     }
 
@@ -216,7 +216,7 @@ ANY_DEVICE = st.builds(
     last_seen=TIMES,
     moved_at=TIMES,
     states=st.dictionaries(st.sampled_from(("panasonic", "rtsp", "snmp")), ANY_WORD),
-    parent=st.none() | st.integers(0, 9),
+    parents=st.lists(st.integers(0, 9), max_size=3).map(tuple),
     listed=st.booleans(),
     retired_at=TIMES,
 )

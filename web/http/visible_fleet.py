@@ -168,8 +168,8 @@ def of(here: Monitor, person: Person) -> VisibleFleet:
 
 def _alone(device: Device, seen: Mapping[int, Device]) -> Device:
     """A device without what it tells of devices that are not seen."""
-    if device.parent is not None and device.parent not in seen:
-        device = replace(device, parent=None)
+    if any(id not in seen for id in device.parents):
+        device = replace(device, parents=tuple(id for id in device.parents if id in seen))
     clashes = [one for one in device.findings if one.kind == SHARED]
     if clashes:
         quiet = tuple(
