@@ -35,6 +35,7 @@ from discovery.scheduler import Scheduler
 from fleet import clock as clocks
 from fleet.job import Job
 from fleet.journal import Journal, JournalWriter
+from fleet.journal_readers import MemoryReader
 from fleet.model import CannotAsk, ClockStep, Fleet
 from fleet.status import Rules, statuses
 from fleet.tracker import Precondition, Tracker
@@ -126,7 +127,8 @@ def build_monitor(
     chosen = build_sources(settings, clock) if sources is None else sources
     broadcaster = EventBroadcaster()
     audit = Audit(journal.engine, settings.data_dir, tracker.file.missing)
-    journal_writer = JournalWriter(tracker, journal, broadcaster.tell, audit.flush)
+    journal.readers.add(MemoryReader(journal.engine, "event_stream", broadcaster.tell))
+    journal_writer = JournalWriter(tracker, journal, audit.flush)
     tracker.on_events = audit.on_lines = journal_writer.notify
     workbooks = Workbooks(settings.p2p_workbook, tracker, clock)
     monitor = Monitor(
@@ -250,10 +252,12 @@ def table_of_jobs(monitor: Monitor, settings: Settings) -> list[Job]:
         until = monitor.clock() - timedelta(days=settings.keep_events_days)
         try:
             events = monitor.journal.forget(until)
+            behind = monitor.journal.readers.check(monitor.clock())
             lines = monitor.audit.forget(monitor.clock() - timedelta(days=settings.keep_audit_days))
         except Unreachable as error:
             return str(error)
-        return f"{events} events and {lines} lines of the audit log forgotten"
+        done = f"{events} events and {lines} lines of the audit log forgotten"
+        return ". ".join([done, *behind])
 
     return [
         Job(AUTO_SCAN, "Scan the network", settings.auto_scan_interval, scan, paused=True),

@@ -139,10 +139,31 @@ def one(engine: Engine, sequence: int) -> Event | None:
     return event_of(row) if row else None
 
 
-def forget(engine: Engine, until: datetime) -> int:
-    """Delete what happened before `until`; how many there were."""
+def next_after(engine: Engine, sequence: int) -> int | None:
+    """The number of the event that follows `sequence`, without reading the event itself."""
+    query = select(func.min(events.c.sequence)).where(events.c.sequence > sequence)
+    with translated_errors(), engine.connect() as connection:
+        found: int | None = connection.execute(query).scalar()
+    return found
+
+
+def waiting_after(engine: Engine, sequence: int) -> tuple[int, datetime | None]:
+    """How many events there are above `sequence`, and when the oldest of them happened."""
+    oldest = func.min(events.c.at, type_=events.c.at.type)
+    query = select(func.count(), oldest).where(events.c.sequence > sequence)
+    with translated_errors(), engine.connect() as connection:
+        count, at = connection.execute(query).one()
+    return count, at
+
+
+def forget(engine: Engine, until: datetime, slowest: int | None) -> int:
+    """Delete what happened before `until` and was read by all, up to `slowest` (None: nobody
+    reads); how many events there were."""
+    query = sql_delete(events).where(events.c.at < until)
+    if slowest is not None:
+        query = query.where(events.c.sequence <= slowest)
     with long_write(engine) as connection:
-        return connection.execute(sql_delete(events).where(events.c.at < until)).rowcount
+        return connection.execute(query).rowcount
 
 
 def event_of(row: Any) -> Event:

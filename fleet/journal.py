@@ -8,7 +8,8 @@ from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from fleet import asked_rows, event_rows, uptime_rows
+from fleet import asked_rows, cursor_rows, event_rows, uptime_rows
+from fleet.journal_readers import Readers
 from fleet.model import Device, Event
 from fleet.tracker import Tracker
 from fleet.uptime import DAYS, Uptime, uptime, window
@@ -34,12 +35,19 @@ class Journal:
     def __init__(self, url: "str | URL") -> None:
         self.database = Database(url)
         self.engine: Engine = self.database.engine
+        self.readers = Readers(self.engine)
+        self.newest = 0
+        """The highest sequence number that it had when it was opened."""
 
     def open(self) -> tuple[int, int]:
         """Own the database and bring the tables to their newest form; the highest sequence
         and device number. Raises InUse when another program owns it."""
         self.database.open()
-        return event_rows.highest(self.engine)
+        sequence, device = event_rows.highest(self.engine)
+        with translated_errors(), self.engine.connect() as connection:
+            # A number that a reader has passed would never be read, if it were given again.
+            self.newest = max(sequence, cursor_rows.highest(connection))
+        return self.newest, device
 
     def write(self, events: Sequence[Event]) -> None:
         """Keep the events, and what they tell of uptimes, in one transaction. Those whose
@@ -73,12 +81,12 @@ class Journal:
             asked_rows.add(self.engine, at.astimezone().date(), scopes)
 
     def forget(self, until: datetime) -> int:
-        """Delete the events before `until`; how many there were. The days of uptimes stay for
-        DAYS more, so that none that is shown changes by it."""
+        """Delete the events before `until` that every reader has read; how many there were. The
+        days of uptimes stay for DAYS more, so that none that is shown changes by it."""
         days_until = (until - timedelta(days=DAYS + 1)).date()
         asked_rows.forget(self.engine, days_until)
         uptime_rows.forget(self.engine, days_until)
-        return event_rows.forget(self.engine, until)
+        return event_rows.forget(self.engine, until, self.readers.slowest())
 
     def close(self) -> None:
         self.database.close()
@@ -88,21 +96,19 @@ class JournalWriter:
     """Carries events from the tracker's outbox into the journal, on its own thread.
 
     An event leaves the outbox only after the journal has it, or when it does not fit into
-    the journal, which is logged. `wake` is called with the events of each delivery, for readers
-    that follow along. `also` carries what else waits for the database. This thread alone tries
-    a database that is away again and again.
+    the journal, which is logged. The journal's readers run while it runs, and are woken after each
+    delivery. `also` carries what else waits for the database. This thread alone tries a database
+    that is away again and again.
     """
 
     def __init__(
         self,
         tracker: Tracker,
         journal: Journal,
-        wake: Callable[[Sequence[Event]], None],
         also: Callable[[], bool] = lambda: True,
     ) -> None:
         self.tracker = tracker
         self.journal = journal
-        self.wake = wake
         self.also = also
         self.on_back: Callable[[], None] = lambda: None
         self.trouble = ""
@@ -114,6 +120,7 @@ class JournalWriter:
 
     def start(self) -> None:
         self.journal.database.watch()
+        self.journal.readers.start(self.journal.newest)
         self._thread.start()
 
     def is_alive(self) -> bool:
@@ -129,6 +136,7 @@ class JournalWriter:
         self._news.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
+        self.journal.readers.stop()
 
     def _run(self) -> None:
         looked, is_there = monotonic(), True
@@ -194,6 +202,7 @@ class JournalWriter:
     def _back(self) -> None:
         if self.trouble:
             self.on_back()
+            self.journal.readers.wake()
             log.info("The SQL database works again.")
         self.trouble = ""
 
@@ -211,7 +220,7 @@ class JournalWriter:
                 most = 1  # the one that is meant then stands alone
                 continue
             self.tracker.confirm(events[-1].sequence)
-            self.wake(events)
+            self.journal.readers.wake()
         return True
 
     def _write(self, events: Sequence[Event]) -> None:

@@ -5,10 +5,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from fleet.journal import Journal
 from tests.store.disks import disks
 from tests.store.postgres import postgres, sql_url
 
 __all__ = ["disks", "postgres", "sql_url"]
+
+
+@pytest.fixture
+def journal(sql_url: str) -> Iterator[Journal]:
+    """An empty journal, on each kind of database."""
+    made = Journal(sql_url)
+    made.open()
+    yield made
+    made.close()
 
 
 @pytest.fixture

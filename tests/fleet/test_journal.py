@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from fleet import event_rows
 from fleet.journal import Journal, JournalWriter
+from fleet.journal_readers import MemoryReader
 from fleet.model import Event
 from fleet.tracker import Tracker
 from simulators.panasonic import Camera
@@ -23,14 +25,6 @@ from tests.store.postgres import PASSWORD, Cluster
 Make = Callable[..., Home]
 
 
-@pytest.fixture
-def journal(sql_url: str) -> Iterator[Journal]:
-    made = Journal(sql_url)
-    made.open()
-    yield made
-    made.close()
-
-
 def event(sequence: int, at: datetime = NOON, **more: Any) -> Event:
     given = {"kind": "device.found", "device": 1, "text": f"event {sequence}", **more}
     return Event(sequence, at, **given)
@@ -38,6 +32,17 @@ def event(sequence: int, at: datetime = NOON, **more: Any) -> Event:
 
 def numbers(events: Sequence[Event]) -> list[int]:
     return [one.sequence for one in events]
+
+
+@contextmanager
+def reading(journal: Journal) -> Iterator[list[int]]:
+    """A reader of the journal; the list holds the numbers of the events that it has read."""
+    read: list[int] = []
+    reader = MemoryReader(journal.engine, "test", lambda events: read.extend(numbers(events)))
+    journal.readers.add(reader)
+    journal.readers.start(journal.newest)
+    yield read
+    journal.readers.stop()
 
 
 # -- writing ---------------------------------------------------------------------------------
@@ -183,15 +188,15 @@ def tracker(tmp_path: Path) -> Iterator[Tracker]:
 def test_events_stay_in_the_file_until_the_journal_has_them(
     tracker: Tracker, journal: Journal, tmp_path: Path
 ) -> None:
-    woken: list[int] = []
-    journal_writer = JournalWriter(tracker, journal, lambda events: woken.extend(numbers(events)))
+    journal_writer = JournalWriter(tracker, journal)
     tracker.apply([seen(A), seen(B, address="10.0.0.2")], NOON)
     assert numbers(on_disk(tmp_path / "monitor").outbox) == [1, 2]
     assert journal.find() == []
-    assert journal_writer.deliver()
-    assert numbers(journal.find()) == [2, 1]
-    assert tracker.fleet().outbox == ()
-    assert woken == [1, 2]
+    with reading(journal) as read:
+        assert journal_writer.deliver()
+        assert numbers(journal.find()) == [2, 1]
+        assert tracker.fleet().outbox == ()
+        until(lambda: read == [1, 2], what="the reader has both")
     tracker.apply([edit("change", "id:1", name="Gate")], NOON)
     assert numbers(on_disk(tmp_path / "monitor").outbox) == [3], "the next write forgets them"
 
@@ -209,7 +214,7 @@ def test_a_crash_between_the_journal_and_the_file_doubles_nothing(
     with opened(tmp_path / "after") as tracker:
         tracker.continue_above(*event_rows.highest(journal.engine), NOON)
         tracker.apply([seen(A, at=noon(minutes=2))], noon(minutes=2))
-        assert JournalWriter(tracker, journal, lambda events: None).deliver()
+        assert JournalWriter(tracker, journal).deliver()
     kinds = [(one.sequence, one.kind) for one in journal.find()][::-1]
     assert kinds == [(1, "device.found"), (2, "device.offline"), (3, "device.back")]
 
@@ -217,12 +222,12 @@ def test_a_crash_between_the_journal_and_the_file_doubles_nothing(
 def test_more_events_than_one_delivery_holds_all_arrive_in_order(
     tracker: Tracker, journal: Journal
 ) -> None:
-    woken: list[int] = []
     cameras = [f"mac:d4:2d:c5:01:{n >> 8:02x}:{n & 255:02x}" for n in range(2500)]
     tracker.apply([seen(key, address=None) for key in cameras], NOON)
-    assert JournalWriter(tracker, journal, lambda events: woken.extend(numbers(events))).deliver()
-    assert woken == list(range(1, 2501))
-    assert numbers(journal.find(limit=5000))[::-1] == woken
+    with reading(journal) as read:
+        assert JournalWriter(tracker, journal).deliver()
+        until(lambda: read == list(range(1, 2501)), what="the reader has all of them")
+    assert numbers(journal.find(limit=5000))[::-1] == read
 
 
 LONG_AGO = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
@@ -233,16 +238,16 @@ LONG_AGO = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
 def test_an_event_that_does_not_fit_is_left_out_and_holds_up_no_other(
     tracker: Tracker, journal: Journal, change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    woken: list[int] = []
-    journal_writer = JournalWriter(tracker, journal, lambda events: woken.extend(numbers(events)))
+    journal_writer = JournalWriter(tracker, journal)
     keys = [f"mac:d4:2d:c5:01:00:{n:02x}" for n in range(4)]
     tracker.apply([seen(key, address=None) for key in keys], NOON)
     first, second, *others = tracker.fleet().outbox
     outbox = (first, replace(second, **change), *others)
     tracker._fleet = replace(tracker.fleet(), outbox=outbox)
-    assert journal_writer.deliver()
-    assert numbers(journal.find()) == [4, 3, 1]
-    assert woken == [1, 2, 3, 4]
+    with reading(journal) as read:
+        assert journal_writer.deliver()
+        assert numbers(journal.find()) == [4, 3, 1]
+        until(lambda: read == [1, 3, 4], what="the reader has the others")
     assert tracker.fleet().outbox == ()
     assert [one.message for one in caplog.records if one.name == "fleet.journal"] == [
         "Event 2 does not fit into the journal: left out"
@@ -265,7 +270,7 @@ def test_a_delivery_that_fails_unexpectedly_is_tried_again(
             raise RuntimeError("can't start new thread")
         return True
 
-    journal_writer = JournalWriter(tracker, journal, lambda events: None, also)
+    journal_writer = JournalWriter(tracker, journal, also)
     tracker.apply([seen(A)], NOON)
     journal_writer.start()
     until(lambda: journal_writer.has_uptimes, what="it goes on after the fourth try")
@@ -283,7 +288,7 @@ def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_
     caplog.set_level(logging.INFO)
     journal = Journal(postgres.new_database())
     tracker.continue_above(*journal.open(), NOON)
-    journal_writer = JournalWriter(tracker, journal, lambda events: None)
+    journal_writer = JournalWriter(tracker, journal)
     tracker.apply([seen(A)], NOON)
     assert journal_writer.deliver()
     postgres.stop()

@@ -29,14 +29,6 @@ STATES = {
 }
 
 
-@pytest.fixture
-def journal(sql_url: str) -> Iterator[Journal]:
-    made = Journal(sql_url)
-    made.open()
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope="module")
 def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
     """One journal for many histories."""
