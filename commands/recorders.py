@@ -10,6 +10,7 @@ from commands.monitor import CANNOT_ASK, DONE, NOTHING, Failed
 from commands.output import complain, show
 from discovery.once import sweep as sweep_once
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
+from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from inventory import workbook
 from settings import Settings
@@ -44,14 +45,14 @@ def check(settings: Settings, wanted: argparse.Namespace) -> int:
     return NOTHING if down else DONE
 
 
-def _one(text: str) -> workbook.Row:
+def _one(text: str) -> RecorderRow:
     serial = clean_serial(text)
     if serial is None:
         raise Failed(f"{text[:60]!r} is no serial: it has 4 to 32 letters and digits.")
-    return workbook.Row(0, "", serial, "")
+    return RecorderRow("", serial, "")
 
 
-def _rows(path: Path) -> list[workbook.Row]:
+def _rows(path: Path) -> list[RecorderRow]:
     try:
         book = workbook.read(path.read_bytes())
     except OSError as error:
@@ -63,7 +64,7 @@ def _rows(path: Path) -> list[workbook.Row]:
     return list(book.rows)
 
 
-def _ask(settings: Settings, rows: Sequence[workbook.Row]) -> list[Report | Coverage]:
+def _ask(settings: Settings, rows: Sequence[RecorderRow]) -> list[Report | Coverage]:
     targets = [Target(DEFAULT_SITE, f"row:{one.serial}", "", path=one.serial) for one in rows]
     sources = monitor_app.build_sources(settings, monitor_app.utc_now)
     source = next(one for one in sources if one.name == easy4ip.NAME)
@@ -74,7 +75,7 @@ def _ask(settings: Settings, rows: Sequence[workbook.Row]) -> list[Report | Cove
 
 
 def _judged(
-    rows: Sequence[workbook.Row], reports: Sequence[Report | Coverage]
+    rows: Sequence[RecorderRow], reports: Sequence[Report | Coverage]
 ) -> list[dict[str, str]]:
     """Each row with its status: online, offline, or unknown when it could not be asked."""
     said = {}

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from fleet import list_entries, removal
+from fleet import recorder_list, removal
 from fleet.model import Device, Edit, Refused
 
 
@@ -22,7 +22,7 @@ def retirements(devices: Iterable[Device], days: int, by: str, now: datetime) ->
         for device in devices
         if device.retired_at is None
         and not device.listed
-        and list_entries.key_of(device) is None
+        and recorder_list.key_of(device) is None
         and device.last_seen is not None
         and device.last_seen < cutoff
     ]
@@ -81,7 +81,7 @@ def selected(devices: Iterable[Device], wanted: Selection, now: datetime) -> lis
 
 
 def _fits(device: Device, wanted: Selection, now: datetime) -> bool:
-    if device.listed or list_entries.key_of(device) is not None:
+    if device.listed or recorder_list.key_of(device) is not None:
         return False
     if wanted.never_named and not removal.is_disposable(device):
         return False

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from fleet import identity, list_entries, migrating_v1, status, validation
+from fleet import identity, migrating_v1, recorder_list, status, validation
 from fleet.json_values import as_list, as_moment, as_object, as_time, as_times, exactly
 from fleet.model import Access, AddressChange, Device, Fault, SourceState
 from fleet.validation import InvalidValue
@@ -120,13 +120,13 @@ def _check_device(device: Device, where: str) -> None:
     if device.status not in status.WORDS:
         why = f"one of {', '.join(status.WORDS)} is expected"
         raise InvalidValue(where, "status", why, device.status)
-    if list_entries.SOURCE in device.facts:
-        _check_row(device.facts[list_entries.SOURCE], f"{where}, facts, {list_entries.SOURCE}")
+    if recorder_list.SOURCE in device.facts:
+        _check_row(device.facts[recorder_list.SOURCE], f"{where}, facts, {recorder_list.SOURCE}")
 
 
 def _check_row(facts: Mapping[str, Any], where: str) -> None:
     """What the list says is text, in every cell."""
-    cells = {key: facts[key] for key in (*list_entries.KEYS, "name") if facts.get(key) is not None}
+    cells = {key: facts[key] for key in (*recorder_list.KEYS, "name") if facts.get(key) is not None}
     columns = as_object({"columns": {}, **facts}, "columns", where)
     for key, text in {**cells, **columns}.items():
         if not isinstance(text, str):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, labels, list_entries
+from fleet import identity, labels, recorder_list
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
 
 LONGEST = {"name": 120, "notes": 5000, "site": 60}
@@ -192,7 +192,10 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     retire = edit.kind == "retire"
     if (device.retired_at is not None) == retire:
         return device, None
-    if list_entries.key_of(device) is not None and edit.fields.get("source") != list_entries.SOURCE:
+    if (
+        recorder_list.key_of(device) is not None
+        and edit.fields.get("source") != recorder_list.SOURCE
+    ):
         raise Refused(
             "The workbook says which recorders there are",
             "Take its row out of the workbook; its history stays."

@@ -1,13 +1,13 @@
 """Apply edits: each kind goes to the file that knows it."""
 
-from fleet import capacity, cleaning, editing, identity, labels, list_entries, merging, removal
+from fleet import capacity, cleaning, editing, identity, labels, merging, recorder_list, removal
 from fleet.draft import Draft
 from fleet.model import DEFAULT_SITE, Device, Edit, Refused
 
 
 def apply(draft: Draft, edit: Edit) -> Device:
     if edit.kind == "list":
-        return list_entries.apply(draft, edit)
+        return recorder_list.apply(draft, edit)
     device = editing.found(draft.find(edit.identity, DEFAULT_SITE), edit)
     match edit.kind:
         case "merge":

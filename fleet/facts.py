@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from fleet import list_entries
+from fleet import recorder_list
 from fleet.model import Device, Facts, Sighting
 
 TOLD = ("name", "model", "serial", "firmware", "port")
@@ -22,7 +22,7 @@ def said_by(sighting: Sighting, device: Device | None = None) -> Facts:
     facts = {**{key: value for key, value in told.items() if value is not None}, **sighting.facts}
     room = MAX_BYTES
     for source, known in device.facts.items() if device else ():
-        if source not in (sighting.source, list_entries.SOURCE):
+        if source not in (sighting.source, recorder_list.SOURCE):
             room -= _size(known)
     return facts if _size(facts) <= room else _within(facts, room)
 

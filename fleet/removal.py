@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import identity, labels, list_entries
+from fleet import identity, labels, recorder_list
 from fleet.draft import Draft
 from fleet.model import Device, Edit, Invalid, Refused
 
@@ -14,7 +14,7 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
     stay in the journal. Raises Refused for a row that is in the workbook.
     """
     called, confirm = labels.name(device), edit.fields.get("confirm")
-    if list_entries.counts(device):
+    if recorder_list.counts(device):
         raise Refused(
             f"{called} is in the workbook",
             "Remove its row from the workbook first, then delete it.",

@@ -10,8 +10,8 @@ from fleet import (
     findings,
     identity,
     labels,
-    list_entries,
     merging,
+    recorder_list,
     status,
     validation,
 )
@@ -25,7 +25,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
     device = _whose(draft, sighting)
     if device is None:
         return _add(draft, sighting)
-    if list_entries.is_outdated(device, sighting) or _is_overtaken(draft, device, sighting):
+    if recorder_list.is_outdated(device, sighting) or _is_overtaken(draft, device, sighting):
         return None
     if device.retired_at is not None:
         if not capacity.makes_room(draft, sighting.address):

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they do not read)
 
+from fleet.recorder_list import RecorderRow
 from inventory.limits import NotReadable
-from inventory.model import SERIAL, Place, Row, Table, workbook_of
+from inventory.model import SERIAL, Place, Table, workbook_of
 from inventory.parts import local, sheets_of, xml_parser
 from inventory.sheets import table_of
 from inventory.tidy import place_of, spelled
@@ -61,7 +62,7 @@ def with_serials(data: bytes, serials: Mapping[str, str], *, tidy: bool = False)
     return Written(new if written else None, refused, gone)
 
 
-def _fit(table: Table) -> list[Row]:
+def _fit(table: Table) -> list[RecorderRow]:
     """The rows that have a serial, and those that lack only one."""
     book = workbook_of(table)
     return [*book.rows, *(one.row for one in book.problems if one.row)]

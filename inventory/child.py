@@ -14,9 +14,10 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from inventory import cells, csv_text, sheets
+from fleet.recorder_list import RecorderRow
+from inventory import cells, sheets, text_files
 from inventory.limits import SHRINK, NotReadable
-from inventory.model import Problem, Row
+from inventory.model import Problem
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def _answer(data: bytes, wish: Mapping[str, Any]) -> Iterator[bytes]:
     if "serials" in wish:
         return _written(data, wish["serials"], tidy)
     if "more" in wish:
-        return iter([_line({}), csv_text.from_text(data, wish["more"])])
+        return iter([_line({}), text_files.from_text(data, wish["more"])])
     return _rows(data, tidy)
 
 
@@ -60,8 +61,8 @@ def _rows(data: bytes, tidy: bool) -> Iterator[bytes]:
     )
 
 
-def _plain(row: Row) -> list[Any]:
-    return [row.number, row.site, row.serial, row.store, row.extra]
+def _plain(row: RecorderRow) -> list[Any]:
+    return [row.site, row.serial, row.store, row.extra, row.number]
 
 
 def _problem(one: Problem) -> dict[str, Any]:

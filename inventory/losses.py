@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from inventory.workbook import NEEDED, Row, Workbook
+from fleet.recorder_list import RecorderRow
+from inventory.workbook import NEEDED, Workbook
 
 MAX_SITES = 5
 """Sites that are named; the others are counted."""
@@ -33,7 +34,9 @@ def losses(old: Workbook, new: Workbook) -> Iterator[str]:
             )
 
 
-def emptied(both: Iterable[tuple[Row, Row]], columns: Sequence[str]) -> Iterator[str]:
+def emptied(
+    both: Iterable[tuple[RecorderRow, RecorderRow]], columns: Sequence[str]
+) -> Iterator[str]:
     """Cells that have a text now and would be empty, by column, for sites in both files."""
     kept = {one.upper() for one in columns}
     found: dict[str, list[str]] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from fleet.texts import name_of, one_line
 
@@ -20,17 +21,6 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One recorder. `number` is its row in the sheet, from 1; `extra` the other columns."""
-
-    number: int
-    site: str
-    serial: str
-    store: str
-    extra: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
     """A row that is not used: why, and what to do. `row` is there when a serial of its own is
     all that the row lacks."""
@@ -38,7 +28,7 @@ class Problem:
     number: int
     error: str
     hint: str
-    row: Row | None = None
+    row: RecorderRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +48,7 @@ class Workbook:
 
     sheet: str
     columns: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[RecorderRow]
     problems: Sequence[Problem]
     notes: Sequence[str] = ()
     contents: Contents = field(default_factory=Contents)
@@ -110,12 +100,12 @@ def bare(text: str) -> str:
 def workbook_of(table: Table) -> Workbook:
     """The rows that can be used, and why the others cannot."""
     places = {title: table.place(title) for title in NEEDED}
-    rows: list[Row] = []
+    rows: list[RecorderRow] = []
     problems: list[Problem] = []
     taken: dict[tuple[str, str], int] = {}
     for number, cells in table.lines.items():
         made = _row(number, cells, table.titles, places, taken)
-        if isinstance(made, Row):
+        if isinstance(made, RecorderRow):
             rows.append(made)
         else:
             problems.append(made)
@@ -126,7 +116,7 @@ def workbook_of(table: Table) -> Workbook:
     return Workbook(table.sheet, table.titles, rows, _each_site_once(rows, problems))
 
 
-def _each_site_once(rows: Sequence[Row], problems: Sequence[Problem]) -> list[Problem]:
+def _each_site_once(rows: Sequence[RecorderRow], problems: Sequence[Problem]) -> list[Problem]:
     """A site that another row has already, used or not, is not waiting for a serial here."""
     known = {one.site: one.number for one in rows}
     found = []
@@ -143,7 +133,7 @@ def _row(
     titles: Sequence[str],
     places: Mapping[str, int],
     taken: dict[tuple[str, str], int],
-) -> Row | Problem:
+) -> RecorderRow | Problem:
     def cell(title: str) -> str:
         place = places[title]
         return cells[place] if place < len(cells) else ""
@@ -158,7 +148,7 @@ def _row(
         for place, value in enumerate(cells)
         if value and place < len(titles) and titles[place] and place not in own
     }
-    row = Row(number, site, serial or "", cell(STORE), extra)
+    row = RecorderRow(site, serial or "", cell(STORE), extra, number)
     if not typed:
         hint = "Enter the recorder's serial."
         return Problem(number, f"P2P NUMBER of {site} is empty", hint, row)

@@ -9,13 +9,14 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import IO
 
-from fleet import list_entries
+from fleet import recorder_list
 from fleet.model import NotFound, Refused
+from fleet.recorder_list import RecorderRow
 from fleet.tracker import Precondition, nothing
 from inventory import workbook
-from inventory.csv_text import is_text
 from inventory.files import write_whole
 from inventory.losses import emptied, losses
+from inventory.text_files import is_text
 from inventory.workbooks import NONE, Outdated, Workbooks, base_of, in_force, still_wanted
 from store.json_file import CannotKeep
 
@@ -43,9 +44,9 @@ class Preview:
 
     key: str
     book: workbook.Workbook
-    added: Sequence[workbook.Row]
-    changed: Sequence[tuple[workbook.Row, workbook.Row]]
-    removed: Sequence[workbook.Row]
+    added: Sequence[RecorderRow]
+    changed: Sequence[tuple[RecorderRow, RecorderRow]]
+    removed: Sequence[RecorderRow]
     unchanged: int
     forgotten: Mapping[str, str]
     kept: Mapping[str, str]
@@ -165,12 +166,11 @@ class Uploads:
 
     def _rows(
         self, book: workbook.Workbook | None, pending: Mapping[str, str]
-    ) -> list[workbook.Row]:
+    ) -> list[RecorderRow]:
         """Those of the file; of one that is gone or damaged, what still counts."""
         if book is not None:
             return in_force(book, pending)
-        rows = list_entries.rows(self.workbooks.tracker.devices())
-        return [workbook.Row(0, one.site, one.serial, one.store, one.extra) for one in rows]
+        return recorder_list.rows(self.workbooks.tracker.devices())
 
     def _keep(self, key: str, data: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -256,5 +256,5 @@ def _key_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _facts(row: workbook.Row) -> tuple[str, str, dict[str, str]]:
+def _facts(row: RecorderRow) -> tuple[str, str, dict[str, str]]:
     return row.serial, row.store, dict(row.extra)

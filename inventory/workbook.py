@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from fleet.recorder_list import RecorderRow
 from inventory.cells import Written
 from inventory.limits import MAX_BYTES, SHRINK, NotReadable, check_length
 from inventory.model import (
@@ -26,7 +27,6 @@ from inventory.model import (
     STORE,
     Contents,
     Problem,
-    Row,
     Workbook,
 )
 
@@ -39,7 +39,6 @@ __all__ = [
     "Contents",
     "NotReadable",
     "Problem",
-    "Row",
     "Workbook",
     "Written",
     "from_text",
@@ -60,16 +59,16 @@ def read(data: bytes) -> Workbook:
     """The list of recorders in the first sheet that has the three columns, visible ones first.
     Raises NotReadable, ChildProcessError."""
     head, rest = _asked({}, data)
-    rows: list[Row] = []
+    rows: list[RecorderRow] = []
     problems: list[Problem] = []
     # Line by line: other threads have their turn between them.
     for line in rest.splitlines():
         match json.loads(line):
             case dict(problem):
                 row = problem.pop("row")
-                problems.append(Problem(**problem, row=Row(*row) if row else None))
+                problems.append(Problem(**problem, row=RecorderRow(*row) if row else None))
             case row:
-                rows.append(Row(*row))
+                rows.append(RecorderRow(*row))
     contents = Contents(**head["contents"])
     return Workbook(head["sheet"], head["columns"], rows, problems, head["notes"], contents)
 

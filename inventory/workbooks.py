@@ -16,8 +16,9 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from fleet import list_entries
+from fleet import recorder_list
 from fleet.model import Edit, Invalid, NotFound, Refused, Target
+from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from fleet.texts import name_of
 from fleet.tracker import Precondition, Tracker, nothing
@@ -189,7 +190,7 @@ class Workbooks:
         self._mark, self._seen, self._read_error, self._unwritten = None, b"", "", ""
         self.state, now = State(), self.clock()
         with self._serials:
-            gone = list_entries.edits((), self.tracker.devices(), self.path.name, now)
+            gone = recorder_list.edits((), self.tracker.devices(), self.path.name, now)
             if gone:
                 self.tracker.apply(gone, now)
             self._forget(self.pending())
@@ -221,18 +222,15 @@ class Workbooks:
 
     def _apply(self, book: workbook.Workbook) -> int:
         with self._serials:
-            rows = [
-                list_entries.Row(one.site, one.serial, one.store, one.extra)
-                for one in in_force(book, self.pending())
-            ]
+            rows = in_force(book, self.pending())
             now = self.clock()
-            edits = list_entries.edits(rows, self.tracker.devices(), self.path.name, now)
+            edits = recorder_list.edits(rows, self.tracker.devices(), self.path.name, now)
             if edits:
                 self.tracker.apply(edits, now)
             return len(edits)
 
     def _has_rows(self) -> bool:
-        return bool(list_entries.rows(self.tracker.devices()))
+        return bool(recorder_list.rows(self.tracker.devices()))
 
     def _busy(self) -> str:
         lock, pending = lock_of(self.path), self.pending()
@@ -280,7 +278,7 @@ class Workbooks:
         """The recorders to ask the cloud about."""
         found = []
         for device in self.tracker.devices().values():
-            key, serial = list_entries.key_of(device), list_entries.serial_of(device)
+            key, serial = recorder_list.key_of(device), recorder_list.serial_of(device)
             if key and serial and device.retired_at is None:
                 found.append(Target(device.site, key, "", path=serial))
         return found
@@ -297,11 +295,11 @@ class Workbooks:
         known = {} if self.state.book is None else without_serial(self.state.book)
         return None if site in self.pending() else known.get(site)
 
-    def _without_serial(self, site: str) -> list_entries.Row | None:
+    def _without_serial(self, site: str) -> RecorderRow | None:
         problem = self.skipped(site)
         if problem is None or problem.row is None:
             return None
-        return list_entries.Row(site, "", problem.row.store, problem.row.extra)
+        return RecorderRow(site, "", problem.row.store, problem.row.extra)
 
     def change_serial(
         self, site: str, text: str, by: str, precondition: Precondition = nothing
@@ -317,7 +315,7 @@ class Workbooks:
         if serial is None:
             raise _unfit("This is no serial", "A serial has 4 to 32 letters and digits.")
         with self._serials:
-            rows = {one.site: one for one in list_entries.rows(self.tracker.devices())}
+            rows = {one.site: one for one in recorder_list.rows(self.tracker.devices())}
             row = rows.get(site) or self._without_serial(site)
             if row is None:
                 raise NotFound(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
@@ -331,8 +329,8 @@ class Workbooks:
                 older = {one: its for one, its in taken["serials"].items() if one != site}
                 memo[TAKEN] = {**taken, "serials": older}
             self.tracker.remember(memo, now, precondition)
-            new = list_entries.Row(site, serial, row.store, row.extra)
-            fields = {"kind": "recorder", "site": site, "source": list_entries.SOURCE}
+            new = RecorderRow(site, serial, row.store, row.extra)
+            fields = {"kind": "recorder", "site": site, "source": recorder_list.SOURCE}
             edit = Edit("list", new.key, {**fields, "facts": new.facts()}, by, now)
             try:
                 self.tracker.apply([edit], now)
@@ -419,7 +417,7 @@ def without_serial(book: workbook.Workbook) -> dict[str, workbook.Problem]:
     return {one.row.site: one for one in book.problems if one.row}
 
 
-def in_force(book: workbook.Workbook, pending: Mapping[str, str]) -> list[workbook.Row]:
+def in_force(book: workbook.Workbook, pending: Mapping[str, str]) -> list[RecorderRow]:
     """The rows that are used, with the serials that are not in the file yet."""
     lacking = [one.row for site, one in without_serial(book).items() if site in pending]
     rows = [*book.rows, *(one for one in lacking if one)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import openpyxl
 
-from fleet import list_entries
+from fleet import recorder_list
 from inventory import workbooks
 from tests.home import Home
 
@@ -130,7 +130,7 @@ class Desk:
     def listed(self) -> dict[str, str]:
         """Serials by site, of those that count."""
         return {
-            one.site: one.serial for one in list_entries.rows(self.home.monitor.tracker.devices())
+            one.site: one.serial for one in recorder_list.rows(self.home.monitor.tracker.devices())
         }
 
     def asked(self) -> dict[str, str]:
@@ -142,7 +142,9 @@ class Desk:
         return {row[1]: row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
 
     def device(self, site: str):
-        return next(one for one in self.home.devices() if list_entries.key_of(one) == f"row:{site}")
+        return next(
+            one for one in self.home.devices() if recorder_list.key_of(one) == f"row:{site}"
+        )
 
 
 class Meddling(workbooks.Workbooks):

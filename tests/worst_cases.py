@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet import texts
-from inventory import csv_text, tidy
+from inventory import text_files, tidy
 
 ROOT = Path(__file__).parent.parent
 LENGTH = 200_000
@@ -51,7 +51,7 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("fleet/texts.py", texts.INVISIBLE.pattern): ("a\u200b",),
     ("fleet/texts.py", texts.JOINERS.pattern): ("a\u200d",),
     ("inventory/export.py", "_(?=x[0-9A-Fa-f]{4}_)"): ("_x0041", "_"),
-    ("inventory/csv_text.py", csv_text.SEPARATOR.pattern): ("sep=;", '"sep=;"', " "),
+    ("inventory/text_files.py", text_files.SEPARATOR.pattern): ("sep=;", '"sep=;"', " "),
     ("inventory/tidy.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
     ("inventory/tidy.py", tidy.NUMBER.pattern): ("1" * 98, "1." + "0" * 98),
     ("store/vault.py", "[a-z][a-z0-9_-]*"): ("a",),
@@ -194,8 +194,8 @@ def attack_values() -> None:
 
 def attack_csv() -> None:
     """A CSV upload: one line, many lines, many columns, quotes."""
-    from inventory.csv_text import from_text, is_text
     from inventory.limits import NotReadable
+    from inventory.text_files import from_text, is_text
 
     title = "P2P NUMBER,SITE,STORE NAME\n"
     for piece in (*PIECES, ",,,\n", '"a","b"', '""', '"\n', "AB12345,S,T\n"):

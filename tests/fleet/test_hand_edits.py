@@ -12,8 +12,8 @@ import pytest
 
 from discovery.progress import SourceProgress
 from fleet import record, validation
-from fleet.list_entries import SOURCE, Row
 from fleet.model import Edit, Fleet, Refused
+from fleet.recorder_list import SOURCE, RecorderRow
 from store.json_file import COPIES, CannotKeep, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
 from tests.fleet.tracking import FILE, opened, tracker_in
@@ -25,7 +25,7 @@ MARK = b"\xef\xbb\xbf"
 
 def a_file(folder: Path) -> dict[str, Any]:
     """A file in which every part of the format is used."""
-    row = Row("S1", "SIM0001", "Store", {"CITY": "Oslo"})
+    row = RecorderRow("S1", "SIM0001", "Store", {"CITY": "Oslo"})
     fields = {"kind": "recorder", "site": "S1", "source": SOURCE, "facts": row.facts()}
     with opened(folder) as tracker:
         tracker.apply(

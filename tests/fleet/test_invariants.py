@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from fleet import record, status
 from fleet.editing import can_undo, inverse
 from fleet.identity import keys_of
-from fleet.list_entries import SOURCE, Row
 from fleet.model import (
     Access,
     AddressChange,
@@ -30,6 +29,7 @@ from fleet.model import (
     SourceDown,
     SourceState,
 )
+from fleet.recorder_list import SOURCE, RecorderRow
 from fleet.reducer import reduce
 from tests.fleet.reports import NOON, RULES
 
@@ -77,7 +77,7 @@ LISTED = st.builds(
             "kind": "recorder",
             "site": row.removeprefix("row:"),
             "source": SOURCE,
-            "facts": Row(row.removeprefix("row:"), serial, "Store").facts(),
+            "facts": RecorderRow(row.removeprefix("row:"), serial, "Store").facts(),
         },
         "the workbook",
         NOON,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fleet.editing import inverse
-from fleet.list_entries import Row
 from fleet.model import Edit, Invalid, Refused, Report
+from fleet.recorder_list import RecorderRow
 from fleet.rejected import AGAIN_AFTER, RejectedReports
 from fleet.tracker import Tracker
 from fleet.validation import DEEPEST, InvalidValue
@@ -216,7 +216,9 @@ def test_the_same_fault_is_told_again_after_an_hour(caplog: pytest.LogCaptureFix
 
 def row_edit(serial: str) -> Edit:
     fields = {"kind": "recorder", "site": "S1", "source": "workbook"}
-    return Edit("list", "row:S1", {**fields, "facts": Row("S1", serial, "").facts()}, "file", NOON)
+    return Edit(
+        "list", "row:S1", {**fields, "facts": RecorderRow("S1", serial, "").facts()}, "file", NOON
+    )
 
 
 def test_undoing_a_row_of_the_workbook_is_refused_and_the_scan_beside_it_is_done(

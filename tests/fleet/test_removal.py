@@ -4,8 +4,8 @@ import pytest
 
 from fleet import record
 from fleet.cleaning import Selection, deletions, selected
-from fleet.list_entries import Row, edits
 from fleet.model import Invalid, NotFound, Refused, Report
+from fleet.recorder_list import RecorderRow, edits
 from tests.fleet.reports import NOON, A, B, C, Story, edit, noon, seen
 
 
@@ -70,7 +70,7 @@ def test_a_selection_that_changed_since_it_was_counted_deletes_nobody(meanwhile:
 
 def test_a_row_of_the_workbook_is_deleted_only_after_it_left() -> None:
     story = Story()
-    story.tell(*edits([Row("S1", "4F02BC9PAJ01A15", "North")], {}, "workbook", NOON))
+    story.tell(*edits([RecorderRow("S1", "4F02BC9PAJ01A15", "North")], {}, "workbook", NOON))
     with pytest.raises(Refused, match="is in the workbook"):
         story.tell(edit("delete", "id:1"))
     story.tell(*edits([], story.fleet.devices, "workbook", NOON))

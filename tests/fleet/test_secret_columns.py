@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet import list_entries
+from fleet import recorder_list
 from fleet.secret_columns import MASK, is_secret, masked, shown
 
 
@@ -56,7 +56,9 @@ def test_any_other_title_is_shown(title):
 
 
 def test_a_row_takes_no_secret_into_the_fleet():
-    row = list_entries.Row("S1", "AB12345", "Mall", {"PASSWORD": "hunter22", "PHONE": "12"})
+    row = recorder_list.RecorderRow(
+        "S1", "AB12345", "Mall", {"PASSWORD": "hunter22", "PHONE": "12"}
+    )
     assert row.facts()["columns"] == {"PASSWORD": MASK, "PHONE": "12"}
     assert masked({"Pin": "1234"}) == {"Pin": MASK}
     assert shown({"Pin": "1234", "PHONE": "12"}) == {"PHONE": "12"}

@@ -6,10 +6,11 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from fleet.recorder_list import RecorderRow
 from fleet.texts import name_of, one_line, storable
 from inventory import sheets, workbook
 from inventory.export import made_of
-from inventory.workbook import NotReadable, Row
+from inventory.workbook import NotReadable
 from tests.inventory.test_cells import books
 from tests.workbooks import (
     SHEET,
@@ -132,8 +133,8 @@ def test_an_odd_cell_is_empty_and_the_rest_is_read_and_written(odd):
     data = with_sheet(sheet_of(f'<row r="2">{cells}</row>' + row(3, *ROWS[1])))
     found = sheets.read(data)
     assert list(found.rows) == [
-        Row(2, "SITE-001", "AB12345", ""),
-        Row(3, "SITE-002", "AB12346", "Port"),
+        RecorderRow("SITE-001", "AB12345", "", number=2),
+        RecorderRow("SITE-002", "AB12346", "Port", number=3),
     ]
     new = workbook.with_serials(data, {"SITE-002": "NEW12345"}).data
     assert new is not None
@@ -157,7 +158,7 @@ def test_told_again_numbers_dates_and_gaps_between_rows_stay():
     book.active["E7"].number_format = "yyyy-mm-dd"
     data = saved(book)
     (plain,) = sheets.read(data).rows
-    assert plain == Row(7, "SITE-001", "123456", "1.5", {"Opened": "2023-03-15"})
+    assert plain == RecorderRow("SITE-001", "123456", "1.5", {"Opened": "2023-03-15"}, number=7)
     assert list(sheets.read(data, tidy=True).rows) == [plain]
 
 
@@ -252,12 +253,14 @@ def test_a_store_keeps_the_joiners_that_its_letters_need():
 def test_a_character_that_no_spreadsheet_holds_is_left_out(sign):
     assert storable(f"a{sign}b") == name_of(f" a{sign}b ") == "ab"
     data = made_of([dict(zip(TITLES, (f"AB12345{sign}", "S1", f"Mall{sign}"), strict=True))])
-    assert list(sheets.read(data).rows) == [Row(2, "S1", "AB12345", "Mall")]
+    assert list(sheets.read(data).rows) == [RecorderRow("S1", "AB12345", "Mall", number=2)]
 
 
 def test_a_control_character_in_a_cell_of_excel_is_left_out():
     text = sheet_of(row(2, "AB12345", "SITE_x0008_-001", "Store_x0008_ A_x000B_B"))
-    assert list(sheets.read(with_sheet(text)).rows) == [Row(2, "SITE-001", "AB12345", "Store A B")]
+    assert list(sheets.read(with_sheet(text)).rows) == [
+        RecorderRow("SITE-001", "AB12345", "Store A B", number=2)
+    ]
 
 
 @pytest.mark.parametrize("text", ["_x0041_", "_x005F_x0041_", "a_x_b", "__x000A_"])

@@ -3,8 +3,9 @@
 import openpyxl
 import pytest
 
+from fleet.recorder_list import RecorderRow
 from inventory import sheets, workbook
-from inventory.workbook import NotReadable, Row
+from inventory.workbook import NotReadable
 from tests.workbooks import SHEET, TITLES, book_of, cell, changed, row, saved, sheet_of, with_sheet
 
 ROWS = (("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port"))
@@ -20,8 +21,8 @@ def sites(data: bytes) -> dict[str, str]:
 def test_every_row_is_a_recorder_with_its_number_in_the_sheet():
     book = workbook.read(book_of(ROWS))
     assert list(book.rows) == [
-        Row(2, "SITE-001", "AB12345", "Mall"),
-        Row(3, "SITE-002", "AB12346", "Port"),
+        RecorderRow("SITE-001", "AB12345", "Mall", number=2),
+        RecorderRow("SITE-002", "AB12346", "Port", number=3),
     ]
     assert book.problems == []
 
@@ -39,7 +40,7 @@ def test_the_columns_stand_in_any_order_and_the_others_are_kept():
     row = (1234.0, "Mall", "SITE-001", "untitled", "AB12345", True)
     found = workbook.read(book_of([row], titles)).rows
     assert list(found) == [
-        Row(2, "SITE-001", "AB12345", "Mall", {"Phone": "1234", "Opened": "TRUE"})
+        RecorderRow("SITE-001", "AB12345", "Mall", {"Phone": "1234", "Opened": "TRUE"}, number=2)
     ]
 
 
@@ -92,7 +93,7 @@ def test_a_formula_counts_as_the_value_that_it_had():
 
 def test_empty_rows_are_passed_over_and_an_empty_store_is_no_fault():
     book = workbook.read(book_of([(), ("AB12345", "SITE-001", None), ()]))
-    assert list(book.rows) == [Row(3, "SITE-001", "AB12345", "")]
+    assert list(book.rows) == [RecorderRow("SITE-001", "AB12345", "", number=3)]
     assert book.problems == []
 
 
@@ -164,7 +165,7 @@ def test_a_sheet_that_claims_to_be_huge_is_read_by_what_is_in_it():
 
 def test_a_recorder_in_the_last_row_of_excel_is_read():
     found = workbook.read(with_sheet(sheet_of(row(1_048_576, "AB12345", "SITE-001", "Mall"))))
-    assert list(found.rows) == [Row(1_048_576, "SITE-001", "AB12345", "Mall")]
+    assert list(found.rows) == [RecorderRow("SITE-001", "AB12345", "Mall", number=1_048_576)]
 
 
 def test_a_table_of_all_columns_of_excel_is_read_by_its_first_ones():
@@ -179,7 +180,7 @@ def test_a_table_of_all_columns_of_excel_is_read_by_its_first_ones():
 def test_a_cell_so_far_that_no_memory_suffices_spoils_only_itself(place):
     text = sheet_of(f"<row>{cell(place, 'far away')}</row>" + row(3, "AB12345", "SITE-001"))
     found = workbook.read(with_sheet(text))
-    assert list(found.rows) == [Row(3, "SITE-001", "AB12345", "")]
+    assert list(found.rows) == [RecorderRow("SITE-001", "AB12345", "", number=3)]
     after = workbook.with_serials(with_sheet(text), {"SITE-001": "NEW12345"})
     assert after.data is None or sites(after.data) == {"SITE-001": "NEW12345"}
 

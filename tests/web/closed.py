@@ -21,7 +21,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from accounts.model import User
-from fleet import list_entries
+from fleet import recorder_list
 from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home
@@ -146,9 +146,9 @@ def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]
     ask["token of Nia"] = Visitor(
         home, bearer(accounts.add_token(nia.id, "gate", "operate", [OWN])[1])
     )
-    row = list_entries.Row("Basement-Q", "QQ5599QQ", "Zebrawood Street")
+    row = recorder_list.RecorderRow("Basement-Q", "QQ5599QQ", "Zebrawood Street")
     home.monitor.tracker.apply(
-        list_entries.edits([row], home.monitor.tracker.devices(), "workbook", clock()), clock()
+        recorder_list.edits([row], home.monitor.tracker.devices(), "workbook", clock()), clock()
     )
     vault.on = shed.on = False
     home.scan()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fleet import list_entries
-from fleet.list_entries import Row
+from fleet import recorder_list
+from fleet.recorder_list import RecorderRow
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.browser import read
@@ -188,12 +188,12 @@ def test_what_no_person_did_cannot_be_undone(home: Home) -> None:
 
 def test_each_event_is_undone_or_refused_in_words(home: Home) -> None:
     """Also what the workbook did, whose row no undo of an edit can give back."""
-    tracker, row = home.monitor.tracker, Row("S1", "SIM0001", "Store")
+    tracker, row = home.monitor.tracker, RecorderRow("S1", "SIM0001", "Store")
     for one in (row, replace(row, serial="SIM0002")):
-        for change in list_entries.edits([one], tracker.devices(), "the workbook", home.clock()):
+        for change in recorder_list.edits([one], tracker.devices(), "the workbook", home.clock()):
             tracker.apply([change], home.clock())
     tracker.apply(
-        list_entries.edits([], tracker.devices(), "the workbook", home.clock()), home.clock()
+        recorder_list.edits([], tracker.devices(), "the workbook", home.clock()), home.clock()
     )
     offered = {edit(home, "1", name="First"), home.client.post("/api/camera/1/retire").json["undo"]}
     home.scan()

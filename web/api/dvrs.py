@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet import list_entries, shapes, status
+from fleet import recorder_list, shapes, status
 from fleet.csv_text import cell
 from fleet.model import Device
 from fleet.serials import clean_serial
@@ -78,13 +78,13 @@ class Refreshed(Ok):
 def recorders() -> list[tuple[Device, str]]:
     """The recorders of the workbook that this person sees, by site, each with its status."""
     devices, statuses = visible().statuses()
-    found = [(one, statuses[one.id]) for one in devices.values() if list_entries.counts(one)]
+    found = [(one, statuses[one.id]) for one in devices.values() if recorder_list.counts(one)]
     return sorted(found, key=lambda one: row_of(one[0])["SITE"])
 
 
 def row_of(device: Device) -> dict[str, str]:
     """A recorder as a row of the workbook."""
-    row = list_entries.row_of(device)
+    row = recorder_list.row_of(device)
     return dict(zip(COLUMNS, (row.serial, row.site, row.store), strict=True))
 
 
@@ -205,5 +205,5 @@ def download_workbook() -> Response:
     chosen = [one for one, state in recorders() if wanted in ("all", _word(state))]
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
-    rows = [{**list_entries.row_of(one).extra, **row_of(one)} for one in chosen]
+    rows = [{**recorder_list.row_of(one).extra, **row_of(one)} for one in chosen]
     return Response(made_of(rows), mimetype=XLSX, headers=headers)

@@ -1,4 +1,4 @@
-"""What a list says exists: its rows become devices, and what leaves it is retired. Pure."""
+"""The list of recorders: its rows become devices, and what leaves it is retired. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,13 +17,15 @@ KEYS = ("row_site", "serial", "store")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its site identifies it, the serial is a fact of it."""
+class RecorderRow:
+    """One recorder of the list: its site identifies it, the serial is a fact of it. `extra` are the
+    other columns, `number` its row in the sheet, from 1; 0 where it is not from a sheet."""
 
     site: str
     serial: str
     store: str
     extra: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
 
     @property
     def key(self) -> str:
@@ -36,7 +38,9 @@ class Row:
         return {**facts, "columns": masked(self.extra)} if self.extra else facts
 
 
-def edits(rows: Iterable[Row], devices: Mapping[int, Device], by: str, at: datetime) -> list[Edit]:
+def edits(
+    rows: Iterable[RecorderRow], devices: Mapping[int, Device], by: str, at: datetime
+) -> list[Edit]:
     """What makes the fleet say the same as the list."""
     listed = {key: one for one in devices.values() if (key := key_of(one)) is not None}
     found = []
@@ -65,11 +69,11 @@ def serial_of(device: Device) -> str | None:
     return str(found) if found else None
 
 
-def row_of(device: Device) -> Row:
+def row_of(device: Device) -> RecorderRow:
     """The row as the device has it, without the columns that are secret."""
     said = device.facts.get(SOURCE, {})
     site, serial, store = (str(said.get(key) or "") for key in KEYS)
-    return Row(site, serial, store, shown(said.get("columns", {})))
+    return RecorderRow(site, serial, store, shown(said.get("columns", {})))
 
 
 def counts(device: Device) -> bool:
@@ -77,7 +81,7 @@ def counts(device: Device) -> bool:
     return key_of(device) is not None and device.retired_at is None
 
 
-def rows(devices: Mapping[int, Device]) -> list[Row]:
+def rows(devices: Mapping[int, Device]) -> list[RecorderRow]:
     """The rows as the fleet has them."""
     return [row_of(one) for one in devices.values() if counts(one)]
 

@@ -2,21 +2,25 @@
 
 import pytest
 
-from inventory import csv_text, sheets, workbook
-from inventory.workbook import NotReadable, Row
+from fleet.recorder_list import RecorderRow
+from inventory import sheets, text_files, workbook
+from inventory.workbook import NotReadable
 
 LINES = ["P2P NUMBER,SITE,STORE NAME", "AB12345,SITE-001,Caf\u00e9", "AB12346,SITE-002,Port"]
-ROWS = [Row(2, "SITE-001", "AB12345", "Caf\u00e9"), Row(3, "SITE-002", "AB12346", "Port")]
+ROWS = [
+    RecorderRow("SITE-001", "AB12345", "Caf\u00e9", number=2),
+    RecorderRow("SITE-002", "AB12346", "Port", number=3),
+]
 
 
-def read(text: str | bytes) -> list[Row]:
+def read(text: str | bytes) -> list[RecorderRow]:
     data = text.encode() if isinstance(text, str) else text
-    assert csv_text.is_text(data)
-    return list(sheets.read(csv_text.from_text(data, {})).rows)
+    assert text_files.is_text(data)
+    return list(sheets.read(text_files.from_text(data, {})).rows)
 
 
-def later(rows: list[Row], lines: int) -> list[Row]:
-    return [Row(one.number + lines, one.site, one.serial, one.store) for one in rows]
+def later(rows: list[RecorderRow], lines: int) -> list[RecorderRow]:
+    return [RecorderRow(one.site, one.serial, one.store, number=one.number + lines) for one in rows]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +41,7 @@ def test_utf_16_with_its_mark_is_read_in_both_orders():
 @pytest.mark.parametrize("data", [b"\x81\x8d caf\xe9", b"\xff\xfe\x00\xd8 ", b"\xff\xfeA"])
 def test_letters_that_fit_no_encoding_are_refused_in_words_and_nothing_else(data):
     with pytest.raises(NotReadable, match="No line has the columns"):
-        csv_text.from_text(data, {})
+        text_files.from_text(data, {})
 
 
 @pytest.mark.parametrize("divider", [",", ";", "\t", "|"])
@@ -73,11 +77,11 @@ def test_titles_may_have_blanks_of_any_kind(sign):
 def test_a_control_character_is_left_out(sign):
     blank = " " if sign in "\x1c\x1d\x1e\x1f" else ""
     rows = read("\n".join(LINES).replace("Port", f"Po{sign}rt") + f"\n{sign}")
-    assert rows == [ROWS[0], Row(3, "SITE-002", "AB12346", f"Po{blank}rt")]
+    assert rows == [ROWS[0], RecorderRow("SITE-002", "AB12346", f"Po{blank}rt", number=3)]
 
 
 def test_what_a_dos_program_ends_its_files_with_is_no_row():
-    data = csv_text.from_text(("\r\n".join(LINES) + "\r\n\x1a").encode(), {})
+    data = text_files.from_text(("\r\n".join(LINES) + "\r\n\x1a").encode(), {})
     found = sheets.read(data)
     assert (list(found.rows), found.problems) == (ROWS, [])
 
@@ -96,7 +100,7 @@ def test_what_a_dos_program_ends_its_files_with_is_no_row():
 )
 def test_what_is_missing_is_named(text, says):
     with pytest.raises(NotReadable) as caught:
-        csv_text.from_text(text.encode(), {})
+        text_files.from_text(text.encode(), {})
     assert says in caught.value.error
     assert caught.value.hint
 
@@ -105,7 +109,7 @@ def test_what_is_missing_is_named(text, says):
     "data", [b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0 text", b"text\x00\x01\x02", bytes(99)]
 )
 def test_what_is_no_text_is_left_to_others(data):
-    assert not csv_text.is_text(data)
+    assert not text_files.is_text(data)
 
 
 def test_a_text_is_taken_apart_in_the_child_too():

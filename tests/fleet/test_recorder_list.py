@@ -5,17 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from fleet import list_entries, status
+from fleet import recorder_list, status
 from fleet.editing import inverse
-from fleet.list_entries import Row
 from fleet.model import Edit, Event, Fleet, Miss, Refused, Sighting
+from fleet.recorder_list import RecorderRow
 from fleet.reducer import reduce
 from simulators import demo_stores
 from tests.fleet.reports import A, edit
 from tests.home import Clock
 
 RULES = status.Rules()
-MALL, PORT = Row("SITE-001", "AB12345", "Mall"), Row("SITE-002", "AB12346", "Port")
+MALL, PORT = RecorderRow("SITE-001", "AB12345", "Mall"), RecorderRow("SITE-002", "AB12346", "Port")
 
 
 class Listed:
@@ -33,7 +33,7 @@ class Listed:
         self.told += [event.kind for event in events]
         self.events += events
 
-    def by_hand(self, kind: str, row: Row, **fields) -> None:
+    def by_hand(self, kind: str, row: RecorderRow, **fields) -> None:
         self.take(edit(kind, f"id:{self.device(row).id}", self.clock(), **fields))
 
     def undo(self) -> None:
@@ -45,25 +45,25 @@ class Listed:
         """A camera or recorder that stands in no list, and was discovered."""
         self.take(Sighting("here", (key, *more), "panasonic", self.clock(), name="NX"))
 
-    def has(self, *rows: Row) -> list[Edit]:
-        edits = list_entries.edits(rows, self.fleet.devices, "P2P1.xlsx", self.clock())
+    def has(self, *rows: RecorderRow) -> list[Edit]:
+        edits = recorder_list.edits(rows, self.fleet.devices, "P2P1.xlsx", self.clock())
         self.take(*edits)
         return edits
 
-    def answers(self, row: Row) -> None:
+    def answers(self, row: RecorderRow) -> None:
         now = self.clock()
         seen = Sighting(
             row.site, (row.key,), "dahua", now, "recorder", serial=row.serial, firmware="6.7.30"
         )
         self.take(seen)
 
-    def is_silent(self, row: Row) -> None:
+    def is_silent(self, row: RecorderRow) -> None:
         self.take(Miss(row.key, "dahua", self.clock(), "404", row.site))
 
-    def device(self, row: Row):
+    def device(self, row: RecorderRow):
         return self.fleet.devices[self.fleet.index[row.key]]
 
-    def status(self, row: Row) -> str:
+    def status(self, row: RecorderRow) -> str:
         return status.status(self.device(row), self.fleet.devices, self.clock(), RULES)
 
 
@@ -77,14 +77,17 @@ def listed() -> Listed:
 def test_each_row_is_a_recorder_that_nobody_has_seen_yet(listed):
     device = listed.device(MALL)
     assert (device.kind, device.site, device.listed) == ("recorder", "SITE-001", True)
-    assert device.facts[list_entries.SOURCE]["name"] == "Mall, SITE-001"
+    assert device.facts[recorder_list.SOURCE]["name"] == "Mall, SITE-001"
     assert listed.status(MALL) == "UNKNOWN"
     assert listed.told == ["device.listed", "device.listed"]
 
 
 def test_a_site_without_a_store_is_its_own_name(listed):
-    listed.has(MALL, PORT, Row("SITE-003", "AB12347", ""))
-    assert listed.device(Row("SITE-003", "", "")).facts[list_entries.SOURCE]["name"] == "SITE-003"
+    listed.has(MALL, PORT, RecorderRow("SITE-003", "AB12347", ""))
+    assert (
+        listed.device(RecorderRow("SITE-003", "", "")).facts[recorder_list.SOURCE]["name"]
+        == "SITE-003"
+    )
 
 
 def test_the_same_list_again_changes_nothing(listed):
@@ -122,7 +125,7 @@ def test_another_serial_stays_under_its_site_and_nobody_has_seen_it_yet(listed):
     listed.has(replace(MALL, serial="NEW12345"), PORT)
     device = listed.device(MALL)
     assert (device.id, device.first_seen) == (number, first)
-    assert list_entries.serial_of(device) == "NEW12345"
+    assert recorder_list.serial_of(device) == "NEW12345"
     assert "dahua" not in device.facts
     assert listed.status(MALL) == "UNKNOWN"
     listed.is_silent(MALL)
@@ -150,14 +153,14 @@ def test_a_row_that_comes_back_with_another_serial_is_another_recorder(listed):
 
 def test_two_sites_may_exchange_their_serials(listed):
     listed.has(replace(MALL, serial=PORT.serial), replace(PORT, serial=MALL.serial))
-    assert list_entries.serial_of(listed.device(MALL)) == PORT.serial
-    assert list_entries.serial_of(listed.device(PORT)) == MALL.serial
+    assert recorder_list.serial_of(listed.device(MALL)) == PORT.serial
+    assert recorder_list.serial_of(listed.device(PORT)) == MALL.serial
 
 
 def test_the_fleet_gives_back_the_rows_that_it_was_given(listed):
-    third = Row("SITE-003", "AB12347", "", {"Phone": "1"})
+    third = RecorderRow("SITE-003", "AB12347", "", {"Phone": "1"})
     listed.has(MALL, third)
-    assert list_entries.rows(listed.fleet.devices) == [MALL, third]
+    assert recorder_list.rows(listed.fleet.devices) == [MALL, third]
 
 
 def test_a_recorder_that_was_silent_for_a_month_is_offline_and_not_missing(listed):
@@ -169,14 +172,14 @@ def test_a_recorder_that_was_silent_for_a_month_is_offline_and_not_missing(liste
 
 def test_an_answer_that_was_under_way_when_its_row_left_brings_nothing_back() -> None:
     now = Clock()()
-    fleet, _ = reduce(Fleet(), list_entries.edits([MALL], {}, "file", now), now, RULES)
+    fleet, _ = reduce(Fleet(), recorder_list.edits([MALL], {}, "file", now), now, RULES)
     old, late = (
         Sighting("SITE-001", (MALL.key,), "dahua", now, kind="recorder", serial=serial)
         for serial in ("OLD1", MALL.serial)
     )
     fleet, told = reduce(fleet, [old], now, RULES)
     assert told == [], "the recorder that stood there before does not count"
-    fleet, _ = reduce(fleet, list_entries.edits([], fleet.devices, "file", now), now, RULES)
+    fleet, _ = reduce(fleet, recorder_list.edits([], fleet.devices, "file", now), now, RULES)
     fleet, told = reduce(fleet, [late], now, RULES)
     assert told == []
     assert fleet.devices[1].retired_at is not None
@@ -252,10 +255,10 @@ def test_a_row_that_is_merged_into_a_retired_record_is_asked_all_the_same() -> N
     listed.has(MALL)
     listed.by_hand("merge", MALL, **{"with": 1})
     assert listed.device(MALL).id == 1
-    assert list_entries.rows(listed.fleet.devices) == [MALL]
+    assert recorder_list.rows(listed.fleet.devices) == [MALL]
     listed.undo()
     assert listed.fleet.devices[1].retired_at is not None
-    assert list_entries.rows(listed.fleet.devices) == [MALL]
+    assert recorder_list.rows(listed.fleet.devices) == [MALL]
 
 
 def test_the_first_answer_is_told_as_found_and_a_later_one_as_back(listed):
