@@ -151,7 +151,7 @@ def _line(
         "first_seen": at(LISTED) if was_seen else None,
         "last_seen": at(last) if was_seen else None,
         "sightings": int((LISTED - last) * A_DAY) if was_seen else 0,
-        "words": {SOURCE: _word(recorder, status, at(last) if was_seen else None, at, since)},
+        "states": {SOURCE: _word(recorder, status, at(last) if was_seen else None, at, since)},
         "facts": facts,
         "links": {},
         "findings": [],
