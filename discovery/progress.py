@@ -21,6 +21,11 @@ class SourceProgress:
     failed: dict[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
 
+    def take(self, other: "SourceProgress") -> None:
+        """The other one asked about the same devices and ended before."""
+        self.found, self.missed = other.found, other.missed
+        self.failed, self.coverage = other.failed, other.coverage
+
     def plain(self) -> dict[str, Any]:
         coverage = self.coverage
         return {

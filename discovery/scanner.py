@@ -5,18 +5,23 @@ The only place that catches whatever a source may raise.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
 
+from discovery.due_queue import SCAN
+from discovery.inbox import Inbox
 from discovery.misses import missed
 from discovery.pending_moves import Claims
+from discovery.probing import ANSWERED, MISSED, Answer, Prober
 from discovery.progress import Scan, SourceProgress
+from discovery.sessions import Sessions
+from discovery.sweeping import sweep_some
 from discovery.unverified import UnverifiedDevices
 from fleet.model import (
     CannotAsk,
@@ -29,16 +34,21 @@ from fleet.model import (
     SourceDown,
     Target,
 )
-from fleet.rejected import RejectedReports
 from sources.source import Reports, Source
 from store.json_file import CannotKeep
+from store.vault import SecretLost
 
 log = logging.getLogger(__name__)
 BATCH_EVERY = 1.0
-MAX_WAITING = 10_000
-"""Reports that wait while the tracker cannot keep them."""
 LISTEN_AGAIN = 15.0
 """Seconds until a source that could not listen tries again."""
+NOTE_EVERY = 60.0
+"""Seconds until it is noted again which sources were probed."""
+
+
+def no_secret(id: str) -> str:
+    """Where no vault is, no secret opens."""
+    raise SecretLost(f"there is no key for secret {id}")
 
 
 class Knower(Protocol):
@@ -60,8 +70,9 @@ class Scanner:
 
     `watch` is called with `Scan.plain()` whenever the progress changed, from the loop's
     thread; `asked` with what each scan or sweep did when it has ended, and when it began, from
-    a thread that may wait. `targets` says which listed devices a source that sweeps asks about,
-    `may_confirm` whether what was only heard may be asked.
+    a thread that may wait; what is probed by itself is told once a minute. `targets` says which
+    listed devices a source that sweeps asks about, `may_confirm` whether what was only heard may
+    be asked. `unseal` is as in Prober. `sessions` is shared with whatever reads streams.
     """
 
     def __init__(
@@ -73,6 +84,8 @@ class Scanner:
         asked: Callable[[datetime, Iterable[SourceProgress]], None] = lambda at, did: None,
         targets: Callable[[str], Sequence[Target]] = lambda name: (),
         may_confirm: Callable[[], bool] = lambda: False,
+        unseal: Callable[[str], str] = no_secret,
+        sessions: Sessions | None = None,
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
@@ -87,19 +100,21 @@ class Scanner:
         self._idle = Flag()
         self._idle.set()
         self._lock = Lock()
-        self._inbox: list[Report] = []
-        self._set_aside = RejectedReports()
+        self._inbox = Inbox(tracker, clock)
         # Made by open(): a monitor that is only built holds no descriptors.
         self._loop: asyncio.AbstractEventLoop
         self._thread = Thread(target=self._run, name="scanner", daemon=True)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
         self._task: asyncio.Task[None] | None = None
         self._asking: asyncio.Future[list[None]] | None = None
         self._standing: list[asyncio.Task[None]] = []
-        self._sweeping: dict[str, asyncio.Task[None]] = {}
+        self._sweeping: dict[str, dict[asyncio.Task[None], SourceProgress]] = {}
         self._awaited: set[asyncio.Task[Any]] = set()
         self.swept: dict[str, tuple[datetime, SourceProgress]] = {}  # the last one, by source
         self.heard: dict[str, datetime] = {}  # when anything answered last, by source
+        self.sessions = sessions or Sessions()
+        self.prober = Prober(
+            sources, tracker, clock, self._inbox.take, unseal, self.sessions, self.heard.__setitem__
+        )
 
     # -- for everybody -------------------------------------------------------------------
 
@@ -119,7 +134,7 @@ class Scanner:
                 source
                 for source in self.sources.values()
                 if (not names or source.name in names)
-                and (source.discover or (source.sweep and self.targets(source.name)))
+                and (source.discover or self._has_listed(source))
             ]
             self._scan = Scan(
                 self.clock(), by, {one.name: SourceProgress(one.name, one.title) for one in chosen}
@@ -135,10 +150,17 @@ class Scanner:
         None when there is none, or it is being asked already, also by a scan.
         """
         source, targets = self.sources[name], self.targets(name)
-        if not targets or name in self._sweeping:
+        if not targets or self._sweeping.get(name):
             return None
         asking = asyncio.run_coroutine_threadsafe(self._sweep(source, spread), self._loop)
         return asking.result()
+
+    def ask(self, ids: Collection[int], sources: Collection[str] = ()) -> list[Answer]:
+        """Ask these devices now by the named sources, or by all that can ask them, and wait. What
+        each source learned, once the tracker has it; a question that is under way is joined,
+        and no other one is held up. Devices that are only discovered cannot be asked alone."""
+        asking = self._ask_devices(ids, sources)
+        return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
 
     def progress(self) -> Scan | None:
         """The scan that is running, or None."""
@@ -164,7 +186,7 @@ class Scanner:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
-        self._writer.shutdown()
+        self._inbox.close()
         self._loop.close()
 
     # -- the loop ------------------------------------------------------------------------
@@ -174,7 +196,11 @@ class Scanner:
         self._loop.run_forever()
 
     async def _stand(self) -> None:
-        self._standing = [asyncio.create_task(self._hand_over_always())]
+        self._standing = [
+            asyncio.create_task(self._hand_over_always()),
+            asyncio.create_task(self.prober.stand()),
+            asyncio.create_task(self._note_probes()),
+        ]
         self._standing += [
             asyncio.create_task(self._listen(source))
             for source in self.sources.values()
@@ -182,50 +208,22 @@ class Scanner:
         ]
 
     async def _end(self) -> None:
-        tasks = [*self._standing, *([self._task] if self._task else []), *self._sweeping.values()]
+        sweeps = [task for running in self._sweeping.values() for task in running]
+        tasks = [*self._standing, *([self._task] if self._task else []), *sweeps]
         for task in tasks:
             task.cancel()
+        await self.prober.close()
         # Threads wait for the sweeps that were asked for: each must come to its own end.
         await asyncio.gather(*tasks, *self._awaited, return_exceptions=True)
         for source in self.sources.values():
             source.close()
-        await self._hand_over()
+        await self._inbox.hand_over()
 
     async def _hand_over_always(self) -> None:
         while True:
             await asyncio.sleep(BATCH_EVERY)
-            if self._inbox:
-                await self._hand_over()
+            if await self._inbox.hand_over():
                 self._show()
-
-    async def _hand_over(self) -> None:
-        """Give the tracker what has gathered. It may wait for the disk: not in the loop, and
-        a caller that is cancelled meanwhile loses no report."""
-        reports, self._inbox = self._inbox, []
-        if reports:
-            await asyncio.shield(self._loop.run_in_executor(self._writer, self._apply, reports))
-
-    def _apply(self, reports: Sequence[Report]) -> None:
-        """Whatever the tracker does with one of the reports, it gets the others."""
-        if not self._is_applied(reports) and len(reports) > 1:
-            for report in reports:
-                self._is_applied([report])
-
-    def _is_applied(self, reports: Sequence[Report]) -> bool:
-        """What cannot be kept now is handed over again; False when it met an error."""
-        try:
-            self.tracker.apply(reports, self.clock())
-        except CannotKeep:
-            self._loop.call_soon_threadsafe(self._put_back, reports)
-        except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
-            if len(reports) == 1:
-                self._set_aside.tell(reports, error)
-            return False
-        return True
-
-    def _put_back(self, reports: Sequence[Report]) -> None:
-        """To be handed over again, before what came since; the newest if they are too many."""
-        self._inbox = [*reports, *self._inbox][-MAX_WAITING:]
 
     def _show(self) -> None:
         """Tell how far the scan is; that it ended is told once, by `_finish`, when all is kept."""
@@ -243,7 +241,7 @@ class Scanner:
                     async for report in reports:
                         self._overhear(source, report)
             except CannotAsk as error:
-                self._inbox.append(SourceDown(error.scope, self.clock(), error.reason))
+                self._inbox.take([SourceDown(error.scope, self.clock(), error.reason)])
             except Exception:
                 log.exception("%s: an error in the program while listening", source.title)
             await asyncio.sleep(LISTEN_AGAIN)
@@ -263,7 +261,7 @@ class Scanner:
                     self._confirm(source, report)
                 return
             self.unverified.forget(report.identities[0])
-        self._inbox.append(report)
+        self._inbox.take([report])
 
     def _confirm(self, source: Source, sighting: Sighting) -> None:
         """Ask a device that was only heard, rarely enough that nobody can make us flood."""
@@ -309,17 +307,18 @@ class Scanner:
     async def _ask_one(self, scan: Scan, progress: SourceProgress) -> None:
         """One source of a scan. When it ends, who did not answer it is missed, however long
         the others take."""
+        await self._probe_all(progress)
         await self._ask(scan.started, progress)
-        await self._hand_over()
+        await self._inbox.hand_over()
         if scan.state == "running":
             await self._call_missing(scan.started, progress)
-            await self._hand_over()
+            await self._inbox.hand_over()
 
     async def _finish(self, scan: Scan) -> None:
         scan.finished = self.clock()
         try:
-            await self._hand_over()
-            await self._loop.run_in_executor(self._writer, self._keep, scan)
+            await self._inbox.hand_over()
+            await self._inbox.in_thread(self._keep, scan)
         finally:
             log.info("Scan %s: %d answered, %d missed", scan.state, scan.found, scan.missed)
             self.last, self._scan, self._task, self._asking = scan, None, None, None
@@ -340,8 +339,8 @@ class Scanner:
         started = self.clock()
         try:
             await self._ask(started, progress, spread)
-            await self._hand_over()
-            await self._loop.run_in_executor(self._writer, self.asked, started, [progress])
+            await self._inbox.hand_over()
+            await self._inbox.in_thread(self.asked, started, [progress])
         finally:
             self._awaited.discard(task)
         return progress
@@ -373,31 +372,104 @@ class Scanner:
     ) -> None:
         progress.state = "failed"
         progress.failed[scope] = reason
-        self._inbox.append(SourceDown(scope, started, reason))
+        self._inbox.take([SourceDown(scope, started, reason)])
 
     async def _collect_sweep(
         self, started: datetime, progress: SourceProgress, source: Source, spread: float
     ) -> None:
-        """Once at a time. Who wants to know now displaces a sweep that takes its time; that
-        one calls nobody missing."""
+        """All listed devices. A sweep that takes its time begins only alone. An immediate one runs
+        beside it, and when that is whole, its answers are those of the slower one too."""
         assert source.sweep is not None
-        targets, running = self.targets(source.name), self._sweeping.get(source.name)
+        targets, running = self.targets(source.name), self._sweeping.setdefault(source.name, {})
         if not targets or (running and spread):
             return
-        if running:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        older = dict(running)
         progress.listed = len(targets)
         collecting = self._collect(started, progress, source.sweep(targets, spread))
-        task = self._sweeping[source.name] = asyncio.create_task(collecting)
-        task.add_done_callback(lambda _: self._sweeping.pop(source.name, None))
+        task = asyncio.create_task(collecting)
+        running[task] = progress
+        task.add_done_callback(running.pop)
         try:
             await asyncio.wait((task,))
         finally:
             task.cancel()
-        if not task.cancelled():
-            self.swept[source.name] = (started, progress)
-            task.result()
+        if task.cancelled():
+            return
+        self.swept[source.name] = (started, progress)
+        task.result()
+        for other, its_progress in older.items():
+            if other.cancel():
+                its_progress.take(progress)
+
+    async def _probe_all(self, progress: SourceProgress) -> None:
+        """Every device that a source probes, as part of a scan. Those whose turn has not come
+        within the time of all are not called anything."""
+        source, devices = self.sources[progress.name], self.tracker.devices()
+        questions = self.prober.questions(source.name)
+        if not questions:
+            return
+        progress.listed += len(questions)
+        futures = self.prober.ask(questions, SCAN)
+        limit = source.timeout * (1 + len(questions) / source.cap)
+        try:
+            await asyncio.wait(futures, timeout=limit)
+        finally:
+            for future in futures:
+                future.cancel()
+        for answer in (one.result() for one in futures if not one.cancelled()):
+            progress.missed += answer.state == MISSED
+            if answer.state == ANSWERED and answer.device in devices:
+                progress.found.add(devices[answer.device].identities[0])
+
+    async def _note_probes(self) -> None:
+        """Tell once a minute which sources were probed, as a scan does when it ends."""
+        while True:
+            started = self.clock()
+            await asyncio.sleep(NOTE_EVERY)
+            counts, self.prober.counts = self.prober.counts, {}
+            probed = [
+                SourceProgress(name, self.sources[name].title, "done", coverage=covered)
+                for name, count in counts.items()
+                for covered in [Coverage(name, (name,), count[0], count[1])]
+            ]
+            if probed:
+                await self._inbox.in_thread(self.asked, started, probed)
+
+    async def _ask_devices(self, ids: Collection[int], names: Collection[str]) -> list[Answer]:
+        """What `ask` promises, in the loop."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._awaited.add(task)
+        chosen = [one for one in self.sources.values() if not names or one.name in names]
+        try:
+            probes = self.prober.ask(
+                (id, source.name) for id in dict.fromkeys(ids) for source in chosen
+            )
+            swept = await asyncio.gather(*(self._ask_listed(one, set(ids)) for one in chosen))
+            answers = await asyncio.gather(*probes, return_exceptions=True)
+            await self._inbox.hand_over()
+        finally:
+            self._awaited.discard(task)
+        return [one for one in (*chain(*swept), *answers) if isinstance(one, Answer)]
+
+    async def _ask_listed(self, source: Source, ids: Collection[int]) -> list[Answer]:
+        """Those of the devices that this source asks together."""
+        if not source.sweep:
+            return []
+        known = ((self.tracker.known(one.key, one.site), one) for one in self.targets(source.name))
+        chosen = {device.id: target for device, target in known if device and device.id in ids}
+        if not chosen:
+            return []
+        answers, reports = await sweep_some(source, chosen, self.clock)
+        self._inbox.take(reports)
+        return answers
+
+    def _has_listed(self, source: Source) -> bool:
+        """Whether a source has devices to ask that somebody listed."""
+        if source.sweep and self.targets(source.name):
+            return True
+        devices = self.tracker.devices().values() if source.probe else ()
+        return any(source.name in device.access for device in devices if not device.retired_at)
 
     async def _discover(
         self, started: datetime, progress: SourceProgress, reports: Reports
@@ -408,7 +480,7 @@ class Scanner:
             await self._collect(started, progress, reports, claims.take)
             is_whole = True
         finally:
-            self._inbox += claims.end(self.clock(), is_whole)
+            self._inbox.take(claims.end(self.clock(), is_whole))
 
     async def _collect(
         self,
@@ -423,17 +495,17 @@ class Scanner:
                     case Coverage():
                         self._cover(started, progress, report)
                     case Sighting(identities=()):
-                        self._inbox.append(report)  # The tracker says so.
+                        self._inbox.take([report])  # The tracker says so.
                     case Sighting():
                         self.heard[progress.name] = report.at
                         progress.found.add(report.identities[0])
                         self.unverified.forget(report.identities[0])
-                        self._inbox += taken(replace(report, asked=started))
+                        self._inbox.take(taken(replace(report, asked=started)))
                     case Miss():
                         progress.missed += 1
-                        self._inbox.append(replace(report, asked=started))
+                        self._inbox.take([replace(report, asked=started)])
                     case _:
-                        self._inbox.append(report)
+                        self._inbox.take([report])
 
     def _cover(self, started: datetime, progress: SourceProgress, coverage: Coverage) -> None:
         """What a source asked is up, what it could not ask is down since it `started`, and so
@@ -446,10 +518,10 @@ class Scanner:
         now, name = self.clock(), coverage.source
         down = [one for one in self.tracker.down() if one == name or one.startswith(f"{name}:")]
         asked = dict.fromkeys((name, *coverage.scopes, *down)) if coverage.scopes else {}
-        self._inbox += [
+        self._inbox.take(
             SourceDown(scope, now, "", up=True) for scope in asked if scope not in progress.failed
-        ]
-        self._inbox += [SourceDown(scope, started, why) for scope, why in progress.failed.items()]
+        )
+        self._inbox.take(SourceDown(scope, started, why) for scope, why in progress.failed.items())
 
     def _gone(self, coverage: Coverage) -> set[str]:
         """The scopes in which a device was last heard by this source, and that it did not ask."""
@@ -473,6 +545,6 @@ class Scanner:
             return missed(self.tracker.devices().values(), asked, started, now)
 
         # In the writer, so that everything that was handed over before is known.
-        found = await self._loop.run_in_executor(self._writer, silent)
-        self._inbox += found
+        found = await self._inbox.in_thread(silent)
+        self._inbox.take(found)
         progress.missed += len(found)

@@ -56,7 +56,11 @@ class NotFound(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Someone we can ask."""
+    """Someone we can ask.
+
+    `secret` is the plain password, unsealed when the question begins; `options` are the source's
+    own, with those that are secret. `tls_pin` and `method` are as in Access.
+    """
 
     site: str
     key: str
@@ -65,6 +69,9 @@ class Target:
     path: str = ""
     username: str | None = None
     secret: str | None = field(default=None, repr=False)
+    tls_pin: str | None = None
+    method: str = ""
+    options: Facts = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,18 @@ async def sweep(
 
     Raises CannotAsk when nothing at all can be asked.
     """
+    cloud.sweeps += 1
+    try:
+        async with aclosing(_sweep(cloud, targets, spread)) as reports:
+            async for report in reports:
+                yield report
+    finally:
+        cloud.sweeps -= 1
+
+
+async def _sweep(
+    cloud: Cloud, targets: Sequence[Target], spread: float
+) -> AsyncGenerator[Report | Coverage]:
     asked = _Sweep(cloud, await cloud.main(), spread)
     before = {id(one): (one.requests, one.answers, Counter(one.refused)) for one in cloud.servers()}
     try:
@@ -85,7 +97,7 @@ class _Sweep:
         self._witnesses: dict[Address, Target] = {}
         self._checks: dict[Address, tuple[float, asyncio.Task[Verdict]]] = {}
         self._begun: dict[str, float] = {}
-        self._known: dict[str, Address | None] = {}
+        self._known: dict[str, Address | None] = {**cloud.registered()}
         """The P2P server of each serial, as far as the cloud named one."""
         self._time = asyncio.get_running_loop().time
         self._first_began = self._time()
@@ -229,7 +241,9 @@ def _remember_silence(
     """Take those offline who are alone on a P2P server that has said nothing for so long that
     nobody would wait for it any more, while the main server sends us there."""
     now = asyncio.get_running_loop().time()
-    registered = Counter(one.server for one in verdicts.values())
+    servers = {target.path: verdicts[target.key].server for target in targets}
+    registered = Counter({**cloud.registered(), **servers}.values())
+    cloud.register(servers)
     for target in targets:
         verdict = verdicts[target.key]
         if verdict.word in ("online", "offline", "unknown"):

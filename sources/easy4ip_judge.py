@@ -77,6 +77,9 @@ class Cloud:
         """Since when serials were silent at their P2P server while the main one answered."""
         self._places: dict[str, tuple[float, Address, str]] = {}
         """When a serial was looked up, its P2P server, and how the cloud spells it."""
+        self.sweeps = 0
+        """How many run now: one of all and one of a few may run side by side."""
+        self._registered: dict[str, tuple[float, Address]] = {}
         self._main: Address | None = None
         self._opening = asyncio.Lock()
 
@@ -134,6 +137,23 @@ class Cloud:
         known = self._servers.get(address)
         return known is not None and known.zero_at >= since
 
+    def registered(self) -> dict[str, Address]:
+        """The P2P server of each serial that was asked about lately, in whichever sweep."""
+        now = asyncio.get_running_loop().time()
+        return {
+            path: place
+            for path, (at, place) in self._registered.items()
+            if now - at < self.options.long_silence
+        }
+
+    def register(self, servers: Mapping[str, Address | None]) -> None:
+        """Remember where these serials are registered, if they are."""
+        now = asyncio.get_running_loop().time()
+        others = self.registered().keys() - servers.keys()
+        older = {path: self._registered[path] for path in others}
+        newer = {path: (now, place) for path, place in servers.items() if place}
+        self._registered = {**older, **newer}
+
     def close(self) -> None:
         for one in self._servers.values():
             one.close()
@@ -141,7 +161,10 @@ class Cloud:
 
     def close_silent(self, before: Before) -> None:
         """Let go of the sockets that heard nothing in this sweep: a socket keeps the address
-        that this machine had when it was opened, and the line may be another one now."""
+        that this machine had when it was opened, and the line may be another one now. Another
+        sweep that runs may just be asking by one of them."""
+        if self.sweeps > 1:
+            return
         now = asyncio.get_running_loop().time()
         for address, one in list(self._servers.items()):
             if one.answers == before.get(id(one), UNHEARD)[1] and one.rest.until <= now:

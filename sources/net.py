@@ -165,6 +165,20 @@ def _interface(ancillary: list[tuple[int, int, bytes]]) -> str:
     return ""
 
 
+OUR_SIDE = frozenset(
+    (errno.EACCES, errno.EPERM, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV)
+    + (errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
+    + (errno.ENOMEM,)
+)
+"""Errors of this machine: nothing was asked, so they say nothing about a device."""
+
+
+def cannot_ask(error: OSError) -> bool:
+    """Whether nothing was asked at all. Otherwise the error is how the device, or the network
+    in front of it, answered: refused, reset, unreachable, timed out."""
+    return error.errno in OUR_SIDE
+
+
 def why(error: OSError) -> str:
     """An error of a socket in plain words, with what to do."""
     known = {
@@ -175,6 +189,12 @@ def why(error: OSError) -> str:
         errno.ENETDOWN: "the interface is down",
         errno.ENODEV: "the interface is gone",
         errno.EADDRNOTAVAIL: "the interface has lost its address",
+        errno.EMFILE: "this program has too many open files (raise LimitNOFILE)",
+        errno.ENFILE: "this machine has too many open files",
+        errno.ECONNREFUSED: "connection refused",
+        errno.ECONNRESET: "connection closed by the device",
+        errno.EHOSTUNREACH: "no host answers at this address",
+        errno.ETIMEDOUT: "connection timed out",
     }
     return known.get(error.errno or 0, (error.strerror or str(error)).lower())
 

@@ -1,11 +1,24 @@
 """What every source is to the Scanner."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fleet.model import Coverage, Report, Sighting, Target
 
 Reports = AsyncIterator[Report | Coverage]
+Probe = Callable[[Target], Awaitable[Sequence[Report]]]
+
+
+class SessionRefused(Exception):
+    """The device answered that it has no session left for us (RTSP 453 or 503).
+
+    It is alive: `reports` say what else it proved. Its session budget is lowered.
+    """
+
+    def __init__(self, reason: str, reports: Sequence[Report] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.reports = tuple(reports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +30,16 @@ class Source:
     `only_alive`; `confirm(sighting)` asks one of those, if it is on our own subnets, and its
     answer comes out of `listen()` as proof; False when nothing was sent. `sweep(targets,
     seconds)` asks about those that somebody listed, begun over so many seconds, and ends with
-    one Coverage. All may raise CannotAsk. `timeout` is the deadline of `discover` and `sweep`
-    in seconds, with `each` more for every listed device. `close()` lets go of sockets, in the
-    loop that opened them. `trouble` is what a person should check when it finds nothing.
+    one Coverage. `probe(target)` asks one device and returns its reports; it may raise NoAnswer,
+    SessionRefused, and OSError, which is judged by its number (`net.cannot_ask`). All may raise
+    CannotAsk.
+
+    `timeout` is the deadline in seconds of one `discover`, `sweep` or `probe`; a sweep has `each`
+    more for every listed device. `interval` is how often a device is probed, in seconds, unless
+    its own access says otherwise; `cap` is how many devices are probed at once. `takes_session`:
+    a probe uses one of the few sessions of a device, as a reader of its stream does. `close()`
+    lets go of sockets, in the loop that opened them. `trouble` is what a person should check when
+    it finds nothing.
     """
 
     name: str
@@ -32,3 +52,7 @@ class Source:
     trouble: str = ""
     close: Callable[[], None] = lambda: None
     each: float = 0.0
+    probe: Probe | None = None
+    interval: float = 60.0
+    cap: int = 50
+    takes_session: bool = False

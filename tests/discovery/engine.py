@@ -18,13 +18,13 @@ from tests.home import Clock
 class Engine:
     """A Scanner over small sources, with a tracker of its own and all that was watched."""
 
-    def __init__(self, folder: Path, clock: Clock, *sources: Source) -> None:
+    def __init__(self, folder: Path, clock: Clock, *sources: Source, **more: Any) -> None:
         self.clock = clock
         self.watched: list[dict[str, Any]] = []
         self.batches: list[tuple[float, Sequence[Report]]] = []
         self.tracker = Tracker(JsonFile(folder / "fleet.json", folder / "data"), Rules)
         self.tracker.open()
-        self.scanner = Scanner(sources, self, clock, self.watched.append)
+        self.scanner = Scanner(sources, self, clock, self.watched.append, **more)
         self.scanner.open()
 
     # What the Scanner needs of a tracker: it is told everything, and hands it on.

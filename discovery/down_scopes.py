@@ -1,0 +1,61 @@
+"""Which scopes of the probing sources cannot be asked now. Pure.
+
+A scope that goes down is told once, and once when it is up again: with the first answer of a
+device whose question it had kept from being asked.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from discovery.due_queue import Question
+from fleet.model import Report, Sighting, SourceDown
+
+
+class DownScopes:
+    """The scopes that are down, each with the questions that could not be asked for it."""
+
+    def __init__(self) -> None:
+        self._down: dict[str, tuple[str, set[Question]]] = {}
+
+    def remember(self, scopes: Iterable[str], source: str) -> None:
+        """Scopes of a source that were down before this process: any answer brings them back, and
+        who cannot be asked says so again."""
+        for scope in scopes:
+            if scope.partition(":")[0] == source:
+                self._down.setdefault(scope, ("", set()))
+
+    def down(self, scope: str, reason: str, question: Question, at: datetime) -> list[Report]:
+        """A question could not be asked; nothing when that is known."""
+        known, questions = self._down.get(scope, (None, set()))
+        questions.add(question)
+        self._down[scope] = (reason, questions)
+        return [] if known == reason else [SourceDown(scope, at, reason)]
+
+    def answered(self, question: Question, reports: Iterable[Report], at: datetime) -> list[Report]:
+        """What is up again because a device answered this question."""
+        if not self._down:
+            return []
+        heard = {report.scope for report in reports if isinstance(report, Sighting)}
+        source = question[1]
+        up = [
+            scope
+            for scope, (_reason, questions) in self._down.items()
+            if question in questions
+            or scope in heard
+            or scope == source
+            or (not questions and scope.partition(":")[0] == source)
+        ]
+        for scope in up:
+            del self._down[scope]
+        return [SourceDown(scope, at, "", up=True) for scope in up]
+
+    def forget(self, question: Question, at: datetime) -> list[Report]:
+        """Nobody asks it any more. A scope of which none is left is not down."""
+        up: list[Report] = []
+        for scope, (_reason, questions) in list(self._down.items()):
+            if question in questions:
+                questions.discard(question)
+                if not questions:
+                    del self._down[scope]
+                    up.append(SourceDown(scope, at, "", up=True))
+        return up

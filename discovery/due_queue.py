@@ -1,0 +1,289 @@
+"""When each device is asked next by each source that probes. Pure: the time is handed in.
+
+Every device has a moment of its own within the interval, made of its id, so that the questions
+are spread evenly, also after a restart. All times are seconds of the monotonic clock.
+"""
+
+import heapq
+import itertools
+import math
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from fleet.model import Access, Device
+from sources.source import Source
+
+Question = tuple[int, str]
+"""The id of a device and the name of a source."""
+
+NOW, SCAN, ROUTINE = range(3)
+"""How urgent a question is: one that somebody waits for, one of a scan, one that is due."""
+RETRIES = (5.0, 15.0)
+"""Seconds after the first miss of a device that was up, when it is asked again."""
+FIRST_RATE = 50.0
+"""Devices a second that are asked for the first time, as long as that ends within an interval."""
+SHORTEST_INTERVAL = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One device as one source asks it. `began` is when it was asked last; `ticket` is the number
+    of the one place in a heap that is valid."""
+
+    question: Question
+    host: str
+    access: Access
+    interval: float
+    was_up: bool
+    due: float = 0.0
+    urgency: int = ROUTINE
+    began: float = -math.inf
+    is_running: bool = False
+    is_ready: bool = False
+    ticket: int = -1
+    retries: list[float] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        return self.question[1]
+
+
+Place = tuple[int, float, int, Entry]
+"""In a heap: urgency, time, ticket."""
+
+
+def host_of(device: Device, source: str) -> str | None:
+    """Where this source asks the device: the host that a person gave, else its address."""
+    access = device.access.get(source)
+    return (access.host or device.address) if access else None
+
+
+def phase(question: Question) -> float:
+    """The moment of a device within its interval, from 0 to 1; the same after a restart."""
+    return zlib.crc32("{}:{}".format(*question).encode()) / 2**32
+
+
+class DueQueue:
+    """Which questions begin now: those that are due, no more at once than a source's `cap`, and
+    one at a time at a host."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self.sources = {source.name: source for source in sources if source.probe}
+        self._devices: Mapping[int, Device] = {}
+        self._entries: dict[Question, Entry] = {}
+        self._tickets = itertools.count()
+        self._idle: list[Place] = []
+        self._ready: dict[str, list[Place]] = {name: [] for name in self.sources}
+        self._running: Counter[str] = Counter()
+        self._busy: set[str] = set()
+        self._waiting: dict[str, dict[str, list[Place]]] = {}
+
+    # -- who is asked --------------------------------------------------------------------
+
+    def update(self, devices: Mapping[int, Device], now: float) -> list[Question]:
+        """Take the newest snapshot: only devices that are other values are looked at. The
+        questions that nobody asks any more."""
+        before, self._devices = self._devices, devices
+        if devices is before or not self.sources:
+            return []
+        changed = [device for id, device in devices.items() if before.get(id) is not device]
+        gone = [before[id] for id in before.keys() - devices.keys()]
+        ended: list[Question] = []
+        new: list[Entry] = []
+        for device in itertools.chain(changed, gone):
+            old, is_gone = before.get(device.id), device.id not in devices
+            if old is None or is_gone or _is_asked_otherwise(old, device):
+                for name in self.sources:
+                    self._renew((device.id, name), None if is_gone else device, new, ended, now)
+        pace = len(new) / FIRST_RATE
+        for entry in new:
+            entry.due = now + phase(entry.question) * min(pace, entry.interval)
+            self._put_idle(entry)
+        return ended
+
+    def _renew(
+        self,
+        question: Question,
+        device: Device | None,
+        new: list[Entry],
+        ended: list[Question],
+        now: float,
+    ) -> None:
+        """One question after its device changed: the entry of another access or host is another
+        one, and is asked at once."""
+        known, entry = self._entries.get(question), self._entry(question, device)
+        if known and entry and (known.host, known.access) == (entry.host, entry.access):
+            return
+        if known:
+            del self._entries[question]
+        if entry is None:
+            if known:
+                ended.append(question)
+            return
+        self._entries[question] = entry
+        if known:
+            entry.was_up = known.was_up
+            self._put_ready(entry, NOW, now)
+        else:
+            new.append(entry)
+
+    def _entry(self, question: Question, device: Device | None) -> Entry | None:
+        name = question[1]
+        if device is None or device.retired_at is not None:
+            return None
+        host, access = host_of(device, name), device.access.get(name)
+        if access is None or not host:
+            return None
+        # The login method is what a probe learned; nothing about it must be asked again.
+        access, state = replace(access, method=""), device.states.get(name)
+        interval = max(SHORTEST_INTERVAL, access.interval or self.sources[name].interval)
+        was_up = state is not None and state.seen_at is not None and state.misses == 0
+        return Entry(question, host, access, interval, was_up)
+
+    def entry(self, question: Question) -> Entry | None:
+        return self._entries.get(question)
+
+    def is_current(self, entry: Entry) -> bool:
+        """Whether what is learned of this entry still concerns its device."""
+        return self._entries.get(entry.question) is entry
+
+    def questions(self, source: str) -> list[Question]:
+        """Everything that a source asks."""
+        return [question for question in self._entries if question[1] == source]
+
+    def questions_of(self, device: int) -> Iterator[Question]:
+        """By which sources a device is asked."""
+        for name in self.sources:
+            if (device, name) in self._entries:
+                yield device, name
+
+    # -- when ----------------------------------------------------------------------------
+
+    def next_at(self) -> float | None:
+        """When the next question is due."""
+        while self._idle and not _is_valid(self._idle[0]):
+            heapq.heappop(self._idle)
+        return self._idle[0][1] if self._idle else None
+
+    def wake(self, now: float) -> None:
+        """Let what is due be asked."""
+        while (at := self.next_at()) is not None and at <= now:
+            entry = heapq.heappop(self._idle)[3]
+            self._put_ready(entry, ROUTINE, entry.due)
+
+    def hurry(self, question: Question, now: float, urgency: int = NOW) -> bool:
+        """Ask as soon as there is room, before what is less urgent; False when it is not asked at
+        all. One that is under way is not asked twice."""
+        entry = self._entries.get(question)
+        if entry is None:
+            return False
+        if not entry.is_running and not (entry.is_ready and entry.urgency <= urgency):
+            self._put_ready(entry, urgency, now)
+        return True
+
+    def withdraw(self, question: Question, now: float) -> None:
+        """Nobody waits for it any more: it is asked when it is due."""
+        entry = self._entries.get(question)
+        if entry and entry.is_ready and not entry.is_running:
+            entry.due = self._next(entry, now)
+            self._put_idle(entry)
+
+    def begin(self, now: float) -> list[Entry]:
+        """What begins now, the most urgent and the longest due first. Each must be `ended`."""
+        begun = []
+        while (entry := self._best()) is not None:
+            if entry.host in self._busy:
+                waiting = self._waiting.setdefault(entry.host, {})
+                self._place(waiting.setdefault(entry.source, []), entry, entry.due)
+                continue
+            self._busy.add(entry.host)
+            self._running[entry.source] += 1
+            entry.is_running, entry.is_ready, entry.began = True, False, now
+            begun.append(entry)
+        return begun
+
+    def _best(self) -> Entry | None:
+        """Take the first of all sources that have room."""
+        heads = []
+        for name, places in self._ready.items():
+            while places and not (_is_valid(places[0]) and self.is_current(places[0][3])):
+                heapq.heappop(places)
+            if places and self._running[name] < self.sources[name].cap:
+                heads.append(places[0])
+        return heapq.heappop(self._ready[min(heads)[3].source])[3] if heads else None
+
+    def ended(
+        self, entry: Entry, now: float, answered: bool | None, again: float | None = None
+    ) -> bool:
+        """A question is over: `answered`, missed (False) or not really asked (None); it is asked
+        `again` after so many seconds if that is sooner than the next time. True for the first
+        miss of a device that was up."""
+        self._running[entry.source] -= 1
+        self._free(entry.host)
+        entry.is_running = False
+        is_first_miss = answered is False and entry.was_up
+        if answered is not None:
+            entry.was_up = answered
+        if answered:
+            entry.retries = []
+        if is_first_miss:
+            entry.retries = [now + seconds for seconds in RETRIES]
+        if self.is_current(entry):
+            entry.due = self._next(entry, now)
+            if entry.retries:
+                entry.due = min(entry.due, max(now, entry.retries.pop(0)))
+            if again is not None:
+                entry.due = min(entry.due, now + again)
+            self._put_idle(entry)
+        return is_first_miss
+
+    def _next(self, entry: Entry, now: float) -> float:
+        """The next moment of its own, not right after it was asked out of turn."""
+        earliest = max(now, entry.began + entry.interval / 10)
+        own = phase(entry.question) * entry.interval
+        return own + math.ceil((earliest - own) / entry.interval) * entry.interval
+
+    def _free(self, host: str) -> None:
+        """The first of each source that waits for the host is ready again."""
+        self._busy.discard(host)
+        waiting = self._waiting.get(host, {})
+        for name, places in list(waiting.items()):
+            while places:
+                place = heapq.heappop(places)
+                if _is_valid(place) and self.is_current(place[3]):
+                    self._place(self._ready[name], place[3], place[1])
+                    break
+            if not places:
+                del waiting[name]
+        if not waiting:
+            self._waiting.pop(host, None)
+
+    # -- heaps ---------------------------------------------------------------------------
+
+    def _put_idle(self, entry: Entry) -> None:
+        entry.is_ready, entry.urgency = False, ROUTINE
+        self._place(self._idle, entry, entry.due)
+
+    def _put_ready(self, entry: Entry, urgency: int, at: float) -> None:
+        entry.is_ready, entry.urgency, entry.due = True, urgency, at
+        self._place(self._ready[entry.source], entry, at)
+
+    def _place(self, heap: list[Place], entry: Entry, at: float) -> None:
+        """Put the entry into one heap; its place in any other is no longer valid."""
+        entry.ticket = next(self._tickets)
+        heapq.heappush(heap, (entry.urgency, at, entry.ticket, entry))
+
+
+def _is_valid(place: Place) -> bool:
+    return place[2] == place[3].ticket
+
+
+def _is_asked_otherwise(old: Device, new: Device) -> bool:
+    """Whether anything changed that a question depends on; most changes are of times only."""
+    return (
+        old.access is not new.access
+        or old.address != new.address
+        or (old.retired_at is None) != (new.retired_at is None)
+    )

@@ -1,0 +1,77 @@
+"""Reports on their way to the tracker, in batches."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, Protocol
+
+from fleet.model import Event, Report
+from fleet.rejected import RejectedReports
+from store.json_file import CannotKeep
+
+MAX_WAITING = 10_000
+"""Reports that wait while the tracker cannot keep them."""
+
+
+class Tracker(Protocol):
+    """Where the reports go."""
+
+    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]: ...
+
+
+class Inbox:
+    """What the sources reported and the tracker does not have yet.
+
+    Used in the Scanner's loop; the tracker, which may wait for the disk, works in a thread.
+    """
+
+    def __init__(self, tracker: Tracker, clock: Callable[[], datetime]) -> None:
+        self.tracker = tracker
+        self.clock = clock
+        self._reports: list[Report] = []
+        self._rejected = RejectedReports()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
+        self._loop: asyncio.AbstractEventLoop
+
+    def take(self, reports: Iterable[Report]) -> None:
+        """To be handed over with the next batch."""
+        self._reports += reports
+
+    async def hand_over(self) -> bool:
+        """Give the tracker what has gathered; False when there was nothing. A caller that is
+        cancelled meanwhile loses no report."""
+        reports, self._reports = self._reports, []
+        if reports:
+            await asyncio.shield(self.in_thread(self._apply, reports))
+        return bool(reports)
+
+    def in_thread(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        """Do what may wait for the disk, in the order in which it was given."""
+        self._loop = asyncio.get_running_loop()
+        return self._loop.run_in_executor(self._writer, work, *arguments)
+
+    def close(self) -> None:
+        self._writer.shutdown()
+
+    def _apply(self, reports: Sequence[Report]) -> None:
+        """Whatever the tracker does with one of the reports, it gets the others."""
+        if not self._is_applied(reports) and len(reports) > 1:
+            for report in reports:
+                self._is_applied([report])
+
+    def _is_applied(self, reports: Sequence[Report]) -> bool:
+        """What cannot be kept now is handed over again; False when it met an error."""
+        try:
+            self.tracker.apply(reports, self.clock())
+        except CannotKeep:
+            self._loop.call_soon_threadsafe(self._put_back, reports)
+        except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
+            if len(reports) == 1:
+                self._rejected.tell(reports, error)
+            return False
+        return True
+
+    def _put_back(self, reports: Sequence[Report]) -> None:
+        """To be handed over again, before what came since; the newest if they are too many."""
+        self._reports = [*reports, *self._reports][-MAX_WAITING:]

@@ -1,0 +1,108 @@
+"""How many sessions each device lets us hold open, learned from its refusals.
+
+Many cameras serve few RTSP sessions and answer 453 to the next one. Whatever holds a session (a
+probe while it runs, a reader of one stream) reserves it first. Readers run in threads of their
+own: all of this may be called from any thread.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic
+
+from discovery.due_queue import host_of
+from fleet.model import Device
+
+FRESH = 10.0
+"""Seconds for which a packet of a stream proves that the device is alive."""
+RELEARN = 86_400.0
+"""Seconds after a refusal until one session more is tried, and as long for each further one."""
+
+
+@dataclass(slots=True)
+class _Budget:
+    """`most`: sessions that the device takes, as far as a refusal told; `refused_at`: when."""
+
+    open: set[str] = field(default_factory=set)
+    alive: dict[str, float] = field(default_factory=dict)
+    most: int | None = None
+    refused_at: float = 0.0
+
+
+class Sessions:
+    """The sessions of all devices, by the id of the device that serves them (`session_owner`).
+
+    A `stream` names what holds a session: `1/main`, `1/sub` (channel and stream), or the name of
+    the source that probes.
+    """
+
+    def __init__(self, timer: Callable[[], float] = monotonic) -> None:
+        self._timer = timer
+        self._lock = Lock()
+        self._budgets: dict[int, _Budget] = {}
+
+    def reserve(self, device: int, stream: str) -> bool:
+        """Take a session for one stream; False when it is taken, or when the device would
+        refuse. Give it back with `release`."""
+        with self._lock:
+            budget = self._budgets.setdefault(device, _Budget())
+            most = self._most(budget)
+            if stream in budget.open or (most is not None and len(budget.open) >= most):
+                return False
+            budget.open.add(stream)
+            return True
+
+    def release(self, device: int, stream: str) -> None:
+        """The session is closed."""
+        with self._lock:
+            budget = self._budgets.get(device)
+            if budget is None:
+                return
+            budget.open.discard(stream)
+            budget.alive.pop(stream, None)
+            if not budget.open and budget.most is None:
+                del self._budgets[device]
+
+    def refused(self, device: int) -> int:
+        """The device refused one of the sessions that are reserved now: it takes one less than
+        those, and at least one. What it takes."""
+        with self._lock:
+            budget = self._budgets.setdefault(device, _Budget())
+            budget.most = max(1, len(budget.open) - 1)
+            budget.refused_at = self._timer()
+            return budget.most
+
+    def budget(self, device: int) -> int | None:
+        """How many sessions the device takes; None as long as it refused none."""
+        with self._lock:
+            known = self._budgets.get(device)
+            return self._most(known) if known else None
+
+    def _most(self, budget: _Budget) -> int | None:
+        if budget.most is None:
+            return None
+        return budget.most + int((self._timer() - budget.refused_at) / RELEARN)
+
+    def reader_alive(self, device: int, stream: str, at: float) -> None:
+        """A reader got packets of a stream at this moment of the monotonic clock. No probe that
+        takes a session is needed meanwhile."""
+        with self._lock:
+            budget = self._budgets.get(device)
+            if budget is not None and stream in budget.open:
+                budget.alive[stream] = at
+
+    def is_read(self, device: int, within: float = FRESH) -> bool:
+        """Whether a reader got packets in the last seconds."""
+        with self._lock:
+            budget, now = self._budgets.get(device), self._timer()
+            return budget is not None and any(now - at <= within for at in budget.alive.values())
+
+
+def session_owner(device: Device, source: str, devices: Mapping[int, Device]) -> int:
+    """The device whose sessions a question uses: the recorder that a channel is part of, which is
+    its parent at the same host; else the device itself."""
+    host = host_of(device, source)
+    for parent in (devices.get(id) for id in device.parents):
+        if parent is not None and host in (parent.address, host_of(parent, source)):
+            return parent.id
+    return device.id

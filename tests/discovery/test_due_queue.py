@@ -1,0 +1,225 @@
+"""When each device is asked: a table of times, without a clock or a network."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from discovery.due_queue import SCAN, DueQueue, Entry, phase
+from fleet.model import Access, Device, Report, SourceState, Target
+from sources.source import Source
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+UP = {"tcp": SourceState(seen_at=AT)}
+
+
+async def probe(target: Target) -> Sequence[Report]:
+    return []
+
+
+def source(name: str = "tcp", cap: int = 50, interval: float = 60.0) -> Source:
+    return Source(name, name.upper(), 5.0, probe=probe, cap=cap, interval=interval)
+
+
+def device(id: int, *names: str, address: str = "", **access: object) -> Device:
+    given = {name: Access(**access) for name in names or ("tcp",)}  # type: ignore[arg-type]
+    return Device(
+        id, "camera", "here", (f"row:{id}",), access=given, address=address or f"10.0.0.{id}"
+    )
+
+
+def fleet(*devices: Device) -> dict[int, Device]:
+    return {one.id: one for one in devices}
+
+
+class Asked:
+    """A queue whose questions take `takes` seconds, driven from one due moment to the next."""
+
+    def __init__(self, devices: Mapping[int, Device], *sources: Source, takes: float = 0.0) -> None:
+        self.queue = DueQueue(sources)
+        self.now = 1000.0
+        self.takes = takes
+        self.running: list[tuple[float, int, Entry]] = []
+        self.begun: list[tuple[float, int, str]] = []
+        self.answers: Callable[[int], bool | None] = lambda id: True
+        self.most: Counter[str] = Counter()
+        self.queue.update(devices, self.now)
+
+    def until(self, seconds: float) -> "Asked":
+        """Let so much time pass since the start."""
+        end = 1000.0 + seconds
+        while True:
+            self._step()
+            due = self.queue.next_at()
+            ends = self.running[0][0] if self.running else None
+            at = min(t for t in (due, ends, end) if t is not None)
+            if at >= end:
+                self.now = end
+                return self
+            self.now = max(self.now, at)
+
+    def _step(self) -> None:
+        while self.running and self.running[0][0] <= self.now:
+            entry = self.running.pop(0)[2]
+            self.queue.ended(entry, self.now, self.answers(entry.question[0]))
+        self.queue.wake(self.now)
+        for entry in self.queue.begin(self.now):
+            self.begun.append((self.now - 1000.0, *entry.question))
+            self.running.append((self.now + self.takes, len(self.begun), entry))
+        self.running.sort(key=lambda one: one[:2])
+        now = Counter(entry.source for _at, _number, entry in self.running)
+        self.most |= now
+        hosts = Counter(entry.host for _at, _number, entry in self.running)
+        assert not hosts or max(hosts.values()) == 1, "one probe at a time at a host"
+
+    def times(self, id: int, name: str = "tcp") -> list[float]:
+        return [at for at, one, source in self.begun if (one, source) == (id, name)]
+
+
+def test_a_new_device_is_asked_at_once_and_then_once_each_interval() -> None:
+    asked = Asked(fleet(device(1))).until(0)
+    assert asked.times(1) == [], "without a source nobody is asked"
+    asked = Asked(fleet(device(1)), source()).until(601)
+    times = asked.times(1)
+    assert times[0] < 0.1
+    assert len(times) in (10, 11, 12)
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert gaps[1:] == pytest.approx([60.0] * len(gaps[1:]))
+    assert 6 <= gaps[0] <= 66, "its own moment comes within an interval of the first question"
+
+
+def test_devices_are_spread_over_the_interval_and_the_same_after_a_restart() -> None:
+    devices = fleet(*(device(id) for id in range(1, 2001)))
+    asked = Asked(devices, source(cap=2000, interval=600)).until(1300)
+    seconds = Counter(int(at) for at, _id, _name in asked.begun if at >= 660)
+    assert max(seconds.values()) < 20, "2,000 in 600 s are 3.3 a second"
+    assert max(asked.times(id)[0] for id in devices) < 2000 / 50 + 1, (
+        "the first questions are prompt"
+    )
+    again = Asked(devices, source(cap=2000, interval=600)).until(1300)
+    assert again.begun == asked.begun
+    assert phase((1, "tcp")) != phase((2, "tcp")) != phase((2, "udp"))
+
+
+def test_an_interval_of_the_device_goes_before_that_of_the_source() -> None:
+    asked = Asked(fleet(device(1, interval=10), device(2)), source()).until(605)
+    assert 60 <= len(asked.times(1)) <= 62
+    assert 10 <= len(asked.times(2)) <= 12
+
+
+def test_a_source_asks_no_more_at_once_than_its_cap() -> None:
+    devices = fleet(*(device(id) for id in range(1, 101)))
+    asked = Asked(devices, source(cap=7), takes=1.0).until(30)
+    assert asked.most == {"tcp": 7}
+    assert len({id for _at, id, _name in asked.begun}) == 100
+
+
+def test_a_slow_source_does_not_hold_up_another() -> None:
+    devices = fleet(*(device(id, "slow") for id in range(1, 51)), device(99, "tcp"))
+    queue = Asked(devices, source("slow", cap=3), source("tcp"), takes=40.0).until(130)
+    assert len(queue.times(99)) >= 2
+    assert queue.most["slow"] == 3
+
+
+def test_one_host_is_asked_by_one_question_at_a_time_and_each_has_its_turn() -> None:
+    channels = [device(id, "rtsp", address="10.0.0.9") for id in range(1, 65)]
+    both = [device(100, "rtsp", "tcp", address="10.0.0.9")]
+    asked = Asked(fleet(*channels, *both), source("rtsp"), source(), takes=0.5).until(200)
+    assert len({id for _at, id, name in asked.begun if name == "rtsp"}) == 65
+    assert len(asked.times(100)) >= 2, "many questions of one source do not starve another one"
+
+
+def test_after_its_first_miss_a_device_that_was_up_is_asked_after_5_and_15_seconds() -> None:
+    asked = Asked(fleet(replace(device(1), states=UP)), source(interval=600))
+    asked.answers = lambda id: False
+    times = asked.until(550).times(1)
+    first = times[0]
+    assert [round(at - first, 3) for at in times[1:3]] == [5.0, 15.0]
+    assert len(times) <= 4, "then it has only its usual moment"
+
+
+def test_a_device_that_answers_again_needs_no_further_question() -> None:
+    asked = Asked(fleet(replace(device(1), states=UP)), source(interval=600))
+    replies = iter([False, True, False, False, False])
+    asked.answers = lambda id: next(replies, None)
+    times = asked.until(60).times(1)
+    assert len(times) == 2
+
+
+@pytest.mark.parametrize(
+    "states", [{}, {"tcp": SourceState(missed_at=AT, misses=3)}, {"other": SourceState(AT)}]
+)
+def test_a_device_that_was_not_up_is_asked_at_its_usual_times(
+    states: Mapping[str, SourceState],
+) -> None:
+    asked = Asked(fleet(replace(device(1), states=states)), source(interval=600))
+    asked.answers = lambda id: False
+    assert len(asked.until(59).times(1)) == 1
+
+
+def test_what_cannot_be_asked_changes_nothing_about_a_device() -> None:
+    asked = Asked(fleet(replace(device(1), states=UP)), source())
+    replies = iter([None, None, False, None, True])
+    asked.answers = lambda id: next(replies, None)
+    times = asked.until(400).times(1)
+    assert [round(at - times[2]) for at in times[3:5]] == [5, 15]
+
+
+def test_changes_of_the_fleet_take_effect_at_once() -> None:
+    first, second = device(1), device(2)
+    asked = Asked(fleet(first), source()).until(5)
+    assert asked.queue.update(fleet(first, second), asked.now) == []
+    asked.until(6)
+    assert len(asked.times(2)) == 1, "added"
+    moved = replace(first, address="10.0.0.77")
+    asked.queue.update(fleet(moved, second), asked.now)
+    assert asked.until(6.5).begun[-1][1] == 1, "at another address it is asked at once"
+    other = replace(moved, access={"tcp": Access(username="root")})
+    asked.queue.update(fleet(other, second), asked.now)
+    assert [at for at in asked.until(7).times(1) if at >= 6.5], "and with another login"
+    before = len(asked.begun)
+    renewed = replace(other, states=UP, sightings=9)
+    learned = replace(renewed, access={"tcp": Access(username="root", method="digest")})
+    asked.queue.update(fleet(renewed, second), asked.now)
+    asked.queue.update(fleet(learned, second), asked.now)
+    assert len(asked.until(7.5).begun) == before, "what a question itself changes asks nothing"
+    gone = asked.queue.update(fleet(replace(learned, retired_at=AT)), asked.now)
+    assert set(gone) == {(1, "tcp"), (2, "tcp")}
+    assert len(asked.until(500).begun) == before, "retired and deleted"
+
+
+def test_a_device_without_access_or_address_is_not_asked() -> None:
+    bare = Device(1, "camera", "here", ("row:1",), address="10.0.0.1")
+    nowhere = replace(device(2), address=None)
+    named = replace(device(3, host="10.9.9.9"), address=None)
+    asked = Asked(fleet(bare, nowhere, named), source()).until(200)
+    assert {id for _at, id, _name in asked.begun} == {3}
+
+
+def test_a_question_that_somebody_waits_for_goes_first() -> None:
+    devices = fleet(*(device(id) for id in range(1, 101)))
+    asked = Asked(devices, source(cap=1), takes=1.0).until(10.5)
+    late = max(devices.keys() - {id for _at, id, _name in asked.begun})
+    for id in devices:
+        assert asked.queue.hurry((id, "tcp"), asked.now, SCAN)
+    assert asked.queue.hurry((late, "tcp"), asked.now)
+    assert not asked.queue.hurry((late, "other"), asked.now)
+    before = len(asked.begun)
+    asked.until(12.5)
+    assert asked.begun[before][1] == late
+
+
+def test_a_question_that_nobody_waits_for_any_more_is_asked_when_it_is_due() -> None:
+    devices = fleet(*(device(id) for id in range(1, 11)))
+    asked = Asked(devices, source(cap=1, interval=600), takes=1.0).until(100)
+    before = len(asked.begun)
+    for id in devices:
+        asked.queue.hurry((id, "tcp"), asked.now, SCAN)
+    asked.until(101.5)
+    for id in devices:
+        asked.queue.withdraw((id, "tcp"), asked.now)
+    asked.until(115)
+    assert 1 <= len(asked.begun) - before < 10
+    assert len(asked.until(800).begun) >= before + 10

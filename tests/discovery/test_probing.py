@@ -1,0 +1,434 @@
+"""Asking one device: its miss, its deadline and its error are its own."""
+
+import asyncio
+import errno
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import discovery.due_queue
+from discovery import probing
+from discovery.scanner import Scanner
+from fleet.model import (
+    DEFAULT_SITE,
+    Coverage,
+    Device,
+    Edit,
+    Miss,
+    NoAnswer,
+    Sighting,
+    Target,
+)
+from sources.source import Source
+from store.vault import SecretLost
+from tests.discovery import listed as fleets
+from tests.discovery.engine import Engine
+from tests.discovery.listed import Probed, breaks, busy, cut, hangs, key, listed, silent
+from tests.home import until
+
+Make = Callable[..., Engine]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """An engine whose tracker knows these devices."""
+    engines: list[Engine] = []
+
+    def made(devices: list[Device], *sources: Source, **more: Any) -> Engine:
+        fleets.write_fleet(tmp_path / "fleet.json", devices)
+        engines.append(Engine(tmp_path, fleets.now, *sources, **more))  # type: ignore[arg-type]
+        return engines[-1]
+
+    yield made
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first miss is followed by questions after fractions of a second."""
+    monkeypatch.setattr(discovery.due_queue, "RETRIES", (0.3, 0.6))
+
+
+# -- when due ----------------------------------------------------------------------------
+
+
+def test_listed_devices_are_asked_by_themselves(make: Make) -> None:
+    tcp = Probed()
+    engine = make([listed(id, was_up=False) for id in range(1, 31)], tcp.source(interval=1.0))
+    until(lambda: set(engine.status().values()) == {"ACTIVE"})
+    until(lambda: min(len(tcp.times(id)) for id in range(1, 31)) >= 3)
+    assert "tcp" in engine.scanner.heard
+
+
+def test_a_miss_is_told_at_once_and_asked_again_soon(make: Make, hasty: None) -> None:
+    tcp = Probed(behaviour={1: silent})
+    engine = make([listed(1), listed(2)], tcp.source())
+    until(lambda: engine.status()[key(1)] == "OFFLINE")
+    assert engine.tracker.devices()[1].states["tcp"].reason == "no answer to 3 requests"
+    until(lambda: len(tcp.times(1)) == 3)
+    first, second, third = tcp.times(1)
+    assert (second - first >= 0.3, third - first >= 0.6) == (True, True)
+    assert len(tcp.times(2)) == 1, "who answers is not asked again"
+    assert engine.kinds() == ["device.offline"]
+
+
+def test_a_device_added_or_changed_while_it_runs_is_asked_at_once(make: Make) -> None:
+    tcp = Probed()
+    engine = make([listed(1)], tcp.source())
+    until(lambda: len(tcp.times(1)) == 1)
+    fleet = engine.tracker.fleet()
+    moved = replace(fleet.devices[1], address="10.9.9.9")
+    engine.tracker._fleet = replace(fleet, devices={1: moved, 2: listed(2)})
+    until(lambda: len(tcp.times(1)) == 2 and len(tcp.times(2)) == 1)
+    assert tcp.asked[-1][1].host in ("10.9.9.9", "10.0.0.2")
+
+
+def test_what_was_asked_of_a_device_that_is_gone_brings_it_back_by_no_means(make: Make) -> None:
+    tcp = Probed(behaviour={1: lambda target: 0.5})
+    engine = make([listed(1), listed(2)], tcp.source())
+    until(lambda: len(tcp.times(1)) == 1)
+    engine.tracker.apply([Edit("retire", "id:1", {}, "otto", fleets.now())], fleets.now())
+    until(lambda: tcp.at_once == 0)
+    engine.scanner.ask([2])
+    assert engine.tracker.devices()[1].retired_at is not None
+
+
+# -- one device alone --------------------------------------------------------------------
+
+
+def test_a_device_that_hangs_is_missed_at_its_deadline_and_holds_up_nobody(make: Make) -> None:
+    tcp = Probed(behaviour={1: hangs})
+    engine = make([listed(id) for id in range(1, 21)], tcp.source(timeout=0.4, cap=2))
+    until(lambda: engine.status()[key(1)] == "OFFLINE")
+    assert engine.tracker.devices()[1].states["tcp"].reason == "no answer within 0.4 s"
+    until(lambda: all(tcp.times(id) for id in range(1, 21)))
+    assert tcp.most_at_once == 2
+    assert [one for one, status in engine.status().items() if status != "ACTIVE"] == [key(1)]
+
+
+def test_an_error_in_a_source_is_logged_once_and_is_no_miss(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    tcp = Probed(behaviour={1: breaks, 2: breaks})
+    engine = make([listed(1), listed(2), listed(3)], tcp.source(interval=1.0))
+    until(lambda: all(engine.tracker.devices()[id].findings for id in (1, 2)))
+    until(lambda: len(tcp.times(1)) >= 3)
+    assert set(engine.status().values()) == {"ACTIVE"}
+    text = engine.tracker.devices()[1].findings[0].text
+    assert text == "TCP: an error in the program (ZeroDivisionError); the log has the details"
+    assert len([one for one in caplog.records if one.levelno == logging.ERROR]) == 1
+    assert not engine.tracker.devices()[3].findings
+    tcp.behaviour.clear()
+    until(lambda: not any(one.findings for one in engine.tracker.devices().values()))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(errno.ECONNREFUSED, "connection refused"), (errno.EHOSTUNREACH, "no host answers")],
+)
+def test_an_error_of_the_network_in_front_of_a_device_is_its_miss(
+    make: Make, number: int, text: str
+) -> None:
+    tcp = Probed(behaviour={1: lambda target: OSError(number, "nothing")})
+    engine = make([listed(1)], tcp.source())
+    until(lambda: engine.status()[key(1)] == "OFFLINE")
+    assert text in engine.tracker.devices()[1].states["tcp"].reason
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENETUNREACH, errno.EADDRNOTAVAIL])
+def test_an_error_of_this_machine_is_nobodys_miss(make: Make, number: int) -> None:
+    tcp = Probed(behaviour={1: lambda target: OSError(number, "nothing")})
+    engine = make([listed(1)], tcp.source())
+    until(lambda: list(engine.tracker.down()) == ["tcp"])
+    assert engine.status() == {key(1): "ACTIVE"}
+
+
+def test_a_device_in_whose_place_another_one_answers_is_missed(make: Make) -> None:
+    def other(target: Target) -> list[Sighting]:
+        return [Sighting(DEFAULT_SITE, (key(2),), "tcp", fleets.now(), address="10.0.0.2")]
+
+    tcp = Probed(behaviour={1: other})
+    engine = make([listed(1), listed(2)], tcp.source())
+    until(lambda: engine.status()[key(1)] == "OFFLINE")
+    reason = engine.tracker.devices()[1].states["tcp"].reason
+    assert reason == f"another device answers there: {key(2)}"
+    assert engine.status()[key(2)] == "ACTIVE"
+
+
+def test_an_answer_that_proves_nothing_is_a_miss(make: Make) -> None:
+    tcp = Probed(behaviour={1: lambda target: []})
+    engine = make([listed(1)], tcp.source())
+    (answer,) = engine.scanner.ask([1])
+    assert (answer.state, answer.reason) == (probing.MISSED, "its answer proves nothing")
+    assert engine.status() == {key(1): "OFFLINE"}
+
+
+# -- scopes ------------------------------------------------------------------------------
+
+
+def test_a_scope_that_is_down_is_told_once_and_calls_nobody_missing(make: Make) -> None:
+    tcp = Probed(behaviour=dict.fromkeys(range(1, 11), cut))
+    engine = make([listed(id) for id in range(1, 13)], tcp.source(interval=1.0))
+    until(lambda: min(len(tcp.times(id)) for id in range(1, 13)) >= 2)
+    assert list(engine.tracker.down()) == ["tcp:eth0"]
+    assert set(engine.status().values()) == {"ACTIVE"}
+    del tcp.behaviour[7]
+    until(lambda: "source.up" in engine.kinds())
+    tcp.behaviour.clear()
+    until(lambda: not engine.tracker.down())
+    kinds = engine.kinds()
+    assert [kind for kind in kinds if kind.startswith("device.")] == []
+
+
+# -- parents -----------------------------------------------------------------------------
+
+
+def test_a_parent_is_asked_at_once_and_once_when_its_children_miss(make: Make) -> None:
+    names = range(2, 12)
+    tcp = Probed(behaviour={1: lambda target: 0.01})
+    engine = make(
+        [listed(1, interval=500), *(listed(id, parents=[1], interval=1) for id in names)],
+        tcp.source(),
+    )
+    until(lambda: all(tcp.times(id) for id in range(1, 12)))
+    entry = engine.scanner.prober.queue.entry((1, "tcp"))
+    assert entry is not None
+    entry.began -= 60  # it was asked a minute ago
+    before = len(tcp.times(1))
+    tcp.behaviour.update(dict.fromkeys(names, silent))
+    tcp.behaviour[1] = silent
+    until(lambda: engine.status()[key(1)] == "OFFLINE")
+    until(lambda: set(engine.status().values()) == {"OFFLINE", "UNREACHABLE"})
+    assert len(tcp.times(1)) == before + 1
+
+
+# -- asking some -------------------------------------------------------------------------
+
+
+def test_who_asks_about_some_devices_gets_their_answers_and_asks_no_others(make: Make) -> None:
+    tcp, udp = Probed(), Probed("udp", {2: silent})
+    devices = [listed(1, "tcp"), listed(2, "udp", "tcp"), listed(3, "tcp")]
+    engine = make(devices, tcp.source(), udp.source())
+    until(lambda: all(tcp.times(id) for id in (1, 2, 3)) and udp.times(2))
+    until(lambda: tcp.at_once == 0)
+    before = len(tcp.asked)
+    answers = engine.scanner.ask([1, 2])
+    said = {(one.device, one.source): (one.state, one.reason) for one in answers}
+    assert said == {
+        (1, "tcp"): ("answered", ""),
+        (2, "tcp"): ("answered", ""),
+        (2, "udp"): ("missed", "no answer to 3 requests"),
+    }
+    assert len(tcp.asked) == before + 2
+    assert engine.tracker.devices()[2].states["udp"].misses >= 2, "the tracker has it already"
+    assert [one.source for one in engine.scanner.ask([2], ["udp"])] == ["udp"]
+    assert engine.scanner.ask([99]) == []
+
+
+def test_who_asks_while_a_question_is_under_way_shares_its_answer(make: Make) -> None:
+    tcp = Probed(behaviour={1: lambda target: 0.8})
+    engine = make([listed(1)], tcp.source())
+    until(lambda: tcp.at_once == 1)
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.extend(engine.scanner.ask([1]))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [one.state for one in answers] == ["answered"] * 3
+    assert len(tcp.asked) == 1
+
+
+def test_an_engine_that_closes_lets_who_waits_go_and_calls_nobody_missing(make: Make) -> None:
+    tcp = Probed(behaviour={1: hangs, 2: hangs})
+    engine = make([listed(1), listed(2)], tcp.source(timeout=3600, cap=1))
+    until(lambda: tcp.at_once == 1)
+    answers: list[Any] = [None]
+    waiting = threading.Thread(target=lambda: answers.extend(engine.scanner.ask([1, 2])))
+    waiting.start()
+    until(lambda: engine.scanner.prober._awaited)
+    engine.scanner.close()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert answers == [None], "nobody answered"
+    assert set(engine.status().values()) == {"ACTIVE"}
+
+
+# -- scans and sweeps --------------------------------------------------------------------
+
+
+def test_a_scan_asks_the_listed_devices_too(make: Make) -> None:
+    tcp = Probed(behaviour={1: silent})
+    engine = make([listed(1), listed(2), listed(3)], tcp.source())
+    until(lambda: all(tcp.times(id) for id in (1, 2, 3)))
+    assert engine.scanner.start("test", ["tcp"])
+    did = engine.ended()
+    assert (did["state"], did["found"], did["missed"]) == ("done", 2, 1)
+    assert did["sources"][0]["listed"] == 3
+
+
+def test_a_scan_that_is_stopped_asks_no_further_and_calls_nobody_missing(make: Make) -> None:
+    tcp = Probed(behaviour=dict.fromkeys(range(1, 101), hangs))
+    engine = make([listed(id) for id in range(1, 101)], tcp.source(timeout=3600, cap=3))
+    until(lambda: tcp.at_once == 3)
+    assert engine.scanner.start("test")
+    until(lambda: engine.scanner.prober._awaited)
+    assert engine.scanner.cancel()
+    assert engine.ended()["state"] == "cancelled"
+    assert len(tcp.asked) == 3
+    assert set(engine.status().values()) == {"ACTIVE"}
+
+
+class Sweeps:
+    """A source that asks all listed devices one after the other, over a time that is given."""
+
+    def __init__(self, *ids: int) -> None:
+        self.targets = [Target(DEFAULT_SITE, key(id), "10.0.0.1") for id in ids]
+        self.began: list[list[str]] = []
+        self.ended: list[list[str]] = []
+        self.go = threading.Event()
+
+    async def sweep(self, targets: Any, spread: float) -> Any:
+        keys = [target.key for target in targets]
+        self.began.append(keys)
+        for target in targets:
+            if spread:
+                await asyncio.to_thread(self.go.wait, 20)
+            yield Sighting(target.site, (target.key,), "swept", fleets.now())
+        yield Coverage("swept", ("swept",), len(keys), len(keys), failed={"swept:x": "it is out"})
+        self.ended.append(keys)
+
+    def source(self) -> Source:
+        return Source("swept", "Swept", 60, sweep=self.sweep)
+
+
+def swept(make: Make, *ids: int) -> tuple[Engine, Sweeps]:
+    sweeps = Sweeps(*ids)
+    devices = [replace(listed(id), access={}) for id in ids]
+    return make(devices, sweeps.source(), targets=lambda name: sweeps.targets), sweeps
+
+
+def test_a_question_about_one_leaves_a_sweep_of_all_alone(make: Make) -> None:
+    engine, sweeps = swept(make, 1, 2, 3)
+    slow = threading.Thread(target=engine.scanner.sweep, args=("swept", 30.0))
+    slow.start()
+    until(lambda: sweeps.began)
+    (answer,) = engine.scanner.ask([2])
+    assert (answer.device, answer.state) == (2, "answered")
+    assert sweeps.ended == [[key(2)]], "that of all still runs"
+    assert engine.tracker.down() == {}, "three are not judged by one of them"
+    sweeps.go.set()
+    slow.join(20)
+    assert sweeps.ended == [[key(2)], [key(1), key(2), key(3)]]
+    assert list(engine.tracker.down()) == ["swept:x"]
+
+
+def test_a_sweep_of_all_now_answers_for_one_that_takes_its_time(make: Make) -> None:
+    engine, sweeps = swept(make, 1, 2, 3)
+    progress: list[Any] = []
+    slow = threading.Thread(target=lambda: progress.append(engine.scanner.sweep("swept", 30.0)))
+    slow.start()
+    until(lambda: sweeps.began)
+    assert engine.scanner.sweep("swept", 30.0) is None, "it is under way"
+    assert engine.scanner.start("test")
+    assert engine.ended()["found"] == 3
+    slow.join(20)
+    sweeps.go.set()
+    assert len(progress[0].found) == 3
+    assert sweeps.ended == [[key(1), key(2), key(3)]]
+
+
+# -- sessions ----------------------------------------------------------------------------
+
+
+def test_a_device_whose_stream_is_read_is_seen_and_not_probed(make: Make) -> None:
+    tcp = Probed()
+    engine = make([listed(1), listed(2)], tcp.source(interval=1.0, takes_session=True))
+    until(lambda: tcp.times(1))
+    sessions = engine.scanner.sessions
+    until(lambda: sessions.reserve(1, "1/main"))
+    sessions.reader_alive(1, "1/main", float("inf"))
+    before = len(tcp.times(1))
+    seen = engine.tracker.devices()[1].last_seen
+    assert seen is not None
+    until(lambda: engine.tracker.devices()[1].last_seen > seen)  # type: ignore[operator]
+    until(lambda: len(tcp.times(2)) >= 4)
+    assert len(tcp.times(1)) <= before + 1, "one may have begun just before"
+    (answer,) = engine.scanner.ask([1])
+    assert (answer.state, answer.reason) == ("answered", "its stream is read")
+
+
+def test_a_device_that_refuses_a_session_is_alive_and_its_budget_is_lowered(make: Make) -> None:
+    tcp = Probed(behaviour={1: busy})
+    engine = make([listed(1)], tcp.source(takes_session=True))
+    sessions = engine.scanner.sessions
+    until(lambda: tcp.at_once == 0 and tcp.asked)
+    assert sessions.reserve(1, "1/main")
+    (answer,) = engine.scanner.ask([1])
+    assert answer.state in ("answered", "not asked")
+    assert sessions.budget(1) == 1
+    assert engine.status() == {key(1): "ACTIVE"}
+    asked = len(tcp.asked)
+    (answer,) = engine.scanner.ask([1])
+    assert (answer.state, answer.reason) == (
+        "not asked",
+        "all 1 sessions of the device are in use",
+    )
+    assert len(tcp.asked) == asked
+    sessions.release(1, "1/main")
+    del tcp.behaviour[1]
+    (answer,) = engine.scanner.ask([1])
+    assert answer.state == "answered"
+
+
+# -- secrets -----------------------------------------------------------------------------
+
+
+def test_a_secret_is_unsealed_when_the_question_begins_and_shown_nowhere(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    opened: list[str] = []
+
+    def unseal(id: str) -> str:
+        opened.append(id)
+        if id == "lost":
+            raise SecretLost("no key")
+        return f"plain-{id}"
+
+    tcp = Probed(behaviour={1: lambda target: NoAnswer(f"{target}"), 2: breaks})
+    devices = [
+        listed(1, username="root", secret="s1", secret_options={"community": "s3"}),
+        listed(2, secret="s2"),
+        listed(3, secret="lost"),
+    ]
+    engine = make(devices, tcp.source(), unseal=unseal)
+    until(lambda: len(tcp.asked) == 2 and "lost" in opened)
+    until(lambda: engine.tracker.down())
+    target = next(target for _at, target in tcp.asked if target.key == key(1))
+    assert (target.secret, target.options) == ("plain-s1", {"community": "plain-s3"})
+    assert sorted(opened)[:2] == ["lost", "s1"]
+    until(lambda: engine.tracker.devices()[2].findings)
+    engine.scanner.close()
+    engine.tracker.close()
+    kept = (engine.tracker.file.path).read_text() + caplog.text
+    assert "plain" not in kept.replace("explain", "")
+    assert list(engine.tracker.down()) == ["tcp:password"]
+    assert engine.status()[key(3)] == "ACTIVE"
+
+
+def test_a_report_names_the_device_however_often_its_keys_change(make: Make) -> None:
+    tcp = Probed(behaviour={1: silent})
+    engine = make([listed(1)], tcp.source())
+    until(lambda: engine.status()[key(1)] == "OFFLINE")
+    misses = [one for _at, batch in engine.batches for one in batch if isinstance(one, Miss)]
+    assert {one.identity for one in misses} == {"id:1"}
+    assert isinstance(engine.scanner, Scanner)
