@@ -23,6 +23,9 @@ class AccountSnapshot:
     def grants_of(self, user: int) -> tuple[Grant, ...]:
         return tuple(one for one in self.grants.values() if one.user == user)
 
+    def tokens_of(self, user: int) -> tuple[Token, ...]:
+        return tuple(one for one in self.tokens.values() if one.user == user)
+
     def by_session(self, id: int, now: datetime) -> Person | None:
         session = self.sessions.get(id)
         if session is None or session.ends <= now:

@@ -64,7 +64,9 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("web/pages/settings.py", "[-_.]+"): ("a",),
     ("web/pages/settings.py", r"^([\w.-]+)=="): ("flask",),
     ("web/pages/site_groups.py", "([0-9]{1,18})"): ("Store 1",),
-    ("web/api/users.py", r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"): ("08:00-18:0",),
+    ("web/http/shapes/accounts.py", r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"): (
+        "08:00-18:0",
+    ),
 }
 """Every regular expression, by file, and texts that lead as far into it as they can: the worst
 that follows comes from PIECES."""

@@ -4,7 +4,7 @@ from flask import Flask
 
 import web.api.users
 import web.pages.users
-from web.api import audit_log, auth, cameras, deletion, dvrs, events, health, metrics, scans
+from web.api import audit_log, auth, cameras, deletion, dvrs, events, health, jobs, metrics, scans
 from web.http import (
     authorization,
     compression,
@@ -15,12 +15,12 @@ from web.http import (
     visible_fleet,
 )
 from web.http.monitor import Monitor
-from web.pages import cleanup, dates, fleet, login, settings, sites
+from web.pages import caches, cleanup, dates, fleet, live, login, settings, sites
 
 MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
 API = (
-    *(cameras, deletion, dvrs, scans, events, health, metrics),
+    *(cameras, deletion, dvrs, scans, jobs, events, health, metrics),
     *(auth, web.api.users, audit_log, openapi),
 )
 PAGES = (fleet, sites, cleanup, settings, web.pages.users, login)
@@ -35,7 +35,7 @@ def register(app: Flask, monitor: Monitor) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (hosts, authorization, payloads, errors, compression, dates):
+    for module in (hosts, authorization, payloads, errors, compression, dates, caches, live):
         module.register(app)
     for module in (*API, *PAGES):
         app.register_blueprint(module.bp)

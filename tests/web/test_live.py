@@ -18,9 +18,9 @@ from tests.web.closed import OTHER, OWN, done, follow, monitor_of_two, read_unti
 from tests.web.roles import Ask
 from web.http.broadcaster import Frame
 from web.http.visible_fleet import VisibleFleet
-from web.pages.header_cache import EVERY, MAX_AGE, Heads
+from web.pages.header_cache import EVERY, MAX_AGE, HeaderCache
 from web.pages.live import MAX_ROWS, PageFeed
-from web.pages.rendered_rows import AGE, Drawable, Drawn
+from web.pages.rendered_rows import AGE, RenderedRows, RowSource
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> No
 
 
 def test_a_head_is_made_once_for_all_and_at_most_once_a_second() -> None:
-    heads, now, made = Heads(), [100.0], list[float]()
+    heads, now, made = HeaderCache(), [100.0], list[float]()
     heads.clock = lambda: now[0]
 
     def ask(kind: str, place: int) -> bytes:
@@ -144,15 +144,15 @@ def device(id: int) -> Device:
 
 
 def test_a_row_is_drawn_once_until_something_about_it_changes() -> None:
-    drawn, calls = Drawn(), list[list[int]]()
+    cache, calls = RenderedRows(), list[list[int]]()
     one, two = device(1), device(2)
 
-    def draw(missing: list[Drawable]) -> list[str]:
+    def draw(missing: list[RowSource]) -> list[str]:
         calls.append([source[0].id for source in missing])
         return [f"{source[0].id} {source[1]} {source[2]}" for source in missing]
 
-    def ask(*wanted: Drawable, place: str = "", after: timedelta = timedelta()) -> list[str]:
-        return drawn.all(place, wanted, NOON + after, draw)  # type: ignore[arg-type]
+    def ask(*wanted: RowSource, place: str = "", after: timedelta = timedelta()) -> list[str]:
+        return cache.html(place, wanted, NOON + after, draw)  # type: ignore[arg-type]
 
     assert ask((one, "ACTIVE", ""), (two, "ACTIVE", "")) == ["1 ACTIVE ", "2 ACTIVE "]
     assert ask((two, "ACTIVE", ""), (one, "ACTIVE", "")) == ["2 ACTIVE ", "1 ACTIVE "]
@@ -166,8 +166,8 @@ def test_a_row_is_drawn_once_until_something_about_it_changes() -> None:
 
 
 def test_of_many_who_want_the_same_row_at_once_one_draws_it() -> None:
-    drawn, calls, together = Drawn(), list[int](), threading.Barrier(8)
-    one: Drawable = (device(1), "ACTIVE", "")
+    cache, calls, together = RenderedRows(), list[int](), threading.Barrier(8)
+    one: RowSource = (device(1), "ACTIVE", "")
 
     def draw(missing: object) -> list[str]:
         calls.append(1)
@@ -175,7 +175,7 @@ def test_of_many_who_want_the_same_row_at_once_one_draws_it() -> None:
 
     def ask() -> None:
         together.wait()
-        assert drawn.all("", [one], NOON, draw) == ["row"]
+        assert cache.html("", [one], NOON, draw) == ["row"]
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:

@@ -1,53 +1,15 @@
 """Delete devices permanently: one by its name, many by a selection and their number."""
 
 from flask import Blueprint, Response
-from pydantic import Field
-from typing_extensions import TypedDict
 
-from accounts.deletion import Deletion, sample
+from accounts.deletion import sample
 from fleet.cleaning import Selection
-from web.api.events import Moment
-from web.http.auditing import note, who
+from web.http.actions.devices import delete_one, deletion
 from web.http.authorization import needs
-from web.http.monitor import monitor
-from web.http.payloads import Strict, answered, describes, sent
-from web.http.visible_fleet import visible
+from web.http.payloads import answered, describes, sent
+from web.http.shapes.devices import Confirmation, Deleted, DeletedMany, DeleteMany
 
 bp = Blueprint("deletion", __name__)
-
-
-class Confirmation(Strict):
-    """The exact name of the device."""
-
-    confirm: str = Field(max_length=500)
-
-
-class DeleteMany(Strict):
-    """Which devices; without `confirm` they are only counted. `confirm` is their number."""
-
-    first_seen_after: Moment | None = Field(None, strict=False)
-    first_seen_before: Moment | None = Field(None, strict=False)
-    not_seen_days: int | None = Field(None, ge=1, le=36500)
-    never_named: bool = Field(
-        False, description="Only devices without name, notes, tags and parent device."
-    )
-    confirm: int | None = Field(None, ge=0)
-
-
-class Deleted(TypedDict):
-    """The number of the device that is gone."""
-
-    success: bool
-    deleted: int
-
-
-class DeletedMany(TypedDict):
-    """`count`: how many the selection has; `deleted`: how many are gone; `sample`: some names."""
-
-    success: bool
-    count: int
-    deleted: int
-    sample: list[str]
 
 
 @bp.delete("/api/camera/<key>")
@@ -77,18 +39,3 @@ def delete_many() -> Response:
     if count is not None:
         body["deleted"] = act.delete_selected(wanted, found, count)
     return answered(body)
-
-
-def delete_one(key: str, confirm: str) -> int:
-    """Delete one device by who asks; its number. Raises Refused."""
-    device = visible().device(key)
-    deletion().delete(device, confirm)
-    return device.id
-
-
-def deletion() -> Deletion:
-    """What deletes by who asks."""
-    here, judge = monitor(), visible().judge("fleet.delete")
-    return Deletion(
-        here.tracker, here.access.accounts, here.trusted, note, who(), here.clock(), judge
-    )

@@ -4,88 +4,38 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from flask import Blueprint, Response
-from pydantic import Field
-from typing_extensions import TypedDict
 
 from fleet import recorder_list, shapes, status
 from fleet.csv_text import cell
 from fleet.model import Device
-from fleet.serials import clean_serial
-from fleet.shapes import one_of
 from fleet.texts import name_of
 from inventory.export import made_of
-from web.api import scans
+from web.http.actions.recorders import put_serial, recorders
 from web.http.auditing import note, who
 from web.http.authorization import needs
 from web.http.errors import Problem
 from web.http.monitor import monitor
-from web.http.payloads import Query, Strict, answered, asked, describes, sent
+from web.http.payloads import answered, asked, describes, sent
+from web.http.shapes.recorders import (
+    COLUMNS,
+    DvrQuery,
+    Dvrs,
+    NewSerial,
+    Ok,
+    Refreshed,
+    SearchedDvr,
+    SiteQuery,
+    row_of,
+)
 from web.http.visible_fleet import visible
 
 bp = Blueprint("dvrs", __name__)
-COLUMNS = ("P2P NUMBER", "SITE", "STORE NAME")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PATIENCE = 120.0
 """Seconds that a refresh waits for its scan."""
-
-
-class DvrQuery(Query):
-    """Which recorders."""
-
-    status: Literal["all", "online", "offline"] = "all"
-
-
-class SiteQuery(Query):
-    """The exact name of a site."""
-
-    site: str = Field(max_length=500)
-
-
-class NewSerial(Strict):
-    """The recorder that stands at a site now."""
-
-    site: str = Field(max_length=500)
-    number: str = Field(alias="p2pNumber", max_length=200)
-
-
-DvrRow = TypedDict("DvrRow", {"P2P NUMBER": str, "SITE": str, "STORE NAME": str})
-
-
-class SearchedDvr(DvrRow):
-    """A recorder as a row of the workbook, with its status."""
-
-    status: Annotated[str, one_of(("online", "offline"))]
-
-
-class Dvrs(TypedDict):
-    items: list[DvrRow]
-
-
-class Ok(TypedDict):
-    ok: bool
-
-
-class Refreshed(Ok):
-    total: int
-    online: int
-    offline: int
-    lastUpdated: float | None
-
-
-def recorders() -> list[tuple[Device, str]]:
-    """The recorders of the workbook that this person sees, by site, each with its status."""
-    devices, statuses = visible().statuses()
-    found = [(one, statuses[one.id]) for one in devices.values() if recorder_list.counts(one)]
-    return sorted(found, key=lambda one: row_of(one[0])["SITE"])
-
-
-def row_of(device: Device) -> dict[str, str]:
-    """A recorder as a row of the workbook."""
-    row = recorder_list.row_of(device)
-    return dict(zip(COLUMNS, (row.serial, row.site, row.store), strict=True))
 
 
 def _word(state: str) -> str:
@@ -134,20 +84,6 @@ def update() -> Response:
     return answered({"ok": True})
 
 
-def put_serial(site: str, number: str) -> None:
-    """Another serial for a site, with a line in the audit log. Raises like `change_serial`."""
-    before = {row["SITE"]: row["P2P NUMBER"] for row in _chosen("all")}
-    judge = visible().judge("workbook.edit")
-    monitor().workbooks.change_serial(site, number, who(), judge)
-    note(
-        "workbook.changed",
-        site,
-        f"P2P NUMBER of {site}",
-        {"p2p": before.get(name_of(site), "")},
-        {"p2p": clean_serial(number)},
-    )
-
-
 @bp.post("/api/refresh")
 @needs("scan.start")
 @describes(answer=Refreshed, errors=(503,))
@@ -176,7 +112,7 @@ def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
         "total": len(found),
         "online": online,
         "offline": len(found) - online,
-        "lastUpdated": shapes.last_updated(monitor().tracker.fleet(), scans.swept()),
+        "lastUpdated": shapes.last_updated(monitor().tracker.fleet(), monitor().swept_at()),
     }
 
 

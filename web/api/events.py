@@ -3,90 +3,24 @@
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from functools import partial
-from typing import Annotated
 
-from flask import Blueprint, Flask, Response, current_app, request
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
-from typing_extensions import TypedDict
+from flask import Blueprint, Response, request
 
 from fleet.model import Event
-from fleet.shapes import Time
 from web.http.authentication import client_address
 from web.http.authorization import needs
-from web.http.broadcaster import TooManyReaders, encode, frame_bytes, plain
+from web.http.broadcaster import TooManyReaders, encode, frame_bytes
 from web.http.errors import Problem
 from web.http.monitor import monitor
-from web.http.payloads import Query, answered, asked, describes
+from web.http.page_feeds import PageFeed, page_feed
+from web.http.payloads import answered, asked, describes
+from web.http.shapes.events import EventPage, EventQuery, plain
 from web.http.visible_fleet import VisibleFleet, visible
-from web.pages.live import PageFeed
 
 bp = Blueprint("events", __name__)
 FOR_EVER = 10 * 365 * 86400
 MAX_REPLAYED = 1000
-
-
-def _written(value: object) -> object:
-    """Numbers are refused: whether they are seconds or milliseconds would be guessed."""
-    is_iso = isinstance(value, str) and value[:4].isdecimal() and value[4:5] == "-"
-    if not is_iso and not isinstance(value, datetime):
-        raise ValueError("a time in ISO 8601 with offset, for example 2026-11-27T09:12:00Z")
-    return value
-
-
-def _in_reach(at: datetime) -> datetime:
-    if not 1970 <= at.year <= 9000:
-        raise ValueError("a time between 1970 and 9000")
-    return at
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_reach)]
-
-
-class EventQuery(Query):
-    """Newest first; with `after`, the ones above that number, oldest first."""
-
-    device: int | None = Field(None, ge=1, le=2**31 - 1)
-    kind: str = Field(
-        "",
-        max_length=200,
-        pattern=r"^[^\x00]*$",
-        description="Kinds by comma; `device.` for a family.",
-    )
-    since: Moment | None = None
-    until: Moment | None = None
-    after: int | None = Field(None, ge=0, le=2**62)
-    before: int | None = Field(None, ge=1, le=2**62)
-    limit: int = Field(100, ge=1, le=1000)
-    page: str | None = Field(
-        None,
-        max_length=4000,
-        description="For the page itself: its filter. `rows` and `head` come as HTML too.",
-    )
-    follow: int | None = Field(
-        None, alias="for", ge=1, le=86400, description="A stream ends after so many seconds."
-    )
-
-
-class EventRow(TypedDict):
-    """One event. `device` is a number; `before` and `after` hold what changed."""
-
-    id: int
-    at: Time
-    kind: str
-    device: int | None
-    text: str
-    before: dict[str, object]
-    after: dict[str, object]
-
-
-class EventPage(TypedDict):
-    """`next` is the `before` (or `after`) of the next page; null at the end."""
-
-    events: list[EventRow]
-    count: int
-    next: int | None
 
 
 @bp.get("/api/events", strict_slashes=False)
@@ -118,7 +52,7 @@ def events() -> Response:
 def _stream(query: EventQuery) -> Response:
     here = monitor()
     eyes = visible()
-    feed = None if query.page is None else PageFeed(flask_app(), eyes, query.page)
+    feed = None if query.page is None else page_feed(eyes, query.page)
     # Before there are accounts everybody has the same name.
     is_named = not eyes.person.until_first
     who = f"user {eyes.person.name}" if is_named else client_address(here.access)
@@ -168,12 +102,6 @@ def renewed(eyes: VisibleFleet) -> VisibleFleet | None:
     """The visible of the same person as of now; None when they may not hear events any more."""
     now = eyes.again()
     return now if now and now.may("event.view") else None
-
-
-def flask_app() -> Flask:
-    """The app itself, for work that goes on after the request."""
-    found: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return found
 
 
 def _last_id(query: EventQuery) -> int | None:

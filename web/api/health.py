@@ -3,15 +3,14 @@
 from flask import Blueprint, Response
 
 from fleet import shapes
+from web.http.actions.readiness import troubles
 from web.http.auditing import note
 from web.http.authorization import is_open, needs
-from web.http.monitor import TICK, Monitor, monitor
+from web.http.monitor import monitor
 from web.http.payloads import answered, describes
 from web.http.visible_fleet import visible
 
 bp = Blueprint("health", __name__)
-LONGEST_SILENCE = 150.0
-"""Seconds."""
 
 
 @bp.get("/healthz")
@@ -31,31 +30,6 @@ def readyz() -> Response:
     is_ready = not troubles(here, here.disk.last)
     text = "ready\n" if is_ready else "unready\n"
     return Response(text, 200 if is_ready else 503, mimetype="text/plain")
-
-
-def troubles(here: Monitor, disk: str) -> list[str]:
-    """The problems that keep this server from working now, as sentences.
-
-    `disk` is what its probe says: `last` for strangers, whose requests write nothing.
-    """
-    tracker, journal_writer = here.tracker, here.journal_writer
-    carried = "" if journal_writer.is_alive() else "Events are not carried to the journal any more."
-    found = [
-        tracker.trouble or disk,
-        journal_writer.trouble or carried,
-        here.audit.trouble,
-        _stuck(here),
-    ]
-    return [one for one in found if one]
-
-
-def _stuck(here: Monitor) -> str:
-    """The tick did not come for two and a half minutes, by the monotonic clock."""
-    if not here.scheduler.is_running():
-        return "The scheduler does not run."
-    if here.scheduler.silence(TICK) > LONGEST_SILENCE:
-        return "The scheduler does not tick."
-    return ""
 
 
 @bp.get("/api/export")

@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 
 from fleet import status
 from fleet.queries import CAMERAS
-from web.api.health import troubles
-from web.api.scans import counts
+from web.http.actions.readiness import troubles
+from web.http.actions.scans import counts
 from web.http.authorization import needs
 from web.http.monitor import Monitor, monitor
 from web.http.payloads import describes

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from fleet.model import Event
+from web.http.shapes.events import plain
 
 KEPT = 2000
 """Frames kept for readers that come back or fall behind."""
@@ -53,19 +54,6 @@ class Feed(Protocol):
 def frame_bytes(kind: str, body: Any, id: int | None = None) -> bytes:
     head = f"id: {id}\n" if id is not None else ""
     return f"{head}event: {kind}\ndata: ".encode() + orjson.dumps(body) + b"\n\n"
-
-
-def plain(event: Event) -> dict[str, Any]:
-    """An event as the API and the stream show it."""
-    return {
-        "id": event.sequence,
-        "at": event.at.isoformat(),
-        "kind": event.kind,
-        "device": event.device,
-        "text": event.text,
-        "before": event.before,
-        "after": event.after,
-    }
 
 
 def encode(event: Event) -> bytes:

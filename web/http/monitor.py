@@ -23,8 +23,6 @@ from web.http.authentication import Access
 from web.http.broadcaster import EventBroadcaster
 from web.http.encoded_rows import EncodedRows
 from web.http.watchdog import Watchdog
-from web.pages.header_cache import Heads
-from web.pages.rendered_rows import Drawn
 
 AUTO_SCAN = "auto_scan"
 """Name of the job, and of the fact in the tracker's memo."""
@@ -62,8 +60,6 @@ class Monitor:
     trusted: TrustedClock
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
-    drawn: Drawn = field(default_factory=Drawn)
-    heads: Heads = field(default_factory=Heads)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 
     def statuses(self) -> tuple[Mapping[int, Device], dict[int, str]]:
@@ -74,6 +70,15 @@ class Monitor:
         found = status.statuses(devices, now, self.rules())
         self._statuses = (devices, now, found)
         return devices, found
+
+    @property
+    def redirects(self) -> Mapping[int, int]:
+        """From the number of each device that was merged away to the one that stayed."""
+        return self.tracker.fleet().redirects
+
+    def swept_at(self) -> list[datetime]:
+        """When the last sweep of each source began."""
+        return [at for at, _progress in tuple(self.scanner.swept.values())]
 
     def has_auto_scan(self) -> bool:
         return bool(self.tracker.fleet().state.get(AUTO_SCAN))

@@ -8,11 +8,11 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, render_template
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
-from typing_extensions import TypedDict
 
 from web.http.authentication import COOKIE
 from web.http.authorization import action_of, needs
 from web.http.payloads import answered, describes
+from web.http.shapes.errors import ErrorBody
 
 bp = Blueprint("openapi", __name__)
 REF = "#/components/schemas/{model}"
@@ -59,13 +59,6 @@ ERRORS = {
     503: "Not now",
     507: "The disk does not take it",
 }
-
-
-class ErrorBody(TypedDict):
-    """Every error: what is wrong, and what to do."""
-
-    error: str
-    hint: str
 
 
 @bp.get("/openapi.json")

@@ -1,11 +1,12 @@
 """The small kit of the API: JSON bodies by model, JSON answers, and their description."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from web.http.errors import Problem, answer
 
@@ -24,6 +25,27 @@ class Query(BaseModel):
     """A query string: everything arrives as text. Unknown keys are refused by name."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=200)
+
+
+def _written_out(value: object) -> object:
+    """Numbers are refused: whether they are seconds or milliseconds would be guessed."""
+    is_iso = isinstance(value, str) and value[:4].isdecimal() and value[4:5] == "-"
+    if not is_iso and not isinstance(value, datetime):
+        raise ValueError("a time in ISO 8601 with offset, for example 2026-11-27T09:12:00Z")
+    return value
+
+
+def _plausible(at: datetime) -> datetime:
+    if not 1970 <= at.year <= 9000:
+        raise ValueError("a time between 1970 and 9000")
+    return at
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_plausible)]
+
+
+def lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def describes(

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from accounts.deletion import sample
 from fleet.cleaning import Selection
 from fleet.model import Refused
-from web.api import cameras, deletion
+from web.http.actions.devices import deletion, retire_silent
 from web.http.authorization import needs
 from web.http.errors import status_of
 
@@ -38,7 +38,7 @@ def retire() -> Any:
         days = _days("days")
     except ValueError as error:
         return Response(_index(fault=str(error)), 422)
-    number = cameras.retire_silent(days or 90)
+    number = retire_silent(days or 90)
     return redirect(f"/settings/cleanup?done={number}+retired", 303)
 
 
@@ -48,7 +48,7 @@ def delete() -> Any:
     """The button "Preview", and then "Delete" with the number of devices."""
     try:
         wanted = _selection()
-        act = deletion.deletion()
+        act = deletion()
         found = act.select(wanted)
         count = request.form.get("confirm", "").strip()
         if not count.isdecimal() or len(count) > 9:

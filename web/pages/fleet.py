@@ -9,9 +9,9 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from fleet import status
 from fleet.model import Device, Edit, Refused
-from web.api.cameras import apply_edit, edit_of, undo_of, undoing
-from web.api.deletion import delete_one
-from web.http.auditing import note, who
+from web.http.actions.devices import apply_edit, delete_one, edit_of, undo_of, undoing
+from web.http.actions.scans import set_auto_scan
+from web.http.auditing import who
 from web.http.authorization import needs
 from web.http.errors import Problem, status_of
 from web.http.monitor import monitor
@@ -140,8 +140,7 @@ def stop() -> Any:
 def auto_scan() -> Any:
     """The auto-scan switch."""
     enabled = request.form.get("enabled") == "on"
-    monitor().set_auto_scan(enabled, visible().judge("scan.automatic"))
-    note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")
+    set_auto_scan(enabled)
     return redirect("/", 303)
 
 

@@ -14,14 +14,16 @@ from fleet import labels, shapes, status
 from fleet.model import Device, NotFound
 from fleet.queries import CAMERAS, STATUSES, DevicePage, select, stores_by_site
 from store.sql import Unreachable
-from web.api.health import troubles
-from web.api.scans import auto_scan_job, counts
 from web.http import remedies
-from web.http.list_query import ListQuery
+from web.http.actions.jobs import auto_scan_job
+from web.http.actions.readiness import troubles
+from web.http.actions.scans import counts
 from web.http.monitor import Monitor
+from web.http.shapes.devices import ListQuery
 from web.http.visible_fleet import NOT_THERE, visible
 from web.pages.bars import Bar, bar
-from web.pages.rendered_rows import Drawable
+from web.pages.caches import page_caches
+from web.pages.rendered_rows import RowSource
 
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
@@ -150,7 +152,7 @@ def _rows(
     place = tuple(link.kept.items())
     marks = [(one, statuses[one.id], behind(one, devices, statuses)) for one in shown]
 
-    def draw(missing: Sequence[Drawable]) -> list[str]:
+    def draw(missing: Sequence[RowSource]) -> list[str]:
         known, rules = bars(here, [mark[0] for mark in missing]), here.rules()
         return [
             render_template(
@@ -163,7 +165,7 @@ def _rows(
             for device, word, why in missing
         ]
 
-    drawn = here.drawn.all(place, marks, now, draw)
+    drawn = page_caches().rows.html(place, marks, now, draw)
     return Rows(Markup("\n".join(drawn)), listing)  # nosec B704  of the template
 
 

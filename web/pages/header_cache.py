@@ -1,4 +1,4 @@
-"""The heads of pages as messages: made once for all pages that show the same, and not too often."""
+"""Cache of page headers as messages: made once for all pages that show the same, once a second."""
 
 import time
 from collections import OrderedDict
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 EVERY = 1.0
-"""Seconds between two heads of the same kind."""
+"""Seconds between two headers of the same kind."""
 MAX_AGE = 15.0
-"""Seconds for which a head is good while nothing is told."""
-MOST = 200
+"""Seconds for which a header is good while nothing is told."""
+MAX_HEADERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Header:
     """`place` is that of the broadcaster before it was made, `at` when, by the monotonic clock."""
 
     place: int
@@ -23,15 +23,15 @@ class Head:
 
 
 @dataclass(slots=True)
-class Heads:
-    """The newest head of each kind."""
+class HeaderCache:
+    """The newest header of each kind."""
 
     clock: Callable[[], float] = time.monotonic
-    _known: "OrderedDict[Hashable, Head]" = field(default_factory=OrderedDict)
+    _known: "OrderedDict[Hashable, Header]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def newest(self, kind: Hashable, place: int, make: Callable[[], tuple[int, bytes]]) -> bytes:
-        """A head that has all that was told up to `place`; empty while the last one, which does
+        """A header that has all that was told up to `place`; empty while the last one, which does
         not have it, is too new. `make` gives the place of the broadcaster and the message."""
         with self._lock:
             known, now = self._known.get(kind), self.clock()
@@ -40,8 +40,8 @@ class Heads:
             if known and now - known.at < EVERY:
                 return b""
             made_at, data = make()
-            self._known[kind] = Head(made_at, now, data)
+            self._known[kind] = Header(made_at, now, data)
             self._known.move_to_end(kind)
-            while len(self._known) > MOST:
+            while len(self._known) > MAX_HEADERS:
                 self._known.popitem(last=False)
             return data

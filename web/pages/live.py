@@ -10,9 +10,11 @@ from urllib.parse import parse_qsl
 
 from flask import Flask, g, render_template
 
+from web.http import page_feeds
 from web.http.broadcaster import JUDGE_EVERY, Frame, frame_bytes
 from web.http.visible_fleet import VisibleFleet
 from web.pages import fleet_view, header_cache
+from web.pages.caches import page_caches
 
 HEAD_AGAIN = 30.0
 """Seconds after which a page gets a head though nothing was told: times and jobs go on."""
@@ -65,7 +67,7 @@ class PageFeed:
 
     def _head(self, place: int) -> bytes:
         kind = (viewer(self.eyes), tuple(self._arguments.items()))
-        data = self.eyes.monitor.heads.newest(kind, place, self._make_head)
+        data = page_caches().headers.newest(kind, place, self._make_head)
         if data:
             self._is_due, self._sent = False, time.monotonic()
         return data
@@ -86,3 +88,7 @@ class PageFeed:
 def arguments_of(page: str) -> dict[str, str]:
     """The filter in a page's own query string."""
     return fleet_view.kept(dict(parse_qsl(page.lstrip("?"))))
+
+
+def register(app: Flask) -> None:
+    page_feeds.register(app, PageFeed)

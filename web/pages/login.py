@@ -10,22 +10,14 @@ from pydantic import ValidationError
 from accounts.model import NotAllowed, Person, User
 from fleet import labels
 from fleet.model import NotFound
-from web.api.auth import (
-    NewToken,
-    begin,
-    change_password,
-    end_token,
-    new_token,
-    own_user,
-    set_cookie,
-    tokens_of,
-    user_of,
-)
+from web.http.actions.sessions import begin, change_password, own_user, set_cookie, user_of
+from web.http.actions.tokens import end_token, new_token, tokens_of
 from web.http.auditing import note
 from web.http.authentication import COOKIE, is_this_machine
 from web.http.authorization import is_open, needs, stranger
 from web.http.errors import Problem
 from web.http.monitor import monitor
+from web.http.shapes.accounts import NewToken
 from web.http.visible_fleet import can, visible
 
 bp = Blueprint("login_pages", __name__)

@@ -17,13 +17,11 @@ from flask import (
     send_file,
 )
 
-from web.api.scans import Started, job_rows
-from web.http.auditing import note
+from web.http.actions.jobs import confirm_clock, job_rows, run_job
 from web.http.authorization import needs
 from web.http.errors import Problem
 from web.http.monitor import monitor
 from web.http.openapi import VERSION
-from web.http.payloads import answered, describes
 from web.http.shapes.scans import heard
 
 bp = Blueprint("settings_pages", __name__)
@@ -82,45 +80,16 @@ def jobs() -> str:
 @needs("fleet.clean")
 def confirm_clock_form() -> Any:
     """The button "The date is right"."""
-    _confirm_clock()
+    confirm_clock()
     return redirect("/settings/jobs", 303)
-
-
-@bp.post("/api/clock/confirm")
-@needs("fleet.clean")
-@describes(answer=Started, errors=(507,))
-def confirm_clock() -> Response:
-    """Confirm the date after the clock leapt ahead, so that old entries are deleted again."""
-    _confirm_clock()
-    return answered({"success": True, "message": "The date is confirmed"})
-
-
-def _confirm_clock() -> None:
-    here = monitor()
-    here.trusted.confirm()
-    note("clock.confirmed", "clock", f"{here.clock().isoformat(timespec='seconds')} is right")
 
 
 @bp.post("/settings/jobs/<name>/run")
 @needs("job.run")
 def run_job_form(name: str) -> Any:
     """The button "Run now"."""
-    _run(name)
+    run_job(name)
     return redirect("/settings/jobs", 303)
-
-
-@bp.post("/api/jobs/<name>/run")
-@needs("job.run")
-@describes(answer=Started, errors=(404,))
-def run_job(name: str) -> Response:
-    """Run a job now, out of turn."""
-    _run(name)
-    return answered({"success": True, "message": "Job started"})
-
-
-def _run(name: str) -> None:
-    if not monitor().scheduler.run_now(name):
-        raise Problem(404, f"There is no job {name[:60]}", "GET /api/jobs lists the jobs.")
 
 
 @bp.get("/settings/about")

@@ -9,7 +9,7 @@ from fleet.queries import LONGEST_PLACE
 from fleet.secret_columns import secret_titles
 from inventory.uploads import PATIENCE, Busy
 from inventory.workbook import MAX_BYTES, NotReadable
-from web.api.dvrs import put_serial
+from web.http.actions.recorders import put_serial
 from web.http.auditing import note
 from web.http.authorization import needs, takes
 from web.http.errors import Problem, status_of, wants_page

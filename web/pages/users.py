@@ -5,14 +5,15 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request
 from pydantic import ValidationError
 
-from accounts.model import LEVELS, RIGHTS, ROLES, WEEKDAYS, NotAllowed
+from accounts.model import LEVELS, RIGHTS, ROLES, WEEKDAYS, NotAllowed, User
 from fleet import labels
 from fleet.model import NotFound
-from web.api import users
-from web.api.audit_log import AuditQuery
+from web.http.actions import users
 from web.http.authorization import needs
 from web.http.invalid import wording
 from web.http.monitor import monitor
+from web.http.shapes.accounts import NewGrant, UserRow, user_row
+from web.http.shapes.audit import AuditQuery
 from web.http.visible_fleet import visible
 
 bp = Blueprint("user_pages", __name__)
@@ -27,9 +28,13 @@ def index() -> str:
 
 
 def _index(**more: Any) -> str:
-    rows = [users.user_row(one) for one in monitor().access.accounts.snapshot.users.values()]
+    rows = [_row(user) for user in monitor().access.accounts.snapshot.users.values()]
     rows.sort(key=lambda one: one["username"].casefold())
     return render_template("settings_users.html", users=rows, roles=ROLES, **more)
+
+
+def _row(user: User) -> UserRow:
+    return user_row(user, monitor().access.accounts.snapshot, monitor().redirects)
 
 
 @bp.post("/settings/users")
@@ -53,7 +58,7 @@ def user(id: int) -> str:
 
 
 def _user(id: int, **more: Any) -> str:
-    row = users.user_row(monitor().access.accounts.user(id))
+    row = _row(monitor().access.accounts.user(id))
     devices = visible().devices()
     sites = sorted({one.site for one in devices.values()})
     return render_template(
@@ -116,10 +121,10 @@ def grant(id: int) -> Any:
     return redirect(f"/settings/users/{id}", 303)
 
 
-def _grant() -> users.NewGrant:
+def _grant() -> NewGrant:
     form = request.form
     device = form.get("device", "").strip()
-    return users.NewGrant.model_validate(
+    return NewGrant.model_validate(
         {
             "level": form.get("level", ""),
             "device": int(device) if device.isdecimal() and len(device) < 10 else None,

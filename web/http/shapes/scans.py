@@ -1,12 +1,16 @@
 """Scans, jobs, and devices that only announced themselves, as JSON."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
 from discovery.scheduler import JobState
 from discovery.unverified import Heard
 from fleet.shapes import Time, iso
+from web.http.payloads import Query, Strict, lower_case
 
 
 class JobRow(TypedDict):
@@ -34,6 +38,37 @@ class HeardRow(TypedDict):
     last: Time
     times: int
     camera: int | None
+
+
+class Toggle(Strict):
+    """Whether scans start by themselves."""
+
+    enabled: bool
+
+
+class Started(TypedDict):
+    success: bool
+    message: str
+
+
+class Toggled(TypedDict):
+    success: bool
+    auto_scan_enabled: bool
+    interval: int
+
+
+class ScanState(TypedDict):
+    """The running scan and the last one, each with what it did by source, and what was heard
+    unasked and not confirmed."""
+
+    running: dict[str, Any] | None
+    last: dict[str, Any] | None
+    down: Mapping[str, Any]
+    heard: list[HeardRow]
+
+
+class StatsQuery(Query):
+    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
 
 
 def heard(one: Heard) -> HeardRow:

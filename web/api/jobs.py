@@ -1,0 +1,36 @@
+"""Jobs: list them, run one now; confirm the date after the clock was wrong."""
+
+from flask import Blueprint, Response
+
+from web.http.actions.jobs import confirm_clock, job_rows, run_job
+from web.http.authorization import needs
+from web.http.payloads import answered, describes
+from web.http.shapes.scans import JobRow, Started
+
+bp = Blueprint("jobs", __name__)
+
+
+@bp.get("/api/jobs", strict_slashes=False)
+@needs("job.view")
+@describes(answer=list[JobRow])
+def jobs() -> Response:
+    """What runs by itself: last run, next run, last error."""
+    return answered(job_rows())
+
+
+@bp.post("/api/jobs/<name>/run")
+@needs("job.run")
+@describes(answer=Started, errors=(404,))
+def run(name: str) -> Response:
+    """Run a job now, out of turn."""
+    run_job(name)
+    return answered({"success": True, "message": "Job started"})
+
+
+@bp.post("/api/clock/confirm")
+@needs("fleet.clean")
+@describes(answer=Started, errors=(507,))
+def confirm() -> Response:
+    """Confirm the date after the clock leapt ahead, so that old entries are deleted again."""
+    confirm_clock()
+    return answered({"success": True, "message": "The date is confirmed"})

@@ -1,0 +1,99 @@
+"""Add, change and remove users, their grants and tokens."""
+
+from flask import g
+
+from accounts import account_rows, names, passwords
+from accounts.model import Grant, Hours, NotAllowed, User
+from web.http.auditing import note
+from web.http.monitor import monitor
+from web.http.shapes.accounts import NewGrant, grant_row
+from web.http.visible_fleet import visible
+
+
+def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
+    """Raises NotAllowed and Problem (401, 403). The first one is an administrator."""
+    accounts = monitor().access.accounts
+    name = names.validated(name)
+    stored = passwords.hash_new(password, name)
+    with visible().acting("user.manage"):
+        if not accounts.has_any():
+            role, all_cameras = "admin", True
+        made = accounts.add_hashed(name, stored, role, all_cameras)
+    note("user.added", made.name, f"{made.name} is {made.role} now")
+    return made
+
+
+def change_user(id: int, role: str | None, password: str | None, all_cameras: bool | None) -> User:
+    """Raises NotAllowed and Problem (401, 403)."""
+    accounts = monitor().access.accounts
+    name = accounts.user(id).name
+    stored = None if password is None else passwords.hash_new(password, name)
+    with visible().acting("user.manage"):
+        old = accounts.user(id)
+        keep = g.person.session if g.person.user == id and role in (None, old.role) else None
+        new = accounts.change(id, role=role, stored=stored, sees_all=all_cameras, keep=keep)
+    before, after = ({"role": one.role, "all_cameras": one.sees_all} for one in (old, new))
+    changed = {key for key in before if before[key] != after[key]}
+    text = ", ".join([*sorted(changed), *(["password"] if password is not None else [])])
+    if text:
+        note(
+            "user.changed",
+            new.name,
+            text,
+            {key: before[key] for key in changed},
+            {key: after[key] for key in changed},
+        )
+    return new
+
+
+def remove_user(id: int) -> None:
+    """Raises NotAllowed and Problem (401, 403)."""
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
+        gone = accounts.user(id)
+        accounts.remove(id)
+    note("user.removed", gone.name, f"{gone.name} was {gone.role}")
+
+
+def add_grant(id: int, given: NewGrant) -> Grant:
+    """Raises NotAllowed, NotFound and Problem (401, 403)."""
+    device = visible().device(str(given.device)).id if given.device is not None else None
+    hours: Hours | None = account_rows.hours_of(given.hours) if given.hours else None
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
+        name = accounts.user(id).name
+        made = accounts.grant(
+            id,
+            given.level,
+            device=device,
+            site=given.site,
+            hours=hours,
+            weekdays=given.weekdays,
+            rights=given.rights,
+        )
+    note("grant.added", name, _said(made), after=grant_row(made, monitor().redirects))
+    return made
+
+
+def remove_grant(id: int, number: int) -> None:
+    """Raises NotAllowed (404) and Problem (401, 403)."""
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
+        name, gone = accounts.user(id).name, accounts.revoke_grant(id, number)
+    note("grant.removed", name, _said(gone), before=grant_row(gone, monitor().redirects))
+
+
+def _said(grant: Grant) -> str:
+    place = f"camera {grant.device}" if grant.device is not None else f"site {grant.site}"
+    return f"{grant.level} on {place}"
+
+
+def revoke_token(id: int, number: int) -> None:
+    """Raises NotAllowed (404) and Problem (401, 403)."""
+    accounts = monitor().access.accounts
+    with visible().acting("user.manage"):
+        name = accounts.user(id).name
+        if number not in {token.id for token in accounts.snapshot.tokens_of(id)}:
+            raise NotAllowed(f"User {id} has no token {number}", "List the user's tokens.", 404)
+        gone = accounts.revoke_token(number)
+    note("token.revoked", name, gone.name)

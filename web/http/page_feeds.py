@@ -1,0 +1,30 @@
+"""The feed of an open page: the pages register how it is made, the event stream uses it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from flask import Flask, current_app
+
+from web.http.broadcaster import Feed
+from web.http.visible_fleet import VisibleFleet
+
+
+class PageFeed(Feed, Protocol):
+    """What one open page is sent besides the events; its stream keeps `eyes` up to date."""
+
+    eyes: VisibleFleet
+
+
+MakeFeed = Callable[[Flask, VisibleFleet, str], PageFeed]
+"""Of the app, what the viewer may see, and the page's own query string."""
+
+
+def register(app: Flask, make: MakeFeed) -> None:
+    app.extensions["page_feed"] = make
+
+
+def page_feed(eyes: VisibleFleet, page: str) -> PageFeed:
+    """The feed of the page with this query string."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    make: MakeFeed = app.extensions["page_feed"]
+    return make(app, eyes, page)

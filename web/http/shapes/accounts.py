@@ -1,0 +1,216 @@
+"""Accounts, logins, tokens, users and grants as JSON."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from typing_extensions import TypedDict
+
+from accounts.model import LEVELS, RIGHTS, ROLES, SCOPES, WEEKDAYS, Grant, Token, User
+from accounts.snapshot import AccountSnapshot
+from fleet.shapes import Time, like, one_of
+from web.http.payloads import Moment, Strict
+
+Role = Annotated[str, one_of(ROLES)]
+Level = Annotated[str, one_of(LEVELS)]
+Scope = Annotated[str, one_of(SCOPES)]
+Right = Annotated[str, one_of(RIGHTS)]
+Weekday = Annotated[str, one_of(WEEKDAYS)]
+Span = Annotated[str, like(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Login(Strict):
+    """Name and password."""
+
+    username: str = Field(max_length=200)
+    password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
+
+
+class Password(Strict):
+    """The password that counts now, and the new one."""
+
+    current: str = Field(max_length=1000, json_schema_extra={"format": "password"})
+    password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
+
+
+class NewToken(Strict):
+    """A key for a script. `devices`: numbers of the only cameras it sees; none: all."""
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
+    scope: Scope = Field("read", description="`read` or `operate`.")
+    devices: list[int] | None = Field(None, max_length=1000)
+    expires: Moment | None = Field(None, strict=False)
+
+
+class JwtPair(TypedDict):
+    """`expires_in` in seconds."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+class OwnAccount(TypedDict):
+    id: int
+    username: str
+    role: Role
+
+
+class Welcome(JwtPair):
+    refresh_token: str
+    user: OwnAccount
+
+
+class Done(TypedDict):
+    success: bool
+
+
+class TokenRow(TypedDict):
+    """One token, without its text."""
+
+    id: int
+    name: str
+    scope: Scope
+    devices: list[int] | None
+    created: Time
+    expires: Time | None
+    last_used: Time | None
+
+
+class TokenMade(TokenRow):
+    """`token` is shown this once."""
+
+    token: str
+
+
+class GrantRow(TypedDict):
+    """What a user may on one camera or in one site."""
+
+    id: int
+    level: Level
+    device: int | None
+    site: str | None
+    hours: Span | None
+    weekdays: list[Weekday]
+    rights: list[Right]
+
+
+class Profile(TypedDict):
+    """Who asks, and what they may."""
+
+    id: int | None
+    username: str
+    role: Role
+    all_cameras: bool
+    grants: list[GrantRow]
+
+
+NUMBER = Field(ge=1, le=2**31 - 1)
+
+
+def _hours(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("hours look like 08:00-18:00")
+    return text
+
+
+def _site(text: str | None) -> str | None:
+    if text is not None and (not text.strip() or not text.isprintable()):
+        raise ValueError("the name of a site, without control characters")
+    return text
+
+
+class NewUser(Strict):
+    """The very first user becomes an administrator whatever is asked."""
+
+    username: str = Field(max_length=200)
+    password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
+    role: Role = Field("viewer", description="`viewer`, `operator` or `admin`.")
+    all_cameras: bool = Field(True, description="false: only what is granted.")
+
+
+class UserChange(Strict):
+    """What to change; what is left out stays."""
+
+    role: Role | None = None
+    password: str | None = Field(None, max_length=1000, json_schema_extra={"format": "password"})
+    all_cameras: bool | None = None
+
+
+class NewGrant(Strict):
+    """What a user may on one camera or in one site; `hours` in the monitor's time zone."""
+
+    level: Level = Field(description="`view`, `control` or `admin`.")
+    device: Annotated[int, NUMBER] | None = None
+    site: Annotated[str | None, AfterValidator(_site)] = Field(None, min_length=1, max_length=60)
+    hours: Annotated[Span | None, AfterValidator(_hours)] = None
+    weekdays: list[Weekday] = Field([], max_length=7, description="`mon` to `sun`; none: all.")
+    rights: list[Right] = Field([], max_length=3, description="`record`, `schedule`, `download`.")
+
+
+class UserRow(TypedDict):
+    """One user, without the password."""
+
+    id: int
+    username: str
+    role: Role
+    all_cameras: bool
+    created: Time | None
+    last_login: Time | None
+    last_address: str
+    grants: list[GrantRow]
+    tokens: list[TokenRow]
+
+
+class Users(TypedDict):
+    users: list[UserRow]
+    count: int
+
+
+def grant_row(grant: Grant, redirects: Mapping[int, int]) -> GrantRow:
+    """`redirects` lead from the number of a merged device to the one that stayed."""
+    return {
+        "id": grant.id,
+        "level": grant.level,
+        "device": None if grant.device is None else redirects.get(grant.device, grant.device),
+        "site": grant.site,
+        "hours": str(grant.hours) if grant.hours else None,
+        "weekdays": list(grant.weekdays),
+        "rights": list(grant.rights),
+    }
+
+
+def token_row(token: Token, redirects: Mapping[int, int]) -> TokenRow:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scope": token.scope,
+        "devices": None
+        if token.devices is None
+        else list(dict.fromkeys(redirects.get(id, id) for id in token.devices)),
+        "created": token.created.isoformat(),
+        "expires": _iso_or_none(token.ends),
+        "last_used": _iso_or_none(token.used),
+    }
+
+
+def user_row(user: User, accounts: AccountSnapshot, redirects: Mapping[int, int]) -> UserRow:
+    return {
+        "id": user.id,
+        "username": user.name,
+        "role": user.role,
+        "all_cameras": user.sees_all,
+        "created": _iso_or_none(user.created),
+        "last_login": _iso_or_none(user.last_login),
+        "last_address": user.last_address,
+        "grants": [grant_row(grant, redirects) for grant in accounts.grants_of(user.id)],
+        "tokens": [token_row(token, redirects) for token in accounts.tokens_of(user.id)],
+    }
+
+
+def _iso_or_none(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

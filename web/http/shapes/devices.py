@@ -1,0 +1,132 @@
+"""Lists of devices, their edits and their deletion as JSON."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from typing_extensions import TypedDict
+
+from fleet import editing, shapes
+from fleet.queries import LONGEST_PLACE, DeviceFilter
+from web.http.payloads import Moment, Query, Strict, lower_case
+
+
+class ListQuery(Query):
+    """Filter, search, sort and page. Without any of it a list is whole, by number."""
+
+    status: Annotated[
+        Literal[
+            "all",
+            "active",
+            "online",
+            "ip_changed",
+            "offline",
+            "silent",
+            "missing",
+            "unknown",
+            "unreachable",
+        ],
+        BeforeValidator(lower_case),
+    ] = "all"
+    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
+    q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
+    site: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a site.")
+    store: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a store.")
+    findings: bool = Field(False, description="Only those with a finding.")
+    retired: bool = Field(False, description="The retired ones instead.")
+    sort: str = Field(
+        "", pattern=r"^(-?(id|status|name|address|mac|model|last_seen|discoveries))?$"
+    )
+    page: int | None = Field(None, ge=1, le=1_000_000)
+    per_page: int | None = Field(None, ge=1, le=1000)
+
+    def filter(self) -> DeviceFilter:
+        """The same for `fleet.queries`."""
+        return DeviceFilter(**self.model_dump())
+
+
+HIGHEST = 2**62
+"""No number in a database is higher."""
+
+
+Tag = Annotated[str, Field(max_length=editing.LONGEST_TAG)]
+
+
+class Change(Strict):
+    """What to change; what is left out stays. An empty name: the camera's own counts."""
+
+    name: str | None = Field(None, max_length=editing.LONGEST["name"])
+    notes: str | None = Field(None, max_length=editing.LONGEST["notes"])
+    tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
+    site: str | None = Field(None, max_length=editing.LONGEST["site"])
+    parent: int | None = Field(None, ge=1, description="The number of what it stands behind.")
+
+
+class Merge(Strict):
+    """The number of the other record of the same device."""
+
+    other: int = Field(ge=1, alias="with")
+
+
+class Split(Strict):
+    """The identities that are another device."""
+
+    identities: list[str] = Field(min_length=1, max_length=100)
+
+
+class UndoBody(Strict):
+    """The number of the edit's event, as the edit answered it."""
+
+    event: int = Field(ge=1, le=HIGHEST)
+
+
+class Cleanup(Strict):
+    """Not seen for so many days."""
+
+    days: int = Field(90, ge=1, le=36500)
+
+
+class Cleaned(TypedDict):
+    success: bool
+    retired: int
+
+
+class Edited(TypedDict):
+    """The device after an edit. `undo`: what POST /api/undo takes, or null."""
+
+    success: bool
+    camera: shapes.CameraDetail
+    undo: int | None
+
+
+class Confirmation(Strict):
+    """The exact name of the device."""
+
+    confirm: str = Field(max_length=500)
+
+
+class DeleteMany(Strict):
+    """Which devices; without `confirm` they are only counted. `confirm` is their number."""
+
+    first_seen_after: Moment | None = Field(None, strict=False)
+    first_seen_before: Moment | None = Field(None, strict=False)
+    not_seen_days: int | None = Field(None, ge=1, le=36500)
+    never_named: bool = Field(
+        False, description="Only devices without name, notes, tags and parent device."
+    )
+    confirm: int | None = Field(None, ge=0)
+
+
+class Deleted(TypedDict):
+    """The number of the device that is gone."""
+
+    success: bool
+    deleted: int
+
+
+class DeletedMany(TypedDict):
+    """`count`: how many the selection has; `deleted`: how many are gone; `sample`: some names."""
+
+    success: bool
+    count: int
+    deleted: int
+    sample: list[str]

@@ -1,0 +1,10 @@
+"""Errors as JSON."""
+
+from typing_extensions import TypedDict
+
+
+class ErrorBody(TypedDict):
+    """Every error: what is wrong, and what to do."""
+
+    error: str
+    hint: str

@@ -1,0 +1,68 @@
+"""Events of the journal as JSON."""
+
+from typing import Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from fleet.model import Event
+from fleet.shapes import Time
+from web.http.payloads import Moment, Query
+
+
+class EventQuery(Query):
+    """Newest first; with `after`, the ones above that number, oldest first."""
+
+    device: int | None = Field(None, ge=1, le=2**31 - 1)
+    kind: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Kinds by comma; `device.` for a family.",
+    )
+    since: Moment | None = None
+    until: Moment | None = None
+    after: int | None = Field(None, ge=0, le=2**62)
+    before: int | None = Field(None, ge=1, le=2**62)
+    limit: int = Field(100, ge=1, le=1000)
+    page: str | None = Field(
+        None,
+        max_length=4000,
+        description="For the page itself: its filter. `rows` and `head` come as HTML too.",
+    )
+    follow: int | None = Field(
+        None, alias="for", ge=1, le=86400, description="A stream ends after so many seconds."
+    )
+
+
+class EventRow(TypedDict):
+    """One event. `device` is a number; `before` and `after` hold what changed."""
+
+    id: int
+    at: Time
+    kind: str
+    device: int | None
+    text: str
+    before: dict[str, object]
+    after: dict[str, object]
+
+
+class EventPage(TypedDict):
+    """`next` is the `before` (or `after`) of the next page; null at the end."""
+
+    events: list[EventRow]
+    count: int
+    next: int | None
+
+
+def plain(event: Event) -> dict[str, Any]:
+    """An event as the API and the stream show it."""
+    return {
+        "id": event.sequence,
+        "at": event.at.isoformat(),
+        "kind": event.kind,
+        "device": event.device,
+        "text": event.text,
+        "before": event.before,
+        "after": event.after,
+    }
