@@ -12,6 +12,7 @@ from web.http import (
     hosts,
     openapi,
     payloads,
+    security_headers,
     visible_fleet,
 )
 from web.http.monitor import Monitor
@@ -35,7 +36,17 @@ def register(app: Flask, monitor: Monitor) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (hosts, authorization, payloads, errors, compression, dates, caches, live):
+    for module in (
+        hosts,
+        authorization,
+        security_headers,
+        payloads,
+        errors,
+        compression,
+        dates,
+        caches,
+        live,
+    ):
         module.register(app)
     for module in (*API, *PAGES):
         app.register_blueprint(module.bp)

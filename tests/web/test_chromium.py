@@ -363,3 +363,25 @@ def test_without_script_the_list_the_detail_and_the_forms_work(
     for one in PAGES:
         page.goto(one)
         expect(page.locator("main")).not_to_be_empty()
+
+
+LIVE_PICTURE = """() => new Promise(resolve => {
+    const media = new MediaSource(), video = document.createElement("video");
+    media.addEventListener("sourceopen", () => resolve("open"));
+    video.addEventListener("error", () => resolve("refused"));
+    video.src = URL.createObjectURL(media);
+})"""
+STILL = """async () => {
+    const bytes = await (await fetch("/static/icon.svg")).blob();
+    const image = new Image();
+    image.src = URL.createObjectURL(bytes);
+    return image.decode().then(() => "shown", () => "refused");
+}"""
+
+
+def test_the_content_policy_lets_a_page_show_live_pictures_and_stills_of_this_server(
+    tab: Tab, run_monitor: Callable[..., Running]
+) -> None:
+    page = tab(run_monitor("media"))
+    assert page.evaluate(LIVE_PICTURE) == "open"
+    assert page.evaluate(STILL) == "shown"

@@ -218,6 +218,8 @@ def test_every_answer_carries_the_headers_that_protect_it(mixed: Home, path: str
     assert rules["default-src"] == "'none'"
     assert rules["frame-ancestors"] == rules["base-uri"] == "'none'"
     assert rules["form-action"] == rules["script-src"] == rules["style-src"] == "'self'"
+    assert rules["img-src"] == "'self' data: blob:"
+    assert rules["media-src"] == "'self' blob:"
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["X-Frame-Options"] == "DENY"

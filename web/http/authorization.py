@@ -72,7 +72,6 @@ def is_open(route: Route) -> Route:
 
 def register(app: Flask) -> None:
     app.before_request(_check)
-    app.after_request(_harden)
 
 
 def check_routes(app: Flask) -> None:
@@ -268,26 +267,3 @@ def is_cross_site() -> bool:
 def is_known_origin() -> bool:
     """A web site that ALLOWED_ORIGINS names. It has no cookie of ours, only tokens count."""
     return request.headers.get("Origin") in monitor().access.allowed_origins
-
-
-def _harden(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    )
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if "Cache-Control" not in headers and request.endpoint != "static":
-        headers["Cache-Control"] = "no-store"
-    if monitor().access.allowed_origins:
-        response.vary.add("Origin")
-        if is_known_origin():
-            headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-            headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
-            headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
-            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
