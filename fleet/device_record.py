@@ -13,7 +13,7 @@ from fleet.model import Access, AddressChange, Device, Fault, SourceState
 from fleet.validation import InvalidValue
 
 _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
-_OPTIONAL = ("kind_source", "access", "source_addresses", "claims")
+_OPTIONAL = ("recent_misses", "kind_source", "access", "source_addresses", "claims")
 """Left out while empty: most devices have none, and a line stays short."""
 _DEVICE = tuple(one.name for one in fields(Device) if one.name != "extra")
 _ACCESS = tuple(one.name for one in fields(Access) if one.name != "extra")
@@ -84,10 +84,24 @@ def device_of(raw: Any) -> Device:
     states = as_object(raw, "states", where).items()
     values["states"] = {source: _state(one, f"{where}, states, {source}") for source, one in states}
     values["findings"] = tuple(_fault(one, where) for one in as_list(raw, "findings", where))
-    device = Device(**{**values, **_places(raw, where)})
+    device = Device(**{**values, **_places(raw, where), "recent_misses": _misses(raw, where)})
     validation.check_device(device, where)
     _check_device(device, where)
     return device
+
+
+def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """When each source missed the device, by the reason."""
+    sources = as_object({"recent_misses": {}, **raw}, "recent_misses", where)
+    part = f"{where}, recent_misses"
+    found = {}
+    for source in sources:
+        times = as_object(sources, source, part)
+        found[source] = {
+            reason: tuple(as_time(at, reason, part) for at in as_list(times, reason, part))
+            for reason in times
+        }
+    return found
 
 
 def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:

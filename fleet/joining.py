@@ -27,6 +27,7 @@ def joined(keep: Device, gone: Device) -> Device:
         last_seen=max(last, default=None),
         sightings=validation.count(keep.sightings + gone.sightings),
         states={**gone.states, **keep.states},
+        recent_misses={**gone.recent_misses, **keep.recent_misses},
         access={**gone.access, **keep.access},
         source_addresses=_latest_by_source(gone.source_addresses, keep.source_addresses),
         claims={**_claims_of(gone, keep.site), **keep.claims},

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from fleet import status, validation
+from fleet import recent_misses, status, validation
 from fleet.draft import Draft
 from fleet.model import Device, Miss, SourceDown, SourceState
 
@@ -24,7 +24,8 @@ def apply(draft: Draft, miss: Miss) -> Device | None:
         misses=validation.count(word.misses + 1),
         reason=miss.reason,
     )
-    draft.put(replace(device, states={**device.states, miss.source: word}))
+    recent = recent_misses.added(device.recent_misses, miss, draft.now)
+    draft.put(replace(device, states={**device.states, miss.source: word}, recent_misses=recent))
     return device
 
 

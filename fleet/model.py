@@ -277,7 +277,8 @@ class Device:
     `claims` says when a key that means something only at a place was last proved; a key that is
     not in it was never timed. `sightings` counts the scans in which it answered. `moved_at` is
     set while the new address is not confirmed by a later scan. `parents` are the devices
-    through which it is reached. `status` and `since` are what was last told in an event;
+    through which it is reached. `recent_misses` are the times of the last hour at which a source
+    missed it, by source and reason. `status` and `since` are what was last told in an event;
     `statuses()` says what is true now. `never_merge` holds the devices that a person said are
     others, whatever the sources prove. `extra` holds what a newer version wrote.
     """
@@ -296,6 +297,7 @@ class Device:
     sightings: int = 0
     moved_at: datetime | None = None
     states: Mapping[str, SourceState] = field(default_factory=dict)
+    recent_misses: Mapping[str, Mapping[str, tuple[datetime, ...]]] = field(default_factory=dict)
     facts: Mapping[str, Facts] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Fault, ...] = ()

@@ -104,7 +104,9 @@ def apply(draft: Draft, edit: Edit) -> Device:
     if str(before.get("serial")).upper() != str(facts.get("serial")).upper():
         # Another recorder stands there now: what was said of the old one does not count, and
         # nobody has seen the new one yet.
-        changed = replace(changed, facts={source: facts}, states={}, last_seen=None)
+        changed = replace(
+            changed, facts={source: facts}, states={}, recent_misses={}, last_seen=None
+        )
     if device.retired_at is not None:
         changed = replace(changed, retired_at=None)
         draft.put(changed)

@@ -15,6 +15,7 @@ from fleet.model import (
     Device,
     Edit,
     Event,
+    Facts,
     Finding,
     Fleet,
     Miss,
@@ -79,7 +80,12 @@ def _tell_status(draft: Draft, device: Device) -> None:
     if new == status.IP_CHANGED and device.status in status.UP:
         return
     kind, text = labels.flip(device, new)
-    draft.tell(kind, device, text, {"status": device.status}, {"status": new})
+    before: Facts = {"status": device.status}
+    if device.status in status.DOWN:
+        ended = draft.fleet.devices.get(device.id, device)
+        before = status.evidence(ended, device.status)
+        before = {**before, "since": device.since.isoformat() if device.since else None}
+    draft.tell(kind, device, text, before, status.evidence(device, new))
 
 
 def _tell_children(draft: Draft) -> None:

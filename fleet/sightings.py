@@ -11,6 +11,7 @@ from fleet import (
     identity,
     labels,
     merging,
+    recent_misses,
     recorder_list,
     status,
     validation,
@@ -91,7 +92,8 @@ def _add(draft: Draft, sighting: Sighting) -> Device | None:
     device = _with_word(device, sighting, (), draft.now)
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
-    draft.tell("device.found", device, f"{labels.name(device)} was found{where}")
+    after = status.evidence(device, device.status)
+    draft.tell("device.found", device, f"{labels.name(device)} was found{where}", after=after)
     return device
 
 
@@ -135,9 +137,11 @@ def _with_word(device: Device, sighting: Sighting, fresh: tuple[str, ...], now: 
         asked=sighting.asked or word.asked,
         scope=sighting.scope or word.scope,
     )
+    recent = device.recent_misses
     return replace(
         device,
         identities=(*device.identities, *fresh),
+        recent_misses=recent_misses.kept(recent, now) if recent else recent,
         states={**device.states, sighting.source: word},
         links={**device.links, **sighting.links},
         first_seen=device.first_seen or sighting.at,

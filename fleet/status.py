@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from fleet.model import Device, SourceState
 
@@ -118,10 +119,30 @@ def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
     return cut_off or now - asked > rules.patience
 
 
+def last_missed(device: Device) -> str:
+    """The source that missed it last and has not heard it since; empty when there is none."""
+    missed = [
+        (word.missed_at, word.reason, source)
+        for source, word in device.states.items()
+        if is_missed(word) and word.missed_at
+    ]
+    return max(missed, default=(None, "", ""))[2]
+
+
+def evidence(device: Device, word: str) -> dict[str, Any]:
+    """A status and what it rests on, as the data of an event: the source that decided it, and for
+    a silent device its misses in a row and its reason."""
+    source = last_missed(device) if word not in UP else ""
+    state = device.states.get(source, SourceState())
+    if not source:
+        seen = [(one.seen_at, name) for name, one in device.states.items() if one.seen_at]
+        source = max(seen, default=(None, ""))[1]
+    return {"status": word, "reason": state.reason, "misses": state.misses, "source": source}
+
+
 def reason(device: Device) -> str:
     """Why it is silent, in the words of the source that missed it last; else empty."""
-    missed = [(word.missed_at, word.reason) for word in device.states.values() if is_missed(word)]
-    why = max(((at, why) for at, why in missed if at), default=(None, ""))[1]
+    why = device.states.get(last_missed(device), SourceState()).reason
     if why and device.listed and device.last_seen is None:
         return f"never seen, check the number: {why}"
     return why

@@ -187,6 +187,7 @@ _TYPES: dict[Any, Callable[[Any], str]] = {
     Mapping[str, Access]: _by_name(lambda value: ""),
     Mapping[str, datetime]: _by_name(_moment),
     Mapping[str, Mapping[str, datetime]]: _by_name(_by_name(_moment)),
+    Mapping[str, Mapping[str, tuple[datetime, ...]]]: _by_name(_by_name(_all(_moment))),
     tuple[AddressChange, ...]: _all(lambda value: ""),
     tuple[Fault, ...]: _all(lambda value: ""),
 }

@@ -124,6 +124,11 @@ NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "x",
         'device 1, states, panasonic: misses is "x", a number is expected',
     ),
+    "a recent miss": (
+        ("devices", 0, "recent_misses"),
+        {"panasonic": {"silent": ["noon"]}},
+        'device 1, recent_misses: silent is "noon", a time',
+    ),
     "a time": (("devices", 1, "last_seen"), "noon", 'device 2: last_seen is "noon", a time'),
     "a far time": (("devices", 1, "last_seen"), "0001-01-01T00:00:00+14:00", "from 1970 on"),
     "a tag": (("devices", 1, "tags"), ["a", 7], 'device 2: tags is ["a",7], text is expected'),

@@ -328,6 +328,11 @@ DEVICES = st.builds(
     sightings=st.integers(0, 2**31 - 1),
     moved_at=MAYBE,
     states=st.dictionaries(TEXT, WORDS, max_size=2),
+    recent_misses=st.dictionaries(
+        TEXT,
+        st.dictionaries(TEXT, st.lists(TIME, max_size=2).map(tuple), max_size=2),
+        max_size=2,
+    ),
     facts=st.dictionaries(TEXT, FACTS, max_size=2),
     links=st.dictionaries(TEXT, TEXT, max_size=2),
     findings=st.lists(st.builds(Fault, TEXT, TIME, TEXT, TEXT, FACTS), max_size=2).map(tuple),

@@ -135,7 +135,13 @@ def test_it_goes_offline_once_however_many_misses_and_comes_back_once() -> None:
     assert story.device().states["panasonic"].misses == 8
     assert story.device().since == noon(minutes=1)
     assert story.tell(seen(A, name="Gate", at=noon(minutes=9))) == ["device.back"]
-    assert story.events[-1].before == {"status": OFFLINE}
+    assert story.events[-1].before == {
+        "status": OFFLINE,
+        "reason": "did not answer",
+        "misses": 8,
+        "source": "panasonic",
+        "since": noon(minutes=1).isoformat(),
+    }
     assert story.device().states["panasonic"].misses == 0
 
 
@@ -148,7 +154,13 @@ def test_it_is_told_missing_once_and_only_by_time() -> None:
     assert story.tell(at=noon(hours=25)) == []
     assert story.tell(missed(A, noon(hours=26))) == []
     assert story.tell(seen(A, at=noon(hours=27))) == ["device.back"]
-    assert story.events[-1].before == {"status": MISSING}
+    assert story.events[-1].before == {
+        "status": MISSING,
+        "reason": "did not answer",
+        "misses": 2,
+        "source": "panasonic",
+        "since": noon(hours=24).isoformat(),
+    }
 
 
 def test_time_alone_says_nothing_of_a_device_that_nobody_asked() -> None:

@@ -83,7 +83,12 @@ def test_an_event_says_what_when_and_to_whom(home: Home) -> None:
         "device": 1,
         "text": "Gate is offline: did not answer 6 search requests on lo",
         "before": {"status": "ACTIVE"},
-        "after": {"status": "OFFLINE"},
+        "after": {
+            "status": "OFFLINE",
+            "reason": "did not answer 6 search requests on lo",
+            "misses": 1,
+            "source": "panasonic",
+        },
     }
 
 
