@@ -158,7 +158,7 @@ def history(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def _device(fleet: Fleet, key: str) -> Device:
     """The device with this number or MAC. Raises Failed."""
-    id = fleet.index.get(identity.mac_key(key) or "", 0)
+    id = fleet.index.get(f"{identity.MAC}{identity.mac(key)}", 0)
     if key.isdecimal() and not id:
         id = fleet.redirects.get(int(key[:19]), int(key[:19]))
     device = fleet.devices.get(id)

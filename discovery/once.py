@@ -30,6 +30,9 @@ class Memory:
         """Nobody asks: it does not listen between scans."""
         return None
 
+    def disputed(self) -> Mapping[str, datetime]:
+        return self.fleet.disputed
+
     def down(self) -> Mapping[str, Any]:
         return {}
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from discovery.due_queue import SCAN
 from discovery.inbox import Inbox
 from discovery.misses import missed
-from discovery.pending_moves import Claims
+from discovery.pending_moves import PendingMoves
 from discovery.probing import ANSWERED, MISSED, Answer, Prober
 from discovery.progress import Scan, SourceProgress
 from discovery.sessions import Sessions
@@ -61,6 +61,8 @@ class Knower(Protocol):
     def known(self, key: str, site: str) -> Device | None: ...
 
     def down(self) -> Mapping[str, Any]: ...
+
+    def disputed(self) -> Mapping[str, datetime]: ...
 
     def remember(self, facts: Mapping[str, Any], now: datetime) -> None: ...
 
@@ -475,12 +477,12 @@ class Scanner:
         self, started: datetime, progress: SourceProgress, reports: Reports
     ) -> None:
         """As `_collect`, with moves held back until all have spoken."""
-        claims, is_whole = Claims(self.tracker.known), False
+        moves, is_whole = PendingMoves(self.tracker.known, self.tracker.disputed()), False
         try:
-            await self._collect(started, progress, reports, claims.take)
+            await self._collect(started, progress, reports, moves.take)
             is_whole = True
         finally:
-            self._inbox.take(claims.end(self.clock(), is_whole))
+            self._inbox.take(moves.end(self.clock(), is_whole))
 
     async def _collect(
         self,

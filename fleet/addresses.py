@@ -1,16 +1,26 @@
-"""Track a device's address and its history, with a limit on the events about moves."""
+"""Track a device's addresses and their history, with a limit on the events about moves.
 
-from collections.abc import Sequence
+A device with two interfaces has two addresses and does not move with each sighting:
+
+    the new address answers, the old one in this scan or the last      both are current
+    it answers at one, the other, the one and the other again          both are current
+    the old address stops, the new one answers                         it moved
+    an address that a device has besides stops                         nothing is told
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fleet import labels, status
+from fleet import claims, labels, status
 from fleet.draft import Draft
 from fleet.model import MAX_ADDRESSES, AddressChange, Device, Finding, Sighting
 
 MAX_MOVES = 10
 """Of one device within a day; further ones are one finding instead of events."""
 DAY = timedelta(days=1)
+MAX_AT_ONCE = 4
+"""Addresses of one device that each source keeps with their times: the newest."""
 FIRST_KEPT = 100
 """The oldest addresses, which no later move pushes out of a full history."""
 UNSTABLE = "address.unstable"
@@ -32,25 +42,108 @@ def is_unstable(changes: Sequence[AddressChange], now: datetime) -> bool:
     return sum(1 for _ in moves) >= MAX_MOVES
 
 
-def moved(draft: Draft, device: Device, sighting: Sighting) -> tuple[Device, Finding | None]:
-    """The device at the address of the sighting, and the finding that this raises or clears."""
+def moved(
+    draft: Draft, device: Device, sighting: Sighting, keys: Sequence[str]
+) -> tuple[Device, Finding | None]:
+    """The device at the address of the sighting, which proves `keys`, and the finding that this
+    raises or clears."""
     new, old = sighting.address, device.address
     if new is None or status.is_older(sighting.at, device.last_seen, draft.now):
         return device, None
-    if new == old:
+    if new == old or has_both(device, sighting, draft.rules):
         return _stayed(device, sighting, draft.now)
+    if claims.is_at_place_only(keys) and not claims.is_at_place_only(device.identities):
+        return device, None  # Who is there says nothing of where else the device is.
     was_unstable = is_unstable(device.addresses, sighting.at)
     change = AddressChange(new, sighting.at, old)
     device = replace(device, address=new, addresses=_with(device.addresses, change))
+    if not claims.is_at_place_only(keys):
+        claims.end_at(draft, device, new)
     if old is None:
         return device, None
+    device = _gone_from(claims.left(device, old, keys), old)
     if was_unstable:
         return device, _finding(device, sighting)
-    before, after = {"address": old}, {"address": new}
     draft.tell(
-        "device.moved", device, f"{labels.name(device)} moved from {old} to {new}", before, after
+        "device.moved",
+        device,
+        f"{labels.name(device)} moved from {old} to {new}",
+        {"address": old},
+        {"address": new},
     )
     return replace(device, moved_at=sighting.asked or sighting.at), None
+
+
+def proved(device: Device, sighting: Sighting) -> Mapping[str, Mapping[str, datetime]]:
+    """The addresses of the device by source, with the time at which the sighting proved its own."""
+    if sighting.address is None:
+        return device.source_addresses
+    known = {**device.source_addresses.get(sighting.source, {}), sighting.address: sighting.at}
+    if len(known) > MAX_AT_ONCE:
+        del known[min(known, key=lambda ip: known[ip])]
+    return {**device.source_addresses, sighting.source: known}
+
+
+def _gone_from(device: Device, address: str) -> Device:
+    """The device, that no source has at the address any more."""
+    left = {
+        source: {ip: at for ip, at in known.items() if ip != address}
+        for source, known in device.source_addresses.items()
+    }
+    kept = {source: known for source, known in left.items() if known}
+    return replace(device, source_addresses=kept)
+
+
+def proved_at(device: Device, address: str) -> datetime | None:
+    """When any source last proved that the device is at the address."""
+    times = [known[address] for known in device.source_addresses.values() if address in known]
+    is_untimed = not device.source_addresses and address == device.address
+    return max(times, default=device.last_seen if is_untimed else None)
+
+
+def is_in_scan(device: Device, sighting: Sighting) -> bool:
+    """Whether the scan of the sighting has proved the device's shown address already."""
+    state = device.states.get(sighting.source)
+    if state is None or sighting.asked is None or state.asked != sighting.asked:
+        return False
+    return _is_since(device, sighting.source, device.address, sighting.asked)
+
+
+def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
+    """Whether its shown address and that of the sighting are two of the device at once."""
+    new, old, source = sighting.address, device.address, sighting.source
+    if new is None or old is None or new == old:
+        return False
+    if is_in_scan(device, sighting):
+        return True
+    state = device.states.get(source)
+    asked = state.asked if state else None
+    if asked and all(_is_since(device, source, one, asked) for one in (new, old)):
+        return True
+    return takes_turns(device, sighting, rules)
+
+
+def takes_turns(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
+    """Whether it went from its shown address to that of the sighting and back, and was at both
+    lately."""
+    new, old, since = sighting.address, device.address, sighting.at - 2 * rules.patience
+    changes = device.addresses[-2:]
+    is_back = [(one.previous, one.ip) for one in changes] == [(old, new), (new, old)]
+    if not is_back or new is None or old is None:
+        return False
+    last_new, last_old = proved_at(device, new) or changes[-1].at, proved_at(device, old)
+    return last_new >= since and last_old is not None and last_old >= since
+
+
+def _is_since(device: Device, source: str, address: str | None, at: datetime) -> bool:
+    known = device.source_addresses.get(source, {}).get(address or "")
+    return known is not None and known >= at
+
+
+def is_at(device: Device, address: str, at: datetime, rules: status.Rules) -> bool:
+    """Whether the address is the one that is shown, or was proved lately besides."""
+    last = proved_at(device, address)
+    return device.address == address or (last is not None and last >= at - 2 * rules.patience)
 
 
 def _stayed(device: Device, sighting: Sighting, now: datetime) -> tuple[Device, Finding | None]:

@@ -34,6 +34,8 @@ def _until(device: Device, now: datetime) -> Device:
         device.last_seen,
         device.moved_at,
         *(t for w in device.states.values() for t in _times(w)),
+        *device.claims.values(),
+        *(t for known in device.source_addresses.values() for t in known.values()),
     )
     if all(one is None or one <= now for one in times):
         return device
@@ -42,6 +44,10 @@ def _until(device: Device, now: datetime) -> Device:
         last_seen=_earlier(device.last_seen, now),
         moved_at=_earlier(device.moved_at, now),
         states={source: _word_until(word, now) for source, word in device.states.items()},
+        claims=_all_until(device.claims, now),
+        source_addresses={
+            source: _all_until(known, now) for source, known in device.source_addresses.items()
+        },
     )
 
 
@@ -52,6 +58,10 @@ def _times(word: SourceState) -> tuple[datetime | None, ...]:
 def _word_until(word: SourceState, now: datetime) -> SourceState:
     seen, missed, asked = (_earlier(one, now) for one in _times(word))
     return replace(word, seen_at=seen, missed_at=missed, asked=asked)
+
+
+def _all_until(times: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+    return {key: min(at, now) for key, at in times.items()}
 
 
 def _earlier(at: datetime | None, now: datetime) -> datetime | None:

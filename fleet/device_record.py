@@ -153,10 +153,10 @@ def _spelled(key: Any, where: str) -> str:
         raise InvalidValue(where, "identities", "texts are expected", key)
     if not key.lower().startswith("mac:"):
         return key
-    mac_key = identity.mac_key(key[4:])
-    if mac_key is None:
+    mac = identity.mac(key[4:])
+    if mac is None:
         raise InvalidValue(where, "identities", "a MAC of one device is expected", key)
-    return mac_key
+    return f"{identity.MAC}{mac}"
 
 
 def _state(raw: Any, where: str) -> SourceState:

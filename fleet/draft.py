@@ -6,6 +6,8 @@ from datetime import datetime
 from fleet import identity, status, validation
 from fleet.model import Device, Event, Facts, Fleet, Refused
 
+MAX_SHARING = 64
+"""Devices at one address, beyond which somebody makes them up."""
 NO_NUMBER = (
     "There is no number left for a new device or event",
     "Somebody set next_id or sequence in the database file too high: stop Camera Monitor and "
@@ -22,6 +24,7 @@ class Draft:
         self.now = now
         self.devices = dict(fleet.devices)
         self.index = dict(fleet.index)
+        self.places = dict(fleet.places)
         self.redirects = dict(fleet.redirects)
         self.next_id = fleet.next_id
         self.state = dict(fleet.state)
@@ -71,31 +74,54 @@ class Draft:
     def put(self, device: Device) -> None:
         self.is_changed = True
         old = self.devices.get(device.id)
-        if old is not None and (old.site, old.identities) != (device.site, device.identities):
-            self.drop(old)
-        kept = tuple(one for one in device.identities if self._take(one, device))
-        if kept != device.identities:
-            device = replace(device, identities=kept)
-        self._count(self.devices.get(device.id), device)
+        if old is None or (old.site, old.identities) != (device.site, device.identities):
+            if old is not None:
+                self.drop(old)
+            kept = tuple(one for one in device.identities if self._take(one, device))
+            device = identity.renamed(device, kept)
+        old = self.devices.get(device.id)
+        self._count(old, device)
+        self._place(old, device)
         self.devices[device.id] = device
+
+    def _place(self, before: Device | None, after: Device | None) -> None:
+        """Let the addresses of the record lead to it."""
+        if before is not None and after is not None and _has_same_places(before, after):
+            return
+        had = identity.places_of(before) if before else frozenset()
+        has = identity.places_of(after) if after else frozenset()
+        if before is not None:
+            for place in had - has:
+                left = tuple(id for id in self.places[place] if id != before.id)
+                if left:
+                    self.places[place] = left
+                else:
+                    del self.places[place]
+        if after is not None:
+            for place in has - had:
+                self.places[place] = tuple(sorted((*self.places.get(place, ()), after.id)))
 
     def _take(self, one: str, device: Device) -> bool:
         """Let the identity lead to `device`; False when it stays with a record that has no
-        other. Who had it before loses it."""
+        other, or proves nothing. Who had it before loses it."""
         key = identity.index_key(one, device.site)
+        if key in self.disputed:
+            return False
         before = self.devices.get(self.index.get(key, 0))
         if before is not None and before.id != device.id:
             rest = [one for one in before.identities if identity.index_key(one, before.site) != key]
             if not rest:
                 return False
-            self.devices[before.id] = replace(before, identities=tuple(rest))
+            self.devices[before.id] = identity.renamed(before, tuple(rest))
         self.index[key] = device.id
         return True
 
     def drop(self, device: Device) -> None:
         """Take a record out, with the keys that lead to it."""
         self.is_unordered = True
-        self._count(self.devices.pop(device.id, None), None)
+        before = self.devices.pop(device.id, None)
+        self._count(before, None)
+        self._place(before, None)
         for key in identity.keys_of(device):
             if self.index.get(key) == device.id:
                 del self.index[key]
@@ -107,6 +133,13 @@ class Draft:
             return self.devices.get(self.redirects.get(number, number))
         return self.devices.get(self.index.get(identity.index_key(key, site), 0))
 
+    def at(self, site: str, address: str) -> list[Device]:
+        """The devices that have, or lately had, the address at the site and are not retired;
+        none when so many say so that it tells nothing."""
+        place = identity.index_key(f"{identity.ADDRESS}{address}", site)
+        ids = self.places.get(place, ())
+        return [self.devices[id] for id in ids] if len(ids) <= MAX_SHARING else []
+
     def freeze(self) -> Fleet:
         """The fleet after the change; the very same one when nothing changed."""
         if not (self.is_changed or self.events):
@@ -117,6 +150,7 @@ class Draft:
             self.fleet,
             devices=self.devices,
             index=self.index,
+            places=self.places,
             redirects=self.redirects,
             next_id=self.next_id,
             sequence=self.fleet.sequence + len(self.events),
@@ -126,3 +160,14 @@ class Draft:
             disputed=self.disputed,
             ignored=self.ignored,
         )
+
+
+def _has_same_places(before: Device, after: Device) -> bool:
+    """Quicker than comparing all of them: most devices stay where they are."""
+    had, has = before.source_addresses, after.source_addresses
+    return (
+        (before.site, before.address, before.retired_at is None)
+        == (after.site, after.address, after.retired_at is None)
+        and had.keys() == has.keys()
+        and all(had[source].keys() == has[source].keys() for source in has)
+    )

@@ -1,19 +1,53 @@
-"""Who is it? Keys that devices prove, and how they lead to one record.
+"""The keys of devices: which mean something everywhere, which only at a place, which nothing.
 
-A MAC, an ONVIF endpoint reference and the row of a list mean the same everywhere; every
-other key means something only within its site.
+    onvif:urn:uuid:4d454930-0000-1000-8000-bcc34217e292   endpoint reference: global, strongest
+    mac:d4:2d:c5:14:c5:70                                 MAC: global
+    row:1041                                              row of a list: global
+    channel:mac:d4:2d:c5:14:c5:70/2                       channel of a recorder: as its owner
+    channel:onvif:urn:uuid:4d454930/VideoSource_1         video source of a camera with several
+    channel:rtsp:10.0.0.9:554/%2Fcam%3Fchannel%3D2        path at a server that proves no more
+    rtsp:10.0.0.9:554/live                                at a place: within its site
+    address:10.0.0.9                                      at a place: the device proved no other key
+    former:7/rtsp:10.0.0.9:554/live                       what device 7 was: no source proves it
+
+A global key leads to one record wherever it is proved, as long as only one device proves it
+(see `fleet.matching`). A key at a place is a claim with a time (`Device.claims`, see
+`fleet.claims`). A channel key is the key of its owner, then the video source or path in percent
+encoding: a MAC or an endpoint reference beside it names the owner, not the channel.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from urllib.parse import quote
 
 from fleet.model import Device, Sighting
 
 ROW = "row:"
-"""Before the site that a row of a list stands for."""
-GLOBAL = ("mac:", "onvif:", ROW)
+"""Before the site of a row in a list."""
+MAC, ENDPOINT = "mac:", "onvif:"
+CHANNEL, ADDRESS, FORMER = "channel:", "address:", "former:"
+GLOBAL = (MAC, ENDPOINT, ROW)
 _HEX12 = re.compile(r"[0-9a-f]{12}")
 _MAC = re.compile(r"(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\.){2}[0-9a-f]{4}")
+_PLACEHOLDERS = frozenset(
+    {
+        "00:01:02:03:04:05",
+        "00:11:22:33:44:55",
+        "00:12:34:56:78:90",
+        "00:12:34:56:78:9a",
+        "02:00:00:00:00:00",
+        "00:90:4c:11:22:33",
+        "0a:0b:0c:0d:0e:0f",
+        "12:34:56:78:90:12",
+        "12:34:56:78:90:ab",
+        "12:34:56:78:9a:bc",
+        "aa:bb:cc:dd:ee:ff",
+    }
+)
+"""MACs that chip makers and their samples ship before a unit gets its own. 02:00:00:00:00:00 is
+what systems tell that hide the true one, 00:90:4c:11:22:33 the default of Broadcom's drivers."""
 
 
 def mac(text: str) -> str | None:
@@ -27,15 +61,75 @@ def mac(text: str) -> str | None:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
+@lru_cache(maxsize=65_536)
 def mac_key(text: str) -> str | None:
-    """The identity `mac:…` of a MAC in any spelling."""
+    """The identity `mac:…` of a MAC in any spelling; None for one that identifies nothing:
+    malformed, of a group, or a known placeholder."""
     plain = mac(text)
-    return f"mac:{plain}" if plain else None
+    return f"{MAC}{plain}" if plain and not _is_placeholder(plain) else None
+
+
+def _is_placeholder(mac: str) -> bool:
+    parts = mac.split(":")
+    return mac in _PLACEHOLDERS or len(set(parts)) == 1 or set(parts[:5]) == {"00"}
+
+
+def channel_key(owner: str, source: str) -> str:
+    """The key of one channel of the device `owner`, by its video source token or path."""
+    return f"{CHANNEL}{owner}/{quote(source, safe='', errors='replace')}"
+
+
+def owner_of(key: str) -> str:
+    """The key of the device whose channel this is; the key itself of what is no channel."""
+    return key[len(CHANNEL) :].rpartition("/")[0] if key.startswith(CHANNEL) else key
+
+
+def former_key(device: int, key: str) -> str:
+    """What a record is called that lost its last key to another device."""
+    return f"{FORMER}{device}/{key.removeprefix(f'{FORMER}{device}/')}"
+
+
+def is_global(key: str) -> bool:
+    """Whether the key means the same at every site."""
+    if key.startswith(CHANNEL):
+        key = owner_of(key)
+    return key.startswith(GLOBAL)
+
+
+def place_of(key: str) -> str | None:
+    """The address at which the key means something; None for a key that is tied to none."""
+    owner = owner_of(key)
+    if owner.startswith((*GLOBAL, FORMER)):
+        return None
+    rest = owner.partition(":")[2].partition("/")[0]
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0]
+    return rest.partition(":")[0] if rest.count(":") == 1 else rest
+
+
+def proved(sighting: Sighting, disputed: Container[str]) -> tuple[str, ...]:
+    """The keys that the sighting proves, in its order, without those that prove nothing. A device
+    that proves no other is known by its address, without one by nothing; a channel is neither."""
+    keys = [key for key in sighting.identities if _is_proof(key, sighting.site, disputed)]
+    if any(key.startswith(CHANNEL) for key in sighting.identities):
+        return tuple(key for key in keys if key.startswith(CHANNEL) or not is_global(key))
+    if not keys and sighting.address and sighting.identities:
+        return (f"{ADDRESS}{sighting.address}",)
+    return tuple(keys)
+
+
+def _is_proof(key: str, site: str, disputed: Container[str]) -> bool:
+    owner = owner_of(key)
+    if owner.startswith(MAC) and mac_key(owner[4:]) != owner:
+        return False
+    if key.startswith(FORMER) or index_key(key, site) in disputed:
+        return False
+    return owner == key or index_key(owner, site) not in disputed
 
 
 def index_key(identity: str, site: str) -> str:
     """The key under which an identity stands in `Fleet.index`."""
-    return identity if identity.startswith(GLOBAL) else f"{site}|{identity}"
+    return identity if is_global(identity) else f"{site}|{identity}"
 
 
 def keys_of(device: Device) -> list[str]:
@@ -64,47 +158,46 @@ def row_of(device: Device) -> str | None:
     return next((one for one in device.identities if one.startswith(ROW)), None)
 
 
-def known_ids(
-    sighting: Sighting, index: Mapping[str, int], devices: Mapping[int, Device]
-) -> list[int]:
-    """The ids that the sighting's identities lead to, lowest first, each once.
-
-    A device with another MAC than the sighting proves is not meant, though it had the
-    same stream: somebody put a new camera in its place.
-    """
-    keys = (index_key(identity, sighting.site) for identity in sighting.identities)
-    ids = sorted({index[key] for key in keys if key in index})
-    proved = macs(sighting.identities)
-    return [id for id in ids if not proved or not (had := macs_of(devices[id])) or had & proved]
+def endpoints(identities: Iterable[str]) -> set[str]:
+    """The ONVIF endpoint references among the keys."""
+    return {one for one in identities if one.startswith(ENDPOINT)}
 
 
-def may_be_one(devices: Sequence[Device]) -> bool:
-    """Devices with different MACs are never one, whatever else they share; nor are those
-    that a person told apart, or that stand in two rows of a list."""
-    ids = {device.id for device in devices}
-    is_apart = any(ids & set(device.never_merge) for device in devices)
-    having = [found for device in devices if (found := macs_of(device))]
-    rows = [device for device in devices if row_of(device)]
-    if is_apart or len(rows) > 1:
-        return False
-    return not having or bool(set.intersection(*having))
+def is_another(device: Device, sighting: Sighting) -> bool:
+    """A device with another MAC than the sighting proves is not meant, though it had the same
+    stream: somebody put a new camera in its place. Nor is one with another endpoint reference,
+    unless the MAC is the same: a device that was reset gives itself a new one. A MAC that is
+    disputed still tells devices apart."""
+    had = macs_of(device)
+    if had and (proved := {mac for mac in macs(sighting.identities) if mac_key(mac)}):
+        return not had & proved
+    had, proved = endpoints(device.identities), endpoints(sighting.identities)
+    return bool(proved and had) and not had & proved
 
 
-def at_address(sighting: Sighting, devices: Iterable[Device]) -> Device | None:
-    """The one device that has the sighting's address at its site now.
+def places_of(device: Device) -> frozenset[str]:
+    """The keys of the addresses, in `Fleet.places`, that the device has or lately had; none of a
+    retired one."""
+    if device.retired_at is not None:
+        return frozenset()
+    known = {ip for by_ip in device.source_addresses.values() for ip in by_ip}
+    if device.address is not None:
+        known.add(device.address)
+    return frozenset(index_key(f"{ADDRESS}{ip}", device.site) for ip in known)
 
-    Only for sources that prove no MAC; with two candidates nobody is chosen.
-    """
-    if sighting.address is None or any(key.startswith(GLOBAL) for key in sighting.identities):
-        return None
-    here = [
-        device
-        for device in devices
-        if device.address == sighting.address
-        and device.site == sighting.site
-        and device.retired_at is None
-    ]
-    return here[0] if len(here) == 1 else None
+
+def renamed(device: Device, keys: tuple[str, ...]) -> Device:
+    """The device with exactly these keys, and the times of those alone."""
+    if keys == device.identities:
+        return device
+    claims = {key: at for key, at in device.claims.items() if key in keys}
+    return replace(device, identities=keys, claims=claims)
+
+
+def without(device: Device, keys: Container[str]) -> Device:
+    """The device without these keys. One that loses its last keeps what it was called."""
+    kept = tuple(one for one in device.identities if one not in keys)
+    return renamed(device, kept or (former_key(device.id, device.identities[0]),))
 
 
 def is_circle(device: Device, devices: Mapping[int, Device]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import addresses, identity, labels, validation
+from fleet import addresses, identity, kinds, labels, validation
 from fleet.model import Access, Device, Invalid
 
 
@@ -15,8 +15,11 @@ def joined(keep: Device, gone: Device) -> Device:
     last = [at for at in (keep.last_seen, gone.last_seen) if at]
     history = sorted({*keep.addresses, *gone.addresses}, key=lambda one: one.at)
     faults = {(one.source, one.kind): one for one in (*gone.findings, *keep.findings)}
+    kind = kinds.stronger(keep, gone)
     return replace(
         keep,
+        kind=kind.kind,
+        kind_source=kind.kind_source,
         identities=tuple(dict.fromkeys((*keep.identities, *_keys_of(gone, keep.site)))),
         name=keep.name or gone.name,
         notes="\n".join(part for part in (keep.notes, gone.notes) if part),
@@ -61,7 +64,7 @@ def _latest_by_source(
 def _keys_of(device: Device, site: str) -> list[str]:
     """The keys of a device that mean something at the site."""
     is_there = device.site == site
-    return [one for one in device.identities if is_there or one.startswith(identity.GLOBAL)]
+    return [one for one in device.identities if is_there or identity.is_global(one)]
 
 
 def _claims_of(device: Device, site: str) -> dict[str, datetime]:
@@ -76,8 +79,12 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
     brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
     faults = {(one.source, one.kind) for one in stays.findings}
     theirs = {(one.source, one.kind) for one in goes.findings} - faults
+    has_kind = (merged.kind, merged.kind_source) == (once.kind, once.kind_source)
+    kind = stays if has_kind else merged
     return replace(
         merged,
+        kind=kind.kind,
+        kind_source=kind.kind_source,
         identities=tuple(
             one
             for one in merged.identities

@@ -323,8 +323,10 @@ class Device:
 class Fleet:
     """Everything in `camera_database.json`, as one immutable value.
 
-    `index` leads from an identity to an id; `redirects` from an id that was merged away
-    to the one that stays. `outbox` holds the events that the journal has not confirmed.
+    `index` leads from an identity to an id, `places` from an address at a site to the ids of all
+    that have it or lately had it; both follow from the devices. `redirects` leads from an id
+    that was merged away to the one that stays. `outbox` holds the events that the journal has
+    not confirmed.
     `state` keeps the few facts of the monitor itself (auto-scan, last scan, sources down).
     `secrets` is by id; records and events have only the ids. `disputed` holds the index keys
     that two live devices proved at once, with the time: they prove nothing from then on.
@@ -334,6 +336,7 @@ class Fleet:
 
     devices: Mapping[int, Device] = field(default_factory=dict)
     index: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     redirects: Mapping[int, int] = field(default_factory=dict)
     next_id: int = 1
     sequence: int = 0

@@ -142,10 +142,10 @@ def _local(at: datetime | None) -> str | None:
 
 
 def _key(mac: str) -> str:
-    key = identity.mac_key(mac)
-    if key is None:
+    plain = identity.mac(mac)
+    if plain is None:
         raise ValueError(f"{mac} is no MAC")
-    return key
+    return f"{identity.MAC}{plain}"
 
 
 def _history(row: Mapping[str, Any], first_seen: datetime | None) -> tuple[AddressChange, ...]:

@@ -223,7 +223,11 @@ def indexed(fleet: Fleet) -> Fleet:
     """The fleet with its index built from the devices."""
     devices = fleet.devices.values()
     index = {key: device.id for device in devices for key in identity.keys_of(device)}
-    return replace(fleet, index=index)
+    places: dict[str, tuple[int, ...]] = {}
+    for device in devices:
+        for place in identity.places_of(device):
+            places[place] = tuple(sorted((*places.get(place, ()), device.id)))
+    return replace(fleet, index=index, places=places)
 
 
 def _outbox(raw: Any) -> tuple[Event, ...]:

@@ -207,6 +207,10 @@ class Tracker:
         fleet = self._fleet
         return fleet.devices.get(fleet.index.get(identity.index_key(key, site), 0))
 
+    def disputed(self) -> Mapping[str, datetime]:
+        """The keys that two live devices proved at once, as in `Fleet.index`, and since when."""
+        return self._fleet.disputed
+
     def down(self) -> Mapping[str, Any]:
         """The scopes that cannot be asked now, each with `since` and `reason`."""
         found: Mapping[str, Any] = self._fleet.state.get("down", {})
@@ -218,7 +222,7 @@ class Tracker:
         fleet = self._fleet
         if key.isdecimal() and len(key) < 12:
             return fleet.redirects.get(int(key), int(key))
-        return fleet.index.get(identity.mac_key(key) or "", 0)
+        return fleet.index.get(f"{identity.MAC}{identity.mac(key)}", 0)
 
     def device(self, key: str) -> Device:
         """The device behind a number or a MAC in any spelling. Raises NotFound."""

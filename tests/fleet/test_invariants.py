@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import record, status
+from fleet.addresses import MAX_AT_ONCE
 from fleet.editing import can_undo, inverse
 from fleet.identity import keys_of
 from fleet.model import (
@@ -186,6 +187,27 @@ def check(fleet: Fleet, before: Fleet, events: Sequence[Event]) -> None:
     assert {*fleet.devices, *fleet.redirects} == set(range(1, fleet.next_id)), "no number lost"
     assert not fleet.devices.keys() & fleet.redirects.keys(), "no number lives twice"
     assert set(fleet.redirects.values()) <= fleet.devices.keys(), "each leads to a living one"
+    check_keys(before, fleet)
+
+
+def check_keys(before: Fleet, fleet: Fleet) -> None:
+    """Each key leads to one device, and one that was disputed once to none for ever."""
+    keys = [key for device in fleet.devices.values() for key in keys_of(device)]
+    assert len(keys) == len(set(keys)) == len(fleet.index), "no key at two devices"
+    assert before.disputed.keys() <= fleet.disputed.keys(), "a dispute does not end"
+    assert not fleet.disputed.keys() & fleet.index.keys(), "what is disputed leads to nobody"
+    assert record.indexed(fleet).places == fleet.places, "it is the same after a restart"
+    for device in fleet.devices.values():
+        assert device.claims.keys() <= {*device.identities}, "a claim ends with its key"
+        assert all(len(known) <= MAX_AT_ONCE for known in device.source_addresses.values())
+
+
+def check_merges(before: Fleet, events: Sequence[Event]) -> None:
+    """What proves nothing makes no two devices one."""
+    for event in events:
+        if event.kind == "device.merged" and not event.text.endswith("says tester"):
+            assert not {*event.before["stays"]["identities"]} & {*before.disputed}
+            assert not {*event.before["goes"]["identities"]} & {*before.disputed}
 
 
 def check_macs(before: Fleet, fleet: Fleet, reports: Sequence[Report]) -> None:
@@ -194,7 +216,9 @@ def check_macs(before: Fleet, fleet: Fleet, reports: Sequence[Report]) -> None:
         assert sum(key.startswith("mac:") for key in device.identities) <= 1
     for report in reports:
         for key in getattr(report, "identities", ()):
-            if key.startswith("mac:") and key in before.index:
+            if key in fleet.disputed:
+                assert key not in fleet.index
+            elif key.startswith("mac:") and key in before.index:
                 was = before.index[key]
                 assert fleet.index[key] == fleet.redirects.get(was, was)
 
@@ -240,6 +264,7 @@ def live(batches: list[tuple[int, list[Any]]]) -> None:
         by_hand = by_hand or any(map(is_by_hand, reports))
         if not by_hand:
             check_macs(fleet, after, reports)
+        check_merges(fleet, events)
         fleet, told = after, [*told, *events]
     after, events = reduce(fleet, [], now, RULES)
     check(after, fleet, events)

@@ -21,6 +21,11 @@ FINDINGS = {
         "One of them is a copy or an attacker. Look for the MAC at each of the addresses, for "
         "example in the switch, and unplug the one that does not belong there.",
     ),
+    "identity.shared": (
+        "MAC or endpoint reference used twice",
+        "Two devices report the same one, often by the manufacturer's mistake. Reserve a fixed "
+        "address for each in the router, and ask the manufacturer for an update.",
+    ),
     "address.unstable": (
         "Address changes constantly",
         "Reserve a fixed address for it in the router. If it has one, somebody else may use its "

@@ -1,0 +1,55 @@
+"""What one discovery contradicts itself about: held back, unless it is no contradiction."""
+
+from collections.abc import Sequence
+
+from discovery.pending_moves import CONTESTED, PendingMoves
+from fleet.model import Finding, Report, Sighting
+from tests.fleet.reports import A, Story, noon, seen
+
+ENDPOINT, HOME, SECOND = "onvif:urn:uuid:1", "10.0.0.1", "10.0.0.2"
+
+
+def discovered(story: Story, minutes: int, answers: Sequence[Sighting]) -> list[Report]:
+    """The reports of one discovery that a fleet gets, and has then taken in."""
+    moves = PendingMoves(
+        lambda key, site: story.fleet.devices.get(story.fleet.index.get(key, 0)),
+        story.fleet.disputed,
+    )
+    reports: list[Report] = [report for answer in answers for report in moves.take(answer)]
+    reports += moves.end(noon(minutes=minutes), is_whole=True)
+    story.tell(*reports)
+    return reports
+
+
+def test_a_mac_at_two_addresses_moves_nobody_and_is_one_finding() -> None:
+    story = Story()
+    for minutes in (0, 5, 10):
+        at = noon(minutes=minutes)
+        reports = discovered(story, minutes, [seen(A, at=at), seen(A, at=at, address=SECOND)])
+        assert [type(report) for report in reports] == [Sighting, Finding]
+    assert [one.kind for one in story.device().findings] == [CONTESTED]
+    assert (story.device().address, story.fleet.disputed) == (HOME, {})
+
+
+def test_an_endpoint_reference_at_two_addresses_is_a_device_with_two_interfaces() -> None:
+    """Whichever of them answers first."""
+    story = Story()
+    for minutes, order in ((0, 1), (5, -1), (10, -1)):
+        at = noon(minutes=minutes)
+        answers = [seen(ENDPOINT, at=at), seen(ENDPOINT, at=at, address=SECOND)][::order]
+        assert discovered(story, minutes, answers)[0] == seen(ENDPOINT, at=at)
+    assert [event.kind for event in story.events] == ["device.found"]
+    assert story.device().source_addresses["panasonic"].keys() == {HOME, SECOND}
+    assert story.device().findings == ()
+
+
+def test_a_mac_that_is_disputed_is_contested_no_more() -> None:
+    """Its devices are known by their addresses: one finding says so, not two."""
+    story = Story()
+    story.tell(seen(ENDPOINT, A), seen("onvif:urn:uuid:2", A, address=SECOND))
+    for minutes in (5, 10):
+        at = noon(minutes=minutes)
+        answers = [seen(A, at=at), seen(A, at=at, address=SECOND)]
+        assert discovered(story, minutes, answers) == answers
+    assert [one.last_seen for one in story.fleet.devices.values()] == [noon(minutes=10)] * 2
+    assert [len(one.findings) for one in story.fleet.devices.values()] == [1, 0]

@@ -1,0 +1,229 @@
+"""One key, two devices: they stay two, with one finding, and the key proves nothing any more."""
+
+from dataclasses import replace
+
+import pytest
+
+from fleet import record
+from fleet.disputes import SHARED
+from fleet.editing import inverse
+from fleet.identity import channel_key
+from fleet.model import Device, Report, Sighting
+from fleet.status import ACTIVE
+from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
+
+ONE, OTHER = "onvif:urn:uuid:1", "onvif:urn:uuid:2"
+FIRST, SECOND, THIRD = "10.0.0.1", "10.0.0.2", "10.0.0.3"
+
+
+def units(*keys: str, at: int = 0, **said: str) -> list[Sighting]:
+    """Units at .1, .2, … that answer one scan with the MAC A, and a key of their own each."""
+    when = noon(minutes=5 * at)
+    return [
+        seen(*([key] if key else []), A, at=when, address=f"10.0.0.{number}", **said)
+        for number, key in enumerate(keys, start=1)
+    ]
+
+
+def findings(story: Story) -> list[str]:
+    return [fault.kind for device in story.fleet.devices.values() for fault in device.findings]
+
+
+# -- what is disputed ------------------------------------------------------------------------
+
+
+def test_two_endpoint_references_with_one_mac_stay_two_with_one_finding() -> None:
+    story = Story()
+    story.tell(*units(ONE, OTHER))
+    for scan in range(1, 6):
+        assert story.tell(*units(ONE, OTHER, at=scan)) == []
+    assert [one.identities for one in story.fleet.devices.values()] == [(ONE,), (OTHER,)]
+    assert [one.address for one in story.fleet.devices.values()] == [FIRST, SECOND]
+    assert findings(story) == [SHARED]
+    (finding,) = story.device(1).findings
+    assert finding.text.startswith(f"Its MAC {A[4:]} is also used by another device, at {SECOND}.")
+    assert finding.evidence == {"keys": [A], "addresses": [FIRST, SECOND]}
+    assert [event.kind for event in story.events].count("finding.raised") == 1
+
+
+def test_two_units_that_prove_nothing_but_one_mac_are_known_by_their_addresses() -> None:
+    """They had been one record, found at one address only."""
+    story = Story()
+    story.tell(seen(A, name="Gate"))
+    story.tell(edit("change", "id:1", name="North gate"))
+    for scan in range(1, 4):
+        story.tell(*units("", "", at=scan))
+    one, other = story.fleet.devices.values()
+    assert (one.identities, one.name) == ((f"address:{FIRST}",), "North gate")
+    assert (other.identities, other.address) == ((f"address:{SECOND}",), SECOND)
+    assert [one.status for one in story.fleet.devices.values()] == [ACTIVE, ACTIVE]
+    assert findings(story) == [SHARED]
+    assert [event.kind for event in story.events].count("device.moved") == 0
+
+
+def test_two_records_that_are_told_one_mac_by_turns_stay_two() -> None:
+    """Each is asked on its own, so no scan has both."""
+    story = Story()
+    story.tell(seen("rtsp:10.0.0.1:554/", A, source="rtsp"))
+    story.tell(seen("rtsp:10.0.0.2:554/", source="rtsp", at=noon(minutes=1), address=SECOND))
+    story.tell(seen("rtsp:10.0.0.2:554/", A, source="rtsp", at=noon(minutes=2), address=SECOND))
+    assert list(story.fleet.devices) == [1, 2]
+    assert story.fleet.disputed == {A: noon(minutes=2)}
+    assert findings(story) == [SHARED]
+
+
+def test_a_copied_endpoint_reference_on_two_macs_proves_nothing_either() -> None:
+    story = Story()
+    for scan in range(3):
+        at = noon(minutes=5 * scan)
+        story.tell(seen(ONE, A, at=at), seen(ONE, B, at=at, address=SECOND))
+    assert [one.identities for one in story.fleet.devices.values()] == [(A,), (B,)]
+    assert story.fleet.disputed.keys() == {ONE}
+    assert findings(story) == [SHARED]
+
+
+def test_a_third_unit_gets_a_record_and_no_further_finding() -> None:
+    story = Story()
+    story.tell(*units(ONE, OTHER))
+    story.tell(*units(ONE, OTHER, "onvif:urn:uuid:3", at=1))
+    story.tell(*units(ONE, OTHER, "", at=2))
+    assert len(story.fleet.devices) == 3
+    assert story.device(3).address == THIRD
+    assert findings(story) == [SHARED]
+
+
+def test_it_stays_so_after_a_restart_and_when_one_of_them_is_gone() -> None:
+    story = Story()
+    story.tell(*units(ONE, OTHER))
+    story.fleet = record.decode(record.Encoder().encode(story.fleet))
+    for minutes in (5, 10, 60):
+        story.tell(missed(OTHER, noon(minutes=minutes)))
+        story.tell(seen(ONE, A, at=noon(minutes=minutes)))
+    assert story.device(1).identities == (ONE,)
+    assert story.fleet.disputed.keys() == {A}
+    assert story.tell(seen(A, at=noon(minutes=61), address="10.0.0.9")) == ["device.found"]
+    assert story.device(1).address == FIRST, "the key moves nobody"
+
+
+def test_no_undo_brings_the_key_back() -> None:
+    story = Story()
+    story.tell(seen(A, ONE), seen(B, address=SECOND))
+    story.tell(edit("merge", "id:1", **{"with": 2}))
+    merged = story.events[-1]
+    story.tell(seen(OTHER, A, at=noon(minutes=1), address=THIRD))
+    assert story.fleet.disputed.keys() == {A}
+    story.tell(inverse(merged, "tester", noon(minutes=2)))
+    assert story.device(1).identities == (ONE,)
+    assert A not in story.fleet.index
+
+
+# -- what is not -----------------------------------------------------------------------------
+
+ONE_DEVICE: dict[str, list[Report]] = {
+    "one endpoint reference at two addresses": [*units(ONE), seen(ONE, A, address=SECOND)],
+    "one serial at two addresses": [
+        *units("", serial="S1"),
+        seen(A, serial="S1", address=SECOND),
+    ],
+    "it was reset and has a new endpoint reference": [
+        *units(ONE),
+        seen(OTHER, A, at=noon(minutes=5)),
+    ],
+    "it was reset, was silent and is elsewhere": [
+        *units(ONE),
+        missed(ONE, noon(minutes=5)),
+        seen(OTHER, A, at=noon(minutes=10), address=SECOND),
+    ],
+    "it moved": [*units(""), seen(A, at=noon(minutes=5), address=SECOND)],
+    "it was heard at another site at the same address": [
+        *units(ONE),
+        replace(seen(ONE, A), site="plant 2"),
+    ],
+}
+
+
+@pytest.mark.parametrize("what", ONE_DEVICE)
+def test_one_device_is_no_dispute(what: str) -> None:
+    story = Story()
+    for report in ONE_DEVICE[what]:
+        story.tell(report)
+    assert list(story.fleet.devices) == [1]
+    assert story.fleet.disputed == {}
+    assert findings(story) == []
+    assert A in story.device().identities
+
+
+def test_a_device_that_was_reset_has_its_new_endpoint_reference_alone() -> None:
+    story = Story()
+    story.tell(seen(ONE, A))
+    story.tell(seen(OTHER, A, at=noon(minutes=5)))
+    assert story.device().identities == (A, OTHER)
+
+
+def test_a_report_from_before_disputes_nothing() -> None:
+    story = Story()
+    story.tell(seen(A, ONE, at=noon(minutes=5)))
+    story.tell(seen(A, OTHER, at=noon(minutes=4), address=SECOND), at=noon(minutes=6))
+    assert story.fleet.disputed == {}
+
+
+# -- what is no identity ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mac", ["00:11:22:33:44:55", "00:00:00:00:00:01", "02:00:00:00:00:00"])
+def test_devices_that_were_never_given_a_mac_are_known_by_their_addresses(mac: str) -> None:
+    story = Story()
+    for scan in range(3):
+        at = noon(minutes=5 * scan)
+        story.tell(*(seen(f"mac:{mac}", at=at, address=ip) for ip in (FIRST, SECOND)))
+    keys = [one.identities for one in story.fleet.devices.values()]
+    assert keys == [(f"address:{FIRST}",), (f"address:{SECOND}",)]
+    assert story.fleet.disputed == {}
+
+
+def test_a_record_of_an_older_version_keeps_its_placeholder_and_is_found_at_its_address() -> None:
+    key = "mac:00:11:22:33:44:55"
+    old = Device(1, "camera", "here", (key,), address=FIRST, last_seen=noon())
+    story = Story()
+    story.fleet = record.indexed(replace(story.fleet, devices={1: old}, next_id=2))
+    story.fleet = record.decode(record.Encoder().encode(story.fleet))
+    story.tell(seen(key, at=noon(minutes=1)))
+    assert list(story.fleet.devices) == [1]
+    assert story.device().last_seen == noon(minutes=1)
+
+
+def test_what_proves_nothing_and_has_no_address_is_nobody() -> None:
+    story = Story()
+    assert story.tell(seen("mac:00:11:22:33:44:55", address=None)) == []
+    assert story.fleet.devices == {}
+
+
+# -- channels --------------------------------------------------------------------------------
+
+
+def test_the_channels_of_a_recorder_are_never_one_by_its_mac() -> None:
+    story = Story()
+    story.tell(seen(A, kind="recorder"))
+    for _ in range(3):
+        for channel in ("1", "2"):
+            story.tell(seen(channel_key(A, channel), A, source="onvif"))
+    keys = [one.identities for one in story.fleet.devices.values()]
+    assert keys == [(A,), (channel_key(A, "1"),), (channel_key(A, "2"),)]
+
+
+def test_a_recorder_that_moves_takes_its_channels_along() -> None:
+    story = Story()
+    for minute, ip in ((0, FIRST), (5, SECOND)):
+        at = noon(minutes=minute)
+        story.tell(seen(A, at=at, address=ip))
+        story.tell(seen(channel_key(A, "1"), at=at, source="onvif", address=ip))
+    assert [one.address for one in story.fleet.devices.values()] == [SECOND, SECOND]
+
+
+def test_channels_of_a_disputed_recorder_do_not_become_the_recorder() -> None:
+    story = Story()
+    story.tell(*units("", ""))
+    assert story.tell(seen(channel_key(A, "1"), source="onvif")) == []
+    stream = "rtsp:10.0.0.1:554/cam?channel=1"
+    assert story.tell(seen(channel_key(A, "1"), stream, source="onvif")) == ["device.found"]
+    assert story.device(1).identities == (f"address:{FIRST}",)

@@ -1,0 +1,44 @@
+"""The kind of a device: a weaker source does not change what a stronger one said."""
+
+from dataclasses import replace
+
+import pytest
+
+from fleet.kinds import PERSON
+from fleet.model import Device
+from tests.fleet.reports import A, Story, noon, seen
+
+CHANGES: dict[str, tuple[str, str, bool]] = {
+    "a guess after a protocol": ("panasonic", "rtsp", False),
+    "a guess after a person": (PERSON, "rtsp", False),
+    "a protocol after a guess": ("snmp", "onvif", True),
+    "a protocol after a person": (PERSON, "panasonic", False),
+    "a protocol after the workbook": ("workbook", "dahua", False),
+    "a protocol after another one": ("panasonic", "onvif", False),
+    "a guess after another one": ("snmp", "rtsp", False),
+    "a protocol that changes its mind": ("panasonic", "panasonic", True),
+    "anything after nobody knows whom": ("", "rtsp", True),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_who_may_change_the_kind(what: str) -> None:
+    before, source, is_changed = CHANGES[what]
+    story = Story(Device(1, "recorder", "here", (A,), kind_source=before))
+    story.tell(seen(A, source=source, kind="camera"))
+    now = (story.device().kind, story.device().kind_source)
+    assert now == (("camera", source) if is_changed else ("recorder", before))
+
+
+def test_what_a_person_listed_before_kinds_had_a_source_keeps_its_kind() -> None:
+    story = Story(Device(1, "recorder", "here", (A,), listed=True))
+    story.tell(seen(A, kind="camera"))
+    assert story.device().kind == "recorder"
+
+
+def test_two_records_that_become_one_have_the_kind_of_the_stronger_source() -> None:
+    story = Story()
+    story.tell(seen("onvif:1", source="guess", kind="switch"))
+    story.tell(seen(A, kind="recorder"))
+    story.tell(replace(seen("onvif:1", A, at=noon(minutes=1), source="other"), kind="camera"))
+    assert (story.device().kind, story.device().kind_source) == ("recorder", "panasonic")
