@@ -5,13 +5,19 @@ Options come from the environment. `docs/settings.md` lists the same ones; a tes
 
 import ipaddress
 import re
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    T = TypeVar("T", bound=DataclassInstance)
 
 LOGOS = {
     ".svg": "image/svg+xml",
@@ -187,6 +193,15 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError(f"{one!r} is not an IPv4 address") from None
         return value
+
+    @property
+    def logo_type(self) -> str:
+        """The media type of LOGO_FILE; empty without one."""
+        return LOGOS[self.logo_file.suffix.lower()] if self.logo_file else ""
+
+    def select(self, kind: "type[T]") -> "T":
+        """The options of one package: a dataclass whose fields have the names of options."""
+        return kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
 
 
 def load() -> Settings:

@@ -27,18 +27,30 @@ from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
 from fleet import cleaning, identity, labels, origin, shapes, status
 from fleet.model import Device, Fleet
+from fleet.patience import rules_of
 from fleet.queries import CAMERAS, SORTS, DeviceFilter, select
+from fleet.status import Rules
 from settings import Settings
+from sources.build import build_sources
 
 
 def rows_of(
     settings: Settings, devices: Iterable[Device], fleet: Fleet
 ) -> list[shapes.CameraDetail]:
-    now, rules = monitor_app.utc_now(), monitor_app.rules_of(settings, fleet)
+    now, rules = monitor_app.utc_now(), _rules_of(settings, fleet)
     return [
         shapes.detail(device, status.status(device, fleet.devices, now, rules), now, rules)
         for device in devices
     ]
+
+
+def _rules_of(settings: Settings, fleet: Fleet) -> Rules:
+    return rules_of(fleet, settings.auto_scan_interval, settings.easy4ip_interval)
+
+
+def _statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:
+    """The statuses of a fleet that was read from its file."""
+    return status.statuses(fleet.devices, monitor_app.utc_now(), _rules_of(settings, fleet))
 
 
 def discover(settings: Settings, wanted: argparse.Namespace) -> int:
@@ -46,7 +58,7 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
     did = scan_in_monitor(settings)
     if did is None:
         devices, scan = discover_once(
-            monitor_app.build_sources(settings, monitor_app.utc_now), monitor_app.utc_now
+            build_sources(settings.select, monitor_app.utc_now), monitor_app.utc_now
         )
         did = scan.plain() if scan else {}
         fleet = Fleet(devices={device.id: device for device in devices})
@@ -109,7 +121,7 @@ def tell_scan(did: Mapping[str, Any], verbose: bool) -> None:
 def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
     """The cameras in the database."""
     fleet = read_fleet(settings)
-    statuses = monitor_app.statuses_of(settings, fleet)
+    statuses = _statuses_of(settings, fleet)
     query = DeviceFilter(status=wanted.status, q=wanted.search, retired=wanted.retired)
     found = select(fleet.devices.values(), statuses, query, CAMERAS).devices
     show(rows_of(settings, _sorted(found, wanted.sort or "name"), fleet), wanted)
@@ -137,7 +149,7 @@ def _counts(settings: Settings) -> shapes.Stats:
     return shapes.stats(
         fleet,
         fleet.devices.values(),
-        monitor_app.statuses_of(settings, fleet),
+        _statuses_of(settings, fleet),
         scanning=False,
         auto_scan=bool(fleet.state.get("auto_scan")),
         interval=settings.auto_scan_interval,

@@ -7,6 +7,7 @@ from typing import Any
 
 import app as monitor_app
 import serving
+from discovery import running
 from fleet.model import Fleet
 from fleet.status import Rules
 from fleet.tracker import Tracker
@@ -73,16 +74,16 @@ def scan_in_monitor(settings: Settings) -> dict[str, Any] | None:
 
 def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
     """Do `work` with a monitor of our own that owns the files meanwhile."""
-    monitor = monitor_app.build_monitor(settings)
     try:
-        monitor_app.open_monitor(monitor, settings)
+        monitor = monitor_app.build_monitor(settings)
+        running.open_all(monitor.packages)
     except CannotOpen as error:
         raise Failed(str(error)) from None
     try:
         monitor.workbooks.keep()
         return work(monitor)
     finally:
-        monitor_app.stop_monitor(monitor)
+        running.stop_all(monitor.packages)
 
 
 def read_fleet(settings: Settings) -> Fleet:

@@ -15,6 +15,7 @@ from fleet.serials import clean_serial
 from inventory import workbook
 from settings import Settings
 from sources import easy4ip
+from sources.build import build_sources
 
 COLUMNS = (
     ("P2P NUMBER", "P2P NUMBER"),
@@ -66,7 +67,7 @@ def _rows(path: Path) -> list[RecorderRow]:
 
 def _ask(settings: Settings, rows: Sequence[RecorderRow]) -> list[Report | Coverage]:
     targets = [Target(DEFAULT_SITE, f"row:{one.serial}", "", path=one.serial) for one in rows]
-    sources = monitor_app.build_sources(settings, monitor_app.utc_now)
+    sources = build_sources(settings.select, monitor_app.utc_now)
     source = next(one for one in sources if one.name == easy4ip.NAME)
     try:
         return sweep_once(source, targets)

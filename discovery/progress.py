@@ -1,5 +1,6 @@
 """What a scan is doing and what it did, as values that can be watched and kept."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,3 +90,9 @@ class Scan:
             "error": self.error or None,
             "sources": [one.plain() for one in self.sources.values()],
         }
+
+
+def scopes_of(asked: Iterable[SourceProgress]) -> list[str]:
+    """The sources, and the scopes of each, that were really asked."""
+    covered = [progress.coverage for progress in asked if progress.coverage]
+    return sorted({scope for one in covered if one.scopes for scope in (one.source, *one.scopes)})

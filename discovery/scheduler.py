@@ -14,8 +14,8 @@ from threading import RLock, Thread
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 from typing import Any
 
-from fleet.job import Job
 from fleet.model import CannotAsk
+from fleet.package import Job
 
 log = logging.getLogger(__name__)
 COMPARE_EVERY = 1.0
@@ -106,7 +106,7 @@ class Scheduler:
     # -- the table -----------------------------------------------------------------------
 
     def add(self, job: Job) -> None:
-        """Run one more job, the first time within five seconds unless it is paused.
+        """Run one more job, the first time as it says and within five seconds.
 
         Raises ValueError when there is one of that name.
         """
@@ -201,7 +201,8 @@ class Scheduler:
         """Hand a job to APScheduler, with a thread of its own."""
         from apscheduler.executors.pool import ThreadPoolExecutor
 
-        first, trigger = min(job.every, 5), _trigger(job.every, self.timer)
+        first = 0.0 if job.at_once else min(job.every, 5)
+        trigger = _trigger(job.every, self.timer)
         trigger.due = self.timer() + first
         at = None if job.paused else datetime.now(UTC) + timedelta(seconds=first)
         self._executors[job.name] = ThreadPoolExecutor(1)

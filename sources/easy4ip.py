@@ -8,15 +8,23 @@ asking says nothing about a recorder.
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
 from fleet.model import CannotAsk, Coverage, Miss, NoAnswer, Report, Sighting, Target
 from sources.easy4ip_cloud import SLOWEST, Address, Busy, CloudRefused, Failing, Server
 from sources.easy4ip_judge import NAME, UNHEARD, WAITS, Before, Cloud, Easy4IpOptions, Verdict
+from sources.easy4ip_wire import KeyPair
 from sources.source import Source
 
 __all__ = ["NAME", "Easy4IpOptions", "source", "waits"]
@@ -342,6 +350,33 @@ def _notes(cloud: Cloud) -> tuple[str, ...]:
 def waits(timeout: float) -> tuple[float, ...]:
     """One round's patience of `timeout` seconds, divided over its sendings."""
     return tuple(timeout * one / sum(WAITS) for one in WAITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of this source, by their names in `settings.py`."""
+
+    easy4ip_server: str
+    easy4ip_user: str
+    easy4ip_key: str
+    easy4ip_rate: int
+    easy4ip_timeout: float
+    easy4ip_concurrency: int
+
+
+def build(options: Options, clock: Callable[[], datetime]) -> Source:
+    """The source with the options of a person."""
+    host, _, port = options.easy4ip_server.rpartition(":")
+    return source(
+        Easy4IpOptions(
+            clock=clock,
+            server=(host, int(port)),
+            keys=KeyPair(options.easy4ip_user, options.easy4ip_key),
+            rate=options.easy4ip_rate,
+            waits=waits(options.easy4ip_timeout),
+            most=options.easy4ip_concurrency,
+        )
+    )
 
 
 def source(options: Easy4IpOptions) -> Source:

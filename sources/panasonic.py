@@ -54,6 +54,21 @@ class EasyIpOptions:
     window: float = 4.0
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of this source, by their names in `settings.py`."""
+
+    easy_ip_targets: tuple[str, ...]
+    easy_ip_port: int
+    easy_ip_reply_port: int
+
+
+def build(options: Options, clock: Callable[[], datetime]) -> Source:
+    """The source with the options of a person."""
+    targets, port = options.easy_ip_targets, options.easy_ip_port
+    return source(EasyIpOptions(clock, targets, port, options.easy_ip_reply_port))
+
+
 def source(options: EasyIpOptions) -> Source:
     station = Station(options)
     return Source(

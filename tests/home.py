@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import app as monitor_app
+from discovery import running as running_packages
 from fleet.model import Device
 from settings import Settings
 from simulators.panasonic import Camera, Network
@@ -102,7 +103,7 @@ class Home:
         )
         # Flask's test client has no connection whose owner the kernel could name.
         self.monitor.access.proves_peer = lambda _environ: True
-        monitor_app.open_monitor(self.monitor, self.settings)
+        running_packages.open_all(self.monitor.packages)
         self.monitor.workbooks.keep()
         self.monitor.scanner.open()
         self.app = monitor_app.create_app(self.monitor)
@@ -111,7 +112,7 @@ class Home:
 
     def close(self) -> None:
         self.network.stop()
-        monitor_app.stop_monitor(self.monitor)
+        running_packages.stop_all(self.monitor.packages)
 
     def restart(self) -> None:
         self.close()
@@ -161,10 +162,14 @@ class Answer:
 
 
 class Running:
-    """`python app.py` as a real process on loopback, with its own folder and ports."""
+    """`python app.py` as a real process on loopback, with its own folder and ports.
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    `root` is where the program is.
+    """
+
+    def __init__(self, folder: Path, root: Path = ROOT, **environment: str) -> None:
         self.folder = folder
+        self.root = root
         self.port = free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -187,7 +192,7 @@ class Running:
         with self.output.open("ab") as out:
             self.process = subprocess.Popen(
                 command or (sys.executable, "app.py"),
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,

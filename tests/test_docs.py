@@ -25,12 +25,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-import app as monitor_app
 import cli
 from accounts import rights
 from fleet.model import Coverage, Sighting
 from settings import Settings
 from simulators.panasonic import Camera, Network
+from sources.build import build_sources
 from store.vault import Vault
 from tests.home import (
     ROOT,
@@ -233,7 +233,7 @@ def test_the_settings_page_tells_the_bounds_of_every_number() -> None:
 
 
 def test_the_sources_page_has_a_row_for_every_source(tmp_path: Path) -> None:
-    built = monitor_app.build_sources(settings_in(tmp_path), Clock())
+    built = build_sources(settings_in(tmp_path).select, Clock())
     rows = {code(row[0])[0]: row for row in table(read("docs/sources.md"), "name")}
     assert set(rows) == {source.name for source in built}
     assert all(len(row) == 6 and all(row) for row in rows.values())

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from discovery.scheduler import Scheduler, _trigger
-from fleet.job import Job
 from fleet.model import CannotAsk
+from fleet.package import Job
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, free_port, until
 

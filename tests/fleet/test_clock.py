@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import app as monitor_app
 from audit.model import Entry
+from discovery.build import DiscoveryPackage
 from fleet.clock import BELIEVED_AFTER, Trust, length, read
 from fleet.model import ClockStep
 from fleet.trusted_clock import TrustedClock
@@ -57,7 +57,7 @@ def test_a_house_whose_clock_was_set_back_says_so_once_and_goes_on(
     home = make_home(GATE)
     home.scan()
     clock.forward(hours=-1)
-    monitor_app.clock_was_set(home.monitor, -HOUR)
+    home.monitor.packages.find(DiscoveryPackage).clock_was_set(-HOUR)
     home.network.cameras.clear()
     home.scan()
     assert home.status() == "OFFLINE"

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from fleet.build import TICK, FleetPackage
 from store.disk_check import EVERY, DiskCheck
 from tests.home import Clock, Home, Running, until
 from web.api.health import troubles
-from web.http.monitor import TICK
 
 Make = Callable[..., Home]
 
@@ -106,7 +106,7 @@ def test_pages_and_metrics_together_look_at_the_disk_once_in_ten_seconds(home: H
 
 def test_a_stranger_who_asks_whether_it_is_ready_makes_it_write_nothing(home: Home) -> None:
     looks = list[int]()
-    home.monitor.disk = DiskCheck(
+    home.monitor.disk = home.monitor.packages.find(FleetPackage).disk = DiskCheck(
         lambda: looks.append(1) or "full", clock=itertools.count(0, EVERY).__next__
     )  # type: ignore[func-returns-value]
     assert ready(home) == (200, "ready\n")

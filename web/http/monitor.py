@@ -13,6 +13,8 @@ from discovery.scheduler import Scheduler
 from fleet import status
 from fleet.journal import Journal, JournalWriter
 from fleet.model import Device
+from fleet.package import Packages
+from fleet.patience import AUTO_SCAN
 from fleet.status import Rules
 from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
@@ -24,17 +26,13 @@ from web.http.broadcaster import EventBroadcaster
 from web.http.encoded_rows import EncodedRows
 from web.http.watchdog import Watchdog
 
-AUTO_SCAN = "auto_scan"
-"""Name of the job, and of the fact in the tracker's memo."""
-TICK = "tick"
-"""Name of the job that must run every minute."""
-WORKBOOK = "workbook"
-"""Name of the job."""
-
 
 @dataclass(slots=True)
 class Monitor:
-    """Everything a route may ask. `set_auto_scan` throws the toggle, durably."""
+    """Everything a route may ask. `set_auto_scan` throws the toggle, durably.
+
+    `packages` has every other package too: `packages.find(VideoPackage)`.
+    """
 
     name: str
     description: str
@@ -58,6 +56,7 @@ class Monitor:
     audit: Audit
     watchdog: Watchdog
     trusted: TrustedClock
+    packages: Packages
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None

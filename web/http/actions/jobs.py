@@ -1,8 +1,9 @@
 """Jobs: their rows, running one now, and confirming the date."""
 
+from fleet.patience import AUTO_SCAN
 from web.http.auditing import note
 from web.http.errors import Problem
-from web.http.monitor import AUTO_SCAN, monitor
+from web.http.monitor import monitor
 from web.http.shapes.scans import JobRow, job_row
 
 

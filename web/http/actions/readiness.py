@@ -1,6 +1,7 @@
 """What keeps this server from working."""
 
-from web.http.monitor import TICK, Monitor
+from fleet.build import TICK
+from web.http.monitor import Monitor
 
 LONGEST_SILENCE = 150.0
 """Seconds."""

@@ -1,0 +1,97 @@
+"""Builds the accounts, and makes the first one where options name it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from accounts.accounts import Accounts
+from accounts.bootstrap import bootstrap_admin
+from accounts.jwt_tokens import JwtTokens
+from accounts.model import NotAllowed
+from audit.build import AuditPackage
+from audit.model import Entry
+from fleet.build import FleetPackage
+from fleet.package import Package
+from store.json_file import CannotOpen
+from store.sql import Unreachable
+from store.vault import SecretLost, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsOptions:
+    """Options of the accounts, by their names in `settings.py`."""
+
+    data_dir: Path
+    secret_key: SecretStr | None
+    jwt_secret_key: SecretStr | None
+    admin_username: str
+    admin_password: SecretStr | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsPackage(Package):
+    """Users, their sessions and tokens."""
+
+    options: AccountsOptions
+    clock: Callable[[], datetime]
+    audit: AuditPackage
+    accounts: Accounts
+    tickets: JwtTokens
+
+    def open(self) -> None:
+        try:
+            self.accounts.open()
+            self._make_first()
+        except SecretLost as error:
+            raise CannotOpen(str(error)) from error
+        except Unreachable as error:
+            raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
+
+    def _make_first(self) -> None:
+        """The first account, where options or moncam's file name it. Raises CannotOpen."""
+        secret, was_open = self.options.admin_password, not self.accounts.has_any()
+        try:
+            bootstrap_admin(
+                self.accounts,
+                self.options.admin_username,
+                secret.get_secret_value() if secret else None,
+            )
+        except NotAllowed as error:
+            raise CannotOpen(
+                f"ADMIN_USERNAME and ADMIN_PASSWORD do not fit: {error.error}. {error.hint}"
+            ) from error
+        for user in self.accounts.snapshot.users.values() if was_open else ():
+            text = f"{user.name} is the first administrator"
+            entry = Entry(self.clock(), "start", "", "user.added", user.name, text)
+            self.audit.audit.note(entry)
+
+    def tick(self) -> str:
+        with suppress(Unreachable):  # said already; what is not written down stays for later
+            self.accounts.note_uses()
+        return ""
+
+
+def build_accounts(
+    options: AccountsOptions,
+    clock: Callable[[], datetime],
+    fleet: FleetPackage,
+    audit: AuditPackage,
+) -> AccountsPackage:
+    """Accounts beside the journal; keys from the options or the data folder."""
+    vault = Vault(options.data_dir / "keys")
+
+    def key(name: str, option: SecretStr | None) -> Callable[[], bytes]:
+        if option is not None:
+            given = option.get_secret_value().encode()
+            return lambda: given
+        return cache(partial(vault.signing_key, name))
+
+    accounts = Accounts(fleet.journal.engine, key("session", options.secret_key), clock)
+    tickets = JwtTokens(key("ticket", options.jwt_secret_key), clock)
+    fleet.journal_writer.on_back = accounts.open
+    return AccountsPackage(options, clock, audit, accounts, tickets)

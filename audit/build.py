@@ -1,0 +1,45 @@
+"""Builds the audit log beside the journal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from audit.audit_log import Audit
+from fleet.build import FleetPackage
+from fleet.package import Package
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """Options of the audit log, by their names in `settings.py`."""
+
+    data_dir: Path
+    keep_audit_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPackage(Package):
+    """Who did what."""
+
+    options: AuditOptions
+    clock: Callable[[], datetime]
+    audit: Audit
+
+    def tick(self) -> str:
+        self.audit.flush()
+        return ""
+
+    def forget(self) -> str:
+        until = self.clock() - timedelta(days=self.options.keep_audit_days)
+        return f"{self.audit.forget(until)} lines of the audit log"
+
+
+def build_audit(
+    options: AuditOptions, clock: Callable[[], datetime], fleet: FleetPackage
+) -> AuditPackage:
+    """The log in the journal's database; what waits for it goes along with the events."""
+    audit = Audit(fleet.journal.engine, options.data_dir, fleet.tracker.file.missing)
+    fleet.journal_writer.also = audit.flush
+    audit.on_lines = fleet.journal_writer.notify
+    return AuditPackage(options, clock, audit)

@@ -1,0 +1,120 @@
+"""Builds what asks: the scanner over all sources, and the scheduler of all jobs."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from discovery import jobs
+from discovery.progress import SourceProgress, scopes_of
+from discovery.scanner import Scanner
+from discovery.scheduler import Scheduler
+from fleet.build import FleetPackage
+from fleet.model import Target
+from fleet.package import Job, Package
+from fleet.patience import AUTO_SCAN
+from fleet.tracker import Precondition
+from inventory.build import InventoryPackage
+from sources import easy4ip
+from sources.source import Source
+from store.sql import Unreachable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryOptions:
+    """Options of discovery, by their names in `settings.py`."""
+
+    auto_scan: bool
+    auto_scan_interval: int
+    easy4ip_interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryPackage(Package):
+    """When devices are asked. Whoever runs the monitor starts and fills the scheduler."""
+
+    options: DiscoveryOptions
+    fleet: FleetPackage
+    inventory: InventoryPackage
+    scanner: Scanner
+    scheduler: Scheduler
+
+    def open(self) -> None:
+        """The toggle is as the options say until somebody throws it."""
+        tracker = self.fleet.tracker
+        if AUTO_SCAN not in tracker.fleet().state and self.options.auto_scan:
+            tracker.remember({AUTO_SCAN: True}, self.fleet.clock())
+
+    def jobs(self) -> Sequence[Job]:
+        scanner, options, is_on = self.scanner, self.options, self.has_auto_scan()
+        recorders = jobs.RecorderSweeps(
+            scanner, options.easy4ip_interval, self.inventory.workbooks.keep
+        )
+        return (
+            Job(
+                *(AUTO_SCAN, "Scan the network", options.auto_scan_interval),
+                lambda: jobs.scan(scanner),
+                paused=not is_on,
+                at_once=True,
+            ),
+            Job("recorders", "Ask about the recorders", options.easy4ip_interval, recorders),
+        )
+
+    def start(self) -> None:
+        self.scanner.open()
+
+    def stop(self) -> None:
+        self.scheduler.stop()
+        self.scanner.close()
+
+    def has_auto_scan(self) -> bool:
+        """Whether the network is scanned by itself."""
+        return bool(self.fleet.tracker.fleet().state.get(AUTO_SCAN))
+
+    def set_auto_scan(self, enabled: bool, precondition: Precondition) -> None:
+        """Throw the toggle, durably. Turned on, a scan starts at once."""
+        self.fleet.tracker.remember({AUTO_SCAN: enabled}, self.fleet.clock(), precondition)
+        if enabled:
+            self.scheduler.resume(AUTO_SCAN)
+        else:
+            self.scheduler.pause(AUTO_SCAN)
+
+    def clock_was_set(self, seconds: float) -> None:
+        """The wall clock jumped while the monitor runs."""
+        if seconds < 0:
+            # What it asked before the step cannot be told from what answers after it.
+            self.scanner.cancel()
+        self.fleet.clock_was_set(seconds)
+
+
+def build_discovery(
+    options: DiscoveryOptions,
+    fleet: FleetPackage,
+    inventory: InventoryPackage,
+    sources: Sequence[Source],
+) -> DiscoveryPackage:
+    """The scanner and the scheduler; no thread runs yet."""
+
+    def targets(name: str) -> Sequence[Target]:
+        return inventory.workbooks.targets() if name == easy4ip.NAME else ()
+
+    def asked(at: datetime, progress: Iterable[SourceProgress]) -> None:
+        """The journal keeps which scopes were asked today; uptimes are judged by it."""
+        try:
+            fleet.journal.was_asked(at, scopes_of(progress))
+        except Unreachable as error:
+            log.warning("%s", error)
+
+    scanner = Scanner(
+        sources,
+        fleet.tracker,
+        fleet.clock,
+        asked=asked,
+        targets=targets,
+        may_confirm=lambda: package.has_auto_scan(),
+    )
+    scheduler = Scheduler(on_step=lambda seconds: package.clock_was_set(seconds))
+    package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler)
+    return package

@@ -1,0 +1,53 @@
+"""What discovery runs by itself: automatic scans, and questions about the recorders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from discovery.scanner import Scanner
+from fleet.model import CannotAsk
+from fleet.patience import AUTO_SCAN
+from sources import easy4ip
+
+LONGEST_SCAN = 300
+"""Seconds that the job waits for the scan that it started."""
+SPREAD = 0.6
+"""Over how much of the interval the questions of one sweep begin."""
+
+
+def scan(scanner: Scanner) -> str:
+    """One automatic scan of every network. Raises CannotAsk when something was not asked."""
+    discovering = [source.name for source in scanner.sources.values() if source.discover]
+    if not scanner.start("auto-scan", discovering):
+        return "A scan was running already"
+    scanner.wait(LONGEST_SCAN)
+    last = scanner.last
+    if last and last.error:
+        raise CannotAsk(AUTO_SCAN, last.error)
+    return f"{last.found} devices answered" if last else ""
+
+
+@dataclass(slots=True)
+class RecorderSweeps:
+    """Asks Dahua's cloud about every listed recorder; `read_list` is called before."""
+
+    scanner: Scanner
+    interval: float
+    read_list: Callable[[], object]
+    _is_first: bool = True
+
+    def __call__(self) -> str:
+        """At once the first time; afterwards spread, so that the cloud hears us evenly.
+
+        Raises CannotAsk when the cloud, or a part of it, could not be asked.
+        """
+        self.read_list()
+        if easy4ip.NAME not in self.scanner.sources:
+            return ""
+        spread = 0.0 if self._is_first else self.interval * SPREAD
+        did = self.scanner.sweep(easy4ip.NAME, spread)
+        if did and did.failed:
+            raise CannotAsk(easy4ip.NAME, " ".join(did.failed.values()))
+        self._is_first = False
+        if did is None:
+            return "none is to be asked about"
+        return f"{len(did.found)} online, {did.missed} not"

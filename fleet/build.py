@@ -1,0 +1,143 @@
+"""Builds the fleet: the tracker over its file, the journal, and the clock that is trusted."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from pydantic import SecretStr
+
+from fleet import clock as clocks
+from fleet.journal import Journal, JournalWriter
+from fleet.model import ClockStep
+from fleet.package import Job, Package, Packages
+from fleet.patience import rules_of
+from fleet.status import Rules
+from fleet.tracker import Tracker
+from fleet.trusted_clock import TrustedClock
+from store.disk_check import DiskCheck
+from store.json_file import CannotOpen, JsonFile
+from store.owner import InUse
+from store.sql import Damaged, Unreachable, default_url
+
+log = logging.getLogger(__name__)
+TICK = "tick"
+"""Name of the job that must run every minute."""
+AHEAD = timedelta(minutes=1)
+"""How far the clock may be behind the newest sighting before that is a clock set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """Options of the fleet, by their names in `settings.py`."""
+
+    database_path: Path
+    data_dir: Path
+    database_url: SecretStr | None
+    keep_events_days: int
+    auto_scan_interval: int
+    easy4ip_interval: int
+
+
+@dataclass(slots=True)
+class FleetPackage(Package):
+    """What is known of the fleet, and what happened to it."""
+
+    options: FleetOptions
+    clock: Callable[[], datetime]
+    packages: Packages
+    rules: Callable[[], Rules]
+    tracker: Tracker
+    journal: Journal
+    journal_writer: JournalWriter
+    disk: DiskCheck
+    trusted: TrustedClock
+
+    def open(self) -> None:
+        """Own the database, bring the journal up to date, and let events flow into it."""
+        self.tracker.open()
+        try:
+            self.tracker.continue_above(*self.journal.open(), self.clock())
+            newest = self.journal.find(limit=1)
+        except (InUse, Damaged) as error:
+            raise CannotOpen(str(error)) from error
+        except Unreachable as error:
+            raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
+        self.trusted.open(newest[0].at if newest else None)
+        now, seen = self.clock(), clocks.newest(self.tracker.devices())
+        if seen is not None and seen - now > AHEAD:
+            self.clock_was_set((now - seen).total_seconds())
+        self.journal_writer.start()
+        self.journal_writer.notify()
+
+    def jobs(self) -> Sequence[Job]:
+        return (
+            Job(TICK, "Let time pass, write what waits", 60, self._tick_all),
+            Job("forget", "Forget what is too old", 86400, self._forget_all),
+        )
+
+    def tick(self) -> str:
+        events = self.tracker.tick(self.clock())
+        self.disk.renewed()
+        self.trusted.doubt()
+        return f"{len(events)} changes"
+
+    def forget(self) -> str:
+        until = self.clock() - timedelta(days=self.options.keep_events_days)
+        return f"{self.journal.forget(until)} events"
+
+    def stop(self) -> None:
+        self.journal_writer.stop()
+        self.tracker.close()
+        self.journal.close()
+
+    def clock_was_set(self, seconds: float) -> None:
+        """Tell it once, and let nothing that was seen before look newer than what comes."""
+        log.warning("The clock of this server jumped by %.0f s", seconds)
+        now = self.clock()
+        self.tracker.apply([ClockStep(now, seconds)], now)
+
+    def _tick_all(self) -> str:
+        done = [package.tick() for package in self.packages]
+        return " and ".join(text for text in done if text)
+
+    def _forget_all(self) -> str:
+        """While the clock is in doubt, nothing is old."""
+        if doubt := self.trusted.doubt():
+            return doubt
+        try:
+            done = [package.forget() for package in self.packages]
+            behind = self.journal.readers.check(self.clock())
+        except Unreachable as error:
+            return str(error)
+        return ". ".join([f"{' and '.join(text for text in done if text)} forgotten", *behind])
+
+
+def build_fleet(
+    options: FleetOptions, clock: Callable[[], datetime], packages: Packages
+) -> FleetPackage:
+    """The tracker, its journal and what stands beside them; nothing is opened yet.
+
+    `packages`: those that live through the minutes and days with the fleet. Raises CannotOpen
+    for a DATABASE_URL that does not fit.
+    """
+
+    def rules() -> Rules:
+        return rules_of(tracker.fleet(), options.auto_scan_interval, options.easy4ip_interval)
+
+    file = JsonFile(options.database_path, options.data_dir)
+    tracker = Tracker(file, rules)
+    secret = options.database_url
+    try:
+        journal = Journal(secret.get_secret_value() if secret else default_url(options.data_dir))
+    except ValueError as error:
+        raise CannotOpen(f"DATABASE_URL does not fit: {error}.") from None
+    journal_writer = JournalWriter(tracker, journal)
+    tracker.on_events = journal_writer.notify
+    trusted = TrustedClock(options.data_dir / "clock.json", clock, monotonic, file.missing)
+    return FleetPackage(
+        *(options, clock, packages, rules, tracker, journal, journal_writer),
+        *(DiskCheck(file.unwritable), trusted),
+    )

@@ -1,0 +1,39 @@
+"""Builds the list of recorders: the workbook that is watched, and its uploads."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from fleet.build import FleetPackage
+from fleet.package import Job, Package
+from inventory.uploads import Uploads
+from inventory.workbooks import Workbooks
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryOptions:
+    """Options of the inventory, by their names in `settings.py`."""
+
+    p2p_workbook: Path
+    data_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryPackage(Package):
+    """What should exist."""
+
+    workbooks: Workbooks
+    uploads: Uploads
+
+    def jobs(self) -> Sequence[Job]:
+        read = self.workbooks.keep
+        return (Job("workbook", "Read the workbook when it changed", 5, read, at_once=True),)
+
+
+def build_inventory(
+    options: InventoryOptions, clock: Callable[[], datetime], fleet: FleetPackage
+) -> InventoryPackage:
+    """The workbook beside the fleet; it is read for the first time when jobs run."""
+    workbooks = Workbooks(options.p2p_workbook, fleet.tracker, clock)
+    return InventoryPackage(workbooks, Uploads(options.data_dir / "uploads", workbooks))

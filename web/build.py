@@ -1,0 +1,89 @@
+"""Builds what routes see: the monitor over all packages, and who comes in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from accounts.build import AccountsPackage
+from audit.build import AuditPackage
+from discovery.build import DiscoveryPackage
+from fleet.build import FleetPackage
+from fleet.journal_readers import MemoryReader
+from fleet.package import Package, Packages
+from inventory.build import InventoryPackage
+from web.http.authentication import Access, Network
+from web.http.broadcaster import EventBroadcaster
+from web.http.monitor import Monitor
+from web.http.watchdog import Watchdog
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """Options of the pages and the API, by their names in `settings.py`."""
+
+    site_name: str
+    site_description: str
+    logo_file: Path | None
+    logo_type: str
+    database_path: Path
+    auto_scan_interval: int
+    trusted_proxies: tuple[Network, ...]
+    allowed_networks: tuple[Network, ...]
+    allowed_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WebPackage(Package):
+    """What pages and the API stand on."""
+
+    monitor: Monitor
+
+    def start(self) -> None:
+        self.monitor.watchdog.start()
+
+    def stop(self) -> None:
+        self.monitor.broadcaster.close()
+        self.monitor.watchdog.stop()
+
+
+def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Packages) -> WebPackage:
+    """The monitor over the packages that were built before."""
+    fleet, discovery = packages.find(FleetPackage), packages.find(DiscoveryPackage)
+    accounts, inventory = packages.find(AccountsPackage), packages.find(InventoryPackage)
+    broadcaster = EventBroadcaster()
+    journal = fleet.journal
+    journal.readers.add(MemoryReader(journal.engine, "event_stream", broadcaster.tell))
+    discovery.scanner.watch = broadcaster.progress
+    monitor = Monitor(
+        name=options.site_name,
+        description=options.site_description,
+        logo=options.logo_file,
+        logo_type=options.logo_type,
+        database=options.database_path,
+        scan_interval=options.auto_scan_interval,
+        clock=clock,
+        rules=fleet.rules,
+        tracker=fleet.tracker,
+        disk=fleet.disk,
+        journal=journal,
+        journal_writer=fleet.journal_writer,
+        scanner=discovery.scanner,
+        workbooks=inventory.workbooks,
+        uploads=inventory.uploads,
+        scheduler=discovery.scheduler,
+        broadcaster=broadcaster,
+        set_auto_scan=discovery.set_auto_scan,
+        access=Access(
+            accounts.accounts,
+            accounts.tickets,
+            trusted_proxies=options.trusted_proxies,
+            allowed_networks=options.allowed_networks,
+            allowed_origins=options.allowed_origins,
+        ),
+        audit=packages.find(AuditPackage).audit,
+        watchdog=Watchdog(),
+        trusted=fleet.trusted,
+        packages=packages,
+    )
+    return WebPackage(monitor)
