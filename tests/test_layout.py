@@ -1,4 +1,4 @@
-"""The law of the monitor: floors, no circles, plain names, short files and functions."""
+"""The law of the tree: floors, no circles, plain names, short files and functions."""
 
 import ast
 import statistics
@@ -29,6 +29,11 @@ FLOORS = {
     "celery_worker": 8,
     "cli": 9,
 }
+"""A package imports packages on lower floors only; those on one floor stand beside each other."""
+WEB_FLOORS = {"web.http": 1, "web.api": 2, "web.pages": 2}
+"""The same inside `web/`; its own files are above all three."""
+WITHOUT_FLOOR = {"simulators", "tests", "bench", "docs", "deploy"}
+"""Folders with Python files that are no part of the program."""
 MAY_READ_SETTINGS = {"app", "serving", "gunicorn.conf", "commands", "cli", "celery_worker"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "services", "managers"}
 FORBIDDEN_SUFFIXES = ("Manager", "Handler", "Helper", "Util", "Utils")
@@ -53,9 +58,12 @@ journal, and what one report or one write does to all the others."""
 
 
 def _sources() -> list[Path]:
-    rooms = [ROOT / room for room in FLOORS if (ROOT / room).is_dir()]
+    packages = [ROOT / name for name in FLOORS if (ROOT / name).is_dir()]
     files = [
-        path for room in rooms for path in room.rglob("*.py") if "migrations" not in path.parts
+        path
+        for package in packages
+        for path in package.rglob("*.py")
+        if "migrations" not in path.parts
     ]
     return sorted(files + list(ROOT.glob("*.py")))
 
@@ -68,7 +76,7 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def _room(path: Path) -> str:
+def _package(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -87,17 +95,43 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
-def test_a_room_imports_lower_floors_only(path: Path) -> None:
-    room = _room(path)
+def test_a_package_imports_lower_floors_only(path: Path) -> None:
+    package = _package(path)
     for module, _top in _imports(TREES[path]):
         other = module.split(".")[0]
-        if other in FLOORS and other != room:
-            assert FLOORS[other] < FLOORS.get(room, 0), f"{room} imports {module}"
-        if other == "settings" and room != "settings":
-            assert room in MAY_READ_SETTINGS, f"{room} reads the settings"
+        if other in FLOORS and other != package:
+            assert FLOORS[other] < FLOORS.get(package, 0), f"{package} imports {module}"
+        if other == "settings" and package != "settings":
+            assert package in MAY_READ_SETTINGS, f"{package} reads the settings"
 
 
-def test_imports_inside_a_room_make_no_circle() -> None:
+def test_every_package_has_a_floor() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/*.py")}
+    assert folders - WITHOUT_FLOOR <= FLOORS.keys()
+
+
+def _part_of_web(module: str) -> str:
+    """The package inside `web/` that a module belongs to; `web` for its own files."""
+    return ".".join(module.split(".")[:2]) if module.startswith(tuple(WEB_FLOORS)) else "web"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "web").rglob("*.py")), ids=_name)
+def test_pages_and_api_stand_on_http_and_beside_each_other(path: Path) -> None:
+    part = _part_of_web(_name(path).removesuffix(".py").replace("/", "."))
+    for module, _top in _imports(TREES[path]):
+        other = _part_of_web(module)
+        if module.startswith("web.") and other != part:
+            assert part == "web" or WEB_FLOORS.get(other, 9) < WEB_FLOORS[part], module
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "commands").glob("*.py")), ids=_name)
+def test_commands_know_of_the_web_part_only_how_to_reach_it(path: Path) -> None:
+    for module, _top in _imports(TREES[path]):
+        is_of_web = module.startswith("web.") and module != "web.control_client"
+        assert not is_of_web, module
+
+
+def test_imports_inside_a_package_make_no_circle() -> None:
     known = {_name(path).removesuffix(".py").replace("/", "."): path for path in SOURCES}
     graph = {
         module: {other for other, _top in _imports(TREES[path]) if other in known}
@@ -155,7 +189,7 @@ def test_heavy_libraries_are_imported_where_they_are_used(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_nobody_below_the_top_reads_the_environment(path: Path) -> None:
-    if FLOORS.get(_room(path), 0) < FLOORS["app"] and _room(path) != "settings":
+    if FLOORS.get(_package(path), 0) < FLOORS["app"] and _package(path) != "settings":
         text = path.read_text()
         assert "os.environ" not in text
         assert "getenv" not in text
