@@ -21,14 +21,27 @@ WORDS = (ACTIVE, IP_CHANGED, OFFLINE, MISSING, UNKNOWN, UNREACHABLE)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`missing_after`: silence until an offline device counts as missing.
-    `patience`: how long one source's sighting outweighs another's later miss, and
-    until a word that nobody renewed is shown as the last known one (two intervals).
-    `down`: the sources of which some part cannot be asked now, and since when."""
+    """What the statuses depend on besides the facts.
+
+    `missing_after`: how long an offline device is silent before it is missing. `intervals`: how
+    often each source asks; `patience` is for a source that is not among them. `down`: the
+    sources of which some part cannot be asked now, and since when.
+    """
 
     missing_after: timedelta = timedelta(hours=24)
     patience: timedelta = timedelta(minutes=10)
+    intervals: Mapping[str, timedelta] = field(default_factory=dict)
     down: Mapping[str, datetime] = field(default_factory=dict)
+
+    def patience_with(self, device: Device, source: str) -> timedelta:
+        """How long a sighting of this source outweighs a later miss by another one, and until a
+        state that nobody renewed is only the last known one: two of the intervals in which the
+        source asks this device."""
+        access = device.access.get(source)
+        if access is not None and access.interval:
+            return timedelta(seconds=2 * access.interval)
+        interval = self.intervals.get(source)
+        return 2 * interval if interval else self.patience
 
 
 def is_older(at: datetime, known: datetime | None, now: datetime) -> bool:
@@ -48,7 +61,7 @@ def is_silent(device: Device, rules: Rules) -> bool:
     """Some source asked in vain, and no other one vouches for it.
 
     A source vouches when its own last word is a sighting that is not older than
-    `patience` before the miss: a camera whose stream is down but which still answers
+    its patience before the miss: a camera whose stream is down but which still answers
     the broadcast is up, with a finding, not flapping.
     """
     missed = [word for word in device.states.values() if is_missed(word)]
@@ -58,8 +71,8 @@ def is_silent(device: Device, rules: Rules) -> bool:
     return not any(
         word.seen_at
         and not is_missed(word)
-        and (newest is None or word.seen_at >= newest - rules.patience)
-        for word in device.states.values()
+        and (newest is None or word.seen_at >= newest - rules.patience_with(device, source))
+        for source, word in device.states.items()
     )
 
 
@@ -106,17 +119,28 @@ def statuses(devices: Mapping[int, Device], now: datetime, rules: Rules) -> dict
 
 def asked_at(device: Device) -> datetime | None:
     """When anybody last asked it or heard it."""
-    times = [t for word in device.states.values() for t in (word.seen_at, word.missed_at) if t]
-    return max(times, default=None)
+    return max(_asked(device).values(), default=None)
+
+
+def _asked(device: Device) -> dict[str, datetime]:
+    """When each source last asked it or heard it."""
+    times = {
+        source: [at for at in (word.seen_at, word.missed_at) if at]
+        for source, word in device.states.items()
+    }
+    return {source: max(known) for source, known in times.items() if known}
 
 
 def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
     """Nobody could or did ask for so long that its word is only the last known one."""
-    asked = asked_at(device)
-    if asked is None:
+    asked = _asked(device)
+    if not asked:
         return False
-    cut_off = any(asked < at for source, at in rules.down.items() if source in device.states)
-    return cut_off or now - asked > rules.patience
+    newest = max(asked.values())
+    cut_off = any(newest < at for source, at in rules.down.items() if source in device.states)
+    return cut_off or all(
+        now - at > rules.patience_with(device, source) for source, at in asked.items()
+    )
 
 
 def last_missed(device: Device) -> str:

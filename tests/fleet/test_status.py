@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import shapes
-from fleet.model import Device, Fleet, SourceState
+from fleet.model import Access, Device, Fleet, SourceState
 from fleet.status import (
     ACTIVE,
     IP_CHANGED,
@@ -17,6 +17,7 @@ from fleet.status import (
     UNKNOWN,
     UNREACHABLE,
     WORDS,
+    Rules,
     is_stale,
     reason,
     statuses,
@@ -238,3 +239,35 @@ def test_every_device_has_exactly_one_status_and_the_sums_hold(
     assert counts["active"] + counts["offline"] + counts["missing"] == counts["total"]
     assert counts["total"] == sum(device.retired_at is None for device in members)
     assert counts["ip_changed"] <= counts["active"] == counts["online"]
+
+
+# -- patience by device and source ---------------------------------------------------------
+
+
+def test_patience_is_two_intervals_of_the_source_that_asks_this_device() -> None:
+    rules = Rules(intervals={"rtsp": timedelta(seconds=60)})
+    plain = replace(CAMERA, access={"rtsp": Access()})
+    often = replace(CAMERA, access={"rtsp": Access(interval=10)})
+    assert rules.patience_with(plain, "rtsp") == timedelta(seconds=120)
+    assert rules.patience_with(often, "rtsp") == timedelta(seconds=20)
+    assert rules.patience_with(often, "panasonic") == rules.patience
+    assert rules.patience_with(CAMERA, "rtsp") == timedelta(seconds=120)
+
+
+def test_a_source_vouches_for_two_of_its_own_intervals() -> None:
+    rules = Rules(intervals={"rtsp": timedelta(minutes=1), "snmp": timedelta(minutes=30)})
+    by_rtsp = says(says(CAMERA, "rtsp", 0), "panasonic", 0, 5)
+    by_snmp = says(says(CAMERA, "snmp", 0), "panasonic", 0, 5)
+    assert statuses({1: by_rtsp}, noon(minutes=5), rules) == {1: OFFLINE}
+    assert statuses({1: by_snmp}, noon(minutes=5), rules) == {1: ACTIVE}
+    slow = replace(by_rtsp, access={"rtsp": Access(interval=600)})
+    assert statuses({1: slow}, noon(minutes=5), rules) == {1: ACTIVE}
+
+
+def test_a_status_is_only_the_last_known_one_when_every_source_is_late() -> None:
+    rules = Rules(intervals={"rtsp": timedelta(minutes=1), "snmp": timedelta(minutes=30)})
+    both = says(says(CAMERA, "rtsp", 5), "snmp", 0)
+    assert not is_stale(both, noon(minutes=60), rules)
+    assert is_stale(both, noon(minutes=61), rules)
+    assert is_stale(says(CAMERA, "rtsp", 5), noon(minutes=8), rules)
+    assert not is_stale(says(CAMERA, "rtsp", 5), noon(minutes=7), rules)
