@@ -13,6 +13,7 @@ from statistics import median
 from threading import Event, Thread
 
 from bench import fleets
+from bench.due import due
 from bench.history import history
 from bench.many import many
 from bench.page import page
@@ -269,4 +270,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "page": page,
     "recorders": recorders,
     "rows": rows,
+    "due": due,
 }

@@ -22,7 +22,7 @@ NOW, SCAN, ROUTINE = range(3)
 """How urgent a question is: one that somebody waits for, one of a scan, one that is due."""
 RETRIES = (5.0, 15.0)
 """Seconds after the first miss of a device that was up, when it is asked again."""
-FIRST_RATE = 50.0
+FIRST_RATE = 200.0
 """Devices a second that are asked for the first time, as long as that ends within an interval."""
 SHORTEST_INTERVAL = 1.0
 

@@ -176,7 +176,7 @@ def test_a_scope_that_is_down_is_told_once_and_calls_nobody_missing(make: Make) 
     tcp = Probed(behaviour=dict.fromkeys(range(1, 11), cut))
     engine = make([listed(id) for id in range(1, 13)], tcp.source(interval=1.0))
     until(lambda: min(len(tcp.times(id)) for id in range(1, 13)) >= 2)
-    assert list(engine.tracker.down()) == ["tcp:eth0"]
+    until(lambda: list(engine.tracker.down()) == ["tcp:eth0"])
     assert set(engine.status().values()) == {"ACTIVE"}
     del tcp.behaviour[7]
     until(lambda: "source.up" in engine.kinds())
