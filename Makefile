@@ -1,4 +1,4 @@
-.PHONY: help setup run demo test check bench pictures torture bare lock FORCE
+.PHONY: help setup run demo test check bench pictures floors torture bare lock FORCE
 .DEFAULT_GOAL := help
 
 python := .venv/bin/python
@@ -36,6 +36,9 @@ bench: .venv/.installed-dev ## measure it, beside a peer where there is one
 
 pictures: .venv/.installed-dev ## take the pictures of the README anew
 	@$(python) -m docs.pictures
+
+floors: .venv/.installed-dev ## draw the packages in docs/architecture.md from the imports
+	@$(python) -m docs.floors
 
 torture: .venv/.installed-dev ## the long proofs: crashes, full disks, big fleets
 	@tests/run.sh -m torture $(ARGS)

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 import cli
 from accounts import rights
+from docs import floors
 from fleet.model import Coverage, Sighting
 from settings import Settings
 from simulators.panasonic import Camera, Network
@@ -524,3 +525,34 @@ def ask_over_tls(
         return Answer(answer.status, dict(answer.getheaders()), answer.read())
     finally:
         connection.close()
+
+
+# -- architecture ----------------------------------------------------------------------------
+
+
+def test_the_floors_are_drawn_as_the_imports_are() -> None:
+    page = read("docs/architecture.md")
+    assert floors.drawn_into(page) == page, "the imports have changed: run `make floors`"
+
+
+def test_the_drawing_has_every_package_above_all_that_it_imports() -> None:
+    levels, below = floors.floors(), floors.edges()
+    assert {"app", "fleet", "store", "web/http"} <= levels.keys()
+    assert "fleet" in below["discovery"]
+    for name, others in below.items():
+        assert all(levels[other] < levels[name] for other in others), name
+        assert f"  {name} " in floors.drawing()
+
+
+def test_a_page_without_a_place_for_the_drawing_is_refused() -> None:
+    page = f"before\n{floors.BEGIN}old\n{floors.END}after\n"
+    assert floors.drawn_into(page) == page.replace("old\n", floors.drawing())
+    with pytest.raises(ValueError, match="has no lines"):
+        floors.drawn_into("before\nafter\n")
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    named = re.findall(r"`([\w./]+(?:/|\.\w+))`", read("docs/architecture.md"))
+    assert named
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
