@@ -23,6 +23,7 @@ from discovery.progress import Scan, SourceProgress
 from discovery.sessions import Sessions
 from discovery.sweeping import sweep_some
 from discovery.unverified import UnverifiedDevices
+from fleet import identity
 from fleet.model import (
     CannotAsk,
     Coverage,
@@ -254,7 +255,7 @@ class Scanner:
         if isinstance(report, Coverage):
             return
         if isinstance(report, Sighting) and report.identities:
-            device = self.tracker.known(report.identities[0], report.site)
+            device = self.tracker.known(self._key(report), report.site)
             is_there = device is not None and device.retired_at is None
             is_at_home = device is not None and is_there and device.address == report.address
             if report.only_alive and not is_at_home:
@@ -264,6 +265,10 @@ class Scanner:
                 return
             self.unverified.forget(report.identities[0])
         self._inbox.take([report])
+
+    def _key(self, sighting: Sighting) -> str:
+        """What the sighting proves first; of one that proves nothing, what it says."""
+        return (*identity.proved(sighting, self.tracker.disputed()), *sighting.identities)[0]
 
     def _confirm(self, source: Source, sighting: Sighting) -> None:
         """Ask a device that was only heard, rarely enough that nobody can make us flood."""
@@ -500,7 +505,7 @@ class Scanner:
                         self._inbox.take([report])  # The tracker says so.
                     case Sighting():
                         self.heard[progress.name] = report.at
-                        progress.found.add(report.identities[0])
+                        progress.found.add(self._key(report))
                         self.unverified.forget(report.identities[0])
                         self._inbox.take(taken(replace(report, asked=started)))
                     case Miss():

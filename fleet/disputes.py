@@ -16,15 +16,13 @@ SHARED = "identity.shared"
 
 
 def shared_keys(draft: Draft, sighting: Sighting, keys: Iterable[str]) -> dict[str, Device]:
-    """The keys of the sighting that a device proves elsewhere right now, and that device."""
+    """The keys of the sighting that another device proves right now, and that device."""
     found: dict[str, Device] = {}
     for key in keys:
         if not key.startswith((identity.MAC, identity.ENDPOINT)):
             continue
         device = draft.find(key, sighting.site)
-        if device is None or not _lives_elsewhere(draft, device, sighting):
-            continue
-        if _are_two(draft, device, sighting, keys):
+        if device is not None and _is_shared(draft, device, sighting, keys):
             found[key] = device
     return found
 
@@ -40,17 +38,36 @@ def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> N
         findings.apply(draft, _finding(device, sighting, keys))
 
 
-def _lives_elsewhere(draft: Draft, device: Device, sighting: Sighting) -> bool:
-    """Whether it was just proved at another address, and is not known to have both."""
-    address = device.address
-    if address is None or sighting.address in (None, address) or device.retired_at is not None:
+def _is_shared(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[str]) -> bool:
+    if not _is_live(draft, device):
         return False
-    if status.is_silent(device, draft.rules) or addresses.takes_turns(
-        device, sighting, draft.rules
-    ):
+    if _is_elsewhere(draft, device, sighting) and _are_two(draft, device, sighting, keys):
+        return True
+    return _has_own_endpoint(draft, device, sighting, keys)
+
+
+def _is_live(draft: Draft, device: Device) -> bool:
+    """Whether it was proved lately where it is, and not missed since."""
+    if device.retired_at is not None or status.is_silent(device, draft.rules):
         return False
-    last = addresses.proved_at(device, address)
-    return last is not None and draft.now - draft.rules.patience <= last <= draft.now
+    last = addresses.proved_at(device, device.address or "") or device.last_seen
+    return last is not None and draft.now - 2 * draft.rules.patience <= last <= draft.now
+
+
+def _is_elsewhere(draft: Draft, device: Device, sighting: Sighting) -> bool:
+    """Whether it has another address than the sighting, and is not known to have both."""
+    if None in (device.address, sighting.address) or device.address == sighting.address:
+        return False
+    return not addresses.takes_turns(device, sighting, draft.rules)
+
+
+def _has_own_endpoint(
+    draft: Draft, device: Device, sighting: Sighting, keys: Iterable[str]
+) -> bool:
+    """Whether the sighting proves the endpoint reference of another record, and the device
+    another one. One that no record has would only tell that the device was reset."""
+    had, proved = identity.endpoints(device.identities), identity.endpoints(keys)
+    return _differ(had, proved) and any(draft.find(key, sighting.site) for key in proved)
 
 
 def _are_two(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[str]) -> bool:

@@ -50,7 +50,8 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
 
 def _renew(draft: Draft, sighting: Sighting) -> Device | None:
     """Hearing is no proof: it brings no device, no address and no fact."""
-    device = draft.find(sighting.identities[0], sighting.site)
+    keys = identity.proved(sighting, draft.disputed)
+    device = draft.find(keys[0], sighting.site) if keys else None
     if device is None or device.retired_at or device.address != sighting.address:
         return None
     if matching.is_overtaken(device, sighting, draft):

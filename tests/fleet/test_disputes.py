@@ -72,6 +72,17 @@ def test_two_records_that_are_told_one_mac_by_turns_stay_two() -> None:
     assert findings(story) == [SHARED]
 
 
+@pytest.mark.parametrize("minutes", [0, 5], ids=["in one scan", "in the next scan"])
+def test_two_known_endpoint_references_with_one_mac_stay_two_where_both_move(minutes: int) -> None:
+    """They exchange their addresses, and only now they say that they have one MAC."""
+    story = Story()
+    story.tell(seen(ONE), seen(OTHER, address=SECOND))
+    at = noon(minutes=minutes)
+    story.tell(seen(ONE, A, at=at, address=SECOND), seen(OTHER, A, at=at))
+    assert [one.identities for one in story.fleet.devices.values()] == [(ONE,), (OTHER,)]
+    assert (findings(story), story.fleet.disputed.keys()) == ([SHARED], {A})
+
+
 def test_a_copied_endpoint_reference_on_two_macs_proves_nothing_either() -> None:
     story = Story()
     for scan in range(3):

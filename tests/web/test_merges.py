@@ -71,6 +71,32 @@ def test_grants_follow_a_merge_and_come_back_when_it_is_undone(closed: Closed) -
     assert closed.lea.get(f"/api/camera/{STAYS}").status_code == 404
 
 
+def test_records_that_prove_to_be_one_take_grants_and_tokens_along(closed: Closed) -> None:
+    home = closed.home
+    both = seen(f"onvif:{STAYS}", f"onvif:{GOES}", at=home.clock(), address="10.0.0.1")
+    home.monitor.tracker.apply([both], home.clock())
+    assert closed.sees(closed.ada) == [STAYS, ALONE]
+    assert closed.sees(closed.lea) == [STAYS]
+    for name in ("Ada for 1", "Ada for 2", "Lea for 2"):
+        assert closed.sees(closed.tokens[name]) == [STAYS]
+
+
+def test_grants_and_tokens_stay_with_devices_that_swap_addresses(closed: Closed) -> None:
+    """They exchange their addresses in one scan, and a key that both prove merges nobody."""
+    home, mac = closed.home, "mac:d4:2d:c5:00:00:0a"
+    before = {name: closed.sees(visitor) for name, visitor in closed.tokens.items()}
+    now = home.clock() + timedelta(minutes=1)
+    swapped = [
+        seen(f"onvif:{number}", mac, at=now, address=f"10.0.0.{address}")
+        for number, address in ((STAYS, GOES), (GOES, STAYS))
+    ]
+    home.monitor.tracker.apply(swapped, now)
+    assert {name: closed.sees(visitor) for name, visitor in closed.tokens.items()} == before
+    assert closed.sees(closed.lea) == [GOES]
+    row = done(closed.lea.get(f"/api/camera/{GOES}"))
+    assert (row["current_ip"], row["identities"]) == ("10.0.0.1", [f"onvif:{GOES}"])
+
+
 def test_limited_tokens_follow_a_merge_whichever_of_the_two_they_name(closed: Closed) -> None:
     before = {name: closed.sees(one) for name, one in closed.tokens.items()}
     assert before == {
