@@ -29,14 +29,14 @@ class Failed(Exception):
 
 def ask_monitor(
     settings: Settings, method: str, path: str, body: Any = None
-) -> control_client.Said | None:
+) -> control_client.Reply | None:
     """What the running monitor answers; None when none runs. Raises Failed."""
     places = serving.command_socket(settings)
     if not places:
         return None
     try:
         return control_client.ask(Path(places[0].removeprefix("unix:")), method, path, body)
-    except control_client.MonitorSilent as error:
+    except control_client.NoReply as error:
         raise Failed(str(error)) from None
 
 

@@ -55,6 +55,6 @@ def register(app: Flask, monitor: Monitor) -> None:
         status_words=fleet.STATUS_WORDS,
         theme=settings.theme,
         can=visible_fleet.can,
-        person=visible_fleet.person,
+        person=visible_fleet.current_person,
     )
     authorization.check_routes(app)

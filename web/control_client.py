@@ -1,4 +1,4 @@
-"""Speaks to the running monitor over its command socket, for the command line."""
+"""Send requests of the command line to the running monitor over its control socket."""
 
 import http.client
 import json
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 
-class MonitorSilent(Exception):
-    """A monitor is there, but it does not answer us: why, in a sentence."""
+class NoReply(Exception):
+    """A monitor is running, but it does not reply: why, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An answer of the monitor: HTTP status and the JSON of its body."""
+class Reply:
+    """A reply of the monitor: HTTP status and the JSON of its body."""
 
     status: int
     body: Any
@@ -33,22 +33,22 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def ask(path: Path, method: str, url: str, body: Any = None) -> Said | None:
-    """What the monitor behind the socket answers; None when none runs. Raises MonitorSilent."""
+def ask(path: Path, method: str, url: str, body: Any = None) -> Reply | None:
+    """The reply of the monitor behind the socket; None when none is running. Raises NoReply."""
     connection = _Connection(path)
     try:
         data = None if body is None else json.dumps(body)
         connection.request(method, url, data, {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        return Said(answer.status, json.loads(answer.read()))
+        return Reply(answer.status, json.loads(answer.read()))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
     except PermissionError:
-        raise MonitorSilent(
+        raise NoReply(
             f"{path} belongs to another user. "
             "Run this command as the user that runs Camera Monitor, or as root."
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise MonitorSilent(f"The running Camera Monitor does not answer ({error}).") from None
+        raise NoReply(f"The running Camera Monitor does not answer ({error}).") from None
     finally:
         connection.close()

@@ -11,7 +11,7 @@ from simulators.panasonic import Camera
 from tests.fleet.tracking import on_disk
 from tests.home import Clock, Home, until
 from tests.store.disks import Disks
-from web.api.health import troubles
+from web.http.actions.readiness import not_ready_reasons
 
 Make = Callable[..., Home]
 OWN = "correct horse battery staple"
@@ -64,7 +64,7 @@ def test_nothing_is_acknowledged_while_data_dir_is_away_and_it_heals_when_it_is_
     assert refused.status_code == 503
     assert "camera_monitor.db" in refused.json["error"]
     assert str(data) in home.monitor.disk.renewed()
-    assert any(str(data) in one for one in troubles(home.monitor, home.monitor.disk.last))
+    assert any(str(data) in one for one in not_ready_reasons(home.monitor, home.monitor.disk.last))
     assert home.client.get("/readyz").status_code == 503
     assert home.client.get("/").status_code == 200
     assert home.device().name is None

@@ -8,7 +8,7 @@ import pytest
 from fleet.build import TICK, FleetPackage
 from store.disk_check import EVERY, DiskCheck
 from tests.home import Clock, Home, Running, until
-from web.api.health import troubles
+from web.http.actions.readiness import not_ready_reasons
 
 Make = Callable[..., Home]
 
@@ -70,7 +70,7 @@ def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
     assert ready(home) == (200, "ready\n")
     timer.now = 151
     assert ready(home) == (503, "unready\n")
-    assert any("does not tick" in one for one in troubles(home.monitor, ""))
+    assert any("does not tick" in one for one in not_ready_reasons(home.monitor, ""))
     scheduler.states[TICK].began = timer()
     assert ready(home) == (200, "ready\n")
 
@@ -85,7 +85,7 @@ def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -
     folder = home.settings.database_path.parent
     away = folder.rename(folder.with_name("away"))
     page = home.client.get("/").text
-    seen, why = ready(home), troubles(home.monitor, home.monitor.disk.last)
+    seen, why = ready(home), not_ready_reasons(home.monitor, home.monitor.disk.last)
     away.rename(folder)
     home.client.get("/")
     assert seen == (503, "unready\n")

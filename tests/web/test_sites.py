@@ -14,7 +14,7 @@ from tests.accounts.people import add
 from tests.home import Home
 from tests.web.browser import Browser, Element
 from tests.web.closed import Visitor
-from web.pages.site_groups import MAX_BY_ITSELF, MAX_GROUPS, MAX_OF_ONE, MAX_SITES
+from web.pages.site_groups import MAX_GROUPS, MAX_IN_TROUBLE, MAX_OF_STORE, MAX_SITES
 
 Make = Callable[..., Home]
 Stores = dict[str, list[str]]
@@ -374,7 +374,7 @@ def test_of_a_big_chain_only_sites_in_trouble_are_drawn_and_the_page_says_so(
         *("Store 7 50 sites", "S7-0", "S7-1", "S7-2"),
         "47 more sites not shown. All 50 sites of Store 7",
     ]
-    assert len(group(page, "Store 12 50 sites").find("tr")) == 1 + MAX_BY_ITSELF + 1
+    assert len(group(page, "Store 12 50 sites").find("tr")) == 1 + MAX_IN_TROUBLE + 1
     healthy = group(page, "Store 3 50 sites")
     assert not healthy.find("details")
     asked = browser.visit(healthy.find("a")[0]["href"])
@@ -389,7 +389,7 @@ def test_not_more_sites_are_drawn_than_fit_however_many_are_in_trouble(make_home
     page = Browser(home.client).visit("/sites")
     assert len(page.find("tr", **{"class": "one"})) == MAX_SITES
     assert len(page.find("tbody")) == 100
-    assert len(page.find("details")) == MAX_SITES // MAX_BY_ITSELF
+    assert len(page.find("details")) == MAX_SITES // MAX_IN_TROUBLE
 
 
 def test_five_thousand_stores_of_one_site_are_cut_and_the_page_says_how_many(
@@ -409,8 +409,8 @@ def test_a_store_of_five_thousand_sites_is_cut_and_can_be_searched(make_home: Ma
     home = open_stores(make_home, {"Mall": [f"M{n}" for n in range(5000)]})
     browser = Browser(home.client)
     page = browser.visit("/sites?store=Mall")
-    assert len(page.find("tr", **{"class": "one"})) == MAX_OF_ONE
-    assert f"{5000 - MAX_OF_ONE} more sites not shown. Search by name" in page.text
+    assert len(page.find("tr", **{"class": "one"})) == MAX_OF_STORE
+    assert f"{5000 - MAX_OF_STORE} more sites not shown. Search by name" in page.text
     assert names(browser.visit("/sites?store=Mall&q=m4321"))[1] == "M4321"
 
 

@@ -1,4 +1,4 @@
-"""Coming in by API: login, tokens, profile, password, logout."""
+"""Login, tokens, profile, password and logout by API."""
 
 from flask import Blueprint, Response, g, request
 
@@ -6,14 +6,14 @@ from accounts.jwt_tokens import ACCESS_LASTS
 from accounts.model import (
     Person,
 )
-from web.http.actions.sessions import begin, change_password, own_user, user_of
-from web.http.actions.tokens import end_token, new_token, tokens_of
+from web.http.actions.sessions import authenticate, change_password, own_user, start_session
+from web.http.actions.tokens import create_token, revoke_own_token, tokens_of
 from web.http.auditing import note
 from web.http.authentication import COOKIE
-from web.http.authorization import is_open, needs
-from web.http.errors import Problem
-from web.http.monitor import monitor
-from web.http.payloads import answered, describes, sent
+from web.http.authorization import needs, public
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.payloads import describes, json_body, json_response
 from web.http.shapes.accounts import (
     Done,
     JwtPair,
@@ -27,21 +27,21 @@ from web.http.shapes.accounts import (
     grant_row,
     token_row,
 )
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("auth", __name__)
 
 
 @bp.post("/api/auth/login")
-@is_open
+@public
 @describes(body=Login, answer=Welcome, errors=(401, 429))
 def login() -> Response:
     """Log in. The access token is for the Authorization header, as Bearer."""
-    given = sent(Login)
-    user = user_of(given.username, given.password)
-    session, _secret = begin(user, "script")
-    tickets = monitor().access.tickets
-    return answered(
+    given = json_body(Login)
+    user = authenticate(given.username, given.password)
+    session, _secret = start_session(user, "script")
+    tickets = current_monitor().access.tickets
+    return json_response(
         {
             **_tickets(session.digest),
             "refresh_token": tickets.write("refresh", session.digest, session.ends),
@@ -52,38 +52,41 @@ def login() -> Response:
 
 def _tickets(session: str) -> JwtPair:
     return {
-        "access_token": monitor().access.tickets.access(session),
+        "access_token": current_monitor().access.tickets.access(session),
         "token_type": "bearer",  # nosec B105 (no secret)
         "expires_in": int(ACCESS_LASTS.total_seconds()),
     }
 
 
 @bp.post("/api/auth/refresh")
-@is_open
+@public
 @describes(answer=JwtPair, errors=(401, 422), security=("refresh",))
 def refresh() -> Response:
     """A new access token. The refresh token comes in the Authorization header, as Bearer."""
-    access = monitor().access
+    access = current_monitor().access
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     session = access.tickets.read("refresh", text.strip()) if kind.lower() == "bearer" else None
     if session is None or access.accounts.by_digest(session) is None:
-        raise Problem(401, "The refresh token does not count any more", "Log in again.")
-    return answered(_tickets(session))
+        raise HttpError(401, "The refresh token does not count any more", "Log in again.")
+    return json_response(_tickets(session))
 
 
 @bp.get("/api/auth/profile")
 @needs("account.view")
 @describes(answer=Profile)
 def profile() -> Response:
-    """Who is asking, and what they may."""
+    """The person of this request, and what they can do."""
     person: Person = g.person
-    return answered(
+    return json_response(
         {
             "id": person.user,
             "username": person.name,
             "role": person.role,
             "all_cameras": person.sees_all,
-            "grants": [grant_row(grant, monitor().redirects) for grant in visible().person.grants],
+            "grants": [
+                grant_row(grant, current_monitor().redirects)
+                for grant in visible_fleet().person.grants
+            ],
         }
     )
 
@@ -95,9 +98,9 @@ def logout() -> Response:
     """End this session, with its tokens and open streams."""
     person: Person = g.person
     if person.session is not None:
-        monitor().access.accounts.end_sessions(person.session)
+        current_monitor().access.accounts.end_sessions(person.session)
         note("logout", person.name, "logged out")
-    response = answered({"success": True})
+    response = json_response({"success": True})
     response.delete_cookie(COOKIE)
     return response
 
@@ -107,9 +110,9 @@ def logout() -> Response:
 @describes(body=Password, answer=Done, errors=(403, 409, 422, 429))
 def password() -> Response:
     """Change the own password. Every other session, token and stream of yours ends."""
-    given = sent(Password)
+    given = json_body(Password)
     change_password(own_user(), given.current, given.password)
-    return answered({"success": True})
+    return json_response({"success": True})
 
 
 # -- tokens --------------------------------------------------------------------------------
@@ -120,7 +123,9 @@ def password() -> Response:
 @describes(answer=list[TokenRow], errors=(409,))
 def tokens() -> Response:
     """The own tokens."""
-    return answered([token_row(token, monitor().redirects) for token in tokens_of(own_user().id)])
+    return json_response(
+        [token_row(token, current_monitor().redirects) for token in tokens_of(own_user().id)]
+    )
 
 
 @bp.post("/api/tokens")
@@ -128,9 +133,9 @@ def tokens() -> Response:
 @describes(body=NewToken, answer=TokenMade, errors=(404, 409, 422), status=201)
 def make_token() -> Response:
     """A token for a script. Its text is shown this once."""
-    given = sent(NewToken)
-    token, text = new_token(own_user(), given)
-    return answered({**token_row(token, monitor().redirects), "token": text}, 201)
+    given = json_body(NewToken)
+    token, text = create_token(own_user(), given)
+    return json_response({**token_row(token, current_monitor().redirects), "token": text}, 201)
 
 
 @bp.delete("/api/tokens/<int:id>")
@@ -138,5 +143,5 @@ def make_token() -> Response:
 @describes(answer=Done, errors=(404, 409))
 def revoke_token(id: int) -> Response:
     """End one of the own tokens."""
-    end_token(own_user(), id)
-    return answered({"success": True})
+    revoke_own_token(own_user(), id)
+    return json_response({"success": True})

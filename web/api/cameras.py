@@ -7,10 +7,10 @@ from flask import Blueprint, Response
 from fleet import shapes, status
 from fleet.model import Edit
 from fleet.queries import CAMERAS, select
-from web.http.actions.devices import apply_edit, edit_of, retire_silent, undo_of, undoing
+from web.http.actions.devices import apply_edit, device_edit, retire_silent, undo_edit, undo_number
 from web.http.authorization import needs
-from web.http.monitor import Monitor, monitor
-from web.http.payloads import answered, asked, describes, sent
+from web.http.monitor import Monitor, current_monitor
+from web.http.payloads import describes, json_body, json_response, query_args
 from web.http.shapes.devices import (
     Change,
     Cleaned,
@@ -21,7 +21,7 @@ from web.http.shapes.devices import (
     Split,
     UndoBody,
 )
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("cameras", __name__)
 
@@ -31,18 +31,18 @@ bp = Blueprint("cameras", __name__)
 @describes(query=ListQuery, answer=shapes.CameraList)
 def cameras() -> Response:
     """Every camera and recorder, with filter, search, sort and page on request."""
-    here = monitor()
-    devices, statuses = visible().statuses()
-    found = select(devices.values(), statuses, asked(ListQuery).filter(), CAMERAS)
+    monitor = current_monitor()
+    devices, statuses = visible_fleet().statuses()
+    page = select(devices.values(), statuses, query_args(ListQuery).filter(), CAMERAS)
     body = {
-        "cameras": here.encoded.of(found.devices, statuses, here.clock(), here.rules()),
-        "count": len(found.devices),
-        "last_scan": shapes.last_scan(here.tracker.fleet()),
-        "scan_in_progress": here.scanner.progress() is not None,
+        "cameras": monitor.encoded.of(page.devices, statuses, monitor.clock(), monitor.rules()),
+        "count": len(page.devices),
+        "last_scan": shapes.last_scan(monitor.tracker.fleet()),
+        "scan_in_progress": monitor.scanner.progress() is not None,
     }
-    if found.page is not None and found.per_page is not None:
-        body["total"], body["page"], body["per_page"] = found.total, found.page, found.per_page
-    return answered(body)
+    if page.page is not None and page.per_page is not None:
+        body["total"], body["page"], body["per_page"] = page.total, page.page, page.per_page
+    return json_response(body)
 
 
 @bp.get("/api/camera/<key>")
@@ -50,7 +50,7 @@ def cameras() -> Response:
 @describes(answer=shapes.CameraDetail, errors=(404,))
 def camera(key: str) -> Response:
     """One camera, by its number or by its MAC in any spelling."""
-    return answered(_detail(monitor(), key))
+    return json_response(_detail(current_monitor(), key))
 
 
 @bp.patch("/api/camera/<key>")
@@ -58,7 +58,7 @@ def camera(key: str) -> Response:
 @describes(body=Change, answer=Edited, errors=(404, 409, 422))
 def change(key: str) -> Response:
     """Change its name, notes, tags, site, or what it stands behind."""
-    given = sent(Change).model_dump(exclude_unset=True)
+    given = json_body(Change).model_dump(exclude_unset=True)
     if given.get("tags", ()) is None:
         given["tags"] = []
     return _edit(key, "change", given)
@@ -69,7 +69,7 @@ def change(key: str) -> Response:
 @describes(body=Merge, answer=Edited, errors=(404, 409, 422))
 def merge(key: str) -> Response:
     """Two records are one device: the lower number stays, the other leads to it."""
-    return _edit(key, "merge", {"with": sent(Merge).other})
+    return _edit(key, "merge", {"with": json_body(Merge).other})
 
 
 @bp.post("/api/camera/<key>/split")
@@ -77,7 +77,7 @@ def merge(key: str) -> Response:
 @describes(body=Split, answer=Edited, errors=(404, 409, 422))
 def split(key: str) -> Response:
     """Some identities of a record are another device, and stay so."""
-    return _edit(key, "split", {"identities": sent(Split).identities})
+    return _edit(key, "split", {"identities": json_body(Split).identities})
 
 
 @bp.get("/api/camera/<key>/uptime")
@@ -85,9 +85,11 @@ def split(key: str) -> Response:
 @describes(answer=shapes.UptimeRow, errors=(404, 503))
 def uptime(key: str) -> Response:
     """How well it answered on each of the last 90 days."""
-    here = monitor()
-    device = visible().device(key)
-    return answered(shapes.uptime(here.journal.uptimes([device], here.clock())[device.id]))
+    monitor = current_monitor()
+    device = visible_fleet().device(key)
+    return json_response(
+        shapes.uptime(monitor.journal.uptimes([device], monitor.clock())[device.id])
+    )
 
 
 @bp.post("/api/camera/<key>/retire")
@@ -111,7 +113,7 @@ def restore(key: str) -> Response:
 @describes(body=UndoBody, answer=Edited, errors=(404, 409, 422, 503))
 def undo() -> Response:
     """Take an edit back, unless somebody changed the same thing since."""
-    return _edited(undoing(monitor(), sent(UndoBody).event))
+    return _edited(undo_edit(current_monitor(), json_body(UndoBody).event))
 
 
 @bp.post("/api/cleanup")
@@ -119,24 +121,24 @@ def undo() -> Response:
 @describes(body=Cleanup, answer=Cleaned, errors=(409, 422))
 def cleanup() -> Response:
     """Retire what discovery found once and nobody has seen for so many days."""
-    return answered({"success": True, "retired": retire_silent(sent(Cleanup).days)})
+    return json_response({"success": True, "retired": retire_silent(json_body(Cleanup).days)})
 
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:
-    return _edited(edit_of(key, kind, fields))
+    return _edited(device_edit(key, kind, fields))
 
 
 def _edited(edit: Edit) -> Response:
     events = apply_edit(edit)
     body: Edited = {
         "success": True,
-        "camera": _detail(monitor(), edit.identity.removeprefix("id:")),
-        "undo": undo_of(events),
+        "camera": _detail(current_monitor(), edit.identity.removeprefix("id:")),
+        "undo": undo_number(events),
     }
-    return answered(body)
+    return json_response(body)
 
 
-def _detail(here: Monitor, key: str) -> shapes.CameraDetail:
-    device, now, rules = visible().device(key), here.clock(), here.rules()
-    word = status.status(device, here.tracker.devices(), now, rules)
+def _detail(monitor: Monitor, key: str) -> shapes.CameraDetail:
+    device, now, rules = visible_fleet().device(key), monitor.clock(), monitor.rules()
+    word = status.status(device, monitor.tracker.devices(), now, rules)
     return shapes.detail(device, word, now, rules)

@@ -4,9 +4,9 @@ from flask import Blueprint, Response
 
 from accounts.deletion import sample
 from fleet.cleaning import Selection
-from web.http.actions.devices import delete_one, deletion
+from web.http.actions.devices import delete_device, deletion
 from web.http.authorization import needs
-from web.http.payloads import answered, describes, sent
+from web.http.payloads import describes, json_body, json_response
 from web.http.shapes.devices import Confirmation, Deleted, DeletedMany, DeleteMany
 
 bp = Blueprint("deletion", __name__)
@@ -17,8 +17,8 @@ bp = Blueprint("deletion", __name__)
 @describes(body=Confirmation, answer=Deleted, errors=(404, 409, 422, 507))
 def delete(key: str) -> Response:
     """Permanently delete a camera. This cannot be undone; its events stay in the journal."""
-    number = delete_one(key, sent(Confirmation).confirm)
-    return answered({"success": True, "deleted": number})
+    number = delete_device(key, json_body(Confirmation).confirm)
+    return json_response({"success": True, "deleted": number})
 
 
 @bp.post("/api/delete")
@@ -26,16 +26,16 @@ def delete(key: str) -> Response:
 @describes(body=DeleteMany, answer=DeletedMany, errors=(409, 422, 507))
 def delete_many() -> Response:
     """Count the devices of a selection, or permanently delete them by confirming their number."""
-    given = sent(DeleteMany).model_dump()
+    given = json_body(DeleteMany).model_dump()
     count = given.pop("confirm")
     wanted, act = Selection(**given), deletion()
-    found = act.select(wanted)
+    selected = act.select(wanted)
     body: DeletedMany = {
         "success": True,
-        "count": len(found),
+        "count": len(selected),
         "deleted": 0,
-        "sample": sample(found),
+        "sample": sample(selected),
     }
     if count is not None:
-        body["deleted"] = act.delete_selected(wanted, found, count)
-    return answered(body)
+        body["deleted"] = act.delete_selected(wanted, selected, count)
+    return json_response(body)

@@ -1,4 +1,4 @@
-"""The requests of the DVR dashboard, word for word: recorders of the workbook."""
+"""The requests of the DVR dashboard, unchanged: the recorders of the workbook."""
 
 import csv
 import io
@@ -13,12 +13,12 @@ from fleet.csv_text import cell
 from fleet.model import Device
 from fleet.texts import name_of
 from inventory.export import made_of
-from web.http.actions.recorders import put_serial, recorders
-from web.http.auditing import note, who
+from web.http.actions.recorders import change_serial, recorders
+from web.http.auditing import actor_name, note
 from web.http.authorization import needs
-from web.http.errors import Problem
-from web.http.monitor import monitor
-from web.http.payloads import answered, asked, describes, sent
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.payloads import describes, json_body, json_response, query_args
 from web.http.shapes.recorders import (
     COLUMNS,
     DvrQuery,
@@ -30,7 +30,7 @@ from web.http.shapes.recorders import (
     SiteQuery,
     row_of,
 )
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("dvrs", __name__)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -38,12 +38,16 @@ PATIENCE = 120.0
 """Seconds that a refresh waits for its scan."""
 
 
-def _word(state: str) -> str:
-    return "online" if state in status.UP else "offline"
+def _online_or_offline(status_name: str) -> str:
+    return "online" if status_name in status.UP else "offline"
 
 
-def _chosen(wanted: str) -> list[dict[str, str]]:
-    return [row_of(one) for one, state in recorders() if wanted in ("all", _word(state))]
+def _rows(wanted: str) -> list[dict[str, str]]:
+    return [
+        row_of(device)
+        for device, status_name in recorders()
+        if wanted in ("all", _online_or_offline(status_name))
+    ]
 
 
 @bp.get("/api/dvrs", strict_slashes=False)
@@ -51,7 +55,7 @@ def _chosen(wanted: str) -> list[dict[str, str]]:
 @describes(query=DvrQuery, answer=Dvrs)
 def dvrs() -> Response:
     """The recorders of the workbook, all or by status."""
-    return answered({"items": _chosen(asked(DvrQuery).status)})
+    return json_response({"items": _rows(query_args(DvrQuery).status)})
 
 
 @bp.get("/api/search")
@@ -59,19 +63,19 @@ def dvrs() -> Response:
 @describes(query=SiteQuery, answer=SearchedDvr, errors=(404,))
 def search() -> Response:
     """The recorder of one site, with its status."""
-    wanted = name_of(asked(SiteQuery).site)
-    for device, state in recorders():
+    wanted = name_of(query_args(SiteQuery).site)
+    for device, status_name in recorders():
         row = row_of(device)
         if row["SITE"] == wanted:
-            return answered({**row, "status": _word(state)})
-    books = monitor().workbooks
-    if (skipped := books.skipped(wanted)) and not visible().is_limited:
-        raise Problem(
+            return json_response({**row, "status": _online_or_offline(status_name)})
+    books = current_monitor().workbooks
+    if (skipped := books.skipped(wanted)) and not visible_fleet().is_limited:
+        raise HttpError(
             404,
             f"Row {skipped.number} of {books.path.name} is not used: {skipped.error}",
             "Enter its serial with POST /api/update-p2p, or in the workbook.",
         )
-    raise Problem(404, f"There is no site {wanted[:60]}", "GET /api/dvrs lists the sites.")
+    raise HttpError(404, f"There is no site {wanted[:60]}", "GET /api/dvrs lists the sites.")
 
 
 @bp.post("/api/update-p2p")
@@ -79,9 +83,9 @@ def search() -> Response:
 @describes(body=NewSerial, answer=Ok, errors=(404, 422))
 def update() -> Response:
     """Another recorder stands at a site now: its serial goes into the workbook."""
-    given = sent(NewSerial)
-    put_serial(given.site, given.number)
-    return answered({"ok": True})
+    given = json_body(NewSerial)
+    change_serial(given.site, given.number)
+    return json_response({"ok": True})
 
 
 @bp.post("/api/refresh")
@@ -89,30 +93,38 @@ def update() -> Response:
 @describes(answer=Refreshed, errors=(503,))
 def refresh() -> Response:
     """Ask about every recorder now, and wait for the answer."""
-    here = monitor()
-    here.workbooks.keep()
-    visible().check("scan.start")
+    monitor = current_monitor()
+    monitor.workbooks.keep()
+    visible_fleet().check("scan.start")
     end = monotonic() + PATIENCE
     # One that runs already may leave the recorders out, or not know a serial from a moment ago.
-    if not here.scanner.start(who()) and here.scanner.wait(PATIENCE):
-        visible().check("scan.start")
-        here.scanner.start(who())
-    if not here.scanner.wait(max(0.0, end - monotonic())):
-        raise Problem(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
-    visible().check("scan.start")
-    devices, statuses = visible().statuses()
-    kept = [one for one in devices.values() if one.kind == "recorder" and one.retired_at is None]
-    return answered({"ok": True, **counts([(one, statuses[one.id]) for one in kept])})
+    if not monitor.scanner.start(actor_name()) and monitor.scanner.wait(PATIENCE):
+        visible_fleet().check("scan.start")
+        monitor.scanner.start(actor_name())
+    if not monitor.scanner.wait(max(0.0, end - monotonic())):
+        raise HttpError(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
+    visible_fleet().check("scan.start")
+    devices, statuses = visible_fleet().statuses()
+    kept = [
+        device
+        for device in devices.values()
+        if device.kind == "recorder" and device.retired_at is None
+    ]
+    return json_response(
+        {"ok": True, **_counts([(device, statuses[device.id]) for device in kept])}
+    )
 
 
-def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
+def _counts(recorders: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
     """Their number is online + offline."""
-    online = sum(1 for _device, state in found if state in status.UP)
+    online = sum(1 for _device, status_name in recorders if status_name in status.UP)
     return {
-        "total": len(found),
+        "total": len(recorders),
         "online": online,
-        "offline": len(found) - online,
-        "lastUpdated": shapes.last_updated(monitor().tracker.fleet(), monitor().swept_at()),
+        "offline": len(recorders) - online,
+        "lastUpdated": shapes.last_updated(
+            current_monitor().tracker.fleet(), current_monitor().swept_at()
+        ),
     }
 
 
@@ -121,8 +133,8 @@ def counts(found: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
 @describes(query=DvrQuery, answer=str, media=("text/csv",))
 def download() -> Response:
     """The same rows as a file for a spreadsheet."""
-    wanted = asked(DvrQuery).status
-    rows = _chosen(wanted)
+    wanted = query_args(DvrQuery).status
+    rows = _rows(wanted)
     note("fleet.export", "recorders", f"{len(rows)} recorders exported")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -137,9 +149,13 @@ def download() -> Response:
 @describes(query=DvrQuery, answer=bytes, media=(XLSX,))
 def download_workbook() -> Response:
     """The same rows as a workbook; uploading it again changes nothing."""
-    wanted = asked(DvrQuery).status
-    chosen = [one for one, state in recorders() if wanted in ("all", _word(state))]
+    wanted = query_args(DvrQuery).status
+    chosen = [
+        device
+        for device, status_name in recorders()
+        if wanted in ("all", _online_or_offline(status_name))
+    ]
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
-    rows = [{**recorder_list.row_of(one).extra, **row_of(one)} for one in chosen]
+    rows = [{**recorder_list.row_of(device).extra, **row_of(device)} for device in chosen]
     return Response(made_of(rows), mimetype=XLSX, headers=headers)

@@ -1,4 +1,4 @@
-"""The journal as pages, and live as server-sent events."""
+"""Events of the journal: page by page, or live as server-sent events."""
 
 import socket
 import time
@@ -11,12 +11,12 @@ from fleet.model import Event
 from web.http.authentication import client_address
 from web.http.authorization import needs
 from web.http.broadcaster import TooManyReaders, encode, frame_bytes
-from web.http.errors import Problem
-from web.http.monitor import monitor
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
 from web.http.page_feeds import PageFeed, page_feed
-from web.http.payloads import answered, asked, describes
+from web.http.payloads import describes, json_response, query_args
 from web.http.shapes.events import EventPage, EventQuery, plain
-from web.http.visible_fleet import VisibleFleet, visible
+from web.http.visible_fleet import VisibleFleet, visible_fleet
 
 bp = Blueprint("events", __name__)
 FOR_EVER = 10 * 365 * 86400
@@ -33,52 +33,52 @@ MAX_REPLAYED = 1000
 )
 def events() -> Response:
     """What happened. Asked for `text/event-stream`, it goes on as it happens."""
-    query = asked(EventQuery)
+    query = query_args(EventQuery)
     if request.accept_mimetypes.best == "text/event-stream":
         return _stream(query)
     wanted = query.model_dump(exclude={"kind", "follow", "page"})
     kinds = [kind for kind in query.kind.split(",") if kind]
-    found = visible().events(kinds=kinds, **wanted)
-    is_full = len(found) == query.limit
-    return answered(
+    page = visible_fleet().events(kinds=kinds, **wanted)
+    is_full = len(page) == query.limit
+    return json_response(
         {
-            "events": [plain(event) for event in found],
-            "count": len(found),
-            "next": found[-1].sequence if is_full else None,
+            "events": [plain(event) for event in page],
+            "count": len(page),
+            "next": page[-1].sequence if is_full else None,
         }
     )
 
 
 def _stream(query: EventQuery) -> Response:
-    here = monitor()
-    eyes = visible()
-    feed = None if query.page is None else page_feed(eyes, query.page)
+    monitor = current_monitor()
+    visible = visible_fleet()
+    feed = None if query.page is None else page_feed(visible, query.page)
     # Before there are accounts everybody has the same name.
-    is_named = not eyes.person.until_first
-    who = f"user {eyes.person.name}" if is_named else client_address(here.access)
+    is_named = not visible.person.until_first
+    who = f"user {visible.person.name}" if is_named else client_address(monitor.access)
     try:
-        here.broadcaster.enter(who)
+        monitor.broadcaster.enter(who)
     except TooManyReaders as error:
         raise _too_many(error) from None
     until = time.monotonic() + (query.follow or FOR_EVER)
     sock = request.environ.get("gunicorn.socket")
-    frames = _frames(eyes, _last_id(query), until, partial(has_hung_up, sock), feed)
-    body = here.watchdog.guard(frames, sock, lambda: renewed(eyes) is not None)
+    frames = _frames(visible, _last_id(query), until, partial(has_hung_up, sock), feed)
+    body = monitor.watchdog.guard(frames, sock, lambda: renewed(visible) is not None)
     response = Response(body, mimetype="text/event-stream")
-    response.call_on_close(partial(here.broadcaster.leave, who))
+    response.call_on_close(partial(monitor.broadcaster.leave, who))
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def _too_many(error: TooManyReaders) -> Problem:
+def _too_many(error: TooManyReaders) -> HttpError:
     if error.is_own:
-        return Problem(
+        return HttpError(
             429,
             f"You have {error.most} open event streams",
             "Close pages of this server in other tabs and on other screens, then try again.",
             {"Retry-After": "60"},
         )
-    return Problem(
+    return HttpError(
         503,
         f"{error.most} event streams are open already",
         "Close unused pages of this server, then try again.",
@@ -98,9 +98,9 @@ def has_hung_up(sock: socket.socket | None) -> bool:
         return True
 
 
-def renewed(eyes: VisibleFleet) -> VisibleFleet | None:
-    """The visible of the same person as of now; None when they may not hear events any more."""
-    now = eyes.again()
+def renewed(visible: VisibleFleet) -> VisibleFleet | None:
+    """What the same person sees as of now; None when they cannot see events any more."""
+    now = visible.again()
     return now if now and now.may("event.view") else None
 
 
@@ -113,40 +113,40 @@ def _last_id(query: EventQuery) -> int | None:
 
 
 def _frames(
-    eyes: VisibleFleet,
+    visible: VisibleFleet,
     last_id: int | None,
     until: float,
     is_gone: Callable[[], bool],
     feed: PageFeed | None,
 ) -> Iterator[bytes]:
-    here = eyes.monitor
-    place, newest = here.broadcaster.place(), here.tracker.fleet().sequence
-    missed = _missed(eyes, last_id) if last_id is not None else []
+    monitor = visible.monitor
+    place, newest = monitor.broadcaster.place(), monitor.tracker.fleet().sequence
+    missed = _missed(visible, last_id) if last_id is not None else []
     yield b"retry: 3000\n\n"
     if len(missed) == MAX_REPLAYED:
         yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
     else:
         yield from (encode(event) for event in missed)
-    scan = here.scanner.progress()
-    if scan and not eyes.is_limited:
+    scan = monitor.scanner.progress()
+    if scan and not visible.is_limited:
         yield frame_bytes("progress", scan.plain())
     # What came between the two readings stands in both: it is told once.
     known = min(last_id or -1, newest)
     told = missed[-1].sequence if missed else known
 
     def judge() -> Callable[[Event | None], bool] | None:
-        now = None if is_gone() else renewed(eyes)
+        now = None if is_gone() else renewed(visible)
         if now and feed:
-            feed.eyes = now
+            feed.visible = now
         return _hears(now) if now else None
 
-    yield from here.broadcaster.follow(place, until, judge, told, feed)
+    yield from monitor.broadcaster.follow(place, until, judge, told, feed)
 
 
-def _hears(eyes: VisibleFleet) -> Callable[[Event | None], bool]:
-    return lambda event: not eyes.is_limited if event is None else eyes.sees_event(event)
+def _hears(visible: VisibleFleet) -> Callable[[Event | None], bool]:
+    return lambda event: not visible.is_limited if event is None else visible.sees_event(event)
 
 
-def _missed(eyes: VisibleFleet, last_id: int) -> Sequence[Event]:
+def _missed(visible: VisibleFleet, last_id: int) -> Sequence[Event]:
     """What a returning reader has missed, oldest first."""
-    return eyes.events(after=last_id, limit=MAX_REPLAYED)
+    return visible.events(after=last_id, limit=MAX_REPLAYED)

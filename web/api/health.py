@@ -1,20 +1,20 @@
-"""Is it alive, is it ready, and its numbers for Prometheus."""
+"""Liveness and readiness, and the export of the fleet."""
 
 from flask import Blueprint, Response
 
 from fleet import shapes
-from web.http.actions.readiness import troubles
+from web.http.actions.readiness import not_ready_reasons
 from web.http.auditing import note
-from web.http.authorization import is_open, needs
-from web.http.monitor import monitor
-from web.http.payloads import answered, describes
-from web.http.visible_fleet import visible
+from web.http.authorization import needs, public
+from web.http.monitor import current_monitor
+from web.http.payloads import describes, json_response
+from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("health", __name__)
 
 
 @bp.get("/healthz")
-@is_open
+@public
 @describes(answer=str, media=("text/plain",))
 def healthz() -> Response:
     """The process answers."""
@@ -22,12 +22,12 @@ def healthz() -> Response:
 
 
 @bp.get("/readyz")
-@is_open
+@public
 @describes(answer=str, media=("text/plain",), errors=(503,))
 def readyz() -> Response:
     """The scheduler ticks and the databases can be written."""
-    here = monitor()
-    is_ready = not troubles(here, here.disk.last)
+    monitor = current_monitor()
+    is_ready = not not_ready_reasons(monitor, monitor.disk.last)
     text = "ready\n" if is_ready else "unready\n"
     return Response(text, 200 if is_ready else 503, mimetype="text/plain")
 
@@ -37,12 +37,12 @@ def readyz() -> Response:
 @describes(answer=shapes.Exported)
 def export() -> Response:
     """The whole database as a dated JSON file, without secrets."""
-    here = monitor()
-    devices, statuses = visible().statuses()
-    now, rules = here.clock(), here.rules()
+    monitor = current_monitor()
+    devices, statuses = visible_fleet().statuses()
+    now, rules = monitor.clock(), monitor.rules()
     note("fleet.export", "fleet", f"{len(devices)} devices exported")
-    rows = (shapes.detail(one, statuses[one.id], now, rules) for one in devices.values())
-    response = answered(shapes.export(rows, now))
+    rows = (shapes.detail(device, statuses[device.id], now, rules) for device in devices.values())
+    response = json_response(shapes.export(rows, now))
     name = f"camera_database_{now.astimezone():%Y-%m-%d}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from web.http.actions.jobs import confirm_clock, job_rows, run_job
 from web.http.authorization import needs
-from web.http.payloads import answered, describes
+from web.http.payloads import describes, json_response
 from web.http.shapes.scans import JobRow, Started
 
 bp = Blueprint("jobs", __name__)
@@ -15,7 +15,7 @@ bp = Blueprint("jobs", __name__)
 @describes(answer=list[JobRow])
 def jobs() -> Response:
     """What runs by itself: last run, next run, last error."""
-    return answered(job_rows())
+    return json_response(job_rows())
 
 
 @bp.post("/api/jobs/<name>/run")
@@ -24,7 +24,7 @@ def jobs() -> Response:
 def run(name: str) -> Response:
     """Run a job now, out of turn."""
     run_job(name)
-    return answered({"success": True, "message": "Job started"})
+    return json_response({"success": True, "message": "Job started"})
 
 
 @bp.post("/api/clock/confirm")
@@ -33,4 +33,4 @@ def run(name: str) -> Response:
 def confirm() -> Response:
     """Confirm the date after the clock leapt ahead, so that old entries are deleted again."""
     confirm_clock()
-    return answered({"success": True, "message": "The date is confirmed"})
+    return json_response({"success": True, "message": "The date is confirmed"})

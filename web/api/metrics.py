@@ -1,4 +1,4 @@
-"""The monitor's numbers for Prometheus."""
+"""Metrics of the monitor for Prometheus."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,16 @@ from prometheus_client.registry import Collector
 
 from fleet import status
 from fleet.queries import CAMERAS
-from web.http.actions.readiness import troubles
-from web.http.actions.scans import counts
+from web.http.actions.readiness import not_ready_reasons
+from web.http.actions.scans import fleet_stats
 from web.http.authorization import needs
-from web.http.monitor import Monitor, monitor
+from web.http.monitor import Monitor, current_monitor
 from web.http.payloads import describes
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("metrics", __name__)
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
-ORIGINAL = (
+FORMER_METRICS = (
     ("cameras_total", "Cameras and recorders that are not retired", "total_cameras"),
     ("cameras_active", "Cameras that answer, with those at a new address", "active"),
     ("cameras_missing", "Cameras not seen for a day", "missing"),
@@ -31,26 +31,26 @@ ORIGINAL = (
 def metrics() -> Response:
     """The counts in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Numbers(monitor()))
+    registry.register(FleetCollector(current_monitor()))
     return Response(generate_latest(registry), content_type=FORMAT)
 
 
-class Numbers(Collector):
+class FleetCollector(Collector):
     """The metrics of the camera monitor by their old names, and ours with our prefix."""
 
-    def __init__(self, here: Monitor) -> None:
-        self.monitor = here
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
 
     def collect(self) -> Iterator[Metric]:
-        found = counts()
-        for name, text, key in ORIGINAL:
-            yield GaugeMetricFamily(name, text, found[key])  # type: ignore[literal-required]
+        stats = fleet_stats()
+        for name, text, key in FORMER_METRICS:
+            yield GaugeMetricFamily(name, text, stats[key])  # type: ignore[literal-required]
         yield self._by_status()
         for name, text, value in self._own():
             yield GaugeMetricFamily(f"camera_monitor_{name}", text, value)
 
     def _by_status(self) -> Metric:
-        devices, statuses = visible().statuses()
+        devices, statuses = visible_fleet().statuses()
         tally: dict[tuple[str, str], int] = {
             (word.lower(), kind): 0 for word in status.WORDS for kind in sorted(CAMERAS)
         }
@@ -66,19 +66,23 @@ class Numbers(Collector):
         return family
 
     def _own(self) -> list[tuple[str, str, float]]:
-        here = self.monitor
-        fleet = here.tracker.fleet()
-        last = here.scanner.last
+        monitor = self.monitor
+        fleet = monitor.tracker.fleet()
+        last = monitor.scanner.last
         took = (last.finished - last.started).total_seconds() if last and last.finished else 0.0
-        findings = sum(len(one.findings) for one in visible().devices().values())
+        findings = sum(len(device.findings) for device in visible_fleet().devices().values())
         shown = ("findings", "Findings on all devices", float(findings))
-        if visible().is_limited:
+        if visible_fleet().is_limited:
             return [shown]
         return [
             shown,
             ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
-            ("sources_down", "Sources, or parts, not askable", len(here.tracker.down())),
-            ("event_streams", "Open event streams", here.broadcaster.readers),
+            ("sources_down", "Sources, or parts, not askable", len(monitor.tracker.down())),
+            ("event_streams", "Open event streams", monitor.broadcaster.readers),
             ("last_scan_seconds", "How long the last scan took", took),
-            ("ready", "1 when /readyz says ready", float(not troubles(here, here.disk.renewed()))),
+            (
+                "ready",
+                "1 when /readyz says ready",
+                float(not not_ready_reasons(monitor, monitor.disk.renewed())),
+            ),
         ]

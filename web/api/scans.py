@@ -1,14 +1,14 @@
-"""Scanning: start, watch, stop; the auto-scan toggle; the counts."""
+"""Start, watch and stop a scan; the auto-scan toggle; statistics."""
 
 from flask import Blueprint, Response
 
 from fleet import shapes
-from web.http.actions.scans import counts, set_auto_scan
-from web.http.auditing import who
+from web.http.actions.scans import fleet_stats, set_auto_scan
+from web.http.auditing import actor_name
 from web.http.authorization import needs
-from web.http.errors import Problem
-from web.http.monitor import monitor
-from web.http.payloads import answered, asked, describes, sent
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.payloads import describes, json_body, json_response, query_args
 from web.http.shapes.scans import (
     ScanState,
     Started,
@@ -17,7 +17,7 @@ from web.http.shapes.scans import (
     Toggled,
     heard,
 )
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("scans", __name__)
 
@@ -27,11 +27,11 @@ bp = Blueprint("scans", __name__)
 @describes(answer=Started, errors=(409,))
 def start() -> Response:
     """Start a network scan now."""
-    if not monitor().scanner.start(who()):
-        raise Problem(
+    if not current_monitor().scanner.start(actor_name()):
+        raise HttpError(
             409, "A scan is already running", "Watch it with GET /api/scan, or stop it with DELETE."
         )
-    return answered({"success": True, "message": "Scan started"})
+    return json_response({"success": True, "message": "Scan started"})
 
 
 @bp.get("/api/scan", strict_slashes=False)
@@ -39,15 +39,15 @@ def start() -> Response:
 @describes(answer=ScanState)
 def progress() -> Response:
     """The running scan, and what the last one did."""
-    here = monitor()
-    scan = here.scanner.progress()
+    monitor = current_monitor()
+    scan = monitor.scanner.progress()
     body: ScanState = {
         "running": scan.plain() if scan else None,
-        "last": visible().last_scan(),
-        "down": here.tracker.down(),
-        "heard": [heard(one) for one in here.scanner.unverified.heard()],
+        "last": visible_fleet().last_scan(),
+        "down": monitor.tracker.down(),
+        "heard": [heard(device) for device in monitor.scanner.unverified.heard()],
     }
-    return answered(body)
+    return json_response(body)
 
 
 @bp.delete("/api/scan", strict_slashes=False)
@@ -56,9 +56,9 @@ def progress() -> Response:
 def cancel() -> Response:
     """Stop the running scan. What was found stays; devices of sources that had not
     finished keep their status."""
-    if not monitor().scanner.cancel():
-        raise Problem(409, "No scan is running", "There is nothing to stop.")
-    return answered({"success": True, "message": "Scan stopped"})
+    if not current_monitor().scanner.cancel():
+        raise HttpError(409, "No scan is running", "There is nothing to stop.")
+    return json_response({"success": True, "message": "Scan stopped"})
 
 
 @bp.post("/api/auto-scan", strict_slashes=False)
@@ -66,10 +66,10 @@ def cancel() -> Response:
 @describes(body=Toggle, answer=Toggled, errors=(422,))
 def auto_scan() -> Response:
     """Turn automatic scanning on or off. It stays so after a restart."""
-    enabled = sent(Toggle).enabled
+    enabled = json_body(Toggle).enabled
     set_auto_scan(enabled)
-    interval = monitor().scan_interval
-    return answered({"success": True, "auto_scan_enabled": enabled, "interval": interval})
+    interval = current_monitor().scan_interval
+    return json_response({"success": True, "auto_scan_enabled": enabled, "interval": interval})
 
 
 @bp.get("/api/stats", strict_slashes=False)
@@ -77,4 +77,4 @@ def auto_scan() -> Response:
 @describes(query=StatsQuery, answer=shapes.Stats)
 def stats() -> Response:
     """The counts, of all or of one kind. Active + offline + missing = total."""
-    return answered(counts(asked(StatsQuery).kind))
+    return json_response(fleet_stats(query_args(StatsQuery).kind))

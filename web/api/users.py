@@ -9,11 +9,11 @@ from web.http.actions.users import (
     change_user,
     remove_grant,
     remove_user,
-    revoke_token,
+    revoke_user_token,
 )
 from web.http.authorization import needs
-from web.http.monitor import monitor
-from web.http.payloads import answered, describes, sent
+from web.http.monitor import current_monitor
+from web.http.payloads import describes, json_body, json_response
 from web.http.shapes.accounts import (
     Done,
     GrantRow,
@@ -34,8 +34,8 @@ bp = Blueprint("users", __name__)
 @describes(answer=Users)
 def users() -> Response:
     """Every user with grants and tokens."""
-    rows = [_row(user) for user in monitor().access.accounts.snapshot.users.values()]
-    return answered({"users": rows, "count": len(rows)})
+    rows = [_row(user) for user in current_monitor().access.accounts.snapshot.users.values()]
+    return json_response({"users": rows, "count": len(rows)})
 
 
 @bp.post("/api/users", strict_slashes=False)
@@ -43,9 +43,9 @@ def users() -> Response:
 @describes(body=NewUser, answer=UserRow, errors=(409, 422), status=201)
 def add() -> Response:
     """A new user. The first one closes the monitor: from then on everybody logs in."""
-    given = sent(NewUser)
+    given = json_body(NewUser)
     made = add_user(given.username, given.password, given.role, given.all_cameras)
-    return answered(_row(made), 201)
+    return json_response(_row(made), 201)
 
 
 @bp.get("/api/users/<int:id>")
@@ -53,7 +53,7 @@ def add() -> Response:
 @describes(answer=UserRow, errors=(404,))
 def user(id: int) -> Response:
     """One user."""
-    return answered(_row(monitor().access.accounts.user(id)))
+    return json_response(_row(current_monitor().access.accounts.user(id)))
 
 
 @bp.patch("/api/users/<int:id>")
@@ -61,8 +61,8 @@ def user(id: int) -> Response:
 @describes(body=UserChange, answer=UserRow, errors=(404, 409, 422))
 def change(id: int) -> Response:
     """Change role, password or reach. A new role or password ends what that user has open."""
-    given = sent(UserChange)
-    return answered(_row(change_user(id, given.role, given.password, given.all_cameras)))
+    given = json_body(UserChange)
+    return json_response(_row(change_user(id, given.role, given.password, given.all_cameras)))
 
 
 @bp.delete("/api/users/<int:id>")
@@ -71,7 +71,7 @@ def change(id: int) -> Response:
 def remove(id: int) -> Response:
     """Remove a user with all grants, sessions and tokens."""
     remove_user(id)
-    return answered({"success": True})
+    return json_response({"success": True})
 
 
 # -- grants --------------------------------------------------------------------------------
@@ -82,10 +82,10 @@ def remove(id: int) -> Response:
 @describes(answer=list[GrantRow], errors=(404,))
 def grants(id: int) -> Response:
     """What was granted to a user."""
-    accounts = monitor().access.accounts
-    return answered(
+    accounts = current_monitor().access.accounts
+    return json_response(
         [
-            grant_row(grant, monitor().redirects)
+            grant_row(grant, current_monitor().redirects)
             for grant in accounts.snapshot.grants_of(accounts.user(id).id)
         ]
     )
@@ -96,7 +96,9 @@ def grants(id: int) -> Response:
 @describes(body=NewGrant, answer=GrantRow, errors=(404, 409, 422), status=201)
 def grant(id: int) -> Response:
     """Grant a camera or a site. It adds to what the role gives."""
-    return answered(grant_row(add_grant(id, sent(NewGrant)), monitor().redirects), 201)
+    return json_response(
+        grant_row(add_grant(id, json_body(NewGrant)), current_monitor().redirects), 201
+    )
 
 
 @bp.delete("/api/users/<int:id>/grants/<int:number>")
@@ -105,7 +107,7 @@ def grant(id: int) -> Response:
 def take_back(id: int, number: int) -> Response:
     """Take a grant back. What it allowed ends within a second."""
     remove_grant(id, number)
-    return answered({"success": True})
+    return json_response({"success": True})
 
 
 @bp.delete("/api/users/<int:id>/tokens/<int:number>")
@@ -113,9 +115,9 @@ def take_back(id: int, number: int) -> Response:
 @describes(answer=Done, errors=(404,))
 def revoke(id: int, number: int) -> Response:
     """End a token of a user."""
-    revoke_token(id, number)
-    return answered({"success": True})
+    revoke_user_token(id, number)
+    return json_response({"success": True})
 
 
 def _row(user: User) -> UserRow:
-    return user_row(user, monitor().access.accounts.snapshot, monitor().redirects)
+    return user_row(user, current_monitor().access.accounts.snapshot, current_monitor().redirects)

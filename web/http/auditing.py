@@ -1,4 +1,4 @@
-"""Writes the audit log for routes: who asks and from where is known here."""
+"""Write the audit log with the person and the address of the request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from flask import g
 from audit.audit_log import without_secrets
 from audit.model import Entry
 from web.http.authentication import client_address, over_command_socket
-from web.http.monitor import monitor
+from web.http.monitor import current_monitor
 
 
-def who() -> str:
-    """Who asks, as it stands in events and in the audit log."""
+def actor_name() -> str:
+    """The name of the person of the request, as events and the audit log have it."""
     person = g.get("person")
     return str(person.name) if person else "nobody"
 
@@ -25,13 +25,13 @@ def note(
     after: Mapping[str, Any] | None = None,
     by: str = "",
 ) -> None:
-    """One line of the audit log. `by`: who, where it is not who asks."""
-    here = monitor()
-    address = "command socket" if over_command_socket() else client_address(here.access)
-    here.audit.note(
+    """Add an entry to the audit log. `by`: the person, where it is not that of the request."""
+    monitor = current_monitor()
+    address = "command socket" if over_command_socket() else client_address(monitor.access)
+    monitor.audit.note(
         Entry(
-            here.clock(),
-            by or who(),
+            monitor.clock(),
+            by or actor_name(),
             address,
             action,
             about,

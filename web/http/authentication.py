@@ -1,4 +1,4 @@
-"""Who asks, from where, and by which way: the request judged before anything else."""
+"""Authenticate the request: credentials, client address, proxies, and the transport."""
 
 import hashlib
 import ipaddress
@@ -25,7 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 COOKIE = "camera_monitor"
 THIS_MACHINE = Person("local", "admin", until_first=True)
-"""Whoever sits at this machine while there is no account."""
+"""The person at this server while there is no account."""
 COMMANDS = Person("command line", "admin")
 MAX_REMEMBERED = 1000
 LONGEST_ROUTE = 2000
@@ -34,7 +34,10 @@ LONGEST_ROUTE = 2000
 
 @dataclass(slots=True)
 class Access:
-    """What decides who comes in. `setup_key` opens the page for the first account, once."""
+    """Accounts, tokens and networks that decide who is let in.
+
+    `setup_key` opens the page for the first account, once.
+    """
 
     accounts: Accounts
     tickets: JwtTokens
@@ -56,14 +59,17 @@ class TooManyTries(Exception):
 
 
 def person_of(access: Access) -> Person | None:
-    """Who asks; None for a stranger. Found once for each request. Raises TooManyTries."""
+    """The person of the request; None without valid credentials. Looked up once a request.
+
+    Raises TooManyTries.
+    """
     if "person" not in g:
-        g.person = _find(access)
-    found: Person | None = g.person
-    return found
+        g.person = _authenticate(access)
+    person: Person | None = g.person
+    return person
 
 
-def _find(access: Access) -> Person | None:
+def _authenticate(access: Access) -> Person | None:
     if over_command_socket():
         return COMMANDS
     if not access.accounts.has_any():
@@ -131,39 +137,39 @@ def log_in(access: Access, name: str, password: str) -> User | None:
 
 
 def client_address(access: Access) -> str:
-    """The address of who asks. What a proxy tells counts only from a trusted one."""
+    """The address of the client. Headers of a proxy are believed only from a trusted one."""
     peer = request.remote_addr or ""
     if not _is_in(peer, access.trusted_proxies):
         return peer
-    told, real = _told()
+    route, real = _forwarded_route()
     if is_contradictory():
         return peer
-    for one in reversed(told):
-        if not _is_in(one, access.trusted_proxies):
-            return one if _address(one) else peer
+    for hop in reversed(route):
+        if not _is_in(hop, access.trusted_proxies):
+            return hop if _address(hop) else peer
     return real if _address(real) else peer
 
 
-def _told() -> tuple[list[str], str]:
+def _forwarded_route() -> tuple[list[str], str]:
     """What the headers X-Forwarded-For and X-Real-IP say."""
     route = request.headers.get("X-Forwarded-For", "")[-LONGEST_ROUTE:]
-    told = [one.strip() for one in route.split(",")]
-    return [one for one in told if one], request.headers.get("X-Real-IP", "").strip()
+    addresses = [part.strip() for part in route.split(",")]
+    return [part for part in addresses if part], request.headers.get("X-Real-IP", "").strip()
 
 
 def is_contradictory() -> bool:
     """The two headers name different addresses: a proxy writes one of them and passes on
     what the client says in the other, and nobody can tell which."""
-    told, real = _told()
-    return bool(told and real and _address(told[-1]) != _address(real))
+    route, real = _forwarded_route()
+    return bool(route and real and _address(route[-1]) != _address(real))
 
 
 def is_encrypted(access: Access) -> bool:
     """The way to the browser is known to be TLS."""
     if request.scheme == "https":
         return True
-    told = request.headers.get("X-Forwarded-Proto", "").split(",")[-1].strip().lower()
-    return _is_in(request.remote_addr or "", access.trusted_proxies) and told == "https"
+    scheme = request.headers.get("X-Forwarded-Proto", "").split(",")[-1].strip().lower()
+    return _is_in(request.remote_addr or "", access.trusted_proxies) and scheme == "https"
 
 
 def is_private(access: Access) -> bool:
@@ -188,16 +194,16 @@ def is_allowed_network(access: Access) -> bool:
 
 
 def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
-    found = _address(address)
-    return found is not None and any(found in one for one in networks)
+    parsed = _address(address)
+    return parsed is not None and any(parsed in network for network in networks)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def over_command_socket() -> bool:
@@ -239,7 +245,7 @@ def is_this_machine(access: Access) -> bool:
     if is_forwarded() or is_other_site():
         return False
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        # So old only a proxy is that passes on nothing else, as nginx is when nobody told it.
+        # Only a proxy with nginx's default settings still speaks HTTP/1.0.
         return False
     is_local = is_loopback(request.remote_addr or "") and is_local_name(request.host)
     return is_local and access.proves_peer(request.environ)
@@ -248,11 +254,11 @@ def is_this_machine(access: Access) -> bool:
 def host_name() -> str | None:
     """The name in the Host header; None when it is none."""
     try:
-        found = urlsplit(f"//{request.host}")
-        _port = found.port
+        parts = urlsplit(f"//{request.host}")
+        _port = parts.port
     except ValueError:
         return None
-    return found.hostname if found.hostname and not (found.username or found.path) else None
+    return parts.hostname if parts.hostname and not (parts.username or parts.path) else None
 
 
 def is_local_name(host: str) -> bool:
@@ -264,5 +270,5 @@ def is_local_name(host: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    found = _address(address)
-    return found is not None and found.is_loopback
+    parsed = _address(address)
+    return parsed is not None and parsed.is_loopback

@@ -1,4 +1,4 @@
-"""Who may. Every route names an action, or says that it is open; without, no start.
+"""Authorize the request. A route names its action or is public; else the app does not start.
 
 Until the first account exists the monitor is open to this machine only.
 """
@@ -6,6 +6,7 @@ Until the first account exists the monitor is open to this machine only.
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request
 from werkzeug.datastructures import Headers
@@ -22,9 +23,9 @@ from web.http.authentication import (
     over_command_socket,
     person_of,
 )
-from web.http.errors import Problem, wants_page
-from web.http.monitor import monitor
-from web.http.visible_fleet import visible
+from web.http.errors import HttpError, wants_page
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,7 +43,7 @@ def needs(action: str) -> Callable[[Route], Route]:
     """The route is for those who may do `action`, for example `scan.start`.
 
     An action on devices is asked about the device that the URL names by `<key>`; a route
-    without one asks `visible()` about each device that it touches.
+    without one asks `visible_fleet()` about each device that it touches.
     """
     if action not in RULES:
         raise RuntimeError(f"There is no action {action}; accounts.rights.RULES lists them")
@@ -54,7 +55,7 @@ def needs(action: str) -> Callable[[Route], Route]:
     return mark
 
 
-def takes(most_bytes: int) -> Callable[[Route], Route]:
+def max_body(most_bytes: int) -> Callable[[Route], Route]:
     """The route takes an upload of so many bytes instead of 1 MB."""
 
     def mark(route: Route) -> Route:
@@ -64,14 +65,14 @@ def takes(most_bytes: int) -> Callable[[Route], Route]:
     return mark
 
 
-def is_open(route: Route) -> Route:
-    """The route is for everybody, a stranger too."""
+def public(route: Route) -> Route:
+    """Mark a route that needs no login."""
     route.action = None  # type: ignore[attr-defined]
     return route
 
 
 def register(app: Flask) -> None:
-    app.before_request(_check)
+    app.before_request(_authorize)
 
 
 def check_routes(app: Flask) -> None:
@@ -87,20 +88,20 @@ def check_routes(app: Flask) -> None:
 
 def action_of(app: Flask, endpoint: str) -> str | None:
     """The action that the endpoint names; None when it is open."""
-    found: str | None = getattr(app.view_functions[endpoint], "action", None)
-    return found
+    action: str | None = getattr(app.view_functions[endpoint], "action", None)
+    return action
 
 
-def _check() -> Any:
-    access = monitor().access
+def _authorize() -> Any:
+    access = current_monitor().access
     if host_name() is None and not over_command_socket():
-        raise Problem(400, "The Host header names no machine", "Send the name in the URL.")
+        raise HttpError(400, "The Host header names no machine", "Send the name in the URL.")
     if not is_allowed_network(access):
-        raise Problem(
+        raise HttpError(
             403, "This network may not ask here", "ALLOWED_NETWORKS names those that may."
         )
     if request.method not in SAFE and is_cross_site():
-        raise Problem(
+        raise HttpError(
             403,
             "Another web site tried to change something here",
             "Do it on the page of Camera Monitor itself.",
@@ -111,11 +112,11 @@ def _check() -> Any:
         return None
     if request.method == "OPTIONS" and is_known_origin():
         return None
-    person = _person()
+    person = _authenticate()
     if person is not None and _read_body():
         person = g.person = access.accounts.refreshed(person)
     if person is None:
-        return stranger()
+        return deny_stranger()
     if endpoint:
         _check_action(person, action_of(current_app, endpoint) or "")
     return None
@@ -137,15 +138,15 @@ def _read_body() -> bool:
     return True
 
 
-def _person() -> Person | None:
+def _authenticate() -> Person | None:
     try:
-        person = person_of(monitor().access)
+        person = person_of(current_monitor().access)
         if "failed_name" in g:
-            name = monitor().access.accounts.name_for_log(g.failed_name)
+            name = current_monitor().access.accounts.name_for_log(g.failed_name)
             note("login.failed", name, "wrong name or password", by="nobody")
         return person
     except TooManyTries as error:
-        raise Problem(
+        raise HttpError(
             429,
             "Too many tries with this account or from this address",
             f"Try again in {error.seconds} seconds.",
@@ -154,69 +155,69 @@ def _person() -> Person | None:
 
 
 def _check_action(person: Person, action: str) -> None:
-    """Raises NotFound for a device that is not seen, Problem (403) for what is not allowed."""
+    """Raises NotFound for a device that is not seen, HttpError (403) for what is not allowed."""
     device, key = None, (request.view_args or {}).get("key")
     if key is not None and RULES[action].level is not None:
-        device = visible().device(key)
+        device = visible_fleet().device(key)
     if not is_in_scope(person, action):
-        raise _beyond_scope(person, action)
-    if not visible().may(action, device):
+        raise _insufficient_scope(person, action)
+    if not visible_fleet().may(action, device):
         if person.devices is not None and may(
-            replace(person, devices=None), action, device, visible().now
+            replace(person, devices=None), action, device, visible_fleet().now
         ):
-            raise Problem(
+            raise HttpError(
                 403,
                 "A token that is limited to some cameras is not allowed to do this",
                 "Log in, or make a token for all cameras on the page of your account.",
             )
-        raise Problem(
+        raise HttpError(
             403,
             f"{person.name} may not do this",
             "An administrator can allow it, under Settings, Users.",
         )
 
 
-def _beyond_scope(person: Person, action: str) -> Problem:
+def _insufficient_scope(person: Person, action: str) -> HttpError:
     """What a token gets that is not made for this (RFC 6750, 3.1)."""
     needed = scope_for(action)
-    told = f'{BEARER}, error="insufficient_scope"' + (f', scope="{needed}"' if needed else "")
-    return Problem(
+    challenge = f'{BEARER}, error="insufficient_scope"' + (f', scope="{needed}"' if needed else "")
+    return HttpError(
         403,
         f'A token with the scope "{person.scope}" is not allowed to do this ({action})',
         f'Make a token with the scope "{needed}" on the page of your account.'
         if needed
         else "No token can do this. Log in instead.",
-        {"WWW-Authenticate": told},
+        {"WWW-Authenticate": challenge},
     )
 
 
-def _ways_in(access: Access) -> Headers:
+def _challenges(access: Access) -> Headers:
     """What a script can log in with. Basic is offered where it is taken, and to no browser,
     which would ask for name and password in a window of its own."""
-    found = Headers([("WWW-Authenticate", BEARER)])
+    challenges = Headers([("WWW-Authenticate", BEARER)])
     if is_private(access) and "Sec-Fetch-Mode" not in request.headers:
-        found.add("WWW-Authenticate", 'Basic realm="Camera Monitor", charset="UTF-8"')
-    return found
+        challenges.add("WWW-Authenticate", 'Basic realm="Camera Monitor", charset="UTF-8"')
+    return challenges
 
 
-def stranger() -> Any:
-    """What somebody gets who is not let in."""
-    access = monitor().access
+def deny_stranger() -> Any:
+    """The answer to a request without valid credentials: the login page, or an error."""
+    access = current_monitor().access
     if access.accounts.has_any():
         if wants_page():
             back = request.full_path if request.query_string else request.path
             is_place = request.method == "GET" and request.path != "/setup"
             path = back if is_place and back != "/" else ""
-            return redirect(f"/login?next={_quoted(path)}" if path else "/login", 303)
-        raise Problem(401, *_why_stranger(access), _ways_in(access))
+            return redirect(f"/login?next={quote(path, safe='/')}" if path else "/login", 303)
+        raise HttpError(401, *_credentials_error(access), _challenges(access))
     error, hint = ONLY_HERE
     hint = hint.format(port=request.environ.get("SERVER_PORT", "5000"))
     if wants_page():
         return Response(render_template("closed.html", error=error, hint=hint), 403)
-    raise Problem(403, error, hint)
+    raise HttpError(403, error, hint)
 
 
-def _why_stranger(access: Access) -> tuple[str, str]:
+def _credentials_error(access: Access) -> tuple[str, str]:
     """What is wrong with the credentials, and what to do; never whether the account exists."""
     kind = request.headers.get("Authorization", "").partition(" ")[0].lower()
     if not kind:
@@ -244,12 +245,6 @@ def _why_stranger(access: Access) -> tuple[str, str]:
     )
 
 
-def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path, safe="/")
-
-
 def is_cross_site() -> bool:
     """A browser says so itself; a script sends neither header and passes.
 
@@ -266,4 +261,4 @@ def is_cross_site() -> bool:
 
 def is_known_origin() -> bool:
     """A web site that ALLOWED_ORIGINS names. It has no cookie of ours, only tokens count."""
-    return request.headers.get("Origin") in monitor().access.allowed_origins
+    return request.headers.get("Origin") in current_monitor().access.allowed_origins

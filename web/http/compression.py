@@ -1,4 +1,4 @@
-"""Answers made smaller on the way, for whoever can read gzip."""
+"""Compress responses with gzip for clients that accept it."""
 
 import gzip
 from functools import lru_cache
@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 SMALLEST = 1024
 """Bytes below which the header costs more than is won."""
 QUICK_ABOVE = 1 << 18
-"""Bytes above which speed counts more than the last percents."""
+"""Bytes above which speed matters more than the last percents."""
 KINDS = ("text/", "application/json", "application/javascript", "image/svg+xml")
 
 

@@ -22,7 +22,7 @@ class EncodedRows:
         self, devices: Iterable[Device], statuses: Mapping[int, str], now: datetime, rules: Rules
     ) -> list[orjson.Fragment]:
         """The rows of the devices, as `shapes.row` has them. `statuses` has the whole fleet's."""
-        rows = [self._row(one, statuses[one.id], now, rules) for one in devices]
+        rows = [self._row(device, statuses[device.id], now, rules) for device in devices]
         if len(self._rows) > len(statuses):
             self._forget_gone(statuses)
         return rows
@@ -36,12 +36,14 @@ class EncodedRows:
             if number not in fleet:
                 self._rows.pop(number, None)
 
-    def _row(self, device: Device, word: str, now: datetime, rules: Rules) -> orjson.Fragment:
+    def _row(
+        self, device: Device, status_name: str, now: datetime, rules: Rules
+    ) -> orjson.Fragment:
         is_stale, known = status.is_stale(device, now, rules), self._rows.get(device.id)
-        if known and known[0] is device and known[1] == word and known[2] == is_stale:
+        if known and known[0] is device and known[1] == status_name and known[2] == is_stale:
             return known[3]
         # Copied, because orjson's own bytes keep a buffer of twice the length.
-        data = bytes(memoryview(orjson.dumps(shapes.row(device, word, now, rules))))
+        data = bytes(memoryview(orjson.dumps(shapes.row(device, status_name, now, rules))))
         fragment = orjson.Fragment(data)
-        self._rows[device.id] = (device, word, is_stale, fragment)
+        self._rows[device.id] = (device, status_name, is_stale, fragment)
         return fragment

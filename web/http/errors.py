@@ -19,7 +19,7 @@ from web.http.invalid import wording
 
 log = logging.getLogger(__name__)
 
-PLAIN = re.compile(r"[a-z_]{1,40}")
+FIELD_NAME = re.compile(r"[a-z_]{1,40}")
 """What fits in a header: unknown fields of a body are called anything."""
 ERRORS = {
     400: "The request cannot be read",
@@ -39,7 +39,7 @@ HINTS = {
 }
 
 
-class Problem(Exception):
+class HttpError(Exception):
     """An answer that is an error: `status` is the HTTP code."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Problem(Exception):
 
 
 def register(app: Flask) -> None:
-    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(HttpError, _http_error)
     app.register_error_handler(NotAllowed, lambda e: answer(e.status, e.error, e.hint, e.field))
     app.register_error_handler(Refused, lambda e: answer(status_of(e), e.error, e.hint, e.field))
     app.register_error_handler(
@@ -78,11 +78,11 @@ def register(app: Flask) -> None:
         SecretLost, lambda e: answer(503, str(e), "Everything else goes on meanwhile.")
     )
     app.register_error_handler(ValidationError, _invalid)
-    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(HTTPException, _framework_error)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _problem(problem: Problem) -> Response:
+def _http_error(problem: HttpError) -> Response:
     if problem.status == 401:
         g.person = None  # a page says no more than to a stranger
     response = answer(problem.status, problem.error, problem.hint)
@@ -105,7 +105,7 @@ def answer(status: int, error: str, hint: str, field: str = "") -> Response:
         return Response(page, status)
     response = jsonify(error=error, hint=hint)
     response.status_code = status
-    if PLAIN.fullmatch(field):
+    if FIELD_NAME.fullmatch(field):
         response.headers["X-Field"] = field
     return response
 
@@ -120,15 +120,15 @@ def wants_page() -> bool:
 def _invalid(error: ValidationError) -> Response:
     """A value of the request that does not fit, by name."""
     parts, field = [], ""
-    for one in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in one["loc"]) or "the request"
-        field = field or str(one["loc"][0] if one["loc"] else "")
-        parts.append(f"{where}: {wording(one)}")
+    for detail in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in detail["loc"]) or "the request"
+        field = field or str(detail["loc"][0] if detail["loc"] else "")
+        parts.append(f"{where}: {wording(detail)}")
     hint = "Correct the value; /api/docs says what is allowed."
     return answer(422, "; ".join(parts)[:1000], hint, field)
 
 
-def _http(error: HTTPException) -> Any:
+def _framework_error(error: HTTPException) -> Any:
     code = error.code or 500
     if code < 400:
         return error

@@ -1,4 +1,4 @@
-"""Words for a value that does not fit: what it must be, whatever the library calls that."""
+"""Explain an invalid value in plain words: what it must be."""
 
 from collections.abc import Mapping
 from typing import Any

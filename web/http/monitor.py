@@ -29,7 +29,7 @@ from web.http.watchdog import Watchdog
 
 @dataclass(slots=True)
 class Monitor:
-    """Everything a route may ask. `set_auto_scan` throws the toggle, durably.
+    """The parts of the running monitor. `set_auto_scan` turns the toggle, durably.
 
     `packages` has every other package too: `packages.find(VideoPackage)`.
     """
@@ -66,9 +66,9 @@ class Monitor:
         devices, now, known = self.tracker.devices(), self.clock(), self._statuses
         if known and known[0] is devices and timedelta() <= now - known[1] < timedelta(seconds=1):
             return devices, known[2]
-        found = status.statuses(devices, now, self.rules())
-        self._statuses = (devices, now, found)
-        return devices, found
+        statuses = status.statuses(devices, now, self.rules())
+        self._statuses = (devices, now, statuses)
+        return devices, statuses
 
     @property
     def redirects(self) -> Mapping[int, int]:
@@ -83,7 +83,7 @@ class Monitor:
         return bool(self.tracker.fleet().state.get(AUTO_SCAN))
 
 
-def monitor() -> Monitor:
+def current_monitor() -> Monitor:
     """The monitor of the running app."""
-    found: Monitor = current_app.extensions["monitor"]
-    return found
+    monitor: Monitor = current_app.extensions["monitor"]
+    return monitor

@@ -1,4 +1,4 @@
-"""The description of the API, from the routes themselves, and a page that reads it out."""
+"""The OpenAPI description of the API, made from the routes, and the page that shows it."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from web.http.authentication import COOKIE
 from web.http.authorization import action_of, needs
-from web.http.payloads import answered, describes
+from web.http.payloads import describes, json_response
 from web.http.shapes.errors import ErrorBody
 
 bp = Blueprint("openapi", __name__)
@@ -66,7 +66,7 @@ ERRORS = {
 @describes(answer=dict[str, Any])
 def openapi() -> Response:
     """This description."""
-    return answered(description(current_app._get_current_object()))  # type: ignore[attr-defined]
+    return json_response(description(current_app._get_current_object()))  # type: ignore[attr-defined]
 
 
 @bp.get("/api/docs")
@@ -85,15 +85,15 @@ def description(app: Flask) -> dict[str, Any]:
     _schema(ErrorBody, schemas)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions[rule.endpoint]
-        said = getattr(view, "description", None)
-        if said is None:
+        documented = getattr(view, "description", None)
+        if documented is None:
             continue
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         names = re.findall(r"{(\w+)}", path)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             action = action_of(app, rule.endpoint)
             id = f"{rule.endpoint}.{method}".replace(".", "_").lower()
-            operation = _operation(id, view, said, names, schemas, action)
+            operation = _operation(id, view, documented, names, schemas, action)
             paths.setdefault(path, {})[method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -112,39 +112,41 @@ def description(app: Flask) -> dict[str, Any]:
 def _operation(
     id: str,
     view: Any,
-    said: dict[str, Any],
+    documented: dict[str, Any],
     names: list[str],
     schemas: dict[str, Any],
     action: str | None,
 ) -> dict[str, Any]:
     text = (view.__doc__ or "").strip()
     summary, _, rest = text.partition("\n")
-    codes = {*said["errors"], *((400, 403) if action is None else COMMON_ERRORS)}
-    codes |= {400, 413, 415, 422, 507} if said["body"] else set()
-    is_word = action is None and said["media"] == ("text/plain",)
+    codes = {*documented["errors"], *((400, 403) if action is None else COMMON_ERRORS)}
+    codes |= {400, 413, 415, 422, 507} if documented["body"] else set()
+    is_word = action is None and documented["media"] == ("text/plain",)
     media = {
         kind: {
-            "schema": {"type": "string"} if "event" in kind else _schema(said["answer"], schemas)
+            "schema": {"type": "string"}
+            if "event" in kind
+            else _schema(documented["answer"], schemas)
         }
-        for kind in said["media"]
+        for kind in documented["media"]
     }
     operation: dict[str, Any] = {
         "operationId": id,
         "summary": summary,
         "tags": [id.split("_")[0]],
-        "parameters": [_path_parameter(name) for name in names] + _query(said["query"]),
+        "parameters": [_path_parameter(name) for name in names] + _query(documented["query"]),
         "responses": {
-            str(said["status"]): {"description": "Done", "content": media},
+            str(documented["status"]): {"description": "Done", "content": media},
             **{str(code): _error(code, is_word) for code in sorted(codes)},
         },
-        "security": _security(said["security"] or (() if action is None else BY_DEFAULT)),
+        "security": _security(documented["security"] or (() if action is None else BY_DEFAULT)),
     }
     if rest.strip():
         operation["description"] = " ".join(rest.split())
     if action:
         operation["x-action"] = action
-    if said["body"]:
-        body = {"application/json": {"schema": _schema(said["body"], schemas)}}
+    if documented["body"]:
+        body = {"application/json": {"schema": _schema(documented["body"], schemas)}}
         operation["requestBody"] = {"required": True, "content": body}
     return operation
 
@@ -177,11 +179,11 @@ def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "description": one.pop("description", ""),
+            "description": property.pop("description", ""),
             "required": name in schema.get("required", ()),
-            "schema": _never_null(one),
+            "schema": _never_null(property),
         }
-        for name, one in schema["properties"].items()
+        for name, property in schema["properties"].items()
     ]
 
 
@@ -189,29 +191,29 @@ def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A query string holds no null: what is left out is not there."""
     if schema.get("default", ...) is None:
         del schema["default"]
-    kinds = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
-    (kind,) = kinds or [{}]
+    not_null = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+    (kind,) = not_null or [{}]
     return {**schema, **kind}
 
 
 def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     """The JSON schema of a type; what it names goes into the components."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        _refs, found = models_json_schema([(kind, "validation")], ref_template=REF)
-        for schema in found["$defs"].values():
+        _refs, document = models_json_schema([(kind, "validation")], ref_template=REF)
+        for schema in document["$defs"].values():
             _drop_null_defaults(schema)
-        schemas.update(found["$defs"])
+        schemas.update(document["$defs"])
         return {"$ref": REF.format(model=kind.__name__)}
-    found = TypeAdapter(kind).json_schema(ref_template=REF, mode="serialization")
-    schemas.update(found.pop("$defs", {}))
-    if "properties" in found:
-        schemas[kind.__name__] = found
+    document = TypeAdapter(kind).json_schema(ref_template=REF, mode="serialization")
+    schemas.update(document.pop("$defs", {}))
+    if "properties" in document:
+        schemas[kind.__name__] = document
         return {"$ref": REF.format(model=kind.__name__)}
-    return found
+    return document
 
 
 def _drop_null_defaults(schema: dict[str, Any]) -> None:
     """What a body leaves out is not there; in an edit a null empties the value."""
-    for one in schema.get("properties", {}).values():
-        if one.get("default", ...) is None:
-            del one["default"]
+    for property in schema.get("properties", {}).values():
+        if property.get("default", ...) is None:
+            del property["default"]

@@ -10,9 +10,9 @@ from web.http.visible_fleet import VisibleFleet
 
 
 class PageFeed(Feed, Protocol):
-    """What one open page is sent besides the events; its stream keeps `eyes` up to date."""
+    """What one open page is sent besides the events; its stream keeps `visible` up to date."""
 
-    eyes: VisibleFleet
+    visible: VisibleFleet
 
 
 MakeFeed = Callable[[Flask, VisibleFleet, str], PageFeed]
@@ -23,8 +23,8 @@ def register(app: Flask, make: MakeFeed) -> None:
     app.extensions["page_feed"] = make
 
 
-def page_feed(eyes: VisibleFleet, page: str) -> PageFeed:
+def page_feed(visible: VisibleFleet, page: str) -> PageFeed:
     """The feed of the page with this query string."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     make: MakeFeed = app.extensions["page_feed"]
-    return make(app, eyes, page)
+    return make(app, visible, page)

@@ -1,4 +1,4 @@
-"""The small kit of the API: JSON bodies by model, JSON answers, and their description."""
+"""JSON requests and responses of the API: parse bodies and queries by model, and describe them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +8,7 @@ import orjson
 from flask import Flask, Response, current_app, request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
-from web.http.errors import Problem, answer
+from web.http.errors import HttpError, answer
 
 Body = TypeVar("Body", bound=BaseModel)
 Route = TypeVar("Route", bound=Callable[..., Any])
@@ -83,7 +83,7 @@ def register(app: Flask) -> None:
 
 
 def _check_parameters() -> Response | None:
-    """Refuse parameters that the route does not have: one that is ignored would look obeyed."""
+    """Refuse unknown parameters: one that is ignored would look obeyed."""
     view = current_app.view_functions.get(request.endpoint or "")
     described = getattr(view, "description", None)
     if not request.args or described is None or not request.path.startswith("/api/"):
@@ -100,10 +100,10 @@ def _check_parameters() -> Response | None:
     return answer(422, error, hint, unknown[0])
 
 
-def sent(model: type[Body]) -> Body:
-    """The request's body. Raises Problem (400, 415) or ValidationError (422)."""
+def json_body(model: type[Body]) -> Body:
+    """The request's body. Raises HttpError (400, 415) or ValidationError (422)."""
     if request.mimetype != "application/json":
-        raise Problem(
+        raise HttpError(
             415,
             "The body is not declared as JSON",
             "Send the header Content-Type: application/json.",
@@ -111,15 +111,15 @@ def sent(model: type[Body]) -> Body:
     try:
         raw = orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
-        raise Problem(400, f"The body is not JSON: {error}", "Send one JSON object.") from None
+        raise HttpError(400, f"The body is not JSON: {error}", "Send one JSON object.") from None
     return model.model_validate(raw)
 
 
-def asked(model: type[Body]) -> Body:
+def query_args(model: type[Body]) -> Body:
     """The request's query string. Raises ValidationError (422)."""
     return model.model_validate(request.args.to_dict())
 
 
-def answered(body: Any, status: int = 200) -> Response:
+def json_response(body: Any, status: int = 200) -> Response:
     """`body` as JSON."""
     return Response(orjson.dumps(body), status, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection within this machine: the kernel's own list says it."""
+"""Find the user at the other end of a connection within this server, in the kernel's list."""
 
 import ipaddress
 import os
@@ -43,7 +43,9 @@ def is_our_own(environ: Mapping[str, Any]) -> bool:
 def owner_of(peer: Address, here: Address) -> int | None:
     """The number of the user whose socket at `peer` is connected to `here`; None when no process
     of this network namespace has it open."""
-    wanted = {f"{one} {other}" for one, other in zip(_forms(peer), _forms(here), strict=True)}
+    wanted = {
+        f"{peer_form} {other}" for peer_form, other in zip(_forms(peer), _forms(here), strict=True)
+    }
     for line in _lines():
         fields = line.split()
         if f"{fields[1]} {fields[2]}" in wanted and fields[INODE] != "0":
@@ -56,7 +58,7 @@ def _lines() -> Iterator[str]:
         try:
             _titles, *lines = table.read_text().splitlines()
         except OSError:
-            continue  # no IPv6 here, or no /proc: then nobody is found
+            continue  # no IPv6 here, or no /proc: then nobody is parsed
         yield from lines
 
 
@@ -64,12 +66,12 @@ def _forms(address: Address) -> tuple[str, str]:
     """An address as the IPv4 and the IPv6 table write it: words of four bytes in the order of
     this processor, in hex. A socket of IPv6 shows an IPv4 address as ::ffff:127.0.0.1."""
     host, port = address
-    found = ipaddress.ip_address(host.partition("%")[0])
-    v4 = found if found.version == 4 else found.ipv4_mapped
-    v6 = ipaddress.ip_address(f"::ffff:{found}") if found.version == 4 else found
+    parsed = ipaddress.ip_address(host.partition("%")[0])
+    v4 = parsed if parsed.version == 4 else parsed.ipv4_mapped
+    v6 = ipaddress.ip_address(f"::ffff:{parsed}") if parsed.version == 4 else parsed
     return _hex(v4.packed if v4 else b"", port), _hex(v6.packed, port)
 
 
 def _hex(packed: bytes, port: int) -> str:
     words = (packed[at : at + 4] for at in range(0, len(packed), 4))
-    return "".join(f"{int.from_bytes(one, sys.byteorder):08X}" for one in words) + f":{port:04X}"
+    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{port:04X}"

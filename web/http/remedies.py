@@ -1,4 +1,4 @@
-"""What a person can do about it, in words."""
+"""What a person can do about a status or a finding."""
 
 from fleet.shapes import CameraRow
 

@@ -3,7 +3,7 @@
 from flask import Flask, Response, request
 
 from web.http.authorization import is_known_origin
-from web.http.monitor import monitor
+from web.http.monitor import current_monitor
 
 CONTENT_POLICY = "; ".join(
     (
@@ -35,7 +35,7 @@ def _set_headers(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if "Cache-Control" not in headers and request.endpoint != "static":
         headers["Cache-Control"] = "no-store"
-    if monitor().access.allowed_origins:
+    if current_monitor().access.allowed_origins:
         response.vary.add("Origin")
         if is_known_origin():
             headers["Access-Control-Allow-Origin"] = request.headers["Origin"]

@@ -1,4 +1,4 @@
-"""What the person who asks may see and do: the only way by which routes reach devices."""
+"""The fleet as the person of the request sees it: the only way by which routes reach devices."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ from accounts.model import Person
 from accounts.rights import following_redirects, may
 from fleet.model import Device, Event, NotFound
 from fleet.tracker import Precondition
-from web.http.errors import Problem
-from web.http.monitor import Monitor, monitor
+from web.http.errors import HttpError
+from web.http.monitor import Monitor, current_monitor
 
-TELLING = ("device.merged", "device.split", "device.unmerged")
-"""Events whose words name another device."""
-SHARED = "address.shared"
+NAMING_OTHERS = ("device.merged", "device.split", "device.unmerged")
+"""Events whose text names another device."""
+SHARED_ADDRESS = "address.shared"
 """The finding that does."""
 MAX_NAMED = 20_000
 """Devices that one question to the journal may name."""
@@ -44,26 +44,26 @@ class VisibleFleet:
         return may(self.person, action, device, self.now)
 
     def again(self) -> "VisibleFleet | None":
-        """The visible of the same person as of now; None when their login has ended."""
+        """The same for the same person as of now; None when their login has ended."""
         person = self.monitor.access.accounts.refreshed(self.person)
-        return of(self.monitor, person) if person else None
+        return visible_to(self.monitor, person) if person else None
 
-    def precondition(self, action: str, number: int | None = None) -> Problem | None:
+    def precondition(self, action: str, number: int | None = None) -> HttpError | None:
         """What keeps this person, as of now, from `action` on the device of this number.
 
-        The gate has judged before; between that and the act lie work and waiting, in which
+        The request was authorized before; between that and the act lie work and waiting, in which
         a login can end and a right can be taken away. May be asked from any thread.
         """
         now = self.again()
         if now is None:
-            return Problem(401, "Your login has ended", "Nothing was changed. Log in again.")
+            return HttpError(401, "Your login has ended", "Nothing was changed. Log in again.")
         fleet = self.monitor.tracker.fleet()
         # A record that became part of another one meanwhile is judged as that one.
         end = None if number is None else fleet.redirects.get(number, number)
         device = None if end is None else fleet.devices.get(end)
         if now.may(action, device):
             return None
-        return Problem(
+        return HttpError(
             403,
             f"{now.person.name} no longer has permission to do this",
             "Nothing was changed. An administrator can allow it, under Settings, Users.",
@@ -74,7 +74,7 @@ class VisibleFleet:
         return partial(self.precondition, action, number)
 
     def check(self, action: str) -> None:
-        """Raises Problem (401, 403) as `precondition` gives it."""
+        """Raises HttpError (401, 403) as `precondition` gives it."""
         if (problem := self.precondition(action)) is not None:
             raise problem
 
@@ -82,7 +82,7 @@ class VisibleFleet:
     def acting(self, action: str) -> Iterator[None]:
         """For a change of accounts: judged once more, and no account changes until it is done.
 
-        Raises Problem (401, 403).
+        Raises HttpError (401, 403).
         """
         with self.monitor.access.accounts.locked():
             self.check(action)
@@ -95,8 +95,8 @@ class VisibleFleet:
     def _seen(self, every: Mapping[int, Device]) -> Mapping[int, Device]:
         if not self.is_limited:
             return every
-        seen = {id: one for id, one in every.items() if self.may("device.view", one)}
-        return {id: _alone(one, seen) for id, one in seen.items()}
+        seen = {id: device for id, device in every.items() if self.may("device.view", device)}
+        return {id: _without_hidden(device, seen) for id, device in seen.items()}
 
     def statuses(self) -> tuple[Mapping[int, Device], Mapping[int, str]]:
         """Those devices, and the status of each, from one snapshot of the fleet."""
@@ -110,7 +110,7 @@ class VisibleFleet:
         # The same work whether it is not seen or not there: its time tells nothing either.
         device = self.devices().get(self.monitor.tracker.number_of(key))
         if device is None:
-            raise NotFound(f"There is no camera {key[:60]}", NOT_THERE)
+            raise NotFound(f"There is no camera {key[:60]}", LIST_HINT)
         return device
 
     def events(self, **wanted: Any) -> Sequence[Event]:
@@ -125,23 +125,23 @@ class VisibleFleet:
         seen = self.devices().keys() if only is None else self.devices().keys() & only
         devices = with_merged(seen, redirects)
         named = devices if len(devices) <= MAX_NAMED else None
-        limit, found = int(wanted.get("limit", 100)), list[Event]()
+        limit, events = int(wanted.get("limit", 100)), list[Event]()
         while devices:
             page = self.monitor.journal.find(devices=named, **wanted)
-            found += [one for one in page if self.sees_event(one)]
-            if len(page) < limit or len(found) >= limit:
+            events += [event for event in page if self.sees_event(event)]
+            if len(page) < limit or len(events) >= limit:
                 break
             side = "after" if wanted.get("after") is not None else "before"
             wanted[side] = page[-1].sequence
-        return found[:limit]
+        return events[:limit]
 
     def sees_event(self, event: Event) -> bool:
-        """Whether this person sees the device, and nothing of another one is told."""
+        """Whether this person sees the device, and the event says nothing of another one."""
         if not self.is_limited:
             return True
-        if event.device is None or event.kind in TELLING or "parent" in event.after:
+        if event.device is None or event.kind in NAMING_OTHERS or "parent" in event.after:
             return False
-        if SHARED in (event.before.get("kind"), event.after.get("kind")):
+        if SHARED_ADDRESS in (event.before.get("kind"), event.after.get("kind")):
             return False
         fleet = self.monitor.tracker.fleet()
         device = fleet.devices.get(fleet.redirects.get(event.device, event.device))
@@ -149,11 +149,11 @@ class VisibleFleet:
 
     def last_scan(self) -> dict[str, Any] | None:
         """What the last scan did; it counts every device, so not for everybody."""
-        found: dict[str, Any] | None = self.monitor.tracker.fleet().state.get("last_scan")
-        return None if self.is_limited else found
+        scan: dict[str, Any] | None = self.monitor.tracker.fleet().state.get("last_scan")
+        return None if self.is_limited else scan
 
 
-NOT_THERE = "GET /api/cameras lists the cameras with their numbers and MACs."
+LIST_HINT = "GET /api/cameras lists the cameras with their numbers and MACs."
 
 
 def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[int]:
@@ -161,41 +161,41 @@ def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[
     return sorted({*devices, *(old for old, new in redirects.items() if new in devices)})
 
 
-def of(here: Monitor, person: Person) -> VisibleFleet:
-    """The visible of a person, whose grants and tokens have followed every merge."""
-    return VisibleFleet(here, following_redirects(person, here.tracker.fleet().redirects))
+def visible_to(monitor: Monitor, person: Person) -> VisibleFleet:
+    """The fleet as a person sees it, whose grants and tokens have followed every merge."""
+    return VisibleFleet(monitor, following_redirects(person, monitor.tracker.fleet().redirects))
 
 
-def _alone(device: Device, seen: Mapping[int, Device]) -> Device:
+def _without_hidden(device: Device, seen: Mapping[int, Device]) -> Device:
     """A device without what it tells of devices that are not seen."""
     if any(id not in seen for id in device.parents):
         device = replace(device, parents=tuple(id for id in device.parents if id in seen))
-    clashes = [one for one in device.findings if one.kind == SHARED]
+    clashes = [finding for finding in device.findings if finding.kind == SHARED_ADDRESS]
     if clashes:
         quiet = tuple(
-            replace(one, text="another device has its address", evidence={})
-            if one in clashes
-            else one
-            for one in device.findings
+            replace(finding, text="another device has its address", evidence={})
+            if finding in clashes
+            else finding
+            for finding in device.findings
         )
         device = replace(device, findings=quiet)
     return device
 
 
-def person() -> Person | None:
-    """Who asks; None on the pages for strangers."""
-    found: Person | None = g.get("person")
-    return found
+def current_person() -> Person | None:
+    """The person of the request; None on pages that need no login."""
+    person: Person | None = g.get("person")
+    return person
 
 
 def can(action: str, device: Device | None = None) -> bool:
     """For templates: whether to offer it."""
-    return person() is not None and visible().may(action, device)
+    return current_person() is not None and visible_fleet().may(action, device)
 
 
-def visible() -> VisibleFleet:
-    """The visible of who asks. The gate has let them in before."""
-    if "visible" not in g:
-        g.visible = of(monitor(), g.person)
-    found: VisibleFleet = g.visible
-    return found
+def visible_fleet() -> VisibleFleet:
+    """The fleet as the person of the request sees it, who has been authorized before."""
+    if "visible_fleet" not in g:
+        g.visible_fleet = visible_to(current_monitor(), g.person)
+    fleet: VisibleFleet = g.visible_fleet
+    return fleet

@@ -1,4 +1,4 @@
-"""Watches over long answers: one that takes nothing, or whose right has ended, is cut off."""
+"""Cut off long responses whose client reads nothing any more or has lost its permission."""
 
 import socket
 import time
@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
-LOOK_EVERY = 0.5
+CHECK_EVERY = 0.5
 PATIENCE = 10.0
 """Seconds for which a reader may take nothing of what was handed over."""
 
 
 @dataclass(slots=True, eq=False)
-class Line:
-    """One long answer. `since`: when the piece that is being sent was handed over."""
+class GuardedAnswer:
+    """One long response. `since`: when the piece that is being sent was handed over."""
 
     sock: socket.socket
     may_go_on: Callable[[], bool]
@@ -22,10 +22,10 @@ class Line:
 
 
 class Watchdog:
-    """One thread for all long answers."""
+    """One thread that watches all long responses."""
 
     def __init__(self) -> None:
-        self._lines: set[Line] = set()
+        self._lines: set[GuardedAnswer] = set()
         self._lock = Lock()
         self._over = Event()
         self._thread = Thread(target=self._run, name="watchdog", daemon=True)
@@ -45,7 +45,7 @@ class Watchdog:
         if sock is None:
             yield from pieces
             return
-        line = Line(sock, may_go_on)
+        line = GuardedAnswer(sock, may_go_on)
         with self._lock:
             self._lines.add(line)
         try:
@@ -58,7 +58,7 @@ class Watchdog:
                 self._lines.discard(line)
 
     def _run(self) -> None:
-        while not self._over.wait(LOOK_EVERY):
+        while not self._over.wait(CHECK_EVERY):
             with self._lock:
                 # The lock is held meanwhile, so that no socket is cut that serves another by now.
                 for line in self._lines:
@@ -67,5 +67,5 @@ class Watchdog:
                             line.sock.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
-    def _is_over(line: Line, since: float) -> bool:
+    def _is_over(line: GuardedAnswer, since: float) -> bool:
         return time.monotonic() - since > PATIENCE or not line.may_go_on()

@@ -49,11 +49,11 @@ def delete() -> Any:
     try:
         wanted = _selection()
         act = deletion()
-        found = act.select(wanted)
+        selected = act.select(wanted)
         count = request.form.get("confirm", "").strip()
         if not count.isdecimal() or len(count) > 9:
-            return _index(wanted=wanted, count=len(found), sample=sample(found))
-        number = act.delete_selected(wanted, found, int(count))
+            return _index(wanted=wanted, count=len(selected), sample=sample(selected))
+        number = act.delete_selected(wanted, selected, int(count))
     except ValueError as error:
         return Response(_index(fault=str(error)), 422)
     except Refused as fault:

@@ -1,11 +1,11 @@
-"""Times and durations in plain words, for templates."""
+"""Template filters for times and durations."""
 
 from datetime import datetime, timedelta
 
 from flask import Flask
 from markupsafe import Markup
 
-from web.http.monitor import monitor
+from web.http.monitor import current_monitor
 
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -36,7 +36,7 @@ def ago(text: str | None) -> Markup:
     if not text:
         return Markup("never")
     at = datetime.fromisoformat(text)
-    length = monitor().clock() - at
+    length = current_monitor().clock() - at
     # A few seconds ahead are another clock's fault, not the future.
     words = "just now" if length < timedelta(seconds=10) else f"{span(length)} ago"
     return _relative(at, "past", words)
@@ -47,7 +47,7 @@ def to_come(text: str | None) -> Markup:
     if not text:
         return Markup("never")
     at = datetime.fromisoformat(text)
-    length = at - monitor().clock()
+    length = at - current_monitor().clock()
     return _relative(at, "next", f"in {span(length)}" if length > timedelta() else "now")
 
 

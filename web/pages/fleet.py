@@ -1,4 +1,4 @@
-"""The pages: server-rendered, whole without script. Forms post here and lead back.
+"""The fleet page and its forms: rendered on the server, complete without script.
 
 One template part serves the first page and every refresh, so that they cannot differ.
 """
@@ -9,13 +9,13 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from fleet import status
 from fleet.model import Device, Edit, Refused
-from web.http.actions.devices import apply_edit, delete_one, edit_of, undo_of, undoing
+from web.http.actions.devices import apply_edit, delete_device, device_edit, undo_edit, undo_number
 from web.http.actions.scans import set_auto_scan
-from web.http.auditing import who
+from web.http.auditing import actor_name
 from web.http.authorization import needs
-from web.http.errors import Problem, status_of
-from web.http.monitor import monitor
-from web.http.visible_fleet import visible
+from web.http.errors import HttpError, status_of
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
 from web.pages import fleet_view
 
 bp = Blueprint("pages", __name__)
@@ -41,22 +41,22 @@ def fleet() -> str:
 @needs("device.view")
 def camera(key: str) -> Any:
     """One camera, beside the list where there is room."""
-    here = monitor()
-    device = visible().device(key)
+    monitor = current_monitor()
+    device = visible_fleet().device(key)
     if key != str(device.id):
         # A merge can be taken back, and then the number is another camera's page again.
         is_merged = key.isdecimal() and int(key) != device.id
         return redirect(f"/cameras/{device.id}", 302 if is_merged else 301)
     text = request.args.get("undo", "")
     undo = text if text.isdecimal() and len(text) < 19 else None
-    return _fleet_page({"detail": fleet_view.detail(here, device), "undo": undo})
+    return _fleet_page({"detail": fleet_view.detail(monitor, device), "undo": undo})
 
 
-def _again(device: Device, form: str, fault: Refused) -> Response:
+def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     """The camera's page with what was typed in `form`, and beside it why it does not fit."""
     page = _fleet_page(
         {
-            "detail": fleet_view.detail(monitor(), device),
+            "detail": fleet_view.detail(current_monitor(), device),
             "fault": {"form": form, "field": fault.field, "text": f"{fault.error}. {fault.hint}"},
             "typed": request.form,
         }
@@ -65,16 +65,16 @@ def _again(device: Device, form: str, fault: Refused) -> Response:
 
 
 def _fleet_page(more: dict[str, Any]) -> str:
-    here, query = monitor(), fleet_view.page_query()
-    found = fleet_view.rows(here, query)
+    monitor, query = current_monitor(), fleet_view.page_query()
+    table = fleet_view.rows(monitor, query)
     return render_template(
         "fleet.html",
-        **fleet_view.top(here, query, fleet_view.links()),
-        found=found,
+        **fleet_view.header(monitor, query, fleet_view.links()),
+        table=table,
         columns=fleet_view.COLUMNS,
         page_sizes=fleet_view.PAGE_SIZES,
-        pages=fleet_view.page_numbers(found.listing),
-        trouble=[source.trouble for source in here.scanner.sources.values()],
+        pages=fleet_view.page_numbers(table.page),
+        trouble=[source.trouble for source in monitor.scanner.sources.values()],
         **more,
     )
 
@@ -82,8 +82,8 @@ def _fleet_page(more: dict[str, Any]) -> str:
 @bp.get("/parts/top")
 @needs("device.list")
 def top() -> str:
-    """Everything above the table, anew."""
-    head = fleet_view.top(monitor(), fleet_view.page_query(), fleet_view.links())
+    """Everything above the table, for a refresh."""
+    head = fleet_view.header(current_monitor(), fleet_view.page_query(), fleet_view.links())
     return render_template("parts/top.html", **head)
 
 
@@ -91,31 +91,31 @@ def top() -> str:
 @needs("device.list")
 def rows() -> Response:
     """A stretch of the table (`offset`, `limit`), or the rows of some `ids`."""
-    here = monitor()
+    monitor = current_monitor()
     if "ids" in request.args:
         numbers = request.args["ids"].split(",")[:MAX_IDS]
-        wanted = [int(one) for one in numbers if one.isdecimal() and len(one) < 10]
-        found = fleet_view.rows_of(here, fleet_view.page_query(), wanted)
+        wanted = [int(number) for number in numbers if number.isdecimal() and len(number) < 10]
+        rendered = fleet_view.changed_rows(monitor, fleet_view.page_query(), wanted)
     else:
         query = fleet_view.page_query()
         limit = min(_number("limit", fleet_view.FIRST_ROWS), 200)
-        found = fleet_view.stretch(here, query, _number("offset", 0), limit)
-    return Response(found.html, headers={"X-Total-Count": str(found.listing.total)})
+        rendered = fleet_view.row_range(monitor, query, _number("offset", 0), limit)
+    return Response(rendered.html, headers={"X-Total-Count": str(rendered.page.total)})
 
 
 def _number(name: str, default: int) -> int:
     text = request.args.get(name, str(default))
     if not text.isdecimal() or len(text) > 9:
-        raise Problem(422, f"{name} must be a whole number", "Leave it out for the beginning.")
+        raise HttpError(422, f"{name} must be a whole number", "Leave it out for the beginning.")
     return int(text)
 
 
 @bp.get("/parts/camera/<key>")
 @needs("device.view")
 def camera_part(key: str) -> str:
-    """The detail of one camera, anew."""
-    here = monitor()
-    detail = fleet_view.detail(here, visible().device(key))
+    """The detail of one camera, for a refresh."""
+    monitor = current_monitor()
+    detail = fleet_view.detail(monitor, visible_fleet().device(key))
     return render_template("parts/detail.html", **detail, undo=None)
 
 
@@ -123,7 +123,7 @@ def camera_part(key: str) -> str:
 @needs("scan.start")
 def scan() -> Any:
     """The button "Scan network"."""
-    monitor().scanner.start(who())
+    current_monitor().scanner.start(actor_name())
     return redirect("/", 303)
 
 
@@ -131,7 +131,7 @@ def scan() -> Any:
 @needs("scan.start")
 def stop() -> Any:
     """The button "Stop"."""
-    monitor().scanner.cancel()
+    current_monitor().scanner.cancel()
     return redirect("/", 303)
 
 
@@ -150,7 +150,7 @@ def edit(key: str) -> Any:
     """The form of a camera: what it is called, where it is, retire, restore."""
     kind = request.form.get("do", "change")
     if kind not in ("change", "retire", "restore"):
-        raise Problem(422, f"The form cannot do {kind[:40]!r}", "Use one of its buttons.")
+        raise HttpError(422, f"The form cannot do {kind[:40]!r}", "Use one of its buttons.")
     return _edit(key, kind, _fields() if kind == "change" else {})
 
 
@@ -159,7 +159,7 @@ def _fields() -> dict[str, Any]:
     form = request.form
     fields: dict[str, Any] = {key: form[key] for key in ("name", "notes", "site") if key in form}
     if "tags" in form:
-        fields["tags"] = [one.strip() for one in form["tags"].split(",") if one.strip()]
+        fields["tags"] = [tag.strip() for tag in form["tags"].split(",") if tag.strip()]
     if "parent" in form:
         text = form["parent"].strip()
         fields["parent"] = int(text) if text.isdecimal() and len(text) < 10 else text or None
@@ -182,9 +182,9 @@ def split(key: str) -> Any:
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
     try:
-        return _apply(edit_of(key, kind, fields))
+        return _apply(device_edit(key, kind, fields))
     except Refused as fault:
-        return _again(visible().device(key), kind, fault)
+        return _with_fault(visible_fleet().device(key), kind, fault)
 
 
 @bp.post("/cameras/<key>/delete")
@@ -192,9 +192,9 @@ def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
 def delete(key: str) -> Any:
     """The form "Delete camera", with its name typed to confirm."""
     try:
-        delete_one(key, request.form.get("confirm", "")[:500])
+        delete_device(key, request.form.get("confirm", "")[:500])
     except Refused as fault:
-        return _again(visible().device(key), "delete", fault)
+        return _with_fault(visible_fleet().device(key), "delete", fault)
     return redirect("/", 303)
 
 
@@ -202,12 +202,12 @@ def delete(key: str) -> Any:
 @needs("device.edit")
 def undo(event: int) -> Any:
     """The button "Undo"."""
-    return _apply(undoing(monitor(), event))
+    return _apply(undo_edit(current_monitor(), event))
 
 
 def _apply(edit: Edit) -> Any:
     events = apply_edit(edit)
-    device = visible().device(edit.identity.removeprefix("id:"))
-    undoable = undo_of(events)
+    device = visible_fleet().device(edit.identity.removeprefix("id:"))
+    undoable = undo_number(events)
     suffix = f"?undo={undoable}" if undoable else ""
     return redirect(f"/cameras/{device.id}{suffix}", 303)

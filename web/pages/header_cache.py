@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import Lock
 
-EVERY = 1.0
+MIN_AGE = 1.0
 """Seconds between two headers of the same kind."""
 MAX_AGE = 15.0
-"""Seconds for which a header is good while nothing is told."""
+"""Seconds for which a header is good while nothing happens."""
 MAX_HEADERS = 200
 
 
@@ -31,13 +31,13 @@ class HeaderCache:
     _lock: Lock = field(default_factory=Lock)
 
     def newest(self, kind: Hashable, place: int, make: Callable[[], tuple[int, bytes]]) -> bytes:
-        """A header that has all that was told up to `place`; empty while the last one, which does
+        """A header with all that happened up to `place`; empty while the last one, which does
         not have it, is too new. `make` gives the place of the broadcaster and the message."""
         with self._lock:
             known, now = self._known.get(kind), self.clock()
             if known and known.place >= place and now - known.at < MAX_AGE:
                 return known.data
-            if known and now - known.at < EVERY:
+            if known and now - known.at < MIN_AGE:
                 return b""
             made_at, data = make()
             self._known[kind] = Header(made_at, now, data)

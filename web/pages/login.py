@@ -1,4 +1,4 @@
-"""Pages to come in: login, logout, the first account; and the own account."""
+"""The pages for login, logout, the first account, and the own account."""
 
 import hmac
 import re
@@ -10,43 +10,48 @@ from pydantic import ValidationError
 from accounts.model import NotAllowed, Person, User
 from fleet import labels
 from fleet.model import NotFound
-from web.http.actions.sessions import begin, change_password, own_user, set_cookie, user_of
-from web.http.actions.tokens import end_token, new_token, tokens_of
+from web.http.actions.sessions import (
+    authenticate,
+    change_password,
+    own_user,
+    set_cookie,
+    start_session,
+)
+from web.http.actions.tokens import create_token, revoke_own_token, tokens_of
 from web.http.auditing import note
 from web.http.authentication import COOKIE, is_this_machine
-from web.http.authorization import is_open, needs, stranger
-from web.http.errors import Problem
-from web.http.monitor import monitor
+from web.http.authorization import deny_stranger, needs, public
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.redirects import own_path
 from web.http.shapes.accounts import NewToken
-from web.http.visible_fleet import can, visible
+from web.http.visible_fleet import can, visible_fleet
 
 bp = Blueprint("login_pages", __name__)
-OWN_PATH = re.compile(r"/(?!/)[\w./?=&%+:,~-]*", re.ASCII)
 
 
 def _next() -> str:
-    """Where a login leads: a place on this very site."""
-    path = request.values.get("next", "/")
-    return path if OWN_PATH.fullmatch(path) else "/"
+    """The page to open after the login: a path on this server."""
+    return own_path(request.values.get("next", "/"))
 
 
 @bp.get("/login")
-@is_open
+@public
 def login() -> Any:
     """The login page."""
-    if not monitor().access.accounts.has_any():
+    if not current_monitor().access.accounts.has_any():
         return redirect("/setup", 303)
     return render_template("login.html", next=_next())
 
 
 @bp.post("/login")
-@is_open
+@public
 def log_in() -> Any:
     """The form of the login page."""
     name, password = request.form.get("username", ""), request.form.get("password", "")
     try:
-        user = user_of(name[:200], password[:1000])
-    except Problem as problem:
+        user = authenticate(name[:200], password[:1000])
+    except HttpError as problem:
         page = render_template("login.html", next=_next(), problem=problem, typed=name[:200])
         return Response(page, problem.status, headers=dict(problem.headers))
     return _welcome(user, _next())
@@ -54,7 +59,7 @@ def log_in() -> Any:
 
 def _welcome(user: User, path: str) -> Any:
     response = redirect(path, 303)
-    session, secret = begin(user, "browser")
+    session, secret = start_session(user, "browser")
     set_cookie(response, secret, session)
     return response
 
@@ -65,7 +70,7 @@ def logout() -> Any:
     """The button "Log out"."""
     person: Person = g.person
     if person.session is not None:
-        monitor().access.accounts.end_sessions(person.session)
+        current_monitor().access.accounts.end_sessions(person.session)
         note("logout", person.name, "logged out")
     response = redirect("/login", 303)
     response.delete_cookie(COOKIE)
@@ -77,7 +82,7 @@ def logout() -> Any:
 
 def _may_set_up() -> bool:
     """From this machine, or with the link that the start printed."""
-    access = monitor().access
+    access = current_monitor().access
     if access.accounts.has_any():
         return False
     key = request.values.get("key", "")
@@ -85,26 +90,26 @@ def _may_set_up() -> bool:
 
 
 @bp.get("/setup")
-@is_open
+@public
 def setup() -> Any:
     """The page for the first account, an administrator."""
     if not _may_set_up():
-        return stranger()
+        return deny_stranger()
     return render_template("setup.html", key=request.args.get("key", ""))
 
 
 @bp.post("/setup")
-@is_open
+@public
 def set_up() -> Any:
     """The form of that page. The first account closes the monitor."""
     if not _may_set_up():
-        return stranger()
+        return deny_stranger()
     form = request.form
     name, password = form.get("username", ""), form.get("password", "")
     try:
         if password != form.get("again"):
             raise NotAllowed("The two passwords differ", "Type the same twice.", field="again")
-        user = monitor().access.accounts.add_first(name[:200], password[:1000])
+        user = current_monitor().access.accounts.add_first(name[:200], password[:1000])
     except NotAllowed as fault:
         page = render_template("setup.html", key=form.get("key", ""), fault=fault, typed=name[:200])
         return Response(page, fault.status)
@@ -123,9 +128,9 @@ def account() -> Any:
 
 
 def _account(status: int = 200, **more: Any) -> Response:
-    person = visible().person
+    person = visible_fleet().person
     mine = tokens_of(person.user) if person.user is not None and can("account.change") else []
-    cameras = {one.id: labels.name(one) for one in visible().devices().values()}
+    cameras = {device.id: labels.name(device) for device in visible_fleet().devices().values()}
     page = render_template("account.html", me=person, tokens=mine, cameras=cameras, **more)
     return Response(page, status)
 
@@ -156,10 +161,10 @@ def make_token() -> Any:
             {
                 "name": form.get("name", ""),
                 "scope": form.get("scope", "read"),
-                "devices": [int(one) for one in numbers] or None,
+                "devices": [int(number) for number in numbers] or None,
             }
         )
-        token, text = new_token(own_user(), given)
+        token, text = create_token(own_user(), given)
     except ValidationError:
         fault = NotAllowed("A name has 1 to 60 characters", "Choose another.", field="name")
         return _account(422, fault=fault)
@@ -173,5 +178,5 @@ def make_token() -> Any:
 @needs("account.change")
 def revoke_token(id: int) -> Any:
     """The button "Revoke"."""
-    end_token(own_user(), id)
+    revoke_own_token(own_user(), id)
     return redirect("/account", 303)

@@ -1,4 +1,4 @@
-"""The fleet by place: stores, their sites, and how the devices of each stand."""
+"""The fleet by store and site, with the statuses of their devices counted."""
 
 import re
 from collections import Counter
@@ -14,21 +14,21 @@ from fleet.queries import CAMERAS, STATUSES, WORST_FIRST, store_of, stores_by_si
 MAX_GROUPS = 1000
 MAX_SITES = 400
 """Rows of sites on one page, over all stores."""
-MAX_BY_ITSELF = 10
+MAX_IN_TROUBLE = 10
 """Sites in trouble that a store shows unasked where not all sites fit on the page."""
-MAX_OF_ONE = 1000
+MAX_OF_STORE = 1000
 """Rows of the one store that was asked for."""
 
 
 @dataclass(slots=True)
-class Place:
+class SiteSummary:
     """A store, or a site in it or in none: how many of its devices have which status. Only a
     store has no `site` of its own; its `sites` are places too."""
 
     store: str
     site: str
     counts: dict[str, int] = field(default_factory=dict)
-    sites: "list[Place]" = field(default_factory=list)
+    sites: "list[SiteSummary]" = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -63,7 +63,7 @@ class Place:
 
     @property
     def is_down(self) -> bool:
-        """Something here does not answer: this is where somebody is needed."""
+        """Something here does not answer: someone is needed."""
         return not status.DOWN.isdisjoint(self.counts)
 
     @property
@@ -78,43 +78,45 @@ class Place:
         return f"/?{asked}" if asked else "/"
 
 
-def places(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[Place]:
-    """Each store with its sites, and each site that stands in no store, in no order."""
-    kept = [one for one in devices if one.retired_at is None and one.kind in CAMERAS]
+def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[SiteSummary]:
+    """Each store with its sites, and each site that is in no store, in no order."""
+    kept = [device for device in devices if device.retired_at is None and device.kind in CAMERAS]
     known = stores_by_site(kept)
-    counted = Counter((store_of(one, known), one.site, statuses[one.id]) for one in kept)
-    stores: dict[str, Place] = {}
-    sites: dict[tuple[str, str], Place] = {}
+    counted = Counter(
+        (store_of(device, known), device.site, statuses[device.id]) for device in kept
+    )
+    stores: dict[str, SiteSummary] = {}
+    sites: dict[tuple[str, str], SiteSummary] = {}
     for (store, site, word), number in counted.items():
         place = sites.get((store, site))
         if place is None:
-            place = sites[store, site] = Place(store, site)
+            place = sites[store, site] = SiteSummary(store, site)
             if store:
-                stores.setdefault(store, Place(store, "")).sites.append(place)
+                stores.setdefault(store, SiteSummary(store, "")).sites.append(place)
         place.counts[word] = number
     for group in stores.values():
         for place in group.sites:
             group.add(place.counts)
-    return [*stores.values(), *(one for one in sites.values() if not one.store)]
+    return [*stores.values(), *(site for site in sites.values() if not site.store)]
 
 
-def in_order(found: Iterable[Place]) -> list[Place]:
-    """Those with trouble first, then by name; 2 stands before 10."""
-    return sorted(found, key=lambda one: (not one.is_down, _natural(one.name)))
+def trouble_first(summaries: Iterable[SiteSummary]) -> list[SiteSummary]:
+    """Those with trouble first, then by name; 2 comes before 10."""
+    return sorted(summaries, key=lambda site: (not site.is_down, _natural(site.name)))
 
 
 def _natural(name: str) -> list[Any]:
     # Python refuses to read numbers of thousands of digits.
     parts = re.split(r"([0-9]{1,18})", name.casefold())
-    return [int(one) if place % 2 else one for place, one in enumerate(parts)]
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SiteGroup:
     """A store or a site without one, as the page draws it: with the sites that have room."""
 
-    place: Place
-    shown: Sequence[Place] = ()
+    place: SiteSummary
+    shown: Sequence[SiteSummary] = ()
     is_open: bool = False
 
     @property
@@ -123,66 +125,68 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SitesView:
     """The page. `hidden` groups are counted in `total` but not drawn; `is_any`: there is a
     place at all, found or not."""
 
-    groups: Sequence[Group]
-    total: Place
+    groups: Sequence[SiteGroup]
+    total: SiteSummary
     stores: int
     sites: int
     hidden: int
     is_any: bool
 
 
-def view(every: Sequence[Place], text: str = "", store: str = "") -> View:
+def sites_view(summaries: Sequence[SiteSummary], text: str = "", store: str = "") -> SitesView:
     """What was asked for: places whose name, or a site of whose, has `text`; one `store`."""
-    found = [one for one in every if not store or one.store == store]
+    matches = [site for site in summaries if not store or site.store == store]
     needle = text.strip().casefold()
     if needle:
-        found = [one for one in found if _has(one, needle) or _within(one, needle)]
-    total = Place(store, "")
-    for one in found:
-        total.add(one.counts)
-    return View(
-        _groups(in_order(found), needle, store),
+        matches = [
+            site for site in matches if _matches(site, needle) or _matching_sites(site, needle)
+        ]
+    total = SiteSummary(store, "")
+    for site in matches:
+        total.add(site.counts)
+    return SitesView(
+        _groups(trouble_first(matches), needle, store),
         total,
-        sum(1 for one in found if one.store),
-        sum(len(one.sites) or 1 for one in found),
-        max(0, len(found) - MAX_GROUPS),
-        bool(every),
+        sum(1 for site in matches if site.store),
+        sum(len(site.sites) or 1 for site in matches),
+        max(0, len(matches) - MAX_GROUPS),
+        bool(summaries),
     )
 
 
-def _has(place: Place, needle: str) -> bool:
+def _matches(place: SiteSummary, needle: str) -> bool:
     return needle in place.name.casefold()
 
 
-def _within(place: Place, needle: str) -> list[Place]:
-    return [one for one in place.sites if _has(one, needle)]
+def _matching_sites(place: SiteSummary, needle: str) -> list[SiteSummary]:
+    return [site for site in place.sites if _matches(site, needle)]
 
 
-def _groups(found: Sequence[Place], needle: str, store: str) -> list[Group]:
+def _groups(summaries: Sequence[SiteSummary], needle: str, store: str) -> list[SiteGroup]:
     """As many as there is room for. Where not all sites fit, a store shows some in trouble."""
     groups = []
-    wanted = [_wanted(one, needle, store) for one in found]
+    wanted = [_sites_of(site, needle, store) for site in summaries]
     do_fit = sum(len(sites) for sites in wanted) <= MAX_SITES
-    room = MAX_OF_ONE if store else MAX_SITES
-    for place, sites in zip(found[:MAX_GROUPS], wanted[:MAX_GROUPS], strict=True):
+    room = MAX_OF_STORE if store else MAX_SITES
+    for place, sites in zip(summaries[:MAX_GROUPS], wanted[:MAX_GROUPS], strict=True):
         is_part = len(sites) < len(place.sites)
         if not do_fit and not store:
-            sites = [one for one in sites if one.is_down or needle]
-        most = room if do_fit or store else min(room, MAX_BY_ITSELF)
-        shown = in_order(sites)[:most]
+            sites = [site for site in sites if site.is_down or needle]
+        most = room if do_fit or store else min(room, MAX_IN_TROUBLE)
+        shown = trouble_first(sites)[:most]
         room -= len(shown)
-        groups.append(Group(place, shown, place.is_down or bool(store) or is_part))
+        groups.append(SiteGroup(place, shown, place.is_down or bool(store) or is_part))
     return groups
 
 
-def _wanted(place: Place, needle: str, store: str) -> list[Place]:
-    """The sites of a place that was found. One site alone stands in the row of its store."""
+def _sites_of(place: SiteSummary, needle: str, store: str) -> list[SiteSummary]:
+    """The sites of a place that was found. A single site is shown in the row of its store."""
     if len(place.sites) == 1:
         return []
-    if needle and (store or not _has(place, needle)):
-        return _within(place, needle)
+    if needle and (store or not _matches(place, needle)):
+        return _matching_sites(place, needle)
     return place.sites

@@ -1,4 +1,4 @@
-"""The pages about places: sites with their counts, and the workbook of recorders."""
+"""The page of sites with their counts, and the settings page of the workbook."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from fleet.queries import LONGEST_PLACE
 from fleet.secret_columns import secret_titles
 from inventory.uploads import PATIENCE, Busy
 from inventory.workbook import MAX_BYTES, NotReadable
-from web.http.actions.recorders import put_serial
+from web.http.actions.recorders import change_serial
 from web.http.auditing import note
-from web.http.authorization import needs, takes
-from web.http.errors import Problem, status_of, wants_page
-from web.http.monitor import monitor
-from web.http.visible_fleet import visible
+from web.http.authorization import max_body, needs
+from web.http.errors import HttpError, status_of, wants_page
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
 from web.pages import site_groups
 
 bp = Blueprint("site_pages", __name__)
@@ -25,33 +25,37 @@ bp = Blueprint("site_pages", __name__)
 def index() -> str:
     """Every store and site that this person sees something of, with counts; `q` finds names,
     `store` shows one store with all its sites."""
-    devices, statuses = visible().statuses()
+    devices, statuses = visible_fleet().statuses()
     text = request.args.get("q", "").strip()[:100]
     store = request.args.get("store", "")[:LONGEST_PLACE]
-    found = site_groups.view(site_groups.places(devices.values(), statuses), text, store)
-    return render_template("sites.html", view=found, text=text, store=store, asked=_asked())
+    view = site_groups.sites_view(
+        site_groups.site_summaries(devices.values(), statuses), text, store
+    )
+    return render_template("sites.html", view=view, text=text, store=store, asked=_asked())
 
 
 def _asked() -> list[dict[str, Any]]:
     """How each source stands that asks about listed devices. It counts them all, so it is not
     for those who see some."""
-    here = monitor()
-    if visible().is_limited:
+    monitor = current_monitor()
+    if visible_fleet().is_limited:
         return []
     return [
         {
             "title": did.title,
             "found": len(did.found),
             "listed": did.listed,
-            "heard": here.scanner.heard[name].isoformat() if name in here.scanner.heard else None,
+            "heard": monitor.scanner.heard[name].isoformat()
+            if name in monitor.scanner.heard
+            else None,
             "notes": did.coverage.notes if did.coverage else (),
             "down": [
                 why["reason"]
-                for one, why in here.tracker.down().items()
-                if one.split(":")[0] == name
+                for scope, why in monitor.tracker.down().items()
+                if scope.split(":")[0] == name
             ],
         }
-        for name, (_at, did) in here.scanner.swept.items()
+        for name, (_at, did) in monitor.scanner.swept.items()
     ]
 
 
@@ -63,39 +67,41 @@ def workbook() -> str:
 
 
 def _page(**more: Any) -> str:
-    here = monitor()
-    book, pending = here.workbooks.state.book, here.workbooks.pending()
+    monitor = current_monitor()
+    book, pending = monitor.workbooks.state.book, monitor.workbooks.pending()
     problems = book.problems if book else ()
     return render_template(
         "settings_workbook.html",
-        path=here.workbooks.path,
-        state=here.workbooks.state,
+        path=monitor.workbooks.path,
+        state=monitor.workbooks.state,
         pending=pending,
-        problems=[one for one in problems if not (one.row and one.row.site in pending)],
+        problems=[
+            problem for problem in problems if not (problem.row and problem.row.site in pending)
+        ],
         hidden=more.pop("hidden", secret_titles(book.columns if book else ())),
-        can_undo=here.uploads.can_undo,
+        can_undo=monitor.uploads.can_undo,
         **more,
     )
 
 
 @bp.post("/settings/workbook")
 @needs("workbook.edit")
-@takes(MAX_BYTES + 4096)
+@max_body(MAX_BYTES + 4096)
 def upload() -> Any:
     """The form "Look at it": what the new workbook would change."""
     file = request.files.get("file")
     if file is None or not file.filename:
         return Response(_page(fault="Choose a workbook first."), 422)
     try:
-        preview = monitor().uploads.preview(file.stream)
+        preview = current_monitor().uploads.preview(file.stream)
     except NotReadable as error:
         if not wants_page():
-            raise Problem(422, error.error, error.hint) from None
+            raise HttpError(422, error.error, error.hint) from None
         return Response(_page(fault=str(error)), 422)
     except Busy:
         return _busy()
     finally:
-        visible().check("workbook.edit")  # reading it may have taken half a minute
+        visible_fleet().check("workbook.edit")  # reading it may have taken half a minute
     return _page(preview=preview, hidden=secret_titles(preview.book.columns))
 
 
@@ -104,7 +110,7 @@ def _busy() -> Response:
     error, wait = "Other uploads are being read", f"{PATIENCE:.0f}"
     headers = {"Retry-After": wait}
     if not wants_page():
-        raise Problem(503, error, f"Upload it again in {wait} s.", headers)
+        raise HttpError(503, error, f"Upload it again in {wait} s.", headers)
     return Response(_page(fault=f"{error}. Upload it again in {wait} s."), 503, headers)
 
 
@@ -114,7 +120,7 @@ def serial() -> Any:
     """The button "Save serial" of a row that has none of its own."""
     site = request.form.get("site", "")[:LONGEST_PLACE]
     try:
-        put_serial(site, request.form.get("serial", "")[:200])
+        change_serial(site, request.form.get("serial", "")[:200])
     except Refused as error:
         wrong = f"{site}: {error.error}. {error.hint}"
         return Response(_page(wrong=wrong), status_of(error))
@@ -125,30 +131,30 @@ def serial() -> Any:
 @needs("workbook.edit")
 def commit() -> Any:
     """The button "Use it"."""
-    key, judge = request.form.get("key", ""), visible().judge("workbook.edit")
-    return _done(lambda: monitor().uploads.commit(key, judge), "a new workbook")
+    key, judge = request.form.get("key", ""), visible_fleet().judge("workbook.edit")
+    return _done(lambda: current_monitor().uploads.commit(key, judge), "a new workbook")
 
 
 @bp.post("/settings/workbook/undo")
 @needs("workbook.edit")
 def undo() -> Any:
     """The button "Undo": the workbook from before."""
-    judge = visible().judge("workbook.edit")
-    return _done(lambda: monitor().uploads.undo(judge), "the workbook from before")
+    judge = visible_fleet().judge("workbook.edit")
+    return _done(lambda: current_monitor().uploads.undo(judge), "the workbook from before")
 
 
 def _done(act: Any, what: str) -> Any:
     try:
-        said = act()
+        result = act()
     except Busy:
         return _busy()
     except Refused as error:
         return Response(_page(fault=f"{error.error}. {error.hint}"), status_of(error))
     except OSError as error:
-        raise Problem(
+        raise HttpError(
             507,
-            f"{monitor().workbooks.path} cannot be written ({error.strerror})",
+            f"{current_monitor().workbooks.path} cannot be written ({error.strerror})",
             "Make room or give this user the right to write it.",
         ) from None
-    note("workbook.changed", monitor().workbooks.path.name, f"{what}: {said}")
+    note("workbook.changed", current_monitor().workbooks.path.name, f"{what}: {result}")
     return redirect("/settings/workbook", 303)

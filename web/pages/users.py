@@ -11,10 +11,10 @@ from fleet.model import NotFound
 from web.http.actions import users
 from web.http.authorization import needs
 from web.http.invalid import wording
-from web.http.monitor import monitor
+from web.http.monitor import current_monitor
 from web.http.shapes.accounts import NewGrant, UserRow, user_row
 from web.http.shapes.audit import AuditQuery
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("user_pages", __name__)
 PER_PAGE = 100
@@ -28,13 +28,13 @@ def index() -> str:
 
 
 def _index(**more: Any) -> str:
-    rows = [_row(user) for user in monitor().access.accounts.snapshot.users.values()]
-    rows.sort(key=lambda one: one["username"].casefold())
+    rows = [_row(user) for user in current_monitor().access.accounts.snapshot.users.values()]
+    rows.sort(key=lambda device: device["username"].casefold())
     return render_template("settings_users.html", users=rows, roles=ROLES, **more)
 
 
 def _row(user: User) -> UserRow:
-    return user_row(user, monitor().access.accounts.snapshot, monitor().redirects)
+    return user_row(user, current_monitor().access.accounts.snapshot, current_monitor().redirects)
 
 
 @bp.post("/settings/users")
@@ -58,9 +58,9 @@ def user(id: int) -> str:
 
 
 def _user(id: int, **more: Any) -> str:
-    row = _row(monitor().access.accounts.user(id))
-    devices = visible().devices()
-    sites = sorted({one.site for one in devices.values()})
+    row = _row(current_monitor().access.accounts.user(id))
+    devices = visible_fleet().devices()
+    sites = sorted({device.site for device in devices.values()})
     return render_template(
         "settings_user.html",
         row=row,
@@ -69,7 +69,7 @@ def _user(id: int, **more: Any) -> str:
         rights=RIGHTS,
         weekdays=WEEKDAYS,
         sites=sites,
-        cameras={one.id: labels.name(one) for one in devices.values()},
+        cameras={device.id: labels.name(device) for device in devices.values()},
         **more,
     )
 
@@ -94,7 +94,7 @@ def change(id: int) -> Any:
 
 def _check_sure(id: int) -> None:
     """Nothing brings a user back, so the name must be typed. Raises NotAllowed."""
-    accounts = monitor().access.accounts
+    accounts = current_monitor().access.accounts
     gone = accounts.user(id)
     if accounts.named(request.form.get("sure", "")) != gone:
         raise NotAllowed("This is not the name", f"Type {gone.name} to remove it.", field="sure")
@@ -115,8 +115,8 @@ def grant(id: int) -> Any:
         fault = NotAllowed(problem.error, problem.hint, 422, problem.field or "device")
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     except ValidationError as error:
-        one = error.errors()[0]
-        fault = NotAllowed(wording(one), "Correct it.", 422, str(one["loc"][0]))
+        device = error.errors()[0]
+        fault = NotAllowed(wording(device), "Correct it.", 422, str(device["loc"][0]))
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     return redirect(f"/settings/users/{id}", 303)
 
@@ -140,7 +140,7 @@ def _grant() -> NewGrant:
 @needs("user.manage")
 def revoke(id: int, number: int) -> Any:
     """The button "Revoke" beside a token."""
-    users.revoke_token(id, number)
+    users.revoke_user_token(id, number)
     return redirect(f"/settings/users/{id}", 303)
 
 
@@ -153,6 +153,6 @@ def audit() -> str:
         query = AuditQuery.model_validate({**asked, "limit": PER_PAGE})
     except ValidationError:
         query = AuditQuery(limit=PER_PAGE)
-    found = monitor().audit.find(**query.model_dump())
-    older = found[-1].id if len(found) == PER_PAGE else None
-    return render_template("settings_audit.html", entries=found, query=query, older=older)
+    entries = current_monitor().audit.find(**query.model_dump())
+    older = entries[-1].id if len(entries) == PER_PAGE else None
+    return render_template("settings_audit.html", entries=entries, query=query, older=older)

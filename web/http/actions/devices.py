@@ -6,21 +6,21 @@ from typing import Any
 from accounts.deletion import Deletion
 from fleet import cleaning, editing
 from fleet.model import Device, Edit, Event, NotFound
-from web.http.auditing import note, who
-from web.http.errors import Problem
-from web.http.monitor import Monitor, monitor
+from web.http.auditing import actor_name, note
+from web.http.errors import HttpError
+from web.http.monitor import Monitor, current_monitor
 from web.http.shapes.devices import HIGHEST
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 
-def edit_of(key: str, kind: str, fields: dict[str, Any]) -> Edit:
-    """The edit of one device by who asks, whom the gate has let in for this device.
+def device_edit(key: str, kind: str, fields: dict[str, Any]) -> Edit:
+    """The edit of one device by the person of the request, who is authorized for this device.
 
-    Who does not see every device cannot reach another one through an edit. Raises NotFound
-    and Problem (403).
+    A person who does not see every device cannot reach another one through an edit. Raises
+    NotFound and HttpError (403).
     """
-    here, device = monitor(), visible().device(key)
-    if visible().is_limited:
+    monitor, device = current_monitor(), visible_fleet().device(key)
+    if visible_fleet().is_limited:
         # A form sends everything back: what is as this person sees it is no change.
         fields = {
             key: value
@@ -28,93 +28,101 @@ def edit_of(key: str, kind: str, fields: dict[str, Any]) -> Edit:
             if key not in ("site", "parent") or value != getattr(device, key)
         }
         if kind in ("merge", "split") or "site" in fields:
-            raise beyond_reach()
+            raise needs_full_view()
         if fields.get("parent") is not None:
             # By the number that it has now: a merge that leads there can be undone meanwhile.
-            fields["parent"] = visible().device(str(fields["parent"])).id
-    return Edit(kind, f"id:{device.id}", fields, who(), here.clock())
+            fields["parent"] = visible_fleet().device(str(fields["parent"])).id
+    return Edit(kind, f"id:{device.id}", fields, actor_name(), monitor.clock())
 
 
 def apply_edit(edit: Edit) -> list[Event]:
-    """Do it, and write it into the audit log."""
-    here, number = monitor(), int(edit.identity.removeprefix("id:"))
-    events = here.tracker.apply([edit], here.clock(), visible().judge("device.edit", number))
+    """Apply the edit, and write it into the audit log."""
+    monitor, number = current_monitor(), int(edit.identity.removeprefix("id:"))
+    events = monitor.tracker.apply(
+        [edit], monitor.clock(), visible_fleet().judge("device.edit", number)
+    )
     for event in events:
         note(event.kind, f"camera {event.device}", event.text, event.before, event.after)
     return list(events)
 
 
-def undo_of(events: Sequence[Event]) -> int | None:
+def undo_number(events: Sequence[Event]) -> int | None:
     """The number by which the edit that made the events can be undone, if it can."""
     return next((event.sequence for event in events if editing.can_undo(event)), None)
 
 
-def undoing(here: Monitor, sequence: int) -> Edit:
+def undo_edit(monitor: Monitor, sequence: int) -> Edit:
     """The edit that takes back event `sequence`. Raises NotFound or Refused."""
     if not 1 <= sequence <= HIGHEST:
         raise NotFound("There is no such event", "GET /api/events lists the events.")
-    event = find_event(here, sequence)
-    if event is None or event.device is None or not visible().sees_event(event):
+    event = find_event(monitor, sequence)
+    if event is None or event.device is None or not visible_fleet().sees_event(event):
         raise NotFound(f"There is no event {sequence}", "GET /api/events lists the events.")
-    check_edit(here.tracker.device(f"{event.device}"))
-    if visible().is_limited and "site" in event.before:
-        raise beyond_reach()
-    return editing.inverse(event, who(), here.clock())
+    check_may_edit(monitor.tracker.device(f"{event.device}"))
+    if visible_fleet().is_limited and "site" in event.before:
+        raise needs_full_view()
+    return editing.inverse(event, actor_name(), monitor.clock())
 
 
-def find_event(here: Monitor, sequence: int) -> Event | None:
+def find_event(monitor: Monitor, sequence: int) -> Event | None:
     """An event by its number, also while the journal does not have it yet."""
-    waiting = [one for one in here.tracker.fleet().outbox if one.sequence == sequence]
-    return waiting[0] if waiting else here.journal.one(sequence)
+    waiting = [event for event in monitor.tracker.fleet().outbox if event.sequence == sequence]
+    return waiting[0] if waiting else monitor.journal.one(sequence)
 
 
-def check_edit(device: Device) -> None:
-    """Raises Problem (403) when who asks may not edit this device."""
-    if not visible().may("device.edit", device):
-        raise Problem(
+def check_may_edit(device: Device) -> None:
+    """Raises HttpError (403) when the person of the request may not edit this device."""
+    if not visible_fleet().may("device.edit", device):
+        raise HttpError(
             403,
-            f"{who()} may not edit this camera",
+            f"{actor_name()} may not edit this camera",
             "An administrator can allow it, under Settings, Users.",
         )
 
 
-def beyond_reach() -> Problem:
-    """The answer to who is limited and would change what others see."""
-    return Problem(
+def needs_full_view() -> HttpError:
+    """The error for a limited person who would change what others see."""
+    return HttpError(
         403,
-        "Only who sees every camera may merge, split or move to another site",
+        "Only someone who sees every camera can merge, split or move to another site",
         "Ask an administrator to do it.",
     )
 
 
 def retire_silent(days: int) -> int:
-    """Retire what nobody has seen for so many days, by who asks; how many."""
-    here = monitor()
+    """Retire what was not seen for so many days; how many devices."""
+    monitor = current_monitor()
     check_clock()
-    now = here.clock()
-    edits = cleaning.retirements(here.tracker.devices().values(), days, who(), now)
-    judge = visible().judge("fleet.clean")
-    events = here.tracker.apply(edits, now, judge) if edits else []
+    now = monitor.clock()
+    edits = cleaning.retirements(monitor.tracker.devices().values(), days, actor_name(), now)
+    judge = visible_fleet().judge("fleet.clean")
+    events = monitor.tracker.apply(edits, now, judge) if edits else []
     note("fleet.cleaned", "fleet", f"{len(events)} retired, not seen for {days} days")
     return len(events)
 
 
 def check_clock() -> None:
-    """Raises Problem (409) while nothing may be judged by its age."""
-    if doubt := monitor().trusted.doubt():
-        raise Problem(409, doubt, "Confirm the date under Settings, Jobs, or set the clock.")
+    """Raises HttpError (409) while nothing may be judged by its age."""
+    if doubt := current_monitor().trusted.doubt():
+        raise HttpError(409, doubt, "Confirm the date under Settings, Jobs, or set the clock.")
 
 
-def delete_one(key: str, confirm: str) -> int:
-    """Delete one device by who asks; its number. Raises Refused."""
-    device = visible().device(key)
+def delete_device(key: str, confirm: str) -> int:
+    """Delete one device by its exact name; its number. Raises Refused."""
+    device = visible_fleet().device(key)
     deletion().delete(device, confirm)
     return device.id
 
 
 def deletion() -> Deletion:
-    """What deletes by who asks."""
-    here, judge = monitor(), visible().judge("fleet.delete")
+    """The deletion in the name of the person of the request."""
+    monitor, judge = current_monitor(), visible_fleet().judge("fleet.delete")
     return Deletion(
-        here.tracker, here.access.accounts, here.trusted, note, who(), here.clock(), judge
+        monitor.tracker,
+        monitor.access.accounts,
+        monitor.trusted,
+        note,
+        actor_name(),
+        monitor.clock(),
+        judge,
     )

@@ -4,25 +4,27 @@ from fleet import recorder_list
 from fleet.model import Device
 from fleet.serials import clean_serial
 from fleet.texts import name_of
-from web.http.auditing import note, who
-from web.http.monitor import monitor
+from web.http.auditing import actor_name, note
+from web.http.monitor import current_monitor
 from web.http.shapes.recorders import row_of
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 
 def recorders() -> list[tuple[Device, str]]:
     """The recorders of the workbook that this person sees, by site, each with its status."""
-    devices, statuses = visible().statuses()
-    found = [(one, statuses[one.id]) for one in devices.values() if recorder_list.counts(one)]
-    return sorted(found, key=lambda one: row_of(one[0])["SITE"])
+    devices, statuses = visible_fleet().statuses()
+    matches = [
+        (device, statuses[device.id]) for device in devices.values() if recorder_list.counts(device)
+    ]
+    return sorted(matches, key=lambda match: row_of(match[0])["SITE"])
 
 
-def put_serial(site: str, number: str) -> None:
+def change_serial(site: str, number: str) -> None:
     """Another serial for a site, with a line in the audit log. Raises like `change_serial`."""
     rows = [row_of(device) for device, _status in recorders()]
     before = {row["SITE"]: row["P2P NUMBER"] for row in rows}
-    judge = visible().judge("workbook.edit")
-    monitor().workbooks.change_serial(site, number, who(), judge)
+    judge = visible_fleet().judge("workbook.edit")
+    current_monitor().workbooks.change_serial(site, number, actor_name(), judge)
     note(
         "workbook.changed",
         site,

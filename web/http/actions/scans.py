@@ -2,27 +2,27 @@
 
 from fleet import shapes
 from web.http.auditing import note
-from web.http.monitor import monitor
-from web.http.visible_fleet import visible
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
 
 
-def counts(kind: str | None = None) -> shapes.Stats:
-    here = monitor()
-    devices, statuses = visible().statuses()
+def fleet_stats(kind: str | None = None) -> shapes.Stats:
+    monitor = current_monitor()
+    devices, statuses = visible_fleet().statuses()
     if kind is not None:
-        devices = {id: one for id, one in devices.items() if one.kind == kind}
+        devices = {id: device for id, device in devices.items() if device.kind == kind}
     return shapes.stats(
-        here.tracker.fleet(),
+        monitor.tracker.fleet(),
         devices.values(),
         statuses,
-        scanning=here.scanner.progress() is not None,
-        auto_scan=here.has_auto_scan(),
-        interval=here.scan_interval,
-        swept=here.swept_at(),
+        scanning=monitor.scanner.progress() is not None,
+        auto_scan=monitor.has_auto_scan(),
+        interval=monitor.scan_interval,
+        swept=monitor.swept_at(),
     )
 
 
 def set_auto_scan(enabled: bool) -> None:
-    """Turn automatic scanning on or off, durably. Raises Problem (401, 403)."""
-    monitor().set_auto_scan(enabled, visible().judge("scan.automatic"))
+    """Turn automatic scanning on or off, durably. Raises HttpError (401, 403)."""
+    current_monitor().set_auto_scan(enabled, visible_fleet().judge("scan.automatic"))
     note("scan.automatic", "auto-scan", "turned on" if enabled else "turned off")

@@ -8,20 +8,20 @@ from accounts import passwords
 from accounts.model import NotAllowed, Person, Session, User
 from web.http.auditing import note
 from web.http.authentication import COOKIE, TooManyTries, client_address, is_encrypted, log_in
-from web.http.errors import Problem
-from web.http.monitor import monitor
-from web.http.visible_fleet import visible
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
 
 
-def user_of(name: str, password: str) -> User:
-    """The user who logs in so. Raises Problem (401, 429); both are written down."""
-    access = monitor().access
+def authenticate(name: str, password: str) -> User:
+    """The user who logs in so. Raises HttpError (401, 429); both are written down."""
+    access = current_monitor().access
     if not access.accounts.has_any():
-        raise Problem(401, "There is no account yet", "Make the first one at /setup.")
+        raise HttpError(401, "There is no account yet", "Make the first one at /setup.")
     try:
         user = log_in(access, name, password)
     except TooManyTries as error:
-        raise Problem(
+        raise HttpError(
             429,
             "Too many tries with this account or from this address",
             f"Try again in {error.seconds} seconds.",
@@ -34,7 +34,7 @@ def user_of(name: str, password: str) -> User:
             "wrong name or password",
             by="nobody",
         )
-        raise Problem(
+        raise HttpError(
             401,
             "The name or the password is wrong",
             "An administrator can set a new password, under Settings, Users.",
@@ -42,14 +42,14 @@ def user_of(name: str, password: str) -> User:
     return user
 
 
-def begin(user: User, kind: str) -> tuple[Session, str]:
+def start_session(user: User, kind: str) -> tuple[Session, str]:
     """A session for a user who has just logged in, written down."""
-    access = monitor().access
+    access = current_monitor().access
     address = client_address(access)
     agent = request.headers.get("User-Agent", "")
-    found = access.accounts.begin_session(user, kind, address, agent)
+    session = access.accounts.begin_session(user, kind, address, agent)
     note("login", user.name, f"logged in by {kind}", by=user.name)
-    return found
+    return session
 
 
 def set_cookie(response: Any, secret: str, session: Session) -> None:
@@ -59,25 +59,25 @@ def set_cookie(response: Any, secret: str, session: Session) -> None:
         expires=session.ends,
         httponly=True,
         samesite="Lax",
-        secure=is_encrypted(monitor().access),
+        secure=is_encrypted(current_monitor().access),
     )
 
 
 def own_user() -> User:
-    """The account of who asks. Raises Problem (409) for the machine itself, which has none."""
+    """The account of who asks. Raises HttpError (409) for the machine itself, which has none."""
     person: Person = g.person
     if person.user is None:
-        raise Problem(409, "You have no account here", "Make one under Settings, Users.")
-    return monitor().access.accounts.user(person.user)
+        raise HttpError(409, "You have no account here", "Make one under Settings, Users.")
+    return current_monitor().access.accounts.user(person.user)
 
 
 def change_password(user: User, current: str, new: str) -> None:
-    """Raises Problem (401, 403, 429) and NotAllowed."""
-    access = monitor().access
+    """Raises HttpError (401, 403, 429) and NotAllowed."""
+    access = current_monitor().access
     try:
         known = log_in(access, user.name, current)
     except TooManyTries as error:
-        raise Problem(
+        raise HttpError(
             429, "Too many tries", f"Try again in {error.seconds} seconds.",
             {"Retry-After": str(error.seconds)},
         ) from None  # fmt: skip
@@ -86,6 +86,6 @@ def change_password(user: User, current: str, new: str) -> None:
             "This is not your password", "Type the one that counts now.", 403, "current"
         )
     stored = passwords.hash_new(new, user.name)
-    with visible().acting("account.change"):
+    with visible_fleet().acting("account.change"):
         access.accounts.change(user.id, stored=stored, keep=g.person.session)
     note("user.password", user.name, "changed the own password")

@@ -5,17 +5,17 @@ from flask import g
 from accounts import account_rows, names, passwords
 from accounts.model import Grant, Hours, NotAllowed, User
 from web.http.auditing import note
-from web.http.monitor import monitor
+from web.http.monitor import current_monitor
 from web.http.shapes.accounts import NewGrant, grant_row
-from web.http.visible_fleet import visible
+from web.http.visible_fleet import visible_fleet
 
 
 def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
-    """Raises NotAllowed and Problem (401, 403). The first one is an administrator."""
-    accounts = monitor().access.accounts
+    """Raises NotAllowed and HttpError (401, 403). The first one is an administrator."""
+    accounts = current_monitor().access.accounts
     name = names.validated(name)
     stored = passwords.hash_new(password, name)
-    with visible().acting("user.manage"):
+    with visible_fleet().acting("user.manage"):
         if not accounts.has_any():
             role, all_cameras = "admin", True
         made = accounts.add_hashed(name, stored, role, all_cameras)
@@ -24,15 +24,15 @@ def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> U
 
 
 def change_user(id: int, role: str | None, password: str | None, all_cameras: bool | None) -> User:
-    """Raises NotAllowed and Problem (401, 403)."""
-    accounts = monitor().access.accounts
+    """Raises NotAllowed and HttpError (401, 403)."""
+    accounts = current_monitor().access.accounts
     name = accounts.user(id).name
     stored = None if password is None else passwords.hash_new(password, name)
-    with visible().acting("user.manage"):
+    with visible_fleet().acting("user.manage"):
         old = accounts.user(id)
         keep = g.person.session if g.person.user == id and role in (None, old.role) else None
         new = accounts.change(id, role=role, stored=stored, sees_all=all_cameras, keep=keep)
-    before, after = ({"role": one.role, "all_cameras": one.sees_all} for one in (old, new))
+    before, after = ({"role": user.role, "all_cameras": user.sees_all} for user in (old, new))
     changed = {key for key in before if before[key] != after[key]}
     text = ", ".join([*sorted(changed), *(["password"] if password is not None else [])])
     if text:
@@ -47,20 +47,20 @@ def change_user(id: int, role: str | None, password: str | None, all_cameras: bo
 
 
 def remove_user(id: int) -> None:
-    """Raises NotAllowed and Problem (401, 403)."""
-    accounts = monitor().access.accounts
-    with visible().acting("user.manage"):
+    """Raises NotAllowed and HttpError (401, 403)."""
+    accounts = current_monitor().access.accounts
+    with visible_fleet().acting("user.manage"):
         gone = accounts.user(id)
         accounts.remove(id)
     note("user.removed", gone.name, f"{gone.name} was {gone.role}")
 
 
 def add_grant(id: int, given: NewGrant) -> Grant:
-    """Raises NotAllowed, NotFound and Problem (401, 403)."""
-    device = visible().device(str(given.device)).id if given.device is not None else None
+    """Raises NotAllowed, NotFound and HttpError (401, 403)."""
+    device = visible_fleet().device(str(given.device)).id if given.device is not None else None
     hours: Hours | None = account_rows.hours_of(given.hours) if given.hours else None
-    accounts = monitor().access.accounts
-    with visible().acting("user.manage"):
+    accounts = current_monitor().access.accounts
+    with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name
         made = accounts.grant(
             id,
@@ -71,27 +71,32 @@ def add_grant(id: int, given: NewGrant) -> Grant:
             weekdays=given.weekdays,
             rights=given.rights,
         )
-    note("grant.added", name, _said(made), after=grant_row(made, monitor().redirects))
+    note("grant.added", name, _grant_text(made), after=grant_row(made, current_monitor().redirects))
     return made
 
 
 def remove_grant(id: int, number: int) -> None:
-    """Raises NotAllowed (404) and Problem (401, 403)."""
-    accounts = monitor().access.accounts
-    with visible().acting("user.manage"):
+    """Raises NotAllowed (404) and HttpError (401, 403)."""
+    accounts = current_monitor().access.accounts
+    with visible_fleet().acting("user.manage"):
         name, gone = accounts.user(id).name, accounts.revoke_grant(id, number)
-    note("grant.removed", name, _said(gone), before=grant_row(gone, monitor().redirects))
+    note(
+        "grant.removed",
+        name,
+        _grant_text(gone),
+        before=grant_row(gone, current_monitor().redirects),
+    )
 
 
-def _said(grant: Grant) -> str:
+def _grant_text(grant: Grant) -> str:
     place = f"camera {grant.device}" if grant.device is not None else f"site {grant.site}"
     return f"{grant.level} on {place}"
 
 
-def revoke_token(id: int, number: int) -> None:
-    """Raises NotAllowed (404) and Problem (401, 403)."""
-    accounts = monitor().access.accounts
-    with visible().acting("user.manage"):
+def revoke_user_token(id: int, number: int) -> None:
+    """Raises NotAllowed (404) and HttpError (401, 403)."""
+    accounts = current_monitor().access.accounts
+    with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name
         if number not in {token.id for token in accounts.snapshot.tokens_of(id)}:
             raise NotAllowed(f"User {id} has no token {number}", "List the user's tokens.", 404)

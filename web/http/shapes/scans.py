@@ -71,17 +71,17 @@ class StatsQuery(Query):
     kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
 
 
-def heard(one: Heard) -> HeardRow:
+def heard(device: Heard) -> HeardRow:
     return {
-        "identity": one.identity,
-        "source": one.source,
-        "address": one.address,
-        "name": one.name,
-        "model": one.model,
-        "first": one.first.isoformat(timespec="seconds"),
-        "last": one.last.isoformat(timespec="seconds"),
-        "times": one.times,
-        "camera": one.device,
+        "identity": device.identity,
+        "source": device.source,
+        "address": device.address,
+        "name": device.name,
+        "model": device.model,
+        "first": device.first.isoformat(timespec="seconds"),
+        "last": device.last.isoformat(timespec="seconds"),
+        "times": device.times,
+        "camera": device.device,
     }
 
 
