@@ -7,24 +7,24 @@ export async function send(method, path, body) {
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const said = await answer.json().catch(() => ({ error: "This server did not answer", hint: "" }));
-  if (!answer.ok) throw Object.assign(new Error(said.error), { hint: said.hint, field: answer.headers.get("X-Field") });
-  return said;
+  const reply = await answer.json().catch(() => ({ error: "This server did not answer", hint: "" }));
+  if (!answer.ok) throw Object.assign(new Error(reply.error), { hint: reply.hint, field: answer.headers.get("X-Field") });
+  return reply;
 }
 
-const DO = {
+const ACTIONS = {
   scan: () => send("POST", "/api/scan"),
   stop: () => send("DELETE", "/api/scan"),
   "auto-scan": (form) => send("POST", "/api/auto-scan", { enabled: form.elements.enabled.value === "on" }),
 };
 
-const words = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
+const splitTags = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
 
-const EDIT = {
+const EDITS = {
   change: (id, form) => {
     const { name, notes, tags, site, parent } = form.elements;
     return send("PATCH", `/api/camera/${id}`, {
-      name: name.value, notes: notes.value, tags: words(tags.value), site: site.value,
+      name: name.value, notes: notes.value, tags: splitTags(tags.value), site: site.value,
       parent: parent.value ? Number(parent.value) : null,
     });
   },
@@ -35,49 +35,49 @@ const EDIT = {
     identities: [...form.querySelectorAll("input:checked")].map((one) => one.value),
   }),
 };
-const SAID = { change: "Saved", retire: "Retired", restore: "Restored", merge: "Merged", split: "Split" };
+const MESSAGES = { change: "Saved", retire: "Retired", restore: "Restored", merge: "Merged", split: "Split" };
 
 async function edit(form, id, what) {
   clearFault(form);
   try {
-    const said = await EDIT[what](id, form);
-    if (said.undo === null) return toast("Nothing changed");
-    toast(SAID[what], "Undo", () => send("POST", "/api/undo", { event: said.undo }).then(() => changed(id)));
-    changed(said.camera.id);
+    const reply = await EDITS[what](id, form);
+    if (reply.undo === null) return toast("Nothing changed");
+    toast(MESSAGES[what], "Undo", () => send("POST", "/api/undo", { event: reply.undo }).then(() => announceEdit(id)));
+    announceEdit(reply.camera.id);
   } catch (error) {
-    tellFault(form, error);
+    showFault(form, error);
   }
 }
 
 function clearFault(form) {
-  form.querySelectorAll(".error").forEach((one) => one.remove());
-  for (const one of form.querySelectorAll("[aria-invalid]")) {
-    one.removeAttribute("aria-invalid");
-    one.removeAttribute("aria-describedby");
+  form.querySelectorAll(".error").forEach((error) => error.remove());
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
   }
 }
 
 // Beside the field that it is about, else above the buttons.
-function tellFault(form, error) {
+function showFault(form, error) {
   const field = error.field && form.querySelector(`[name="${CSS.escape(error.field)}"]`);
-  const said = document.createElement("p");
-  said.className = "error";
-  said.id = "fault";
-  said.role = "alert";
-  said.textContent = `${error.message}. ${error.hint || ""}`;
-  if (!field) return form.querySelector("button").before(said);
-  field.closest("label, fieldset").after(said);
+  const message = document.createElement("p");
+  message.className = "error";
+  message.id = "fault";
+  message.role = "alert";
+  message.textContent = `${error.message}. ${error.hint || ""}`;
+  if (!field) return form.querySelector("button").before(message);
+  field.closest("label, fieldset").after(message);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", "fault");
   field.focus();
 }
 
-function changed(id) {
+function announceEdit(id) {
   document.dispatchEvent(new CustomEvent("edited", { detail: { id } }));
 }
 
 export function actions() {
-  document.querySelectorAll("[data-copy]").forEach((one) => { one.hidden = !navigator.clipboard; });
+  document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const { do: what, edit: change, merge, split } = form.dataset;
@@ -85,7 +85,7 @@ export function actions() {
     if (!what && !id) return;
     event.preventDefault();
     if (id) return void edit(form, id, event.submitter?.value || "change");
-    DO[what](form).then(
+    ACTIONS[what](form).then(
       () => document.dispatchEvent(new CustomEvent("renew")),
       (error) => toast(`${error.message}. ${error.hint || ""}`),
     );

@@ -1,7 +1,7 @@
 // A camera beside the list, at its own URL; back always works.
-import { renewTimes } from "./times.js";
+import { updateTimes } from "./times.js";
 
-const WHY = {
+const ERRORS = {
   401: "You are logged out. Load the page again to log in.",
   404: "There is no such camera any more. Go back to the list.",
 };
@@ -25,10 +25,10 @@ export function openDetails(list) {
   let from = null;
   let leftAt = 0;
 
-  function mark() {
+  function markRow() {
     const id = current();
     for (const row of list.rows()) row.classList.toggle("is-open", row.dataset.id === id);
-    place.querySelectorAll("[data-copy]").forEach((one) => { one.hidden = !navigator.clipboard; });
+    place.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
   }
 
   async function show(id, focus) {
@@ -39,38 +39,38 @@ export function openDetails(list) {
     clearTimeout(waiting);
     if (current() !== String(id)) return;
     if (!answer || !answer.ok) {
-      place.textContent = WHY[answer?.status] || "This camera could not be loaded. Check the connection, then try again.";
+      place.textContent = ERRORS[answer?.status] || "This camera could not be loaded. Check the connection, then try again.";
       return;
     }
     const html = await answer.text();
     if (!focus && isTyping()) return;
     const scrolled = place.scrollTop;
-    const open = [...place.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
+    const open = [...place.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
     place.innerHTML = html;
-    for (const one of place.querySelectorAll("details > summary")) if (open.includes(one.textContent)) one.parentElement.open = true;
+    for (const summary of place.querySelectorAll("details > summary")) if (open.includes(summary.textContent)) summary.parentElement.open = true;
     place.scrollTop = focus ? 0 : scrolled;
-    renewTimes(place);
-    mark();
-    entitle(document.getElementById("detail-name").textContent);
+    updateTimes(place);
+    markRow();
+    setTitle(document.getElementById("detail-name").textContent);
     if (focus) document.getElementById("detail-name").focus({ preventScroll: innerWidth >= 1100 });
   }
 
   // The count of what is wrong stays in front.
-  function entitle(name) {
+  function setTitle(name) {
     const count = document.title.match(/^\(\d+\) /)?.[0] || "";
     document.title = count + (name ? `${name} · ` : "") + split.dataset.name;
   }
 
   // What a person has begun to change is not renewed under their hands.
-  const isTyping = () => [...place.querySelectorAll("input, textarea")].some((one) =>
-    one === document.activeElement || (one.type === "checkbox" ? one.checked !== one.defaultChecked : one.value !== one.defaultValue));
+  const isTyping = () => [...place.querySelectorAll("input, textarea")].some((input) =>
+    input === document.activeElement || (input.type === "checkbox" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue));
 
   function hide() {
     place.hidden = true;
     place.replaceChildren();
     split.classList.remove("with-detail");
-    entitle("");
-    mark();
+    setTitle("");
+    markRow();
     leftAt = Date.now();
     document.querySelector(`tr[data-id="${from}"] a`)?.focus();
   }
@@ -107,13 +107,13 @@ export function openDetails(list) {
     }
   });
   addEventListener("popstate", () => (current() ? show(current(), true) : hide()));
-  document.addEventListener("rows", mark);
+  document.addEventListener("rows", markRow);
   document.addEventListener("rows", focusRow);
-  mark();
+  markRow();
   const renew = (ids) => current() && (!ids || ids.includes(Number(current()))) && !isTyping() && show(current());
   document.addEventListener("edited", (event) => {
     document.activeElement?.blur();
-    place.querySelectorAll("form").forEach((one) => one.reset());
+    place.querySelectorAll("form").forEach((form) => form.reset());
     if (String(event.detail.id) !== current() && current()) history.replaceState({}, "", `/cameras/${event.detail.id}${location.search}`);
     show(event.detail.id);
   });

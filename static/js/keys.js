@@ -7,7 +7,7 @@ export function keys(list, detail) {
     if (!rows.length) return;
     const place = rows.findIndex((row) => row.dataset.id === at);
     const row = rows[Math.min(rows.length - 1, Math.max(0, place + step))] || rows[0];
-    rows.forEach((one) => one.classList.toggle("is-at", one === row));
+    rows.forEach((other) => other.classList.toggle("is-at", other === row));
     at = row.dataset.id;
     row.querySelector("a").focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
@@ -15,7 +15,7 @@ export function keys(list, detail) {
     if (under > 0) scrollBy(0, -under);
   }
 
-  const DO = {
+  const SHORTCUTS = {
     "/": () => document.getElementById("search")?.focus(),
     j: () => move(1),
     k: () => move(-1),
@@ -28,8 +28,8 @@ export function keys(list, detail) {
   addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, dialog");
     if (event.key === "Escape" && event.target.closest?.("input, textarea")) return event.target.blur();
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !DO[event.key]) return;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !SHORTCUTS[event.key]) return;
     event.preventDefault();
-    DO[event.key]();
+    SHORTCUTS[event.key]();
   });
 }

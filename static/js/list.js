@@ -1,12 +1,12 @@
 // The table as a window on the whole list: rows come from the server as they are scrolled to.
-import { hasEnded } from "./login.js";
-import { renewTimes } from "./times.js";
+import { loginHasEnded } from "./login.js";
+import { updateTimes } from "./times.js";
 import { toast } from "./toast.js";
 
 const CHUNK = 25;
-const KEPT = 60;
-// Who scrolls fast passes hundreds of chunks: those in sight must not wait behind them.
-const AT_ONCE = 2;
+const MAX_CHUNKS = 60;
+// Fast scrolling passes hundreds of chunks: those in sight must not wait behind them.
+const MAX_PARALLEL = 2;
 
 export function rowsOf(html) {
   const table = document.createElement("template");
@@ -15,9 +15,9 @@ export function rowsOf(html) {
 }
 
 function query() {
-  const asked = new URLSearchParams(location.search);
-  for (const key of ["page", "per_page", "undo"]) asked.delete(key);
-  return asked;
+  const parameters = new URLSearchParams(location.search);
+  for (const key of ["page", "per_page", "undo"]) parameters.delete(key);
+  return parameters;
 }
 
 function body(rows) {
@@ -37,13 +37,13 @@ function setHeight(part, rows, height) {
   part.firstElementChild.firstElementChild.style.height = `${rows * height}px`;
 }
 
-export function windowed(table) {
+export function virtualList(table) {
   const list = {
     table,
     rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []),
-    renew: renewRows,
-    put: putRows,
-    reload: () => (table ? rejoin(table) : location.reload()),
+    renew: refreshRows,
+    put: replaceRows,
+    reload: () => (table ? mergeRows(table) : location.reload()),
   };
   if (!table) return list;
   let total = Number(table.dataset.total);
@@ -51,7 +51,7 @@ export function windowed(table) {
   if (table.dataset.paged === "true" || total <= first.length) return list;
 
   const chunks = new Map();
-  const asked = new Set();
+  const loading = new Set();
   const before = gap();
   const after = gap();
   let height = first[0].offsetHeight;
@@ -69,9 +69,9 @@ export function windowed(table) {
     return [Math.max(0, from), to];
   }
 
-  function draw(force) {
+  function render(force) {
     const [from, to] = needed();
-    for (let i = from; i <= to && asked.size < AT_ONCE; i++) if (!chunks.has(i)) load(i);
+    for (let i = from; i <= to && loading.size < MAX_PARALLEL; i++) if (!chunks.has(i)) load(i);
     // The first unbroken run of chunks that are here; the gaps keep the place of the others.
     let begin = from;
     while (begin <= to && !chunks.has(begin)) begin++;
@@ -95,41 +95,41 @@ export function windowed(table) {
   }
 
   async function load(i) {
-    if (asked.has(i)) return;
-    asked.add(i);
+    if (loading.has(i)) return;
+    loading.add(i);
     const wanted = query();
     wanted.set("offset", i * CHUNK);
     wanted.set("limit", CHUNK);
     try {
       const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
-      if (hasEnded(answer)) return;
-      if (!answer || !answer.ok) return answer && toast("These rows could not be loaded", "Try again", async () => draw(true));
+      if (loginHasEnded(answer)) return;
+      if (!answer || !answer.ok) return answer && toast("These rows could not be loaded", "Try again", async () => render(true));
       total = Number(answer.headers.get("X-Total-Count")) || total;
       const rows = rowsOf(await answer.text());
       if (!rows.length) return;
       chunks.set(i, body(rows));
-      renewTimes(chunks.get(i));
-      if (chunks.size > KEPT) for (const old of [...chunks.keys()]) if (Math.abs(old - i) > KEPT / 3) chunks.delete(old);
-      asked.delete(i);
-      draw(true);
+      updateTimes(chunks.get(i));
+      if (chunks.size > MAX_CHUNKS) for (const old of [...chunks.keys()]) if (Math.abs(old - i) > MAX_CHUNKS / 3) chunks.delete(old);
+      loading.delete(i);
+      render(true);
     } finally {
-      asked.delete(i);
+      loading.delete(i);
     }
   }
 
   let waiting = false;
-  const later = () => {
+  const scheduleRender = () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; draw(); });
+    requestAnimationFrame(() => { waiting = false; render(); });
   };
-  addEventListener("scroll", later, { passive: true });
+  addEventListener("scroll", scheduleRender, { passive: true });
   addEventListener("resize", () => {
     height = table.querySelector("tr[data-id]")?.offsetHeight || height;
-    draw(true);
+    render(true);
   });
-  draw(true);
-  // Rows that are out of sight are fetched anew when they come back.
+  render(true);
+  // Rows that are out of sight are fetched again when they come back.
   list.reload = () => {
     for (const [i, part] of chunks) {
       if (part.isConnected) load(i);
@@ -140,8 +140,8 @@ export function windowed(table) {
   return list;
 }
 
-// A short list anew: rows that are there stay the same elements, new ones join them.
-async function rejoin(table) {
+// Refresh a short list: rows that are there stay the same elements, new ones join them.
+async function mergeRows(table) {
   if (table.dataset.paged === "true") return;
   const answer = await fetch(`/parts/rows?${query()}`).catch(() => null);
   if (!answer || !answer.ok) return;
@@ -151,12 +151,12 @@ async function rejoin(table) {
   });
   table.tBodies[0].replaceChildren(...rows);
   table.dataset.total = rows.length;
-  renewTimes(table);
+  updateTimes(table);
   document.dispatchEvent(new CustomEvent("rows"));
 }
 
 // Rows that changed, in place: nothing moves.
-async function renewRows(ids) {
+async function refreshRows(ids) {
   const shown = ids.filter((id) => document.querySelector(`tr[data-id="${id}"]`));
   if (!shown.length) return;
   const wanted = query();
@@ -168,7 +168,7 @@ async function renewRows(ids) {
 
 // The rows of these devices as they are now, where they are shown; one that left the list by its
 // change is not among them.
-function putRows(ids, html) {
+function replaceRows(ids, html) {
   const shown = ids.filter((id) => document.querySelector(`tr[data-id="${id}"]`));
   if (!shown.length) return;
   const rows = rowsOf(html);
@@ -181,7 +181,7 @@ function putRows(ids, html) {
     row.className = old.className;
     const isNew = old.querySelector(".badge")?.textContent !== row.querySelector(".badge")?.textContent;
     old.replaceWith(row);
-    renewTimes(row);
+    updateTimes(row);
     if (isNew) row.classList.add("is-new");
     if (has) row.querySelector("a").focus();
   }

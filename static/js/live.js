@@ -1,41 +1,41 @@
-// Follows this server: what changed is renewed in place, and a lost connection is said.
-import { hasEnded, isLetIn } from "./login.js";
-import { renewTimes } from "./times.js";
+// Keeps the page up to date by the event stream, and shows when the connection is lost.
+import { loginHasEnded, forgetReload } from "./login.js";
+import { updateTimes } from "./times.js";
 
-const GATHER = 60;
-const PAUSE = 1000;
-const EVERY = 30000;
-const AGAIN = 3000;
-const INSTEAD = { scan: "stop", stop: "scan" };
+const DEBOUNCE = 60;
+const MIN_INTERVAL = 1000;
+const REFRESH_EVERY = 30000;
+const RETRY_DELAY = 3000;
+const COUNTERPART = { scan: "stop", stop: "scan" };
 const FILTERED = /[?&](status|findings|retired|q)=/;
 const JOINING = /^device\.(listed|retired|restored|merged|split|unmerged|deleted)$/;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
-export function followTheHouse(list, detail) {
+export function followServer(list, detail) {
   const top = document.getElementById("top");
   const stale = document.getElementById("stale");
   const changed = new Set();
-  let fresh = Date.now();
+  let freshAt = Date.now();
   let timer = 0;
-  let renewed = 0;
+  let refreshedAt = 0;
   let wasLost = false;
-  let hasNew = false;
+  let hasNewRows = false;
   let source = null;
   let newest = "";
-  let pause = AGAIN;
+  let pause = RETRY_DELAY;
   let retry = 0;
 
   // True when this server has answered.
-  async function renewTop() {
+  async function refreshHeader() {
     const answer = await fetch(`/parts/top${location.search}`).catch(() => null);
-    if (hasEnded(answer, (text) => { stale.textContent = text; say(true); })) return false;
+    if (loginHasEnded(answer, (text) => { stale.textContent = text; showStale(true); })) return false;
     if (!answer || !answer.ok) return false;
-    isLetIn();
-    return putTop(await answer.text().catch(() => ""));
+    forgetReload();
+    return showHeader(await answer.text().catch(() => ""));
   }
 
-  function putTop(html) {
-    fresh = Date.now();
+  function showHeader(html) {
+    freshAt = Date.now();
     const now = document.createElement("template");
     now.innerHTML = html;
     if (!html) return false;
@@ -47,14 +47,14 @@ export function followTheHouse(list, detail) {
       if (old.outerHTML === part.outerHTML || old.contains(document.activeElement) && document.activeElement.id === "search") continue;
       const focused = old.contains(document.activeElement) && document.activeElement.id;
       old.replaceWith(part);
-      renewTimes(part);
-      if (focused) document.getElementById(document.getElementById(focused) ? focused : INSTEAD[focused])?.focus();
+      updateTimes(part);
+      if (focused) document.getElementById(document.getElementById(focused) ? focused : COUNTERPART[focused])?.focus();
     }
-    tell();
+    updateTitle();
     return true;
   }
 
-  function tell() {
+  function updateTitle() {
     const count = Number(document.getElementById("wrong")?.dataset.count || 0);
     document.title = document.title.replace(/^(?:\(\d+\) )?/, count ? `(${count}) ` : "");
     const colour = count ? "%23c0392b" : "%232563a8";
@@ -63,45 +63,45 @@ export function followTheHouse(list, detail) {
   }
 
   // Head and rows come with the events; what is fetched besides them, is at most once a second.
-  function later(id) {
+  function scheduleRefresh(id) {
     if (id) changed.add(id);
-    if (!timer) timer = setTimeout(renew, Math.max(GATHER, renewed + PAUSE - Date.now()));
+    if (!timer) timer = setTimeout(refresh, Math.max(DEBOUNCE, refreshedAt + MIN_INTERVAL - Date.now()));
   }
 
-  function renew() {
+  function refresh() {
     timer = 0;
-    renewed = Date.now();
+    refreshedAt = Date.now();
     const ids = [...changed];
     changed.clear();
     list.forget?.();
-    const moves = hasNew || (ids.length && FILTERED.test(location.search));
-    hasNew = false;
+    const moves = hasNewRows || (ids.length && FILTERED.test(location.search));
+    hasNewRows = false;
     if (moves) list.reload();
     detail.renew(ids);
     if (source.readyState === EventSource.OPEN) return;
     if (!moves) list.renew(ids);
-    renewTop();
+    refreshHeader();
   }
 
-  function renewRows() {
+  function refreshRows() {
     list.forget?.();
     list.renew(list.rows().map((row) => Number(row.dataset.id)));
     detail.renew();
   }
 
-  function renewAll() {
-    renewRows();
-    return renewTop();
+  function refreshAll() {
+    refreshRows();
+    return refreshHeader();
   }
 
-  // What no stream has told: rows may be new too.
+  // After a gap in the stream: rows may be new too.
   async function catchUp() {
-    const isThere = await renewAll();
+    const isThere = await refreshAll();
     if (isThere && list.table) list.reload();
     return isThere;
   }
 
-  function say(isStale) {
+  function showStale(isStale) {
     stale.hidden = !isStale;
     document.documentElement.classList.toggle("is-stale", isStale);
   }
@@ -109,31 +109,31 @@ export function followTheHouse(list, detail) {
   const body = (event) => JSON.parse(event.data);
 
   function listen() {
-    const asked = new URLSearchParams({ page: location.search });
-    if (newest) asked.set("after", newest);
-    source = new EventSource(`/api/events?${asked}`);
+    const parameters = new URLSearchParams({ page: location.search });
+    if (newest) parameters.set("after", newest);
+    source = new EventSource(`/api/events?${parameters}`);
     for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => {
       newest = event.lastEventId || newest;
-      const told = body(event);
-      if (kind === "found" || JOINING.test(told.kind)) hasNew = true;
-      later(told.device);
+      const message = body(event);
+      if (kind === "found" || JOINING.test(message.kind)) hasNewRows = true;
+      scheduleRefresh(message.device);
     });
-    source.addEventListener("head", (event) => putTop(body(event).html));
+    source.addEventListener("head", (event) => showHeader(body(event).html));
     source.addEventListener("rows", (event) => {
       const { ids, html } = body(event);
       if (html === null) list.renew(ids);
       else list.put(ids, html);
     });
     source.addEventListener("progress", progress);
-    source.addEventListener("reset", renewAll);
+    source.addEventListener("reset", refreshAll);
     source.addEventListener("open", () => {
-      say(false);
-      isLetIn();
-      pause = AGAIN;
+      showStale(false);
+      forgetReload();
+      pause = RETRY_DELAY;
       if (wasLost) catchUp();
       wasLost = false;
     });
-    source.addEventListener("error", lost);
+    source.addEventListener("error", onConnectionLost);
   }
 
   function progress(event) {
@@ -142,37 +142,37 @@ export function followTheHouse(list, detail) {
     if (scan.finished || !place) return;
     place.innerHTML = "Scanning: <b></b> found";
     place.firstElementChild.textContent = scan.found;
-    for (const one of scan.sources) place.append(`, ${one.title} ${one.state}`);
+    for (const scanned of scan.sources) place.append(`, ${scanned.title} ${scanned.state}`);
   }
 
-  function lost() {
+  function onConnectionLost() {
     // Ended by this server because the login has? Ask at once.
-    if (!wasLost && source.readyState === EventSource.CONNECTING) renewTop();
+    if (!wasLost && source.readyState === EventSource.CONNECTING) refreshHeader();
     wasLost = true;
-    stale.textContent = `Data from ${clock.format(fresh)}, connection lost. Trying again.`;
-    setTimeout(() => source.readyState === EventSource.CONNECTING && say(true), 1500);
-    // A line that breaks is mended by the browser; one that was refused it gives up.
-    if (source.readyState === EventSource.CLOSED) refused();
+    stale.textContent = `Data from ${clock.format(freshAt)}, connection lost. Trying again.`;
+    setTimeout(() => source.readyState === EventSource.CONNECTING && showStale(true), 1500);
+    // The browser reconnects by itself, but not after a refused request.
+    if (source.readyState === EventSource.CLOSED) onRefused();
   }
 
   // Logged out, no place left for another reader, or a proxy before a server that starts anew.
-  async function refused() {
+  async function onRefused() {
     retry = setTimeout(listen, pause);
-    pause = Math.min(2 * pause, EVERY);
+    pause = Math.min(2 * pause, REFRESH_EVERY);
     const isThere = await catchUp();
-    if (source.readyState !== EventSource.OPEN) say(!isThere);
+    if (source.readyState !== EventSource.OPEN) showStale(!isThere);
   }
 
   listen();
   addEventListener("pagehide", () => { clearTimeout(retry); source.close(); });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
-  setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || renewRows(), EVERY);
-  document.addEventListener("renew", renewTop);
-  document.addEventListener("edited", (event) => later(event.detail.id));
+  setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || refreshRows(), REFRESH_EVERY);
+  document.addEventListener("renew", refreshHeader);
+  document.addEventListener("edited", (event) => scheduleRefresh(event.detail.id));
   document.getElementById("top").addEventListener("click", (event) => {
     if (!event.target.closest("#refresh")) return;
     event.preventDefault();
     location.reload();
   });
-  tell();
+  updateTitle();
 }

@@ -1,21 +1,21 @@
-// What a page does when this server does not know its reader any more.
-const SENT = "sent-to-login";
-let leaves = false;
+// What a page does when its login has ended.
+const RELOADED = "sent-to-login";
+let isLeaving = false;
 
-// Whether the login has ended. The page is then loaded anew, which leads to the login; once, so
-// that a page which is let in while its requests are not does not load for ever: it says so.
-export function hasEnded(answer, say) {
+// Whether the login has ended. The page is then reloaded, which leads to the login; once, so
+// that a page that is let in while its requests are not does not reload for ever.
+export function loginHasEnded(answer, show) {
   if (answer?.status !== 401) return false;
-  if (!leaves && sessionStorage.getItem(SENT)) say?.("You are logged out. Load the page again to log in.");
-  else if (!leaves) {
-    leaves = true;
-    sessionStorage.setItem(SENT, "yes");
+  if (!isLeaving && sessionStorage.getItem(RELOADED)) show?.("You are logged out. Load the page again to log in.");
+  else if (!isLeaving) {
+    isLeaving = true;
+    sessionStorage.setItem(RELOADED, "yes");
     location.reload();
   }
   return true;
 }
 
-// Somebody who is let in may be sent again one day.
-export function isLetIn() {
-  sessionStorage.removeItem(SENT);
+// A request was let in: the next ended login reloads the page again.
+export function forgetReload() {
+  sessionStorage.removeItem(RELOADED);
 }

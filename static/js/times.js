@@ -13,7 +13,7 @@ export function span(seconds) {
   }
 }
 
-function renew(time) {
+function update(time) {
   const at = new Date(time.dateTime);
   if (Number.isNaN(at.getTime())) return;
   if (!time.dataset.zoned) {
@@ -27,11 +27,11 @@ function renew(time) {
   if (time.textContent !== text) time.textContent = text;
 }
 
-export function renewTimes(root = document) {
-  root.querySelectorAll("time").forEach(renew);
+export function updateTimes(root = document) {
+  root.querySelectorAll("time").forEach(update);
 }
 
-export function keepTimes() {
-  renewTimes();
-  setInterval(renewTimes, 10000);
+export function keepTimesCurrent() {
+  updateTimes();
+  setInterval(updateTimes, 10000);
 }

@@ -1,4 +1,4 @@
-"""Fleets for the tests of the web room. Those of a whole module are only read."""
+"""Fleets for the tests of the web package. Those of a whole module are only read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
