@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from fleet.csv_text import Row, as_csv
+from fleet.csv_export import Row, as_csv
 
 COLUMNS = (
     ("status", "STATUS"),

@@ -17,7 +17,7 @@ PIECE = b"x" * 65536
 @pytest.fixture
 def dog(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watchdog]:
     monkeypatch.setattr(watchdog, "PATIENCE", 0.2)
-    monkeypatch.setattr(watchdog, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(watchdog, "CHECK_EVERY", 0.02)
     made = Watchdog()
     made.start()
     yield made

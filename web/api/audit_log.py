@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from fleet.csv_text import as_csv
+from fleet.csv_export import as_csv
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.payloads import describes, json_response, query_args

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from fleet import recorder_list, shapes, status
-from fleet.csv_text import cell
+from fleet.csv_export import cell
 from fleet.model import Device
 from fleet.texts import name_of
 from inventory.export import made_of
