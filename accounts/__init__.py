@@ -1,1 +1,1 @@
-"""Who may: users, roles, grants, sessions, tokens and the log of who did what."""
+"""Who may: users, roles, grants, sessions and tokens."""
