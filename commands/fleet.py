@@ -31,7 +31,7 @@ from fleet.patience import rules_of
 from fleet.queries import CAMERAS, SORTS, DeviceFilter, select
 from fleet.status import Rules
 from settings import Settings
-from sources.build import build_sources
+from sources.build import build_sources, intervals_of
 
 
 def rows_of(
@@ -45,7 +45,8 @@ def rows_of(
 
 
 def _rules_of(settings: Settings, fleet: Fleet) -> Rules:
-    return rules_of(fleet, settings.auto_scan_interval, settings.easy4ip_interval)
+    sources = build_sources(settings.select, monitor_app.utc_now)
+    return rules_of(fleet, settings.auto_scan_interval, intervals_of(sources))
 
 
 def _statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """Builds the fleet: the tracker over its file, the journal, and the clock that is trusted."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,7 +38,6 @@ class FleetOptions:
     database_url: SecretStr | None
     keep_events_days: int
     auto_scan_interval: int
-    easy4ip_interval: int
 
 
 @dataclass(slots=True)
@@ -116,16 +115,20 @@ class FleetPackage(Package):
 
 
 def build_fleet(
-    options: FleetOptions, clock: Callable[[], datetime], packages: Packages
+    options: FleetOptions,
+    clock: Callable[[], datetime],
+    packages: Packages,
+    intervals: Mapping[str, float],
 ) -> FleetPackage:
     """The tracker, its journal and what stands beside them; nothing is opened yet.
 
-    `packages`: those that live through the minutes and days with the fleet. Raises CannotOpen
-    for a DATABASE_URL that does not fit.
+    `intervals` is how often each source asks a listed device, in seconds. `packages`: those that
+    live through the minutes and days with the fleet. Raises CannotOpen for a DATABASE_URL that
+    does not fit.
     """
 
     def rules() -> Rules:
-        return rules_of(tracker.fleet(), options.auto_scan_interval, options.easy4ip_interval)
+        return rules_of(tracker.fleet(), options.auto_scan_interval, intervals)
 
     file = JsonFile(options.database_path, options.data_dir)
     tracker = Tracker(file, rules)

@@ -1,5 +1,6 @@
 """How long the status of a device holds without a new question."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from fleet.model import Fleet
@@ -11,17 +12,20 @@ WITHOUT_SCANS = 300
 """Seconds that are taken for the interval while nothing scans by itself."""
 
 
-def rules_of(fleet: Fleet, scan_interval: float, listed_interval: float) -> Rules:
-    """The rules of status: patience is two intervals, or ten minutes without auto-scan.
+def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, float]) -> Rules:
+    """The rules of status: patience is two intervals of each source.
 
-    `scan_interval` and `listed_interval` are the seconds between two automatic scans and
-    between two questions to a device that somebody listed.
+    `intervals` are the seconds between two questions to a listed device, by source. The other
+    sources scan, every `scan_interval` seconds while auto-scan is on; without it their patience
+    is ten minutes.
     """
     down: dict[str, datetime] = {}
     for scope, entry in fleet.state.get("down", {}).items():
         source, since = scope.partition(":")[0], datetime.fromisoformat(entry["since"])
         down[source] = max(since, down.get(source, since))
-    interval = max(scan_interval, listed_interval)
-    if not fleet.state.get(AUTO_SCAN):
-        interval = max(WITHOUT_SCANS, listed_interval)
-    return Rules(patience=timedelta(seconds=2 * interval), down=down)
+    is_scanning = fleet.state.get(AUTO_SCAN)
+    return Rules(
+        patience=timedelta(seconds=2 * (scan_interval if is_scanning else WITHOUT_SCANS)),
+        intervals={source: timedelta(seconds=interval) for source, interval in intervals.items()},
+        down=down,
+    )

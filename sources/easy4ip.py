@@ -362,6 +362,7 @@ class Options:
     easy4ip_rate: int
     easy4ip_timeout: float
     easy4ip_concurrency: int
+    easy4ip_interval: int
 
 
 def build(options: Options, clock: Callable[[], datetime]) -> Source:
@@ -375,6 +376,7 @@ def build(options: Options, clock: Callable[[], datetime]) -> Source:
             rate=options.easy4ip_rate,
             waits=waits(options.easy4ip_timeout),
             most=options.easy4ip_concurrency,
+            interval=options.easy4ip_interval,
         )
     )
 
@@ -399,6 +401,7 @@ def source(options: Easy4IpOptions) -> Source:
         # Two rounds of three requests, all at one server that lets us ask at its slowest only.
         each=2 * 3 * SLOWEST / options.rate,
         sweep=swept,
+        interval=options.interval,
         close=close,
         trouble="Nothing online? Check that this machine reaches the internet, that UDP to port "
         f"{options.server[1]} is not blocked, and that its clock is right.",

@@ -50,6 +50,8 @@ class Easy4IpOptions:
     alone: int = 200
     """Of these, by sockets of their own."""
     long_silence: float = LONG_SILENCE
+    interval: float = 60.0
+    """Seconds between two sweeps."""
 
 
 @dataclass(frozen=True, slots=True)
