@@ -236,7 +236,7 @@ def test_the_settings_page_tells_the_bounds_of_every_number() -> None:
 def test_the_sources_page_has_a_row_for_every_source(tmp_path: Path) -> None:
     built = build_sources(settings_in(tmp_path).select, Clock())
     rows = {code(row[0])[0]: row for row in table(read("docs/sources.md"), "name")}
-    assert set(rows) == {source.name for source in built}
+    assert set(rows) == {source.name for source in built}, "docs/sources.md: a row for each"
     assert all(len(row) == 6 and all(row) for row in rows.values())
 
 
@@ -262,6 +262,8 @@ def test_the_example_of_a_source_works() -> None:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             made = scope["source"](scope["AcmeOptions"](Clock(), "127.0.0.1", port))
+            built = scope["build"](scope["Options"]("127.0.0.1"), Clock())
+            assert (built.name, built.title) == (made.name, made.title)
             return [report async for report in made.discover()]
 
     sighting, coverage = asyncio.run(asked())
@@ -289,7 +291,7 @@ def operations(described: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_api_page_has_exactly_the_routes_that_exist(described: dict[str, Any]) -> None:
-    assert set(sections()) == set(operations(described))
+    assert set(sections()) == set(operations(described)), "docs/api.md: a section for each"
 
 
 def test_the_api_page_names_every_parameter_and_every_key_of_a_body(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.worst_cases import BEGINNINGS, ELSEWHERE, expressions
+from web import application
 
 ROOT = Path(__file__).parent.parent
 FLOORS = {
@@ -218,6 +219,15 @@ def test_app_py_lists_packages_and_no_details() -> None:
         package = path.parent.name
         assert f"from {package}.build import " in text
         assert text.count(f" build_{package}") + text.count(f"(build_{package}(") == 2
+
+
+@pytest.mark.parametrize("folder", ["api", "pages"])
+def test_every_file_with_routes_is_registered(folder: str) -> None:
+    """A file that `web/application.py` does not list answers nothing, and nothing says so."""
+    modules = {"api": application.API, "pages": application.PAGES}[folder]
+    listed = {Path(module.__file__).stem for module in modules if module.__file__}
+    files = (ROOT / "web" / folder).glob("*.py")
+    assert {path.stem for path in files if "Blueprint(" in path.read_text()} <= listed
 
 
 def _functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef, int]]:
