@@ -53,7 +53,7 @@ def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Pack
     accounts, inventory = packages.find(AccountsPackage), packages.find(InventoryPackage)
     broadcaster = EventBroadcaster()
     journal = fleet.journal
-    journal.readers.add(MemoryReader(journal.engine, "event_stream", broadcaster.tell))
+    journal.readers.add(MemoryReader(journal.engine, "event_stream", broadcaster.publish))
     discovery.scanner.watch = broadcaster.progress
     monitor = Monitor(
         name=options.site_name,

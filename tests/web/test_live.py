@@ -16,7 +16,7 @@ from tests.home import Clock, Home, Running
 from tests.web.chromium import Tab, rows
 from tests.web.closed import OTHER, OWN, done, follow, monitor_of_two, read_until, traces_in
 from tests.web.roles import Ask
-from web.http.broadcaster import Frame
+from web.http.broadcaster import StreamMessage
 from web.http.visible_fleet import VisibleFleet
 from web.pages.header_cache import MAX_AGE, MIN_AGE, HeaderCache
 from web.pages.live import MAX_ROWS, PageFeed
@@ -103,7 +103,8 @@ def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> No
     eyes = VisibleFleet(home.monitor, person)
     feed = PageFeed(home.app, eyes, "")
     frames = [
-        Frame(n, Event(n, NOON, "device.offline", n, ""), b"") for n in range(1, MAX_ROWS + 2)
+        StreamMessage(n, Event(n, NOON, "device.offline", n, ""), b"")
+        for n in range(1, MAX_ROWS + 2)
     ]
     body = told(feed.news(frames, 1).decode(), "rows")[0]
     assert body == {"ids": list(range(1, MAX_ROWS + 2)), "html": None}

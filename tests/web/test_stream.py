@@ -245,7 +245,7 @@ def test_what_is_told_while_the_missed_is_read_comes_once(make_home: Make) -> No
     edits = home.events()[1:]
     for last, missed in ((found, numbers), (numbers[-1], [])):
         stream = follow(home, **{"Last-Event-ID": str(last)})
-        home.monitor.broadcaster.tell(edits)
+        home.monitor.broadcaster.publish(edits)
         assert [one.id for one in messages(stream.text)] == missed
         stream.close()
 
@@ -364,9 +364,9 @@ def test_a_reader_that_hangs_up_frees_its_place_though_nothing_happens(monitor: 
 
 def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
     broadcaster = EventBroadcaster()
-    place = broadcaster.place()
+    place = broadcaster.position()
     for number in range(1, KEPT + 2):
-        broadcaster.tell([Event(number, clock(), "device.found", 1, "found")])
+        broadcaster.publish([Event(number, clock(), "device.found", 1, "found")])
     frames = broadcaster.follow(place, time.monotonic() + 60, everything)
     assert messages(next(frames).decode())[0].kind == "reset"
     assert [one.id for one in messages(next(frames).decode())] == list(range(2, KEPT + 2))
@@ -374,9 +374,9 @@ def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
 
 def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
     broadcaster = EventBroadcaster()
-    place = broadcaster.place()
+    place = broadcaster.position()
     for number in range(1, KEPT + 1):
-        broadcaster.tell([Event(number, clock(), "device.found", 1, "found")])
+        broadcaster.publish([Event(number, clock(), "device.found", 1, "found")])
     told = next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode()
     assert [one.id for one in messages(told)] == list(range(1, KEPT + 1))
 
@@ -412,8 +412,8 @@ def test_a_closing_hub_ends_every_stream_at_once() -> None:
 )
 def test_messages_are_named_by_what_happened(clock: Clock, kind: str, name: str) -> None:
     broadcaster = EventBroadcaster()
-    place = broadcaster.place()
-    broadcaster.tell([Event(7, clock(), kind, 1, 'line one\nline two "quoted"')])
+    place = broadcaster.position()
+    broadcaster.publish([Event(7, clock(), kind, 1, 'line one\nline two "quoted"')])
     told = messages(next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode())
     assert [(one.id, one.kind) for one in told] == [(7, name)]
     assert told[0].data["text"] == 'line one\nline two "quoted"'

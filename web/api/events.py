@@ -10,12 +10,12 @@ from flask import Blueprint, Response, request
 from fleet.model import Event
 from web.http.authentication import client_address
 from web.http.authorization import needs
-from web.http.broadcaster import TooManyReaders, encode, frame_bytes
+from web.http.broadcaster import RESET, TooManyReaders, event_message, sse_message
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.page_feeds import PageFeed, page_feed
 from web.http.payloads import describes, json_response, query_args
-from web.http.shapes.events import EventPage, EventQuery, plain
+from web.http.shapes.events import EventPage, EventQuery, event_row
 from web.http.visible_fleet import VisibleFleet, visible_fleet
 
 bp = Blueprint("events", __name__)
@@ -42,7 +42,7 @@ def events() -> Response:
     is_full = len(page) == query.limit
     return json_response(
         {
-            "events": [plain(event) for event in page],
+            "events": [event_row(event) for event in page],
             "count": len(page),
             "next": page[-1].sequence if is_full else None,
         }
@@ -55,9 +55,9 @@ def _stream(query: EventQuery) -> Response:
     feed = None if query.page is None else page_feed(visible, query.page)
     # Before there are accounts everybody has the same name.
     is_named = not visible.person.until_first
-    who = f"user {visible.person.name}" if is_named else client_address(monitor.access)
+    reader = f"user {visible.person.name}" if is_named else client_address(monitor.access)
     try:
-        monitor.broadcaster.enter(who)
+        monitor.broadcaster.enter(reader)
     except TooManyReaders as error:
         raise _too_many(error) from None
     until = time.monotonic() + (query.follow or FOR_EVER)
@@ -65,7 +65,7 @@ def _stream(query: EventQuery) -> Response:
     frames = _frames(visible, _last_id(query), until, partial(has_hung_up, sock), feed)
     body = monitor.watchdog.guard(frames, sock, lambda: renewed(visible) is not None)
     response = Response(body, mimetype="text/event-stream")
-    response.call_on_close(partial(monitor.broadcaster.leave, who))
+    response.call_on_close(partial(monitor.broadcaster.leave, reader))
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
@@ -120,30 +120,30 @@ def _frames(
     feed: PageFeed | None,
 ) -> Iterator[bytes]:
     monitor = visible.monitor
-    place, newest = monitor.broadcaster.place(), monitor.tracker.fleet().sequence
+    position, newest = monitor.broadcaster.position(), monitor.tracker.fleet().sequence
     missed = _missed(visible, last_id) if last_id is not None else []
     yield b"retry: 3000\n\n"
     if len(missed) == MAX_REPLAYED:
-        yield frame_bytes("reset", {"text": "Too much happened; load the page anew."})
+        yield RESET
     else:
-        yield from (encode(event) for event in missed)
+        yield from (event_message(event) for event in missed)
     scan = monitor.scanner.progress()
     if scan and not visible.is_limited:
-        yield frame_bytes("progress", scan.plain())
-    # What came between the two readings stands in both: it is told once.
+        yield sse_message("progress", scan.plain())
+    # What came between the two readings is in both: it is sent once.
     known = min(last_id or -1, newest)
-    told = missed[-1].sequence if missed else known
+    last_sent = missed[-1].sequence if missed else known
 
-    def judge() -> Callable[[Event | None], bool] | None:
+    def recheck() -> Callable[[Event | None], bool] | None:
         now = None if is_gone() else renewed(visible)
         if now and feed:
             feed.visible = now
-        return _hears(now) if now else None
+        return _may_see(now) if now else None
 
-    yield from monitor.broadcaster.follow(place, until, judge, told, feed)
+    yield from monitor.broadcaster.follow(position, until, recheck, last_sent, feed)
 
 
-def _hears(visible: VisibleFleet) -> Callable[[Event | None], bool]:
+def _may_see(visible: VisibleFleet) -> Callable[[Event | None], bool]:
     return lambda event: not visible.is_limited if event is None else visible.sees_event(event)
 
 

@@ -15,9 +15,9 @@ MAX_HEADERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`place` is that of the broadcaster before it was made, `at` when, by the monotonic clock."""
+    """`position`: the broadcaster's before it was made; `at`: when, by the monotonic clock."""
 
-    place: int
+    position: int
     at: float
     data: bytes
 
@@ -30,12 +30,12 @@ class HeaderCache:
     _known: "OrderedDict[Hashable, Header]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def newest(self, kind: Hashable, place: int, make: Callable[[], tuple[int, bytes]]) -> bytes:
-        """A header with all that happened up to `place`; empty while the last one, which does
-        not have it, is too new. `make` gives the place of the broadcaster and the message."""
+    def newest(self, kind: Hashable, position: int, make: Callable[[], tuple[int, bytes]]) -> bytes:
+        """A header with all that happened up to `position`; empty while the last one, which does
+        not have it, is too new. `make` gives the position of the broadcaster and the message."""
         with self._lock:
             known, now = self._known.get(kind), self.clock()
-            if known and known.place >= place and now - known.at < MAX_AGE:
+            if known and known.position >= position and now - known.at < MAX_AGE:
                 return known.data
             if known and now - known.at < MIN_AGE:
                 return b""

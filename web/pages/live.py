@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, g, render_template
 
 from web.http import page_feeds
-from web.http.broadcaster import JUDGE_EVERY, Frame, frame_bytes
+from web.http.broadcaster import RECHECK_EVERY, StreamMessage, sse_message
 from web.http.visible_fleet import VisibleFleet
 from web.pages import fleet_view, header_cache
 from web.pages.caches import page_caches
@@ -42,15 +42,17 @@ class PageFeed:
         self._is_due = True
         self._sent = 0.0
 
-    def news(self, frames: Sequence[Frame], place: int) -> bytes:
-        """The rows that the frames, all of which this viewer hears, are about; and once a second
+    def news(self, messages: Sequence[StreamMessage], position: int) -> bytes:
+        """The rows that the messages, all of which this viewer hears, are about; and once a second
         the head, when there were some."""
         ids = list(
             dict.fromkeys(
-                frame.event.device for frame in frames if frame.event and frame.event.device
+                message.event.device
+                for message in messages
+                if message.event and message.event.device
             )
         )
-        self._is_due = self._is_due or bool(frames)
+        self._is_due = self._is_due or bool(messages)
         age = time.monotonic() - self._sent
         wants_head = age >= (header_cache.MIN_AGE if self._is_due else HEAD_AGAIN)
         if not ids and not wants_head:
@@ -58,7 +60,7 @@ class PageFeed:
         with self._app.app_context():
             g.person, g.visible_fleet = self.visible.person, self.visible
             rows = self._rows(ids) if ids else b""
-            return rows + (self._head(place) if wants_head else b"")
+            return rows + (self._head(position) if wants_head else b"")
 
     def _rows(self, ids: Sequence[int]) -> bytes:
         message: dict[str, Any] = {"ids": ids, "html": None}
@@ -67,26 +69,26 @@ class PageFeed:
             message["html"] = fleet_view.changed_rows(
                 self.visible.monitor, self._query, ids, link
             ).html
-        return frame_bytes("rows", message)
+        return sse_message("rows", message)
 
-    def _head(self, place: int) -> bytes:
+    def _head(self, position: int) -> bytes:
         kind = (viewer_group(self.visible), tuple(self._arguments.items()))
-        data = page_caches().headers.newest(kind, place, self._make_head)
+        data = page_caches().headers.newest(kind, position, self._make_head)
         if data:
             self._is_due, self._sent = False, time.monotonic()
         return data
 
     def _make_head(self) -> tuple[int, bytes]:
         monitor = self.visible.monitor
-        place, link = monitor.broadcaster.place(), fleet_view.Links(self._arguments)
+        position, link = monitor.broadcaster.position(), fleet_view.Links(self._arguments)
         html = render_template("parts/top.html", **fleet_view.header(monitor, self._query, link))
-        return place, frame_bytes("head", {"html": html})
+        return position, sse_message("head", {"html": html})
 
     def patience(self) -> float:
         """Seconds until it wants to be asked again."""
         if not self._is_due:
-            return JUDGE_EVERY
-        return min(JUDGE_EVERY, max(SOON, self._sent + header_cache.MIN_AGE - time.monotonic()))
+            return RECHECK_EVERY
+        return min(RECHECK_EVERY, max(SOON, self._sent + header_cache.MIN_AGE - time.monotonic()))
 
 
 def arguments_of(page: str) -> dict[str, str]:

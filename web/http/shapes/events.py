@@ -55,7 +55,7 @@ class EventPage(TypedDict):
     next: int | None
 
 
-def plain(event: Event) -> dict[str, Any]:
+def event_row(event: Event) -> dict[str, Any]:
     """An event as the API and the stream show it."""
     return {
         "id": event.sequence,
