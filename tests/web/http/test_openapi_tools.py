@@ -10,7 +10,7 @@ import pytest
 
 from tests.home import Home
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIGS = ROOT / "tests" / "openapi"
 BIN = Path(sys.executable).parent
 REDOCLY = ROOT / ".venv" / "redocly" / "node_modules" / "@redocly" / "cli" / "bin" / "cli.js"

@@ -35,8 +35,8 @@ from tests.web.closed import (
     traces_in,
     words_of,
 )
+from tests.web.http.test_authorization import STRANGERS
 from tests.web.roles import COLUMNS, NEEDLES, OPEN, PATHS, TABLE, Ask, call, edits, outcome
-from tests.web.test_authorization import STRANGERS
 
 LIMITED = ("Lea", "Gus", "camera token", "token of Nia")
 

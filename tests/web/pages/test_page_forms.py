@@ -9,7 +9,7 @@ import pytest
 from simulators.panasonic import Camera
 from tests.home import Home, until
 from tests.web.browser import Browser, Element, fields
-from tests.web.test_pages import names
+from tests.web.pages.test_pages import names
 
 Make = Callable[..., Home]
 MAC = "d4:2d:c5:00:00:01"

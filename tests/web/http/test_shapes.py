@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PACKAGES = ("accounts", "audit", "commands", "discovery", "fleet", "inventory", "sources", "web")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 BODIES = {"Strict", "Query"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.home import Running, until
-from tests.web.test_slow_clients import events, worker_of
+from tests.web.http.test_slow_clients import events, worker_of
 
 NO_THREADS = """
 import os, threading

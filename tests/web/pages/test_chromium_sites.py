@@ -9,7 +9,7 @@ from simulators.easy4ip import Cloud, Recorder
 from tests import workbooks
 from tests.home import Running, running, until
 from tests.web.chromium import Tab, overflow, path, rows
-from tests.web.test_axe import both_looks, judge, with_look
+from tests.web.pages.test_axe import both_looks, judge, with_look
 
 STORES = {
     "Store Aachen": ("AAC-01", "AAC-02", "AAC-03"),

@@ -17,7 +17,7 @@ import pytest
 
 from tests.accounts.people import PASSWORD
 from tests.home import ROOT, Answer, Running, free_port, running, until
-from tests.web.test_nginx import NGINX
+from tests.web.http.test_nginx import NGINX
 from web.http import peer
 
 NOBODY = 65534

@@ -16,7 +16,7 @@ from tests import workbooks
 from tests.accounts.people import NEW, PASSWORD, add
 from tests.home import Home, Running, until
 from tests.web.closed import PAGE, Visitor, user_named, visitors
-from tests.web.test_slow_bodies import multipart, slow
+from tests.web.http.test_slow_bodies import multipart, slow
 from tests.web.visits import ask
 
 Make = Callable[..., Home]
