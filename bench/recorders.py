@@ -15,7 +15,14 @@ from fleet.model import Coverage, Miss, Report, Sighting, Target
 from simulators.easy4ip import Cloud
 from simulators.easy4ip_wire import Recorder, fleet
 from sources import easy4ip
-from sources.easy4ip_wire import Answer, KeyPair, Unusable, read_answer, request, server_of
+from sources.easy4ip_wire import (
+    CloudResponse,
+    InvalidResponse,
+    KeyPair,
+    parse_response,
+    request,
+    server_of,
+)
 
 COUNT = 1000
 THREADS = 20
@@ -104,15 +111,15 @@ def _is_up(main: tuple[str, int], serial: str) -> bool:
             return False
         probe = _once(found, f"/probe/device/{serial}")
         info = _once(found, f"/info/device/{serial}")
-    except (OSError, Unusable):
+    except (OSError, InvalidResponse):
         return False
     return probe.code < 400 and info.code < 400 and info.body is not None
 
 
-def _once(server: tuple[str, int], path: str) -> Answer:
+def _once(server: tuple[str, int], path: str) -> CloudResponse:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         asked.settimeout(TIMEOUT)
         asked.connect(server)
         cseq = random.randrange(1, 1 << 30)  # nosec B311 (no secret)
         asked.send(request(path, cseq, KEYS, cseq, datetime.now(UTC)))
-        return read_answer(asked.recv(8192))
+        return parse_response(asked.recv(8192))

@@ -32,7 +32,7 @@ PATIENCE = 20.0
 """Seconds that one waits."""
 
 
-class Busy(Exception):
+class TooManyUploads(Exception):
     """Too many uploads at the same time: try again later."""
 
 
@@ -65,12 +65,12 @@ class Uploads:
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        """Raises Busy when too many wait, or when it takes too long."""
+        """Raises TooManyUploads when too many wait, or when it takes too long."""
         if not self._places.acquire(blocking=False):
-            raise Busy
+            raise TooManyUploads
         try:
             if not self._turn.acquire(timeout=PATIENCE):
-                raise Busy
+                raise TooManyUploads
             try:
                 yield
             finally:
@@ -107,7 +107,7 @@ class Uploads:
 
     def preview(self, upload: bytes | IO[bytes]) -> Preview:
         """What these bytes, a workbook or CSV, would change of what counts now. Raises
-        NotReadable, Busy; writes nothing but a waiting copy."""
+        NotReadable, TooManyUploads; writes nothing but a waiting copy."""
         with self._one_at_a_time():
             if not isinstance(upload, bytes):
                 upload = upload.read(workbook.MAX_BYTES + 1)
@@ -182,9 +182,9 @@ class Uploads:
     def commit(self, key: str, precondition: Precondition = nothing) -> str:
         """Make a previewed workbook the one that counts; what was done, in words.
 
-        Raises Busy; NotFound for one that waits no more. It goes on waiting when this raises
-        Refused, as the workbook is open or is not what the preview compared with; OSError or
-        CannotKeep when the file cannot be written; and what `precondition` gives.
+        Raises TooManyUploads; NotFound for one that waits no more. It goes on waiting when this
+        raises Refused, as the workbook is open or is not what the preview compared with; OSError
+        or CannotKeep when the file cannot be written; and what `precondition` gives.
         """
         with self._one_at_a_time():
             return self._commit(key, precondition)

@@ -22,8 +22,23 @@ from datetime import datetime
 from itertools import chain
 
 from fleet.model import CannotAsk, Coverage, Miss, NoAnswer, Report, Sighting, Target
-from sources.easy4ip_cloud import SLOWEST, Address, Busy, CloudRefused, Failing, Server
-from sources.easy4ip_judge import NAME, UNHEARD, WAITS, Before, Cloud, Easy4IpOptions, Verdict
+from sources.easy4ip_checks import (
+    NAME,
+    NO_REQUESTS,
+    WAITS,
+    CheckResult,
+    CloudClient,
+    Easy4IpOptions,
+    RequestCounts,
+)
+from sources.easy4ip_cloud import (
+    MAX_SLOWDOWN,
+    Address,
+    KeyRejected,
+    Server,
+    ServerBusy,
+    ServerError,
+)
 from sources.easy4ip_wire import KeyPair
 from sources.source import Source
 
@@ -31,20 +46,20 @@ __all__ = ["NAME", "Easy4IpOptions", "source", "waits"]
 TITLE = "Dahua recorders (Easy4IP cloud)"
 ROUNDS = 2
 """Complete rounds, with a lookup each, before a recorder is called offline."""
-CLOCK_TOLD = 2.0
+CLOCK_WARNING = 2.0
 """Seconds that our clock may be off before it is said."""
-SLOW_TOLD = 1.0
+SLOW_WARNING = 1.0
 """Seconds that an answer may take before it is said."""
-FEW = 0.1
+TOLERATED = 0.1
 """The part of all recorders about which the cloud may fail to say anything, untold."""
 SAME_MOMENT = 1.0
 """Seconds in which one answer speaks for its server."""
-LEARNED = ("online", "offline", "unknown", "silent", "cut off")
-"""Verdicts of a cloud that can be asked."""
+KNOWN_STATES = ("online", "offline", "unknown", "silent", "cut off")
+"""Results of a cloud that can be asked."""
 
 
 async def sweep(
-    cloud: Cloud, targets: Sequence[Target], spread: float = 0.0
+    cloud: CloudClient, targets: Sequence[Target], spread: float = 0.0
 ) -> AsyncIterator[Report | Coverage]:
     """Ask about every target, begun over `spread` seconds; reports as they are sure.
 
@@ -60,30 +75,30 @@ async def sweep(
 
 
 async def _sweep(
-    cloud: Cloud, targets: Sequence[Target], spread: float
+    cloud: CloudClient, targets: Sequence[Target], spread: float
 ) -> AsyncGenerator[Report | Coverage]:
     asked = _Sweep(cloud, await cloud.main(), spread)
     before = {id(one): (one.requests, one.answers, Counter(one.refused)) for one in cloud.servers()}
     try:
         left = list(targets)
         for _round in range(ROUNDS if targets else 0):
-            async with aclosing(asked.round(left)) as judged:
-                async for target, verdict in judged:
-                    if verdict.word == "online":
-                        yield _sighting(target, verdict, cloud.options.clock())
-            left = [one for one in left if asked.verdicts[one.key].word != "online"]
+            async with aclosing(asked.round(left)) as checked:
+                async for target, result in checked:
+                    if result.state == "online":
+                        yield _sighting(target, result, cloud.options.clock())
+            left = [one for one in left if asked.results[one.key].state != "online"]
             if not left:
                 break
         for target in await asked.round_alone(left):
-            yield _sighting(target, asked.verdicts[target.key], cloud.options.clock())
-        await _check_main(asked.main, asked.verdicts)
-        _remember_silence(cloud, targets, asked.verdicts)
+            yield _sighting(target, asked.results[target.key], cloud.options.clock())
+        await _check_main(asked.main, asked.results)
+        _remember_silence(cloud, targets, asked.results)
         for target in left:
-            verdict = asked.verdicts[target.key]
-            if verdict.word in ("offline", "unknown", "silent"):
-                yield _miss(target, verdict, cloud.options.clock())
-        verdicts = asked.verdicts.values()
-        coverage = _coverage(cloud, before, _failures(asked), verdicts)
+            result = asked.results[target.key]
+            if result.state in ("offline", "unknown", "silent"):
+                yield _miss(target, result, cloud.options.clock())
+        results = asked.results.values()
+        coverage = _coverage(cloud, before, _failures(asked), results)
     except CannotAsk:
         cloud.silent_since.clear()
         cloud.close_silent(before)
@@ -95,15 +110,15 @@ async def _sweep(
 class _Sweep:
     """The rounds of one sweep. In the second only those are asked who did not answer."""
 
-    def __init__(self, cloud: Cloud, main: Server, spread: float) -> None:
+    def __init__(self, cloud: CloudClient, main: Server, spread: float) -> None:
         self.cloud = cloud
         self.main = main
         self.spread = spread
-        self.verdicts: dict[str, Verdict] = {}
+        self.results: dict[str, CheckResult] = {}
         self.began = 0.0
         """When the last round did."""
         self._witnesses: dict[Address, Target] = {}
-        self._checks: dict[Address, tuple[float, asyncio.Task[Verdict]]] = {}
+        self._checks: dict[Address, tuple[float, asyncio.Task[CheckResult]]] = {}
         self._begun: dict[str, float] = {}
         self._known: dict[str, Address | None] = {**cloud.registered()}
         """The P2P server of each serial, as far as the cloud named one."""
@@ -111,12 +126,12 @@ class _Sweep:
         self._first_began = self._time()
         self._alone = asyncio.Semaphore(cloud.options.alone)
 
-    async def round(self, targets: Sequence[Target]) -> AsyncGenerator[tuple[Target, Verdict]]:
-        """Ask about these; verdicts as they come."""
-        if self.verdicts and all(one.word == "unasked" for one in self.verdicts.values()):
+    async def round(self, targets: Sequence[Target]) -> AsyncGenerator[tuple[Target, CheckResult]]:
+        """Ask about these; results as they come."""
+        if self.results and all(one.state == "unasked" for one in self.results.values()):
             self.main = await self.cloud.main(silent=self.main)
         places = asyncio.Semaphore(self.cloud.options.most)
-        step = 0.0 if self.verdicts else self.spread / len(targets)
+        step = 0.0 if self.results else self.spread / len(targets)
         self.began = self._time()
         tasks = [
             asyncio.create_task(self._one(target, place * step, places))
@@ -124,35 +139,35 @@ class _Sweep:
         ]
         try:
             for done in asyncio.as_completed(tasks):
-                target, verdict = await done
-                self.verdicts[target.key] = verdict
-                self._known[target.path] = verdict.server
-                if verdict.word == "online" and verdict.server:
-                    self._witnesses[verdict.server] = target
-                yield target, verdict
+                target, result = await done
+                self.results[target.key] = result
+                self._known[target.path] = result.server
+                if result.state == "online" and result.server:
+                    self._witnesses[result.server] = target
+                yield target, result
         finally:
             for task in (*tasks, *(task for _began, task in self._checks.values())):
                 task.cancel()
 
     async def _one(
         self, target: Target, wait: float, places: asyncio.Semaphore
-    ) -> tuple[Target, Verdict]:
+    ) -> tuple[Target, CheckResult]:
         # What the cloud says of all for a moment must not be heard twice.
         apart = max(sum(self.cloud.options.waits), self.spread / 4)
         again = self._begun.get(target.key, -apart) + apart
         await asyncio.sleep(max(wait, again - self._time()))
         async with places:
-            former = self.verdicts.get(target.key)
-            check = self._check(former.server) if former and former.word == "silent" else None
+            former = self.results.get(target.key)
+            check = self._check(former.server) if former and former.state == "silent" else None
             began = self._begun[target.key] = self._time()
-            verdict = await self.cloud.judge(target.path, self.main)
-            if former and verdict.word == "silent" and verdict.server:
-                is_there = self.cloud.heard(verdict.server, began)
-                if check and former.server == verdict.server:
-                    is_there = (await check).word == "online"
+            result = await self.cloud.check(target.path, self.main)
+            if former and result.state == "silent" and result.server:
+                is_there = self.cloud.heard(result.server, began)
+                if check and former.server == result.server:
+                    is_there = (await check).state == "online"
                 if not is_there:
-                    verdict = replace(verdict, word="cut off")
-            return target, verdict
+                    result = replace(result, state="cut off")
+            return target, result
 
     # -- by sockets of their own ---------------------------------------------------------------
 
@@ -161,46 +176,46 @@ class _Sweep:
         their server answers with CSeq 0, or it is alive and has answered about nobody. Those
         who are online after all."""
         proved = await self._proved_servers(left)
-        chosen = [one for one in left if self._is_doubtful(self.verdicts[one.key], proved)]
-        # Silence is judged in its own moment: the proof has to come again meanwhile.
+        chosen = [one for one in left if self._is_doubtful(self.results[one.key], proved)]
+        # Silence is checked in its own moment: the proof has to come again meanwhile.
         again = asyncio.create_task(self._proved_servers(chosen))
-        judged = await asyncio.gather(*(self._once_more(one) for one in chosen))
+        checked = await asyncio.gather(*(self._once_more(one) for one in chosen))
         proved &= await again
-        for target, verdict in zip(chosen, judged, strict=True):
-            former = self.verdicts[target.key]
-            if former.word == "unasked" or verdict.word not in ("silent", "unasked"):
-                self.verdicts[target.key] = verdict
-            elif former.word == "cut off" and former.server in proved:
-                self.verdicts[target.key] = replace(former, word="silent")
-        return [one for one in chosen if self.verdicts[one.key].word == "online"]
+        for target, result in zip(chosen, checked, strict=True):
+            former = self.results[target.key]
+            if former.state == "unasked" or result.state not in ("silent", "unasked"):
+                self.results[target.key] = result
+            elif former.state == "cut off" and former.server in proved:
+                self.results[target.key] = replace(former, state="silent")
+        return [one for one in chosen if self.results[one.key].state == "online"]
 
-    def _is_doubtful(self, verdict: Verdict, proved: set[Address]) -> bool:
-        if verdict.word == "unasked":
+    def _is_doubtful(self, result: CheckResult, proved: set[Address]) -> bool:
+        if result.state == "unasked":
             return self.main.zero_at >= self._first_began
-        if verdict.word not in ("silent", "cut off") or verdict.server is None:
+        if result.state not in ("silent", "cut off") or result.server is None:
             return False
-        is_zero = self.cloud.answers_with_zero(verdict.server, self._first_began)
-        return is_zero or (verdict.word == "cut off" and verdict.server in proved)
+        is_zero = self.cloud.answers_with_zero(result.server, self._first_began)
+        return is_zero or (result.state == "cut off" and result.server in proved)
 
-    async def _once_more(self, target: Target) -> Verdict:
-        """The verdict of a round alone; of two, when it is the first to reach the P2P server."""
-        was_unasked = self.verdicts[target.key].word == "unasked"
+    async def _once_more(self, target: Target) -> CheckResult:
+        """The result of a round alone; of two, when it is the first to reach the P2P server."""
+        was_unasked = self.results[target.key].state == "unasked"
         async with self._alone:
-            verdict = await self.cloud.judge(target.path, self.main, alone=True)
-            if not was_unasked or verdict.word != "silent" or verdict.server is None:
-                return verdict
-            verdict, is_there = await asyncio.gather(
-                self.cloud.judge(target.path, self.main, alone=True),
-                self._is_proved(verdict.server),
+            result = await self.cloud.check(target.path, self.main, alone=True)
+            if not was_unasked or result.state != "silent" or result.server is None:
+                return result
+            result, is_there = await asyncio.gather(
+                self.cloud.check(target.path, self.main, alone=True),
+                self._is_proved(result.server),
             )
-            is_cut_off = verdict.word == "silent" and not is_there
-            return replace(verdict, word="cut off") if is_cut_off else verdict
+            is_cut_off = result.state == "silent" and not is_there
+            return replace(result, state="cut off") if is_cut_off else result
 
     async def _proved_servers(self, targets: Sequence[Target]) -> set[Address]:
         """Of the servers that answer about none of these: those that say something of another
         listed serial, which need not be registered there."""
-        words = (self.verdicts[one.key] for one in targets)
-        silent = list({one.server for one in words if one.word == "cut off" and one.server})
+        states = (self.results[one.key] for one in targets)
+        silent = list({one.server for one in states if one.state == "cut off" and one.server})
         answers = await asyncio.gather(*(self._is_proved(one) for one in silent))
         return {place for place, is_there in zip(silent, answers, strict=True) if is_there}
 
@@ -213,7 +228,7 @@ class _Sweep:
         other = next(chain(online, listed), None)
         return other is not None and await self.cloud.is_there(place, other)
 
-    def _check(self, server: Address | None) -> asyncio.Task[Verdict] | None:
+    def _check(self, server: Address | None) -> asyncio.Task[CheckResult] | None:
         """Ask about one who answered on this server before: does it still? Only an answer from
         the moments of a silence tells whose silence it is."""
         witness = self._witnesses.get(server) if server else None
@@ -221,7 +236,7 @@ class _Sweep:
             return None
         began, task = self._checks.get(server, (-math.inf, None))
         if task is None or self._time() - began > SAME_MOMENT:
-            task = asyncio.create_task(self.cloud.judge(witness.path, self.main))
+            task = asyncio.create_task(self.cloud.check(witness.path, self.main))
             self._checks[server] = (self._time(), task)
         return task
 
@@ -233,66 +248,66 @@ def _silent(port: int) -> str:
     )
 
 
-async def _check_main(main: Server, verdicts: Mapping[str, Verdict]) -> None:
+async def _check_main(main: Server, results: Mapping[str, CheckResult]) -> None:
     """Raises CannotAsk when it is the cloud, our line or our key that failed for all."""
-    words = Counter(one.word for one in verdicts.values())
-    if words["unasked"] and words["unasked"] == words.total():
-        with suppress(NoAnswer, Busy, Failing, CloudRefused):
+    states = Counter(one.state for one in results.values())
+    if states["unasked"] and states["unasked"] == states.total():
+        with suppress(NoAnswer, ServerBusy, ServerError, KeyRejected):
             await main.ask("/probe/p2psrv")
             return
         raise CannotAsk(NAME, _silent(main.address[1]))
 
 
 def _remember_silence(
-    cloud: Cloud, targets: Sequence[Target], verdicts: dict[str, Verdict]
+    cloud: CloudClient, targets: Sequence[Target], results: dict[str, CheckResult]
 ) -> None:
     """Take those offline who are alone on a P2P server that has said nothing for so long that
     nobody would wait for it any more, while the main server sends us there."""
     now = asyncio.get_running_loop().time()
-    servers = {target.path: verdicts[target.key].server for target in targets}
+    servers = {target.path: results[target.key].server for target in targets}
     registered = Counter({**cloud.registered(), **servers}.values())
     cloud.register(servers)
     for target in targets:
-        verdict = verdicts[target.key]
-        if verdict.word in ("online", "offline", "unknown"):
+        result = results[target.key]
+        if result.state in ("online", "offline", "unknown"):
             cloud.silent_since.pop(target.path, None)
-        if verdict.word not in ("silent", "cut off") or verdict.server is None:
+        if result.state not in ("silent", "cut off") or result.server is None:
             continue
         length = now - cloud.silent_since.setdefault(target.path, now)
-        is_only = registered[verdict.server] == 1
-        if verdict.word == "cut off" and is_only and length >= cloud.options.long_silence:
-            host, port = verdict.server
+        is_only = registered[result.server] == 1
+        if result.state == "cut off" and is_only and length >= cloud.options.long_silence:
+            host, port = result.server
             reason = (
                 f"no answer from its P2P server {host}:{port} for {length / 60:.0f} min, while the "
                 "main server answers; no other listed recorder uses that server"
             )
-            verdicts[target.key] = replace(verdict, word="silent", reason=reason)
+            results[target.key] = replace(result, state="silent", reason=reason)
 
 
 def _failures(asked: _Sweep) -> dict[str, str]:
     """The scopes of the cloud that could not be asked, and why."""
     failed = {}
-    for one in asked.verdicts.values():
-        if one.word == "cut off" and one.server:
+    for one in asked.results.values():
+        if one.state == "cut off" and one.server:
             place = f"{one.server[0]}:{one.server[1]}"
             failed[f"{NAME}:{place}"] = (
                 f"the P2P server {place} answers about none of its recorders"
             )
-        elif one.word == "refused":
+        elif one.state == "refused":
             failed[f"{NAME}:refused"] = f"{one.reason}. Check EASY4IP_USER and EASY4IP_KEY."
-        elif one.word == "unasked" and asked.main.heard_at < asked.began:
+        elif one.state == "unasked" and asked.main.heard_at < asked.began:
             failed[NAME] = _silent(asked.main.address[1])
     # A few who are sent away are asked again in a minute: no reason to wake anybody.
-    words = Counter(one.word for one in asked.verdicts.values())
-    for word in ("busy", "failing", "unasked"):
-        reason = next((one.reason for one in asked.verdicts.values() if one.word == word), "")
-        if words[word] > FEW * words.total() and NAME not in failed:
-            failed[f"{NAME}:{word}"] = f"{reason}. It is asked again later."
+    states = Counter(one.state for one in asked.results.values())
+    for state in ("busy", "failing", "unasked"):
+        reason = next((one.reason for one in asked.results.values() if one.state == state), "")
+        if states[state] > TOLERATED * states.total() and NAME not in failed:
+            failed[f"{NAME}:{state}"] = f"{reason}. It is asked again later."
     return failed
 
 
-def _sighting(target: Target, verdict: Verdict, at: datetime) -> Sighting:
-    facts = dict(verdict.facts)
+def _sighting(target: Target, result: CheckResult, at: datetime) -> Sighting:
+    facts = dict(result.facts)
     firmware = facts.pop("firmware", None)
     return Sighting(
         site=target.site,
@@ -302,43 +317,46 @@ def _sighting(target: Target, verdict: Verdict, at: datetime) -> Sighting:
         kind="recorder",
         serial=target.path,
         firmware=firmware,
-        latency=verdict.latency,
+        latency=result.latency,
         facts=facts,
     )
 
 
-def _miss(target: Target, verdict: Verdict, at: datetime) -> Miss:
-    return Miss(target.key, NAME, at, verdict.reason, target.site)
+def _miss(target: Target, result: CheckResult, at: datetime) -> Miss:
+    return Miss(target.key, NAME, at, result.reason, target.site)
 
 
 def _coverage(
-    cloud: Cloud, before: Before, failed: Mapping[str, str], verdicts: Iterable[Verdict]
+    cloud: CloudClient,
+    before: RequestCounts,
+    failed: Mapping[str, str],
+    results: Iterable[CheckResult],
 ) -> Coverage:
     """What was asked. When nothing was learned of any recorder, nothing is up again either."""
     requests = answers = 0
     refused: Counter[str] = Counter()
     for one in cloud.servers():
-        had = before.get(id(one), UNHEARD)
+        had = before.get(id(one), NO_REQUESTS)
         requests += one.requests - had[0]
         answers += one.answers - had[1]
         refused += Counter(one.refused) - had[2]
     notes = _notes(cloud)
-    scopes = (NAME,) if any(one.word in LEARNED for one in verdicts) else ()
+    scopes = (NAME,) if any(one.state in KNOWN_STATES for one in results) else ()
     return Coverage(NAME, scopes, requests, answers, dict(refused), dict(failed), notes=notes)
 
 
-def _notes(cloud: Cloud) -> tuple[str, ...]:
+def _notes(cloud: CloudClient) -> tuple[str, ...]:
     """What a person should know of our clock and of a slow cloud, and can do about it."""
     found, off = [], cloud.clock.seen.total_seconds()
-    if abs(off) >= CLOCK_TOLD:
+    if abs(off) >= CLOCK_WARNING:
         side = "behind" if off > 0 else "ahead of"
         found.append(
-            f"this machine's clock is {abs(off):.0f} s {side} the cloud's; verdicts do not "
-            "suffer, but set it (timedatectl set-ntp true)"
+            f"this machine's clock is {abs(off):.0f} s {side} the cloud's; the results "
+            "are not affected, but set it (timedatectl set-ntp true)"
         )
-    if cloud.pace.usual >= SLOW_TOLD:
+    if (usual := cloud.response_times.usual) >= SLOW_WARNING:
         found.append(
-            f"the cloud is slow: an answer takes {cloud.pace.usual:.1f} s. It is waited for; a "
+            f"the cloud is slow: an answer takes {usual:.1f} s. It is waited for; a "
             "smaller EASY4IP_RATE or a longer EASY4IP_INTERVAL asks it more gently"
         )
     slowest = min((one.bucket.pace / one.bucket.rate for one in cloud.servers()), default=1.0)
@@ -383,11 +401,11 @@ def build(options: Options, clock: Callable[[], datetime]) -> Source:
 
 def source(options: Easy4IpOptions) -> Source:
     """The source; its sockets open with the first sweep and stay open."""
-    cloud: list[Cloud] = []
+    cloud: list[CloudClient] = []
 
     def swept(targets: Sequence[Target], spread: float) -> AsyncIterator[Report | Coverage]:
         if not cloud:
-            cloud.append(Cloud(options))
+            cloud.append(CloudClient(options))
         return sweep(cloud[0], targets, spread)
 
     def close() -> None:
@@ -399,7 +417,7 @@ def source(options: Easy4IpOptions) -> Source:
         title=TITLE,
         timeout=120.0,
         # Two rounds of three requests, all at one server that lets us ask at its slowest only.
-        each=2 * 3 * SLOWEST / options.rate,
+        each=2 * 3 * MAX_SLOWDOWN / options.rate,
         sweep=swept,
         interval=options.interval,
         close=close,

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from fleet.model import NoAnswer
-from sources.easy4ip_wire import Answer, KeyPair, Unusable, read_answer, request
+from sources.easy4ip_wire import CloudResponse, InvalidResponse, KeyPair, parse_response, request
 
 Address = tuple[str, int]
 MAX_CSEQ = 1 << 31
 BUSY_TRIES = 3
 """Times that a 401 TimeOut is answered with a new try."""
-FARTHEST = timedelta(days=3650)
+MAX_OFFSET = timedelta(days=3650)
 CLOCK_IS_RIGHT = timedelta(minutes=5)
 """A 401 TimeOut to a time so near to the cloud's is no question of clocks: it sheds load."""
-SLOWEST = 20
+MAX_SLOWDOWN = 20
 """The part of its rate below which no server is asked."""
 SHED_IN_A_ROW = 20
 """Answers 401 TimeOut, none other between them, after which a server is left alone."""
@@ -33,30 +33,30 @@ SHED_FEWEST = 3
 else from being asked."""
 MAX_PATIENCE = 15.0
 """Seconds that a slow server gets for one answer, and for which a late one still counts."""
-FORGOTTEN = 300.0
+HALF_LIFE = 300.0
 """Seconds after which a slow answer counts half."""
-QUIET = (60.0, 120.0, 240.0, 480.0, 900.0)
+BACKOFFS = (60.0, 120.0, 240.0, 480.0, 900.0)
 """Seconds for which it is, longer each time that it sheds load again afterwards."""
 
 
-class CloudRefused(Exception):
+class KeyRejected(Exception):
     """The server does not take our key pair."""
 
 
-class KeyUnknown(CloudRefused):
+class KeyUnknown(KeyRejected):
     """The server has never heard of our key pair; it may answer without."""
 
 
-class Busy(Exception):
+class ServerBusy(Exception):
     """The server sheds load, or our clock stays wrong for it."""
 
 
-class Failing(Exception):
+class ServerError(Exception):
     """The server has an error of its own, or none of its answers that we know."""
 
 
 @dataclass(slots=True)
-class Clock:
+class CloudClock:
     """Our clock and how far the cloud's is ahead of it."""
 
     now: Callable[[], datetime]
@@ -76,12 +76,12 @@ class Clock:
     def learn(self, told: datetime) -> None:
         """Take the cloud's time, unless it is none that a clock can show."""
         offset = told - self.now()
-        if abs(offset) < FARTHEST:
+        if abs(offset) < MAX_OFFSET:
             self.offset = offset
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """New requests to one server: `rate` a second, `burst` at once. `pace` is the rate that
     counts now: less while the server sheds load."""
 
@@ -113,7 +113,7 @@ class Bucket:
         now = asyncio.get_running_loop().time()
         if now - self.slowed >= 1:
             self.slowed = now
-            self.pace = max(self.pace / 2, self.rate / SLOWEST)
+            self.pace = max(self.pace / 2, self.rate / MAX_SLOWDOWN)
             self.level = min(self.level, 0.0)
 
     def recover(self) -> None:
@@ -122,7 +122,7 @@ class Bucket:
 
 
 @dataclass(slots=True)
-class Rest:
+class Backoff:
     """When a server that sheds load is left alone. `begun` wakes who waits for a place there."""
 
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -132,54 +132,54 @@ class Rest:
     times: int = 0
 
     def check(self) -> None:
-        """Raises Busy while it lasts."""
+        """Raises ServerBusy while it lasts."""
         if asyncio.get_running_loop().time() < self.until:
-            raise Busy("it was busy and is left alone for a while")
+            raise ServerBusy("it was busy and is left alone for a while")
         self.begun.clear()
 
-    def was_answered(self) -> None:
+    def end(self) -> None:
         """It has time for us."""
         self.times = 0
-        self._count_anew()
+        self._reset()
 
-    def _count_anew(self) -> None:
+    def _reset(self) -> None:
         self.sheds = 0
         self.paths.clear()
 
-    def was_sent_away(self, path: str) -> None:
+    def add_rejection(self, path: str) -> None:
         """It has none."""
         self.sheds += 1
         self.paths.add(path)
         now = asyncio.get_running_loop().time()
         if self.sheds < SHED_IN_A_ROW or len(self.paths) < SHED_FEWEST or now < self.until:
             return
-        self.until = now + QUIET[min(self.times, len(QUIET) - 1)]
+        self.until = now + BACKOFFS[min(self.times, len(BACKOFFS) - 1)]
         self.times += 1
-        self._count_anew()
+        self._reset()
         self.begun.set()
 
 
 @dataclass(slots=True)
-class Open:
+class PendingRequest:
     """A question that has no answer yet, and the sendings by which it was put, by CSeq."""
 
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[CloudResponse]
     cseqs: list[int] = field(default_factory=list)
     askers: int = 0
 
 
 @dataclass(slots=True)
-class Sending:
+class Transmission:
     """One CSeq: the question behind it, when it went out first, and how often."""
 
-    question: Open
+    question: PendingRequest
     began: float
     times: int = 0
     is_over: bool = False
 
 
 @dataclass(slots=True)
-class Pace:
+class ResponseTimes:
     """How long the cloud takes. Under load it answers after seconds: who then waits as long
     as ever calls recorders silent that are not."""
 
@@ -187,7 +187,7 @@ class Pace:
     longest: float = 0.0
     at: float = 0.0
 
-    def learn(self, sending: Sending) -> None:
+    def learn(self, sending: Transmission) -> None:
         """An answer came just now. After a repetition nobody knows which one it answers; but
         one that came when all was sent and waited for was late for sure."""
         now = asyncio.get_running_loop().time()
@@ -197,7 +197,7 @@ class Pace:
             self.longest, self.at = max(delay, self._longest(now)), now
 
     def _longest(self, now: float) -> float:
-        return self.longest * math.exp2((self.at - now) / FORGOTTEN)
+        return self.longest * math.exp2((self.at - now) / HALF_LIFE)
 
     def stretch(self, waits: Sequence[float]) -> float:
         """By how much these waits are too short now; 1 when they are not."""
@@ -211,19 +211,19 @@ class Server(asyncio.DatagramProtocol):
 
     def __init__(
         self,
-        clock: Clock,
+        clock: CloudClock,
         keys: KeyPair,
-        bucket: Bucket,
+        bucket: TokenBucket,
         waits: Sequence[float],
-        pace: Pace,
+        response_times: ResponseTimes,
         is_alone: bool = False,
     ) -> None:
         self.clock = clock
         self.keys = keys
         self.bucket = bucket
         self.waits = waits
-        self.rest = Rest()
-        self.pace = pace
+        self.backoff = Backoff()
+        self.response_times = response_times
         self.requests = 0
         self.answers = 0
         self.is_alone = is_alone
@@ -233,8 +233,8 @@ class Server(asyncio.DatagramProtocol):
         self.address: Address = ("", 0)
         self.refused: Counter[str] = Counter()
         self._next = secrets.randbelow(MAX_CSEQ // 2)
-        self._open: dict[tuple[str, bool], Open] = {}
-        self._waiting: dict[int, Sending] = {}
+        self._open: dict[tuple[str, bool], PendingRequest] = {}
+        self._waiting: dict[int, Transmission] = {}
         self._transport: asyncio.DatagramTransport | None = None
 
     async def open(self, address: Address) -> None:
@@ -249,8 +249,10 @@ class Server(asyncio.DatagramProtocol):
     async def own(self) -> AsyncIterator["Server"]:
         """The same server by a socket of its own, for one question at a time. What it is asked
         and answers there counts here too. Raises NoAnswer when there is no socket."""
-        one = Server(self.clock, self.keys, self.bucket, self.waits, self.pace, is_alone=True)
-        one.rest = self.rest
+        one = Server(
+            self.clock, self.keys, self.bucket, self.waits, self.response_times, is_alone=True
+        )
+        one.backoff = self.backoff
         try:
             await one.open(self.address)
         except OSError as error:
@@ -272,8 +274,8 @@ class Server(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, _sender: Address) -> None:
         try:
-            answer = read_answer(data)
-        except Unusable as error:
+            answer = parse_response(data)
+        except InvalidResponse as error:
             self.refused[str(error)] += 1
             return
         sending = self._waiting.get(answer.cseq)
@@ -285,12 +287,12 @@ class Server(asyncio.DatagramProtocol):
         elif not answer.is_provisional:
             self.answers += 1
             self.heard_at = asyncio.get_running_loop().time()
-            self.pace.learn(sending)
+            self.response_times.learn(sending)
             if answer.date is not None:
                 self.clock.see(answer.date, self.heard_at - sending.began)
             sending.question.answer.set_result(answer)
 
-    def _only_open(self) -> Sending | None:
+    def _only_open(self) -> Transmission | None:
         """The one question that waits; None when there are more."""
         found = [one for one in self._waiting.values() if not one.question.answer.done()]
         return found[0] if len(found) == 1 else None
@@ -301,10 +303,11 @@ class Server(asyncio.DatagramProtocol):
 
     # -- asking --------------------------------------------------------------------------
 
-    async def ask(self, path: str, with_keys: bool = True) -> Answer:
+    async def ask(self, path: str, with_keys: bool = True) -> CloudResponse:
         """What the server says of the recorder: done, or 404.
 
-        Raises NoAnswer after every try; CloudRefused, Busy, Failing for what it says of itself.
+        Raises NoAnswer after every try; KeyRejected, ServerBusy, ServerError for what it says of
+        itself.
         """
         for tried in range(BUSY_TRIES + 1):
             offset = self.clock.offset
@@ -316,29 +319,29 @@ class Server(asyncio.DatagramProtocol):
             # Some send every first request away and answer its repetition: they are not busy.
             if tried and abs(self.clock.offset - offset) < CLOCK_IS_RIGHT:
                 self.bucket.slow_down()
-                self.rest.was_sent_away(path)
+                self.backoff.add_rejection(path)
         else:
-            raise Busy("it answers 401 TimeOut again and again")
-        self.rest.was_answered()
+            raise ServerBusy("it answers 401 TimeOut again and again")
+        self.backoff.end()
         self.bucket.recover()
         if answer.code == 401 and answer.says("KeyError") and with_keys:
             raise KeyUnknown("it does not know the key pair")
         if answer.code in (401, 403):
-            raise CloudRefused(f"it does not take the key pair ({answer.code})")
+            raise KeyRejected(f"it does not take the key pair ({answer.code})")
         if answer.code >= 400 and answer.code != 404:
-            raise Failing(f"it answers {answer.code}")
+            raise ServerError(f"it answers {answer.code}")
         return answer
 
-    async def _exchange(self, path: str, with_keys: bool, is_new: bool) -> Answer:
+    async def _exchange(self, path: str, with_keys: bool, is_new: bool) -> CloudResponse:
         """Send, and send again with fresh authentication, until an answer comes. What is not
         new waits for no place: by its answer we know whether the server sheds load."""
-        self.rest.check()
+        self.backoff.check()
         if is_new:
-            await self.bucket.take(self.rest.begun)
-            self.rest.check()
+            await self.bucket.take(self.backoff.begun)
+            self.backoff.check()
         loop = asyncio.get_running_loop()
         key = (path, with_keys)
-        question = self._open.setdefault(key, Open(loop.create_future()))
+        question = self._open.setdefault(key, PendingRequest(loop.create_future()))
         question.askers += 1
         try:
             await self._put(path, with_keys, question)
@@ -353,12 +356,12 @@ class Server(asyncio.DatagramProtocol):
                 loop.call_later(MAX_PATIENCE, self._close, key, question)
         raise NoAnswer(f"no answer to {len(self.waits)} requests")
 
-    async def _put(self, path: str, with_keys: bool, question: Open) -> None:
+    async def _put(self, path: str, with_keys: bool, question: PendingRequest) -> None:
         """Send and wait, as often as it takes or may."""
         cseq = self._next = (self._next + 1) % MAX_CSEQ
-        sending = self._waiting[cseq] = Sending(question, asyncio.get_running_loop().time())
+        sending = self._waiting[cseq] = Transmission(question, asyncio.get_running_loop().time())
         question.cseqs.append(cseq)
-        stretch = self.pace.stretch(self.waits)
+        stretch = self.response_times.stretch(self.waits)
         for wait in self.waits:
             if not question.answer.done():
                 sending.times += 1
@@ -366,7 +369,7 @@ class Server(asyncio.DatagramProtocol):
                 await asyncio.wait((question.answer,), timeout=wait * stretch)
         sending.is_over = True
 
-    def _close(self, key: tuple[str, bool], question: Open) -> None:
+    def _close(self, key: tuple[str, bool], question: PendingRequest) -> None:
         """Wait no more for an answer that nobody asks for now."""
         if question.askers == 0:
             if self._open.get(key) is question:

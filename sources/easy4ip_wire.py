@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-LONGEST = 8192
+MAX_RESPONSE = 8192
 """Bytes of an answer; a longer datagram is not looked into."""
 LONGEST_DATE = 64
 INFO_KEY = b"kRjmsUB&ezmdGLL67H#$ojw@XflcaIaf"
@@ -23,7 +23,7 @@ INFO_VECTOR = b"MydvJw*Iw1w&i^kk"
 STATUS = re.compile(r"HTTP/1\.[01]\s+([0-9]{3})(?:\s(.*))?", re.DOTALL)
 
 
-class Unusable(Exception):
+class InvalidResponse(Exception):
     """A datagram that is no answer: why, in words."""
 
 
@@ -36,7 +36,7 @@ class KeyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CloudResponse:
     """One response. `body` holds the children of <body>; None when there is none."""
 
     code: int
@@ -76,17 +76,17 @@ def request(path: str, cseq: int, keys: KeyPair | None, nonce: int, at: datetime
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def read_answer(data: bytes) -> Answer:
-    """A datagram as an answer, in time proportional to its length. Raises Unusable for
+def parse_response(data: bytes) -> CloudResponse:
+    """A datagram as an answer, in time proportional to its length. Raises InvalidResponse for
     everything else."""
-    if len(data) > LONGEST:
-        raise Unusable("longer than any answer")
+    if len(data) > MAX_RESPONSE:
+        raise InvalidResponse("longer than any answer")
     text = data.decode("utf-8", "replace")
     head, _, rest = text.replace("\r\n", "\n").partition("\n\n")
     lines = head.split("\n")
     status = STATUS.fullmatch(lines[0].strip())
     if status is None:
-        raise Unusable("no status line")
+        raise InvalidResponse("no status line")
     headers: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
@@ -94,8 +94,8 @@ def read_answer(data: bytes) -> Answer:
             headers.setdefault(name.strip().lower(), value.strip())
     cseq = headers.get("cseq", "")
     if not re.fullmatch(r"-?[0-9]{1,10}", cseq):
-        raise Unusable("no CSeq")
-    return Answer(
+        raise InvalidResponse("no CSeq")
+    return CloudResponse(
         int(status[1]),
         int(cseq),
         (status[2] or "").strip(),
@@ -116,11 +116,11 @@ def _date(text: str) -> datetime | None:
 
 
 def _body(text: str) -> dict[str, str] | None:
-    """<body> with one level of children. Raises Unusable."""
+    """<body> with one level of children. Raises InvalidResponse."""
     if not text.strip():
         return None
     if "<!" in text:
-        raise Unusable("a document type in the body")
+        raise InvalidResponse("a document type in the body")
     from xml.parsers.expat import ExpatError  # nosec B405 (no entities: refused above)
 
     import xmltodict
@@ -128,16 +128,16 @@ def _body(text: str) -> dict[str, str] | None:
     try:
         found: Any = xmltodict.parse(text, disable_entities=True)
     except (ExpatError, ValueError, RecursionError) as error:
-        raise Unusable("the body is no XML") from error
+        raise InvalidResponse("the body is no XML") from error
     if not isinstance(found, dict) or "body" not in found:
-        raise Unusable("the body is not named so")
+        raise InvalidResponse("the body is not named so")
     inside = found["body"]
     if not isinstance(inside, dict):
         return {}
     return {str(key): one if isinstance(one, str) else "" for key, one in inside.items()}
 
 
-def server_of(answer: Answer) -> tuple[str, int] | None:
+def server_of(answer: CloudResponse) -> tuple[str, int] | None:
     """Where a recorder is registered: <US> of a lookup, as IPv4 address and port."""
     host, colon, port = (answer.body or {}).get("US", "").strip().rpartition(":")
     if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
@@ -147,7 +147,7 @@ def server_of(answer: Answer) -> tuple[str, int] | None:
     return host, int(port)
 
 
-def facts_of(answer: Answer) -> dict[str, Any]:
+def facts_of(answer: CloudResponse) -> dict[str, Any]:
     """What an info answer tells: firmware and ports, as far as it can be read."""
     body = answer.body or {}
     found: dict[str, Any] = {}

@@ -26,10 +26,10 @@ from sources.source import Reports, Source
 NAME = "panasonic"
 MAX_MACS = 20_000
 MAX_ANSWERS = 4_000
-MAX_UNASKED = 1_000
-MAX_TOLD = 3
+MAX_UNSOLICITED = 1_000
+MAX_REPORTS = 3
 """How often one scan tells a device whose answers contradict each other."""
-UNASKED_EVERY = timedelta(seconds=30)
+UNSOLICITED_EVERY = timedelta(seconds=30)
 READ_EVERY = 1.0
 """Seconds for which our interfaces are taken to be the same, when devices announce themselves."""
 CONFIRM_WITHIN = 5.0
@@ -70,14 +70,14 @@ def build(options: Options, clock: Callable[[], datetime]) -> Source:
 
 
 def source(options: EasyIpOptions) -> Source:
-    station = Station(options)
+    client = EasyIpClient(options)
     return Source(
         NAME,
         "Panasonic and i-PRO",
         timeout=options.window + 5,
-        discover=station.discover,
-        listen=station.listen,
-        confirm=station.confirm,
+        discover=client.discover,
+        listen=client.listen,
+        confirm=client.confirm,
         trouble=(
             f"Nothing found? Check that UDP {options.reply_port} and {options.port} are open in "
             "the firewall, that no other program uses these ports, and that this machine is on "
@@ -87,11 +87,11 @@ def source(options: EasyIpOptions) -> Source:
 
 
 @dataclass(slots=True)
-class Ask:
+class Discovery:
     """What one discovery has done so far. `told` counts what was said of each MAC."""
 
     reports: asyncio.Queue[Report]
-    heard: dict[str, wire.Answer] = field(default_factory=dict)
+    heard: dict[str, wire.SearchReply] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
     contested: set[str] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
@@ -112,18 +112,18 @@ class Ask:
         )
 
 
-class Station:
+class EasyIpClient:
     """The sockets, and what was heard lately."""
 
     def __init__(self, options: EasyIpOptions) -> None:
         self.options = options
-        self._ear: socket.socket | None = None
+        self._listener: socket.socket | None = None
         self._users = 0
-        self._ask: Ask | None = None
-        self._unasked: asyncio.Queue[Report] = asyncio.Queue()
+        self._discovery: Discovery | None = None
+        self._unsolicited: asyncio.Queue[Report] = asyncio.Queue()
         self._asked: OrderedDict[str, tuple[str, float]] = OrderedDict()  # MAC: address, until
         self._hearings: OrderedDict[str, int] = OrderedDict()
-        self._answers: OrderedDict[bytes, wire.Answer] = OrderedDict()
+        self._answers: OrderedDict[bytes, wire.SearchReply] = OrderedDict()
         self._said_at: OrderedDict[str, datetime] = OrderedDict()
         self._own: list[net.Interface] = []
         self._read_again_at = float("-inf")
@@ -136,21 +136,21 @@ class Station:
         try:
             yield SourceDown(NAME, self.options.clock(), "", up=True)
             while True:
-                yield await self._unasked.get()
+                yield await self._unsolicited.get()
         finally:
             self._close()
 
     def confirm(self, sighting: Sighting) -> bool:
         """Ask the device of an unasked sighting, if it is on one of our own subnets."""
         address = sighting.address
-        if self._ear is None or address is None:
+        if self._listener is None or address is None:
             return False
         interface = net.beside(address, self._interfaces(), self.options.targets)
         if interface is None:
             return False
         request = wire.search(interface.mac, interface.address)
         try:
-            self._ear.sendto(request, (address, self.options.port))
+            self._listener.sendto(request, (address, self.options.port))
         except OSError:
             return False
         until = asyncio.get_running_loop().time() + CONFIRM_WITHIN
@@ -167,40 +167,40 @@ class Station:
     async def discover(self) -> Reports:
         """Ask on every interface, in bursts, and tell what answers."""
         self._open()
-        ask = self._ask = Ask(asyncio.Queue())
-        asking = asyncio.create_task(self._send_all(ask))
+        discovery = self._discovery = Discovery(asyncio.Queue())
+        asking = asyncio.create_task(self._send_all(discovery))
         try:
-            async for report in _until_done(ask.reports, asking):
+            async for report in _until_done(discovery.reports, asking):
                 yield report
             await asking
-            for finding in self._shared_addresses(ask):
+            for finding in self._shared_addresses(discovery):
                 yield finding
-            yield ask.coverage()
+            yield discovery.coverage()
         finally:
-            self._ask = None
+            self._discovery = None
             asking.cancel()
             self._close()
 
     def _open(self) -> None:
         """Open the listening socket for one more user. Raises CannotAsk."""
         port = self.options.reply_port
-        if self._ear is None:
+        if self._listener is None:
             try:
-                self._ear = net.listening(port)
+                self._listener = net.listening(port)
             except OSError as error:
                 raise CannotAsk(
                     NAME,
                     f"UDP port {port} cannot be opened: {net.why(error)}. Find out who has it "
                     f"with: ss -ulpn 'sport = :{port}', stop that program, and scan again.",
                 ) from error
-            asyncio.get_running_loop().add_reader(self._ear, self._read, self._ear)
+            asyncio.get_running_loop().add_reader(self._listener, self._read, self._listener)
         self._users += 1
 
     def _close(self) -> None:
         self._users -= 1
-        if self._users == 0 and self._ear is not None:
-            self._forget(self._ear)
-            self._ear = None
+        if self._users == 0 and self._listener is not None:
+            self._forget(self._listener)
+            self._listener = None
 
     def _forget(self, sock: socket.socket) -> None:
         with suppress(RuntimeError):
@@ -209,37 +209,37 @@ class Station:
 
     # -- asking ------------------------------------------------------------------------
 
-    async def _send_all(self, ask: Ask) -> None:
-        lines = self._lines(ask)
+    async def _send_all(self, discovery: Discovery) -> None:
+        lines = self._lines(discovery)
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
             for moment in self.options.asks:
                 await asyncio.sleep(start + moment - loop.time())
                 for interface, sock, hosts in lines:
-                    self._send(ask, interface, sock, hosts)
+                    self._send(discovery, interface, sock, hosts)
             await asyncio.sleep(start + self.options.window - loop.time())
         finally:
             for _interface, sock, _hosts in lines:
                 self._forget(sock)
 
-    def _lines(self, ask: Ask) -> list[Line]:
+    def _lines(self, discovery: Discovery) -> list[Line]:
         """A sending socket for each interface, with the hosts to ask by it."""
         lines = []
-        for interface, hosts in self._routes(ask):
+        for interface, hosts in self._routes(discovery):
             try:
                 sock = net.sending(interface, self.options.reply_port)
             except OSError as error:
-                ask.failed[f"{NAME}:{interface.name}"] = net.why(error)
+                discovery.failed[f"{NAME}:{interface.name}"] = net.why(error)
                 continue
             # A unicast answer comes to the socket that is bound more closely: this one.
             asyncio.get_running_loop().add_reader(sock, self._read, sock)
             lines.append((interface, sock, hosts))
         return lines
 
-    def _routes(self, ask: Ask) -> list[tuple[net.Interface, list[str]]]:
+    def _routes(self, discovery: Discovery) -> list[tuple[net.Interface, list[str]]]:
         """Whom to ask by which interface. Raises CannotAsk when there is none at all."""
-        routes = self._to_targets(ask) if self.options.targets else net.broadcasting()
+        routes = self._to_targets(discovery) if self.options.targets else net.broadcasting()
         if routes:
             return routes
         if self.options.targets:
@@ -253,18 +253,18 @@ class Station:
             "the cameras' network (ip address shows the interfaces), then scan again.",
         )
 
-    def _to_targets(self, ask: Ask) -> list[tuple[net.Interface, list[str]]]:
+    def _to_targets(self, discovery: Discovery) -> list[tuple[net.Interface, list[str]]]:
         routes: dict[net.Interface, list[str]] = {}
         for target in self.options.targets:
             interface = net.towards(target)
             if interface is None:
-                ask.failed[f"{NAME}:{target}"] = f"there is no route to {target}"
+                discovery.failed[f"{NAME}:{target}"] = f"there is no route to {target}"
             else:
                 routes.setdefault(interface, []).append(target)
         return list(routes.items())
 
     def _send(
-        self, ask: Ask, interface: net.Interface, sock: socket.socket, hosts: list[str]
+        self, discovery: Discovery, interface: net.Interface, sock: socket.socket, hosts: list[str]
     ) -> None:
         scope = f"{NAME}:{interface.name}"
         request = wire.search(interface.mac, interface.address)
@@ -275,12 +275,12 @@ class Station:
                 sent += 1
             except OSError as error:
                 trouble = net.why(error)
-        ask.requests += sent
+        discovery.requests += sent
         if sent:
-            ask.scopes[scope] += sent
-            ask.failed.pop(scope, None)
+            discovery.scopes[scope] += sent
+            discovery.failed.pop(scope, None)
         else:
-            ask.failed[scope] = trouble
+            discovery.failed[scope] = trouble
 
     # -- hearing -----------------------------------------------------------------------
 
@@ -297,22 +297,22 @@ class Station:
         if answer is None:
             try:
                 answer = wire.parse(datagram.data)
-            except wire.Unsound as error:
+            except wire.InvalidReply as error:
                 self._refuse(str(error))
                 return
             _remember(self._answers, datagram.data, answer, MAX_ANSWERS)
         self._confirmed(answer, datagram)
-        ask = self._ask if answer.command == wire.REPLY else None
-        if ask is not None:
-            ask.answers += 1
+        discovery = self._discovery if answer.command == wire.REPLY else None
+        if discovery is not None:
+            discovery.answers += 1
         count = self._hearings.get(answer.mac, 0) + 1
         _remember(self._hearings, answer.mac, count)
-        if count > 1 and ask is not None:
-            self._tell(ask, answer, datagram)
+        if count > 1 and discovery is not None:
+            self._tell(discovery, answer, datagram)
         elif count > 1:
-            self._tell_unasked(answer, datagram)
+            self._tell_unsolicited(answer, datagram)
 
-    def _confirmed(self, answer: wire.Answer, datagram: net.Datagram) -> None:
+    def _confirmed(self, answer: wire.SearchReply, datagram: net.Datagram) -> None:
         """Whether it answers a question that went to this device alone: then it is there."""
         address, until = self._asked.get(answer.mac, ("", 0.0))
         is_from_there = datagram.sender == answer.address == address
@@ -322,43 +322,43 @@ class Station:
         if asyncio.get_running_loop().time() <= until:
             _remember(self._said_at, answer.mac, self.options.clock())
             for report in reports(answer, datagram.interface, self.options.clock()):
-                self._unasked.put_nowait(report)
+                self._unsolicited.put_nowait(report)
 
     def _refuse(self, reason: str) -> None:
-        if self._ask is not None:
-            self._ask.refused[reason] += 1
+        if self._discovery is not None:
+            self._discovery.refused[reason] += 1
 
-    def _tell(self, ask: Ask, answer: wire.Answer, datagram: net.Datagram) -> None:
-        if ask.heard.get(answer.mac) == answer:
+    def _tell(self, discovery: Discovery, answer: wire.SearchReply, datagram: net.Datagram) -> None:
+        if discovery.heard.get(answer.mac) == answer:
             return
-        if ask.told[answer.mac] >= MAX_TOLD:
+        if discovery.told[answer.mac] >= MAX_REPORTS:
             self._refuse("its answers contradict each other")
             return
-        if answer.mac not in ask.heard and len(ask.heard) >= MAX_MACS:
+        if answer.mac not in discovery.heard and len(discovery.heard) >= MAX_MACS:
             self._refuse("more devices than one scan takes in")
             return
-        ask.told[answer.mac] += 1
-        before = ask.heard.get(answer.mac)
+        discovery.told[answer.mac] += 1
+        before = discovery.heard.get(answer.mac)
         if before is not None and before.address != answer.address:
-            ask.contested.add(answer.mac)
-        ask.heard[answer.mac] = answer
+            discovery.contested.add(answer.mac)
+        discovery.heard[answer.mac] = answer
         for report in reports(answer, datagram.interface, self.options.clock()):
-            ask.reports.put_nowait(report)
+            discovery.reports.put_nowait(report)
 
-    def _tell_unasked(self, answer: wire.Answer, datagram: net.Datagram) -> None:
+    def _tell_unsolicited(self, answer: wire.SearchReply, datagram: net.Datagram) -> None:
         at, said = self.options.clock(), self._said_at.get(answer.mac)
-        if said is not None and timedelta() <= at - said < UNASKED_EVERY:
+        if said is not None and timedelta() <= at - said < UNSOLICITED_EVERY:
             return
-        if self._unasked.qsize() < MAX_UNASKED:
+        if self._unsolicited.qsize() < MAX_UNSOLICITED:
             _remember(self._said_at, answer.mac, at)
-            self._unasked.put_nowait(_unproved(answer, datagram.interface, at))
+            self._unsolicited.put_nowait(_unproved(answer, datagram.interface, at))
 
-    def _shared_addresses(self, ask: Ask) -> list[Finding]:
+    def _shared_addresses(self, discovery: Discovery) -> list[Finding]:
         """Two devices that answered one scan with the same address. Whose MAC is contested
         could put anybody's address to shame."""
         holders: dict[str, list[str]] = {}
-        for mac, answer in ask.heard.items():
-            if answer.address and mac not in ask.contested:
+        for mac, answer in discovery.heard.items():
+            if answer.address and mac not in discovery.contested:
                 holders.setdefault(answer.address, []).append(mac)
         at = self.options.clock()
         return [
@@ -395,7 +395,7 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int = MAX_MACS)
         memory.popitem(last=False)
 
 
-def sighting_of(answer: wire.Answer, interface: str, at: datetime) -> Sighting:
+def sighting_of(answer: wire.SearchReply, interface: str, at: datetime) -> Sighting:
     """An answer as a sighting of its device."""
     return Sighting(
         DEFAULT_SITE,
@@ -414,11 +414,11 @@ def sighting_of(answer: wire.Answer, interface: str, at: datetime) -> Sighting:
     )
 
 
-def _unproved(answer: wire.Answer, interface: str, at: datetime) -> Sighting:
+def _unproved(answer: wire.SearchReply, interface: str, at: datetime) -> Sighting:
     return replace(sighting_of(answer, interface, at), only_alive=True)
 
 
-def reports(answer: wire.Answer, interface: str, at: datetime) -> list[Report]:
+def reports(answer: wire.SearchReply, interface: str, at: datetime) -> list[Report]:
     """An answer as a sighting, and the findings that it proves or clears."""
     key = f"mac:{answer.mac}"
     found: list[Report] = [sighting_of(answer, interface, at)]

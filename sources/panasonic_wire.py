@@ -24,7 +24,7 @@ CONSTANT = bytes.fromhex("20111e11231f1e1913")
 END = b"\xff\xff"
 HEADER = 48
 TRAILER = 4
-BIGGEST = 2048
+MAX_REPLY = 2048
 
 ANNOUNCE, SEARCH, REPLY = 0x0001, 0x000D, 0x000E
 OTHERS = {0x0002: "a config message", 0x0003: "a config acknowledge", 0x0004: "a commit"}
@@ -43,12 +43,12 @@ LONGEST_TEXT = 64
 """Characters of a name, model, serial or firmware. Real fields have 16 bytes."""
 
 
-class Unsound(ValueError):
+class InvalidReply(ValueError):
     """Not a datagram of this protocol that may enter; says why in words."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchReply:
     """A search reply or an announcement.
 
     `address` is None when the device has none yet. `password_set` and `setup_open` are
@@ -83,8 +83,8 @@ def search(mac: bytes, address: str) -> bytes:
     return data + checksum(data)
 
 
-def parse(data: bytes) -> Answer:
-    """The answer in a datagram. Raises Unsound for anything else.
+def parse(data: bytes) -> SearchReply:
+    """The answer in a datagram. Raises InvalidReply for anything else.
 
     The checksum is not demanded: devices accept requests without one, and a wrong one
     costs nothing that the lengths and the end mark have not proved already.
@@ -93,9 +93,9 @@ def parse(data: bytes) -> Answer:
     tags = _tags(data)
     mac = data[6:12]
     if mac == bytes(6) or mac[0] & 1:
-        raise Unsound("its MAC is none of a single device")
+        raise InvalidReply("its MAC is none of a single device")
     model = _text(tags.get(0xA8))
-    return Answer(
+    return SearchReply(
         mac=mac.hex(":"),
         command=command,
         kind="recorder" if is_recorder(tags, model) else "camera",
@@ -113,16 +113,16 @@ def parse(data: bytes) -> Answer:
 
 def _command(data: bytes) -> int:
     if len(data) < HEADER + TRAILER:
-        raise Unsound("it is too short")
+        raise InvalidReply("it is too short")
     if data[:2] != MAGIC or data[24:33] != CONSTANT:
-        raise Unsound("it is not Easy IP")
+        raise InvalidReply("it is not Easy IP")
     length, command = struct.unpack_from(">HH", data, 2)
     if command not in (ANNOUNCE, REPLY):
-        raise Unsound(f"it is {OTHERS.get(command, 'no answer of a device')}")
-    if len(data) > BIGGEST or length + HEADER + TRAILER != len(data):
-        raise Unsound("its length does not fit")
+        raise InvalidReply(f"it is {OTHERS.get(command, 'no answer of a device')}")
+    if len(data) > MAX_REPLY or length + HEADER + TRAILER != len(data):
+        raise InvalidReply("its length does not fit")
     if data[HEADER + length : HEADER + length + 2] != END:
-        raise Unsound("its end mark is missing")
+        raise InvalidReply("its end mark is missing")
     return int(command)
 
 
@@ -132,14 +132,14 @@ def _tags(data: bytes) -> dict[int, bytes]:
     at, end = HEADER, len(data) - TRAILER
     while at < end:
         if at + 4 > end:
-            raise Unsound("a tag is cut off")
+            raise InvalidReply("a tag is cut off")
         tag, length = struct.unpack_from(">HH", data, at)
         if at + 4 + length > end:
-            raise Unsound("a tag is longer than the datagram")
+            raise InvalidReply("a tag is longer than the datagram")
         tags.setdefault(tag, data[at + 4 : at + 4 + length])
         at += 4 + length
     if 0x20 not in tags:
-        raise Unsound("it names no address")
+        raise InvalidReply("it names no address")
     return tags
 
 

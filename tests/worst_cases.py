@@ -113,10 +113,16 @@ def attack_expressions() -> None:
 
 def attack_easy4ip() -> None:
     """Answers of the cloud: a whole datagram of each, twenty times."""
-    from sources.easy4ip_wire import LONGEST, Unusable, facts_of, read_answer, server_of
+    from sources.easy4ip_wire import (
+        MAX_RESPONSE,
+        InvalidResponse,
+        facts_of,
+        parse_response,
+        server_of,
+    )
 
     for head, body in _answers():
-        for most in (LONGEST, 65_507):
+        for most in (MAX_RESPONSE, 65_507):
             for piece in (
                 *PIECES,
                 "<a>",
@@ -132,8 +138,8 @@ def attack_easy4ip() -> None:
                 data = head.replace("RUN", run).replace("BODY", body.replace("RUN", run)).encode()
                 for _ in range(20):
                     try:
-                        answer = read_answer(data)
-                    except Unusable:
+                        answer = parse_response(data)
+                    except InvalidResponse:
                         continue
                     answer.says("TimeOut")
                     server_of(answer)
@@ -155,10 +161,10 @@ def _answers() -> Iterator[tuple[str, str]]:
 
 def attack_easy_ip() -> None:
     """Answers of cameras: as many tags, and as long ones, as a datagram holds."""
-    from sources.panasonic_wire import BIGGEST, Unsound, parse
+    from sources.panasonic_wire import MAX_REPLY, InvalidReply, parse
     from tests.sources.easy_ip import datagram
 
-    room = BIGGEST - 52 - 8
+    room = MAX_REPLY - 52 - 8
     full = (
         [(tag, b"") for tag in range(0x100, 0x100 + room // 4 - 2)],
         [(0xA7, b"\x83" * (room - 8))],
@@ -168,11 +174,11 @@ def attack_easy_ip() -> None:
     )
     for tags in full:
         data = datagram([(0x20, bytes((127, 0, 0, 9))), *tags], mac="02:00:00:00:00:01")
-        assert BIGGEST - 64 <= len(data) <= BIGGEST
+        assert MAX_REPLY - 64 <= len(data) <= MAX_REPLY
         for _ in range(100):
             try:
                 parse(data)
-            except Unsound as error:
+            except InvalidReply as error:
                 raise AssertionError("the worst datagram is refused before it is read") from error
 
 

@@ -17,7 +17,7 @@ from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Sighting, Targe
 from simulators import easy4ip_wire as wire
 from simulators.easy4ip import Cloud, Recorder, fleet
 from sources import easy4ip
-from sources.easy4ip_cloud import Clock
+from sources.easy4ip_cloud import CloudClock
 from sources.easy4ip_wire import KeyPair
 from tests.home import until
 
@@ -418,7 +418,7 @@ def test_a_few_who_are_sent_away_wake_nobody():
 
 def test_the_time_that_an_answer_took_is_no_fault_of_the_clock():
     now = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
-    clock = Clock(lambda: now)
+    clock = CloudClock(lambda: now)
     for told, took, off in ((-8, 8.0, 0), (-8, 2.0, -5), (40, 1.0, 40), (0, 0.1, 0)):
         clock.see(now + timedelta(seconds=told), took)
         assert clock.seen == timedelta(seconds=off)

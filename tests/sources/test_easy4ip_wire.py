@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from fleet.serials import clean_serial
 from simulators import easy4ip_wire as pretend
-from sources.easy4ip_cloud import SLOWEST, Bucket, Clock
+from sources.easy4ip_cloud import MAX_SLOWDOWN, CloudClock, TokenBucket
 from sources.easy4ip_wire import (
-    LONGEST,
-    Answer,
+    MAX_RESPONSE,
+    CloudResponse,
+    InvalidResponse,
     KeyPair,
-    Unusable,
     digest,
     facts_of,
-    read_answer,
+    parse_response,
     request,
     server_of,
 )
@@ -107,7 +107,7 @@ def test_a_serial_is_cleaned_and_kept_as_typed_or_refused(text, serial):
 
 
 def test_a_logged_answer_is_read():
-    assert read_answer(LOGGED) == Answer(
+    assert parse_response(LOGGED) == CloudResponse(
         200,
         2,
         "OK",
@@ -134,12 +134,12 @@ def answer(body: str = "", head: str = "HTTP/1.1 200 OK", cseq: str = "CSeq: 2")
     ],
 )
 def test_the_date_is_read_in_both_forms_and_none_else(date, right):
-    assert read_answer(answer(cseq=f"CSeq: 2\r\nDate: {date}")).date == right
+    assert parse_response(answer(cseq=f"CSeq: 2\r\nDate: {date}")).date == right
 
 
 @pytest.mark.parametrize("cseq", ["cseq:2", "CSEQ :  2  ", "Cseq: 2"])
 def test_names_of_headers_are_compared_without_case_and_spaces(cseq):
-    assert read_answer(answer(cseq=cseq)).cseq == 2
+    assert parse_response(answer(cseq=cseq)).cseq == 2
 
 
 @pytest.mark.parametrize(
@@ -151,12 +151,12 @@ def test_names_of_headers_are_compared_without_case_and_spaces(cseq):
     ],
 )
 def test_a_reason_may_be_anything_or_missing(head, reason):
-    assert read_answer(answer(head=head)).reason == reason
+    assert parse_response(answer(head=head)).reason == reason
 
 
 @pytest.mark.parametrize(("code", "is_provisional"), [(100, True), (183, True), (200, False)])
 def test_only_a_code_from_100_is_provisional(code, is_provisional):
-    assert read_answer(answer(head=f"HTTP/1.1 {code} x")).is_provisional == is_provisional
+    assert parse_response(answer(head=f"HTTP/1.1 {code} x")).is_provisional == is_provisional
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_only_a_code_from_100_is_provisional(code, is_provisional):
         (b"DHGET /x HTTP/1.1\r\nCSeq: 1\r\n\r\n", "no status line"),
         (b"HTTP/1.1 2000 OK\r\nCSeq: 1\r\n\r\n", "no status line"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "no CSeq"),
-        (LOGGED + b" " * (LONGEST - len(LOGGED) + 1), "longer than any answer"),
+        (LOGGED + b" " * (MAX_RESPONSE - len(LOGGED) + 1), "longer than any answer"),
         (answer(cseq="CSeq: two"), "no CSeq"),
         (answer("<body>"), "no XML"),
         (answer("<body></body><body></body>"), "no XML"),
@@ -181,18 +181,18 @@ def test_only_a_code_from_100_is_provisional(code, is_provisional):
     ],
 )
 def test_what_is_no_answer_is_refused_with_the_reason(data, why):
-    with pytest.raises(Unusable, match=why):
-        read_answer(data)
+    with pytest.raises(InvalidResponse, match=why):
+        parse_response(data)
 
 
 def test_an_answer_without_a_body_has_none_and_an_empty_one_has_no_children():
-    assert read_answer(answer()).body is None
-    assert read_answer(answer("<body></body>")).body == {}
-    assert read_answer(answer("<body/>")).body == {}
+    assert parse_response(answer()).body is None
+    assert parse_response(answer("<body></body>")).body == {}
+    assert parse_response(answer("<body/>")).body == {}
 
 
 def test_children_of_children_and_repeated_ones_are_no_text():
-    body = read_answer(answer("<body><A><B>1</B></A><C>1</C><C>2</C><D/><E>e</E></body>")).body
+    body = parse_response(answer("<body><A><B>1</B></A><C>1</C><C>2</C><D/><E>e</E></body>")).body
     assert body == {"A": "", "C": "", "D": "", "E": "e"}
 
 
@@ -209,8 +209,8 @@ DAMAGED = st.builds(
 @example(answer('<?xml version="1.0" encoding="utf-16"?><body/>'))
 def test_any_bytes_are_an_answer_or_unusable(data):
     try:
-        found = read_answer(data)
-    except Unusable:
+        found = parse_response(data)
+    except InvalidResponse:
         return
     assert 0 <= found.code <= 999
     server_of(found)
@@ -223,7 +223,7 @@ def test_any_bytes_are_an_answer_or_unusable(data):
 @pytest.mark.parametrize("us", ["1.2.3.4:8803", " 255.0.0.1:1 ", "127.0.0.1:65535"])
 def test_the_server_of_a_recorder_is_an_address_and_a_port(us):
     host, _, port = us.strip().partition(":")
-    assert server_of(Answer(200, 1, body={"US": us})) == (host, int(port))
+    assert server_of(CloudResponse(200, 1, body={"US": us})) == (host, int(port))
 
 
 @pytest.mark.parametrize(
@@ -246,16 +246,16 @@ def test_the_server_of_a_recorder_is_an_address_and_a_port(us):
     ],
 )
 def test_what_is_no_address_and_port_is_no_server(us):
-    assert server_of(Answer(200, 1, body={"US": us})) is None
+    assert server_of(CloudResponse(200, 1, body={"US": us})) is None
 
 
 @pytest.mark.parametrize("body", [None, {}, {"DS": "1.2.3.4:8802"}])
 def test_a_lookup_without_us_names_no_server(body):
-    assert server_of(Answer(200, 1, body=body)) is None
+    assert server_of(CloudResponse(200, 1, body=body)) is None
 
 
 def told(version: str = "", info: str = "") -> dict[str, object]:
-    return facts_of(Answer(200, 1, body={"DevVersion": version, "Info": info}))
+    return facts_of(CloudResponse(200, 1, body={"DevVersion": version, "Info": info}))
 
 
 def test_info_is_decrypted_to_firmware_and_ports_and_keeps_no_salt():
@@ -303,7 +303,7 @@ def test_a_firmware_of_any_length_is_cut():
 
 
 def test_the_clouds_time_is_taken_unless_no_clock_can_show_it():
-    clock = Clock(lambda: AT)
+    clock = CloudClock(lambda: AT)
     clock.learn(AT + timedelta(hours=1))
     assert clock.cloud() == AT + timedelta(hours=1)
     for year in (1, 9999):
@@ -313,7 +313,7 @@ def test_the_clouds_time_is_taken_unless_no_clock_can_show_it():
 
 def test_a_server_that_sheds_load_is_asked_half_as_often_and_never_not_at_all():
     async def paces() -> list[float]:
-        bucket = Bucket(100.0, 500.0)
+        bucket = TokenBucket(100.0, 500.0)
         found = []
         for _ in range(40):
             bucket.slowed -= 1  # a second has passed
@@ -324,12 +324,12 @@ def test_a_server_that_sheds_load_is_asked_half_as_often_and_never_not_at_all():
 
     found = asyncio.run(paces())
     assert found[:3] == [50.0, 25.0, 12.5]
-    assert found[-1] == 100.0 / SLOWEST
+    assert found[-1] == 100.0 / MAX_SLOWDOWN
 
 
 def test_many_refusals_at_once_slow_down_once_and_answers_bring_the_rate_back():
     async def paces() -> tuple[float, float]:
-        bucket = Bucket(100.0, 500.0)
+        bucket = TokenBucket(100.0, 500.0)
         for _ in range(40):
             bucket.slow_down()
         slow = bucket.pace

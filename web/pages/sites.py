@@ -7,7 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from fleet.model import Refused
 from fleet.queries import LONGEST_PLACE
 from fleet.secret_columns import secret_titles
-from inventory.uploads import PATIENCE, Busy
+from inventory.uploads import PATIENCE, TooManyUploads
 from inventory.workbook import MAX_BYTES, NotReadable
 from web.http.actions.recorders import change_serial
 from web.http.auditing import note
@@ -98,7 +98,7 @@ def upload() -> Any:
         if not wants_page():
             raise HttpError(422, error.error, error.hint) from None
         return Response(_page(fault=str(error)), 422)
-    except Busy:
+    except TooManyUploads:
         return _busy()
     finally:
         visible_fleet().check("workbook.edit")  # reading it may have taken half a minute
@@ -146,7 +146,7 @@ def undo() -> Any:
 def _done(act: Any, what: str) -> Any:
     try:
         result = act()
-    except Busy:
+    except TooManyUploads:
         return _busy()
     except Refused as error:
         return Response(_page(fault=f"{error.error}. {error.hint}"), status_of(error))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory.uploads import MAX_WAITING, Busy, Uploads
+from inventory.uploads import MAX_WAITING, TooManyUploads, Uploads
 from tests.home import Running
 from tests.workbooks import Desk, book_of, row, sheet_of, with_sheet
 
@@ -125,9 +125,9 @@ def test_nobody_waits_longer_than_a_limit_and_nobody_joins_a_full_queue(
         reading = pool.submit(uploads.preview, first)
         assert first.begun.wait(20)
         others = [pool.submit(uploads.preview, b"") for _ in range(8)]
-        assert all(isinstance(one.exception(20), Busy) for one in others)
+        assert all(isinstance(one.exception(20), TooManyUploads) for one in others)
         for act in (uploads.undo, lambda: uploads.commit("0" * 64)):
-            with pytest.raises(Busy):
+            with pytest.raises(TooManyUploads):
                 act()
         first.goes_on.set()
         assert len(reading.result(20).added) == 1

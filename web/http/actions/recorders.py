@@ -20,7 +20,7 @@ def recorders() -> list[tuple[Device, str]]:
 
 
 def change_serial(site: str, number: str) -> None:
-    """Another serial for a site, with a line in the audit log. Raises like `change_serial`."""
+    """Set the serial of a site and log it. Raises like `Workbooks.change_serial`."""
     rows = [row_of(device) for device, _status in recorders()]
     before = {row["SITE"]: row["P2P NUMBER"] for row in rows}
     judge = visible_fleet().judge("workbook.edit")

@@ -1,4 +1,4 @@
-"""One recorder's standing at Dahua's cloud: where it is registered, and whether it answers."""
+"""The state of one recorder at Dahua's cloud: where it is registered, and whether it answers."""
 
 import asyncio
 import socket
@@ -12,27 +12,27 @@ from typing import Any
 from fleet.model import CannotAsk, NoAnswer
 from sources.easy4ip_cloud import (
     Address,
-    Bucket,
-    Busy,
-    Clock,
-    CloudRefused,
-    Failing,
+    CloudClock,
+    KeyRejected,
     KeyUnknown,
-    Pace,
+    ResponseTimes,
     Server,
+    ServerBusy,
+    ServerError,
+    TokenBucket,
 )
-from sources.easy4ip_wire import Answer, KeyPair, facts_of, server_of
+from sources.easy4ip_wire import CloudResponse, KeyPair, facts_of, server_of
 
 NAME = "dahua"
 WAITS = (0.3, 0.6, 0.9, 1.2)
 """Seconds after each sending of one request until it is sent again, or given up."""
 LOOKUP_KEPT = 300.0
 """Seconds for which the P2P server of a serial is remembered."""
-Before = Mapping[int, tuple[int, int, Counter[str]]]
+RequestCounts = Mapping[int, tuple[int, int, Counter[str]]]
 """Requests, answers and refused datagrams of each server when a sweep began."""
 LONG_SILENCE = 600.0
 """Seconds after which silence alone takes the only recorder of a P2P server offline."""
-UNHEARD: tuple[int, int, Counter[str]] = (0, 0, Counter())
+NO_REQUESTS: tuple[int, int, Counter[str]] = (0, 0, Counter())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +55,25 @@ class Easy4IpOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one round says of one recorder. `word` is online, offline, unknown, silent (no
+class CheckResult:
+    """What one round says of one recorder. `state` is online, offline, unknown, silent (no
     answer from its P2P server), cut off (nor does that server answer about others), unasked (no
     answer from the main one), busy, failing or refused."""
 
-    word: str
+    state: str
     reason: str = ""
     server: Address | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     latency: float | None = None
 
 
-class Cloud:
+class CloudClient:
     """The servers of the cloud, as far as they are needed, for one event loop."""
 
     def __init__(self, options: Easy4IpOptions) -> None:
         self.options = options
-        self.clock = Clock(options.clock)
-        self.pace = Pace()
+        self.clock = CloudClock(options.clock)
+        self.response_times = ResponseTimes()
         self._servers: dict[Address, Server] = {}
         self.silent_since: dict[str, float] = {}
         """Since when serials were silent at their P2P server while the main one answered."""
@@ -118,8 +118,8 @@ class Cloud:
             if known is not None:
                 return known
             options = self.options
-            bucket = Bucket(options.rate, options.burst)
-            made = Server(self.clock, options.keys, bucket, options.waits, self.pace)
+            bucket = TokenBucket(options.rate, options.burst)
+            made = Server(self.clock, options.keys, bucket, options.waits, self.response_times)
             try:
                 await made.open(address)
             except OSError as error:
@@ -161,7 +161,7 @@ class Cloud:
             one.close()
         self._servers.clear()
 
-    def close_silent(self, before: Before) -> None:
+    def close_silent(self, before: RequestCounts) -> None:
         """Let go of the sockets that heard nothing in this sweep: a socket keeps the address
         that this machine had when it was opened, and the line may be another one now. Another
         sweep that runs may just be asking by one of them."""
@@ -169,94 +169,94 @@ class Cloud:
             return
         now = asyncio.get_running_loop().time()
         for address, one in list(self._servers.items()):
-            if one.answers == before.get(id(one), UNHEARD)[1] and one.rest.until <= now:
+            if one.answers == before.get(id(one), NO_REQUESTS)[1] and one.backoff.until <= now:
                 one.close()
                 del self._servers[address]
 
     # -- one recorder --------------------------------------------------------------------
 
-    async def judge(self, serial: str, main: Server, alone: bool = False) -> Verdict:
+    async def check(self, serial: str, main: Server, alone: bool = False) -> CheckResult:
         """One round: lookup unless remembered, probe, info; `alone` by sockets of its own."""
         began = asyncio.get_running_loop().time()
         try:
             place = self._places.get(serial)
             if place is None or began - place[0] > LOOKUP_KEPT:
                 found = await self._look_up_spellings(serial, main, alone)
-                if isinstance(found, Verdict):
+                if isinstance(found, CheckResult):
                     return found
                 self._places[serial] = place = (began, *found)
-            verdict = await self._ask_there(place[2], place[1], alone)
-        except Busy as error:
-            return Verdict("busy", f"a server of the cloud is busy: {error}")
-        except Failing as error:
-            return Verdict("failing", f"a server of the cloud has an error of its own: {error}")
-        if verdict.word != "online":
+            result = await self._ask_there(place[2], place[1], alone)
+        except ServerBusy as error:
+            return CheckResult("busy", f"a server of the cloud is busy: {error}")
+        except ServerError as error:
+            return CheckResult("failing", f"a server of the cloud has an error of its own: {error}")
+        if result.state != "online":
             self._places.pop(serial, None)
-            return verdict
+            return result
         latency = asyncio.get_running_loop().time() - began
-        return Verdict("online", "", place[1], verdict.facts, latency)
+        return CheckResult("online", "", place[1], result.facts, latency)
 
     async def _look_up_spellings(
         self, serial: str, main: Server, alone: bool
-    ) -> tuple[Address, str] | Verdict:
+    ) -> tuple[Address, str] | CheckResult:
         """In capitals, as serials are printed; as it was typed if the cloud does not know that."""
-        first: Verdict | None = None
+        first: CheckResult | None = None
         for spelling in dict.fromkeys((serial.upper(), serial)):
             found = await self._look_up(spelling, main, alone)
-            if not isinstance(found, Verdict):
+            if not isinstance(found, CheckResult):
                 return found, spelling
             first = first or found
-            if found.word != "unknown":
+            if found.state != "unknown":
                 return found
         assert first is not None
         return first
 
-    async def _look_up(self, serial: str, main: Server, alone: bool) -> Address | Verdict:
+    async def _look_up(self, serial: str, main: Server, alone: bool) -> Address | CheckResult:
         try:
             async with _socket_to(main, alone) as server:
                 answer = await server.ask(f"/online/p2psrv/{serial}")
         except NoAnswer as error:
-            return Verdict("unasked", f"the main server: {error}")
-        except CloudRefused as error:
-            return Verdict("refused", f"the main server refuses: {error}")
+            return CheckResult("unasked", f"the main server: {error}")
+        except KeyRejected as error:
+            return CheckResult("refused", f"the main server refuses: {error}")
         if answer.code >= 400:
-            return Verdict("unknown", f"the cloud does not have it online ({answer.code})")
-        return server_of(answer) or Verdict("unknown", "the cloud names no server for it")
+            return CheckResult("unknown", f"the cloud does not have it online ({answer.code})")
+        return server_of(answer) or CheckResult("unknown", "the cloud names no server for it")
 
     async def is_there(self, place: Address, serial: str) -> bool:
         """Whether the P2P server at this address says anything of a serial: done, or 404."""
         try:
             async with _socket_to(await self.server(place), alone=True) as server:
                 await _with_or_without_keys(server, f"/probe/device/{serial.upper()}")
-        except (NoAnswer, CannotAsk, CloudRefused, Busy, Failing):
+        except (NoAnswer, CannotAsk, KeyRejected, ServerBusy, ServerError):
             return False
         return True
 
-    async def _ask_there(self, serial: str, place: Address, alone: bool) -> Verdict:
+    async def _ask_there(self, serial: str, place: Address, alone: bool) -> CheckResult:
         try:
             async with _socket_to(await self.server(place), alone) as server:
                 probe = await _with_or_without_keys(server, f"/probe/device/{serial}")
                 if probe.code >= 400:
-                    return Verdict("offline", f"its P2P server says {probe.code}", place)
+                    return CheckResult("offline", f"its P2P server says {probe.code}", place)
                 info = await _with_or_without_keys(server, f"/info/device/{serial}")
         except NoAnswer as error:
-            return Verdict("silent", f"its P2P server {place[0]}:{place[1]}: {error}", place)
+            return CheckResult("silent", f"its P2P server {place[0]}:{place[1]}: {error}", place)
         except CannotAsk as error:
-            return Verdict("silent", error.reason, place)
-        except CloudRefused as error:
-            return Verdict("refused", f"its P2P server refuses: {error}", place)
+            return CheckResult("silent", error.reason, place)
+        except KeyRejected as error:
+            return CheckResult("refused", f"its P2P server refuses: {error}", place)
         if info.code >= 400:
-            return Verdict("offline", f"its P2P server says {info.code}", place)
+            return CheckResult("offline", f"its P2P server says {info.code}", place)
         if info.body is None:
-            return Verdict("offline", "its P2P server answers without content", place)
-        return Verdict("online", "", place, facts_of(info))
+            return CheckResult("offline", "its P2P server answers without content", place)
+        return CheckResult("online", "", place, facts_of(info))
 
 
 def _socket_to(server: Server, alone: bool) -> AbstractAsyncContextManager[Server]:
     return server.own() if alone else nullcontext(server)
 
 
-async def _with_or_without_keys(server: Server, path: str) -> Answer:
+async def _with_or_without_keys(server: Server, path: str) -> CloudResponse:
     """A region that does not know the key pair answers without it as well."""
     try:
         return await server.ask(path)
