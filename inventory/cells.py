@@ -14,9 +14,9 @@ from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they d
 
 from fleet.recorder_list import RecorderRow
 from inventory.limits import NotReadable
-from inventory.model import SERIAL, Place, Table, workbook_of
+from inventory.model import SERIAL, Place, RecorderSheet, workbook_of
 from inventory.parts import local, sheets_of, xml_parser
-from inventory.sheets import table_of
+from inventory.recorders import sheet_of_recorders
 from inventory.tidy import place_of, spelled
 
 KEPT = ("r", "s", "xmlns")
@@ -39,7 +39,7 @@ class Written:
 def with_serials(data: bytes, serials: Mapping[str, str], *, tidy: bool = False) -> Written:
     """The workbook with these serials by site, also for rows that have none of their own yet.
     Raises NotReadable."""
-    before = table_of(data, tidy=tidy)
+    before = sheet_of_recorders(data, tidy=tidy)
     rows = {one.site: one for one in _fit(before)}
     column = before.first + before.place(SERIAL)
     wanted = {
@@ -62,20 +62,20 @@ def with_serials(data: bytes, serials: Mapping[str, str], *, tidy: bool = False)
     return Written(new if written else None, refused, gone)
 
 
-def _fit(table: Table) -> list[RecorderRow]:
+def _fit(table: RecorderSheet) -> list[RecorderRow]:
     """The rows that have a serial, and those that lack only one."""
     book = workbook_of(table)
     return [*book.rows, *(one.row for one in book.problems if one.row)]
 
 
 def _check_written(
-    before: Table, new: bytes, serials: Mapping[int, str], tidy: bool = False
+    before: RecorderSheet, new: bytes, serials: Mapping[int, str], tidy: bool = False
 ) -> None:
     """Whatever a file may be like: what is written reads as before but for these serials."""
     lines, column = dict(before.lines), before.place(SERIAL)
     for number, serial in serials.items():
         lines[number] = [*lines[number][:column], serial, *lines[number][column + 1 :]]
-    if table_of(new, tidy=tidy) != replace(before, lines=lines):
+    if sheet_of_recorders(new, tidy=tidy) != replace(before, lines=lines):
         raise NotReadable("A serial cannot be written without changing other cells", TYPE_IT)
 
 

@@ -1,9 +1,10 @@
-"""The child process that takes workbooks apart: `python -m inventory.child`.
+"""The child process that takes tables apart: `python -m inventory.child`.
 
 On standard input comes a line of JSON, then the file: `memory` in bytes and `seconds` of a
 processor are the most that it may use; with `serials` it gives the file with these, with `more`
-a text file as a workbook, else its rows; `tidy` is for a file that ended another child. Back
-comes a line of JSON that says what follows, or `{"error": ..., "hint": ...}`.
+a text file as a workbook, with `table` the rows of any table (a text file has that title), else
+the list of recorders; `tidy` is for a file that ended another child. Back comes a line of JSON
+that says what follows, or `{"error": ..., "hint": ...}`.
 """
 
 import json
@@ -15,39 +16,55 @@ from itertools import chain
 from typing import Any
 
 from fleet.recorder_list import RecorderRow
-from inventory import cells, sheets, text_files
+from inventory import cells, frames, recorders, sheets, text_files
 from inventory.limits import SHRINK, NotReadable
 from inventory.model import Problem
 
+OUT_OF_MEMORY = 1
+"""Exit status: the next child gets the same file with `tidy`."""
+
 
 def main() -> None:
-    wish = json.loads(sys.stdin.buffer.readline())
-    resource.setrlimit(resource.RLIMIT_AS, (wish["memory"], wish["memory"]))
+    request = json.loads(sys.stdin.buffer.readline())
+    resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     # At the first it is told so and ends, at the second it is killed.
-    resource.setrlimit(resource.RLIMIT_CPU, (wish["seconds"], wish["seconds"] + 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (request["seconds"], request["seconds"] + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    frames.use_one_thread()
     data = sys.stdin.buffer.read()
     try:
-        answer = _answer(data, wish)
+        answer = _answer(data, request)
     except NotReadable as error:
         answer = iter([_line({"error": error.error, "hint": error.hint})])
     except MemoryError:
+        if not request.get("tidy"):
+            sys.exit(OUT_OF_MEMORY)
         answer = iter([_line({"error": "The workbook needs too much memory", "hint": SHRINK})])
     sys.stdout.buffer.writelines(answer)
 
 
-def _answer(data: bytes, wish: Mapping[str, Any]) -> Iterator[bytes]:
-    tidy = bool(wish.get("tidy"))
-    if "serials" in wish:
-        return _written(data, wish["serials"], tidy)
-    if "more" in wish:
-        return iter([_line({}), text_files.from_text(data, wish["more"])])
+def _answer(data: bytes, request: Mapping[str, Any]) -> Iterator[bytes]:
+    tidy = bool(request.get("tidy"))
+    if "serials" in request:
+        return _written(data, request["serials"], tidy)
+    if "table" in request:
+        return _table(data, request["table"], tidy)
+    if "more" in request:
+        return iter([_line({}), text_files.from_text(data, request["more"])])
     return _rows(data, tidy)
+
+
+def _table(data: bytes, name: str, tidy: bool) -> Iterator[bytes]:
+    """Title and notes in the first line; then in each the number of a row and its texts."""
+    is_text = text_files.is_text(data)
+    table = text_files.text_table(data, name) if is_text else sheets.first_table(data, tidy=tidy)
+    head = {"title": table.title, "notes": table.notes}
+    return chain([_line(head)], (_line(row) for row in table.rows.items()))
 
 
 def _rows(data: bytes, tidy: bool) -> Iterator[bytes]:
     """The sheet in the first line; then in each a row, as a list, or a problem."""
-    book = sheets.read(data, tidy=tidy)
+    book = recorders.read(data, tidy=tidy)
     head = {
         "sheet": book.sheet,
         "columns": book.columns,

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from inventory.model import Contents, Table
+from inventory.model import Contents, RecorderSheet
 from inventory.parts import PIECE, Sheet, sheets_of
 
 PARTS = {
@@ -29,7 +29,7 @@ LONGEST_NAME = 32
 """Bytes of the longest of these tags, with room for a prefix."""
 
 
-def contents_of(data: bytes, table: Table) -> Contents:
+def contents_of(data: bytes, table: RecorderSheet) -> Contents:
     """Of a file that was read: `table` is its list."""
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         names = packed.namelist()

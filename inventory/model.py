@@ -21,6 +21,16 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """The rows with content by their number in the file, from 1: texts from the first column
+    that has any. `notes` tell a person what was not read."""
+
+    title: str
+    rows: Mapping[int, Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A row that is not used: why, and what to do. `row` is there when a serial of its own is
     all that the row lacks."""
@@ -55,7 +65,7 @@ class Workbook:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RecorderSheet:
     """The texts of a sheet: its lines with content below the titles, by row from 1.
 
     `first` is the column of the first text in each line, from 0. `cut` is the row from which
@@ -97,7 +107,7 @@ def bare(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
-def workbook_of(table: Table) -> Workbook:
+def workbook_of(table: RecorderSheet) -> Workbook:
     """The rows that can be used, and why the others cannot."""
     places = {title: table.place(title) for title in NEEDED}
     rows: list[RecorderRow] = []

@@ -1,219 +1,206 @@
-"""Finds the list of recorders in a workbook: which sheet has it, and its texts.
+"""Read every sheet of a workbook as rows of text: damaged, far, merged and hidden cells included.
 
-`read` is run by the child process; the rest of the monitor asks `inventory.workbook`.
+Run by the child process; the rest of the monitor asks `inventory.workbook`.
 """
 
 import io
 import zipfile
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 
-from fleet.texts import name_of
-from inventory.contents import contents_of
+from inventory import frames
 from inventory.limits import SAVE, SHRINK, NotReadable, check
-from inventory.model import (
-    MAX_ABOVE,
-    MAX_COLUMNS,
-    MAX_ROWS,
-    NEEDED,
-    Place,
-    Table,
-    Workbook,
-    bare,
-    missing_in,
-    workbook_of,
-)
+from inventory.model import MAX_COLUMNS, MAX_ROWS, Place, Table, bare
 from inventory.parts import Sheet, sheets_of
-from inventory.tidy import Range, tidied
+from inventory.tidy import MAX_LINES, Range, tidied
+
+if TYPE_CHECKING:
+    from pandas import ExcelFile
 
 MAX_TEXT = 100 << 20
-"""Letters of all cells together, where each cell counts as EACH more."""
+"""Letters of all cells together, where each cell adds EACH more."""
 EACH = 32
 MAX_MERGED = 1_000_000
 """Cells that merged ones may span, all together."""
+MAX_CELLS = 4_000_000
+"""Cells, most of them empty, that pandas may lay out: a million rows of four take 550 MB."""
+MERGED = "Merged cells: the value applies to every row that the cell spans."
 DAMAGED = (zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, ValueError)
 
+Lines = dict[int, list[str]]
+"""Rows of text by their number in the sheet, from 1."""
 
-def read(data: bytes, *, tidy: bool = False) -> Workbook:
-    """The list of recorders: the first visible sheet that has the three columns, else the
-    first hidden one. Raises NotReadable.
 
-    With `tidy` each sheet is told again before calamine sees it, which takes longer.
+@dataclass(frozen=True, slots=True)
+class SheetCells:
+    """The rows with content, from column `first` on (from 0); merged cells; notes for a person
+    on what was not read."""
+
+    sheet: Sheet
+    first: int = 0
+    rows: Iterator[tuple[int, list[str]]] = iter(())
+    merged: Sequence[Range] = ()
+    notes: Sequence[str] = ()
+
+
+def each_sheet(data: bytes, *, tidy: bool = False) -> Iterator[SheetCells]:
+    """The sheets of a workbook, visible ones first; a damaged one is empty. Raises NotReadable.
+
+    With `tidy` each sheet is rewritten in plain cells first, which takes longer.
     """
-    table, notes = _found(data, tidy)
-    book = workbook_of(table)
-    return replace(book, notes=notes, contents=contents_of(data, table))
-
-
-def table_of(data: bytes, *, tidy: bool = False) -> Table:
-    """The texts of the sheet that `read` takes. Raises NotReadable."""
-    return _found(data, tidy)[0]
-
-
-def _found(data: bytes, tidy: bool) -> tuple[Table, list[str]]:
-    """The table, and what a person should know about where it comes from."""
     check(data)
-    notes, lacks = list[str](), list[str]()
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
-        sheets, book = _opened(data, packed, tidy)
+        sheets, file = _opened(data, packed, tidy)
         for sheet in sheets:
             try:
-                made, why = _read_sheet(packed, book, sheet)
+                yield _cells_of(packed, file, sheet)
             except DAMAGED as error:
-                notes.append(f"Sheet {sheet.name[:40]} cannot be read, it is damaged ({error}).")
-                continue
-            notes += why
-            if isinstance(made, Table):
-                return made, [*notes, *_told(made, sheet)]
-            lacks += [made] if made else []
-    said = " ".join([f"No sheet has the columns {', '.join(NEEDED)}", *lacks[:3]])
+                note = f"Sheet {sheet.name[:40]} cannot be read, it is damaged ({error})."
+                yield SheetCells(sheet, notes=[note])
+
+
+def first_table(data: bytes, *, tidy: bool = False) -> Table:
+    """The first visible sheet that has rows, else the first hidden one. Raises NotReadable."""
+    notes = list[str]()
+    for cells in each_sheet(data, tidy=tidy):
+        notes += cells.notes
+        name = cells.sheet.name
+        lines, cut = kept(name, cells.rows)
+        if not lines:
+            continue
+        if with_merged(lines, cells.first, cells.merged):
+            notes.append(MERGED)
+        if cells.sheet.is_hidden:
+            notes.append(f"Sheet {name[:40]} is hidden in the file. No visible sheet has rows.")
+        return Table(name, lines, [*notes, *too_many(cut)])
     raise NotReadable(
-        ". ".join([said, *(one.rstrip(".") for one in notes[:3])]),
-        "Put these three titles into one row of a sheet, in any order.",
+        ". ".join(["The workbook is empty", *(note.rstrip(".") for note in notes[:3])]),
+        "Put the rows into its first sheet, with one line of titles above them.",
     )
 
 
-def _told(table: Table, sheet: Sheet) -> list[str]:
-    notes = []
-    if sheet.is_hidden:
-        notes.append(
-            f"Sheet {sheet.name[:40]} is hidden in the file. It is used because no visible sheet "
-            f"has the columns {', '.join(NEEDED)}."
-        )
-    if table.merged:
-        notes.append("Merged cells: the value applies to every row that the cell spans.")
-    return notes
+def too_many(number: int) -> list[str]:
+    """The note about the rows from that number on, which were not read; none for 0."""
+    return [f"More than {MAX_ROWS:,} rows: row {number} and later were not read."] if number else []
 
 
-def _opened(data: bytes, packed: zipfile.ZipFile, tidy: bool) -> tuple[list[Sheet], Any]:
-    """The sheets, visible ones first, and the file as calamine has it: None where it must not
-    or cannot open the whole. Raises NotReadable."""
-    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+def _opened(
+    data: bytes, packed: zipfile.ZipFile, tidy: bool
+) -> tuple[list[Sheet], "ExcelFile | None"]:
+    """The sheets, visible ones first, and the file as pandas has it: None where it must not or
+    cannot open the whole. Raises NotReadable."""
+    from python_calamine import CalamineError, SheetVisibleEnum
 
-    said, book = "", None
+    reason, file = "", None
     if not tidy:
         try:
-            book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+            file = frames.open_workbook(data)
         except CalamineError as error:
-            said = str(error)
+            reason = str(error)
     try:
-        return sheets_of(packed), book
+        return sheets_of(packed), file
     except DAMAGED as error:
-        if book is None:
-            why = said or str(error)
+        if file is None:
+            why = reason or str(error)
             raise NotReadable(f"The list of its sheets is damaged ({why})", SAVE) from error
     known = [
-        Sheet(one.name, "", one.visible != SheetVisibleEnum.Visible) for one in book.sheets_metadata
+        Sheet(each.name, "", each.visible != SheetVisibleEnum.Visible)
+        for each in file.book.sheets_metadata
     ]
-    return sorted(known, key=lambda one: one.is_hidden), book
+    return sorted(known, key=lambda sheet: sheet.is_hidden), file
 
 
-def _read_sheet(
-    packed: zipfile.ZipFile, book: Any, sheet: Sheet
-) -> tuple[Table | str, Sequence[str]]:
-    """Its table, or in words which of the three titles it lacks; and what was left out.
-    Raises DAMAGED."""
-    from python_calamine import CalamineError, CalamineWorkbook
+def _cells_of(packed: zipfile.ZipFile, file: "ExcelFile | None", sheet: Sheet) -> SheetCells:
+    """Raises DAMAGED."""
+    from python_calamine import CalamineError
 
-    if book is not None:
+    if file is not None:
         try:
-            cells = book.get_sheet_by_name(sheet.name)
-            merged = cells.merged_cell_ranges or []
-            return _table(sheet.name, enumerate(cells.iter_rows(), 1), cells.start, merged), ()
+            cells = file.book.get_sheet_by_name(sheet.name)
+            first = cells.start[1] if cells.start else 0
+            if _is_far(cells.end):
+                return _tidied_cells(packed, sheet, first + MAX_COLUMNS)
+            rows = enumerate(frames.sheet_rows(file, sheet.name, first), 1)
+            return SheetCells(sheet, first, _filled(rows), cells.merged_cell_ranges or [])
         except CalamineError:
             pass  # one odd cell is enough
-    made = tidied(packed, sheet.part)
+    return _tidied_cells(packed, sheet)
+
+
+def _is_far(end: tuple[int, int] | None) -> bool:
+    """Whether a cell far from the table makes the sheet too large to lay out, as it is mostly
+    empty. `end` is its last row and column from 0."""
+    rows, columns = end or (0, 0)
+    is_beyond = rows > MAX_LINES or columns > MAX_COLUMNS
+    return is_beyond and rows * columns > MAX_CELLS
+
+
+def _tidied_cells(
+    packed: zipfile.ZipFile, sheet: Sheet, columns: int = 2 * MAX_COLUMNS
+) -> SheetCells:
+    """The same for a sheet that is rewritten in plain cells first. Raises DAMAGED."""
+    from python_calamine import CalamineError
+
+    plain = tidied(packed, sheet.part, columns)
     try:
-        cells = CalamineWorkbook.from_filelike(io.BytesIO(made.data)).get_sheet_by_name("Sheet")
+        file = frames.open_workbook(plain.data)
+        start = file.book.get_sheet_by_name("Sheet").start
+        first = start[1] if start else 0
+        lines = frames.sheet_rows(file, "Sheet", first)
     except CalamineError as error:
         raise ValueError(str(error)) from error
-    lines = zip(made.numbers, cells.iter_rows(), strict=False)
     far = f"Cells of sheet {sheet.name[:40]} that are far from the table were not read."
-    notes = [far] if made.was_cut else []
-    return _table(sheet.name, lines, cells.start, made.merged), notes
+    rows = zip(plain.numbers, lines, strict=False)
+    notes = [far] if plain.was_cut else []
+    return SheetCells(sheet, first, _filled(rows), plain.merged, notes)
 
 
-def _table(
-    name: str,
-    lines: Iterator[tuple[int, list[Any]]],
-    start: tuple[int, int] | None,
-    merged: Sequence[Range],
-) -> Table | str:
-    """The table below the first line that has the three titles, else what is missing, in words.
-
-    `start` is row and column of the first cell with content, from 0. Raises NotReadable.
-    """
-    # A far cell makes a million empty lines: they are passed over before they are texts.
-    filled = ((n, line) for n, line in lines if line.count("") < len(line))
-    texts = ((n, [_text(one) for one in line[:MAX_COLUMNS]]) for n, line in filled)
-    numbered = ((n, cells) for n, cells in texts if any(cells))
-    seen: list[list[str]] = []
-    for number, cells in islice(numbered, MAX_ABOVE):
-        seen.append([name_of(one) for one in cells])
-        if not missing_in(seen[-1]):
-            first = start[1] if start else 0
-            table = _rest(name, seen[-1], first, numbered)
-            return _with_merged(table, [one for one in merged if one[0][0] >= number])
-    return lacking(f"Sheet {name[:40]}", seen)
+def _filled(rows: Iterable[tuple[int, list[Any]]]) -> Iterator[tuple[int, list[str]]]:
+    """The rows with content, as texts."""
+    for number, values in rows:
+        # Empty rows are passed over before they are texts: there may be a million.
+        if values.count("") < len(values):
+            cells = [bare(frames.as_text(value)) for value in values]
+            if any(cells):
+                yield number, cells
 
 
-def _rest(
-    name: str, titles: list[str], first: int, numbered: Iterator[tuple[int, list[str]]]
-) -> Table:
-    found: dict[int, Sequence[str]] = {}
-    cut = size = 0
-    for number, cells in numbered:
-        if len(found) >= MAX_ROWS:
-            cut = number
-            break
-        found[number] = cells
-        size += sum(len(one) + EACH for one in cells if one)
+def kept(name: str, rows: Iterator[tuple[int, list[str]]]) -> tuple[Lines, int]:
+    """As many rows as are read, and the number of the first one that is not, 0 for none. Raises
+    NotReadable."""
+    lines: Lines = {}
+    size = 0
+    for number, cells in rows:
+        if len(lines) >= MAX_ROWS:
+            return lines, number
+        lines[number] = cells
+        size += sum(len(cell) + EACH for cell in cells if cell)
         if size > MAX_TEXT:
             raise NotReadable(f"The sheet {name[:40]} has too much text", SHRINK)
-    return Table(name, titles, first, found, cut)
+    return lines, 0
 
 
-def _with_merged(table: Table, merged: Sequence[Range]) -> Table:
-    """A merged cell stores its text in its first row; it counts for the others too, as a
-    person sees it. Only rows that have something else get it, and no column beside."""
-    lines = {number: list(cells) for number, cells in table.lines.items()} if merged else {}
+def with_merged(lines: Lines, first: int, merged: Sequence[Range]) -> frozenset[Place]:
+    """Fill what merged cells span, and say where. A merged cell stores its text in its first
+    row; a person sees it in the others too. Only rows that have something else get it, and no
+    column beside."""
     numbers = sorted(lines)
     filled, budget = set[Place](), MAX_MERGED
     for (top, left), (bottom, _right) in merged:
-        place = left - table.first
+        column = left - first
         above = lines.get(top + 1, [])
-        text = above[place] if 0 <= place < len(above) else ""
+        text = above[column] if 0 <= column < len(above) else ""
         if not text:
             continue
         begin, end = bisect_left(numbers, top + 2), bisect_left(numbers, bottom + 2)
         spanned = numbers[begin : min(end, begin + budget)]
         budget -= len(spanned)
         for number in spanned:
-            if place < len(lines[number]) and not lines[number][place]:
-                lines[number][place] = text
+            if column < len(lines[number]) and not lines[number][column]:
+                lines[number][column] = text
                 filled.add((number, left))
-    return replace(table, lines=lines, merged=frozenset(filled)) if filled else table
-
-
-def lacking(where: str, lines: Sequence[Sequence[str]]) -> str:
-    """Which of the three titles the line lacks that has most of them; nothing if none has one."""
-    best = min(lines, key=lambda one: len(missing_in(one)), default=())
-    missing = missing_in(best)
-    if len(missing) == len(NEEDED):
-        return ""
-    has = ", ".join(one[:40] for one in best if one)[:200]
-    return f"({where} has no column {', '.join(missing)}; it has {has})"
-
-
-def _text(value: Any) -> str:
-    """A cell as text: 123456.0 is 123456; texts keep their leading zeros."""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return bare(str(value)) if value is not None else ""
+    return frozenset(filled)

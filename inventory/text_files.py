@@ -1,13 +1,11 @@
 """Convert a text file (CSV, Excel's "Unicode Text") in any encoding to a workbook."""
 
-import csv
-import io
 import re
 from collections.abc import Mapping
-from itertools import islice
 
 from fleet.texts import name_of
 from inventory.export import made_of
+from inventory.frames import text_rows
 from inventory.limits import NotReadable, check_length
 from inventory.model import (
     MAX_ABOVE,
@@ -15,10 +13,12 @@ from inventory.model import (
     MAX_ROWS,
     NEEDED,
     SITE,
+    Table,
     bare,
     missing_in,
 )
-from inventory.sheets import lacking
+from inventory.recorders import lacking
+from inventory.sheets import too_many
 
 DIVIDERS = ",;\t|"
 SEPARATOR = re.compile(r'\s{0,9}"?sep=([^\w\s"]|\t)"?[ \t,;|]{0,99}(\r\n|\r|\n|\Z)', re.IGNORECASE)
@@ -26,7 +26,6 @@ SEPARATOR = re.compile(r'\s{0,9}"?sep=([^\w\s"]|\t)"?[ \t,;|]{0,99}(\r\n|\r|\n|\
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte order marks."""
 HEAD = 4096
-AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
 LINES = MAX_ROWS + MAX_ABOVE + 1
 
 Lines = list[list[str]]
@@ -61,11 +60,8 @@ def is_text(data: bytes) -> bool:
 def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
     """The file as a workbook, each line in the row of its number. `more` has the further
     columns by site: a file with only the three keeps them. Raises NotReadable."""
-    check_length(data)
-    text = _decoded(data)
-    before, divider = 0, ""
-    if separator := SEPARATOR.match(text):
-        before, divider, text = 1, separator[1], text[separator.end() :]
+    text, divider = _opened(data)
+    before = 1 if divider else 0
     lines, titles_at = _lines(text, divider)
     above = [[bare(one) for one in line] for line in lines[:titles_at]]
     titles = [name_of(one) for one in lines[titles_at][:MAX_COLUMNS]]
@@ -76,6 +72,49 @@ def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
     ]
     kept = [{**more.get(name_of(row.get(SITE, "")), {}), **row} for row in rows]
     return made_of(kept, [*([[]] * before), *above])
+
+
+def text_table(data: bytes, name: str) -> Table:
+    """The file, split at the divider that finds the most cells in its first lines. Raises
+    NotReadable."""
+    text, divider = _opened(data)
+    before = 1 if divider else 0
+    lines = text_rows(text, divider or _widest(text), MAX_ROWS + 1)
+    rows = {
+        number: cells
+        for number, line in enumerate(lines, 1 + before)
+        if any(cells := [bare(cell) for cell in line])
+    }
+    if not rows:
+        raise NotReadable("The file has no text", "Save it with its rows, as CSV UTF-8 or .xlsx.")
+    cut = before + MAX_ROWS + 1 if len(lines) > MAX_ROWS else 0
+    rows.pop(cut, None)
+    return Table(name, rows, too_many(cut))
+
+
+def _widest(text: str) -> str:
+    """The divider that finds the most cells. Raises NotReadable if each leaves a quote open."""
+    cells = dict[str, int]()
+    broken: NotReadable | None = None
+    for divider in DIVIDERS:
+        try:
+            head = text_rows(text, divider, MAX_ABOVE)
+        except NotReadable as error:
+            broken = broken or error
+            continue
+        cells[divider] = max((len(line) for line in head), default=0)
+    if broken and not cells:
+        raise broken
+    return max(cells, key=lambda divider: cells[divider])
+
+
+def _opened(data: bytes) -> tuple[str, str]:
+    """The text below Excel's own first line, and the divider that this line names, if any.
+    Raises NotReadable."""
+    check_length(data)
+    text = _decoded(data)
+    separator = SEPARATOR.match(text)
+    return (text[separator.end() :], separator[1]) if separator else (text, "")
 
 
 def _decoded(data: bytes) -> str:
@@ -94,14 +133,14 @@ def _lines(text: str, divider: str) -> tuple[Lines, int]:
     broken: NotReadable | None = None
     for one in divider or DIVIDERS:
         try:
-            head = _read(text, one, MAX_ABOVE)
+            head = text_rows(text, one, MAX_ABOVE)
         except NotReadable as error:
             broken = broken or error
             continue
         names = [[name_of(cell) for cell in line[:MAX_COLUMNS]] for line in head]
         for number, line in enumerate(names):
             if not missing_in(line):
-                return _read(text, one, LINES), number
+                return text_rows(text, one, LINES), number
         seen += names
     if broken:
         raise broken
@@ -111,14 +150,3 @@ def _lines(text: str, divider: str) -> tuple[Lines, int]:
         "Put these three titles into one line above the recorders, in any order, with a comma, "
         "semicolon, tab or | between them; or upload an .xlsx workbook.",
     )
-
-
-def _read(text: str, divider: str, most: int) -> Lines:
-    """The first lines of a text. Raises NotReadable for quotes that do not close."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=divider, strict=True)
-    try:
-        return list(islice(reader, most))
-    except csv.Error as error:
-        raise NotReadable(
-            f"Line {reader.line_num} of the CSV file cannot be read ({error})", AGAIN
-        ) from error

@@ -19,8 +19,8 @@ from inventory.parts import WORKBOOK, elements, feed, local, xml_parser
 
 REFERENCE = re.compile("([A-Za-z]{1,3})([0-9]{1,7})")
 NUMBER = re.compile(r"[+-]?(?:[0-9]{1,99}(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,3})?")
-FARTHEST = (1 << 20, 2 * MAX_COLUMNS)
-"""Row and column of the last cell that is read: Excel's last row, and room beside the table."""
+LAST_ROW = 1 << 20
+"""Excel has no more."""
 MAX_LINES = MAX_ROWS + MAX_ABOVE + 1
 SPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -43,11 +43,12 @@ class Tidied:
     was_cut: bool
 
 
-def tidied(packed: zipfile.ZipFile, part: str) -> Tidied:
-    """Raises KeyError, ValueError, expat.ExpatError for a sheet that is not XML."""
+def tidied(packed: zipfile.ZipFile, part: str, columns: int = 2 * MAX_COLUMNS) -> Tidied:
+    """The sheet by its first `columns`. Raises KeyError, ValueError, expat.ExpatError for one
+    that is not XML."""
     kept = {one: name for one, name in OTHERS.items() if _is_whole(packed, name)}
     texts = elements(packed, kept["sharedStrings"], "si") if "sharedStrings" in kept else []
-    cells = _Cells(len(texts))
+    cells = _Cells(len(texts), columns)
     feed(cells.parser, packed, part)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as new:
@@ -92,7 +93,7 @@ def _links(parts: Mapping[str, str]) -> str:
 class _Cells:
     """Takes in a sheet's part, and tells its first sheetData again."""
 
-    def __init__(self, texts: int) -> None:
+    def __init__(self, texts: int, columns: int) -> None:
         self.pieces: list[str] = []
         self.numbers: list[int] = []
         self.merged: list[Range] = []
@@ -103,6 +104,7 @@ class _Cells:
         self.parser.CharacterDataHandler = self._take
         self.parser.buffer_text = True
         self._texts = texts
+        self._columns = columns
         self._row, self._column = 1, 0
         self._number = 1
         """Of the line that is being told: a cell's own place counts, not that of its row."""
@@ -158,7 +160,7 @@ class _Cells:
             self._number = row + 1
         if not said:
             return
-        if row >= FARTHEST[0] or column >= FARTHEST[1] or len(self.numbers) >= MAX_LINES:
+        if row >= LAST_ROW or column >= self._columns or len(self.numbers) >= MAX_LINES:
             self.was_cut = True
             return
         cell = _cell(attributes.get("t", "n"), said, self._texts)

@@ -15,7 +15,7 @@ from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from inventory import cells, model, sheets, workbook
+from inventory import cells, model, recorders, workbook
 from inventory.workbook import NotReadable
 from tests.workbooks import (
     SHEET,
@@ -37,7 +37,7 @@ NEW = {"SITE-002": "NEW12345"}
 
 
 def sites(data: bytes) -> dict[str, str]:
-    return {one.site: one.serial for one in sheets.read(data).rows}
+    return {one.site: one.serial for one in recorders.read(data).rows}
 
 
 def written(data: bytes, serials: Mapping[str, str] = NEW) -> bytes:
@@ -113,7 +113,7 @@ def test_everything_that_a_cell_may_have_survives_as_another_program_reads_it():
 
 
 def test_the_values_of_formulas_are_still_there_after_a_cell_was_written():
-    assert [one.store for one in sheets.read(written(rich())).rows] == ["Mall", "Port"]
+    assert [one.store for one in recorders.read(written(rich())).rows] == ["Mall", "Port"]
 
 
 def test_the_packing_the_order_and_the_remark_of_the_file_stay():
@@ -314,14 +314,14 @@ def test_a_row_that_lacks_only_a_serial_gets_one(serial):
 
 def test_a_site_that_two_rows_lack_a_serial_for_is_filled_once():
     data = book_of([(None, "SITE-003", "Pier"), (None, "SITE-003", "Quay")])
-    after = sheets.read(written(data, {"SITE-003": "NEW12345"}))
+    after = recorders.read(written(data, {"SITE-003": "NEW12345"}))
     assert [(one.number, one.store) for one in after.rows] == [(2, "Pier")]
     assert [one.error for one in after.problems] == ["P2P NUMBER of SITE-003 is empty"]
 
 
 def test_a_site_that_two_rows_have_is_written_into_the_one_that_is_used():
     data = book_of([(None, "SITE-003", "Pier"), ("AB12347", "SITE-003", "Quay")])
-    after = sheets.read(written(data, {"SITE-003": "NEW12345"}))
+    after = recorders.read(written(data, {"SITE-003": "NEW12345"}))
     assert [(one.number, one.serial) for one in after.rows] == [(3, "NEW12345")]
 
 
@@ -425,11 +425,11 @@ def books(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
 @given(books())
 def test_whatever_a_workbook_is_like_exactly_the_serials_change(given_: tuple) -> None:
     data, wanted = given_
-    before = sheets.table_of(data)
+    before = recorders.sheet_of_recorders(data)
     found = cells.with_serials(data, wanted)
     assert found.refused == {}
     assert found.gone == []
-    after = sheets.table_of(found.data or data)
+    after = recorders.sheet_of_recorders(found.data or data)
     at, site_at = before.place(TITLES[0]), before.place(TITLES[1])
     taken = {one.number for one in model.workbook_of(before).rows}
     for number, line in before.lines.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from inventory import limits, sheets, workbook
+from inventory import limits, process, recorders, workbook
 from inventory.limits import MAX_UNPACKED, check
 from inventory.workbook import NotReadable
 from tests.workbooks import SHEET, TITLES, book_of, packed, parts, row, sheet_of, with_sheet
@@ -21,7 +21,7 @@ GOOD = book_of([("AB12345", "SITE-001", "Mall")])
 MB = 1 << 20
 
 
-def refused(data: bytes, read: Callable[[bytes], object] = sheets.read) -> str:
+def refused(data: bytes, read: Callable[[bytes], object] = recorders.read) -> str:
     """Why, in words that say what to do too."""
     with pytest.raises(NotReadable) as caught:
         read(data)
@@ -132,7 +132,7 @@ def test_unpacking_takes_little_memory():
         input=data,
         capture_output=True,
         check=True,
-        cwd=workbook.HOME,
+        cwd=process.ROOT,
     )
     assert int(done.stdout) < 16 * 1024, "kilobytes"
 

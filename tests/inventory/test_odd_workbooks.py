@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from fleet.recorder_list import RecorderRow
 from fleet.texts import name_of, one_line, storable
-from inventory import sheets, workbook
+from inventory import recorders, workbook
 from inventory.export import made_of
 from inventory.workbook import NotReadable
 from tests.inventory.test_cells import books
@@ -32,7 +32,7 @@ SITES = {"SITE-001": "AB12345", "SITE-002": "AB12346"}
 
 
 def sites(data: bytes) -> dict[str, str]:
-    return {one.site: one.serial for one in sheets.read(data).rows}
+    return {one.site: one.serial for one in recorders.read(data).rows}
 
 
 def two_sheets(first: list[tuple], second: list[tuple], **states: str) -> openpyxl.Workbook:
@@ -84,7 +84,7 @@ def test_an_odd_sheet_in_the_list_of_sheets_keeps_nobody_from_the_others(part, p
 def test_a_damaged_sheet_is_named_and_the_others_are_looked_at():
     whole = parts(saved(two_sheets([("x",)], [TITLES, *ROWS])))
     whole[SHEET] = whole[SHEET][:-20]
-    found = sheets.read(packed(whole))
+    found = recorders.read(packed(whole))
     assert found.sheet == "Second"
     assert len(found.rows) == 2
     (note,) = found.notes
@@ -95,7 +95,7 @@ def test_when_no_sheet_is_left_the_damaged_one_is_named_in_the_error():
     whole = parts(book_of(ROWS))
     whole[SHEET] = whole[SHEET][:-20]
     with pytest.raises(NotReadable, match="Sheet Sheet cannot be read, it is damaged"):
-        sheets.read(packed(whole))
+        recorders.read(packed(whole))
 
 
 @pytest.mark.parametrize("part", ["xl/styles.xml", "docProps/app.xml", "xl/theme/theme1.xml"])
@@ -131,7 +131,7 @@ def test_a_sheet_with_a_cell_too_far_away_spoils_only_itself():
 def test_an_odd_cell_is_empty_and_the_rest_is_read_and_written(odd):
     cells = cell("A2", "AB12345") + cell("B2", "SITE-001") + odd + cell("E2", "beside")
     data = with_sheet(sheet_of(f'<row r="2">{cells}</row>' + row(3, *ROWS[1])))
-    found = sheets.read(data)
+    found = recorders.read(data)
     assert list(found.rows) == [
         RecorderRow("SITE-001", "AB12345", "", number=2),
         RecorderRow("SITE-002", "AB12346", "Port", number=3),
@@ -145,7 +145,7 @@ def test_an_odd_cell_is_empty_and_the_rest_is_read_and_written(odd):
 @given(books())
 def test_told_again_in_plain_cells_every_workbook_reads_the_same(given_: tuple) -> None:
     data, _wanted = given_
-    assert sheets.table_of(data, tidy=True) == sheets.table_of(data)
+    assert recorders.sheet_of_recorders(data, tidy=True) == recorders.sheet_of_recorders(data)
 
 
 def test_told_again_numbers_dates_and_gaps_between_rows_stay():
@@ -157,9 +157,9 @@ def test_told_again_numbers_dates_and_gaps_between_rows_stay():
     book.active["E7"] = 45_000
     book.active["E7"].number_format = "yyyy-mm-dd"
     data = saved(book)
-    (plain,) = sheets.read(data).rows
+    (plain,) = recorders.read(data).rows
     assert plain == RecorderRow("SITE-001", "123456", "1.5", {"Opened": "2023-03-15"}, number=7)
-    assert list(sheets.read(data, tidy=True).rows) == [plain]
+    assert list(recorders.read(data, tidy=True).rows) == [plain]
 
 
 # -- hidden sheets, headings, merged cells -----------------------------------------------------
@@ -168,13 +168,13 @@ def test_told_again_numbers_dates_and_gaps_between_rows_stay():
 @pytest.mark.parametrize("state", ["hidden", "veryHidden"])
 def test_a_hidden_sheet_comes_after_the_visible_ones(state):
     data = saved(two_sheets([TITLES, ROWS[0]], [TITLES, ROWS[1]], First=state))
-    found = sheets.read(data)
+    found = recorders.read(data)
     assert (found.sheet, [one.site for one in found.rows]) == ("Second", ["SITE-002"])
     assert found.notes == []
 
 
 def test_a_hidden_sheet_is_used_when_no_visible_one_has_the_titles_and_that_is_said():
-    found = sheets.read(saved(two_sheets([TITLES, *ROWS], [("x",)], First="hidden")))
+    found = recorders.read(saved(two_sheets([TITLES, *ROWS], [("x",)], First="hidden")))
     assert found.sheet == "First"
     (note,) = found.notes
     assert note.startswith("Sheet First is hidden in the file.")
@@ -182,13 +182,13 @@ def test_a_hidden_sheet_is_used_when_no_visible_one_has_the_titles_and_that_is_s
 
 def test_headings_may_stand_above_the_titles():
     data = book_of([TITLES, *ROWS], ("Recorders of the north", None, None))
-    found = sheets.read(data)
+    found = recorders.read(data)
     assert [(one.number, one.site) for one in found.rows] == [(3, "SITE-001"), (4, "SITE-002")]
 
 
 def test_the_missing_title_is_named_with_those_that_are_there():
     with pytest.raises(NotReadable) as caught:
-        sheets.read(book_of(ROWS, ("P2P NO", "SITE", "STORE NAME")))
+        recorders.read(book_of(ROWS, ("P2P NO", "SITE", "STORE NAME")))
     assert caught.value.error == (
         "No sheet has the columns P2P NUMBER, SITE, STORE NAME (Sheet Sheet has no column "
         "P2P NUMBER; it has P2P NO, SITE, STORE NAME)"
@@ -204,14 +204,14 @@ def with_merged(rows: list[tuple], *places: str) -> bytes:
 @pytest.mark.parametrize("tidy", [False, True])
 def test_a_merged_store_counts_for_all_its_rows_and_that_is_said(tidy):
     rows = [("AB12345", "S1", "Market"), ("AB12346", "S2"), ("AB12347", "S3"), ("AB12348", "S4")]
-    found = sheets.read(with_merged(rows, "C2:C4"), tidy=tidy)
+    found = recorders.read(with_merged(rows, "C2:C4"), tidy=tidy)
     assert [one.store for one in found.rows] == ["Market", "Market", "Market", ""]
     assert found.notes == ["Merged cells: the value applies to every row that the cell spans."]
 
 
 def test_a_merged_cell_makes_no_rows_and_fills_no_column_beside():
     rows = [("AB12345", "S1", None), (), ("AB12346", "S2", "Pier")]
-    found = sheets.read(with_merged(rows, "B2:C3", "A1:A4", "XFD1:XFD1048576"))
+    found = recorders.read(with_merged(rows, "B2:C3", "A1:A4", "XFD1:XFD1048576"))
     assert [(one.site, one.store) for one in found.rows] == [("S1", ""), ("S2", "Pier")]
     assert found.problems == []
 
@@ -219,7 +219,7 @@ def test_a_merged_cell_makes_no_rows_and_fills_no_column_beside():
 def test_many_merged_cells_over_everything_take_no_time_worth_speaking_of():
     rows = [(f"SN{n:06}", f"S{n}", "x") for n in range(2000)]
     places = ["C2:C1048576"] * 20_000
-    assert len(sheets.read(with_merged(rows, *places)).rows) == 2000
+    assert len(recorders.read(with_merged(rows, *places)).rows) == 2000
 
 
 # -- invisible and unfit characters ------------------------------------------------------------
@@ -231,14 +231,14 @@ UNSEEN = ("\u200b", "\ufeff", "\u2060", "\u00ad", "\u200e", "\u200d", "\u202a", 
 def test_characters_without_width_are_taken_out_of_titles_sites_and_serials(sign):
     titles = (f"P2P{sign} NUMBER{sign}", f"{sign}SITE", f"STORE NAME{sign}")
     data = book_of([(f"AB{sign}12345", f"SITE-{sign}001", "Mall"), ROWS[1]], titles)
-    found = sheets.read(data)
+    found = recorders.read(data)
     assert {one.site: one.serial for one in found.rows} == SITES
     assert found.columns == list(TITLES)
 
 
 def test_two_sites_that_look_the_same_are_one():
     data = book_of([("AB12345", "Zu\u0308rich", ""), ("AB12346", "Z\u00fcrich\u200b", "")])
-    found = sheets.read(data)
+    found = recorders.read(data)
     assert [one.site for one in found.rows] == ["Z\u00fcrich"]
     assert found.problems[0].error == "SITE Z\u00fcrich stands in row 2 already"
 
@@ -253,12 +253,12 @@ def test_a_store_keeps_the_joiners_that_its_letters_need():
 def test_a_character_that_no_spreadsheet_holds_is_left_out(sign):
     assert storable(f"a{sign}b") == name_of(f" a{sign}b ") == "ab"
     data = made_of([dict(zip(TITLES, (f"AB12345{sign}", "S1", f"Mall{sign}"), strict=True))])
-    assert list(sheets.read(data).rows) == [RecorderRow("S1", "AB12345", "Mall", number=2)]
+    assert list(recorders.read(data).rows) == [RecorderRow("S1", "AB12345", "Mall", number=2)]
 
 
 def test_a_control_character_in_a_cell_of_excel_is_left_out():
     text = sheet_of(row(2, "AB12345", "SITE_x0008_-001", "Store_x0008_ A_x000B_B"))
-    assert list(sheets.read(with_sheet(text)).rows) == [
+    assert list(recorders.read(with_sheet(text)).rows) == [
         RecorderRow("SITE-001", "AB12345", "Store A B", number=2)
     ]
 
@@ -266,5 +266,5 @@ def test_a_control_character_in_a_cell_of_excel_is_left_out():
 @pytest.mark.parametrize("text", ["_x0041_", "_x005F_x0041_", "a_x_b", "__x000A_"])
 def test_what_looks_like_the_code_of_a_letter_stays_text_in_an_export(text):
     data = made_of([dict(zip(TITLES, ("AB12345", "S1", text), strict=True))])
-    assert [one.store for one in sheets.read(data).rows] == [text]
+    assert [one.store for one in recorders.read(data).rows] == [text]
     assert openpyxl.load_workbook(io.BytesIO(data)).active.max_row == 2

@@ -3,7 +3,7 @@
 import pytest
 
 from fleet.recorder_list import RecorderRow
-from inventory import sheets, text_files, workbook
+from inventory import recorders, text_files, workbook
 from inventory.workbook import NotReadable
 
 LINES = ["P2P NUMBER,SITE,STORE NAME", "AB12345,SITE-001,Caf\u00e9", "AB12346,SITE-002,Port"]
@@ -16,7 +16,7 @@ ROWS = [
 def read(text: str | bytes) -> list[RecorderRow]:
     data = text.encode() if isinstance(text, str) else text
     assert text_files.is_text(data)
-    return list(sheets.read(text_files.from_text(data, {})).rows)
+    return list(recorders.read(text_files.from_text(data, {})).rows)
 
 
 def later(rows: list[RecorderRow], lines: int) -> list[RecorderRow]:
@@ -82,7 +82,7 @@ def test_a_control_character_is_left_out(sign):
 
 def test_what_a_dos_program_ends_its_files_with_is_no_row():
     data = text_files.from_text(("\r\n".join(LINES) + "\r\n\x1a").encode(), {})
-    found = sheets.read(data)
+    found = recorders.read(data)
     assert (list(found.rows), found.problems) == (ROWS, [])
 
 

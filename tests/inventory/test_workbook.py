@@ -4,7 +4,7 @@ import openpyxl
 import pytest
 
 from fleet.recorder_list import RecorderRow
-from inventory import sheets, workbook
+from inventory import process, recorders, sheets, workbook
 from inventory.workbook import NotReadable
 from tests.workbooks import SHEET, TITLES, book_of, cell, changed, row, saved, sheet_of, with_sheet
 
@@ -134,7 +134,7 @@ def test_a_damaged_workbook_is_read_or_refused_and_never_raises_anything_else():
     for place in range(0, len(data), 37):
         for damaged in (data[:place], data[:place] + b"\xff" * 8 + data[place + 8 :]):
             try:
-                sheets.read(damaged)
+                recorders.read(damaged)
             except NotReadable:
                 continue
 
@@ -187,27 +187,27 @@ def test_a_cell_so_far_that_no_memory_suffices_spoils_only_itself(place):
 
 def test_more_text_than_is_kept_is_refused(monkeypatch):
     text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "x" * 400) for n in range(2, 99)))
-    assert len(sheets.read(with_sheet(text)).rows) == 97
+    assert len(recorders.read(with_sheet(text)).rows) == 97
     monkeypatch.setattr(sheets, "MAX_TEXT", 40_000)
     with pytest.raises(NotReadable, match="too much text"):
-        sheets.read(with_sheet(text))
+        recorders.read(with_sheet(text))
 
 
 def test_a_file_that_takes_too_long_is_said(monkeypatch):
-    monkeypatch.setattr(workbook, "MAX_SECONDS", 1)
+    monkeypatch.setattr(process, "MAX_SECONDS", 1)
     rows = "<row/>" * (90 << 20 >> 3)
     with pytest.raises(NotReadable, match="takes more than 1 s"):
         workbook.read(with_sheet(sheet_of(rows)))
 
 
 def test_nobody_waits_longer_than_a_limit(monkeypatch):
-    monkeypatch.setattr(workbook, "LONGEST", 0.01)
+    monkeypatch.setattr(process, "MAX_WAIT", 0.01)
     with pytest.raises(NotReadable, match="takes more than"):
         workbook.read(book_of(ROWS))
 
 
 def test_a_process_that_cannot_be_started_is_no_fault_of_the_file(monkeypatch):
-    monkeypatch.setattr(workbook, "CHILD", ("/nowhere/python",))
+    monkeypatch.setattr(process, "COMMAND", ("/nowhere/python",))
     with pytest.raises(ChildProcessError, match="no process can be started"):
         workbook.read(book_of(ROWS))
 

@@ -1,0 +1,108 @@
+"""Read sheets and CSV text with pandas, as rows of text. Only the child process imports pandas.
+
+pandas is asked for cells as they are (`dtype=object`, no NA), not for text: `dtype=str` would
+show TRUE as "True" and a date as "2026-11-27 00:00:00".
+"""
+
+import csv
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from datetime import datetime, time
+from typing import TYPE_CHECKING, Any
+
+from inventory.limits import NotReadable
+from inventory.model import MAX_COLUMNS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, ExcelFile
+
+AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
+MIDNIGHT = time()
+AS_WRITTEN: dict[str, Any] = {
+    "header": None,
+    "dtype": object,
+    "keep_default_na": False,
+    "na_filter": False,
+}
+
+
+def use_one_thread() -> None:
+    """Call before pandas is imported: OpenBLAS reserves memory for a thread on each core, and on
+    large machines more than the child may have. It reads this variable of the process itself."""
+    os.putenv("OPENBLAS_NUM_THREADS", "1")
+
+
+def open_workbook(data: bytes) -> "ExcelFile":
+    """Raises python_calamine.CalamineError."""
+    import pandas
+
+    return pandas.ExcelFile(io.BytesIO(data), engine="calamine")
+
+
+def sheet_rows(file: "ExcelFile", sheet: str, first: int) -> Iterator[list[Any]]:
+    """The cells of each row from the first one of the sheet, from column `first` on (from 0).
+    Raises python_calamine.CalamineError, ValueError."""
+    import pandas
+
+    frame = pandas.read_excel(file, sheet_name=sheet, **AS_WRITTEN)
+    return _rows(frame.iloc[:, first : first + MAX_COLUMNS])
+
+
+def text_rows(text: str, divider: str, most: int) -> list[list[str]]:
+    """The first `most` lines of a CSV text. Raises NotReadable for quotes that do not close."""
+    import pandas
+
+    lines = _CountedLines(text)
+    options = {**AS_WRITTEN, "names": range(_width(text, divider)), "index_col": False}
+    try:
+        with warnings.catch_warnings():
+            # What is right of the last column is left out, as in a workbook.
+            warnings.simplefilter("ignore", pandas.errors.ParserWarning)
+            frame = pandas.read_csv(
+                lines, sep=divider, engine="python", skip_blank_lines=False, nrows=most, **options
+            )
+    except pandas.errors.EmptyDataError:
+        return []
+    except (pandas.errors.ParserError, csv.Error) as error:
+        raise NotReadable(
+            f"Line {lines.count} of the CSV file cannot be read ({error})", AGAIN
+        ) from error
+    # A line that ends early has no text there, not even an empty one.
+    return [[cell for cell in row if isinstance(cell, str)] for row in _rows(frame)]
+
+
+def _rows(frame: "DataFrame") -> Iterator[list[Any]]:
+    return (list(cells) for cells in frame.itertuples(index=False, name=None))
+
+
+def _width(text: str, divider: str) -> int:
+    """How many columns the longest line has at most: pandas has to know it at the start."""
+    most = max((line.count(divider) for line in text.splitlines()), default=0)
+    return min(most + 1, MAX_COLUMNS)
+
+
+class _CountedLines(io.StringIO):
+    """A text that knows how many of its lines were read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, newline="")
+        self.count = 0
+
+    def __next__(self) -> str:  # type: ignore[override]
+        line = super().__next__()
+        self.count += 1
+        return line
+
+
+def as_text(value: Any) -> str:
+    """A cell as a sheet shows it: 123456.0 is 123456, TRUE is no True, a day has no time. Texts
+    stay as they are, with their leading zeros."""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime) and value.time() == MIDNIGHT:
+        return str(value.date())
+    return str(value)

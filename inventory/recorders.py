@@ -1,0 +1,80 @@
+"""Find the list of recorders in a workbook: the sheet that has its three columns.
+
+Run by the child process; the rest of the monitor asks `inventory.workbook`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+from fleet.texts import name_of
+from inventory.contents import contents_of
+from inventory.limits import NotReadable
+from inventory.model import MAX_ABOVE, NEEDED, RecorderSheet, Workbook, missing_in, workbook_of
+from inventory.sheets import MERGED, SheetCells, each_sheet, kept, with_merged
+
+
+def read(data: bytes, *, tidy: bool = False) -> Workbook:
+    """The list of recorders: the first visible sheet that has the three columns, else the
+    first hidden one; `tidy` as for `each_sheet`. Raises NotReadable."""
+    table, notes = _find(data, tidy)
+    book = workbook_of(table)
+    return replace(book, notes=notes, contents=contents_of(data, table))
+
+
+def sheet_of_recorders(data: bytes, *, tidy: bool = False) -> RecorderSheet:
+    """The texts of the sheet that `read` takes. Raises NotReadable."""
+    return _find(data, tidy)[0]
+
+
+def _find(data: bytes, tidy: bool) -> tuple[RecorderSheet, list[str]]:
+    """The sheet, and what a person should know about where it comes from."""
+    notes, lacks = list[str](), list[str]()
+    for cells in each_sheet(data, tidy=tidy):
+        notes += cells.notes
+        table = _recorders_in(cells)
+        if isinstance(table, RecorderSheet):
+            return table, [*notes, *_origin(table, cells)]
+        lacks += [table] if table else []
+    problem = " ".join([f"No sheet has the columns {', '.join(NEEDED)}", *lacks[:3]])
+    raise NotReadable(
+        ". ".join([problem, *(note.rstrip(".") for note in notes[:3])]),
+        "Put these three titles into one row of a sheet, in any order.",
+    )
+
+
+def _origin(table: RecorderSheet, cells: SheetCells) -> list[str]:
+    notes = []
+    if cells.sheet.is_hidden:
+        notes.append(
+            f"Sheet {table.sheet[:40]} is hidden in the file. It is used because no visible sheet "
+            f"has the columns {', '.join(NEEDED)}."
+        )
+    if table.merged:
+        notes.append(MERGED)
+    return notes
+
+
+def _recorders_in(cells: SheetCells) -> RecorderSheet | str:
+    """The table below the first line that has the three titles, else what is missing, in words.
+    Raises NotReadable."""
+    name = cells.sheet.name
+    seen: list[list[str]] = []
+    for number, texts in islice(cells.rows, MAX_ABOVE):
+        seen.append([name_of(text) for text in texts])
+        if not missing_in(seen[-1]):
+            lines, cut = kept(name, cells.rows)
+            below = [merged for merged in cells.merged if merged[0][0] >= number]
+            filled = with_merged(lines, cells.first, below)
+            return RecorderSheet(name, seen[-1], cells.first, lines, cut, filled)
+    return lacking(f"Sheet {name[:40]}", seen)
+
+
+def lacking(where: str, lines: Sequence[Sequence[str]]) -> str:
+    """Which of the three titles the line lacks that has most of them; nothing if none has one."""
+    best = min(lines, key=lambda one: len(missing_in(one)), default=())
+    missing = missing_in(best)
+    if len(missing) == len(NEEDED):
+        return ""
+    has = ", ".join(one[:40] for one in best if one)[:200]
+    return f"({where} has no column {', '.join(missing)}; it has {has})"
