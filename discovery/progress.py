@@ -94,5 +94,7 @@ class Scan:
 
 def scopes_of(asked: Iterable[SourceProgress]) -> list[str]:
     """The sources, and the scopes of each, that were really asked."""
-    covered = [progress.coverage for progress in asked if progress.coverage]
-    return sorted({scope for one in covered if one.scopes for scope in (one.source, *one.scopes)})
+    coverages = [progress.coverage for progress in asked if progress.coverage]
+    return sorted(
+        {scope for each in coverages if each.scopes for scope in (each.source, *each.scopes)}
+    )

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 COMPARE_EVERY = 1.0
 SLACK = timedelta(seconds=2)
 """How far the two clocks may differ about one job."""
-TOLD = 10.0
-"""Seconds of a step of the clock from which on it is told."""
+MIN_STEP = 10.0
+"""Seconds by which the clock must jump to be reported."""
 
 
 @dataclass(slots=True)
@@ -205,7 +205,7 @@ class Scheduler:
         trigger = _trigger(job.every, self.timer)
         trigger.due = self.timer() + first
         at = None if job.paused else datetime.now(UTC) + timedelta(seconds=first)
-        self._executors[job.name] = ThreadPoolExecutor(1)
+        self._executors[job.name] = ThreadPoolExecutor(1, {"thread_name_prefix": job.name})
         self._scheduler.add_executor(self._executors[job.name], job.name)
         self._scheduler.add_job(
             self._run, trigger, (job.name,), id=job.name, executor=job.name, next_run_time=at
@@ -264,7 +264,7 @@ class Scheduler:
             # A machine that slept was not set: this clock goes on meanwhile.
             was, wall, since, steady = wall, time(), steady, clock_gettime(CLOCK_BOOTTIME)
             step = (wall - was) - (steady - since)
-            if abs(step) >= TOLD:
+            if abs(step) >= MIN_STEP:
                 self._scheduler.add_job(self.on_step, args=(step,))
 
     def _try_to_align(self) -> None:
