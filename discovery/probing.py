@@ -233,8 +233,8 @@ class Prober:
             return self._missed(entry, device, started, reason)
         except OSError as error:
             if net.cannot_ask(error):
-                return self._not_asked(entry, source.name, net.why(error))
-            return self._missed(entry, device, started, net.why(error))
+                return self._not_asked(entry, source.name, net.reason_of(error))
+            return self._missed(entry, device, started, net.reason_of(error))
         except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
             return self._failed(source, entry, device, error)
         return self._answered(entry, device, started, reports)

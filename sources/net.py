@@ -45,33 +45,33 @@ def interfaces() -> list[Interface]:
     import psutil
 
     stats = psutil.net_if_stats()
-    found = []
+    usable = []
     for name, addresses in psutil.net_if_addrs().items():
         if name not in stats or not stats[name].isup:
             continue
-        mac = next((_mac(one.address) for one in addresses if one.family == psutil.AF_LINK), NO_MAC)
-        found += [
-            Interface(name, one.address, one.broadcast, mac, one.netmask)
-            for one in addresses
-            if one.family == socket.AF_INET
+        mac = next((_mac(row.address) for row in addresses if row.family == psutil.AF_LINK), NO_MAC)
+        usable += [
+            Interface(name, row.address, row.broadcast, mac, row.netmask)
+            for row in addresses
+            if row.family == socket.AF_INET
         ]
-    return found
+    return usable
 
 
-def broadcasting() -> list[tuple[Interface, list[str]]]:
+def broadcast_interfaces() -> list[tuple[Interface, list[str]]]:
     """The interfaces on which a broadcast makes sense, with their broadcast addresses.
 
     One without a broadcast address of its own is told by its own address in that place.
     """
-    found = []
-    for one in interfaces():
-        if not one.address.startswith("127."):
-            own = [one.broadcast] if one.broadcast not in (None, one.address) else []
-            found.append((one, ["255.255.255.255", *(host for host in own if host)]))
-    return found
+    usable = []
+    for interface in interfaces():
+        if not interface.address.startswith("127."):
+            own = [interface.broadcast] if interface.broadcast != interface.address else []
+            usable.append((interface, ["255.255.255.255", *(host for host in own if host)]))
+    return usable
 
 
-def towards(host: str, own: Sequence[Interface] | None = None) -> Interface | None:
+def interface_towards(host: str, own: Sequence[Interface] | None = None) -> Interface | None:
     """The interface from which the kernel would reach `host`; None without a route. `own`: the
     interfaces, where the caller has read them."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -81,28 +81,31 @@ def towards(host: str, own: Sequence[Interface] | None = None) -> Interface | No
         except OSError:
             return None
         address = probe.getsockname()[0]
-    found = [one for one in (interfaces() if own is None else own) if one.address == address]
-    return found[0] if found else Interface("lo", address, None, NO_MAC)
+    known = interfaces() if own is None else own
+    matches = [interface for interface in known if interface.address == address]
+    return matches[0] if matches else Interface("lo", address, None, NO_MAC)
 
 
-def beside(host: str, own: Sequence[Interface], targets: Sequence[str] = ()) -> Interface | None:
+def interface_beside(
+    host: str, own: Sequence[Interface], targets: Sequence[str] = ()
+) -> Interface | None:
     """The one of our `own` interfaces on whose subnet `host` is, so that no router lies between.
 
     With `targets`, only where one of them is too, or for one of them itself. Loopback is a
     subnet only then.
     """
     address = IPv4Address(host)
-    for one in own:
-        subnet = one.subnet
+    for interface in own:
+        subnet = interface.subnet
         is_chosen = any(IPv4Address(target) in subnet for target in targets)
         if address not in subnet or not (is_chosen if targets else not address.is_loopback):
             continue
-        if address not in (subnet.broadcast_address, IPv4Address(one.address)):
-            return one
-    return towards(host, own) if host in targets else None
+        if address not in (subnet.broadcast_address, IPv4Address(interface.address)):
+            return interface
+    return interface_towards(host, own) if host in targets else None
 
 
-def listening(port: int) -> socket.socket:
+def listening_socket(port: int) -> socket.socket:
     """A UDP socket on every address that also tells the interface. Raises OSError."""
     sock = _datagram_socket()
     try:
@@ -115,7 +118,7 @@ def listening(port: int) -> socket.socket:
     return sock
 
 
-def sending(interface: Interface, port: int) -> socket.socket:
+def broadcast_socket(interface: Interface, port: int) -> socket.socket:
     """A UDP socket whose broadcasts leave by this interface. Raises OSError.
 
     Bound to the address, Linux sends even 255.255.255.255 by its interface; binding to
@@ -141,7 +144,7 @@ def _datagram_socket() -> socket.socket:
     return sock
 
 
-def waiting(sock: socket.socket, most: int) -> Iterator[Datagram]:
+def received_datagrams(sock: socket.socket, most: int) -> Iterator[Datagram]:
     """At most `most` of the datagrams that wait in the socket, without blocking."""
     for _ in range(most):
         try:
@@ -179,7 +182,7 @@ def cannot_ask(error: OSError) -> bool:
     return error.errno in OUR_SIDE
 
 
-def why(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
     """An error of a socket in plain words, with what to do."""
     known = {
         errno.EADDRINUSE: "another program has the port",

@@ -145,7 +145,7 @@ class EasyIpClient:
         address = sighting.address
         if self._listener is None or address is None:
             return False
-        interface = net.beside(address, self._interfaces(), self.options.targets)
+        interface = net.interface_beside(address, self._interfaces(), self.options.targets)
         if interface is None:
             return False
         request = wire.search(interface.mac, interface.address)
@@ -186,12 +186,12 @@ class EasyIpClient:
         port = self.options.reply_port
         if self._listener is None:
             try:
-                self._listener = net.listening(port)
+                self._listener = net.listening_socket(port)
             except OSError as error:
                 raise CannotAsk(
                     NAME,
-                    f"UDP port {port} cannot be opened: {net.why(error)}. Find out who has it "
-                    f"with: ss -ulpn 'sport = :{port}', stop that program, and scan again.",
+                    f"UDP port {port} cannot be opened: {net.reason_of(error)}. Find out who has "
+                    f"it with: ss -ulpn 'sport = :{port}', stop that program, and scan again.",
                 ) from error
             asyncio.get_running_loop().add_reader(self._listener, self._read, self._listener)
         self._users += 1
@@ -228,9 +228,9 @@ class EasyIpClient:
         lines = []
         for interface, hosts in self._routes(discovery):
             try:
-                sock = net.sending(interface, self.options.reply_port)
+                sock = net.broadcast_socket(interface, self.options.reply_port)
             except OSError as error:
-                discovery.failed[f"{NAME}:{interface.name}"] = net.why(error)
+                discovery.failed[f"{NAME}:{interface.name}"] = net.reason_of(error)
                 continue
             # A unicast answer comes to the socket that is bound more closely: this one.
             asyncio.get_running_loop().add_reader(sock, self._read, sock)
@@ -239,7 +239,7 @@ class EasyIpClient:
 
     def _routes(self, discovery: Discovery) -> list[tuple[net.Interface, list[str]]]:
         """Whom to ask by which interface. Raises CannotAsk when there is none at all."""
-        routes = self._to_targets(discovery) if self.options.targets else net.broadcasting()
+        routes = self._to_targets(discovery) if self.options.targets else net.broadcast_interfaces()
         if routes:
             return routes
         if self.options.targets:
@@ -256,7 +256,7 @@ class EasyIpClient:
     def _to_targets(self, discovery: Discovery) -> list[tuple[net.Interface, list[str]]]:
         routes: dict[net.Interface, list[str]] = {}
         for target in self.options.targets:
-            interface = net.towards(target)
+            interface = net.interface_towards(target)
             if interface is None:
                 discovery.failed[f"{NAME}:{target}"] = f"there is no route to {target}"
             else:
@@ -274,7 +274,7 @@ class EasyIpClient:
                 sock.sendto(request, (host, self.options.port))
                 sent += 1
             except OSError as error:
-                trouble = net.why(error)
+                trouble = net.reason_of(error)
         discovery.requests += sent
         if sent:
             discovery.scopes[scope] += sent
@@ -286,7 +286,7 @@ class EasyIpClient:
 
     def _read(self, sock: socket.socket) -> None:
         """Called by the loop when the socket has something; other work gets its turn."""
-        for datagram in net.waiting(sock, CHUNK):
+        for datagram in net.received_datagrams(sock, CHUNK):
             self._hear(datagram)
 
     def _hear(self, datagram: net.Datagram) -> None:
