@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import discovery.due_queue
+import discovery.scanner
 from discovery import probing
 from discovery.scanner import Scanner
 from fleet.model import (
@@ -276,14 +277,19 @@ def test_a_scan_asks_the_listed_devices_too(make: Make) -> None:
 
 
 def test_a_scan_that_is_stopped_asks_no_further_and_calls_nobody_missing(make: Make) -> None:
-    tcp = Probed(behaviour=dict.fromkeys(range(1, 101), hangs))
-    engine = make([listed(id) for id in range(1, 101)], tcp.source(timeout=3600, cap=3))
-    until(lambda: tcp.at_once == 3)
+    ids = range(1, 31)
+    tcp = Probed()
+    engine = make([listed(id) for id in ids], tcp.source(cap=3))
+    until(lambda: all(tcp.times(id) for id in ids) and not tcp.at_once)
+    tcp.behaviour.update(dict.fromkeys(ids, lambda target: 0.3))
     assert engine.scanner.start("test")
-    until(lambda: engine.scanner.prober._awaited)
+    until(lambda: tcp.at_once == 3)
     assert engine.scanner.cancel()
     assert engine.ended()["state"] == "cancelled"
-    assert len(tcp.asked) == 3
+    asked = len(tcp.asked)
+    engine.scanner.ask([30])
+    engine.scanner.ask([29])
+    assert len(tcp.asked) == asked + 2
     assert set(engine.status().values()) == {"ACTIVE"}
 
 
@@ -344,6 +350,21 @@ def test_a_sweep_of_all_now_answers_for_one_that_takes_its_time(make: Make) -> N
     sweeps.go.set()
     assert len(progress[0].found) == 3
     assert sweeps.ended == [[key(1), key(2), key(3)]]
+
+
+def test_what_was_probed_is_noted_like_a_scan(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery.scanner, "NOTE_EVERY", 0.3)
+    noted: list[Any] = []
+    tcp, udp = Probed(behaviour={2: silent}), Probed("udp", {3: cut})
+    engine = make(
+        [listed(1), listed(2), listed(3, "udp")],
+        *(tcp.source(), udp.source()),
+        asked=lambda at, did: noted.extend(did),
+    )
+    until(lambda: engine.tracker.down() and sum(one.coverage.requests for one in noted) == 2)
+    assert {one.name for one in noted} == {"tcp"}, "what could not be asked was not asked"
+    assert [scope for one in noted for scope in one.coverage.scopes][0] == "tcp"
+    assert sum(one.coverage.answers for one in noted) == 1
 
 
 # -- sessions ----------------------------------------------------------------------------

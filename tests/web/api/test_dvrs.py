@@ -321,6 +321,37 @@ def test_a_refresh_does_not_wait_for_a_sweep_that_takes_its_time(shop):
     assert shop.statuses() == dict.fromkeys(("SITE-001", "SITE-002", "SITE-003"), "online")
 
 
+def test_one_recorder_is_asked_while_a_sweep_of_all_takes_its_time(shop):
+    shop.sweep()
+    slow = threading.Thread(target=shop.sweep, args=(50.0,))
+    slow.start()
+    scanner, number = shop.home.monitor.scanner, number_of(shop, "SITE-002")
+    until(lambda: scanner._sweeping[easy4ip.NAME])
+    shop.cloud.recorders["AB12346"].state = "offline"
+    (answer,) = scanner.ask([number])
+    assert (answer.state, answer.reason) == ("missed", "the cloud does not have it online (404)")
+    assert shop.statuses()["SITE-002"] == "offline"
+    shop.cloud.recorders["AB12346"].state = "online"
+    (answer,) = scanner.ask([number])
+    assert (answer.device, answer.state) == (number, "answered")
+    assert shop.statuses()["SITE-002"] == "online"
+    assert slow.is_alive(), "that of all goes on"
+    assert shop.refresh()["online"] == 3
+    slow.join(20)
+    assert not slow.is_alive()
+
+
+def test_asking_one_recorder_of_a_dead_server_calls_nothing_down(shop):
+    shop.sweep()
+    before = shop.statuses()
+    shop.cloud.regions[1].dead = True
+    scanner, sites = shop.home.monitor.scanner, [row[1] for row in ROWS]
+    answers = [answer for site in sites for answer in scanner.ask([number_of(shop, site)])]
+    assert {answer.state for answer in answers} == {"answered", "not asked"}
+    assert shop.statuses() == before
+    assert not shop.home.monitor.tracker.down()
+
+
 def test_a_refresh_while_another_scan_runs_asks_about_the_recorders_all_the_same(shop):
     assert shop.home.monitor.scanner.start("auto-scan", ["panasonic"])
     assert shop.refresh()["online"] == 3
