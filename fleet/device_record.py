@@ -29,7 +29,7 @@ def stored(device: Device) -> dict[str, Any]:
         if not found[name]:
             del found[name]
     if device.access:
-        found["access"] = {source: _access_as_json(one) for source, one in device.access.items()}
+        found["access"] = {source: access_as_json(one) for source, one in device.access.items()}
     return with_extra(found, device.extra) if device.extra else found
 
 
@@ -50,8 +50,8 @@ def with_extra(known: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any
     return known | {key: value for key, value in extra.items() if key not in known}
 
 
-def _access_as_json(access: Access) -> dict[str, Any]:
-    """Without what is empty."""
+def access_as_json(access: Access) -> dict[str, Any]:
+    """An access without what is empty. Of a password it has the id."""
     found = {name: value for name in _ACCESS if (value := getattr(access, name))}
     return with_extra(found, access.extra)
 
@@ -111,7 +111,7 @@ def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     addresses = as_object(raw, "source_addresses", where)
     part = f"{where}, source_addresses"
     return {
-        "access": {key: _access(one, f"{where}, access, {key}") for key, one in access.items()},
+        "access": {key: access_of(one, f"{where}, access, {key}") for key, one in access.items()},
         "source_addresses": {
             key: as_times(as_object(addresses, key, part), key, part) for key in addresses
         },
@@ -119,7 +119,7 @@ def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     }
 
 
-def _access(raw: Any, where: str) -> Access:
+def access_of(raw: Any, where: str) -> Access:
     if not isinstance(raw, dict):
         raise InvalidValue(where, "it", "an object is expected", raw)
     known = {key: raw[key] for key in _ACCESS if key in raw}

@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, labels, recorder_list
+from fleet import access, identity, labels, recorder_list
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
 
 LONGEST = {"name": 120, "notes": 5000, "site": 60}
 """The texts that `change` may set, and the most characters each may have."""
 MAX_TAGS, LONGEST_TAG = 20, 40
-EDITABLE = ("name", "notes", "tags", "site", "parent")
+MAX_PARENTS = 8
+EDITABLE = ("name", "notes", "tags", "site", "parent", "parents")
 UNDOABLE = frozenset({*EDITABLE, "retired"})
+OF_ACCESS = frozenset({*access.FIELDS, "source"})
+"""What `change` sets of the access of one source; `fleet.access_edits` checks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +55,34 @@ def edited(device: Device, edit: Edit, devices: Mapping[int, Device]) -> tuple[D
 
 
 def _check_expected(device: Device, edit: Edit) -> None:
-    expected = edit.fields.get("expect", {})
-    for key, value in expected.items():
-        if key not in UNDOABLE or shown(device, key) != value:
-            raise Refused(
-                f"{labels.name(device)} was changed again since",
-                "Undo the newer change first, or set the value that you want.",
-            )
+    expected = {
+        key: value for key, value in edit.fields.get("expect", {}).items() if key not in OF_ACCESS
+    }
+    if "parent" in expected and len(device.parents) > 1:
+        raise changed_since(device)
+    if any(key not in UNDOABLE or shown(device, key) != expected[key] for key in expected):
+        raise changed_since(device)
+
+
+def changed_since(device: Device) -> Refused:
+    """The refusal of an undo that would overwrite a newer change."""
+    return Refused(
+        f"{labels.name(device)} was changed again since",
+        "Undo the newer change first, or set the value that you want.",
+    )
 
 
 def shown(device: Device, key: str) -> Any:
     """One editable value as events carry it."""
     if key == "retired":
         return device.retired_at is not None
-    return list(device.tags) if key == "tags" else getattr(device, key)
+    return list(getattr(device, key)) if key in ("tags", "parents") else getattr(device, key)
 
 
 def _changed(
     device: Device, edit: Edit, devices: Mapping[int, Device]
 ) -> tuple[Device, Told | None]:
-    given = [key for key in EDITABLE if key in edit.fields]
-    wanted: dict[str, Any] = {key: _fit(key, edit, device, devices) for key in given}
+    wanted = _wanted(device, edit, devices)
     after = {key: value for key, value in wanted.items() if value != shown(device, key)}
     if not after:
         return device, None
@@ -83,15 +93,35 @@ def _changed(
     return new, Told("device.edited", text[0].upper() + text[1:], before, after)
 
 
+def given_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
+    """The editable values of an edit as the fields of a device. Raises Invalid."""
+    return _as_fields(_wanted(device, edit, devices))
+
+
+def _wanted(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
+    """The editable values of an edit. `parent` is the one parent that most devices have: where
+    there are several, it takes the place of them all."""
+    given = [key for key in EDITABLE if key in edit.fields]
+    wanted = {key: _fit(key, edit, device, devices) for key in given}
+    if "parent" in wanted and ("parents" in wanted or len(device.parents) > 1):
+        parent = wanted.pop("parent")
+        one = [] if parent is None else [parent]
+        if wanted.setdefault("parents", one) != one:
+            invalid = Invalid("parent and parents name different devices", "Send one of the two.")
+            invalid.field = "parents"
+            raise invalid
+    return wanted
+
+
 def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Editable values as the fields of a device."""
-    found = dict(values)
-    if "tags" in found:
-        found["tags"] = tuple(found["tags"])
-    if "parent" in found:
-        parent = found.pop("parent")
-        found["parents"] = () if parent is None else (parent,)
-    return found
+    fields = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    if "parent" in fields:
+        parent = fields.pop("parent")
+        fields["parents"] = () if parent is None else (parent,)
+    return fields
 
 
 def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
@@ -104,6 +134,10 @@ def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> 
         case "parent":
             parent = devices.get(new.parent) if new.parent else None
             behind = f"is behind {labels.name(parent)}" if parent else "has no parent any more"
+            return f"{labels.name(new)} {behind}"
+        case "parents":
+            names = [labels.name(devices[id]) for id in new.parents]
+            behind = f"is behind {' and '.join(names)}" if names else "has no parent any more"
             return f"{labels.name(new)} {behind}"
     return f"the {key} of {labels.name(new)} were changed"
 
@@ -141,6 +175,8 @@ def _fitted(key: str, value: Any, device: Device, devices: Mapping[int, Device])
         return _tags(value)
     if key == "parent":
         return _parent(value, device, devices)
+    if key == "parents":
+        return _parents(value, device, devices)
     kept = clean(key, value)
     if key == "site" and not kept:
         raise Invalid("A site needs a name", f'Use "{DEFAULT_SITE}" for the place of this machine.')
@@ -158,14 +194,27 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
     """The device behind which this one is: it must exist, and not stand behind this one."""
     if value is None:
         return None
-    parent = devices.get(value) if isinstance(value, int) else None
+    parent = devices.get(value) if type(value) is int else None
     if parent is None:
-        raise Invalid(f"There is no device {value} to be the parent", "Name one by its number.")
+        raise Invalid(
+            f"There is no device {str(value)[:40]} to be the parent", "Name one by its number."
+        )
     if identity.is_circle(replace(device, parents=(parent.id,)), devices):
         raise Invalid(
             f"{labels.name(parent)} is itself behind {labels.name(device)}", "Choose another."
         )
     return parent.id
+
+
+def _parents(value: Any, device: Device, devices: Mapping[int, Device]) -> list[int]:
+    """The devices through which this one is reached: any one of them is enough."""
+    if not isinstance(value, list | tuple) or len(value) > MAX_PARENTS:
+        raise Invalid(
+            f"parents must be a list of numbers of up to {MAX_PARENTS} devices",
+            'Send {"parents": [12]}, or an empty list for none.',
+        )
+    found = [_parent(one, device, devices) for one in value]
+    return list(dict.fromkeys(id for id in found if id is not None))
 
 
 def _plain(text: str) -> str:
@@ -218,13 +267,21 @@ def can_undo(event: Event) -> bool:
         return False
     match event.kind:
         case "device.edited":
-            return bool(event.before) and event.before.keys() <= set(EDITABLE)
+            return bool(event.before) and event.before.keys() <= {*EDITABLE, *OF_ACCESS}
         case "device.retired" | "device.restored":
             return "retired" in event.after
         case "device.merged":
             return event.before.keys() >= {"stays", "goes"}
         case "device.split" | "device.unmerged":
             return "goes" in event.after
+        case "device.added":
+            return "access" in event.after
+        case "device.linked" | "device.unlinked":
+            return "key" in event.before and "key" in event.after
+        case "device.ignored":
+            return "ignored" in event.after
+        case "device.unignored":
+            return "ignored" in event.before
     return False
 
 
@@ -245,5 +302,13 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
             return Edit("unmerge", who, event.before, by, at)
         case "device.split" | "device.unmerged":
             return Edit("merge", who, {"with": event.after["goes"]}, by, at)
+        case "device.added":
+            return Edit("delete", who, expected, by, at)
+        case "device.linked" | "device.unlinked":
+            return Edit("link", who, {"undo": dict(event.before), **expected}, by, at)
+        case "device.ignored":
+            return Edit("ignore", who, {"remove": True, "keys": event.after["ignored"]}, by, at)
+        case "device.unignored":
+            return Edit("ignore", who, {}, by, at)
     kind = "restore" if event.after["retired"] else "retire"
     return Edit(kind, who, expected, by, at)

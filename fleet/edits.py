@@ -1,13 +1,32 @@
 """Apply edits: each kind goes to the file that knows it."""
 
-from fleet import capacity, cleaning, editing, identity, labels, merging, recorder_list, removal
+from fleet import (
+    access_edits,
+    adding,
+    capacity,
+    cleaning,
+    editing,
+    identity,
+    ignoring,
+    labels,
+    linking,
+    merging,
+    recorder_list,
+    removal,
+)
 from fleet.draft import Draft
 from fleet.model import DEFAULT_SITE, Device, Edit, Refused
 
 
-def apply(draft: Draft, edit: Edit) -> Device:
-    if edit.kind == "list":
-        return recorder_list.apply(draft, edit)
+def apply(draft: Draft, edit: Edit) -> Device | None:
+    """The device of the edit, which is changed in the draft. Raises Refused."""
+    match edit.kind:
+        case "list":
+            return recorder_list.apply(draft, edit)
+        case "add":
+            return adding.add(draft, edit)
+        case "ignore":
+            return ignoring.apply(draft, edit)
     device = editing.found(draft.find(edit.identity, DEFAULT_SITE), edit)
     match edit.kind:
         case "merge":
@@ -16,10 +35,22 @@ def apply(draft: Draft, edit: Edit) -> Device:
             return merging.split(draft, device, edit)
         case "unmerge":
             return merging.unmerge(draft, device, edit)
+        case "link":
+            return linking.link(draft, device, edit)
         case "delete":
             cleaning.check_selected(device, edit)
+            adding.check_unchanged(device, edit)
             return removal.delete(draft, device, edit)
+        case "restore":
+            ignoring.check_heard(draft, device)
+    return _edited(draft, device, edit)
+
+
+def _edited(draft: Draft, device: Device, edit: Edit) -> Device:
+    """The edits that set values of one device."""
     changed, told = editing.edited(device, edit, draft.devices)
+    if edit.kind == "change" and access_edits.is_in(edit):
+        changed, told = access_edits.edited(draft, changed, edit, told)
     if told is not None:
         _check_keys(draft, changed)
         draft.put(changed)

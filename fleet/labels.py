@@ -38,7 +38,8 @@ def flip(device: Device, new: str) -> tuple[str, str]:
         case status.MISSING:
             return "device.missing", f"{who} is missing, not seen for a day{because}"
         case status.UNREACHABLE:
-            return "device.unreachable", f"{who} cannot be reached, its parent is down"
+            what = "its parent is down" if len(device.parents) == 1 else "its parents are down"
+            return "device.unreachable", f"{who} cannot be reached, {what}"
         case status.UNKNOWN:
             return "device.unknown", f"{who} was not asked yet"
         case status.ACTIVE if device.status in status.UP:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import device_record, identity, joining, labels, status
+from fleet import device_record, identity, ignoring, joining, labels, status
 from fleet.draft import Draft
 from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
 
@@ -23,6 +23,7 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
     for other in list(draft.devices.values()):
         _point(draft, other, goes, stays)
     merged = _set_right(draft, draft.devices[stays])
+    ignoring.hear_again(draft, merged)
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)

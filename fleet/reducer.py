@@ -8,7 +8,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import capacity, clock, edits, findings, labels, misses, removal, sightings, status
+from fleet import (
+    capacity,
+    clock,
+    edits,
+    findings,
+    ignoring,
+    labels,
+    misses,
+    removal,
+    sightings,
+    status,
+)
 from fleet.draft import Draft
 from fleet.model import (
     ClockStep,
@@ -52,6 +63,8 @@ def reduce(
 
 
 def _take(draft: Draft, report: Report) -> Device | None:
+    if ignoring.is_dropped(draft, report):
+        return None
     match report:
         case Sighting():
             return sightings.apply(draft, report)

@@ -10,8 +10,9 @@ from fleet.model import Device, Edit, Invalid, Refused
 def delete(draft: Draft, device: Device, edit: Edit) -> Device:
     """Permanently delete a record. `confirm` in the edit is the exact name of the device.
 
-    Its number is never used again, and what has its keys is found as a new device. Its events
-    stay in the journal. Raises Refused for a row that is in the workbook.
+    Its number is never used again, and what has its keys is found as a new device, unless a
+    person ignored them. Its passwords are gone; its events stay in the journal.
+    Raises Refused for a row that is in the workbook.
     """
     called, confirm = labels.name(device), edit.fields.get("confirm")
     if recorder_list.counts(device):
@@ -44,6 +45,7 @@ def forget_removed(draft: Draft) -> None:
     gone = draft.removed
     if not gone:
         return
+    _forget_secrets(draft, gone | {old for old, new in draft.redirects.items() if new in gone})
     draft.redirects = {old: new for old, new in draft.redirects.items() if new not in gone}
     for device in list(draft.devices.values()):
         if gone.intersection(device.parents):
@@ -52,6 +54,17 @@ def forget_removed(draft: Draft) -> None:
         if gone.intersection(device.never_merge):
             apart = tuple(one for one in device.never_merge if one not in gone)
             draft.put(replace(draft.devices[device.id], never_merge=apart))
+
+
+def _forget_secrets(draft: Draft, gone: set[int]) -> None:
+    """Passwords that were stored for these devices, and that no device has now."""
+    theirs = {id for id, secret in draft.secrets.items() if secret.device in gone}
+    if theirs:
+        for device in draft.devices.values():
+            for access in device.access.values():
+                theirs -= {access.secret, *access.secret_options.values()}
+    for id in theirs:
+        del draft.secrets[id]
 
 
 def is_disposable(device: Device) -> bool:

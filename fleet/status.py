@@ -96,12 +96,13 @@ def status(device: Device, devices: Mapping[int, Device], now: datetime, rules: 
 
 
 def _is_cut_off(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> bool:
-    """Whether every way up from the device meets a parent that is down."""
+    """Whether every way up from the device meets a parent that is down. One way is enough: two
+    parents are two uplinks. A retired parent is no way by itself, only what is above it."""
     is_blocked, passed, waiting = False, {device.id}, [device]
     while waiting:
-        above = waiting.pop().parents
-        parents = [devices[id] for id in above if id in devices and id != device.id]
-        if not parents:
+        below = waiting.pop()
+        parents = [devices[id] for id in below.parents if id in devices and id != device.id]
+        if not parents and (below is device or below.retired_at is None):
             return False
         for parent in parents:
             if parent.retired_at is None and own_status(parent, now, rules) in DOWN:

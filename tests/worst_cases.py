@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fleet import texts
+from fleet import access_fields, texts
 from inventory import text_files, tidy
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +33,13 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "00:11:22:33:44:5",
         "0011.2233.445",
     ),
+    ("fleet/access_fields.py", access_fields.LABEL.pattern): ("a" * 63, "a" * 62 + "-", "-"),
+    ("fleet/access_fields.py", access_fields.NUMBER_LABEL.pattern): ("1", "0x1"),
+    ("fleet/access_fields.py", access_fields.ZONE.pattern): ("a" * 15,),
+    ("fleet/access_fields.py", access_fields.WORD.pattern): ("a" * 40,),
+    ("fleet/access_fields.py", access_fields.PIN.pattern): ("0" * 63,),
+    ("fleet/access_fields.py", access_fields.PASSWORD.pattern): ("password", "passphrase=", "pass"),
+    ("fleet/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
     ("fleet/identity.py", "[^0-9a-f]"): ("00",),
     ("fleet/secret_columns.py", r"[^\W_]+"): ("a",),

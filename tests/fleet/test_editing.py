@@ -1,12 +1,13 @@
 """What people may change, what is told of it, and what takes it back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fleet.editing import LONGEST, inverse
-from fleet.model import Event, Refused
-from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
+from fleet.model import Event, Invalid, Refused
+from tests.fleet.reports import A, B, C, Story, edit, missed, noon, seen
 
 
 def story_with_a_camera() -> Story:
@@ -240,3 +241,158 @@ def test_undo_brings_long_notes_and_many_tags_back() -> None:
     story.tell(edit("change", "id:1", notes="short", tags=["one"]))
     undo(story, story.events[-1])
     assert (story.device().notes, story.device().tags) == (before.notes, before.tags)
+
+
+# -- how it is reached, and through what ---------------------------------------------------------
+
+WAY = {"source": "rtsp", "host": "10.0.0.5", "port": 554, "path": "/live"}
+SEALED = {"id": "s1", "sealed": "v1:sealed-one"}
+
+
+def story_with_a_listed_camera(**fields: Any) -> Story:
+    story = Story()
+    story.tell(edit("add", "", name="Gate", **{**WAY, **fields}))
+    return story
+
+
+def test_the_access_of_a_device_is_changed_with_its_name_in_one_event() -> None:
+    story = story_with_a_listed_camera(interval=60)
+    assert story.tell(edit("change", "id:1", name="Lobby", interval=600)) == ["device.edited"]
+    event = story.events[-1]
+    assert event.text == (
+        "Gate is now called Lobby and the interval of Lobby for rtsp was changed, by tester"
+    )
+    assert event.before == {"name": "Gate", "source": "rtsp", "interval": 60}
+    assert event.after == {"name": "Lobby", "source": "rtsp", "interval": 600}
+    assert story.device().access["rtsp"].interval == 600
+
+
+def test_another_place_is_another_key() -> None:
+    story = story_with_a_listed_camera()
+    story.tell(edit("change", "id:1", port=8554, path="/sub"))
+    assert story.device().identities == ("rtsp:10.0.0.5:8554/sub",)
+    assert story.events[-1].text == "The port and path of Gate for rtsp were changed, by tester"
+    undo(story, story.events[-1])
+    assert story.device().identities == ("rtsp:10.0.0.5:554/live",)
+    assert story.device().access["rtsp"].port == 554
+
+
+def test_a_new_password_is_told_by_its_id_and_undone() -> None:
+    story = story_with_a_listed_camera(secret=SEALED)
+    story.tell(edit("change", "id:1", secret={"id": "s2", "sealed": "v1:sealed-two"}))
+    assert story.events[-1].text == "The password of Gate for rtsp was changed, by tester"
+    assert story.device().access["rtsp"].secret == "s2"
+    undo(story, story.events[-1])
+    assert story.device().access["rtsp"].secret == "s1"
+    assert "sealed-" not in repr(story.events)
+
+
+def test_a_stored_password_is_not_sent_to_another_address() -> None:
+    story = story_with_a_listed_camera(secret=SEALED, tls_pin="ab" * 32)
+    with pytest.raises(Invalid, match=r"saved for 10\.0\.0\.5:554/live") as refused:
+        story.tell(edit("change", "id:1", host="203.0.113.7"))
+    assert refused.value.field == "secret"
+    new = {"id": "s2", "sealed": "v1:sealed-two"}
+    story.tell(edit("change", "id:1", host="10.0.0.6", secret=new))
+    access = story.device().access["rtsp"]
+    assert (access.host, access.secret, access.tls_pin) == ("10.0.0.6", "s2", None)
+    undo(story, story.events[-1])
+    access = story.device().access["rtsp"]
+    assert (access.host, access.secret, access.tls_pin) == ("10.0.0.5", "s1", "ab" * 32)
+
+
+def test_the_login_method_that_was_learned_is_forgotten_with_the_login() -> None:
+    story = story_with_a_listed_camera(username="admin")
+    device = story.device()
+    learned = replace(device.access["rtsp"], method="digest")
+    story = Story(replace(device, access={"rtsp": learned}))
+    story.tell(edit("change", "id:1", interval=30))
+    assert story.device().access["rtsp"].method == "digest"
+    story.tell(edit("change", "id:1", username="root"))
+    assert story.device().access["rtsp"].method == ""
+
+
+def test_of_several_ways_the_one_that_is_meant_must_be_named() -> None:
+    story = story_with_a_listed_camera()
+    story.tell(edit("link", "id:1", source="onvif", username="admin"))
+    with pytest.raises(Invalid, match="source is missing") as refused:
+        story.tell(edit("change", "id:1", interval=30))
+    assert refused.value.field == "source"
+    story.tell(edit("change", "id:1", source="onvif", interval=30))
+    assert story.device().access["onvif"].interval == 30
+    with pytest.raises(Refused, match="Gate is not checked by snmp"):
+        story.tell(edit("change", "id:1", source="snmp", interval=30))
+
+
+def test_a_place_that_another_device_has_is_refused_by_name() -> None:
+    story = story_with_a_listed_camera()
+    story.tell(edit("add", "", name="Yard", **{**WAY, "host": "10.0.0.6"}))
+    with pytest.raises(Refused, match=r"^Yard \(number 2\) has rtsp:10\.0\.0\.6"):
+        story.tell(edit("change", "id:1", host="10.0.0.6"))
+    assert story.device(1).access["rtsp"].host == "10.0.0.5"
+
+
+def test_undo_of_an_access_is_refused_when_it_was_changed_or_unlinked_since() -> None:
+    story = story_with_a_listed_camera()
+    story.tell(edit("link", "id:1", source="onvif", username="admin"))
+    linked = story.events[-1]
+    story.tell(edit("change", "id:1", source="onvif", interval=30))
+    first = story.events[-1]
+    story.tell(edit("change", "id:1", source="onvif", interval=60))
+    with pytest.raises(Refused, match="changed again since"):
+        undo(story, first)
+    undo(story, story.events[-1])
+    undo(story, first)
+    undo(story, linked)
+    with pytest.raises(Refused, match="changed again since"):
+        undo(story, first)
+
+
+def test_several_parents_are_set_told_and_taken_back() -> None:
+    story = Story()
+    story.tell(seen(A, name="WV-1"), seen(B, name="East"), seen(C, name="West"))
+    story.tell(edit("change", "id:1", parents=[2, 3, 2]))
+    assert story.device().parents == (2, 3)
+    event = story.events[-1]
+    assert event.text == "WV-1 is behind East and West, by tester"
+    assert (event.before, event.after) == ({"parents": []}, {"parents": [2, 3]})
+    undo(story, event)
+    assert story.device().parents == ()
+
+
+def test_one_parent_takes_the_place_of_several_and_undo_brings_them_all_back() -> None:
+    story = Story()
+    story.tell(seen(A, name="WV-1"), seen(B, name="East"), seen(C, name="West"))
+    story.tell(edit("change", "id:1", parents=[2, 3]))
+    story.tell(edit("change", "id:1", parent=3))
+    assert story.device().parents == (3,)
+    undo(story, story.events[-1])
+    assert story.device().parents == (2, 3)
+    story.tell(edit("change", "id:1", parent=None))
+    assert story.device().parents == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"parents": 2}, "list of numbers"),
+        ({"parents": "2"}, "list of numbers"),
+        ({"parents": [2] * 9}, "up to 8 devices"),
+        ({"parents": [99]}, "no device 99"),
+        ({"parents": ["2"]}, "no device 2"),
+        ({"parents": [True]}, "no device True"),
+        ({"parents": ["x" * 9000]}, "no device x+ to be"),
+        ({"parents": [1]}, "is itself behind"),
+        ({"parents": [2, 3]}, "West is itself behind WV-1"),
+        ({"parents": [2], "parent": None}, "name different devices"),
+    ],
+)
+def test_parents_that_do_not_fit_are_refused(fields: dict[str, Any], why: str) -> None:
+    story = Story()
+    story.tell(seen(A, name="WV-1"), seen(B, name="East"), seen(C, name="West"))
+    story.tell(edit("change", "id:3", parent=1))
+    with pytest.raises(Invalid, match=why) as refused:
+        story.tell(edit("change", "id:1", **fields))
+    assert refused.value.field == "parents"
+    assert len(refused.value.error) < 200
+    assert story.device().parents == ()

@@ -1,5 +1,7 @@
 """A deleted device leaves nothing behind but its events, and its number is never used again."""
 
+from dataclasses import replace
+
 import pytest
 
 from fleet import record
@@ -88,3 +90,43 @@ def test_a_deletion_cannot_be_undone_and_the_second_one_finds_nobody() -> None:
         inverse(story.events[-1], "tester", NOON)
     with pytest.raises(NotFound):
         story.tell(edit("delete", A))
+
+
+def test_the_passwords_of_a_deleted_device_are_gone_and_those_of_others_stay() -> None:
+    story = Story()
+    way = {"source": "rtsp", "port": 554}
+    for number in (1, 2, 3):
+        secret = {"id": f"s{number}", "sealed": f"v1:sealed-{number}"}
+        story.tell(edit("add", "", host=f"10.0.0.{number}", secret=secret, **way))
+    story.tell(edit("change", "id:3", secret={"id": "s4", "sealed": "v1:sealed-4"}))
+    story.tell(edit("merge", "id:1", **{"with": 2}))
+    assert set(story.fleet.secrets) == {"s1", "s2", "s3", "s4"}
+    story.tell(edit("delete", "id:3"))
+    assert set(story.fleet.secrets) == {"s1", "s2"}
+    story.tell(edit("delete", "id:1"))
+    assert story.fleet.secrets == {}
+    assert b"sealed" not in record.Encoder().encode(story.fleet)
+
+
+def test_a_password_that_went_to_another_device_outlives_the_one_it_was_stored_for() -> None:
+    story = Story()
+    secret = {"id": "s1", "sealed": "v1:sealed"}
+    story.tell(edit("add", "", source="rtsp", host="10.0.0.1", secret=secret))
+    story.tell(seen(A, address="10.0.0.9"), edit("merge", "id:1", **{"with": 2}))
+    story.tell(edit("split", "id:1", identities=["rtsp:10.0.0.1"]))
+    story.tell(edit("delete", "id:3"))
+    assert story.device(1).access["rtsp"].secret == "s1"
+    assert set(story.fleet.secrets) == {"s1"}
+
+
+def test_nothing_of_a_deleted_device_is_in_the_file() -> None:
+    story = Story()
+    story.tell(seen(A), seen(B, address="10.0.0.2"))
+    empty = record.Encoder().encode(story.fleet)
+    story.tell(edit("add", "", source="rtsp", host="gone.example", is_another=True))
+    story.tell(edit("change", "id:1", parents=[3, 2]), edit("delete", "id:3"))
+    assert story.device(1).parents == (2,)
+    kept = record.Encoder().encode(replace(story.fleet, outbox=()))
+    assert b"gone.example" in record.Encoder().encode(story.fleet)
+    assert b"gone.example" not in kept
+    assert b"gone.example" not in empty

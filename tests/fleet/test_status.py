@@ -185,6 +185,64 @@ BEHIND = {
 }
 
 
+def behind_several(*members: tuple[Device, tuple[int, ...]]) -> dict[int, Device]:
+    """Devices numbered from 1, each with the numbers of its parents."""
+    return {
+        id: replace(device, id=id, parents=parents)
+        for id, (device, parents) in enumerate(members, start=1)
+    }
+
+
+RETIRED = replace(DOWN, retired_at=noon(minutes=6))
+
+UPLINKS = {
+    # sentence: (the devices with their parents, the status of the last one)
+    "one of two parents is up": ([(UP, ()), (DOWN, ()), (DOWN, (1, 2))], OFFLINE),
+    "both parents are down": ([(DOWN, ()), (DOWN, ()), (DOWN, (1, 2))], UNREACHABLE),
+    "both are down, and it answers": ([(DOWN, ()), (DOWN, ()), (UP, (1, 2))], ACTIVE),
+    "one is down, one was not asked yet": ([(DOWN, ()), (NEVER, ()), (DOWN, (1, 2))], OFFLINE),
+    "one is down, one is unreachable": (
+        [(DOWN, ()), (DOWN, (1,)), (DOWN, ()), (DOWN, (2, 3))],
+        UNREACHABLE,
+    ),
+    "one is down, one is up behind a dead one": (
+        [(DOWN, ()), (UP, (1,)), (DOWN, ()), (DOWN, (2, 3))],
+        UNREACHABLE,
+    ),
+    "one is down, one is up with two uplinks of which one is up": (
+        [(DOWN, ()), (UP, ()), (UP, (1, 2)), (DOWN, ()), (DOWN, (3, 4))],
+        OFFLINE,
+    ),
+    "two switches on one dead router": (
+        [(DOWN, ()), (UP, (1,)), (UP, (1,)), (DOWN, (2, 3))],
+        UNREACHABLE,
+    ),
+    "two switches on one router that is up": (
+        [(UP, ()), (DOWN, (1,)), (UP, (1,)), (DOWN, (2, 3))],
+        OFFLINE,
+    ),
+    "one is down, one is retired": ([(DOWN, ()), (RETIRED, ()), (DOWN, (1, 2))], UNREACHABLE),
+    "one is up, one is retired": ([(UP, ()), (RETIRED, ()), (DOWN, (1, 2))], OFFLINE),
+    "one is down, one is retired behind one that is up": (
+        [(UP, ()), (RETIRED, (1,)), (DOWN, ()), (DOWN, (2, 3))],
+        OFFLINE,
+    ),
+    "both are retired": ([(RETIRED, ()), (RETIRED, ()), (DOWN, (1, 2))], OFFLINE),
+    "one is down, one is not there": ([(DOWN, ()), (DOWN, (1, 77))], UNREACHABLE),
+    "its parents are behind each other": (
+        [(UP, (2,)), (UP, (1,)), (DOWN, ()), (DOWN, (1, 3))],
+        UNREACHABLE,
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", UPLINKS)
+def test_a_device_is_unreachable_when_all_its_parents_are_down(sentence: str) -> None:
+    members, word = UPLINKS[sentence]
+    devices = behind_several(*members)
+    assert list(statuses(devices, noon(minutes=6), RULES).values())[-1] == word
+
+
 @pytest.mark.parametrize("sentence", BEHIND)
 def test_the_status_of_a_device_behind_another(sentence: str) -> None:
     devices, words = BEHIND[sentence]

@@ -7,7 +7,14 @@ from flask import Blueprint, Response
 from fleet import shapes, status
 from fleet.model import Edit
 from fleet.queries import CAMERAS, select
-from web.http.actions.devices import apply_edit, device_edit, retire_silent, undo_edit, undo_number
+from web.http.actions.devices import (
+    apply_edit,
+    device_edit,
+    is_deleted,
+    retire_silent,
+    undo_edit,
+    undo_number,
+)
 from web.http.authorization import needs
 from web.http.monitor import Monitor, current_monitor
 from web.http.payloads import describes, json_body, json_response, query_args
@@ -132,7 +139,7 @@ def _edited(edit: Edit) -> Response:
     events = apply_edit(edit)
     body: Edited = {
         "success": True,
-        "camera": _detail(current_monitor(), edit.identity.removeprefix("id:")),
+        "camera": None if is_deleted(events) else _detail(current_monitor(), edit.identity[3:]),
         "undo": undo_number(events),
     }
     return json_response(body)

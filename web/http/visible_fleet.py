@@ -139,7 +139,7 @@ class VisibleFleet:
         """Whether this person sees the device, and the event says nothing of another one."""
         if not self.is_limited:
             return True
-        if event.device is None or event.kind in NAMING_OTHERS or "parent" in event.after:
+        if event.device is None or event.kind in NAMING_OTHERS or _names_another(event):
             return False
         if SHARED_ADDRESS in (event.before.get("kind"), event.after.get("kind")):
             return False
@@ -164,6 +164,12 @@ def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[
 def visible_to(monitor: Monitor, person: Person) -> VisibleFleet:
     """The fleet as a person sees it, whose grants and tokens have followed every merge."""
     return VisibleFleet(monitor, following_redirects(person, monitor.tracker.fleet().redirects))
+
+
+def _names_another(event: Event) -> bool:
+    """Whether the event tells of a parent, or of a device that lost its address to this one."""
+    has_parents = event.before.get("parents") or event.after.get("parents")
+    return bool(has_parents) or "parent" in event.after or "from" in event.before
 
 
 def _without_hidden(device: Device, seen: Mapping[int, Device]) -> Device:

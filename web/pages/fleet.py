@@ -9,7 +9,14 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from fleet import status
 from fleet.model import Device, Edit, Refused
-from web.http.actions.devices import apply_edit, delete_device, device_edit, undo_edit, undo_number
+from web.http.actions.devices import (
+    apply_edit,
+    delete_device,
+    device_edit,
+    is_deleted,
+    undo_edit,
+    undo_number,
+)
 from web.http.actions.scans import set_auto_scan
 from web.http.auditing import actor_name
 from web.http.authorization import needs
@@ -207,6 +214,8 @@ def undo(event: int) -> Any:
 
 def _apply(edit: Edit) -> Any:
     events = apply_edit(edit)
+    if is_deleted(events):
+        return redirect("/", 303)
     device = visible_fleet().device(edit.identity.removeprefix("id:"))
     undoable = undo_number(events)
     suffix = f"?undo={undoable}" if undoable else ""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fleet import recorder_list
+from fleet.model import Edit
 from fleet.recorder_list import RecorderRow
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
@@ -155,6 +156,21 @@ def test_retiring_and_restoring_are_undone(home: Home) -> None:
     restored = take_back(home, retired)
     assert restored.json["camera"]["retired"] is False
     assert take_back(home, restored.json["undo"]).json["camera"]["retired"] is True
+
+
+@pytest.mark.parametrize("way", ["api", "page"])
+def test_undoing_that_a_camera_was_added_deletes_it(home: Home, way: str) -> None:
+    fields = {"source": "rtsp", "host": "127.20.0.9", "port": 554}
+    add = Edit("add", "", fields, "local", home.clock())
+    (added,) = home.monitor.tracker.apply([add], home.clock())
+    assert home.client.get(f"/api/camera/{added.device}").json["status"] == "UNKNOWN"
+    if way == "api":
+        answer = take_back(home, added.sequence)
+        assert answer.json == {"success": True, "camera": None, "undo": None}
+    else:
+        answer = home.client.post(f"/undo/{added.sequence}")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert home.client.get(f"/api/camera/{added.device}").status_code == 404
 
 
 def test_an_undo_is_refused_after_a_newer_change(home: Home) -> None:

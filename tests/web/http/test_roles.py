@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from fleet.editing import inverse
+from fleet.model import Edit, Event
 from tests.accounts.people import add
 from tests.home import ROOT, Clock, Home
 from tests.web.closed import (
@@ -365,6 +367,34 @@ def test_who_is_limited_cannot_undo_a_move_to_another_site(home: Home, ask: Ask)
         ask["Gus"].ask("POST", f"/undo/{event}")
     assert home.device().site == "Yard"
     done(ask["Ada"].ask("POST", "/api/undo", json={"event": last}))
+
+
+def test_who_is_limited_learns_nothing_of_another_camera_from_links_and_parents(
+    home: Home, ask: Ask
+) -> None:
+    def apply(*edits: Edit) -> list[Event]:
+        events = home.monitor.tracker.apply(edits, home.clock())
+        return [event for event in events if event.kind in ("device.linked", "device.edited")]
+
+    def edit(kind: str, number: int, **fields: Any) -> Edit:
+        return Edit(kind, f"id:{number}", fields, "Ada", home.clock())
+
+    key = "onvif:urn:uuid:oubliette"
+    events = apply(
+        edit("link", OTHER, key=key),
+        edit("link", OWN, key=key),
+        edit("change", OWN, parents=[OTHER, 2]),
+    )
+    assert [event.device for event in events] == [OTHER, OWN, OWN]
+    every, own = (
+        done(ask[name].get("/api/events?kind=device.linked,device.edited&limit=1000"))["events"]
+        for name in ("Vera", "Lea")
+    )
+    told = {event.sequence for event in events}
+    assert told <= {event["id"] for event in every}
+    assert told.isdisjoint({event["id"] for event in own})
+    for event in reversed(events):
+        apply(inverse(event, "Ada", home.clock()))
 
 
 # -- the first account ---------------------------------------------------------------------

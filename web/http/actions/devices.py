@@ -46,6 +46,11 @@ def apply_edit(edit: Edit) -> list[Event]:
     return list(events)
 
 
+def is_deleted(events: Sequence[Event]) -> bool:
+    """Whether the edit that made the events deleted its device, as undo does of one just added."""
+    return any(event.kind == "device.deleted" for event in events)
+
+
 def undo_number(events: Sequence[Event]) -> int | None:
     """The number by which the edit that made the events can be undone, if it can."""
     return next((event.sequence for event in events if editing.can_undo(event)), None)

@@ -91,10 +91,11 @@ class Cleaned(TypedDict):
 
 
 class Edited(TypedDict):
-    """The device after an edit. `undo`: what POST /api/undo takes, or null."""
+    """The device after an edit, null when undoing that it was added deleted it. `undo`: what
+    POST /api/undo takes, or null."""
 
     success: bool
-    camera: shapes.CameraDetail
+    camera: shapes.CameraDetail | None
     undo: int | None
 
 

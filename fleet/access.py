@@ -1,0 +1,176 @@
+"""How sources reach a device: the key of the place that is asked, the password, and who has it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from fleet import access_fields, device_record, identity, labels, status
+from fleet.draft import Draft
+from fleet.model import Access, Device, Invalid, Refused, Secret
+
+FIELDS = (*access_fields.FIELDS, "secret")
+"""What an edit may set of an access."""
+LONGEST_SECRET = 8000
+"""Characters of a sealed text."""
+LONGEST_ID = 64
+LONGEST_KEY = 400
+
+
+def place_key(source: str, access: Access) -> str | None:
+    """The key of the place that is asked, like `rtsp:10.0.0.5:554/live`; None where the source
+    asks at the device's own address, wherever that is."""
+    if access.host is None:
+        return None
+    return f"{source}:{place(access)}"
+
+
+def place(access: Access) -> str:
+    """The place that is asked, in words: host, port and path."""
+    if access.host is None:
+        return "its own address"
+    host = f"[{access.host}]" if ":" in access.host else access.host
+    port = f":{access.port}" if access.port is not None else ""
+    return f"{host}{port}{access.path}"
+
+
+def form(access: Access | None) -> dict[str, Any] | None:
+    """An access as events keep it, without what was only learned. Of a password it has the id."""
+    return None if access is None else device_record.access_as_json(replace(access, method=""))
+
+
+def of_form(raw: Any) -> Access | None:
+    """The access that an event kept. Raises Refused."""
+    try:
+        return None if raw is None else device_record.access_of(raw, "access")
+    except ValueError:
+        raise Refused("The event does not contain the former access", "Set it again.") from None
+
+
+# -- what an edit sets ---------------------------------------------------------------------
+
+
+def edited(draft: Draft, known: Access, fields: Mapping[str, Any], device: int) -> Access:
+    """The access with the fields of an edit. Raises Invalid, which names the field."""
+    values = access_fields.values(fields)
+    if "secret" in fields:
+        values["secret"] = _secret(draft, fields["secret"], device)
+    access = replace(known, **values)
+    if access.host != known.host:
+        if "tls_pin" not in values:
+            access = replace(access, tls_pin=None)
+        if known.secret and "secret" not in fields:
+            raise _invalid(
+                "secret",
+                f"The password was saved for {place(known)}",
+                "Enter it again for the new address, or remove it.",
+            )
+    return access if _is_login_of(access, known) else replace(access, method="")
+
+
+def _is_login_of(access: Access, known: Access) -> bool:
+    """Whether the login method that was learned still concerns this access."""
+    return replace(access, interval=known.interval, options=known.options) == known
+
+
+def _secret(draft: Draft, value: Any, device: int) -> str | None:
+    """The id of a password. It comes as `{"id": ..., "sealed": ...}`, already sealed to that id,
+    and goes into the fleet here; the id alone is one that the fleet has."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value in draft.secrets:
+        return value
+    if isinstance(value, Mapping):
+        id, sealed = value.get("id"), value.get("sealed")
+        if (
+            _is_text(id, LONGEST_ID)
+            and _is_text(sealed, LONGEST_SECRET)
+            and id not in draft.secrets
+        ):
+            draft.secrets[str(id)] = Secret(str(sealed), device)
+            draft.is_changed = True
+            return str(id)
+    raise _invalid("secret", "The password cannot be saved", "Enter it again.")
+
+
+def _is_text(value: Any, longest: int) -> bool:
+    return isinstance(value, str) and value.isascii() and 0 < len(value) <= longest
+
+
+def _invalid(name: str, error: str, hint: str) -> Invalid:
+    invalid = Invalid(error, hint)
+    invalid.field = name
+    return invalid
+
+
+# -- keys that a person names ----------------------------------------------------------------
+
+
+def checked_key(value: Any) -> str:
+    """A key in its one spelling. Raises Invalid for what is none, or that nobody may name."""
+    text = value.strip() if isinstance(value, str) else ""
+    kind, _, rest = text.partition(":")
+    is_known = bool(rest) and text.isprintable() and len(text) <= LONGEST_KEY
+    if not is_known or f"{kind}:" in ("id:", identity.ROW, identity.FORMER):
+        raise _invalid("key", "The identity is invalid", "Send it like mac:d4:2d:c5:14:c5:70.")
+    if kind.lower() != "mac":
+        return text
+    mac_key = identity.mac_key(rest)
+    if mac_key is None:
+        raise _invalid("key", f"{rest[:40]} is not the MAC of one device", "Check its label.")
+    return mac_key
+
+
+def check_free(draft: Draft, index_key: str, key: str) -> None:
+    """Raises Refused for a key that identifies no device, or that a person had ignored."""
+    if index_key in draft.disputed:
+        raise Refused(
+            f"Several devices use {key}, so it does not identify one",
+            "Name the device by its address instead.",
+        )
+    if index_key in draft.ignored:
+        raise Refused(f"{key} is ignored", "Stop ignoring it first.")
+
+
+# -- who has a key -------------------------------------------------------------------------
+
+
+def loser(draft: Draft, device: Device, key: str) -> Device | None:
+    """The other device that has the key now and can lose it; None when nobody has it.
+
+    Raises Refused when that device is up and proves it.
+    """
+    owner = draft.find(key, device.site)
+    if owner is None or owner.id == device.id:
+        return None
+    if owner.retired_at is None and _proves(draft, owner, key):
+        raise Refused(
+            f"{labels.name(owner)} (number {owner.id}) is online and has {key}",
+            "Merge the two if they are one device. Otherwise retire that one first.",
+        )
+    return owner
+
+
+def _proves(draft: Draft, owner: Device, key: str) -> bool:
+    """It is up; of a place, the source that asks there must have had the last answer."""
+    if status.own_status(owner, draft.now, draft.rules) not in status.UP:
+        return False
+    state = owner.states.get(key.partition(":")[0])
+    return identity.is_global(key) or state is None or not status.is_missed(state)
+
+
+def with_key(device: Device, key: str) -> Device:
+    """The device with one more key, which takes the place of what it was called before."""
+    if key in device.identities:
+        return device
+    real = (one for one in device.identities if not one.startswith(identity.FORMER))
+    return replace(device, identities=(*real, key))
+
+
+def without_key(device: Device, key: str) -> tuple[Device, str | None]:
+    """The device without the key and the access that asks at it, and the source of that access."""
+    asking = [
+        source for source, access in device.access.items() if place_key(source, access) == key
+    ]
+    source = asking[0] if asking else None
+    kept = {name: access for name, access in device.access.items() if name != source}
+    return replace(identity.without(device, (key,)), access=kept), source
