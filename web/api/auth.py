@@ -6,10 +6,14 @@ from accounts.jwt_tokens import ACCESS_LASTS
 from accounts.model import (
     Person,
 )
-from web.http.actions.sessions import authenticate, change_password, own_user, start_session
+from web.http.actions.sessions import (
+    authenticate,
+    change_password,
+    end_session,
+    own_user,
+    start_session,
+)
 from web.http.actions.tokens import create_token, revoke_own_token, tokens_of
-from web.http.auditing import note
-from web.http.authentication import COOKIE
 from web.http.authorization import needs, public
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
@@ -96,12 +100,8 @@ def profile() -> Response:
 @describes(answer=Done)
 def logout() -> Response:
     """End this session, with its tokens and open streams."""
-    person: Person = g.person
-    if person.session is not None:
-        current_monitor().access.accounts.end_sessions(person.session)
-        note("logout", person.name, "logged out")
     response = json_response({"success": True})
-    response.delete_cookie(COOKIE)
+    end_session(response)
     return response
 
 

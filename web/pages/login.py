@@ -4,22 +4,23 @@ import hmac
 import re
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 from pydantic import ValidationError
 
-from accounts.model import NotAllowed, Person, User
+from accounts.model import NotAllowed, User
 from fleet import labels
 from fleet.model import NotFound
 from web.http.actions.sessions import (
     authenticate,
     change_password,
+    end_session,
     own_user,
     set_cookie,
     start_session,
 )
 from web.http.actions.tokens import create_token, revoke_own_token, tokens_of
 from web.http.auditing import note
-from web.http.authentication import COOKIE, is_this_machine
+from web.http.authentication import is_this_machine
 from web.http.authorization import deny_stranger, needs, public
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
@@ -68,12 +69,8 @@ def _welcome(user: User, path: str) -> Any:
 @needs("account.view")
 def logout() -> Any:
     """The button "Log out"."""
-    person: Person = g.person
-    if person.session is not None:
-        current_monitor().access.accounts.end_sessions(person.session)
-        note("logout", person.name, "logged out")
     response = redirect("/login", 303)
-    response.delete_cookie(COOKIE)
+    end_session(response)
     return response
 
 

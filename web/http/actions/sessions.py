@@ -63,6 +63,15 @@ def set_cookie(response: Any, secret: str, session: Session) -> None:
     )
 
 
+def end_session(response: Any) -> None:
+    """End the session of the person of the request, and its cookie with the response."""
+    person: Person = g.person
+    if person.session is not None:
+        current_monitor().access.accounts.end_sessions(person.session)
+        note("logout", person.name, "logged out")
+    response.delete_cookie(COOKIE)
+
+
 def own_user() -> User:
     """The account of who asks. Raises HttpError (409) for the machine itself, which has none."""
     person: Person = g.person
