@@ -10,7 +10,10 @@ from playwright.sync_api import Browser, Page
 from fleet.model import DEFAULT_SITE, Sighting
 from simulators.panasonic import Camera, Network, crowd
 from tests.home import Clock, Home, Running, running
+from tests.store.postgres import postgres
 from tests.web.chromium import CHROMIUM, CROWD, Listener, Tab, chromium, network_of, scan, tabs
+
+__all__ = ["postgres"]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from fleet.model import Event
 from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home, Running, until
+from tests.store.postgres import Cluster
 from tests.web.conftest import edit, fill, running_with
 from web.http.broadcaster import KEPT, MAX_OF_ONE, MAX_STREAMS, PING_EVERY, EventBroadcaster
 
@@ -282,6 +283,44 @@ def test_readers_that_come_back_while_much_happens_get_each_event_once(make_home
     assert len(heard) == 40
     for ids in heard:
         assert ids == list(range(found + 1, found + 1 + len(ids)))
+
+
+def test_what_happens_while_the_database_is_away_is_streamed_once_when_it_is_back(
+    make_home: Make, postgres: Cluster
+) -> None:
+    """A stream brings what the journal has: a reader that comes back finds it there too."""
+    home = make_home(
+        Camera("d4:2d:c5:00:00:01", "127.20.0.1"), database_url=postgres.new_database()
+    )
+    home.scan()
+    broadcaster, journal = home.monitor.broadcaster, home.monitor.journal
+    found = home.events()[-1].sequence
+    until(lambda: journal.readers.positions()["event_stream"] == found)
+    frames = broadcaster.follow(broadcaster.place(), time.monotonic() + 60, everything)
+    postgres.stop()
+    numbers = [edit(home, "1", name=name) for name in ("One", "Two")]
+    until(lambda: home.monitor.journal_writer.trouble, what="the writer has noticed")
+    postgres.start()
+    text = ""
+    until(lambda: home.events()[-1].sequence == numbers[-1], what="the journal has them")
+    while f"id: {numbers[-1]}" not in text:
+        text += next(frames).decode()
+    assert [one.id for one in messages(text)] == numbers
+
+
+def test_an_event_that_cannot_be_encoded_is_left_out_and_the_next_ones_come(
+    make_home: Make,
+) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
+    home.scan()
+    broadcaster, journal = home.monitor.broadcaster, home.monitor.journal
+    last = home.events()[-1].sequence
+    until(lambda: journal.readers.positions()["event_stream"] == last)
+    frames = broadcaster.follow(broadcaster.place(), time.monotonic() + 60, everything)
+    beyond = Event(last + 1, home.clock(), "device.edited", 1, "", {}, {"big": 2**70})
+    journal.write([beyond, Event(last + 2, home.clock(), "device.edited", 1, "fits")])
+    journal.readers.wake()
+    assert [one.id for one in messages(next(frames).decode())] == [last + 2]
 
 
 def test_whoever_missed_too_much_is_told_to_load_anew(make_home: Make) -> None:
