@@ -93,5 +93,5 @@ def build_accounts(
 
     accounts = Accounts(fleet.journal.engine, key("session", options.secret_key), clock)
     tickets = JwtTokens(key("ticket", options.jwt_secret_key), clock)
-    fleet.journal_writer.on_back = accounts.open
+    fleet.journal_writer.on_recovery = accounts.open
     return AccountsPackage(options, clock, audit, accounts, tickets)

@@ -40,6 +40,6 @@ def build_audit(
 ) -> AuditPackage:
     """The log in the journal's database; what waits for it goes along with the events."""
     audit = Audit(fleet.journal.engine, options.data_dir, fleet.tracker.file.missing)
-    fleet.journal_writer.also = audit.flush
+    fleet.journal_writer.also_deliver = audit.flush
     audit.on_lines = fleet.journal_writer.notify
     return AuditPackage(options, clock, audit)

@@ -103,7 +103,7 @@ def build_discovery(
     def asked(at: datetime, progress: Iterable[SourceProgress]) -> None:
         """The journal keeps which scopes were asked today; uptimes are judged by it."""
         try:
-            fleet.journal.was_asked(at, scopes_of(progress))
+            fleet.journal.note_asked(at, scopes_of(progress))
         except Unreachable as error:
             log.warning("%s", error)
 

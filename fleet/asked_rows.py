@@ -1,4 +1,4 @@
-"""Which parts of which source were asked on which day: the ground of every uptime."""
+"""The table of scopes that were asked on each day: without it no uptime is known."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -17,7 +17,7 @@ asked_days = Table(
 
 
 def add(engine: Engine, day: date, scopes: Iterable[str]) -> None:
-    """Remember that the scopes were asked on the day; once is enough."""
+    """Note that the scopes were asked on the day."""
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     rows = [{"day": day, "scope": scope[:120]} for scope in scopes]
     with translated_errors(), engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""The journal's table and its few questions."""
+"""The table of events, and the queries on it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -36,42 +36,42 @@ events = Table(
 )
 
 
-def add(connection: Connection, news: Sequence[Event]) -> list[Event]:
+def add(connection: Connection, new: Sequence[Event]) -> list[Event]:
     """Write the events; those whose sequence number is there already are ignored.
     Returns the others."""
-    known = _known(connection, [one.sequence for one in news])
-    news = [one for one in news if one.sequence not in known]
-    if not news:
+    known = _known(connection, [event.sequence for event in new])
+    new = [event for event in new if event.sequence not in known]
+    if not new:
         return []
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [
-        {column.name: _sound(getattr(one, column.name)) for column in events.columns}
-        for one in news
+        {column.name: _storable(getattr(event, column.name)) for column in events.columns}
+        for event in new
     ]
     for row in rows:
         row["kind"] = row["kind"][:40]
     connection.execute(insert(events).on_conflict_do_nothing(), rows)
-    return news
+    return new
 
 
 def _known(connection: Connection, sequences: Sequence[int]) -> set[int]:
-    """Those of the numbers that are there. A delivery has neighbours."""
+    """Those of the numbers that are there. The numbers of a delivery are neighbours."""
     first, last = min(sequences, default=0), max(sequences, default=0)
     query = select(events.c.sequence).where(events.c.sequence.between(first, last))
     return set(connection.execute(query).scalars())
 
 
-def _sound(value: Any) -> Any:
-    """A value as every database takes it: no NUL and no half characters in texts.
+def _storable(value: Any) -> Any:
+    """A value that every database takes: no NUL and no invalid characters in texts.
 
     One event that the database refuses would hold up all that come after it.
     """
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
-        return {str(_sound(key)): _sound(one) for key, one in value.items()}
+        return {str(_storable(key)): _storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_sound(one) for one in value]
+        return [_storable(item) for item in value]
     return value
 
 
@@ -99,9 +99,9 @@ def find(
     before: int | None = None,
     limit: int = 100,
 ) -> list[Event]:
-    """Events that fit, newest first; with `after`, the oldest ones above it, ascending.
+    """The events that match, newest first; with `after`, the oldest ones above it, ascending.
 
-    A kind that ends in a dot (`device.`) stands for all that begin so. `devices`: only those
+    A kind that ends in a dot (`device.`) matches all that begin with it. `devices`: only those
     that belong to one of them.
     """
     query = select(events)
@@ -133,7 +133,7 @@ def _any_kind(kinds: Sequence[str]) -> Any:
     return clause
 
 
-def one(engine: Engine, sequence: int) -> Event | None:
+def event(engine: Engine, sequence: int) -> Event | None:
     with translated_errors(), engine.connect() as connection:
         row = connection.execute(select(events).where(events.c.sequence == sequence)).first()
     return event_of(row) if row else None
@@ -167,5 +167,5 @@ def forget(engine: Engine, until: datetime, slowest: int | None) -> int:
 
 
 def event_of(row: Any) -> Event:
-    before, after = (one if isinstance(one, dict) else {} for one in (row.before, row.after))
+    before, after = (value if isinstance(value, dict) else {} for value in (row.before, row.after))
     return Event(row.sequence, row.at, row.kind, row.device, row.text, before, after)

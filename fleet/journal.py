@@ -1,4 +1,4 @@
-"""What happened, in order: events in SQL, each once, with readers that are only woken."""
+"""The journal: all events in SQL, in order, each once, and the thread that writes them."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ class Unwritable(Exception):
 
 
 class Journal:
-    """Write and query. Every method may raise store.sql.Unreachable."""
+    """Writes and finds events. Every method can raise store.sql.Unreachable."""
 
     def __init__(self, url: "str | URL") -> None:
         self.database = Database(url)
@@ -63,20 +63,23 @@ class Journal:
         """As event_rows.find."""
         return event_rows.find(self.engine, **wanted)
 
-    def one(self, sequence: int) -> Event | None:
-        return event_rows.one(self.engine, sequence)
+    def event(self, sequence: int) -> Event | None:
+        return event_rows.event(self.engine, sequence)
 
     def uptimes(self, devices: Sequence[Device], now: datetime) -> dict[int, Uptime]:
         """The last 90 days of each device."""
         if not devices:
             return {}
-        seen = window(now)
-        told = uptime_rows.since(self.engine, [one.id for one in devices], seen.days[0])
-        asked = asked_rows.since(self.engine, seen.days[0])
-        return {one.id: uptime(one, told[one.id], asked, seen) for one in devices}
+        period = window(now)
+        ids = [device.id for device in devices]
+        rolled_up = uptime_rows.since(self.engine, ids, period.days[0])
+        asked = asked_rows.since(self.engine, period.days[0])
+        return {
+            device.id: uptime(device, rolled_up[device.id], asked, period) for device in devices
+        }
 
-    def was_asked(self, at: datetime, scopes: Sequence[str]) -> None:
-        """A scan asked these scopes."""
+    def note_asked(self, at: datetime, scopes: Sequence[str]) -> None:
+        """Note that a scan asked these scopes."""
         if scopes:
             asked_rows.add(self.engine, at.astimezone().date(), scopes)
 
@@ -93,28 +96,28 @@ class Journal:
 
 
 class JournalWriter:
-    """Carries events from the tracker's outbox into the journal, on its own thread.
+    """Moves events from the tracker's outbox into the journal, on its own thread.
 
     An event leaves the outbox only after the journal has it, or when it does not fit into
     the journal, which is logged. The journal's readers run while it runs, and are woken after each
-    delivery. `also` carries what else waits for the database. This thread alone tries a database
-    that is away again and again.
+    delivery. `also_deliver` moves what else waits for the database. This thread alone tries again
+    and again while the database is away.
     """
 
     def __init__(
         self,
         tracker: Tracker,
         journal: Journal,
-        also: Callable[[], bool] = lambda: True,
+        also_deliver: Callable[[], bool] = lambda: True,
     ) -> None:
         self.tracker = tracker
         self.journal = journal
-        self.also = also
-        self.on_back: Callable[[], None] = lambda: None
+        self.also_deliver = also_deliver
+        self.on_recovery: Callable[[], None] = lambda: None
         self.trouble = ""
-        self.has_uptimes = False
+        self.has_rolled_up = False
         self._error = ""
-        self._news = Flag()
+        self._woken = Flag()
         self._stopping = Flag()
         self._thread = Thread(target=self._run, name="journal_writer", daemon=True)
 
@@ -127,34 +130,34 @@ class JournalWriter:
         return self._thread.is_alive()
 
     def notify(self) -> None:
-        """There is something in the outbox."""
-        self._news.set()
+        """Say that there is something in the outbox."""
+        self._woken.set()
 
     def stop(self) -> None:
         """Deliver what can be delivered now, then end."""
         self._stopping.set()
-        self._news.set()
+        self._woken.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
         self.journal.readers.stop()
 
     def _run(self) -> None:
-        looked, is_there = monotonic(), True
+        checked, is_there = monotonic(), True
         while True:
-            self._news.wait(RETRY_AFTER)
+            self._woken.wait(RETRY_AFTER)
             if self._stopping.is_set():
-                self._try(self._carry)
+                self._try(self._deliver_all)
                 return
-            self._news.clear()
-            if not is_there or monotonic() - looked >= RETRY_AFTER:
-                is_there, looked = self._try(self._look), monotonic()
-            if not (is_there and self._try(self._carry)):
+            self._woken.clear()
+            if not is_there or monotonic() - checked >= RETRY_AFTER:
+                is_there, checked = self._try(self._check_database), monotonic()
+            if not (is_there and self._try(self._deliver_all)):
                 is_there = False
                 self._stopping.wait(RETRY_AFTER)
-                self._news.set()
+                self._woken.set()
 
     def _try(self, step: Callable[[], bool]) -> bool:
-        """False when the step failed for a reason that nobody expected: without this thread
+        """Do a step; False when it failed for a reason that nobody expected: without this thread
         nothing reaches the database any more. Logged once; the next round tries again."""
         try:
             return step()
@@ -164,60 +167,60 @@ class JournalWriter:
             self._error = repr(error)
             return False
 
-    def _fill(self) -> bool:
+    def _fill_uptimes(self) -> bool:
         """Once in a run, roll up the uptimes that the journal has none of yet, with deliveries
         in between; False when the database does not take it."""
         try:
-            for _done in () if self.has_uptimes else self.journal.fill_uptimes():
+            for _done in () if self.has_rolled_up else self.journal.fill_uptimes():
                 if self._stopping.is_set() or not self.deliver():
                     return False
         except Unreachable as error:
             log.warning("%s. Uptimes are not complete yet.", error)
             return False
-        self.has_uptimes = True
+        self.has_rolled_up = True
         return True
 
-    def _carry(self) -> bool:
+    def _deliver_all(self) -> bool:
         if not self.deliver():
             return False
         try:
-            self._back()
+            self._report_recovery()
         except Unreachable as error:
-            self._lost(str(error))
+            self._report_outage(str(error))
             return False
-        return self.also() and self._fill()
+        return self.also_deliver() and self._fill_uptimes()
 
-    def _look(self) -> bool:
+    def _check_database(self) -> bool:
         database = self.journal.database
         if not database.look():
-            self._lost(f"The SQL database does not work: {database.away}")
+            self._report_outage(f"The SQL database does not work: {database.away}")
             return False
         return True
 
-    def _lost(self, why: str) -> None:
+    def _report_outage(self, why: str) -> None:
         if not self.trouble:
             log.error("%s. Events wait in the database file.", why)
         self.trouble = f"{why}."
 
-    def _back(self) -> None:
+    def _report_recovery(self) -> None:
         if self.trouble:
-            self.on_back()
+            self.on_recovery()
             self.journal.readers.wake()
             log.info("The SQL database works again.")
         self.trouble = ""
 
     def deliver(self) -> bool:
         """Empty the outbox into the journal; False when the database does not take it."""
-        most = MAX_AT_ONCE
-        while events := self.tracker.fleet().outbox[:most]:
+        size = MAX_AT_ONCE
+        while events := self.tracker.fleet().outbox[:size]:
             try:
                 self._write(events)
-                self._back()
+                self._report_recovery()
             except Unreachable as error:
-                self._lost(str(error))
+                self._report_outage(str(error))
                 return False
             except Unwritable:
-                most = 1  # the one that is meant then stands alone
+                size = 1  # so that the one at fault is alone
                 continue
             self.tracker.confirm(events[-1].sequence)
             self.journal.readers.wake()

@@ -47,7 +47,7 @@ class JournalReader(ABC):
         self.sequence: int | None = None
         """The last event that it has taken in; None until its cursor is known."""
         self._error = ""
-        self._news = Flag()
+        self._woken = Flag()
         self._stopping = Flag()
         self._thread = Thread(target=self._run, name=f"reader_{name}", daemon=True)
 
@@ -60,7 +60,7 @@ class JournalReader(ABC):
         """Take the events in and move the cursor from `start` to `end`, both or neither."""
 
     def start(self) -> None:
-        self._news.set()
+        self._woken.set()
         self._thread.start()
 
     def is_alive(self) -> bool:
@@ -68,20 +68,20 @@ class JournalReader(ABC):
 
     def wake(self) -> None:
         """There may be events. Returns at once."""
-        self._news.set()
+        self._woken.set()
 
     def stop(self) -> None:
         """End after the batch that it is taking in."""
         self._stopping.set()
-        self._news.set()
+        self._woken.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
         is_up_to_date = True
         while not self._stopping.is_set():
-            self._news.wait(None if is_up_to_date else RETRY_AFTER)
-            self._news.clear()
+            self._woken.wait(None if is_up_to_date else RETRY_AFTER)
+            self._woken.clear()
             is_up_to_date = self._try()
 
     def _try(self) -> bool:
@@ -237,7 +237,7 @@ class Readers:
     def drop(self, name: str) -> bool:
         """Stop a reader that is gone for good, and forget its cursor; False if there is none."""
         reader = self._readers.get(name)
-        self._readers = {key: one for key, one in self._readers.items() if key != name}
+        self._readers = {key: value for key, value in self._readers.items() if key != name}
         if reader is not None:
             reader.stop()
         with translated_errors(), self.engine.begin() as connection:
@@ -250,7 +250,9 @@ class Readers:
         return {**self._in_memory(), **stored}
 
     def _in_memory(self) -> Mapping[str, int]:
-        found = {name: (one.sequence, one.begin_after) for name, one in self._readers.items()}
+        found = {
+            name: (reader.sequence, reader.begin_after) for name, reader in self._readers.items()
+        }
         return {
             name: at if at is not None else begin or 0
             for name, (at, begin) in found.items()
@@ -262,22 +264,22 @@ class Readers:
         return min(self.positions().values(), default=None)
 
     def check(self, now: datetime) -> list[str]:
-        """What a person must know of readers that keep old events in the journal.
+        """Report readers that keep old events in the journal, in sentences, in the log too.
 
         The cursor of a reader that this program no longer has is dropped after UNUSED_AFTER.
         """
-        told = []
+        reports = []
         for name, sequence in self.positions().items():
             count, oldest = event_rows.waiting_after(self.engine, sequence)
             age = now - oldest if oldest else timedelta()
             is_used = name in self._readers
             if not is_used and age > UNUSED_AFTER and self.drop(name):
-                told.append(f"Dropped the unused reader {name} of the journal.")
+                reports.append(f"Dropped the unused reader {name} of the journal.")
             elif oldest and age > BEHIND_AFTER:
-                told.append(_behind(name, count, oldest, is_used))
-        for text in told:
+                reports.append(_behind(name, count, oldest, is_used))
+        for text in reports:
             log.warning("%s", text)
-        return told
+        return reports
 
 
 def _behind(name: str, count: int, oldest: datetime, is_used: bool) -> str:

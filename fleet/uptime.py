@@ -1,6 +1,6 @@
 """Daily uptime of a device, to the second. Pure.
 
-A roll-up keeps one `Day` for each day on which something was told of a device; the days between
+A roll-up keeps one `Day` for each day on which a device had events; the days between
 follow from them. A day counts only when the device was asked on it, or something was told of it:
 what nobody looked at is unknown, never good.
 """
@@ -8,6 +8,7 @@ what nobody looked at is unknown, never good.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any
 
 from fleet import status
@@ -22,14 +23,14 @@ KINDS = sorted(UP_KINDS | DOWN_KINDS | UNKNOWN_KINDS | {"device.restored"})
 MERGED = "device.merged"
 
 UP, DOWN, UNKNOWN, NEVER = "up", "down", "unknown", "never"
-"""The states. `never`: nobody has seen it yet, so that its silence says nothing."""
+"""The states. `never`: it was not seen yet, so that its silence says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day on which something was told. `first` and `last` are the moments of the first and the
-    last of it, in seconds since 1970; `up` and `down` are the seconds between the two. Until
-    `first` the state was `opening`, and from `last` on it is `state`, on the days after too."""
+    """A day with events. `first` and `last` are the times of the first and the last of them, in
+    seconds since 1970; `up` and `down` are the seconds between the two. Until `first` the state
+    was `opening`, and from `last` on it is `state`, on the days after too."""
 
     day: date
     first: float
@@ -53,7 +54,7 @@ class Uptime:
 # -- writing the roll-up -----------------------------------------------------------------------
 
 
-class Roll:
+class UptimeRollup:
     """The roll-up of one device, event by event, from its last day on.
 
     The events of records that were merged into it come in between its own: it is up while one
@@ -66,18 +67,18 @@ class Roll:
         self._last = last
         self._zone = zone
 
-    def tell(self, event: Event) -> None:
-        """The next event, in the order of the journal. One that claims to be older than the one
-        before it counts from that one on."""
+    def add(self, event: Event) -> None:
+        """Take in the next event, in the order of the journal. One with a time before that of the
+        previous event counts from that time on."""
         device = event.device or 0
         before = self._states.get(device) or _before(event)
         opening = self._last.state if self._last else before
         self._states[device] = _after(event, before)
         if event.kind == MERGED and (pair := pair_of(event.after)):
             self._states.pop(pair[1], None)
-        self._add(event.at.timestamp(), opening, _combined(self._states.values()))
+        self._add_change(event.at.timestamp(), opening, _combined(self._states.values()))
 
-    def _add(self, at: float, opening: str, state: str) -> None:
+    def _add_change(self, at: float, opening: str, state: str) -> None:
         last = self._last
         at = max(at, last.last) if last else at
         day = datetime.fromtimestamp(at, UTC).astimezone(self._zone).date()
@@ -94,12 +95,12 @@ def pair_of(after: Mapping[str, Any]) -> tuple[int, int] | None:
     """The numbers of the record that stays and of the one that goes, from `after` of a merge or
     an undone one. None for an event of an early version or a hand edit, which lacks them."""
     stays, goes = after.get("stays"), after.get("goes")
-    is_whole = all(type(one) is int and 0 < one <= HIGHEST_NUMBER for one in (stays, goes))
+    is_whole = all(type(id) is int and 0 < id <= HIGHEST_NUMBER for id in (stays, goes))
     return (stays, goes) if is_whole else None  # type: ignore[return-value]
 
 
 def _combined(states: Collection[str]) -> str:
-    return next((one for one in (UP, DOWN, UNKNOWN) if one in states), NEVER)
+    return next((state for state in (UP, DOWN, UNKNOWN) if state in states), NEVER)
 
 
 def _counted(state: str, seconds: float) -> tuple[float, float]:
@@ -131,10 +132,10 @@ def _after(event: Event, state: str) -> str:
     return DOWN if event.kind in DOWN_KINDS else state
 
 
-def _state(word: str) -> str:
-    if word == status.UNKNOWN:
+def _state(shown: str) -> str:
+    if shown == status.UNKNOWN:
         return UNKNOWN
-    return UP if word in status.UP else DOWN
+    return UP if shown in status.UP else DOWN
 
 
 # -- reading it --------------------------------------------------------------------------------
@@ -167,46 +168,46 @@ def midnight(day: date, zone: tzinfo | None = None) -> float:
 
 def uptime(
     device: Device,
-    told: Sequence[Day],
+    rolled_up: Sequence[Day],
     asked: Mapping[date, Collection[str]],
-    seen: Window,
+    period: Window,
 ) -> Uptime:
-    """`told` are the device's days in the roll-up, oldest first: those in the window, and the
-    last one before it. `asked` has the scopes that were asked, by day."""
-    by_day = {one.day: one for one in told}
-    state = _at_first(device, told, seen.days[0])
-    since = device.first_seen.timestamp() if device.first_seen else seen.now
+    """The uptime of one device. `rolled_up` are its days in the roll-up, oldest first: those of
+    the period, and the last one before it. `asked` has the scopes that were asked, by day."""
+    by_day = {day.day: day for day in rolled_up}
+    state = _at_first(device, rolled_up, period.days[0])
+    since = device.first_seen.timestamp() if device.first_seen else period.now
     scopes = _scopes(device)
     cells: list[float | None] = []
     total_up = total = 0.0
-    for place, day in enumerate(seen.days):
-        start, end = max(seen.bounds[place], since), min(seen.bounds[place + 1], seen.now)
-        one = by_day.get(day)
-        up, down = _seconds(one, state, start, end)
-        state = one.state if one else state
-        is_known = up + down > 0 and (one is not None or not scopes.isdisjoint(asked.get(day, ())))
+    for date_of_day, (begin, end) in zip(period.days, pairwise(period.bounds), strict=True):
+        day = by_day.get(date_of_day)
+        up, down = _seconds(day, state, max(begin, since), min(end, period.now))
+        state = day.state if day else state
+        was_asked = day is not None or not scopes.isdisjoint(asked.get(date_of_day, ()))
+        is_known = up + down > 0 and was_asked
         cells.append(up / (up + down) if is_known else None)
         if is_known:
             total_up, total = total_up + up, total + up + down
-    return Uptime(seen.days[0], tuple(cells), total_up / total if total else None)
+    return Uptime(period.days[0], tuple(cells), total_up / total if total else None)
 
 
-def _at_first(device: Device, told: Sequence[Day], first: date) -> str:
+def _at_first(device: Device, rolled_up: Sequence[Day], first: date) -> str:
     """The state at the beginning of the window."""
-    if not told:
+    if not rolled_up:
         return UNKNOWN if device.retired_at else _state(device.status)
-    return told[0].state if told[0].day < first else told[0].opening
+    return rolled_up[0].state if rolled_up[0].day < first else rolled_up[0].opening
 
 
-def _seconds(one: Day | None, state: str, start: float, end: float) -> tuple[float, float]:
+def _seconds(day: Day | None, state: str, start: float, end: float) -> tuple[float, float]:
     """How long it answered, and how long it did not, from `start` to `end` of a day."""
-    if one is None:
+    if day is None:
         return _counted(state, max(0.0, end - start))
-    up, down = _counted(one.opening, max(0.0, one.first - start))
-    more_up, more_down = _counted(one.state, max(0.0, end - max(one.last, start)))
-    return up + one.up + more_up, down + one.down + more_down
+    up, down = _counted(day.opening, max(0.0, day.first - start))
+    more_up, more_down = _counted(day.state, max(0.0, end - max(day.last, start)))
+    return up + day.up + more_up, down + day.down + more_down
 
 
 def _scopes(device: Device) -> frozenset[str]:
-    """Where it is asked: each source where it knows this device, without a place anywhere."""
-    return frozenset(word.scope or source for source, word in device.states.items())
+    """The scopes in which it is asked; a source that knows no part of itself is one."""
+    return frozenset(state.scope or source for source, state in device.states.items())

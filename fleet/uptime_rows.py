@@ -24,14 +24,15 @@ from sqlalchemy import (
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects import postgresql, sqlite
 
-from fleet.event_rows import event_of, events
+from fleet.event_rows import event_of
+from fleet.event_rows import events as event_table
 from fleet.model import Event
-from fleet.uptime import KINDS, MERGED, Day, Roll, pair_of
+from fleet.uptime import KINDS, MERGED, Day, UptimeRollup, pair_of
 from store.sql import metadata, translated_errors
 
 UNMERGED, DELETED = "device.unmerged", "device.deleted"
 AT_ONCE = 200
-"""Devices in one question."""
+"""Devices in one query."""
 FILLED_AT_ONCE = 20
 """Devices in one transaction that rolls up again: others write in between."""
 
@@ -88,35 +89,35 @@ def _latest(
 # -- writing -----------------------------------------------------------------------------------
 
 
-def add(connection: Connection, news: Iterable[Event]) -> None:
-    """Roll in events that the journal has since a moment ago; each is given once.
+def add(connection: Connection, events: Iterable[Event]) -> None:
+    """Roll in new events of the journal; each is given once.
 
     A merge, and an undone one, changes what belongs to a device: it is rolled up again.
     """
-    rolls: dict[int, Roll] = {}
+    rollups: dict[int, UptimeRollup] = {}
     again: set[int] = set()
-    told = [one for one in news if one.device is not None]
-    for event in told:
+    of_devices = [event for event in events if event.device is not None]
+    for event in of_devices:
         if event.kind == DELETED:
             again.add(event.device or 0)
         elif event.kind in (MERGED, UNMERGED):
             again.update(pair_of(event.after) or ())
-    ours = [one for one in told if one.kind in KINDS and one.device not in again]
-    for ids in _parts({one.device or 0 for one in ours}, AT_ONCE):
+    changes = [event for event in of_devices if event.kind in KINDS and event.device not in again]
+    for ids in _parts({event.device or 0 for event in changes}, AT_ONCE):
         known = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
-        rolls.update({device: Roll(device, day) for device, day in known.items()})
-    for event in ours:
-        if event.device in rolls:
-            rolls[event.device].tell(event)
+        rollups.update({device: UptimeRollup(device, day) for device, day in known.items()})
+    for event in changes:
+        if event.device in rollups:
+            rollups[event.device].add(event)
         else:
             again.add(event.device or 0)
-    _put(connection, rolls)
+    _put(connection, rollups)
     rebuild(connection, sorted(again))
 
 
 def rebuild(connection: Connection, devices: Collection[int]) -> None:
-    """Roll up everything again that the journal has of these devices. The days before the oldest
-    event that it still has stay: nothing else tells of them."""
+    """Roll up again everything that the journal has of these devices. The days before its oldest
+    event stay: nothing else knows of them."""
     stays = _merges(connection)
     for ids in _parts(devices, AT_ONCE):
         gone = _deleted(connection, ids) | stays.keys()
@@ -124,17 +125,19 @@ def rebuild(connection: Connection, devices: Collection[int]) -> None:
         origins |= {goes: end for goes in stays if (end := _end(goes, stays)) in origins}
         _delete_from(connection, dict.fromkeys(ids, -inf) | _oldest(connection, origins))
         kept = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
-        rolls = {device: Roll(device, kept.get(device)) for device in set(origins.values())}
+        rollups = {
+            device: UptimeRollup(device, kept.get(device)) for device in set(origins.values())
+        }
         for event in _events(connection, list(origins)):
-            rolls[origins[event.device or 0]].tell(event)
-        _put(connection, rolls)
+            rollups[origins[event.device or 0]].add(event)
+        _put(connection, rollups)
 
 
 def _oldest(connection: Connection, origins: Mapping[int, int]) -> dict[int, float]:
     """When the first event came that the journal has of each device or of a record that went
     into it, in seconds since 1970; `inf` without any."""
     oldest = dict.fromkeys(origins.values(), inf)
-    column = events.c
+    column = event_table.c
     query = select(column.device, func.min(column.at, type_=column.at.type)).group_by(column.device)
     ours = column.device.in_(list(origins)), column.kind.in_((*KINDS, MERGED))
     for device, at in connection.execute(query.where(*ours)):
@@ -154,15 +157,19 @@ def _delete_from(connection: Connection, moments: Mapping[int, float]) -> None:
 
 
 def _deleted(connection: Connection, devices: Collection[int]) -> set[int]:
-    query = select(events.c.device).where(events.c.device.in_(devices), events.c.kind == DELETED)
+    query = select(event_table.c.device).where(
+        event_table.c.device.in_(devices), event_table.c.kind == DELETED
+    )
     return set(connection.execute(query).scalars())
 
 
 def _merges(connection: Connection) -> dict[int, int]:
     """Which record went into which, as far as the journal tells."""
     stays: dict[int, int] = {}
-    query = select(events.c.kind, events.c.after).where(events.c.kind.in_((MERGED, UNMERGED)))
-    for kind, after in connection.execute(query.order_by(events.c.sequence)):
+    query = select(event_table.c.kind, event_table.c.after).where(
+        event_table.c.kind.in_((MERGED, UNMERGED))
+    )
+    for kind, after in connection.execute(query.order_by(event_table.c.sequence)):
         pair = pair_of(after)
         if pair and kind == MERGED:
             stays[pair[1]] = pair[0]
@@ -182,9 +189,9 @@ def _end(device: int, stays: Mapping[int, int]) -> int:
 
 def _events(connection: Connection, devices: Collection[int]) -> Iterator[Event]:
     query = (
-        select(events)
-        .where(events.c.device.in_(devices), events.c.kind.in_((*KINDS, MERGED)))
-        .order_by(events.c.sequence)
+        select(event_table)
+        .where(event_table.c.device.in_(devices), event_table.c.kind.in_((*KINDS, MERGED)))
+        .order_by(event_table.c.sequence)
         .execution_options(yield_per=1000)
     )
     for row in connection.execute(query):
@@ -192,13 +199,13 @@ def _events(connection: Connection, devices: Collection[int]) -> Iterator[Event]
 
 
 def fill(engine: Engine) -> Iterator[int]:
-    """Roll up everything that the journal has, a few devices at a time, when the roll-up does
-    not have it all, or has it by the days of another zone. Gives how many it did."""
+    """Roll up everything that the journal has, a few devices at a time, when the roll-up is not
+    complete or has the days of another time zone. Yields how many devices it did."""
     mark = _mark_of_zone()
     with translated_errors(), engine.connect() as connection:
         if connection.execute(select(uptime_zone.c.mark)).scalars().all() == [mark]:
             return
-        query = select(events.c.device).where(events.c.device.is_not(None)).distinct()
+        query = select(event_table.c.device).where(event_table.c.device.is_not(None)).distinct()
         devices = sorted(connection.execute(query).scalars())
     for ids in _parts(devices, FILLED_AT_ONCE):
         with translated_errors(), engine.begin() as connection:
@@ -222,8 +229,8 @@ def _mark_of_zone() -> str:
 
 
 def forget(engine: Engine, until: date) -> None:
-    """Delete the days before `until`, but for the last one of each device: it says how it
-    stood from then on."""
+    """Delete the days before `until`, but for the last one of each device: it has the
+    state from then on."""
     table = uptime_days.alias()
     newer = select(table.c.day).where(
         table.c.device == uptime_days.c.device, table.c.day > uptime_days.c.day
@@ -239,11 +246,11 @@ def _parts(devices: Collection[int], size: int) -> Iterator[list[int]]:
         yield every[place : place + size]
 
 
-def _put(connection: Connection, rolls: Mapping[int, Roll]) -> None:
+def _put(connection: Connection, rollups: Mapping[int, UptimeRollup]) -> None:
     rows = [
         {"device": device, **{name: getattr(day, name) for name in Day.__slots__}}
-        for device, roll in rolls.items()
-        for day in roll.days.values()
+        for device, rollup in rollups.items()
+        for day in rollup.days.values()
     ]
     if not rows:
         return

@@ -58,9 +58,9 @@ def test_an_event_comes_back_as_it_was(journal: Journal) -> None:
         after={"big": 2**60, "empty": {}},
     )
     journal.write([said])
-    assert journal.one(7) == said
+    assert journal.event(7) == said
     assert journal.find() == [said]
-    assert journal.one(8) is None
+    assert journal.event(8) is None
 
 
 def test_each_event_is_kept_once_and_the_first_one_counts(journal: Journal) -> None:
@@ -273,7 +273,7 @@ def test_a_delivery_that_fails_unexpectedly_is_tried_again(
     journal_writer = JournalWriter(tracker, journal, also)
     tracker.apply([seen(A)], NOON)
     journal_writer.start()
-    until(lambda: journal_writer.has_uptimes, what="it goes on after the fourth try")
+    until(lambda: journal_writer.has_rolled_up, what="it goes on after the fourth try")
     assert journal_writer.is_alive()
     assert numbers(journal.find()) == [1]
     journal_writer.stop()

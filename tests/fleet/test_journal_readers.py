@@ -342,6 +342,7 @@ def test_a_reader_waits_while_the_database_is_away_and_is_woken_when_it_is_back(
         journal_writer.start()
         tracker.apply([seen(A)], NOON)
         until(lambda: noted(journal) == [1])
+        until(lambda: journal_writer.has_rolled_up, what="nothing else is under way")
         postgres.stop()
         tracker.apply([missed(A, noon(minutes=1))], noon(minutes=1))
         until(lambda: journal_writer.trouble, what="the writer has noticed")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fleet.model import Device, Event, SourceState
-from fleet.uptime import DAYS, Roll, Uptime, uptime, window
+from fleet.uptime import DAYS, Uptime, UptimeRollup, uptime, window
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from web.pages.bars import bar
@@ -50,10 +50,10 @@ def rolled(
     now: datetime,
     zone: tzinfo | None,
 ) -> Uptime:
-    roll = Roll(one.id, zone=zone)
+    rollup = UptimeRollup(one.id, zone=zone)
     for event in events:
-        roll.tell(event)
-    return uptime(one, list(roll.days.values()), asked, window(now, zone))
+        rollup.add(event)
+    return uptime(one, list(rollup.days.values()), asked, window(now, zone))
 
 
 def test_a_day_on_which_it_was_asked_and_nothing_happened_is_whole() -> None:

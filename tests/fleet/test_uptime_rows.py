@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from fleet import uptime_rows
+from fleet import event_rows, uptime_rows
 from fleet.editing import inverse
 from fleet.journal import Journal
 from fleet.model import Event, Refused
@@ -120,12 +120,12 @@ def test_the_roll_up_is_what_every_minute_of_every_history_says(
         story = lived(steps, start)
         now = story.events[-1].at + after * MINUTE
         with lite.engine.begin() as connection:
-            for table in (uptime_rows.events, uptime_rows.uptime_days):
+            for table in (event_rows.events, uptime_rows.uptime_days):
                 connection.execute(delete(table))
         deliver_twice(lite, story.events, sizes)
         days = [start.date() + timedelta(days=n) for n in range(-1, (now - start).days + 3)]
         for one in days:
-            lite.was_asked(noon() + (one - noon().date()), ["panasonic"])
+            lite.note_asked(noon() + (one - noon().date()), ["panasonic"])
         expected = counted(story, now, ZoneInfo(name))
         found = lite.uptimes([story.device(1)], now)[1]
     time.tzset()
@@ -170,7 +170,7 @@ def rolled_up(journal: Journal) -> list[Any]:
 def test_a_journal_from_before_is_rolled_up_once_at_the_start(make_home: Make) -> None:
     home = make_home()
     journal = home.monitor.journal
-    until(lambda: home.monitor.journal_writer.has_uptimes, what="there is nothing to roll up")
+    until(lambda: home.monitor.journal_writer.has_rolled_up, what="there is nothing to roll up")
     for device in range(1, 60):
         flips(journal, device, 7, noon(days=-3), timedelta(hours=5))
     rolled = rolled_up(journal)
@@ -179,7 +179,7 @@ def test_a_journal_from_before_is_rolled_up_once_at_the_start(make_home: Make) -
         for table in (uptime_rows.uptime_days, uptime_rows.uptime_zone):
             connection.execute(delete(table))
     home.restart()
-    until(lambda: home.monitor.journal_writer.has_uptimes, what="the journal is rolled up")
+    until(lambda: home.monitor.journal_writer.has_rolled_up, what="the journal is rolled up")
     assert rolled_up(home.monitor.journal) == rolled
     assert list(home.monitor.journal.fill_uptimes()) == [], "the next start has nothing to do"
 
@@ -203,8 +203,8 @@ def test_a_device_that_is_not_rolled_up_yet_is_with_its_next_event(journal: Jour
     rolled = rolled_up(journal)
     with journal.engine.begin() as connection:
         connection.execute(delete(uptime_rows.uptime_days))
-        newest = uptime_rows.events.c.sequence == next_event.sequence
-        connection.execute(delete(uptime_rows.events).where(newest))
+        newest = event_rows.events.c.sequence == next_event.sequence
+        connection.execute(delete(event_rows.events).where(newest))
     journal.write([next_event])
     assert rolled_up(journal) == rolled
 
@@ -253,7 +253,7 @@ def test_old_events_are_forgotten_and_their_days_stay(make_home: Make, clock: Cl
         home.monitor.tracker.apply([missed(A, clock())], clock())
         clock.forward(hours=10)
         home.monitor.tracker.apply([seen(A, at=clock())], clock())
-        home.monitor.journal.was_asked(clock(), ["panasonic"])
+        home.monitor.journal.note_asked(clock(), ["panasonic"])
     home.events()
     before = home.client.get("/api/camera/1/uptime").json
     assert 0.5 < before["share"] < 1

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from fleet.model import Event
 from web.http.authentication import client_address
 from web.http.authorization import needs
-from web.http.broadcaster import RESET, TooManyReaders, event_message, sse_message
+from web.http.broadcaster import RESET, TooManyStreams, event_message, sse_message
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.page_feeds import PageFeed, page_feed
@@ -58,7 +58,7 @@ def _stream(query: EventQuery) -> Response:
     reader = f"user {visible.person.name}" if is_named else client_address(monitor.access)
     try:
         monitor.broadcaster.enter(reader)
-    except TooManyReaders as error:
+    except TooManyStreams as error:
         raise _too_many(error) from None
     until = time.monotonic() + (query.follow or FOR_EVER)
     sock = request.environ.get("gunicorn.socket")
@@ -70,7 +70,7 @@ def _stream(query: EventQuery) -> Response:
     return response
 
 
-def _too_many(error: TooManyReaders) -> HttpError:
+def _too_many(error: TooManyStreams) -> HttpError:
     if error.is_own:
         return HttpError(
             429,

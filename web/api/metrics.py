@@ -78,7 +78,7 @@ class FleetCollector(Collector):
             shown,
             ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
             ("sources_down", "Sources, or parts, not askable", len(monitor.tracker.down())),
-            ("event_streams", "Open event streams", monitor.broadcaster.readers),
+            ("event_streams", "Open event streams", monitor.broadcaster.streams),
             ("last_scan_seconds", "How long the last scan took", took),
             (
                 "ready",

@@ -16,7 +16,7 @@ from web.http.shapes.events import event_row
 KEPT = 2000
 """Messages kept for readers that come back or fall behind."""
 MAX_STREAMS = 200
-MAX_OF_ONE = MAX_STREAMS // 2
+MAX_STREAMS_OF_USER = MAX_STREAMS // 2
 """Streams of one person: a wall of screens with one login, and still room for the others."""
 PING_EVERY = 15.0
 RECHECK_EVERY = 0.8
@@ -65,8 +65,8 @@ def event_message(event: Event) -> bytes:
     return sse_message(kind, event_row(event), event.sequence)
 
 
-class TooManyReaders(Exception):
-    """`most` follow the events already: of this person's own, or of all."""
+class TooManyStreams(Exception):
+    """`most` streams are open already: of this user, or of all."""
 
     def __init__(self, most: int, is_own: bool) -> None:
         super().__init__(most)
@@ -75,13 +75,13 @@ class TooManyReaders(Exception):
 
 
 class EventBroadcaster:
-    """Takes events and progress, and lets every reader follow from where it was."""
+    """Takes events and progress, and lets every stream follow from where it was."""
 
     def __init__(self) -> None:
         self._messages: deque[StreamMessage] = deque(maxlen=KEPT)
         self._position = 0
         self._news = Condition()
-        self._readers: Counter[str] = Counter()
+        self._streams: Counter[str] = Counter()
         self._closing = False
         self._closed = Flag()
 
@@ -108,26 +108,26 @@ class EventBroadcaster:
             self._news.notify_all()
 
     @property
-    def readers(self) -> int:
-        return self._readers.total()
+    def streams(self) -> int:
+        return self._streams.total()
 
     def enter(self, reader: str) -> None:
-        """Take one of the places for readers. Raises TooManyReaders."""
+        """Take one of the places for streams. Raises TooManyStreams."""
         with self._news:
-            if self._readers[reader] >= MAX_OF_ONE:
-                raise TooManyReaders(MAX_OF_ONE, is_own=True)
-            if self.readers >= MAX_STREAMS:
-                raise TooManyReaders(MAX_STREAMS, is_own=False)
-            self._readers[reader] += 1
+            if self._streams[reader] >= MAX_STREAMS_OF_USER:
+                raise TooManyStreams(MAX_STREAMS_OF_USER, is_own=True)
+            if self.streams >= MAX_STREAMS:
+                raise TooManyStreams(MAX_STREAMS, is_own=False)
+            self._streams[reader] += 1
 
     def leave(self, reader: str) -> None:
         with self._news:
-            self._readers[reader] -= 1
-            if not self._readers[reader]:
-                del self._readers[reader]
+            self._streams[reader] -= 1
+            if not self._streams[reader]:
+                del self._streams[reader]
 
     def position(self) -> int:
-        """Where a reader that only wants what comes from now on begins."""
+        """Where a stream that wants only what comes from now on begins."""
         with self._news:
             return self._position
 
@@ -167,7 +167,7 @@ class EventBroadcaster:
                 pinged = time.monotonic()
                 yield data or b": still here\n\n"
             if feed and messages:
-                self._closed.wait(min(LONGEST_GATHER, GATHER_EACH * self.readers))
+                self._closed.wait(min(LONGEST_GATHER, GATHER_EACH * self.streams))
 
     def _wait(self, position: int, seconds: float) -> tuple[list[StreamMessage], int]:
         """The messages after `position` and the newest position; waits until there are some."""

@@ -16,7 +16,13 @@ from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home, Running, until
 from tests.store.postgres import Cluster
 from tests.web.conftest import edit, fill, running_with
-from web.http.broadcaster import KEPT, MAX_OF_ONE, MAX_STREAMS, PING_EVERY, EventBroadcaster
+from web.http.broadcaster import (
+    KEPT,
+    MAX_STREAMS,
+    MAX_STREAMS_OF_USER,
+    PING_EVERY,
+    EventBroadcaster,
+)
 
 Make = Callable[..., Home]
 STREAM = {"Accept": "text/event-stream"}
@@ -296,7 +302,8 @@ def test_what_happens_while_the_database_is_away_is_streamed_once_when_it_is_bac
     broadcaster, journal = home.monitor.broadcaster, home.monitor.journal
     found = home.events()[-1].sequence
     until(lambda: journal.readers.positions()["event_stream"] == found)
-    frames = broadcaster.follow(broadcaster.place(), time.monotonic() + 60, everything)
+    frames = broadcaster.follow(broadcaster.position(), time.monotonic() + 60, everything)
+    until(lambda: home.monitor.journal_writer.has_rolled_up, what="nothing else is under way")
     postgres.stop()
     numbers = [edit(home, "1", name=name) for name in ("One", "Two")]
     until(lambda: home.monitor.journal_writer.trouble, what="the writer has noticed")
@@ -316,7 +323,7 @@ def test_an_event_that_cannot_be_encoded_is_left_out_and_the_next_ones_come(
     broadcaster, journal = home.monitor.broadcaster, home.monitor.journal
     last = home.events()[-1].sequence
     until(lambda: journal.readers.positions()["event_stream"] == last)
-    frames = broadcaster.follow(broadcaster.place(), time.monotonic() + 60, everything)
+    frames = broadcaster.follow(broadcaster.position(), time.monotonic() + 60, everything)
     beyond = Event(last + 1, home.clock(), "device.edited", 1, "", {}, {"big": 2**70})
     journal.write([beyond, Event(last + 2, home.clock(), "device.edited", 1, "fits")])
     journal.readers.wake()
@@ -346,19 +353,19 @@ def test_one_reader_too_many_is_told_so_and_a_free_place_is_given_again(make_hom
     broadcaster.leave("user 7")
     stream = follow(home)
     assert stream.status_code == 200
-    assert broadcaster.readers == MAX_STREAMS
+    assert broadcaster.streams == MAX_STREAMS
     stream.close()
-    assert broadcaster.readers == MAX_STREAMS - 1
+    assert broadcaster.streams == MAX_STREAMS - 1
 
 
 def test_one_person_has_a_share_of_the_streams(make_home: Make) -> None:
     home = make_home()
     broadcaster = home.monitor.broadcaster
-    for _ in range(MAX_OF_ONE):
+    for _ in range(MAX_STREAMS_OF_USER):
         broadcaster.enter("127.0.0.1")
     refused = home.client.get("/api/events?for=1", headers=STREAM)
     assert refused.status_code == 429
-    assert refused.json["error"] == f"You have {MAX_OF_ONE} open event streams"
+    assert refused.json["error"] == f"You have {MAX_STREAMS_OF_USER} open event streams"
     other = home.client.get(
         "/api/events?for=1",
         headers=STREAM,
@@ -367,18 +374,18 @@ def test_one_person_has_a_share_of_the_streams(make_home: Make) -> None:
     )
     assert other.status_code == 200
     other.close()
-    assert broadcaster.readers == MAX_OF_ONE
+    assert broadcaster.streams == MAX_STREAMS_OF_USER
     broadcaster.leave("127.0.0.1")
     stream = follow(home)
     assert stream.status_code == 200
     stream.close()
-    assert broadcaster.readers == MAX_OF_ONE - 1
+    assert broadcaster.streams == MAX_STREAMS_OF_USER - 1
 
 
 def test_a_user_has_one_share_from_whatever_address(make_home: Make) -> None:
     home = make_home()
     add(home.monitor.access.accounts, "Ada", "admin")
-    for _ in range(MAX_OF_ONE):
+    for _ in range(MAX_STREAMS_OF_USER):
         home.monitor.broadcaster.enter("user Ada")
     for address in ("127.0.0.1", "127.0.0.2"):
         refused = home.client.get(

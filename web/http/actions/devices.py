@@ -72,7 +72,7 @@ def undo_edit(monitor: Monitor, sequence: int) -> Edit:
 def find_event(monitor: Monitor, sequence: int) -> Event | None:
     """An event by its number, also while the journal does not have it yet."""
     waiting = [event for event in monitor.tracker.fleet().outbox if event.sequence == sequence]
-    return waiting[0] if waiting else monitor.journal.one(sequence)
+    return waiting[0] if waiting else monitor.journal.event(sequence)
 
 
 def check_may_edit(device: Device) -> None:
