@@ -94,11 +94,16 @@ def _gone_from(device: Device, address: str) -> Device:
     return replace(device, source_addresses=kept)
 
 
-def proved_at(device: Device, address: str) -> datetime | None:
-    """When any source last proved that the device is at the address."""
-    times = [known[address] for known in device.source_addresses.values() if address in known]
-    is_untimed = not device.source_addresses and address == device.address
-    return max(times, default=device.last_seen if is_untimed else None)
+def is_lately(device: Device, address: str | None, at: datetime, rules: status.Rules) -> bool:
+    """Whether a source proved that the device is at the address, within the last of its scans."""
+    if not device.source_addresses or address is None:
+        last = device.last_seen if address == device.address else None
+        return last is not None and last >= at - 2 * rules.patience
+    return any(
+        known[address] >= at - 2 * rules.patience_with(device, source)
+        for source, known in device.source_addresses.items()
+        if address in known
+    )
 
 
 def is_in_scan(device: Device, sighting: Sighting) -> bool:
@@ -126,13 +131,12 @@ def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
 def takes_turns(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
     """Whether it went from its shown address to that of the sighting and back, and was at both
     lately."""
-    new, old, since = sighting.address, device.address, sighting.at - 2 * rules.patience
-    changes = device.addresses[-2:]
-    is_back = [(one.previous, one.ip) for one in changes] == [(old, new), (new, old)]
-    if not is_back or new is None or old is None:
+    new, old, changes = sighting.address, device.address, device.addresses[-2:]
+    if [(one.previous, one.ip) for one in changes] != [(old, new), (new, old)]:
         return False
-    last_new, last_old = proved_at(device, new) or changes[-1].at, proved_at(device, old)
-    return last_new >= since and last_old is not None and last_old >= since
+    went_at, patience = changes[-1].at, rules.patience_with(device, sighting.source)
+    is_recent = went_at >= sighting.at - 2 * patience or is_lately(device, new, sighting.at, rules)
+    return is_recent and is_lately(device, old, sighting.at, rules)
 
 
 def _is_since(device: Device, source: str, address: str | None, at: datetime) -> bool:
@@ -142,8 +146,7 @@ def _is_since(device: Device, source: str, address: str | None, at: datetime) ->
 
 def is_at(device: Device, address: str, at: datetime, rules: status.Rules) -> bool:
     """Whether the address is the one that is shown, or was proved lately besides."""
-    last = proved_at(device, address)
-    return device.address == address or (last is not None and last >= at - 2 * rules.patience)
+    return device.address == address or is_lately(device, address, at, rules)
 
 
 def _stayed(device: Device, sighting: Sighting, now: datetime) -> tuple[Device, Finding | None]:

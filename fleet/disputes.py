@@ -34,7 +34,7 @@ def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> N
     for id in {device.id for device in shared.values()}:
         device = draft.devices[id]
         keys = [key for key in shared if shared[key].id == id]
-        draft.put(_known_by_address(draft, device, keys))
+        draft.put(known_by_address(draft, device, keys))
         findings.apply(draft, _finding(device, sighting, keys))
 
 
@@ -50,8 +50,7 @@ def _is_live(draft: Draft, device: Device) -> bool:
     """Whether it was proved lately where it is, and not missed since."""
     if device.retired_at is not None or status.is_silent(device, draft.rules):
         return False
-    last = addresses.proved_at(device, device.address or "") or device.last_seen
-    return last is not None and draft.now - 2 * draft.rules.patience <= last <= draft.now
+    return addresses.is_lately(device, device.address, draft.now, draft.rules)
 
 
 def _is_elsewhere(draft: Draft, device: Device, sighting: Sighting) -> bool:
@@ -100,9 +99,11 @@ def _names_another(draft: Draft, device: Device, sighting: Sighting, keys: Itera
     )
 
 
-def _known_by_address(draft: Draft, device: Device, keys: list[str]) -> Device:
+def known_by_address(draft: Draft, device: Device, keys: Iterable[str]) -> Device:
     """The device without the keys; by its address, if it has no other and that one is free."""
-    left = identity.without(device, keys)
+    left = identity.without(device, set(keys))
+    if left is device:
+        return device
     place = f"{identity.ADDRESS}{device.address}"
     is_nameless = left.identities[0].startswith(identity.FORMER)
     if is_nameless and draft.find(place, device.site) is None:

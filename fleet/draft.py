@@ -103,10 +103,8 @@ class Draft:
 
     def _take(self, one: str, device: Device) -> bool:
         """Let the identity lead to `device`; False when it stays with a record that has no
-        other, or proves nothing. Who had it before loses it."""
+        other. Who had it before loses it."""
         key = identity.index_key(one, device.site)
-        if key in self.disputed:
-            return False
         before = self.devices.get(self.index.get(key, 0))
         if before is not None and before.id != device.id:
             rest = [one for one in before.identities if identity.index_key(one, before.site) != key]

@@ -188,7 +188,7 @@ def places_of(device: Device) -> frozenset[str]:
 
 def renamed(device: Device, keys: tuple[str, ...]) -> Device:
     """The device with exactly these keys, and the times of those alone."""
-    if keys == device.identities:
+    if keys == device.identities and device.claims.keys() <= {*keys}:
         return device
     claims = {key: at for key, at in device.claims.items() if key in keys}
     return replace(device, identities=keys, claims=claims)

@@ -152,10 +152,13 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
     new = Device(
         id=id,
         kind=device.kind,
+        kind_source=device.kind_source,
         site=device.site,
         identities=tuple(going),
+        claims={key: at for key, at in device.claims.items() if key in going},
         name=f"{labels.name(device)} (split)",
         listed=device.listed,
         never_merge=(device.id,),
     )
-    return replace(device, identities=tuple(staying), never_merge=(*device.never_merge, id)), new
+    rest = identity.renamed(device, tuple(staying))
+    return replace(rest, never_merge=(*device.never_merge, id)), new

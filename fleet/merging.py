@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import device_record, identity, ignoring, joining, labels, status
+from fleet import device_record, disputes, identity, ignoring, joining, labels, status
 from fleet.draft import Draft
 from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
 
@@ -104,6 +104,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     draft.drop(device)
     back = replace(joining.without(device, stays, goes), never_merge=(*device.never_merge, goes.id))
     draft.put(back)
+    goes = disputes.known_by_address(draft, goes, draft.disputed)
     draft.put(replace(goes, never_merge=(*goes.never_merge, back.id)))
     if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
         raise Refused(

@@ -110,6 +110,13 @@ def test_a_device_that_lost_its_last_key_is_found_again_by_a_new_one_of_a_merge(
     assert story.device().address == ELSEWHERE
 
 
+def test_a_split_takes_the_times_of_its_keys_along() -> None:
+    story = Story()
+    story.tell(seen(A, RTSP))
+    story.tell(edit("split", "id:1", noon(minutes=1), identities=[RTSP]))
+    assert (story.device(1).claims, story.device(2).claims) == ({}, {RTSP: noon()})
+
+
 def test_what_a_person_listed_keeps_its_place() -> None:
     listed = Device(1, "camera", "here", (RTSP,), address=HOME, listed=True)
     story = Story(listed)

@@ -116,16 +116,29 @@ def test_it_stays_so_after_a_restart_and_when_one_of_them_is_gone() -> None:
     assert story.device(1).address == FIRST, "the key moves nobody"
 
 
-def test_no_undo_brings_the_key_back() -> None:
+@pytest.mark.parametrize("first", [A, B])
+def test_no_undo_brings_the_key_back(first: str) -> None:
+    """Whichever of the two records had it."""
     story = Story()
-    story.tell(seen(A, ONE), seen(B, address=SECOND))
+    other = B if first == A else A
+    story.tell(seen(first, ONE), seen(other, address=SECOND))
     story.tell(edit("merge", "id:1", **{"with": 2}))
     merged = story.events[-1]
     story.tell(seen(OTHER, A, at=noon(minutes=1), address=THIRD))
     assert story.fleet.disputed.keys() == {A}
     story.tell(inverse(merged, "tester", noon(minutes=2)))
-    assert story.device(1).identities == (ONE,)
     assert A not in story.fleet.index
+    mine, theirs = story.device(1).identities, story.device(2).identities
+    assert mine == ((ONE,) if first == A else (B, ONE))
+    assert theirs == ((B,) if first == A else (f"address:{SECOND}",))
+
+
+def test_a_disputed_mac_still_tells_that_it_is_not_the_device_at_its_address() -> None:
+    story = Story()
+    story.tell(*units("", ""))
+    story.tell(seen(B, at=noon(minutes=1), address=THIRD))
+    assert story.tell(seen(A, at=noon(minutes=2), address=THIRD)) == ["device.found"]
+    assert story.device(3).last_seen == noon(minutes=1)
 
 
 # -- what is not -----------------------------------------------------------------------------
@@ -144,6 +157,10 @@ ONE_DEVICE: dict[str, list[Report]] = {
         *units(ONE),
         missed(ONE, noon(minutes=5)),
         seen(OTHER, A, at=noon(minutes=10), address=SECOND),
+    ],
+    "it takes turns, and then both its interfaces answer": [
+        *(seen(A, at=noon(minutes=5 * n), address=f"10.0.0.{n % 2 + 1}") for n in range(4)),
+        *(seen(A, at=noon(minutes=20), address=ip) for ip in (FIRST, SECOND)),
     ],
     "it moved": [*units(""), seen(A, at=noon(minutes=5), address=SECOND)],
     "it was heard at another site at the same address": [
