@@ -23,9 +23,14 @@ def storable(text: str) -> str:
 def one_line(text: str) -> str:
     """In one line, without blanks at the ends, doubled blanks and invisible characters."""
     spaced = " ".join(text.split())
+    if spaced.isascii() and spaced.isprintable():
+        return spaced  # nothing to remove, as in nearly every cell of a table
     return " ".join(INVISIBLE.sub("", storable(spaced)).split())
 
 
 def name_of(text: str) -> str:
     """A text that identifies something: those that look the same are the same."""
-    return " ".join(unicodedata.normalize("NFC", JOINERS.sub("", one_line(text))).split())
+    line = one_line(text)
+    if line.isascii():
+        return line
+    return " ".join(unicodedata.normalize("NFC", JOINERS.sub("", line)).split())

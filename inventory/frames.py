@@ -99,6 +99,8 @@ class _CountedLines(io.StringIO):
 def as_text(value: Any) -> str:
     """A cell as a sheet shows it: 123456.0 is 123456, TRUE is no True, a day has no time. Texts
     stay as they are, with their leading zeros."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float) and value.is_integer():

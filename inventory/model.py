@@ -110,11 +110,13 @@ def bare(text: str) -> str:
 def workbook_of(table: RecorderSheet) -> Workbook:
     """The rows that can be used, and why the others cannot."""
     places = {title: table.place(title) for title in NEEDED}
+    own = set(places.values())
+    others = [(n, title) for n, title in enumerate(table.titles) if title and n not in own]
     rows: list[RecorderRow] = []
     problems: list[Problem] = []
     taken: dict[tuple[str, str], int] = {}
     for number, cells in table.lines.items():
-        made = _row(number, cells, table.titles, places, taken)
+        made = _row(number, cells, places, others, taken)
         if isinstance(made, RecorderRow):
             rows.append(made)
         else:
@@ -140,8 +142,8 @@ def _each_site_once(rows: Sequence[RecorderRow], problems: Sequence[Problem]) ->
 def _row(
     number: int,
     cells: Sequence[str],
-    titles: Sequence[str],
     places: Mapping[str, int],
+    others: Sequence[tuple[int, str]],
     taken: dict[tuple[str, str], int],
 ) -> RecorderRow | Problem:
     def cell(title: str) -> str:
@@ -152,12 +154,7 @@ def _row(
     serial = clean_serial(typed)
     if not site:
         return Problem(number, "SITE is empty", "Give the site a name of its own.")
-    own = places.values()
-    extra = {
-        titles[place]: value
-        for place, value in enumerate(cells)
-        if value and place < len(titles) and titles[place] and place not in own
-    }
+    extra = {title: cells[place] for place, title in others if place < len(cells) and cells[place]}
     row = RecorderRow(site, serial or "", cell(STORE), extra, number)
     if not typed:
         hint = "Enter the recorder's serial."

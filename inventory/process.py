@@ -3,7 +3,7 @@
 Files come from anywhere, and the library that takes them apart ends its whole process on some:
 one far cell makes it ask for more memory than there is. So a child process does it, with
 MAX_MEMORY, at most MAX_SECONDS of a processor and MAX_WAIT in all. It also keeps pandas out of
-the monitor: the child starts in 0.4 s and takes 70 MB while it runs, the monitor none.
+the monitor, which would take 50 MB more: only the child has it, while it reads one file.
 """
 
 import json
