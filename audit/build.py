@@ -39,7 +39,7 @@ def build_audit(
     options: AuditOptions, clock: Callable[[], datetime], fleet: FleetPackage
 ) -> AuditPackage:
     """The log in the journal's database; what waits for it goes along with the events."""
-    audit = Audit(fleet.journal.engine, options.data_dir, fleet.tracker.file.missing)
+    audit = Audit(fleet.journal.engine, options.data_dir, fleet.tracker.store.missing)
     fleet.journal_writer.also_deliver = audit.flush
     audit.on_lines = fleet.journal_writer.notify
     return AuditPackage(options, clock, audit)

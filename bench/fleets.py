@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from fleet.json_store import JsonStore
 from fleet.model import Event, Miss, Report, Sighting
 from fleet.status import Rules
 from fleet.tracker import Tracker
 from simulators.panasonic import Camera, build_reply, crowd
 from sources import panasonic, panasonic_wire
-from store.json_file import JsonFile
 
 EVERY_OFFLINE = 50
 
@@ -29,7 +29,7 @@ def sightings(cameras: Sequence[Camera], at: datetime) -> list[Sighting]:
 
 
 def tracker_in(folder: Path) -> Tracker:
-    tracker = Tracker(JsonFile(folder / "camera_database.json", folder / "data"), Rules)
+    tracker = Tracker(JsonStore(folder / "camera_database.json", folder / "data"), Rules)
     tracker.open()
     return tracker
 

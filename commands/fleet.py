@@ -25,7 +25,7 @@ from commands.monitor import (
 )
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
-from fleet import cleaning, identity, labels, origin, shapes, status
+from fleet import cleaning, identity, labels, origin, shapes, state, status
 from fleet.model import Device, Fleet
 from fleet.patience import rules_of
 from fleet.queries import CAMERAS, SORTS, DeviceFilter, select
@@ -152,7 +152,7 @@ def _counts(settings: Settings) -> shapes.Stats:
         fleet.devices.values(),
         _statuses_of(settings, fleet),
         scanning=False,
-        auto_scan=bool(fleet.state.get("auto_scan")),
+        auto_scan=bool(state.auto_scan(fleet)),
         interval=settings.auto_scan_interval,
     )
 

@@ -8,11 +8,10 @@ from typing import Any
 import app as monitor_app
 import serving
 from discovery import running
+from fleet.json_store import JsonStore
 from fleet.model import Fleet
-from fleet.status import Rules
-from fleet.tracker import Tracker
 from settings import Settings
-from store.json_file import CannotOpen, JsonFile
+from store.json_file import CannotOpen
 from web import control_client
 
 DONE, NOTHING, WRONG_USE, CANNOT_ASK = 0, 1, 2, 3
@@ -88,8 +87,7 @@ def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
 
 def read_fleet(settings: Settings) -> Fleet:
     """The fleet in the database file, without owning it. Raises Failed in words."""
-    tracker = Tracker(JsonFile(settings.database_path, settings.data_dir), Rules)
     try:
-        return tracker.peek()
+        return JsonStore(settings.database_path, settings.data_dir).read()
     except CannotOpen as error:
         raise Failed(str(error)) from None

@@ -9,8 +9,9 @@ from discovery import jobs
 from discovery.progress import SourceProgress, scopes_of
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
+from fleet import state
 from fleet.build import FleetPackage
-from fleet.model import Target
+from fleet.model import AutoScan, Target
 from fleet.package import Job, Package
 from fleet.patience import AUTO_SCAN
 from fleet.tracker import Precondition
@@ -44,8 +45,8 @@ class DiscoveryPackage(Package):
     def open(self) -> None:
         """The toggle is as the options say until somebody throws it."""
         tracker = self.fleet.tracker
-        if AUTO_SCAN not in tracker.fleet().state and self.options.auto_scan:
-            tracker.remember({AUTO_SCAN: True}, self.fleet.clock())
+        if state.auto_scan(tracker.fleet()) is None and self.options.auto_scan:
+            tracker.apply([AutoScan(True)], self.fleet.clock())
 
     def jobs(self) -> Sequence[Job]:
         scanner, options, is_on = self.scanner, self.options, self.has_auto_scan()
@@ -71,11 +72,11 @@ class DiscoveryPackage(Package):
 
     def has_auto_scan(self) -> bool:
         """Whether the network is scanned by itself."""
-        return bool(self.fleet.tracker.fleet().state.get(AUTO_SCAN))
+        return bool(state.auto_scan(self.fleet.tracker.fleet()))
 
     def set_auto_scan(self, enabled: bool, precondition: Precondition) -> None:
         """Throw the toggle, durably. Turned on, a scan starts at once."""
-        self.fleet.tracker.remember({AUTO_SCAN: enabled}, self.fleet.clock(), precondition)
+        self.fleet.tracker.apply([AutoScan(enabled)], self.fleet.clock(), precondition)
         if enabled:
             self.scheduler.resume(AUTO_SCAN)
         else:

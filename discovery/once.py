@@ -36,9 +36,6 @@ class Memory:
     def down(self) -> Mapping[str, Any]:
         return {}
 
-    def remember(self, facts: Mapping[str, Any], now: datetime) -> None:
-        """Nothing outlives the command."""
-
 
 def discover(
     sources: Sequence[Source], clock: Callable[[], datetime]

@@ -79,7 +79,7 @@ class Scan:
         )
 
     def plain(self) -> dict[str, Any]:
-        """For the API, the event stream and the memo."""
+        """For the API, the event stream and the database file."""
         return {
             "at": self.started.isoformat(),
             "finished": self.finished.isoformat() if self.finished else None,

@@ -6,7 +6,7 @@ The only place that catches whatever a source may raise.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -29,6 +29,7 @@ from fleet.model import (
     Coverage,
     Device,
     Event,
+    LastScan,
     Miss,
     Report,
     Sighting,
@@ -36,7 +37,6 @@ from fleet.model import (
     Target,
 )
 from sources.source import Reports, Source
-from store.json_file import CannotKeep
 from store.vault import SecretLost
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,6 @@ class Knower(Protocol):
     def down(self) -> Mapping[str, Any]: ...
 
     def disputed(self) -> Mapping[str, datetime]: ...
-
-    def remember(self, facts: Mapping[str, Any], now: datetime) -> None: ...
 
 
 class Scanner:
@@ -333,9 +331,7 @@ class Scanner:
             self._idle.set()
 
     def _keep(self, scan: Scan) -> None:
-        facts: dict[str, Any] = {"last_scan": scan.plain()}
-        with suppress(CannotKeep):
-            self.tracker.remember(facts, self.clock())
+        self.tracker.apply([LastScan(scan.plain())], self.clock())
         self.asked(scan.started, scan.sources.values())
 
     async def _sweep(self, source: Source, spread: float) -> SourceProgress:

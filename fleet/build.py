@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from fleet import clock as clocks
 from fleet.journal import Journal, JournalWriter
+from fleet.json_store import JsonStore
 from fleet.model import ClockStep
 from fleet.package import Job, Package, Packages
 from fleet.patience import rules_of
@@ -18,7 +19,7 @@ from fleet.status import Rules
 from fleet.tracker import Tracker
 from fleet.trusted_clock import TrustedClock
 from store.disk_check import DiskCheck
-from store.json_file import CannotOpen, JsonFile
+from store.json_file import CannotOpen
 from store.owner import InUse
 from store.sql import Damaged, Unreachable, default_url
 
@@ -130,8 +131,8 @@ def build_fleet(
     def rules() -> Rules:
         return rules_of(tracker.fleet(), options.auto_scan_interval, intervals)
 
-    file = JsonFile(options.database_path, options.data_dir)
-    tracker = Tracker(file, rules)
+    store = JsonStore(options.database_path, options.data_dir)
+    tracker = Tracker(store, rules)
     secret = options.database_url
     try:
         journal = Journal(secret.get_secret_value() if secret else default_url(options.data_dir))
@@ -139,8 +140,8 @@ def build_fleet(
         raise CannotOpen(f"DATABASE_URL does not fit: {error}.") from None
     journal_writer = JournalWriter(tracker, journal)
     tracker.on_events = journal_writer.notify
-    trusted = TrustedClock(options.data_dir / "clock.json", clock, monotonic, file.missing)
+    trusted = TrustedClock(options.data_dir / "clock.json", clock, monotonic, store.missing)
     return FleetPackage(
         *(options, clock, packages, rules, tracker, journal, journal_writer),
-        *(DiskCheck(file.unwritable), trusted),
+        *(DiskCheck(store.unwritable), trusted),
     )

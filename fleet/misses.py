@@ -30,7 +30,7 @@ def apply(draft: Draft, miss: Miss) -> Device | None:
 
 
 def apply_source_down(draft: Draft, report: SourceDown) -> None:
-    """One event when a scope goes down, one when it is back; the memo keeps which are."""
+    """One event when a scope goes down, one when it is back; the state keeps which are."""
     down: dict[str, Any] = dict(draft.state.get("down", {}))
     known = down.get(report.scope)
     if report.up:

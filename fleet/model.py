@@ -164,7 +164,40 @@ class ClockStep:
     seconds: float
 
 
-Report = Sighting | Miss | Finding | Edit | SourceDown | ClockStep
+@dataclass(frozen=True, slots=True)
+class AutoScan:
+    """Automatic scanning was turned on or off."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LastScan:
+    """What the newest scan did, as the page shows it."""
+
+    scan: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSerials:
+    """{site: serial}: all that the workbook does not have yet."""
+
+    serials: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenWorkbook:
+    """Another workbook is being taken: its digest, and the pending serials that are forgotten
+    once it is there. An empty digest says that none is being taken any more."""
+
+    digest: str = ""
+    serials: Mapping[str, str] = field(default_factory=dict)
+
+
+ServerFact = AutoScan | LastScan | PendingSerials | TakenWorkbook
+"""A fact of this server itself."""
+
+Report = ServerFact | Sighting | Miss | Finding | Edit | SourceDown | ClockStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from fleet import state
 from fleet.model import Fleet
 from fleet.status import Rules
 
 AUTO_SCAN = "auto_scan"
-"""Name of the toggle among the facts of the fleet, and of its job."""
+"""Name of the job of the automatic scan."""
 WITHOUT_SCANS = 300
 """Seconds that are taken for the interval while nothing scans by itself."""
 
@@ -20,10 +21,10 @@ def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, float])
     is ten minutes.
     """
     down: dict[str, datetime] = {}
-    for scope, entry in fleet.state.get("down", {}).items():
+    for scope, entry in state.down(fleet).items():
         source, since = scope.partition(":")[0], datetime.fromisoformat(entry["since"])
         down[source] = max(since, down.get(source, since))
-    is_scanning = fleet.state.get(AUTO_SCAN)
+    is_scanning = state.auto_scan(fleet)
     return Rules(
         patience=timedelta(seconds=2 * (scan_interval if is_scanning else WITHOUT_SCANS)),
         intervals={source: timedelta(seconds=interval) for source, interval in intervals.items()},

@@ -18,10 +18,12 @@ from fleet import (
     misses,
     removal,
     sightings,
+    state,
     status,
 )
 from fleet.draft import Draft
 from fleet.model import (
+    AutoScan,
     ClockStep,
     Device,
     Edit,
@@ -29,10 +31,13 @@ from fleet.model import (
     Facts,
     Finding,
     Fleet,
+    LastScan,
     Miss,
+    PendingSerials,
     Report,
     Sighting,
     SourceDown,
+    TakenWorkbook,
 )
 
 
@@ -80,6 +85,10 @@ def _take(draft: Draft, report: Report) -> Device | None:
             return None
         case Edit():
             return edits.apply(draft, report)
+        case AutoScan() | LastScan() | PendingSerials() | TakenWorkbook():
+            draft.state = state.with_fact(draft.state, report)
+            draft.is_changed = True
+            return None
 
 
 def _tell_status(draft: Draft, device: Device) -> None:

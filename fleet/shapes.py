@@ -11,7 +11,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
-from fleet import identity, labels, status
+from fleet import identity, labels, state, status
 from fleet.model import Device, Fault, Fleet
 from fleet.secret_columns import masked
 from fleet.status import Rules
@@ -250,7 +250,7 @@ def _port(device: Device) -> int | None:
 
 def last_scan(fleet: Fleet) -> str | None:
     """When the last scan began, or None before the first."""
-    found: str | None = fleet.state.get("last_scan", {}).get("at")
+    found: str | None = state.last_scan(fleet).get("at")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Validate the server's own facts in the database file."""
+"""The facts of this server itself: kept in `Fleet.state`, validated when the file is read."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Required
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from fleet.model import AutoScan, Fleet, LastScan, PendingSerials, ServerFact, TakenWorkbook
 from fleet.validation import TIME, InvalidValue, check_facts, is_in_range
 
 
@@ -61,6 +62,12 @@ class _Full(TypedDict, total=False):
     gave_way: int
 
 
+class _Taken(TypedDict, total=False):
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    digest: str
+    serials: dict[str, str]
+
+
 class _State(TypedDict, total=False):
     """Other keys are allowed; the code that stores them defines them."""
 
@@ -70,10 +77,59 @@ class _State(TypedDict, total=False):
     last_scan: _Scan
     down: dict[str, _Down]
     pending_serials: dict[str, str]
-    taken_workbook: dict[str, Any]
+    taken_workbook: _Taken
 
 
-LAST_SCAN = "last_scan"
+AUTO_SCAN, LAST_SCAN, DOWN, FULL = "auto_scan", "last_scan", "down", "full"
+_PENDING, _TAKEN = "pending_serials", "taken_workbook"
+Durable = AutoScan | PendingSerials | TakenWorkbook
+"""A person waits for these: without a durable write they are refused."""
+
+
+def with_fact(state: Mapping[str, Any], fact: ServerFact) -> dict[str, Any]:
+    """The state after the fact."""
+    match fact:
+        case AutoScan(enabled):
+            return {**state, AUTO_SCAN: enabled}
+        case LastScan(scan):
+            return {**state, LAST_SCAN: scan}
+        case PendingSerials(serials):
+            return {**state, _PENDING: dict(serials)}
+        case TakenWorkbook(digest, serials):
+            taken = {"digest": digest, "serials": dict(serials)} if digest else {}
+            return {**state, _TAKEN: taken}
+
+
+def auto_scan(fleet: Fleet) -> bool | None:
+    """Whether automatic scanning is on; None while nobody ever turned it on or off."""
+    enabled: bool | None = fleet.state.get(AUTO_SCAN)
+    return enabled
+
+
+def last_scan(fleet: Fleet) -> Mapping[str, Any]:
+    """What the newest scan did; empty before the first."""
+    scan: Mapping[str, Any] = fleet.state.get(LAST_SCAN, {})
+    return scan
+
+
+def down(fleet: Fleet) -> Mapping[str, Any]:
+    """The scopes that cannot be asked now, each with `since` and `reason`."""
+    scopes: Mapping[str, Any] = fleet.state.get(DOWN, {})
+    return scopes
+
+
+def pending_serials(fleet: Fleet) -> Mapping[str, str]:
+    serials: Mapping[str, str] = fleet.state.get(_PENDING, {})
+    return serials
+
+
+def taken_workbook(fleet: Fleet) -> TakenWorkbook | None:
+    """The workbook that is being taken; None if there is none."""
+    taken = fleet.state.get(_TAKEN) or {}
+    digest = taken.get("digest", "")
+    return TakenWorkbook(digest, taken.get("serials", {})) if digest else None
+
+
 _ADAPTER = TypeAdapter(_State)
 
 

@@ -1,21 +1,21 @@
-"""The only way facts change: reports in, one durable file and a list of events out."""
+"""The only way facts change: reports in, one durable write and a list of events out."""
 
 import logging
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from fleet import identity, labels, origin, record, reducer, validation
+from fleet import identity, labels, origin, reducer, state, validation
+from fleet.fleet_store import FleetStore
 from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Report
 from fleet.rejected import RejectedReports
 from fleet.status import Rules
-from store.json_file import CannotKeep, CannotOpen, JsonFile, read_plain
+from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
 LAZY = timedelta(seconds=55)
@@ -37,7 +37,6 @@ class _Job:
     """One caller's reports, waiting for their turn."""
 
     reports: Sequence[Report]
-    state: Mapping[str, Any]
     now: datetime
     precondition: Precondition = nothing
     done: bool = False
@@ -47,25 +46,23 @@ class _Job:
     @property
     def must_last(self) -> bool:
         """A person waits for this: without a durable write it is refused."""
-        return bool(self.state) or any(isinstance(one, Edit) for one in self.reports)
+        return any(isinstance(report, Edit | state.Durable) for report in self.reports)
 
 
 class Tracker:
     """The fleet behind one lock. Readers take the current immutable snapshot."""
 
-    def __init__(self, file: JsonFile, rules: Callable[[], Rules]) -> None:
-        self.file = file
+    def __init__(self, store: FleetStore, rules: Callable[[], Rules]) -> None:
+        self.store = store
         self.rules = rules
         self.damage = ""
         self.trouble = ""
         self.replaced = ""
         self.was_original = False
-        self.is_migrated = False
         self.on_events: Callable[[], None] = lambda: None
         self._fleet = Fleet()
         self._lock = Lock()
         self._waiting: deque[_Job] = deque()
-        self._encoder = record.Encoder()
         self._set_aside = RejectedReports()
         self._written: Fleet | None = None
         self._written_at: datetime | None = None
@@ -73,71 +70,14 @@ class Tracker:
     # -- opening and closing -------------------------------------------------------------
 
     def open(self) -> None:
-        """Own the file and read it. Raises CannotOpen in words."""
-        self.file.own()
-        try:
-            loaded = self.file.load(self._parse)
-        except FileNotFoundError:
-            return
-        except record.TooNew as error:
-            raise self._too_new(error) from error
-        self._fleet, self.damage = loaded.value, loaded.damage
-        self._encoder.renew(self._fleet)
+        """Own what is kept and read it. Raises CannotOpen in words."""
+        opened = self.store.open()
+        self._fleet, self.damage = opened.fleet, opened.damage
+        self.was_original = opened.is_original
         if self.damage:
             log.error("%s", self.damage)
-        elif not (self.was_original or self.is_migrated):
+        if opened.is_current:
             self._written = self._fleet
-
-    def peek(self) -> Fleet:
-        """The fleet in the file, read without owning or changing anything.
-
-        A missing file is an empty fleet. Raises CannotOpen for a damaged one.
-        """
-        try:
-            return self._parse(read_plain(self.file.path), keep=False)
-        except FileNotFoundError:
-            return Fleet()
-        except record.TooNew as error:
-            raise self._too_new(error) from error
-        except OSError as error:
-            raise CannotOpen(
-                f"{self.file.path} cannot be read: {error.strerror}. "
-                "Give this user the right to read it, or set DATABASE_PATH to the right file."
-            ) from error
-        except ValueError as error:
-            raise CannotOpen(
-                f"{self.file.path} is damaged: {error}. Start Camera Monitor, which uses the "
-                f"newest good copy, or put one from {self.file.copies_dir} in its place."
-            ) from error
-
-    def _too_new(self, error: record.TooNew) -> CannotOpen:
-        return CannotOpen(
-            f"{self.file.path} was written by a newer Camera Monitor: {error}. "
-            "Install the newer version again, or set DATABASE_PATH to another file."
-        )
-
-    def _parse(self, data: bytes, keep: bool = True) -> Fleet:
-        try:
-            raw = record.parsed(data)
-            if "format" in raw:
-                return self._own_format(data, raw, keep)
-            if origin.is_original(raw):
-                fleet = origin.fleet_of(raw)
-                if keep:
-                    self.file.keep_original(data)
-                self.was_original = True
-                return fleet
-            raise record.Unreadable("it is not a Camera Monitor database")
-        except record.Unreadable as error:
-            raise ValueError(str(error)) from error
-
-    def _own_format(self, data: bytes, raw: Mapping[str, Any], keep: bool) -> Fleet:
-        """The fleet in our own format. The bytes of an older version are kept for ever."""
-        fleet = record.fleet_of(raw)
-        if keep and record.is_version_1(raw):
-            self.file.keep_version(data, 1)
-            self.is_migrated = True
-        return fleet
 
     def continue_above(self, sequence: int, device: int, now: datetime) -> None:
         """Number events and devices above what the journal has: the file may be an older
@@ -148,7 +88,7 @@ class Tracker:
         with self._lock:
             fleet, kept, old = self._fleet, None, Fleet()
             if self.was_original:
-                kept, old = self._living()
+                kept, old = self.store.newest_copy()
             highest = max(device, old.next_id - 1)
             sequence = max(sequence, fleet.sequence, old.sequence)
             if self.was_original and highest:
@@ -162,19 +102,9 @@ class Tracker:
                 next_id = max(highest + 1, fleet.next_id)
                 self._fleet = replace(fleet, sequence=sequence, next_id=next_id)
 
-    def _living(self) -> tuple[Path | None, Fleet]:
-        """The newest good copy of our own format, kept under a name of its own."""
-        for copy in self.file.copies():
-            with suppress(OSError, record.Unreadable, record.TooNew):
-                data = copy.read_bytes()
-                fleet = record.decode(data)
-                if fleet.devices:
-                    return self.file.keep_replaced(data), fleet
-        return None, Fleet()
-
     def _told_of(self, fleet: Fleet, old: Fleet, kept: Path | None) -> str:
         """What a person must know when the former tracker's file is there instead of ours."""
-        name = self.file.path.name
+        name = self.store.path.name
         before = (
             f"The fleet that it replaced ({labels.count(old.devices)}) is kept in {kept}: to go "
             f"back, stop Camera Monitor, copy that file over {name} and start again."
@@ -182,7 +112,7 @@ class Tracker:
             else "There is no copy of the fleet that it replaced."
         )
         return (
-            f"{self.file.path} is a file of the former tracker, but the journal knows a fleet "
+            f"{self.store.path} is a file of the former tracker, but the journal knows a fleet "
             f"already. The file was opened ({labels.count(fleet.devices)}, numbered from "
             f"{min(fleet.devices, default=fleet.next_id)}). {before}"
         )
@@ -192,7 +122,7 @@ class Tracker:
         with self._lock:
             if self._fleet is not self._written:
                 self._try_to_write(self._fleet)
-            self.file.release()
+            self.store.close()
 
     # -- reading -------------------------------------------------------------------------
 
@@ -213,8 +143,7 @@ class Tracker:
 
     def down(self) -> Mapping[str, Any]:
         """The scopes that cannot be asked now, each with `since` and `reason`."""
-        found: Mapping[str, Any] = self._fleet.state.get("down", {})
-        return found
+        return state.down(self._fleet)
 
     def number_of(self, key: str) -> int:
         """The number that a number, which may be an older one, or a MAC in any spelling leads to;
@@ -241,19 +170,20 @@ class Tracker:
     ) -> list[Event]:
         """Take reports in; with none, let time pass. What is worth telling comes back.
 
-        A change of status, address or finding, and every edit, is in the file on disk
-        before this returns. Raises Refused for an edit that cannot be done and CannotKeep
-        for one that could not be written; then it is not done. Facts are true whether the
-        disk is full or not: they are kept in memory and written when it works again. A
+        A change of status, address or finding, every edit and every fact for which a person
+        waits (state.Durable) is on disk before this returns. Raises Refused for an edit that
+        cannot be done, InvalidValue for such a fact that is no JSON, and CannotKeep for what
+        could not be written; then it is not done. Other facts are true whether the disk is
+        full or not: they are kept in memory and written when it works again. A
         report that cannot be kept is set aside, and the others are done. What `precondition` gives
         is raised instead, and nothing is done.
         """
-        return self._do(
-            _Job(tuple(one for one in reports if self._fits(one)), {}, now, precondition)
-        )
+        fitting = tuple(report for report in reports if self._fits(report))
+        return self._do(_Job(fitting, now, precondition))
 
     def _fits(self, report: Report) -> bool:
-        """Whether the file can hold the report. Raises Invalid for an edit that it cannot."""
+        """Whether the report can be kept. Raises Invalid for an edit that cannot, and
+        InvalidValue for another fact for which a person waits."""
         try:
             validation.check_report(report)
         except validation.InvalidValue as error:
@@ -261,17 +191,11 @@ class Tracker:
                 raise Invalid(
                     f"This edit cannot be saved: {error.why}", "Send another value."
                 ) from None
+            if isinstance(report, state.Durable):
+                raise
             self._set_aside.tell([report], error)
             return False
         return True
-
-    def remember(
-        self, facts: Mapping[str, Any], now: datetime, precondition: Precondition = nothing
-    ) -> None:
-        """Keep facts of this server itself, durably. Raises CannotKeep, InvalidValue for what
-        is no JSON, and what `precondition` gives."""
-        validation.check_facts(facts, "state")
-        self._do(_Job((), dict(facts), now, precondition))
 
     def _do(self, job: _Job) -> list[Event]:
         """Callers that wait together are served by the first of them, in one write."""
@@ -325,10 +249,8 @@ class Tracker:
 
     def _one(self, fleet: Fleet, job: _Job) -> tuple[Fleet, list[Event]]:
         """Fold the job and make its lines. Raises whatever is wrong with it."""
-        if job.state:
-            return replace(fleet, state={**fleet.state, **job.state}), []
         after, events = reducer.reduce(fleet, job.reports, job.now, self.rules())
-        self._encoder.renew(after, events)
+        self.store.prepare(after, events)
         return after, events
 
     def _piecewise(self, fleet: Fleet, job: _Job, error: Exception) -> tuple[Fleet, list[Event]]:
@@ -351,15 +273,15 @@ class Tracker:
 
     def _try_to_write(self, fleet: Fleet) -> bool:
         try:
-            self.file.write(self._encoder.encode(fleet))
+            self.store.write(fleet)
         except Exception as error:
-            trouble = str(error) if isinstance(error, CannotKeep) else f"{self.file.path} {LOST}"
+            trouble = str(error) if isinstance(error, CannotKeep) else f"{self.store.path} {LOST}"
             if not self.trouble:
                 log.error("%s", trouble, exc_info=not isinstance(error, CannotKeep))
             self.trouble = trouble
             return False
         if self.trouble:
-            log.info("%s can be written again.", self.file.path)
+            log.info("%s can be written again.", self.store.path)
         self.trouble = ""
         self._written = fleet
         return True
@@ -373,7 +295,7 @@ class Tracker:
             is_due = last is None or not timedelta() <= now - last < LAZY
             # After a write that failed, only a write proves that the disk works again.
             is_waiting = bool(self.trouble) or (is_due and self._fleet is not self._written)
-            if is_waiting or self.file.is_foreign():
+            if is_waiting or self.store.is_foreign():
                 self._try_to_write(self._fleet)
                 self._written_at = now
         return events

@@ -14,10 +14,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any
 
-from fleet import recorder_list
-from fleet.model import Edit, Invalid, NotFound, Refused, Target
+from fleet import recorder_list, state
+from fleet.model import (
+    Edit,
+    Invalid,
+    NotFound,
+    PendingSerials,
+    Refused,
+    Report,
+    TakenWorkbook,
+    Target,
+)
 from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from fleet.texts import name_of
@@ -27,11 +35,6 @@ from inventory.files import digest, lock_of, write_whole
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
-PENDING = "pending_serials"
-"""In the tracker's memo: {site: serial} that the workbook has not yet."""
-TAKEN = "taken_workbook"
-"""In the tracker's memo while another workbook is taken: its digest, and the pending serials
-that are forgotten once it lies there. Killed in between, the next look at the file decides."""
 TRIES = 3
 YOUNG = 2.5
 """Seconds in which two saves may bear the same time: no file system's clock ticks slower."""
@@ -157,8 +160,9 @@ class Workbooks:
             if base_of(old, pending) != base:
                 raise self._outdated()
             if older := {site: one for site, one in pending.items() if site not in kept}:
-                note = {"digest": digest(data).hex(), "serials": older}
-                self.tracker.remember({TAKEN: note}, self.clock())
+                # Killed before the file is there, the next look at it decides.
+                taken = TakenWorkbook(digest(data).hex(), older)
+                self.tracker.apply([taken], self.clock())
 
     def _put(self, data: bytes, old: bytes) -> None:
         if self._bytes_or_none() != old:
@@ -173,13 +177,15 @@ class Workbooks:
     def _settle_taken(self, is_there: bool = False) -> None:
         """The workbook that was being taken is there, so what was pending before is older; or
         it is not, then nothing is. Raises CannotKeep, OSError."""
-        if not (note := self.tracker.fleet().state.get(TAKEN)):
+        taken = state.taken_workbook(self.tracker.fleet())
+        if taken is None:
             return
-        is_there = is_there or digest(self._bytes_or_none()).hex() == note["digest"]
+        is_there = is_there or digest(self._bytes_or_none()).hex() == taken.digest
         with self._serials:
-            old = self.tracker.fleet().state[TAKEN].get("serials", {}) if is_there else {}
+            newest = state.taken_workbook(self.tracker.fleet())
+            old = newest.serials if newest and is_there else {}
             left = {site: one for site, one in self.pending().items() if old.get(site) != one}
-            self.tracker.remember({PENDING: left, TAKEN: {}}, self.clock())
+            self.tracker.apply([PendingSerials(left), TakenWorkbook()], self.clock())
 
     def _outdated(self) -> Outdated:
         said = f"{self.path.name} was changed since you looked at it"
@@ -286,8 +292,7 @@ class Workbooks:
     # -- changing a serial ---------------------------------------------------------------
 
     def pending(self) -> Mapping[str, str]:
-        found: Mapping[str, str] = self.tracker.fleet().state.get(PENDING, {})
-        return found
+        return state.pending_serials(self.tracker.fleet())
 
     def skipped(self, site: str) -> workbook.Problem | None:
         """Why the row of a site is not used, when a serial of its own is all that it lacks and
@@ -323,12 +328,12 @@ class Workbooks:
                 if other.site != site and other.serial.upper() == serial.upper():
                     raise _unfit(f"{serial} is that of {other.site}", "Type another serial.")
             now = self.clock()
-            memo: dict[str, Any] = {PENDING: {**self.pending(), site: serial}}
-            if taken := self.tracker.fleet().state.get(TAKEN):
+            facts: list[Report] = [PendingSerials({**self.pending(), site: serial})]
+            if taken := state.taken_workbook(self.tracker.fleet()):
                 # Newer than the workbook that is being taken.
-                older = {one: its for one, its in taken["serials"].items() if one != site}
-                memo[TAKEN] = {**taken, "serials": older}
-            self.tracker.remember(memo, now, precondition)
+                older = {one: its for one, its in taken.serials.items() if one != site}
+                facts.append(replace(taken, serials=older))
+            self.tracker.apply(facts, now, precondition)
             new = RecorderRow(site, serial, row.store, row.extra)
             fields = {"kind": "recorder", "site": site, "source": recorder_list.SOURCE}
             edit = Edit("list", new.key, {**fields, "facts": new.facts()}, by, now)
@@ -405,7 +410,7 @@ class Workbooks:
         pending = self.pending()
         left = {site: one for site, one in pending.items() if serials.get(site) != one}
         if left != pending:
-            self.tracker.remember({PENDING: left}, self.clock())
+            self.tracker.apply([PendingSerials(left)], self.clock())
 
     def _replace(self, old: bytes, new: bytes) -> bool:
         """Write the file, unless it is not the one any more that `new` was made of."""

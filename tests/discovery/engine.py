@@ -7,11 +7,11 @@ from time import monotonic
 from typing import Any
 
 from discovery.scanner import Scanner
+from fleet.json_store import JsonStore
 from fleet.model import Device, Event, Report
 from fleet.status import Rules, statuses
 from fleet.tracker import Tracker
 from sources.source import Source
-from store.json_file import JsonFile
 from tests.home import Clock
 
 
@@ -22,7 +22,7 @@ class Engine:
         self.clock = clock
         self.watched: list[dict[str, Any]] = []
         self.batches: list[tuple[float, Sequence[Report]]] = []
-        self.tracker = Tracker(JsonFile(folder / "fleet.json", folder / "data"), Rules)
+        self.tracker = Tracker(JsonStore(folder / "fleet.json", folder / "data"), Rules)
         self.tracker.open()
         self.scanner = Scanner(sources, self, clock, self.watched.append, **more)
         self.scanner.open()
@@ -35,9 +35,6 @@ class Engine:
 
     def devices(self) -> Mapping[int, Device]:
         return self.tracker.devices()
-
-    def remember(self, facts: Mapping[str, Any], now: datetime) -> None:
-        self.tracker.remember(facts, now)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["tracker"], name)

@@ -440,7 +440,7 @@ def test_a_secret_is_unsealed_when_the_question_begins_and_shown_nowhere(
     until(lambda: engine.tracker.devices()[2].findings)
     engine.scanner.close()
     engine.tracker.close()
-    kept = (engine.tracker.file.path).read_text() + caplog.text
+    kept = (engine.tracker.store.path).read_text() + caplog.text
     assert "plain" not in kept.replace("explain", "")
     assert list(engine.tracker.down()) == ["tcp:password"]
     assert engine.status()[key(3)] == "ACTIVE"

@@ -12,7 +12,7 @@ import pytest
 
 from discovery.progress import SourceProgress
 from fleet import record, validation
-from fleet.model import Edit, Fleet, Refused
+from fleet.model import AutoScan, Edit, Fleet, LastScan, PendingSerials, Refused
 from fleet.recorder_list import SOURCE, RecorderRow
 from store.json_file import COPIES, CannotKeep, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
@@ -46,8 +46,8 @@ def a_file(folder: Path) -> dict[str, Any]:
         source = SourceProgress("panasonic", "Panasonic").plain()
         scan = {"at": NOON.isoformat(), "finished": noon(seconds=4).isoformat(), "by": "local"}
         scan |= {"state": "done", "found": 3, "missed": 0, "error": None, "sources": [source]}
-        memo = {"last_scan": scan, "auto_scan": False, "pending_serials": {"S1": "SIM0002"}}
-        tracker.remember(memo, noon(minutes=4))
+        facts = [LastScan(scan), AutoScan(False), PendingSerials({"S1": "SIM0002"})]
+        tracker.apply(facts, noon(minutes=4))
     found: dict[str, Any] = json.loads((folder / FILE).read_bytes())
     return found
 
@@ -244,19 +244,19 @@ def test_merged_counts_at_their_highest_stay_readable(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(json.dumps(raw).encode())
     with opened(tmp_path) as tracker:
         tracker.apply([edit("merge", "id:1", **{"with": 2})], NOON)
-    assert tracker_in(tmp_path).peek().devices[1].sightings == validation.HIGHEST_NUMBER
+    assert tracker_in(tmp_path).store.read().devices[1].sightings == validation.HIGHEST_NUMBER
 
 
 def test_when_device_numbers_end_the_others_go_on(tmp_path: Path) -> None:
     grown(tmp_path, lambda raw: raw.update(next_id=validation.HIGHEST_NUMBER))
-    fleet = tracker_in(tmp_path).peek()
+    fleet = tracker_in(tmp_path).store.read()
     assert validation.HIGHEST_NUMBER in fleet.devices, "the last number was given"
     assert fleet.devices[1].name == "13"
 
 
 def test_when_event_numbers_end_the_file_stays_readable(tmp_path: Path) -> None:
     grown(tmp_path, lambda raw: raw.update(sequence=validation.HIGHEST_SEQUENCE - 1))
-    assert tracker_in(tmp_path).peek().sequence == validation.HIGHEST_SEQUENCE
+    assert tracker_in(tmp_path).store.read().sequence == validation.HIGHEST_SEQUENCE
 
 
 def test_events_that_wait_are_put_in_order_and_their_numbers_are_not_given_again(
@@ -364,7 +364,7 @@ def test_a_pipe_in_the_place_of_the_file_keeps_nobody_waiting(tmp_path: Path) ->
         with pytest.raises(CannotKeep, match="it is no plain file"):
             tracker.apply([edit("change", "id:1", name="Gate")], NOON)
         with pytest.raises(CannotOpen, match="it is no plain file"):
-            tracker.peek()
+            tracker.store.read()
     with pytest.raises(CannotOpen, match="it is no plain file"):
         tracker_in(tmp_path).open()
 
@@ -374,5 +374,5 @@ def test_a_file_that_was_only_touched_is_no_change(tmp_path: Path) -> None:
         tracker.apply([seen(A)], NOON)
         (tmp_path / FILE).touch()
         tracker.apply([edit("change", "id:1", name="Gate")], NOON)
-        assert tracker.file.foreign == ""
+        assert tracker.store.foreign == ""
     assert list((tmp_path / "data" / "copies").glob("*.changed-*")) == []

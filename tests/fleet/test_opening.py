@@ -71,9 +71,9 @@ def test_an_empty_file_is_never_a_silent_empty_fleet(tmp_path: Path) -> None:
         tracker_in(tmp_path).open()
 
 
-def test_peeking_reads_without_owning_or_changing_anything(tmp_path: Path) -> None:
+def test_reading_owns_nothing_and_changes_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as tracker:
         tracker.apply([seen(A)], NOON)
         before = sorted(path.name for path in tmp_path.rglob("*"))
-        assert tracker_in(tmp_path).peek() == tracker.fleet()
+        assert tracker_in(tmp_path).store.read() == tracker.fleet()
         assert sorted(path.name for path in tmp_path.rglob("*")) == before

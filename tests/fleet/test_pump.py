@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleet.editing import inverse
-from fleet.model import Edit, Invalid, Refused, Report
+from fleet.model import Edit, Invalid, PendingSerials, Refused, Report
 from fleet.recorder_list import RecorderRow
 from fleet.rejected import AGAIN_AFTER, RejectedReports
 from fleet.tracker import Tracker
@@ -175,7 +175,7 @@ def test_an_edit_that_is_no_json_is_refused_and_nothing_is_done(
     with pytest.raises(Invalid, match="This edit cannot be saved"):
         tracker.apply([edit("change", "id:1", notes=NO_JSON[what])], NOON)
     with pytest.raises(InvalidValue):
-        tracker.remember({"x": NO_JSON[what]}, NOON)
+        tracker.apply([PendingSerials({"x": NO_JSON[what]})], NOON)
     assert tracker.fleet() is before
     tracker.apply([edit("change", "id:1", notes="sound")], NOON)
     assert on_disk(tmp_path).devices[1].notes == "sound"
@@ -185,13 +185,14 @@ def test_a_write_that_meets_an_error_in_the_program_loses_no_fact(
     tracker: Tracker, tmp_path: Path
 ) -> None:
     tracker.apply([seen(A)], NOON)
-    sound, tracker.file.path = tracker.file.path, tmp_path / "no\0name"
+    file = tracker.store.file  # type: ignore[attr-defined]
+    sound, file.path = file.path, tmp_path / "no\0name"
     tracker.apply([seen(B, address="10.0.0.2")], NOON)
     with pytest.raises(CannotKeep, match="error in the program"):
         tracker.apply([edit("change", "id:1", name="Gate")], NOON)
     assert (len(tracker.devices()), tracker.device("1").name) == (2, None)
     assert "error in the program" in tracker.trouble
-    tracker.file.path = sound
+    file.path = sound
     tracker.tick(noon(minutes=1))
     assert (tracker.trouble, on_disk(tmp_path)) == ("", tracker.fleet())
 

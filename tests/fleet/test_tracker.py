@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fleet.model import Event, NotFound, Refused, Report
+from fleet.model import AutoScan, Event, LastScan, NotFound, Refused, Report
 from fleet.tracker import Tracker
 from store.json_file import CannotKeep
 from tests.fleet.reports import NOON, A, B, edit, heard, missed, noon, seen, wrong
@@ -102,8 +102,8 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
 
 def test_facts_of_the_house_are_durable_too(tmp_path: Path) -> None:
     with opened(tmp_path) as tracker:
-        tracker.remember({"auto_scan": True, "last_scan": {"at": NOON.isoformat()}}, NOON)
-        tracker.remember({"auto_scan": False}, NOON)
+        tracker.apply([AutoScan(True), LastScan({"at": NOON.isoformat()})], NOON)
+        tracker.apply([AutoScan(False)], NOON)
         assert on_disk(tmp_path).state == {
             "auto_scan": False,
             "last_scan": {"at": NOON.isoformat()},
@@ -289,7 +289,7 @@ def test_an_edit_that_cannot_be_written_is_not_done_and_says_so(
             tracker.apply([edit("change", "id:1", name="Gate")], NOON)
         assert "\n" not in str(refused.value)
     with pytest.raises(CannotKeep):
-        tracker.remember({"auto_scan": True}, NOON)
+        tracker.apply([AutoScan(True)], NOON)
     assert tracker.fleet() == before == on_disk(folder)
     assert "cannot be written" in tracker.trouble
     disk.make_room()

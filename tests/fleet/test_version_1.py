@@ -61,7 +61,7 @@ def test_the_bytes_of_version_1_are_kept_and_the_file_becomes_version_2(tmp_path
 
 def test_looking_at_a_file_of_version_1_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(DEMO)
-    check_same(json.loads(DEMO), tracker_in(tmp_path).peek())
+    check_same(json.loads(DEMO), tracker_in(tmp_path).store.read())
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
     assert (tmp_path / FILE).read_bytes() == DEMO
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fleet import record
+from fleet.json_store import JsonStore
 from fleet.model import Fleet
 from fleet.tracker import Tracker
-from store.json_file import JsonFile
 from tests.fleet.reports import RULES
 
 FILE = "camera_database.json"
@@ -19,7 +19,7 @@ FILE = "camera_database.json"
 def tracker_in(folder: Path, data_dir: Path | None = None) -> Tracker:
     """A tracker that is not opened yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Tracker(JsonFile(folder / FILE, data_dir or folder / "data"), lambda: RULES)
+    return Tracker(JsonStore(folder / FILE, data_dir or folder / "data"), lambda: RULES)
 
 
 @contextmanager

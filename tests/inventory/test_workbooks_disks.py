@@ -1,10 +1,13 @@
 """The workbook on disks that are full or locked: said in words, and no serial is lost."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fleet.model import Event, PendingSerials, Report
 from fleet.tracker import Tracker
 from store.json_file import CannotKeep
 from tests.store.disks import Disk, Disks
@@ -88,7 +91,7 @@ def test_a_database_that_cannot_be_written_refuses_the_serial_and_the_file_keeps
 
 
 class Filling:
-    """A tracker whose disk is full as soon as something was remembered."""
+    """A tracker whose disk is full as soon as a pending serial is kept."""
 
     def __init__(self, tracker: Tracker, disk: Disk) -> None:
         self.tracker = tracker
@@ -97,9 +100,11 @@ class Filling:
     def __getattr__(self, name: str) -> object:
         return getattr(self.tracker, name)
 
-    def remember(self, *facts: object) -> None:
-        self.tracker.remember(*facts)
-        self.disk.fill()
+    def apply(self, reports: Sequence[Report], *more: Any) -> list[Event]:
+        events = self.tracker.apply(reports, *more)
+        if any(isinstance(report, PendingSerials) for report in reports):
+            self.disk.fill()
+        return events
 
 
 def test_a_database_that_fills_up_between_two_notes_loses_no_serial(disks, tmp_path, make_home):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fleet.model import AutoScan
 from simulators.panasonic import Camera, Network
 from simulators.panasonic_ghosts import claim, flood, ghosts
 from tests.home import Clock, Home, until
@@ -26,7 +27,7 @@ def home_of(make_home: Make, *cameras: Camera, auto_scan: bool, **changes: Any) 
     home.network.start()
     if auto_scan:
         # The toggle alone: the scheduler of a test does not run.
-        home.monitor.tracker.remember({"auto_scan": True}, home.clock())
+        home.monitor.tracker.apply([AutoScan(True)], home.clock())
     return home
 
 
@@ -151,7 +152,7 @@ def test_a_retired_camera_comes_back_by_its_answer_and_not_by_being_named(make_h
     announce(home, A)
     until(lambda: heard(home), what="it was heard")
     assert home.device(A).retired_at is not None
-    home.monitor.tracker.remember({"auto_scan": True}, home.clock())
+    home.monitor.tracker.apply([AutoScan(True)], home.clock())
     home.clock.forward(seconds=31)
     announce(home, A)
     until(lambda: home.device(A).retired_at is None, what="it answered")

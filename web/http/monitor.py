@@ -10,11 +10,10 @@ from flask import current_app
 from audit.audit_log import Audit
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
-from fleet import status
+from fleet import state, status
 from fleet.journal import Journal, JournalWriter
 from fleet.model import Device
 from fleet.package import Packages
-from fleet.patience import AUTO_SCAN
 from fleet.status import Rules
 from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
@@ -80,7 +79,7 @@ class Monitor:
         return [at for at, _progress in tuple(self.scanner.swept.values())]
 
     def has_auto_scan(self) -> bool:
-        return bool(self.tracker.fleet().state.get(AUTO_SCAN))
+        return bool(state.auto_scan(self.tracker.fleet()))
 
 
 def current_monitor() -> Monitor:

@@ -11,6 +11,7 @@ from flask import g
 
 from accounts.model import Person
 from accounts.rights import following_redirects, may
+from fleet import state
 from fleet.model import Device, Event, NotFound
 from fleet.tracker import Precondition
 from web.http.errors import HttpError
@@ -149,8 +150,8 @@ class VisibleFleet:
 
     def last_scan(self) -> dict[str, Any] | None:
         """What the last scan did; it counts every device, so not for everybody."""
-        scan: dict[str, Any] | None = self.monitor.tracker.fleet().state.get("last_scan")
-        return None if self.is_limited else scan
+        scan = state.last_scan(self.monitor.tracker.fleet())
+        return None if self.is_limited or not scan else dict(scan)
 
 
 LIST_HINT = "GET /api/cameras lists the cameras with their numbers and MACs."

@@ -304,7 +304,7 @@ def notices(monitor: Monitor) -> list[str]:
     down = monitor.tracker.down()
     asked = [f"{scope} cannot be asked: {state['reason']}" for scope, state in down.items()]
     tracker = monitor.tracker
-    warnings = (tracker.damage, tracker.replaced, tracker.file.foreign, monitor.trusted.doubt())
+    warnings = (tracker.damage, tracker.replaced, tracker.store.foreign, monitor.trusted.doubt())
     file = [text for text in warnings if text]
     return [
         *file,

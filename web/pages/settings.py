@@ -17,6 +17,7 @@ from flask import (
     send_file,
 )
 
+from fleet import state
 from web.http.actions.jobs import confirm_clock, job_rows, run_job
 from web.http.authorization import needs
 from web.http.errors import HttpError
@@ -47,8 +48,7 @@ def settings() -> Any:
 def sources() -> str:
     """What each source is, and what it last did."""
     monitor = current_monitor()
-    memo = monitor.tracker.fleet().state
-    last = memo.get("last_scan") or {}
+    last = state.last_scan(monitor.tracker.fleet())
     did = {source["name"]: source for source in last.get("sources", [])}
     swept = monitor.scanner.swept
     did |= {name: source.plain() for name, (_at, source) in swept.items()}
@@ -103,8 +103,7 @@ def about() -> str:
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         paths=[
             ("Database", monitor.database.resolve()),
-            ("Data", monitor.tracker.file.data_dir.resolve()),
-            ("Copies", monitor.tracker.file.copies_dir.resolve()),
+            *((title, path.resolve()) for title, path in monitor.tracker.store.places().items()),
             ("Program", Path(sys.argv[0]).resolve().parent),
         ],
         packages=packages(),

@@ -28,7 +28,7 @@ def home(make_home: Make, clock: Clock) -> Home:
     looked at whenever somebody asks who may."""
     made = make_home()
     made.monitor.disk = DiskCheck(
-        made.monitor.tracker.file.unwritable, clock=itertools.count(0, EVERY).__next__
+        made.monitor.tracker.store.unwritable, clock=itertools.count(0, EVERY).__next__
     )
     made.monitor.scheduler.start()
     made.monitor.scheduler.pause(TICK)

@@ -1,0 +1,81 @@
+"""Where a fleet is kept: what the Tracker needs of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fleet.model import Event, Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was read. `damage` tells in words why an older copy was used.
+
+    `is_current` is false for what must be written soon: it came from a copy or from another
+    format. `is_original` says that this format is the one of the former tracker.
+    """
+
+    fleet: Fleet
+    damage: str = ""
+    is_current: bool = False
+    is_original: bool = False
+
+
+class FleetStore(Protocol):
+    """Keeps one fleet. One process at a time owns it; everything else only reads."""
+
+    path: Path
+    """What a person knows it by."""
+
+    def open(self) -> Opened:
+        """Own it and read it; nothing there is an empty fleet. Raises CannotOpen in words."""
+        ...
+
+    def read(self) -> Fleet:
+        """The fleet as it is kept now, without owning or changing anything. Raises CannotOpen."""
+        ...
+
+    def prepare(self, fleet: Fleet, events: Sequence[Event] = ()) -> None:
+        """Get ready to write what changed since the last call, with the new `events`.
+
+        Raises TypeError or ValueError for a value that cannot be kept.
+        """
+        ...
+
+    def write(self, fleet: Fleet) -> None:
+        """Keep the fleet durably, the events of its outbox with it: wholly or not at all.
+
+        Raises CannotKeep; then what was kept before is unchanged.
+        """
+        ...
+
+    @property
+    def foreign(self) -> str:
+        """What a person must know who changed it while the program was running; else empty."""
+        ...
+
+    def is_foreign(self) -> bool:
+        """Whether somebody else wrote it since the last write."""
+        ...
+
+    def newest_copy(self) -> tuple[Path | None, Fleet]:
+        """The newest good copy with devices in it, kept for ever under the name that is
+        returned; (None, an empty fleet) if there is none."""
+        ...
+
+    def places(self) -> dict[str, Path]:
+        """Where its parts lie, by a title for people."""
+        ...
+
+    def missing(self) -> str:
+        """Why what is written now would not be there later, in a sentence; else empty."""
+        ...
+
+    def unwritable(self) -> str:
+        """Why nothing can be written now, in a sentence; else empty."""
+        ...
+
+    def close(self) -> None:
+        """Let it go. Another process may own it from now on."""
+        ...
