@@ -54,6 +54,7 @@ RULES = {
     "fleet.clean": Rule("admin"),
     "fleet.delete": Rule("admin"),
     "user.manage": Rule("admin"),
+    "key.rotate": Rule("admin"),
     "audit.view": Rule("admin", reads=True),
     "docs.view": Rule("viewer", reads=True, personal=True),
     "account.view": Rule("viewer", reads=True, personal=True),

@@ -10,6 +10,7 @@ from audit.model import Entry
 from commands.monitor import DONE, Failed, tell_monitor, with_monitor
 from commands.output import as_json, show
 from settings import Settings
+from store.json_file import CannotKeep
 from store.vault import SecretLost, Vault
 
 COLUMNS = (
@@ -76,17 +77,31 @@ def remove(settings: Settings, wanted: argparse.Namespace) -> int:
 
 
 def rotate(settings: Settings, wanted: argparse.Namespace) -> int:
-    """Keep new secrets under a new key. What is kept stays readable."""
-    vault = Vault(settings.data_dir / "keys")
-    try:
-        if not vault.is_there:
-            print("There is no key yet: it is made with the first secret that is kept.")
-            return DONE
-        vault.rotate()
-    except SecretLost as error:
-        raise Failed(str(error)) from None
-    print("New secrets are kept under a new key. The older ones stay readable.")
+    """Seal every stored password with a new key, then drop the old keys."""
+    said = tell_monitor(settings, "POST", "/api/keys/rotate")
+    count = said["secrets"] if said is not None else _rotate_on_files(settings)
+    if count is None:
+        print("There is no key yet: it is made with the first secret that is kept.")
+    else:
+        print(f"{count} secrets are sealed with a new key, and the old keys are gone.")
     return DONE
+
+
+def _rotate_on_files(settings: Settings) -> int | None:
+    """Rotate without a running monitor. Raises Failed."""
+    if not Vault(settings.data_dir / "keys").is_there:
+        return None
+
+    def work(monitor: Any) -> int:
+        try:
+            count: int = monitor.secrets.rotate()
+        except (SecretLost, CannotKeep) as error:
+            raise Failed(str(error)) from None
+        _note(monitor, "keys.rotated", "keys", f"{count} secrets are sealed with a new key")
+        return count
+
+    rotated: int = with_monitor(settings, work)
+    return rotated
 
 
 def _note(monitor: Any, action: str, name: str, text: str) -> None:

@@ -115,6 +115,7 @@ def build_discovery(
         asked=asked,
         targets=targets,
         may_confirm=lambda: package.has_auto_scan(),
+        unseal=fleet.secrets.unseal,
     )
     scheduler = Scheduler(on_step=lambda seconds: package.clock_was_set(seconds))
     package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler)

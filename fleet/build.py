@@ -10,6 +10,7 @@ from time import monotonic
 from pydantic import SecretStr
 
 from fleet import clock as clocks
+from fleet.fleet_secrets import FleetSecrets
 from fleet.journal import Journal, JournalWriter
 from fleet.json_store import JsonStore
 from fleet.model import ClockStep
@@ -22,6 +23,7 @@ from store.disk_check import DiskCheck
 from store.json_file import CannotOpen
 from store.owner import InUse
 from store.sql import Damaged, Unreachable, default_url
+from store.vault import Vault
 
 log = logging.getLogger(__name__)
 TICK = "tick"
@@ -50,6 +52,7 @@ class FleetPackage(Package):
     packages: Packages
     rules: Callable[[], Rules]
     tracker: Tracker
+    secrets: FleetSecrets
     journal: Journal
     journal_writer: JournalWriter
     disk: DiskCheck
@@ -133,6 +136,7 @@ def build_fleet(
 
     store = JsonStore(options.database_path, options.data_dir)
     tracker = Tracker(store, rules)
+    secrets = FleetSecrets(tracker, Vault(options.data_dir / "keys"), clock)
     secret = options.database_url
     try:
         journal = Journal(secret.get_secret_value() if secret else default_url(options.data_dir))
@@ -142,6 +146,6 @@ def build_fleet(
     tracker.on_events = journal_writer.notify
     trusted = TrustedClock(options.data_dir / "clock.json", clock, monotonic, store.missing)
     return FleetPackage(
-        *(options, clock, packages, rules, tracker, journal, journal_writer),
+        *(options, clock, packages, rules, tracker, secrets, journal, journal_writer),
         *(DiskCheck(store.unwritable), trusted),
     )

@@ -1,9 +1,10 @@
 """A fleet while it is being changed, and what is worth telling of it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import identity, status, validation
+from fleet import identity, status, unused_secrets, validation
 from fleet.model import Device, Event, Facts, Fleet, Refused
 
 MAX_SHARING = 64
@@ -124,6 +125,17 @@ class Draft:
             if self.index.get(key) == device.id:
                 del self.index[key]
 
+    def reseal(self, sealed: Mapping[str, str]) -> None:
+        """Put newer sealed texts in the place of those that are still there."""
+        for id in sealed.keys() & self.secrets.keys():
+            self.secrets[id] = replace(self.secrets[id], sealed=sealed[id])
+            self.is_changed = True
+
+    def _forget_replaced_secrets(self) -> None:
+        if new := self.secrets.keys() - self.fleet.secrets.keys():
+            for id in unused_secrets.replaced(self.secrets, new, self.devices):
+                del self.secrets[id]
+
     def find(self, key: str, site: str) -> Device | None:
         """The device behind `id:12` or any identity, following merges."""
         if key.startswith("id:"):
@@ -142,6 +154,7 @@ class Draft:
         """The fleet after the change; the very same one when nothing changed."""
         if not (self.is_changed or self.events):
             return self.fleet
+        self._forget_replaced_secrets()
         if self.is_unordered:
             self.devices = dict(sorted(self.devices.items()))
         return replace(

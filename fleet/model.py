@@ -197,7 +197,15 @@ class TakenWorkbook:
 ServerFact = AutoScan | LastScan | PendingSerials | TakenWorkbook
 """A fact of this server itself."""
 
-Report = ServerFact | Sighting | Miss | Finding | Edit | SourceDown | ClockStep
+
+@dataclass(frozen=True, slots=True)
+class ResealedSecrets:
+    """{id: sealed text}: the same secrets under a newer key."""
+
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+Report = ServerFact | ResealedSecrets | Sighting | Miss | Finding | Edit | SourceDown | ClockStep
 
 
 @dataclass(frozen=True, slots=True)

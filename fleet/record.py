@@ -173,9 +173,9 @@ def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
     for id in raw:
         where = f"secrets, {id}"
         entry = as_object(raw, id, "secrets")
-        found[id] = Secret(
-            exactly(entry, "sealed", str, where), exactly(entry, "device", int, where)
-        )
+        if not isinstance(entry.get("sealed"), str):
+            raise InvalidValue(where, "sealed", "text is expected", "(not shown)")
+        found[id] = Secret(entry["sealed"], exactly(entry, "device", int, where))
         validation.check(found[id], where)
     return found
 

@@ -35,6 +35,7 @@ from fleet.model import (
     Miss,
     PendingSerials,
     Report,
+    ResealedSecrets,
     Sighting,
     SourceDown,
     TakenWorkbook,
@@ -85,6 +86,9 @@ def _take(draft: Draft, report: Report) -> Device | None:
             return None
         case Edit():
             return edits.apply(draft, report)
+        case ResealedSecrets(secrets):
+            draft.reseal(secrets)
+            return None
         case AutoScan() | LastScan() | PendingSerials() | TakenWorkbook():
             draft.state = state.with_fact(draft.state, report)
             draft.is_changed = True

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Required
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from fleet.model import AutoScan, Fleet, LastScan, PendingSerials, ServerFact, TakenWorkbook
+from fleet.model import (
+    AutoScan,
+    Fleet,
+    LastScan,
+    PendingSerials,
+    ResealedSecrets,
+    ServerFact,
+    TakenWorkbook,
+)
 from fleet.validation import TIME, InvalidValue, check_facts, is_in_range
 
 
@@ -82,7 +90,7 @@ class _State(TypedDict, total=False):
 
 AUTO_SCAN, LAST_SCAN, DOWN, FULL = "auto_scan", "last_scan", "down", "full"
 _PENDING, _TAKEN = "pending_serials", "taken_workbook"
-Durable = AutoScan | PendingSerials | TakenWorkbook
+Durable = AutoScan | PendingSerials | TakenWorkbook | ResealedSecrets
 """A person waits for these: without a durable write they are refused."""
 
 

@@ -1,6 +1,6 @@
 """Secrets at rest: sealed text for the records, the keys to it in files of their own.
 
-A sealed text lies in the record that it belongs to and opens for that record only. The
+A sealed text opens only for the owner that it was sealed for. The
 key file holds one key a line, the newest first: the first one seals, every one opens.
 """
 
@@ -52,7 +52,7 @@ class Vault:
     def seal(self, text: str, owner: str) -> str:
         """`v1:...`, ASCII, which only `unseal` with the same owner opens.
 
-        `owner` names the place of the secret ("device:12:password"). Without a key file
+        `owner` is the id of the secret. Without a key file
         a key is made. Raises SecretLost if there is one that cannot be used (it is left as
         it is), CannotKeep if none can be written.
         """
@@ -103,6 +103,21 @@ class Vault:
         Raises SecretLost if the key file cannot be used, CannotKeep if it cannot be written.
         """
         self._file.change(lambda keys: _new_key() + self._checked(keys))
+
+    def newest_key(self) -> Callable[[str], bool]:
+        """A test of sealed texts: whether the newest key sealed it. Raises SecretLost."""
+        from cryptography.fernet import Fernet, InvalidToken
+
+        newest = Fernet(self._checked(self._file.read()).split()[0])
+
+        def is_newest(sealed: str) -> bool:
+            try:
+                newest.decrypt(sealed.removeprefix(VERSION).encode(errors="replace"))
+            except InvalidToken:
+                return False
+            return True
+
+        return is_newest
 
     def renew(self, sealed: str, owner: str) -> str:
         """The same secret under the newest key. Raises like `unseal`."""

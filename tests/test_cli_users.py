@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.home import ROOT, Running
+from tests.stored_secrets import TEXTS, opened_in, sealed_in, write_secrets
 
 GOOD = "purple tram forest"
 OTHER = "seven quiet kettles"
@@ -95,3 +96,28 @@ def test_a_new_password_counts_at_once(run_monitor: Callable[..., Running]) -> N
 def test_keys_are_rotated(tmp_path: Path) -> None:
     place = Running(tmp_path).environment
     assert "no key yet" in cli(place, "keys", "rotate").stdout
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["with a running monitor", "without one"])
+def test_rotating_the_keys_seals_every_password_anew_and_drops_the_old_key(
+    tmp_path: Path, runs: bool
+) -> None:
+    monitor = Running(tmp_path)
+    database, data = tmp_path / "camera_database.json", tmp_path / "data"
+    data.mkdir()
+    write_secrets(database, data)
+    key_file = data / "keys" / "vault.key"
+    old_key, old = key_file.read_bytes().split(), set(sealed_in(database).values())
+    try:
+        if runs:
+            monitor.start()
+        done = cli(monitor.environment, "keys", "rotate")
+        assert done.returncode == 0, done.stderr
+        assert f"{len(TEXTS)} secrets are sealed with a new key" in done.stdout
+    finally:
+        if runs:
+            monitor.kill()
+    assert opened_in(database, data) == TEXTS
+    assert not old & set(sealed_in(database).values())
+    (new_key,) = key_file.read_bytes().split()
+    assert new_key not in old_key

@@ -4,7 +4,19 @@ from flask import Flask
 
 import web.api.users
 import web.pages.users
-from web.api import audit_log, auth, cameras, deletion, dvrs, events, health, jobs, metrics, scans
+from web.api import (
+    audit_log,
+    auth,
+    cameras,
+    deletion,
+    dvrs,
+    events,
+    health,
+    jobs,
+    keys,
+    metrics,
+    scans,
+)
 from web.http import (
     authorization,
     compression,
@@ -22,7 +34,7 @@ MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
 API = (
     *(cameras, deletion, dvrs, scans, jobs, events, health, metrics),
-    *(auth, web.api.users, audit_log, openapi),
+    *(auth, web.api.users, keys, audit_log, openapi),
 )
 PAGES = (fleet, sites, cleanup, settings, web.pages.users, login)
 

@@ -65,6 +65,7 @@ def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Pack
         clock=clock,
         rules=fleet.rules,
         tracker=fleet.tracker,
+        secrets=fleet.secrets,
         disk=fleet.disk,
         journal=journal,
         journal_writer=fleet.journal_writer,

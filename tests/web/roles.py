@@ -113,6 +113,7 @@ TABLE = {
     ("POST", "/cameras/<key>/delete"): MANAGE,
     ("POST", "/api/clock/confirm"): MANAGE,
     ("POST", "/settings/clock"): MANAGE,
+    ("POST", "/api/keys/rotate"): MANAGE,
     ("GET", "/openapi.json"): OWN_LOOK,
     ("GET", "/api/docs"): OWN_LOOK,
     ("GET", "/logo"): OWN_LOOK,

@@ -11,6 +11,7 @@ from audit.audit_log import Audit
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
 from fleet import state, status
+from fleet.fleet_secrets import FleetSecrets
 from fleet.journal import Journal, JournalWriter
 from fleet.model import Device
 from fleet.package import Packages
@@ -52,6 +53,7 @@ class Monitor:
     workbooks: Workbooks
     uploads: Uploads
     access: Access
+    secrets: FleetSecrets
     audit: Audit
     watchdog: Watchdog
     trusted: TrustedClock

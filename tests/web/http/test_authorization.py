@@ -99,6 +99,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/api/users/<int:id>/grants"): "user.manage",
     ("DELETE", "/api/users/<int:id>/grants/<int:number>"): "user.manage",
     ("DELETE", "/api/users/<int:id>/tokens/<int:number>"): "user.manage",
+    ("POST", "/api/keys/rotate"): "key.rotate",
     ("GET", "/login"): None,
     ("POST", "/login"): None,
     ("POST", "/logout"): "account.view",

@@ -4,6 +4,8 @@ import base64
 import html
 import http.client
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -15,7 +17,8 @@ import pytest
 
 from settings import Settings
 from simulators.panasonic import Camera, Network
-from tests.home import Answer, Running, running, until
+from tests import stored_secrets
+from tests.home import ROOT, Answer, Running, running, until
 from tests.web.closed import bearer, cookie, path_of
 from tests.web.roles import TABLE
 
@@ -45,7 +48,9 @@ class Cage:
     """A running monitor, what was let loose in it, and all that it answered."""
 
     monitor: Running
-    secrets: list[str] = field(default_factory=lambda: [*KEYS.values()])
+    secrets: list[str] = field(
+        default_factory=lambda: [*KEYS.values(), *stored_secrets.TEXTS.values()]
+    )
     plain: list[str] = field(default_factory=list)
     answers: list[tuple[str, Answer]] = field(default_factory=list)
     key: dict[str, str] = field(default_factory=dict)
@@ -106,6 +111,8 @@ class Cage:
 @pytest.fixture(scope="module")
 def cage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cage]:
     folder = tmp_path_factory.mktemp("canary")
+    (folder / "data").mkdir()
+    stored_secrets.write_secrets(folder / "camera_database.json", folder / "data")
     with running(folder, **OPTIONS) as monitor:
         ports = (int(monitor.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
         ask, reply = (("127.0.0.1", port) for port in ports)
@@ -114,8 +121,25 @@ def cage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cage]:
             made.enter("Ada", FIRST)
             assert made.ask("POST", "/api/scan").status == 200
             until(lambda: monitor.request("GET", "/api/stats", headers=made.key).json["total"])
+            merge_and_rotate(made)
             release(made)
             yield made
+
+
+def merge_and_rotate(cage: Cage) -> None:
+    """Events with whole records of devices with passwords, and all of them sealed again."""
+    merged = cage.ask("POST", "/api/camera/1/merge", {"with": 2})
+    assert merged.status == 200, merged.body
+    before = database_of(cage)
+    assert cage.ask("POST", "/api/keys/rotate").json["secrets"] == len(stored_secrets.TEXTS)
+    assert not set(before.values()) & set(database_of(cage).values())
+    undone = cage.ask("POST", "/api/undo", {"event": merged.json["undo"]})
+    assert undone.status == 200, undone.body
+
+
+def database_of(cage: Cage) -> dict[str, str]:
+    """The sealed texts in the database file."""
+    return stored_secrets.sealed_in(cage.monitor.folder / "camera_database.json")
 
 
 def release(cage: Cage) -> None:
@@ -251,6 +275,55 @@ def test_no_file_of_the_house_and_no_command_line_has_a_secret(
     lines = [path.read_bytes() for path in of_session(session)]
     assert len(lines) >= 2
     assert found_in(b"\n".join(lines), cage.secrets) == []
+
+
+def test_a_stored_password_is_nowhere_but_sealed_in_the_database(
+    cage: Cage, read: dict[str, Answer]
+) -> None:
+    folder = cage.monitor.folder
+    database = folder / "camera_database.json"
+    opened = stored_secrets.opened_in(database, folder / "data")
+    assert opened == stored_secrets.TEXTS, "they are all still there"
+    sealed = list(database_of(cage).values())
+    for name, answer in cage.answers:
+        assert found_in(f"{answer.headers}".encode() + answer.body, sealed) == [], name
+    kept = {database, *(folder / "data" / "copies").iterdir()}
+    assert found_in(database.read_bytes(), sealed) == sealed
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in kept:
+            assert found_in(path.read_bytes(), sealed) == [], path
+    merges = [one for one in read["/api/events"].json["events"] if one["kind"] == "device.merged"]
+    assert merges[0]["before"]["goes"]["access"]["rtsp"]["has_password"] is True
+
+
+def test_an_event_stream_and_a_command_have_no_stored_password(
+    cage: Cage, read: dict[str, Answer]
+) -> None:
+    secrets = [*stored_secrets.TEXTS.values(), *database_of(cage).values()]
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": "0"}
+    stream = cage.ask("GET", "/api/events?for=1", **headers)
+    assert b"device.merged" in stream.body
+    assert found_in(stream.body, secrets) == []
+    for command in (
+        *(
+            ["list", "--json"],
+            ["export"],
+            ["export", "--former"],
+            ["stats"],
+            ["history", "--mac", "1"],
+        ),
+        *(["user", "list"], ["cleanup", "--days", "1", "--dry-run"], ["keys", "rotate"]),
+    ):
+        done = subprocess.run(
+            [sys.executable, "cli.py", *command],
+            cwd=ROOT,
+            env=cage.monitor.environment,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        assert found_in(done.stdout + done.stderr, secrets) == [], command
 
 
 def logs(cage: Cage) -> Iterator[bytes]:

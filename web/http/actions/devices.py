@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from accounts.deletion import Deletion
-from fleet import cleaning, editing
+from fleet import cleaning, editing, public
 from fleet.model import Device, Edit, Event, NotFound
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
@@ -42,7 +42,8 @@ def apply_edit(edit: Edit) -> list[Event]:
         [edit], monitor.clock(), visible_fleet().judge("device.edit", number)
     )
     for event in events:
-        note(event.kind, f"camera {event.device}", event.text, event.before, event.after)
+        before, after = public.of_event(event.before), public.of_event(event.after)
+        note(event.kind, f"camera {event.device}", event.text, before, after)
     return list(events)
 
 

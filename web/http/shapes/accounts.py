@@ -67,6 +67,13 @@ class Done(TypedDict):
     success: bool
 
 
+class RotatedKeys(TypedDict):
+    """How many stored passwords are sealed with the new key; null when there was no key yet."""
+
+    success: bool
+    secrets: int | None
+
+
 class TokenRow(TypedDict):
     """One token, without its text."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from fleet import public
 from fleet.model import Event
 from fleet.shapes import Time
 from web.http.payloads import Moment, Query
@@ -63,6 +64,6 @@ def event_row(event: Event) -> dict[str, Any]:
         "kind": event.kind,
         "device": event.device,
         "text": event.text,
-        "before": event.before,
-        "after": event.after,
+        "before": public.of_event(event.before),
+        "after": public.of_event(event.after),
     }

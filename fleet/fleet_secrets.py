@@ -1,0 +1,76 @@
+"""The secrets of the fleet: the tracker keeps them sealed, the vault opens them."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Lock
+
+from fleet import labels
+from fleet.model import ResealedSecrets, Secret
+from fleet.tracker import Tracker
+from store.vault import SecretLost, Vault
+
+Seal = Callable[[str], dict[str, str]]
+"""Makes of a password what an edit carries: `{"id": ..., "sealed": ...}`."""
+
+
+class FleetSecrets:
+    """Seals new secrets, opens those of the fleet, and seals all under a new key."""
+
+    def __init__(self, tracker: Tracker, vault: Vault, clock: Callable[[], datetime]) -> None:
+        self._tracker = tracker
+        self._vault = vault
+        self._clock = clock
+        self._sealing = Lock()
+
+    @contextmanager
+    def sealing(self) -> Iterator[Seal]:
+        """Seal secrets and apply the edit that carries them inside this block: a change of keys
+        waits until it has ended. `seal` raises SecretLost and CannotKeep."""
+        with self._sealing:
+            yield self._sealed
+
+    def _sealed(self, text: str) -> dict[str, str]:
+        id = secrets.token_hex(8)
+        return {"id": id, "sealed": self._vault.seal(text, id)}
+
+    def unseal(self, id: str) -> str:
+        """The secret with this id. Raises SecretLost."""
+        secret = self._tracker.fleet().secrets.get(id)
+        if secret is None:
+            raise SecretLost(f"The secret {id[:40]} is not in the database. Set it again.")
+        return self._vault.unseal(secret.sealed, id)
+
+    def rotate(self) -> int:
+        """Seal every secret under a new key, and then drop the old keys. How many there are.
+
+        Whenever it is interrupted every secret opens, and beginning again does no harm.
+        Raises SecretLost when one cannot be opened and CannotKeep when the result cannot be
+        written: then the old keys stay.
+        """
+        with self._sealing:
+            self._vault.rotate()
+            while stale := self._stale():
+                sealed = {id: self._renewed(id, secret) for id, secret in stale.items()}
+                self._tracker.apply([ResealedSecrets(sealed)], self._clock())
+            self._vault.forget_old()
+        return len(self._tracker.fleet().secrets)
+
+    def has_key(self) -> bool:
+        """There is a key already, readable or not."""
+        return self._vault.is_there
+
+    def _stale(self) -> dict[str, Secret]:
+        """The secrets that an older key sealed."""
+        kept = self._tracker.fleet().secrets
+        is_newest = self._vault.newest_key()
+        return {id: secret for id, secret in kept.items() if not is_newest(secret.sealed)}
+
+    def _renewed(self, id: str, secret: Secret) -> str:
+        try:
+            return self._vault.renew(secret.sealed, id)
+        except SecretLost as error:
+            device = self._tracker.devices().get(secret.device)
+            named = labels.name(device) if device else "a merged record"
+            raise SecretLost(f"{named} (number {secret.device}): {error}") from None

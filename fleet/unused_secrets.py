@@ -1,0 +1,40 @@
+"""Which secrets of a fleet nothing can bring back any more. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from fleet.model import Device, Secret
+
+MAX_REPLACED = 3
+"""Passwords of one device that were replaced and that undo can still bring back."""
+
+
+def of_access(devices: Iterable[Device]) -> set[str]:
+    """The ids of the secrets that these devices use."""
+    return {
+        id
+        for device in devices
+        for access in device.access.values()
+        for id in (access.secret, *access.secret_options.values())
+        if id is not None
+    }
+
+
+def replaced(
+    secrets: Mapping[str, Secret], new: Collection[str], devices: Mapping[int, Device]
+) -> set[str]:
+    """The ids to forget now that `new` ones were stored: of each device concerned, all that no
+    device uses but the newest few.
+
+    A device that was merged into another one is not concerned: undo brings it back whole.
+    """
+    owners = {secrets[id].device for id in new} & devices.keys()
+    own = of_access(devices[id] for id in owners)
+    old = [id for id, secret in secrets.items() if secret.device in owners and id not in own]
+    if len(old) <= MAX_REPLACED:
+        return set()
+    used = of_access(devices.values())
+    forgotten: set[str] = set()
+    for owner in owners:
+        unused = [id for id in old if secrets[id].device == owner and id not in used]
+        forgotten.update(unused[:-MAX_REPLACED])
+    return forgotten

@@ -1,0 +1,23 @@
+"""Keys: seal every secret under a new one."""
+
+from flask import Blueprint, Response
+
+from web.http.auditing import note
+from web.http.authorization import needs
+from web.http.monitor import current_monitor
+from web.http.payloads import describes, json_response
+from web.http.shapes.accounts import RotatedKeys
+
+bp = Blueprint("keys", __name__)
+
+
+@bp.post("/api/keys/rotate")
+@needs("key.rotate")
+@describes(answer=RotatedKeys, errors=(507,))
+def rotate() -> Response:
+    """Seal every stored password under a new key, then drop the old keys."""
+    here = current_monitor()
+    count = here.secrets.rotate() if here.secrets.has_key() else None
+    if count is not None:
+        note("keys.rotated", "keys", f"{count} secrets are sealed with a new key")
+    return json_response({"success": True, "secrets": count})
