@@ -14,7 +14,18 @@ from pathlib import Path
 from threading import Event as Flag
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from fleet import cursor_rows
 from fleet.cursor_rows import CursorMoved
@@ -32,7 +43,12 @@ from tests.fleet.tracking import opened
 from tests.home import ROOT, until
 from tests.store.postgres import Cluster
 
-notes = Table("notes", MetaData(), Column("number", Integer, nullable=False))
+notes = Table(
+    "notes",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
 """What a reader of these tests makes: one row for each event, and nothing against two."""
 
 
@@ -52,7 +68,7 @@ def note(connection: Connection, events: Sequence[Event]) -> None:
 
 def noted(journal: Journal) -> list[int]:
     with journal.engine.connect() as connection:
-        return list(connection.execute(select(notes.c.number)).scalars())
+        return list(connection.execute(select(notes.c.number).order_by(notes.c.id)).scalars())
 
 
 def cursor(journal: Journal, name: str = "notes") -> int:
@@ -239,14 +255,17 @@ def test_a_reader_that_is_killed_again_and_again_takes_each_event_once(tmp_path:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "reads\n"
-        end = time.monotonic() + chance.uniform(0.1, 0.3)
+        begun = cursor(journal)
+        write(journal, last + 1, last + 2)
+        last += 2
+        until(lambda begun=begun: cursor(journal) > begun, what="it takes events in")
+        end = time.monotonic() + chance.uniform(0.0, 0.2)
         while time.monotonic() < end:
             write(journal, last + 1, last + 2)
             last += 2
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-    assert cursor(journal) > 0, "it had begun"
     while reader.step():
         pass
     assert noted(journal) == list(range(1, last + 1))
@@ -274,6 +293,7 @@ def test_numbers_that_jump_are_read_in_order(journal: Journal) -> None:
         write(journal, *numbers)
         reader.step()
     assert cursor(journal) == 2**40 + 6
+    assert noted(journal) == [1, 2, 2**40, 2**40 + 5, 2**40 + 6]
     with journal.engine.begin() as connection:
         connection.execute(update(cursor_rows.cursors).values(sequence=2))
     write(journal, 2**40 + 7)
