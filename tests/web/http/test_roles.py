@@ -386,6 +386,7 @@ def test_who_is_limited_learns_nothing_of_another_camera_from_links_and_parents(
         edit("change", OWN, parents=[OTHER, 2]),
     )
     assert [event.device for event in events] == [OTHER, OWN, OWN]
+    home.events()  # waits until the journal has them
     every, own = (
         done(ask[name].get("/api/events?kind=device.linked,device.edited&limit=1000"))["events"]
         for name in ("Vera", "Lea")
