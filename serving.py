@@ -96,7 +96,7 @@ def command_socket(settings: Settings) -> list[str]:
     """Where commands reach the running monitor; a path may have 107 bytes at the most."""
     path = settings.data_dir / "control.sock"
     with suppress(ValueError):
-        path = min((path, path.resolve().relative_to(Path.cwd())), key=lambda one: len(str(one)))
+        path = min((path, path.resolve().relative_to(Path.cwd())), key=lambda name: len(str(name)))
     return [f"unix:{path}"] if len(str(path).encode()) <= 107 else []
 
 

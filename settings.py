@@ -42,11 +42,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def _networks(value: object) -> object:
     """Networks or single addresses, divided by commas or blanks. Raises ValueError."""
     found = []
-    for one in _words(value) if isinstance(value, str) else ():  # type: ignore[attr-defined]
+    for word in _words(value) if isinstance(value, str) else ():  # type: ignore[attr-defined]
         try:
-            found.append(ipaddress.ip_network(one))
+            found.append(ipaddress.ip_network(word))
         except ValueError:
-            raise ValueError(f"{one!r} is no network such as 192.168.1.0/24") from None
+            raise ValueError(f"{word!r} is no network such as 192.168.1.0/24") from None
     return tuple(found) if isinstance(value, str) else value
 
 

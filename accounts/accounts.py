@@ -66,10 +66,10 @@ class Accounts:
         with self._lock:
             users, grants, sessions, tokens = rows.load(self.engine, self.clock())
             self._set(
-                users={one.id: one for one in users},
-                grants={one.id: one for one in grants},
-                sessions={one.id: one for one in sessions},
-                tokens={one.id: one for one in tokens},
+                users={user.id: user for user in users},
+                grants={grant.id: grant for grant in grants},
+                sessions={session.id: session for session in sessions},
+                tokens={token.id: token for token in tokens},
             )
 
     def _set(self, **changed: Any) -> None:
@@ -320,7 +320,7 @@ class Accounts:
     def end_sessions(self, *sessions: int) -> None:
         """End sessions; what they opened ends within a second."""
         with self._lock:
-            there = [one for one in sessions if one in self.snapshot.sessions]
+            there = [session for session in sessions if session in self.snapshot.sessions]
             if there:
                 rows.remove(self.engine, "sessions", *there)
                 self._set(sessions=without(self.snapshot.sessions, *there))

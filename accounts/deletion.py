@@ -75,9 +75,11 @@ class Deletion:
 
     def _apply(self, edits: Sequence[Edit]) -> list[Event]:
         events = self.tracker.apply(edits, self.now, self.precondition) if edits else []
-        gone = [one for one in events if one.kind == "device.deleted"]
+        gone = [event for event in events if event.kind == "device.deleted"]
         try:
-            self.accounts.forget_devices([one.device for one in gone if one.device is not None])
+            self.accounts.forget_devices(
+                [event.device for event in gone if event.device is not None]
+            )
         except Unreachable as error:
             # Harmless: no device gets these numbers again.
             log.warning("Grants and tokens still name the deleted devices: %s", error)

@@ -82,8 +82,8 @@ def may(person: Person, action: str, device: Device | None, now: datetime) -> bo
     if person.sees_all and has_role:
         return True
     if device is None:
-        return rule.reads or any(_gives(one, rule, now) for one in person.grants)
-    return any(_is_about(one, device) and _gives(one, rule, now) for one in person.grants)
+        return rule.reads or any(_gives(grant, rule, now) for grant in person.grants)
+    return any(_is_about(grant, device) and _gives(grant, rule, now) for grant in person.grants)
 
 
 def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
@@ -94,14 +94,14 @@ def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
         return person
     if redirects:
         grants = tuple(
-            replace(one, device=redirects[one.device])
-            if one.device is not None and one.device in redirects
-            else one
-            for one in grants
+            replace(grant, device=redirects[grant.device])
+            if grant.device is not None and grant.device in redirects
+            else grant
+            for grant in grants
         )
         devices = devices and frozenset(redirects.get(id, id) for id in devices)
     if devices is not None:
-        grants = tuple(one for one in grants if one.device is None or one.device in devices)
+        grants = tuple(grant for grant in grants if grant.device is None or grant.device in devices)
     return replace(person, grants=grants, devices=devices)
 
 

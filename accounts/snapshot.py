@@ -21,10 +21,10 @@ class AccountSnapshot:
     revision: int = 0
 
     def grants_of(self, user: int) -> tuple[Grant, ...]:
-        return tuple(one for one in self.grants.values() if one.user == user)
+        return tuple(grant for grant in self.grants.values() if grant.user == user)
 
     def tokens_of(self, user: int) -> tuple[Token, ...]:
-        return tuple(one for one in self.tokens.values() if one.user == user)
+        return tuple(token for token in self.tokens.values() if token.user == user)
 
     def by_session(self, id: int, now: datetime) -> Person | None:
         session = self.sessions.get(id)

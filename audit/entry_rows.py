@@ -104,7 +104,7 @@ def find(
         )
     if q:
         fields = (audit.c.about, audit.c.text, audit.c.who, audit.c.address)
-        query = query.where(or_(*(one.icontains(q, autoescape=True) for one in fields)))
+        query = query.where(or_(*(field.icontains(q, autoescape=True) for field in fields)))
     if since:
         query = query.where(audit.c.at >= since)
     if until:

@@ -131,7 +131,9 @@ def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
     key = SORTS[sort.lstrip("-")]
-    return sorted(devices, key=lambda one: key(one, one.status), reverse=sort.startswith("-"))
+    return sorted(
+        devices, key=lambda device: key(device, device.status), reverse=sort.startswith("-")
+    )
 
 
 def stats(settings: Settings, wanted: argparse.Namespace) -> int:

@@ -38,7 +38,9 @@ def check(settings: Settings, wanted: argparse.Namespace) -> int:
         _tell(found[0], wanted.json)
     else:
         show(down, argparse.Namespace(json=wanted.json, csv=wanted.csv), COLUMNS)
-    failed = {why for one in reports if isinstance(one, Coverage) for why in one.failed.values()}
+    failed = {
+        why for report in reports if isinstance(report, Coverage) for why in report.failed.values()
+    }
     for why in sorted(failed):
         complain(why)
     if any(one["status"] == "unknown" for one in found):
@@ -60,13 +62,13 @@ def _rows(path: Path) -> list[RecorderRow]:
         raise Failed(f"{path} cannot be read ({error.strerror}).") from None
     except workbook.NotReadable as error:
         raise Failed(f"{path}: {error}") from None
-    for one in book.problems:
-        complain(f"Row {one.number}: {one.error}. {one.hint}")
+    for problem in book.problems:
+        complain(f"Row {problem.number}: {problem.error}. {problem.hint}")
     return list(book.rows)
 
 
 def _ask(settings: Settings, rows: Sequence[RecorderRow]) -> list[Report | Coverage]:
-    targets = [Target(DEFAULT_SITE, f"row:{one.serial}", "", path=one.serial) for one in rows]
+    targets = [Target(DEFAULT_SITE, f"row:{row.serial}", "", path=row.serial) for row in rows]
     sources = build_sources(settings.select, monitor_app.utc_now)
     source = next(one for one in sources if one.name == easy4ip.NAME)
     try:
@@ -80,11 +82,11 @@ def _judged(
 ) -> list[dict[str, str]]:
     """Each row with its status: online, offline, or unknown when it could not be asked."""
     said = {}
-    for one in reports:
-        if isinstance(one, Sighting):
-            said[one.identities[0]] = ("online", one.firmware or "")
-        elif isinstance(one, Miss):
-            said[one.identity] = ("offline", one.reason)
+    for report in reports:
+        if isinstance(report, Sighting):
+            said[report.identities[0]] = ("online", report.firmware or "")
+        elif isinstance(report, Miss):
+            said[report.identity] = ("offline", report.reason)
     found = []
     for row in rows:
         state, reason = said.get(f"row:{row.serial}", ("unknown", "it could not be asked"))

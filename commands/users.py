@@ -58,7 +58,7 @@ def list_users(settings: Settings, wanted: argparse.Namespace) -> int:
     said = tell_monitor(settings, "GET", "/api/users")
     rows = said["users"] if said is not None else with_monitor(settings, _rows)
     if wanted.json:
-        print(as_json([{key: one[key] for key, _title in COLUMNS} for one in rows]))
+        print(as_json([{key: row[key] for key, _title in COLUMNS} for row in rows]))
     else:
         wanted.csv = False
         show(rows, wanted, COLUMNS)
@@ -113,13 +113,13 @@ def _note(monitor: Any, action: str, name: str, text: str) -> None:
 def _rows(monitor: Any) -> list[dict[str, Any]]:
     return [
         {
-            "id": one.id,
-            "username": one.name,
-            "role": one.role,
-            "all_cameras": one.sees_all,
-            "last_login": one.last_login.isoformat() if one.last_login else None,
+            "id": user.id,
+            "username": user.name,
+            "role": user.role,
+            "all_cameras": user.sees_all,
+            "last_login": user.last_login.isoformat() if user.last_login else None,
         }
-        for one in monitor.access.accounts.snapshot.users.values()
+        for user in monitor.access.accounts.snapshot.users.values()
     ]
 
 
@@ -136,7 +136,7 @@ def _remove(monitor: Any, name: str) -> None:
 def _number(rows: list[dict[str, Any]], name: str) -> int:
     from accounts.names import key_of
 
-    found = [int(one["id"]) for one in rows if key_of(one["username"]) == key_of(name)]
+    found = [int(row["id"]) for row in rows if key_of(row["username"]) == key_of(name)]
     if not found:
         raise Failed(f"There is no user {name}. `cli.py user list` shows them all.")
     return found[0]

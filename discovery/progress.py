@@ -46,7 +46,7 @@ class SourceProgress:
 
     def _interfaces(self) -> list[str]:
         scopes = self.coverage.scopes if self.coverage else ()
-        return [part for part in (one.partition(":")[2] for one in scopes) if part]
+        return [part for part in (scope.partition(":")[2] for scope in scopes) if part]
 
 
 @dataclass(slots=True)
@@ -62,20 +62,20 @@ class Scan:
     @property
     def missed(self) -> int:
         """How many were asked and did not answer, over all sources."""
-        return sum(one.missed for one in self.sources.values())
+        return sum(source.missed for source in self.sources.values())
 
     @property
     def found(self) -> int:
         """How many different devices answered, over all sources."""
-        return len(set().union(*(one.found for one in self.sources.values())))
+        return len(set().union(*(source.found for source in self.sources.values())))
 
     @property
     def error(self) -> str:
         """Why something could not be asked, in one text; empty if everything was."""
         return " ".join(
             f"{scope}: {reason}"
-            for one in self.sources.values()
-            for scope, reason in one.failed.items()
+            for source in self.sources.values()
+            for scope, reason in source.failed.items()
         )
 
     def plain(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Scan:
             "found": self.found,
             "missed": self.missed,
             "error": self.error or None,
-            "sources": [one.plain() for one in self.sources.values()],
+            "sources": [source.plain() for source in self.sources.values()],
         }
 
 

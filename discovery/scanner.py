@@ -297,7 +297,7 @@ class Scanner:
 
     async def _ask_all(self, scan: Scan) -> None:
         """All sources side by side, until they end or somebody cancels."""
-        asks = (self._ask_one(scan, one) for one in scan.sources.values())
+        asks = (self._ask_one(scan, source) for source in scan.sources.values())
         self._asking = asyncio.ensure_future(asyncio.gather(*asks))
         if scan.state != "running":
             self._asking.cancel()
@@ -306,8 +306,8 @@ class Scanner:
         finally:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
-        for one in scan.sources.values():
-            one.state = "cancelled" if one.state == "asking" else one.state
+        for source in scan.sources.values():
+            source.state = "cancelled" if source.state == "asking" else source.state
 
     async def _ask_one(self, scan: Scan, progress: SourceProgress) -> None:
         """One source of a scan. When it ends, who did not answer it is missed, however long

@@ -89,7 +89,7 @@ def _told(
     edit: Edit,
     told: Told | None,
 ) -> Told:
-    before, after = ({name: getattr(one, name) for name in changed} for one in values)
+    before, after = ({name: getattr(value, name) for name in changed} for value in values)
     titles = [_TITLES.get(name, name) for name in changed]
     verb = "was" if len(titles) == 1 else "were"
     text = f"the {' and '.join(titles)} of {labels.name(device)} for {source} {verb} changed"

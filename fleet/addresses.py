@@ -38,7 +38,7 @@ def within_limit(changes: Sequence[AddressChange]) -> tuple[AddressChange, ...]:
 
 def is_unstable(changes: Sequence[AddressChange], now: datetime) -> bool:
     """Whether it moved so often within the last day that the next move is not told."""
-    moves = (one for one in changes if one.previous and one.at > now - DAY)
+    moves = (change for change in changes if change.previous and change.at > now - DAY)
     return sum(1 for _ in moves) >= MAX_MOVES
 
 
@@ -132,7 +132,7 @@ def takes_turns(device: Device, sighting: Sighting, rules: status.Rules) -> bool
     """Whether it went from its shown address to that of the sighting and back, and was at both
     lately."""
     new, old, changes = sighting.address, device.address, device.addresses[-2:]
-    if [(one.previous, one.ip) for one in changes] != [(old, new), (new, old)]:
+    if [(change.previous, change.ip) for change in changes] != [(old, new), (new, old)]:
         return False
     went_at, patience = changes[-1].at, rules.patience_with(device, sighting.source)
     is_recent = went_at >= sighting.at - 2 * patience or is_lately(device, new, sighting.at, rules)
@@ -153,7 +153,7 @@ def _stayed(device: Device, sighting: Sighting, now: datetime) -> tuple[Device, 
     asked, since = sighting.asked, device.moved_at
     if asked is not None and since is not None and (asked > since or since > now):
         device = replace(device, moved_at=None)
-    has_it = any(one.kind == UNSTABLE for one in device.findings)
+    has_it = any(finding.kind == UNSTABLE for finding in device.findings)
     if has_it and not is_unstable(device.addresses, sighting.at):
         return device, _finding(device, sighting, cleared=True)
     return device, None
@@ -168,10 +168,10 @@ def _with(changes: tuple[AddressChange, ...], new: AddressChange) -> tuple[Addre
     """The history with one more change. One that was made often within a day takes the place
     of its last repetition."""
     same = [
-        one
-        for one in changes
-        if (one.previous, one.ip) == (new.previous, new.ip) and one.at > new.at - DAY
+        change
+        for change in changes
+        if (change.previous, change.ip) == (new.previous, new.ip) and change.at > new.at - DAY
     ]
     if len(same) >= MAX_MOVES:
-        changes = tuple(one for one in changes if one is not same[-1])
+        changes = tuple(change for change in changes if change is not same[-1])
     return within_limit((*changes, new))

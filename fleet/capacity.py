@@ -42,7 +42,7 @@ def note_room(draft: Draft) -> None:
 def _one_gives_way(draft: Draft, among: str, may_go: Callable[[Device], bool]) -> bool:
     if among not in draft.giving_way:
         found = [one for one in draft.devices.values() if may_go(one)]
-        found.sort(key=lambda one: (one.first_seen is not None, one.first_seen, one.id))
+        found.sort(key=lambda device: (device.first_seen is not None, device.first_seen, device.id))
         draft.giving_way[among] = [one.id for one in found]
     waiting = draft.giving_way[among]
     while waiting:

@@ -77,7 +77,7 @@ class Selection:
 
 def selected(devices: Iterable[Device], wanted: Selection, now: datetime) -> list[Device]:
     """The devices of the selection. What a person or the workbook listed is never among them."""
-    return [] if wanted.is_empty else [one for one in devices if _fits(one, wanted, now)]
+    return [] if wanted.is_empty else [device for device in devices if _fits(device, wanted, now)]
 
 
 def _fits(device: Device, wanted: Selection, now: datetime) -> bool:

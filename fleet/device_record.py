@@ -15,8 +15,8 @@ from fleet.validation import InvalidValue
 _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
 _OPTIONAL = ("recent_misses", "kind_source", "access", "source_addresses", "claims")
 """Left out while empty: most devices have none, and a line stays short."""
-_DEVICE = tuple(one.name for one in fields(Device) if one.name != "extra")
-_ACCESS = tuple(one.name for one in fields(Access) if one.name != "extra")
+_DEVICE = tuple(field.name for field in fields(Device) if field.name != "extra")
+_ACCESS = tuple(field.name for field in fields(Access) if field.name != "extra")
 
 
 # -- writing ------------------------------------------------------------------------------

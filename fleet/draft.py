@@ -42,7 +42,7 @@ class Draft:
     def active(self) -> int:
         """How many devices are not retired."""
         if self._active is None:
-            self._active = sum(1 for one in self.devices.values() if one.retired_at is None)
+            self._active = sum(1 for device in self.devices.values() if device.retired_at is None)
         return self._active
 
     def _count(self, before: Device | None, after: Device | None) -> None:
@@ -78,7 +78,7 @@ class Draft:
         if old is None or (old.site, old.identities) != (device.site, device.identities):
             if old is not None:
                 self.drop(old)
-            kept = tuple(one for one in device.identities if self._take(one, device))
+            kept = tuple(key for key in device.identities if self._take(key, device))
             device = identity.renamed(device, kept)
         old = self.devices.get(device.id)
         self._count(old, device)

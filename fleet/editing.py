@@ -160,7 +160,7 @@ def _fit(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) ->
 
 def _check_size(key: str, kept: Any) -> None:
     """Raises Invalid for a value that is too long."""
-    if key == "tags" and (len(kept) > MAX_TAGS or any(len(one) > LONGEST_TAG for one in kept)):
+    if key == "tags" and (len(kept) > MAX_TAGS or any(len(tag) > LONGEST_TAG for tag in kept)):
         raise Invalid(
             f"At most {MAX_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
         )

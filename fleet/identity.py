@@ -145,7 +145,7 @@ def mac_of(device: Device) -> str | None:
 
 
 def macs(identities: Iterable[str]) -> set[str]:
-    return {one[4:] for one in identities if one.startswith("mac:")}
+    return {key[4:] for key in identities if key.startswith("mac:")}
 
 
 def macs_of(device: Device) -> set[str]:
@@ -155,12 +155,12 @@ def macs_of(device: Device) -> set[str]:
 
 def row_of(device: Device) -> str | None:
     """The row of a list that the device stands in; None for what was discovered."""
-    return next((one for one in device.identities if one.startswith(ROW)), None)
+    return next((key for key in device.identities if key.startswith(ROW)), None)
 
 
 def endpoints(identities: Iterable[str]) -> set[str]:
     """The ONVIF endpoint references among the keys."""
-    return {one for one in identities if one.startswith(ENDPOINT)}
+    return {key for key in identities if key.startswith(ENDPOINT)}
 
 
 def is_another(device: Device, sighting: Sighting) -> bool:
@@ -196,7 +196,7 @@ def renamed(device: Device, keys: tuple[str, ...]) -> Device:
 
 def without(device: Device, keys: Container[str]) -> Device:
     """The device without these keys. One that loses its last keeps what it was called."""
-    kept = tuple(one for one in device.identities if one not in keys)
+    kept = tuple(key for key in device.identities if key not in keys)
     return renamed(device, kept or (former_key(device.id, device.identities[0]),))
 
 

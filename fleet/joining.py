@@ -13,7 +13,7 @@ def joined(keep: Device, gone: Device) -> Device:
     """`keep` with everything that `gone` knew; where both speak, `keep` counts."""
     seen = [at for at in (keep.first_seen, gone.first_seen) if at]
     last = [at for at in (keep.last_seen, gone.last_seen) if at]
-    history = sorted({*keep.addresses, *gone.addresses}, key=lambda one: one.at)
+    history = sorted({*keep.addresses, *gone.addresses}, key=lambda change: change.at)
     faults = {(one.source, one.kind): one for one in (*gone.findings, *keep.findings)}
     kind = kinds.stronger(keep, gone)
     return replace(
@@ -64,7 +64,7 @@ def _latest_by_source(
 def _keys_of(device: Device, site: str) -> list[str]:
     """The keys of a device that mean something at the site."""
     is_there = device.site == site
-    return [one for one in device.identities if is_there or identity.is_global(one)]
+    return [key for key in device.identities if is_there or identity.is_global(key)]
 
 
 def _claims_of(device: Device, site: str) -> dict[str, datetime]:
@@ -77,8 +77,8 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
     """`merged` as it is now, less what `goes` brought into it when `stays` took it in."""
     once = joined(stays, goes)
     brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
-    faults = {(one.source, one.kind) for one in stays.findings}
-    theirs = {(one.source, one.kind) for one in goes.findings} - faults
+    faults = {(finding.source, finding.kind) for finding in stays.findings}
+    theirs = {(finding.source, finding.kind) for finding in goes.findings} - faults
     has_kind = (merged.kind, merged.kind_source) == (once.kind, once.kind_source)
     kind = stays if has_kind else merged
     return replace(
@@ -95,7 +95,9 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         tags=stays.tags if merged.tags == once.tags else merged.tags,
         address=stays.address if merged.address == once.address else merged.address,
         addresses=tuple(
-            one for one in merged.addresses if one not in goes.addresses or one in stays.addresses
+            address
+            for address in merged.addresses
+            if address not in goes.addresses or address in stays.addresses
         ),
         first_seen=stays.first_seen,
         sightings=max(0, merged.sightings - goes.sightings),
@@ -108,7 +110,9 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
             if key not in goes.claims or key in stays.claims
         },
         facts={source: said for source, said in merged.facts.items() if source not in brought},
-        findings=tuple(one for one in merged.findings if (one.source, one.kind) not in theirs),
+        findings=tuple(
+            finding for finding in merged.findings if (finding.source, finding.kind) not in theirs
+        ),
         listed=stays.listed,
         retired_at=stays.retired_at if merged.retired_at == once.retired_at else merged.retired_at,
     )

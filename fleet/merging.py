@@ -39,8 +39,8 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
 def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
     """What pointed at the record that went points at the one that stays."""
     if goes in device.parents:
-        parents = dict.fromkeys(stays if one == goes else one for one in device.parents)
-        kept = tuple(one for one in parents if one != device.id)
+        parents = dict.fromkeys(stays if parent == goes else parent for parent in device.parents)
+        kept = tuple(parent for parent in parents if parent != device.id)
         draft.put(replace(device, parents=kept))
     if goes in device.never_merge and device.id != stays:
         apart = (*(one for one in device.never_merge if one != goes), stays)
@@ -132,8 +132,8 @@ def _as_they_were(edit: Edit) -> tuple[Device, Device]:
 
 def _set_right(draft: Draft, device: Device) -> Device:
     """Its parents are devices that are there, and not behind it."""
-    parents = dict.fromkeys(draft.redirects.get(one, one) for one in device.parents)
-    there = [one for one in parents if one in draft.devices]
+    parents = dict.fromkeys(draft.redirects.get(parent, parent) for parent in device.parents)
+    there = [parent for parent in parents if parent in draft.devices]
     kept = [one for one in there if not _is_behind(draft, device, one)]
     if tuple(kept) != device.parents:
         draft.put(replace(device, parents=tuple(kept)))

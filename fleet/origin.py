@@ -113,8 +113,8 @@ def renumbered(fleet: Fleet, first: int) -> Fleet:
 def rows_of(devices: Iterable[Device]) -> dict[str, dict[str, Any]]:
     """The devices as the original kept them: those with a MAC that are not retired, with all
     that it had a place for. What `fleet_of` read of them comes back as it was."""
-    kept = (one for one in devices if one.retired_at is None)
-    return {mac: _row(mac, one) for one in kept if (mac := identity.mac_of(one))}
+    kept = (device for device in devices if device.retired_at is None)
+    return {mac: _row(mac, device) for device in kept if (mac := identity.mac_of(device))}
 
 
 def _row(mac: str, device: Device) -> dict[str, Any]:
@@ -128,8 +128,8 @@ def _row(mac: str, device: Device) -> dict[str, Any]:
         "first_seen": _local(device.first_seen),
         "last_seen": _local(device.last_seen),
         "ip_history": [
-            {"ip": one.ip, "timestamp": _local(one.at), "previous_ip": one.previous}
-            for one in device.addresses
+            {"ip": address.ip, "timestamp": _local(address.at), "previous_ip": address.previous}
+            for address in device.addresses
         ],
         "total_discoveries": device.sightings,
         "seen_in_last_discovery": device.status in status.UP,
@@ -154,7 +154,7 @@ def _history(row: Mapping[str, Any], first_seen: datetime | None) -> tuple[Addre
         AddressChange(one["ip"], _time(one["timestamp"]), one.get("previous_ip") or None)
         for one in row.get("ip_history") or []
     ]
-    changes.sort(key=lambda one: one.at)
+    changes.sort(key=lambda change: change.at)
     if not changes and row.get("current_ip") and first_seen:
         changes = [AddressChange(row["current_ip"], first_seen, None)]
     elif changes and changes[0].previous and first_seen:

@@ -81,7 +81,7 @@ KEYS = frozenset({*_head(Fleet()), "devices"})
 
 def _plain(value: Any) -> dict[str, Any]:
     """A frozen value as the dictionary that is written, in the order of its fields."""
-    return {one.name: getattr(value, one.name) for one in fields(value)}
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def decode(data: bytes) -> Fleet:

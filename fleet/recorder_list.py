@@ -83,7 +83,7 @@ def counts(device: Device) -> bool:
 
 def rows(devices: Mapping[int, Device]) -> list[RecorderRow]:
     """The rows as the fleet has them."""
-    return [row_of(one) for one in devices.values() if counts(one)]
+    return [row_of(device) for device in devices.values() if counts(device)]
 
 
 def is_outdated(device: Device, sighting: Sighting) -> bool:

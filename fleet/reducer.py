@@ -118,7 +118,7 @@ def _tell_children(draft: Draft) -> None:
     """A device that went down or came up changes what all those behind it are called."""
     behind = {event.device for event in draft.events if event.device}
     children = [device for device in draft.devices.values() if device.parents]
-    while new := {one.id for one in children if behind.intersection(one.parents)} - behind:
+    while new := {child.id for child in children if behind.intersection(child.parents)} - behind:
         behind |= new
     for device in children if behind else ():
         if device.id in behind:

@@ -25,7 +25,7 @@ class RejectedReports:
 
     def tell(self, reports: Iterable[Report], error: Exception) -> None:
         why = _why(error)
-        for source in {origin_of(one) for one in reports}:
+        for source in {origin_of(report) for report in reports}:
             if self._is_news((source, why)):
                 log.error("A report from %s was set aside: %s", source, why)
 

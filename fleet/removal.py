@@ -49,7 +49,7 @@ def forget_removed(draft: Draft) -> None:
     draft.redirects = {old: new for old, new in draft.redirects.items() if new not in gone}
     for device in list(draft.devices.values()):
         if gone.intersection(device.parents):
-            kept = tuple(one for one in device.parents if one not in gone)
+            kept = tuple(parent for parent in device.parents if parent not in gone)
             draft.put(replace(device, parents=kept))
         if gone.intersection(device.never_merge):
             apart = tuple(one for one in device.never_merge if one not in gone)

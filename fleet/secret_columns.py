@@ -46,7 +46,7 @@ def is_secret(title: str) -> bool:
 
 
 def secret_titles(titles: Iterable[str]) -> list[str]:
-    return [one for one in titles if is_secret(one)]
+    return [title for title in titles if is_secret(title)]
 
 
 def masked(columns: Mapping[str, str]) -> dict[str, str]:

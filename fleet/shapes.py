@@ -183,7 +183,7 @@ def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
         "tags": list(device.tags),
         "parent": device.parent,
         "own_name": _text(device, "name"),
-        "findings": [_finding(one, device, word) for one in device.findings],
+        "findings": [_finding(finding, device, word) for finding in device.findings],
     }
 
 
@@ -191,11 +191,11 @@ def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDeta
     """A device with everything that is known of it."""
     history: list[AddressRow] = [
         {
-            "ip": one.ip,
-            "timestamp": one.at.isoformat(timespec="seconds"),
-            "previous_ip": one.previous,
+            "ip": address.ip,
+            "timestamp": address.at.isoformat(timespec="seconds"),
+            "previous_ip": address.previous,
         }
-        for one in device.addresses
+        for address in device.addresses
     ]
     facts = {source: _public(said) for source, said in device.facts.items()}
     return {
@@ -225,12 +225,12 @@ def _finding(fault: Fault, device: Device, word: str) -> FindingRow:
 
 
 def ip_changes(device: Device) -> int:
-    return sum(1 for one in device.addresses if one.previous)
+    return sum(1 for address in device.addresses if address.previous)
 
 
 def has_changed(device: Device) -> bool:
     """Whether it had another address before. The newest one says so mostly."""
-    return any(one.previous for one in reversed(device.addresses))
+    return any(address.previous for address in reversed(device.addresses))
 
 
 def was_seen(device: Device) -> bool:

@@ -205,7 +205,7 @@ def _test_of(kind: type, name: str, type_: Any) -> Callable[[Any], str]:
 
 @cache
 def _tests_of(kind: Any) -> list[tuple[str, Callable[[Any], str]]]:
-    return [(one.name, _test_of(kind, one.name, one.type)) for one in fields(kind)]
+    return [(field.name, _test_of(kind, field.name, field.type)) for field in fields(kind)]
 
 
 def check(record: Any, where: str) -> None:

@@ -65,7 +65,7 @@ def with_serials(data: bytes, serials: Mapping[str, str], *, tidy: bool = False)
 def _fit(table: RecorderSheet) -> list[RecorderRow]:
     """The rows that have a serial, and those that lack only one."""
     book = workbook_of(table)
-    return [*book.rows, *(one.row for one in book.problems if one.row)]
+    return [*book.rows, *(problem.row for problem in book.problems if problem.row)]
 
 
 def _check_written(

@@ -76,8 +76,8 @@ def _rows(data: bytes, tidy: bool) -> Iterator[bytes]:
     }
     return chain(
         [_line(head)],
-        (_line(_plain(one)) for one in book.rows),
-        (_line(_problem(one)) for one in book.problems),
+        (_line(_plain(row)) for row in book.rows),
+        (_line(_problem(problem)) for problem in book.problems),
     )
 
 

@@ -44,12 +44,12 @@ def contents_of(data: bytes, table: RecorderSheet) -> Contents:
         comments = [one for one in names if one.startswith(COMMENTS)]
         things["comments"] = sum(_count(packed, one, b"comment") for one in comments)
         things["cell formats"] = max(0, _count(packed, "xl/styles.xml", b"xf") - 2)
-    others = [one.name for one in sheets if one.name != table.sheet]
+    others = [sheet.name for sheet in sheets if sheet.name != table.sheet]
     return Contents(table.filled(), others, {what: n for what, n in things.items() if n})
 
 
 def _elements(packed: zipfile.ZipFile, sheets: list[Sheet], name: str) -> dict[str, int]:
-    part = next(one.part for one in sheets if one.name == name)
+    part = next(sheet.part for sheet in sheets if sheet.name == name)
     return {what: _count(packed, part, tag) for what, tag in ELEMENTS.items()}
 
 

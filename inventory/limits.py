@@ -74,8 +74,8 @@ def _kind(data: bytes) -> tuple[str, str]:
 
 
 def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
-    parts = sorted(packed.infolist(), key=lambda one: one.header_offset)
-    names = {one.filename for one in parts}
+    parts = sorted(packed.infolist(), key=lambda part: part.header_offset)
+    names = {part.filename for part in parts}
     for name, kind in OTHERS.items():
         if name in names:
             raise NotReadable(f"The file is of the kind {kind}, no .xlsx workbook", SAVE)
@@ -84,20 +84,20 @@ def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
     if len(names) < len(parts):
         raise NotReadable("The file has two parts of one name", SAVE)
     end_before, size = 0, 0
-    for one in parts:
-        begin, end = _place(data, one)
-        if one.header_offset < end_before or end > packed.start_dir:
+    for part in parts:
+        begin, end = _place(data, part)
+        if part.header_offset < end_before or end > packed.start_dir:
             raise NotReadable("Parts of the file overlap, it is damaged", SAVE)
         end_before = end
         found = 0
-        for piece in _pieces(data, one, begin, end):
+        for piece in _pieces(data, part, begin, end):
             found += len(piece)
             if size + found > MAX_UNPACKED:
                 raise NotReadable(
                     f"Unpacked the file has more than {MAX_UNPACKED >> 20} MB", SHRINK
                 )
-        if found != one.file_size:
-            raise NotReadable(f"{one.filename[:80]} in the file has not the size it claims", SAVE)
+        if found != part.file_size:
+            raise NotReadable(f"{part.filename[:80]} in the file has not the size it claims", SAVE)
         size += found
 
 

@@ -12,14 +12,16 @@ MAX_SHEETS = 10
 
 def losses(old: Workbook, new: Workbook) -> Iterator[str]:
     """Columns, sheets and whatever else would be lost, a sentence each."""
-    columns = {one.upper() for one in new.columns}
+    columns = {column.upper() for column in new.columns}
     for title, cells in old.contents.filled.items():
         if title and title.upper() not in columns:
             yield f"Column {title[:60]} with {_count(cells, 'filled cell', 'filled cells')}."
     untitled = old.contents.filled.get("", 0) - new.contents.filled.get("", 0)
     if untitled > 0:
         yield f"{_count(untitled, 'filled cell', 'filled cells')} in columns without a title."
-    gone = [one for one in old.contents.sheets if one not in {*new.contents.sheets, new.sheet}]
+    gone = [
+        sheet for sheet in old.contents.sheets if sheet not in {*new.contents.sheets, new.sheet}
+    ]
     for name in gone[:MAX_SHEETS]:
         yield f"Sheet {name[:60]}."
     if len(gone) > MAX_SHEETS:
@@ -38,7 +40,7 @@ def emptied(
     both: Iterable[tuple[RecorderRow, RecorderRow]], columns: Sequence[str]
 ) -> Iterator[str]:
     """Cells that have a text now and would be empty, by column, for sites in both files."""
-    kept = {one.upper() for one in columns}
+    kept = {column.upper() for column in columns}
     found: dict[str, list[str]] = {}
     for old, new in both:
         if old.store and not new.store:
@@ -47,7 +49,7 @@ def emptied(
             if title.upper() in kept:
                 found.setdefault(title, []).append(old.site)
     for title, sites in found.items():
-        names = ", ".join(one[:60] for one in sites[:MAX_SITES])
+        names = ", ".join(site[:60] for site in sites[:MAX_SITES])
         more = f" and {len(sites) - MAX_SITES} more" if len(sites) > MAX_SITES else ""
         cells = _count(len(sites), "cell", "cells")
         yield f"{title[:60]} of {names}{more}: {cells} would be empty."

@@ -96,7 +96,7 @@ class RecorderSheet:
 
 def missing_in(titles: Sequence[str]) -> list[str]:
     """Which of the three titles a line lacks."""
-    known = {one.upper() for one in titles}
+    known = {title.upper() for title in titles}
     return [one for one in NEEDED if one not in known]
 
 
@@ -130,7 +130,7 @@ def workbook_of(table: RecorderSheet) -> Workbook:
 
 def _each_site_once(rows: Sequence[RecorderRow], problems: Sequence[Problem]) -> list[Problem]:
     """A site that another row has already, used or not, is not waiting for a serial here."""
-    known = {one.site: one.number for one in rows}
+    known = {row.site: row.number for row in rows}
     found = []
     for one in problems:
         if one.row and known.setdefault(one.row.site, one.number) != one.number:

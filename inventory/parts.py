@@ -32,7 +32,7 @@ def sheets_of(packed: zipfile.ZipFile) -> list[Sheet]:
         if link.get("Type", "").endswith("/worksheet") and part in stored:
             is_hidden = one.get("state", "").lower() in HIDDEN
             found.append(Sheet(one.get("name", ""), part, is_hidden))
-    return sorted(found, key=lambda one: one.is_hidden)
+    return sorted(found, key=lambda sheet: sheet.is_hidden)
 
 
 def elements(packed: zipfile.ZipFile, part: str, wanted: str) -> list[dict[str, str]]:

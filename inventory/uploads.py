@@ -174,7 +174,7 @@ class Uploads:
 
     def _keep(self, key: str, data: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        waiting = sorted(self.folder.glob("wait-*.xlsx"), key=lambda one: one.stat().st_mtime)
+        waiting = sorted(self.folder.glob("wait-*.xlsx"), key=lambda file: file.stat().st_mtime)
         for one in waiting[: max(0, len(waiting) - LONGEST_WAIT + 1)]:
             one.unlink()
         (self.folder / f"wait-{key}.xlsx").write_bytes(data)
@@ -203,7 +203,7 @@ class Uploads:
                 if base_of(self.workbooks.now()[0], {}) != left:
                     self._before(left).unlink(missing_ok=True)
             raise
-        self._forget([one for one in known if one != self._before(left)])
+        self._forget([file for file in known if file != self._before(left)])
         staged.unlink(missing_ok=True)
         return said
 
@@ -239,17 +239,17 @@ class Uploads:
             said = f"A new serial of {sites} was typed since the new workbook was taken"
         elif now == NONE:
             said = f"{name} was taken away since the new workbook was taken"
-        elif all(one.name == "before.xlsx" for one in known):
+        elif all(file.name == "before.xlsx" for file in known):
             said = f"Nobody noted what {name} was then, so it may have been changed since"
         else:
             said = f"{name} was changed since the new workbook was taken"
-        kept = [str(one) for one in known if one.stat().st_size]
+        kept = [str(file) for file in known if file.stat().st_size]
         where = f" The one from before is kept as {kept[-1]}." if kept else ""
         return Refused(said, f"Upload the workbook that you want instead.{where}")
 
     def _forget(self, files: list[Path]) -> None:
-        for one in files:
-            one.unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
 def _key_of(data: bytes) -> str:

@@ -419,19 +419,19 @@ class Workbooks:
 
 def without_serial(book: workbook.Workbook) -> dict[str, workbook.Problem]:
     """The rows by site that lack only a serial of their own."""
-    return {one.row.site: one for one in book.problems if one.row}
+    return {problem.row.site: problem for problem in book.problems if problem.row}
 
 
 def in_force(book: workbook.Workbook, pending: Mapping[str, str]) -> list[RecorderRow]:
     """The rows that are used, with the serials that are not in the file yet."""
     lacking = [one.row for site, one in without_serial(book).items() if site in pending]
     rows = [*book.rows, *(one for one in lacking if one)]
-    return [replace(one, serial=pending.get(one.site, one.serial)) for one in rows]
+    return [replace(row, serial=pending.get(row.site, row.serial)) for row in rows]
 
 
 def still_wanted(book: workbook.Workbook, pending: Mapping[str, str]) -> dict[str, str]:
     """The pending serials of rows that have none of their own; one that another row has is not."""
-    lacking, used = without_serial(book), {one.serial.upper() for one in book.rows}
+    lacking, used = without_serial(book), {row.serial.upper() for row in book.rows}
     return {
         site: one for site, one in pending.items() if site in lacking and one.upper() not in used
     }

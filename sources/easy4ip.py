@@ -78,7 +78,10 @@ async def _sweep(
     cloud: CloudClient, targets: Sequence[Target], spread: float
 ) -> AsyncGenerator[Report | Coverage]:
     asked = _Sweep(cloud, await cloud.main(), spread)
-    before = {id(one): (one.requests, one.answers, Counter(one.refused)) for one in cloud.servers()}
+    before = {
+        id(server): (server.requests, server.answers, Counter(server.refused))
+        for server in cloud.servers()
+    }
     try:
         left = list(targets)
         for _round in range(ROUNDS if targets else 0):
@@ -214,8 +217,10 @@ class _Sweep:
     async def _proved_servers(self, targets: Sequence[Target]) -> set[Address]:
         """Of the servers that answer about none of these: those that say something of another
         listed serial, which need not be registered there."""
-        states = (self.results[one.key] for one in targets)
-        silent = list({one.server for one in states if one.state == "cut off" and one.server})
+        checked = (self.results[target.key] for target in targets)
+        silent = list(
+            {result.server for result in checked if result.state == "cut off" and result.server}
+        )
         answers = await asyncio.gather(*(self._is_proved(one) for one in silent))
         return {place for place, is_there in zip(silent, answers, strict=True) if is_there}
 
@@ -250,7 +255,7 @@ def _silent(port: int) -> str:
 
 async def _check_main(main: Server, results: Mapping[str, CheckResult]) -> None:
     """Raises CannotAsk when it is the cloud, our line or our key that failed for all."""
-    states = Counter(one.state for one in results.values())
+    states = Counter(result.state for result in results.values())
     if states["unasked"] and states["unasked"] == states.total():
         with suppress(NoAnswer, ServerBusy, ServerError, KeyRejected):
             await main.ask("/probe/p2psrv")
@@ -287,20 +292,22 @@ def _remember_silence(
 def _failures(asked: _Sweep) -> dict[str, str]:
     """The scopes of the cloud that could not be asked, and why."""
     failed = {}
-    for one in asked.results.values():
-        if one.state == "cut off" and one.server:
-            place = f"{one.server[0]}:{one.server[1]}"
+    for result in asked.results.values():
+        if result.state == "cut off" and result.server:
+            place = f"{result.server[0]}:{result.server[1]}"
             failed[f"{NAME}:{place}"] = (
                 f"the P2P server {place} answers about none of its recorders"
             )
-        elif one.state == "refused":
-            failed[f"{NAME}:refused"] = f"{one.reason}. Check EASY4IP_USER and EASY4IP_KEY."
-        elif one.state == "unasked" and asked.main.heard_at < asked.began:
+        elif result.state == "refused":
+            failed[f"{NAME}:refused"] = f"{result.reason}. Check EASY4IP_USER and EASY4IP_KEY."
+        elif result.state == "unasked" and asked.main.heard_at < asked.began:
             failed[NAME] = _silent(asked.main.address[1])
     # A few who are sent away are asked again in a minute: no reason to wake anybody.
-    states = Counter(one.state for one in asked.results.values())
+    states = Counter(result.state for result in asked.results.values())
     for state in ("busy", "failing", "unasked"):
-        reason = next((one.reason for one in asked.results.values() if one.state == state), "")
+        reason = next(
+            (result.reason for result in asked.results.values() if result.state == state), ""
+        )
         if states[state] > TOLERATED * states.total() and NAME not in failed:
             failed[f"{NAME}:{state}"] = f"{reason}. It is asked again later."
     return failed
@@ -335,13 +342,13 @@ def _coverage(
     """What was asked. When nothing was learned of any recorder, nothing is up again either."""
     requests = answers = 0
     refused: Counter[str] = Counter()
-    for one in cloud.servers():
-        had = before.get(id(one), NO_REQUESTS)
-        requests += one.requests - had[0]
-        answers += one.answers - had[1]
-        refused += Counter(one.refused) - had[2]
+    for server in cloud.servers():
+        had = before.get(id(server), NO_REQUESTS)
+        requests += server.requests - had[0]
+        answers += server.answers - had[1]
+        refused += Counter(server.refused) - had[2]
     notes = _notes(cloud)
-    scopes = (NAME,) if any(one.state in KNOWN_STATES for one in results) else ()
+    scopes = (NAME,) if any(result.state in KNOWN_STATES for result in results) else ()
     return Coverage(NAME, scopes, requests, answers, dict(refused), dict(failed), notes=notes)
 
 
@@ -359,7 +366,9 @@ def _notes(cloud: CloudClient) -> tuple[str, ...]:
             f"the cloud is slow: an answer takes {usual:.1f} s. It is waited for; a "
             "smaller EASY4IP_RATE or a longer EASY4IP_INTERVAL asks it more gently"
         )
-    slowest = min((one.bucket.pace / one.bucket.rate for one in cloud.servers()), default=1.0)
+    slowest = min(
+        (server.bucket.pace / server.bucket.rate for server in cloud.servers()), default=1.0
+    )
     if slowest <= 0.5:
         found.append(f"the cloud sheds load and is asked at {slowest:.0%} of EASY4IP_RATE")
     return tuple(found)

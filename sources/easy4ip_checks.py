@@ -108,7 +108,7 @@ class CloudClient:
                 "Check this machine's line to the internet and its DNS.",
             ) from error
         places = [(str(one[4][0]), port) for one in found]
-        self._main = next((one for one in places if one != self._main), places[0])
+        self._main = next((place for place in places if place != self._main), places[0])
         return await self.server(self._main)
 
     async def server(self, address: Address) -> Server:
@@ -157,8 +157,8 @@ class CloudClient:
         self._registered = {**older, **newer}
 
     def close(self) -> None:
-        for one in self._servers.values():
-            one.close()
+        for server in self._servers.values():
+            server.close()
         self._servers.clear()
 
     def close_silent(self, before: RequestCounts) -> None:
