@@ -16,7 +16,7 @@ DEVICE = frozenset(
 """Fields of a device as JSON."""
 ACCESS = frozenset({"host", "port", "path", "method", "interval"})
 """Fields of an access as JSON; of a password it is shown that there is one."""
-_PRESENCE = "has_password"  # nosec B105
+_PRESENCE = "has_password"
 _DEVICES = ("stays", "goes")
 """Where the event of a merge keeps whole records."""
 _SECRET = ("secret", "secret_options")
