@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from accounts.accounts import Accounts
-from fleet import cleaning, labels
-from fleet.cleaning import Selection
+from fleet import labels
+from fleet.edit import cleaning
+from fleet.edit.cleaning import Selection
 from fleet.model import Device, Edit, Event, Invalid, Refused
 from fleet.tracker import Precondition, Tracker, nothing
 from fleet.trusted_clock import TrustedClock

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import fleets
 from bench.table import Row
 from discovery.scanner import Scanner
-from fleet import record
+from fleet.database import record
 from fleet.model import Access, Fleet, Report, Sighting, Target
 from fleet.tracker import Tracker
 from sources.source import Source

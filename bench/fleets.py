@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fleet.json_store import JsonStore
+from fleet.database.json_store import JsonStore
 from fleet.model import Event, Miss, Report, Sighting
 from fleet.status import Rules
 from fleet.tracker import Tracker

@@ -11,9 +11,9 @@ from sqlalchemy import insert
 from bench import fleets
 from bench.running import monitor, typical
 from bench.table import Row
-from fleet.event_rows import events
-from fleet.journal import Journal
-from fleet.uptime import DAYS
+from fleet.history.event_rows import events
+from fleet.history.journal import Journal
+from fleet.history.uptime import DAYS
 from store.sql import default_url
 
 CAMERAS, EACH = 50, 2000

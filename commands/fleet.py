@@ -25,7 +25,9 @@ from commands.monitor import (
 )
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
-from fleet import cleaning, identity, labels, origin, shapes, state, status
+from fleet import identity, labels, shapes, state, status
+from fleet.database import origin
+from fleet.edit import cleaning
 from fleet.model import Device, Fleet
 from fleet.patience import rules_of
 from fleet.queries import CAMERAS, SORTS, DeviceFilter, select

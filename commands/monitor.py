@@ -8,7 +8,7 @@ from typing import Any
 import app as monitor_app
 import serving
 from discovery import running
-from fleet.json_store import JsonStore
+from fleet.database.json_store import JsonStore
 from fleet.model import Fleet
 from settings import Settings
 from store.json_file import CannotOpen

@@ -9,8 +9,8 @@ import app as monitor_app
 from commands.monitor import CANNOT_ASK, DONE, NOTHING, Failed
 from commands.output import complain, show
 from discovery.once import sweep as sweep_once
+from fleet.edit.recorder_list import RecorderRow
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
-from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from inventory import workbook
 from settings import Settings

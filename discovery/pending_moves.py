@@ -2,7 +2,7 @@
 
 Anybody can forge an answer to a broadcast, so a contradiction moves nobody and is one finding for
 as long as it lasts. Two addresses with one endpoint reference are two interfaces of one device,
-and a MAC that is disputed already (`fleet.disputes`) is left to the addresses.
+and a MAC that is disputed already (`fleet.reduce.disputes`) is left to the addresses.
 """
 
 from collections.abc import Callable, Container

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fleet import access_fields, device_record, identity, labels, status
-from fleet.draft import Draft
+from fleet import identity, labels, status
+from fleet.database import device_record
+from fleet.edit import access_fields
 from fleet.model import Access, Device, Invalid, Refused, Secret
+from fleet.reduce.draft import Draft
 
 FIELDS = (*access_fields.FIELDS, "secret")
 """What an edit may set of an access."""

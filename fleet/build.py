@@ -10,9 +10,9 @@ from time import monotonic
 from pydantic import SecretStr
 
 from fleet import clock as clocks
+from fleet.database.json_store import JsonStore
 from fleet.fleet_secrets import FleetSecrets
-from fleet.journal import Journal, JournalWriter
-from fleet.json_store import JsonStore
+from fleet.history.journal import Journal, JournalWriter
 from fleet.model import ClockStep
 from fleet.package import Job, Package, Packages
 from fleet.patience import rules_of

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from fleet.draft import Draft
 from fleet.model import ClockStep, Device, SourceState
+from fleet.reduce.draft import Draft
 
 LEAP = timedelta(days=1)
 """Beyond so much more than the program itself has run, the clock is not believed yet."""

@@ -11,9 +11,9 @@
     former:7/rtsp:10.0.0.9:554/live                       what device 7 was: no source proves it
 
 A global key leads to one record wherever it is proved, as long as only one device proves it
-(see `fleet.matching`). A key at a place is a claim with a time (`Device.claims`, see
-`fleet.claims`). A channel key is the key of its owner, then the video source or path in percent
-encoding: a MAC or an endpoint reference beside it names the owner, not the channel.
+(see `fleet.reduce.matching`). A key at a place is a claim with a time (`Device.claims`, see
+`fleet.reduce.claims`). A channel key is the key of its owner, then the video source or path in
+percent encoding: a MAC or an endpoint reference beside it names the owner, not the channel.
 """
 
 import re

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleet import identity, labels, status
+from fleet.edit.recorder_list import SOURCE
 from fleet.model import DEFAULT_SITE, Device
-from fleet.recorder_list import SOURCE
 
 CAMERAS = frozenset({"camera", "recorder"})
 """The kinds that lists of cameras show."""

@@ -12,10 +12,10 @@ from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
 from fleet import identity, labels, state, status
+from fleet.history.uptime import Uptime
 from fleet.model import Device, Fault, Fleet
 from fleet.secret_columns import masked
 from fleet.status import Rules
-from fleet.uptime import Uptime
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 """A time in an answer: ISO 8601 with offset."""

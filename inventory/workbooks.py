@@ -15,7 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock
 
-from fleet import recorder_list, state
+from fleet import state
+from fleet.edit import recorder_list
+from fleet.edit.recorder_list import RecorderRow
 from fleet.model import (
     Edit,
     Invalid,
@@ -26,7 +28,6 @@ from fleet.model import (
     TakenWorkbook,
     Target,
 )
-from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from fleet.texts import name_of
 from fleet.tracker import Precondition, Tracker, nothing

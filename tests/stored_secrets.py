@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from fleet import record
+from fleet.database import record
 from fleet.model import Access, Device, Fleet, Secret
 from store.vault import Vault
 

@@ -50,8 +50,8 @@ BROAD_EXCEPTS = {
     "discovery/probing.py": 1,
     "discovery/scanner.py": 2,
     "discovery/scheduler.py": 2,
-    "fleet/journal.py": 1,
-    "fleet/journal_readers.py": 1,
+    "fleet/history/journal.py": 1,
+    "fleet/history/journal_readers.py": 1,
     "fleet/tracker.py": 2,
 }
 """Around sources, jobs and their clock, connections, the deliveries to SQL, the readers of the

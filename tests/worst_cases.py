@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fleet import access_fields, texts
+from fleet import texts
+from fleet.edit import access_fields
 from inventory import text_files, tidy
 
 ROOT = Path(__file__).parent.parent
@@ -33,13 +34,17 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "00:11:22:33:44:5",
         "0011.2233.445",
     ),
-    ("fleet/access_fields.py", access_fields.LABEL.pattern): ("a" * 63, "a" * 62 + "-", "-"),
-    ("fleet/access_fields.py", access_fields.NUMBER_LABEL.pattern): ("1", "0x1"),
-    ("fleet/access_fields.py", access_fields.ZONE.pattern): ("a" * 15,),
-    ("fleet/access_fields.py", access_fields.WORD.pattern): ("a" * 40,),
-    ("fleet/access_fields.py", access_fields.PIN.pattern): ("0" * 63,),
-    ("fleet/access_fields.py", access_fields.PASSWORD.pattern): ("password", "passphrase=", "pass"),
-    ("fleet/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
+    ("fleet/edit/access_fields.py", access_fields.LABEL.pattern): ("a" * 63, "a" * 62 + "-", "-"),
+    ("fleet/edit/access_fields.py", access_fields.NUMBER_LABEL.pattern): ("1", "0x1"),
+    ("fleet/edit/access_fields.py", access_fields.ZONE.pattern): ("a" * 15,),
+    ("fleet/edit/access_fields.py", access_fields.WORD.pattern): ("a" * 40,),
+    ("fleet/edit/access_fields.py", access_fields.PIN.pattern): ("0" * 63,),
+    ("fleet/edit/access_fields.py", access_fields.PASSWORD.pattern): (
+        "password",
+        "passphrase=",
+        "pass",
+    ),
+    ("fleet/edit/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
     ("fleet/identity.py", "[^0-9a-f]"): ("00",),
     ("fleet/secret_columns.py", r"[^\W_]+"): ("a",),
@@ -191,7 +196,8 @@ def attack_easy_ip() -> None:
 
 def attack_values() -> None:
     """What people, files and workbooks hand in, each far longer than it may be."""
-    from fleet import identity, origin
+    from fleet import identity
+    from fleet.database import origin
     from fleet.serials import clean_serial
     from inventory.model import bare
     from web.pages.site_groups import _natural

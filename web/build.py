@@ -9,7 +9,7 @@ from accounts.build import AccountsPackage
 from audit.build import AuditPackage
 from discovery.build import DiscoveryPackage
 from fleet.build import FleetPackage
-from fleet.journal_readers import MemoryReader
+from fleet.history.journal_readers import MemoryReader
 from fleet.package import Package, Packages
 from inventory.build import InventoryPackage
 from web.http.authentication import Access, Network

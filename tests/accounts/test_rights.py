@@ -50,6 +50,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "fleet.clean": (CHIEF, NOWHERE, ""),
     "fleet.delete": (CHIEF, NOWHERE, ""),
     "user.manage": (CHIEF, NOWHERE, ""),
+    "key.rotate": (CHIEF, NOWHERE, ""),
     "audit.view": (CHIEF, NOWHERE, "read operate"),
     "docs.view": (EVERYBODY, ANYWHERE, "read operate"),
     "account.view": (EVERYBODY, ANYWHERE, "read operate"),

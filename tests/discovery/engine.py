@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from discovery.scanner import Scanner
-from fleet.json_store import JsonStore
+from fleet.database.json_store import JsonStore
 from fleet.model import Device, Event, Report
 from fleet.status import Rules, statuses
 from fleet.tracker import Tracker

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from fleet import record
+from fleet.database import record
 from fleet.model import (
     DEFAULT_SITE,
     Access,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fleet.journal import Journal
+from fleet.history.journal import Journal
 from tests.store.disks import disks
 from tests.store.postgres import postgres, sql_url
 

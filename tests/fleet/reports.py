@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleet import record, status
+from fleet import status
+from fleet.database import record
 from fleet.model import Device, Edit, Event, Finding, Fleet, Miss, Report, Sighting, SourceDown
-from fleet.reducer import reduce
+from fleet.reduce.reducer import reduce
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RULES = status.Rules()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fleet.access_fields import (
+from fleet.edit.access_fields import (
     LONGEST_PATH,
     LONGEST_USERNAME,
     MAX_INTERVAL,

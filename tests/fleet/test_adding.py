@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from fleet import capacity, record
 from fleet.access import place_key
-from fleet.editing import can_undo, inverse
+from fleet.database import record
+from fleet.edit.editing import can_undo, inverse
 from fleet.model import Access, Edit, Event, Invalid, Refused
+from fleet.reduce import capacity
 from tests.fleet.reports import NOON, A, B, Story, edit, missed, noon, seen
 
 RTSP = "rtsp:10.0.0.5:554/live"

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from fleet.addresses import FIRST_KEPT, MAX_MOVES
 from fleet.model import MAX_ADDRESSES
+from fleet.reduce.addresses import FIRST_KEPT, MAX_MOVES
 from fleet.status import ACTIVE, IP_CHANGED
 from tests.fleet.reports import A, Story, noon, seen
 

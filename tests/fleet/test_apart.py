@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fleet.editing import inverse
+from fleet.edit.editing import inverse
 from fleet.model import Edit, Event, Refused
 from fleet.queries import DeviceFilter, select
 from tests.fleet.reports import A, B, Story, edit, heard, missed, noon, seen

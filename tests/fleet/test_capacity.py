@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fleet import capacity
+from fleet.reduce import capacity
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 

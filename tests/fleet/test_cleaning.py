@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.cleaning import retirements
+from fleet.edit.cleaning import retirements
 from fleet.model import Device
 from tests.fleet.reports import NOON, A, Story, noon, seen
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fleet import record
+from fleet.database import record
 from simulators.panasonic import Camera, Network
 from tests.home import Running, free_port, until
 

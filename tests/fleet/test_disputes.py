@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from fleet import record
-from fleet.disputes import SHARED
-from fleet.editing import inverse
+from fleet.database import record
+from fleet.edit.editing import inverse
 from fleet.identity import channel_key
 from fleet.model import Device, Report, Sighting
+from fleet.reduce.disputes import SHARED
 from fleet.status import ACTIVE
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fleet.editing import LONGEST, inverse
+from fleet.edit.editing import LONGEST, inverse
 from fleet.model import Event, Invalid, Refused
 from tests.fleet.reports import A, B, C, Story, edit, missed, noon, seen
 

@@ -2,8 +2,8 @@
 
 import orjson
 
-from fleet.facts import MAX_BYTES
 from fleet.model import Device
+from fleet.reduce.facts import MAX_BYTES
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 LONG = {f"tag_{number}": "ab" * 30 for number in range(200)}

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from discovery.progress import SourceProgress
-from fleet import record, validation
+from fleet import validation
+from fleet.database import record
+from fleet.edit.recorder_list import SOURCE, RecorderRow
 from fleet.model import AutoScan, Edit, Fleet, LastScan, PendingSerials, Refused
-from fleet.recorder_list import SOURCE, RecorderRow
 from store.json_file import COPIES, CannotKeep, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
 from tests.fleet.tracking import FILE, opened, tracker_in

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from fleet import capacity, ignoring, record
-from fleet.editing import can_undo, inverse
+from fleet.database import record
+from fleet.edit import ignoring
+from fleet.edit.editing import can_undo, inverse
+from fleet.edit.recorder_list import RecorderRow, edits
 from fleet.model import Invalid, NotFound, Refused
-from fleet.recorder_list import RecorderRow, edits
+from fleet.reduce import capacity
 from tests.fleet.reports import NOON, A, B, Story, edit, noon, seen, wrong
 
 RTSP = "rtsp:10.0.0.5:554/live"

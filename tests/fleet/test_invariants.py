@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet import record, status
-from fleet.addresses import MAX_AT_ONCE
-from fleet.editing import can_undo, inverse
+from fleet import status
+from fleet.database import record
+from fleet.edit.editing import can_undo, inverse
+from fleet.edit.recorder_list import SOURCE, RecorderRow
 from fleet.identity import keys_of
 from fleet.model import (
     Access,
@@ -30,8 +31,8 @@ from fleet.model import (
     SourceDown,
     SourceState,
 )
-from fleet.recorder_list import SOURCE, RecorderRow
-from fleet.reducer import reduce
+from fleet.reduce.addresses import MAX_AT_ONCE
+from fleet.reduce.reducer import reduce
 from tests.fleet.reports import NOON, RULES
 
 MACS = [f"mac:d4:2d:c5:00:00:0{n}" for n in range(4)]

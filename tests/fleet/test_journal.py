@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from fleet import event_rows
-from fleet.journal import Journal, JournalWriter
-from fleet.journal_readers import MemoryReader
+from fleet.history import event_rows
+from fleet.history.journal import Journal, JournalWriter
+from fleet.history.journal_readers import MemoryReader
 from fleet.model import Event
 from fleet.tracker import Tracker
 from simulators.panasonic import Camera
@@ -249,7 +249,7 @@ def test_an_event_that_does_not_fit_is_left_out_and_holds_up_no_other(
         assert numbers(journal.find()) == [4, 3, 1]
         until(lambda: read == [1, 3, 4], what="the reader has the others")
     assert tracker.fleet().outbox == ()
-    assert [one.message for one in caplog.records if one.name == "fleet.journal"] == [
+    assert [one.message for one in caplog.records if one.name == "fleet.history.journal"] == [
         "Event 2 does not fit into the journal: left out"
     ]
 
@@ -261,7 +261,7 @@ def test_a_delivery_that_fails_unexpectedly_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As when the machine has no memory left for a moment."""
-    monkeypatch.setattr("fleet.journal.RETRY_AFTER", 0.02)
+    monkeypatch.setattr("fleet.history.journal.RETRY_AFTER", 0.02)
     tries: list[int] = []
 
     def also() -> bool:
@@ -278,7 +278,7 @@ def test_a_delivery_that_fails_unexpectedly_is_tried_again(
     assert numbers(journal.find()) == [1]
     journal_writer.stop()
     assert not journal_writer.is_alive()
-    told = [one.message for one in caplog.records if one.name == "fleet.journal"]
+    told = [one.message for one in caplog.records if one.name == "fleet.history.journal"]
     assert told == ["A delivery to the SQL database failed; it is tried again"]
 
 
@@ -304,7 +304,9 @@ def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_
     assert journal_writer.deliver()
     assert journal_writer.trouble == ""
     assert [one.kind for one in journal.find()] == ["device.offline", "device.found"]
-    levels = [record.levelname for record in caplog.records if "fleet.journal" in record.name]
+    levels = [
+        record.levelname for record in caplog.records if "fleet.history.journal" in record.name
+    ]
     assert levels == ["ERROR", "INFO"], "lost is said once, back once"
     journal.close()
 

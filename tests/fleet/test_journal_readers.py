@@ -27,10 +27,10 @@ from sqlalchemy import (
     update,
 )
 
-from fleet import cursor_rows
-from fleet.cursor_rows import CursorMoved
-from fleet.journal import Journal, JournalWriter
-from fleet.journal_readers import (
+from fleet.history import cursor_rows
+from fleet.history.cursor_rows import CursorMoved
+from fleet.history.journal import Journal, JournalWriter
+from fleet.history.journal_readers import (
     BATCH,
     BEHIND_AFTER,
     UNUSED_AFTER,
@@ -211,7 +211,7 @@ def test_what_fails_while_it_is_stored_is_stored_once(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The machine has no memory left after the rows were written, and before they are kept."""
-    monkeypatch.setattr("fleet.journal_readers.RETRY_AFTER", 0.02)
+    monkeypatch.setattr("fleet.history.journal_readers.RETRY_AFTER", 0.02)
     tries: list[int] = []
 
     def take(connection: Connection, events: Sequence[Event]) -> None:
@@ -227,14 +227,14 @@ def test_what_fails_while_it_is_stored_is_stored_once(
         until(lambda: cursor(journal) == 3)
     assert noted(journal) == [1, 2, 3]
     assert tries == [3, 3, 3, 3]
-    told = [one.message for one in caplog.records if one.name == "fleet.journal_readers"]
+    told = [one.message for one in caplog.records if one.name == "fleet.history.journal_readers"]
     assert told == ["Reader notes of the journal failed; it is tried again"]
 
 
 CRASHING = """
 import sys
 from datetime import UTC, datetime
-from fleet.journal import Journal
+from fleet.history.journal import Journal
 from tests.fleet.test_journal_readers import reader_of
 journal = Journal(sys.argv[1])
 reader = reader_of(journal)
@@ -352,7 +352,7 @@ def test_a_number_that_a_reader_has_passed_is_never_given_again(sql_url: str) ->
 def test_a_reader_waits_while_the_database_is_away_and_is_woken_when_it_is_back(
     postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fleet.journal.RETRY_AFTER", 0.2)
+    monkeypatch.setattr("fleet.history.journal.RETRY_AFTER", 0.2)
     journal = Journal(postgres.new_database())
     with opened(tmp_path / "monitor") as tracker:
         tracker.continue_above(*journal.open(), NOON)
@@ -392,7 +392,7 @@ def test_an_event_that_a_reader_cannot_use_is_passed_over_and_logged(
     reader.step()
     assert noted(journal) == [1, 2, 3, 5, 6, 7, 8, 9]
     assert cursor(journal) == 9
-    told = [one.message for one in caplog.records if one.name == "fleet.journal_readers"]
+    told = [one.message for one in caplog.records if one.name == "fleet.history.journal_readers"]
     assert told == ["Event 4 is left out: reader notes cannot use it"]
 
 
@@ -409,7 +409,7 @@ def test_a_row_that_cannot_be_read_is_passed_over_and_logged(
     while reader.step():
         pass
     assert noted(journal) == [1, 3]
-    told = [one.message for one in caplog.records if one.name == "fleet.journal_readers"]
+    told = [one.message for one in caplog.records if one.name == "fleet.history.journal_readers"]
     assert told == ["Event 2 cannot be read from the journal: left out"]
     journal.close()
 

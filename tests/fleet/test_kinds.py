@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.kinds import PERSON
 from fleet.model import Device
+from fleet.reduce.kinds import PERSON
 from tests.fleet.reports import A, Story, noon, seen
 
 CHANGES: dict[str, tuple[str, str, bool]] = {

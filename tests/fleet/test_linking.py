@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fleet import record
-from fleet.editing import can_undo, inverse
+from fleet.database import record
+from fleet.edit.editing import can_undo, inverse
 from fleet.model import Access, Edit, Event, Invalid, Refused
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 

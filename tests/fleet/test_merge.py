@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fleet import record
+from fleet.database import record
 from fleet.model import MAX_ADDRESSES, AddressChange, Device, SourceState
 from fleet.status import UNREACHABLE
 from tests.fleet.reports import NOON, A, B, Story, edit, heard, missed, noon, seen

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from fleet import identity, origin, record
-from fleet.record import Unreadable
+from fleet import identity
+from fleet.database import origin, record
+from fleet.database.record import Unreadable
 from simulators.panasonic import Camera
 from store.json_file import CannotOpen
 from tests.fleet.reports import Story, seen

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from fleet.model import Device
-from fleet.recent_misses import KEPT_FOR, MAX_KEPT, in_order, kept
+from fleet.reduce.recent_misses import KEPT_FOR, MAX_KEPT, in_order, kept
 from fleet.status import ACTIVE, MISSING, OFFLINE, UNREACHABLE
 from simulators.panasonic import Camera
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from fleet import capacity
 from fleet.model import MAX_ADDRESSES, AddressChange, Device, NotFound, Refused
+from fleet.reduce import capacity
 from fleet.status import ACTIVE, IP_CHANGED, MISSING, OFFLINE, UNREACHABLE
 from tests.fleet.reports import A, B, C, Story, edit, heard, missed, noon, seen
 

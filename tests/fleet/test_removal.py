@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from fleet import record
-from fleet.cleaning import Selection, deletions, selected
+from fleet.database import record
+from fleet.edit.cleaning import Selection, deletions, selected
+from fleet.edit.recorder_list import RecorderRow, edits
 from fleet.model import Invalid, NotFound, Refused, Report
-from fleet.recorder_list import RecorderRow, edits
 from tests.fleet.reports import NOON, A, B, C, Story, edit, noon, seen
 
 
@@ -81,7 +81,7 @@ def test_a_row_of_the_workbook_is_deleted_only_after_it_left() -> None:
 
 
 def test_a_deletion_cannot_be_undone_and_the_second_one_finds_nobody() -> None:
-    from fleet.editing import inverse
+    from fleet.edit.editing import inverse
 
     story = Story()
     story.tell(seen(A))

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from fleet import device_record, public, record, shapes
-from fleet.draft import Draft
-from fleet.editing import inverse
+from fleet import public, shapes
+from fleet.database import device_record, record
+from fleet.edit.editing import inverse
 from fleet.fleet_secrets import FleetSecrets
 from fleet.model import Access, Device, Fleet, ResealedSecrets, Secret
+from fleet.reduce.draft import Draft
 from fleet.status import Rules
 from fleet.tracker import Tracker
 from fleet.unused_secrets import MAX_REPLACED

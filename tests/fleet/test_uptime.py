@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from fleet.history.uptime import DAYS, Uptime, UptimeRollup, uptime, window
 from fleet.model import Device, Event, SourceState
-from fleet.uptime import DAYS, Uptime, UptimeRollup, uptime, window
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from web.pages.bars import bar

@@ -11,11 +11,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from fleet import event_rows, uptime_rows
-from fleet.editing import inverse
-from fleet.journal import Journal
+from fleet.edit.editing import inverse
+from fleet.history import event_rows, uptime_rows
+from fleet.history.journal import Journal
+from fleet.history.uptime import DAYS
 from fleet.model import Event, Refused
-from fleet.uptime import DAYS
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 from tests.home import Clock, Home, until
 

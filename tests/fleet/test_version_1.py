@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fleet import device_record
-from fleet.editing import inverse
+from fleet.database import device_record
+from fleet.edit.editing import inverse
 from fleet.model import Fleet
 from fleet.status import statuses
 from tests.fleet.reports import RULES, A, edit, noon, seen

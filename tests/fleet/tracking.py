@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleet import record
-from fleet.json_store import JsonStore
+from fleet.database import record
+from fleet.database.json_store import JsonStore
 from fleet.model import Fleet
 from fleet.tracker import Tracker
 from tests.fleet.reports import RULES

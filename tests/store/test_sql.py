@@ -42,7 +42,7 @@ def tables(engine: Engine) -> set[str]:
 
 
 def test_migrations_make_every_table_from_nothing(engine: Engine) -> None:
-    import fleet.event_rows  # noqa: F401  (its table registers)
+    import fleet.history.event_rows  # noqa: F401  (its table registers)
 
     assert tables(engine) == set()
     migrate(engine)
@@ -64,7 +64,7 @@ def test_migrating_twice_changes_nothing(engine: Engine) -> None:
 
 
 def test_what_the_migrations_make_is_what_the_code_expects(engine: Engine) -> None:
-    import fleet.event_rows  # noqa: F401  (its table registers)
+    import fleet.history.event_rows  # noqa: F401  (its table registers)
 
     migrate(engine)
     with engine.connect() as connection:

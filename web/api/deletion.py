@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from accounts.deletion import sample
-from fleet.cleaning import Selection
+from fleet.edit.cleaning import Selection
 from web.http.actions.devices import delete_device, deletion
 from web.http.authorization import needs
 from web.http.payloads import describes, json_body, json_response

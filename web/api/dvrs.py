@@ -8,8 +8,9 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from fleet import recorder_list, shapes, status
+from fleet import shapes, status
 from fleet.csv_export import cell
+from fleet.edit import recorder_list
 from fleet.model import Device
 from fleet.texts import name_of
 from inventory.export import made_of

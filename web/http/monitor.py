@@ -12,7 +12,7 @@ from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
 from fleet import state, status
 from fleet.fleet_secrets import FleetSecrets
-from fleet.journal import Journal, JournalWriter
+from fleet.history.journal import Journal, JournalWriter
 from fleet.model import Device
 from fleet.package import Packages
 from fleet.status import Rules

@@ -115,7 +115,7 @@ class VisibleFleet:
         return device
 
     def events(self, **wanted: Any) -> Sequence[Event]:
-        """As fleet.journal.Journal.find, but for what this person must not know."""
+        """As fleet.history.journal.Journal.find, but for what this person must not know."""
         redirects = self.monitor.tracker.fleet().redirects
         device = wanted.pop("device", None)
         only = None if device is None else {redirects.get(device, device)}

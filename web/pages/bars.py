@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fleet.uptime import Uptime
+from fleet.history.uptime import Uptime
 
 HEIGHT = 12
 SHAPES = {"up": (0, 12), "part": (4, 8), "down": (8, 4), "unknown": (10, 1)}

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request
 
 from accounts.deletion import sample
-from fleet.cleaning import Selection
+from fleet.edit.cleaning import Selection
 from fleet.model import Refused
 from web.http.actions.devices import deletion, retire_silent
 from web.http.authorization import needs

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from threading import Event, Thread
 
-from fleet import editing
+from fleet.edit import editing
 from fleet.model import Edit
 from simulators.panasonic import crowd
 from tests.home import Home

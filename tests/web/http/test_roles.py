@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from fleet.editing import inverse
+from fleet.edit.editing import inverse
 from fleet.model import Edit, Event
 from tests.accounts.people import add
 from tests.home import ROOT, Clock, Home

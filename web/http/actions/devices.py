@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from accounts.deletion import Deletion
-from fleet import cleaning, editing, public
+from fleet import public
+from fleet.edit import cleaning, editing
 from fleet.model import Device, Edit, Event, NotFound
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError

@@ -1,6 +1,6 @@
 """The recorders of the workbook: list them, and change the serial of a site."""
 
-from fleet import recorder_list
+from fleet.edit import recorder_list
 from fleet.model import Device
 from fleet.serials import clean_serial
 from fleet.texts import name_of

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from fleet import editing, shapes
+from fleet import shapes
+from fleet.edit import editing
 from fleet.queries import LONGEST_PLACE, DeviceFilter
 from web.http.payloads import Moment, Query, Strict, lower_case
 

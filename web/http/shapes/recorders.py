@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet import recorder_list
+from fleet.edit import recorder_list
 from fleet.model import Device
 from fleet.shapes import one_of
 from web.http.payloads import Query, Strict

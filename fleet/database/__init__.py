@@ -1,0 +1,1 @@
+"""The database file: records, versions, and the store behind the tracker."""

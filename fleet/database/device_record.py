@@ -1,0 +1,191 @@
+"""A device as the JSON object in the database file, and back."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from fleet import identity, status, validation
+from fleet.database import migrating_v1
+from fleet.database.json_values import as_list, as_moment, as_object, as_time, as_times, exactly
+from fleet.edit import recorder_list
+from fleet.model import Access, AddressChange, Device, Fault, SourceState
+from fleet.validation import InvalidValue
+
+_TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
+_OPTIONAL = ("recent_misses", "kind_source", "access", "source_addresses", "claims")
+"""Left out while empty: most devices have none, and a line stays short."""
+_DEVICE = tuple(field.name for field in fields(Device) if field.name != "extra")
+_ACCESS = tuple(field.name for field in fields(Access) if field.name != "extra")
+
+
+# -- writing ------------------------------------------------------------------------------
+
+
+def stored(device: Device) -> dict[str, Any]:
+    """All that the file keeps of a device, ready for orjson. Of a secret it has the id."""
+    found = {name: getattr(device, name) for name in _DEVICE}
+    for name in _OPTIONAL:
+        if not found[name]:
+            del found[name]
+    if device.access:
+        found["access"] = {source: access_as_json(one) for source, one in device.access.items()}
+    return with_extra(found, device.extra) if device.extra else found
+
+
+def line(device: Device) -> bytes:
+    """One device as JSON. Copied, because orjson's own bytes keep a buffer of twice the
+    length: for 10,000 devices that is 90 MB."""
+    return bytes(memoryview(orjson.dumps(stored(device), option=orjson.OPT_NON_STR_KEYS)))
+
+
+def for_undo(device: Device) -> dict[str, Any]:
+    """A device as an event keeps it to undo a merge. It has no sealed text either."""
+    found: dict[str, Any] = orjson.loads(line(device))
+    return found
+
+
+def with_extra(known: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with the keys of a newer version behind its own."""
+    return known | {key: value for key, value in extra.items() if key not in known}
+
+
+def access_as_json(access: Access) -> dict[str, Any]:
+    """An access without what is empty. Of a password it has the id."""
+    found = {name: value for name in _ACCESS if (value := getattr(access, name))}
+    return with_extra(found, access.extra)
+
+
+# -- reading ------------------------------------------------------------------------------
+
+
+def device_of_event(raw: Any) -> Device:
+    """A device from an event, which version 1 may have written. Raises ValueError."""
+    return device_of(migrating_v1.device(raw) if migrating_v1.is_device(raw) else raw)
+
+
+def device_of(raw: Any) -> Device:
+    """A device from its JSON object. Raises InvalidValue."""
+    if not isinstance(raw, dict):
+        raise InvalidValue("devices", "one of them", "an object is expected", raw)
+    id = exactly(raw, "id", int, "a device")
+    where = f"device {id}"
+    values = {key: raw[key] for key in _DEVICE if key in raw}
+    values["extra"] = {key: value for key, value in raw.items() if key not in values}
+    for key in ("kind", "site"):
+        exactly(raw, key, str, where)
+    keys = as_list(raw, "identities", where)
+    values["identities"] = tuple(dict.fromkeys(_spelled(one, where) for one in keys))
+    for key in ("tags", "parents", "never_merge"):
+        values[key] = tuple(as_list({key: (), **raw}, key, where))
+    values["addresses"] = tuple(_address(one, where) for one in as_list(raw, "addresses", where))
+    for key in _TIMES:
+        values[key] = as_moment(raw, key, where)
+    states = as_object(raw, "states", where).items()
+    values["states"] = {source: _state(one, f"{where}, states, {source}") for source, one in states}
+    values["findings"] = tuple(_fault(one, where) for one in as_list(raw, "findings", where))
+    device = Device(**{**values, **_places(raw, where), "recent_misses": _misses(raw, where)})
+    validation.check_device(device, where)
+    _check_device(device, where)
+    return device
+
+
+def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """When each source missed the device, by the reason."""
+    sources = as_object({"recent_misses": {}, **raw}, "recent_misses", where)
+    part = f"{where}, recent_misses"
+    found = {}
+    for source in sources:
+        times = as_object(sources, source, part)
+        found[source] = {
+            reason: tuple(as_time(at, reason, part) for at in as_list(times, reason, part))
+            for reason in times
+        }
+    return found
+
+
+def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """How each source reaches the device, and what it proved at a place."""
+    raw = {"access": {}, "source_addresses": {}, "claims": {}, **raw}
+    access = as_object(raw, "access", where)
+    addresses = as_object(raw, "source_addresses", where)
+    part = f"{where}, source_addresses"
+    return {
+        "access": {key: access_of(one, f"{where}, access, {key}") for key, one in access.items()},
+        "source_addresses": {
+            key: as_times(as_object(addresses, key, part), key, part) for key in addresses
+        },
+        "claims": as_times(as_object(raw, "claims", where), "claims", where),
+    }
+
+
+def access_of(raw: Any, where: str) -> Access:
+    if not isinstance(raw, dict):
+        raise InvalidValue(where, "it", "an object is expected", raw)
+    known = {key: raw[key] for key in _ACCESS if key in raw}
+    return Access(**known, extra={key: raw[key] for key in raw if key not in known})
+
+
+def _check_device(device: Device, where: str) -> None:
+    if device.id < 1:
+        raise InvalidValue(where, "id", "a number above 0 is expected", device.id)
+    if not device.identities:
+        raise InvalidValue(where, "identities", "at least one is expected", [])
+    if device.status not in status.WORDS:
+        why = f"one of {', '.join(status.WORDS)} is expected"
+        raise InvalidValue(where, "status", why, device.status)
+    if recorder_list.SOURCE in device.facts:
+        _check_row(device.facts[recorder_list.SOURCE], f"{where}, facts, {recorder_list.SOURCE}")
+
+
+def _check_row(facts: Mapping[str, Any], where: str) -> None:
+    """What the list says is text, in every cell."""
+    cells = {key: facts[key] for key in (*recorder_list.KEYS, "name") if facts.get(key) is not None}
+    columns = as_object({"columns": {}, **facts}, "columns", where)
+    for key, text in {**cells, **columns}.items():
+        if not isinstance(text, str):
+            raise InvalidValue(where, key, "text is expected", text)
+
+
+def _spelled(key: Any, where: str) -> str:
+    """An identity with its MAC in the one spelling that all sources use."""
+    if not isinstance(key, str):
+        raise InvalidValue(where, "identities", "texts are expected", key)
+    if not key.lower().startswith("mac:"):
+        return key
+    mac = identity.mac(key[4:])
+    if mac is None:
+        raise InvalidValue(where, "identities", "a MAC of one device is expected", key)
+    return f"{identity.MAC}{mac}"
+
+
+def _state(raw: Any, where: str) -> SourceState:
+    if not isinstance(raw, dict):
+        raise InvalidValue(where, "it", "an object is expected", raw)
+    return SourceState(
+        seen_at=as_moment(raw, "seen_at", where),
+        missed_at=as_moment(raw, "missed_at", where),
+        asked=as_moment(raw, "asked", where),
+        misses=exactly(raw, "misses", int, where),
+        reason=exactly(raw, "reason", str, where),
+        scope=raw.get("scope"),
+    )
+
+
+def _address(raw: Any, device: str) -> AddressChange:
+    where = f"{device}, addresses"
+    if not isinstance(raw, dict):
+        raise InvalidValue(device, "addresses", "objects are expected", raw)
+    at: datetime = as_time(raw.get("at"), "at", where)
+    return AddressChange(exactly(raw, "ip", str, where), at, raw.get("previous"))
+
+
+def _fault(raw: Any, device: str) -> Fault:
+    where = f"{device}, findings"
+    if not isinstance(raw, dict):
+        raise InvalidValue(device, "findings", "objects are expected", raw)
+    kind, text, source = (exactly(raw, key, str, where) for key in ("kind", "text", "source"))
+    evidence = as_object(raw, "evidence", where)
+    return Fault(kind, as_time(raw.get("since"), "since", where), text, source, evidence)

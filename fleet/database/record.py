@@ -1,0 +1,254 @@
+"""The fleet as the bytes of `camera_database.json`, and back.
+
+The file is one JSON object with one device a line, so that a person can read it, `grep`
+it and compare two of them. Times are ISO 8601 with offset. Keys that this version does not
+know are kept and written back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import orjson
+
+from fleet import identity, state, validation
+from fleet.database import device_record, migrating_v1
+from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
+from fleet.model import Device, Event, Fleet, Secret
+from fleet.validation import InvalidValue
+
+FORMAT = "camera-monitor"
+VERSION = 2
+FILE = "the file"
+"""What messages call the outermost object."""
+
+
+class Unreadable(Exception):
+    """These bytes are no database: damaged, or something else."""
+
+
+class TooNew(Exception):
+    """The file was written by a newer version of the program."""
+
+
+class Encoder:
+    """Turns fleets into bytes; remembers the line of each device that did not change."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, tuple[Device, bytes]] = {}
+
+    def renew(self, fleet: Fleet, events: Sequence[Event] = ()) -> None:
+        """Bring the lines up to date: a fleet in which ten changed costs ten devices.
+
+        Raises TypeError when one of them, or of the new `events`, cannot be written.
+        """
+        orjson.dumps([_plain(event) for event in events])
+        lines = self._lines
+        for id, device in fleet.devices.items():
+            known = lines.get(id)
+            if known is None or known[0] is not device:
+                lines[id] = (device, device_record.line(device))
+        for id in lines.keys() - fleet.devices.keys():
+            del lines[id]
+
+    def encode(self, fleet: Fleet) -> bytes:
+        """The whole file."""
+        self.renew(fleet)
+        head = orjson.dumps(_head(fleet), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+        body = b",\n".join(self._lines[id][1] for id in fleet.devices)
+        return b'%s,\n  "devices": [\n%s\n]}\n' % (head[:-2], body)
+
+
+def _head(fleet: Fleet) -> dict[str, Any]:
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "next_id": fleet.next_id,
+        "sequence": fleet.sequence,
+        "state": fleet.state,
+        "redirects": fleet.redirects,
+        "secrets": {id: _plain(secret) for id, secret in fleet.secrets.items()},
+        "disputed": fleet.disputed,
+        "ignored": fleet.ignored,
+        "outbox": [_plain(event) for event in fleet.outbox],
+    }
+    extra = {key: value for key, value in fleet.extra.items() if key != "devices"}
+    return device_record.with_extra(head, extra)
+
+
+KEYS = frozenset({*_head(Fleet()), "devices"})
+"""What this version knows of the outermost object."""
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A frozen value as the dictionary that is written, in the order of its fields."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def decode(data: bytes) -> Fleet:
+    """The fleet in the bytes of our own format. Raises Unreadable or TooNew."""
+    return fleet_of(parsed(data))
+
+
+def fleet_of(raw: Mapping[str, Any]) -> Fleet:
+    """The fleet in the JSON object of our own format. Raises Unreadable or TooNew."""
+    if raw.get("format") != FORMAT:
+        raise Unreadable("it is not a Camera Monitor database")
+    if type(raw.get("version")) is not int:
+        raise Unreadable("it has no version")
+    if raw["version"] > VERSION:
+        raise TooNew(f"it has version {raw.get('version')}, this program knows up to {VERSION}")
+    try:
+        return _of_version_1(raw) if is_version_1(raw) else _fleet(raw)
+    except ValueError as error:
+        raise Unreadable(f"a value in it does not fit ({error})") from error
+
+
+def is_version_1(raw: Mapping[str, Any]) -> bool:
+    """Whether the object is of our own format, in its first version."""
+    version = raw.get("version")
+    return raw.get("format") == FORMAT and type(version) is int and version < VERSION
+
+
+def _of_version_1(raw: Mapping[str, Any]) -> Fleet:
+    """Raises ValueError with the names that the file uses."""
+    try:
+        return _fleet(migrating_v1.migrated(raw))
+    except InvalidValue as error:
+        where, name = (migrating_v1.old_name(text) for text in (error.where, error.name))
+        raise InvalidValue(where, name, error.why, error.value) from error
+
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def parsed(data: bytes) -> dict[str, Any]:
+    """The JSON object in the bytes, behind a byte order mark too. Raises Unreadable."""
+    try:
+        raw = orjson.loads(data.removeprefix(BYTE_ORDER_MARK))
+    except orjson.JSONDecodeError as error:
+        raise Unreadable(f"it is not whole JSON ({error})") from error
+    if not isinstance(raw, dict):
+        raise Unreadable("it is not a JSON object")
+    return raw
+
+
+def _fleet(raw: Mapping[str, Any]) -> Fleet:
+    raw = {"secrets": {}, "disputed": {}, "ignored": {}, **raw}
+    devices = [device_record.device_of(one) for one in as_list(raw, "devices", FILE)]
+    by_id = {device.id: device for device in devices}
+    redirects = _redirects(as_object(raw, "redirects", FILE))
+    outbox = _outbox(as_list(raw, "outbox", FILE))
+    last = outbox[-1].sequence if outbox else 0
+    ignored = as_object(raw, "ignored", FILE)
+    extra = {key: value for key, value in raw.items() if key not in KEYS}
+    validation.check_facts(extra, FILE)
+    fleet = indexed(
+        Fleet(
+            devices={id: _with_parents(device, by_id) for id, device in by_id.items()},
+            redirects={old: new for old, new in redirects.items() if old not in by_id},
+            next_id=exactly(raw, "next_id", int, FILE),
+            sequence=max(last, exactly(raw, "sequence", int, FILE)),
+            outbox=outbox,
+            state=dict(state.checked(as_object(raw, "state", FILE))),
+            secrets=_secrets(as_object(raw, "secrets", FILE)),
+            disputed=as_times(as_object(raw, "disputed", FILE), "disputed", FILE),
+            ignored={key: as_object(ignored, key, "ignored") for key in ignored},
+            extra=extra,
+        )
+    )
+    validation.check_facts(fleet.ignored, "ignored")
+    _check(fleet, devices)
+    return fleet
+
+
+def _redirects(raw: Mapping[str, Any]) -> dict[int, int]:
+    for old, new in raw.items():
+        if not old.isdecimal() or type(new) is not int:
+            raise InvalidValue("redirects", old, "a device number is expected", new)
+    return {int(old): new for old, new in raw.items()}
+
+
+def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
+    found = {}
+    for id in raw:
+        where = f"secrets, {id}"
+        entry = as_object(raw, id, "secrets")
+        if not isinstance(entry.get("sealed"), str):
+            raise InvalidValue(where, "sealed", "text is expected", "(not shown)")
+        found[id] = Secret(entry["sealed"], exactly(entry, "device", int, where))
+        validation.check(found[id], where)
+    return found
+
+
+def _with_parents(device: Device, devices: Mapping[int, Device]) -> Device:
+    """The device, with those parents only that are there and not behind it."""
+    if not device.parents:
+        return device
+    kept = tuple(
+        one
+        for one in dict.fromkeys(device.parents)
+        if one in devices and not identity.is_circle(replace(device, parents=(one,)), devices)
+    )
+    return device if kept == device.parents else replace(device, parents=kept)
+
+
+def _check(fleet: Fleet, devices: list[Device]) -> None:
+    """What a careless hand breaks and every rule relies on. Raises ValueError."""
+    if len(fleet.devices) < len(devices):
+        raise ValueError("two devices have one id")
+    if fleet.next_id <= max((*fleet.devices, *fleet.redirects), default=0):
+        raise ValueError("next_id was given already")
+    is_below = (
+        fleet.next_id <= validation.HIGHEST_NUMBER + 1
+        and fleet.sequence <= validation.HIGHEST_SEQUENCE
+    )
+    if not (is_below and fleet.next_id > 0 and fleet.sequence >= 0):
+        raise ValueError("next_id or sequence is out of range")
+    if len(fleet.index) < sum(len(device.identities) for device in devices):
+        raise ValueError(f"two devices have one identity, {_doubled(devices)}")
+
+
+def _doubled(devices: list[Device]) -> str:
+    """The first identity that two devices have, and which they are."""
+    known: dict[str, int] = {}
+    for device in devices:
+        for key in identity.keys_of(device):
+            if key in known:
+                return f"{key}: {known[key]} and {device.id}"
+            known[key] = device.id
+    return ""
+
+
+def indexed(fleet: Fleet) -> Fleet:
+    """The fleet with its index built from the devices."""
+    devices = fleet.devices.values()
+    index = {key: device.id for device in devices for key in identity.keys_of(device)}
+    places: dict[str, tuple[int, ...]] = {}
+    for device in devices:
+        for place in identity.places_of(device):
+            places[place] = tuple(sorted((*places.get(place, ()), device.id)))
+    return replace(fleet, index=index, places=places)
+
+
+def _outbox(raw: Any) -> tuple[Event, ...]:
+    """The events in the order of their numbers, each once: the journal takes them so."""
+    found = {event.sequence: event for event in map(_event, raw)}
+    return tuple(found[sequence] for sequence in sorted(found))
+
+
+def _event(raw: Any) -> Event:
+    where = "outbox"
+    if not isinstance(raw, dict):
+        raise InvalidValue(FILE, where, "objects are expected", raw)
+    event = Event(
+        sequence=exactly(raw, "sequence", int, where),
+        at=as_time(raw.get("at"), "at", where),
+        kind=exactly(raw, "kind", str, where),
+        device=raw.get("device"),
+        text=exactly(raw, "text", str, where),
+        before=as_object(raw, "before", where),
+        after=as_object(raw, "after", where),
+    )
+    validation.check(event, where)
+    return event

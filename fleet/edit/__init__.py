@@ -1,0 +1,1 @@
+"""What people change: every kind of edit, validated and undone."""

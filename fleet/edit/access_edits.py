@@ -1,0 +1,102 @@
+"""Change how a source reaches a device: address, port, path, login, interval."""
+
+from dataclasses import replace
+from typing import Any
+
+from fleet import access, identity, labels
+from fleet.access import place_key
+from fleet.edit import access_fields
+from fleet.edit.editing import Told, changed_since
+from fleet.model import Access, Device, Edit, Refused
+from fleet.reduce.draft import Draft
+
+_TITLES = {
+    "host": "address",
+    "username": "user name",
+    "secret": "password",  # nosec B105 (what people call it)
+    "tls_pin": "certificate fingerprint",
+}
+
+
+def is_in(edit: Edit) -> bool:
+    """Whether the edit sets anything of an access."""
+    return not edit.fields.keys().isdisjoint(access.FIELDS)
+
+
+def edited(
+    draft: Draft, device: Device, edit: Edit, told: Told | None
+) -> tuple[Device, Told | None]:
+    """The device with the access of the edit, and its event, which `told` begins.
+
+    Raises Refused when the fields do not fit, another device has the place, or the access is no
+    longer as an undo expects it.
+    """
+    source = _source(device, edit)
+    known = device.access[source]
+    _check_expected(device, known, edit)
+    new = access.edited(draft, known, edit.fields, device.id)
+    changed = [name for name in access.FIELDS if getattr(known, name) != getattr(new, name)]
+    if not changed:
+        return device, told
+    device = _at_place(draft, device, place_key(source, known), place_key(source, new))
+    device = replace(device, access={**device.access, source: new})
+    return device, _told(device, source, (known, new), changed, edit, told)
+
+
+def _source(device: Device, edit: Edit) -> str:
+    """The source whose access is meant: where there is one, it need not be named."""
+    if "source" not in edit.fields and len(device.access) == 1:
+        return next(iter(device.access))
+    source = access_fields.source(edit.fields.get("source"))
+    if source not in device.access:
+        if "expect" in edit.fields:
+            raise changed_since(device)
+        raise Refused(
+            f"{labels.name(device)} is not checked by {source}",
+            f"Link {source} to it first.",
+        )
+    return source
+
+
+def _check_expected(device: Device, known: Access, edit: Edit) -> None:
+    expected = edit.fields.get("expect", {})
+    if any(getattr(known, name) != expected[name] for name in access.FIELDS if name in expected):
+        raise changed_since(device)
+
+
+def _at_place(draft: Draft, device: Device, old: str | None, new: str | None) -> Device:
+    """The device with the key of its new place. Raises Refused when another has it."""
+    if old == new:
+        return device
+    if old in device.identities:
+        device = identity.without(device, (old,))
+    if new is None:
+        return device
+    access.check_free(draft, identity.index_key(new, device.site), new)
+    owner = draft.find(new, device.site)
+    if owner is not None and owner.id != device.id:
+        raise Refused(
+            f"{labels.name(owner)} (number {owner.id}) has {new} already",
+            "Merge the two if they are one device, or enter another address.",
+        )
+    return access.with_key(device, new)
+
+
+def _told(
+    device: Device,
+    source: str,
+    values: tuple[Access, Access],
+    changed: list[str],
+    edit: Edit,
+    told: Told | None,
+) -> Told:
+    before, after = ({name: getattr(value, name) for name in changed} for value in values)
+    titles = [_TITLES.get(name, name) for name in changed]
+    verb = "was" if len(titles) == 1 else "were"
+    text = f"the {' and '.join(titles)} of {labels.name(device)} for {source} {verb} changed"
+    by = f", by {edit.by}"
+    said: dict[str, Any] = {"source": source}
+    if told is None:
+        return Told("device.edited", f"T{text[1:]}{by}", said | before, said | after)
+    text = f"{told.text.removesuffix(by)} and {text}{by}"
+    return Told(told.kind, text, {**told.before, **said, **before}, {**told.after, **said, **after})

@@ -1,0 +1,125 @@
+"""A person lists a device: it is there, and asked, before it was ever found."""
+
+from dataclasses import replace
+from typing import Any
+
+from fleet import access, identity, labels, status
+from fleet.access import form, place_key
+from fleet.edit import access_fields, editing, recorder_list
+from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
+from fleet.reduce import capacity
+from fleet.reduce.draft import Draft
+
+PERSON = "person"
+"""As the source of a kind: somebody said it."""
+
+
+def add(draft: Draft, edit: Edit) -> Device:
+    """A new listed device by its way of asking (`source` and its access), its `key`, or both.
+
+    `is_another`: it is not the device that has this address already. Raises Refused.
+    """
+    device = _described(draft, edit)
+    for key in device.identities:
+        access.check_free(draft, identity.index_key(key, device.site), key)
+        _check_new(draft.find(key, device.site))
+    neighbours = _at_same_address(draft, device)
+    if neighbours and not edit.fields.get("is_another"):
+        _check_new(neighbours[0])
+    if not capacity.makes_room(draft, None):
+        raise Refused(
+            f"The list is full ({capacity.MAX_DEVICES:,} devices)",
+            "Retire or delete devices that are no longer there.",
+        )
+    device = replace(device, never_merge=tuple(other.id for other in neighbours))
+    draft.put(device)
+    for other in neighbours:
+        draft.put(replace(other, never_merge=(*other.never_merge, device.id)))
+    text = f"{labels.name(device)} was added by {edit.by}"
+    draft.tell("device.added", device, text, {}, as_added(device))
+    return draft.devices[device.id]
+
+
+def as_added(device: Device) -> dict[str, Any]:
+    """All that a person said of a device: while it is as it was added, adding can be undone."""
+    said = {key: editing.shown(device, key) for key in ("name", "notes", "tags", "site", "parents")}
+    ways = {source: form(one) for source, one in device.access.items()}
+    return {**said, "kind": device.kind, "listed": device.listed, "access": ways}
+
+
+def check_unchanged(device: Device, edit: Edit) -> None:
+    """Raises Refused when undo would delete a device that somebody changed since it was added."""
+    expected = edit.fields.get("expect")
+    if expected is not None and {**as_added(device), "kind": expected.get("kind")} != expected:
+        raise Refused(
+            f"{labels.name(device)} was changed again since it was added",
+            "Undo the newer changes first, or retire or delete the device.",
+        )
+
+
+def _described(draft: Draft, edit: Edit) -> Device:
+    """The device of the edit, before it is known whether it may be added. Raises Invalid."""
+    kind = edit.fields.get("kind", "camera")
+    if not isinstance(kind, str) or not access_fields.WORD.fullmatch(kind):
+        raise _invalid("kind", "The kind is invalid", "Send one like camera or recorder.")
+    device = Device(
+        id=draft.new_id(),
+        kind=kind,
+        kind_source=PERSON,
+        site=DEFAULT_SITE,
+        identities=(),
+        listed=True,
+        status=status.UNKNOWN,
+        since=edit.at,
+    )
+    device = replace(device, **editing.given_values(device, edit, draft.devices))
+    keys = []
+    if edit.fields.get("key") is not None:
+        keys.append(access.checked_key(edit.fields["key"]))
+    if edit.fields.get("source") is not None:
+        source, way = _way(draft, edit, device.id)
+        device = replace(device, access={source: way})
+        keys += [key] if (key := place_key(source, way)) else []
+    elif any(name in edit.fields for name in access.FIELDS):
+        raise _invalid("source", "The source is missing", "Say how to ask it, like rtsp.")
+    if not keys:
+        raise _invalid("host", "The address is missing", "Enter a host name or an IP address.")
+    return replace(device, identities=tuple(dict.fromkeys(keys)))
+
+
+def _way(draft: Draft, edit: Edit, id: int) -> tuple[str, Access]:
+    source = access_fields.source(edit.fields["source"])
+    if source == recorder_list.SOURCE:
+        raise Refused("The workbook says which recorders there are", "Add a row there.")
+    return source, access.edited(draft, Access(), edit.fields, id)
+
+
+def _at_same_address(draft: Draft, device: Device) -> list[Device]:
+    """The devices at this site whose address is the new one's."""
+    hosts = {way.host for way in device.access.values() if way.host}
+    return [
+        other for host in hosts for other in draft.at(device.site, host) if other.address == host
+    ]
+
+
+def _check_new(known: Device | None) -> None:
+    """Raises Refused, with what to do, for a device that is there already."""
+    if known is None:
+        return
+    name = f"{labels.name(known)} (number {known.id})"
+    if known.retired_at is not None:
+        raise Refused(f"{name} is the same device, and retired", "Restore it instead.")
+    if known.listed:
+        raise Refused(
+            f"{name} is in the list already", "Change that one, or enter another address."
+        )
+    raise Refused(
+        f"{name} was found at this address already",
+        "Link this address and login to it: it keeps its history.",
+    )
+
+
+def _invalid(name: str, error: str, hint: str) -> Invalid:
+    invalid = Invalid(error, hint)
+    invalid.field = name
+    return invalid

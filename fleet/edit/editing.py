@@ -1,0 +1,315 @@
+"""What people may change, and what undoes it. Pure."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from fleet import access, identity, labels
+from fleet.edit import recorder_list
+from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
+
+LONGEST = {"name": 120, "notes": 5000, "site": 60}
+"""The texts that `change` may set, and the most characters each may have."""
+MAX_TAGS, LONGEST_TAG = 20, 40
+MAX_PARENTS = 8
+EDITABLE = ("name", "notes", "tags", "site", "parent", "parents")
+UNDOABLE = frozenset({*EDITABLE, "retired"})
+OF_ACCESS = frozenset({*access.FIELDS, "source"})
+"""What `change` sets of the access of one source; `fleet.edit.access_edits` checks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The event of an edit, before it has a number."""
+
+    kind: str
+    text: str
+    before: Facts
+    after: Facts
+
+
+def found(device: Device | None, edit: Edit) -> Device:
+    """The device of the edit. Raises NotFound."""
+    if device is None:
+        raise NotFound(
+            f"There is no device {edit.identity.removeprefix('id:')}",
+            "GET /api/cameras lists the devices with their numbers and MACs.",
+        )
+    return device
+
+
+def edited(device: Device, edit: Edit, devices: Mapping[int, Device]) -> tuple[Device, Told | None]:
+    """The device after the edit and what to tell; (device, None) if nothing changes.
+
+    Raises Refused when the fields do not fit, or the device is no longer as the edit
+    expects it (`expect` of an undo).
+    """
+    _check_expected(device, edit)
+    match edit.kind:
+        case "change":
+            return _changed(device, edit, devices)
+        case "retire" | "restore":
+            return _retired(device, edit)
+    raise Refused(f"A device cannot be edited by {edit.kind!r}", "Use change, retire or restore.")
+
+
+def _check_expected(device: Device, edit: Edit) -> None:
+    expected = {
+        key: value for key, value in edit.fields.get("expect", {}).items() if key not in OF_ACCESS
+    }
+    if "parent" in expected and len(device.parents) > 1:
+        raise changed_since(device)
+    if any(key not in UNDOABLE or shown(device, key) != expected[key] for key in expected):
+        raise changed_since(device)
+
+
+def changed_since(device: Device) -> Refused:
+    """The refusal of an undo that would overwrite a newer change."""
+    return Refused(
+        f"{labels.name(device)} was changed again since",
+        "Undo the newer change first, or set the value that you want.",
+    )
+
+
+def shown(device: Device, key: str) -> Any:
+    """One editable value as events carry it."""
+    if key == "retired":
+        return device.retired_at is not None
+    return list(getattr(device, key)) if key in ("tags", "parents") else getattr(device, key)
+
+
+def _changed(
+    device: Device, edit: Edit, devices: Mapping[int, Device]
+) -> tuple[Device, Told | None]:
+    wanted = _wanted(device, edit, devices)
+    after = {key: value for key, value in wanted.items() if value != shown(device, key)}
+    if not after:
+        return device, None
+    before = {key: shown(device, key) for key in after}
+    new = replace(device, **_as_fields(after))
+    parts = [_said(key, device, new, devices) for key in after]
+    text = " and ".join(parts) + f", by {edit.by}"
+    return new, Told("device.edited", text[0].upper() + text[1:], before, after)
+
+
+def given_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
+    """The editable values of an edit as the fields of a device. Raises Invalid."""
+    return _as_fields(_wanted(device, edit, devices))
+
+
+def _wanted(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
+    """The editable values of an edit. `parent` is the one parent that most devices have: where
+    there are several, it takes the place of them all."""
+    given = [key for key in EDITABLE if key in edit.fields]
+    wanted = {key: _fit(key, edit, device, devices) for key in given}
+    if "parent" in wanted and ("parents" in wanted or len(device.parents) > 1):
+        parent = wanted.pop("parent")
+        one = [] if parent is None else [parent]
+        if wanted.setdefault("parents", one) != one:
+            invalid = Invalid("parent and parents name different devices", "Send one of the two.")
+            invalid.field = "parents"
+            raise invalid
+    return wanted
+
+
+def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Editable values as the fields of a device."""
+    fields = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    if "parent" in fields:
+        parent = fields.pop("parent")
+        fields["parents"] = () if parent is None else (parent,)
+    return fields
+
+
+def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
+    """One change in words."""
+    match key:
+        case "name":
+            return f"{labels.name(old)} is now called {labels.name(new)}"
+        case "site":
+            return f"the site of {labels.name(new)} is now {new.site}"
+        case "parent":
+            parent = devices.get(new.parent) if new.parent else None
+            behind = f"is behind {labels.name(parent)}" if parent else "has no parent any more"
+            return f"{labels.name(new)} {behind}"
+        case "parents":
+            names = [labels.name(devices[id]) for id in new.parents]
+            behind = f"is behind {' and '.join(names)}" if names else "has no parent any more"
+            return f"{labels.name(new)} {behind}"
+    return f"the {key} of {labels.name(new)} were changed"
+
+
+def _fit(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
+    """A value as it is kept. Raises Invalid, which names the key, when it does not fit.
+
+    What is there already may be longer than a person may type: two devices that became one
+    have the notes and tags of both. It is no new value, nor is what an undo brings back.
+    """
+    try:
+        kept = _fitted(key, edit.fields[key], device, devices)
+        if kept != shown(device, key) and "expect" not in edit.fields:
+            _check_size(key, kept)
+    except Invalid as unfit:
+        unfit.field = key
+        raise
+    return kept
+
+
+def _check_size(key: str, kept: Any) -> None:
+    """Raises Invalid for a value that is too long."""
+    if key == "tags" and (len(kept) > MAX_TAGS or any(len(tag) > LONGEST_TAG for tag in kept)):
+        raise Invalid(
+            f"At most {MAX_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
+        )
+    if key in LONGEST and len(kept or "") > LONGEST[key]:
+        raise Invalid(
+            f"{key} has {len(kept)} characters, {LONGEST[key]} are allowed", f"Shorten the {key}."
+        )
+
+
+def _fitted(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
+    if key == "tags":
+        return _tags(value)
+    if key == "parent":
+        return _parent(value, device, devices)
+    if key == "parents":
+        return _parents(value, device, devices)
+    kept = clean(key, value)
+    if key == "site" and not kept:
+        raise Invalid("A site needs a name", f'Use "{DEFAULT_SITE}" for the place of this machine.')
+    return kept
+
+
+def _tags(value: Any) -> list[str]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise Invalid("tags must be a list of texts", 'Send {"tags": ["door", "north"]}.')
+    plain = (" ".join(_plain(one).split()) for one in value)
+    return list(dict.fromkeys(one for one in plain if one))
+
+
+def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | None:
+    """The device behind which this one is: it must exist, and not stand behind this one."""
+    if value is None:
+        return None
+    parent = devices.get(value) if type(value) is int else None
+    if parent is None:
+        raise Invalid(
+            f"There is no device {str(value)[:40]} to be the parent", "Name one by its number."
+        )
+    if identity.is_circle(replace(device, parents=(parent.id,)), devices):
+        raise Invalid(
+            f"{labels.name(parent)} is itself behind {labels.name(device)}", "Choose another."
+        )
+    return parent.id
+
+
+def _parents(value: Any, device: Device, devices: Mapping[int, Device]) -> list[int]:
+    """The devices through which this one is reached: any one of them is enough."""
+    if not isinstance(value, list | tuple) or len(value) > MAX_PARENTS:
+        raise Invalid(
+            f"parents must be a list of numbers of up to {MAX_PARENTS} devices",
+            'Send {"parents": [12]}, or an empty list for none.',
+        )
+    found = [_parent(one, device, devices) for one in value]
+    return list(dict.fromkeys(id for id in found if id is not None))
+
+
+def _plain(text: str) -> str:
+    """Without control characters, which no name needs."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c)[0] != "C")
+
+
+def clean(key: str, value: Any) -> str | None:
+    """A name or notes as they are kept: text without control characters.
+
+    An empty name is None: the device's own name counts again. Raises Invalid.
+    """
+    if value is None:
+        return None if key == "name" else ""
+    if not isinstance(value, str):
+        raise Invalid(f"{key} must be text", f'Send {{"{key}": "..."}}.')
+    kept = _plain(value).strip()
+    if key != "notes":
+        kept = " ".join(kept.split())
+    return kept if kept or key != "name" else None
+
+
+def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
+    retire = edit.kind == "retire"
+    if (device.retired_at is not None) == retire:
+        return device, None
+    if (
+        recorder_list.key_of(device) is not None
+        and edit.fields.get("source") != recorder_list.SOURCE
+    ):
+        raise Refused(
+            "The workbook says which recorders there are",
+            "Take its row out of the workbook; its history stays."
+            if retire
+            else "Put its row back into the workbook; its history is still here.",
+        )
+    moment: datetime | None = edit.at if retire else None
+    verb, kind = ("retired", "device.retired") if retire else ("restored", "device.restored")
+    text = f"{labels.name(device)} was {verb} by {edit.by}"
+    if "source" in edit.fields:
+        # The workbook retired it, so only the workbook can restore it.
+        return replace(device, retired_at=moment), Told(kind, text, {}, {})
+    told = Told(kind, text, {"retired": not retire}, {"retired": retire})
+    return replace(device, retired_at=moment), told
+
+
+def can_undo(event: Event) -> bool:
+    """Whether a person's edit made the event, so that another edit takes it back."""
+    if event.device is None:
+        return False
+    match event.kind:
+        case "device.edited":
+            return bool(event.before) and event.before.keys() <= {*EDITABLE, *OF_ACCESS}
+        case "device.retired" | "device.restored":
+            return "retired" in event.after
+        case "device.merged":
+            return event.before.keys() >= {"stays", "goes"}
+        case "device.split" | "device.unmerged":
+            return "goes" in event.after
+        case "device.added":
+            return "access" in event.after
+        case "device.linked" | "device.unlinked":
+            return "key" in event.before and "key" in event.after
+        case "device.ignored":
+            return "ignored" in event.after
+        case "device.unignored":
+            return "ignored" in event.before
+    return False
+
+
+def inverse(event: Event, by: str, at: datetime) -> Edit:
+    """The edit that undoes what `event` tells. Raises Refused unless `can_undo`."""
+    if not can_undo(event):
+        raise Refused(
+            f"Event {event.sequence} is not an edit by a person and cannot be undone",
+            "Edits by people can be undone: names, notes, retiring, merging. "
+            "Change data from the workbook in the workbook.",
+        )
+    who = f"id:{event.device}"
+    expected = {"expect": dict(event.after)}
+    match event.kind:
+        case "device.edited":
+            return Edit("change", who, {**event.before, **expected}, by, at)
+        case "device.merged":
+            return Edit("unmerge", who, event.before, by, at)
+        case "device.split" | "device.unmerged":
+            return Edit("merge", who, {"with": event.after["goes"]}, by, at)
+        case "device.added":
+            return Edit("delete", who, expected, by, at)
+        case "device.linked" | "device.unlinked":
+            return Edit("link", who, {"undo": dict(event.before), **expected}, by, at)
+        case "device.ignored":
+            return Edit("ignore", who, {"remove": True, "keys": event.after["ignored"]}, by, at)
+        case "device.unignored":
+            return Edit("ignore", who, {}, by, at)
+    kind = "restore" if event.after["retired"] else "retire"
+    return Edit(kind, who, expected, by, at)

@@ -1,0 +1,69 @@
+"""Apply edits: each kind goes to the file that knows it."""
+
+from fleet import identity, labels
+from fleet.edit import (
+    access_edits,
+    adding,
+    cleaning,
+    editing,
+    ignoring,
+    linking,
+    merging,
+    recorder_list,
+    removal,
+)
+from fleet.model import DEFAULT_SITE, Device, Edit, Refused
+from fleet.reduce import capacity
+from fleet.reduce.draft import Draft
+
+
+def apply(draft: Draft, edit: Edit) -> Device | None:
+    """The device of the edit, which is changed in the draft. Raises Refused."""
+    match edit.kind:
+        case "list":
+            return recorder_list.apply(draft, edit)
+        case "add":
+            return adding.add(draft, edit)
+        case "ignore":
+            return ignoring.apply(draft, edit)
+    device = editing.found(draft.find(edit.identity, DEFAULT_SITE), edit)
+    match edit.kind:
+        case "merge":
+            return merging.merge_edit(draft, device, edit)
+        case "split":
+            return merging.split(draft, device, edit)
+        case "unmerge":
+            return merging.unmerge(draft, device, edit)
+        case "link":
+            return linking.link(draft, device, edit)
+        case "delete":
+            cleaning.check_selected(device, edit)
+            adding.check_unchanged(device, edit)
+            return removal.delete(draft, device, edit)
+        case "restore":
+            ignoring.check_heard(draft, device)
+    return _edited(draft, device, edit)
+
+
+def _edited(draft: Draft, device: Device, edit: Edit) -> Device:
+    """The edits that set values of one device."""
+    changed, told = editing.edited(device, edit, draft.devices)
+    if edit.kind == "change" and access_edits.is_in(edit):
+        changed, told = access_edits.edited(draft, changed, edit, told)
+    if told is not None:
+        _check_keys(draft, changed)
+        draft.put(changed)
+        draft.tell(told.kind, changed, told.text, told.before, told.after)
+        capacity.trim_retired(draft)
+    return changed
+
+
+def _check_keys(draft: Draft, device: Device) -> None:
+    """In its new site another device may have the same key. Raises Refused."""
+    for key in identity.keys_of(device):
+        owner = draft.devices.get(draft.index.get(key, device.id))
+        if owner is not None and owner.id != device.id:
+            raise Refused(
+                f"{labels.name(owner)} has the same key in site {device.site}",
+                "Merge the two, or choose another site.",
+            )

@@ -1,0 +1,169 @@
+"""When two records are one device, and when one record is two. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from fleet import identity, labels, validation
+from fleet.model import Access, Device, Invalid
+from fleet.reduce import addresses, kinds
+
+
+def joined(keep: Device, gone: Device) -> Device:
+    """`keep` with everything that `gone` knew; where both speak, `keep` counts."""
+    seen = [at for at in (keep.first_seen, gone.first_seen) if at]
+    last = [at for at in (keep.last_seen, gone.last_seen) if at]
+    history = sorted({*keep.addresses, *gone.addresses}, key=lambda change: change.at)
+    faults = {(one.source, one.kind): one for one in (*gone.findings, *keep.findings)}
+    kind = kinds.stronger(keep, gone)
+    return replace(
+        keep,
+        kind=kind.kind,
+        kind_source=kind.kind_source,
+        identities=tuple(dict.fromkeys((*keep.identities, *_keys_of(gone, keep.site)))),
+        name=keep.name or gone.name,
+        notes="\n".join(part for part in (keep.notes, gone.notes) if part),
+        tags=tuple(dict.fromkeys((*keep.tags, *gone.tags))),
+        address=keep.address or gone.address,
+        addresses=addresses.within_limit(history),
+        first_seen=min(seen, default=None),
+        last_seen=max(last, default=None),
+        sightings=validation.count(keep.sightings + gone.sightings),
+        states={**gone.states, **keep.states},
+        recent_misses={**gone.recent_misses, **keep.recent_misses},
+        access={**gone.access, **keep.access},
+        source_addresses=_latest_by_source(gone.source_addresses, keep.source_addresses),
+        claims={**_claims_of(gone, keep.site), **keep.claims},
+        extra={**gone.extra, **keep.extra},
+        facts={**gone.facts, **keep.facts},
+        links={**gone.links, **keep.links},
+        findings=tuple(faults.values()),
+        listed=keep.listed or gone.listed,
+        retired_at=keep.retired_at if gone.retired_at else None,
+        never_merge=tuple(
+            one
+            for one in dict.fromkeys((*keep.never_merge, *gone.never_merge))
+            if one not in (keep.id, gone.id)
+        ),
+    )
+
+
+def _latest_by_source(
+    *maps: Mapping[str, Mapping[str, datetime]],
+) -> dict[str, dict[str, datetime]]:
+    """Every address of every source with the last time at which it was proved."""
+    found: dict[str, dict[str, datetime]] = {}
+    for one in maps:
+        for source, by_ip in one.items():
+            known = found.setdefault(source, {})
+            for ip, at in by_ip.items():
+                known[ip] = max(at, known.get(ip, at))
+    return found
+
+
+def _keys_of(device: Device, site: str) -> list[str]:
+    """The keys of a device that mean something at the site."""
+    is_there = device.site == site
+    return [key for key in device.identities if is_there or identity.is_global(key)]
+
+
+def _claims_of(device: Device, site: str) -> dict[str, datetime]:
+    """When the device proved the keys of it that mean something at the site."""
+    keys = _keys_of(device, site)
+    return {key: at for key, at in device.claims.items() if key in keys}
+
+
+def without(merged: Device, stays: Device, goes: Device) -> Device:
+    """`merged` as it is now, less what `goes` brought into it when `stays` took it in."""
+    once = joined(stays, goes)
+    brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
+    faults = {(finding.source, finding.kind) for finding in stays.findings}
+    theirs = {(finding.source, finding.kind) for finding in goes.findings} - faults
+    has_kind = (merged.kind, merged.kind_source) == (once.kind, once.kind_source)
+    kind = stays if has_kind else merged
+    return replace(
+        merged,
+        kind=kind.kind,
+        kind_source=kind.kind_source,
+        identities=tuple(
+            one
+            for one in merged.identities
+            if one not in goes.identities or one in stays.identities
+        ),
+        name=stays.name if merged.name == once.name else merged.name,
+        notes=stays.notes if merged.notes == once.notes else merged.notes,
+        tags=stays.tags if merged.tags == once.tags else merged.tags,
+        address=stays.address if merged.address == once.address else merged.address,
+        addresses=tuple(
+            address
+            for address in merged.addresses
+            if address not in goes.addresses or address in stays.addresses
+        ),
+        first_seen=stays.first_seen,
+        sightings=max(0, merged.sightings - goes.sightings),
+        states={source: word for source, word in merged.states.items() if source not in brought},
+        access=_access_without(merged, stays, goes),
+        source_addresses=_addresses_without(merged, stays, goes),
+        claims={
+            key: at
+            for key, at in merged.claims.items()
+            if key not in goes.claims or key in stays.claims
+        },
+        facts={source: said for source, said in merged.facts.items() if source not in brought},
+        findings=tuple(
+            finding for finding in merged.findings if (finding.source, finding.kind) not in theirs
+        ),
+        listed=stays.listed,
+        retired_at=stays.retired_at if merged.retired_at == once.retired_at else merged.retired_at,
+    )
+
+
+def _access_without(merged: Device, stays: Device, goes: Device) -> dict[str, Access]:
+    """The access that `goes` brought leaves with it."""
+    return {
+        source: access
+        for source, access in merged.access.items()
+        if source not in goes.access or source in stays.access
+    }
+
+
+def _addresses_without(
+    merged: Device, stays: Device, goes: Device
+) -> dict[str, Mapping[str, datetime]]:
+    """The addresses that `stays` proved, and those that came since the merge."""
+    found: dict[str, Mapping[str, datetime]] = {}
+    for source, by_ip in merged.source_addresses.items():
+        theirs = goes.source_addresses.get(source, {}).keys()
+        gone = theirs - stays.source_addresses.get(source, {}).keys()
+        if kept := {ip: at for ip, at in by_ip.items() if ip not in gone}:
+            found[source] = kept
+    return found
+
+
+def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
+    """`device` without the identities, and a new device `id` that has them.
+
+    What a source said stays where it was; the next scan tells both apart. The two are
+    kept apart from then on. Raises Invalid when nothing would be left of one of them.
+    """
+    going = [one for one in device.identities if one in identities]
+    staying = [one for one in device.identities if one not in identities]
+    if not going or not staying or len(going) != len(set(identities)):
+        raise Invalid(
+            f"{labels.name(device)} cannot be split so",
+            "Name some of its identities, but not all: " + ", ".join(device.identities),
+        )
+    new = Device(
+        id=id,
+        kind=device.kind,
+        kind_source=device.kind_source,
+        site=device.site,
+        identities=tuple(going),
+        claims={key: at for key, at in device.claims.items() if key in going},
+        name=f"{labels.name(device)} (split)",
+        listed=device.listed,
+        never_merge=(device.id,),
+    )
+    rest = identity.renamed(device, tuple(staying))
+    return replace(rest, never_merge=(*device.never_merge, id)), new

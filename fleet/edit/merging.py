@@ -1,0 +1,147 @@
+"""Two records become one, one becomes two, and back."""
+
+from dataclasses import replace
+
+from fleet import identity, labels, status
+from fleet.database import device_record
+from fleet.edit import ignoring, joining
+from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
+from fleet.reduce import disputes
+from fleet.reduce.draft import Draft
+
+
+def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
+    """`goes` becomes part of `stays`: its keys, history and sources; its id redirects.
+
+    The event carries both records as they were, so that it can be undone.
+    """
+    keep, gone = draft.devices[stays], draft.devices[goes]
+    draft.drop(gone)
+    for old, new in list(draft.redirects.items()):
+        if new == goes:
+            draft.redirects[old] = stays
+    draft.redirects[goes] = stays
+    merged = joining.joined(keep, gone)
+    draft.put(merged)
+    for other in list(draft.devices.values()):
+        _point(draft, other, goes, stays)
+    merged = _set_right(draft, draft.devices[stays])
+    ignoring.hear_again(draft, merged)
+    if keep.retired_at is not None and merged.retired_at is None:
+        merged = replace(merged, status=status.ACTIVE, since=draft.now)
+        draft.put(merged)
+        text = f"{labels.name(merged)} is back, because number {goes} was not retired"
+        draft.tell("device.restored", merged, text)
+    text = f"{labels.name(gone)} (number {goes}) is the same device as {labels.name(keep)}"
+    text += f", says {by}" if by else ""
+    before = {"stays": device_record.for_undo(keep), "goes": device_record.for_undo(gone)}
+    draft.tell("device.merged", merged, text, before, {"stays": stays, "goes": goes})
+    return merged
+
+
+def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
+    """What pointed at the record that went points at the one that stays."""
+    if goes in device.parents:
+        parents = dict.fromkeys(stays if parent == goes else parent for parent in device.parents)
+        kept = tuple(parent for parent in parents if parent != device.id)
+        draft.put(replace(device, parents=kept))
+    if goes in device.never_merge and device.id != stays:
+        apart = (*(one for one in device.never_merge if one != goes), stays)
+        draft.put(replace(draft.devices[device.id], never_merge=tuple(dict.fromkeys(apart))))
+
+
+def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
+    """A person says that two records are one device."""
+    number = edit.fields["with"]
+    other = draft.find(f"id:{number}", DEFAULT_SITE)
+    if other is None:
+        raise _no_partner(f"There is no device {number}", "Name the other record by its number.")
+    if other.id == device.id:
+        raise _no_partner("A device cannot be merged with itself", "Name another device.")
+    _check_rows(device, other)
+    stays, goes = sorted((device.id, other.id))
+    return merge(draft, stays, goes, edit.by)
+
+
+def _check_rows(device: Device, other: Device) -> None:
+    """A row is one recorder, whatever a person says. Raises Refused."""
+    rows = [identity.row_of(one) for one in (device, other)]
+    if None in rows:
+        return
+    one, two = (str(row).removeprefix(identity.ROW) for row in rows)
+    if device.retired_at is None and other.retired_at is None:
+        raise Refused(
+            f"Both stand in the workbook, as {one} and {two}",
+            "Take the row that is wrong out of the workbook; its history stays.",
+        )
+    raise Refused(
+        f"They are two rows of the workbook, {one} and {two}, though not both stand in it now",
+        "There is nothing to do: a row that left it counts nowhere, and its history stays.",
+    )
+
+
+def _no_partner(error: str, hint: str) -> Invalid:
+    unfit = Invalid(error, hint)
+    unfit.field = "with"
+    return unfit
+
+
+def split(draft: Draft, device: Device, edit: Edit) -> Device:
+    """A person says that some identities of a record are another device."""
+    rest, new = joining.parted(device, edit.fields["identities"], draft.new_id())
+    draft.put(rest)
+    draft.put(new)
+    text = f"{labels.name(rest)} was split by {edit.by}: number {new.id} is another device"
+    draft.tell("device.split", rest, text, {"stays": device.id}, {"goes": new.id})
+    return rest
+
+
+def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
+    """Undo a merge: the record that went is back, and what came since stays where it is."""
+    stays, goes = _as_they_were(edit)
+    if draft.redirects.get(goes.id) != device.id or stays.id != device.id:
+        raise Refused(
+            f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
+        )
+    del draft.redirects[goes.id]
+    draft.drop(device)
+    back = replace(joining.without(device, stays, goes), never_merge=(*device.never_merge, goes.id))
+    draft.put(back)
+    goes = disputes.known_by_address(draft, goes, draft.disputed)
+    draft.put(replace(goes, never_merge=(*goes.never_merge, back.id)))
+    if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
+        raise Refused(
+            f"The identities of {labels.name(goes)} now belong to another device",
+            "Split that device first, or leave these two together.",
+        )
+    back, goes = (_set_right(draft, draft.devices[one.id]) for one in (back, goes))
+    text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
+    draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
+    return back
+
+
+def _as_they_were(edit: Edit) -> tuple[Device, Device]:
+    """Both records from before a merge. Raises Refused when the event is not whole."""
+    try:
+        return (
+            device_record.device_of_event(edit.fields["stays"]),
+            device_record.device_of_event(edit.fields["goes"]),
+        )
+    except (KeyError, ValueError):
+        raise Refused(
+            "The event does not contain the records before the merge", "Split the device instead."
+        ) from None
+
+
+def _set_right(draft: Draft, device: Device) -> Device:
+    """Its parents are devices that are there, and not behind it."""
+    parents = dict.fromkeys(draft.redirects.get(parent, parent) for parent in device.parents)
+    there = [parent for parent in parents if parent in draft.devices]
+    kept = [one for one in there if not _is_behind(draft, device, one)]
+    if tuple(kept) != device.parents:
+        draft.put(replace(device, parents=tuple(kept)))
+    return draft.devices[device.id]
+
+
+def _is_behind(draft: Draft, device: Device, parent: int) -> bool:
+    return identity.is_circle(replace(device, parents=(parent,)), draft.devices)

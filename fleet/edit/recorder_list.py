@@ -1,0 +1,141 @@
+"""The list of recorders: its rows become devices, and what leaves it is retired. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from fleet import identity, labels, status
+from fleet.model import Device, Edit, Facts, Sighting
+from fleet.reduce.draft import Draft
+from fleet.secret_columns import masked, shown
+
+SOURCE = "workbook"
+"""Under this name the facts of a row stand in the device."""
+KEYS = ("row_site", "serial", "store")
+"""Where site, serial and store stand in these facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderRow:
+    """One recorder of the list: its site identifies it, the serial is a fact of it. `extra` are the
+    other columns, `number` its row in the sheet, from 1; 0 where it is not from a sheet."""
+
+    site: str
+    serial: str
+    store: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{identity.ROW}{self.site}"
+
+    def facts(self) -> dict[str, Any]:
+        name = f"{self.store}, {self.site}" if self.store else self.site
+        facts: dict[str, Any] = {"serial": self.serial, "name": name}
+        facts |= {"row_site": self.site, "store": self.store}
+        return {**facts, "columns": masked(self.extra)} if self.extra else facts
+
+
+def edits(
+    rows: Iterable[RecorderRow], devices: Mapping[int, Device], by: str, at: datetime
+) -> list[Edit]:
+    """What makes the fleet say the same as the list."""
+    listed = {key: one for one in devices.values() if (key := key_of(one)) is not None}
+    found = []
+    wanted = set()
+    for row in rows:
+        wanted.add(row.key)
+        device = listed.get(row.key)
+        facts = row.facts()
+        if device is None or device.facts.get(SOURCE) != facts or device.retired_at:
+            fields = {"kind": "recorder", "site": row.site, "source": SOURCE, "facts": facts}
+            found.append(Edit("list", row.key, fields, by, at))
+    for key, device in listed.items():
+        if key not in wanted and device.retired_at is None:
+            found.append(Edit("retire", f"id:{device.id}", {"source": SOURCE}, by, at))
+    return found
+
+
+def key_of(device: Device) -> str | None:
+    """The row that the device stands in; None for what was discovered."""
+    return identity.row_of(device)
+
+
+def serial_of(device: Device) -> str | None:
+    """The serial that the list gives it."""
+    found = device.facts.get(SOURCE, {}).get("serial")
+    return str(found) if found else None
+
+
+def row_of(device: Device) -> RecorderRow:
+    """The row as the device has it, without the columns that are secret."""
+    said = device.facts.get(SOURCE, {})
+    site, serial, store = (str(said.get(key) or "") for key in KEYS)
+    return RecorderRow(site, serial, store, shown(said.get("columns", {})))
+
+
+def counts(device: Device) -> bool:
+    """It stands in the list now."""
+    return key_of(device) is not None and device.retired_at is None
+
+
+def rows(devices: Mapping[int, Device]) -> list[RecorderRow]:
+    """The rows as the fleet has them."""
+    return [row_of(device) for device in devices.values() if counts(device)]
+
+
+def is_outdated(device: Device, sighting: Sighting) -> bool:
+    """The sighting was under way when its row left the list, or got another serial."""
+    if key_of(device) not in sighting.identities:
+        return False
+    return device.retired_at is not None or sighting.serial not in (None, serial_of(device))
+
+
+def apply(draft: Draft, edit: Edit) -> Device:
+    """One row: a device that was not there, or the newer facts of one that was."""
+    source, facts = str(edit.fields["source"]), dict(edit.fields["facts"])
+    device = draft.find(edit.identity, str(edit.fields["site"]))
+    if device is None:
+        return _add(draft, edit, {source: facts})
+    before: Facts = device.facts.get(source, {})
+    changed = replace(device, facts={**device.facts, source: facts}, listed=True)
+    if str(before.get("serial")).upper() != str(facts.get("serial")).upper():
+        # Another recorder stands there now: what was said of the old one does not count, and
+        # nobody has seen the new one yet.
+        changed = replace(
+            changed, facts={source: facts}, states={}, recent_misses={}, last_seen=None
+        )
+    if device.retired_at is not None:
+        changed = replace(changed, retired_at=None)
+        draft.put(changed)
+        draft.tell("device.restored", changed, f"{labels.name(changed)} is back in the list")
+    elif before != facts:
+        draft.put(changed)
+        text = f"{labels.name(changed)} has another row in the list, by {edit.by}"
+        draft.tell("device.edited", changed, text, {"row": _masked(before)}, {"row": facts})
+    return changed
+
+
+def _masked(facts: Facts) -> dict[str, Any]:
+    """An older version kept the columns as they were."""
+    columns = facts.get("columns")
+    return {**facts, "columns": masked(columns)} if columns else dict(facts)
+
+
+def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
+    device = Device(
+        id=draft.new_id(),
+        kind=str(edit.fields["kind"]),
+        site=str(edit.fields["site"]),
+        identities=(edit.identity,),
+        facts=facts,
+        first_seen=None,
+        listed=True,
+        status=status.UNKNOWN,
+        since=edit.at,
+    )
+    draft.put(device)
+    draft.tell("device.listed", device, f"{labels.name(device)} stands in the list, by {edit.by}")
+    return device

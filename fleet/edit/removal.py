@@ -1,0 +1,74 @@
+"""Remove devices from the fleet: deleted by a person, or replaced when it is full."""
+
+from dataclasses import replace
+
+from fleet import identity, labels
+from fleet.edit import recorder_list
+from fleet.model import Device, Edit, Invalid, Refused
+from fleet.reduce.draft import Draft
+
+
+def delete(draft: Draft, device: Device, edit: Edit) -> Device:
+    """Permanently delete a record. `confirm` in the edit is the exact name of the device.
+
+    Its number is never used again, and what has its keys is found as a new device, unless a
+    person ignored them. Its passwords are gone; its events stay in the journal.
+    Raises Refused for a row that is in the workbook.
+    """
+    called, confirm = labels.name(device), edit.fields.get("confirm")
+    if recorder_list.counts(device):
+        raise Refused(
+            f"{called} is in the workbook",
+            "Remove its row from the workbook first, then delete it.",
+        )
+    if confirm is not None and confirm != called:
+        unfit = Invalid(
+            f"The name does not match device {device.id}",
+            f"Enter its exact name: {called}",
+        )
+        unfit.field = "confirm"
+        raise unfit
+    before = {"name": called, "site": device.site, "identities": list(device.identities)}
+    draft.tell("device.deleted", device, f"{called} was deleted by {edit.by}", before)
+    remove(draft, device)
+    return device
+
+
+def remove(draft: Draft, device: Device) -> None:
+    """Take the record out; `forget_removed` does the rest once for all of a batch."""
+    draft.drop(device)
+    draft.removed.add(device.id)
+    draft.is_changed = True
+
+
+def forget_removed(draft: Draft) -> None:
+    """Nothing leads to the removed records any more, and nothing is behind them."""
+    gone = draft.removed
+    if not gone:
+        return
+    _forget_secrets(draft, gone | {old for old, new in draft.redirects.items() if new in gone})
+    draft.redirects = {old: new for old, new in draft.redirects.items() if new not in gone}
+    for device in list(draft.devices.values()):
+        if gone.intersection(device.parents):
+            kept = tuple(parent for parent in device.parents if parent not in gone)
+            draft.put(replace(device, parents=kept))
+        if gone.intersection(device.never_merge):
+            apart = tuple(one for one in device.never_merge if one not in gone)
+            draft.put(replace(draft.devices[device.id], never_merge=apart))
+
+
+def _forget_secrets(draft: Draft, gone: set[int]) -> None:
+    """Passwords that were stored for these devices, and that no device has now."""
+    theirs = {id for id, secret in draft.secrets.items() if secret.device in gone}
+    if theirs:
+        for device in draft.devices.values():
+            for access in device.access.values():
+                theirs -= {access.secret, *access.secret_options.values()}
+    for id in theirs:
+        del draft.secrets[id]
+
+
+def is_disposable(device: Device) -> bool:
+    """Nobody named, noted, tagged or listed it, or put anything behind something by it."""
+    said = device.name or device.notes or device.tags or device.parents or device.listed
+    return not said and identity.row_of(device) is None

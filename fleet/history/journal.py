@@ -1,0 +1,237 @@
+"""The journal: all events in SQL, in order, each once, and the thread that writes them."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from threading import Event as Flag
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from fleet.history import asked_rows, cursor_rows, event_rows, uptime_rows
+from fleet.history.journal_readers import Readers
+from fleet.history.uptime import DAYS, Uptime, uptime, window
+from fleet.model import Device, Event
+from fleet.tracker import Tracker
+from store.database import Database
+from store.sql import VALUE_ERRORS, Damaged, Unreachable, Unstorable, translated_errors
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Engine
+
+log = logging.getLogger(__name__)
+RETRY_AFTER = 5.0
+"""Seconds between two tries while the database does not take events."""
+MAX_AT_ONCE = 1000
+
+
+class Unwritable(Exception):
+    """One of these events does not fit into the journal."""
+
+
+class Journal:
+    """Writes and finds events. Every method can raise store.sql.Unreachable."""
+
+    def __init__(self, url: "str | URL") -> None:
+        self.database = Database(url)
+        self.engine: Engine = self.database.engine
+        self.readers = Readers(self.engine)
+        self.newest = 0
+        """The highest sequence number that it had when it was opened."""
+
+    def open(self) -> tuple[int, int]:
+        """Own the database and bring the tables to their newest form; the highest sequence
+        and device number. Raises InUse when another program owns it."""
+        self.database.open()
+        sequence, device = event_rows.highest(self.engine)
+        with translated_errors(), self.engine.connect() as connection:
+            # A number that a reader has passed would never be read, if it were given again.
+            self.newest = max(sequence, cursor_rows.highest(connection))
+        return self.newest, device
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Keep the events, and what they tell of uptimes, in one transaction. Those whose
+        number is known are ignored."""
+        with translated_errors(), self.engine.begin() as connection:
+            uptime_rows.add(connection, event_rows.add(connection, events))
+
+    def fill_uptimes(self) -> Iterator[int]:
+        """As uptime_rows.fill: bring the roll-up up to date, in steps."""
+        return uptime_rows.fill(self.engine)
+
+    def find(self, **wanted: Any) -> list[Event]:
+        """As event_rows.find."""
+        return event_rows.find(self.engine, **wanted)
+
+    def event(self, sequence: int) -> Event | None:
+        return event_rows.event(self.engine, sequence)
+
+    def uptimes(self, devices: Sequence[Device], now: datetime) -> dict[int, Uptime]:
+        """The last 90 days of each device."""
+        if not devices:
+            return {}
+        period = window(now)
+        ids = [device.id for device in devices]
+        rolled_up = uptime_rows.since(self.engine, ids, period.days[0])
+        asked = asked_rows.since(self.engine, period.days[0])
+        return {
+            device.id: uptime(device, rolled_up[device.id], asked, period) for device in devices
+        }
+
+    def note_asked(self, at: datetime, scopes: Sequence[str]) -> None:
+        """Note that a scan asked these scopes."""
+        if scopes:
+            asked_rows.add(self.engine, at.astimezone().date(), scopes)
+
+    def forget(self, until: datetime) -> int:
+        """Delete the events before `until` that every reader has read; how many there were. The
+        days of uptimes stay for DAYS more, so that none that is shown changes by it."""
+        days_until = (until - timedelta(days=DAYS + 1)).date()
+        asked_rows.forget(self.engine, days_until)
+        uptime_rows.forget(self.engine, days_until)
+        return event_rows.forget(self.engine, until, self.readers.slowest())
+
+    def close(self) -> None:
+        self.database.close()
+
+
+class JournalWriter:
+    """Moves events from the tracker's outbox into the journal, on its own thread.
+
+    An event leaves the outbox only after the journal has it, or when it does not fit into
+    the journal, which is logged. The journal's readers run while it runs, and are woken after each
+    delivery. `also_deliver` moves what else waits for the database. This thread alone tries again
+    and again while the database is away.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        journal: Journal,
+        also_deliver: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.tracker = tracker
+        self.journal = journal
+        self.also_deliver = also_deliver
+        self.on_recovery: Callable[[], None] = lambda: None
+        self.trouble = ""
+        self.has_rolled_up = False
+        self._error = ""
+        self._woken = Flag()
+        self._stopping = Flag()
+        self._thread = Thread(target=self._run, name="journal_writer", daemon=True)
+
+    def start(self) -> None:
+        self.journal.database.watch()
+        self.journal.readers.start(self.journal.newest)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def notify(self) -> None:
+        """Say that there is something in the outbox."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Deliver what can be delivered now, then end."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self.journal.readers.stop()
+
+    def _run(self) -> None:
+        checked, is_there = monotonic(), True
+        while True:
+            self._woken.wait(RETRY_AFTER)
+            if self._stopping.is_set():
+                self._try(self._deliver_all)
+                return
+            self._woken.clear()
+            if not is_there or monotonic() - checked >= RETRY_AFTER:
+                is_there, checked = self._try(self._check_database), monotonic()
+            if not (is_there and self._try(self._deliver_all)):
+                is_there = False
+                self._stopping.wait(RETRY_AFTER)
+                self._woken.set()
+
+    def _try(self, step: Callable[[], bool]) -> bool:
+        """Do a step; False when it failed for a reason that nobody expected: without this thread
+        nothing reaches the database any more. Logged once; the next round tries again."""
+        try:
+            return step()
+        except Exception as error:
+            if repr(error) != self._error:
+                log.exception("A delivery to the SQL database failed; it is tried again")
+            self._error = repr(error)
+            return False
+
+    def _fill_uptimes(self) -> bool:
+        """Once in a run, roll up the uptimes that the journal has none of yet, with deliveries
+        in between; False when the database does not take it."""
+        try:
+            for _done in () if self.has_rolled_up else self.journal.fill_uptimes():
+                if self._stopping.is_set() or not self.deliver():
+                    return False
+        except Unreachable as error:
+            log.warning("%s. Uptimes are not complete yet.", error)
+            return False
+        self.has_rolled_up = True
+        return True
+
+    def _deliver_all(self) -> bool:
+        if not self.deliver():
+            return False
+        try:
+            self._report_recovery()
+        except Unreachable as error:
+            self._report_outage(str(error))
+            return False
+        return self.also_deliver() and self._fill_uptimes()
+
+    def _check_database(self) -> bool:
+        database = self.journal.database
+        if not database.look():
+            self._report_outage(f"The SQL database does not work: {database.away}")
+            return False
+        return True
+
+    def _report_outage(self, why: str) -> None:
+        if not self.trouble:
+            log.error("%s. Events wait in the database file.", why)
+        self.trouble = f"{why}."
+
+    def _report_recovery(self) -> None:
+        if self.trouble:
+            self.on_recovery()
+            self.journal.readers.wake()
+            log.info("The SQL database works again.")
+        self.trouble = ""
+
+    def deliver(self) -> bool:
+        """Empty the outbox into the journal; False when the database does not take it."""
+        size = MAX_AT_ONCE
+        while events := self.tracker.fleet().outbox[:size]:
+            try:
+                self._write(events)
+                self._report_recovery()
+            except Unreachable as error:
+                self._report_outage(str(error))
+                return False
+            except Unwritable:
+                size = 1  # so that the one at fault is alone
+                continue
+            self.tracker.confirm(events[-1].sequence)
+            self.journal.readers.wake()
+        return True
+
+    def _write(self, events: Sequence[Event]) -> None:
+        """Raises Unreachable; and Unwritable when one of many events is at fault. A single one
+        is left out: it would hold up all that come after it."""
+        try:
+            self.journal.write(events)
+        except (Damaged, Unstorable, *VALUE_ERRORS) as error:
+            if len(events) > 1:
+                raise Unwritable from error
+            log.exception("Event %d does not fit into the journal: left out", events[0].sequence)

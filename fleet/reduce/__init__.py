@@ -1,0 +1,1 @@
+"""How reports change the fleet."""

@@ -1,0 +1,42 @@
+"""The facts of a sighting, limited in size per device. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from fleet.edit import recorder_list
+from fleet.model import Device, Facts, Sighting
+
+TOLD = ("name", "model", "serial", "firmware", "port")
+"""The facts whose change is told."""
+MAX_BYTES = 4096
+"""Of what all sources say of one device, as it stands in the database. What a person listed is
+not among them: its cells have their own limits."""
+
+
+def said_by(sighting: Sighting, device: Device | None = None) -> Facts:
+    """What the sighting says without what it does not know, as far as the device has room
+    beside what other sources said. `facts_omitted` tells what was too much."""
+    told = {key: getattr(sighting, key) for key in TOLD}
+    facts = {**{key: value for key, value in told.items() if value is not None}, **sighting.facts}
+    room = MAX_BYTES
+    for source, known in device.facts.items() if device else ():
+        if source not in (sighting.source, recorder_list.SOURCE):
+            room -= _size(known)
+    return facts if _size(facts) <= room else _within(facts, room)
+
+
+def _within(facts: Facts, room: int) -> Facts:
+    kept: dict[str, Any] = {}
+    room -= _size({"facts_omitted": f"{len(facts)} facts"})
+    for key, value in facts.items():
+        size = _size({key: value}) - 1  # braces give way to a comma
+        if key != "facts_omitted" and size <= room:
+            kept[key] = value
+            room -= size
+    return {**kept, "facts_omitted": f"{len(facts) - len(kept)} facts"}
+
+
+def _size(facts: Mapping[str, Any]) -> int:
+    return len(orjson.dumps(facts, option=orjson.OPT_NON_STR_KEYS))

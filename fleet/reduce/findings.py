@@ -1,0 +1,36 @@
+"""Apply findings: what is wrong with a device that answers, raised once and cleared once."""
+
+from dataclasses import replace
+
+from fleet import labels, status
+from fleet.model import Device, Fault, Finding
+from fleet.reduce.draft import Draft
+
+
+def apply(draft: Draft, finding: Finding) -> Device | None:
+    device = draft.find(finding.identity, finding.site)
+    if device is None:
+        return None
+    same = [one for one in device.findings if _is_same(one, finding)]
+    if same and status.is_older(finding.at, same[0].since, draft.now):
+        return None
+    if finding.cleared:
+        if same:
+            rest = tuple(one for one in device.findings if one not in same)
+            draft.put(replace(device, findings=rest))
+            text = f"{labels.name(device)}: no longer so: {same[0].text}"
+            draft.tell("finding.cleared", device, text, {"kind": finding.kind})
+        return device
+    if same and same[0].text == finding.text:
+        return device
+    since = same[0].since if same else finding.at
+    fault = Fault(finding.kind, since, finding.text, finding.source, finding.evidence)
+    rest = tuple(one for one in device.findings if one not in same)
+    draft.put(replace(device, findings=(*rest, fault)))
+    text = f"{labels.name(device)}: {finding.text}"
+    draft.tell("finding.raised", device, text, after={"kind": finding.kind, **finding.evidence})
+    return device
+
+
+def _is_same(fault: Fault, finding: Finding) -> bool:
+    return (fault.source, fault.kind) == (finding.source, finding.kind)

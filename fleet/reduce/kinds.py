@@ -1,0 +1,35 @@
+"""What kind of device it is: a weaker source does not change what a stronger one said."""
+
+from dataclasses import replace
+
+from fleet.edit import recorder_list
+from fleet.model import Device, Sighting
+
+PERSON = "person"
+"""The `kind_source` of a kind that a person chose."""
+PROTOCOLS = frozenset({"panasonic", "dahua", "onvif"})
+"""Sources whose protocol says the kind. All others guess it from what answers."""
+
+
+def said(device: Device, sighting: Sighting) -> Device:
+    """The device with the kind that the sighting says, unless a source that is as strong, or
+    stronger, said another one."""
+    known, source = device.kind_source, sighting.source
+    if device.listed and not known:
+        return device
+    if known != source and _strength(known) >= _strength(source):
+        return device
+    if (device.kind, known) == (sighting.kind, source):
+        return device
+    return replace(device, kind=sighting.kind, kind_source=source)
+
+
+def stronger(keep: Device, gone: Device) -> Device:
+    """Of two records that are one device, the one whose kind is right."""
+    return gone if _strength(gone.kind_source) > _strength(keep.kind_source) else keep
+
+
+def _strength(source: str) -> int:
+    if source in (PERSON, recorder_list.SOURCE):
+        return 3
+    return 2 if source in PROTOCOLS else 1 if source else 0

@@ -1,0 +1,93 @@
+"""Which device a sighting belongs to. Two records that prove to be one become one.
+
+The strongest keys decide: endpoint reference, MAC, row of a list, channel, then the place.
+"""
+
+from collections.abc import Sequence
+
+from fleet import identity, status
+from fleet.edit import merging
+from fleet.model import Device, Sighting, SourceState
+from fleet.reduce import addresses, claims, disputes
+from fleet.reduce.draft import Draft
+
+STRENGTH = (identity.ENDPOINT, identity.MAC, identity.ROW, identity.CHANNEL)
+
+
+def match(draft: Draft, sighting: Sighting) -> tuple[Device | None, tuple[str, ...]]:
+    """The device of the sighting, or None if it is new, and the keys that the sighting proves.
+    Without keys it proves nothing, and there is no device."""
+    keys = identity.proved(sighting, draft.disputed)
+    shared = disputes.shared_keys(draft, sighting, keys)
+    if shared and not any(is_overtaken(one, sighting, draft) for one in shared.values()):
+        disputes.dispute(draft, sighting, shared)
+        keys = identity.proved(sighting, draft.disputed)
+    return (_device(draft, sighting, keys) if keys else None), keys
+
+
+def is_overtaken(device: Device, sighting: Sighting, draft: Draft) -> bool:
+    """Its source has spoken since, or a person has retired the device since."""
+    state = device.states.get(sighting.source, SourceState())
+    later = (state.seen_at, state.missed_at, device.retired_at)
+    return any(status.is_older(sighting.at, at, draft.now) for at in later)
+
+
+def _device(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> Device | None:
+    holders = _holders(draft, sighting, keys)
+    ids = sorted({holder.id for holder in holders})
+    if len(ids) > 1 and may_be_one([draft.devices[id] for id in ids]):
+        for other in ids[1:]:
+            merging.merge(draft, ids[0], other)
+        return draft.devices[ids[0]]
+    holder = holders[0] if holders else None
+    if not claims.is_at_place_only(keys):
+        return holder
+    if holder is not None and not claims.may_lose_place(holder, draft.rules):
+        return holder
+    return at_address(draft, sighting, holder) or holder
+
+
+def _holders(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> list[Device]:
+    """The devices that the keys lead to and that may be meant, by the strongest key first."""
+    ordered = sorted(keys, key=_strength) if len(keys) > 1 else keys
+    owners = (draft.find(key, sighting.site) for key in ordered)
+    return [one for one in owners if one is not None and not identity.is_another(one, sighting)]
+
+
+def _strength(key: str) -> int:
+    return next((n for n, kind in enumerate(STRENGTH) if key.startswith(kind)), len(STRENGTH))
+
+
+def may_be_one(devices: Sequence[Device]) -> bool:
+    """Devices with different MACs are never one, whatever else they share; nor are those
+    that a person told apart, or that have two rows of a list."""
+    ids = {device.id for device in devices}
+    is_apart = any(ids & set(device.never_merge) for device in devices)
+    having = [found for device in devices if (found := identity.macs_of(device))]
+    rows = [device for device in devices if identity.row_of(device)]
+    if is_apart or len(rows) > 1:
+        return False
+    return not having or bool(set.intersection(*having))
+
+
+def at_address(draft: Draft, sighting: Sighting, but: Device | None = None) -> Device | None:
+    """The one device that has the sighting's address at its site now.
+
+    Only for what proves where it is and no more; with two that answer nobody is chosen.
+    """
+    if sighting.address is None or any(map(_is_channel, sighting.identities)):
+        return None
+    here = [
+        device
+        for device in draft.at(sighting.site, sighting.address)
+        if device is not but
+        and addresses.is_at(device, sighting.address, sighting.at, draft.rules)
+        and not identity.is_another(device, sighting)
+    ]
+    if len(here) > 1 or but is not None:
+        here = [device for device in here if not status.is_silent(device, draft.rules)]
+    return here[0] if len(here) == 1 else None
+
+
+def _is_channel(key: str) -> bool:
+    return key.startswith(identity.CHANNEL)

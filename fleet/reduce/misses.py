@@ -1,0 +1,52 @@
+"""Apply misses: a device that did not answer, and scopes of sources that cannot be asked."""
+
+from dataclasses import replace
+from typing import Any
+
+from fleet import status, validation
+from fleet.model import Device, Miss, SourceDown, SourceState
+from fleet.reduce import recent_misses
+from fleet.reduce.draft import Draft
+
+
+def apply(draft: Draft, miss: Miss) -> Device | None:
+    device = draft.find(miss.identity, miss.site)
+    if device is None or device.retired_at is not None:
+        return None
+    word = device.states.get(miss.source, SourceState())
+    if miss.asked and word.seen_at and miss.asked <= word.seen_at <= draft.now:
+        return None
+    if any(status.is_older(miss.at, at, draft.now) for at in (word.seen_at, word.missed_at)):
+        return None
+    word = replace(
+        word,
+        missed_at=miss.at,
+        asked=miss.asked,
+        misses=validation.count(word.misses + 1),
+        reason=miss.reason,
+    )
+    recent = recent_misses.added(device.recent_misses, miss, draft.now)
+    draft.put(replace(device, states={**device.states, miss.source: word}, recent_misses=recent))
+    return device
+
+
+def apply_source_down(draft: Draft, report: SourceDown) -> None:
+    """One event when a scope goes down, one when it is back; the state keeps which are."""
+    down: dict[str, Any] = dict(draft.state.get("down", {}))
+    known = down.get(report.scope)
+    if report.up:
+        if known is None:
+            return
+        del down[report.scope]
+        draft.tell("source.up", None, f"{report.scope} can be asked again", {"scope": report.scope})
+    elif known is None:
+        down[report.scope] = {"since": report.at.isoformat(), "reason": report.reason}
+        after = {"scope": report.scope, "reason": report.reason}
+        text = f"{report.scope} cannot be asked: {report.reason}"
+        draft.tell("source.down", None, text, after=after)
+    elif known["reason"] == report.reason:
+        return
+    else:
+        down[report.scope] = {**known, "reason": report.reason}
+    draft.is_changed = True
+    draft.state["down"] = down

@@ -1,0 +1,161 @@
+"""Apply sightings: the device that is meant, and everything that proof of life says of it."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from fleet import identity, labels, status, validation
+from fleet.edit import recorder_list
+from fleet.model import AddressChange, Device, Sighting, SourceState
+from fleet.reduce import (
+    addresses,
+    capacity,
+    claims,
+    facts,
+    findings,
+    kinds,
+    matching,
+    recent_misses,
+)
+from fleet.reduce.draft import Draft
+
+
+def apply(draft: Draft, sighting: Sighting) -> Device | None:
+    if sighting.only_alive:
+        return _renew(draft, sighting)
+    device, keys = matching.match(draft, sighting)
+    if device is None:
+        return _add(draft, sighting, keys) if keys else None
+    if recorder_list.is_outdated(device, sighting):
+        return None
+    if matching.is_overtaken(device, sighting, draft):
+        return None
+    if device.retired_at is not None:
+        if not capacity.makes_room(draft, sighting.address):
+            return None
+        draft.tell("device.restored", device, f"{labels.name(device)} answers again, so it is back")
+        device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
+    device, finding = addresses.moved(draft, device, sighting, keys)
+    device = kinds.said(_with_facts(draft, device, sighting), sighting)
+    fresh = _fresh(draft, device, sighting, keys)
+    claims.taken(draft, device, fresh)
+    device = _with_keys(device, keys, fresh)
+    draft.put(_with_state(device, sighting, keys, draft.now))
+    if finding is not None:
+        findings.apply(draft, finding)
+    return device
+
+
+def _renew(draft: Draft, sighting: Sighting) -> Device | None:
+    """Hearing is no proof: it brings no device, no address and no fact."""
+    keys = identity.proved(sighting, draft.disputed)
+    device = draft.find(keys[0], sighting.site) if keys else None
+    if device is None or device.retired_at or device.address != sighting.address:
+        return None
+    if matching.is_overtaken(device, sighting, draft):
+        return None
+    draft.put(_with_state(device, sighting, (), draft.now))
+    return device
+
+
+def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | None:
+    if not capacity.makes_room(draft, sighting.address):
+        return None
+    device = Device(
+        id=draft.new_id(),
+        kind=sighting.kind,
+        site=sighting.site,
+        identities=keys,
+        kind_source=sighting.source,
+        address=sighting.address,
+        first_seen=sighting.at,
+        sightings=0 if sighting.asked else 1,
+        status=status.ACTIVE,
+        since=sighting.at,
+    )
+    if sighting.address:
+        device = replace(device, addresses=(AddressChange(sighting.address, sighting.at, None),))
+        if not claims.is_at_place_only(keys):
+            claims.end_at(draft, device, sighting.address)
+    claims.taken(draft, device, keys)
+    device = replace(device, facts={sighting.source: facts.said_by(sighting)})
+    device = _with_state(device, sighting, keys, draft.now)
+    draft.put(device)
+    where = f" at {sighting.address}" if sighting.address else ""
+    after = status.evidence(device, device.status)
+    draft.tell("device.found", device, f"{labels.name(device)} was found{where}", after=after)
+    return device
+
+
+def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
+    said, known = facts.said_by(sighting, device), device.facts.get(sighting.source)
+    if said == known:
+        return device
+    device = replace(device, facts={**device.facts, sighting.source: said})
+    changed = [key for key in facts.TOLD if known and key in known and known[key] != said.get(key)]
+    if changed and known:
+        before = {key: known[key] for key in changed}
+        after = {key: said.get(key) for key in changed}
+        text = ", ".join(f"{key} {known[key]} is now {said.get(key, 'gone')}" for key in changed)
+        draft.tell("device.facts", device, f"{labels.name(device)}: {text}", before, after)
+    return device
+
+
+def _fresh(
+    draft: Draft, device: Device, sighting: Sighting, keys: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The keys that the sighting proves and the device did not have. What a person told apart
+    stays apart, and a key that means something only at another site means nothing here."""
+    fresh = []
+    for key in keys:
+        is_here = sighting.site == device.site or identity.is_global(key)
+        if key in device.identities or not is_here:
+            continue
+        owner = draft.find(key, sighting.site)
+        is_apart = owner is not None and (
+            owner.id in device.never_merge or device.id in owner.never_merge
+        )
+        if not is_apart:
+            fresh.append(key)
+    return tuple(fresh)
+
+
+def _with_keys(device: Device, keys: tuple[str, ...], fresh: tuple[str, ...]) -> Device:
+    """The device with new keys. An endpoint reference replaces the one from before a reset, and
+    any key what a record without one was called."""
+    if not fresh:
+        return device
+    proved, had = identity.endpoints(keys), identity.endpoints(device.identities)
+    lost = had if proved and not had & proved else frozenset()
+    kept = (
+        key for key in device.identities if key not in lost and not key.startswith(identity.FORMER)
+    )
+    return identity.renamed(device, (*kept, *fresh))
+
+
+def _with_state(device: Device, sighting: Sighting, keys: tuple[str, ...], now: datetime) -> Device:
+    """The device with what its source says now, and when it proved its keys and its address."""
+    is_older = status.is_older(sighting.at, device.last_seen, now)
+    state = device.states.get(sighting.source, SourceState())
+    is_new_scan = sighting.asked is not None and sighting.asked != state.asked
+    state = SourceState(
+        seen_at=sighting.at,
+        missed_at=state.missed_at,
+        asked=sighting.asked or state.asked,
+        scope=sighting.scope or state.scope,
+    )
+    recent = device.recent_misses
+    return replace(
+        device,
+        recent_misses=recent_misses.kept(recent, now) if recent else recent,
+        states={**device.states, sighting.source: state},
+        links={**device.links, **sighting.links} if sighting.links else device.links,
+        claims=claims.timed(device, sighting, keys),
+        source_addresses=(
+            device.source_addresses
+            if is_older or sighting.only_alive
+            else addresses.proved(device, sighting)
+        ),
+        first_seen=device.first_seen or sighting.at,
+        last_seen=sighting.at if not is_older else device.last_seen,
+        sightings=validation.count(device.sightings + is_new_scan),
+    )
