@@ -236,7 +236,7 @@ def test_a_datagram_may_be_as_big_as_the_limit_and_not_a_byte_bigger() -> None:
 
 
 def is_answer_or_unsound(data: bytes) -> None:
-    """Any other error than Unsound fails the test by itself."""
+    """Any other error than InvalidReply fails the test by itself."""
     try:
         answer = wire.parse(data)
     except wire.InvalidReply:
