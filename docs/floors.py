@@ -1,14 +1,35 @@
-"""`make floors`: draw the packages and their floors in docs/architecture.md, from the imports."""
+"""`make floors`: draw the packages in docs/architecture.md: their floors, and what each imports."""
 
 import ast
 import sys
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- floors: made by `make floors` -->\n", "<!-- end of floors -->\n"
+FLOORS = {
+    "store": 1,
+    "settings": 1,
+    "fleet": 2,
+    "audit": 3,
+    "sources": 4,
+    "accounts": 4,
+    "inventory": 4,
+    "discovery": 5,
+    "web/http": 6,
+    "web/api": 7,
+    "web/pages": 7,
+    "web": 8,
+    "serving": 8,
+    "server": 8,
+    "app": 9,
+    "gunicorn.conf": 10,
+    "commands": 10,
+    "cli": 11,
+}
+"""The floor of each package: it imports packages on lower floors only, none beside it. The
+drawing and `tests/test_layout.py` both read it here."""
 APART = {"bench", "deploy", "docs", "simulators", "tests"}
 """Not part of the product that runs."""
 
@@ -55,14 +76,6 @@ def edges() -> dict[str, set[str]]:
     }
 
 
-def floors() -> dict[str, int]:
-    """The floor of each package: one above the highest that it imports. Raises CycleError."""
-    below, found = edges(), dict[str, int]()
-    for name in TopologicalSorter(below).static_order():
-        found[name] = 1 + max((found[one] for one in below[name]), default=0)
-    return found
-
-
 def purpose(name: str) -> str:
     """The first line of its docstring."""
     path = ROOT / name / "__init__.py"
@@ -71,15 +84,18 @@ def purpose(name: str) -> str:
 
 
 def drawing() -> str:
-    """The floors as text, the highest first. Each package names all those that it imports."""
-    below, levels = edges(), floors()
-    width, lines = max(map(len, levels)) + 2, list[str]()
-    for level in range(max(levels.values()), 0, -1):
-        for name in sorted(name for name in levels if levels[name] == level):
-            lines.append(f"{level:>2}  {name:{width}}{purpose(name)}")
-            if below[name]:
-                on = ", ".join(sorted(below[name], key=lambda one: (-levels[one], one)))
-                lines.append(f"{'':{width + 4}}imports {on}")
+    """The floors as text, the highest first. Each package names all those that it imports.
+
+    Raises ValueError for a package without a floor."""
+    below = edges()
+    if strangers := sorted(below.keys() - FLOORS.keys()):
+        raise ValueError(f"no floor in FLOORS of docs/floors.py: {', '.join(strangers)}")
+    width, lines = max(map(len, below)) + 2, list[str]()
+    for name in sorted(below, key=lambda name: (-FLOORS[name], name)):
+        lines.append(f"{FLOORS[name]:>2}  {name:{width}}{purpose(name)}")
+        if below[name]:
+            lower = ", ".join(sorted(below[name], key=lambda other: (-FLOORS[other], other)))
+            lines.append(f"{'':{width + 4}}imports {lower}")
     return "\n".join(["```text", *lines, "```", ""])
 
 

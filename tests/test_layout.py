@@ -7,38 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from docs.floors import FLOORS
 from tests.worst_cases import BEGINNINGS, ELSEWHERE, expressions
 from web import application
 
 ROOT = Path(__file__).parent.parent
-FLOORS = {
-    "store": 1,
-    "fleet": 2,
-    "audit": 3,
-    "sources": 4,
-    "alerts": 4,
-    "accounts": 4,
-    "inventory": 4,
-    "video": 4,
-    "discovery": 5,
-    "web": 6,
-    "serving": 6,
-    "server": 6,
-    "app": 7,
-    "gunicorn.conf": 8,
-    "commands": 8,
-    "celery_worker": 8,
-    "cli": 9,
-}
-"""A package imports packages on lower floors only; those on one floor stand beside each other."""
-WEB_FLOORS = {"web.http": 1, "web.api": 2, "web.pages": 2}
-"""The same inside `web/`; its own files are above all three."""
+WEB_FLOORS = {name.replace("/", "."): floor for name, floor in FLOORS.items() if "/" in name}
+"""The packages inside `web/`; its own files are above all three."""
 WITHOUT_FLOOR = {"simulators", "tests", "bench", "docs", "deploy"}
 """Folders with Python files that are no part of the program."""
-MAY_READ_SETTINGS = {"app", "serving", "gunicorn.conf", "commands", "cli", "celery_worker"}
+MAY_READ_SETTINGS = {"app", "serving", "gunicorn.conf", "commands", "cli"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "services", "managers"}
 FORBIDDEN_SUFFIXES = ("Manager", "Handler", "Helper", "Util", "Utils")
 HEAVY = {"cv2", "av", "pandas", "openpyxl", "picamera2", "celery", "psutil", "apscheduler"}
+PAGE_SUFFIX = "_pages"
+"""Behind the name of its file, in the name of a page's blueprint: the API has such files too."""
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
 MAX_APP = 200
@@ -59,7 +42,7 @@ journal, and what one report or one write does to all the others."""
 
 
 def _sources() -> list[Path]:
-    packages = [ROOT / name for name in FLOORS if (ROOT / name).is_dir()]
+    packages = [ROOT / name for name in FLOORS if "/" not in name and (ROOT / name).is_dir()]
     files = [
         path
         for package in packages
@@ -109,6 +92,17 @@ def test_a_package_imports_lower_floors_only(path: Path) -> None:
 def test_every_package_has_a_floor() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/*.py")}
     assert folders - WITHOUT_FLOOR <= FLOORS.keys()
+    parts = {f"web/{path.parent.name}" for path in ROOT.glob("web/*/*.py")}
+    assert parts <= FLOORS.keys()
+
+
+def test_every_floor_is_of_a_package_that_exists() -> None:
+    missing = [
+        name
+        for name in FLOORS
+        if not (ROOT / name / "__init__.py").exists() and not (ROOT / f"{name}.py").exists()
+    ]
+    assert missing == []
 
 
 def _part_of_web(module: str) -> str:
@@ -225,9 +219,20 @@ def test_app_py_lists_packages_and_no_details() -> None:
 def test_every_file_with_routes_is_registered(folder: str) -> None:
     """A file that `web/application.py` does not list answers nothing, and nothing says so."""
     modules = {"api": application.API, "pages": application.PAGES}[folder]
-    listed = {Path(module.__file__).stem for module in modules if module.__file__}
+    listed = {module.__name__ for module in modules}
     files = (ROOT / "web" / folder).glob("*.py")
-    assert {path.stem for path in files if "Blueprint(" in path.read_text()} <= listed
+    routes = {path.stem for path in files if "Blueprint(" in path.read_text()}
+    assert {f"web.{folder}.{stem}" for stem in routes} <= listed
+
+
+def test_every_blueprint_has_a_name_of_its_own() -> None:
+    """Flask refuses to start with two of one name, and says nothing of the files."""
+    names = {module.__name__: module.bp.name for module in (*application.API, *application.PAGES)}
+    for module, name in names.items():
+        same = sorted(other for other, known in names.items() if known == name)
+        assert same == [module], f"{' and '.join(same)} are both called {name!r}"
+        expected = module.rpartition(".")[2] + (PAGE_SUFFIX if ".pages." in module else "")
+        assert name == expected, f"{module}: call its blueprint {expected!r}"
 
 
 def _functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef, int]]:

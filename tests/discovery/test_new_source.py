@@ -51,7 +51,8 @@ def tree_with_source(folder: Path) -> tuple[Path, list[tuple[str, str]]]:
     shutil.copy(ROOT / "tests/discovery/status_line.py", tree / "sources/status_line.py")
     table = tree / "sources/__init__.py"
     old = table.read_text()
-    table.write_text(old.replace('"easy4ip")', '"easy4ip", "status_line")'))
+    names = old.partition("SOURCES = (")[2].partition(")")[0]
+    table.write_text(old.replace(f"{names})", f'{names}, "status_line")'))
     pairs = zip(old.splitlines(), table.read_text().splitlines(), strict=True)
     return tree, [(before, after) for before, after in pairs if before != after]
 

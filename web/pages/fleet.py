@@ -25,7 +25,7 @@ from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 from web.pages import fleet_view
 
-bp = Blueprint("pages", __name__)
+bp = Blueprint("fleet_pages", __name__)
 MAX_IDS = 200
 STATUS_WORDS = {
     status.ACTIVE: "Active",

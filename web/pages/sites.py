@@ -17,7 +17,7 @@ from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 from web.pages import site_groups
 
-bp = Blueprint("site_pages", __name__)
+bp = Blueprint("sites_pages", __name__)
 
 
 @bp.get("/sites")

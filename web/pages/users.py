@@ -16,7 +16,7 @@ from web.http.shapes.accounts import NewGrant, UserRow, user_row
 from web.http.shapes.audit import AuditQuery
 from web.http.visible_fleet import visible_fleet
 
-bp = Blueprint("user_pages", __name__)
+bp = Blueprint("users_pages", __name__)
 PER_PAGE = 100
 
 
