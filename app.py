@@ -93,8 +93,8 @@ def begin(app: Flask, settings: Settings) -> None:
     except (CannotOpen, CannotKeep) as error:
         print(f"Camera Monitor cannot start. {error}", file=sys.stderr, flush=True)
         sys.exit(BOOT_ERROR)
-    access = monitor.access
-    key = "" if access.accounts.has_any() else access.setup_key
+    authenticator = monitor.authenticator
+    key = "" if authenticator.accounts.has_any() else authenticator.setup_key
     print(serving.banner(settings, key), flush=True)
     if settings.logo_file and not settings.logo_file.is_file():
         log.warning("LOGO_FILE=%s is not there; pages have no logo", settings.logo_file)

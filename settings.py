@@ -60,7 +60,8 @@ class BadOption(Exception):
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
-    host: str = Field("0.0.0.0", description="Address to listen on.")  # the gate decides who may
+    # Every interface: authorization decides who gets in.
+    host: str = Field("0.0.0.0", description="Address to listen on.")
     port: Port = Field(5000, description="Port of the web server.")
     site_name: str = Field("Camera Monitor", description="Name in the header of every page.")
     site_description: str = Field("", description="A line under that name.")

@@ -41,7 +41,7 @@ class AccountsPackage(Package):
     clock: Callable[[], datetime]
     audit: AuditPackage
     accounts: Accounts
-    tickets: JwtTokens
+    jwt_tokens: JwtTokens
 
     def open(self) -> None:
         try:
@@ -92,6 +92,7 @@ def build_accounts(
         return cache(partial(vault.signing_key, name))
 
     accounts = Accounts(fleet.journal.engine, key("session", options.secret_key), clock)
-    tickets = JwtTokens(key("ticket", options.jwt_secret_key), clock)
+    # Existing installations have the key in ticket.key; another name would end their logins.
+    jwt_tokens = JwtTokens(key("ticket", options.jwt_secret_key), clock)
     fleet.journal_writer.on_recovery = accounts.open
-    return AccountsPackage(options, clock, audit, accounts, tickets)
+    return AccountsPackage(options, clock, audit, accounts, jwt_tokens)

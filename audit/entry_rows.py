@@ -36,7 +36,7 @@ def _fitting(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **{name: _sound(row[name])[:most] for name, most in TEXTS.items()}, **changes}
 
 
-def _row_of(line: bytes) -> dict[str, Any] | None:
+def _parsed_row(line: bytes) -> dict[str, Any] | None:
     """The row of such a line; None for one that a crash has torn or a person has damaged."""
     try:
         row = json.loads(line)
@@ -54,7 +54,7 @@ def _row_of(line: bytes) -> dict[str, Any] | None:
 
 def add(engine: Engine, lines: Sequence[bytes]) -> None:
     """Write the lines; those that are there already are ignored. Raises Unreachable."""
-    rows = [row for line in lines if (row := _row_of(line))]
+    rows = [row for line in lines if (row := _parsed_row(line))]
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     if rows:
         with translated_errors(), engine.begin() as connection:

@@ -337,4 +337,4 @@ def _deletion(monitor: Any) -> Deletion:
     def note(action: str, about: str, text: str, before: Mapping[str, Any]) -> None:
         monitor.audit.note(Entry(now, by, "", action, about, text, without_secrets(before)))
 
-    return Deletion(monitor.tracker, monitor.access.accounts, monitor.trusted, note, by, now)
+    return Deletion(monitor.tracker, monitor.authenticator.accounts, monitor.trusted, note, by, now)

@@ -29,7 +29,7 @@ def add(settings: Settings, wanted: argparse.Namespace) -> int:
     said = tell_monitor(settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited})
 
     def work(monitor: Any) -> dict[str, Any]:
-        accounts = monitor.access.accounts
+        accounts = monitor.authenticator.accounts
         role = wanted.role if accounts.has_any() else "admin"
         made = _allowed(accounts.add, wanted.name, password, role, not wanted.limited)
         _note(monitor, "user.added", made.name, f"{made.name} is {made.role} now")
@@ -119,17 +119,17 @@ def _rows(monitor: Any) -> list[dict[str, Any]]:
             "all_cameras": user.sees_all,
             "last_login": user.last_login.isoformat() if user.last_login else None,
         }
-        for user in monitor.access.accounts.snapshot.users.values()
+        for user in monitor.authenticator.accounts.snapshot.users.values()
     ]
 
 
 def _set_password(monitor: Any, name: str, password: str) -> None:
-    _allowed(monitor.access.accounts.change, _id_of(monitor, name), password=password)
+    _allowed(monitor.authenticator.accounts.change, _id_of(monitor, name), password=password)
     _note(monitor, "user.changed", name, "password")
 
 
 def _remove(monitor: Any, name: str) -> None:
-    _allowed(monitor.access.accounts.remove, _id_of(monitor, name))
+    _allowed(monitor.authenticator.accounts.remove, _id_of(monitor, name))
     _note(monitor, "user.removed", name, f"{name} is removed")
 
 

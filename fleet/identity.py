@@ -153,8 +153,8 @@ def macs_of(device: Device) -> set[str]:
     return macs(device.identities)
 
 
-def row_of(device: Device) -> str | None:
-    """The row of a list that the device stands in; None for what was discovered."""
+def row_key(device: Device) -> str | None:
+    """The key of the device's row in the recorder list; None for what was discovered."""
     return next((key for key in device.identities if key.startswith(ROW)), None)
 
 

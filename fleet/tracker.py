@@ -95,7 +95,7 @@ class Tracker:
             sequence = max(sequence, fleet.sequence, old.sequence)
             if self.was_original and highest:
                 fleet = origin.renumbered(fleet, highest + 1)
-                self.replaced = self._told_of(fleet, old, kept)
+                self.replaced = self._replacement_notice(fleet, old, kept)
                 log.warning("%s", self.replaced)
                 sequence += 1
                 event = Event(sequence, now, "fleet.replaced", None, self.replaced)
@@ -104,7 +104,7 @@ class Tracker:
                 next_id = max(highest + 1, fleet.next_id)
                 self._fleet = replace(fleet, sequence=sequence, next_id=next_id)
 
-    def _told_of(self, fleet: Fleet, old: Fleet, kept: Path | None) -> str:
+    def _replacement_notice(self, fleet: Fleet, old: Fleet, kept: Path | None) -> str:
         """What a person must know when the former tracker's file is there instead of ours."""
         name = self.store.path.name
         before = (
@@ -225,23 +225,23 @@ class Tracker:
 
     def _change(self, jobs: Sequence[_Job]) -> None:
         before = self._fleet
-        after = self._fold(before, jobs)
+        after = self._apply(before, jobs)
         must_write = after.sequence > before.sequence or any(job.must_last for job in jobs)
         if after is not before and must_write and not self._try_to_write(after):
-            after = self._fold(before, [job for job in jobs if not self._refused(job)])
+            after = self._apply(before, [job for job in jobs if not self._refused(job)])
         # Its lines are made already: then the next edit only has to join and write.
         self._fleet = after
         for job in jobs:
             job.done = True
 
-    def _fold(self, fleet: Fleet, jobs: Sequence[_Job]) -> Fleet:
-        """The fleet after all jobs, each of which can be written. What cannot be folded or
+    def _apply(self, fleet: Fleet, jobs: Sequence[_Job]) -> Fleet:
+        """The fleet after all jobs, each of which can be written. What cannot be applied or
         written spoils itself alone: one report of what was seen, or all that a person asked."""
         for job in jobs:
             try:
                 job.error = job.precondition()
                 if job.error is None:
-                    fleet, job.events = self._one(fleet, job)
+                    fleet, job.events = self._apply_job(fleet, job)
             except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
                 if job.must_last or not job.reports:
                     job.error = error
@@ -249,21 +249,21 @@ class Tracker:
                     fleet, job.events = self._piecewise(fleet, job, error)
         return fleet
 
-    def _one(self, fleet: Fleet, job: _Job) -> tuple[Fleet, list[Event]]:
-        """Fold the job and make its lines. Raises whatever is wrong with it."""
+    def _apply_job(self, fleet: Fleet, job: _Job) -> tuple[Fleet, list[Event]]:
+        """Apply the job and make its lines. Raises whatever is wrong with it."""
         after, events = reducer.reduce(fleet, job.reports, job.now, self.rules())
         self.store.prepare(after, events)
         return after, events
 
     def _piecewise(self, fleet: Fleet, job: _Job, error: Exception) -> tuple[Fleet, list[Event]]:
-        """The job without the reports that cannot be folded, found by halving it."""
+        """The job without the reports that cannot be applied, found by halving it."""
         if len(job.reports) == 1:
             self._set_aside.tell(job.reports, error)
             return fleet, []
         middle, events = len(job.reports) // 2, list[Event]()
         for reports in (job.reports[:middle], job.reports[middle:]):
             part = replace(job, reports=reports)
-            fleet = self._fold(fleet, [part])
+            fleet = self._apply(fleet, [part])
             events += part.events
         return fleet, events
 

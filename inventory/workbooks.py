@@ -319,7 +319,7 @@ class Workbooks:
         """
         serial, site = clean_serial(text), name_of(site)
         if serial is None:
-            raise _unfit("This is no serial", "A serial has 4 to 32 letters and digits.")
+            raise _invalid_serial("This is no serial", "A serial has 4 to 32 letters and digits.")
         with self._serials:
             rows = {one.site: one for one in recorder_list.rows(self.tracker.devices())}
             row = rows.get(site) or self._without_serial(site)
@@ -327,7 +327,9 @@ class Workbooks:
                 raise NotFound(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
             for other in rows.values():
                 if other.site != site and other.serial.upper() == serial.upper():
-                    raise _unfit(f"{serial} is that of {other.site}", "Type another serial.")
+                    raise _invalid_serial(
+                        f"{serial} is that of {other.site}", "Type another serial."
+                    )
             now = self.clock()
             facts: list[Report] = [PendingSerials({**self.pending(), site: serial})]
             if taken := state.taken_workbook(self.tracker.fleet()):
@@ -444,10 +446,10 @@ def base_of(data: bytes, pending: Mapping[str, str]) -> str:
     return digest(digest(data) + serials).hex()[:32]
 
 
-def _unfit(error: str, hint: str) -> Invalid:
-    unfit = Invalid(error, hint)
-    unfit.field = "p2pNumber"
-    return unfit
+def _invalid_serial(error: str, hint: str) -> Invalid:
+    invalid = Invalid(error, hint)
+    invalid.field = "p2pNumber"
+    return invalid
 
 
 def _said(error: Exception) -> str:

@@ -47,8 +47,8 @@ STOP_GRACE = 0.25
 MAX_DRAINED = 16 << 20
 
 
-class Answer(wsgi.Response):
-    """Tells when it is an event stream: those wait for their client, and hold no turn."""
+class WorkerResponse(wsgi.Response):
+    """A response that reports an event stream: one waits for its client, and holds no turn."""
 
     def __init__(self, request: Any, sock: ClientSocket, cfg: Any, on_stream: Callable[[], object]):
         super().__init__(request, sock, cfg)
@@ -414,7 +414,7 @@ class Worker(base.Worker):
                 connection.client,
                 connection.server,
                 self.cfg,
-                Answer,
+                WorkerResponse,
                 (on_stream,),
             )
             environ["wsgi.multithread"] = True

@@ -152,8 +152,8 @@ def translated_errors() -> Iterator[None]:
 def _is_unwritable(error: BaseException | None) -> bool:
     # The shared memory of its log is the first thing that does not fit on a full disk.
     code = getattr(error, "sqlite_errorcode", 0)
-    unfit = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
-    return code & 0xFF in unfit or code == sqlite3.SQLITE_IOERR_SHMSIZE
+    disk_errors = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
+    return code & 0xFF in disk_errors or code == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
 @contextmanager

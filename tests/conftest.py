@@ -33,7 +33,7 @@ sys.addaudithook(_refuse_strangers)
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport() -> Iterator[None]:
-    """On the gate's machine nothing may be skipped: a skip hides a promise."""
+    """On the build machine nothing can be skipped: a skip hides a promise."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):

@@ -102,7 +102,7 @@ class Home:
             self.settings, self.clock, [panasonic.source(options)]
         )
         # Flask's test client has no connection whose owner the kernel could name.
-        self.monitor.access.proves_peer = lambda _environ: True
+        self.monitor.authenticator.proves_peer = lambda _environ: True
         running_packages.open_all(self.monitor.packages)
         self.monitor.workbooks.keep()
         self.monitor.scanner.open()

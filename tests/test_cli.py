@@ -191,7 +191,7 @@ def test_discover_without_any_answer_ends_with_1(scanned: Scanned) -> None:
     assert (result.code, len(result.out.splitlines()), result.err) == (1, 1, "")
 
 
-def test_scan_without_a_house_remembers_by_itself(scanned: Scanned) -> None:
+def test_scan_without_a_monitor_remembers_by_itself(scanned: Scanned) -> None:
     place, result = scanned["scan --json"]
     assert (result.code, result.json["found"], result.json["missed"]) == (0, 3, 0)
     kept = place.cli("list", "--json").json
@@ -209,7 +209,7 @@ def test_discover_on_a_taken_port_ends_with_3_and_says_what_to_do(place: Place) 
             assert "stop that program" in result.complaint
 
 
-def test_with_a_running_house_commands_ask_the_monitor(place: Place) -> None:
+def test_with_a_running_monitor_commands_ask_the_monitor(place: Place) -> None:
     place.start()
     assert place.cli("scan").out == "3 answered, 0 did not.\n"
     assert place.get("/api/stats").json["active"] == 3
@@ -442,7 +442,7 @@ def test_an_option_that_does_not_fit_is_named(known: Place) -> None:
     assert known.cli("list", AUTO_SCAN_INTERVAL="soon").complaint.startswith("AUTO_SCAN_INTERVAL")
 
 
-def test_a_house_that_was_killed_is_not_waited_for(place: Place) -> None:
+def test_a_monitor_that_was_killed_is_not_waited_for(place: Place) -> None:
     original(place.folder)
     (place.folder / "data").mkdir()
     with socket.socket(socket.AF_UNIX) as left_over:

@@ -12,7 +12,7 @@ from fleet.build import FleetPackage
 from fleet.history.journal_readers import MemoryReader
 from fleet.package import Package, Packages
 from inventory.build import InventoryPackage
-from web.http.authentication import Access, Network
+from web.http.authentication import Network, RequestAuthenticator
 from web.http.broadcaster import EventBroadcaster
 from web.http.monitor import Monitor
 from web.http.watchdog import Watchdog
@@ -75,9 +75,9 @@ def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Pack
         scheduler=discovery.scheduler,
         broadcaster=broadcaster,
         set_auto_scan=discovery.set_auto_scan,
-        access=Access(
+        authenticator=RequestAuthenticator(
             accounts.accounts,
-            accounts.tickets,
+            accounts.jwt_tokens,
             trusted_proxies=options.trusted_proxies,
             allowed_networks=options.allowed_networks,
             allowed_origins=options.allowed_origins,

@@ -153,8 +153,8 @@ def _fit(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) ->
         kept = _fitted(key, edit.fields[key], device, devices)
         if kept != shown(device, key) and "expect" not in edit.fields:
             _check_size(key, kept)
-    except Invalid as unfit:
-        unfit.field = key
+    except Invalid as invalid:
+        invalid.field = key
         raise
     return kept
 

@@ -32,7 +32,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
     device, keys = _subject(draft, edit)
     if edit.fields.get("remove"):
         return _stop(draft, edit, device, keys)
-    if device is not None and (device.listed or identity.row_of(device)):
+    if device is not None and (device.listed or identity.row_key(device)):
         raise Refused(
             f"{labels.name(device)} is listed, so it cannot be ignored",
             "Retire or delete it instead.",

@@ -46,8 +46,8 @@ def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
         kept = tuple(parent for parent in parents if parent != device.id)
         draft.put(replace(device, parents=kept))
     if goes in device.never_merge and device.id != stays:
-        apart = (*(one for one in device.never_merge if one != goes), stays)
-        draft.put(replace(draft.devices[device.id], never_merge=tuple(dict.fromkeys(apart))))
+        never_merge = (*(one for one in device.never_merge if one != goes), stays)
+        draft.put(replace(draft.devices[device.id], never_merge=tuple(dict.fromkeys(never_merge))))
 
 
 def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
@@ -65,7 +65,7 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
 
 def _check_rows(device: Device, other: Device) -> None:
     """A row is one recorder, whatever a person says. Raises Refused."""
-    rows = [identity.row_of(one) for one in (device, other)]
+    rows = [identity.row_key(one) for one in (device, other)]
     if None in rows:
         return
     one, two = (str(row).removeprefix(identity.ROW) for row in rows)
@@ -81,9 +81,9 @@ def _check_rows(device: Device, other: Device) -> None:
 
 
 def _no_partner(error: str, hint: str) -> Invalid:
-    unfit = Invalid(error, hint)
-    unfit.field = "with"
-    return unfit
+    invalid = Invalid(error, hint)
+    invalid.field = "with"
+    return invalid
 
 
 def split(draft: Draft, device: Device, edit: Edit) -> Device:

@@ -60,7 +60,7 @@ def edits(
 
 def key_of(device: Device) -> str | None:
     """The row that the device stands in; None for what was discovered."""
-    return identity.row_of(device)
+    return identity.row_key(device)
 
 
 def serial_of(device: Device) -> str | None:
@@ -69,7 +69,7 @@ def serial_of(device: Device) -> str | None:
     return str(found) if found else None
 
 
-def row_of(device: Device) -> RecorderRow:
+def recorder_row(device: Device) -> RecorderRow:
     """The row as the device has it, without the columns that are secret."""
     said = device.facts.get(SOURCE, {})
     site, serial, store = (str(said.get(key) or "") for key in KEYS)
@@ -83,7 +83,7 @@ def counts(device: Device) -> bool:
 
 def rows(devices: Mapping[int, Device]) -> list[RecorderRow]:
     """The rows as the fleet has them."""
-    return [row_of(device) for device in devices.values() if counts(device)]
+    return [recorder_row(device) for device in devices.values() if counts(device)]
 
 
 def is_outdated(device: Device, sighting: Sighting) -> bool:

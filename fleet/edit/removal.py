@@ -22,12 +22,12 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
             "Remove its row from the workbook first, then delete it.",
         )
     if confirm is not None and confirm != called:
-        unfit = Invalid(
+        invalid = Invalid(
             f"The name does not match device {device.id}",
             f"Enter its exact name: {called}",
         )
-        unfit.field = "confirm"
-        raise unfit
+        invalid.field = "confirm"
+        raise invalid
     before = {"name": called, "site": device.site, "identities": list(device.identities)}
     draft.tell("device.deleted", device, f"{called} was deleted by {edit.by}", before)
     remove(draft, device)
@@ -53,8 +53,8 @@ def forget_removed(draft: Draft) -> None:
             kept = tuple(parent for parent in device.parents if parent not in gone)
             draft.put(replace(device, parents=kept))
         if gone.intersection(device.never_merge):
-            apart = tuple(one for one in device.never_merge if one not in gone)
-            draft.put(replace(draft.devices[device.id], never_merge=apart))
+            never_merge = tuple(one for one in device.never_merge if one not in gone)
+            draft.put(replace(draft.devices[device.id], never_merge=never_merge))
 
 
 def _forget_secrets(draft: Draft, gone: set[int]) -> None:
@@ -71,4 +71,4 @@ def _forget_secrets(draft: Draft, gone: set[int]) -> None:
 def is_disposable(device: Device) -> bool:
     """Nobody named, noted, tagged or listed it, or put anything behind something by it."""
     said = device.name or device.notes or device.tags or device.parents or device.listed
-    return not said and identity.row_of(device) is None
+    return not said and identity.row_key(device) is None

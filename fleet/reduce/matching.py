@@ -64,7 +64,7 @@ def may_be_one(devices: Sequence[Device]) -> bool:
     ids = {device.id for device in devices}
     is_apart = any(ids & set(device.never_merge) for device in devices)
     having = [found for device in devices if (found := identity.macs_of(device))]
-    rows = [device for device in devices if identity.row_of(device)]
+    rows = [device for device in devices if identity.row_key(device)]
     if is_apart or len(rows) > 1:
         return False
     return not having or bool(set.intersection(*having))

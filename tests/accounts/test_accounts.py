@@ -23,7 +23,7 @@ def refused(status: int) -> "pytest.RaisesExc[NotAllowed]":
 # -- adding ----------------------------------------------------------------------------------
 
 
-def test_a_house_is_open_until_there_is_an_account(accounts: Accounts) -> None:
+def test_a_monitor_is_open_until_there_is_an_account(accounts: Accounts) -> None:
     assert not accounts.has_any()
     first = accounts.add_first("Ada", PASSWORD)
     assert accounts.has_any()

@@ -122,7 +122,7 @@ def test_a_secret_counts_whole_and_as_it_is(accounts: Accounts) -> None:
         assert accounts.by_secret(text) is None
 
 
-def test_the_secret_of_another_house_is_nobody(engine: Engine, clock: Clock) -> None:
+def test_the_secret_of_another_monitor_is_nobody(engine: Engine, clock: Clock) -> None:
     """Who can read or copy the database has no key to this monitor."""
     accounts = opened(engine, clock)
     ada, _vera = staff(accounts)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from accounts.model import LEVELS, RIGHTS, ROLES, SCOPES, WEEKDAYS, Grant, Hours, Person
 from accounts.rights import RULES, Rule, may
 
-HOUSE = ZoneInfo("Europe/Berlin")
-NOON = datetime(2026, 3, 4, 12, 0, tzinfo=HOUSE)
+ZONE = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=ZONE)
 """A Wednesday."""
 
 
@@ -257,8 +257,8 @@ TIMES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
 def at(text: str) -> datetime:
     """ "mon 08:00" of a week in March."""
     day, clock = text.split()
-    monday = datetime(2026, 3, 2, tzinfo=HOUSE)
-    wall = datetime.combine(monday, time.fromisoformat(clock), HOUSE)
+    monday = datetime(2026, 3, 2, tzinfo=ZONE)
+    wall = datetime.combine(monday, time.fromisoformat(clock), ZONE)
     return wall + timedelta(days=WEEKDAYS.index(day))
 
 
@@ -283,8 +283,8 @@ def test_hours_are_by_the_wall_clock_on_the_day_when_it_changes() -> None:
     """29 March 2026: 02:00 is 03:00. The same hours as on any other day."""
     who = limited(grant(hours=Hours(time(3), time(4))))
     change = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
-    assert not may(who, "device.view", GATE, (change - timedelta(minutes=1)).astimezone(HOUSE))
-    assert may(who, "device.view", GATE, change.astimezone(HOUSE))
+    assert not may(who, "device.view", GATE, (change - timedelta(minutes=1)).astimezone(ZONE))
+    assert may(who, "device.view", GATE, change.astimezone(ZONE))
 
 
 # -- less is never more ----------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_hours_are_by_the_wall_clock_on_the_day_when_it_changes() -> None:
 moments = st.datetimes(
     datetime(2026, 1, 1),  # noqa: DTZ001  (the zone is given beside it)
     datetime(2026, 12, 31),  # noqa: DTZ001
-    timezones=st.just(HOUSE),
+    timezones=st.just(ZONE),
 )
 hours = st.builds(Hours, st.times(), st.times())
 grants = st.builds(

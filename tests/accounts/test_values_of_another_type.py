@@ -111,7 +111,7 @@ def test_a_value_of_another_type_is_named_or_gives_nobody_more(engine: Engine, t
 
 def test_a_start_is_refused_and_the_value_named(make_home: Make) -> None:
     home = make_home()
-    add(home.monitor.access.accounts, "Ada", "admin")
+    add(home.monitor.authenticator.accounts, "Ada", "admin")
     home.close()
     path = str(home.settings.data_dir / "camera_monitor.db")
     assert put(path, "users", "role", "root")

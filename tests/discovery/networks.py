@@ -127,7 +127,7 @@ class Cameras:
             self.process.communicate()
             self.process = None
 
-    def set_house_end(self, state: str) -> None:
+    def set_monitor_end(self, state: str) -> None:
         ip("-n", self.monitor, "link", "set", self.monitor_end, state)
 
     def set_cable(self, state: str) -> None:
@@ -152,7 +152,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-class NamespacedHouse:
+class NamespacedMonitor:
     """`python app.py` in a namespace, with the ports of real devices, asked over control.sock."""
 
     def __init__(self, namespace: str, folder: Path) -> None:
@@ -233,7 +233,7 @@ class NamespacedHouse:
 
 
 @contextmanager
-def monitor_with(*given: dict[str, Any]) -> Iterator[tuple[NamespacedHouse, list[Cameras]]]:
+def monitor_with(*given: dict[str, Any]) -> Iterator[tuple[NamespacedMonitor, list[Cameras]]]:
     """A running monitor with a network for each of `given`, which are fields of Cameras."""
     worker = os.getpid()
     namespace = f"cm-monitor-{worker}"
@@ -243,7 +243,7 @@ def monitor_with(*given: dict[str, Any]) -> Iterator[tuple[NamespacedHouse, list
         Cameras(f"cm-net{number}-{worker}", namespace, number, **fields)
         for number, fields in enumerate(given, start=1)
     ]
-    monitor = NamespacedHouse(namespace, folder)
+    monitor = NamespacedMonitor(namespace, folder)
     try:
         ip("netns", "add", namespace)
         ip("-n", namespace, "link", "set", "lo", "up")

@@ -5,7 +5,7 @@ Everything is real but the devices: interfaces, routes, the kernel's broadcasts,
 
 import pytest
 
-from tests.discovery.networks import Cameras, NamespacedHouse, monitor_with
+from tests.discovery.networks import Cameras, NamespacedMonitor, monitor_with
 from tests.home import until
 
 pytestmark = [pytest.mark.usefixtures("netns"), pytest.mark.timeout(180)]
@@ -17,7 +17,7 @@ def scope(network: Cameras) -> str:
     return f"panasonic:{network.monitor_end}"
 
 
-def settled(monitor: NamespacedHouse, network: Cameras, carrier: str) -> None:
+def settled(monitor: NamespacedMonitor, network: Cameras, carrier: str) -> None:
     """The kernel tells an interface's new state a moment after it changed."""
     command = f"/sys/class/net/{network.monitor_end}/operstate"
     until(lambda: monitor.output_of("cat", command).strip() == carrier, what=f"{carrier}")
@@ -39,14 +39,14 @@ def test_the_cameras_of_every_attached_network_are_found() -> None:
 def test_nobody_is_blamed_for_an_interface_that_is_down_and_elsewhere_life_goes_on() -> None:
     with monitor_with(THREE, TWO) as (monitor, (first, second)):
         monitor.scan()
-        first.set_house_end("down")
+        first.set_monitor_end("down")
         second.set_camera(second.macs[0], on=False)
         did = monitor.scan()
         assert did["interfaces"] == [second.monitor_end]
         assert (did["found"], did["missed"]) == (1, 1)
         assert monitor.statuses(first) == [UP, UP, UP]
         assert monitor.statuses(second) == ["OFFLINE", UP]
-        first.set_house_end("up")
+        first.set_monitor_end("up")
         settled(monitor, first, "up")
         first.set_camera(first.macs[2], on=False)
         did = monitor.scan()
@@ -76,7 +76,7 @@ def test_an_unplugged_cable_is_told_once_and_so_is_its_return() -> None:
         assert monitor.json("/api/scan")["down"] == {}
 
 
-def test_a_house_that_starts_with_a_cable_unplugged_says_so_too() -> None:
+def test_a_monitor_that_starts_with_a_cable_unplugged_says_so_too() -> None:
     """What was asked before the restart is missing after it: by what the devices remember."""
     with monitor_with(THREE, TWO) as (monitor, (first, second)):
         monitor.scan()
@@ -135,15 +135,15 @@ def test_what_announces_itself_on_a_network_is_asked_and_known_without_a_scan() 
         assert monitor.json("/api/scan")["running"] is None
 
 
-def test_a_house_without_any_network_says_what_to_do_and_recovers() -> None:
+def test_a_monitor_without_any_network_says_what_to_do_and_recovers() -> None:
     with monitor_with(TWO) as (monitor, (network,)):
         monitor.scan()
-        network.set_house_end("down")
+        network.set_monitor_end("down")
         did = monitor.scan()
         assert did["state"] == "failed"
         assert did["error"].startswith("panasonic: No network interface with an IPv4 address is up")
         assert monitor.statuses(network) == [UP, UP]
-        network.set_house_end("up")
+        network.set_monitor_end("up")
         settled(monitor, network, "up")
         assert monitor.scan()["error"] is None
         assert monitor.kinds("source.") == ["source.down", "source.up"]

@@ -51,7 +51,7 @@ def test_a_step_ahead_changes_no_fact() -> None:
     assert "jumped ahead by 700 d" in story.events[-1].text
 
 
-def test_a_house_whose_clock_was_set_back_says_so_once_and_goes_on(
+def test_a_monitor_whose_clock_was_set_back_says_so_once_and_goes_on(
     make_home: Make, clock: Clock
 ) -> None:
     home = make_home(GATE)

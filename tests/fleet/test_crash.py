@@ -196,7 +196,7 @@ def test_fifty_times_killed_it_loses_no_answered_edit_and_doubles_no_event(
     crash(run_monitor, 50, **journal_url)
 
 
-def test_a_lock_of_a_killed_house_does_not_keep_the_next_one_out(run_monitor: Run) -> None:
+def test_a_lock_of_a_killed_monitor_does_not_keep_the_next_one_out(run_monitor: Run) -> None:
     monitor = run_monitor(EASY_IP_PORT=str(free_port()))
     monitor.kill()
     monitor.start()

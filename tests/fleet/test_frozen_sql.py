@@ -31,7 +31,7 @@ def frozen(postgres: Cluster) -> Iterator[None]:
 
 
 def logged_in(home: Home) -> dict[str, str]:
-    home.monitor.access.accounts.add_first("ada", OWN)
+    home.monitor.authenticator.accounts.add_first("ada", OWN)
     answer = home.client.post("/api/auth/login", json={"username": "ada", "password": OWN})
     assert answer.status_code == 200
     return {"Authorization": f"Bearer {answer.json['access_token']}"}
@@ -93,7 +93,9 @@ def test_an_account_that_the_server_changed_without_an_answer_is_known_afterward
     """The commit may be done although it was not confirmed: what is in SQL counts."""
     home = make_home(database_url=postgres.new_database())
     key = logged_in(home)
-    other = Accounts(home.monitor.journal.engine, home.monitor.access.accounts._key, home.clock)
+    other = Accounts(
+        home.monitor.journal.engine, home.monitor.authenticator.accounts._key, home.clock
+    )
     other.open()
     other.add("bob", OWN + " two", "viewer")
     assert home.client.get("/api/users", headers=key).json["count"] == 1

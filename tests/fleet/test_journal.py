@@ -311,7 +311,7 @@ def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_
     journal.close()
 
 
-def test_a_whole_house_lives_through_a_restart_of_its_server(
+def test_a_whole_monitor_lives_through_a_restart_of_its_server(
     make_home: Make, postgres: Cluster, clock: Clock
 ) -> None:
     home = make_home(

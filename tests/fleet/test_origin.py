@@ -152,7 +152,7 @@ def test_a_time_that_has_an_offset_keeps_it(in_berlin: None) -> None:
     assert fleet.devices[1].last_seen == datetime.fromisoformat("2026-02-28T15:45:07+00:00")
 
 
-def test_a_real_house_in_another_zone_reads_the_same_bytes(
+def test_a_real_monitor_in_another_zone_reads_the_same_bytes(
     run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
     (tmp_path / "run").mkdir()

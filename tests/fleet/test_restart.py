@@ -237,7 +237,7 @@ def test_it_refuses_to_start_with_what_it_cannot_read(tmp_path: Path, what: str)
     assert path.read_bytes() == data
 
 
-def test_a_second_house_on_the_same_file_is_refused(
+def test_a_second_monitor_on_the_same_file_is_refused(
     run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
     first = run_monitor()

@@ -100,7 +100,7 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
         assert tracker.damage == ""
 
 
-def test_facts_of_the_house_are_durable_too(tmp_path: Path) -> None:
+def test_facts_of_the_monitor_are_durable_too(tmp_path: Path) -> None:
     with opened(tmp_path) as tracker:
         tracker.apply([AutoScan(True), LastScan({"at": NOON.isoformat()})], NOON)
         tracker.apply([AutoScan(False)], NOON)
@@ -340,7 +340,7 @@ def test_of_a_batch_on_a_full_disk_only_what_people_asked_for_is_refused(
     assert [one.sequence for one in tracker.fleet().outbox] == [1, 2, 3]
 
 
-def test_a_file_that_cannot_be_written_at_the_end_does_not_keep_the_house_from_ending(
+def test_a_file_that_cannot_be_written_at_the_end_does_not_keep_the_monitor_from_ending(
     disks: Disks, tmp_path: Path
 ) -> None:
     disk = disks.small(tmp_path / "disk")

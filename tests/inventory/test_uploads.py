@@ -220,7 +220,7 @@ def test_a_commit_that_keeps_a_waiting_serial_can_be_undone(desk, uploads):
     assert desk.cells() == desk.asked() == {"SITE-001": "PENDING36", "SITE-002": "AB12346"}
 
 
-def test_a_restarted_house_knows_what_its_commit_left(desk, uploads):
+def test_a_restarted_monitor_knows_what_its_commit_left(desk, uploads):
     desk.lay(*ROWS)
     uploads.commit(uploads.preview(book_of(UPLOADED)).key)
     desk.home.restart()
@@ -228,7 +228,7 @@ def test_a_restarted_house_knows_what_its_commit_left(desk, uploads):
     assert desk.cells() == desk.asked() == {"SITE-001": "AB12345", "SITE-002": "AB12346"}
 
 
-def test_a_house_that_was_updated_has_no_note_and_says_so(desk, uploads):
+def test_a_monitor_that_was_updated_has_no_note_and_says_so(desk, uploads):
     desk.lay(*ROWS)
     uploads.folder.mkdir(parents=True)
     old = uploads.folder / "before.xlsx"

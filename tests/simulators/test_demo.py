@@ -154,7 +154,7 @@ def test_a_camera_found_three_weeks_ago_is_grey_before(demo: Running) -> None:
     assert None not in found[-21:]
 
 
-def test_the_house_finds_nothing_to_correct_in_the_past(demo: Running, began: datetime) -> None:
+def test_the_monitor_finds_nothing_to_correct_in_the_past(demo: Running, began: datetime) -> None:
     """What the files say of the silent ones is what the first scan finds."""
     told = events(demo, "after=0")
     assert [one["id"] for one in told] == list(range(1, len(told) + 1))

@@ -92,7 +92,7 @@ def test_a_taken_port_is_said_in_words_and_nobody_goes_offline(make_home: Make) 
     assert home.kinds() == ["device.found"] * 2 + ["source.down", "source.up"]
 
 
-def test_a_house_that_starts_with_the_port_taken_says_so_before_any_scan(make_home: Make) -> None:
+def test_a_monitor_that_starts_with_the_port_taken_says_so_before_any_scan(make_home: Make) -> None:
     home = make_home(Camera(A, "127.20.0.1"))
     home.close()
     with taken(home.settings.easy_ip_reply_port):

@@ -104,7 +104,7 @@ class Cluster:
     def new_database(self) -> str:
         """The URL of an empty database, as a person writes it in DATABASE_URL."""
         self._databases += 1
-        name = f"house_{self._databases}"
+        name = f"monitor_{self._databases}"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self._address(name)

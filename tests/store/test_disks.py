@@ -229,7 +229,7 @@ def test_a_write_that_was_torn_into_something_that_looks_whole_is_mended_too(
     assert content(container.path, container.data_dir) in (OLD, new)
 
 
-def test_what_a_person_changes_in_it_while_the_house_is_down_counts(container: Container) -> None:
+def test_what_a_person_changes_in_it_while_the_server_is_down_counts(container: Container) -> None:
     file = container.file()
     file.write(OLD)
     file.release()

@@ -491,7 +491,7 @@ def test_a_signing_key_cannot_be_any_file(vault: Vault, name: str) -> None:
     assert not vault.folder.exists()
 
 
-def test_the_house_starts_without_loading_the_cryptography() -> None:
+def test_the_monitor_starts_without_loading_the_cryptography() -> None:
     code = (
         "import store.masking, sys; from pathlib import Path; from store.vault import Vault\n"
         "Vault(Path('keys')).is_there; sys.exit('cryptography' in sys.modules)"

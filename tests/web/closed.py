@@ -73,7 +73,7 @@ class Visitor:
         """A token says who it is by itself; a user begins a session each time."""
         if self.user is None:
             return self.headers
-        accounts = self.home.monitor.access.accounts
+        accounts = self.home.monitor.authenticator.accounts
         return cookie(
             accounts.begin_session(accounts.user(self.user), "browser", "127.0.0.1", "")[1]
         )
@@ -89,7 +89,7 @@ def bearer(text: str) -> dict[str, str]:
 
 def visitors(home: Home) -> dict[str, Visitor]:
     """Everybody of the text above, made in an open monitor, and a stranger."""
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     users = {name: add(accounts, name, *what) for name, what in PEOPLE.items()}
     accounts.grant(users["Lea"].id, "view", device=OWN)
     accounts.grant(users["Gus"].id, "admin", device=OWN)
@@ -111,7 +111,7 @@ def login(home: Home, name: str, password: str = PASSWORD, **more: Any) -> TestR
 
 
 def user_named(home: Home, name: str) -> User:
-    found = home.monitor.access.accounts.named(name)
+    found = home.monitor.authenticator.accounts.named(name)
     assert found is not None
     return found
 
@@ -137,7 +137,7 @@ def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]
         done(ask["Ada"].ask("PATCH", f"/api/camera/{parent}", json={"parent": OTHER}))
     for what in ("retire", "restore"):
         done(ask["Ada"].ask("POST", f"/api/camera/{OTHER}/{what}"))
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     nia = add(accounts, "Nia", "viewer", sees_all=False)
     for device in (OWN, OTHER):
         accounts.grant(nia.id, "admin", device=device)
@@ -238,7 +238,7 @@ def basic(text: str | bytes) -> dict[str, str]:
 
 def signed(home: Home, key: str = KEY, algorithm: str = "HS256", **changes: Any) -> str:
     """An access token of a session of Vera that was not written by the monitor."""
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     session = accounts.begin_session(user_named(home, "Vera"), "script", "127.0.0.1", "")[0]
     ends = (home.clock() + timedelta(hours=1)).timestamp()
     body = {"sub": session.digest, "kind": "access", "exp": ends, **changes}

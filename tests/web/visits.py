@@ -35,7 +35,7 @@ def closed_monitor(folder: Path, **environment: str) -> Iterator[Running]:
     home = Home(folder, clock, *crowd(CAMERAS))
     try:
         home.scan()
-        accounts = home.monitor.access.accounts
+        accounts = home.monitor.authenticator.accounts
         for name, role, sees_all in PEOPLE:
             user = people.add(accounts, name, role, sees_all)
             if not sees_all:

@@ -44,19 +44,19 @@ def login() -> Response:
     given = json_body(Login)
     user = authenticate(given.username, given.password)
     session, _secret = start_session(user, "script")
-    tickets = current_monitor().access.tickets
+    jwt_tokens = current_monitor().authenticator.jwt_tokens
     return json_response(
         {
-            **_tickets(session.digest),
-            "refresh_token": tickets.write("refresh", session.digest, session.ends),
+            **_token_pair(session.digest),
+            "refresh_token": jwt_tokens.write("refresh", session.digest, session.ends),
             "user": {"id": user.id, "username": user.name, "role": user.role},
         }
     )
 
 
-def _tickets(session: str) -> JwtPair:
+def _token_pair(session: str) -> JwtPair:
     return {
-        "access_token": current_monitor().access.tickets.access(session),
+        "access_token": current_monitor().authenticator.jwt_tokens.access(session),
         "token_type": "bearer",  # nosec B105 (no secret)
         "expires_in": int(ACCESS_LASTS.total_seconds()),
     }
@@ -67,12 +67,14 @@ def _tickets(session: str) -> JwtPair:
 @describes(answer=JwtPair, errors=(401, 422), security=("refresh",))
 def refresh() -> Response:
     """A new access token. The refresh token comes in the Authorization header, as Bearer."""
-    access = current_monitor().access
+    authenticator = current_monitor().authenticator
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
-    session = access.tickets.read("refresh", text.strip()) if kind.lower() == "bearer" else None
-    if session is None or access.accounts.by_digest(session) is None:
+    session = (
+        authenticator.jwt_tokens.read("refresh", text.strip()) if kind.lower() == "bearer" else None
+    )
+    if session is None or authenticator.accounts.by_digest(session) is None:
         raise HttpError(401, "The refresh token does not count any more", "Log in again.")
-    return json_response(_tickets(session))
+    return json_response(_token_pair(session))
 
 
 @bp.get("/api/auth/profile")

@@ -29,7 +29,7 @@ from web.http.shapes.recorders import (
     Refreshed,
     SearchedDvr,
     SiteQuery,
-    row_of,
+    workbook_row,
 )
 from web.http.visible_fleet import visible_fleet
 
@@ -45,7 +45,7 @@ def _online_or_offline(status_name: str) -> str:
 
 def _rows(wanted: str) -> list[dict[str, str]]:
     return [
-        row_of(device)
+        workbook_row(device)
         for device, status_name in recorders()
         if wanted in ("all", _online_or_offline(status_name))
     ]
@@ -66,7 +66,7 @@ def search() -> Response:
     """The recorder of one site, with its status."""
     wanted = name_of(query_args(SiteQuery).site)
     for device, status_name in recorders():
-        row = row_of(device)
+        row = workbook_row(device)
         if row["SITE"] == wanted:
             return json_response({**row, "status": _online_or_offline(status_name)})
     books = current_monitor().workbooks
@@ -158,5 +158,7 @@ def download_workbook() -> Response:
     ]
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
-    rows = [{**recorder_list.row_of(device).extra, **row_of(device)} for device in chosen]
+    rows = [
+        {**recorder_list.recorder_row(device).extra, **workbook_row(device)} for device in chosen
+    ]
     return Response(made_of(rows), mimetype=XLSX, headers=headers)

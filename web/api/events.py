@@ -55,7 +55,7 @@ def _stream(query: EventQuery) -> Response:
     feed = None if query.page is None else page_feed(visible, query.page)
     # Before there are accounts everybody has the same name.
     is_named = not visible.person.until_first
-    reader = f"user {visible.person.name}" if is_named else client_address(monitor.access)
+    reader = f"user {visible.person.name}" if is_named else client_address(monitor.authenticator)
     try:
         monitor.broadcaster.enter(reader)
     except TooManyStreams as error:

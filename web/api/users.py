@@ -34,7 +34,7 @@ bp = Blueprint("users", __name__)
 @describes(answer=Users)
 def users() -> Response:
     """Every user with grants and tokens."""
-    rows = [_row(user) for user in current_monitor().access.accounts.snapshot.users.values()]
+    rows = [_row(user) for user in current_monitor().authenticator.accounts.snapshot.users.values()]
     return json_response({"users": rows, "count": len(rows)})
 
 
@@ -53,7 +53,7 @@ def add() -> Response:
 @describes(answer=UserRow, errors=(404,))
 def user(id: int) -> Response:
     """One user."""
-    return json_response(_row(current_monitor().access.accounts.user(id)))
+    return json_response(_row(current_monitor().authenticator.accounts.user(id)))
 
 
 @bp.patch("/api/users/<int:id>")
@@ -82,7 +82,7 @@ def remove(id: int) -> Response:
 @describes(answer=list[GrantRow], errors=(404,))
 def grants(id: int) -> Response:
     """What was granted to a user."""
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     return json_response(
         [
             grant_row(grant, current_monitor().redirects)
@@ -120,4 +120,6 @@ def revoke(id: int, number: int) -> Response:
 
 
 def _row(user: User) -> UserRow:
-    return user_row(user, current_monitor().access.accounts.snapshot, current_monitor().redirects)
+    return user_row(
+        user, current_monitor().authenticator.accounts.snapshot, current_monitor().redirects
+    )

@@ -27,7 +27,7 @@ def note(
 ) -> None:
     """Add an entry to the audit log. `by`: the person, where it is not that of the request."""
     monitor = current_monitor()
-    address = "command socket" if over_command_socket() else client_address(monitor.access)
+    address = "command socket" if over_command_socket() else client_address(monitor.authenticator)
     monitor.audit.note(
         Entry(
             monitor.clock(),

@@ -33,14 +33,14 @@ LONGEST_ROUTE = 2000
 
 
 @dataclass(slots=True)
-class Access:
-    """Accounts, tokens and networks that decide who is let in.
+class RequestAuthenticator:
+    """Accounts, tokens and networks by which a request is authenticated.
 
     `setup_key` opens the page for the first account, once.
     """
 
     accounts: Accounts
-    tickets: JwtTokens
+    jwt_tokens: JwtTokens
     limiter: Limiter = field(default_factory=Limiter)
     trusted_proxies: tuple[Network, ...] = ()
     allowed_networks: tuple[Network, ...] = ()
@@ -58,42 +58,42 @@ class TooManyTries(Exception):
         self.seconds = seconds
 
 
-def person_of(access: Access) -> Person | None:
+def person_of(authenticator: RequestAuthenticator) -> Person | None:
     """The person of the request; None without valid credentials. Looked up once a request.
 
     Raises TooManyTries.
     """
     if "person" not in g:
-        g.person = _authenticate(access)
+        g.person = _authenticate(authenticator)
     person: Person | None = g.person
     return person
 
 
-def _authenticate(access: Access) -> Person | None:
+def _authenticate(authenticator: RequestAuthenticator) -> Person | None:
     if over_command_socket():
         return COMMANDS
-    if not access.accounts.has_any():
-        return THIS_MACHINE if is_this_machine(access) else None
+    if not authenticator.accounts.has_any():
+        return THIS_MACHINE if is_this_machine(authenticator) else None
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind:
-        return _by_header(access, kind.lower(), value.strip())
+        return _by_header(authenticator, kind.lower(), value.strip())
     cookie = "" if is_other_site() else request.cookies.get(COOKIE, "")
-    person = access.accounts.by_secret(cookie) if cookie else None
+    person = authenticator.accounts.by_secret(cookie) if cookie else None
     return person if person is not None and person.session is not None else None
 
 
-def _by_header(access: Access, kind: str, value: str) -> Person | None:
+def _by_header(authenticator: RequestAuthenticator, kind: str, value: str) -> Person | None:
     if kind == "bearer" and value.startswith(TOKEN_MARK):
-        person = access.accounts.by_secret(value)
+        person = authenticator.accounts.by_secret(value)
         return person if person is not None and person.token is not None else None
     if kind == "bearer":
-        session = access.tickets.read("access", value)
-        return access.accounts.by_digest(session) if session is not None else None
+        session = authenticator.jwt_tokens.read("access", value)
+        return authenticator.accounts.by_digest(session) if session is not None else None
     # Werkzeug fails at letters that are no base64.
     given = request.authorization if kind == "basic" and value.isascii() else None
-    if given is not None and is_private(access):
+    if given is not None and is_private(authenticator):
         name, password = given.username, given.password
-        return _by_password(access, name or "", password or "")
+        return _by_password(authenticator, name or "", password or "")
     return None
 
 
@@ -103,15 +103,15 @@ _checked_lock = Lock()
 _pepper = secrets.token_bytes(32)
 
 
-def _by_password(access: Access, name: str, password: str) -> Person | None:
-    user = access.accounts.named(name)
+def _by_password(authenticator: RequestAuthenticator, name: str, password: str) -> Person | None:
+    user = authenticator.accounts.named(name)
     mark = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "replace"), key=_pepper).digest()
     if user is not None and _checked.get(mark) == user.password:
         # Otherwise guesses at a remembered password would have no limit.
-        if seconds := access.limiter.seconds_left(name, client_address(access)):
+        if seconds := authenticator.limiter.seconds_left(name, client_address(authenticator)):
             raise TooManyTries(seconds)
-        return access.accounts.by_password(user.id)
-    user = log_in(access, name, password)
+        return authenticator.accounts.by_password(user.id)
+    user = log_in(authenticator, name, password)
     if user is None:
         g.failed_name = name
         return None
@@ -119,33 +119,33 @@ def _by_password(access: Access, name: str, password: str) -> Person | None:
         _checked[mark] = user.password
         while len(_checked) > MAX_REMEMBERED:
             _checked.popitem(last=False)
-    return access.accounts.by_password(user.id)
+    return authenticator.accounts.by_password(user.id)
 
 
-def log_in(access: Access, name: str, password: str) -> User | None:
+def log_in(authenticator: RequestAuthenticator, name: str, password: str) -> User | None:
     """The user with this name and password, or None. Raises TooManyTries."""
-    seconds = access.limiter.wait(name, client_address(access))
+    seconds = authenticator.limiter.wait(name, client_address(authenticator))
     if seconds:
         raise TooManyTries(seconds)
-    user = access.accounts.check(name, password)
+    user = authenticator.accounts.check(name, password)
     if user is not None:
-        access.limiter.succeeded(name)
+        authenticator.limiter.succeeded(name)
     return user
 
 
 # -- from where ----------------------------------------------------------------------------
 
 
-def client_address(access: Access) -> str:
+def client_address(authenticator: RequestAuthenticator) -> str:
     """The address of the client. Headers of a proxy are believed only from a trusted one."""
     peer = request.remote_addr or ""
-    if not _is_in(peer, access.trusted_proxies):
+    if not _is_in(peer, authenticator.trusted_proxies):
         return peer
     route, real = _forwarded_route()
     if is_contradictory():
         return peer
     for hop in reversed(route):
-        if not _is_in(hop, access.trusted_proxies):
+        if not _is_in(hop, authenticator.trusted_proxies):
             return hop if _address(hop) else peer
     return real if _address(real) else peer
 
@@ -164,33 +164,35 @@ def is_contradictory() -> bool:
     return bool(route and real and _address(route[-1]) != _address(real))
 
 
-def is_encrypted(access: Access) -> bool:
+def is_encrypted(authenticator: RequestAuthenticator) -> bool:
     """The way to the browser is known to be TLS."""
     if request.scheme == "https":
         return True
     scheme = request.headers.get("X-Forwarded-Proto", "").split(",")[-1].strip().lower()
-    return _is_in(request.remote_addr or "", access.trusted_proxies) and scheme == "https"
+    return _is_in(request.remote_addr or "", authenticator.trusted_proxies) and scheme == "https"
 
 
-def is_private(access: Access) -> bool:
+def is_private(authenticator: RequestAuthenticator) -> bool:
     """Nobody on the way can read along: TLS, or it never leaves this machine.
 
     A trusted proxy that says nothing of the way is its owner's to answer for.
     """
     peer = request.remote_addr or ""
-    if _is_in(peer, access.trusted_proxies):
-        return is_encrypted(access) or "X-Forwarded-Proto" not in request.headers
+    if _is_in(peer, authenticator.trusted_proxies):
+        return is_encrypted(authenticator) or "X-Forwarded-Proto" not in request.headers
     return request.scheme == "https" or (is_loopback(peer) and not is_forwarded())
 
 
-def is_allowed_network(access: Access) -> bool:
+def is_allowed_network(authenticator: RequestAuthenticator) -> bool:
     """ALLOWED_NETWORKS lets this address in; the machine itself always."""
-    address = client_address(access)
-    if not access.allowed_networks or over_command_socket():
+    address = client_address(authenticator)
+    if not authenticator.allowed_networks or over_command_socket():
         return True
-    if is_contradictory() and _is_in(request.remote_addr or "", access.trusted_proxies):
+    if is_contradictory() and _is_in(request.remote_addr or "", authenticator.trusted_proxies):
         return False
-    return (is_loopback(address) and not is_forwarded()) or _is_in(address, access.allowed_networks)
+    return (is_loopback(address) and not is_forwarded()) or _is_in(
+        address, authenticator.allowed_networks
+    )
 
 
 def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
@@ -235,7 +237,7 @@ def is_other_site() -> bool:
     return origin.partition("://")[2] != request.host
 
 
-def is_this_machine(access: Access) -> bool:
+def is_this_machine(authenticator: RequestAuthenticator) -> bool:
     """From a loopback address, not through a proxy, by a name of this machine, over a
     connection whose other end our own user or root has.
 
@@ -248,7 +250,7 @@ def is_this_machine(access: Access) -> bool:
         # Only a proxy with nginx's default settings still speaks HTTP/1.0.
         return False
     is_local = is_loopback(request.remote_addr or "") and is_local_name(request.host)
-    return is_local and access.proves_peer(request.environ)
+    return is_local and authenticator.proves_peer(request.environ)
 
 
 def host_name() -> str | None:

@@ -15,7 +15,7 @@ from accounts.model import Person
 from accounts.rights import RULES, is_in_scope, may, scope_for
 from web.http.auditing import note
 from web.http.authentication import (
-    Access,
+    RequestAuthenticator,
     TooManyTries,
     host_name,
     is_allowed_network,
@@ -93,10 +93,10 @@ def action_of(app: Flask, endpoint: str) -> str | None:
 
 
 def _authorize() -> Any:
-    access = current_monitor().access
+    authenticator = current_monitor().authenticator
     if host_name() is None and not over_command_socket():
         raise HttpError(400, "The Host header names no machine", "Send the name in the URL.")
-    if not is_allowed_network(access):
+    if not is_allowed_network(authenticator):
         raise HttpError(
             403, "This network may not ask here", "ALLOWED_NETWORKS names those that may."
         )
@@ -114,7 +114,7 @@ def _authorize() -> Any:
         return None
     person = _authenticate()
     if person is not None and _read_body():
-        person = g.person = access.accounts.refreshed(person)
+        person = g.person = authenticator.accounts.refreshed(person)
     if person is None:
         return deny_stranger()
     if endpoint:
@@ -140,9 +140,9 @@ def _read_body() -> bool:
 
 def _authenticate() -> Person | None:
     try:
-        person = person_of(current_monitor().access)
+        person = person_of(current_monitor().authenticator)
         if "failed_name" in g:
-            name = current_monitor().access.accounts.name_for_log(g.failed_name)
+            name = current_monitor().authenticator.accounts.name_for_log(g.failed_name)
             note("login.failed", name, "wrong name or password", by="nobody")
         return person
     except TooManyTries as error:
@@ -191,25 +191,25 @@ def _insufficient_scope(person: Person, action: str) -> HttpError:
     )
 
 
-def _challenges(access: Access) -> Headers:
+def _challenges(authenticator: RequestAuthenticator) -> Headers:
     """What a script can log in with. Basic is offered where it is taken, and to no browser,
     which would ask for name and password in a window of its own."""
     challenges = Headers([("WWW-Authenticate", BEARER)])
-    if is_private(access) and "Sec-Fetch-Mode" not in request.headers:
+    if is_private(authenticator) and "Sec-Fetch-Mode" not in request.headers:
         challenges.add("WWW-Authenticate", 'Basic realm="Camera Monitor", charset="UTF-8"')
     return challenges
 
 
 def deny_stranger() -> Any:
     """The answer to a request without valid credentials: the login page, or an error."""
-    access = current_monitor().access
-    if access.accounts.has_any():
+    authenticator = current_monitor().authenticator
+    if authenticator.accounts.has_any():
         if wants_page():
             back = request.full_path if request.query_string else request.path
             is_place = request.method == "GET" and request.path != "/setup"
             path = back if is_place and back != "/" else ""
             return redirect(f"/login?next={quote(path, safe='/')}" if path else "/login", 303)
-        raise HttpError(401, *_credentials_error(access), _challenges(access))
+        raise HttpError(401, *_credentials_error(authenticator), _challenges(authenticator))
     error, hint = ONLY_HERE
     hint = hint.format(port=request.environ.get("SERVER_PORT", "5000"))
     if wants_page():
@@ -217,7 +217,7 @@ def deny_stranger() -> Any:
     raise HttpError(403, error, hint)
 
 
-def _credentials_error(access: Access) -> tuple[str, str]:
+def _credentials_error(authenticator: RequestAuthenticator) -> tuple[str, str]:
     """What is wrong with the credentials, and what to do; never whether the account exists."""
     kind = request.headers.get("Authorization", "").partition(" ")[0].lower()
     if not kind:
@@ -233,7 +233,7 @@ def _credentials_error(access: Access) -> tuple[str, str]:
             "This kind of Authorization header is not supported",
             "Send a token as Authorization: Bearer ...",
         )
-    if not is_private(access):
+    if not is_private(authenticator):
         return (
             "Name and password are accepted only over HTTPS or on this server",
             "Use HTTPS, or send a token as Authorization: Bearer ...",
@@ -261,4 +261,4 @@ def is_cross_site() -> bool:
 
 def is_known_origin() -> bool:
     """A web site that ALLOWED_ORIGINS names. It has no cookie of ours, only tokens count."""
-    return request.headers.get("Origin") in current_monitor().access.allowed_origins
+    return request.headers.get("Origin") in current_monitor().authenticator.allowed_origins

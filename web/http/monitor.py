@@ -21,7 +21,7 @@ from fleet.trusted_clock import TrustedClock
 from inventory.uploads import Uploads
 from inventory.workbooks import Workbooks
 from store.disk_check import DiskCheck
-from web.http.authentication import Access
+from web.http.authentication import RequestAuthenticator
 from web.http.broadcaster import EventBroadcaster
 from web.http.encoded_rows import EncodedRows
 from web.http.watchdog import Watchdog
@@ -52,7 +52,7 @@ class Monitor:
     set_auto_scan: Callable[[bool, Precondition], None]
     workbooks: Workbooks
     uploads: Uploads
-    access: Access
+    authenticator: RequestAuthenticator
     secrets: FleetSecrets
     audit: Audit
     watchdog: Watchdog

@@ -35,7 +35,7 @@ def _set_headers(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if "Cache-Control" not in headers and request.endpoint != "static":
         headers["Cache-Control"] = "no-store"
-    if current_monitor().access.allowed_origins:
+    if current_monitor().authenticator.allowed_origins:
         response.vary.add("Origin")
         if is_known_origin():
             headers["Access-Control-Allow-Origin"] = request.headers["Origin"]

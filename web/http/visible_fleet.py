@@ -46,7 +46,7 @@ class VisibleFleet:
 
     def again(self) -> "VisibleFleet | None":
         """The same for the same person as of now; None when their login has ended."""
-        person = self.monitor.access.accounts.refreshed(self.person)
+        person = self.monitor.authenticator.accounts.refreshed(self.person)
         return visible_to(self.monitor, person) if person else None
 
     def precondition(self, action: str, number: int | None = None) -> HttpError | None:
@@ -85,7 +85,7 @@ class VisibleFleet:
 
         Raises HttpError (401, 403).
         """
-        with self.monitor.access.accounts.locked():
+        with self.monitor.authenticator.accounts.locked():
             self.check(action)
             yield
 

@@ -31,8 +31,8 @@ def viewer_group(visible: VisibleFleet) -> Hashable:
     return tuple(visible.may(action) for action in ("scan.start", "scan.automatic", "scan.view"))
 
 
-class PageFeed:
-    """What one open page is sent besides the events; its stream keeps `visible` up to date."""
+class FleetPageFeed:
+    """The rows and the head of one open list, sent beside the events as HTML."""
 
     def __init__(self, app: Flask, visible: VisibleFleet, page: str) -> None:
         self.visible = visible
@@ -97,4 +97,4 @@ def arguments_of(page: str) -> dict[str, str]:
 
 
 def register(app: Flask) -> None:
-    page_feeds.register(app, PageFeed)
+    page_feeds.register(app, FleetPageFeed)

@@ -40,7 +40,7 @@ def _next() -> str:
 @public
 def login() -> Any:
     """The login page."""
-    if not current_monitor().access.accounts.has_any():
+    if not current_monitor().authenticator.accounts.has_any():
         return redirect("/setup", 303)
     return render_template("login.html", next=_next())
 
@@ -79,11 +79,13 @@ def logout() -> Any:
 
 def _may_set_up() -> bool:
     """From this machine, or with the link that the start printed."""
-    access = current_monitor().access
-    if access.accounts.has_any():
+    authenticator = current_monitor().authenticator
+    if authenticator.accounts.has_any():
         return False
     key = request.values.get("key", "")
-    return is_this_machine(access) or hmac.compare_digest(key.encode(), access.setup_key.encode())
+    return is_this_machine(authenticator) or hmac.compare_digest(
+        key.encode(), authenticator.setup_key.encode()
+    )
 
 
 @bp.get("/setup")
@@ -106,7 +108,7 @@ def set_up() -> Any:
     try:
         if password != form.get("again"):
             raise NotAllowed("The two passwords differ", "Type the same twice.", field="again")
-        user = current_monitor().access.accounts.add_first(name[:200], password[:1000])
+        user = current_monitor().authenticator.accounts.add_first(name[:200], password[:1000])
     except NotAllowed as fault:
         page = render_template("setup.html", key=form.get("key", ""), fault=fault, typed=name[:200])
         return Response(page, fault.status)

@@ -28,13 +28,15 @@ def index() -> str:
 
 
 def _index(**more: Any) -> str:
-    rows = [_row(user) for user in current_monitor().access.accounts.snapshot.users.values()]
+    rows = [_row(user) for user in current_monitor().authenticator.accounts.snapshot.users.values()]
     rows.sort(key=lambda device: device["username"].casefold())
     return render_template("settings_users.html", users=rows, roles=ROLES, **more)
 
 
 def _row(user: User) -> UserRow:
-    return user_row(user, current_monitor().access.accounts.snapshot, current_monitor().redirects)
+    return user_row(
+        user, current_monitor().authenticator.accounts.snapshot, current_monitor().redirects
+    )
 
 
 @bp.post("/settings/users")
@@ -58,7 +60,7 @@ def user(id: int) -> str:
 
 
 def _user(id: int, **more: Any) -> str:
-    row = _row(current_monitor().access.accounts.user(id))
+    row = _row(current_monitor().authenticator.accounts.user(id))
     devices = visible_fleet().devices()
     sites = sorted({device.site for device in devices.values()})
     return render_template(
@@ -94,7 +96,7 @@ def change(id: int) -> Any:
 
 def _check_sure(id: int) -> None:
     """Nothing brings a user back, so the name must be typed. Raises NotAllowed."""
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     gone = accounts.user(id)
     if accounts.named(request.form.get("sure", "")) != gone:
         raise NotAllowed("This is not the name", f"Type {gone.name} to remove it.", field="sure")

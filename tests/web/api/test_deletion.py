@@ -141,13 +141,13 @@ def test_grants_and_tokens_no_longer_name_a_deleted_camera(make_home: Make) -> N
     assert ask["Lea"].get(f"/api/camera/{OWN}").status_code == 200
     done = ask["Ada"].ask("DELETE", f"/api/camera/{OWN}", json={"confirm": "Gate"})
     assert done.json == {"success": True, "deleted": OWN}
-    book = home.monitor.access.accounts.snapshot
+    book = home.monitor.authenticator.accounts.snapshot
     assert not [one for one in book.grants.values() if one.device == OWN]
     assert [one.devices for one in book.tokens.values() if one.devices is not None] == [()]
     assert ask["camera token"].get("/api/cameras").json["cameras"] == []
-    home.monitor.access.accounts.open()
-    assert home.monitor.access.accounts.snapshot.tokens == book.tokens, "so it stands in SQL"
-    assert home.monitor.access.accounts.snapshot.grants == book.grants
+    home.monitor.authenticator.accounts.open()
+    assert home.monitor.authenticator.accounts.snapshot.tokens == book.tokens, "so it stands in SQL"
+    assert home.monitor.authenticator.accounts.snapshot.grants == book.grants
     assert ask["Lea"].get("/api/cameras").json["cameras"] == []
 
 

@@ -144,7 +144,7 @@ def test_a_documented_request_gives_the_documented_answer(
     check(answer.json, kinds)
 
 
-def test_a_house_that_never_scanned_answers_in_the_same_form(make_home: Make) -> None:
+def test_a_monitor_that_never_scanned_answers_in_the_same_form(make_home: Make) -> None:
     home = make_home()
     listed, stats = home.client.get("/api/cameras").json, home.client.get("/api/stats").json
     check(listed, CAMERAS)

@@ -357,7 +357,7 @@ def test_a_refresh_while_another_scan_runs_asks_about_the_recorders_all_the_same
     assert shop.refresh()["online"] == 3
 
 
-def test_a_house_that_ends_in_the_middle_of_a_sweep_keeps_nobody_waiting(shop):
+def test_a_monitor_that_ends_in_the_middle_of_a_sweep_keeps_nobody_waiting(shop):
     slow = threading.Thread(target=shop.sweep, args=(500.0,))
     slow.start()
     until(lambda: shop.cloud.asked.total() > 0)

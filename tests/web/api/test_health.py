@@ -48,12 +48,12 @@ def test_alive_is_one_word(make_home: Make) -> None:
     assert (answer.status_code, answer.text, answer.mimetype) == (200, "ok\n", "text/plain")
 
 
-def test_a_house_that_ticks_and_can_write_is_ready(home: Home) -> None:
+def test_a_monitor_that_ticks_and_can_write_is_ready(home: Home) -> None:
     assert ready(home) == (200, "ready\n")
     assert "camera_monitor_ready 1.0" in home.client.get("/metrics").text
 
 
-def test_without_its_scheduler_a_house_is_alive_but_not_ready(make_home: Make) -> None:
+def test_without_its_scheduler_a_monitor_is_alive_but_not_ready(make_home: Make) -> None:
     home = make_home()
     assert ready(home) == (503, "unready\n")
     assert home.client.get("/healthz").status_code == 200
@@ -143,7 +143,7 @@ def test_a_change_that_was_refused_leaves_no_trouble_once_the_disk_works_again(
     assert "cannot be written" not in home.client.get("/").text
 
 
-def test_a_started_house_becomes_ready_and_its_jobs_are_due(
+def test_a_started_monitor_becomes_ready_and_its_jobs_are_due(
     run_monitor: Callable[..., Running],
 ) -> None:
     monitor = run_monitor()

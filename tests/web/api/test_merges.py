@@ -23,7 +23,7 @@ class Closed:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        accounts = home.monitor.access.accounts
+        accounts = home.monitor.authenticator.accounts
         ada, lea = add(accounts, "Ada", "admin"), add(accounts, "Lea", "viewer", sees_all=False)
         accounts.grant(lea.id, "admin", device=GOES)
         self.ada, self.lea = Visitor(home, user=ada.id), Visitor(home, user=lea.id)

@@ -167,7 +167,7 @@ def test_every_route_names_its_action_or_is_open(home: Home) -> None:
     assert found == ROUTES
 
 
-def test_a_house_with_a_route_that_names_no_action_does_not_start(home: Home) -> None:
+def test_a_monitor_with_a_route_that_names_no_action_does_not_start(home: Home) -> None:
     app = monitor_app.create_app(home.monitor)
     app.add_url_rule("/forgotten", "forgotten", lambda: "open to all")
     with pytest.raises(RuntimeError, match="/forgotten"):
@@ -307,14 +307,14 @@ def test_a_command_is_trusted_over_the_socket_of_the_monitor(monitor: Running) -
         connection.close()
 
 
-def test_the_socket_of_the_house_is_for_its_owner_alone(monitor: Running) -> None:
+def test_the_socket_of_the_monitor_is_for_its_owner_alone(monitor: Running) -> None:
     mode = (monitor.folder / "data" / "control.sock").stat().st_mode
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
     assert stat.S_IMODE((monitor.folder / "data").stat().st_mode) == 0o700
 
 
-def test_a_running_house_is_open_to_this_machine_and_closed_to_names_and_proxies(
+def test_a_running_monitor_is_open_to_this_machine_and_closed_to_names_and_proxies(
     monitor: Running,
 ) -> None:
     assert monitor.get("/api/stats").status == 200

@@ -85,7 +85,7 @@ class Cage:
         return answer
 
     def enter(self, name: str, password: str) -> None:
-        """Log in; the tickets are secrets from then on."""
+        """Log in; the tokens are secrets from then on."""
         answer = self.monitor.request(
             "POST", "/api/auth/login", {"username": name, "password": password}
         )
@@ -156,7 +156,7 @@ def release(cage: Cage) -> None:
                 cage.ask(method.upper(), where, {**cage.filled(schema, schemas), **sound})
             long = {name: cage.secret() + "x" * 1001 for name in ("password", "current")}
             cage.ask(method.upper(), where, {**cage.filled(schema, schemas), **long})
-    # A password that counts, changed twice, and tickets and tokens that count.
+    # A password that counts, changed twice, and login tokens and API tokens that count.
     first, second = cage.secret(), cage.secret()
     body = {"username": "Otto", "password": first, "role": "admin"}
     assert cage.ask("POST", "/api/users", body).status == 201
@@ -262,7 +262,7 @@ def test_no_page_runs_what_was_typed(cage: Cage, read: dict[str, Answer]) -> Non
             assert answer.headers["X-Content-Type-Options"] == "nosniff", name
 
 
-def test_no_file_of_the_house_and_no_command_line_has_a_secret(
+def test_no_file_of_the_monitor_and_no_command_line_has_a_secret(
     cage: Cage, read: dict[str, Answer]
 ) -> None:
     files = [path for path in cage.monitor.folder.rglob("*") if path.is_file()]

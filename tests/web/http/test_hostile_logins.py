@@ -80,7 +80,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 # -- tokens that do not count --------------------------------------------------------------
 
 
-def test_an_access_token_as_the_house_writes_it_counts(home: Home, ask: Ask) -> None:
+def test_an_access_token_as_the_monitor_writes_it_counts(home: Home, ask: Ask) -> None:
     assert Visitor(home, bearer(signed(home))).get("/api/stats").status_code == 200
 
 
@@ -110,7 +110,7 @@ def test_an_access_token_refreshes_nothing_and_an_API_token_is_no_cookie(
 
 @pytest.mark.parametrize("end", ["removed", "role", "password", "logout"])
 def test_no_key_of_a_user_counts_after_the_end(home: Home, ask: Ask, end: str) -> None:
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     user = accounts.add_hashed(f"Gone {end}", user_named(home, "Vera").password, "operator")
     given = done(login(home, user.name))
     keys = {
@@ -152,7 +152,7 @@ def test_no_key_of_a_user_counts_after_the_end(home: Home, ask: Ask, end: str) -
     ],
 )  # fmt: skip
 def test_a_broken_header_lets_nobody_in(home: Home, ask: Ask, header: str) -> None:
-    home.monitor.access.limiter.succeeded("Ada")
+    home.monitor.authenticator.limiter.succeeded("Ada")
     answer = Visitor(home, {"Authorization": header}).get("/api/stats", address=LOCAL)
     assert answer.status_code == 401
     assert is_ours(answer)
@@ -190,7 +190,7 @@ def test_a_body_that_is_not_as_described_is_refused_in_our_words(
 ) -> None:
     for method, path in operations(home, ask):
         for kind in ("application/json", "text/plain", "multipart/form-data", ""):
-            home.monitor.access.limiter.succeeded("Ada")
+            home.monitor.authenticator.limiter.succeeded("Ada")
             more = {"data": body, "content_type": kind}
             answer = ask["Ada"].ask(method, path, address=FAR, **more)
             assert 400 <= answer.status_code < 500, f"{method} {path}"
@@ -248,7 +248,7 @@ def test_many_thousand_tries_are_answered_in_bounded_memory_and_lock_nobody_else
         if answer.status_code == 429:
             assert 1 <= int(answer.headers["Retry-After"]) <= 300
     assert found == {401: 10, 429: 10_990}
-    assert len(proxied.monitor.access.limiter._storage.events) <= MAX_KEYS + 2
+    assert len(proxied.monitor.authenticator.limiter._storage.events) <= MAX_KEYS + 2
     far = {"X-Forwarded-For": "10.200.0.1"}
     assert login(proxied, "Otto", address="192.0.2.1", headers=far).status_code == 200
     assert login(proxied, "Vera", address="192.0.2.1", headers=far).status_code == 429
@@ -272,7 +272,7 @@ def test_a_remembered_password_is_locked_too_and_a_token_is_not(make_home: Make)
 
 def test_one_address_cannot_try_every_account_and_others_still_come_in(proxied: Home) -> None:
     """The header of somebody who is no trusted proxy changes nothing."""
-    accounts = proxied.monitor.access.accounts
+    accounts = proxied.monitor.authenticator.accounts
     names = [add(accounts, f"Guest {number}").name for number in range(7)]
     found = Counter[int]()
     for number in range(90):
@@ -288,7 +288,7 @@ def test_one_address_cannot_try_every_account_and_others_still_come_in(proxied: 
 def test_an_unknown_name_costs_as_much_work_as_a_wrong_password(
     home: Home, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home.monitor.access.accounts.add("Real", "purple lantern over the canal", "viewer")
+    home.monitor.authenticator.accounts.add("Real", "purple lantern over the canal", "viewer")
     done_work: list[tuple[str, int]] = []
     check = passwords.check_password_hash
 
@@ -332,14 +332,14 @@ def test_a_broken_host_is_refused_in_our_words(home: Home, ask: Ask, host: str) 
 def test_only_the_allowed_networks_may_ask_at_all(
     proxied: Home, address: str, headers: dict[str, str], may: bool
 ) -> None:
-    access = proxied.monitor.access
-    access.allowed_networks = (ip_network("10.1.0.0/16"),)
+    authenticator = proxied.monitor.authenticator
+    authenticator.allowed_networks = (ip_network("10.1.0.0/16"),)
     try:
         for path in ("/healthz", "/login", "/api/stats", "/nowhere"):
             answer = Visitor(proxied, headers).get(path, address=address)
             assert (answer.status_code != 403) == may, path
     finally:
-        access.allowed_networks = ()
+        authenticator.allowed_networks = ()
 
 
 def test_the_scripts_of_an_allowed_site_ask_with_a_token_and_never_with_a_cookie(
@@ -386,7 +386,7 @@ def test_the_scripts_of_an_allowed_site_ask_with_a_token_and_never_with_a_cookie
 def test_the_cookie_is_for_this_site_alone_and_for_no_script(
     proxied: Home, address: str, headers: dict[str, str], is_secure: bool
 ) -> None:
-    proxied.monitor.access.limiter = Limiter()
+    proxied.monitor.authenticator.limiter = Limiter()
     form = {"username": "Otto", "password": PASSWORD}
     answer = Visitor(proxied, headers).ask("POST", "/login", address, data=form)
     assert answer.status_code == 303

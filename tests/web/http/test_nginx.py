@@ -311,7 +311,7 @@ def test_without_trusted_proxies_what_they_tell_does_not_count(
     [("full", TRUSTED), ("full", {}), ("short", TRUSTED), ("none", {})],
     ids=["full", "full, not trusted", "short", "none"],
 )
-def test_an_open_house_is_closed_to_all_who_come_by_nginx(
+def test_an_open_monitor_is_closed_to_all_who_come_by_nginx(
     kind: str, options: Mapping[str, str], behind: Callable[[str, Mapping[str, str]], Nginx]
 ) -> None:
     proxy = behind(kind, options)

@@ -64,7 +64,7 @@ def home(make_home: Make) -> Home:
 
 def in_session(home: Home, name: str) -> tuple[Visitor, Callable[[], None]]:
     """Somebody with one session, and what ends it."""
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     asks = Visitor(home, Visitor(home, user=user_named(home, name).id).key())
     number = max(accounts.snapshot.sessions)
     return asks, lambda: accounts.end_sessions(number)
@@ -82,11 +82,11 @@ def test_a_login_that_ends_while_a_password_is_hashed_changes_nothing(
     home: Home, method: str, path: str, body: dict[str, str]
 ) -> None:
     ada, end = in_session(home, "Ada")
-    before = dict(home.monitor.access.accounts.snapshot.users)
+    before = dict(home.monitor.authenticator.accounts.snapshot.users)
     answer = while_it_waits(ada, end, hashing_waits(), method, path, json=body)
     assert answer.status_code == 401
     assert answer.json["hint"].startswith("Nothing was changed")
-    assert dict(home.monitor.access.accounts.snapshot.users) == before
+    assert dict(home.monitor.authenticator.accounts.snapshot.users) == before
     assert [one.action for one in home.monitor.audit.find(who="Ada")] == []
 
 
@@ -103,7 +103,7 @@ def test_the_page_of_an_act_that_came_too_late_shows_nothing(home: Home) -> None
 
 
 def test_a_right_that_ends_while_an_edit_waits_for_the_others_ends_the_edit(home: Home) -> None:
-    accounts, tracker = home.monitor.access.accounts, home.monitor.tracker
+    accounts, tracker = home.monitor.authenticator.accounts, home.monitor.tracker
     gus, _end = in_session(home, "Gus")
     (grant,) = accounts.snapshot.grants_of(user_named(home, "Gus").id)
     waits = waiting_for(tracker._lock, lambda: len(tracker._waiting))
@@ -197,10 +197,12 @@ def test_who_was_let_in_as_this_machine_is_out_with_the_first_account(
 ) -> None:
     home = make_home()
     form = {"json" if path.startswith("/api") else "data": MALLORY}
-    first = lambda: add(home.monitor.access.accounts, "Ada", "admin")  # noqa: E731
+    first = lambda: add(home.monitor.authenticator.accounts, "Ada", "admin")  # noqa: E731
     answer = while_it_waits(Visitor(home), first, hashing_waits(), "POST", path, **form)
     assert answer.status_code == 401
-    assert [one.name for one in home.monitor.access.accounts.snapshot.users.values()] == ["Ada"]
+    assert [one.name for one in home.monitor.authenticator.accounts.snapshot.users.values()] == [
+        "Ada"
+    ]
 
 
 FIRST = {"username": "Ada", "password": PASSWORD}

@@ -260,7 +260,7 @@ def hour_of(home: Home) -> str:
 
 def granted(home: Home, ask: Ask, **more: Any) -> tuple[Visitor, int]:
     """A new user who may view SHED always, and OWN as said; and the number of that grant."""
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     user = add(accounts, f"Guest {len(accounts.snapshot.users)}", "viewer", sees_all=False)
     accounts.grant(user.id, "view", device=2)
     body = {"level": "view", "device": OWN, **more}
@@ -424,7 +424,7 @@ def test_the_first_account_is_made_on_this_machine_only(
         answer = visitor.ask("POST", path, address, **{form: body})
         assert answer.status_code in (400, 403), path
     assert visitor.get("/setup", address=address).status_code in (400, 403)
-    assert not mixed.monitor.access.accounts.has_any()
+    assert not mixed.monitor.authenticator.accounts.has_any()
 
 
 def test_of_two_first_accounts_at_once_one_is_made(make_home: Callable[..., Home]) -> None:
@@ -440,14 +440,14 @@ def test_of_two_first_accounts_at_once_one_is_made(make_home: Callable[..., Home
         found = sorted(pool.map(make, ("Eva", "Eve", "Ewa", "Iva")))
     assert found[0] == 201
     assert set(found[1:]) <= {401, 409}  # 401: so late that the monitor was closed already
-    assert len(home.monitor.access.accounts.snapshot.users) == 1
+    assert len(home.monitor.authenticator.accounts.snapshot.users) == 1
 
 
 def test_the_set_up_link_makes_the_first_account_once_from_anywhere(
     make_home: Callable[..., Home],
 ) -> None:
     home = make_home()
-    far, key = Visitor(home), home.monitor.access.setup_key
+    far, key = Visitor(home), home.monitor.authenticator.setup_key
     form = {**FIRST, "again": FIRST["password"]}
     for wrong in ("", "x", key[:-1], key + "x", "\u00e9", "%00"):
         assert far.get("/setup", address="10.1.1.1", query_string={"key": wrong}).status_code == 403
@@ -459,13 +459,13 @@ def test_the_set_up_link_makes_the_first_account_once_from_anywhere(
     assert bad.status_code == 422
     made = far.ask("POST", "/setup", "10.1.1.1", data={**form, "key": key})
     assert made.status_code == 303
-    assert home.monitor.access.accounts.snapshot.users[1].role == "admin"
+    assert home.monitor.authenticator.accounts.snapshot.users[1].role == "admin"
     mine = Visitor(home, cookie(made.headers["Set-Cookie"].partition("=")[2].partition(";")[0]))
     assert mine.get("/api/users", address="10.1.1.1").status_code == 200
     for method in ("GET", "POST"):
         again = far.ask(method, f"/setup?key={key}", "10.1.1.1", data={**form, "key": key})
         assert again.status_code == 401
-    assert len(home.monitor.access.accounts.snapshot.users) == 1
+    assert len(home.monitor.authenticator.accounts.snapshot.users) == 1
 
 
 # -- a closed monitor ------------------------------------------------------------------------

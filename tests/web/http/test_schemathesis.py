@@ -49,16 +49,22 @@ def document(home: Home) -> Any:
 
 def chief(home: Home) -> dict[str, str]:
     """The header of an administrator; what is tried may remove anybody."""
-    access = home.monitor.access
-    user = access.accounts.named("Chief") or add(access.accounts, "Chief", "admin")
-    session = access.accounts.begin_session(user, "script", "127.0.0.1", "")[0]
+    authenticator = home.monitor.authenticator
+    user = authenticator.accounts.named("Chief") or add(authenticator.accounts, "Chief", "admin")
+    session = authenticator.accounts.begin_session(user, "script", "127.0.0.1", "")[0]
     # Its client asks for gzip and cannot unpack it.
-    return {**bearer(access.tickets.access(session.digest)), "Accept-Encoding": "identity"}
+    return {
+        **bearer(authenticator.jwt_tokens.access(session.digest)),
+        "Accept-Encoding": "identity",
+    }
 
 
 def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
     """Path and body that lead somewhere, which made-up ones seldom do."""
-    accounts, count = home.monitor.access.accounts, home.monitor.access.accounts.snapshot.revision
+    accounts, count = (
+        home.monitor.authenticator.accounts,
+        home.monitor.authenticator.accounts.snapshot.revision,
+    )
     user = add(accounts, f"Guest {count}", "viewer")
     owner = accounts.named("Chief") if path.startswith("/api/tokens") else user
     assert owner is not None

@@ -13,7 +13,7 @@ from tests.web.closed import PAGE, Visitor, basic, bearer, cookie, done, login, 
 Make = Callable[..., Home]
 
 
-def test_a_ticket_opens_no_session_that_has_its_number_after_a_restore(make_home: Make) -> None:
+def test_a_jwt_token_opens_no_session_that_has_its_number_after_a_restore(make_home: Make) -> None:
     home = make_home()
     visitors(home)
     database = home.settings.data_dir / "camera_monitor.db"
@@ -21,20 +21,20 @@ def test_a_ticket_opens_no_session_that_has_its_number_after_a_restore(make_home
     shutil.copy(database, database.with_name("backup.db"))
     home.open()
     given = done(login(home, "Vera"))
-    (number,) = home.monitor.access.accounts.snapshot.sessions
+    (number,) = home.monitor.authenticator.accounts.snapshot.sessions
     ticket, refresh = bearer(given["access_token"]), bearer(given["refresh_token"])
     assert Visitor(home, ticket).get("/api/stats").status_code == 200
     home.close()
     shutil.copy(database.with_name("backup.db"), database)
     home.open()
     done(login(home, "Ada"))
-    (again,) = home.monitor.access.accounts.snapshot.sessions.values()
+    (again,) = home.monitor.authenticator.accounts.snapshot.sessions.values()
     assert (again.id, again.user) == (number, user_named(home, "Ada").id), "the number repeats"
     assert Visitor(home, ticket).get("/api/stats").status_code == 401
     assert Visitor(home, refresh).ask("POST", "/api/auth/refresh").status_code == 401
 
 
-def test_a_ticket_goes_on_after_a_restart(make_home: Make) -> None:
+def test_a_jwt_token_goes_on_after_a_restart(make_home: Make) -> None:
     home = make_home()
     visitors(home)
     given = done(login(home, "Vera"))
@@ -46,7 +46,7 @@ def test_a_ticket_goes_on_after_a_restart(make_home: Make) -> None:
 def test_many_logins_of_a_script_leave_the_browser_of_its_user_logged_in(make_home: Make) -> None:
     home = make_home()
     visitors(home)
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     browser = cookie(accounts.begin_session(user_named(home, "Vera"), "browser", "", "")[1])
     first = done(login(home, "Vera"))
     for _ in range(MAX_SESSIONS):
@@ -83,7 +83,7 @@ def test_a_password_typed_as_name_is_kept_nowhere(make_home: Make) -> None:
     ):
         assert NEW not in text.lower()
     home.restart()
-    assert home.monitor.access.accounts.name_for_log(NEW) == mark, "also after a restart"
+    assert home.monitor.authenticator.accounts.name_for_log(NEW) == mark, "also after a restart"
 
 
 # -- what somebody reads who is not let in ----------------------------------------------------

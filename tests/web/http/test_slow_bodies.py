@@ -166,7 +166,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     home = Home(folder, clock, *crowd(2))
     try:
         home.scan()
-        accounts = home.monitor.access.accounts
+        accounts = home.monitor.authenticator.accounts
         people.add(accounts, "Ada", "admin")
         vera = people.add(accounts, "Vera")
         accounts.grant(vera.id, "view", device=1)

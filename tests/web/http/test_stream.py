@@ -384,7 +384,7 @@ def test_one_person_has_a_share_of_the_streams(make_home: Make) -> None:
 
 def test_a_user_has_one_share_from_whatever_address(make_home: Make) -> None:
     home = make_home()
-    add(home.monitor.access.accounts, "Ada", "admin")
+    add(home.monitor.authenticator.accounts, "Ada", "admin")
     for _ in range(MAX_STREAMS_OF_USER):
         home.monitor.broadcaster.enter("user Ada")
     for address in ("127.0.0.1", "127.0.0.2"):
@@ -427,7 +427,7 @@ def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
     assert [one.id for one in messages(told)] == list(range(1, KEPT + 1))
 
 
-def test_a_closing_hub_ends_every_stream_at_once() -> None:
+def test_a_closing_broadcaster_ends_every_stream_at_once() -> None:
     broadcaster = EventBroadcaster()
     heard: list[int] = []
     ended: list[int] = []

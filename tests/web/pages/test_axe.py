@@ -151,7 +151,7 @@ def test_everybody_can_read_and_use_the_page(path: str, look: str, tab: Tab, cas
 
 
 @both_looks
-def test_everybody_can_use_the_page_of_a_house_without_cameras(
+def test_everybody_can_use_the_page_of_a_monitor_without_cameras(
     look: str, tab: Tab, run_monitor: Callable[..., Running]
 ) -> None:
     judge(tab(run_monitor(), **with_look(look)), look, ".empty")
@@ -166,7 +166,7 @@ def test_everybody_can_read_that_a_page_is_not_there(
 
 
 @pytest.mark.parametrize("scheme", LOOKS)
-def test_everybody_can_read_that_the_house_is_closed_to_them(
+def test_everybody_can_read_that_the_monitor_is_closed_to_them(
     scheme: str, tab: Tab, cast: Running, listener: Listener
 ) -> None:
     listener.allowed.append("status of 40[34]")  # its icon is closed too

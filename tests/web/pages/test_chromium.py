@@ -197,8 +197,8 @@ def test_a_value_that_does_not_fit_is_said_beside_the_field(
     expect(form.get_by_role("alert")).to_contain_text("behind")
     expect(field).to_have_value(str(number))
     expect(form.get_by_label("Notes")).to_have_value("Typed before")
-    apart = form.get_by_role("alert").bounding_box()["y"] - field.bounding_box()["y"]
-    assert abs(apart) < 100
+    distance = form.get_by_role("alert").bounding_box()["y"] - field.bounding_box()["y"]
+    assert abs(distance) < 100
     assert camera(monitor, number)["parent"] is None
 
 
@@ -286,7 +286,7 @@ def test_a_camera_that_falls_silent_changes_its_row_in_place(
     assert page.evaluate("window.stays")
 
 
-def test_a_lost_connection_is_said_until_the_house_is_back(
+def test_a_lost_connection_is_said_until_the_server_is_back(
     page: Page, monitor: Running, listener: Listener
 ) -> None:
     listener.allowed.append(NOT_ANSWERED)

@@ -333,7 +333,7 @@ def test_a_page_that_is_let_in_while_its_requests_are_not_loads_anew_only_once(
     assert loads.count(page.url) == 2, loads
 
 
-def test_a_login_outlives_the_house_and_its_page_goes_on(
+def test_a_login_outlives_the_server_and_its_page_goes_on(
     tab: Tab, run_monitor: Run, listener: Listener
 ) -> None:
     listener.allowed.append("net::ERR_|status of 50")

@@ -19,7 +19,7 @@ from tests.web.roles import Ask
 from web.http.broadcaster import StreamMessage
 from web.http.visible_fleet import VisibleFleet
 from web.pages.header_cache import MAX_AGE, MIN_AGE, HeaderCache
-from web.pages.live import MAX_ROWS, PageFeed
+from web.pages.live import MAX_ROWS, FleetPageFeed
 from web.pages.rendered_rows import AGE, RenderedRows, RowSource
 
 
@@ -98,10 +98,10 @@ def test_who_sees_less_is_sent_nothing_of_the_rest(two: tuple[Home, Ask], name: 
 
 def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> None:
     home, ask = two
-    person = home.monitor.access.accounts.by_password(1)
+    person = home.monitor.authenticator.accounts.by_password(1)
     assert person is not None
     eyes = VisibleFleet(home.monitor, person)
-    feed = PageFeed(home.app, eyes, "")
+    feed = FleetPageFeed(home.app, eyes, "")
     frames = [
         StreamMessage(n, Event(n, NOON, "device.offline", n, ""), b"")
         for n in range(1, MAX_ROWS + 2)

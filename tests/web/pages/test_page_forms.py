@@ -224,7 +224,7 @@ def notices(page: Element) -> list[str]:
     return [one.text for one in page.find("p", role="alert")]
 
 
-def test_a_house_in_order_has_no_notice(home: Home, browser: Browser) -> None:
+def test_a_monitor_in_order_has_no_notice(home: Home, browser: Browser) -> None:
     home.monitor.scheduler.start()
     assert notices(browser.visit("/")) == []
 

@@ -271,7 +271,7 @@ def test_every_link_and_every_file_of_the_pages_is_there(mixed: Home) -> None:
     assert {"/cameras/1", "/api/docs", "/static/style.css", "/static/icon.svg"} <= seen
 
 
-def test_the_licences_are_those_of_what_the_house_runs_on(browser: Browser) -> None:
+def test_the_licences_are_those_of_what_the_server_runs_on(browser: Browser) -> None:
     shown = browser.visit("/settings/about").text
     assert "Flask" in shown
     assert "SQLAlchemy" in shown

@@ -201,7 +201,7 @@ def test_the_sign_of_a_status_stands_beside_its_word(browser: Browser) -> None:
     assert badge.one("use")["href"].endswith("#offline")
 
 
-def test_a_house_without_cameras_says_where_they_come_from(make_home: Make) -> None:
+def test_a_monitor_without_cameras_says_where_they_come_from(make_home: Make) -> None:
     page = Browser(make_home().client).visit("/sites")
     assert "recorders come from the workbook" in page.one("div", **{"class": "empty"}).text
     assert not page.find("table")
@@ -418,7 +418,7 @@ def test_a_store_of_five_thousand_sites_is_cut_and_can_be_searched(make_home: Ma
 
 
 def test_who_is_limited_sees_and_counts_what_was_granted_alone(chain: Home) -> None:
-    accounts = chain.monitor.access.accounts
+    accounts = chain.monitor.authenticator.accounts
     add(accounts, "Ada", "admin")
     lea = add(accounts, "Lea", "viewer", False)
     visitor = Visitor(chain, user=lea.id)
@@ -513,7 +513,7 @@ def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> Non
     behind.network.cameras[2].on = False
     behind.scan()
     numbers = {one.address: one.id for one in behind.devices()}
-    accounts = behind.monitor.access.accounts
+    accounts = behind.monitor.authenticator.accounts
     add(accounts, "Ada", "admin")
     lea = add(accounts, "Lea", "viewer", False)
     accounts.grant(lea.id, "view", device=numbers["127.20.0.9"])

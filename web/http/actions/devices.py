@@ -126,7 +126,7 @@ def deletion() -> Deletion:
     monitor, judge = current_monitor(), visible_fleet().judge("fleet.delete")
     return Deletion(
         monitor.tracker,
-        monitor.access.accounts,
+        monitor.authenticator.accounts,
         monitor.trusted,
         note,
         actor_name(),

@@ -6,7 +6,7 @@ from fleet.serials import clean_serial
 from fleet.texts import name_of
 from web.http.auditing import actor_name, note
 from web.http.monitor import current_monitor
-from web.http.shapes.recorders import row_of
+from web.http.shapes.recorders import workbook_row
 from web.http.visible_fleet import visible_fleet
 
 
@@ -16,12 +16,12 @@ def recorders() -> list[tuple[Device, str]]:
     matches = [
         (device, statuses[device.id]) for device in devices.values() if recorder_list.counts(device)
     ]
-    return sorted(matches, key=lambda match: row_of(match[0])["SITE"])
+    return sorted(matches, key=lambda match: workbook_row(match[0])["SITE"])
 
 
 def change_serial(site: str, number: str) -> None:
     """Set the serial of a site and log it. Raises like `Workbooks.change_serial`."""
-    rows = [row_of(device) for device, _status in recorders()]
+    rows = [workbook_row(device) for device, _status in recorders()]
     before = {row["SITE"]: row["P2P NUMBER"] for row in rows}
     judge = visible_fleet().judge("workbook.edit")
     current_monitor().workbooks.change_serial(site, number, actor_name(), judge)

@@ -15,11 +15,11 @@ from web.http.visible_fleet import visible_fleet
 
 def authenticate(name: str, password: str) -> User:
     """The user who logs in so. Raises HttpError (401, 429); both are written down."""
-    access = current_monitor().access
-    if not access.accounts.has_any():
+    authenticator = current_monitor().authenticator
+    if not authenticator.accounts.has_any():
         raise HttpError(401, "There is no account yet", "Make the first one at /setup.")
     try:
-        user = log_in(access, name, password)
+        user = log_in(authenticator, name, password)
     except TooManyTries as error:
         raise HttpError(
             429,
@@ -30,7 +30,7 @@ def authenticate(name: str, password: str) -> User:
     if user is None:
         note(
             "login.failed",
-            access.accounts.name_for_log(name),
+            authenticator.accounts.name_for_log(name),
             "wrong name or password",
             by="nobody",
         )
@@ -44,10 +44,10 @@ def authenticate(name: str, password: str) -> User:
 
 def start_session(user: User, kind: str) -> tuple[Session, str]:
     """A session for a user who has just logged in, written down."""
-    access = current_monitor().access
-    address = client_address(access)
+    authenticator = current_monitor().authenticator
+    address = client_address(authenticator)
     agent = request.headers.get("User-Agent", "")
-    session = access.accounts.begin_session(user, kind, address, agent)
+    session = authenticator.accounts.begin_session(user, kind, address, agent)
     note("login", user.name, f"logged in by {kind}", by=user.name)
     return session
 
@@ -59,7 +59,7 @@ def set_cookie(response: Any, secret: str, session: Session) -> None:
         expires=session.ends,
         httponly=True,
         samesite="Lax",
-        secure=is_encrypted(current_monitor().access),
+        secure=is_encrypted(current_monitor().authenticator),
     )
 
 
@@ -67,7 +67,7 @@ def end_session(response: Any) -> None:
     """End the session of the person of the request, and its cookie with the response."""
     person: Person = g.person
     if person.session is not None:
-        current_monitor().access.accounts.end_sessions(person.session)
+        current_monitor().authenticator.accounts.end_sessions(person.session)
         note("logout", person.name, "logged out")
     response.delete_cookie(COOKIE)
 
@@ -77,14 +77,14 @@ def own_user() -> User:
     person: Person = g.person
     if person.user is None:
         raise HttpError(409, "You have no account here", "Make one under Settings, Users.")
-    return current_monitor().access.accounts.user(person.user)
+    return current_monitor().authenticator.accounts.user(person.user)
 
 
 def change_password(user: User, current: str, new: str) -> None:
     """Raises HttpError (401, 403, 429) and NotAllowed."""
-    access = current_monitor().access
+    authenticator = current_monitor().authenticator
     try:
-        known = log_in(access, user.name, current)
+        known = log_in(authenticator, user.name, current)
     except TooManyTries as error:
         raise HttpError(
             429, "Too many tries", f"Try again in {error.seconds} seconds.",
@@ -96,5 +96,5 @@ def change_password(user: User, current: str, new: str) -> None:
         )
     stored = passwords.hash_new(new, user.name)
     with visible_fleet().acting("account.change"):
-        access.accounts.change(user.id, stored=stored, keep=g.person.session)
+        authenticator.accounts.change(user.id, stored=stored, keep=g.person.session)
     note("user.password", user.name, "changed the own password")

@@ -9,7 +9,7 @@ from web.http.visible_fleet import visible_fleet
 
 
 def tokens_of(user: int) -> tuple[Token, ...]:
-    return current_monitor().access.accounts.snapshot.tokens_of(user)
+    return current_monitor().authenticator.accounts.snapshot.tokens_of(user)
 
 
 def create_token(user: User, given: NewToken) -> tuple[Token, str]:
@@ -19,7 +19,7 @@ def create_token(user: User, given: NewToken) -> tuple[Token, str]:
         devices = [visible_fleet().device(str(number)).id for number in devices]
     if given.expires is not None and given.expires <= current_monitor().clock():
         raise NotAllowed("expires is in the past", "Name a later time.", field="expires")
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("account.change"):
         made = accounts.add_token(user.id, given.name, given.scope, devices, given.expires)
     note("token.made", user.name, f"{given.name} ({given.scope})")
@@ -31,5 +31,5 @@ def revoke_own_token(user: User, id: int) -> None:
     with visible_fleet().acting("account.change"):
         if id not in {token.id for token in tokens_of(user.id)}:
             raise HttpError(404, f"There is no token {id}", "GET /api/tokens lists them.")
-        gone = current_monitor().access.accounts.revoke_token(id)
+        gone = current_monitor().authenticator.accounts.revoke_token(id)
     note("token.revoked", user.name, gone.name)

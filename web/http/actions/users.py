@@ -12,7 +12,7 @@ from web.http.visible_fleet import visible_fleet
 
 def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
     """Raises NotAllowed and HttpError (401, 403). The first one is an administrator."""
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     name = names.validated(name)
     stored = passwords.hash_new(password, name)
     with visible_fleet().acting("user.manage"):
@@ -25,7 +25,7 @@ def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> U
 
 def change_user(id: int, role: str | None, password: str | None, all_cameras: bool | None) -> User:
     """Raises NotAllowed and HttpError (401, 403)."""
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     name = accounts.user(id).name
     stored = None if password is None else passwords.hash_new(password, name)
     with visible_fleet().acting("user.manage"):
@@ -48,7 +48,7 @@ def change_user(id: int, role: str | None, password: str | None, all_cameras: bo
 
 def remove_user(id: int) -> None:
     """Raises NotAllowed and HttpError (401, 403)."""
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         gone = accounts.user(id)
         accounts.remove(id)
@@ -59,7 +59,7 @@ def add_grant(id: int, given: NewGrant) -> Grant:
     """Raises NotAllowed, NotFound and HttpError (401, 403)."""
     device = visible_fleet().device(str(given.device)).id if given.device is not None else None
     hours: Hours | None = account_rows.hours_of(given.hours) if given.hours else None
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name
         made = accounts.grant(
@@ -77,7 +77,7 @@ def add_grant(id: int, given: NewGrant) -> Grant:
 
 def remove_grant(id: int, number: int) -> None:
     """Raises NotAllowed (404) and HttpError (401, 403)."""
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name, gone = accounts.user(id).name, accounts.revoke_grant(id, number)
     note(
@@ -95,7 +95,7 @@ def _grant_text(grant: Grant) -> str:
 
 def revoke_user_token(id: int, number: int) -> None:
     """Raises NotAllowed (404) and HttpError (401, 403)."""
-    accounts = current_monitor().access.accounts
+    accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name
         if number not in {token.id for token in accounts.snapshot.tokens_of(id)}:

@@ -56,7 +56,7 @@ class Refreshed(Ok):
     lastUpdated: float | None
 
 
-def row_of(device: Device) -> dict[str, str]:
+def workbook_row(device: Device) -> dict[str, str]:
     """A recorder as a row of the workbook."""
-    row = recorder_list.row_of(device)
+    row = recorder_list.recorder_row(device)
     return dict(zip(COLUMNS, (row.serial, row.site, row.store), strict=True))

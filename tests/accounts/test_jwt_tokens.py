@@ -22,7 +22,7 @@ SOUND = {"sub": SEVEN, "kind": "access", "exp": LATER}
 
 
 @pytest.fixture
-def tickets(clock: Clock) -> JwtTokens:
+def tokens(clock: Clock) -> JwtTokens:
     return JwtTokens(lambda: KEY, clock)
 
 
@@ -50,94 +50,94 @@ HEADER = b'{"alg":"HS256","typ":"JWT"}'
 
 @pytest.mark.parametrize("session", [SEVEN, EIGHT, "0123456789abcdef" * 4])
 @pytest.mark.parametrize("kind", ["access", "refresh"])
-def test_what_was_written_is_read(tickets: JwtTokens, kind: str, session: str) -> None:
-    assert tickets.read(kind, tickets.write(kind, session, LATER)) == session
+def test_what_was_written_is_read(tokens: JwtTokens, kind: str, session: str) -> None:
+    assert tokens.read(kind, tokens.write(kind, session, LATER)) == session
 
 
-def test_one_kind_is_not_the_other(tickets: JwtTokens, clock: Clock) -> None:
+def test_one_kind_is_not_the_other(tokens: JwtTokens, clock: Clock) -> None:
     """A refresh token lives for weeks and must not open anything by itself."""
-    assert tickets.read("access", tickets.write("refresh", SEVEN, LATER)) is None
-    assert tickets.read("refresh", tickets.access(SEVEN)) is None
-    assert tickets.read("access", tickets.access(SEVEN)) == SEVEN
+    assert tokens.read("access", tokens.write("refresh", SEVEN, LATER)) is None
+    assert tokens.read("refresh", tokens.access(SEVEN)) is None
+    assert tokens.read("access", tokens.access(SEVEN)) == SEVEN
 
 
-def test_it_ends_by_the_clock_of_the_monitor(tickets: JwtTokens, clock: Clock) -> None:
-    text = tickets.access(SEVEN)
+def test_it_ends_by_the_clock_of_the_monitor(tokens: JwtTokens, clock: Clock) -> None:
+    text = tokens.access(SEVEN)
     clock.now += ACCESS_LASTS - timedelta(seconds=1)
-    assert tickets.read("access", text) == SEVEN
+    assert tokens.read("access", text) == SEVEN
     clock.forward(seconds=1)
-    assert tickets.read("access", text) is None
+    assert tokens.read("access", text) is None
 
 
-def test_the_end_is_the_same_in_every_zone(tickets: JwtTokens, clock: Clock) -> None:
+def test_the_end_is_the_same_in_every_zone(tokens: JwtTokens, clock: Clock) -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     ends = (clock.now + timedelta(minutes=10)).astimezone(zone)
-    text = tickets.write("access", SEVEN, ends)
+    text = tokens.write("access", SEVEN, ends)
     clock.forward(minutes=9, seconds=59)
-    assert tickets.read("access", text) == SEVEN
+    assert tokens.read("access", text) == SEVEN
     clock.forward(seconds=1)
-    assert tickets.read("access", text) is None
+    assert tokens.read("access", text) is None
 
 
 def test_a_clock_that_was_put_back_does_not_shut_anybody_out(
-    tickets: JwtTokens, clock: Clock
+    tokens: JwtTokens, clock: Clock
 ) -> None:
     """A small computer without a battery may start in the past."""
-    text = tickets.access(SEVEN)
+    text = tokens.access(SEVEN)
     clock.forward(days=-400)
-    assert tickets.read("access", text) == SEVEN
+    assert tokens.read("access", text) == SEVEN
 
 
-def test_it_tells_nobody_the_key_nor_a_name(tickets: JwtTokens) -> None:
-    body = jwt.decode(tickets.access(SEVEN), options={"verify_signature": False})
+def test_it_tells_nobody_the_key_nor_a_name(tokens: JwtTokens) -> None:
+    body = jwt.decode(tokens.access(SEVEN), options={"verify_signature": False})
     assert body.keys() == {"sub", "kind", "iat", "exp"}
 
 
 # -- what others write -----------------------------------------------------------------------
 
 
-def test_the_same_claims_signed_by_us_count(tickets: JwtTokens) -> None:
+def test_the_same_claims_signed_by_us_count(tokens: JwtTokens) -> None:
     """So that the refusals below are for what they say."""
-    assert tickets.read("access", signed(SOUND)) == SEVEN
+    assert tokens.read("access", signed(SOUND)) == SEVEN
 
 
-def test_another_key_is_refused(tickets: JwtTokens) -> None:
-    assert tickets.read("access", signed(SOUND, OTHER)) is None
+def test_another_key_is_refused(tokens: JwtTokens) -> None:
+    assert tokens.read("access", signed(SOUND, OTHER)) is None
 
 
-def test_no_signature_is_refused(tickets: JwtTokens) -> None:
+def test_no_signature_is_refused(tokens: JwtTokens) -> None:
     for algorithm in ("none", "None", "NONE", "nOnE"):
         header = json.dumps({"alg": algorithm, "typ": "JWT"}).encode()
         text = raw(header, f'{{"sub":"{SEVEN}","kind":"access","exp":4102444800}}'.encode())
-        assert tickets.read("access", text) is None, algorithm
-        assert tickets.read("access", text.rpartition(".")[0] + ".") is None, algorithm
-    assert tickets.read("access", jwt.encode(SOUND, None, "none")) is None
+        assert tokens.read("access", text) is None, algorithm
+        assert tokens.read("access", text.rpartition(".")[0] + ".") is None, algorithm
+    assert tokens.read("access", jwt.encode(SOUND, None, "none")) is None
 
 
-def test_other_algorithms_are_refused_with_our_own_key_too(tickets: JwtTokens) -> None:
+def test_other_algorithms_are_refused_with_our_own_key_too(tokens: JwtTokens) -> None:
     long = KEY * 2
-    other = JwtTokens(lambda: long, tickets.clock)
+    other = JwtTokens(lambda: long, tokens.clock)
     assert other.read("access", signed(SOUND, long)) == SEVEN
     for algorithm in ("HS384", "HS512"):
         assert other.read("access", signed(SOUND, long, algorithm)) is None
 
 
-def test_every_changed_letter_is_noticed(tickets: JwtTokens) -> None:
-    text = tickets.access(SEVEN)
+def test_every_changed_letter_is_noticed(tokens: JwtTokens) -> None:
+    text = tokens.access(SEVEN)
     end = len(text) - 1  # the last one holds two bits that mean nothing
     for place in range(end):
         other = "A" if text[place] != "A" else "B"
-        assert tickets.read("access", text[:place] + other + text[place + 1 :]) is None, place
+        assert tokens.read("access", text[:place] + other + text[place + 1 :]) is None, place
 
 
-def test_the_body_of_one_does_not_go_with_the_signature_of_another(tickets: JwtTokens) -> None:
-    mine, yours = tickets.access(SEVEN).split("."), tickets.access(EIGHT).split(".")
-    assert tickets.read("access", ".".join((mine[0], yours[1], mine[2]))) is None
+def test_the_body_of_one_does_not_go_with_the_signature_of_another(tokens: JwtTokens) -> None:
+    mine, yours = tokens.access(SEVEN).split("."), tokens.access(EIGHT).split(".")
+    assert tokens.read("access", ".".join((mine[0], yours[1], mine[2]))) is None
 
 
 @pytest.mark.parametrize("claim", SOUND)
-def test_every_claim_is_needed(tickets: JwtTokens, claim: str) -> None:
-    assert tickets.read("access", signed({k: v for k, v in SOUND.items() if k != claim})) is None
+def test_every_claim_is_needed(tokens: JwtTokens, claim: str) -> None:
+    assert tokens.read("access", signed({k: v for k, v in SOUND.items() if k != claim})) is None
 
 
 # -- absurd values, signed by us -------------------------------------------------------------
@@ -171,8 +171,8 @@ ABSURD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", ABSURD)
-def test_absurd_claims_are_nobody(tickets: JwtTokens, what: str) -> None:
-    assert tickets.read("access", signed({**SOUND, **ABSURD[what]})) is None
+def test_absurd_claims_are_nobody(tokens: JwtTokens, what: str) -> None:
+    assert tokens.read("access", signed({**SOUND, **ABSURD[what]})) is None
 
 
 BODIES = {
@@ -188,29 +188,29 @@ BODIES = {
 
 
 @pytest.mark.parametrize("what", BODIES)
-def test_a_body_that_is_none_is_nobody(tickets: JwtTokens, what: str) -> None:
-    assert tickets.read("access", raw(HEADER, BODIES[what])) is None
+def test_a_body_that_is_none_is_nobody(tokens: JwtTokens, what: str) -> None:
+    assert tokens.read("access", raw(HEADER, BODIES[what])) is None
 
 
 @pytest.mark.parametrize("what", BODIES)
-def test_a_header_that_is_none_is_nobody(tickets: JwtTokens, what: str) -> None:
-    assert tickets.read("access", raw(BODIES[what], b"{}")) is None
+def test_a_header_that_is_none_is_nobody(tokens: JwtTokens, what: str) -> None:
+    assert tokens.read("access", raw(BODIES[what], b"{}")) is None
 
 
 TEXTS = ["", ".", "..", "...", "a.b.c", "é.é.é", "\ud800", "\x00", "x" * 1_000_000, "." * 100_000]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-def test_text_that_is_no_ticket_is_nobody(tickets: JwtTokens, text: str) -> None:
-    assert tickets.read("access", text) is None
+def test_text_that_is_no_token_is_nobody(tokens: JwtTokens, text: str) -> None:
+    assert tokens.read("access", text) is None
 
 
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_no_text_raises(text: str) -> None:
-    tickets = JwtTokens(lambda: KEY, Clock())
-    assert tickets.read("access", text) is None
-    assert tickets.read("access", f"{tickets.access(SEVEN)}{text}.") is None
+    tokens = JwtTokens(lambda: KEY, Clock())
+    assert tokens.read("access", text) is None
+    assert tokens.read("access", f"{tokens.access(SEVEN)}{text}.") is None
 
 
 anything = st.recursive(
@@ -223,7 +223,7 @@ NAMES = st.sampled_from(["sub", "kind", "exp", "iat", "nbf", "aud", "iss", "jti"
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, anything))
 def test_no_claims_raise(claims: dict[str, Any]) -> None:
-    tickets = JwtTokens(lambda: KEY, Clock())
+    tokens = JwtTokens(lambda: KEY, Clock())
     body = {"sub": SEVEN, "kind": "access", "exp": 4102444800, **claims}
-    found = tickets.read("access", raw(HEADER, json.dumps(body).encode()))
+    found = tokens.read("access", raw(HEADER, json.dumps(body).encode()))
     assert found is None or found == body["sub"]

@@ -61,7 +61,7 @@ def test_the_one_password_of_moncam_is_taken_over(tmp_path: Path, method: str) -
     former = tmp_path / "pass_user"
     former.write_text(generate_password_hash("old one", method) + "\n")
     home = accounts_in(tmp_path / method[:6])
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     bootstrap_admin(accounts, "", None, former)
     user = accounts.check(NAME, "old one")
     assert user is not None
@@ -79,24 +79,24 @@ def test_the_one_password_of_moncam_is_taken_over(tmp_path: Path, method: str) -
         "\udcff",
     ],
 )
-def test_a_hash_that_cannot_be_checked_is_said_and_leaves_the_house_open(
+def test_a_hash_that_cannot_be_checked_is_said_and_leaves_the_monitor_open(
     tmp_path: Path, stored: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     former = tmp_path / "pass_user"
     former.write_bytes(stored.encode("utf-8", "surrogateescape"))
     home = accounts_in(tmp_path / "home")
     with caplog.at_level("INFO"):
-        bootstrap_admin(home.monitor.access.accounts, "", None, former)
+        bootstrap_admin(home.monitor.authenticator.accounts, "", None, former)
     assert "must be set anew" in caplog.text
-    assert not home.monitor.access.accounts.has_any()
+    assert not home.monitor.authenticator.accounts.has_any()
     home.close()
 
 
-def test_a_house_with_accounts_ignores_the_file(tmp_path: Path) -> None:
+def test_a_monitor_with_accounts_ignores_the_file(tmp_path: Path) -> None:
     former = tmp_path / "pass_user"
     former.write_text(generate_password_hash("old one", "pbkdf2:sha256:1000"))
     home = accounts_in(tmp_path / "home")
-    accounts = home.monitor.access.accounts
+    accounts = home.monitor.authenticator.accounts
     accounts.add_first("root", GOOD)
     bootstrap_admin(accounts, "", None, former)
     assert accounts.named(NAME) is None
