@@ -59,6 +59,12 @@ class JournalReader(ABC):
     def _take(self, events: Sequence[Event], start: int, end: int) -> None:
         """Take the events in and move the cursor from `start` to `end`, both or neither."""
 
+    @property
+    def position(self) -> int | None:
+        """The last event that it has taken in, or after which it will begin; None when it will
+        begin after the newest event."""
+        return self.begin_after if self.sequence is None else self.sequence
+
     def start(self) -> None:
         self._woken.set()
         self._thread.start()
@@ -190,6 +196,12 @@ class DurableReader(JournalReader):
         self.clock = clock
         self.from_oldest = from_oldest
 
+    @property
+    def position(self) -> int | None:
+        """As of any reader; one that begins with the oldest event needs all of them until it has
+        a cursor."""
+        return 0 if self.from_oldest and self.sequence is None else super().position
+
     def _open(self, start: int) -> int:
         start = 0 if self.from_oldest else start
         with translated_errors(), self.engine.begin() as connection:
@@ -244,20 +256,14 @@ class Readers:
             return cursor_rows.drop(connection, name) or reader is not None
 
     def positions(self) -> dict[str, int]:
-        """The last event that each reader has taken in, by its name."""
+        """The last event that each reader has taken in, or needs no more, by its name."""
         with translated_errors(), self.engine.connect() as connection:
             stored = cursor_rows.every(connection)
         return {**self._in_memory(), **stored}
 
     def _in_memory(self) -> Mapping[str, int]:
-        found = {
-            name: (reader.sequence, reader.begin_after) for name, reader in self._readers.items()
-        }
-        return {
-            name: at if at is not None else begin or 0
-            for name, (at, begin) in found.items()
-            if (at, begin) != (None, None)
-        }
+        known = {name: reader.position for name, reader in self._readers.items()}
+        return {name: position for name, position in known.items() if position is not None}
 
     def slowest(self) -> int | None:
         """The last event that every reader has taken in; None without readers."""

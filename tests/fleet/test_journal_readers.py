@@ -441,6 +441,19 @@ def test_a_reader_in_memory_holds_old_events_too(journal: Journal) -> None:
     assert journal.forget(noon(days=400)) == 2
 
 
+def test_a_reader_that_begins_with_the_oldest_event_holds_all_before_its_first_step(
+    journal: Journal,
+) -> None:
+    write(journal, 1, 2)
+    reader = reader_of(journal)
+    assert journal.forget(noon(days=400)) == 0
+    reader.begin_after = 2
+    assert journal.forget(noon(days=400)) == 0
+    reader.step()
+    assert noted(journal) == [1, 2]
+    assert journal.forget(noon(days=400)) == 2
+
+
 def test_a_reader_of_an_earlier_run_holds_old_events_until_it_is_dropped(sql_url: str) -> None:
     journal = Journal(sql_url)
     journal.open()
