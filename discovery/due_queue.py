@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from discovery.sessions import host_of, session_owner
 from fleet.model import Access, Device
 from sources.source import Source
 
@@ -29,8 +30,9 @@ SHORTEST_INTERVAL = 1.0
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One device as one source asks it. `began` is when it was asked last; `ticket` is the number
-    of the one place in a heap that is valid."""
+    """One device as one source asks it. `began` is when it was asked last; `owner` is the
+    device that serves its answer; `ticket` is the number of the one place in a heap that is valid.
+    """
 
     question: Question
     host: str
@@ -40,6 +42,7 @@ class Entry:
     due: float = 0.0
     urgency: int = ROUTINE
     began: float = -math.inf
+    owner: int = 0
     is_running: bool = False
     is_ready: bool = False
     ticket: int = -1
@@ -54,12 +57,6 @@ Place = tuple[int, float, int, Entry]
 """In a heap: urgency, time, ticket."""
 
 
-def host_of(device: Device, source: str) -> str | None:
-    """Where this source asks the device: the host that a person gave, else its address."""
-    access = device.access.get(source)
-    return (access.host or device.address) if access else None
-
-
 def phase(question: Question) -> float:
     """The moment of a device within its interval, from 0 to 1; the same after a restart."""
     return zlib.crc32("{}:{}".format(*question).encode()) / 2**32
@@ -67,7 +64,7 @@ def phase(question: Question) -> float:
 
 class DueQueue:
     """Which questions begin now: those that are due, no more at once than a source's `cap`, and
-    one at a time at a host."""
+    one at a time at a device. The channels of a recorder are asked at the recorder."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.sources = {source.name: source for source in sources if source.probe}
@@ -77,8 +74,8 @@ class DueQueue:
         self._idle: list[Place] = []
         self._ready: dict[str, list[Place]] = {name: [] for name in self.sources}
         self._running: Counter[str] = Counter()
-        self._busy: set[str] = set()
-        self._waiting: dict[str, dict[str, list[Place]]] = {}
+        self._busy: set[int] = set()
+        self._waiting: dict[int, dict[str, list[Place]]] = {}
 
     # -- who is asked --------------------------------------------------------------------
 
@@ -194,11 +191,13 @@ class DueQueue:
         """What begins now, the most urgent and the longest due first. Each must be `ended`."""
         begun = []
         while (entry := self._best()) is not None:
-            if entry.host in self._busy:
-                waiting = self._waiting.setdefault(entry.host, {})
+            id, source = entry.question
+            entry.owner = session_owner(self._devices[id], source, self._devices)
+            if entry.owner in self._busy:
+                waiting = self._waiting.setdefault(entry.owner, {})
                 self._place(waiting.setdefault(entry.source, []), entry, entry.due)
                 continue
-            self._busy.add(entry.host)
+            self._busy.add(entry.owner)
             self._running[entry.source] += 1
             entry.is_running, entry.is_ready, entry.began = True, False, now
             begun.append(entry)
@@ -221,7 +220,7 @@ class DueQueue:
         `again` after so many seconds if that is sooner than the next time. True for the first
         miss of a device that was up."""
         self._running[entry.source] -= 1
-        self._free(entry.host)
+        self._free(entry.owner)
         entry.is_running = False
         is_first_miss = answered is False and entry.was_up
         if answered is not None:
@@ -245,10 +244,10 @@ class DueQueue:
         own = phase(entry.question) * entry.interval
         return own + math.ceil((earliest - own) / entry.interval) * entry.interval
 
-    def _free(self, host: str) -> None:
-        """The first of each source that waits for the host is ready again."""
-        self._busy.discard(host)
-        waiting = self._waiting.get(host, {})
+    def _free(self, owner: int) -> None:
+        """The first of each source that waits for the device is ready again."""
+        self._busy.discard(owner)
+        waiting = self._waiting.get(owner, {})
         for name, places in list(waiting.items()):
             while places:
                 place = heapq.heappop(places)
@@ -258,7 +257,7 @@ class DueQueue:
             if not places:
                 del waiting[name]
         if not waiting:
-            self._waiting.pop(host, None)
+            self._waiting.pop(owner, None)
 
     # -- heaps ---------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
 
-from discovery.due_queue import host_of
 from fleet.model import Device
 
 FRESH = 10.0
@@ -96,6 +95,12 @@ class Sessions:
         with self._lock:
             budget, now = self._budgets.get(device), self._timer()
             return budget is not None and any(now - at <= within for at in budget.alive.values())
+
+
+def host_of(device: Device, source: str) -> str | None:
+    """Where this source asks the device: the host that a person gave, else its address."""
+    access = device.access.get(source)
+    return (access.host or device.address) if access else None
 
 
 def session_owner(device: Device, source: str, devices: Mapping[int, Device]) -> int:

@@ -71,8 +71,8 @@ class Asked:
         self.running.sort(key=lambda one: one[:2])
         now = Counter(entry.source for _at, _number, entry in self.running)
         self.most |= now
-        hosts = Counter(entry.host for _at, _number, entry in self.running)
-        assert not hosts or max(hosts.values()) == 1, "one probe at a time at a host"
+        owners = Counter(entry.owner for _at, _number, entry in self.running)
+        assert not owners or max(owners.values()) == 1, "one probe at a time at a device"
 
     def times(self, id: int, name: str = "tcp") -> list[float]:
         return [at for at, one, source in self.begun if (one, source) == (id, name)]
@@ -122,12 +122,30 @@ def test_a_slow_source_does_not_hold_up_another() -> None:
     assert queue.most["slow"] == 3
 
 
-def test_one_host_is_asked_by_one_question_at_a_time_and_each_has_its_turn() -> None:
-    channels = [device(id, "rtsp", address="10.0.0.9") for id in range(1, 65)]
-    both = [device(100, "rtsp", "tcp", address="10.0.0.9")]
-    asked = Asked(fleet(*channels, *both), source("rtsp"), source(), takes=0.5).until(200)
+def test_the_channels_of_a_recorder_are_asked_one_at_a_time_and_each_has_its_turn() -> None:
+    recorder = device(100, "rtsp", "tcp", address="10.0.0.9")
+    channels = [
+        replace(device(id, "rtsp", address="10.0.0.9"), parents=(100,)) for id in range(1, 65)
+    ]
+    asked = Asked(fleet(*channels, recorder), source("rtsp"), source(), takes=0.5).until(200)
+    assert asked.most == {"rtsp": 1, "tcp": 1}
     assert len({id for _at, id, name in asked.begun if name == "rtsp"}) == 65
     assert len(asked.times(100)) >= 2, "many questions of one source do not starve another one"
+
+
+def test_one_device_is_asked_by_one_question_at_a_time_whatever_its_hosts_are_called() -> None:
+    access = {"rtsp": Access(host="camera.example"), "onvif": Access(host="10.0.0.1")}
+    both = replace(device(1), access=access)
+    asked = Asked(fleet(both), source("rtsp"), source("onvif"), takes=40.0).until(300)
+    assert {name for _at, _id, name in asked.begun} == {"rtsp", "onvif"}
+    starts = sorted(at for at, _id, _name in asked.begun)
+    assert all(later - earlier > 39.9 for earlier, later in zip(starts, starts[1:], strict=False))
+
+
+def test_devices_behind_one_address_do_not_wait_for_each_other() -> None:
+    behind_nat = [device(id, host="10.0.0.9", port=8000 + id) for id in range(1, 9)]
+    asked = Asked(fleet(*behind_nat), source(), takes=40.0).until(30)
+    assert asked.most == {"tcp": 8}
 
 
 def test_after_its_first_miss_a_device_that_was_up_is_asked_after_5_and_15_seconds() -> None:
