@@ -40,6 +40,8 @@ SESSION_AGAIN = 5.0
 """Seconds until a device is asked again whose sessions were all in use."""
 ERROR = "source.error"
 """The kind of the finding about a device that meets an error in the program."""
+PASSWORD = "access.password"  # nosec B105 (a kind of finding)
+"""The kind of the finding about a device whose stored password cannot be read."""
 
 ANSWERED, MISSED, NOT_ASKED, FAILED = "answered", "missed", "not asked", "failed"
 """What came of a question. Failed: it met an error in the program."""
@@ -224,8 +226,7 @@ class Prober:
         except CannotAsk as error:
             return self._not_asked(entry, error.scope, error.reason)
         except SecretLost:
-            reason = "the stored password cannot be read. Enter it again for these devices"
-            return self._not_asked(entry, f"{source.name}:password", reason)
+            return self._without_password(source, entry)
         except NoAnswer as error:
             return self._missed(entry, device, started, str(error))
         except TimeoutError:
@@ -284,12 +285,16 @@ class Prober:
                 misses = [self._miss(entry, device, started, "its answer proves nothing")]
                 kept += tuple(misses)
             return Answer(*entry.question, MISSED, misses[0].reason, kept)
-        cleared = [
-            Finding(_key(device), ERROR, self.clock(), fault.text, entry.source, cleared=True)
-            for fault in device.findings
-            if (fault.kind, fault.source) == (ERROR, entry.source)
-        ]
+        cleared = self._cleared(entry, device, ERROR, PASSWORD)
         return Answer(*entry.question, ANSWERED, reason, (*kept, *cleared))
+
+    def _cleared(self, entry: Entry, device: Device, *kinds: str) -> list[Finding]:
+        """The findings of these kinds that the device has no longer."""
+        return [
+            Finding(_key(device), fault.kind, self.clock(), fault.text, entry.source, cleared=True)
+            for fault in device.findings
+            if fault.kind in kinds and fault.source == entry.source
+        ]
 
     def _someone_else(self, device: Device, reports: Iterable[Report]) -> str:
         """The name of the known device that was proved instead of the one that was asked."""
@@ -302,8 +307,8 @@ class Prober:
         return (other.name or other.identities[0]) if other else ""
 
     def _missed(self, entry: Entry, device: Device, started: datetime, reason: str) -> Answer:
-        miss = self._miss(entry, device, started, reason)
-        return Answer(*entry.question, MISSED, reason, (miss,))
+        miss, cleared = self._miss(entry, device, started, reason), self._cleared
+        return Answer(*entry.question, MISSED, reason, (miss, *cleared(entry, device, PASSWORD)))
 
     def _miss(self, entry: Entry, device: Device, started: datetime, reason: str) -> Miss:
         return Miss(_key(device), entry.source, self.clock(), reason, device.site, started)
@@ -311,6 +316,12 @@ class Prober:
     def _not_asked(self, entry: Entry, scope: str, reason: str) -> Answer:
         down = self._scopes.down(scope, reason, entry.question, self.clock())
         return Answer(*entry.question, NOT_ASKED, reason, tuple(down))
+
+    def _without_password(self, source: Source, entry: Entry) -> Answer:
+        """Its stored password cannot be read, so it alone is not asked."""
+        text = f"{source.title}: the stored password cannot be read. Enter it again"
+        finding = Finding(f"id:{entry.question[0]}", PASSWORD, self.clock(), text, source.name)
+        return Answer(*entry.question, NOT_ASKED, text, (finding,))
 
     def _failed(self, source: Source, entry: Entry, device: Device, error: Exception) -> Answer:
         """An error in the program, logged once. It says nothing about the device but this."""

@@ -20,10 +20,9 @@ def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, float])
     sources scan, every `scan_interval` seconds while auto-scan is on; without it their patience
     is ten minutes.
     """
-    down: dict[str, datetime] = {}
-    for scope, entry in state.down(fleet).items():
-        source, since = scope.partition(":")[0], datetime.fromisoformat(entry["since"])
-        down[source] = max(since, down.get(source, since))
+    down = {
+        scope: datetime.fromisoformat(entry["since"]) for scope, entry in state.down(fleet).items()
+    }
     is_scanning = state.auto_scan(fleet)
     return Rules(
         patience=timedelta(seconds=2 * (scan_interval if is_scanning else WITHOUT_SCANS)),

@@ -25,7 +25,7 @@ class Rules:
 
     `missing_after`: how long an offline device is silent before it is missing. `intervals`: how
     often each source asks; `patience` is for a source that is not among them. `down`: the
-    sources of which some part cannot be asked now, and since when.
+    scopes, as in CannotAsk, that cannot be asked now, and since when.
     """
 
     missing_after: timedelta = timedelta(hours=24)
@@ -138,10 +138,17 @@ def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
     if not asked:
         return False
     newest = max(asked.values())
-    cut_off = any(newest < at for source, at in rules.down.items() if source in device.states)
+    cut_off = any(newest < at for scope, at in rules.down.items() if _is_in(device, scope))
     return cut_off or all(
         now - at > rules.patience_with(device, source) for source, at in asked.items()
     )
+
+
+def _is_in(device: Device, scope: str) -> bool:
+    """Whether the device is asked in the scope: a whole source, or the part of it in which it was
+    heard last. In which part a device is of which its source never says, nobody knows."""
+    state = device.states.get(scope.partition(":")[0])
+    return state is not None and (":" not in scope or state.scope in (None, scope))
 
 
 def last_missed(device: Device) -> str:

@@ -433,7 +433,7 @@ def test_a_secret_is_unsealed_when_the_question_begins_and_shown_nowhere(
     ]
     engine = make(devices, tcp.source(), unseal=unseal)
     until(lambda: len(tcp.asked) == 2 and "lost" in opened)
-    until(lambda: engine.tracker.down())
+    until(lambda: engine.tracker.devices()[3].findings)
     target = next(target for _at, target in tcp.asked if target.key == key(1))
     assert (target.secret, target.options) == ("plain-s1", {"community": "plain-s3"})
     assert sorted(opened)[:2] == ["lost", "s1"]
@@ -442,8 +442,34 @@ def test_a_secret_is_unsealed_when_the_question_begins_and_shown_nowhere(
     engine.tracker.close()
     kept = (engine.tracker.store.path).read_text() + caplog.text
     assert "plain" not in kept.replace("explain", "")
-    assert list(engine.tracker.down()) == ["tcp:password"]
+    assert engine.tracker.down() == {}, "one password says nothing of other devices"
     assert engine.status()[key(3)] == "ACTIVE"
+
+
+@pytest.mark.parametrize("behave", [lambda target: None, silent])
+def test_a_password_that_cannot_be_read_is_a_finding_until_another_is_entered(
+    make: Make, behave: Any
+) -> None:
+    opens = False
+
+    def unseal(id: str) -> str:
+        if not opens:
+            raise SecretLost("no key")
+        return id
+
+    tcp = Probed(behaviour={1: behave})
+    engine = make([listed(1, secret="s1"), listed(2)], tcp.source(), unseal=unseal)
+    (answer,) = engine.scanner.ask([1])
+    assert (answer.state, answer.reason) == (
+        "not asked",
+        "TCP: the stored password cannot be read. Enter it again",
+    )
+    finding = engine.tracker.devices()[1].findings[0]
+    assert (finding.kind, finding.text) == ("access.password", answer.reason)
+    assert not engine.tracker.devices()[2].findings
+    opens = True
+    engine.scanner.ask([1])
+    assert not engine.tracker.devices()[1].findings
 
 
 def test_a_report_names_the_device_however_often_its_keys_change(make: Make) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fleet import shapes
 from fleet.model import Access, Device, Fleet, SourceState
+from fleet.patience import rules_of
 from fleet.status import (
     ACTIVE,
     IP_CHANGED,
@@ -329,3 +330,23 @@ def test_a_status_is_only_the_last_known_one_when_every_source_is_late() -> None
     assert is_stale(both, noon(minutes=61), rules)
     assert is_stale(says(CAMERA, "rtsp", 5), noon(minutes=8), rules)
     assert not is_stale(says(CAMERA, "rtsp", 5), noon(minutes=7), rules)
+
+
+def test_a_part_of_a_source_that_is_down_concerns_what_was_heard_there_alone() -> None:
+    there, elsewhere, nowhere = (
+        replace(CAMERA, states={"rtsp": SourceState(seen_at=NOON, scope=scope)})
+        for scope in ("rtsp:eth0", "rtsp:eth1", None)
+    )
+    rules = replace(RULES, down={"rtsp:eth0": noon(minutes=1)})
+    assert is_stale(there, noon(minutes=2), rules)
+    assert not is_stale(elsewhere, noon(minutes=2), rules)
+    assert is_stale(nowhere, noon(minutes=2), rules), "its source does not say in which part it is"
+    rules = replace(RULES, down={"rtsp": noon(minutes=1)})
+    assert is_stale(elsewhere, noon(minutes=2), rules)
+    assert not is_stale(elsewhere, noon(minutes=2), replace(RULES, down={"tcp": noon(minutes=1)}))
+
+
+def test_the_rules_of_a_fleet_keep_the_scope_that_is_down() -> None:
+    down = {"rtsp:eth0": {"since": NOON.isoformat(), "reason": "the cable is out"}}
+    rules = rules_of(Fleet(state={"down": down}), 300, {"rtsp": 60})
+    assert rules.down == {"rtsp:eth0": NOON}

@@ -26,6 +26,10 @@ FINDINGS = {
         "Two devices report the same one, often by the manufacturer's mistake. Reserve a fixed "
         "address for each in the router, and ask the manufacturer for an update.",
     ),
+    "access.password": (
+        "Stored password unreadable",
+        "Enter it again. If the key file was lost, that is so for every stored password.",
+    ),
     "address.unstable": (
         "Address changes constantly",
         "Reserve a fixed address for it in the router. If it has one, somebody else may use its "
