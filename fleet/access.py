@@ -51,16 +51,28 @@ def of_form(raw: Any) -> Access | None:
 # -- what an edit sets ---------------------------------------------------------------------
 
 
-def edited(draft: Draft, known: Access, fields: Mapping[str, Any], device: int) -> Access:
-    """The access with the fields of an edit. Raises Invalid, which names the field."""
+def edited(
+    draft: Draft,
+    known: Access,
+    fields: Mapping[str, Any],
+    device: int,
+    is_undo: bool = False,
+) -> Access:
+    """The access with the fields of an edit. Raises Invalid, which names the field.
+
+    A password is kept only for the address for which it was saved, also where the edit names it
+    by its id. An undo, whose expected address was checked, brings back both.
+    """
     values = access_fields.values(fields)
     if "secret" in fields:
-        values["secret"] = _secret(draft, fields["secret"], device)
+        value = fields["secret"]
+        is_own = value == known.secret or (is_undo and _is_of(draft, value, device))
+        values["secret"] = _secret(draft, value, device, is_own)
     access = replace(known, **values)
     if access.host != known.host:
         if "tls_pin" not in values:
             access = replace(access, tls_pin=None)
-        if known.secret and "secret" not in fields:
+        if known.secret and access.secret == known.secret:
             raise _invalid(
                 "secret",
                 f"The password was saved for {place(known)}",
@@ -74,13 +86,13 @@ def _is_login_of(access: Access, known: Access) -> bool:
     return replace(access, interval=known.interval, options=known.options) == known
 
 
-def _secret(draft: Draft, value: Any, device: int) -> str | None:
+def _secret(draft: Draft, value: Any, device: int, is_own: bool) -> str | None:
     """The id of a password. It comes as `{"id": ..., "sealed": ...}`, already sealed to that id,
-    and goes into the fleet here; the id alone is one that the fleet has."""
+    and goes into the fleet here; the id alone is one that the access has or had."""
     if value is None or value == "":
         return None
-    if isinstance(value, str) and value in draft.secrets:
-        return value
+    if is_own and value in draft.secrets:
+        return str(value)
     if isinstance(value, Mapping):
         id, sealed = value.get("id"), value.get("sealed")
         if (
@@ -92,6 +104,12 @@ def _secret(draft: Draft, value: Any, device: int) -> str | None:
             draft.is_changed = True
             return str(id)
     raise _invalid("secret", "The password cannot be saved", "Enter it again.")
+
+
+def _is_of(draft: Draft, secret: Any, device: int) -> bool:
+    """Whether the password was saved for the device, or for one that was merged into it."""
+    known = draft.secrets.get(secret) if isinstance(secret, str) else None
+    return known is not None and draft.redirects.get(known.device, known.device) == device
 
 
 def _is_text(value: Any, longest: int) -> bool:

@@ -1,6 +1,6 @@
 """What of a record may be shown. A new field is not shown until it is named here. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 DEVICE = frozenset(
@@ -14,48 +14,105 @@ DEVICE = frozenset(
     }
 )
 """Fields of a device as JSON."""
+STATE = frozenset({"seen_at", "missed_at", "asked", "misses", "reason", "scope"})
+"""Fields of what a source last said, as JSON."""
+FINDING = frozenset({"kind", "since", "text", "source", "evidence"})
+ADDRESS = frozenset({"ip", "at", "previous"})
+"""Fields of one change of address as JSON."""
 ACCESS = frozenset({"host", "port", "path", "method", "interval"})
 """Fields of an access as JSON; of a password it is shown that there is one."""
+EVENT = frozenset(
+    {
+        *("name", "notes", "tags", "site", "parent", "parents", "retired", "kind", "listed"),
+        *("source", "key", "id", *ACCESS),
+        *("stays", "goes", "ignored", "restored", "identities"),
+        *("status", "reason", "misses", "since", "scope", "seconds"),
+        *("model", "serial", "firmware", "address"),
+        # The evidence of findings.
+        *("addresses", "keys", "others"),
+    }
+)
+"""Fields of an event that are shown where they are a plain value, or a list of plain ones."""
+ROW = frozenset({"row_site", "serial", "store", "name", "columns"})
+"""Fields of a row of the workbook; its columns are masked before they are kept."""
+LOST = frozenset({"id", "key", "source", "access"})
+"""Fields of what a link took from another device."""
 _PRESENCE = "has_password"
-_DEVICES = ("stays", "goes")
-"""Where the event of a merge keeps whole records."""
 _SECRET = ("secret", "secret_options")
 
 
 def device(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON object of a device without what is not shown."""
-    found = {key: value for key, value in stored.items() if key in DEVICE}
+    shown = _only(DEVICE, stored)
+    for name in ("states", "words"):
+        if isinstance(states := shown.get(name), Mapping):
+            shown[name] = {source: _only(STATE, state) for source, state in states.items()}
+    for name, fields in (("findings", FINDING), ("addresses", ADDRESS)):
+        if isinstance(entries := shown.get(name), list | tuple):
+            shown[name] = [_only(fields, entry) for entry in entries]
     if isinstance(accesses := stored.get("access"), Mapping):
-        found["access"] = {source: access(one) for source, one in accesses.items()}
-    return found
+        shown["access"] = {source: access(value) for source, value in accesses.items()}
+    return shown
 
 
 def access(stored: Any) -> Any:
     """The JSON object of an access without what is not shown; anything else is nothing."""
     if not isinstance(stored, Mapping):
         return None
-    found = {key: value for key, value in stored.items() if key in ACCESS}
-    return found | {_PRESENCE: bool(stored.get("secret"))}
+    return _only(ACCESS, stored) | {_PRESENCE: bool(stored.get("secret"))}
 
 
 def of_event(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The `before` or `after` of an event, as people may see it."""
-    found: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     for key, value in facts.items():
-        if key in _DEVICES and isinstance(value, Mapping):
-            found[key] = device(value)
-        elif key == "access" and isinstance(value, Mapping):
-            found[key] = _accesses(value)
-        elif key in _SECRET:
-            found[_PRESENCE] = bool(value) or found.get(_PRESENCE, False)
-        else:
-            found[key] = value
-    return found
+        if key in _SECRET:
+            shown[_PRESENCE] = bool(value) or shown.get(_PRESENCE, False)
+        elif key in _OBJECTS and isinstance(value, Mapping):
+            shown[key] = _OBJECTS[key](value)
+        elif key in EVENT and _is_plain(value):
+            shown[key] = value
+    return shown
+
+
+def _only(names: frozenset[str], stored: Any) -> dict[str, Any]:
+    """The fields of the JSON object that have one of the names."""
+    if not isinstance(stored, Mapping):
+        return {}
+    return {key: value for key, value in stored.items() if key in names}
+
+
+def _is_plain(value: Any) -> bool:
+    entries = value if isinstance(value, list | tuple) else (value,)
+    return all(entry is None or isinstance(entry, str | int | float) for entry in entries)
 
 
 def _accesses(value: Mapping[str, Any]) -> Any:
     """One access, or one for each source."""
-    is_by_source = all(one is None or isinstance(one, Mapping) for one in value.values())
+    is_by_source = all(entry is None or isinstance(entry, Mapping) for entry in value.values())
     if value and is_by_source:
-        return {source: access(one) for source, one in value.items()}
+        return {source: access(entry) for source, entry in value.items()}
     return access(value)
+
+
+def _row(value: Mapping[str, Any]) -> dict[str, Any]:
+    shown = _only(ROW, value)
+    columns = shown.pop("columns", None)
+    shown = {key: text for key, text in shown.items() if _is_plain(text)}
+    if isinstance(columns, Mapping):
+        shown["columns"] = {title: text for title, text in columns.items() if _is_plain(text)}
+    return shown
+
+
+def _lost(value: Mapping[str, Any]) -> dict[str, Any]:
+    return of_event(_only(LOST, value))
+
+
+_OBJECTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "stays": device,
+    "goes": device,
+    "access": _accesses,
+    "row": _row,
+    "from": _lost,
+}
+"""The fields of an event that are objects, each by its own list."""

@@ -34,7 +34,9 @@ def edited(
     source = _source(device, edit)
     known = device.access[source]
     _check_expected(device, known, edit)
-    new = access.edited(draft, known, edit.fields, device.id)
+    new = access.edited(
+        draft, known, edit.fields, device.id, is_undo="host" in edit.fields.get("expect", {})
+    )
     changed = [name for name in access.FIELDS if getattr(known, name) != getattr(new, name)]
     if not changed:
         return device, told
@@ -90,7 +92,9 @@ def _told(
     edit: Edit,
     told: Told | None,
 ) -> Told:
-    before, after = ({name: getattr(value, name) for name in changed} for value in values)
+    # A password is undone only while the address for which it was saved is still the same.
+    names = [*changed, "host"] if "secret" in changed and "host" not in changed else changed
+    before, after = ({name: getattr(value, name) for name in names} for value in values)
     titles = [_TITLES.get(name, name) for name in changed]
     verb = "was" if len(titles) == 1 else "were"
     text = f"the {' and '.join(titles)} of {labels.name(device)} for {source} {verb} changed"

@@ -301,6 +301,51 @@ def test_a_stored_password_is_not_sent_to_another_address() -> None:
     assert (access.host, access.secret, access.tls_pin) == ("10.0.0.5", "s1", "ab" * 32)
 
 
+NAMED_BY_ID = {
+    "another address of the device": edit("change", "id:1", host="203.0.113.7", secret="s1"),
+    "a link to another address": edit("link", "id:1", **{**WAY, "host": "a.example"}, secret="s1"),
+    "a link that says what it expects": edit(
+        *("link", "id:1"), source="rtsp", host="a.example", secret="s1", expect={"host": "10.0.0.5"}
+    ),
+    "another device": edit("change", "id:2", secret="s1"),
+    "another device, by a link": edit("link", "id:2", source="onvif", secret="s1"),
+    "another device, as if it were undone": edit(
+        "change", "id:2", secret="s1", expect={"host": "10.0.0.6"}
+    ),
+    "a new device": edit("add", "", source="rtsp", host="10.0.0.7", secret="s1"),
+}
+
+
+@pytest.mark.parametrize("what", NAMED_BY_ID)
+def test_nobody_points_a_stored_password_elsewhere_by_its_id(what: str) -> None:
+    story = story_with_a_listed_camera(secret=SEALED)
+    story.tell(edit("add", "", name="Yard", **{**WAY, "host": "10.0.0.6"}))
+    before = story.fleet
+    with pytest.raises(Invalid) as refused:
+        story.tell(NAMED_BY_ID[what])
+    assert refused.value.field == "secret"
+    assert story.fleet == before
+
+
+def test_a_password_that_is_sent_back_by_its_id_stays() -> None:
+    story = story_with_a_listed_camera(secret=SEALED)
+    assert story.tell(edit("change", "id:1", secret="s1", interval=60)) == ["device.edited"]
+    assert story.device().access["rtsp"].secret == "s1"
+
+
+def test_no_undo_sends_a_removed_password_to_the_address_that_came_since() -> None:
+    story = story_with_a_listed_camera(secret=SEALED)
+    story.tell(edit("change", "id:1", secret=None))
+    removed = story.events[-1]
+    story.tell(edit("change", "id:1", host="203.0.113.7"))
+    with pytest.raises(Refused, match="changed again since"):
+        undo(story, removed)
+    undo(story, story.events[-1])
+    undo(story, removed)
+    access = story.device().access["rtsp"]
+    assert (access.host, access.secret) == ("10.0.0.5", "s1")
+
+
 def test_the_login_method_that_was_learned_is_forgotten_with_the_login() -> None:
     story = story_with_a_listed_camera(username="admin")
     device = story.device()

@@ -230,6 +230,66 @@ def test_a_field_that_no_list_names_is_shown_nowhere() -> None:
         assert "canary" not in json.dumps(shown)
 
 
+CANARY = {"canary": "Tukan"}
+SECRETIVE = {
+    "host": "10.0.0.5",
+    "port": 554,
+    "secret": "Tukan",
+    "secret_options": CANARY,
+    "username": "Tukan",
+    "tls_pin": "Tukan",
+    "options": CANARY,
+    **CANARY,
+}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        CANARY,
+        {"nested": CANARY},
+        SECRETIVE,
+        {"source": "rtsp", "access": SECRETIVE},
+        {"access": {"rtsp": SECRETIVE}},
+        {"from": {"id": 2, "key": A, "source": "rtsp", "access": SECRETIVE, **CANARY}},
+        {"name": CANARY},
+        {"tags": ["door", CANARY]},
+        {"row": {"serial": "S1", "columns": {"NOTE": CANARY}, **CANARY}},
+        {"goes": {"states": {"rtsp": CANARY}, "findings": [CANARY], "addresses": [CANARY]}},
+    ],
+    ids=str,
+)
+def test_a_field_of_an_event_that_no_list_names_is_shown_nowhere(facts: dict[str, Any]) -> None:
+    assert "Tukan" in json.dumps(facts)
+    assert "Tukan" not in json.dumps(public.of_event(facts))
+
+
+def test_what_a_link_took_is_shown_without_the_login_and_still_undone() -> None:
+    story = Story()
+    sealed = {"id": "Tukan-id", "sealed": "v1:Tukan"}
+    login = {"username": "Tukan-user", "tls_pin": "ab" * 32, "options": {"o": "Tukan"}}
+    place = {"source": "rtsp", "host": "10.0.0.5", "port": 554}
+    story.tell(edit("add", "", **place, **login, secret=sealed))
+    story.tell(edit("retire", "id:1"))
+    story.tell(edit("add", "", source="rtsp", host="10.0.0.6"))
+    had = story.device(1).access
+    story.tell(edit("link", "id:2", **place, username="Tukan-user"))
+    linked = story.events[-1]
+    shown = public.of_event(linked.before)
+    assert shown["from"] == {
+        "id": 1,
+        "key": "rtsp:10.0.0.5:554",
+        "source": "rtsp",
+        "access": {"host": "10.0.0.5", "port": 554, "has_password": True},
+    }
+    for facts in (linked.before, linked.after):
+        shown_text = json.dumps(public.of_event(facts))
+        assert "Tukan" not in shown_text
+        assert "abab" not in shown_text
+    story.tell(inverse(linked, "tester", noon(minutes=9)))
+    assert story.device(1).access == had
+
+
 def fields_of(device: Device) -> list[str]:
     return list(asdict(device))
 
