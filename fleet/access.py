@@ -155,19 +155,38 @@ def check_free(draft: Draft, index_key: str, key: str) -> None:
 
 
 def loser(draft: Draft, device: Device, key: str) -> Device | None:
-    """The other device that has the key now and can lose it; None when nobody has it.
+    """The other device that has the key now, or is asked at its place, and can lose it; None when
+    there is none.
 
-    Raises Refused when that device is up and proves it.
+    Raises Refused when that device is up and proves it, or there are two.
     """
-    owner = draft.find(key, device.site)
+    owner, asked = draft.find(key, device.site), asked_at(draft, device, key)
     if owner is None or owner.id == device.id:
-        return None
+        return asked
     if owner.retired_at is None and _proves(draft, owner, key):
         raise Refused(
             f"{labels.name(owner)} (number {owner.id}) is online and has {key}",
             "Merge the two if they are one device. Otherwise retire that one first.",
         )
+    if asked not in (None, owner):
+        raise Refused(
+            f"{labels.name(asked)} (number {asked.id}) is checked at {key}, which "
+            f"{labels.name(owner)} (number {owner.id}) has",
+            "Change the address of the first one, or delete it.",
+        )
     return owner
+
+
+def asked_at(draft: Draft, device: Device, key: str) -> Device | None:
+    """Another device that a source asks at the place of the key. It need not have the key: who
+    proves a place takes that alone."""
+    source = key.partition(":")[0]
+    for other in draft.devices.values():
+        if (access := other.access.get(source)) is None or other.id == device.id:
+            continue
+        if place_key(source, access) == key and other.site == device.site:
+            return other
+    return None
 
 
 def _proves(draft: Draft, owner: Device, key: str) -> bool:
@@ -193,4 +212,5 @@ def without_key(device: Device, key: str) -> tuple[Device, str | None]:
     ]
     source = asking[0] if asking else None
     kept = {name: access for name, access in device.access.items() if name != source}
-    return replace(identity.without(device, (key,)), access=kept), source
+    device = identity.without(device, (key,)) if key in device.identities else device
+    return replace(device, access=kept), source

@@ -76,7 +76,9 @@ def _at_place(draft: Draft, device: Device, old: str | None, new: str | None) ->
         return device
     access.check_free(draft, identity.index_key(new, device.site), new)
     owner = draft.find(new, device.site)
-    if owner is not None and owner.id != device.id:
+    if owner is None or owner.id == device.id:
+        owner = access.asked_at(draft, device, new)
+    if owner is not None:
         raise Refused(
             f"{labels.name(owner)} (number {owner.id}) has {new} already",
             "Merge the two if they are one device, or enter another address.",

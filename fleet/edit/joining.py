@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet import identity, labels, validation
+from fleet.access import place_key
 from fleet.model import Access, Device, Invalid
 from fleet.reduce import addresses, kinds
 
@@ -144,8 +145,9 @@ def _addresses_without(
 def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
     """`device` without the identities, and a new device `id` that has them.
 
-    What a source said stays where it was; the next scan tells both apart. The two are
-    kept apart from then on. Raises Invalid when nothing would be left of one of them.
+    An access goes with the key of its place. What a source said stays where it was; the next scan
+    tells both apart. The two are kept apart from then on. Raises Invalid when nothing would be
+    left of one of them.
     """
     going = [one for one in device.identities if one in identities]
     staying = [one for one in device.identities if one not in identities]
@@ -154,16 +156,22 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
             f"{labels.name(device)} cannot be split so",
             "Name some of its identities, but not all: " + ", ".join(device.identities),
         )
+    access = {
+        source: way for source, way in device.access.items() if place_key(source, way) in going
+    }
     new = Device(
         id=id,
         kind=device.kind,
         kind_source=device.kind_source,
         site=device.site,
         identities=tuple(going),
+        access=access,
         claims={key: at for key, at in device.claims.items() if key in going},
         name=f"{labels.name(device)} (split)",
         listed=device.listed,
         never_merge=(device.id,),
     )
     rest = identity.renamed(device, tuple(staying))
+    kept = {source: way for source, way in device.access.items() if source not in access}
+    rest = replace(rest, access=kept)
     return replace(rest, never_merge=(*device.never_merge, id)), new

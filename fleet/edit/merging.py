@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import identity, labels, status
+from fleet import identity, labels, status, unused_secrets
 from fleet.database import device_record
 from fleet.edit import ignoring, joining
 from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
@@ -91,6 +91,9 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
     rest, new = joining.parted(device, edit.fields["identities"], draft.new_id())
     draft.put(rest)
     draft.put(new)
+    for id in unused_secrets.of_access([new]) - unused_secrets.of_access([rest]):
+        if id in draft.secrets:
+            draft.secrets[id] = replace(draft.secrets[id], device=new.id)
     text = f"{labels.name(rest)} was split by {edit.by}: number {new.id} is another device"
     draft.tell("device.split", rest, text, {"stays": device.id}, {"goes": new.id})
     return rest

@@ -229,3 +229,64 @@ def test_undo_leaves_what_was_done_besides() -> None:
     story.tell(link(source="onvif", username="admin"), edit("change", "id:1", name="Gate"))
     undo(story, event)
     assert (story.device().name, set(story.device().access)) == ("Gate", {"onvif"})
+
+
+# -- one place, one check -------------------------------------------------------------------------
+
+
+def listed_at_a_place() -> Story:
+    """WV-1 with an access to RTSP and a password, and a device B."""
+    story = found_camera()
+    story.tell(link(**WAY, username="root", secret={"id": "s1", "sealed": "v1:sealed"}))
+    story.tell(seen(B, name="Yard", at=noon(minutes=5), address="10.0.0.7"))
+    return story
+
+
+def test_a_place_that_is_split_off_takes_its_access_and_password_along() -> None:
+    story = listed_at_a_place()
+    before = story.device()
+    story.tell(edit("split", "id:1", noon(minutes=6), identities=[RTSP]))
+    assert story.device(1).access == {}
+    assert story.device(3).identities == (RTSP,)
+    assert story.device(3).access == before.access
+    assert story.fleet.secrets["s1"].device == 3
+    undo(story, story.events[-1])
+    assert story.device(1).access == before.access
+    assert set(story.device(1).identities) == {A, RTSP}
+    assert is_sound(story)
+
+
+def test_an_access_at_a_place_that_stays_is_not_split_off() -> None:
+    story = listed_at_a_place()
+    before = story.device()
+    story.tell(edit("split", "id:1", noon(minutes=6), identities=[A]))
+    assert story.device(1).access == before.access
+    assert story.device(3).access == {}
+    assert story.fleet.secrets["s1"].device == 1
+
+
+def lost_its_key() -> Story:
+    """WV-1 is still asked at RTSP, and no device has that key."""
+    story = listed_at_a_place()
+    device = replace(story.device(), identities=(A,))
+    devices = {**story.fleet.devices, 1: device}
+    story.fleet = record.indexed(replace(story.fleet, devices=devices))
+    return story
+
+
+def test_a_linked_place_is_no_longer_asked_for_a_device_that_lost_its_key() -> None:
+    story = lost_its_key()
+    before = story.device()
+    story.tell(link(2, noon(minutes=7), **WAY))
+    assert story.device(1).access == {}
+    assert story.device(2).access["rtsp"].host == "10.0.0.5"
+    undo(story, story.events[-1])
+    assert story.device(1).access == before.access
+    assert story.device(2).access == {}
+
+
+def test_a_place_that_another_device_is_asked_at_is_refused_in_a_change() -> None:
+    story = lost_its_key()
+    story.tell(link(2, noon(minutes=7), **{**WAY, "host": "10.0.0.6"}))
+    with pytest.raises(Refused, match=r"WV-1 \(number 1\) has rtsp:10\.0\.0\.5:554/live already"):
+        story.tell(edit("change", "id:2", noon(minutes=8), host="10.0.0.5"))
