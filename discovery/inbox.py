@@ -32,7 +32,7 @@ class Inbox:
         self._reports: list[Report] = []
         self._rejected = RejectedReports()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
-        self._loop: asyncio.AbstractEventLoop
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def take(self, reports: Iterable[Report]) -> None:
         """To be handed over with the next batch."""
@@ -48,11 +48,15 @@ class Inbox:
 
     def in_thread(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """Do what may wait for the disk, in the order in which it was given."""
-        self._loop = asyncio.get_running_loop()
-        return self._loop.run_in_executor(self._writer, work, *arguments)
+        self._loop = loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._writer, work, *arguments)
 
     def close(self) -> None:
+        """Hand over what is left, from any thread: the loop has ended or does not answer."""
         self._writer.shutdown()
+        reports, self._reports = self._reports, []
+        if reports:
+            self._apply(reports)
 
     def _apply(self, reports: Sequence[Report]) -> None:
         """Whatever the tracker does with one of the reports, it gets the others."""
@@ -65,7 +69,8 @@ class Inbox:
         try:
             self.tracker.apply(reports, self.clock())
         except CannotKeep:
-            self._loop.call_soon_threadsafe(self._put_back, reports)
+            if self._loop and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._put_back, reports)
         except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
             if len(reports) == 1:
                 self._rejected.tell(reports, error)

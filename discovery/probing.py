@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Entry, Question
+from discovery.probe_tasks import AbnormalExit, ProbeTasks
 from discovery.sessions import Sessions, session_owner
 from fleet.model import (
     Access,
@@ -97,6 +98,7 @@ class Prober:
         self.counts: dict[str, list[int]] = {}
         """How many were asked and how many answered since somebody cleared it, by source."""
         self._scopes = DownScopes()
+        self._probes = ProbeTasks()
         self._awaited: dict[Question, list[asyncio.Future[Answer]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged: set[tuple[str, str]] = set()
@@ -122,7 +124,10 @@ class Prober:
         self, questions: Iterable[Question], urgency: int = NOW
     ) -> list[asyncio.Future[Answer]]:
         """Ask these now; one that is under way is joined. Those that nobody can ask are left
-        out. A future that is cancelled withdraws its question if that has not begun."""
+        out, and all of them when the monitor is ending. A future that is cancelled withdraws its
+        question if that has not begun."""
+        if self._is_closed:
+            return []
         self._look()
         futures = []
         for question in questions:
@@ -153,6 +158,7 @@ class Prober:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._probes.close()
 
     def _left(self, question: Question, future: asyncio.Future[Answer]) -> None:
         """Somebody waits no longer."""
@@ -215,10 +221,9 @@ class Prober:
     ) -> Answer:
         """One probe under its deadline, whatever it raises."""
         try:
-            assert source.probe is not None
             target = self._target(source, entry, device)
-            async with asyncio.timeout(source.timeout):
-                reports = await source.probe(target)
+            reports = await self._probes.run(source, entry.question, target)
+            return self._answered(entry, device, started, reports)
         except SessionRefused as error:
             self.sessions.refused(owner or device.id)
             proof = error.reports or (self._alive(device, source.name, started),)
@@ -238,7 +243,6 @@ class Prober:
             return self._missed(entry, device, started, net.reason_of(error))
         except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
             return self._failed(source, entry, device, error)
-        return self._answered(entry, device, started, reports)
 
     def _target(self, source: Source, entry: Entry, device: Device) -> Target:
         """Whom to ask, with its secrets unsealed. Raises SecretLost."""
@@ -325,7 +329,7 @@ class Prober:
 
     def _failed(self, source: Source, entry: Entry, device: Device, error: Exception) -> Answer:
         """An error in the program, logged once. It says nothing about the device but this."""
-        kind = type(error).__name__
+        kind = str(error) if isinstance(error, AbnormalExit) else type(error).__name__
         if (source.name, kind) not in self._logged:
             self._logged.add((source.name, kind))
             log.exception("%s: an error in the program while asking a device", source.title)

@@ -1,9 +1,12 @@
 """Opens, starts and stops all packages, and gives the scheduler their jobs."""
 
+import logging
+
 from discovery.build import DiscoveryPackage
 from fleet.package import Packages
 from inventory.build import InventoryPackage
 
+log = logging.getLogger(__name__)
 FIRST_LOOK = 1.0
 """Seconds that a start waits for the workbook."""
 
@@ -33,6 +36,10 @@ def start_all(packages: Packages) -> None:
 
 
 def stop_all(packages: Packages) -> None:
-    """End against the order of the start, so that nothing is lost on the way."""
+    """End against the order of the start, so that nothing is lost on the way. A package that
+    cannot end keeps no other from it."""
     for package in reversed(packages):
-        package.stop()
+        try:
+            package.stop()
+        except Exception:
+            log.exception("%s: an error in the program while ending", type(package).__name__)

@@ -5,19 +5,21 @@ The only place that catches whatever a source may raise.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from threading import Event as Flag
 from threading import Lock, Thread
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from discovery.due_queue import SCAN
 from discovery.inbox import Inbox
 from discovery.misses import missed
 from discovery.pending_moves import PendingMoves
+from discovery.probe_tasks import GRACE
 from discovery.probing import ANSWERED, MISSED, Answer, Prober
 from discovery.progress import Scan, SourceProgress
 from discovery.sessions import Sessions
@@ -43,8 +45,13 @@ log = logging.getLogger(__name__)
 BATCH_EVERY = 1.0
 LISTEN_AGAIN = 15.0
 """Seconds until a source that could not listen tries again."""
+ENDING = "the monitor is ending"
+END_WITHIN = 5.0
+"""Seconds in which everything that runs must have ended when the monitor does."""
 NOTE_EVERY = 60.0
 """Seconds until it is noted again which sources were probed."""
+
+T = TypeVar("T")
 
 
 def no_secret(id: str) -> str:
@@ -110,6 +117,8 @@ class Scanner:
         self._standing: list[asyncio.Task[None]] = []
         self._sweeping: dict[str, dict[asyncio.Task[None], SourceProgress]] = {}
         self._awaited: set[asyncio.Task[Any]] = set()
+        self._calls: set[Future[Any]] = set()
+        self._is_closed = False
         self.swept: dict[str, tuple[datetime, SourceProgress]] = {}  # the last one, by source
         self.heard: dict[str, datetime] = {}  # when anything answered last, by source
         self.sessions = sessions or Sessions()
@@ -127,9 +136,10 @@ class Scanner:
             asyncio.run_coroutine_threadsafe(self._stand(), self._loop).result()
 
     def start(self, by: str = "local", names: Sequence[str] = ()) -> bool:
-        """Start a scan over the named sources, or all; False if one is running."""
+        """Start a scan over the named sources, or all; False if one is running, or the monitor is
+        ending."""
         with self._lock:
-            if self._scan is not None:
+            if self._scan is not None or self._is_closed:
                 return False
             chosen = [
                 source
@@ -141,27 +151,27 @@ class Scanner:
                 self.clock(), by, {one.name: SourceProgress(one.name, one.title) for one in chosen}
             )
             self._idle.clear()
-        asyncio.run_coroutine_threadsafe(self._begin(self._scan), self._loop)
+            asyncio.run_coroutine_threadsafe(self._begin(self._scan), self._loop)
         return True
 
     def sweep(self, name: str, spread: float) -> SourceProgress | None:
         """Ask one source about its listed devices, begun over `spread` seconds, and wait for
         the end, which its deadline sets.
 
-        None when there is none, or it is being asked already, also by a scan.
+        None when there is none, or it is being asked already, also by a scan. Raises CannotAsk
+        when the monitor is ending.
         """
         source, targets = self.sources[name], self.targets(name)
         if not targets or self._sweeping.get(name):
             return None
-        asking = asyncio.run_coroutine_threadsafe(self._sweep(source, spread), self._loop)
-        return asking.result()
+        return self._wait_for(self._sweep(source, spread))
 
     def ask(self, ids: Collection[int], sources: Collection[str] = ()) -> list[Answer]:
         """Ask these devices now by the named sources, or by all that can ask them, and wait. What
         each source learned, once the tracker has it; a question that is under way is joined,
-        and no other one is held up. Devices that are only discovered cannot be asked alone."""
-        asking = self._ask_devices(ids, sources)
-        return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
+        and no other one is held up. Devices that are only discovered cannot be asked alone.
+        Raises CannotAsk when the monitor is ending."""
+        return self._wait_for(self._ask_devices(ids, sources))
 
     def progress(self) -> Scan | None:
         """The scan that is running, or None."""
@@ -181,20 +191,47 @@ class Scanner:
         return self._idle.wait(timeout)
 
     def close(self) -> None:
-        """Cancel everything, hand over what was heard, end the thread."""
+        """Cancel everything, hand over what was heard, end the thread. A source that ignores it
+        is left alone."""
         if not self._thread.is_alive():
             return
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(timeout=10)
+        with self._lock:
+            self._is_closed = True
+        try:
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(2 * END_WITHIN)
+        except TimeoutError:
+            log.error("Something that was asked does not end; it is abandoned")
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
+        self._thread.join(END_WITHIN)
+        for call in tuple(self._calls):
+            call.cancel()
         self._inbox.close()
-        self._loop.close()
+
+    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it in the loop. Raises CannotAsk when the monitor is ending."""
+        with self._lock:
+            if self._is_closed:
+                work.close()
+                raise CannotAsk("monitor", ENDING)
+            call = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._calls.add(call)
+        try:
+            return call.result()
+        except CancelledError:
+            raise CannotAsk("monitor", ENDING) from None
+        finally:
+            self._calls.discard(call)
 
     # -- the loop ------------------------------------------------------------------------
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        if left := asyncio.all_tasks(self._loop):
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.wait(left, timeout=GRACE))
+        self._loop.close()
 
     async def _stand(self) -> None:
         self._standing = [
@@ -215,9 +252,13 @@ class Scanner:
             task.cancel()
         await self.prober.close()
         # Threads wait for the sweeps that were asked for: each must come to its own end.
-        await asyncio.gather(*tasks, *self._awaited, return_exceptions=True)
+        ending = asyncio.gather(*tasks, *self._awaited, return_exceptions=True)
+        await asyncio.wait((ending,), timeout=END_WITHIN)
         for source in self.sources.values():
-            source.close()
+            try:
+                source.close()
+            except Exception:
+                log.exception("%s: an error in the program while ending", source.title)
         await self._inbox.hand_over()
 
     async def _hand_over_always(self) -> None:

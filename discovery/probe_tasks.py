@@ -1,0 +1,116 @@
+"""One probe in a task of its own: it ends at its deadline, whatever the source does meanwhile."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from discovery.due_queue import Question
+from fleet import validation
+from fleet.model import (
+    CannotAsk,
+    Finding,
+    Miss,
+    NoAnswer,
+    Report,
+    Sighting,
+    SourceDown,
+    Target,
+)
+from sources.source import SessionRefused, Source
+
+log = logging.getLogger(__name__)
+GRACE = 0.5
+"""Seconds that a probe has to clean up after it was cancelled."""
+MAX_ABANDONED = 2
+"""Probes of one question that may run on without end; no more are begun beside them."""
+EXPECTED = (CannotAsk, SessionRefused, NoAnswer, TimeoutError, OSError)
+"""What a probe may raise. Of several at once the first of these tells the most."""
+
+
+class AbnormalExit(Exception):
+    """The probe raised what ends a task or a process, not an error. Its name is the text."""
+
+
+class ProbeTasks:
+    """The probes that run, and those that were abandoned."""
+
+    def __init__(self) -> None:
+        self.abandoned: Counter[Question] = Counter()
+        """How many probes that ignored their deadline still run."""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._logged: set[str] = set()
+
+    async def run(self, source: Source, question: Question, target: Target) -> tuple[Report, ...]:
+        """The reports of one probe, checked.
+
+        Raises what the probe raises, TimeoutError at the deadline, AbnormalExit, and TypeError
+        or InvalidValue for a result that is none. What comes after the deadline is dropped.
+        """
+        if self.abandoned[question] >= MAX_ABANDONED:
+            raise NoAnswer(f"{MAX_ABANDONED} earlier probes of it have not ended")
+        task = asyncio.get_running_loop().create_task(_outcome(source, target))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.wait((task,), timeout=source.timeout)
+            is_late = not task.done()
+        finally:
+            task.cancel()
+        if is_late:
+            await asyncio.wait((task,), timeout=GRACE)
+            if not task.done():
+                self._abandon(source, question, task)
+            raise TimeoutError
+        return _reports(task.result())
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait a moment for it."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=GRACE)
+
+    def _abandon(self, source: Source, question: Question, task: asyncio.Task[Any]) -> None:
+        self.abandoned[question] += 1
+        task.add_done_callback(lambda task: self.abandoned.subtract((question,)))
+        if source.name not in self._logged:
+            self._logged.add(source.name)
+            log.error("%s: a probe ignores its deadline; it is abandoned", source.title)
+
+
+async def _outcome(source: Source, target: Target) -> Any:
+    """What the probe returns or raises, as a value: an exit would end the whole loop."""
+    assert source.probe is not None
+    try:
+        return await source.probe(target)
+    except BaseException as error:  # noqa: BLE001  the table in tests/test_layout.py has it
+        return error
+
+
+def _reports(outcome: Any) -> tuple[Report, ...]:
+    if isinstance(outcome, BaseException):
+        error = _weightiest(outcome)
+        if isinstance(error, Exception):
+            raise error
+        raise AbnormalExit(type(error).__name__) from error
+    if not isinstance(outcome, Sequence):
+        raise TypeError(f"a probe returned {type(outcome).__name__}, not a list of reports")
+    for report in outcome:
+        if not isinstance(report, Sighting | Miss | Finding | SourceDown):
+            raise TypeError(f"a probe returned {type(report).__name__} as a report")
+        validation.check_report(report)
+    return tuple(outcome)
+
+
+def _weightiest(error: BaseException) -> BaseException:
+    """Of a group the one error that says what happened; one that nobody expects comes first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return min((_weightiest(part) for part in error.exceptions), key=_rank)
+
+
+def _rank(error: BaseException) -> int:
+    ranks = (place for place, kind in enumerate(EXPECTED) if isinstance(error, kind))
+    return next(ranks, -1)
