@@ -16,6 +16,12 @@ MAX_ADDRESSES = 1000
 """Address changes that one record keeps; the journal has the older ones."""
 
 Facts = Mapping[str, Any]
+_NOTHING: Facts = {}
+
+
+def _nothing() -> Facts:
+    """The same empty value for all: there are many that hold nothing."""
+    return _NOTHING
 
 
 class NoAnswer(Exception):
@@ -229,7 +235,8 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change worth telling. `sequence` rises by one and is never reused."""
+    """A change worth telling. `sequence` rises by one and is never reused. `extra` holds what a
+    newer version wrote."""
 
     sequence: int
     at: datetime
@@ -238,12 +245,14 @@ class Event:
     text: str
     before: Facts = field(default_factory=dict)
     after: Facts = field(default_factory=dict)
+    extra: Facts = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """What one source last said of a device. `asked` is the start of the newest scan
-    in which it was asked; `scope` is where the last sighting was heard."""
+    in which it was asked; `scope` is where the last sighting was heard. `extra` holds what a newer
+    version wrote."""
 
     seen_at: datetime | None = None
     missed_at: datetime | None = None
@@ -251,6 +260,7 @@ class SourceState:
     misses: int = 0
     reason: str = ""
     scope: str | None = None
+    extra: Facts = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +274,14 @@ class AddressChange:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A finding as the device carries it."""
+    """A finding as the device carries it. `extra` holds what a newer version wrote."""
 
     kind: str
     since: datetime
     text: str
     source: str
     evidence: Facts = field(default_factory=dict)
+    extra: Facts = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +312,13 @@ class Access:
 class Secret:
     """A sealed text, and the device for which it was stored.
 
-    Sealed to its own id, so that it opens wherever a merge or split takes that id.
+    Sealed to its own id, so that it opens wherever a merge or split takes that id. `extra` holds
+    what a newer version wrote.
     """
 
     sealed: str = field(repr=False)
     device: int
+    extra: Facts = field(default_factory=_nothing, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

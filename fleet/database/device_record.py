@@ -1,6 +1,6 @@
 """A device as the JSON object in the database file, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,16 @@ from fleet.validation import InvalidValue
 _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
 _OPTIONAL = ("recent_misses", "kind_source", "access", "source_addresses", "claims")
 """Left out while empty: most devices have none, and a line stays short."""
-_DEVICE = tuple(field.name for field in fields(Device) if field.name != "extra")
-_ACCESS = tuple(field.name for field in fields(Access) if field.name != "extra")
+
+
+def names_of(kind: type) -> tuple[str, ...]:
+    """The keys that this version knows of the JSON object of a frozen value: its `extra` holds
+    the others."""
+    return tuple(field.name for field in fields(kind) if field.name != "extra")
+
+
+_DEVICE, _ACCESS = names_of(Device), names_of(Access)
+_STATE, _FAULT = names_of(SourceState), names_of(Fault)
 
 
 # -- writing ------------------------------------------------------------------------------
@@ -30,6 +38,9 @@ def stored(device: Device) -> dict[str, Any]:
     for name in _OPTIONAL:
         if not found[name]:
             del found[name]
+    found["states"] = {source: plain(one, _STATE) for source, one in device.states.items()}
+    if device.findings:
+        found["findings"] = [plain(fault, _FAULT) for fault in device.findings]
     if device.access:
         found["access"] = {source: access_as_json(one) for source, one in device.access.items()}
     return with_extra(found, device.extra) if device.extra else found
@@ -50,6 +61,20 @@ def for_undo(device: Device) -> dict[str, Any]:
 def with_extra(known: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """The object with the keys of a newer version behind its own."""
     return known | {key: value for key, value in extra.items() if key not in known}
+
+
+def plain(value: Any, names: Iterable[str]) -> dict[str, Any]:
+    """A frozen value as its JSON object, in the order of the names, with its unknown keys."""
+    found = {name: getattr(value, name) for name in names}
+    return with_extra(found, value.extra) if value.extra else found
+
+
+def unknown(raw: Mapping[str, Any], names: Container[str], where: str) -> dict[str, Any]:
+    """The keys of the JSON object that this version does not know. Raises InvalidValue."""
+    extra = {key: value for key, value in raw.items() if key not in names}
+    if extra:
+        validation.check_facts(extra, where)
+    return extra
 
 
 def access_as_json(access: Access) -> dict[str, Any]:
@@ -171,6 +196,7 @@ def _state(raw: Any, where: str) -> SourceState:
         misses=exactly(raw, "misses", int, where),
         reason=exactly(raw, "reason", str, where),
         scope=raw.get("scope"),
+        extra=unknown(raw, _STATE, where),
     )
 
 
@@ -188,4 +214,5 @@ def _fault(raw: Any, device: str) -> Fault:
         raise InvalidValue(device, "findings", "objects are expected", raw)
     kind, text, source = (exactly(raw, key, str, where) for key in ("kind", "text", "source"))
     evidence = as_object(raw, "evidence", where)
-    return Fault(kind, as_time(raw.get("since"), "since", where), text, source, evidence)
+    since = as_time(raw.get("since"), "since", where)
+    return Fault(kind, since, text, source, evidence, unknown(raw, _FAULT, where))

@@ -6,7 +6,7 @@ know are kept and written back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from fleet.validation import InvalidValue
 
 FORMAT = "camera-monitor"
 VERSION = 2
+_EVENT, _SECRET = device_record.names_of(Event), device_record.names_of(Secret)
 FILE = "the file"
 """What messages call the outermost object."""
 
@@ -42,7 +43,7 @@ class Encoder:
 
         Raises TypeError when one of them, or of the new `events`, cannot be written.
         """
-        orjson.dumps([_plain(event) for event in events])
+        orjson.dumps([device_record.plain(event, _EVENT) for event in events])
         lines = self._lines
         for id, device in fleet.devices.items():
             known = lines.get(id)
@@ -67,10 +68,12 @@ def _head(fleet: Fleet) -> dict[str, Any]:
         "sequence": fleet.sequence,
         "state": fleet.state,
         "redirects": fleet.redirects,
-        "secrets": {id: _plain(secret) for id, secret in fleet.secrets.items()},
+        "secrets": {
+            id: device_record.plain(secret, _SECRET) for id, secret in fleet.secrets.items()
+        },
         "disputed": fleet.disputed,
         "ignored": fleet.ignored,
-        "outbox": [_plain(event) for event in fleet.outbox],
+        "outbox": [device_record.plain(event, _EVENT) for event in fleet.outbox],
     }
     extra = {key: value for key, value in fleet.extra.items() if key != "devices"}
     return device_record.with_extra(head, extra)
@@ -78,11 +81,6 @@ def _head(fleet: Fleet) -> dict[str, Any]:
 
 KEYS = frozenset({*_head(Fleet()), "devices"})
 """What this version knows of the outermost object."""
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """A frozen value as the dictionary that is written, in the order of its fields."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def decode(data: bytes) -> Fleet:
@@ -176,7 +174,9 @@ def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
         entry = as_object(raw, id, "secrets")
         if not isinstance(entry.get("sealed"), str):
             raise InvalidValue(where, "sealed", "text is expected", "(not shown)")
-        found[id] = Secret(entry["sealed"], exactly(entry, "device", int, where))
+        device = exactly(entry, "device", int, where)
+        extra = device_record.unknown(entry, _SECRET, where)
+        found[id] = Secret(entry["sealed"], device, extra)
         validation.check(found[id], where)
     return found
 
@@ -249,6 +249,7 @@ def _event(raw: Any) -> Event:
         text=exactly(raw, "text", str, where),
         before=as_object(raw, "before", where),
         after=as_object(raw, "after", where),
+        extra=device_record.unknown(raw, _EVENT, where),
     )
     validation.check(event, where)
     return event

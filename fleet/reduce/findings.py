@@ -25,6 +25,7 @@ def apply(draft: Draft, finding: Finding) -> Device | None:
         return device
     since = same[0].since if same else finding.at
     fault = Fault(finding.kind, since, finding.text, finding.source, finding.evidence)
+    fault = replace(fault, extra=same[0].extra) if same else fault
     rest = tuple(one for one in device.findings if one not in same)
     draft.put(replace(device, findings=(*rest, fault)))
     text = f"{labels.name(device)}: {finding.text}"

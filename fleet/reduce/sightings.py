@@ -142,6 +142,7 @@ def _with_state(device: Device, sighting: Sighting, keys: tuple[str, ...], now: 
         missed_at=state.missed_at,
         asked=sighting.asked or state.asked,
         scope=sighting.scope or state.scope,
+        extra=state.extra,
     )
     recent = device.recent_misses
     return replace(

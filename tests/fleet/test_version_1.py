@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fleet.database import device_record
+from fleet.database import device_record, record
 from fleet.edit.editing import inverse
-from fleet.model import Fleet
+from fleet.model import Fleet, ResealedSecrets
 from fleet.status import statuses
-from tests.fleet.reports import RULES, A, edit, noon, seen
+from tests.fleet.reports import RULES, A, Story, edit, missed, noon, seen, wrong
 from tests.fleet.tracking import FILE, on_disk, opened, tracker_in
 
 DEMO = Path(__file__).with_name("demo_version_1.json").read_bytes()
@@ -121,6 +121,39 @@ def test_keys_of_a_newer_version_are_kept_and_written_back(tmp_path: Path) -> No
     assert after["rack"] == "upper"
     assert after["devices"][0]["colour"] == "red"
     assert after["devices"][0]["access"] == {"rtsp": {"port": 554, "transport": "tcp"}}
+
+
+def test_keys_of_a_newer_version_inside_other_values_outlive_what_happens_next() -> None:
+    story = Story()
+    story.tell(edit("add", "", source="rtsp", host="10.0.0.5", secret={"id": "s1", "sealed": "v1"}))
+    story.tell(seen("rtsp:10.0.0.5", source="rtsp", address="10.0.0.5"), wrong("id:1"))
+    raw = json.loads(record.Encoder().encode(story.fleet))
+    device = raw["devices"][0]
+    for value in (
+        raw["secrets"]["s1"],
+        device["states"]["rtsp"],
+        device["findings"][0],
+        raw["outbox"][0],
+    ):
+        value["colour"] = "red"
+    story.fleet = record.decode(json.dumps(raw).encode())
+    story.tell(
+        missed("rtsp:10.0.0.5", noon(minutes=5), source="rtsp"),
+        seen("rtsp:10.0.0.5", at=noon(minutes=10), source="rtsp", address="10.0.0.5"),
+        wrong("id:1", "still no password", at=noon(minutes=10)),
+        ResealedSecrets({"s1": "v2"}),
+        at=noon(minutes=10),
+    )
+    after = json.loads(record.Encoder().encode(story.fleet))
+    device = after["devices"][0]
+    assert after["secrets"]["s1"] == {"sealed": "v2", "device": 1, "colour": "red"}
+    assert device["states"]["rtsp"]["colour"] == "red"
+    assert (device["findings"][0]["colour"], device["findings"][0]["text"]) == (
+        "red",
+        "still no password",
+    )
+    assert after["outbox"][0]["colour"] == "red"
+    assert "extra" not in json.dumps(after)
 
 
 NAMED = {

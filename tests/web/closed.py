@@ -12,7 +12,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from accounts.model import User
 from fleet.edit import recorder_list
+from fleet.model import Finding
 from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home
@@ -150,12 +151,24 @@ def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]
     home.monitor.tracker.apply(
         recorder_list.edits([row], home.monitor.tracker.devices(), "workbook", clock()), clock()
     )
+    home.monitor.tracker.apply(naming_vault(OWN, clock()), clock())
     vault.on = shed.on = False
     home.scan()
     assert [one.id for one in home.devices()] == [OWN, 2, OTHER, OTHER + 1, OTHER + 2]
     assert home.status("2") == "UNREACHABLE"
-    assert "address.shared" in {one.kind for one in home.device().findings}
+    kinds = {one.kind for one in home.device().findings}
+    assert kinds >= {"address.shared", *NAMING}
     return home, ask
+
+
+NAMING = ("identity.shared", "mac.contested", "kind.to_come")
+"""Findings that name the other device, beside the one that TWIN causes."""
+
+
+def naming_vault(device: int, at: datetime) -> list[Finding]:
+    """Findings of the device that name VAULT."""
+    text, evidence = f"also used at {VAULT.ip}", {"addresses": [VAULT.ip], "keys": ["Zebrawood"]}
+    return [Finding(f"id:{device}", kind, at, text, "onvif", evidence) for kind in NAMING]
 
 
 def done(answer: TestResponse) -> Any:

@@ -12,15 +12,21 @@ from flask import g
 from accounts.model import Person
 from accounts.rights import following_redirects, may
 from fleet import state
-from fleet.model import Device, Event, NotFound
+from fleet.model import Device, Event, Fault, NotFound
 from fleet.tracker import Precondition
 from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
 
 NAMING_OTHERS = ("device.merged", "device.split", "device.unmerged")
 """Events whose text names another device."""
-SHARED_ADDRESS = "address.shared"
-"""The finding that does."""
+OWN_FINDINGS = ("password.unset", "setup.open", "address.unstable", "source.error")
+"""The findings that speak of the device alone; any other may name another device."""
+OF_TWO = {
+    "address.shared": "another device has its address",
+    "identity.shared": "another device has the same MAC or endpoint reference",
+    "mac.contested": "two senders claim its MAC",
+}
+"""What is said of a finding to a person who does not see the other device."""
 MAX_NAMED = 20_000
 """Devices that one question to the journal may name."""
 
@@ -142,7 +148,7 @@ class VisibleFleet:
             return True
         if event.device is None or event.kind in NAMING_OTHERS or _names_another(event):
             return False
-        if SHARED_ADDRESS in (event.before.get("kind"), event.after.get("kind")):
+        if event.kind.startswith("finding.") and not _is_of_device_alone(event):
             return False
         fleet = self.monitor.tracker.fleet()
         device = fleet.devices.get(fleet.redirects.get(event.device, event.device))
@@ -173,20 +179,26 @@ def _names_another(event: Event) -> bool:
     return bool(has_parents) or "parent" in event.after or "from" in event.before
 
 
+def _is_of_device_alone(event: Event) -> bool:
+    """Whether the finding of the event is one that names no other device."""
+    return (event.before or event.after).get("kind") in OWN_FINDINGS
+
+
 def _without_hidden(device: Device, seen: Mapping[int, Device]) -> Device:
     """A device without what it tells of devices that are not seen."""
     if any(id not in seen for id in device.parents):
         device = replace(device, parents=tuple(id for id in device.parents if id in seen))
-    clashes = [finding for finding in device.findings if finding.kind == SHARED_ADDRESS]
-    if clashes:
-        quiet = tuple(
-            replace(finding, text="another device has its address", evidence={})
-            if finding in clashes
-            else finding
-            for finding in device.findings
-        )
-        device = replace(device, findings=quiet)
+    if any(finding.kind not in OWN_FINDINGS for finding in device.findings):
+        device = replace(device, findings=tuple(map(_quiet, device.findings)))
     return device
+
+
+def _quiet(finding: Fault) -> Fault:
+    """The finding without what it may tell of another device."""
+    if finding.kind in OWN_FINDINGS:
+        return finding
+    text = OF_TWO.get(finding.kind, "another device may be involved")
+    return replace(finding, text=text, evidence={}, extra={})
 
 
 def current_person() -> Person | None:
