@@ -22,7 +22,7 @@ from fleet.trusted_clock import TrustedClock
 from store.disk_check import DiskCheck
 from store.json_file import CannotOpen
 from store.owner import InUse
-from store.sql import Damaged, Unreachable, default_url
+from store.sql import Damaged, NotCopied, Unreachable, default_url
 from store.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -62,9 +62,13 @@ class FleetPackage(Package):
         """Own the database, bring the journal up to date, and let events flow into it."""
         self.tracker.open()
         try:
-            self.tracker.continue_above(*self.journal.open(), self.clock())
+            highest = self.journal.open()
+            # The former tracker's file opens in a first start, which is no update.
+            notice = "" if self.tracker.was_original else self.tracker.notice
+            notices = (notice, self.journal.notice)
+            self.tracker.continue_above(*highest, self.clock(), notices)
             newest = self.journal.find(limit=1)
-        except (InUse, Damaged) as error:
+        except (InUse, Damaged, NotCopied) as error:
             raise CannotOpen(str(error)) from error
         except Unreachable as error:
             raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error

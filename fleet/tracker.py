@@ -51,6 +51,10 @@ class _Job:
         return any(isinstance(report, Edit | state.Durable) for report in self.reports)
 
 
+def _with_event(fleet: Fleet, event: Event) -> Fleet:
+    return replace(fleet, outbox=(*fleet.outbox, event))
+
+
 class Tracker:
     """The fleet behind one lock. Readers take the current immutable snapshot."""
 
@@ -58,6 +62,7 @@ class Tracker:
         self.store = store
         self.rules = rules
         self.damage = ""
+        self.notice = ""
         self.trouble = ""
         self.replaced = ""
         self.was_original = False
@@ -75,17 +80,22 @@ class Tracker:
         """Own what is kept and read it. Raises CannotOpen in words."""
         opened = self.store.open()
         self._fleet, self.damage = opened.fleet, opened.damage
-        self.was_original = opened.is_original
+        self.was_original, self.notice = opened.is_original, opened.notice
         if self.damage:
             log.error("%s", self.damage)
+        if self.notice:
+            log.info("%s", self.notice)
         if opened.is_current:
             self._written = self._fleet
 
-    def continue_above(self, sequence: int, device: int, now: datetime) -> None:
+    def continue_above(
+        self, sequence: int, device: int, now: datetime, notices: Sequence[str] = ()
+    ) -> None:
         """Number events and devices above what the journal has: the file may be an older
         copy, and a number that was somebody's must not become somebody else's.
 
-        A file of the former tracker that took the place of a fleet is said, in the journal too.
+        The journal tells of the `notices`, and of a file of the former tracker that took the
+        place of a fleet.
         """
         with self._lock:
             fleet, kept, old = self._fleet, None, Fleet()
@@ -98,8 +108,14 @@ class Tracker:
                 self.replaced = self._replacement_notice(fleet, old, kept)
                 log.warning("%s", self.replaced)
                 sequence += 1
-                event = Event(sequence, now, "fleet.replaced", None, self.replaced)
-                fleet = replace(fleet, outbox=(*fleet.outbox, event))
+                fleet = _with_event(
+                    fleet, Event(sequence, now, "fleet.replaced", None, self.replaced)
+                )
+            if notice := " ".join(filter(None, notices)):
+                # The bytes of a path need not be text.
+                notice = notice.encode(errors="replace").decode()
+                sequence += 1
+                fleet = _with_event(fleet, Event(sequence, now, "database.updated", None, notice))
             if sequence > fleet.sequence or highest >= fleet.next_id:
                 next_id = max(highest + 1, fleet.next_id)
                 self._fleet = replace(fleet, sequence=sequence, next_id=next_id)

@@ -1,6 +1,5 @@
 """The SQL database as the program uses it: owned, watched, and away without harm."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, event, text
@@ -8,6 +7,7 @@ from sqlalchemy import URL, event, text
 from store.owner import FileOwner, InUse, ServerOwner
 from store.path_guard import PathGuard
 from store.sql import Unreachable, migrate, open_engine, server_of, translated_errors
+from store.sqlite_copy import database_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -20,19 +20,23 @@ class Database:
         self.engine: Engine = open_engine(url)
         self._server = server_of(self.engine)
         self._owner = _owner(self.engine)
-        path = _path(self.engine)
+        path = database_file(self.engine)
         self._guard = PathGuard(path) if path else None
         if self._guard is not None:
             # SQLite itself goes on writing into a file that was deleted, without a word.
             event.listen(self.engine, "commit", self._check)
             event.listen(self.engine, "do_connect", self._check)
 
-    def open(self) -> None:
-        """Own it and bring its tables to the newest form. Raises InUse or Unreachable."""
+    def open(self) -> str:
+        """Own it and bring its tables to the newest form. Raises InUse or Unreachable.
+
+        Returns what a person must know when the tables were changed; else an empty text.
+        """
         self._take()
-        migrate(self.engine)
+        notice = migrate(self.engine)
         if self._guard is not None:
             self._guard.mark()
+        return notice
 
     def _check(self, *_event: object) -> None:
         if self._guard is not None and (trouble := self._guard.trouble()):
@@ -93,12 +97,5 @@ class Database:
 def _owner(engine: "Engine") -> ServerOwner | FileOwner | None:
     if engine.dialect.name == "postgresql":
         return ServerOwner(engine)
-    path = _path(engine)
+    path = database_file(engine)
     return FileOwner(path) if path else None
-
-
-def _path(engine: "Engine") -> Path | None:
-    """The file of an SQLite database; None for others."""
-    name = engine.url.database
-    is_file = engine.dialect.name == "sqlite" and name and name != ":memory:"
-    return Path(name) if is_file and name else None

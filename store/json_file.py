@@ -307,13 +307,13 @@ class JsonFile:
         for extra in self._numbered("copy")[:-COPIES]:
             extra.unlink()
 
-    def keep_original(self, data: bytes) -> None:
+    def keep_original(self, data: bytes) -> Path:
         """Keep for ever the bytes that were there before our first write."""
-        self._put_aside(data, "original")
+        return self._put_aside(data, "original")
 
-    def keep_version(self, data: bytes, version: int) -> None:
+    def keep_version(self, data: bytes, version: int) -> Path:
         """Keep for ever the bytes of an older version of the format."""
-        self._put_aside(data, f"version{version}")
+        return self._put_aside(data, f"version{version}")
 
     def keep_replaced(self, data: bytes) -> Path:
         """Keep for ever a content in whose place somebody put another one."""

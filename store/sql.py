@@ -1,5 +1,6 @@
 """The SQL engine: SQLite in the data folder, or PostgreSQL by DATABASE_URL."""
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,9 +24,12 @@ from sqlalchemy import (
     text,
 )
 
+from store.sqlite_copy import database_file, keep_copy
+
 if TYPE_CHECKING:
     from store.postgres import Server
 
+log = logging.getLogger(__name__)
 metadata = MetaData()
 """The tables of all packages register here."""
 
@@ -45,6 +49,10 @@ class Unwritable(Unreachable):
 
 class Damaged(Unreachable):
     """Something in the SQL database does not fit; the text names table, row and column."""
+
+
+class NotCopied(Unreachable):
+    """No copy of the database could be kept, so its tables were left as they are."""
 
 
 class Unstorable(Unreachable):
@@ -171,20 +179,23 @@ def long_write(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine) -> str:
     """Bring the tables to the newest form. Raises Unreachable.
 
-    Alembic is only loaded when there is something to do: it costs a fifth of a second.
+    Returns what a person must know about it; empty for tables that are new or unchanged. Of an
+    SQLite file a copy is kept first. Alembic is only loaded when there is something to do: it
+    takes a fifth of a second.
     """
     with long_write(engine) as connection:
-        found, known = _revision(connection), revisions()
-        if found == known[-1]:
-            return
-        if found is not None and found not in known:
+        current, known = _revision(connection), revisions()
+        if current == known[-1]:
+            return ""
+        if current is not None and current not in known:
             raise Unreachable(
                 "The SQL database was written by a newer Camera Monitor. "
                 "Install that one again, or set DATABASE_URL to another database"
             )
+        original = _kept(connection, current) if current else ""
         from alembic import command
         from alembic.config import Config
 
@@ -192,6 +203,30 @@ def migrate(engine: Engine) -> None:
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    if current is None:
+        return ""
+    notice = (
+        f"The SQL database was updated from revision {current} to {known[-1]}. "
+        f"Older versions of Camera Monitor cannot open it. {original}"
+    )
+    log.info("%s", notice)
+    return notice
+
+
+def _kept(connection: Connection, revision: str) -> str:
+    """Keep a copy of an SQLite file; where the original is, in a sentence. Raises NotCopied."""
+    path = database_file(connection.engine)
+    if path is None:
+        return "To go back to one, restore a backup from before the update."
+    try:
+        return f"The original is kept in {keep_copy(connection, path, revision)}."
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NotCopied(
+            f"{path} must be updated, but no copy of it can be kept in {path.parent / 'copies'} "
+            f"({reason}). Nothing was changed. Make room there, or give this user the right to "
+            "write there, then start again."
+        ) from error
 
 
 def revisions() -> list[str]:

@@ -13,13 +13,15 @@ class Opened:
     """What was read. `damage` tells in words why an older copy was used.
 
     `is_current` is false for what must be written soon: it came from a copy or from another
-    format. `is_original` says that this format is the one of the former tracker.
+    format. `is_original` says that this format is the one of the former tracker. `notice` tells
+    a person that it was updated from another format, and where the original is kept.
     """
 
     fleet: Fleet
     damage: str = ""
     is_current: bool = False
     is_original: bool = False
+    notice: str = ""
 
 
 class FleetStore(Protocol):

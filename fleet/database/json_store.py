@@ -18,7 +18,8 @@ class JsonStore:
         self.path = path
         self.file = JsonFile(path, data_dir)
         self._encoder = record.Encoder()
-        self._is_older_format = self._is_original = False
+        self._is_original = False
+        self._notice = ""
 
     @property
     def foreign(self) -> str:
@@ -35,8 +36,8 @@ class JsonStore:
         except record.TooNew as error:
             raise self._too_new(error) from error
         self._encoder.renew(loaded.value)
-        is_current = not (loaded.damage or self._is_older_format)
-        return Opened(loaded.value, loaded.damage, is_current, self._is_original)
+        is_current = not (loaded.damage or self._notice)
+        return Opened(loaded.value, loaded.damage, is_current, self._is_original, self._notice)
 
     def read(self) -> Fleet:
         try:
@@ -67,13 +68,16 @@ class JsonStore:
         raw = _parsed(data)
         fleet = _fleet_in(raw)
         if "format" not in raw:
-            self.file.keep_original(data)
+            kept, older = self.file.keep_original(data), "The former tracker"
             self._is_original = True
         elif record.is_version_1(raw):
-            self.file.keep_version(data, 1)
+            kept, older = self.file.keep_version(data, 1), "Older versions of Camera Monitor"
         else:
             return fleet
-        self._is_older_format = True
+        self._notice = (
+            f"{self.path} was updated to version {record.VERSION} of the file. {older} cannot "
+            f"open it. The original is kept in {kept}."
+        )
         return fleet
 
     def newest_copy(self) -> tuple[Path | None, Fleet]:

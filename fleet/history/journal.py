@@ -38,11 +38,13 @@ class Journal:
         self.readers = Readers(self.engine)
         self.newest = 0
         """The highest sequence number that it had when it was opened."""
+        self.notice = ""
+        """What a person must know when opening it changed its tables; else empty."""
 
     def open(self) -> tuple[int, int]:
         """Own the database and bring the tables to their newest form; the highest sequence
         and device number. Raises InUse when another program owns it."""
-        self.database.open()
+        self.notice = self.database.open()
         sequence, device = event_rows.highest(self.engine)
         with translated_errors(), self.engine.connect() as connection:
             # A number that a reader has passed would never be read, if it were given again.
