@@ -32,18 +32,19 @@ def flip(device: Device, new: str) -> tuple[str, str]:
     who = name(device)
     why = status.reason(device)
     because = f": {why}" if why else ""
-    match new:
-        case status.OFFLINE:
-            return "device.offline", f"{who} is offline{because}"
-        case status.MISSING:
-            return "device.missing", f"{who} is missing, not seen for a day{because}"
-        case status.UNREACHABLE:
-            what = "its parent is down" if len(device.parents) == 1 else "its parents are down"
-            return "device.unreachable", f"{who} cannot be reached, {what}"
-        case status.UNKNOWN:
-            return "device.unknown", f"{who} was not asked yet"
-        case status.ACTIVE if device.status in status.UP:
-            return "device.settled", f"{who} keeps its address {device.address}"
+    if new == status.UNREACHABLE:
+        what = "its parent is down" if len(device.parents) == 1 else "its parents are down"
+        because = f", {what}"
+    elif new == status.MISSING:
+        because = f", not seen for a day{because}"
+    elif new not in status.DOWN:
+        because = ""
+    if new not in status.UP:
+        return status.event_kind(new), f"{who} {status.TABLE[new].says}{because}"
+    if device.status in status.UP and new != status.ACTIVE:
+        return status.event_kind(new), f"{who} {status.TABLE[new].says}"
+    if device.status in status.UP:
+        return "device.settled", f"{who} keeps its address {device.address}"
     if device.status == status.UNKNOWN:
         return "device.found", f"{who} answers"
     return "device.back", f"{who} is back"

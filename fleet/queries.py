@@ -16,25 +16,15 @@ STATUSES = {
     "active": status.UP,
     "online": status.UP,
     "ip_changed": frozenset({status.IP_CHANGED}),
-    "offline": frozenset({status.OFFLINE, status.UNKNOWN, status.UNREACHABLE}),
-    "silent": frozenset({status.OFFLINE, status.UNREACHABLE}),
+    "offline": frozenset(status.WORDS) - status.UP - {status.MISSING},
+    "silent": status.DOWN - {status.MISSING},
     "missing": frozenset({status.MISSING}),
     "unknown": frozenset({status.UNKNOWN}),
     "unreachable": frozenset({status.UNREACHABLE}),
 }
-WORST_FIRST = {
-    word: place
-    for place, word in enumerate(
-        (
-            status.OFFLINE,
-            status.UNREACHABLE,
-            status.MISSING,
-            status.IP_CHANGED,
-            status.UNKNOWN,
-            status.ACTIVE,
-        )
-    )
-}
+"""What a list can be filtered by: these words, and every other status by its own."""
+for _word in status.WORDS:
+    STATUSES.setdefault(_word.lower(), frozenset({_word}))
 LONGEST_PLACE = 500
 """Characters of a site or a store, as many as a cell of the workbook keeps."""
 SortKey = Callable[[Device, str], Any]
@@ -161,7 +151,7 @@ def _address(device: Device) -> tuple[int, int]:
 
 SORTS: dict[str, SortKey] = {
     "id": lambda device, word: device.id,
-    "status": lambda device, word: (WORST_FIRST[word], labels.name(device).casefold()),
+    "status": lambda device, word: (status.TABLE[word].rank, labels.name(device).casefold()),
     "name": lambda device, word: labels.name(device).casefold(),
     "address": lambda device, word: _address(device),
     "mac": lambda device, word: identity.mac_of(device) or "~",

@@ -14,9 +14,47 @@ MISSING = "MISSING"
 UNKNOWN = "UNKNOWN"
 UNREACHABLE = "UNREACHABLE"
 
-UP = frozenset({ACTIVE, IP_CHANGED})
-DOWN = frozenset({OFFLINE, MISSING, UNREACHABLE})
-WORDS = (ACTIVE, IP_CHANGED, OFFLINE, MISSING, UNKNOWN, UNREACHABLE)
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One status: its word and everything that follows from it.
+
+    `title` is what pages call it; `says` is the end of a sentence that begins with the name of
+    the device. `rank`: a list with the worst first begins with the lowest. A status that is
+    neither up nor down says nothing of the device. Its mark in `static/marks.svg` and its colour
+    in `static/style.css` are called as the word, in lower case; so are its filter and the
+    event `device.<word>`.
+    """
+
+    word: str
+    title: str
+    says: str
+    rank: int
+    is_up: bool = False
+    is_down: bool = False
+
+
+TABLE = {
+    status.word: status
+    for status in (
+        Status(ACTIVE, "Active", "answers", 5, is_up=True),
+        Status(IP_CHANGED, "IP changed", "answers at a new address", 3, is_up=True),
+        Status(OFFLINE, "Offline", "is offline", 0, is_down=True),
+        Status(MISSING, "Missing", "is missing", 2, is_down=True),
+        Status(UNKNOWN, "Not checked", "was not asked yet", 4),
+        Status(UNREACHABLE, "Unreachable", "cannot be reached", 1, is_down=True),
+    )
+}
+"""Every status there is. What is not said here is in `web/http/remedies.py` (what to do)."""
+WORDS = tuple(TABLE)
+UP = frozenset(word for word, status in TABLE.items() if status.is_up)
+DOWN = frozenset(word for word, status in TABLE.items() if status.is_down)
+
+
+def event_kind(word: str) -> str:
+    """The kind of the event that tells that a device has this status now. Those that came back,
+    or answer for the first time, have kinds of their own (`labels.flip`)."""
+    return f"device.{word.lower()}"
 
 
 @dataclass(frozen=True, slots=True)

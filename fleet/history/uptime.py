@@ -16,9 +16,15 @@ from fleet.model import Device, Event
 from fleet.validation import HIGHEST_NUMBER
 
 DAYS = 90
-UP_KINDS = frozenset({"device.found", "device.back", "device.moved", "device.settled"})
-DOWN_KINDS = frozenset({"device.offline", "device.missing", "device.unreachable"})
-UNKNOWN_KINDS = frozenset({"device.retired", "device.unknown"})
+UP_KINDS = frozenset(
+    {"device.found", "device.back", "device.moved", "device.settled"}
+    | {status.event_kind(word) for word in status.UP}
+)
+DOWN_KINDS = frozenset(status.event_kind(word) for word in status.DOWN)
+UNKNOWN_KINDS = frozenset(
+    {"device.retired"}
+    | {status.event_kind(word) for word in {*status.WORDS} - status.UP - status.DOWN}
+)
 KINDS = sorted(UP_KINDS | DOWN_KINDS | UNKNOWN_KINDS | {"device.restored"})
 MERGED = "device.merged"
 
@@ -133,7 +139,7 @@ def _after(event: Event, state: str) -> str:
 
 
 def _state(shown: str) -> str:
-    if shown == status.UNKNOWN:
+    if shown in {*status.WORDS} - status.UP - status.DOWN:
         return UNKNOWN
     return UP if shown in status.UP else DOWN
 

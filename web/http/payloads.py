@@ -1,12 +1,14 @@
 """JSON requests and responses of the API: parse bodies and queries by model, and describe them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import orjson
 from flask import Flask, Response, current_app, request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import CoreSchema, core_schema
 
 from web.http.errors import HttpError, answer
 
@@ -42,6 +44,16 @@ def _plausible(at: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_plausible)]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Annotates a text as one of these words, where a table has them: as a Literal does."""
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
+        return core_schema.literal_schema(list(self.words))
 
 
 def lower_case(value: object) -> object:

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from fleet import status
 from fleet.model import Device, Edit, Refused
+from fleet.status import TABLE
 from web.http.actions.devices import (
     apply_edit,
     delete_device,
@@ -27,14 +27,7 @@ from web.pages import fleet_view
 
 bp = Blueprint("fleet_pages", __name__)
 MAX_IDS = 200
-STATUS_WORDS = {
-    status.ACTIVE: "Active",
-    status.IP_CHANGED: "IP changed",
-    status.OFFLINE: "Offline",
-    status.MISSING: "Missing",
-    status.UNKNOWN: "Not checked",
-    status.UNREACHABLE: "Unreachable",
-}
+STATUS_WORDS = {word: status.title for word, status in TABLE.items()}
 
 
 @bp.get("/")

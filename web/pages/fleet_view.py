@@ -40,10 +40,12 @@ FILTERS = (
 FILTER_MARKS = {"silent": "offline"}
 """The marks of filters that are not called like their mark."""
 OTHER_STATUSES = {
+    **{word.lower(): each.title for word, each in status.TABLE.items()},
     "online": "Answering",
     "offline": "Offline or not checked",
-    "unreachable": "Unreachable",
 }
+for _filter, _title in FILTERS:
+    OTHER_STATUSES.pop(_filter, None)
 """What a link from elsewhere may filter by, although the page has no count for it."""
 COLUMNS = (
     ("status", "Status"),
@@ -222,13 +224,6 @@ def current_issues(monitor: Monitor) -> list[Issue]:
     return sorted(issues, key=lambda finding: finding.since or "", reverse=True)
 
 
-DOWN_TEXT = {
-    status.OFFLINE: "is offline",
-    status.MISSING: "is missing",
-    status.UNREACHABLE: "cannot be reached",
-}
-
-
 def parent_outage(
     device: Device, devices: Mapping[int, Device], statuses: Mapping[int, str]
 ) -> str:
@@ -239,10 +234,12 @@ def parent_outage(
     cause, seen, parent = None, {device.id}, devices.get(device.parent or 0)
     while parent is not None and parent.id not in seen:
         seen.add(parent.id)
-        if parent.retired_at is None and statuses[parent.id] in DOWN_TEXT:
+        if parent.retired_at is None and statuses[parent.id] in status.DOWN:
             cause = parent
         parent = devices.get(parent.parent or 0)
-    return f"behind {labels.name(cause)}, which {DOWN_TEXT[statuses[cause.id]]}" if cause else ""
+    if cause is None:
+        return ""
+    return f"behind {labels.name(cause)}, which {status.TABLE[statuses[cause.id]].says}"
 
 
 def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from fleet import status
 from fleet.model import Device
-from fleet.queries import CAMERAS, STATUSES, WORST_FIRST, store_of, stores_by_site
+from fleet.queries import CAMERAS, STATUSES, store_of, stores_by_site
 
 MAX_GROUPS = 1000
 MAX_SITES = 400
@@ -69,7 +69,7 @@ class SiteSummary:
     @property
     def worst(self) -> str:
         """The worst status that a device here has."""
-        return min(self.counts, key=WORST_FIRST.__getitem__)
+        return min(self.counts, key=lambda word: status.TABLE[word].rank)
 
     def link(self, wanted: str = "") -> str:
         """Where the fleet page lists these devices, all or those of one status."""

@@ -7,27 +7,14 @@ from typing_extensions import TypedDict
 
 from fleet import shapes
 from fleet.edit import editing
-from fleet.queries import LONGEST_PLACE, DeviceFilter
-from web.http.payloads import Moment, Query, Strict, lower_case
+from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter
+from web.http.payloads import Choice, Moment, Query, Strict, lower_case
 
 
 class ListQuery(Query):
     """Filter, search, sort and page. Without any of it a list is whole, by number."""
 
-    status: Annotated[
-        Literal[
-            "all",
-            "active",
-            "online",
-            "ip_changed",
-            "offline",
-            "silent",
-            "missing",
-            "unknown",
-            "unreachable",
-        ],
-        BeforeValidator(lower_case),
-    ] = "all"
+    status: Annotated[str, Choice(tuple(STATUSES)), BeforeValidator(lower_case)] = "all"
     kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
     q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
     site: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a site.")

@@ -1,0 +1,65 @@
+"""One table of statuses: whatever shows, sorts, filters or counts them knows every word of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleet import labels, status
+from fleet.history import uptime
+from fleet.queries import STATUSES
+from tests.fleet.reports import A, noon, seen
+from tests.fleet.reports import Story as FleetStory
+from web.http import remedies
+from web.pages.fleet_view import FILTERS, OTHER_STATUSES
+
+ROOT = Path(__file__).parent.parent
+WITHOUT_REMEDY = {status.ACTIVE}
+"""Nothing is to be done about it."""
+
+
+def file(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize("word", status.WORDS)
+def test_every_table_knows_every_status(word: str) -> None:
+    name = word.lower()
+    assert status.TABLE[word].title
+    assert f'<symbol id="{name}"' in file("static/marks.svg"), "its mark"
+    assert f".{name} {{" in file("static/style.css") or f".{name}, " in file("static/style.css")
+    assert f"`{word}`" in file("docs/api.md")
+    assert word in STATUSES[name], "a list can be filtered by it"
+    assert name in {key for key, _title in FILTERS} | OTHER_STATUSES.keys()
+    assert word in WITHOUT_REMEDY or remedies.STATUSES[word], "what to do about it"
+
+
+def test_no_two_statuses_have_one_place_or_one_name() -> None:
+    for values in (
+        [each.rank for each in status.TABLE.values()],
+        [each.title for each in status.TABLE.values()],
+    ):
+        assert len(set(values)) == len(values)
+    assert not status.UP & status.DOWN
+
+
+@pytest.mark.parametrize("word", sorted({*status.WORDS} - {status.ACTIVE}))
+@pytest.mark.parametrize("before", status.WORDS)
+def test_the_event_of_a_status_is_judged_as_the_status_is(before: str, word: str) -> None:
+    """The history has a device up, down or unknown exactly as its status says."""
+    story = FleetStory()
+    story.tell(seen(A, at=noon()))
+    kind, text = labels.flip(replace(story.device(), status=before), word)
+    if word in status.UP:
+        assert kind in uptime.UP_KINDS
+    else:
+        assert kind == status.event_kind(word)
+        assert status.TABLE[word].says in text
+        kinds = uptime.DOWN_KINDS if word in status.DOWN else uptime.UNKNOWN_KINDS
+        assert kind in kinds
+    assert kind in uptime.KINDS
+
+
+def test_a_filter_of_the_silent_is_all_that_are_down_and_not_missing() -> None:
+    assert STATUSES["active"] | STATUSES["offline"] | STATUSES["missing"] == {*status.WORDS}
+    assert STATUSES["silent"] | STATUSES["missing"] == status.DOWN
