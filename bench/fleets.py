@@ -52,7 +52,7 @@ def write_fleet(folder: Path, size: int) -> None:
     at = now - timedelta(hours=1)
     awake = [one for number, one in enumerate(cameras) if number % EVERY_OFFLINE]
     misses = [
-        Miss(f"mac:{one.mac}", "panasonic", at, "did not answer 12 search requests on lo")
+        Miss(f"mac:{one.mac}", "panasonic", at, "did not answer 12 requests on lo")
         for one in cameras[::EVERY_OFFLINE]
     ]
     settle(tracker, tracker.apply([*said(awake, at), *misses], at))

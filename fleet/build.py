@@ -15,7 +15,7 @@ from fleet.fleet_secrets import FleetSecrets
 from fleet.history.journal import Journal, JournalWriter
 from fleet.model import ClockStep
 from fleet.package import Job, Package, Packages
-from fleet.patience import rules_of
+from fleet.patience import SourceInterval, rules_of
 from fleet.status import Rules
 from fleet.tracker import Tracker
 from fleet.trusted_clock import TrustedClock
@@ -126,11 +126,11 @@ def build_fleet(
     options: FleetOptions,
     clock: Callable[[], datetime],
     packages: Packages,
-    intervals: Mapping[str, float],
+    intervals: Mapping[str, SourceInterval],
 ) -> FleetPackage:
     """The tracker, its journal and what stands beside them; nothing is opened yet.
 
-    `intervals` is how often each source asks a listed device, in seconds. `packages`: those that
+    `intervals` is how often each source asks a listed device. `packages`: those that
     live through the minutes and days with the fleet. Raises CannotOpen for a DATABASE_URL that
     does not fit.
     """

@@ -1,6 +1,7 @@
 """How long the status of a device holds without a new question."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fleet import state
@@ -13,12 +14,21 @@ WITHOUT_SCANS = 300
 """Seconds that are taken for the interval while nothing scans by itself."""
 
 
-def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, float]) -> Rules:
+@dataclass(frozen=True, slots=True)
+class SourceInterval:
+    """How often a source asks a listed device, in seconds. `probes`: it asks only devices with
+    access for it, each on the interval of that access where that has one."""
+
+    seconds: float
+    probes: bool = False
+
+
+def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, SourceInterval]) -> Rules:
     """The rules of status: patience is two intervals of each source.
 
-    `intervals` are the seconds between two questions to a listed device, by source. The other
-    sources scan, every `scan_interval` seconds while auto-scan is on; without it their patience
-    is ten minutes.
+    `intervals` are those of the sources that ask listed devices. A device that a source does not
+    ask by itself is only scanned, every `scan_interval` seconds while auto-scan is on; without it
+    the patience is ten minutes.
     """
     down = {
         scope: datetime.fromisoformat(entry["since"]) for scope, entry in state.down(fleet).items()
@@ -26,6 +36,7 @@ def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, float])
     is_scanning = state.auto_scan(fleet)
     return Rules(
         patience=timedelta(seconds=2 * (scan_interval if is_scanning else WITHOUT_SCANS)),
-        intervals={source: timedelta(seconds=interval) for source, interval in intervals.items()},
+        intervals={name: timedelta(seconds=each.seconds) for name, each in intervals.items()},
+        probing=frozenset(name for name, each in intervals.items() if each.probes),
         down=down,
     )

@@ -62,23 +62,28 @@ class Rules:
     """What the statuses depend on besides the facts.
 
     `missing_after`: how long an offline device is silent before it is missing. `intervals`: how
-    often each source asks; `patience` is for a source that is not among them. `down`: the
-    scopes, as in CannotAsk, that cannot be asked now, and since when.
+    often each source asks listed devices; those in `probing` ask only devices with access for
+    them. `patience` is for a device that a source only scans. `down`: the scopes, as in
+    CannotAsk, that cannot be asked now, and since when.
     """
 
     missing_after: timedelta = timedelta(hours=24)
     patience: timedelta = timedelta(minutes=10)
     intervals: Mapping[str, timedelta] = field(default_factory=dict)
+    probing: frozenset[str] = frozenset()
     down: Mapping[str, datetime] = field(default_factory=dict)
 
     def patience_with(self, device: Device, source: str) -> timedelta:
         """How long a sighting of this source outweighs a later miss by another one, and until a
         state that nobody renewed is only the last known one: two of the intervals in which the
         source asks this device."""
-        access = device.access.get(source)
-        if access is not None and access.interval:
-            return timedelta(seconds=2 * access.interval)
         interval = self.intervals.get(source)
+        if source in self.probing:
+            access = device.access.get(source)
+            if access is None:
+                interval = None
+            elif access.interval:
+                interval = timedelta(seconds=access.interval)
         return 2 * interval if interval else self.patience
 
 

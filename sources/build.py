@@ -5,6 +5,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
+from fleet.patience import SourceInterval
 from sources import SOURCES
 from sources.source import Source
 
@@ -17,11 +18,14 @@ def build_sources(
     return [module.build(select(module.Options), clock) for module in modules]
 
 
-def intervals_of(sources: Sequence[Source]) -> dict[str, float]:
-    """How often each source asks a listed device, in seconds; those that only discover have
-    none. A sweep says nothing of some devices until its end."""
+def intervals_of(sources: Sequence[Source]) -> dict[str, SourceInterval]:
+    """How often each source asks a listed device; those that only discover have no interval. A
+    sweep says nothing of some devices until its end."""
     return {
-        source.name: source.interval + (source.timeout if source.sweep else 0.0)
+        source.name: SourceInterval(
+            source.interval + (source.timeout if source.sweep else 0.0),
+            probes=source.probe is not None and source.sweep is None,
+        )
         for source in sources
         if source.probe or source.sweep
     }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fleet import shapes
 from fleet.model import Access, Device, Fleet, SourceState
-from fleet.patience import rules_of
+from fleet.patience import SourceInterval, rules_of
 from fleet.status import (
     ACTIVE,
     IP_CHANGED,
@@ -23,6 +23,8 @@ from fleet.status import (
     reason,
     statuses,
 )
+from sources.build import intervals_of
+from sources.source import Source
 from tests.fleet.reports import NOON, RULES, noon
 
 CAMERA = Device(1, "camera", "here", ("mac:d4:2d:c5:00:00:0a",))
@@ -304,19 +306,39 @@ def test_every_device_has_exactly_one_status_and_the_sums_hold(
 
 
 def test_patience_is_two_intervals_of_the_source_that_asks_this_device() -> None:
-    rules = Rules(intervals={"rtsp": timedelta(seconds=60)})
+    rules = Rules(intervals={"rtsp": timedelta(seconds=60)}, probing=frozenset({"rtsp"}))
     plain = replace(CAMERA, access={"rtsp": Access()})
     often = replace(CAMERA, access={"rtsp": Access(interval=10)})
     assert rules.patience_with(plain, "rtsp") == timedelta(seconds=120)
     assert rules.patience_with(often, "rtsp") == timedelta(seconds=20)
     assert rules.patience_with(often, "panasonic") == rules.patience
-    assert rules.patience_with(CAMERA, "rtsp") == timedelta(seconds=120)
+    sweeps = replace(rules, probing=frozenset())
+    assert sweeps.patience_with(CAMERA, "rtsp") == timedelta(seconds=120)
+    assert sweeps.patience_with(often, "rtsp") == timedelta(seconds=120), "a sweep asks all alike"
+
+
+def test_a_device_without_access_for_a_source_is_only_scanned_by_it() -> None:
+    """The source probes others on its own interval, and never this one."""
+    onvif = Source("onvif", "ONVIF", 5, probe=lambda target: None, interval=60)  # type: ignore[arg-type,return-value]
+    rules = rules_of(Fleet(), 300, intervals_of([onvif]))
+    scanned, probed = says(CAMERA, "onvif", 0), replace(CAMERA, access={"onvif": Access()})
+    assert rules.patience_with(scanned, "onvif") == rules.patience == timedelta(minutes=10)
+    assert rules.patience_with(probed, "onvif") == timedelta(minutes=2)
+    assert not is_stale(scanned, noon(minutes=9), rules)
+    assert is_stale(says(probed, "onvif", 0), noon(minutes=9), rules)
+
+
+def test_an_interval_for_a_source_that_asks_by_no_interval_changes_no_patience() -> None:
+    often = replace(CAMERA, access={"panasonic": Access(interval=10)})
+    assert Rules().patience_with(often, "panasonic") == Rules().patience
 
 
 def test_a_source_vouches_for_two_of_its_own_intervals() -> None:
-    rules = Rules(intervals={"rtsp": timedelta(minutes=1), "snmp": timedelta(minutes=30)})
-    by_rtsp = says(says(CAMERA, "rtsp", 0), "panasonic", 0, 5)
-    by_snmp = says(says(CAMERA, "snmp", 0), "panasonic", 0, 5)
+    intervals = {"rtsp": timedelta(minutes=1), "snmp": timedelta(minutes=30)}
+    rules = Rules(intervals=intervals, probing=frozenset(intervals))
+    listed = replace(CAMERA, access={"rtsp": Access(), "snmp": Access()})
+    by_rtsp = says(says(listed, "rtsp", 0), "panasonic", 0, 5)
+    by_snmp = says(says(listed, "snmp", 0), "panasonic", 0, 5)
     assert statuses({1: by_rtsp}, noon(minutes=5), rules) == {1: OFFLINE}
     assert statuses({1: by_snmp}, noon(minutes=5), rules) == {1: ACTIVE}
     slow = replace(by_rtsp, access={"rtsp": Access(interval=600)})
@@ -348,5 +370,5 @@ def test_a_part_of_a_source_that_is_down_concerns_what_was_heard_there_alone() -
 
 def test_the_rules_of_a_fleet_keep_the_scope_that_is_down() -> None:
     down = {"rtsp:eth0": {"since": NOON.isoformat(), "reason": "the cable is out"}}
-    rules = rules_of(Fleet(state={"down": down}), 300, {"rtsp": 60})
+    rules = rules_of(Fleet(state={"down": down}), 300, {"rtsp": SourceInterval(60)})
     assert rules.down == {"rtsp:eth0": NOON}
