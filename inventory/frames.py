@@ -1,7 +1,7 @@
 """Read sheets and CSV text with pandas, as rows of text. Only the child process imports pandas.
 
-pandas is asked for cells as they are (`dtype=object`, no NA), not for text: `dtype=str` would
-show TRUE as "True" and a date as "2026-11-27 00:00:00".
+pandas gets cells as they are (`dtype=object`, no NA), not as text: `dtype=str` would show TRUE as
+"True" and a date as "2026-11-27 00:00:00".
 """
 
 import csv
@@ -10,14 +10,18 @@ import os
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from inventory.limits import NotReadable
-from inventory.model import MAX_COLUMNS
+from inventory.model import MAX_COLUMNS, bare
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, ExcelFile
+    from pandas import ExcelFile
+    from python_calamine import CalamineSheet
 
+BATCH = 1000
+"""Rows that are laid out at a time: a cell far from the others makes all of them long."""
 AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
 MIDNIGHT = time()
 AS_WRITTEN: dict[str, Any] = {
@@ -41,13 +45,25 @@ def open_workbook(data: bytes) -> "ExcelFile":
     return pandas.ExcelFile(io.BytesIO(data), engine="calamine")
 
 
-def sheet_rows(file: "ExcelFile", sheet: str, first: int) -> Iterator[list[Any]]:
-    """The cells of each row from the first one of the sheet, from column `first` on (from 0).
-    Raises python_calamine.CalamineError, ValueError."""
+def sheet_rows(sheet: "CalamineSheet") -> Iterator[tuple[int, list[str]]]:
+    """The rows with content, by their number from 1: texts from the first column that has any.
+
+    pandas gets what calamine has read already, as `read_excel` would read the sheet again.
+    """
     import pandas
 
-    frame = pandas.read_excel(file, sheet_name=sheet, **AS_WRITTEN)
-    return _rows(frame.iloc[:, first : first + MAX_COLUMNS])
+    rows, number = sheet.iter_rows(), 1
+    while batch := [row[:MAX_COLUMNS] for row in islice(rows, BATCH)]:
+        frame = pandas.DataFrame(batch, range(number, number + len(batch)), dtype=object)
+        number += len(batch)
+        is_filled = frame.ne("")
+        filled = frame[is_filled.any(axis=1)]
+        # Most cells of a sheet may be empty, and need not be made texts.
+        columns = [
+            [bare(as_text(value)) for value in column] if is_used else column
+            for is_used, (_, column) in zip(is_filled.any(), filled.items(), strict=True)
+        ]
+        yield from zip(filled.index.tolist(), map(list, zip(*columns, strict=True)), strict=True)
 
 
 def text_rows(text: str, divider: str, most: int) -> list[list[str]]:
@@ -70,11 +86,10 @@ def text_rows(text: str, divider: str, most: int) -> list[list[str]]:
             f"Line {lines.count} of the CSV file cannot be read ({error})", AGAIN
         ) from error
     # A line that ends early has no text there, not even an empty one.
-    return [[cell for cell in row if isinstance(cell, str)] for row in _rows(frame)]
-
-
-def _rows(frame: "DataFrame") -> Iterator[list[Any]]:
-    return (list(cells) for cells in frame.itertuples(index=False, name=None))
+    return [
+        [cell for cell in row if isinstance(cell, str)]
+        for row in frame.itertuples(index=False, name=None)
+    ]
 
 
 def _width(text: str, divider: str) -> int:

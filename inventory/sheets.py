@@ -9,25 +9,24 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 
 from inventory import frames
 from inventory.limits import SAVE, SHRINK, NotReadable, check
-from inventory.model import MAX_COLUMNS, MAX_ROWS, Place, Table, bare
+from inventory.model import MAX_COLUMNS, MAX_ROWS, Place, Table
 from inventory.parts import Sheet, sheets_of
-from inventory.tidy import MAX_LINES, Range, tidied
+from inventory.tidy import Range, tidied
 
 if TYPE_CHECKING:
     from pandas import ExcelFile
+    from python_calamine import CalamineSheet
 
 MAX_TEXT = 100 << 20
 """Letters of all cells together, where each cell adds EACH more."""
 EACH = 32
 MAX_MERGED = 1_000_000
 """Cells that merged ones may span, all together."""
-MAX_CELLS = 4_000_000
-"""Cells, most of them empty, that pandas may lay out: a million rows of four take 550 MB."""
 MERGED = "Merged cells: the value applies to every row that the cell spans."
 DAMAGED = (zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, ValueError)
 
@@ -121,52 +120,42 @@ def _cells_of(packed: zipfile.ZipFile, file: "ExcelFile | None", sheet: Sheet) -
     if file is not None:
         try:
             cells = file.book.get_sheet_by_name(sheet.name)
-            first = cells.start[1] if cells.start else 0
-            if _is_far(cells.end):
-                return _tidied_cells(packed, sheet, first + MAX_COLUMNS)
-            rows = enumerate(frames.sheet_rows(file, sheet.name, first), 1)
-            return SheetCells(sheet, first, _filled(rows), cells.merged_cell_ranges or [])
+            merged = cells.merged_cell_ranges or []
+            return _shown(sheet, cells, frames.sheet_rows(cells), merged)
         except CalamineError:
             pass  # one odd cell is enough
     return _tidied_cells(packed, sheet)
 
 
-def _is_far(end: tuple[int, int] | None) -> bool:
-    """Whether a cell far from the table makes the sheet too large to lay out, as it is mostly
-    empty. `end` is its last row and column from 0."""
-    rows, columns = end or (0, 0)
-    is_beyond = rows > MAX_LINES or columns > MAX_COLUMNS
-    return is_beyond and rows * columns > MAX_CELLS
-
-
-def _tidied_cells(
-    packed: zipfile.ZipFile, sheet: Sheet, columns: int = 2 * MAX_COLUMNS
-) -> SheetCells:
+def _tidied_cells(packed: zipfile.ZipFile, sheet: Sheet) -> SheetCells:
     """The same for a sheet that is rewritten in plain cells first. Raises DAMAGED."""
     from python_calamine import CalamineError
 
-    plain = tidied(packed, sheet.part, columns)
+    plain = tidied(packed, sheet.part)
     try:
-        file = frames.open_workbook(plain.data)
-        start = file.book.get_sheet_by_name("Sheet").start
-        first = start[1] if start else 0
-        lines = frames.sheet_rows(file, "Sheet", first)
+        cells = frames.open_workbook(plain.data).book.get_sheet_by_name("Sheet")
     except CalamineError as error:
         raise ValueError(str(error)) from error
+    rows = ((plain.numbers[line - 1], texts) for line, texts in frames.sheet_rows(cells))
+    return _shown(sheet, cells, rows, plain.merged, plain.was_cut)
+
+
+def _shown(
+    sheet: Sheet,
+    cells: "CalamineSheet",
+    rows: Iterator[tuple[int, list[str]]],
+    merged: Sequence[Range],
+    was_cut: bool = False,
+) -> SheetCells:
+    (_, first), (_, last) = cells.start or (0, 0), cells.end or (0, 0)
     far = f"Cells of sheet {sheet.name[:40]} that are far from the table were not read."
-    rows = zip(plain.numbers, lines, strict=False)
-    notes = [far] if plain.was_cut else []
-    return SheetCells(sheet, first, _filled(rows), plain.merged, notes)
+    notes = [far] if was_cut or last >= first + MAX_COLUMNS else []
+    return SheetCells(sheet, first, _filled(rows), merged, notes)
 
 
-def _filled(rows: Iterable[tuple[int, list[Any]]]) -> Iterator[tuple[int, list[str]]]:
-    """The rows with content, as texts."""
-    for number, values in rows:
-        # Empty rows are passed over before they are texts: there may be a million.
-        if values.count("") < len(values):
-            cells = [bare(frames.as_text(value)) for value in values]
-            if any(cells):
-                yield number, cells
+def _filled(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Without those of signs that a cell does not show."""
+    return ((number, cells) for number, cells in rows if any(cells))
 
 
 def kept(name: str, rows: Iterator[tuple[int, list[str]]]) -> tuple[Lines, int]:

@@ -43,12 +43,12 @@ class Tidied:
     was_cut: bool
 
 
-def tidied(packed: zipfile.ZipFile, part: str, columns: int = 2 * MAX_COLUMNS) -> Tidied:
-    """The sheet by its first `columns`. Raises KeyError, ValueError, expat.ExpatError for one
+def tidied(packed: zipfile.ZipFile, part: str) -> Tidied:
+    """Raises KeyError, ValueError, expat.ExpatError for one
     that is not XML."""
     kept = {one: name for one, name in OTHERS.items() if _is_whole(packed, name)}
     texts = elements(packed, kept["sharedStrings"], "si") if "sharedStrings" in kept else []
-    cells = _Cells(len(texts), columns)
+    cells = _Cells(len(texts))
     feed(cells.parser, packed, part)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as new:
@@ -93,7 +93,7 @@ def _links(parts: Mapping[str, str]) -> str:
 class _Cells:
     """Takes in a sheet's part, and tells its first sheetData again."""
 
-    def __init__(self, texts: int, columns: int) -> None:
+    def __init__(self, texts: int) -> None:
         self.pieces: list[str] = []
         self.numbers: list[int] = []
         self.merged: list[Range] = []
@@ -104,7 +104,6 @@ class _Cells:
         self.parser.CharacterDataHandler = self._take
         self.parser.buffer_text = True
         self._texts = texts
-        self._columns = columns
         self._row, self._column = 1, 0
         self._number = 1
         """Of the line that is being told: a cell's own place counts, not that of its row."""
@@ -160,7 +159,7 @@ class _Cells:
             self._number = row + 1
         if not said:
             return
-        if row >= LAST_ROW or column >= self._columns or len(self.numbers) >= MAX_LINES:
+        if row >= LAST_ROW or column >= 2 * MAX_COLUMNS or len(self.numbers) >= MAX_LINES:
             self.was_cut = True
             return
         cell = _cell(attributes.get("t", "n"), said, self._texts)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from contextlib import suppress
 from datetime import date, datetime, time
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.workbooks import TITLES as WORKBOOK_TITLES
 from tests.workbooks import book_of, cell, saved, sheet_of, with_sheet, write
 
 TITLES = ("ADDRESS", "NAME", "PORT")
+LITTLE_MEMORY = 20 << 20
+"""Bytes: less than one reference to each of three million cells."""
 
 
 def test_cells_are_texts_as_the_sheet_shows_them():
@@ -108,6 +111,18 @@ def test_a_cell_far_from_a_long_table_costs_the_table_nothing(place):
     table = read_table(with_sheet(sheet_of(rows + far)))
     assert list(table.rows)[:14_999] == list(range(1, 15_000))
     assert table.notes == ["Cells of sheet Sheet that are far from the table were not read."]
+
+
+def test_empty_cells_beside_a_long_table_are_not_laid_out_all_at_once():
+    rows = "".join(f'<row r="{n}"><c r="A{n}"><v>{n}</v></c></row>' for n in range(2, 15_000))
+    data = with_sheet(sheet_of(rows + f"<row>{cell('GR7', 'last')}</row>"))
+    (sheet,) = sheets.each_sheet(data)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in sheet.rows) == 14_999
+        assert tracemalloc.get_traced_memory()[1] < LITTLE_MEMORY
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_beyond_the_last_row_that_is_read_is_said(monkeypatch):
