@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import socket
+import stat
 import sys
 import tempfile
 import time
@@ -149,6 +150,7 @@ def check_start(settings: Settings, workers: int, worker_class: str, preload: bo
         file.release()
     except CannotOpen as error:
         sys.exit(f"Camera Monitor cannot start. {error}")
+    remove_former_socket(settings.data_dir / "house.sock")
     check_command_socket(settings.data_dir / "control.sock")
     check_address(settings.host, settings.port)
 
@@ -162,6 +164,14 @@ def wait_for_end_of(processes: Iterable[int], is_alive: Callable[[], object]) ->
                 os.kill(process, 0)
                 is_alive()
                 time.sleep(0.02)
+
+
+def remove_former_socket(path: Path) -> None:
+    """Remove the command socket of an older version, if it is one and this user owns it."""
+    with suppress(OSError):
+        about = path.lstat()
+        if stat.S_ISSOCK(about.st_mode) and about.st_uid == os.geteuid():
+            path.unlink()
 
 
 def check_command_socket(path: Path) -> None:

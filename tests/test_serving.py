@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import serving
 from tests.home import ROOT, Running, until
 
 
@@ -56,6 +57,19 @@ def test_something_else_in_the_place_of_the_command_socket_is_a_sentence(
     assert monitor.text().count("\n") == 1
     assert f"{place} is not a socket" in monitor.text()
     assert place.exists()
+
+
+def test_the_command_socket_of_an_older_version_is_removed(tmp_path: Path) -> None:
+    former, link, file = (tmp_path / name for name in ("house.sock", "link", "file"))
+    with socket.socket(socket.AF_UNIX) as left_over:
+        left_over.bind(str(former))
+    link.symlink_to(former)
+    file.touch()
+    for path in (link, file, tmp_path, tmp_path / "nothing"):
+        serving.remove_former_socket(path)
+    assert {path.name for path in tmp_path.iterdir()} >= {"house.sock", "link", "file"}
+    serving.remove_former_socket(former)
+    assert not former.exists()
 
 
 def test_a_read_only_root_without_tmp_is_enough(tmp_path: Path, netns: None) -> None:

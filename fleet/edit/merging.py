@@ -60,7 +60,9 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
         raise _no_partner("A device cannot be merged with itself", "Name another device.")
     _check_rows(device, other)
     stays, goes = sorted((device.id, other.id))
-    return merge(draft, stays, goes, edit.by)
+    keys = disputes.between(draft, device, other)
+    merged = merge(draft, stays, goes, edit.by)
+    return disputes.end(draft, merged, keys) if keys else merged
 
 
 def _check_rows(device: Device, other: Device) -> None:

@@ -62,7 +62,7 @@ def moved(
         claims.end_at(draft, device, new)
     if old is None:
         return device, None
-    device = _gone_from(claims.left(device, old, keys), old)
+    device = gone_from(claims.left(device, old, keys), old)
     if was_unstable:
         return device, _finding(device, sighting)
     draft.tell(
@@ -85,7 +85,7 @@ def proved(device: Device, sighting: Sighting) -> Mapping[str, Mapping[str, date
     return {**device.source_addresses, sighting.source: known}
 
 
-def _gone_from(device: Device, address: str) -> Device:
+def gone_from(device: Device, address: str) -> Device:
     """The device, that no source has at the address any more."""
     left = {
         source: {ip: at for ip, at in known.items() if ip != address}
@@ -113,6 +113,12 @@ def is_in_scan(device: Device, sighting: Sighting) -> bool:
     if state is None or sighting.asked is None or state.asked != sighting.asked:
         return False
     return _is_since(device, sighting.source, device.address, sighting.asked)
+
+
+def was_there(device: Device, sighting: Sighting) -> bool:
+    """Whether an earlier scan of the source proved the device at the address of the sighting."""
+    known = device.source_addresses.get(sighting.source, {}).get(sighting.address or "")
+    return known is not None and sighting.asked is not None and known < sighting.asked
 
 
 def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:

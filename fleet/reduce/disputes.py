@@ -3,10 +3,11 @@
 Whole models ship one MAC, and copied firmware one endpoint reference. The two stay two records,
 each known by its other keys or by its address, and one of them has the finding. What a broadcast
 contradicts itself about is held back before it comes here (`discovery.pending_moves`), because
-anybody can forge it.
+anybody can forge it. A person who merges the two says that they are one device, which ends it.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from fleet import identity, status
 from fleet.model import Device, Finding, Sighting
@@ -29,13 +30,17 @@ def shared_keys(draft: Draft, sighting: Sighting, keys: Iterable[str]) -> dict[s
 
 
 def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> None:
-    """Take the keys from whoever has them, for ever, and raise one finding on each holder."""
+    """Take the keys from whoever has them, until a person merges the two, and raise one finding on
+    each holder."""
     for key in shared:
         draft.disputed[identity.index_key(key, sighting.site)] = sighting.at
     for id in {device.id for device in shared.values()}:
         device = draft.devices[id]
         keys = [key for key in shared if shared[key].id == id]
-        draft.put(known_by_address(draft, device, keys))
+        left = known_by_address(draft, device, keys)
+        if sighting.address is not None and sighting.address != device.address:
+            left = addresses.gone_from(left, sighting.address)
+        draft.put(left)
         findings.apply(draft, _finding(device, sighting, keys))
 
 
@@ -57,6 +62,8 @@ def _is_live(draft: Draft, device: Device) -> bool:
 def _is_elsewhere(draft: Draft, device: Device, sighting: Sighting) -> bool:
     """Whether it has another address than the sighting, and is not known to have both."""
     if None in (device.address, sighting.address) or device.address == sighting.address:
+        return False
+    if any(identity.place_of(key) == sighting.address for key in device.identities):
         return False
     return not addresses.takes_turns(device, sighting, draft.rules)
 
@@ -81,7 +88,10 @@ def _are_two(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[st
     had, proved = identity.endpoints(device.identities), identity.endpoints(keys)
     if had and proved:
         return _differ(had, proved)
-    return addresses.is_in_scan(device, sighting) or _names_another(draft, device, sighting, keys)
+    answers_at_both = addresses.is_in_scan(device, sighting) and addresses.was_there(
+        device, sighting
+    )
+    return answers_at_both or _names_another(draft, device, sighting, keys)
 
 
 def _differ(had: set[str], proved: set[str]) -> bool:
@@ -110,6 +120,31 @@ def known_by_address(draft: Draft, device: Device, keys: Iterable[str]) -> Devic
     if is_nameless and draft.find(place, device.site) is None:
         return identity.renamed(left, (place,))
     return left
+
+
+def between(draft: Draft, device: Device, other: Device) -> list[str]:
+    """The disputed keys that the two records are known to share."""
+    keys = []
+    for holder, partner in ((device, other), (other, device)):
+        places = {partner.address, *(change.ip for change in partner.addresses)}
+        for finding in holder.findings:
+            if finding.kind == SHARED and places.intersection(finding.evidence["addresses"]):
+                keys += finding.evidence["keys"]
+    return [key for key in keys if identity.index_key(key, device.site) in draft.disputed]
+
+
+def end(draft: Draft, device: Device, keys: Iterable[str]) -> Device:
+    """A person said that the device alone has the keys: they identify it again."""
+    for key in keys:
+        draft.disputed.pop(identity.index_key(key, device.site), None)
+    kept = [key for key in device.identities if not key.startswith(identity.FORMER)]
+    draft.put(identity.renamed(device, tuple(dict.fromkeys((*kept, *keys)))))
+    for finding in device.findings:
+        if finding.kind == SHARED:
+            who, at = f"id:{device.id}", draft.now
+            cleared = Finding(who, SHARED, at, finding.text, finding.source, cleared=True)
+            findings.apply(draft, replace(cleared, site=device.site))
+    return draft.devices[device.id]
 
 
 def _finding(device: Device, sighting: Sighting, keys: list[str]) -> Finding:

@@ -29,6 +29,14 @@ def findings(story: Story) -> list[str]:
     return [fault.kind for device in story.fleet.devices.values() for fault in device.findings]
 
 
+def shared_mac() -> Story:
+    """Two units that prove nothing but the MAC A, in two scans."""
+    story = Story()
+    for scan in range(2):
+        story.tell(*units("", "", at=scan))
+    return story
+
+
 # -- what is disputed ------------------------------------------------------------------------
 
 
@@ -134,11 +142,10 @@ def test_no_undo_brings_the_key_back(first: str) -> None:
 
 
 def test_a_disputed_mac_still_tells_that_it_is_not_the_device_at_its_address() -> None:
-    story = Story()
-    story.tell(*units("", ""))
-    story.tell(seen(B, at=noon(minutes=1), address=THIRD))
-    assert story.tell(seen(A, at=noon(minutes=2), address=THIRD)) == ["device.found"]
-    assert story.device(3).last_seen == noon(minutes=1)
+    story = shared_mac()
+    story.tell(seen(B, at=noon(minutes=6), address=THIRD))
+    assert story.tell(seen(A, at=noon(minutes=7), address=THIRD)) == ["device.found"]
+    assert story.device(3).last_seen == noon(minutes=6)
 
 
 # -- what is not -----------------------------------------------------------------------------
@@ -161,6 +168,13 @@ ONE_DEVICE: dict[str, list[Report]] = {
     "it takes turns, and then both its interfaces answer": [
         *(seen(A, at=noon(minutes=5 * n), address=f"10.0.0.{n % 2 + 1}") for n in range(4)),
         *(seen(A, at=noon(minutes=20), address=ip) for ip in (FIRST, SECOND)),
+    ],
+    "it moved within one scan": [
+        *units(""),
+        *(seen(A, at=noon(minutes=5), address=ip) for ip in (FIRST, SECOND)),
+        *(seen(A, at=noon(minutes=5 * n), address=SECOND) for n in range(2, 6)),
+        *(seen(A, at=noon(minutes=30), address=ip) for ip in (SECOND, FIRST)),
+        *(seen(A, at=noon(minutes=5 * n), address=FIRST) for n in range(7, 10)),
     ],
     "it moved": [*units(""), seen(A, at=noon(minutes=5), address=SECOND)],
     "it was heard at another site at the same address": [
@@ -193,6 +207,39 @@ def test_a_report_from_before_disputes_nothing() -> None:
     story.tell(seen(A, ONE, at=noon(minutes=5)))
     story.tell(seen(A, OTHER, at=noon(minutes=4), address=SECOND), at=noon(minutes=6))
     assert story.fleet.disputed == {}
+
+
+# -- what ends it ----------------------------------------------------------------------------
+
+
+def test_a_person_who_merges_the_two_ends_the_dispute() -> None:
+    story = shared_mac()
+    assert (story.fleet.disputed.keys(), findings(story)) == ({A}, [SHARED])
+    at = noon(minutes=6)
+    kinds = story.tell(edit("merge", "id:1", at, **{"with": 2}))
+    assert kinds == ["device.merged", "finding.cleared"]
+    for scan in range(2, 6):
+        story.tell(*units("", "", at=scan))
+    assert (story.fleet.disputed, findings(story)) == ({}, [])
+    assert list(story.fleet.devices) == [1]
+    assert A in story.device().identities
+
+
+def test_a_merge_with_a_third_device_ends_no_dispute() -> None:
+    story = shared_mac()
+    story.tell(seen(B, at=noon(minutes=6), address=THIRD))
+    story.tell(edit("merge", "id:1", noon(minutes=7), **{"with": 3}))
+    assert (story.fleet.disputed.keys(), findings(story)) == ({A}, [SHARED])
+
+
+def test_two_that_are_told_apart_again_are_disputed_again() -> None:
+    story = shared_mac()
+    story.tell(edit("merge", "id:1", noon(minutes=6), **{"with": 2}))
+    story.tell(inverse(story.events[-2], "tester", noon(minutes=7)))
+    for scan in range(2, 5):
+        story.tell(*units("", "", at=scan))
+    assert list(story.fleet.devices) == [1, 2]
+    assert (story.fleet.disputed.keys(), findings(story)) == ({A}, [SHARED])
 
 
 # -- what is no identity ---------------------------------------------------------------------
@@ -249,8 +296,7 @@ def test_a_recorder_that_moves_takes_its_channels_along() -> None:
 
 
 def test_channels_of_a_disputed_recorder_do_not_become_the_recorder() -> None:
-    story = Story()
-    story.tell(*units("", ""))
+    story = shared_mac()
     assert story.tell(seen(channel_key(A, "1"), source="onvif")) == []
     stream = "rtsp:10.0.0.1:554/cam?channel=1"
     assert story.tell(seen(channel_key(A, "1"), stream, source="onvif")) == ["device.found"]
