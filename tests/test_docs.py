@@ -1,6 +1,5 @@
 """The texts say what is true: options, sources, requests, commands and places exist as told."""
 
-import ast
 import asyncio
 import base64
 import http.client
@@ -249,24 +248,34 @@ def test_the_sources_page_names_the_real_ports() -> None:
 
 def test_the_example_of_a_source_works() -> None:
     scope: dict[str, Any] = {"__name__": "acme"}
-    (text,) = blocks(read("docs/sources.md"), "python")
-    ast.parse(text)
+    text, probing = blocks(read("docs/sources.md"), "python")
+    assert probing.strip() == read("tests/discovery/status_line.py").strip()
     exec(compile(text, "docs/sources.md", "exec", dont_inherit=True), scope)
 
-    async def asked() -> list[Any]:
+    async def asked(line: bytes, is_on: bool = True) -> list[Any]:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readline()
-            writer.write(f"{MAC} Front door\n".encode())
+            writer.write(line)
             writer.close()
 
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
+            if not is_on:
+                server.close()
             made = scope["source"](scope["AcmeOptions"](Clock(), "127.0.0.1", port))
             built = scope["build"](scope["Options"]("127.0.0.1"), Clock())
             assert (built.name, built.title) == (made.name, made.title)
             return [report async for report in made.discover()]
 
-    sighting, coverage = asyncio.run(asked())
+    for reports in (
+        asyncio.run(asked(b"", is_on=False)),
+        asyncio.run(asked(b"")),
+        asyncio.run(asked(b"nonsense\n")),
+    ):
+        (missed,) = reports
+        assert isinstance(missed, Coverage), "one that is off was asked: it is missed, and offline"
+        assert (missed.scopes, missed.failed, missed.answers) == (("acme",), {}, 0)
+    sighting, coverage = asyncio.run(asked(f"{MAC} Front door\n".encode()))
     assert isinstance(sighting, Sighting)
     assert (sighting.identities, sighting.name) == ((f"mac:{MAC}",), "Front door")
     assert isinstance(coverage, Coverage)
