@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Entry, Question
 from discovery.probe_tasks import AbnormalExit, ProbeTasks
+from discovery.secret_hosts import Unproven, has_proof, is_bound, neutral_key, plain
 from discovery.sessions import Sessions, session_owner
 from fleet.model import (
     Access,
@@ -42,7 +43,8 @@ SESSION_AGAIN = 5.0
 ERROR = "source.error"
 """The kind of the finding about a device that meets an error in the program."""
 PASSWORD = "access.password"  # nosec B105 (a kind of finding)
-"""The kind of the finding about a device whose stored password cannot be read."""
+"""The kind of the finding about a device whose stored password cannot be read, or may not be
+sent to its new address."""
 
 ANSWERED, MISSED, NOT_ASKED, FAILED = "answered", "missed", "not asked", "failed"
 """What came of a question. Failed: it met an error in the program."""
@@ -99,6 +101,7 @@ class Prober:
         """How many were asked and how many answered since somebody cleared it, by source."""
         self._scopes = DownScopes()
         self._probes = ProbeTasks()
+        self._proved: dict[Question, str] = {}
         self._awaited: dict[Question, list[asyncio.Future[Answer]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged: set[tuple[str, str]] = set()
@@ -173,6 +176,7 @@ class Prober:
     def _look(self) -> None:
         """Take in what changed in the fleet."""
         for question in self.queue.update(self.tracker.devices(), _now()):
+            self._proved.pop(question, None)
             self.deliver(self._scopes.forget(question, self.clock()))
             self._tell(question, Answer(*question, NOT_ASKED, "it is not asked any more"))
 
@@ -221,8 +225,7 @@ class Prober:
     ) -> Answer:
         """One probe under its deadline, whatever it raises."""
         try:
-            target = self._target(source, entry, device)
-            reports = await self._probes.run(source, entry.question, target)
+            reports = await self._asked(source, entry, device)
             return self._answered(entry, device, started, reports)
         except SessionRefused as error:
             self.sessions.refused(owner or device.id)
@@ -231,7 +234,10 @@ class Prober:
         except CannotAsk as error:
             return self._not_asked(entry, error.scope, error.reason)
         except SecretLost:
-            return self._without_password(source, entry)
+            reason = "the stored password cannot be read. Enter it again"
+            return self._without_password(source, entry, reason)
+        except Unproven:
+            return self._without_password(source, entry, self._unproven(entry, device))
         except NoAnswer as error:
             return self._missed(entry, device, started, str(error))
         except TimeoutError:
@@ -244,9 +250,25 @@ class Prober:
         except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
             return self._failed(source, entry, device, error)
 
-    def _target(self, source: Source, entry: Entry, device: Device) -> Target:
+    async def _asked(self, source: Source, entry: Entry, device: Device) -> Sequence[Report]:
+        """What the probe reports. Where its password may not be sent yet, it is asked without it
+        first. Raises Unproven, SecretLost and whatever ProbeTasks.run does."""
+        access, question = device.access.get(source.name, Access()), entry.question
+        if not is_bound(access, entry.host) and self._proved.get(question) != entry.host:
+            target = self._target(source, entry, device, plain(access))
+            target = neutral_key(target, source.name, access)
+            reports = await self._probes.run(source, question, target)
+            is_seen = any(isinstance(report, Sighting) for report in reports)
+            if not is_seen or self._someone_else(device, reports):
+                return reports
+            if not has_proof(device, reports, self.tracker.known):
+                raise Unproven
+            self._proved[question] = entry.host
+        target = self._target(source, entry, device, access)
+        return await self._probes.run(source, question, target)
+
+    def _target(self, source: Source, entry: Entry, device: Device, access: Access) -> Target:
         """Whom to ask, with its secrets unsealed. Raises SecretLost."""
-        access = device.access.get(source.name, Access())
         secrets = {name: self.unseal(id) for name, id in access.secret_options.items()}
         return Target(
             device.site,
@@ -321,9 +343,16 @@ class Prober:
         down = self._scopes.down(scope, reason, entry.question, self.clock())
         return Answer(*entry.question, NOT_ASKED, reason, tuple(down))
 
-    def _without_password(self, source: Source, entry: Entry) -> Answer:
-        """Its stored password cannot be read, so it alone is not asked."""
-        text = f"{source.title}: the stored password cannot be read. Enter it again"
+    def _unproven(self, entry: Entry, device: Device) -> str:
+        saved = device.access[entry.source].secret_host or "another address"
+        return (
+            f"the password was saved for {saved}, and nothing proves that {entry.host} is this "
+            "device. Enter it again"
+        )
+
+    def _without_password(self, source: Source, entry: Entry, reason: str) -> Answer:
+        """Its password cannot be read, or not be sent, so it alone is not asked."""
+        text = f"{source.title}: {reason}"
         finding = Finding(f"id:{entry.question[0]}", PASSWORD, self.clock(), text, source.name)
         return Answer(*entry.question, NOT_ASKED, text, (finding,))
 

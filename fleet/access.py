@@ -69,6 +69,10 @@ def edited(
         is_own = value == known.secret or (is_undo and _is_of(draft, value, device))
         values["secret"] = _secret(draft, value, device, is_own)
     access = replace(known, **values)
+    if access.secret != known.secret:
+        # What an undo brings back was saved for an address of former times.
+        owner = draft.devices.get(device) if isinstance(fields.get("secret"), Mapping) else None
+        access = replace(access, secret_host=owner.address if owner else None)
     if access.host != known.host:
         if "tls_pin" not in values:
             access = replace(access, tls_pin=None)

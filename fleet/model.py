@@ -64,8 +64,9 @@ class NotFound(Refused):
 class Target:
     """Someone we can ask.
 
-    `secret` is the plain password, unsealed when the question begins; `options` are the source's
-    own, with those that are secret. `tls_pin` and `method` are as in Access.
+    `secret` is the plain password, unsealed when the question begins; without it, where there is
+    one, the device moved: the probe says what the device proves before it logs in. `options` are
+    the source's own, with those that are secret. `tls_pin` and `method` are as in Access.
     """
 
     site: str
@@ -290,7 +291,9 @@ class Access:
 
     `host` is set only where a person gave one; without it the source asks at the device's
     address. `secret` is the id of the password in `Fleet.secrets`, never the password; so are
-    the values of `secret_options`. `tls_pin` is the fingerprint of the certificate that is
+    the values of `secret_options`. `secret_host` is the device's address for which the password was
+    saved, where no host was given: it is sent nowhere else before the device proved itself there
+    without it. `tls_pin` is the fingerprint of the certificate that is
     accepted. `method` is the login method that worked last. `interval` is in seconds.
     `extra` holds what a newer version wrote.
     """
@@ -305,6 +308,7 @@ class Access:
     interval: int | None = None
     options: Facts = field(default_factory=dict)
     secret_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_host: str | None = None
     extra: Facts = field(default_factory=dict)
 
 

@@ -40,6 +40,8 @@ def listed(
     **access: object,
 ) -> Device:
     """A device that these sources probe, and that was up a minute ago."""
+    address = address or f"10.0.{id >> 8}.{id & 255}"
+    access = {"secret_host": address, **access}
     known: Mapping[str, Access] = {name: Access(**access) for name in names or ("tcp",)}  # type: ignore[arg-type]
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return Device(
@@ -47,7 +49,7 @@ def listed(
         "camera",
         DEFAULT_SITE,
         (key(id),),
-        address=address or f"10.0.{id >> 8}.{id & 255}",
+        address=address,
         access=known,
         parents=tuple(parents),
         listed=True,

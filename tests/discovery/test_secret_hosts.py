@@ -1,0 +1,125 @@
+"""The password of a device that moved: it follows only when the device has proved itself."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleet.model import Device, Edit, Miss, Report, Sighting, Target
+from sources.source import Source
+from tests.discovery import listed as fleets
+from tests.discovery.engine import Engine
+from tests.discovery.listed import key, listed
+from tests.home import until
+
+Make = Callable[..., Engine]
+HOME, AWAY = "10.0.0.1", "10.9.9.9"
+
+
+class Proving:
+    """A source that reads a key of the device, or only gives back the key it was given."""
+
+    def __init__(self, proves: str = "") -> None:
+        self.proves = proves
+        self.asked: list[tuple[str, str | None, bool]] = []
+
+    async def probe(self, target: Target) -> Sequence[Report]:
+        if target.host != listed(2).address:
+            self.asked.append((target.host, target.secret, "community" in target.options))
+        if self.proves == "silent":
+            return [Miss(target.key, "tcp", fleets.now(), "silent")]
+        keys = (self.proves or target.key,)
+        return [Sighting(target.site, keys, "tcp", fleets.now(), address=target.host)]
+
+    def source(self) -> Source:
+        return Source("tcp", "TCP", 5.0, probe=self.probe, interval=600.0)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    engines: list[Engine] = []
+
+    def made(device: Device, source: Source) -> Engine:
+        fleets.write_fleet(tmp_path / "fleet.json", [device, listed(2)])
+        engine = Engine(tmp_path, fleets.now, source, unseal=lambda id: f"plain-{id}")  # type: ignore[arg-type]
+        engines.append(engine)
+        return engine
+
+    yield made
+    for engine in engines:
+        engine.close()
+
+
+def moved(**access: object) -> Device:
+    """A device whose password was saved at HOME, and that is said to be at AWAY."""
+    secrets = {"secret": "s1", "secret_options": {"community": "s2"}, "secret_host": HOME}
+    return listed(1, address=AWAY, **{**secrets, **access})
+
+
+def test_at_the_address_for_which_it_was_saved_the_password_is_used_at_once(make: Make) -> None:
+    tcp = Proving()
+    engine = make(replace(moved(), address=HOME), tcp.source())
+    assert engine.scanner.ask([1])[0].state == "answered"
+    assert set(tcp.asked) == {(HOME, "plain-s1", True)}
+
+
+def test_a_forged_move_sends_the_password_nowhere_and_says_so(make: Make) -> None:
+    tcp = Proving()
+    engine = make(moved(), tcp.source())
+    (answer,) = engine.scanner.ask([1])
+    assert answer.state == "not asked"
+    assert set(tcp.asked) == {(AWAY, None, False)}
+    (finding,) = engine.tracker.devices()[1].findings
+    assert finding.kind == "access.password"
+    assert f"the password was saved for {HOME}" in finding.text
+    assert "Enter it again" in finding.text
+    assert set(engine.tracker.devices()) == {1, 2}, "and nothing new was added"
+
+
+@pytest.mark.parametrize("proves", ["onvif:77", key(2), "silent"])
+def test_who_proves_another_device_or_nothing_gets_no_password(make: Make, proves: str) -> None:
+    tcp = Proving(proves)
+    engine = make(moved(), tcp.source())
+    assert engine.scanner.ask([1])[0].state != "answered"
+    assert set(tcp.asked) == {(AWAY, None, False)}
+
+
+def test_a_device_that_proves_itself_at_its_new_address_gets_its_password(make: Make) -> None:
+    tcp = Proving(key(1))
+    engine = make(moved(), tcp.source())
+    assert engine.scanner.ask([1])[0].state == "answered"
+    assert tcp.asked[:2] == [(AWAY, None, False), (AWAY, "plain-s1", True)]
+    engine.scanner.ask([1])
+    assert [secret for _host, secret, _option in tcp.asked[1:]] == ["plain-s1"] * len(tcp.asked[1:])
+
+
+def test_a_move_while_it_runs_asks_without_the_password_again(make: Make) -> None:
+    tcp = Proving(key(1))
+    engine = make(moved(), tcp.source())
+    until(lambda: len(tcp.asked) >= 2)
+    fleet = engine.tracker.fleet()
+    other = replace(fleet.devices[1], address="10.8.8.8")
+    engine.tracker._fleet = replace(fleet, devices={**fleet.devices, 1: other})
+    until(lambda: [ask for ask in tcp.asked if ask[0] == "10.8.8.8"])
+    assert next(ask for ask in tcp.asked if ask[0] == "10.8.8.8") == ("10.8.8.8", None, False)
+
+
+def test_a_host_that_a_person_gave_is_no_move(make: Make) -> None:
+    tcp = Proving()
+    engine = make(moved(host=AWAY, secret_host=None), tcp.source())
+    engine.scanner.ask([1])
+    assert set(tcp.asked) == {(AWAY, "plain-s1", True)}
+
+
+def test_a_password_that_is_entered_again_is_saved_for_the_new_address(make: Make) -> None:
+    tcp = Proving()
+    engine = make(moved(), tcp.source())
+    engine.scanner.ask([1])
+    secret = {"id": "s9", "sealed": "sealed"}
+    edit = Edit("change", "id:1", {"source": "tcp", "secret": secret}, "otto", fleets.now())
+    engine.tracker.apply([edit], fleets.now())
+    assert engine.tracker.devices()[1].access["tcp"].secret_host == AWAY
+    assert engine.scanner.ask([1])[0].state == "answered"
+    assert tcp.asked[-1] == (AWAY, "plain-s9", True)
+    until(lambda: not engine.tracker.devices()[1].findings)
