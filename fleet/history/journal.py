@@ -25,7 +25,7 @@ RETRY_AFTER = 5.0
 MAX_AT_ONCE = 1000
 
 
-class Unwritable(Exception):
+class RejectedEvent(Exception):
     """One of these events does not fit into the journal."""
 
 
@@ -221,7 +221,7 @@ class JournalWriter:
             except Unreachable as error:
                 self._report_outage(str(error))
                 return False
-            except Unwritable:
+            except RejectedEvent:
                 size = 1  # so that the one at fault is alone
                 continue
             self.tracker.confirm(events[-1].sequence)
@@ -229,11 +229,11 @@ class JournalWriter:
         return True
 
     def _write(self, events: Sequence[Event]) -> None:
-        """Raises Unreachable; and Unwritable when one of many events is at fault. A single one
+        """Raises Unreachable; and RejectedEvent when one of many events is at fault. A single one
         is left out: it would hold up all that come after it."""
         try:
             self.journal.write(events)
         except (Damaged, Unstorable, *VALUE_ERRORS) as error:
             if len(events) > 1:
-                raise Unwritable from error
+                raise RejectedEvent from error
             log.exception("Event %d does not fit into the journal: left out", events[0].sequence)
