@@ -28,9 +28,10 @@ from discovery.once import discover as discover_once
 from fleet import identity, labels, shapes, state, status
 from fleet.database import origin
 from fleet.edit import cleaning
+from fleet.kinds import CAMERAS
 from fleet.model import Device, Fleet
 from fleet.patience import rules_of
-from fleet.queries import CAMERAS, SORTS, DeviceFilter, select
+from fleet.queries import SORTS, DeviceFilter, select
 from fleet.status import Rules
 from settings import Settings
 from sources.build import build_sources, intervals_of

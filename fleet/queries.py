@@ -7,10 +7,9 @@ from typing import Any
 
 from fleet import identity, labels, status
 from fleet.edit.recorder_list import SOURCE
+from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device
 
-CAMERAS = frozenset({"camera", "recorder"})
-"""The kinds that lists of cameras show."""
 STATUSES = {
     "all": frozenset(status.WORDS),
     "active": status.UP,
@@ -97,7 +96,7 @@ def select(
         device
         for device in devices
         if (device.retired_at is not None) == query.retired
-        and (device.kind == query.kind if query.kind else device.kind in kinds)
+        and (shown_as(device.kind) in ({query.kind} if query.kind else kinds))
         and statuses[device.id] in wanted
         and (not query.findings or device.findings)
         and (not query.site or device.site == query.site)

@@ -5,8 +5,9 @@ from typing import Any
 from flask import Blueprint, Response
 
 from fleet import shapes, status
+from fleet.kinds import CAMERAS
 from fleet.model import Edit
-from fleet.queries import CAMERAS, select
+from fleet.queries import select
 from web.http.actions.devices import (
     apply_edit,
     device_edit,

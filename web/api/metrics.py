@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from fleet import status
-from fleet.queries import CAMERAS
+from fleet.kinds import CAMERAS, shown_as
 from web.http.actions.readiness import not_ready_reasons
 from web.http.actions.scans import fleet_stats
 from web.http.authorization import needs
@@ -56,7 +56,7 @@ class FleetCollector(Collector):
         }
         for device in devices.values():
             if device.retired_at is None:
-                key = (statuses[device.id].lower(), device.kind)
+                key = (statuses[device.id].lower(), shown_as(device.kind))
                 tally[key] = tally.get(key, 0) + 1
         family = GaugeMetricFamily(
             "camera_monitor_devices", "Devices by status and kind", labels=["status", "kind"]

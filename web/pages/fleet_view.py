@@ -11,8 +11,9 @@ from markupsafe import Markup
 from pydantic import Field, ValidationError
 
 from fleet import labels, shapes, status
+from fleet.kinds import CAMERAS, shown_as
 from fleet.model import Device, NotFound
-from fleet.queries import CAMERAS, STATUSES, DevicePage, select, stores_by_site
+from fleet.queries import STATUSES, DevicePage, select, stores_by_site
 from store.sql import Unreachable
 from web.http import remedies
 from web.http.actions.jobs import auto_scan_job
@@ -205,7 +206,7 @@ def current_issues(monitor: Monitor) -> list[Issue]:
     for device in devices.values():
         word = statuses[device.id]
         is_down = word in status.DOWN
-        if device.retired_at or device.kind not in CAMERAS:
+        if device.retired_at or shown_as(device.kind) not in CAMERAS:
             continue
         if not (is_down or device.findings):
             continue

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fleet import status
+from fleet.kinds import CAMERAS, shown_as
 from fleet.model import Device
-from fleet.queries import CAMERAS, STATUSES, store_of, stores_by_site
+from fleet.queries import STATUSES, store_of, stores_by_site
 
 MAX_GROUPS = 1000
 MAX_SITES = 400
@@ -80,7 +81,11 @@ class SiteSummary:
 
 def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[SiteSummary]:
     """Each store with its sites, and each site that is in no store, in no order."""
-    kept = [device for device in devices if device.retired_at is None and device.kind in CAMERAS]
+    kept = [
+        device
+        for device in devices
+        if device.retired_at is None and shown_as(device.kind) in CAMERAS
+    ]
     known = stores_by_site(kept)
     counted = Counter(
         (store_of(device, known), device.site, statuses[device.id]) for device in kept

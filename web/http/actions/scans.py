@@ -1,6 +1,7 @@
 """Scans, the auto-scan toggle, jobs, and the counts."""
 
 from fleet import shapes
+from fleet.kinds import shown_as
 from web.http.auditing import note
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
@@ -10,7 +11,7 @@ def fleet_stats(kind: str | None = None) -> shapes.Stats:
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
     if kind is not None:
-        devices = {id: device for id, device in devices.items() if device.kind == kind}
+        devices = {id: device for id, device in devices.items() if shown_as(device.kind) == kind}
     return shapes.stats(
         monitor.tracker.fleet(),
         devices.values(),

@@ -1,12 +1,13 @@
 """Lists of devices, their edits and their deletion as JSON."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from fleet import shapes
 from fleet.edit import editing
+from fleet.kinds import KINDS
 from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter
 from web.http.payloads import Choice, Moment, Query, Strict, lower_case
 
@@ -15,7 +16,7 @@ class ListQuery(Query):
     """Filter, search, sort and page. Without any of it a list is whole, by number."""
 
     status: Annotated[str, Choice(tuple(STATUSES)), BeforeValidator(lower_case)] = "all"
-    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
+    kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
     q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
     site: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a site.")
     store: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a store.")

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
 from discovery.scheduler import JobState
 from discovery.unverified import Heard
+from fleet.kinds import KINDS
 from fleet.shapes import Time, iso
-from web.http.payloads import Query, Strict, lower_case
+from web.http.payloads import Choice, Query, Strict, lower_case
 
 
 class JobRow(TypedDict):
@@ -68,7 +69,7 @@ class ScanState(TypedDict):
 
 
 class StatsQuery(Query):
-    kind: Annotated[Literal["camera", "recorder"] | None, BeforeValidator(lower_case)] = None
+    kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
 
 
 def heard(device: Heard) -> HeardRow:
