@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Run, forms: bool = True) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=_first_line(run))
-        one.set_defaults(run=run)
+        one.set_defaults(run=run, parser=one)
         if forms:
             form = one.add_mutually_exclusive_group()
             form.add_argument("--json", action="store_true", help="JSON")
@@ -109,7 +109,7 @@ def _moment(text: str) -> str:
 def _user_commands(commands: Any) -> None:
     """`user ...` and `keys ...`."""
     group = commands.add_parser("user", help="Accounts: add, passwd, list, remove.")
-    acts = group.add_subparsers(dest="act", required=True, metavar="ACT")
+    acts = group.add_subparsers(dest="act", required=True, metavar="{add,passwd,remove,list}")
     one = _act(acts, "add", users.add, with_password=True)
     one.add_argument("--role", choices=ROLES, default="viewer", help="what they may (viewer)")
     one.add_argument("--limited", action="store_true", help="only the cameras that are granted")
@@ -117,10 +117,11 @@ def _user_commands(commands: Any) -> None:
     _act(acts, "remove", users.remove)
     one = acts.add_parser("list", help=_first_line(users.list_users))
     one.add_argument("--json", action="store_true", help="JSON")
-    one.set_defaults(run=users.list_users)
+    one.set_defaults(run=users.list_users, parser=one)
     group = commands.add_parser("keys", help="The key behind stored secrets: rotate.")
-    acts = group.add_subparsers(dest="act", required=True, metavar="ACT")
-    acts.add_parser("rotate", help=_first_line(users.rotate)).set_defaults(run=users.rotate)
+    acts = group.add_subparsers(dest="act", required=True, metavar="{rotate}")
+    one = acts.add_parser("rotate", help=_first_line(users.rotate))
+    one.set_defaults(run=users.rotate, parser=one)
 
 
 def _act(acts: Any, name: str, run: Run, with_password: bool = False) -> Any:
@@ -130,7 +131,7 @@ def _act(acts: Any, name: str, run: Run, with_password: bool = False) -> Any:
         one.add_argument(
             "--password-stdin", action="store_true", help="read the password from stdin"
         )
-    one.set_defaults(run=run)
+    one.set_defaults(run=run, parser=one)
     return one
 
 
@@ -166,7 +167,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     """Run one command; its exit code. What it fails with is one sentence on stderr."""
     logging.basicConfig(level=logging.CRITICAL)
     try:
-        wanted = parser().parse_args(arguments)
+        wanted, extra = parser().parse_known_args(arguments)
+        if extra:
+            wanted.parser.error(f"unrecognized arguments: {' '.join(extra)}")
         code: int = wanted.run(options.load(), wanted)
     except SystemExit as end:  # argparse: help was asked for, or the arguments are wrong
         return int(end.code or 0)

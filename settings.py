@@ -1,4 +1,4 @@
-"""Every option of the monitor: its name, default and one line of help.
+"""Every option of Camera Monitor: its name, default and one line of help.
 
 Options come from the environment. `docs/settings.md` lists the same ones; a test compares. A
 package gets those that it names in its `build.py`, and a source those in its `Options`.

@@ -58,7 +58,7 @@ def _statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:
 
 
 def discover(settings: Settings, wanted: argparse.Namespace) -> int:
-    """Who answers now. Nothing is kept unless the monitor runs, which then scans itself."""
+    """Find the devices that answer now. Saved only if Camera Monitor runs and scans itself."""
     did = scan_in_monitor(settings)
     if did is None:
         devices, scan = discover_once(

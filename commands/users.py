@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def add(settings: Settings, wanted: argparse.Namespace) -> int:
-    """Make an account. The first one is an administrator and closes the monitor."""
+    """Add an account. The first one is an administrator; from then on everyone must log in."""
     password = _password(wanted)
     body = {"username": wanted.name, "password": password, "role": wanted.role}
     said = tell_monitor(settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited})
@@ -81,7 +81,7 @@ def rotate(settings: Settings, wanted: argparse.Namespace) -> int:
     said = tell_monitor(settings, "POST", "/api/keys/rotate")
     count = said["secrets"] if said is not None else _rotate_on_files(settings)
     if count is None:
-        print("There is no key yet: it is made with the first secret that is kept.")
+        print("There is no key yet: it is made when the first camera password is stored.")
     else:
         print(f"{count} secrets are sealed with a new key, and the old keys are gone.")
     return DONE

@@ -98,6 +98,25 @@ def test_keys_are_rotated(tmp_path: Path) -> None:
     assert "no key yet" in cli(place, "keys", "rotate").stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "usage", "error"),
+    [
+        (("keys",), "keys [-h] {rotate} ...", "{rotate}"),
+        (("keys", "rotate", "now"), "keys rotate [-h]", "unrecognized arguments: now"),
+        (("user",), "user [-h] {add,passwd,remove,list} ...", "{add,passwd,remove,list}"),
+        (("user", "list", "all"), "user list [-h] [--json]", "unrecognized arguments: all"),
+    ],
+)
+def test_wrong_use_shows_the_usage_of_that_command(
+    tmp_path: Path, words: tuple[str, ...], usage: str, error: str
+) -> None:
+    done = cli(Running(tmp_path).environment, *words)
+    first, last = done.stderr.strip().splitlines()
+    assert (done.returncode, first) == (2, f"usage: cli.py {usage}")
+    assert last.startswith(f"cli.py {' '.join(words[:2])}: error: ")
+    assert last.endswith(error)
+
+
 @pytest.mark.parametrize("runs", [True, False], ids=["with a running monitor", "without one"])
 def test_rotating_the_keys_seals_every_password_anew_and_drops_the_old_key(
     tmp_path: Path, runs: bool

@@ -16,7 +16,7 @@ COLUMNS = ("at", "who", "address", "action", "about", "text")
 @needs("audit.view")
 @describes(query=AuditQuery, answer=list[EntryRow], errors=(422, 503))
 def audit() -> Response:
-    """Who did what, newest first."""
+    """The audit log, newest first."""
     entries = current_monitor().audit.find(**query_args(AuditQuery).model_dump())
     return json_response([entry_row(entry) for entry in entries])
 
@@ -25,7 +25,7 @@ def audit() -> Response:
 @needs("audit.view")
 @describes(query=AuditQuery, answer=str, media=("text/csv",), errors=(422, 503))
 def audit_csv() -> Response:
-    """The same as a table for a spreadsheet."""
+    """The audit log as CSV for a spreadsheet."""
     entries = current_monitor().audit.find(**query_args(AuditQuery).model_dump())
     text = as_csv([entry_row(entry) for entry in entries], COLUMNS)
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}

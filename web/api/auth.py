@@ -66,7 +66,7 @@ def _token_pair(session: str) -> JwtPair:
 @public
 @describes(answer=JwtPair, errors=(401, 422), security=("refresh",))
 def refresh() -> Response:
-    """A new access token. The refresh token comes in the Authorization header, as Bearer."""
+    """Get a new access token. The refresh token comes in the Authorization header, as Bearer."""
     authenticator = current_monitor().authenticator
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     session = (
@@ -111,7 +111,7 @@ def logout() -> Response:
 @needs("account.change")
 @describes(body=Password, answer=Done, errors=(403, 409, 422, 429))
 def password() -> Response:
-    """Change the own password. Every other session, token and stream of yours ends."""
+    """Change your password. Your other sessions, tokens and streams end."""
     given = json_body(Password)
     change_password(own_user(), given.current, given.password)
     return json_response({"success": True})
@@ -124,7 +124,7 @@ def password() -> Response:
 @needs("account.change")
 @describes(answer=list[TokenRow], errors=(409,))
 def tokens() -> Response:
-    """The own tokens."""
+    """Your tokens."""
     return json_response(
         [token_row(token, current_monitor().redirects) for token in tokens_of(own_user().id)]
     )
@@ -134,7 +134,7 @@ def tokens() -> Response:
 @needs("account.change")
 @describes(body=NewToken, answer=TokenMade, errors=(404, 409, 422), status=201)
 def make_token() -> Response:
-    """A token for a script. Its text is shown this once."""
+    """Make a token for a script. Its text is shown only once."""
     given = json_body(NewToken)
     token, text = create_token(own_user(), given)
     return json_response({**token_row(token, current_monitor().redirects), "token": text}, 201)
@@ -144,6 +144,6 @@ def make_token() -> Response:
 @needs("account.change")
 @describes(answer=Done, errors=(404, 409))
 def revoke_token(id: int) -> Response:
-    """End one of the own tokens."""
+    """Delete one of your tokens."""
     revoke_own_token(own_user(), id)
     return json_response({"success": True})

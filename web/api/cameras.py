@@ -65,7 +65,7 @@ def camera(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Change, answer=Edited, errors=(404, 409, 422))
 def change(key: str) -> Response:
-    """Change its name, notes, tags, site, or what it stands behind."""
+    """Change the name, notes, tags, site or parent device of a camera."""
     given = json_body(Change).model_dump(exclude_unset=True)
     if given.get("tags", ()) is None:
         given["tags"] = []
@@ -76,7 +76,7 @@ def change(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Merge, answer=Edited, errors=(404, 409, 422))
 def merge(key: str) -> Response:
-    """Two records are one device: the lower number stays, the other leads to it."""
+    """Merge two records of one device: the lower number stays, the other leads to it."""
     return _edit(key, "merge", {"with": json_body(Merge).other})
 
 
@@ -84,7 +84,7 @@ def merge(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Split, answer=Edited, errors=(404, 409, 422))
 def split(key: str) -> Response:
-    """Some identities of a record are another device, and stay so."""
+    """Split identities off a record: they become another device, and stay so."""
     return _edit(key, "split", {"identities": json_body(Split).identities})
 
 
@@ -92,7 +92,7 @@ def split(key: str) -> Response:
 @needs("device.view")
 @describes(answer=shapes.UptimeRow, errors=(404, 503))
 def uptime(key: str) -> Response:
-    """How well it answered on each of the last 90 days."""
+    """The uptime of a camera on each of the last 90 days."""
     monitor = current_monitor()
     device = visible_fleet().device(key)
     return json_response(

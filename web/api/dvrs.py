@@ -83,7 +83,7 @@ def search() -> Response:
 @needs("workbook.edit")
 @describes(body=NewSerial, answer=Ok, errors=(404, 422))
 def update() -> Response:
-    """Another recorder stands at a site now: its serial goes into the workbook."""
+    """Replace the recorder of a site: the new serial is written into the workbook."""
     given = json_body(NewSerial)
     change_serial(given.site, given.number)
     return json_response({"ok": True})
@@ -93,7 +93,7 @@ def update() -> Response:
 @needs("scan.start")
 @describes(answer=Refreshed, errors=(503,))
 def refresh() -> Response:
-    """Ask about every recorder now, and wait for the answer."""
+    """Check every recorder now, and wait for the result."""
     monitor = current_monitor()
     monitor.workbooks.keep()
     visible_fleet().check("scan.start")

@@ -32,7 +32,7 @@ MAX_REPLAYED = 1000
     errors=(422, 429, 503),
 )
 def events() -> Response:
-    """What happened. Asked for `text/event-stream`, it goes on as it happens."""
+    """List events. With `Accept: text/event-stream`, new events follow as they happen."""
     query = query_args(EventQuery)
     if request.accept_mimetypes.best == "text/event-stream":
         return _stream(query)

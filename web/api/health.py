@@ -17,7 +17,7 @@ bp = Blueprint("health", __name__)
 @public
 @describes(answer=str, media=("text/plain",))
 def healthz() -> Response:
-    """The process answers."""
+    """Check that the process answers."""
     return Response("ok\n", mimetype="text/plain")
 
 
@@ -25,7 +25,7 @@ def healthz() -> Response:
 @public
 @describes(answer=str, media=("text/plain",), errors=(503,))
 def readyz() -> Response:
-    """The scheduler ticks and the databases can be written."""
+    """Check that the jobs run and the databases can be written."""
     monitor = current_monitor()
     is_ready = not not_ready_reasons(monitor, monitor.disk.last)
     text = "ready\n" if is_ready else "unready\n"

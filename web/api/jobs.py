@@ -14,7 +14,7 @@ bp = Blueprint("jobs", __name__)
 @needs("job.view")
 @describes(answer=list[JobRow])
 def jobs() -> Response:
-    """What runs by itself: last run, next run, last error."""
+    """The background jobs: last run, next run, last error."""
     return json_response(job_rows())
 
 

@@ -1,4 +1,4 @@
-"""Metrics of the monitor for Prometheus."""
+"""Metrics of this server for Prometheus."""
 
 from collections.abc import Iterator
 

@@ -42,7 +42,7 @@ def users() -> Response:
 @needs("user.manage")
 @describes(body=NewUser, answer=UserRow, errors=(409, 422), status=201)
 def add() -> Response:
-    """A new user. The first one closes the monitor: from then on everybody logs in."""
+    """Add a user. Once the first account exists, everyone must log in."""
     given = json_body(NewUser)
     made = add_user(given.username, given.password, given.role, given.all_cameras)
     return json_response(_row(made), 201)
@@ -60,7 +60,7 @@ def user(id: int) -> Response:
 @needs("user.manage")
 @describes(body=UserChange, answer=UserRow, errors=(404, 409, 422))
 def change(id: int) -> Response:
-    """Change role, password or reach. A new role or password ends what that user has open."""
+    """Change role, password or limits. A new role or password ends that user's sessions."""
     given = json_body(UserChange)
     return json_response(_row(change_user(id, given.role, given.password, given.all_cameras)))
 
@@ -81,7 +81,7 @@ def remove(id: int) -> Response:
 @needs("user.manage")
 @describes(answer=list[GrantRow], errors=(404,))
 def grants(id: int) -> Response:
-    """What was granted to a user."""
+    """The grants of a user."""
     accounts = current_monitor().authenticator.accounts
     return json_response(
         [
@@ -105,7 +105,7 @@ def grant(id: int) -> Response:
 @needs("user.manage")
 @describes(answer=Done, errors=(404,))
 def take_back(id: int, number: int) -> Response:
-    """Take a grant back. What it allowed ends within a second."""
+    """Remove a grant. It ends within a second."""
     remove_grant(id, number)
     return json_response({"success": True})
 
@@ -114,7 +114,7 @@ def take_back(id: int, number: int) -> Response:
 @needs("user.manage")
 @describes(answer=Done, errors=(404,))
 def revoke(id: int, number: int) -> Response:
-    """End a token of a user."""
+    """Delete a token of a user."""
     revoke_user_token(id, number)
     return json_response({"success": True})
 

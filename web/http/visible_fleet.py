@@ -40,7 +40,7 @@ class VisibleFleet:
 
     @property
     def now(self) -> datetime:
-        """In the zone of the monitor, as hours and weekdays of grants are meant."""
+        """In the zone of this server, as hours and weekdays of grants are meant."""
         return self.monitor.clock().astimezone()
 
     @property

@@ -58,7 +58,7 @@ def _relative(at: datetime, kind: str, words: str) -> Markup:
 
 
 def clock(value: str | datetime | None) -> Markup:
-    """`<time>` with date and time in the zone of the monitor."""
+    """`<time>` with date and time in the zone of this server."""
     if not value:
         return Markup("never")
     at = datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -100,7 +100,7 @@ def setup() -> Any:
 @bp.post("/setup")
 @public
 def set_up() -> Any:
-    """The form of that page. The first account closes the monitor."""
+    """The form of that page. Once the first account exists, everyone must log in."""
     if not _may_set_up():
         return deny_stranger()
     form = request.form

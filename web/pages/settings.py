@@ -111,7 +111,7 @@ def about() -> str:
 
 
 def packages() -> list[tuple[str, str, str]]:
-    """(name, version, licence) of every package that the monitor runs on, by name."""
+    """(name, version, licence) of every package that Camera Monitor is built with, by name."""
     lock = Path(current_app.root_path, "requirements.txt").read_text(encoding="utf-8")
     wanted = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
     licences = {}

@@ -149,7 +149,7 @@ class UserChange(Strict):
 
 
 class NewGrant(Strict):
-    """What a user may on one camera or in one site; `hours` in the monitor's time zone."""
+    """Rights to one camera or one site; `hours` are in the time zone of this server."""
 
     level: Level = Field(description="`view`, `control` or `admin`.")
     device: Annotated[int, NUMBER] | None = None

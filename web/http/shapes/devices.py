@@ -41,13 +41,13 @@ Tag = Annotated[str, Field(max_length=editing.LONGEST_TAG)]
 
 
 class Change(Strict):
-    """What to change; what is left out stays. An empty name: the camera's own counts."""
+    """What to change; what is left out stays. With an empty name, the camera's own name is used."""
 
     name: str | None = Field(None, max_length=editing.LONGEST["name"])
     notes: str | None = Field(None, max_length=editing.LONGEST["notes"])
     tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
     site: str | None = Field(None, max_length=editing.LONGEST["site"])
-    parent: int | None = Field(None, ge=1, description="The number of what it stands behind.")
+    parent: int | None = Field(None, ge=1, description="The number of its parent device.")
 
 
 class Merge(Strict):
