@@ -136,6 +136,9 @@ def checked_key(value: Any) -> str:
     is_known = bool(rest) and text.isprintable() and len(text) <= LONGEST_KEY
     if not is_known or f"{kind}:" in ("id:", identity.ROW, identity.FORMER):
         raise _invalid("key", "The identity is invalid", "Send it like mac:d4:2d:c5:14:c5:70.")
+    login, at, _ = rest.partition("/")[0].partition("@")
+    if (at and ":" in login) or access_fields.has_password(rest):
+        raise _invalid("key", "The identity contains a password", "Leave user and password out.")
     if kind.lower() != "mac":
         return text
     mac_key = identity.mac_key(rest)

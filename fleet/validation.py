@@ -36,6 +36,8 @@ HIGHEST_NUMBER = 2**31 - 1
 """What every database takes as a number."""
 HIGHEST_SEQUENCE = 2**62
 """Of events: far below what a database takes."""
+HIDDEN = ("secret", "access", "extra")
+"""In what is called so a value may be a password: messages do not quote it."""
 EARLIEST, LATEST = 1970, 9000
 """Years."""
 
@@ -45,7 +47,9 @@ class InvalidValue(ValueError):
 
     def __init__(self, where: str, name: str, why: str, value: Any) -> None:
         self.where, self.name, self.why, self.value = where, name, why, value
-        super().__init__(f"{where}: {name} is {_shown(value)}, {why}")
+        is_hidden = any(word in f"{where} {name}" for word in HIDDEN)
+        shown = "(not shown)" if is_hidden else _shown(value)
+        super().__init__(f"{where}: {name} is {shown}, {why}")
 
 
 def _shown(value: Any) -> str:

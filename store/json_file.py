@@ -302,8 +302,13 @@ class JsonFile:
             self._rotated_at = monotonic()
             number += 1
         new = self.copies_dir / f".{self.path.name}.new"
-        new.write_bytes(data)
-        new.replace(self.copies_dir / f"{self.path.name}.copy-{number:09d}")
+        try:
+            new.write_bytes(data)
+            new.replace(self.copies_dir / f"{self.path.name}.copy-{number:09d}")
+        except OSError:
+            with suppress(OSError):
+                new.unlink()
+            raise
         for extra in self._numbered("copy")[:-COPIES]:
             extra.unlink()
 

@@ -31,7 +31,9 @@ ZONE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """The name of a source, of a kind, of an option."""
 PIN = re.compile(r"[0-9a-f]{64}")
-PASSWORD = re.compile(r"(?i)(?:pass|passwd|password|passphrase|passcode|pwd|secret)=[^&/;?]")
+PASSWORD = re.compile(
+    r"(?i)(?:pass?|passwd|password|passphrase|passcode|pwd|pswd?|\bpw|secret)=[^&/;?]"
+)
 LOGIN_IN_URL = re.compile(r"//[^/@:]*:[^/@]*@")
 
 
@@ -225,14 +227,19 @@ def _path(value: Any) -> str:
         raise _invalid("path", "The path contains a space or an invisible character", "Write %20.")
     if "#" in text:
         raise _invalid("path", "The path contains a #", "Write %23.")
-    plain = unquote(text)
-    if PASSWORD.search(plain) or LOGIN_IN_URL.search(plain):
+    if has_password(text):
         raise _invalid(
             "path",
             "The path contains a password",
             "Leave it out of the path, and enter it as the password of the device.",
         )
     return text if not text or text.startswith(("/", "?")) else f"/{text}"
+
+
+def has_password(text: str) -> bool:
+    """Whether a URL, a path or a part of one contains a password."""
+    plain = unquote(text)
+    return bool(PASSWORD.search(plain) or LOGIN_IN_URL.search(plain))
 
 
 def _username(value: Any) -> str | None:
@@ -287,9 +294,11 @@ def _options(value: Any) -> dict[str, Any]:
             raise _invalid("options", "An option has an invalid name", "Use letters, digits and _.")
         if not isinstance(one, str | int | float | bool | None):
             raise _invalid("options", f"The option {name} is no text or number", _LESS)
-        if is_secret(name):
+        if is_secret(name) or (isinstance(one, str) and has_password(one)):
             raise _invalid(
-                "options", f"The option {name} looks like a password", "Save it as the password."
+                "options",
+                f"The option {name} looks like a password or contains one",
+                "Save it as the password.",
             )
     if len(orjson.dumps(dict(value))) > MAX_OPTION_BYTES:
         raise _invalid("options", f"The options have more than {MAX_OPTION_BYTES} bytes", _LESS)
