@@ -114,8 +114,8 @@ def test_a_password_that_went_to_another_device_outlives_the_one_it_was_stored_f
     story.tell(edit("add", "", source="rtsp", host="10.0.0.1", secret=secret))
     story.tell(seen(A, address="10.0.0.9"), edit("merge", "id:1", **{"with": 2}))
     story.tell(edit("split", "id:1", identities=["rtsp:10.0.0.1"]))
-    story.tell(edit("delete", "id:3"))
-    assert story.device(1).access["rtsp"].secret == "s1"
+    story.tell(edit("delete", "id:1"))
+    assert story.device(3).access["rtsp"].secret == "s1"
     assert set(story.fleet.secrets) == {"s1"}
 
 
