@@ -10,10 +10,11 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from discovery.sessions import host_of, session_owner
 from fleet.model import Access, Device
+from fleet.reduce.learning import is_same_but_learned
 from sources.source import Source
 
 Question = tuple[int, str]
@@ -109,9 +110,11 @@ class DueQueue:
         now: float,
     ) -> None:
         """One question after its device changed: the entry of another access or host is another
-        one, and is asked at once."""
+        one, and is asked at once. About what a probe learned nothing must be asked again."""
         known, entry = self._entries.get(question), self._entry(question, device)
-        if known and entry and (known.host, known.access) == (entry.host, entry.access):
+        is_same = known and entry and known.host == entry.host
+        if known and entry and is_same and is_same_but_learned(known.access, entry.access):
+            known.access = entry.access
             return
         if known:
             del self._entries[question]
@@ -133,8 +136,7 @@ class DueQueue:
         host, access = host_of(device, name), device.access.get(name)
         if access is None or not host:
             return None
-        # The login method is what a probe learned; nothing about it must be asked again.
-        access, state = replace(access, method=""), device.states.get(name)
+        state = device.states.get(name)
         interval = max(SHORTEST_INTERVAL, access.interval or self.sources[name].interval)
         was_up = state is not None and state.seen_at is not None and state.misses == 0
         return Entry(question, host, access, interval, was_up)

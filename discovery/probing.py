@@ -18,6 +18,8 @@ from discovery.due_queue import NOW, DueQueue, Entry, Question
 from discovery.probe_tasks import AbnormalExit, ProbeTasks
 from discovery.secret_hosts import Unproven, has_proof, is_bound, neutral_key, plain
 from discovery.sessions import Sessions, session_owner
+from fleet import identity
+from fleet.access import place_key
 from fleet.model import (
     Access,
     CannotAsk,
@@ -29,6 +31,7 @@ from fleet.model import (
     Sighting,
     Target,
 )
+from fleet.reduce import claims
 from sources import net
 from sources.source import SessionRefused, Source
 from store.vault import SecretLost
@@ -58,6 +61,8 @@ class Fleet(Protocol):
     def known(self, key: str, site: str) -> Device | None: ...
 
     def down(self) -> Mapping[str, Any]: ...
+
+    def disputed(self) -> Mapping[str, datetime]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +277,7 @@ class Prober:
         secrets = {name: self.unseal(id) for name, id in access.secret_options.items()}
         return Target(
             device.site,
-            device.identities[0],
+            place_key(source.name, replace(access, host=entry.host)) or "",
             entry.host,
             access.port,
             access.path,
@@ -286,7 +291,16 @@ class Prober:
     def _alive(self, device: Device, source: str, at: datetime) -> Sighting:
         """A proof that the device is where it is known to be, and nothing else."""
         keys = device.identities[:1]
-        return Sighting(device.site, keys, source, at, device.kind, device.address, only_alive=True)
+        return Sighting(
+            device.site,
+            keys,
+            source,
+            at,
+            device.kind,
+            device.address,
+            only_alive=True,
+            device=device.id,
+        )
 
     # -- what came of it -----------------------------------------------------------------
 
@@ -298,10 +312,7 @@ class Prober:
         reports: Sequence[Report],
         reason: str = "",
     ) -> Answer:
-        kept = tuple(
-            replace(report, asked=started) if isinstance(report, Sighting | Miss) else report
-            for report in reports
-        )
+        kept = tuple(self._report_of(entry, device, started, report) for report in reports)
         if other := self._someone_else(device, kept):
             missed = self._miss(entry, device, started, f"another device answers there: {other}")
             return Answer(*entry.question, MISSED, missed.reason, (*kept, missed))
@@ -322,15 +333,42 @@ class Prober:
             if fault.kind in kinds and fault.source == entry.source
         ]
 
+    def _report_of(self, entry: Entry, device: Device, started: datetime, report: Report) -> Report:
+        """A report as the tracker gets it: with when and of whom it was asked. The place that was
+        asked proves nothing beside a key of the device that answers there."""
+        if isinstance(report, Miss):
+            return replace(report, asked=started)
+        if not isinstance(report, Sighting):
+            return report
+        place = place_key(entry.source, replace(entry.access, host=entry.host))
+        is_there = place in report.identities or report.address in (None, entry.host)
+        keys = report.identities
+        if not claims.is_at_place_only(identity.proved(report, self.tracker.disputed())):
+            keys = tuple(key for key in keys if key != place)
+        learned = report.learned
+        if learned is not None:
+            learned = replace(learned, access=device.access.get(entry.source))
+        asked = device.id if is_there else None
+        return replace(report, identities=keys, asked=started, device=asked, learned=learned)
+
     def _someone_else(self, device: Device, reports: Iterable[Report]) -> str:
         """The name of the known device that was proved instead of the one that was asked."""
-        seen = [report for report in reports if isinstance(report, Sighting)]
-        keys = [(key, sighting.site) for sighting in seen for key in sighting.identities]
-        if any(key in device.identities for key, _site in keys):
-            return ""
-        others = (self.tracker.known(key, site) for key, site in keys)
-        other = next((one for one in others if one and one.id != device.id), None)
-        return (other.name or other.identities[0]) if other else ""
+        others = []
+        for sighting in reports:
+            if not isinstance(sighting, Sighting):
+                continue
+            keys = identity.proved(sighting, self.tracker.disputed())
+            owners = [self.tracker.known(key, sighting.site) for key in keys]
+            other = next((owner for owner in owners if owner and owner.id != device.id), None)
+            if device.id in (owner.id for owner in owners if owner):
+                return ""
+            if other is not None:
+                others.append(other.name or other.identities[0])
+            elif identity.is_another(device, sighting):
+                others.append(keys[0])
+            else:
+                return ""
+        return others[0] if others else ""
 
     def _missed(self, entry: Entry, device: Device, started: datetime, reason: str) -> Answer:
         miss, cleared = self._miss(entry, device, started, reason), self._cleared

@@ -20,7 +20,7 @@ from discovery.inbox import Inbox
 from discovery.misses import missed
 from discovery.pending_moves import PendingMoves
 from discovery.probe_tasks import GRACE
-from discovery.probing import ANSWERED, MISSED, Answer, Prober
+from discovery.probing import ANSWERED, FAILED, MISSED, Answer, Prober
 from discovery.progress import Scan, SourceProgress
 from discovery.sessions import Sessions
 from discovery.sweeping import sweep_some
@@ -504,7 +504,12 @@ class Scanner:
         chosen = {device.id: target for device, target in known if device and device.id in ids}
         if not chosen:
             return []
-        answers, reports = await sweep_some(source, chosen, self.clock)
+        try:
+            answers, reports = await sweep_some(source, chosen, self.clock)
+        except Exception as error:
+            log.exception("%s: an error in the program while asking devices", source.title)
+            reason = f"an error in the program ({type(error).__name__}); the log has it"
+            return [Answer(id, source.name, FAILED, reason) for id in chosen]
         self._inbox.take(reports)
         return answers
 

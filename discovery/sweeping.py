@@ -1,13 +1,13 @@
 """Asking a few devices by a source that asks many together (`Source.sweep`)."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
 from discovery.probing import ANSWERED, MISSED, NOT_ASKED, Answer
-from fleet.model import CannotAsk, Miss, Report, Sighting, SourceDown, Target
+from fleet.model import CannotAsk, Miss, Report, Sighting, Target
 from sources.source import Source
 
 
@@ -17,7 +17,8 @@ async def sweep_some(
     """What the source says of these devices, by id, and the reports for the tracker.
 
     It runs beside a sweep of all. Whether a part of the source is down is judged by asking all of
-    its devices: what keeps these few from being asked is only said in their answers.
+    its devices: what keeps these few from being asked is only said in their answers. Raises
+    whatever else the source raises.
     """
     assert source.sweep is not None
     started, reports, reason = clock(), list[Report](), f"{source.title} did not say anything"
@@ -31,16 +32,27 @@ async def sweep_some(
                         reason = " ".join(report.failed.values())  # type: ignore[union-attr]
     except CannotAsk as error:
         reason = error.reason
-        reports.append(SourceDown(error.scope, started, error.reason))
     except TimeoutError:
         reason = f"{source.title} did not end in time"
-    return [_answer(source, id, one, reports, reason) for id, one in targets.items()], reports
+    return answers_of(source.name, targets, reports, reason), reports
 
 
-def _answer(source: Source, id: int, target: Target, reports: list[Report], reason: str) -> Answer:
+def answers_of(
+    source: str, targets: Mapping[int, Target], reports: Sequence[Report], reason: str
+) -> list[Answer]:
+    """One answer for each device. `reason` is for those of which no report says anything."""
+    by_key: dict[str, Sighting | Miss] = {}
     for report in reports:
-        if isinstance(report, Sighting) and target.key in report.identities:
-            return Answer(id, source.name, ANSWERED, "", (report,))
-        if isinstance(report, Miss) and report.identity == target.key:
-            return Answer(id, source.name, MISSED, report.reason, (report,))
-    return Answer(id, source.name, NOT_ASKED, reason)
+        if isinstance(report, Sighting):
+            by_key.update(dict.fromkeys(report.identities, report))
+        elif isinstance(report, Miss):
+            by_key.setdefault(report.identity, report)
+    return [_answer(source, id, by_key.get(target.key), reason) for id, target in targets.items()]
+
+
+def _answer(source: str, id: int, report: Sighting | Miss | None, reason: str) -> Answer:
+    if report is None:
+        return Answer(id, source, NOT_ASKED, reason)
+    if isinstance(report, Miss):
+        return Answer(id, source, MISSED, report.reason, (report,))
+    return Answer(id, source, ANSWERED, "", (report,))

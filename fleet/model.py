@@ -64,9 +64,10 @@ class NotFound(Refused):
 class Target:
     """Someone we can ask.
 
-    `secret` is the plain password, unsealed when the question begins; without it, where there is
-    one, the device moved: the probe says what the device proves before it logs in. `options` are
-    the source's own, with those that are secret. `tls_pin` and `method` are as in Access.
+    `key` is the row of a list, or for a probe the key of the place that is asked. `secret` is the
+    plain password, unsealed when the question begins; without it, where there is one, the device
+    moved: the probe says what the device proves before it logs in. `options` are the source's own,
+    with those that are secret. `tls_pin` and `method` are as in Access.
     """
 
     site: str
@@ -82,6 +83,44 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """How one source reaches a device.
+
+    `host` is set only where a person gave one; without it the source asks at the device's
+    address. `secret` is the id of the password in `Fleet.secrets`, never the password; so are
+    the values of `secret_options`. `secret_host` is the device's address for which the password was
+    saved, where no host was given: it is sent nowhere else before the device proved itself there
+    without it. `tls_pin` is the fingerprint of the certificate that is
+    accepted. `method` is the login method that worked last. `interval` is in seconds.
+    `extra` holds what a newer version wrote.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    path: str = ""
+    username: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    tls_pin: str | None = None
+    method: str = ""
+    interval: int | None = None
+    options: Facts = field(default_factory=dict)
+    secret_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_host: str | None = None
+    extra: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a source learned about reaching a device: the login method that worked, and the
+    fingerprint of the certificate that it met first. `access` is the one that was asked with; the
+    Prober fills it in, and nothing is kept for another one."""
+
+    method: str = ""
+    tls_pin: str | None = None
+    access: Access | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """Proof of life.
 
@@ -90,7 +129,8 @@ class Sighting:
     device spoke unasked. `latency` is in seconds. `scope` is the part of the source
     through which it was heard, as in CannotAsk. `only_alive`: it was heard without a question
     of ours, or contradicted, so it renews a known device at its known address and does nothing
-    else.
+    else. `device` is the number of the one that was asked, which the Prober fills in: it is meant
+    unless the keys prove another one. `learned` is what to keep for the next question.
     """
 
     site: str
@@ -110,6 +150,8 @@ class Sighting:
     scope: str | None = None
     asked: datetime | None = None
     only_alive: bool = False
+    device: int | None = None
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,33 +325,6 @@ class Fault:
     source: str
     evidence: Facts = field(default_factory=dict)
     extra: Facts = field(default_factory=_nothing)
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How one source reaches a device.
-
-    `host` is set only where a person gave one; without it the source asks at the device's
-    address. `secret` is the id of the password in `Fleet.secrets`, never the password; so are
-    the values of `secret_options`. `secret_host` is the device's address for which the password was
-    saved, where no host was given: it is sent nowhere else before the device proved itself there
-    without it. `tls_pin` is the fingerprint of the certificate that is
-    accepted. `method` is the login method that worked last. `interval` is in seconds.
-    `extra` holds what a newer version wrote.
-    """
-
-    host: str | None = None
-    port: int | None = None
-    path: str = ""
-    username: str | None = None
-    secret: str | None = field(default=None, repr=False)
-    tls_pin: str | None = None
-    method: str = ""
-    interval: int | None = None
-    options: Facts = field(default_factory=dict)
-    secret_options: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secret_host: str | None = None
-    extra: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,9 @@ class Source:
 
     `timeout` is the deadline in seconds of one `discover`, `sweep` or `probe`; a sweep has `each`
     more for every listed device. `interval` is how often a device is probed or swept, in
-    seconds, unless its own access says otherwise; `cap` is how many devices are probed at once.
-    `takes_session`: a probe uses one of the few sessions of a device, as a reader of its stream
-    does. `close()`
+    seconds, unless for a probe its own access says otherwise; `cap` is how many devices are
+    probed at once. `takes_session`: a probe uses one of the few sessions of a device, as a reader
+    of its stream does. `close()`
     lets go of sockets, in the loop that opened them. `trouble` is what a person should check when
     it finds nothing.
     """

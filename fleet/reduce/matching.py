@@ -39,7 +39,7 @@ def _device(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> Device | N
         for other in ids[1:]:
             merging.merge(draft, ids[0], other)
         return draft.devices[ids[0]]
-    holder = holders[0] if holders else None
+    holder = holders[0] if holders else _asked(draft, sighting)
     if not claims.is_at_place_only(keys):
         return holder
     if holder is not None and not claims.may_lose_place(holder, draft.rules):
@@ -52,6 +52,15 @@ def _holders(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> list[Devi
     ordered = sorted(keys, key=_strength) if len(keys) > 1 else keys
     owners = (draft.find(key, sighting.site) for key in ordered)
     return [one for one in owners if one is not None and not identity.is_another(one, sighting)]
+
+
+def _asked(draft: Draft, sighting: Sighting) -> Device | None:
+    """The device that was asked, for an answer that proves no key of any record. It is another
+    one that answered if the keys contradict its own."""
+    device = draft.find(f"id:{sighting.device}", sighting.site)
+    if device is None or device.retired_at is not None or device.site != sighting.site:
+        return None
+    return None if identity.is_another(device, sighting) else device
 
 
 def _strength(key: str) -> int:

@@ -13,6 +13,7 @@ from fleet.reduce import (
     facts,
     findings,
     kinds,
+    learning,
     matching,
     recent_misses,
 )
@@ -48,7 +49,10 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
 def _renew(draft: Draft, sighting: Sighting) -> Device | None:
     """Hearing is no proof: it brings no device, no address and no fact."""
     keys = identity.proved(sighting, draft.disputed)
-    device = draft.find(keys[0], sighting.site) if keys else None
+    if sighting.device is not None:
+        device = draft.find(f"id:{sighting.device}", sighting.site)
+    else:
+        device = draft.find(keys[0], sighting.site) if keys else None
     if device is None or device.retired_at or device.address != sighting.address:
         return None
     if matching.is_overtaken(device, sighting, draft):
@@ -108,7 +112,9 @@ def _fresh(
     fresh = []
     for key in keys:
         is_here = sighting.site == device.site or identity.is_global(key)
-        if key in device.identities or not is_here:
+        # Where the device is asked, its access says already.
+        is_asked = sighting.device == device.id and claims.is_at_place_only((key,))
+        if key in device.identities or not is_here or is_asked:
             continue
         owner = draft.find(key, sighting.site)
         is_apart = owner is not None and (
@@ -147,6 +153,7 @@ def _with_state(device: Device, sighting: Sighting, keys: tuple[str, ...], now: 
     recent = device.recent_misses
     return replace(
         device,
+        access=learning.kept(device, sighting) if sighting.learned else device.access,
         recent_misses=recent_misses.kept(recent, now) if recent else recent,
         states={**device.states, sighting.source: state},
         links={**device.links, **sighting.links} if sighting.links else device.links,

@@ -41,7 +41,7 @@ def listed(
 ) -> Device:
     """A device that these sources probe, and that was up a minute ago."""
     address = address or f"10.0.{id >> 8}.{id & 255}"
-    access = {"secret_host": address, **access}
+    access = {"secret_host": address, "options": {"number": id}, **access}
     known: Mapping[str, Access] = {name: Access(**access) for name in names or ("tcp",)}  # type: ignore[arg-type]
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return Device(
@@ -86,7 +86,7 @@ class Probed:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            behave = self.behaviour.get(int(target.key.partition(":")[2]), lambda target: None)
+            behave = self.behaviour.get(target.options["number"], lambda target: None)
             result = behave(target)
             if isinstance(result, Exception):
                 raise result
@@ -110,7 +110,7 @@ class Probed:
 
     def times(self, id: int) -> list[float]:
         """When a device was asked."""
-        return [at for at, target in list(self.asked) if target.key == key(id)]
+        return [at for at, target in list(self.asked) if target.options["number"] == id]
 
 
 def silent(target: Target) -> Exception:

@@ -17,6 +17,7 @@ from discovery import probing
 from discovery.scanner import Scanner
 from fleet.model import (
     DEFAULT_SITE,
+    CannotAsk,
     Coverage,
     Device,
     Edit,
@@ -352,6 +353,33 @@ def test_a_sweep_of_all_now_answers_for_one_that_takes_its_time(make: Make) -> N
     assert sweeps.ended == [[key(1), key(2), key(3)]]
 
 
+def test_a_sweep_that_breaks_spoils_no_answer_of_another_source(make: Make) -> None:
+    """Whatever it raises; and what keeps a few from being asked is not told of all."""
+    errors = [ZeroDivisionError("nobody"), OSError(errno.EMFILE, "x"), CannotAsk("swept", "cut")]
+
+    async def sweep(targets: Any, spread: float) -> Any:
+        yield Sighting(DEFAULT_SITE, ("onvif:77",), "swept", fleets.now())
+        raise errors.pop(0)
+
+    tcp = Probed(behaviour=dict.fromkeys((1, 2), lambda target: 0.1))
+    engine = make(
+        [listed(1), listed(2)],
+        *(tcp.source(), Source("swept", "Swept", 60, sweep=sweep)),
+        targets=lambda name: [Target(DEFAULT_SITE, key(2), "10.0.0.2")],
+    )
+    reasons = []
+    while errors:
+        states = {(one.device, one.source): one for one in engine.scanner.ask([1, 2])}
+        assert (states[1, "tcp"].state, states[2, "tcp"].state) == ("answered", "answered")
+        reasons.append((states[2, "swept"].state, states[2, "swept"].reason))
+    assert reasons == [
+        ("failed", "an error in the program (ZeroDivisionError); the log has it"),
+        ("failed", "an error in the program (OSError); the log has it"),
+        ("not asked", "cut"),
+    ]
+    assert engine.tracker.down() == {}
+
+
 def test_what_was_probed_is_noted_like_a_scan(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery.scanner, "NOTE_EVERY", 0.3)
     noted: list[Any] = []
@@ -434,8 +462,8 @@ def test_a_secret_is_unsealed_when_the_question_begins_and_shown_nowhere(
     engine = make(devices, tcp.source(), unseal=unseal)
     until(lambda: len(tcp.asked) == 2 and "lost" in opened)
     until(lambda: engine.tracker.devices()[3].findings)
-    target = next(target for _at, target in tcp.asked if target.key == key(1))
-    assert (target.secret, target.options) == ("plain-s1", {"community": "plain-s3"})
+    target = next(target for _at, target in tcp.asked if target.options["number"] == 1)
+    assert (target.secret, target.options["community"]) == ("plain-s1", "plain-s3")
     assert sorted(opened)[:2] == ["lost", "s1"]
     until(lambda: engine.tracker.devices()[2].findings)
     engine.scanner.close()
