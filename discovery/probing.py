@@ -315,6 +315,8 @@ class Prober:
         kept = tuple(self._report_of(entry, device, started, report) for report in reports)
         if other := self._someone_else(device, kept):
             missed = self._miss(entry, device, started, f"another device answers there: {other}")
+            # It may answer elsewhere at this moment, which counts more.
+            missed = replace(missed, at=started)
             return Answer(*entry.question, MISSED, missed.reason, (*kept, missed))
         if not any(isinstance(report, Sighting) for report in kept):
             misses = [report for report in kept if isinstance(report, Miss)]
