@@ -3,15 +3,13 @@
 It changes no status and is worth no event: it is written with the next thing that is.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from fleet.edit.access_fields import PIN
 from fleet.model import Access, Device, Sighting
 
-METHOD = re.compile(r"[a-z0-9][a-z0-9_+.-]{0,39}")
-PIN = re.compile(r"[0-9a-f]{64}")
-"""As a person may set it, too."""
+LONGEST_METHOD = 40
 
 
 def kept(device: Device, sighting: Sighting) -> Mapping[str, Access]:
@@ -25,7 +23,7 @@ def kept(device: Device, sighting: Sighting) -> Mapping[str, Access]:
         return device.access
     if not is_same_but_learned(learned.access, access):
         return device.access
-    method = learned.method if METHOD.fullmatch(learned.method) else access.method
+    method = learned.method if _is_method(learned.method) else access.method
     pin = access.tls_pin or (learned.tls_pin if PIN.fullmatch(learned.tls_pin or "") else None)
     if (method, pin) == (access.method, access.tls_pin):
         return device.access
@@ -37,3 +35,9 @@ def is_same_but_learned(asked: Access, access: Access) -> bool:
     is_first_pin = asked.tls_pin is None and access.tls_pin is not None
     pin = None if is_first_pin else access.tls_pin
     return replace(access, method=asked.method, tls_pin=pin) == asked
+
+
+def _is_method(text: str) -> bool:
+    """Whether it is the name of a login method, like digest or digest-sha-256."""
+    is_plain = text.isascii() and text.replace("-", "").isalnum()
+    return is_plain and len(text) <= LONGEST_METHOD
