@@ -214,7 +214,10 @@ def test_a_question_asked_of_a_prober_that_is_closed_is_left_out(make: Make) -> 
         [Sighting("here", None, "tcp", fleets.now())],  # type: ignore[arg-type]
         [Sighting("here", (key(1),), "tcp", fleets.now(), latency="abc")],  # type: ignore[arg-type]
     ],
-    ids=repr,
+    ids=(
+        *("nothing", "a number", "text", "texts", "nothings", "a dictionary"),
+        *("a sighting without keys", "a latency that is text"),
+    ),
 )
 def test_a_result_that_is_none_is_an_error_in_the_program(make: Make, result: Any) -> None:
     tcp = Odd()
