@@ -46,7 +46,7 @@ class Odd(Probed):
     odd: Callable[[], Any]
 
     async def probe(self, target: Target) -> Sequence[Report]:
-        if target.key != key(1):
+        if target.options["number"] != 1:
             return await super().probe(target)
         self.asked.append((time.monotonic(), target))
         result = self.odd()
