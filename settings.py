@@ -41,13 +41,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def _networks(value: object) -> object:
     """Networks or single addresses, divided by commas or blanks. Raises ValueError."""
-    found = []
-    for word in _words(value) if isinstance(value, str) else ():  # type: ignore[attr-defined]
+    networks = []
+    for text in _words(value) if isinstance(value, str) else ():  # type: ignore[attr-defined]
         try:
-            found.append(ipaddress.ip_network(word))
+            networks.append(ipaddress.ip_network(text))
         except ValueError:
-            raise ValueError(f"{word!r} is no network such as 192.168.1.0/24") from None
-    return tuple(found) if isinstance(value, str) else value
+            raise ValueError(f"{text!r} is no network such as 192.168.1.0/24") from None
+    return tuple(networks) if isinstance(value, str) else value
 
 
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
@@ -157,9 +157,9 @@ class Settings(BaseSettings):
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            if not re.fullmatch(r"https?://[^/\s?#@]+", one):
-                raise ValueError(f"{one!r} is no origin such as https://wall.example")
+        for item in value:
+            if not re.fullmatch(r"https?://[^/\s?#@]+", item):
+                raise ValueError(f"{item!r} is no origin such as https://wall.example")
         return value
 
     @field_validator("secret_key", "jwt_secret_key")
@@ -189,11 +189,11 @@ class Settings(BaseSettings):
     @field_validator("easy_ip_targets")
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
+        for item in value:
             try:
-                ipaddress.IPv4Address(one)
+                ipaddress.IPv4Address(item)
             except ValueError:
-                raise ValueError(f"{one!r} is not an IPv4 address") from None
+                raise ValueError(f"{item!r} is not an IPv4 address") from None
         return value
 
     @property
@@ -211,7 +211,7 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise BadOption(" ".join(_sentence(one) for one in error.errors())) from None
+        raise BadOption(" ".join(_sentence(problem) for problem in error.errors())) from None
 
 
 def _sentence(error: ErrorDetails) -> str:
@@ -230,8 +230,8 @@ def _wanted(field: FieldInfo) -> str:
     """What the values of an option are, in words."""
     if field.annotation in (int, float):
         least, most = (
-            next(getattr(one, word) for one in field.metadata if hasattr(one, word))
-            for word in ("ge", "le")
+            next(getattr(limit, bound) for limit in field.metadata if hasattr(limit, bound))
+            for bound in ("ge", "le")
         )
         whole = "whole " if field.annotation is int else ""
         return f"it is a {whole}number from {least} to {most}"

@@ -56,8 +56,8 @@ def load(
 
 def _all(connection: Connection, table: Table, made: Callable[[dict[str, Any]], T]) -> list[T]:
     try:
-        found = connection.execute(select(table).order_by(table.c.id)).mappings()
-        return [_checked(table, made(dict(row))) for row in found]
+        rows = connection.execute(select(table).order_by(table.c.id)).mappings()
+        return [_checked(table, made(dict(row))) for row in rows]
     except MISFIT as error:
         raise Damaged(
             "The SQL database has a value that does not fit: "
@@ -125,10 +125,10 @@ def _list(table: str, column: str, value: Any) -> tuple[Any, ...]:
 
 def hours_of(text: str) -> Hours:
     """From "08:00-18:00". Raises ValueError."""
-    found = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text, re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text, re.ASCII)
+    if match is None:
         raise ValueError("hours look like 08:00-18:00")
-    first, second, third, fourth = map(int, found.groups())
+    first, second, third, fourth = map(int, match.groups())
     return Hours(time(first, second), time(third, fourth))
 
 

@@ -78,7 +78,7 @@ class Accounts:
             *self.snapshot.sessions.values(),
             *self.snapshot.tokens.values(),
         ]
-        self._by_digest = {one.digest: one for one in every}
+        self._by_digest = {key.digest: key for key in every}
 
     # -- who there is --------------------------------------------------------------------
 
@@ -88,10 +88,10 @@ class Accounts:
 
     def user(self, id: int) -> User:
         """One user. Raises NotAllowed (404)."""
-        found = self.snapshot.users.get(id)
-        if found is None:
+        user = self.snapshot.users.get(id)
+        if user is None:
             raise NotAllowed(f"There is no user {id}", "GET /api/users lists them.", 404)
-        return found
+        return user
 
     def named(self, name: str) -> User | None:
         key = names.key_of(name)
@@ -164,8 +164,10 @@ class Accounts:
                 return user
             self._check_admin_left(replace(user, **values))
             ends = bool(values.keys() & {"role", "password"})
-            sessions = [one for one in _of(id, self.snapshot.sessions) if ends and one != keep]
-            tokens = [one for one in _of(id, self.snapshot.tokens) if ends]
+            sessions = [
+                session for session in _of(id, self.snapshot.sessions) if ends and session != keep
+            ]
+            tokens = [token for token in _of(id, self.snapshot.tokens) if ends]
             rows.change_user(self.engine, id, sessions, tokens, **values)
             self._set(
                 users={**self.snapshot.users, id: replace(user, **values)},
@@ -192,7 +194,7 @@ class Accounts:
         """Somebody must be able to manage: an administrator who sees everything."""
         there = self.snapshot.users
         if _manages(there[changed.id]) and not any(
-            _manages(one) for one in (changed, *without(there, changed.id).values())
+            _manages(user) for user in (changed, *without(there, changed.id).values())
         ):
             raise NotAllowed(
                 f"{changed.name} is the last administrator",
@@ -217,10 +219,10 @@ class Accounts:
         _check_choice("level", level, LEVELS)
         if (device is None) == (not site):
             raise NotAllowed("A grant is for a camera or for a site", "Name one of them.")
-        for one in weekdays:
-            _check_choice("weekdays", one, WEEKDAYS)
-        for one in rights:
-            _check_choice("rights", one, RIGHTS)
+        for item in weekdays:
+            _check_choice("weekdays", item, WEEKDAYS)
+        for item in rights:
+            _check_choice("rights", item, RIGHTS)
         with self._lock:
             self.user(user)
             if len(self.snapshot.grants_of(user)) >= MAX_GRANTS:
@@ -233,8 +235,8 @@ class Accounts:
                 "device": device,
                 "site": site or None,
                 "hours": hours,
-                "weekdays": tuple(one for one in WEEKDAYS if one in weekdays),
-                "rights": tuple(one for one in RIGHTS if one in rights),
+                "weekdays": tuple(weekday for weekday in WEEKDAYS if weekday in weekdays),
+                "rights": tuple(right for right in RIGHTS if right in rights),
             }
             made = Grant(id=rows.add_grant(self.engine, **values), **values)
             self._set(grants={**self.snapshot.grants, made.id: made})
@@ -243,28 +245,28 @@ class Accounts:
     def revoke_grant(self, user: int, id: int) -> Grant:
         """Remove a grant. Raises NotAllowed (404)."""
         with self._lock:
-            found = self.snapshot.grants.get(id)
-            if found is None or found.user != user:
+            grant = self.snapshot.grants.get(id)
+            if grant is None or grant.user != user:
                 raise NotAllowed(f"User {user} has no grant {id}", "List the user's grants.", 404)
             rows.remove(self.engine, "grants", id)
             self._set(grants=without(self.snapshot.grants, id))
-            return found
+            return grant
 
     def forget_devices(self, ids: Collection[int]) -> None:
         """Take deleted devices out of all grants and tokens. A token that was for them alone is
         for no device at all then."""
         gone = set(ids)
         with self._lock:
-            grants = [id for id, one in self.snapshot.grants.items() if one.device in gone]
+            grants = [id for id, grant in self.snapshot.grants.items() if grant.device in gone]
             tokens = {
-                id: replace(one, devices=tuple(n for n in one.devices if n not in gone))
-                for id, one in self.snapshot.tokens.items()
-                if one.devices is not None and gone.intersection(one.devices)
+                id: replace(token, devices=tuple(n for n in token.devices if n not in gone))
+                for id, token in self.snapshot.tokens.items()
+                if token.devices is not None and gone.intersection(token.devices)
             }
             if not grants and not tokens:
                 return
             rows.forget_devices(
-                self.engine, grants, {id: one.devices or () for id, one in tokens.items()}
+                self.engine, grants, {id: token.devices or () for id, token in tokens.items()}
             )
             self._set(
                 grants=without(self.snapshot.grants, *grants),
@@ -361,12 +363,12 @@ class Accounts:
     def revoke_token(self, id: int) -> Token:
         """End a token. Raises NotAllowed (404)."""
         with self._lock:
-            found = self.snapshot.tokens.get(id)
-            if found is None:
+            token = self.snapshot.tokens.get(id)
+            if token is None:
                 raise NotAllowed(f"There is no token {id}", "List the tokens.", 404)
             rows.remove(self.engine, "tokens", id)
             self._set(tokens=without(self.snapshot.tokens, id))
-            return found
+            return token
 
     def note_uses(self) -> None:
         """Write down when tokens were last used; called now and then."""
@@ -416,7 +418,7 @@ def _of(
     user: int, there: Mapping[int, Grant] | Mapping[int, Session] | Mapping[int, Token]
 ) -> list[int]:
     """The numbers of what belongs to a user."""
-    return [id for id, one in there.items() if one.user == user]
+    return [id for id, owned in there.items() if owned.user == user]
 
 
 def _manages(user: User) -> bool:

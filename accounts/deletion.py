@@ -26,9 +26,9 @@ Note = Callable[[str, str, str, Mapping[str, Any]], None]
 """Writes a line of the audit log: action, about, text, before."""
 
 
-def sample(found: Sequence[Device]) -> list[str]:
+def sample(devices: Sequence[Device]) -> list[str]:
     """The names of the first devices of a selection."""
-    return [labels.name(one) for one in found[:SAMPLE]]
+    return [labels.name(device) for device in devices[:SAMPLE]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,18 @@ class Deletion:
         (event,) = self._apply([edit])
         self.note(event.kind, f"camera {event.device}", event.text, event.before)
 
-    def delete_selected(self, wanted: Selection, found: Sequence[Device], count: int) -> int:
+    def delete_selected(self, wanted: Selection, devices: Sequence[Device], count: int) -> int:
         """Delete what was chosen; how many. Raises Refused when `count` is another number, or
         when the clock is not believed and the selection goes by age."""
         if wanted.not_seen_days and (doubt := self.trusted.doubt()):
             raise Refused(doubt, "Confirm the date under Settings, Jobs, or set the clock.")
-        if count != len(found):
+        if count != len(devices):
             raise Refused(
-                f"The selection has {labels.count(found)} now, not {count}",
+                f"The selection has {labels.count(devices)} now, not {count}",
                 "Review the selection, then confirm the new number.",
             )
-        edits = cleaning.deletions(found, wanted, self.by, self.now)
-        gone = [one.device for one in self._apply(edits)]
+        edits = cleaning.deletions(devices, wanted, self.by, self.now)
+        gone = [event.device for event in self._apply(edits)]
         text = f"{labels.count(gone)} deleted: {wanted}"
         self.note("fleet.deleted", "fleet", text, {"numbers": gone[:MAX_NUMBERS]})
         return len(gone)

@@ -21,13 +21,13 @@ def validated(name: str) -> str:
         raise NotAllowed(
             f"A name has 1 to {LONGEST} characters", "Choose another name.", field="username"
         )
-    if not all(_is_allowed(one) for one in text) or "  " in text:
+    if not all(_is_allowed(letter) for letter in text) or "  " in text:
         raise NotAllowed(
             "A name has letters, digits, blanks and . _ - @ + only",
             "Choose another name.",
             field="username",
         )
-    if len({_script(one) for one in text if _has_script(one)}) > 1:
+    if len({_script(letter) for letter in text if _has_script(letter)}) > 1:
         raise NotAllowed(
             "The letters of a name come from one alphabet",
             "Choose another name: mixed ones can be made to look like somebody else's.",
@@ -46,17 +46,17 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFKC", name[:MAX_TYPED]).strip()
 
 
-def _is_allowed(one: str) -> bool:
+def _is_allowed(letter: str) -> bool:
     """The fillers of Korean count as letters and are not seen."""
-    return (one.isalnum() and "FILLER" not in unicodedata.name(one, "")) or one in "._-@+ "
+    return (letter.isalnum() and "FILLER" not in unicodedata.name(letter, "")) or letter in "._-@+ "
 
 
-def _has_script(one: str) -> bool:
+def _has_script(letter: str) -> bool:
     """Digits other than 0 to 9 have one too: some look like an o."""
-    return one.isalnum() and one not in "0123456789"
+    return letter.isalnum() and letter not in "0123456789"
 
 
 def _script(letter: str) -> str:
     """The alphabet: `LATIN`, `CYRILLIC`, ...; the ones of Japanese and Korean go together."""
-    word = re.split("[ -]", unicodedata.name(letter, "?").removeprefix("EXTENDED "))[0]
-    return "EAST" if word in EAST else word
+    script = re.split("[ -]", unicodedata.name(letter, "?").removeprefix("EXTENDED "))[0]
+    return "EAST" if script in EAST else script

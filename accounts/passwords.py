@@ -86,7 +86,7 @@ def matches(stored: str, password: str) -> bool:
     """Whether it is the password. Takes as long for `dummy_hash`."""
     with _at_work:
         try:
-            return any(check_password_hash(stored, one) for one in _readings(password))
+            return any(check_password_hash(stored, reading) for reading in _readings(password))
         except NOT_A_HASH:
             return False
 

@@ -62,4 +62,4 @@ class AccountSnapshot:
 
 def without(there: Mapping[int, T], *gone: int) -> dict[int, T]:
     """All but those."""
-    return {id: one for id, one in there.items() if id not in gone}
+    return {id: item for id, item in there.items() if id not in gone}

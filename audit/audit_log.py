@@ -108,10 +108,10 @@ def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(key: str, value: Any) -> Any:
-    if any(word in key.lower() for word in SECRET) and not isinstance(value, bool):
+    if any(part in key.lower() for part in SECRET) and not isinstance(value, bool):
         return "***"
     if isinstance(value, Mapping):
         return without_secrets(value)
     if isinstance(value, list | tuple):
-        return [_shown("", one) for one in value]
+        return [_shown("", item) for item in value]
     return value

@@ -69,7 +69,7 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
     else:
         fleet = read_fleet(settings)
     started = did["at"]
-    answered = [one for one in fleet.devices.values() if _answered(one, started)]
+    answered = [device for device in fleet.devices.values() if _answered(device, started)]
     rows = rows_of(settings, _sorted(answered, wanted.sort or "address"), fleet)
     tell_scan(did, wanted.verbose)
     show(rows, wanted)
@@ -80,8 +80,8 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def _answered(device: Device, started: str) -> bool:
     return any(
-        word.asked and word.asked.isoformat() == started and not word.misses
-        for word in device.states.values()
+        state.asked and state.asked.isoformat() == started and not state.misses
+        for state in device.states.values()
     )
 
 
@@ -127,9 +127,9 @@ def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
     fleet = read_fleet(settings)
     statuses = _statuses_of(settings, fleet)
     query = DeviceFilter(status=wanted.status, q=wanted.search, retired=wanted.retired)
-    found = select(fleet.devices.values(), statuses, query, CAMERAS).devices
-    show(rows_of(settings, _sorted(found, wanted.sort or "name"), fleet), wanted)
-    return DONE if found else NOTHING
+    devices = select(fleet.devices.values(), statuses, query, CAMERAS).devices
+    show(rows_of(settings, _sorted(devices, wanted.sort or "name"), fleet), wanted)
+    return DONE if devices else NOTHING
 
 
 def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
@@ -141,11 +141,11 @@ def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
 
 def stats(settings: Settings, wanted: argparse.Namespace) -> int:
     """The counts."""
-    said = tell_monitor(settings, "GET", "/api/stats") or _counts(settings)
+    answer = tell_monitor(settings, "GET", "/api/stats") or _counts(settings)
     if wanted.json:
-        print(as_json(said))
+        print(as_json(answer))
     else:
-        for key, value in said.items():
+        for key, value in answer.items():
             print(f"{key:<26} {value}")
     return DONE
 
@@ -228,15 +228,15 @@ def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
             print(labels.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
         print(f"{len(edits)} would be retired.")
         return DONE
-    said = tell_monitor(settings, "POST", "/api/cleanup", {"days": wanted.days})
+    answer = tell_monitor(settings, "POST", "/api/cleanup", {"days": wanted.days})
 
     def work(monitor: Any) -> dict[str, Any]:
-        found = cleaning.retirements(
+        retirements = cleaning.retirements(
             monitor.tracker.devices().values(), wanted.days, "command line", now
         )
-        return {"retired": len(monitor.tracker.apply(found, now)) if found else 0}
+        return {"retired": len(monitor.tracker.apply(retirements, now)) if retirements else 0}
 
-    number = (said or with_monitor(settings, work))["retired"]
+    number = (answer or with_monitor(settings, work))["retired"]
     print(f"{number} retired that were not seen for {wanted.days} days.")
     return DONE
 
@@ -261,14 +261,14 @@ def delete(settings: Settings, wanted: argparse.Namespace) -> int:
         if not wanted.confirm.isdecimal():
             raise Failed("--confirm is the number of devices to delete.", 2)
         confirm = {"confirm": int(wanted.confirm[:9])}
-    said = tell_monitor(settings, "POST", "/api/delete", {**body, **confirm})
+    answer = tell_monitor(settings, "POST", "/api/delete", {**body, **confirm})
     count, deleted, sample = (
         _selected(settings, body, confirm)
-        if said is None
+        if answer is None
         else (
-            said["count"],
-            said["deleted"],
-            said["sample"],
+            answer["count"],
+            answer["deleted"],
+            answer["sample"],
         )
     )
     if not count:
@@ -293,11 +293,11 @@ def _selected(
 
     def work(monitor: Any) -> tuple[int, int, list[str]]:
         act = _deletion(monitor)
-        found = act.select(selection)
-        names = sample(found)
+        devices = act.select(selection)
+        names = sample(devices)
         if not confirm:
-            return len(found), 0, names
-        return len(found), act.delete_selected(selection, found, confirm["confirm"]), names
+            return len(devices), 0, names
+        return len(devices), act.delete_selected(selection, devices, confirm["confirm"]), names
 
     return with_monitor(settings, work)  # type: ignore[no-any-return]
 
@@ -306,7 +306,7 @@ def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
     name = _name(settings, key)
     if confirm is None:
         raise Failed(f"Confirm with its name: --confirm {shlex.quote(name)}", 2)
-    said = tell_monitor(
+    answer = tell_monitor(
         settings, "DELETE", f"/api/camera/{quote(key, safe='')}", {"confirm": confirm}
     )
 
@@ -315,21 +315,21 @@ def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
         _deletion(monitor).delete(device, confirm)
         return {"deleted": device.id}
 
-    number = (said or with_monitor(settings, work))["deleted"]
+    number = (answer or with_monitor(settings, work))["deleted"]
     print(f"Device {number} deleted.")
     return DONE
 
 
 def _name(settings: Settings, key: str) -> str:
     """The name of the device as the running server knows it, or the database. Raises Failed."""
-    said = ask_monitor(settings, "GET", f"/api/camera/{quote(key, safe='')}")
-    if said is None:
+    answer = ask_monitor(settings, "GET", f"/api/camera/{quote(key, safe='')}")
+    if answer is None:
         return labels.name(_device(read_fleet(settings), key))
-    if said.status == 404:
+    if answer.status == 404:
         raise _no_camera(key)
-    if said.status >= 400:
-        raise Failed(f"{said.body['error']}. {said.body['hint']}")
-    return str(said.body["camera_name"])
+    if answer.status >= 400:
+        raise Failed(f"{answer.body['error']}. {answer.body['hint']}")
+    return str(answer.body["camera_name"])
 
 
 def _deletion(monitor: Any) -> Deletion:

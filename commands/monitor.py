@@ -41,21 +41,21 @@ def ask_monitor(
 
 def tell_monitor(settings: Settings, method: str, path: str, body: Any = None) -> Any:
     """As ask_monitor, but an error that the monitor answers is Failed with its words."""
-    said = ask_monitor(settings, method, path, body)
-    if said is None:
+    answer = ask_monitor(settings, method, path, body)
+    if answer is None:
         return None
-    if said.status >= 400:
-        raise Failed(f"{said.body['error']}. {said.body['hint']}")
-    return said.body
+    if answer.status >= 400:
+        raise Failed(f"{answer.body['error']}. {answer.body['hint']}")
+    return answer.body
 
 
 def scan_in_monitor(settings: Settings) -> dict[str, Any] | None:
     """Scan by the running monitor, or join its scan, and wait; None when no monitor runs."""
-    said = ask_monitor(settings, "POST", "/api/scan")
-    if said is None:
+    answer = ask_monitor(settings, "POST", "/api/scan")
+    if answer is None:
         return None
-    if said.status not in (200, 409):
-        raise Failed(f"{said.body['error']}. {said.body['hint']}")
+    if answer.status not in (200, 409):
+        raise Failed(f"{answer.body['error']}. {answer.body['hint']}")
     begun = ""
     while True:
         state = tell_monitor(settings, "GET", "/api/scan")

@@ -32,10 +32,10 @@ def check(settings: Settings, wanted: argparse.Namespace) -> int:
         raise Failed("Give a serial, or --excel FILE.")
     rows = _rows(wanted.excel) if wanted.excel else [_one(wanted.serial)]
     reports = _ask(settings, rows)
-    found = _judged(rows, reports)
-    down = [one for one in found if one["status"] != "online"]
+    results = _judged(rows, reports)
+    down = [result for result in results if result["status"] != "online"]
     if wanted.serial is not None:
-        _tell(found[0], wanted.json)
+        _tell(results[0], wanted.json)
     else:
         show(down, argparse.Namespace(json=wanted.json, csv=wanted.csv), COLUMNS)
     failed = {
@@ -43,7 +43,7 @@ def check(settings: Settings, wanted: argparse.Namespace) -> int:
     }
     for why in sorted(failed):
         complain(why)
-    if any(one["status"] == "unknown" for one in found):
+    if any(result["status"] == "unknown" for result in results):
         return CANNOT_ASK
     return NOTHING if down else DONE
 
@@ -70,7 +70,7 @@ def _rows(path: Path) -> list[RecorderRow]:
 def _ask(settings: Settings, rows: Sequence[RecorderRow]) -> list[Report | Coverage]:
     targets = [Target(DEFAULT_SITE, f"row:{row.serial}", "", path=row.serial) for row in rows]
     sources = build_sources(settings.select, monitor_app.utc_now)
-    source = next(one for one in sources if one.name == easy4ip.NAME)
+    source = next(source for source in sources if source.name == easy4ip.NAME)
     try:
         return sweep_once(source, targets)
     except CannotAsk as error:
@@ -81,18 +81,18 @@ def _judged(
     rows: Sequence[RecorderRow], reports: Sequence[Report | Coverage]
 ) -> list[dict[str, str]]:
     """Each row with its status: online, offline, or unknown when it could not be asked."""
-    said = {}
+    states = {}
     for report in reports:
         if isinstance(report, Sighting):
-            said[report.identities[0]] = ("online", report.firmware or "")
+            states[report.identities[0]] = ("online", report.firmware or "")
         elif isinstance(report, Miss):
-            said[report.identity] = ("offline", report.reason)
-    found = []
+            states[report.identity] = ("offline", report.reason)
+    results = []
     for row in rows:
-        state, reason = said.get(f"row:{row.serial}", ("unknown", "it could not be asked"))
+        state, reason = states.get(f"row:{row.serial}", ("unknown", "it could not be asked"))
         values = (row.serial, row.site, row.store, state, reason)
-        found.append(dict(zip((key for key, _title in COLUMNS), values, strict=True)))
-    return found
+        results.append(dict(zip((key for key, _title in COLUMNS), values, strict=True)))
+    return results
 
 
 def _tell(row: dict[str, str], as_json: bool) -> None:

@@ -26,7 +26,9 @@ def add(settings: Settings, wanted: argparse.Namespace) -> int:
     """Add an account. The first one is an administrator; from then on everyone must log in."""
     password = _password(wanted)
     body = {"username": wanted.name, "password": password, "role": wanted.role}
-    said = tell_monitor(settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited})
+    answer = tell_monitor(
+        settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited}
+    )
 
     def work(monitor: Any) -> dict[str, Any]:
         accounts = monitor.authenticator.accounts
@@ -35,7 +37,7 @@ def add(settings: Settings, wanted: argparse.Namespace) -> int:
         _note(monitor, "user.added", made.name, f"{made.name} is {made.role} now")
         return {"username": made.name, "role": made.role}
 
-    made = said or with_monitor(settings, work)
+    made = answer or with_monitor(settings, work)
     print(f"{made['username']} can log in now, as {made['role']}.")
     return DONE
 
@@ -55,8 +57,8 @@ def passwd(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def list_users(settings: Settings, wanted: argparse.Namespace) -> int:
     """The accounts."""
-    said = tell_monitor(settings, "GET", "/api/users")
-    rows = said["users"] if said is not None else with_monitor(settings, _rows)
+    answer = tell_monitor(settings, "GET", "/api/users")
+    rows = answer["users"] if answer is not None else with_monitor(settings, _rows)
     if wanted.json:
         print(as_json([{key: row[key] for key, _title in COLUMNS} for row in rows]))
     else:
@@ -78,8 +80,8 @@ def remove(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def rotate(settings: Settings, wanted: argparse.Namespace) -> int:
     """Seal every stored password with a new key, then drop the old keys."""
-    said = tell_monitor(settings, "POST", "/api/keys/rotate")
-    count = said["secrets"] if said is not None else _rotate_on_files(settings)
+    answer = tell_monitor(settings, "POST", "/api/keys/rotate")
+    count = answer["secrets"] if answer is not None else _rotate_on_files(settings)
     if count is None:
         print("There is no key yet: it is made when the first camera password is stored.")
     else:
@@ -136,10 +138,10 @@ def _remove(monitor: Any, name: str) -> None:
 def _number(rows: list[dict[str, Any]], name: str) -> int:
     from accounts.names import key_of
 
-    found = [int(row["id"]) for row in rows if key_of(row["username"]) == key_of(name)]
-    if not found:
+    ids = [int(row["id"]) for row in rows if key_of(row["username"]) == key_of(name)]
+    if not ids:
         raise Failed(f"There is no user {name}. `cli.py user list` shows them all.")
-    return found[0]
+    return ids[0]
 
 
 def _id_of(monitor: Any, name: str) -> int:

@@ -208,7 +208,7 @@ def with_key(device: Device, key: str) -> Device:
     """The device with one more key, which takes the place of what it was called before."""
     if key in device.identities:
         return device
-    real = (one for one in device.identities if not one.startswith(identity.FORMER))
+    real = (key for key in device.identities if not key.startswith(identity.FORMER))
     return replace(device, identities=(*real, key))
 
 

@@ -37,13 +37,13 @@ def _until(device: Device, now: datetime) -> Device:
         *device.claims.values(),
         *(t for known in device.source_addresses.values() for t in known.values()),
     )
-    if all(one is None or one <= now for one in times):
+    if all(time is None or time <= now for time in times):
         return device
     return replace(
         device,
         last_seen=_earlier(device.last_seen, now),
         moved_at=_earlier(device.moved_at, now),
-        states={source: _word_until(word, now) for source, word in device.states.items()},
+        states={source: _word_until(state, now) for source, state in device.states.items()},
         claims=_all_until(device.claims, now),
         source_addresses={
             source: _all_until(known, now) for source, known in device.source_addresses.items()
@@ -51,13 +51,13 @@ def _until(device: Device, now: datetime) -> Device:
     )
 
 
-def _times(word: SourceState) -> tuple[datetime | None, ...]:
-    return word.seen_at, word.missed_at, word.asked
+def _times(state: SourceState) -> tuple[datetime | None, ...]:
+    return state.seen_at, state.missed_at, state.asked
 
 
-def _word_until(word: SourceState, now: datetime) -> SourceState:
-    seen, missed, asked = (_earlier(one, now) for one in _times(word))
-    return replace(word, seen_at=seen, missed_at=missed, asked=asked)
+def _word_until(state: SourceState, now: datetime) -> SourceState:
+    seen, missed, asked = (_earlier(time, now) for time in _times(state))
+    return replace(state, seen_at=seen, missed_at=missed, asked=asked)
 
 
 def _all_until(times: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
@@ -71,11 +71,11 @@ def _earlier(at: datetime | None, now: datetime) -> datetime | None:
 def newest(devices: Mapping[int, Device]) -> datetime | None:
     """The newest time at which any device was seen or asked."""
     times = (
-        one
+        time
         for device in devices.values()
-        for one in (device.last_seen, *(t for w in device.states.values() for t in _times(w)))
+        for time in (device.last_seen, *(t for w in device.states.values() for t in _times(w)))
     )
-    return max((one for one in times if one), default=None)
+    return max((time for time in times if time), default=None)
 
 
 def length(seconds: float) -> str:

@@ -31,12 +31,12 @@ LETTERS = str.maketrans({"ł": "l", "ı": "i", "ø": "o", "đ": "d"})
 def _words(title: str) -> list[str]:
     """The words of a title in small letters without accents."""
     text = unicodedata.normalize("NFKD", title[:LONGEST].casefold().translate(LETTERS))
-    plain = "".join(one for one in text if not unicodedata.combining(one))
+    plain = "".join(letter for letter in text if not unicodedata.combining(letter))
     return re.findall(r"[^\W_]+", plain)
 
 
-_WORDS = frozenset(word for one in WORDS for word in _words(one))
-_PARTS = tuple("".join(_words(one)) for one in PARTS)
+_WORDS = frozenset(word for phrase in WORDS for word in _words(phrase))
+_PARTS = tuple("".join(_words(part)) for part in PARTS)
 
 
 def is_secret(title: str) -> bool:

@@ -137,9 +137,9 @@ class Exported(TypedDict):
     cameras: list[CameraDetail]
 
 
-def uptime(found: Uptime) -> UptimeRow:
-    days = [None if share is None else round(share, 4) for share in found.days]
-    return {"first": found.first.isoformat(), "days": days, "share": found.share}
+def uptime(measured: Uptime) -> UptimeRow:
+    days = [None if share is None else round(share, 4) for share in measured.days]
+    return {"first": measured.first.isoformat(), "days": days, "share": measured.share}
 
 
 def iso(at: datetime | None) -> str | None:
@@ -151,7 +151,7 @@ def _formatted(at: datetime | None) -> str | None:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else None
 
 
-def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
+def row(device: Device, device_status: str, now: datetime, rules: Rules) -> CameraRow:
     """A device as one row; `word` is its status."""
     return {
         "id": device.id,
@@ -172,10 +172,10 @@ def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
         "first_seen_formatted": _formatted(device.first_seen),
         "last_seen_formatted": _formatted(device.last_seen),
         "total_discoveries": device.sightings,
-        "status": word,
+        "status": device_status,
         "ip_changes": ip_changes(device),
         "seen_in_last_discovery": was_seen(device),
-        "reason": status.reason(device) if word in status.DOWN else "",
+        "reason": status.reason(device) if device_status in status.DOWN else "",
         "since": iso(device.since),
         "as_of": iso(status.asked_at(device)) if status.is_stale(device, now, rules) else None,
         "retired": device.retired_at is not None,
@@ -183,11 +183,11 @@ def row(device: Device, word: str, now: datetime, rules: Rules) -> CameraRow:
         "tags": list(device.tags),
         "parent": device.parent,
         "own_name": _text(device, "name"),
-        "findings": [_finding(finding, device, word) for finding in device.findings],
+        "findings": [_finding(finding, device, device_status) for finding in device.findings],
     }
 
 
-def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDetail:
+def detail(device: Device, device_status: str, now: datetime, rules: Rules) -> CameraDetail:
     """A device with everything that is known of it."""
     history: list[AddressRow] = [
         {
@@ -197,9 +197,9 @@ def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDeta
         }
         for address in device.addresses
     ]
-    facts = {source: _public(said) for source, said in device.facts.items()}
+    facts = {source: _public(facts) for source, facts in device.facts.items()}
     return {
-        **row(device, word, now, rules),
+        **row(device, device_status, now, rules),
         "given_name": device.name,
         "ip_history": history,
         "facts": facts,
@@ -207,20 +207,20 @@ def detail(device: Device, word: str, now: datetime, rules: Rules) -> CameraDeta
     }
 
 
-def _public(said: Mapping[str, Any]) -> dict[str, Any]:
+def _public(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a source said, without what a column of the workbook keeps secret."""
-    columns = said.get("columns")
-    return {**said, "columns": masked(columns)} if isinstance(columns, Mapping) else dict(said)
+    columns = facts.get("columns")
+    return {**facts, "columns": masked(columns)} if isinstance(columns, Mapping) else dict(facts)
 
 
-def _finding(fault: Fault, device: Device, word: str) -> FindingRow:
+def _finding(fault: Fault, device: Device, device_status: str) -> FindingRow:
     """While the device is silent nobody knows whether it is still so."""
     return {
         "kind": fault.kind,
         "since": fault.since.isoformat(timespec="seconds"),
         "text": fault.text,
         "source": fault.source,
-        "unknown_since": iso(device.since) if word in status.DOWN else None,
+        "unknown_since": iso(device.since) if device_status in status.DOWN else None,
     }
 
 
@@ -235,7 +235,7 @@ def has_changed(device: Device) -> bool:
 
 def was_seen(device: Device) -> bool:
     """It answered when it was last asked, by some source."""
-    return any(word.seen_at and not word.misses for word in device.states.values())
+    return any(state.seen_at and not state.misses for state in device.states.values())
 
 
 def _text(device: Device, key: str) -> str | None:
@@ -250,8 +250,8 @@ def _port(device: Device) -> int | None:
 
 def last_scan(fleet: Fleet) -> str | None:
     """When the last scan began, or None before the first."""
-    found: str | None = state.last_scan(fleet).get("at")
-    return found
+    at: str | None = state.last_scan(fleet).get("at")
+    return at
 
 
 def last_updated(fleet: Fleet, swept: Iterable[datetime] = ()) -> float | None:
@@ -275,7 +275,7 @@ def stats(
     """The counts. Active + offline + missing = total; a changed address is active too."""
     kept = [device for device in devices if device.retired_at is None]
     counts = Counter(statuses[device.id] for device in kept)
-    up = sum(counts[word] for word in status.UP)
+    up = sum(counts[name] for name in status.UP)
     missing = counts[status.MISSING]
     return {
         "total_cameras": len(kept),

@@ -155,5 +155,5 @@ def checked(raw: Any) -> Mapping[str, Any]:
             return checked({key: value for key, value in raw.items() if key != LAST_SCAN})
         raise InvalidValue("state", ".".join(where), first["msg"], first["input"]) from None
     check_facts(raw, "state")
-    found: Mapping[str, Any] = raw
-    return found
+    record: Mapping[str, Any] = raw
+    return record

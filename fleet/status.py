@@ -96,8 +96,8 @@ def is_older(at: datetime, known: datetime | None, now: datetime) -> bool:
     return known is not None and at < known <= now
 
 
-def is_missed(word: SourceState) -> bool:
-    return word.misses > 0
+def is_missed(state: SourceState) -> bool:
+    return state.misses > 0
 
 
 def is_silent(device: Device, rules: Rules) -> bool:
@@ -107,15 +107,15 @@ def is_silent(device: Device, rules: Rules) -> bool:
     its patience before the miss: a camera whose stream is down but which still answers
     the broadcast is up, with a finding, not flapping.
     """
-    missed = [word for word in device.states.values() if is_missed(word)]
+    missed = [state for state in device.states.values() if is_missed(state)]
     if not missed:
         return False
-    newest = max((word.missed_at for word in missed if word.missed_at), default=None)
+    newest = max((state.missed_at for state in missed if state.missed_at), default=None)
     return not any(
-        word.seen_at
-        and not is_missed(word)
-        and (newest is None or word.seen_at >= newest - rules.patience_with(device, source))
-        for source, word in device.states.items()
+        state.seen_at
+        and not is_missed(state)
+        and (newest is None or state.seen_at >= newest - rules.patience_with(device, source))
+        for source, state in device.states.items()
     )
 
 
@@ -132,10 +132,10 @@ def own_status(device: Device, now: datetime, rules: Rules) -> str:
 
 def status(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> str:
     """The status, with a silent device behind dead parents as UNREACHABLE."""
-    word = own_status(device, now, rules)
-    if word in DOWN and _is_cut_off(device, devices, now, rules):
+    own = own_status(device, now, rules)
+    if own in DOWN and _is_cut_off(device, devices, now, rules):
         return UNREACHABLE
-    return word
+    return own
 
 
 def _is_cut_off(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> bool:
@@ -169,8 +169,8 @@ def asked_at(device: Device) -> datetime | None:
 def _asked(device: Device) -> dict[str, datetime]:
     """When each source last asked it or heard it."""
     times = {
-        source: [at for at in (word.seen_at, word.missed_at) if at]
-        for source, word in device.states.items()
+        source: [at for at in (state.seen_at, state.missed_at) if at]
+        for source, state in device.states.items()
     }
     return {source: max(known) for source, known in times.items() if known}
 
@@ -197,22 +197,27 @@ def _is_in(device: Device, scope: str) -> bool:
 def last_missed(device: Device) -> str:
     """The source that missed it last and has not heard it since; empty when there is none."""
     missed = [
-        (word.missed_at, word.reason, source)
-        for source, word in device.states.items()
-        if is_missed(word) and word.missed_at
+        (state.missed_at, state.reason, source)
+        for source, state in device.states.items()
+        if is_missed(state) and state.missed_at
     ]
     return max(missed, default=(None, "", ""))[2]
 
 
-def evidence(device: Device, word: str) -> dict[str, Any]:
+def evidence(device: Device, device_status: str) -> dict[str, Any]:
     """A status and what it rests on, as the data of an event: the source that decided it, and for
     a silent device its misses in a row and its reason."""
-    source = last_missed(device) if word not in UP else ""
+    source = last_missed(device) if device_status not in UP else ""
     state = device.states.get(source, SourceState())
     if not source:
-        seen = [(one.seen_at, name) for name, one in device.states.items() if one.seen_at]
+        seen = [(state.seen_at, name) for name, state in device.states.items() if state.seen_at]
         source = max(seen, default=(None, ""))[1]
-    return {"status": word, "reason": state.reason, "misses": state.misses, "source": source}
+    return {
+        "status": device_status,
+        "reason": state.reason,
+        "misses": state.misses,
+        "source": source,
+    }
 
 
 def reason(device: Device) -> str:

@@ -322,5 +322,5 @@ class Tracker:
         """The journal has every event up to `sequence`: they leave the outbox."""
         with self._lock:
             outbox = self._fleet.outbox
-            told = bisect_right(outbox, sequence, key=lambda event: event.sequence)
-            self._fleet = replace(self._fleet, outbox=outbox[told:])
+            written = bisect_right(outbox, sequence, key=lambda event: event.sequence)
+            self._fleet = replace(self._fleet, outbox=outbox[written:])

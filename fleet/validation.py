@@ -121,7 +121,7 @@ def _json(value: Any, depth: int = 0) -> str:
     if depth >= DEEPEST:
         return "it is nested too deeply"
     if isinstance(value, list | tuple):
-        return next((why for one in value if (why := _json(one, depth + 1))), "")
+        return next((why for item in value if (why := _json(item, depth + 1))), "")
     if isinstance(value, Mapping):
         return _object(value, depth)
     return f"it holds a value of type {type(value).__name__}"
@@ -130,10 +130,10 @@ def _json(value: Any, depth: int = 0) -> str:
 def _object(value: Any, depth: int = 0) -> str:
     if not isinstance(value, Mapping):
         return "an object is expected"
-    for key, one in value.items():
+    for key, item in value.items():
         if not isinstance(key, str):
             return "it holds a key that is not text"
-        if why := (not key.isascii() and _text(key)) or _json(one, depth + 1):
+        if why := (not key.isascii() and _text(key)) or _json(item, depth + 1):
             return why
     return ""
 
@@ -144,7 +144,7 @@ def _all(test: Callable[[Any], str]) -> Callable[[Any], str]:
     def each(value: Any) -> str:
         if not isinstance(value, list | tuple):
             return "a list is expected"
-        return next((why for one in value if (why := test(one))), "")
+        return next((why for item in value if (why := test(item))), "")
 
     return each
 

@@ -40,7 +40,7 @@ def with_serials(data: bytes, serials: Mapping[str, str], *, tidy: bool = False)
     """The workbook with these serials by site, also for rows that have none of their own yet.
     Raises NotReadable."""
     before = sheet_of_recorders(data, tidy=tidy)
-    rows = {one.site: one for one in _fit(before)}
+    rows = {row.site: row for row in _fit(before)}
     column = before.first + before.place(SERIAL)
     wanted = {
         (rows[site].number, column): site
@@ -90,16 +90,16 @@ def with_texts(
     out, refused = io.BytesIO(), dict[Place, str]()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
-            part = next((one.part for one in sheets_of(old) if one.name == sheet), None)
+            part = next((item.part for item in sheets_of(old) if item.name == sheet), None)
             if part is None:
                 raise KeyError(sheet)
-            for one in old.infolist():
-                content = old.read(one)
-                if one.filename == part:
+            for info in old.infolist():
+                content = old.read(info)
+                if info.filename == part:
                     content, refused = _replaced(content, texts)
                 # Sizes as they were, in a form for huge parts, are not those that will be.
-                one.extra = b""
-                new.writestr(one, content)
+                info.extra = b""
+                new.writestr(info, content)
             new.comment = old.comment
     except (zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, ValueError) as error:
         raise NotReadable(
@@ -115,16 +115,16 @@ def _replaced(xml: bytes, texts: Mapping[Place, str]) -> tuple[bytes, dict[Place
     cells.parser.Parse(xml, True)
     refused = {place: f"{spelled(place)} is not stored. {TYPE_IT}" for place in texts}
     edits = [
-        (one.begin, _end(xml, one.near, one.name), one.with_text(texts[one.place]))
-        for one in cells.found
+        (cell.begin, _end(xml, cell.near, cell.name), cell.with_text(texts[cell.place]))
+        for cell in cells.found
     ]
-    here = {one.place for one in cells.found} | cells.formulas
+    known = {cell.place for cell in cells.found} | cells.formulas
     for place, (begin, name) in cells.gaps.items():
-        if place not in here and (local(name) == "c" or _closes(xml, begin, name)):
-            here.add(place)
+        if place not in known and (local(name) == "c" or _closes(xml, begin, name)):
+            known.add(place)
             new = _Cell(begin, begin, place, f"{_prefix(name)}c", {"r": spelled(place)})
             edits.append((begin, begin, new.with_text(texts[place])))
-    for place in here:
+    for place in known:
         refused.pop(place, None)
     for place in cells.formulas:
         refused[place] = f"{spelled(place)} has a formula. {TYPE_IT}"
@@ -219,10 +219,10 @@ class _Cells:
     def _pass(self, column: int, name: str) -> None:
         """Note a gap for each wanted cell of this row that comes before that column."""
         waiting = self._waiting.get(self._row, set())
-        for one in [one for one in waiting if one <= column]:
-            waiting.discard(one)
-            if one < column:
-                self.gaps[self._row, one] = (self.parser.CurrentByteIndex, name)
+        for place in [place for place in waiting if place <= column]:
+            waiting.discard(place)
+            if place < column:
+                self.gaps[self._row, place] = (self.parser.CurrentByteIndex, name)
 
     def _place(self, reference: str) -> Place:
         """A cell that names no place lies beside the one before."""

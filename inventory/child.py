@@ -85,9 +85,9 @@ def _plain(row: RecorderRow) -> list[Any]:
     return [row.site, row.serial, row.store, row.extra, row.number]
 
 
-def _problem(one: Problem) -> dict[str, Any]:
-    row = _plain(one.row) if one.row else None
-    return {"number": one.number, "error": one.error, "hint": one.hint, "row": row}
+def _problem(problem: Problem) -> dict[str, Any]:
+    row = _plain(problem.row) if problem.row else None
+    return {"number": problem.number, "error": problem.error, "hint": problem.hint, "row": row}
 
 
 def _written(data: bytes, serials: dict[str, str], tidy: bool) -> Iterator[bytes]:

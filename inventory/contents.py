@@ -41,8 +41,8 @@ def contents_of(data: bytes, table: RecorderSheet) -> Contents:
             things |= _elements(packed, sheets, table.sheet)
         except (KeyError, ValueError, zlib.error, zipfile.BadZipFile):
             sheets = []
-        comments = [one for one in names if one.startswith(COMMENTS)]
-        things["comments"] = sum(_count(packed, one, b"comment") for one in comments)
+        comments = [name for name in names if name.startswith(COMMENTS)]
+        things["comments"] = sum(_count(packed, comment, b"comment") for comment in comments)
         things["cell formats"] = max(0, _count(packed, "xl/styles.xml", b"xf") - 2)
     others = [sheet.name for sheet in sheets if sheet.name != table.sheet]
     return Contents(table.filled(), others, {what: n for what, n in things.items() if n})

@@ -29,8 +29,8 @@ def made_of(rows: Sequence[Mapping[str, str]], above: Iterable[Sequence[str]] = 
         return cell
 
     for line in above:
-        sheet.append([text(one) for one in line])
-    sheet.append([text(one) for one in titles])
+        sheet.append([text(value) for value in line])
+    sheet.append([text(title) for title in titles])
     for row in rows:
         sheet.append([text(row.get(title, "")) for title in titles])
     out = io.BytesIO()

@@ -25,9 +25,12 @@ class Locked:
 
 def lock_of(path: Path) -> Locked | None:
     """Who has the file open, here or where the link leads."""
-    for one in {path, path.resolve()}:
-        for program, name in (("Excel", f"~${one.name}"), ("LibreOffice", f".~lock.{one.name}#")):
-            if os.path.lexists(one.with_name(name)):
+    for candidate in {path, path.resolve()}:
+        for program, name in (
+            ("Excel", f"~${candidate.name}"),
+            ("LibreOffice", f".~lock.{candidate.name}#"),
+        ):
+            if os.path.lexists(candidate.with_name(name)):
                 return Locked(program, name)
     return None
 

@@ -68,8 +68,8 @@ def _kind(data: bytes) -> tuple[str, str]:
     if not data:
         return "The file is empty, no .xlsx workbook", SAVE
     if b"\x00" not in data[:4096]:
-        said = "The file is text (such as .csv), no .xlsx workbook, or it is damaged"
-        return said, f'{SAVE} Or upload it under "Settings", "Workbook".'
+        error = "The file is text (such as .csv), no .xlsx workbook, or it is damaged"
+        return error, f'{SAVE} Or upload it under "Settings", "Workbook".'
     return "The file is no .xlsx workbook, or it is damaged", SAVE
 
 
@@ -89,58 +89,58 @@ def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
         if part.header_offset < end_before or end > packed.start_dir:
             raise NotReadable("Parts of the file overlap, it is damaged", SAVE)
         end_before = end
-        found = 0
+        unpacked = 0
         for piece in _pieces(data, part, begin, end):
-            found += len(piece)
-            if size + found > MAX_UNPACKED:
+            unpacked += len(piece)
+            if size + unpacked > MAX_UNPACKED:
                 raise NotReadable(
                     f"Unpacked the file has more than {MAX_UNPACKED >> 20} MB", SHRINK
                 )
-        if found != part.file_size:
+        if unpacked != part.file_size:
             raise NotReadable(f"{part.filename[:80]} in the file has not the size it claims", SAVE)
-        size += found
+        size += unpacked
 
 
-def _place(data: bytes, one: zipfile.ZipInfo) -> tuple[int, int]:
+def _place(data: bytes, info: zipfile.ZipInfo) -> tuple[int, int]:
     """Where the packed bytes of a part begin and end. Raises NotReadable, ValueError."""
-    if one.flag_bits & 0x1:
-        raise NotReadable(f"{one.filename[:80]} in the file is protected by a password", UNLOCK)
-    if one.compress_type not in PACKINGS:
-        raise NotReadable(f"{one.filename[:80]} in the file is packed in a way of its own", SAVE)
-    head = data[one.header_offset : one.header_offset + HEADER]
+    if info.flag_bits & 0x1:
+        raise NotReadable(f"{info.filename[:80]} in the file is protected by a password", UNLOCK)
+    if info.compress_type not in PACKINGS:
+        raise NotReadable(f"{info.filename[:80]} in the file is packed in a way of its own", SAVE)
+    head = data[info.header_offset : info.header_offset + HEADER]
     if len(head) < HEADER or not head.startswith(b"PK\x03\x04"):
         raise ValueError("no part begins there")
     lengths = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
-    begin = one.header_offset + HEADER + lengths
-    return begin, begin + one.compress_size
+    begin = info.header_offset + HEADER + lengths
+    return begin, begin + info.compress_size
 
 
-def _pieces(data: bytes, one: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
+def _pieces(data: bytes, info: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
     """What is packed there, in pieces. Raises NotReadable for XML that is none of Excel's."""
-    is_xml = one.filename.lower().endswith((".xml", ".rels"))
+    is_xml = info.filename.lower().endswith((".xml", ".rels"))
     # A document of somebody else may lie in a workbook, in any encoding; nobody reads it.
-    is_own = is_xml and not one.filename.startswith("customXml/")
+    is_own = is_xml and not info.filename.startswith("customXml/")
     before = b""
-    for piece in _unpacked(data, one, begin, end):
+    for piece in _unpacked(data, info, begin, end):
         if is_own and not before and piece.startswith(UTF16):
-            raise NotReadable(f"{one.filename[:80]} in the file is in UTF-16, not UTF-8", SAVE)
+            raise NotReadable(f"{info.filename[:80]} in the file is in UTF-16, not UTF-8", SAVE)
         if is_xml and b"<!DOCTYPE" in before + piece:
-            raise NotReadable(f"{one.filename[:80]} in the file has a document type", SAVE)
+            raise NotReadable(f"{info.filename[:80]} in the file has a document type", SAVE)
         before = piece[-8:]
         yield piece
 
 
-def _unpacked(data: bytes, one: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
+def _unpacked(data: bytes, info: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     for place in range(begin, end, PIECE):
         rest = data[place : min(place + PIECE, end)]
-        if one.compress_type == zipfile.ZIP_STORED:
+        if info.compress_type == zipfile.ZIP_STORED:
             yield rest
             continue
         while rest and not inflater.eof:
             yield inflater.decompress(rest, PIECE)
             rest = inflater.unconsumed_tail
-    if one.compress_type == zipfile.ZIP_DEFLATED:
+    if info.compress_type == zipfile.ZIP_DEFLATED:
         while piece := inflater.decompress(b"", PIECE):
             yield piece
         if not inflater.eof:

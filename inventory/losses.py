@@ -41,19 +41,19 @@ def emptied(
 ) -> Iterator[str]:
     """Cells that have a text now and would be empty, by column, for sites in both files."""
     kept = {column.upper() for column in columns}
-    found: dict[str, list[str]] = {}
+    losses: dict[str, list[str]] = {}
     for old, new in both:
         if old.store and not new.store:
-            found.setdefault(NEEDED[2], []).append(old.site)
+            losses.setdefault(NEEDED[2], []).append(old.site)
         for title in old.extra.keys() - new.extra.keys():
             if title.upper() in kept:
-                found.setdefault(title, []).append(old.site)
-    for title, sites in found.items():
+                losses.setdefault(title, []).append(old.site)
+    for title, sites in losses.items():
         names = ", ".join(site[:60] for site in sites[:MAX_SITES])
         more = f" and {len(sites) - MAX_SITES} more" if len(sites) > MAX_SITES else ""
         cells = _count(len(sites), "cell", "cells")
         yield f"{title[:60]} of {names}{more}: {cells} would be empty."
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}"

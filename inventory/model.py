@@ -81,23 +81,23 @@ class RecorderSheet:
 
     def place(self, title: str) -> int:
         """The first column with a title, in any case. Raises ValueError."""
-        return [one.upper() for one in self.titles].index(title)
+        return [title.upper() for title in self.titles].index(title)
 
     def filled(self) -> dict[str, int]:
         """How many cells below each title have a text; "" for those without a title."""
-        found = dict.fromkeys((one for one in self.titles if one), 0)
+        counts = dict.fromkeys((title for title in self.titles if title), 0)
         for cells in self.lines.values():
             for place, text in enumerate(cells):
                 if text:
                     title = self.titles[place] if place < len(self.titles) else ""
-                    found[title] = found.get(title, 0) + 1
-        return found
+                    counts[title] = counts.get(title, 0) + 1
+        return counts
 
 
 def missing_in(titles: Sequence[str]) -> list[str]:
     """Which of the three titles a line lacks."""
     known = {title.upper() for title in titles}
-    return [one for one in NEEDED if one not in known]
+    return [title for title in NEEDED if title not in known]
 
 
 def bare(text: str) -> str:
@@ -131,12 +131,12 @@ def workbook_of(table: RecorderSheet) -> Workbook:
 def _each_site_once(rows: Sequence[RecorderRow], problems: Sequence[Problem]) -> list[Problem]:
     """A site that another row has already, used or not, is not waiting for a serial here."""
     known = {row.site: row.number for row in rows}
-    found = []
-    for one in problems:
-        if one.row and known.setdefault(one.row.site, one.number) != one.number:
-            one = replace(one, row=None)
-        found.append(one)
-    return found
+    kept = []
+    for problem in problems:
+        if problem.row and known.setdefault(problem.row.site, problem.number) != problem.number:
+            problem = replace(problem, row=None)
+        kept.append(problem)
+    return kept
 
 
 def _row(
@@ -160,15 +160,15 @@ def _row(
         hint = "Enter the recorder's serial."
         return Problem(number, f"P2P NUMBER of {site} is empty", hint, row)
     if serial is None:
-        said = f"P2P NUMBER {typed[:40]!r} of {site} is no serial"
-        return Problem(number, said, "A serial has 4 to 32 letters and digits.", row)
+        error = f"P2P NUMBER {typed[:40]!r} of {site} is no serial"
+        return Problem(number, error, "A serial has 4 to 32 letters and digits.", row)
     for kind, value in ((SITE, site), (SERIAL, serial)):
         # Serials that differ in capitals only are one recorder's.
         before = taken.setdefault((kind, value.upper() if kind == SERIAL else value), number)
         if before != number:
             if kind == SERIAL and taken.get((SITE, site)) == number:
                 del taken[SITE, site]
-            said = f"{kind} {value} stands in row {before} already"
+            error = f"{kind} {value} stands in row {before} already"
             lacks = replace(row, serial="") if kind == SERIAL else None
-            return Problem(number, said, "Keep one of the two.", lacks)
+            return Problem(number, error, "Keep one of the two.", lacks)
     return row

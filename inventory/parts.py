@@ -22,31 +22,31 @@ class Sheet:
 def sheets_of(packed: zipfile.ZipFile) -> list[Sheet]:
     """The sheets of cells, the visible ones first; charts, dialogs, macros and what is not
     stored are left out. Raises KeyError, ValueError, expat.ExpatError."""
-    links = {one.get("Id", ""): one for one in elements(packed, LINKS, "Relationship")}
+    links = {element.get("Id", ""): element for element in elements(packed, LINKS, "Relationship")}
     stored = set(packed.namelist())
-    found = []
-    for one in elements(packed, WORKBOOK, "sheet"):
-        key = next((value for name, value in one.items() if name.endswith(":id")), "")
+    sheets = []
+    for element in elements(packed, WORKBOOK, "sheet"):
+        key = next((value for name, value in element.items() if name.endswith(":id")), "")
         link = links.get(key, {})
         part = posixpath.normpath(posixpath.join("/xl", link.get("Target", ""))).lstrip("/")
         if link.get("Type", "").endswith("/worksheet") and part in stored:
-            is_hidden = one.get("state", "").lower() in HIDDEN
-            found.append(Sheet(one.get("name", ""), part, is_hidden))
-    return sorted(found, key=lambda sheet: sheet.is_hidden)
+            is_hidden = element.get("state", "").lower() in HIDDEN
+            sheets.append(Sheet(element.get("name", ""), part, is_hidden))
+    return sorted(sheets, key=lambda sheet: sheet.is_hidden)
 
 
 def elements(packed: zipfile.ZipFile, part: str, wanted: str) -> list[dict[str, str]]:
     """The attributes of each element of that name in a part. Raises like `sheets_of`."""
-    found = []
+    parts = []
 
     def begin(name: str, attributes: dict[str, str]) -> None:
         if local(name) == wanted:
-            found.append(attributes)
+            parts.append(attributes)
 
     parser = xml_parser()
     parser.StartElementHandler = begin
     feed(parser, packed, part)
-    return found
+    return parts
 
 
 def feed(parser: expat.XMLParserType, packed: zipfile.ZipFile, part: str) -> None:

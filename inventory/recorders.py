@@ -76,5 +76,5 @@ def lacking(where: str, lines: Sequence[Sequence[str]]) -> str:
     missing = missing_in(best)
     if len(missing) == len(NEEDED):
         return ""
-    has = ", ".join(one[:40] for one in best if one)[:200]
+    has = ", ".join(title[:40] for title in best if title)[:200]
     return f"({where} has no column {', '.join(missing)}; it has {has})"

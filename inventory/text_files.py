@@ -63,8 +63,8 @@ def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
     text, divider = _opened(data)
     before = 1 if divider else 0
     lines, titles_at = _lines(text, divider)
-    above = [[bare(one) for one in line] for line in lines[:titles_at]]
-    titles = [name_of(one) for one in lines[titles_at][:MAX_COLUMNS]]
+    above = [[bare(value) for value in line] for line in lines[:titles_at]]
+    titles = [name_of(title) for title in lines[titles_at][:MAX_COLUMNS]]
     known = {title: title.upper() if title.upper() in NEEDED else title for title in titles}
     rows = [
         {known[title]: bare(value) for title, value in zip(titles, line, strict=False) if title}
@@ -131,22 +131,22 @@ def _lines(text: str, divider: str) -> tuple[Lines, int]:
     Raises NotReadable."""
     seen: Lines = []
     broken: NotReadable | None = None
-    for one in divider or DIVIDERS:
+    for candidate in divider or DIVIDERS:
         try:
-            head = text_rows(text, one, MAX_ABOVE)
+            head = text_rows(text, candidate, MAX_ABOVE)
         except NotReadable as error:
             broken = broken or error
             continue
         names = [[name_of(cell) for cell in line[:MAX_COLUMNS]] for line in head]
         for number, line in enumerate(names):
             if not missing_in(line):
-                return text_rows(text, one, LINES), number
+                return text_rows(text, candidate, LINES), number
         seen += names
     if broken:
         raise broken
-    said = f"No line has the columns {', '.join(NEEDED)} {lacking('The file', seen)}"
+    sentence = f"No line has the columns {', '.join(NEEDED)} {lacking('The file', seen)}"
     raise NotReadable(
-        said.strip(),
+        sentence.strip(),
         "Put these three titles into one line above the recorders, in any order, with a comma, "
         "semicolon, tab or | between them; or upload an .xlsx workbook.",
     )

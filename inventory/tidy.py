@@ -46,7 +46,7 @@ class Tidied:
 def tidied(packed: zipfile.ZipFile, part: str) -> Tidied:
     """Raises KeyError, ValueError, expat.ExpatError for one
     that is not XML."""
-    kept = {one: name for one, name in OTHERS.items() if _is_whole(packed, name)}
+    kept = {part: name for part, name in OTHERS.items() if _is_whole(packed, name)}
     texts = elements(packed, kept["sharedStrings"], "si") if "sharedStrings" in kept else []
     cells = _Cells(len(texts))
     feed(cells.parser, packed, part)
@@ -73,8 +73,8 @@ def _is_whole(packed: zipfile.ZipFile, part: str) -> bool:
 
 def _workbook(packed: zipfile.ZipFile) -> str:
     """With the year in which the file's dates begin."""
-    said = [one.get("date1904", "") for one in elements(packed, WORKBOOK, "workbookPr")]
-    since = ' date1904="1"' if said and said[0].lower() in ("1", "true", "on") else ""
+    epochs = [element.get("date1904", "") for element in elements(packed, WORKBOOK, "workbookPr")]
+    since = ' date1904="1"' if epochs and epochs[0].lower() in ("1", "true", "on") else ""
     return (
         f'<workbook xmlns="{SPACE}" xmlns:r="{KIND}"><workbookPr{since}/>'
         '<sheets><sheet name="Sheet" sheetId="1" r:id="rId0"/></sheets></workbook>'
@@ -149,7 +149,7 @@ class _Cells:
         elif kind == "sheetData":
             self._is_inside, self._was_inside = False, True
 
-    def _put(self, attributes: Mapping[str, str], said: str) -> None:
+    def _put(self, attributes: Mapping[str, str], text: str) -> None:
         """Note a cell, at the place that it names or else beside the one before."""
         place = place_of(attributes.get("r", ""))
         row, column = place or (self._row - 1, self._column)
@@ -157,12 +157,12 @@ class _Cells:
         if row + 1 != self._number:
             self._end_row()
             self._number = row + 1
-        if not said:
+        if not text:
             return
         if row >= LAST_ROW or column >= 2 * MAX_COLUMNS or len(self.numbers) >= MAX_LINES:
             self.was_cut = True
             return
-        cell = _cell(attributes.get("t", "n"), said, self._texts)
+        cell = _cell(attributes.get("t", "n"), text, self._texts)
         style = attributes.get("s", "")
         form = f' s="{style}"' if style.isdecimal() and style.isascii() else ""
         if cell:
@@ -188,33 +188,33 @@ class _Cells:
             self.merged.append((begin, end))
 
 
-def _cell(kind: str, said: str, texts: int) -> str:
+def _cell(kind: str, text: str, texts: int) -> str:
     """A cell's type and value; nothing for one that no program can read."""
     if kind == "s":
-        is_there = said.isdecimal() and len(said) < 10 and int(said) < texts
-        return f' t="s"><v>{said}</v>' if is_there else ""
+        is_there = text.isdecimal() and len(text) < 10 and int(text) < texts
+        return f' t="s"><v>{text}</v>' if is_there else ""
     if kind == "b":
-        return f' t="b"><v>{said}</v>' if said in ("0", "1") else ""
+        return f' t="b"><v>{text}</v>' if text in ("0", "1") else ""
     if kind == "e":
         return ""
-    if kind == "n" and NUMBER.fullmatch(said.strip()):
-        return f"><v>{said.strip()}</v>"
-    return f' t="str"><v>{escape(said)}</v>'
+    if kind == "n" and NUMBER.fullmatch(text.strip()):
+        return f"><v>{text.strip()}</v>"
+    return f' t="str"><v>{escape(text)}</v>'
 
 
 def place_of(reference: str) -> tuple[int, int] | None:
     """Row and column from 0; None for what names no cell."""
-    found = REFERENCE.fullmatch(reference)
-    if found is None or int(found[2]) == 0:
+    match = REFERENCE.fullmatch(reference)
+    if match is None or int(match[2]) == 0:
         return None
-    return int(found[2]) - 1, column_of(found[1].upper())
+    return int(match[2]) - 1, column_of(match[1].upper())
 
 
 def column_of(letters: str) -> int:
     """Column A is 0, Z is 25, AA is 26."""
     number = 0
-    for one in letters:
-        number = number * 26 + ord(one) - ord("A") + 1
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
     return number - 1
 
 

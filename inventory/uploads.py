@@ -118,8 +118,8 @@ class Uploads:
         try:
             now, pending = self.workbooks.now()
         except OSError as error:
-            said = f"{name} cannot be read ({error.strerror}), so nothing compares with it"
-            raise workbook.NotReadable(said, "Give this user the right to read it.") from error
+            text = f"{name} cannot be read ({error.strerror}), so nothing compares with it"
+            raise workbook.NotReadable(text, "Give this user the right to read it.") from error
         try:
             return self._preview(data, now, pending)
         except ChildProcessError as error:
@@ -130,12 +130,12 @@ class Uploads:
 
     def _preview(self, data: bytes, now: bytes, pending: Mapping[str, str]) -> Preview:
         old = self._book(now)
-        before = {one.site: one for one in self._rows(old, pending)}
+        before = {row.site: row for row in self._rows(old, pending)}
         if is_text(data):
-            data = workbook.from_text(data, {site: one.extra for site, one in before.items()})
+            data = workbook.from_text(data, {site: row.extra for site, row in before.items()})
         book = workbook.read(data)
         kept = still_wanted(book, pending)
-        after = {one.site: one for one in in_force(book, kept)}
+        after = {row.site: row for row in in_force(book, kept)}
         both = [(before[site], row) for site, row in after.items() if site in before]
         changed = [pair for pair in both if _facts(pair[0]) != _facts(pair[1])]
         key = _key_of(data)
@@ -153,7 +153,7 @@ class Uploads:
             changed,
             [row for site, row in before.items() if site not in after],
             len(both) - len(changed),
-            {site: one for site, one in pending.items() if site not in {**before, **kept}},
+            {site: serial for site, serial in pending.items() if site not in {**before, **kept}},
             kept,
             [*losses(old, book), *emptied(both, book.columns)] if old else [],
         )
@@ -175,8 +175,8 @@ class Uploads:
     def _keep(self, key: str, data: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         waiting = sorted(self.folder.glob("wait-*.xlsx"), key=lambda file: file.stat().st_mtime)
-        for one in waiting[: max(0, len(waiting) - LONGEST_WAIT + 1)]:
-            one.unlink()
+        for upload in waiting[: max(0, len(waiting) - LONGEST_WAIT + 1)]:
+            upload.unlink()
         (self.folder / f"wait-{key}.xlsx").write_bytes(data)
 
     def commit(self, key: str, precondition: Precondition = nothing) -> str:
@@ -197,7 +197,7 @@ class Uploads:
             raise NotFound("This upload waits no more", "Upload the workbook again.")
         left, known = base_of(data, {}), self._all_before()
         try:
-            said = self.workbooks.take(data, self._before(left), key[32:], precondition)
+            result = self.workbooks.take(data, self._before(left), key[32:], precondition)
         except (OSError, Refused, CannotKeep):
             with suppress(OSError):
                 if base_of(self.workbooks.now()[0], {}) != left:
@@ -205,7 +205,7 @@ class Uploads:
             raise
         self._forget([file for file in known if file != self._before(left)])
         staged.unlink(missing_ok=True)
-        return said
+        return result
 
     def undo(self, precondition: Precondition = nothing) -> str:
         """Put the workbook back that was there before the last commit.
@@ -224,28 +224,28 @@ class Uploads:
             raise self._too_late(now, pending, known)
         try:
             undone = self.folder / "undone.xlsx"
-            said = self.workbooks.take(
+            result = self.workbooks.take(
                 before.read_bytes(), undone, base_of(now, pending), precondition
             )
         except Outdated:
             raise self._too_late(*self.workbooks.now(), known) from None
         self._forget(known)
-        return said
+        return result
 
     def _too_late(self, now: bytes, pending: Mapping[str, str], known: list[Path]) -> Refused:
         name = self.workbooks.path.name
         if pending:
             sites = ", ".join(sorted(pending)[:5]) + (" and others" if len(pending) > 5 else "")
-            said = f"A new serial of {sites} was typed since the new workbook was taken"
+            error = f"A new serial of {sites} was typed since the new workbook was taken"
         elif now == NONE:
-            said = f"{name} was taken away since the new workbook was taken"
+            error = f"{name} was taken away since the new workbook was taken"
         elif all(file.name == "before.xlsx" for file in known):
-            said = f"Nobody noted what {name} was then, so it may have been changed since"
+            error = f"Nobody noted what {name} was then, so it may have been changed since"
         else:
-            said = f"{name} was changed since the new workbook was taken"
+            error = f"{name} was changed since the new workbook was taken"
         kept = [str(file) for file in known if file.stat().st_size]
         where = f" The one from before is kept as {kept[-1]}." if kept else ""
-        return Refused(said, f"Upload the workbook that you want instead.{where}")
+        return Refused(error, f"Upload the workbook that you want instead.{where}")
 
     def _forget(self, files: list[Path]) -> None:
         for file in files:

@@ -160,7 +160,7 @@ class Workbooks:
             pending = self.pending()
             if base_of(old, pending) != base:
                 raise self._outdated()
-            if older := {site: one for site, one in pending.items() if site not in kept}:
+            if older := {site: serial for site, serial in pending.items() if site not in kept}:
                 # Killed before the file is there, the next look at it decides.
                 taken = TakenWorkbook(digest(data).hex(), older)
                 self.tracker.apply([taken], self.clock())
@@ -185,12 +185,14 @@ class Workbooks:
         with self._serials:
             newest = state.taken_workbook(self.tracker.fleet())
             old = newest.serials if newest and is_there else {}
-            left = {site: one for site, one in self.pending().items() if old.get(site) != one}
+            left = {
+                site: serial for site, serial in self.pending().items() if old.get(site) != serial
+            }
             self.tracker.apply([PendingSerials(left), TakenWorkbook()], self.clock())
 
     def _outdated(self) -> Outdated:
-        said = f"{self.path.name} was changed since you looked at it"
-        return Outdated(said, "Look again: upload it once more.")
+        error = f"{self.path.name} was changed since you looked at it"
+        return Outdated(error, "Look again: upload it once more.")
 
     def _do_without(self) -> str:
         """The workbook was taken away: its recorders count no more."""
@@ -243,10 +245,10 @@ class Workbooks:
         lock, pending = lock_of(self.path), self.pending()
         if lock is None:
             return ""
-        said = f"{self.path.name} is open in {lock.program}. What is saved there counts."
+        notice = f"{self.path.name} is open in {lock.program}. What is saved there counts."
         if pending:
-            said += f" {self._waiting(pending)} It is written when the file is closed there."
-        return f"{said} {lock.leftover}"
+            notice += f" {self._waiting(pending)} It is written when the file is closed there."
+        return f"{notice} {lock.leftover}"
 
     def _bytes(self) -> bytes:
         """No more than is allowed: a file that is larger is refused, however large."""
@@ -283,12 +285,12 @@ class Workbooks:
 
     def targets(self) -> list[Target]:
         """The recorders to ask the cloud about."""
-        found = []
+        targets = []
         for device in self.tracker.devices().values():
             key, serial = recorder_list.key_of(device), recorder_list.serial_of(device)
             if key and serial and device.retired_at is None:
-                found.append(Target(device.site, key, "", path=serial))
-        return found
+                targets.append(Target(device.site, key, "", path=serial))
+        return targets
 
     # -- changing a serial ---------------------------------------------------------------
 
@@ -321,7 +323,7 @@ class Workbooks:
         if serial is None:
             raise _invalid_serial("This is no serial", "A serial has 4 to 32 letters and digits.")
         with self._serials:
-            rows = {one.site: one for one in recorder_list.rows(self.tracker.devices())}
+            rows = {row.site: row for row in recorder_list.rows(self.tracker.devices())}
             row = rows.get(site) or self._without_serial(site)
             if row is None:
                 raise NotFound(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
@@ -334,7 +336,7 @@ class Workbooks:
             facts: list[Report] = [PendingSerials({**self.pending(), site: serial})]
             if taken := state.taken_workbook(self.tracker.fleet()):
                 # Newer than the workbook that is being taken.
-                older = {one: its for one, its in taken.serials.items() if one != site}
+                older = {place: its for place, its in taken.serials.items() if place != site}
                 facts.append(replace(taken, serials=older))
             self.tracker.apply(facts, now, precondition)
             new = RecorderRow(site, serial, row.store, row.extra)
@@ -360,8 +362,8 @@ class Workbooks:
             mend = "Make room on its disk, or give this user the right to write it and its folder."
             if error.errno == errno.EBUSY:
                 mend = "If it is mounted as a single file, mount its folder instead."
-            said = f"{self.path} cannot be written ({error.strerror}). {mend}"
-            self._unwritten = f"{self._waiting(pending)} {said}"
+            reason = f"{self.path} cannot be written ({error.strerror}). {mend}"
+            self._unwritten = f"{self._waiting(pending)} {reason}"
         self._hopeless = None
         return False
 
@@ -383,8 +385,8 @@ class Workbooks:
             if written.data is not None and not self._replace(data, written.data):
                 continue
             if written.refused:
-                said = " ".join(f"{site}: {why}" for site, why in written.refused.items())
-                self._unwritten = f"{self._waiting(written.refused)} {said}"
+                reasons = " ".join(f"{site}: {why}" for site, why in written.refused.items())
+                self._unwritten = f"{self._waiting(written.refused)} {reasons}"
             for site in written.gone:
                 log.warning("The new serial of %s is forgotten: its row is gone", site)
             done = {site: pending[site] for site in pending.keys() - written.refused.keys()}
@@ -411,7 +413,7 @@ class Workbooks:
 
     def _forget(self, serials: Mapping[str, str]) -> None:
         pending = self.pending()
-        left = {site: one for site, one in pending.items() if serials.get(site) != one}
+        left = {site: serial for site, serial in pending.items() if serials.get(site) != serial}
         if left != pending:
             self.tracker.apply([PendingSerials(left)], self.clock())
 
@@ -427,8 +429,8 @@ def without_serial(book: workbook.Workbook) -> dict[str, workbook.Problem]:
 
 def in_force(book: workbook.Workbook, pending: Mapping[str, str]) -> list[RecorderRow]:
     """The rows that are used, with the serials that are not in the file yet."""
-    lacking = [one.row for site, one in without_serial(book).items() if site in pending]
-    rows = [*book.rows, *(one for one in lacking if one)]
+    lacking = [problem.row for site, problem in without_serial(book).items() if site in pending]
+    rows = [*book.rows, *(row for row in lacking if row)]
     return [replace(row, serial=pending.get(row.site, row.serial)) for row in rows]
 
 
@@ -436,7 +438,9 @@ def still_wanted(book: workbook.Workbook, pending: Mapping[str, str]) -> dict[st
     """The pending serials of rows that have none of their own; one that another row has is not."""
     lacking, used = without_serial(book), {row.serial.upper() for row in book.rows}
     return {
-        site: one for site, one in pending.items() if site in lacking and one.upper() not in used
+        site: serial
+        for site, serial in pending.items()
+        if site in lacking and serial.upper() not in used
     }
 
 

@@ -89,7 +89,7 @@ async def _sweep(
                 async for target, result in checked:
                     if result.state == "online":
                         yield _sighting(target, result, cloud.options.clock())
-            left = [one for one in left if asked.results[one.key].state != "online"]
+            left = [target for target in left if asked.results[target.key].state != "online"]
             if not left:
                 break
         for target in await asked.round_alone(left):
@@ -131,7 +131,7 @@ class _Sweep:
 
     async def round(self, targets: Sequence[Target]) -> AsyncGenerator[tuple[Target, CheckResult]]:
         """Ask about these; results as they come."""
-        if self.results and all(one.state == "unasked" for one in self.results.values()):
+        if self.results and all(result.state == "unasked" for result in self.results.values()):
             self.main = await self.cloud.main(silent=self.main)
         places = asyncio.Semaphore(self.cloud.options.most)
         step = 0.0 if self.results else self.spread / len(targets)
@@ -179,10 +179,10 @@ class _Sweep:
         their server answers with CSeq 0, or it is alive and has answered about nobody. Those
         who are online after all."""
         proved = await self._proved_servers(left)
-        chosen = [one for one in left if self._is_doubtful(self.results[one.key], proved)]
+        chosen = [target for target in left if self._is_doubtful(self.results[target.key], proved)]
         # Silence is checked in its own moment: the proof has to come again meanwhile.
         again = asyncio.create_task(self._proved_servers(chosen))
-        checked = await asyncio.gather(*(self._once_more(one) for one in chosen))
+        checked = await asyncio.gather(*(self._once_more(target) for target in chosen))
         proved &= await again
         for target, result in zip(chosen, checked, strict=True):
             former = self.results[target.key]
@@ -190,7 +190,7 @@ class _Sweep:
                 self.results[target.key] = result
             elif former.state == "cut off" and former.server in proved:
                 self.results[target.key] = replace(former, state="silent")
-        return [one for one in chosen if self.results[one.key].state == "online"]
+        return [target for target in chosen if self.results[target.key].state == "online"]
 
     def _is_doubtful(self, result: CheckResult, proved: set[Address]) -> bool:
         if result.state == "unasked":
@@ -221,14 +221,14 @@ class _Sweep:
         silent = list(
             {result.server for result in checked if result.state == "cut off" and result.server}
         )
-        answers = await asyncio.gather(*(self._is_proved(one) for one in silent))
+        answers = await asyncio.gather(*(self._is_proved(target) for target in silent))
         return {place for place, is_there in zip(silent, answers, strict=True) if is_there}
 
     async def _is_proved(self, place: Address) -> bool:
         """Whether it says anything of one who is online, there or elsewhere, or else of any
         who is not registered there."""
         there = self._witnesses.get(place)
-        online = (one.path for one in (there, *self._witnesses.values()) if one)
+        online = (target.path for target in (there, *self._witnesses.values()) if target)
         listed = (path for path, at in self._known.items() if at != place)
         other = next(chain(online, listed), None)
         return other is not None and await self.cloud.is_there(place, other)
@@ -354,15 +354,15 @@ def _coverage(
 
 def _notes(cloud: CloudClient) -> tuple[str, ...]:
     """What a person should know of our clock and of a slow cloud, and can do about it."""
-    found, off = [], cloud.clock.seen.total_seconds()
+    problems, off = [], cloud.clock.seen.total_seconds()
     if abs(off) >= CLOCK_WARNING:
         side = "behind" if off > 0 else "ahead of"
-        found.append(
+        problems.append(
             f"this machine's clock is {abs(off):.0f} s {side} the cloud's; the results "
             "are not affected, but set it (timedatectl set-ntp true)"
         )
     if (usual := cloud.response_times.usual) >= SLOW_WARNING:
-        found.append(
+        problems.append(
             f"the cloud is slow: an answer takes {usual:.1f} s. It is waited for; a "
             "smaller EASY4IP_RATE or a longer EASY4IP_INTERVAL asks it more gently"
         )
@@ -370,13 +370,13 @@ def _notes(cloud: CloudClient) -> tuple[str, ...]:
         (server.bucket.pace / server.bucket.rate for server in cloud.servers()), default=1.0
     )
     if slowest <= 0.5:
-        found.append(f"the cloud sheds load and is asked at {slowest:.0%} of EASY4IP_RATE")
-    return tuple(found)
+        problems.append(f"the cloud sheds load and is asked at {slowest:.0%} of EASY4IP_RATE")
+    return tuple(problems)
 
 
 def waits(timeout: float) -> tuple[float, ...]:
     """One round's patience of `timeout` seconds, divided over its sendings."""
-    return tuple(timeout * one / sum(WAITS) for one in WAITS)
+    return tuple(timeout * wait / sum(WAITS) for wait in WAITS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class CloudClient:
         host, port = self.options.server
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(
+            resolved = await loop.getaddrinfo(
                 host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM
             )
         except (OSError, UnicodeError) as error:
@@ -107,7 +107,7 @@ class CloudClient:
                 f"the name {host} cannot be looked up ({why}). "
                 "Check this machine's line to the internet and its DNS.",
             ) from error
-        places = [(str(one[4][0]), port) for one in found]
+        places = [(str(entry[4][0]), port) for entry in resolved]
         self._main = next((place for place in places if place != self._main), places[0])
         return await self.server(self._main)
 
@@ -168,9 +168,12 @@ class CloudClient:
         if self.sweeps > 1:
             return
         now = asyncio.get_running_loop().time()
-        for address, one in list(self._servers.items()):
-            if one.answers == before.get(id(one), NO_REQUESTS)[1] and one.backoff.until <= now:
-                one.close()
+        for address, server in list(self._servers.items()):
+            if (
+                server.answers == before.get(id(server), NO_REQUESTS)[1]
+                and server.backoff.until <= now
+            ):
+                server.close()
                 del self._servers[address]
 
     # -- one recorder --------------------------------------------------------------------
@@ -181,10 +184,10 @@ class CloudClient:
         try:
             place = self._places.get(serial)
             if place is None or began - place[0] > LOOKUP_KEPT:
-                found = await self._look_up_spellings(serial, main, alone)
-                if isinstance(found, CheckResult):
-                    return found
-                self._places[serial] = place = (began, *found)
+                location = await self._look_up_spellings(serial, main, alone)
+                if isinstance(location, CheckResult):
+                    return location
+                self._places[serial] = place = (began, *location)
             result = await self._ask_there(place[2], place[1], alone)
         except ServerBusy as error:
             return CheckResult("busy", f"a server of the cloud is busy: {error}")
@@ -202,12 +205,12 @@ class CloudClient:
         """In capitals, as serials are printed; as it was typed if the cloud does not know that."""
         first: CheckResult | None = None
         for spelling in dict.fromkeys((serial.upper(), serial)):
-            found = await self._look_up(spelling, main, alone)
-            if not isinstance(found, CheckResult):
-                return found, spelling
-            first = first or found
-            if found.state != "unknown":
-                return found
+            result = await self._look_up(spelling, main, alone)
+            if not isinstance(result, CheckResult):
+                return result, spelling
+            first = first or result
+            if result.state != "unknown":
+                return result
         assert first is not None
         return first
 

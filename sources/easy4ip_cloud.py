@@ -67,15 +67,15 @@ class CloudClock:
     def cloud(self) -> datetime:
         return self.now() + self.offset
 
-    def see(self, told: datetime, delay: float) -> None:
+    def see(self, date: datetime, delay: float) -> None:
         """An answer says what time it was at some moment of the last `delay` seconds."""
-        least = told - self.now()
+        least = date - self.now()
         most = least + timedelta(seconds=delay + 1)  # it tells whole seconds
         self.seen = max(least, min(most, timedelta()))
 
-    def learn(self, told: datetime) -> None:
+    def learn(self, date: datetime) -> None:
         """Take the cloud's time, unless it is none that a clock can show."""
-        offset = told - self.now()
+        offset = date - self.now()
         if abs(offset) < MAX_OFFSET:
             self.offset = offset
 
@@ -249,22 +249,22 @@ class Server(asyncio.DatagramProtocol):
     async def own(self) -> AsyncIterator["Server"]:
         """The same server by a socket of its own, for one question at a time. What it is asked
         and answers there counts here too. Raises NoAnswer when there is no socket."""
-        one = Server(
+        server = Server(
             self.clock, self.keys, self.bucket, self.waits, self.response_times, is_alone=True
         )
-        one.backoff = self.backoff
+        server.backoff = self.backoff
         try:
-            await one.open(self.address)
+            await server.open(self.address)
         except OSError as error:
             raise NoAnswer(f"no socket of its own ({error.strerror})") from error
         try:
-            yield one
+            yield server
         finally:
-            one.close()
-            self.requests += one.requests
-            self.answers += one.answers
-            self.refused += one.refused
-            self.heard_at = max(self.heard_at, one.heard_at)
+            server.close()
+            self.requests += server.requests
+            self.answers += server.answers
+            self.refused += server.refused
+            self.heard_at = max(self.heard_at, server.heard_at)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -294,8 +294,10 @@ class Server(asyncio.DatagramProtocol):
 
     def _only_open(self) -> Transmission | None:
         """The one question that waits; None when there are more."""
-        found = [one for one in self._waiting.values() if not one.question.answer.done()]
-        return found[0] if len(found) == 1 else None
+        pending = [
+            request for request in self._waiting.values() if not request.question.answer.done()
+        ]
+        return pending[0] if len(pending) == 1 else None
 
     def error_received(self, _error: Exception) -> None:
         """The host said that nobody listens there: no answer, like silence."""
@@ -312,7 +314,7 @@ class Server(asyncio.DatagramProtocol):
         for tried in range(BUSY_TRIES + 1):
             offset = self.clock.offset
             answer = await self._exchange(path, with_keys, is_new=tried != 1)
-            if answer.code != 401 or not answer.says("TimeOut"):
+            if answer.code != 401 or not answer.mentions("TimeOut"):
                 break
             if answer.date is not None:
                 self.clock.learn(answer.date)
@@ -324,7 +326,7 @@ class Server(asyncio.DatagramProtocol):
             raise ServerBusy("it answers 401 TimeOut again and again")
         self.backoff.end()
         self.bucket.recover()
-        if answer.code == 401 and answer.says("KeyError") and with_keys:
+        if answer.code == 401 and answer.mentions("KeyError") and with_keys:
             raise KeyUnknown("it does not know the key pair")
         if answer.code in (401, 403):
             raise KeyRejected(f"it does not take the key pair ({answer.code})")

@@ -49,10 +49,10 @@ class CloudResponse:
     def is_provisional(self) -> bool:
         return 100 <= self.code < 200
 
-    def says(self, word: str) -> bool:
-        """Whether the reason or a value of the body has this word."""
-        texts = (self.reason, *(self.body or {}).values())
-        return any(word.lower() in text.lower() for text in texts)
+    def mentions(self, text: str) -> bool:
+        """Whether the reason or a value of the body has this text."""
+        values = (self.reason, *(self.body or {}).values())
+        return any(text.lower() in value.lower() for value in values)
 
 
 def digest(keys: KeyPair, nonce: int, created: str) -> str:
@@ -109,10 +109,10 @@ def _date(text: str) -> datetime | None:
     if len(text) > LONGEST_DATE:
         return None
     try:
-        found = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
+        date = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _body(text: str) -> dict[str, str] | None:
@@ -126,15 +126,15 @@ def _body(text: str) -> dict[str, str] | None:
     import xmltodict
 
     try:
-        found: Any = xmltodict.parse(text, disable_entities=True)
+        parsed: Any = xmltodict.parse(text, disable_entities=True)
     except (ExpatError, ValueError, RecursionError) as error:
         raise InvalidResponse("the body is no XML") from error
-    if not isinstance(found, dict) or "body" not in found:
+    if not isinstance(parsed, dict) or "body" not in parsed:
         raise InvalidResponse("the body is not named so")
-    inside = found["body"]
+    inside = parsed["body"]
     if not isinstance(inside, dict):
         return {}
-    return {str(key): one if isinstance(one, str) else "" for key, one in inside.items()}
+    return {str(key): value if isinstance(value, str) else "" for key, value in inside.items()}
 
 
 def server_of(answer: CloudResponse) -> tuple[str, int] | None:
@@ -150,15 +150,15 @@ def server_of(answer: CloudResponse) -> tuple[str, int] | None:
 def facts_of(answer: CloudResponse) -> dict[str, Any]:
     """What an info answer tells: firmware and ports, as far as it can be read."""
     body = answer.body or {}
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if version := body.get("DevVersion", "").strip()[:60]:
-        found["firmware"] = version
+        fields["firmware"] = version
     ports = _decrypted(body.get("Info", ""))
     for key, name in (("httpport", "http_port"), ("privport", "port"), ("rtspport", "rtsp_port")):
         value = ports.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
-            found[name] = value
-    return found
+            fields[name] = value
+    return fields
 
 
 def _decrypted(text: str) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _decrypted(text: str) -> dict[str, Any]:
     try:
         sealed = base64.b64decode(text, validate=True)
         plain = Cipher(AES(INFO_KEY), OFB(INFO_VECTOR)).decryptor().update(sealed)
-        found = json.loads(plain)
+        parsed = json.loads(plain)
     except (binascii.Error, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -346,8 +346,8 @@ class EasyIpClient:
             discovery.reports.put_nowait(report)
 
     def _tell_unsolicited(self, answer: wire.SearchReply, datagram: net.Datagram) -> None:
-        at, said = self.options.clock(), self._said_at.get(answer.mac)
-        if said is not None and timedelta() <= at - said < UNSOLICITED_EVERY:
+        at, reported = self.options.clock(), self._said_at.get(answer.mac)
+        if reported is not None and timedelta() <= at - reported < UNSOLICITED_EVERY:
             return
         if self._unsolicited.qsize() < MAX_UNSOLICITED:
             _remember(self._said_at, answer.mac, at)
@@ -362,7 +362,7 @@ class EasyIpClient:
                 holders.setdefault(answer.address, []).append(mac)
         at = self.options.clock()
         return [
-            _shared(mac, address, [one for one in macs if one != mac], at)
+            _shared(mac, address, [other for other in macs if other != mac], at)
             for address, macs in holders.items()
             for mac in macs
         ]
@@ -421,14 +421,14 @@ def _unproved(answer: wire.SearchReply, interface: str, at: datetime) -> Sightin
 def reports(answer: wire.SearchReply, interface: str, at: datetime) -> list[Report]:
     """An answer as a sighting, and the findings that it proves or clears."""
     key = f"mac:{answer.mac}"
-    found: list[Report] = [sighting_of(answer, interface, at)]
+    reports: list[Report] = [sighting_of(answer, interface, at)]
     if answer.password_set is not None:
         text = "no administrator password is set: anyone on the network can take it over"
-        found.append(Finding(key, "password.unset", at, text, NAME, cleared=answer.password_set))
+        reports.append(Finding(key, "password.unset", at, text, NAME, cleared=answer.password_set))
     if answer.setup_open is not None:
         text = "its set-up window is open: its address can be changed until 20 minutes after start"
-        found.append(Finding(key, "setup.open", at, text, NAME, cleared=not answer.setup_open))
-    return found
+        reports.append(Finding(key, "setup.open", at, text, NAME, cleared=not answer.setup_open))
+    return reports
 
 
 def _shared(mac: str, address: str, others: list[str], at: datetime) -> Finding:

@@ -154,7 +154,7 @@ def _facts(tags: Mapping[int, bytes]) -> dict[str, Any]:
         "network_mode": MODES.get(mode, f"unknown ({mode})" if mode >= 0 else None),
         "subnet": _address(tags.get(0x21)),
         "gateway": _address(tags.get(0x22)),
-        "dns": [one for one in _pair(tags.get(0x23)) if one],
+        "dns": [address for address in _pair(tags.get(0x23)) if address],
         "ipv6": _ipv6(tags.get(0x40)),
         "second_port": _port(tags.get(0x44)),
     }

@@ -31,7 +31,7 @@ COPIES = 5
 ROTATE_EVERY = 60.0
 """Seconds that one copy stands for: within them the newest one is renewed."""
 
-MOUNT_ESCAPES = {ord(one): f"\\{ord(one):03o}" for one in " \t\n\\"}
+MOUNT_ESCAPES = {ord(letter): f"\\{ord(letter):03o}" for letter in " \t\n\\"}
 """How the kernel writes these characters of a path in its list of mounts, see proc(5)."""
 
 
@@ -192,15 +192,15 @@ class JsonFile:
             "file in its place, or move the damaged one away to begin with an empty fleet."
         )
 
-    def _put_aside(self, data: bytes, word: str = "damaged", most: int = 0) -> Path:
+    def _put_aside(self, data: bytes, label: str = "damaged", most: int = 0) -> Path:
         """Keep these bytes, for ever or the `most` newest; the same bytes are kept once.
 
         Raises CannotOpen.
         """
         new = self.copies_dir / f".{self.path.name}.aside"
-        kept = self._numbered(word)
+        kept = self._numbered(label)
         number = _number_of(kept[-1]) + 1 if kept else 1
-        aside = self.copies_dir / f"{self.path.name}.{word}-{number}"
+        aside = self.copies_dir / f"{self.path.name}.{label}-{number}"
         try:
             for known in kept:
                 if known.read_bytes() == data:
@@ -219,18 +219,18 @@ class JsonFile:
                 new.unlink()
         return aside
 
-    def _numbered(self, word: str) -> list[Path]:
+    def _numbered(self, label: str) -> list[Path]:
         """The files of one kind beside the copies, in the order of their numbers."""
-        found = self.copies_dir.glob(f"{glob.escape(self.path.name)}.{word}-*")
-        return sorted((one for one in found if _number_of(one)), key=_number_of)
+        copies = self.copies_dir.glob(f"{glob.escape(self.path.name)}.{label}-*")
+        return sorted((copy for copy in copies if _number_of(copy)), key=_number_of)
 
     def copies(self) -> list[Path]:
         """The last good copies, newest first."""
         # By number, not by time: the clock may have been set meanwhile.
-        found = self._numbered("copy")
+        copies = self._numbered("copy")
         if self._pending.exists():
-            found.append(self._pending)
-        return found[::-1]
+            copies.append(self._pending)
+        return copies[::-1]
 
     # -- writing -----------------------------------------------------------------------
 

@@ -163,8 +163,8 @@ _QUOTED_URL = re.compile(
 
 def _in_urls(text: str) -> Iterator[Span]:
     for pattern in (_URL, _QUOTED_URL):
-        for found in pattern.finditer(text):
-            yield found.span("secret")
+        for match in pattern.finditer(text):
+            yield match.span("secret")
 
 
 # -- after the name of a scheme --------------------------------------------------------------
@@ -183,16 +183,16 @@ _PROSE = re.compile(
 
 
 def _after_schemes(text: str) -> Iterator[Span]:
-    for found in _SCHEME.finditer(text):
-        kind = str(found.lastgroup)
-        value = found[kind]
+    for match in _SCHEME.finditer(text):
+        kind = str(match.lastgroup)
+        value = match[kind]
         is_secret = {
             "bearer": not _PROSE.fullmatch(value.rstrip(".")),
             "basic": kind == "basic" and _is_user_and_password(value),
             "digest": True,
         }
         if is_secret[kind]:
-            yield found.span(kind)
+            yield match.span(kind)
 
 
 def _is_user_and_password(value: str) -> bool:
@@ -260,8 +260,8 @@ def _value(text: str, head: re.Match[str]) -> Span:
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    found = pattern.match(text, start)
-    return found.end() if found else start
+    match = pattern.match(text, start)
+    return match.end() if match else start
 
 
 # Possessive repeats of groups would be shorter here, but Python before 3.11.5 ends some of them a
@@ -270,8 +270,8 @@ def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
 
 def _before(pattern: re.Pattern[str], text: str, start: int) -> int:
     """Where the next match begins, or the end of the text."""
-    found = pattern.search(text, start)
-    return found.start() if found else len(text)
+    match = pattern.search(text, start)
+    return match.start() if match else len(text)
 
 
 def _list_end(text: str, at: int) -> int:

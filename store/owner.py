@@ -36,10 +36,10 @@ class InUse(Exception):
     """Another Camera Monitor owns the database: which one, and what to do."""
 
 
-def _in_use(who: str, since: datetime | None) -> InUse:
+def _in_use(owner: str, since: datetime | None) -> InUse:
     when = f", since {since.astimezone():%Y-%m-%d %H:%M:%S %Z}" if since else ""
     return InUse(
-        f"The SQL database is in use by another Camera Monitor ({who}{when}). Stop that one "
+        f"The SQL database is in use by another Camera Monitor ({owner}{when}). Stop that one "
         "first, or set DATABASE_URL to another database."
     )
 
@@ -117,9 +117,9 @@ class FileOwner:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            said = os.read(handle, 1000).decode("utf-8", "replace").split("\n")
+            lines = os.read(handle, 1000).decode("utf-8", "replace").split("\n")
             os.close(handle)
-            raise _in_use(*_read(said)) from None
+            raise _in_use(*_read(lines)) from None
         os.ftruncate(handle, 0)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         os.pwrite(handle, f"{os.getpid()}\n{socket.gethostname()}\n{now}\n".encode(), 0)
@@ -134,10 +134,10 @@ class FileOwner:
             os.close(handle)
 
 
-def _read(said: list[str]) -> tuple[str, datetime | None]:
+def _read(lines: list[str]) -> tuple[str, datetime | None]:
     """Who the lock file names."""
     try:
-        pid, host, since = said[:3]
+        pid, host, since = lines[:3]
         return f"on {host}, process {pid}", datetime.fromisoformat(since)
     except ValueError:
         return "it has just started", None

@@ -19,22 +19,22 @@ _NEW_IN_DEVICE = frozenset(
 def migrated(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON object of a version 1 file as version 2. What does not fit stays for the
     reader of version 2 to name."""
-    found = _renamed(raw, _FLEET, _NEW_IN_FLEET)
-    found["version"] = 2
-    devices = found.get("devices")
+    migrated = _renamed(raw, _FLEET, _NEW_IN_FLEET)
+    migrated["version"] = 2
+    devices = migrated.get("devices")
     if isinstance(devices, list):
-        found["devices"] = [device(one) for one in devices]
-    return found
+        migrated["devices"] = [device(item) for item in devices]
+    return migrated
 
 
 def device(raw: Any) -> Any:
     """A device of version 1 as version 2; what is no object stays as it is."""
     if not isinstance(raw, dict):
         return raw
-    found = _renamed(raw, _DEVICE, _NEW_IN_DEVICE)
-    parent = found.pop("parent", None)
-    found["parents"] = [] if parent is None else [parent]
-    return found
+    migrated = _renamed(raw, _DEVICE, _NEW_IN_DEVICE)
+    parent = migrated.pop("parent", None)
+    migrated["parents"] = [] if parent is None else [parent]
+    return migrated
 
 
 def is_device(raw: Any) -> bool:

@@ -68,7 +68,7 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
     facts = {new: row[old] for old, new in _FACTS.items() if row.get(old) not in (None, "")}
     rest = {key: value for key, value in row.items() if key not in _MAPPED}
     answered = bool(row.get("seen_in_last_discovery", True))
-    word = SourceState(
+    state = SourceState(
         seen_at=last_seen,
         missed_at=None if answered else last_scan,
         misses=0 if answered else 1,
@@ -88,7 +88,7 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
         last_seen=last_seen,
         sightings=int(row.get("total_discoveries") or 0),
         moved_at=moved_at,
-        states={SOURCE: word},
+        states={SOURCE: state},
         facts={SOURCE: facts, **({"tracker": rest} if rest else {})},
         status=up if answered else status.OFFLINE,
         since=last_seen if answered else last_scan,
@@ -151,8 +151,8 @@ def _key(mac: str) -> str:
 def _history(row: Mapping[str, Any], first_seen: datetime | None) -> tuple[AddressChange, ...]:
     """The address changes, oldest first; the first address stands in it too."""
     changes = [
-        AddressChange(one["ip"], _time(one["timestamp"]), one.get("previous_ip") or None)
-        for one in row.get("ip_history") or []
+        AddressChange(former["ip"], _time(former["timestamp"]), former.get("previous_ip") or None)
+        for former in row.get("ip_history") or []
     ]
     changes.sort(key=lambda change: change.at)
     if not changes and row.get("current_ip") and first_seen:

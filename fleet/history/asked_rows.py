@@ -26,11 +26,11 @@ def add(engine: Engine, day: date, scopes: Iterable[str]) -> None:
 
 def since(engine: Engine, day: date) -> dict[date, set[str]]:
     """The scopes that were asked, by day."""
-    found: dict[date, set[str]] = {}
+    asked: dict[date, set[str]] = {}
     with translated_errors(), engine.connect() as connection:
         for row in connection.execute(select(asked_days).where(asked_days.c.day >= day)):
-            found.setdefault(row.day, set()).add(row.scope)
-    return found
+            asked.setdefault(row.day, set()).add(row.scope)
+    return asked
 
 
 def forget(engine: Engine, until: date) -> None:

@@ -143,8 +143,8 @@ def next_after(engine: Engine, sequence: int) -> int | None:
     """The number of the event that follows `sequence`, without reading the event itself."""
     query = select(func.min(events.c.sequence)).where(events.c.sequence > sequence)
     with translated_errors(), engine.connect() as connection:
-        found: int | None = connection.execute(query).scalar()
-    return found
+        newest: int | None = connection.execute(query).scalar()
+    return newest
 
 
 def waiting_after(engine: Engine, sequence: int) -> tuple[int, datetime | None]:

@@ -57,19 +57,19 @@ uptime_zone = Table("uptime_zone", metadata, Column("mark", String(32), primary_
 
 def since(engine: Engine, devices: Collection[int], first: date) -> dict[int, list[Day]]:
     """The days of each device from `first` on, oldest first, and the last one before it."""
-    found: dict[int, list[Day]] = {device: [] for device in devices}
+    days: dict[int, list[Day]] = {device: [] for device in devices}
     with translated_errors(), engine.connect() as connection:
-        for ids in _parts(found, AT_ONCE):
+        for ids in _parts(days, AT_ONCE):
             for row in _latest(connection, ids, first):
-                found[row.device].append(Day(*row[1:]))
+                days[row.device].append(Day(*row[1:]))
             query = (
                 select(uptime_days)
                 .where(uptime_days.c.device.in_(ids), uptime_days.c.day >= first)
                 .order_by(uptime_days.c.device, uptime_days.c.day)
             )
             for row in connection.execute(query):
-                found[row.device].append(Day(*row[1:]))
-    return found
+                days[row.device].append(Day(*row[1:]))
+    return days
 
 
 def _latest(

@@ -148,5 +148,5 @@ def _edited(edit: Edit) -> Response:
 
 def _detail(monitor: Monitor, key: str) -> shapes.CameraDetail:
     device, now, rules = visible_fleet().device(key), monitor.clock(), monitor.rules()
-    word = status.status(device, monitor.tracker.devices(), now, rules)
-    return shapes.detail(device, word, now, rules)
+    device_status = status.status(device, monitor.tracker.devices(), now, rules)
+    return shapes.detail(device, device_status, now, rules)

@@ -16,8 +16,8 @@ bp = Blueprint("keys", __name__)
 @describes(answer=RotatedKeys, errors=(507,))
 def rotate() -> Response:
     """Seal every stored password under a new key, then drop the old keys."""
-    here = current_monitor()
-    count = here.secrets.rotate() if here.secrets.has_key() else None
+    monitor = current_monitor()
+    count = monitor.secrets.rotate() if monitor.secrets.has_key() else None
     if count is not None:
         note("keys.rotated", "keys", f"{count} secrets are sealed with a new key")
     return json_response({"success": True, "secrets": count})

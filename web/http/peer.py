@@ -31,20 +31,20 @@ def is_our_own(environ: Mapping[str, Any]) -> bool:
     if sock in _proven:
         return True
     try:
-        peer, here = sock.getpeername()[:2], sock.getsockname()[:2]
+        peer, local = sock.getpeername()[:2], sock.getsockname()[:2]
     except OSError:
         return False  # it is gone already
-    is_ours = owner_of(peer, here) in (0, os.geteuid())
+    is_ours = owner_of(peer, local) in (0, os.geteuid())
     if is_ours:
         _proven.add(sock)
     return is_ours
 
 
-def owner_of(peer: Address, here: Address) -> int | None:
+def owner_of(peer: Address, local: Address) -> int | None:
     """The number of the user whose socket at `peer` is connected to `here`; None when no process
     of this network namespace has it open."""
     wanted = {
-        f"{peer_form} {other}" for peer_form, other in zip(_forms(peer), _forms(here), strict=True)
+        f"{peer_form} {other}" for peer_form, other in zip(_forms(peer), _forms(local), strict=True)
     }
     for line in _lines():
         fields = line.split()

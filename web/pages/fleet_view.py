@@ -166,12 +166,12 @@ def _rows(
         return [
             render_template(
                 "parts/row.html",
-                row=shapes.row(device, word, now, rules),
+                row=shapes.row(device, device_status, now, rules),
                 behind=why,
                 bar=known.get(device.id),
                 link=link,
             )
-            for device, word, why in missing
+            for device, device_status, why in missing
         ]
 
     html = page_caches().rows.html(page_filter, sources, now, render)
@@ -210,13 +210,15 @@ def current_issues(monitor: Monitor) -> list[Issue]:
             continue
         if not (is_down or device.findings):
             continue
-        row = shapes.row(device, word, now, rules)
+        row = shapes.row(device, device_status, now, rules)
         if is_down:
             why = (
                 parent_outage(device, devices, statuses) or row["reason"] or remedies.of_status(row)
             )
-            text = f"{word.lower()}: {why}"
-            issues.append(Issue(device.id, row["camera_name"], word.lower(), text, row["since"]))
+            text = f"{device_status.lower()}: {why}"
+            issues.append(
+                Issue(device.id, row["camera_name"], device_status.lower(), text, row["since"])
+            )
         else:
             newest = max(row["findings"], key=lambda finding: finding["since"])
             issues.append(
@@ -271,7 +273,7 @@ def filters(monitor: Monitor, query: PageQuery) -> list[tuple[str, str, int]]:
     every = _unpaged(query, status="all", findings=False, retired=False, sort="")
     matches = select(devices.values(), statuses, every.filter(), CAMERAS).devices
     number = Counter(statuses[device.id] for device in matches)
-    counted = [(key, word, sum(number[name] for name in STATUSES[key])) for key, word in FILTERS]
+    counted = [(key, label, sum(number[name] for name in STATUSES[key])) for key, label in FILTERS]
     if not number[status.UNKNOWN] and query.status != "unknown":
         counted = [entry for entry in counted if entry[0] != "unknown"]
     return [*counted, ("finding", "Findings", sum(1 for device in matches if device.findings))]

@@ -36,11 +36,11 @@ class SiteSummary:
         return self.site or self.store
 
     def add(self, counts: Mapping[str, int]) -> None:
-        for word, number in counts.items():
-            self.counts[word] = self.counts.get(word, 0) + number
+        for name, number in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + number
 
     def number(self, words: Iterable[str]) -> int:
-        return sum(self.counts.get(word, 0) for word in words)
+        return sum(self.counts.get(name, 0) for name in words)
 
     @property
     def total(self) -> int:
@@ -92,13 +92,13 @@ def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> li
     )
     stores: dict[str, SiteSummary] = {}
     sites: dict[tuple[str, str], SiteSummary] = {}
-    for (store, site, word), number in counted.items():
+    for (store, site, name), number in counted.items():
         place = sites.get((store, site))
         if place is None:
             place = sites[store, site] = SiteSummary(store, site)
             if store:
                 stores.setdefault(store, SiteSummary(store, "")).sites.append(place)
-        place.counts[word] = number
+        place.counts[name] = number
     for group in stores.values():
         for place in group.sites:
             group.add(place.counts)
