@@ -83,7 +83,7 @@ def __getattr__(name: str) -> Any:
 
 
 def begin(app: Flask, settings: Settings) -> None:
-    """In the worker: logging, then the monitor. Leaves with one sentence if it cannot."""
+    """Start logging and the monitor in the worker. Exits with one sentence if it cannot."""
     serving.set_up_logging(settings)
     if settings.flask_env:
         log.info("FLASK_ENV is accepted and has no effect: there is no debug server.")
@@ -103,7 +103,7 @@ def begin(app: Flask, settings: Settings) -> None:
 
 
 def end(app: Flask) -> None:
-    """In the worker, when it ends."""
+    """Stop the monitor when the worker ends."""
     monitor: Monitor = app.extensions["monitor"]
     if monitor.scheduler.is_running():
         running.stop_all(monitor.packages)

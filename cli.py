@@ -38,58 +38,58 @@ def parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=_first_line(run))
         one.set_defaults(run=run, parser=one)
         if forms:
-            form = parser.add_mutually_exclusive_group()
+            form = one.add_mutually_exclusive_group()
             form.add_argument("--json", action="store_true", help="JSON")
             form.add_argument("--csv", action="store_true", help="CSV with a header")
             form.add_argument("--table", action="store_true", help="a table (the default)")
-        return parser
+        return one
 
-    parser = command("discover", fleet.discover)
-    parser.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
-    parser.add_argument("--sort", choices=sorts, help="the order (address)")
-    parser = command("scan", fleet.scan, forms=False)
-    parser.add_argument("--json", action="store_true", help="what the scan did, as JSON")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
-    parser = command("list", fleet.list_cameras)
-    parser.add_argument("--status", default="all", choices=STATUSES, help="only those (all)")
-    parser.add_argument(
+    one = command("discover", fleet.discover)
+    one.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
+    one.add_argument("--sort", choices=sorts, help="the order (address)")
+    one = command("scan", fleet.scan, forms=False)
+    one.add_argument("--json", action="store_true", help="what the scan did, as JSON")
+    one.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
+    one = command("list", fleet.list_cameras)
+    one.add_argument("--status", default="all", choices=STATUSES, help="only those (all)")
+    one.add_argument(
         "--search", type=_search, default="", help="text in name, address, MAC, serial or model"
     )
-    parser.add_argument("--retired", action="store_true", help="the retired ones instead")
-    parser.add_argument("--sort", choices=sorts, help="the order (name)")
+    one.add_argument("--retired", action="store_true", help="the retired ones instead")
+    one.add_argument("--sort", choices=sorts, help="the order (name)")
     command("stats", fleet.stats, forms=False).add_argument(
         "--json", action="store_true", help="JSON"
     )
-    parser = command("history", fleet.history)
-    parser.add_argument("--mac", required=True, help="the MAC in any spelling, or the number")
-    parser = command("export", fleet.export, forms=False)
-    parser.add_argument("-o", "--output", type=Path, help="a file instead of stdout")
-    parser.add_argument(
+    one = command("history", fleet.history)
+    one.add_argument("--mac", required=True, help="the MAC in any spelling, or the number")
+    one = command("export", fleet.export, forms=False)
+    one.add_argument("-o", "--output", type=Path, help="a file instead of stdout")
+    one.add_argument(
         "--former", action="store_true", help="in the format of the former camera tracker"
     )
-    parser = command("cleanup", fleet.cleanup, forms=False)
-    parser.add_argument("--days", type=_days, default=90, help="not seen for so many days (90)")
-    parser.add_argument("--dry-run", action="store_true", help="only say which")
+    one = command("cleanup", fleet.cleanup, forms=False)
+    one.add_argument("--days", type=_days, default=90, help="not seen for so many days (90)")
+    one.add_argument("--dry-run", action="store_true", help="only say which")
     _delete_command(command("delete", fleet.delete, forms=False))
-    parser = command("check", recorders.check)
-    parser.add_argument("serial", nargs="?", metavar="SERIAL", help="a recorder's serial")
-    parser.add_argument("--excel", type=Path, metavar="FILE", help="a workbook instead")
+    one = command("check", recorders.check)
+    one.add_argument("serial", nargs="?", metavar="SERIAL", help="a recorder's serial")
+    one.add_argument("--excel", type=Path, metavar="FILE", help="a workbook instead")
     _user_commands(commands)
     return top
 
 
-def _delete_command(parser: argparse.ArgumentParser) -> None:
+def _delete_command(one: argparse.ArgumentParser) -> None:
     """`delete ...`"""
-    parser.add_argument("key", nargs="?", metavar="KEY", help="one device: its number or MAC")
-    parser.add_argument("--first-seen-after", type=_moment, metavar="TIME", help="with offset")
-    parser.add_argument("--first-seen-before", type=_moment, metavar="TIME", help="with offset")
-    parser.add_argument("--not-seen-days", type=_days, metavar="DAYS", help="not seen for so long")
-    parser.add_argument(
+    one.add_argument("key", nargs="?", metavar="KEY", help="one device: its number or MAC")
+    one.add_argument("--first-seen-after", type=_moment, metavar="TIME", help="with offset")
+    one.add_argument("--first-seen-before", type=_moment, metavar="TIME", help="with offset")
+    one.add_argument("--not-seen-days", type=_days, metavar="DAYS", help="not seen for so long")
+    one.add_argument(
         "--never-named",
         action="store_true",
         help="only devices without name, notes, tags and parent device",
     )
-    parser.add_argument(
+    one.add_argument(
         "--confirm",
         metavar="NAME|COUNT",
         help="the exact name of the device, or the number of selected devices",
@@ -125,10 +125,10 @@ def _user_commands(commands: Any) -> None:
 
 
 def _act(acts: Any, name: str, run: Run, with_password: bool = False) -> Any:
-    parser = acts.add_parser(name, help=_first_line(run))
-    parser.add_argument("name", metavar="NAME", help="the account")
+    one = acts.add_parser(name, help=_first_line(run))
+    one.add_argument("name", metavar="NAME", help="the account")
     if with_password:
-        parser.add_argument(
+        one.add_argument(
             "--password-stdin", action="store_true", help="read the password from stdin"
         )
     one.set_defaults(run=run, parser=one)

@@ -1,4 +1,4 @@
-"""How gunicorn runs the monitor: one process, one worker, many threads.
+"""The settings of gunicorn: one process, one worker, many threads.
 
 `python app.py` and `gunicorn app:app` both read this file.
 """
@@ -106,7 +106,7 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:
-    """What is loaded by now stays shared with the worker: its collector must not touch it."""
+    """Freeze the loaded objects: the worker shares them, so its collector must not touch them."""
     gc.collect()
     gc.freeze()
     # A fleet is hundreds of thousands of values without one cycle among them: looking through

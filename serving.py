@@ -68,7 +68,7 @@ def set_up_logging(settings: Settings) -> None:
 
 
 def banner(settings: Settings, setup_key: str) -> str:
-    """What the start says; with a key, the link that makes the first account."""
+    """The lines printed at the start; with a key, the link that makes the first account."""
     line = "=" * 70
     is_every = settings.host.strip("[]") in ("0.0.0.0", "::")
     shown = "localhost" if is_every else in_url(settings.host)
@@ -94,7 +94,7 @@ def banner(settings: Settings, setup_key: str) -> str:
 
 
 def command_socket(settings: Settings) -> list[str]:
-    """Where commands reach the running monitor; a path may have 107 bytes at the most."""
+    """The socket of the running monitor for commands; a path has 107 bytes at most."""
     path = settings.data_dir / "control.sock"
     with suppress(ValueError):
         path = min((path, path.resolve().relative_to(Path.cwd())), key=lambda name: len(str(name)))
@@ -119,7 +119,7 @@ def room_for_connections() -> int:
 
 
 def find_temporary_folder(data_dir: Path) -> bool:
-    """Where there is no writable /tmp, as in a read-only container, DATA_DIR takes its place.
+    """Use DATA_DIR for temporary files where /tmp is not writable, as in a read-only container.
     Whether it had to."""
     try:
         tempfile.gettempdir()

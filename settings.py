@@ -227,7 +227,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _wanted(field: FieldInfo) -> str:
-    """What the values of an option are, in words."""
+    """The description of an option's values."""
     if field.annotation in (int, float):
         least, most = (
             next(getattr(limit, bound) for limit in field.metadata if hasattr(limit, bound))

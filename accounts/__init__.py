@@ -1,1 +1,1 @@
-"""Who may: users, roles, grants, sessions and tokens."""
+"""Accounts and permissions: users, roles, grants, sessions and tokens."""

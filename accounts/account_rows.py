@@ -177,7 +177,7 @@ def add_token(engine: Engine, **values: Any) -> int:
 
 
 def used(engine: Engine, times: dict[int, datetime]) -> None:
-    """When tokens were last used."""
+    """The times at which tokens were last used."""
     with translated_errors(), engine.begin() as connection:
         for id, at in times.items():
             connection.execute(

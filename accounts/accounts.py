@@ -83,7 +83,7 @@ class Accounts:
     # -- who there is --------------------------------------------------------------------
 
     def has_any(self) -> bool:
-        """Whether there is an account, so that everyone must log in."""
+        """True if there is an account, so that everyone must log in."""
         return bool(self.snapshot.users)
 
     def user(self, id: int) -> User:

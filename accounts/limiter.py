@@ -66,7 +66,7 @@ class Limiter:
 
 
 def _network_of(address: str) -> str:
-    """Who has one IPv6 address has 2^64 of them: they count as one."""
+    """The /64 network of an IPv6 address: its owner has all of them, so they are limited as one."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

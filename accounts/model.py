@@ -25,7 +25,7 @@ class Hours:
         return at >= self.start or at < self.end
 
     def are_past_midnight(self, at: time) -> bool:
-        """Whether `at` is in the part of a night that lies on the day after its beginning."""
+        """True if `at` is in the part of a night that lies on the day after its beginning."""
         return self.start > self.end and at < self.end
 
     def __str__(self) -> str:
@@ -34,7 +34,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a user may do with one device, or with all of one site.
+    """The permissions of a user for one device, or with all of one site.
 
     `hours` and `weekdays` are in the monitor's own time zone; without them it is always.
     """
@@ -116,7 +116,7 @@ class Person:
 
     @property
     def is_limited(self) -> bool:
-        """Whether there may be cameras that they do not see."""
+        """True if there may be cameras that they do not see."""
         return not self.sees_all or self.devices is not None
 
 

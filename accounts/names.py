@@ -37,7 +37,7 @@ def validated(name: str) -> str:
 
 
 def key_of(name: str) -> str:
-    """What two spellings of one name have in common."""
+    """The key that is the same for all spellings of one name."""
     return _plain(_plain(name).casefold())[: 2 * LONGEST]
 
 

@@ -67,7 +67,7 @@ def _plain(password: str) -> str:
 
 
 def _readings(password: str) -> set[str]:
-    """As we keep it, and as typed: another program's hash may be of that."""
+    """The password as we keep it and as typed: another program's hash may be of the latter."""
     return {_plain(password)[: LONGEST + 1], password[: LONGEST + 1]}
 
 
@@ -83,7 +83,7 @@ def hash_new(password: str, name: str) -> str:
 
 
 def matches(stored: str, password: str) -> bool:
-    """Whether it is the password. Takes as long for `dummy_hash`."""
+    """True if it is the password. Takes as long for `dummy_hash`."""
     with _at_work:
         try:
             return any(check_password_hash(stored, reading) for reading in _readings(password))
@@ -100,7 +100,7 @@ def dummy_hash() -> str:
 
 
 def is_supported(stored: str) -> bool:
-    """Whether Werkzeug knows this kind of hash; very old kinds it does not."""
+    """True if Werkzeug knows this kind of hash; very old kinds it does not."""
     method, _, rest = stored.partition("$")
     if not rest.partition("$")[2] or not method.startswith(("scrypt", "pbkdf2:")):
         return False

@@ -64,7 +64,7 @@ RULES = {
 
 
 def may(person: Person, action: str, device: Device | None, now: datetime) -> bool:
-    """Whether `person` may do `action`, with `device` where it is about one.
+    """True if `person` may do `action`, with `device` where it is about one.
 
     `now` is in the monitor's own time zone. Without a device, an action on devices asks
     whether there can be one at all; an action on the whole monitor needs to see all of it.
@@ -106,7 +106,7 @@ def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
 
 
 def is_in_scope(person: Person, action: str) -> bool:
-    """Whether the token that `person` came with is made for `action`; true without a token."""
+    """True if the token that `person` came with is made for `action`; true without a token."""
     return person.token is None or scope_for(action) in SCOPES[: SCOPES.index(person.scope) + 1]
 
 

@@ -1,1 +1,1 @@
-"""Who did what: the audit log."""
+"""The audit log: every act of a person, with its time and address."""

@@ -1,4 +1,4 @@
-"""Who did what, when and from where. Only ever added to."""
+"""The audit log: append-only entries of who did what, when and from where."""
 
 import logging
 import secrets

@@ -20,7 +20,7 @@ class AuditOptions:
 
 @dataclass(frozen=True, slots=True)
 class AuditPackage(Package):
-    """Who did what."""
+    """The audit log and its jobs."""
 
     options: AuditOptions
     clock: Callable[[], datetime]

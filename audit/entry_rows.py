@@ -67,7 +67,7 @@ def _sound(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What every database takes as JSON."""
+    """The value in a form that every database takes as JSON."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float) and math.isfinite(value):

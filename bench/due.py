@@ -1,4 +1,4 @@
-"""What it costs to know when 10,000 devices are due, beside a source that answers at once."""
+"""The cost of the due queue: 10,000 devices, with a source that answers at once."""
 
 import time
 from collections.abc import Sequence

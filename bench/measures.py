@@ -1,4 +1,4 @@
-"""What is measured. Each measure gets an empty folder and gives rows for the table."""
+"""The measures. Each one gets an empty folder and gives rows for the table."""
 
 import socket
 import subprocess
@@ -185,7 +185,7 @@ def thousand(folder: Path) -> list[Row]:
 
 
 def streams(folder: Path) -> list[Row]:
-    """How long others wait while 200 pages follow the events, of a fleet of 1,000."""
+    """The time that others wait while 200 pages follow the events of a fleet of 1,000."""
     fleets.write_fleet(folder, 1000)
     rows = []
     with monitor(folder) as process:

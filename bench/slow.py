@@ -1,4 +1,4 @@
-"""How long others wait while a thousand clients are slow, lazy or silent."""
+"""The time that others wait while a thousand clients are slow, lazy or silent."""
 
 import http.client
 import resource

@@ -1,4 +1,4 @@
-"""What was measured, as a table that a person reads."""
+"""The measurements as a table for people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How a command reaches the fleet: by the running monitor, or by the files when none runs."""
+"""Access of a command to the fleet: by the running monitor, or by the files when none runs."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Failed(Exception):
 def ask_monitor(
     settings: Settings, method: str, path: str, body: Any = None
 ) -> control_client.Reply | None:
-    """What the running monitor answers; None when none runs. Raises Failed."""
+    """Send a request to the running monitor; None when none runs. Raises Failed."""
     places = serving.command_socket(settings)
     if not places:
         return None
@@ -40,7 +40,7 @@ def ask_monitor(
 
 
 def tell_monitor(settings: Settings, method: str, path: str, body: Any = None) -> Any:
-    """As ask_monitor, but an error that the monitor answers is Failed with its words."""
+    """Send a request as ask_monitor does, and raise Failed with the text of an error answer."""
     answer = ask_monitor(settings, method, path, body)
     if answer is None:
         return None

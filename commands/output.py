@@ -1,4 +1,4 @@
-"""What a command prints: JSON, CSV or a table on stdout, complaints on stderr."""
+"""Output of a command: JSON, CSV or a table on stdout, complaints on stderr."""
 
 import argparse
 import json

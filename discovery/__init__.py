@@ -1,1 +1,1 @@
-"""When do we ask? The scan engine and the scheduler."""
+"""Scheduling and scanning: the scan engine, the due queue and the job scheduler."""

@@ -34,7 +34,7 @@ class DiscoveryOptions:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryPackage(Package):
-    """When devices are asked. Whoever runs the monitor starts and fills the scheduler."""
+    """The scanner, the scheduler and their jobs. The running monitor starts the scheduler."""
 
     options: DiscoveryOptions
     fleet: FleetPackage
@@ -71,7 +71,7 @@ class DiscoveryPackage(Package):
         self.scanner.close()
 
     def has_auto_scan(self) -> bool:
-        """Whether the network is scanned by itself."""
+        """True if the network is scanned by itself."""
         return bool(state.auto_scan(self.fleet.tracker.fleet()))
 
     def set_auto_scan(self, enabled: bool, precondition: Precondition) -> None:

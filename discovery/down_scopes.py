@@ -1,4 +1,4 @@
-"""Which scopes of the probing sources cannot be asked now. Pure.
+"""The scopes of the probing sources that cannot be asked now. Pure.
 
 A scope that goes down is told once, and once when it is up again: with the first answer of a
 device whose question it had kept from being asked.
@@ -32,7 +32,7 @@ class DownScopes:
         return [] if known == reason else [SourceDown(scope, at, reason)]
 
     def answered(self, question: Question, reports: Iterable[Report], at: datetime) -> list[Report]:
-        """What is up again because a device answered this question."""
+        """The scopes that are up again because a device answered this question."""
         if not self._down:
             return []
         heard = {report.scope for report in reports if isinstance(report, Sighting)}
@@ -50,7 +50,7 @@ class DownScopes:
         return [SourceDown(scope, at, "", up=True) for scope in up]
 
     def forget(self, question: Question, at: datetime) -> list[Report]:
-        """Nobody asks it any more. A scope of which none is left is not down."""
+        """Forget a device that is not asked any more. A scope without devices is not down."""
         up: list[Report] = []
         for scope, (_reason, questions) in list(self._down.items()):
             if question in questions:

@@ -1,4 +1,4 @@
-"""When each device is asked next by each source that probes. Pure: the time is handed in.
+"""The due queue: the next check of each device by each probing source. Pure.
 
 Every device has a moment of its own within the interval, made of its id, so that the questions
 are spread evenly, also after a restart. All times are seconds of the monotonic clock.
@@ -145,7 +145,7 @@ class DueQueue:
         return self._entries.get(question)
 
     def is_current(self, entry: Entry) -> bool:
-        """Whether what is learned of this entry still concerns its device."""
+        """True if what is learned of this entry still concerns its device."""
         return self._entries.get(entry.question) is entry
 
     def questions(self, source: str) -> list[Question]:
@@ -153,7 +153,7 @@ class DueQueue:
         return [question for question in self._entries if question[1] == source]
 
     def questions_of(self, device: int) -> Iterator[Question]:
-        """By which sources a device is asked."""
+        """The sources by which a device is asked."""
         for name in self.sources:
             if (device, name) in self._entries:
                 yield device, name
@@ -161,7 +161,7 @@ class DueQueue:
     # -- when ----------------------------------------------------------------------------
 
     def next_at(self) -> float | None:
-        """When the next question is due."""
+        """The time at which the next question is due."""
         while self._idle and not _is_valid(self._idle[0]):
             heapq.heappop(self._idle)
         return self._idle[0][1] if self._idle else None
@@ -183,14 +183,14 @@ class DueQueue:
         return True
 
     def withdraw(self, question: Question, now: float) -> None:
-        """Nobody waits for it any more: it is asked when it is due."""
+        """Withdraw an urgent question: the device is asked when it is due."""
         entry = self._entries.get(question)
         if entry and entry.is_ready and not entry.is_running:
             entry.due = self._next(entry, now)
             self._put_idle(entry)
 
     def begin(self, now: float) -> list[Entry]:
-        """What begins now, the most urgent and the longest due first. Each must be `ended`."""
+        """Begin what can begin now, the most urgent and longest due first. Each must be `ended`."""
         begun = []
         while (entry := self._best()) is not None:
             id, source = entry.question
@@ -282,7 +282,7 @@ def _is_valid(place: Place) -> bool:
 
 
 def _is_asked_otherwise(old: Device, new: Device) -> bool:
-    """Whether anything changed that a question depends on; most changes are of times only."""
+    """True if anything changed that a question depends on; most changes are of times only."""
     return (
         old.access is not new.access
         or old.address != new.address

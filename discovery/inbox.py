@@ -15,13 +15,13 @@ MAX_WAITING = 10_000
 
 
 class Tracker(Protocol):
-    """Where the reports go."""
+    """The tracker, as the inbox needs it."""
 
     def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]: ...
 
 
 class Inbox:
-    """What the sources reported and the tracker does not have yet.
+    """Reports of the sources that the tracker does not have yet.
 
     Used in the Scanner's loop; the tracker, which may wait for the disk, works in a thread.
     """
@@ -65,7 +65,7 @@ class Inbox:
                 self._is_applied([report])
 
     def _is_applied(self, reports: Sequence[Report]) -> bool:
-        """What cannot be kept now is handed over again; False when it met an error."""
+        """False after an error. Reports that cannot be kept now are handed over again."""
         try:
             self.tracker.apply(reports, self.clock())
         except CannotKeep:

@@ -1,4 +1,4 @@
-"""What discovery runs by itself: automatic scans, and questions about the recorders."""
+"""The jobs of discovery: automatic scans, and questions about the recorders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class RecorderSweeps:
     _is_first: bool = True
 
     def __call__(self) -> str:
-        """At once the first time; afterwards spread, so that the cloud hears us evenly.
+        """Run at once the first time; afterwards spread, so that the cloud hears us evenly.
 
         Raises CannotAsk when the cloud, or a part of it, could not be asked.
         """

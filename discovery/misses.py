@@ -1,4 +1,4 @@
-"""Who was asked by a scan and did not answer. Pure."""
+"""The devices that a scan asked and that did not answer. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -26,18 +26,18 @@ def missed(
 
 def _was_asked(device: Device, coverage: Coverage) -> bool:
     """The scan asked where this device was last heard by this source."""
-    word = device.states.get(coverage.source)
-    if word is None or device.retired_at is not None:
+    state = device.states.get(coverage.source)
+    if state is None or device.retired_at is not None:
         return False
-    if word.scope is None:
+    if state.scope is None:
         return True
-    return word.scope in coverage.scopes and word.scope not in coverage.failed
+    return state.scope in coverage.scopes and state.scope not in coverage.failed
 
 
 def _answered(device: Device, coverage: Coverage, started: datetime) -> bool:
-    word = device.states[coverage.source]
-    heard = word.seen_at is not None and word.seen_at >= started
-    return heard or (word.asked == started and word.misses == 0)
+    state = device.states[coverage.source]
+    heard = state.seen_at is not None and state.seen_at >= started
+    return heard or (state.asked == started and state.misses == 0)
 
 
 def _reason(device: Device, coverage: Coverage) -> str:

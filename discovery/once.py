@@ -27,7 +27,7 @@ class Memory:
         return self.fleet.devices
 
     def known(self, key: str, site: str) -> Device | None:
-        """Nobody asks: it does not listen between scans."""
+        """No device is known: nothing listens between scans, so nothing asks for one."""
         return None
 
     def disputed(self) -> Mapping[str, datetime]:
@@ -40,7 +40,7 @@ class Memory:
 def discover(
     sources: Sequence[Source], clock: Callable[[], datetime]
 ) -> tuple[list[Device], Scan | None]:
-    """Who answers now, and what the scan did."""
+    """Scan once: the devices that answer, and what the scan did."""
     memory = Memory()
     scanner = Scanner(sources, memory, clock)
     scanner.open(listen=False)
@@ -53,7 +53,7 @@ def discover(
 
 
 def sweep(source: Source, targets: Sequence[Target]) -> list[Report | Coverage]:
-    """What a source says about these targets, in a loop of its own. Raises CannotAsk."""
+    """Ask a source about these targets, in a loop of its own. Raises CannotAsk."""
 
     async def collect() -> list[Report | Coverage]:
         assert source.sweep is not None

@@ -56,6 +56,10 @@ class PendingMoves:
                 reports.append(replace(finding, evidence={"addresses": sorted(places)[:20]}))
                 continue
             reports += [places[ip] for ip in places if ip != (home or first.address)]
-            if is_whole and device and any(one.kind == CONTESTED for one in device.findings):
+            if (
+                is_whole
+                and device
+                and any(finding.kind == CONTESTED for finding in device.findings)
+            ):
                 reports.append(replace(finding, cleared=True))
         return reports

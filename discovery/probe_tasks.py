@@ -81,7 +81,7 @@ class ProbeTasks:
 
 
 async def _outcome(source: Source, target: Target) -> Any:
-    """What the probe returns or raises, as a value: an exit would end the whole loop."""
+    """The result or error of the probe, as a value: an exit would end the whole loop."""
     assert source.probe is not None
     try:
         return await source.probe(target)
@@ -105,7 +105,7 @@ def _reports(outcome: Any) -> tuple[Report, ...]:
 
 
 def _weightiest(error: BaseException) -> BaseException:
-    """Of a group the one error that says what happened; one that nobody expects comes first."""
+    """The one error of a group that says what happened; an unexpected one comes first."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     return min((_weightiest(part) for part in error.exceptions), key=_rank)

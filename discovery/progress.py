@@ -1,4 +1,4 @@
-"""What a scan is doing and what it did, as values that can be watched and kept."""
+"""Progress and result of a scan, as values that can be watched and kept."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -61,17 +61,17 @@ class Scan:
 
     @property
     def missed(self) -> int:
-        """How many were asked and did not answer, over all sources."""
+        """The number of devices that were asked and did not answer, over all sources."""
         return sum(source.missed for source in self.sources.values())
 
     @property
     def found(self) -> int:
-        """How many different devices answered, over all sources."""
+        """The number of different devices that answered, over all sources."""
         return len(set().union(*(source.found for source in self.sources.values())))
 
     @property
     def error(self) -> str:
-        """Why something could not be asked, in one text; empty if everything was."""
+        """The reasons why something could not be asked, in one text; empty if everything was."""
         return " ".join(
             f"{scope}: {reason}"
             for source in self.sources.values()

@@ -27,7 +27,7 @@ MIN_STEP = 10.0
 
 @dataclass(slots=True)
 class JobState:
-    """How a job went the last time. `took` is in seconds, `began` by the monotonic clock."""
+    """The last run of a job. `took` is in seconds, `began` by the monotonic clock."""
 
     last_run: datetime | None = None
     took: float | None = None

@@ -1,4 +1,4 @@
-"""How many sessions each device lets us hold open, learned from its refusals.
+"""The number of sessions that each device accepts, learned from its refusals.
 
 Many cameras serve few RTSP sessions and answer 453 to the next one. Whatever holds a session (a
 probe while it runs, a reader of one stream) reserves it first. Readers run in threads of their
@@ -72,7 +72,7 @@ class Sessions:
             return budget.most
 
     def budget(self, device: int) -> int | None:
-        """How many sessions the device takes; None as long as it refused none."""
+        """The number of sessions that the device accepts; None as long as it refused none."""
         with self._lock:
             known = self._budgets.get(device)
             return self._most(known) if known else None
@@ -91,14 +91,14 @@ class Sessions:
                 budget.alive[stream] = at
 
     def is_read(self, device: int, within: float = FRESH) -> bool:
-        """Whether a reader got packets in the last seconds."""
+        """True if a reader got packets in the last seconds."""
         with self._lock:
             budget, now = self._budgets.get(device), self._timer()
             return budget is not None and any(now - at <= within for at in budget.alive.values())
 
 
 def host_of(device: Device, source: str) -> str | None:
-    """Where this source asks the device: the host that a person gave, else its address."""
+    """The host at which this source asks the device: the one a person gave, else its address."""
     access = device.access.get(source)
     return (access.host or device.address) if access else None
 

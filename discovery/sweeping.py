@@ -14,7 +14,7 @@ from sources.source import Source
 async def sweep_some(
     source: Source, targets: Mapping[int, Target], clock: Callable[[], datetime]
 ) -> tuple[list[Answer], list[Report]]:
-    """What the source says of these devices, by id, and the reports for the tracker.
+    """Sweep these devices: the answer for each id, and the reports for the tracker.
 
     It runs beside a sweep of all. Whether a part of the source is down is judged by asking all of
     its devices: what keeps these few from being asked is only said in their answers. Raises

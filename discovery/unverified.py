@@ -47,7 +47,7 @@ class UnverifiedDevices:
         key, number = sighting.identities[0], device.id if device else None
         with self._lock:
             known = self._heard.pop(key, None)
-            said = Heard(
+            heard = Heard(
                 key,
                 sighting.source,
                 sighting.address,
@@ -58,13 +58,13 @@ class UnverifiedDevices:
                 device=number,
             )
             if known is not None:
-                said = replace(said, first=known.first, times=known.times + 1)
-            self._heard[key] = said
+                heard = replace(heard, first=known.first, times=known.times + 1)
+            self._heard[key] = heard
             if len(self._heard) > MAX_HEARD:
                 del self._heard[next(iter(self._heard))]
 
     def forget(self, identity: str) -> None:
-        """It proved itself."""
+        """Forget a device that has proved itself."""
         with self._lock:
             self._heard.pop(identity, None)
 
@@ -74,12 +74,12 @@ class UnverifiedDevices:
             return list(self._heard.values())[::-1]
 
     def may_ask(self, address: str) -> bool:
-        """Whether a question to this address is not one too many."""
+        """True if a question to this address is not one too many."""
         now = self._clock()
         while self._asked and now - self._asked[0][0] >= 60:
             self._asked.popleft()
         return len(self._asked) < MAX_QUESTIONS and not any(
-            one == address and now - at < SAME_AGAIN for at, one in self._asked
+            asked == address and now - at < SAME_AGAIN for at, asked in self._asked
         )
 
     def asked(self, address: str) -> None:

@@ -1,1 +1,1 @@
-"""What do we know? The fleet: its values, its rules, its one record of truth."""
+"""The fleet: its values, its rules, and its one record of truth."""

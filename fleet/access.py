@@ -1,4 +1,4 @@
-"""How sources reach a device: the key of the place that is asked, the password, and who has it."""
+"""Access of sources to a device: the key of its place, its password, and the owner of the key."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -86,7 +86,7 @@ def edited(
 
 
 def _is_login_of(access: Access, known: Access) -> bool:
-    """Whether the login method that was learned still concerns this access."""
+    """True if the login method that was learned still concerns this access."""
     return replace(access, interval=known.interval, options=known.options) == known
 
 
@@ -111,7 +111,7 @@ def _secret(draft: Draft, value: Any, device: int, is_own: bool) -> str | None:
 
 
 def _is_of(draft: Draft, secret: Any, device: int) -> bool:
-    """Whether the password was saved for the device, or for one that was merged into it."""
+    """True if the password was saved for the device, or for one that was merged into it."""
     known = draft.secrets.get(secret) if isinstance(secret, str) else None
     return known is not None and draft.redirects.get(known.device, known.device) == device
 

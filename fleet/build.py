@@ -45,7 +45,7 @@ class FleetOptions:
 
 @dataclass(slots=True)
 class FleetPackage(Package):
-    """What is known of the fleet, and what happened to it."""
+    """The tracker, its store, the journal and their jobs."""
 
     options: FleetOptions
     clock: Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""What a clock that was set means for the fleet and for what is old. Pure.
+"""Corrections after the system clock was set: times of the fleet, and what is old. Pure.
 
 Time is not ours: a flat battery, a wrong time server or a person sets the clock by years.
 """
@@ -91,7 +91,7 @@ def length(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """How far the clock is believed. `at`: the newest time that was; `last`: the newest
+    """Trust in the clock. `at`: the newest time that was; `last`: the newest
     reading; `ran`: seconds that the program has run between the two, without another leap."""
 
     at: datetime
@@ -100,7 +100,7 @@ class Trust:
 
     @property
     def leap(self) -> timedelta | None:
-        """How far the clock is ahead of what is believed; None while it is believed."""
+        """The time by which the clock is ahead of what is believed; None while it is believed."""
         return None if self.at == self.last else self.last - self.at - timedelta(seconds=self.ran)
 
 

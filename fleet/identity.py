@@ -85,12 +85,12 @@ def owner_of(key: str) -> str:
 
 
 def former_key(device: int, key: str) -> str:
-    """What a record is called that lost its last key to another device."""
+    """The key of a record that lost its last key to another device."""
     return f"{FORMER}{device}/{key.removeprefix(f'{FORMER}{device}/')}"
 
 
 def is_global(key: str) -> bool:
-    """Whether the key means the same at every site."""
+    """True if the key means the same at every site."""
     if key.startswith(CHANNEL):
         key = owner_of(key)
     return key.startswith(GLOBAL)
@@ -201,7 +201,7 @@ def without(device: Device, keys: Container[str]) -> Device:
 
 
 def is_circle(device: Device, devices: Mapping[int, Device]) -> bool:
-    """Whether following the parents from the device leads back to it."""
+    """True if following the parents from the device leads back to it."""
     passed, waiting = set[int](), list(device.parents)
     while waiting:
         at = waiting.pop()

@@ -1,4 +1,4 @@
-"""How a device and its changes are said in plain words."""
+"""Labels and sentences for a device and its changes."""
 
 from collections.abc import Sized
 

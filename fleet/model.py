@@ -182,7 +182,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a person or a file says.
+    """A change by a person or a file.
 
     `kind` is one of add, change, retire, restore, delete, merge, split, unmerge, ignore, link,
     list. `identity` is `id:12` for a device by its number, or any key of it.
@@ -222,7 +222,7 @@ class AutoScan:
 
 @dataclass(frozen=True, slots=True)
 class LastScan:
-    """What the newest scan did, as the page shows it."""
+    """The result of the newest scan, as the page shows it."""
 
     scan: Facts
 
@@ -293,7 +293,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What one source last said of a device. `asked` is the start of the newest scan
+    """The newest result of one source about a device. `asked` is the start of the newest scan
     in which it was asked; `scope` is where the last sighting was heard. `extra` holds what a newer
     version wrote."""
 

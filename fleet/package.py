@@ -1,4 +1,4 @@
-"""What every package offers `app.py`: jobs, and what opens, starts, writes, forgets and stops."""
+"""The interface of a package for `app.py`: its jobs, and open, start, write, forget and stop."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Job:
 
 
 class Package:
-    """What one package built. Each method does nothing where a package has nothing to do."""
+    """The objects of one package. Each method does nothing where a package has nothing to do."""
 
     def open(self) -> None:
         """Read what is stored; nothing is sent yet. Raises CannotOpen in words."""
 
     def jobs(self) -> Sequence[Job]:
-        """What the package runs by itself; asked once, when everything is open."""
+        """The jobs of the package; read once, when everything is open."""
         return ()
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""How long the status of a device holds without a new question."""
+"""The time for which the status of a device holds without a new check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

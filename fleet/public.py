@@ -1,4 +1,4 @@
-"""What of a record may be shown. A new field is not shown until it is named here. Pure."""
+"""The fields of a record that can be shown: a new one is hidden until it is named here. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

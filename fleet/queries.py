@@ -31,7 +31,7 @@ SortKey = Callable[[Device, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class DeviceFilter:
-    """Which devices a list shows, in which order, and which page of it.
+    """The filter, the order and the page of a list of devices.
 
     Without any of it a list is whole, by number. `status` is a key of STATUSES, `sort` one of
     SORTS, with `-` before it for the other direction.

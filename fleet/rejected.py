@@ -41,7 +41,7 @@ class RejectedReports:
 
 
 def _why(error: Exception) -> str:
-    """What went wrong without a word of the report, which may hold anything."""
+    """The error without any text of the report, which can hold anything."""
     if isinstance(error, InvalidValue):
         return f"{error.name}: {error.why}"
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""Which columns of a list look like secrets, by their titles. Pure.
+"""Detect columns of a list that look like secrets, by their titles. Pure.
 
 Their values stay in the list's own file: here they are MASK from the moment a row is read.
 """
@@ -40,7 +40,7 @@ _PARTS = tuple("".join(_words(part)) for part in PARTS)
 
 
 def is_secret(title: str) -> bool:
-    """Whether a column with this title may hold passwords, keys and the like."""
+    """True if a column with this title may hold passwords, keys and the like."""
     words = _words(title)
     return not _WORDS.isdisjoint(words) or any(part in "".join(words) for part in _PARTS)
 

@@ -147,7 +147,7 @@ def iso(at: datetime | None) -> str | None:
 
 
 def _formatted(at: datetime | None) -> str | None:
-    """As the former camera monitor showed times: local, without offset."""
+    """The time as the former camera monitor showed it: local, without offset."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else None
 
 
@@ -208,7 +208,7 @@ def detail(device: Device, device_status: str, now: datetime, rules: Rules) -> C
 
 
 def _public(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a source said, without what a column of the workbook keeps secret."""
+    """The facts of a source, with the secret columns of the workbook masked."""
     columns = facts.get("columns")
     return {**facts, "columns": masked(columns)} if isinstance(columns, Mapping) else dict(facts)
 
@@ -229,12 +229,12 @@ def ip_changes(device: Device) -> int:
 
 
 def has_changed(device: Device) -> bool:
-    """Whether it had another address before. The newest one says so mostly."""
+    """True if it had another address before. The newest one says so mostly."""
     return any(address.previous for address in reversed(device.addresses))
 
 
 def was_seen(device: Device) -> bool:
-    """It answered when it was last asked, by some source."""
+    """True if it answered the newest check of some source."""
     return any(state.seen_at and not state.misses for state in device.states.values())
 
 
@@ -249,13 +249,13 @@ def _port(device: Device) -> int | None:
 
 
 def last_scan(fleet: Fleet) -> str | None:
-    """When the last scan began, or None before the first."""
+    """The start of the last scan, or None before the first."""
     at: str | None = state.last_scan(fleet).get("at")
     return at
 
 
 def last_updated(fleet: Fleet, swept: Iterable[datetime] = ()) -> float | None:
-    """When somebody was asked last, in seconds since 1970: by a scan, or by the sweep of a
+    """The time of the last check, in seconds since 1970: by a scan, or by the sweep of a
     source, whose starts are `swept`. None before the first."""
     last = last_scan(fleet)
     begun = [*swept, *([datetime.fromisoformat(last)] if last else [])]

@@ -109,13 +109,13 @@ def with_fact(state: Mapping[str, Any], fact: ServerFact) -> dict[str, Any]:
 
 
 def auto_scan(fleet: Fleet) -> bool | None:
-    """Whether automatic scanning is on; None while nobody ever turned it on or off."""
+    """True if automatic scanning is on; None while nobody ever turned it on or off."""
     enabled: bool | None = fleet.state.get(AUTO_SCAN)
     return enabled
 
 
 def last_scan(fleet: Fleet) -> Mapping[str, Any]:
-    """What the newest scan did; empty before the first."""
+    """The result of the newest scan; empty before the first."""
     scan: Mapping[str, Any] = fleet.state.get(LAST_SCAN, {})
     return scan
 

@@ -21,7 +21,7 @@ def storable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """In one line, without blanks at the ends, doubled blanks and invisible characters."""
+    """The text in one line, without outer and doubled blanks and invisible characters."""
     spaced = " ".join(text.split())
     if spaced.isascii() and spaced.isprintable():
         return spaced  # nothing to remove, as in nearly every cell of a table

@@ -31,7 +31,7 @@ Precondition = Callable[[], Exception | None]
 
 
 def nothing() -> None:
-    """Nobody has to be asked: the program itself does it."""
+    """The precondition that always holds: the program itself acts."""
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class Tracker:
                 self._fleet = replace(fleet, sequence=sequence, next_id=next_id)
 
     def _replacement_notice(self, fleet: Fleet, old: Fleet, kept: Path | None) -> str:
-        """What a person must know when the former tracker's file is there instead of ours."""
+        """The notice that a file of the former tracker replaced ours."""
         name = self.store.path.name
         before = (
             f"The fleet that it replaced ({labels.count(old.devices)}) is kept in {kept}: to go "
@@ -200,7 +200,7 @@ class Tracker:
         return self._do(_Job(fitting, now, precondition))
 
     def _fits(self, report: Report) -> bool:
-        """Whether the report can be kept. Raises Invalid for an edit that cannot, and
+        """True if the report can be kept. Raises Invalid for an edit that cannot, and
         InvalidValue for another fact for which a person waits."""
         try:
             validation.check_report(report)
@@ -284,7 +284,7 @@ class Tracker:
         return fleet, events
 
     def _refused(self, job: _Job) -> bool:
-        """What a person asked for and could not be written is not done."""
+        """Fail an edit by a person that could not be written."""
         if job.must_last and job.error is None:
             job.error, job.events = CannotKeep(self.trouble), []
         return job.error is not None

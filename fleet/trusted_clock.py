@@ -1,4 +1,4 @@
-"""Whether the clock is believed, remembered in a small file over restarts."""
+"""Trust in the system clock, remembered in a small file across restarts."""
 
 import json
 import logging
@@ -49,7 +49,7 @@ class TrustedClock:
         self._read_at = self.timer()
 
     def doubt(self) -> str:
-        """Why nothing old may be deleted now; empty when the clock is believed."""
+        """The reason why nothing old can be deleted now; empty when the clock is believed."""
         with self._lock:
             before, leap = self._trust, self._renew().leap
             if leap is None:

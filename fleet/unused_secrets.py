@@ -1,4 +1,4 @@
-"""Which secrets of a fleet nothing can bring back any more. Pure."""
+"""The secrets of a fleet that nothing can bring back any more. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
 

@@ -104,12 +104,12 @@ def _moment(value: Any) -> str:
 
 
 def is_in_range(at: datetime) -> bool:
-    """Whether one can reckon with the time: every offset and every length of time has room."""
+    """True if one can reckon with the time: every offset and every length of time has room."""
     return EARLIEST <= at.year <= LATEST
 
 
 def _json(value: Any, depth: int = 0) -> str:
-    """Why a value cannot be written as JSON and read back as the same."""
+    """The reason why a value cannot be written as JSON and read back as the same."""
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, str):
@@ -221,7 +221,7 @@ def check(record: Any, where: str) -> None:
 
 
 def check_device(device: Device, where: str) -> None:
-    """As `check`, with everything that the device holds."""
+    """Check a device with everything that it holds."""
     check(device, where)
     for source, state in device.states.items():
         check(state, f"{where}, states, {source}")
@@ -247,6 +247,6 @@ def check_facts(facts: Any, where: str) -> None:
 
 
 def origin_of(report: Any) -> str:
-    """Who reports, for messages."""
+    """The author of a report, for messages."""
     named = getattr(report, "source", None) or getattr(report, "scope", None)
     return str(named or getattr(report, "by", None) or type(report).__name__)[:60]

@@ -1,1 +1,1 @@
-"""What should exist: the workbook of recorders and every other table that people import."""
+"""The inventory: the workbook of recorders and every other table that people import."""

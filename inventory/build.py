@@ -21,7 +21,7 @@ class InventoryOptions:
 
 @dataclass(frozen=True, slots=True)
 class InventoryPackage(Package):
-    """What should exist."""
+    """The workbook, its uploads and their jobs."""
 
     workbooks: Workbooks
     uploads: Uploads

@@ -147,7 +147,7 @@ def _closes(xml: bytes, place: int, name: str) -> re.Match[bytes] | None:
 
 
 def _end(xml: bytes, near: int, name: str) -> int:
-    """Where the cell ends whose end expat reports at `near`: there its closing tag begins; an
+    """The end of the cell that expat reports at `near`: there its closing tag begins; an
     empty `<c/>` has none and has ended there."""
     closing = _closes(xml, near, name)
     if closing is None and xml[near - 2 : near] != b"/>":

@@ -91,7 +91,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def _written(data: bytes, serials: dict[str, str], tidy: bool) -> Iterator[bytes]:
-    """What was refused in the first line; then the new file, if there is another one."""
+    """The refused texts in the first line; then the new file, if there is one."""
     written = cells.with_serials(data, serials, tidy=tidy)
     is_changed = written.data is not None
     head = {"refused": written.refused, "gone": written.gone, "changed": is_changed}

@@ -30,7 +30,7 @@ LONGEST_NAME = 32
 
 
 def contents_of(data: bytes, table: RecorderSheet) -> Contents:
-    """Of a file that was read: `table` is its list."""
+    """The contents of a file that was read; `table` is its list."""
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         names = packed.namelist()
         things = {
@@ -54,7 +54,7 @@ def _elements(packed: zipfile.ZipFile, sheets: list[Sheet], name: str) -> dict[s
 
 
 def _count(packed: zipfile.ZipFile, part: str, tag: bytes) -> int:
-    """How many elements of that name a part has; none in a part that is not there."""
+    """The number of elements of that name in a part; 0 for a part that is not there."""
     if part not in packed.namelist():
         return 0
     opening = re.compile(rb"<(?:[\w.-]{1,20}:)?" + tag + rb"[\s/>]")

@@ -24,7 +24,7 @@ class Locked:
 
 
 def lock_of(path: Path) -> Locked | None:
-    """Who has the file open, here or where the link leads."""
+    """The program that has the file, or the target of its link, open."""
     for candidate in {path, path.resolve()}:
         for program, name in (
             ("Excel", f"~${candidate.name}"),
@@ -78,7 +78,7 @@ def _dress(staged: Path, real: Path) -> None:
 
 
 def _is_still(path: Path, data: bytes) -> bool:
-    """At the last moment: writing may have taken its time."""
+    """True if the file is unchanged and not open: the last check, as writing can take long."""
     before = path.stat()
     is_same = digest(path.read_bytes()) == digest(data)
     return is_same and lock_of(path) is None and path.stat() == before

@@ -93,7 +93,7 @@ def text_rows(text: str, divider: str, most: int) -> list[list[str]]:
 
 
 def _width(text: str, divider: str) -> int:
-    """How many columns the longest line has at most: pandas has to know it at the start."""
+    """The number of columns of the longest line: pandas needs it at the start."""
     most = max((line.count(divider) for line in text.splitlines()), default=0)
     return min(most + 1, MAX_COLUMNS)
 

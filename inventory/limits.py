@@ -1,4 +1,4 @@
-"""What a file must be before it is taken apart: a plain .xlsx of bounded size.
+"""Checks of a file before it is read: a plain .xlsx of bounded size.
 
 Nothing that the file says of itself is believed: what is packed is unpacked in pieces, counted
 and thrown away, and at the limit it stops.
@@ -60,7 +60,7 @@ def check(data: bytes) -> None:
 
 
 def _kind(data: bytes) -> tuple[str, str]:
-    """What a file is that is no zip, in words, and what to do."""
+    """The kind of a file that is not a zip, and what to do, as sentences."""
     if data.startswith(OLE):
         if ENCRYPTED in data:
             return "The workbook is protected by a password, so it cannot be read", UNLOCK
@@ -102,7 +102,7 @@ def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
 
 
 def _place(data: bytes, info: zipfile.ZipInfo) -> tuple[int, int]:
-    """Where the packed bytes of a part begin and end. Raises NotReadable, ValueError."""
+    """The begin and end of the packed bytes of a part. Raises NotReadable, ValueError."""
     if info.flag_bits & 0x1:
         raise NotReadable(f"{info.filename[:80]} in the file is protected by a password", UNLOCK)
     if info.compress_type not in PACKINGS:
@@ -116,7 +116,7 @@ def _place(data: bytes, info: zipfile.ZipInfo) -> tuple[int, int]:
 
 
 def _pieces(data: bytes, info: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
-    """What is packed there, in pieces. Raises NotReadable for XML that is none of Excel's."""
+    """Unpack a part in pieces. Raises NotReadable for XML that Excel does not write."""
     is_xml = info.filename.lower().endswith((".xml", ".rels"))
     # A document of somebody else may lie in a workbook, in any encoding; nobody reads it.
     is_own = is_xml and not info.filename.startswith("customXml/")

@@ -43,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file holds: cells with a text by title ("" for columns without one), the names of
+    """The contents of a file: cells with a text by title ("" for columns without one), the names of
     the other sheets, and how many there are of other things, each by its name in the plural."""
 
     filled: Mapping[str, int] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class RecorderSheet:
         return [title.upper() for title in self.titles].index(title)
 
     def filled(self) -> dict[str, int]:
-        """How many cells below each title have a text; "" for those without a title."""
+        """The number of cells with a text below each title; "" for those without a title."""
         counts = dict.fromkeys((title for title in self.titles if title), 0)
         for cells in self.lines.values():
             for place, text in enumerate(cells):
@@ -95,7 +95,7 @@ class RecorderSheet:
 
 
 def missing_in(titles: Sequence[str]) -> list[str]:
-    """Which of the three titles a line lacks."""
+    """The needed titles that a line lacks."""
     known = {title.upper() for title in titles}
     return [title for title in NEEDED if title not in known]
 

@@ -71,7 +71,7 @@ def _recorders_in(cells: SheetCells) -> RecorderSheet | str:
 
 
 def lacking(where: str, lines: Sequence[Sequence[str]]) -> str:
-    """Which of the three titles the line lacks that has most of them; nothing if none has one."""
+    """The titles that the best line lacks; nothing if no line has one of the three."""
     best = min(lines, key=lambda line: len(missing_in(line)), default=())
     missing = missing_in(best)
     if len(missing) == len(NEEDED):

@@ -51,7 +51,7 @@ def encoding_of(data: bytes) -> str | None:
 
 
 def is_text(data: bytes) -> bool:
-    """Whether these bytes are a text file, and not a workbook of any kind."""
+    """True if these bytes are a text file, and not a workbook of any kind."""
     return not data.startswith((b"PK", b"\xd0\xcf\x11\xe0")) and bool(
         data and encoding_of(data) is not None
     )

@@ -63,7 +63,7 @@ def tidied(packed: zipfile.ZipFile, part: str) -> Tidied:
 
 
 def _is_whole(packed: zipfile.ZipFile, part: str) -> bool:
-    """It is there, and it is XML."""
+    """True if the part is there and is XML."""
     try:
         feed(xml_parser(), packed, part)
     except (KeyError, ValueError, expat.ExpatError):
@@ -82,7 +82,7 @@ def _workbook(packed: zipfile.ZipFile) -> str:
 
 
 def _links(parts: Mapping[str, str]) -> str:
-    """Of parts by their kind."""
+    """The relationships to these parts, as XML."""
     inner = "".join(
         f'<Relationship Id="rId{n}" Type="{KIND}/{kind}" Target="/{name}"/>'
         for n, (kind, name) in enumerate(parts.items())

@@ -38,9 +38,11 @@ class TooManyUploads(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a new workbook would change. `key` commits it. `forgotten` are the pending serials
-    of sites that have no row now; `kept` those that the rows of the new one still lack; `lost`
-    describes what only the current file has."""
+    """The changes that a new workbook would make.
+
+    `key` commits it. `forgotten` are the pending serials of sites that have no row now; `kept`
+    those that the rows of the new one still lack; `lost` describes what only the current file has.
+    """
 
     key: str
     book: workbook.Workbook
@@ -79,7 +81,7 @@ class Uploads:
             self._places.release()
 
     def _before(self, base: str) -> Path:
-        """Where the workbook lies that was there before one whose commit left `base`: by its
+        """The path of the workbook from before the commit that left `base`: by its
         name, so both are known or neither."""
         return self.folder / f"before-{base}.xlsx"
 
@@ -97,16 +99,16 @@ class Uploads:
                 before.unlink()
 
     def _all_before(self) -> list[Path]:
-        """Those from before, also of a monitor that did not note what its commit left."""
+        """The former workbooks, also of a version that did not note what its commit left."""
         return [*self.folder.glob("before-*.xlsx"), *self.folder.glob("before.xlsx")]
 
     @property
     def can_undo(self) -> bool:
-        """Whether the workbook before the last commit is still there."""
+        """True if the workbook before the last commit is still there."""
         return bool(self._all_before())
 
     def preview(self, upload: bytes | IO[bytes]) -> Preview:
-        """What these bytes, a workbook or CSV, would change of what counts now. Raises
+        """Preview the changes of these bytes, a workbook or CSV, to the current list. Raises
         NotReadable, TooManyUploads; writes nothing but a waiting copy."""
         with self._one_at_a_time():
             if not isinstance(upload, bytes):
@@ -167,7 +169,7 @@ class Uploads:
     def _rows(
         self, book: workbook.Workbook | None, pending: Mapping[str, str]
     ) -> list[RecorderRow]:
-        """Those of the file; of one that is gone or damaged, what still counts."""
+        """The rows of the file; of one that is gone or damaged, those still in use."""
         if book is not None:
             return in_force(book, pending)
         return recorder_list.rows(self.workbooks.tracker.devices())

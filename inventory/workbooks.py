@@ -52,7 +52,7 @@ class Outdated(Refused):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known of the file. `error` says why it cannot be used; then the recorders of
+    """The state of the file. `error` says why it cannot be used; then the recorders of
     the last good one stay. `busy` says that somebody has it open."""
 
     book: workbook.Workbook | None = None
@@ -298,8 +298,8 @@ class Workbooks:
         return state.pending_serials(self.tracker.fleet())
 
     def skipped(self, site: str) -> workbook.Problem | None:
-        """Why the row of a site is not used, when a serial of its own is all that it lacks and
-        none was entered yet."""
+        """The reason why the row of a site is not used, if it lacks nothing but a serial of its own
+        and none was entered yet."""
         known = {} if self.state.book is None else without_serial(self.state.book)
         return None if site in self.pending() else known.get(site)
 

@@ -70,7 +70,7 @@ class ChunkedBody:
         self._is_last = False
 
     def is_whole(self, data: bytes) -> bool:
-        """Whether it is with these bytes, which came after those of before."""
+        """True if it is with these bytes, which came after those of before."""
         self._rest += data
         while not self._is_last:
             dropped = min(self._skip, len(self._rest))
@@ -138,7 +138,7 @@ class Connection:
         self._head += data
 
     def is_head_whole(self) -> bool:
-        """It has its end, or a line end that gunicorn's parser refuses."""
+        """True if it has its end, or a line end that gunicorn's parser refuses."""
         new = self._head[self._searched :]
         return b"\r\n\r\n" in new or new.replace(b"\r\n", b"").lstrip(b"\n").count(b"\n") > 0
 
@@ -146,7 +146,7 @@ class Connection:
         return len(self._head) > LONGEST_HEAD
 
     def has_request_line(self) -> bool:
-        """Whether the first line is whole."""
+        """True if the first line is whole."""
         return b"\n" in self._head
 
     def has_part(self) -> bool:
@@ -220,7 +220,7 @@ class Connection:
     # -- time ----------------------------------------------------------------------------
 
     def expires_at(self) -> float:
-        """When this connection must have moved on to its next stage."""
+        """The time by which this connection must reach its next stage."""
         if self.stage is Stage.IDLE:
             return self.since + (HEAD_SECONDS if self._is_first else self._keepalive)
         if self.stage is Stage.HEAD:

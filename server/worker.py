@@ -240,7 +240,7 @@ class Worker(base.Worker):
         return max(self._clients.values(), key=len, default=set())
 
     def _close_idlest(self, group: Iterable[Connection]) -> bool:
-        """Whether one of them could be closed."""
+        """True if one of them could be closed."""
         waiting = [connection for connection in group if connection.stage is not Stage.RUNNING]
         if not waiting:
             return False
@@ -386,7 +386,7 @@ class Worker(base.Worker):
                 self._calls.defer(self._on_answered, connection, False)
 
     def _work(self, connection: Connection, taken: Lock) -> None:
-        """In a thread: `_handle`, if nobody has `taken` the request to refuse it."""
+        """Run `_handle` in a thread, unless the request was `taken` to refuse it."""
         if not taken.acquire(blocking=False):
             return
         goes_on = False

@@ -1,4 +1,4 @@
-"""How do we ask? One file for each vendor or protocol, its raw bytes in a `_wire` twin."""
+"""The sources: one file for each vendor or protocol, its raw bytes in a `_wire` twin."""
 
 SOURCES = ("panasonic", "easy4ip")
 """The files that are a source. Each has `Options`, a dataclass of the options it needs by their

@@ -225,7 +225,7 @@ class _Sweep:
         return {place for place, is_there in zip(silent, answers, strict=True) if is_there}
 
     async def _is_proved(self, place: Address) -> bool:
-        """Whether it says anything of one who is online, there or elsewhere, or else of any
+        """True if it says anything of one who is online, there or elsewhere, or else of any
         who is not registered there."""
         there = self._witnesses.get(place)
         online = (target.path for target in (there, *self._witnesses.values()) if target)
@@ -339,7 +339,7 @@ def _coverage(
     failed: Mapping[str, str],
     results: Iterable[CheckResult],
 ) -> Coverage:
-    """What was asked. When nothing was learned of any recorder, nothing is up again either."""
+    """The coverage of a sweep. If nothing was learned of any recorder, nothing is up again."""
     requests = answers = 0
     refused: Counter[str] = Counter()
     for server in cloud.servers():
@@ -353,7 +353,7 @@ def _coverage(
 
 
 def _notes(cloud: CloudClient) -> tuple[str, ...]:
-    """What a person should know of our clock and of a slow cloud, and can do about it."""
+    """Notices about our clock and a slow cloud, with what to do."""
     problems, off = [], cloud.clock.seen.total_seconds()
     if abs(off) >= CLOCK_WARNING:
         side = "behind" if off > 0 else "ahead of"

@@ -56,7 +56,7 @@ class Easy4IpOptions:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one round says of one recorder. `state` is online, offline, unknown, silent (no
+    """The result of one round for one recorder. `state` is online, offline, unknown, silent (no
     answer from its P2P server), cut off (nor does that server answer about others), unasked (no
     answer from the main one), busy, failing or refused."""
 
@@ -130,12 +130,12 @@ class CloudClient:
             return made
 
     def heard(self, address: Address, since: float) -> bool:
-        """Whether the server at this address answered anything since."""
+        """True if the server at this address answered anything since."""
         known = self._servers.get(address)
         return known is not None and known.heard_at >= since
 
     def answers_with_zero(self, address: Address, since: float) -> bool:
-        """Whether the server at this address answered with CSeq 0 since."""
+        """True if the server at this address answered with CSeq 0 since."""
         known = self._servers.get(address)
         return known is not None and known.zero_at >= since
 
@@ -202,7 +202,7 @@ class CloudClient:
     async def _look_up_spellings(
         self, serial: str, main: Server, alone: bool
     ) -> tuple[Address, str] | CheckResult:
-        """In capitals, as serials are printed; as it was typed if the cloud does not know that."""
+        """Look the serial up in capitals, as printed; as typed if the cloud does not know that."""
         first: CheckResult | None = None
         for spelling in dict.fromkeys((serial.upper(), serial)):
             result = await self._look_up(spelling, main, alone)
@@ -227,7 +227,7 @@ class CloudClient:
         return server_of(answer) or CheckResult("unknown", "the cloud names no server for it")
 
     async def is_there(self, place: Address, serial: str) -> bool:
-        """Whether the P2P server at this address says anything of a serial: done, or 404."""
+        """True if the P2P server at this address says anything of a serial: done, or 404."""
         try:
             async with _socket_to(await self.server(place), alone=True) as server:
                 await _with_or_without_keys(server, f"/probe/device/{serial.upper()}")

@@ -123,7 +123,7 @@ class TokenBucket:
 
 @dataclass(slots=True)
 class Backoff:
-    """When a server that sheds load is left alone. `begun` wakes who waits for a place there."""
+    """The pause for a server that sheds load. `begun` wakes who waits for a place there."""
 
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     until: float = -math.inf
@@ -138,7 +138,7 @@ class Backoff:
         self.begun.clear()
 
     def end(self) -> None:
-        """It has time for us."""
+        """Reset the count of rejections: the server accepted a request."""
         self.times = 0
         self._reset()
 
@@ -147,7 +147,7 @@ class Backoff:
         self.paths.clear()
 
     def add_rejection(self, path: str) -> None:
-        """It has none."""
+        """Note that the server rejected a request because of its load."""
         self.sheds += 1
         self.paths.add(path)
         now = asyncio.get_running_loop().time()
@@ -180,7 +180,7 @@ class Transmission:
 
 @dataclass(slots=True)
 class ResponseTimes:
-    """How long the cloud takes. Under load it answers after seconds: who then waits as long
+    """The response times of the cloud. Under load it answers after seconds: who then waits as long
     as ever calls recorders silent that are not."""
 
     usual: float = 0.0
@@ -200,7 +200,7 @@ class ResponseTimes:
         return self.longest * math.exp2((self.at - now) / HALF_LIFE)
 
     def stretch(self, waits: Sequence[float]) -> float:
-        """By how much these waits are too short now; 1 when they are not."""
+        """The factor by which these waits are too short now; 1 when they are not."""
         longest = self._longest(asyncio.get_running_loop().time())
         return max(1.0, min(1.5 * longest, MAX_PATIENCE) / sum(waits))
 
@@ -306,7 +306,7 @@ class Server(asyncio.DatagramProtocol):
     # -- asking --------------------------------------------------------------------------
 
     async def ask(self, path: str, with_keys: bool = True) -> CloudResponse:
-        """What the server says of the recorder: done, or 404.
+        """Ask the server about the recorder: its answer is done, or 404.
 
         Raises NoAnswer after every try; KeyRejected, ServerBusy, ServerError for what it says of
         itself.

@@ -29,7 +29,7 @@ class InvalidResponse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """What the vendor's own program logs in with; not a secret of a site."""
+    """The credentials of the vendor's own program; not a secret of a site."""
 
     user: str
     key: str = field(repr=False)
@@ -50,7 +50,7 @@ class CloudResponse:
         return 100 <= self.code < 200
 
     def mentions(self, text: str) -> bool:
-        """Whether the reason or a value of the body has this text."""
+        """True if the reason or a value of the body has this text."""
         values = (self.reason, *(self.body or {}).values())
         return any(text.lower() in value.lower() for value in values)
 
@@ -138,7 +138,7 @@ def _body(text: str) -> dict[str, str] | None:
 
 
 def server_of(answer: CloudResponse) -> tuple[str, int] | None:
-    """Where a recorder is registered: <US> of a lookup, as IPv4 address and port."""
+    """The server where a recorder is registered: <US> of a lookup, IPv4 address and port."""
     host, colon, port = (answer.body or {}).get("US", "").strip().rpartition(":")
     if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         return None
@@ -148,7 +148,7 @@ def server_of(answer: CloudResponse) -> tuple[str, int] | None:
 
 
 def facts_of(answer: CloudResponse) -> dict[str, Any]:
-    """What an info answer tells: firmware and ports, as far as it can be read."""
+    """The facts of an info answer: firmware and ports, as far as readable."""
     body = answer.body or {}
     fields: dict[str, Any] = {}
     if version := body.get("DevVersion", "").strip()[:60]:

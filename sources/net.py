@@ -145,7 +145,7 @@ def _datagram_socket() -> socket.socket:
 
 
 def received_datagrams(sock: socket.socket, most: int) -> Iterator[Datagram]:
-    """At most `most` of the datagrams that wait in the socket, without blocking."""
+    """Read up to `most` waiting datagrams from the socket, without blocking."""
     for _ in range(most):
         try:
             data, ancillary, flags, sender = sock.recvmsg(2048, 64)
@@ -177,7 +177,7 @@ OUR_SIDE = frozenset(
 
 
 def cannot_ask(error: OSError) -> bool:
-    """Whether nothing was asked at all. Otherwise the error is how the device, or the network
+    """True if nothing was asked at all. Otherwise the error is how the device, or the network
     in front of it, answered: refused, reset, unreachable, timed out."""
     return error.errno in OUR_SIDE
 

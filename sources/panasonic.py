@@ -88,7 +88,7 @@ def source(options: EasyIpOptions) -> Source:
 
 @dataclass(slots=True)
 class Discovery:
-    """What one discovery has done so far. `told` counts what was said of each MAC."""
+    """The progress of one discovery. `told` counts what was said of each MAC."""
 
     reports: asyncio.Queue[Report]
     heard: dict[str, wire.SearchReply] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class EasyIpClient:
     # -- the two doors -----------------------------------------------------------------
 
     async def listen(self) -> Reports:
-        """What devices say unasked: announcements, and answers to other tools."""
+        """Listen for announcements, and for answers to other tools."""
         self._open()
         try:
             yield SourceDown(NAME, self.options.clock(), "", up=True)
@@ -238,7 +238,7 @@ class EasyIpClient:
         return lines
 
     def _routes(self, discovery: Discovery) -> list[tuple[net.Interface, list[str]]]:
-        """Whom to ask by which interface. Raises CannotAsk when there is none at all."""
+        """The addresses to ask, by interface. Raises CannotAsk when there is none."""
         routes = self._to_targets(discovery) if self.options.targets else net.broadcast_interfaces()
         if routes:
             return routes
@@ -313,7 +313,7 @@ class EasyIpClient:
             self._tell_unsolicited(answer, datagram)
 
     def _confirmed(self, answer: wire.SearchReply, datagram: net.Datagram) -> None:
-        """Whether it answers a question that went to this device alone: then it is there."""
+        """True if it answers a question that went to this device alone: then it is there."""
         address, until = self._asked.get(answer.mac, ("", 0.0))
         is_from_there = datagram.sender == answer.address == address
         if answer.command != wire.REPLY or not is_from_there:
@@ -371,7 +371,7 @@ class EasyIpClient:
 async def _until_done(
     reports: asyncio.Queue[Report], asking: asyncio.Task[None]
 ) -> AsyncIterator[Report]:
-    """What comes through the queue until the task has ended and the queue is empty."""
+    """Yield from the queue until the task has ended and the queue is empty."""
     while True:
         while not reports.empty():
             yield reports.get_nowait()

@@ -144,7 +144,7 @@ def _tags(data: bytes) -> dict[int, bytes]:
 
 
 def is_recorder(tags: Mapping[int, bytes], model: str | None) -> bool:
-    """By the one recorder captured (it has tag c0) and the names of its family."""
+    """True for a recorder: judged by the one captured (it has tag c0) and its family's names."""
     return 0xC0 in tags or (model or "").upper().startswith(("NX", "WJ"))
 
 

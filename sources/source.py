@@ -1,4 +1,4 @@
-"""What every source is to the Scanner."""
+"""The interface of a source for the Scanner."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class SessionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a source file's `source(options)` returns.
+    """A source of reports, as a source file's `build(options, clock)` returns it.
 
     `discover()` looks for whoever is there and ends by itself with one Coverage.
     `listen()` yields what devices say unasked, for as long as the monitor runs, marked as

@@ -1,1 +1,1 @@
-"""How do we keep? The JSON file, the SQL engine and its migrations."""
+"""Storage: the JSON file, the SQL engine and its migrations."""

@@ -58,7 +58,7 @@ class Database:
 
     @property
     def away(self) -> str:
-        """Why the database is not asked now; empty while it works."""
+        """The reason why the database is not used now; empty while it works."""
         return self._server.away if self._server is not None else ""
 
     def look(self) -> bool:

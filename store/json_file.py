@@ -45,7 +45,7 @@ class CannotOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[T]):
-    """What was read. `damage` tells in words when it came from a copy."""
+    """The data that was read. `damage` is a sentence when it came from a copy."""
 
     value: T
     damage: str = ""
@@ -107,12 +107,12 @@ class JsonFile:
             ) from error
 
     def missing(self) -> str:
-        """Why what is written now would not be there later, in a sentence: the folder of the
+        """The reason why what is written now would not be there later: the folder of the
         file or DATA_DIR is gone, or another is at its path. Else empty."""
         return next(filter(None, (guard.trouble() for guard in self._guards)), "")
 
     def unwritable(self, size: int = 4096) -> str:
-        """Why `size` bytes could not be written now, in a sentence; empty if they could."""
+        """The reason why `size` bytes could not be written now; empty if they could."""
         if missing := self.missing():
             return missing
         try:
@@ -268,7 +268,7 @@ class JsonFile:
         sync_folder(real.parent)
 
     def _write_in_place(self, data: bytes) -> None:
-        """For a file that is itself a mount point, where a rename fails: whole in
+        """Write into a file that is itself a mount point, where a rename fails: whole in
         `data_dir` first, so that a torn write is mended from there at the next start."""
         new = self._pending.with_suffix(".new")
         try:

@@ -56,7 +56,7 @@ def masked(text: str) -> str:
 
 
 class Masked(logging.Formatter):
-    """What another formatter makes of a record, traceback and stack included, masked."""
+    """A formatter that masks the output of another one, traceback and stack included."""
 
     _known: ClassVar[tuple[str, ...]] = ()
     """Secrets told at run time, in every spelling that a library may print."""
@@ -96,7 +96,7 @@ def install(handlers: Iterable[logging.Handler]) -> None:
 
 
 def _say_unwritten(record: logging.LogRecord) -> None:
-    """In the place of a handler's `handleError`."""
+    """Report an unwritten record, in the place of a handler's `handleError`."""
     error = sys.exc_info()[1]
     if logging.raiseExceptions and sys.stderr and error:
         with suppress(OSError, ValueError):
@@ -104,7 +104,7 @@ def _say_unwritten(record: logging.LogRecord) -> None:
 
 
 def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
-    """What can be shown of a record whose formatting failed.
+    """The parts that can be shown of a record whose formatting failed.
 
     Not its arguments: without the message's words around them, secrets do not look like any.
     """
@@ -123,7 +123,7 @@ def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """As it is, in a URL, in JSON, in a `repr`."""
+    """The secret as it is, in a URL, in JSON, in a `repr`."""
     yield text
     yield quote(text, errors="replace")
     yield quote(text, safe="", errors="replace")
@@ -269,13 +269,13 @@ def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
 
 
 def _before(pattern: re.Pattern[str], text: str, start: int) -> int:
-    """Where the next match begins, or the end of the text."""
+    """The start of the next match, or the end of the text."""
     match = pattern.search(text, start)
     return match.start() if match else len(text)
 
 
 def _list_end(text: str, at: int) -> int:
-    """Where the list that is open at `at` ends: at its bracket, or at the end of the line. A
+    """The end of the list that is open at `at`: at its bracket, or at the end of the line. A
     bracket in quotes closes nothing."""
     while stop := _LIST_STOP.search(text, at):
         mark = stop[0]

@@ -135,7 +135,7 @@ class FileOwner:
 
 
 def _read(lines: list[str]) -> tuple[str, datetime | None]:
-    """Who the lock file names."""
+    """The owner that the lock file names."""
     try:
         pid, host, since = lines[:3]
         return f"on {host}, process {pid}", datetime.fromisoformat(since)

@@ -11,12 +11,12 @@ class PathGuard:
         self._mark: tuple[int, int] | None = None
 
     def mark(self) -> None:
-        """What is there now is ours. Raises OSError."""
+        """Mark what is there now as ours. Raises OSError."""
         stat = self.path.stat()
         self._mark = stat.st_dev, stat.st_ino
 
     def trouble(self) -> str:
-        """Why nothing may be written there now, in a sentence; empty while it is ours."""
+        """The reason why nothing can be written there now; empty while it is ours."""
         if self._mark is None:
             return ""
         try:

@@ -35,7 +35,7 @@ def long_statements(seconds: float = 3600.0) -> Iterator[None]:
 
 
 class Server:
-    """What is known of one server. `away` says why it is not asked; empty while it works.
+    """The state of one server. `away` is the reason why it is not used; empty while it works.
     `is_lost`: it belongs to another program by now.
 
     Once watched, somebody tries again in the background (`trying`), and every other caller

@@ -123,7 +123,7 @@ def _open_postgres(url: URL) -> Engine:
 
 
 def server_of(engine: Engine) -> "Server | None":
-    """What is known of the engine's server; None for SQLite, which has none."""
+    """The state of the engine's server; None for SQLite, which has none."""
     return _servers.get(engine)
 
 

@@ -174,7 +174,7 @@ class _KeyFile:
         return SecretLost(f"The key in {self.path} {fact}, so {self._loss}. {self._remedy}.")
 
     def read(self) -> bytes:
-        """What is in it, never empty. Raises SecretLost."""
+        """Read the key, never empty. Raises SecretLost."""
         try:
             with self.path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode & 0o777
@@ -194,7 +194,7 @@ class _KeyFile:
         return content
 
     def read_or_make(self, fresh: Callable[[], bytes]) -> bytes:
-        """What is in it; made when there is no file. Of two that make it, one wins."""
+        """Read the key; make it when there is no file. Of two that make it, one wins."""
         if not os.path.lexists(self.path):
             with self._held():
                 if not os.path.lexists(self.path):
@@ -229,7 +229,7 @@ class _KeyFile:
             ) from error
 
     def _write(self, content: bytes, put: Callable[[Path, Path], None]) -> None:
-        """On disk whole under another name first, 0600 from its first moment."""
+        """Write the file whole under another name first, 0600 from its first moment."""
         real = self.path.resolve()
         staged = real.with_name(f".{real.name}.new")
         # What a crash left is no key that anybody used, but may hold forgotten ones.

@@ -1,1 +1,1 @@
-"""What do people touch? Pages, REST API, server-sent events, metrics."""
+"""The web interface: pages, REST API, server-sent events, metrics."""

@@ -35,7 +35,7 @@ class WebOptions:
 
 @dataclass(frozen=True, slots=True)
 class WebPackage(Package):
-    """What pages and the API stand on."""
+    """The monitor for pages and the API."""
 
     monitor: Monitor
 

@@ -118,7 +118,7 @@ def device_of(raw: Any) -> Device:
 
 
 def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """When each source missed the device, by the reason."""
+    """The times of the recent misses, by source and reason."""
     sources = as_object({"recent_misses": {}, **raw}, "recent_misses", where)
     part = f"{where}, recent_misses"
     found = {}
@@ -132,7 +132,7 @@ def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """How each source reaches the device, and what it proved at a place."""
+    """The access and the place claims of each source."""
     raw = {"access": {}, "source_addresses": {}, "claims": {}, **raw}
     access = as_object(raw, "access", where)
     addresses = as_object(raw, "source_addresses", where)
@@ -166,7 +166,7 @@ def _check_device(device: Device, where: str) -> None:
 
 
 def _check_row(facts: Mapping[str, Any], where: str) -> None:
-    """What the list says is text, in every cell."""
+    """Check that every cell of the list is text."""
     cells = {key: facts[key] for key in (*recorder_list.KEYS, "name") if facts.get(key) is not None}
     columns = as_object({"columns": {}, **facts}, "columns", where)
     for key, text in {**cells, **columns}.items():

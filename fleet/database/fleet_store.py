@@ -1,4 +1,4 @@
-"""Where a fleet is kept: what the Tracker needs of it."""
+"""The interface of a store of the fleet, as the Tracker needs it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from fleet.model import Event, Fleet
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What was read. `damage` tells in words why an older copy was used.
+    """The fleet that was read. `damage` is a sentence when an older copy was used.
 
     `is_current` is false for what must be written soon: it came from a copy or from another
     format. `is_original` says that this format is the one of the former tracker. `notice` tells
@@ -54,11 +54,11 @@ class FleetStore(Protocol):
 
     @property
     def foreign(self) -> str:
-        """What a person must know who changed it while the program was running; else empty."""
+        """The warning for a person who changed it while the program was running; else empty."""
         ...
 
     def is_foreign(self) -> bool:
-        """Whether somebody else wrote it since the last write."""
+        """True if somebody else wrote it since the last write."""
         ...
 
     def newest_copy(self) -> tuple[Path | None, Fleet]:
@@ -67,15 +67,15 @@ class FleetStore(Protocol):
         ...
 
     def places(self) -> dict[str, Path]:
-        """Where its parts lie, by a title for people."""
+        """The paths of its parts, by a title for people."""
         ...
 
     def missing(self) -> str:
-        """Why what is written now would not be there later, in a sentence; else empty."""
+        """The reason why what is written now would not be there later; else empty."""
         ...
 
     def unwritable(self) -> str:
-        """Why nothing can be written now, in a sentence; else empty."""
+        """The reason why nothing can be written now, as a sentence; else empty."""
         ...
 
     def close(self) -> None:

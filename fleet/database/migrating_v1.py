@@ -38,7 +38,7 @@ def device(raw: Any) -> Any:
 
 
 def is_device(raw: Any) -> bool:
-    """Whether the JSON object of a device is of version 1, which always had `words`."""
+    """True if the JSON object of a device is of version 1, which always had `words`."""
     return isinstance(raw, dict) and "words" in raw and "states" not in raw
 
 

@@ -103,7 +103,7 @@ def fleet_of(raw: Mapping[str, Any]) -> Fleet:
 
 
 def is_version_1(raw: Mapping[str, Any]) -> bool:
-    """Whether the object is of our own format, in its first version."""
+    """True if the object is of our own format, in its first version."""
     version = raw.get("version")
     return raw.get("format") == FORMAT and type(version) is int and version < VERSION
 
@@ -194,7 +194,7 @@ def _with_parents(device: Device, devices: Mapping[int, Device]) -> Device:
 
 
 def _check(fleet: Fleet, devices: list[Device]) -> None:
-    """What a careless hand breaks and every rule relies on. Raises ValueError."""
+    """Check what every rule relies on and a manual edit can break. Raises ValueError."""
     if len(fleet.devices) < len(devices):
         raise ValueError("two devices have one id")
     if fleet.next_id <= max((*fleet.devices, *fleet.redirects), default=0):

@@ -1,1 +1,1 @@
-"""What people change: every kind of edit, validated and undone."""
+"""Edits by people: every kind, validated and undone."""

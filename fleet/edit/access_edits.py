@@ -6,7 +6,7 @@ from typing import Any
 from fleet import access, identity, labels
 from fleet.access import place_key
 from fleet.edit import access_fields
-from fleet.edit.editing import Told, changed_since
+from fleet.edit.editing import EditSummary, changed_since
 from fleet.model import Access, Device, Edit, Refused
 from fleet.reduce.draft import Draft
 
@@ -19,13 +19,13 @@ _TITLES = {
 
 
 def is_in(edit: Edit) -> bool:
-    """Whether the edit sets anything of an access."""
+    """True if the edit sets anything of an access."""
     return not edit.fields.keys().isdisjoint(access.FIELDS)
 
 
 def edited(
-    draft: Draft, device: Device, edit: Edit, told: Told | None
-) -> tuple[Device, Told | None]:
+    draft: Draft, device: Device, edit: Edit, summary: EditSummary | None
+) -> tuple[Device, EditSummary | None]:
     """The device with the access of the edit, and its event, which `told` begins.
 
     Raises Refused when the fields do not fit, another device has the place, or the access is no
@@ -39,10 +39,10 @@ def edited(
     )
     changed = [name for name in access.FIELDS if getattr(known, name) != getattr(new, name)]
     if not changed:
-        return device, told
+        return device, summary
     device = _at_place(draft, device, place_key(source, known), place_key(source, new))
     device = replace(device, access={**device.access, source: new})
-    return device, _told(device, source, (known, new), changed, edit, told)
+    return device, _summary(device, source, (known, new), changed, edit, summary)
 
 
 def _source(device: Device, edit: Edit) -> str:
@@ -86,14 +86,14 @@ def _at_place(draft: Draft, device: Device, old: str | None, new: str | None) ->
     return access.with_key(device, new)
 
 
-def _told(
+def _summary(
     device: Device,
     source: str,
     values: tuple[Access, Access],
     changed: list[str],
     edit: Edit,
-    told: Told | None,
-) -> Told:
+    summary: EditSummary | None,
+) -> EditSummary:
     # A password is undone only while the address for which it was saved is still the same.
     names = [*changed, "host"] if "secret" in changed and "host" not in changed else changed
     before, after = ({name: getattr(value, name) for name in names} for value in values)
@@ -101,8 +101,13 @@ def _told(
     verb = "was" if len(titles) == 1 else "were"
     text = f"the {' and '.join(titles)} of {labels.name(device)} for {source} {verb} changed"
     by = f", by {edit.by}"
-    said: dict[str, Any] = {"source": source}
-    if told is None:
-        return Told("device.edited", f"T{text[1:]}{by}", said | before, said | after)
-    text = f"{told.text.removesuffix(by)} and {text}{by}"
-    return Told(told.kind, text, {**told.before, **said, **before}, {**told.after, **said, **after})
+    shown: dict[str, Any] = {"source": source}
+    if summary is None:
+        return EditSummary("device.edited", f"T{text[1:]}{by}", shown | before, shown | after)
+    text = f"{summary.text.removesuffix(by)} and {text}{by}"
+    return EditSummary(
+        summary.kind,
+        text,
+        {**summary.before, **shown, **before},
+        {**summary.after, **shown, **after},
+    )

@@ -75,7 +75,7 @@ def values(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_endpoint(typed: Endpoint, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the typed address says. Raises Invalid when another field contradicts it."""
+    """The fields in the typed address. Raises Invalid when another field contradicts it."""
     if typed.password is not None:
         raise _invalid(
             "host",
@@ -84,16 +84,16 @@ def _from_endpoint(typed: Endpoint, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     kept: dict[str, Any] = {"host": typed.host}
     for name in ("port", "path", "username"):
-        said = getattr(typed, name)
-        if not said:
+        value = getattr(typed, name)
+        if not value:
             continue
-        if given.get(name) not in (None, "", said):
+        if given.get(name) not in (None, "", value):
             raise _invalid(
                 name,
-                f"The address has {_TITLES[name]} {said}, and {name} is {given[name]}",
+                f"The address has {_TITLES[name]} {value}, and {name} is {given[name]}",
                 "Enter it in one of the two places.",
             )
-        kept[name] = said
+        kept[name] = value
     if typed.is_secure:
         kept["options"] = {**(given.get("options") or {}), "tls": True}
     return kept
@@ -162,16 +162,16 @@ def _address(text: str) -> str | None:
     no device can have."""
     plain, percent, zone = text.partition("%")
     try:
-        found = ipaddress.ip_address(plain)
+        address = ipaddress.ip_address(plain)
     except ValueError:
         return None
-    found = getattr(found, "ipv4_mapped", None) or found
-    if percent and not (found.version == 6 and found.is_link_local and ZONE.fullmatch(zone)):
+    address = getattr(address, "ipv4_mapped", None) or address
+    if percent and not (address.version == 6 and address.is_link_local and ZONE.fullmatch(zone)):
         raise _invalid("host", "The IPv6 zone is invalid", "Write it like fe80::1%eth0.")
-    is_broadcast = found.version == 4 and int(found) >> 28 == 15
-    if found.is_unspecified or found.is_multicast or is_broadcast:
-        raise _invalid("host", f"{found} is not the address of one device", _ENTER)
-    return f"{found}%{zone}" if percent else str(found)
+    is_broadcast = address.version == 4 and int(address) >> 28 == 15
+    if address.is_unspecified or address.is_multicast or is_broadcast:
+        raise _invalid("host", f"{address} is not the address of one device", _ENTER)
+    return f"{address}%{zone}" if percent else str(address)
 
 
 def _name(text: str) -> str:
@@ -289,12 +289,12 @@ def _options(value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping) or len(value) > MAX_OPTIONS:
         raise _invalid("options", f"options must be an object of up to {MAX_OPTIONS} values", _LESS)
-    for name, one in value.items():
+    for name, item in value.items():
         if not isinstance(name, str) or not WORD.fullmatch(name):
             raise _invalid("options", "An option has an invalid name", "Use letters, digits and _.")
-        if not isinstance(one, str | int | float | bool | None):
+        if not isinstance(item, str | int | float | bool | None):
             raise _invalid("options", f"The option {name} is no text or number", _LESS)
-        if is_secret(name) or (isinstance(one, str) and has_password(one)):
+        if is_secret(name) or (isinstance(item, str) and has_password(item)):
             raise _invalid(
                 "options",
                 f"The option {name} looks like a password or contains one",

@@ -42,9 +42,11 @@ def add(draft: Draft, edit: Edit) -> Device:
 
 def as_added(device: Device) -> dict[str, Any]:
     """All that a person said of a device: while it is as it was added, adding can be undone."""
-    said = {key: editing.shown(device, key) for key in ("name", "notes", "tags", "site", "parents")}
-    ways = {source: form(one) for source, one in device.access.items()}
-    return {**said, "kind": device.kind, "listed": device.listed, "access": ways}
+    values = {
+        key: editing.shown(device, key) for key in ("name", "notes", "tags", "site", "parents")
+    }
+    ways = {source: form(access) for source, access in device.access.items()}
+    return {**values, "kind": device.kind, "listed": device.listed, "access": ways}
 
 
 def check_unchanged(device: Device, edit: Edit) -> None:

@@ -1,4 +1,4 @@
-"""Which devices a clean-up takes out of the counts, and which a deletion means. Pure."""
+"""Selection of the devices that a clean-up retires and a deletion deletes. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -30,7 +30,7 @@ def retirements(devices: Iterable[Device], days: int, by: str, now: datetime) ->
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which devices to delete: those that match all the given conditions, retired or not.
+    """The devices to delete: those that match all the given conditions, retired or not.
 
     `first_seen_after` is included, `first_seen_before` is not. `never_named`: nobody gave it a
     name, notes, tags or a parent.
@@ -45,10 +45,10 @@ class Selection:
     def is_empty(self) -> bool:
         """Nothing limits it in time: that would be everything."""
         times = (self.first_seen_after, self.first_seen_before, self.not_seen_days)
-        return all(one is None for one in times)
+        return all(time is None for time in times)
 
     def plain(self) -> dict[str, Any]:
-        """As JSON."""
+        """The selection as JSON."""
         after, before = self.first_seen_after, self.first_seen_before
         return {
             **asdict(self),

@@ -1,4 +1,4 @@
-"""What people may change, and what undoes it. Pure."""
+"""Changes of a device's fields by people, and their undo. Pure."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ OF_ACCESS = frozenset({*access.FIELDS, "source"})
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EditSummary:
     """The event of an edit, before it has a number."""
 
     kind: str
@@ -30,7 +30,7 @@ class Told:
     after: Facts
 
 
-def found(device: Device | None, edit: Edit) -> Device:
+def existing(device: Device | None, edit: Edit) -> Device:
     """The device of the edit. Raises NotFound."""
     if device is None:
         raise NotFound(
@@ -40,7 +40,9 @@ def found(device: Device | None, edit: Edit) -> Device:
     return device
 
 
-def edited(device: Device, edit: Edit, devices: Mapping[int, Device]) -> tuple[Device, Told | None]:
+def edited(
+    device: Device, edit: Edit, devices: Mapping[int, Device]
+) -> tuple[Device, EditSummary | None]:
     """The device after the edit and what to tell; (device, None) if nothing changes.
 
     Raises Refused when the fields do not fit, or the device is no longer as the edit
@@ -82,7 +84,7 @@ def shown(device: Device, key: str) -> Any:
 
 def _changed(
     device: Device, edit: Edit, devices: Mapping[int, Device]
-) -> tuple[Device, Told | None]:
+) -> tuple[Device, EditSummary | None]:
     wanted = _wanted(device, edit, devices)
     after = {key: value for key, value in wanted.items() if value != shown(device, key)}
     if not after:
@@ -91,7 +93,7 @@ def _changed(
     new = replace(device, **_as_fields(after))
     parts = [_said(key, device, new, devices) for key in after]
     text = " and ".join(parts) + f", by {edit.by}"
-    return new, Told("device.edited", text[0].upper() + text[1:], before, after)
+    return new, EditSummary("device.edited", text[0].upper() + text[1:], before, after)
 
 
 def given_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
@@ -106,8 +108,8 @@ def _wanted(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[s
     wanted = {key: _fit(key, edit, device, devices) for key in given}
     if "parent" in wanted and ("parents" in wanted or len(device.parents) > 1):
         parent = wanted.pop("parent")
-        one = [] if parent is None else [parent]
-        if wanted.setdefault("parents", one) != one:
+        parents = [] if parent is None else [parent]
+        if wanted.setdefault("parents", parents) != parents:
             invalid = Invalid("parent and parents name different devices", "Send one of the two.")
             invalid.field = "parents"
             raise invalid
@@ -185,10 +187,10 @@ def _fitted(key: str, value: Any, device: Device, devices: Mapping[int, Device])
 
 
 def _tags(value: Any) -> list[str]:
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
         raise Invalid("tags must be a list of texts", 'Send {"tags": ["door", "north"]}.')
-    plain = (" ".join(_plain(one).split()) for one in value)
-    return list(dict.fromkeys(one for one in plain if one))
+    plain = (" ".join(_plain(tag).split()) for tag in value)
+    return list(dict.fromkeys(tag for tag in plain if tag))
 
 
 def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | None:
@@ -214,8 +216,8 @@ def _parents(value: Any, device: Device, devices: Mapping[int, Device]) -> list[
             f"parents must be a list of numbers of up to {MAX_PARENTS} devices",
             'Send {"parents": [12]}, or an empty list for none.',
         )
-    found = [_parent(one, device, devices) for one in value]
-    return list(dict.fromkeys(id for id in found if id is not None))
+    parents = [_parent(parent, device, devices) for parent in value]
+    return list(dict.fromkeys(id for id in parents if id is not None))
 
 
 def _plain(text: str) -> str:
@@ -238,7 +240,7 @@ def clean(key: str, value: Any) -> str | None:
     return kept if kept or key != "name" else None
 
 
-def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
+def _retired(device: Device, edit: Edit) -> tuple[Device, EditSummary | None]:
     retire = edit.kind == "retire"
     if (device.retired_at is not None) == retire:
         return device, None
@@ -257,13 +259,13 @@ def _retired(device: Device, edit: Edit) -> tuple[Device, Told | None]:
     text = f"{labels.name(device)} was {verb} by {edit.by}"
     if "source" in edit.fields:
         # The workbook retired it, so only the workbook can restore it.
-        return replace(device, retired_at=moment), Told(kind, text, {}, {})
-    told = Told(kind, text, {"retired": not retire}, {"retired": retire})
-    return replace(device, retired_at=moment), told
+        return replace(device, retired_at=moment), EditSummary(kind, text, {}, {})
+    summary = EditSummary(kind, text, {"retired": not retire}, {"retired": retire})
+    return replace(device, retired_at=moment), summary
 
 
 def can_undo(event: Event) -> bool:
-    """Whether a person's edit made the event, so that another edit takes it back."""
+    """True if a person's edit made the event, so that another edit takes it back."""
     if event.device is None:
         return False
     match event.kind:
@@ -294,22 +296,22 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
             "Edits by people can be undone: names, notes, retiring, merging. "
             "Change data from the workbook in the workbook.",
         )
-    who = f"id:{event.device}"
+    key = f"id:{event.device}"
     expected = {"expect": dict(event.after)}
     match event.kind:
         case "device.edited":
-            return Edit("change", who, {**event.before, **expected}, by, at)
+            return Edit("change", key, {**event.before, **expected}, by, at)
         case "device.merged":
-            return Edit("unmerge", who, event.before, by, at)
+            return Edit("unmerge", key, event.before, by, at)
         case "device.split" | "device.unmerged":
-            return Edit("merge", who, {"with": event.after["goes"]}, by, at)
+            return Edit("merge", key, {"with": event.after["goes"]}, by, at)
         case "device.added":
-            return Edit("delete", who, expected, by, at)
+            return Edit("delete", key, expected, by, at)
         case "device.linked" | "device.unlinked":
-            return Edit("link", who, {"undo": dict(event.before), **expected}, by, at)
+            return Edit("link", key, {"undo": dict(event.before), **expected}, by, at)
         case "device.ignored":
-            return Edit("ignore", who, {"remove": True, "keys": event.after["ignored"]}, by, at)
+            return Edit("ignore", key, {"remove": True, "keys": event.after["ignored"]}, by, at)
         case "device.unignored":
-            return Edit("ignore", who, {}, by, at)
+            return Edit("ignore", key, {}, by, at)
     kind = "restore" if event.after["retired"] else "retire"
-    return Edit(kind, who, expected, by, at)
+    return Edit(kind, key, expected, by, at)

@@ -26,7 +26,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
             return adding.add(draft, edit)
         case "ignore":
             return ignoring.apply(draft, edit)
-    device = editing.found(draft.find(edit.identity, DEFAULT_SITE), edit)
+    device = editing.existing(draft.find(edit.identity, DEFAULT_SITE), edit)
     match edit.kind:
         case "merge":
             return merging.merge_edit(draft, device, edit)
@@ -47,19 +47,19 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
 
 def _edited(draft: Draft, device: Device, edit: Edit) -> Device:
     """The edits that set values of one device."""
-    changed, told = editing.edited(device, edit, draft.devices)
+    changed, summary = editing.edited(device, edit, draft.devices)
     if edit.kind == "change" and access_edits.is_in(edit):
-        changed, told = access_edits.edited(draft, changed, edit, told)
-    if told is not None:
+        changed, summary = access_edits.edited(draft, changed, edit, summary)
+    if summary is not None:
         _check_keys(draft, changed)
         draft.put(changed)
-        draft.tell(told.kind, changed, told.text, told.before, told.after)
+        draft.tell(summary.kind, changed, summary.text, summary.before, summary.after)
         capacity.trim_retired(draft)
     return changed
 
 
 def _check_keys(draft: Draft, device: Device) -> None:
-    """In its new site another device may have the same key. Raises Refused."""
+    """Check that no device in its new site has the same key. Raises Refused."""
     for key in identity.keys_of(device):
         owner = draft.devices.get(draft.index.get(key, device.id))
         if owner is not None and owner.id != device.id:

@@ -1,4 +1,4 @@
-"""What discovery must never add again: a person said so, and can take it back."""
+"""Ignored devices: discovery never adds them again until a person takes that back."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -119,12 +119,12 @@ def hear_again(draft: Draft, device: Device) -> None:
 
 
 def is_ignored(draft: Draft, device: Device) -> bool:
-    """Whether the device is out of the lists because a person ignored it."""
+    """True if the device is out of the lists because a person ignored it."""
     return device.retired_at is not None and not draft.ignored.keys().isdisjoint(keys_of(device))
 
 
 def is_dropped(draft: Draft, report: Report) -> bool:
-    """Whether a report is about what is ignored, so that nothing of it enters.
+    """True if a report is about what is ignored, so that nothing of it enters.
 
     A device that is in the lists is always heard, whatever its address was before.
     """
@@ -152,7 +152,7 @@ def _is_seen_in_vain(draft: Draft, sighting: Sighting) -> bool:
 
 
 def _reason(edit: Edit) -> dict[str, str]:
-    """Why it is ignored, where the person said so."""
+    """The reason why it is ignored, if the person gave one."""
     text = edit.fields.get("text")
     if text is None:
         return {}

@@ -1,4 +1,4 @@
-"""When two records are one device, and when one record is two. Pure."""
+"""Merge two records into one, and split one record into two. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ def joined(keep: Device, gone: Device) -> Device:
     seen = [at for at in (keep.first_seen, gone.first_seen) if at]
     last = [at for at in (keep.last_seen, gone.last_seen) if at]
     history = sorted({*keep.addresses, *gone.addresses}, key=lambda change: change.at)
-    faults = {(one.source, one.kind): one for one in (*gone.findings, *keep.findings)}
+    faults = {(fault.source, fault.kind): fault for fault in (*gone.findings, *keep.findings)}
     kind = kinds.stronger(keep, gone)
     return replace(
         keep,
@@ -43,9 +43,9 @@ def joined(keep: Device, gone: Device) -> Device:
         listed=keep.listed or gone.listed,
         retired_at=keep.retired_at if gone.retired_at else None,
         never_merge=tuple(
-            one
-            for one in dict.fromkeys((*keep.never_merge, *gone.never_merge))
-            if one not in (keep.id, gone.id)
+            id
+            for id in dict.fromkeys((*keep.never_merge, *gone.never_merge))
+            if id not in (keep.id, gone.id)
         ),
     )
 
@@ -54,13 +54,13 @@ def _latest_by_source(
     *maps: Mapping[str, Mapping[str, datetime]],
 ) -> dict[str, dict[str, datetime]]:
     """Every address of every source with the last time at which it was proved."""
-    found: dict[str, dict[str, datetime]] = {}
-    for one in maps:
-        for source, by_ip in one.items():
-            known = found.setdefault(source, {})
+    latest: dict[str, dict[str, datetime]] = {}
+    for times in maps:
+        for source, by_ip in times.items():
+            known = latest.setdefault(source, {})
             for ip, at in by_ip.items():
                 known[ip] = max(at, known.get(ip, at))
-    return found
+    return latest
 
 
 def _keys_of(device: Device, site: str) -> list[str]:
@@ -70,7 +70,7 @@ def _keys_of(device: Device, site: str) -> list[str]:
 
 
 def _claims_of(device: Device, site: str) -> dict[str, datetime]:
-    """When the device proved the keys of it that mean something at the site."""
+    """The times at which the device proved its keys that mean something at the site."""
     keys = _keys_of(device, site)
     return {key: at for key, at in device.claims.items() if key in keys}
 
@@ -88,9 +88,9 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         kind=kind.kind,
         kind_source=kind.kind_source,
         identities=tuple(
-            one
-            for one in merged.identities
-            if one not in goes.identities or one in stays.identities
+            key
+            for key in merged.identities
+            if key not in goes.identities or key in stays.identities
         ),
         name=stays.name if merged.name == once.name else merged.name,
         notes=stays.notes if merged.notes == once.notes else merged.notes,
@@ -103,7 +103,7 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         ),
         first_seen=stays.first_seen,
         sightings=max(0, merged.sightings - goes.sightings),
-        states={source: word for source, word in merged.states.items() if source not in brought},
+        states={source: state for source, state in merged.states.items() if source not in brought},
         access=_access_without(merged, stays, goes),
         source_addresses=_addresses_without(merged, stays, goes),
         claims={
@@ -111,7 +111,7 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
             for key, at in merged.claims.items()
             if key not in goes.claims or key in stays.claims
         },
-        facts={source: said for source, said in merged.facts.items() if source not in brought},
+        facts={source: facts for source, facts in merged.facts.items() if source not in brought},
         findings=tuple(
             finding for finding in merged.findings if (finding.source, finding.kind) not in theirs
         ),
@@ -133,13 +133,13 @@ def _addresses_without(
     merged: Device, stays: Device, goes: Device
 ) -> dict[str, Mapping[str, datetime]]:
     """The addresses that `stays` proved, and those that came since the merge."""
-    found: dict[str, Mapping[str, datetime]] = {}
+    kept_addresses: dict[str, Mapping[str, datetime]] = {}
     for source, by_ip in merged.source_addresses.items():
         theirs = goes.source_addresses.get(source, {}).keys()
         gone = theirs - stays.source_addresses.get(source, {}).keys()
         if kept := {ip: at for ip, at in by_ip.items() if ip not in gone}:
-            found[source] = kept
-    return found
+            kept_addresses[source] = kept
+    return kept_addresses
 
 
 def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
@@ -149,8 +149,8 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
     tells both apart. The two are kept apart from then on. Raises Invalid when nothing would be
     left of one of them.
     """
-    going = [one for one in device.identities if one in identities]
-    staying = [one for one in device.identities if one not in identities]
+    going = [key for key in device.identities if key in identities]
+    staying = [key for key in device.identities if key not in identities]
     if not going or not staying or len(going) != len(set(identities)):
         raise Invalid(
             f"{labels.name(device)} cannot be split so",

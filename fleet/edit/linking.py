@@ -16,7 +16,7 @@ from fleet.reduce.draft import Draft
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """What a link sets: an access with the key of its place, or a key alone."""
+    """The values that a link sets: an access with the key of its place, or a key alone."""
 
     source: str | None = None
     access: Access | None = None
@@ -61,7 +61,7 @@ def _wanted(draft: Draft, device: Device, edit: Edit) -> _Link:
 
 
 def _link_of(device: Device, wanted: _Link) -> _Link:
-    """What the device has now in the place of what is wanted."""
+    """The values that the device has now in the place of the wanted ones."""
     if wanted.source is None:
         known, key = None, wanted.key
     else:

@@ -40,13 +40,13 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
 
 
 def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
-    """What pointed at the record that went points at the one that stays."""
+    """Point what pointed at the record that went at the one that stays."""
     if goes in device.parents:
         parents = dict.fromkeys(stays if parent == goes else parent for parent in device.parents)
         kept = tuple(parent for parent in parents if parent != device.id)
         draft.put(replace(device, parents=kept))
     if goes in device.never_merge and device.id != stays:
-        never_merge = (*(one for one in device.never_merge if one != goes), stays)
+        never_merge = (*(id for id in device.never_merge if id != goes), stays)
         draft.put(replace(draft.devices[device.id], never_merge=tuple(dict.fromkeys(never_merge))))
 
 
@@ -67,17 +67,17 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
 
 def _check_rows(device: Device, other: Device) -> None:
     """A row is one recorder, whatever a person says. Raises Refused."""
-    rows = [identity.row_key(one) for one in (device, other)]
+    rows = [identity.row_key(record) for record in (device, other)]
     if None in rows:
         return
-    one, two = (str(row).removeprefix(identity.ROW) for row in rows)
+    first, second = (str(row).removeprefix(identity.ROW) for row in rows)
     if device.retired_at is None and other.retired_at is None:
         raise Refused(
-            f"Both stand in the workbook, as {one} and {two}",
+            f"Both stand in the workbook, as {first} and {second}",
             "Take the row that is wrong out of the workbook; its history stays.",
         )
     raise Refused(
-        f"They are two rows of the workbook, {one} and {two}, though not both stand in it now",
+        f"They are two rows of the workbook, {first} and {second}, though not both stand in it now",
         "There is nothing to do: a row that left it counts nowhere, and its history stays.",
     )
 
@@ -119,7 +119,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
             f"The identities of {labels.name(goes)} now belong to another device",
             "Split that device first, or leave these two together.",
         )
-    back, goes = (_set_right(draft, draft.devices[one.id]) for one in (back, goes))
+    back, goes = (_set_right(draft, draft.devices[record.id]) for record in (back, goes))
     text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
     draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
     return back
@@ -142,7 +142,7 @@ def _set_right(draft: Draft, device: Device) -> Device:
     """Its parents are devices that are there, and not behind it."""
     parents = dict.fromkeys(draft.redirects.get(parent, parent) for parent in device.parents)
     there = [parent for parent in parents if parent in draft.devices]
-    kept = [one for one in there if not _is_behind(draft, device, one)]
+    kept = [parent for parent in there if not _is_behind(draft, device, parent)]
     if tuple(kept) != device.parents:
         draft.put(replace(device, parents=tuple(kept)))
     return draft.devices[device.id]

@@ -41,9 +41,9 @@ class RecorderRow:
 def edits(
     rows: Iterable[RecorderRow], devices: Mapping[int, Device], by: str, at: datetime
 ) -> list[Edit]:
-    """What makes the fleet say the same as the list."""
-    listed = {key: one for one in devices.values() if (key := key_of(one)) is not None}
-    found = []
+    """The edits that make the fleet agree with the list."""
+    listed = {key: device for device in devices.values() if (key := key_of(device)) is not None}
+    changes = []
     wanted = set()
     for row in rows:
         wanted.add(row.key)
@@ -51,11 +51,11 @@ def edits(
         facts = row.facts()
         if device is None or device.facts.get(SOURCE) != facts or device.retired_at:
             fields = {"kind": "recorder", "site": row.site, "source": SOURCE, "facts": facts}
-            found.append(Edit("list", row.key, fields, by, at))
+            changes.append(Edit("list", row.key, fields, by, at))
     for key, device in listed.items():
         if key not in wanted and device.retired_at is None:
-            found.append(Edit("retire", f"id:{device.id}", {"source": SOURCE}, by, at))
-    return found
+            changes.append(Edit("retire", f"id:{device.id}", {"source": SOURCE}, by, at))
+    return changes
 
 
 def key_of(device: Device) -> str | None:
@@ -65,19 +65,19 @@ def key_of(device: Device) -> str | None:
 
 def serial_of(device: Device) -> str | None:
     """The serial that the list gives it."""
-    found = device.facts.get(SOURCE, {}).get("serial")
-    return str(found) if found else None
+    serial = device.facts.get(SOURCE, {}).get("serial")
+    return str(serial) if serial else None
 
 
 def recorder_row(device: Device) -> RecorderRow:
     """The row as the device has it, without the columns that are secret."""
-    said = device.facts.get(SOURCE, {})
-    site, serial, store = (str(said.get(key) or "") for key in KEYS)
-    return RecorderRow(site, serial, store, shown(said.get("columns", {})))
+    facts = device.facts.get(SOURCE, {})
+    site, serial, store = (str(facts.get(key) or "") for key in KEYS)
+    return RecorderRow(site, serial, store, shown(facts.get("columns", {})))
 
 
 def counts(device: Device) -> bool:
-    """It stands in the list now."""
+    """True if the device is in the list now."""
     return key_of(device) is not None and device.retired_at is None
 
 

@@ -53,7 +53,7 @@ def forget_removed(draft: Draft) -> None:
             kept = tuple(parent for parent in device.parents if parent not in gone)
             draft.put(replace(device, parents=kept))
         if gone.intersection(device.never_merge):
-            never_merge = tuple(one for one in device.never_merge if one not in gone)
+            never_merge = tuple(id for id in device.never_merge if id not in gone)
             draft.put(replace(draft.devices[device.id], never_merge=never_merge))
 
 
@@ -69,6 +69,6 @@ def _forget_secrets(draft: Draft, gone: set[int]) -> None:
 
 
 def is_disposable(device: Device) -> bool:
-    """Nobody named, noted, tagged or listed it, or put anything behind something by it."""
-    said = device.name or device.notes or device.tags or device.parents or device.listed
-    return not said and identity.row_key(device) is None
+    """True if nobody named, noted, tagged or listed it, or set a parent of it."""
+    edited = device.name or device.notes or device.tags or device.parents or device.listed
+    return not edited and identity.row_key(device) is None

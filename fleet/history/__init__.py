@@ -1,1 +1,1 @@
-"""What happened: the journal, its readers, and uptimes."""
+"""The history: the journal, its readers, and uptimes."""

@@ -55,7 +55,7 @@ def add(connection: Connection, new: Sequence[Event]) -> list[Event]:
 
 
 def _known(connection: Connection, sequences: Sequence[int]) -> set[int]:
-    """Those of the numbers that are there. The numbers of a delivery are neighbours."""
+    """The numbers that are stored already. The numbers of a delivery are neighbours."""
     first, last = min(sequences, default=0), max(sequences, default=0)
     query = select(events.c.sequence).where(events.c.sequence.between(first, last))
     return set(connection.execute(query).scalars())
@@ -148,7 +148,7 @@ def next_after(engine: Engine, sequence: int) -> int | None:
 
 
 def waiting_after(engine: Engine, sequence: int) -> tuple[int, datetime | None]:
-    """How many events there are above `sequence`, and when the oldest of them happened."""
+    """The number of events above `sequence`, and the time of the oldest of them."""
     oldest = func.min(events.c.at, type_=events.c.at.type)
     query = select(func.count(), oldest).where(events.c.sequence > sequence)
     with translated_errors(), engine.connect() as connection:

@@ -58,11 +58,11 @@ class Journal:
             uptime_rows.add(connection, event_rows.add(connection, events))
 
     def fill_uptimes(self) -> Iterator[int]:
-        """As uptime_rows.fill: bring the roll-up up to date, in steps."""
+        """Bring the roll-up of uptimes up to date, in steps."""
         return uptime_rows.fill(self.engine)
 
     def find(self, **wanted: Any) -> list[Event]:
-        """As event_rows.find."""
+        """Find events as event_rows.find does."""
         return event_rows.find(self.engine, **wanted)
 
     def event(self, sequence: int) -> Event | None:

@@ -165,9 +165,11 @@ def window(now: datetime, zone: tzinfo | None = None) -> Window:
 
 
 def midnight(day: date, zone: tzinfo | None = None) -> float:
-    """When the day begins, in seconds since 1970. Where the clock skips midnight, it begins with
-    the hour that comes instead. (`astimezone()` of a naive time takes the offset after the skip,
-    an hour early.)"""
+    """The beginning of the day, in seconds since 1970.
+
+    Where the clock skips midnight, it begins with the hour that comes instead. (`astimezone()` of a
+    naive time takes the offset after the skip, an hour early.)
+    """
     naive = datetime(day.year, day.month, day.day)  # noqa: DTZ001  the zone comes next
     return naive.replace(tzinfo=zone).timestamp()
 
@@ -206,7 +208,7 @@ def _at_first(device: Device, rolled_up: Sequence[Day], first: date) -> str:
 
 
 def _seconds(day: Day | None, state: str, start: float, end: float) -> tuple[float, float]:
-    """How long it answered, and how long it did not, from `start` to `end` of a day."""
+    """The seconds online and offline from `start` to `end` of a day."""
     if day is None:
         return _counted(state, max(0.0, end - start))
     up, down = _counted(day.opening, max(0.0, day.first - start))

@@ -134,7 +134,7 @@ def rebuild(connection: Connection, devices: Collection[int]) -> None:
 
 
 def _oldest(connection: Connection, origins: Mapping[int, int]) -> dict[int, float]:
-    """When the first event came that the journal has of each device or of a record that went
+    """The time of the first event in the journal of each device or of a record that went
     into it, in seconds since 1970; `inf` without any."""
     oldest = dict.fromkeys(origins.values(), inf)
     column = event_table.c
@@ -164,7 +164,7 @@ def _deleted(connection: Connection, devices: Collection[int]) -> set[int]:
 
 
 def _merges(connection: Connection) -> dict[int, int]:
-    """Which record went into which, as far as the journal tells."""
+    """The merges in the journal: the record that went, and the one that stayed."""
     stays: dict[int, int] = {}
     query = select(event_table.c.kind, event_table.c.after).where(
         event_table.c.kind.in_((MERGED, UNMERGED))

@@ -1,1 +1,1 @@
-"""How reports change the fleet."""
+"""The reducer: apply reports to the fleet."""

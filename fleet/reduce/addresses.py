@@ -38,7 +38,7 @@ def within_limit(changes: Sequence[AddressChange]) -> tuple[AddressChange, ...]:
 
 
 def is_unstable(changes: Sequence[AddressChange], now: datetime) -> bool:
-    """Whether it moved so often within the last day that the next move is not told."""
+    """True if it moved so often within the last day that the next move is not told."""
     moves = (change for change in changes if change.previous and change.at > now - DAY)
     return sum(1 for _ in moves) >= MAX_MOVES
 
@@ -96,7 +96,7 @@ def gone_from(device: Device, address: str) -> Device:
 
 
 def is_lately(device: Device, address: str | None, at: datetime, rules: status.Rules) -> bool:
-    """Whether a source proved that the device is at the address, within the last of its scans."""
+    """True if a source proved that the device is at the address, within the last of its scans."""
     if not device.source_addresses or address is None:
         last = device.last_seen if address == device.address else None
         return last is not None and last >= at - 2 * rules.patience
@@ -108,7 +108,7 @@ def is_lately(device: Device, address: str | None, at: datetime, rules: status.R
 
 
 def is_in_scan(device: Device, sighting: Sighting) -> bool:
-    """Whether the scan of the sighting has proved the device's shown address already."""
+    """True if the scan of the sighting has proved the device's shown address already."""
     state = device.states.get(sighting.source)
     if state is None or sighting.asked is None or state.asked != sighting.asked:
         return False
@@ -122,7 +122,7 @@ def was_there(device: Device, sighting: Sighting) -> bool:
 
 
 def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
-    """Whether its shown address and that of the sighting are two of the device at once."""
+    """True if its shown address and that of the sighting are two of the device at once."""
     new, old, source = sighting.address, device.address, sighting.source
     if new is None or old is None or new == old:
         return False
@@ -130,13 +130,13 @@ def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
         return True
     state = device.states.get(source)
     asked = state.asked if state else None
-    if asked and all(_is_since(device, source, one, asked) for one in (new, old)):
+    if asked and all(_is_since(device, source, address, asked) for address in (new, old)):
         return True
     return takes_turns(device, sighting, rules)
 
 
 def takes_turns(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
-    """Whether it went from its shown address to that of the sighting and back, and was at both
+    """True if it went from its shown address to that of the sighting and back, and was at both
     lately."""
     new, old, changes = sighting.address, device.address, device.addresses[-2:]
     if [(change.previous, change.ip) for change in changes] != [(old, new), (new, old)]:
@@ -152,7 +152,7 @@ def _is_since(device: Device, source: str, address: str | None, at: datetime) ->
 
 
 def is_at(device: Device, address: str, at: datetime, rules: status.Rules) -> bool:
-    """Whether the address is the one that is shown, or was proved lately besides."""
+    """True if the address is the one that is shown, or was proved lately besides."""
     return device.address == address or is_lately(device, address, at, rules)
 
 

@@ -17,7 +17,7 @@ SETTLED = timedelta(days=1)
 
 
 def makes_room(draft: Draft, address: str | None) -> bool:
-    """Whether one more device has a place: a free one, or that of a device that is silent, was
+    """True if one more device has a place: a free one, or that of a device that is silent, was
     known for less than a day, and that nobody named, tagged or listed; the newest first."""
     if len(draft.devices) < MAX_DEVICES or draft.active() < MAX_DEVICES:
         return True
@@ -42,9 +42,11 @@ def note_room(draft: Draft) -> None:
 
 def _one_gives_way(draft: Draft, among: str, may_go: Callable[[Device], bool]) -> bool:
     if among not in draft.giving_way:
-        found = [one for one in draft.devices.values() if may_go(one)]
-        found.sort(key=lambda device: (device.first_seen is not None, device.first_seen, device.id))
-        draft.giving_way[among] = [one.id for one in found]
+        candidates = [device for device in draft.devices.values() if may_go(device)]
+        candidates.sort(
+            key=lambda device: (device.first_seen is not None, device.first_seen, device.id)
+        )
+        draft.giving_way[among] = [device.id for device in candidates]
     waiting = draft.giving_way[among]
     while waiting:
         device = draft.devices.get(waiting.pop())

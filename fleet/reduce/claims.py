@@ -21,12 +21,12 @@ from fleet.reduce.draft import Draft
 
 
 def is_at_place_only(keys: Iterable[str]) -> bool:
-    """Whether the keys say where a device is, and nothing of which one it is."""
+    """True if the keys say where a device is, and nothing of which one it is."""
     return not any(identity.is_global(key) or key.startswith(identity.CHANNEL) for key in keys)
 
 
 def may_lose_place(device: Device, rules: status.Rules) -> bool:
-    """Whether the device no longer answers where it was, and no person put it there."""
+    """True if the device no longer answers where it was, and no person put it there."""
     is_gone = device.retired_at is not None or status.is_silent(device, rules)
     return is_gone and not device.listed
 

@@ -19,14 +19,14 @@ SHARED = "identity.shared"
 
 def shared_keys(draft: Draft, sighting: Sighting, keys: Iterable[str]) -> dict[str, Device]:
     """The keys of the sighting that another device proves right now, and that device."""
-    found: dict[str, Device] = {}
+    holders: dict[str, Device] = {}
     for key in keys:
         if not key.startswith((identity.MAC, identity.ENDPOINT)):
             continue
         device = draft.find(key, sighting.site)
         if device is not None and _is_shared(draft, device, sighting, keys):
-            found[key] = device
-    return found
+            holders[key] = device
+    return holders
 
 
 def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> None:
@@ -53,14 +53,14 @@ def _is_shared(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[
 
 
 def _is_live(draft: Draft, device: Device) -> bool:
-    """Whether it was proved lately where it is, and not missed since."""
+    """True if it was proved lately where it is, and not missed since."""
     if device.retired_at is not None or status.is_silent(device, draft.rules):
         return False
     return addresses.is_lately(device, device.address, draft.now, draft.rules)
 
 
 def _is_elsewhere(draft: Draft, device: Device, sighting: Sighting) -> bool:
-    """Whether it has another address than the sighting, and is not known to have both."""
+    """True if it has another address than the sighting, and is not known to have both."""
     if None in (device.address, sighting.address) or device.address == sighting.address:
         return False
     if any(identity.place_of(key) == sighting.address for key in device.identities):
@@ -71,14 +71,14 @@ def _is_elsewhere(draft: Draft, device: Device, sighting: Sighting) -> bool:
 def _has_own_endpoint(
     draft: Draft, device: Device, sighting: Sighting, keys: Iterable[str]
 ) -> bool:
-    """Whether the sighting proves the endpoint reference of another record, and the device
+    """True if the sighting proves the endpoint reference of another record, and the device
     another one. One that no record has would only tell that the device was reset."""
     had, proved = identity.endpoints(device.identities), identity.endpoints(keys)
     return _differ(had, proved) and any(draft.find(key, sighting.site) for key in proved)
 
 
 def _are_two(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[str]) -> bool:
-    """Whether the sighting and the device, each at its own address, are two. One endpoint
+    """True if the sighting and the device, each at its own address, are two. One endpoint
     reference or serial at two addresses is one device with two interfaces."""
     if _differ(identity.macs_of(device), identity.macs(keys)):
         return True
@@ -99,7 +99,7 @@ def _differ(had: set[str], proved: set[str]) -> bool:
 
 
 def _names_another(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[str]) -> bool:
-    """Whether it proves a key of another record, too, that is at this address."""
+    """True if it proves a key of another record, too, that is at this address."""
     others = (draft.find(key, sighting.site) for key in keys)
     return any(
         other is not None
@@ -153,8 +153,8 @@ def _finding(device: Device, sighting: Sighting, keys: list[str]) -> Finding:
         "neither of them any more: without other proof they are told apart by their addresses"
     )
     evidence = {"keys": keys, "addresses": [device.address, sighting.address]}
-    who = f"id:{device.id}"
-    return Finding(who, SHARED, sighting.at, text, sighting.source, evidence, site=device.site)
+    subject = f"id:{device.id}"
+    return Finding(subject, SHARED, sighting.at, text, sighting.source, evidence, site=device.site)
 
 
 def _spoken(keys: list[str]) -> str:

@@ -40,7 +40,7 @@ class Draft:
         self._active: int | None = None
 
     def active(self) -> int:
-        """How many devices are not retired."""
+        """The number of devices that are not retired."""
         if self._active is None:
             self._active = sum(1 for device in self.devices.values() if device.retired_at is None)
         return self._active
@@ -102,13 +102,17 @@ class Draft:
             for place in has - had:
                 self.places[place] = tuple(sorted((*self.places.get(place, ()), after.id)))
 
-    def _take(self, one: str, device: Device) -> bool:
+    def _take(self, identity_key: str, device: Device) -> bool:
         """Let the identity lead to `device`; False when it stays with a record that has no
         other. Who had it before loses it."""
-        key = identity.index_key(one, device.site)
+        key = identity.index_key(identity_key, device.site)
         before = self.devices.get(self.index.get(key, 0))
         if before is not None and before.id != device.id:
-            rest = [one for one in before.identities if identity.index_key(one, before.site) != key]
+            rest = [
+                other
+                for other in before.identities
+                if identity.index_key(other, before.site) != key
+            ]
             if not rest:
                 return False
             self.devices[before.id] = identity.renamed(before, tuple(rest))

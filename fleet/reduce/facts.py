@@ -8,18 +8,18 @@ import orjson
 from fleet.edit import recorder_list
 from fleet.model import Device, Facts, Sighting
 
-TOLD = ("name", "model", "serial", "firmware", "port")
+SIGHTING_FIELDS = ("name", "model", "serial", "firmware", "port")
 """The facts whose change is told."""
 MAX_BYTES = 4096
 """Of what all sources say of one device, as it stands in the database. What a person listed is
 not among them: its cells have their own limits."""
 
 
-def said_by(sighting: Sighting, device: Device | None = None) -> Facts:
-    """What the sighting says without what it does not know, as far as the device has room
+def facts_of(sighting: Sighting, device: Device | None = None) -> Facts:
+    """The facts of the sighting without unknown ones, as far as the device has room
     beside what other sources said. `facts_omitted` tells what was too much."""
-    told = {key: getattr(sighting, key) for key in TOLD}
-    facts = {**{key: value for key, value in told.items() if value is not None}, **sighting.facts}
+    fields = {key: getattr(sighting, key) for key in SIGHTING_FIELDS}
+    facts = {**{key: value for key, value in fields.items() if value is not None}, **sighting.facts}
     room = MAX_BYTES
     for source, known in device.facts.items() if device else ():
         if source not in (sighting.source, recorder_list.SOURCE):

@@ -1,4 +1,4 @@
-"""What kind of device it is: a weaker source does not change what a stronger one said."""
+"""The kind of a device: a weaker source does not change what a stronger one said."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def said(device: Device, sighting: Sighting) -> Device:
 
 
 def stronger(keep: Device, gone: Device) -> Device:
-    """Of two records that are one device, the one whose kind is right."""
+    """The record whose kind is right, of two that are one device."""
     return gone if _strength(gone.kind_source) > _strength(keep.kind_source) else keep
 
 

@@ -1,4 +1,4 @@
-"""Which device a sighting belongs to. Two records that prove to be one become one.
+"""Match a sighting with its device. Two records that prove to be one become one.
 
 The strongest keys decide: endpoint reference, MAC, row of a list, channel, then the place.
 """
@@ -19,7 +19,7 @@ def match(draft: Draft, sighting: Sighting) -> tuple[Device | None, tuple[str, .
     Without keys it proves nothing, and there is no device."""
     keys = identity.proved(sighting, draft.disputed)
     shared = disputes.shared_keys(draft, sighting, keys)
-    if shared and not any(is_overtaken(one, sighting, draft) for one in shared.values()):
+    if shared and not any(is_overtaken(device, sighting, draft) for device in shared.values()):
         disputes.dispute(draft, sighting, shared)
         keys = identity.proved(sighting, draft.disputed)
     return (_device(draft, sighting, keys) if keys else None), keys
@@ -51,7 +51,9 @@ def _holders(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> list[Devi
     """The devices that the keys lead to and that may be meant, by the strongest key first."""
     ordered = sorted(keys, key=_strength) if len(keys) > 1 else keys
     owners = (draft.find(key, sighting.site) for key in ordered)
-    return [one for one in owners if one is not None and not identity.is_another(one, sighting)]
+    return [
+        owner for owner in owners if owner is not None and not identity.is_another(owner, sighting)
+    ]
 
 
 def _asked(draft: Draft, sighting: Sighting) -> Device | None:
@@ -72,7 +74,7 @@ def may_be_one(devices: Sequence[Device]) -> bool:
     that a person told apart, or that have two rows of a list."""
     ids = {device.id for device in devices}
     is_apart = any(ids & set(device.never_merge) for device in devices)
-    having = [found for device in devices if (found := identity.macs_of(device))]
+    having = [macs for device in devices if (macs := identity.macs_of(device))]
     rows = [device for device in devices if identity.row_key(device)]
     if is_apart or len(rows) > 1:
         return False
@@ -86,16 +88,16 @@ def at_address(draft: Draft, sighting: Sighting, but: Device | None = None) -> D
     """
     if sighting.address is None or any(map(_is_channel, sighting.identities)):
         return None
-    here = [
+    candidates = [
         device
         for device in draft.at(sighting.site, sighting.address)
         if device is not but
         and addresses.is_at(device, sighting.address, sighting.at, draft.rules)
         and not identity.is_another(device, sighting)
     ]
-    if len(here) > 1 or but is not None:
-        here = [device for device in here if not status.is_silent(device, draft.rules)]
-    return here[0] if len(here) == 1 else None
+    if len(candidates) > 1 or but is not None:
+        candidates = [device for device in candidates if not status.is_silent(device, draft.rules)]
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _is_channel(key: str) -> bool:

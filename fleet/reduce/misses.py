@@ -13,20 +13,20 @@ def apply(draft: Draft, miss: Miss) -> Device | None:
     device = draft.find(miss.identity, miss.site)
     if device is None or device.retired_at is not None:
         return None
-    word = device.states.get(miss.source, SourceState())
-    if miss.asked and word.seen_at and miss.asked <= word.seen_at <= draft.now:
+    state = device.states.get(miss.source, SourceState())
+    if miss.asked and state.seen_at and miss.asked <= state.seen_at <= draft.now:
         return None
-    if any(status.is_older(miss.at, at, draft.now) for at in (word.seen_at, word.missed_at)):
+    if any(status.is_older(miss.at, at, draft.now) for at in (state.seen_at, state.missed_at)):
         return None
-    word = replace(
-        word,
+    state = replace(
+        state,
         missed_at=miss.at,
         asked=miss.asked,
-        misses=validation.count(word.misses + 1),
+        misses=validation.count(state.misses + 1),
         reason=miss.reason,
     )
     recent = recent_misses.added(device.recent_misses, miss, draft.now)
-    draft.put(replace(device, states={**device.states, miss.source: word}, recent_misses=recent))
+    draft.put(replace(device, states={**device.states, miss.source: state}, recent_misses=recent))
     return device
 
 

@@ -27,12 +27,12 @@ def added(known: Mapping[str, Times], miss: Miss, now: datetime) -> dict[str, Ti
 def kept(known: Mapping[str, Times], now: datetime) -> dict[str, Times]:
     """The newest MAX_KEPT of each source that are not older than KEPT_FOR. Those from after
     `now` were noted while the clock was ahead, and go too."""
-    found = {source: _newest(in_order(times), now) for source, times in known.items()}
-    return {source: times for source, times in found.items() if times}
+    newest = {source: _newest(in_order(times), now) for source, times in known.items()}
+    return {source: times for source, times in newest.items() if times}
 
 
 def in_order(times: Times) -> list[tuple[datetime, str]]:
-    """When and why each miss was, oldest first."""
+    """The time and the reason of each miss, oldest first."""
     return sorted((at, reason) for reason, ats in times.items() for at in ats)
 
 

@@ -81,7 +81,7 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
         if not claims.is_at_place_only(keys):
             claims.end_at(draft, device, sighting.address)
     claims.taken(draft, device, keys)
-    device = replace(device, facts={sighting.source: facts.said_by(sighting)})
+    device = replace(device, facts={sighting.source: facts.facts_of(sighting)})
     device = _with_state(device, sighting, keys, draft.now)
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
@@ -91,15 +91,21 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
 
 
 def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
-    said, known = facts.said_by(sighting, device), device.facts.get(sighting.source)
-    if said == known:
+    new_facts, known = facts.facts_of(sighting, device), device.facts.get(sighting.source)
+    if new_facts == known:
         return device
-    device = replace(device, facts={**device.facts, sighting.source: said})
-    changed = [key for key in facts.TOLD if known and key in known and known[key] != said.get(key)]
+    device = replace(device, facts={**device.facts, sighting.source: new_facts})
+    changed = [
+        key
+        for key in facts.SIGHTING_FIELDS
+        if known and key in known and known[key] != new_facts.get(key)
+    ]
     if changed and known:
         before = {key: known[key] for key in changed}
-        after = {key: said.get(key) for key in changed}
-        text = ", ".join(f"{key} {known[key]} is now {said.get(key, 'gone')}" for key in changed)
+        after = {key: new_facts.get(key) for key in changed}
+        text = ", ".join(
+            f"{key} {known[key]} is now {new_facts.get(key, 'gone')}" for key in changed
+        )
         draft.tell("device.facts", device, f"{labels.name(device)}: {text}", before, after)
     return device
 

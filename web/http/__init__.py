@@ -1,1 +1,1 @@
-"""What pages and API share about HTTP: sign-in, permissions, errors, streams, OpenAPI."""
+"""HTTP parts shared by pages and API: sign-in, permissions, errors, streams, OpenAPI."""

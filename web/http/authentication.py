@@ -151,7 +151,7 @@ def client_address(authenticator: RequestAuthenticator) -> str:
 
 
 def _forwarded_route() -> tuple[list[str], str]:
-    """What the headers X-Forwarded-For and X-Real-IP say."""
+    """The addresses in the headers X-Forwarded-For and X-Real-IP."""
     route = request.headers.get("X-Forwarded-For", "")[-LONGEST_ROUTE:]
     addresses = [part.strip() for part in route.split(",")]
     return [part for part in addresses if part], request.headers.get("X-Real-IP", "").strip()
@@ -173,7 +173,7 @@ def is_encrypted(authenticator: RequestAuthenticator) -> bool:
 
 
 def is_private(authenticator: RequestAuthenticator) -> bool:
-    """Nobody on the way can read along: TLS, or it never leaves this machine.
+    """True if nobody can read along: TLS, or it never leaves this machine.
 
     A trusted proxy that says nothing of the way is its owner's to answer for.
     """

@@ -178,7 +178,7 @@ def _check_action(person: Person, action: str) -> None:
 
 
 def _insufficient_scope(person: Person, action: str) -> HttpError:
-    """What a token gets that is not made for this (RFC 6750, 3.1)."""
+    """The answer to a token without the needed scope (RFC 6750, 3.1)."""
     needed = scope_for(action)
     challenge = f'{BEARER}, error="insufficient_scope"' + (f', scope="{needed}"' if needed else "")
     return HttpError(
@@ -192,7 +192,7 @@ def _insufficient_scope(person: Person, action: str) -> HttpError:
 
 
 def _challenges(authenticator: RequestAuthenticator) -> Headers:
-    """What a script can log in with. Basic is offered where it is taken, and to no browser,
+    """The login methods for a script. Basic is offered where it is taken, and to no browser,
     which would ask for name and password in a window of its own."""
     challenges = Headers([("WWW-Authenticate", BEARER)])
     if is_private(authenticator) and "Sec-Fetch-Mode" not in request.headers:
@@ -218,7 +218,7 @@ def deny_stranger() -> Any:
 
 
 def _credentials_error(authenticator: RequestAuthenticator) -> tuple[str, str]:
-    """What is wrong with the credentials, and what to do; never whether the account exists."""
+    """The error and the hint for the credentials; never whether the account exists."""
     kind = request.headers.get("Authorization", "").partition(" ")[0].lower()
     if not kind:
         return "Log in first", "Send a token as Authorization: Bearer ..., or log in at /login."

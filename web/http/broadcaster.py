@@ -43,7 +43,7 @@ class Feed(Protocol):
     """More than events, for one reader."""
 
     def news(self, messages: Sequence[StreamMessage], position: int) -> bytes:
-        """What to send after these messages, up to this position of the broadcaster."""
+        """The bytes to send after these messages, up to this position of the broadcaster."""
         ...
 
     def patience(self) -> float:
@@ -90,7 +90,7 @@ class EventBroadcaster:
         self._add([(event, event_message(event)) for event in events])
 
     def progress(self, progress: dict[str, Any]) -> None:
-        """How the scan goes; only of interest now, so without an id."""
+        """Send the progress of the scan; only of interest now, so without an id."""
         self._add([(None, sse_message("progress", progress))])
 
     def _add(self, messages: Sequence[tuple[Event | None, bytes]]) -> None:
@@ -127,7 +127,7 @@ class EventBroadcaster:
                 del self._streams[reader]
 
     def position(self) -> int:
-        """Where a stream that wants only what comes from now on begins."""
+        """The position at which a stream of new messages only begins."""
         with self._news:
             return self._position
 
@@ -139,11 +139,13 @@ class EventBroadcaster:
         last_sent: int = -1,
         feed: Feed | None = None,
     ) -> Iterator[bytes]:
-        """What comes after `position`, without events up to the number `last_sent`, until the
-        monotonic time `until`; a comment now and then proves the line. A reader that fell
-        behind is told to reload. Within a second after `recheck` says so it is over. With a
+        """Yield the messages after `position`, without events up to the number `last_sent`.
+
+        Ends at the monotonic time `until`; a comment now and then proves the line. A reader that
+        fell behind is told to reload. Within a second after `recheck` says so it is over. With a
         `feed`, what it makes of them comes too, and the more readers there are, the longer they
-        gather what happens before they are woken."""
+        gather what happens before they are woken.
+        """
         pinged = time.monotonic()
         while not self._closing and time.monotonic() < until:
             patience = feed.patience() if feed else RECHECK_EVERY

@@ -48,7 +48,7 @@ WORDS = {
 
 
 def wording(error: Mapping[str, Any]) -> str:
-    """What is wrong with a value, from one of the errors of a ValidationError."""
+    """The sentence about an invalid value, from one error of a ValidationError."""
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
     text = WORDS.get(str(error["type"]), "is not valid").format_map(error.get("ctx", {}))

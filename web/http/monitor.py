@@ -77,7 +77,7 @@ class Monitor:
         return self.tracker.fleet().redirects
 
     def swept_at(self) -> list[datetime]:
-        """When the last sweep of each source began."""
+        """The start of the last sweep of each source."""
         return [at for at, _progress in tuple(self.scanner.swept.values())]
 
     def has_auto_scan(self) -> bool:

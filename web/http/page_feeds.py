@@ -10,7 +10,7 @@ from web.http.visible_fleet import VisibleFleet
 
 
 class PageFeed(Feed, Protocol):
-    """What one open page is sent besides the events; its stream keeps `visible` up to date."""
+    """The feed of one open page beside the events; its stream keeps `visible` up to date."""
 
     visible: VisibleFleet
 

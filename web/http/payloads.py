@@ -70,7 +70,7 @@ def describes(
     status: int = 200,
     security: tuple[str, ...] | None = None,
 ) -> Callable[[Route], Route]:
-    """What the OpenAPI description says of the route, besides its docstring.
+    """The OpenAPI description of the route, besides its docstring.
 
     `security` names a scheme of web.http.openapi; by default it follows from the route's action.
     """

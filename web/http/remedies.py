@@ -1,4 +1,4 @@
-"""What a person can do about a status or a finding."""
+"""Remedies for a status or a finding."""
 
 from fleet.shapes import CameraRow
 
@@ -51,7 +51,7 @@ THROUGH_THE_CLOUD = {
 
 
 def of_status(row: CameraRow) -> str:
-    """What to do about a camera's status; nothing for one that is well."""
+    """The remedy for a camera's status; empty if it needs none."""
     is_far = row["kind"] == "recorder" and not row["current_ip"]
     known = {**STATUSES, **THROUGH_THE_CLOUD} if is_far else STATUSES
     return known.get(row["status"], "")

@@ -56,7 +56,7 @@ class VisibleFleet:
         return visible_to(self.monitor, person) if person else None
 
     def precondition(self, action: str, number: int | None = None) -> HttpError | None:
-        """What keeps this person, as of now, from `action` on the device of this number.
+        """The error that keeps this person, as of now, from `action` on the device of this number.
 
         The request was authorized before; between that and the act lie work and waiting, in which
         a login can end and a right can be taken away. May be asked from any thread.
@@ -87,7 +87,7 @@ class VisibleFleet:
 
     @contextmanager
     def acting(self, action: str) -> Iterator[None]:
-        """For a change of accounts: judged once more, and no account changes until it is done.
+        """Hold the accounts for a change: judged once more, and none changes until it is done.
 
         Raises HttpError (401, 403).
         """
@@ -96,7 +96,7 @@ class VisibleFleet:
             yield
 
     def devices(self) -> Mapping[int, Device]:
-        """Those that this person sees."""
+        """The devices that this person sees."""
         return self._seen(self.monitor.tracker.devices())
 
     def _seen(self, every: Mapping[int, Device]) -> Mapping[int, Device]:
@@ -106,7 +106,7 @@ class VisibleFleet:
         return {id: _without_hidden(device, seen) for id, device in seen.items()}
 
     def statuses(self) -> tuple[Mapping[int, Device], Mapping[int, str]]:
-        """Those devices, and the status of each, from one snapshot of the fleet."""
+        """The visible devices, and the status of each, from one snapshot of the fleet."""
         every, statuses = self.monitor.statuses()
         return self._seen(every), statuses
 
@@ -121,7 +121,7 @@ class VisibleFleet:
         return device
 
     def events(self, **wanted: Any) -> Sequence[Event]:
-        """As fleet.history.journal.Journal.find, but for what this person must not know."""
+        """Find events as Journal.find does, without what this person must not see."""
         redirects = self.monitor.tracker.fleet().redirects
         device = wanted.pop("device", None)
         only = None if device is None else {redirects.get(device, device)}
@@ -143,7 +143,7 @@ class VisibleFleet:
         return events[:limit]
 
     def sees_event(self, event: Event) -> bool:
-        """Whether this person sees the device, and the event says nothing of another one."""
+        """True if this person sees the device, and the event says nothing of another one."""
         if not self.is_limited:
             return True
         if event.device is None or event.kind in NAMING_OTHERS or _names_another(event):
@@ -155,7 +155,7 @@ class VisibleFleet:
         return device is not None and self.may("device.view", device)
 
     def last_scan(self) -> dict[str, Any] | None:
-        """What the last scan did; it counts every device, so not for everybody."""
+        """The result of the last scan; it counts every device, so not for everybody."""
         scan = state.last_scan(self.monitor.tracker.fleet())
         return None if self.is_limited or not scan else dict(scan)
 
@@ -174,7 +174,7 @@ def visible_to(monitor: Monitor, person: Person) -> VisibleFleet:
 
 
 def _names_another(event: Event) -> bool:
-    """Whether the event tells of a parent, or of a device that lost its address to this one."""
+    """True if the event tells of a parent, or of a device that lost its address to this one."""
     has_parents = event.before.get("parents") or event.after.get("parents")
     return bool(has_parents) or "parent" in event.after or "from" in event.before
 
@@ -208,7 +208,7 @@ def current_person() -> Person | None:
 
 
 def can(action: str, device: Device | None = None) -> bool:
-    """For templates: whether to offer it."""
+    """True if the current person can do it, so that templates offer it."""
     return current_person() is not None and visible_fleet().may(action, device)
 
 

@@ -1,4 +1,4 @@
-"""What the pages keep of their last renderings, for all who are shown the same."""
+"""Caches of the last renderings of the pages, shared by viewers who see the same."""
 
 from dataclasses import dataclass, field
 
@@ -19,6 +19,6 @@ def register(app: Flask) -> None:
 
 
 def page_caches() -> PageCaches:
-    """Those of the running app."""
+    """The caches of the running app."""
     caches: PageCaches = current_app.extensions["page_caches"]
     return caches

@@ -68,7 +68,7 @@ class PageQuery(ListQuery):
 
 
 def filter_arguments(arguments: Mapping[str, str]) -> dict[str, str]:
-    """Those of a URL's arguments that belong to the filter of the page."""
+    """The arguments of a URL that belong to the filter of the page."""
     return {key: value for key, value in arguments.items() if key in PageQuery.model_fields}
 
 
@@ -99,7 +99,7 @@ class Links:
 
 
 def links() -> Links:
-    """Those of the page that is asked for."""
+    """The links of the page that is asked for."""
     return Links(request.args)
 
 
@@ -204,8 +204,8 @@ def current_issues(monitor: Monitor) -> list[Issue]:
     now, rules = monitor.clock(), monitor.rules()
     issues = []
     for device in devices.values():
-        word = statuses[device.id]
-        is_down = word in status.DOWN
+        device_status = statuses[device.id]
+        is_down = device_status in status.DOWN
         if device.retired_at or shown_as(device.kind) not in CAMERAS:
             continue
         if not (is_down or device.findings):
@@ -230,7 +230,7 @@ def current_issues(monitor: Monitor) -> list[Issue]:
 def parent_outage(
     device: Device, devices: Mapping[int, Device], statuses: Mapping[int, str]
 ) -> str:
-    """Why an unreachable camera is so: the highest thing above it that is down, as far up as
+    """The parent that makes a camera unreachable: the highest one that is down, as far up as
     `devices` goes. What is down below that is so because of it. Empty for others."""
     if statuses[device.id] != status.UNREACHABLE:
         return ""
@@ -291,14 +291,14 @@ def active_filters(query: PageQuery, link: Links) -> list[tuple[str, str, str]]:
 
 
 def retired_count(monitor: Monitor, query: PageQuery) -> int:
-    """How many of those that the search finds are retired."""
+    """The number of retired devices that the search finds."""
     devices, statuses = visible_fleet().statuses()
     every = _unpaged(query, status="all", findings=False, retired=True, sort="")
     return select(devices.values(), statuses, every.filter(), CAMERAS).total
 
 
 def notices(monitor: Monitor) -> list[str]:
-    """What a person must know before anything else."""
+    """The notices at the head of the page."""
     if visible_fleet().is_limited:
         return []
     down = monitor.tracker.down()
@@ -315,7 +315,7 @@ def notices(monitor: Monitor) -> list[str]:
 
 
 def capacity_notice(monitor: Monitor) -> list[str]:
-    """That new devices find no place, if so."""
+    """The notice that the fleet is full, if so."""
     full = monitor.tracker.fleet().state.get("full")
     if not full:
         return []

@@ -24,8 +24,7 @@ MAX_ROWS = 50
 
 
 def viewer_group(visible: VisibleFleet) -> Hashable:
-    """Those for whom a page looks the same. Everybody who sees every device does, but for the
-    buttons."""
+    """The key of viewers for whom a page is the same: all who see every device, but for buttons."""
     if visible.is_limited:
         return visible.person
     return tuple(visible.may(action) for action in ("scan.start", "scan.automatic", "scan.view"))

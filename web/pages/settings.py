@@ -46,7 +46,7 @@ def settings() -> Any:
 @bp.get("/settings/sources")
 @needs("settings.view")
 def sources() -> str:
-    """What each source is, and what it last did."""
+    """The sources and their last result."""
     monitor = current_monitor()
     last = state.last_scan(monitor.tracker.fleet())
     did = {source["name"]: source for source in last.get("sources", [])}
@@ -68,7 +68,7 @@ def sources() -> str:
 @bp.get("/settings/jobs")
 @needs("job.view")
 def jobs() -> str:
-    """What runs by itself."""
+    """The jobs and their last run."""
     monitor = current_monitor()
     return render_template(
         "settings_jobs.html", jobs=job_rows(), doubt=monitor.trusted.doubt(), now=monitor.clock()

@@ -73,7 +73,7 @@ class SiteSummary:
         return min(self.counts, key=lambda word: status.TABLE[word].rank)
 
     def link(self, wanted: str = "") -> str:
-        """Where the fleet page lists these devices, all or those of one status."""
+        """The URL of the fleet page with these devices, all or those of one status."""
         fields = {"store": self.store, "site": self.site, "status": wanted}
         asked = urlencode({key: value for key, value in fields.items() if value})
         return f"/?{asked}" if asked else "/"
@@ -106,7 +106,7 @@ def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> li
 
 
 def trouble_first(summaries: Iterable[SiteSummary]) -> list[SiteSummary]:
-    """Those with trouble first, then by name; 2 comes before 10."""
+    """The sites sorted: those with trouble first, then by name; 2 comes before 10."""
     return sorted(summaries, key=lambda site: (not site.is_down, _natural(site.name)))
 
 
@@ -143,7 +143,7 @@ class SitesView:
 
 
 def sites_view(summaries: Sequence[SiteSummary], text: str = "", store: str = "") -> SitesView:
-    """What was asked for: places whose name, or a site of whose, has `text`; one `store`."""
+    """The view that was asked for: places with `text` in their name or a site's; one `store`."""
     matches = [site for site in summaries if not store or site.store == store]
     needle = text.strip().casefold()
     if needle:
@@ -172,7 +172,7 @@ def _matching_sites(place: SiteSummary, needle: str) -> list[SiteSummary]:
 
 
 def _groups(summaries: Sequence[SiteSummary], needle: str, store: str) -> list[SiteGroup]:
-    """As many as there is room for. Where not all sites fit, a store shows some in trouble."""
+    """The groups that there is room for. Where not all sites fit, a store shows some in trouble."""
     groups = []
     wanted = [_sites_of(site, needle, store) for site in summaries]
     do_fit = sum(len(sites) for sites in wanted) <= MAX_SITES

@@ -35,7 +35,7 @@ def index() -> str:
 
 
 def _asked() -> list[dict[str, Any]]:
-    """How each source stands that asks about listed devices. It counts them all, so it is not
+    """The state of each source that asks about listed devices. It counts them all, so it is not
     for those who see some."""
     monitor = current_monitor()
     if visible_fleet().is_limited:

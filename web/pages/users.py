@@ -149,7 +149,7 @@ def revoke(id: int, number: int) -> Any:
 @bp.get("/settings/audit")
 @needs("audit.view")
 def audit() -> str:
-    """Who did what, newest first."""
+    """The audit log, newest first."""
     asked = {key: value for key, value in request.args.items() if value}
     try:
         query = AuditQuery.model_validate({**asked, "limit": PER_PAGE})

@@ -1,1 +1,1 @@
-"""What a request does for the API and the pages alike: rights checked, audit log written."""
+"""Actions that the API and the pages share: rights checked, audit log written."""

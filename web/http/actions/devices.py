@@ -49,7 +49,7 @@ def apply_edit(edit: Edit) -> list[Event]:
 
 
 def is_deleted(events: Sequence[Event]) -> bool:
-    """Whether the edit that made the events deleted its device, as undo does of one just added."""
+    """True if the edit that made the events deleted its device, as undo does of one just added."""
     return any(event.kind == "device.deleted" for event in events)
 
 

@@ -1,4 +1,4 @@
-"""What keeps this server from working."""
+"""The reasons why this server is not ready."""
 
 from fleet.build import TICK
 from web.http.monitor import Monitor
