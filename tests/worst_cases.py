@@ -153,7 +153,7 @@ def attack_easy4ip() -> None:
                         answer = parse_response(data)
                     except InvalidResponse:
                         continue
-                    answer.says("TimeOut")
+                    answer.mentions("TimeOut")
                     server_of(answer)
                     facts_of(answer)
 
