@@ -128,7 +128,7 @@ def build_fleet(
     packages: Packages,
     intervals: Mapping[str, SourceInterval],
 ) -> FleetPackage:
-    """The tracker, its journal and what stands beside them; nothing is opened yet.
+    """Build the tracker, its journal and their clock; nothing is opened yet.
 
     `intervals` is how often each source asks a listed device. `packages`: those that
     live through the minutes and days with the fleet. Raises CannotOpen for a DATABASE_URL that

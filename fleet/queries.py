@@ -75,7 +75,7 @@ def stores_by_site(devices: Iterable[Device]) -> dict[str, str]:
 
 
 def store_of(device: Device, stores: Mapping[str, str]) -> str:
-    """The store that a device names, or that its site stands in; empty for none."""
+    """The store of a device: its own, or that of its site; empty for none."""
     return str(device.facts.get(SOURCE, {}).get("store") or stores.get(device.site, ""))
 
 

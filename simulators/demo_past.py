@@ -1,6 +1,6 @@
 """The demo's past: the files of a monitor that has watched its cast for months.
 
-What happened stands in the database's outbox, from which the monitor itself brings it to its
+Past events are in the database's outbox, from which the monitor itself brings it to its
 journal. Only the days that were asked are written there: no file of the monitor holds them.
 """
 

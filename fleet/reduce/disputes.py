@@ -30,8 +30,8 @@ def shared_keys(draft: Draft, sighting: Sighting, keys: Iterable[str]) -> dict[s
 
 
 def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> None:
-    """Take the keys from whoever has them, until a person merges the two, and raise one finding on
-    each holder."""
+    """Take the keys from every device that has them, until a person merges the two, and raise one
+    finding on each holder."""
     for key in shared:
         draft.disputed[identity.index_key(key, sighting.site)] = sighting.at
     for id in {device.id for device in shared.values()}:

@@ -155,7 +155,7 @@ export function followServer(list, detail) {
     if (source.readyState === EventSource.CLOSED) onRefused();
   }
 
-  // Logged out, no place left for another reader, or a proxy before a server that starts anew.
+  // Logged out, no place left for another reader, or a proxy before a server that restarts.
   async function onRefused() {
     retry = setTimeout(listen, pause);
     pause = Math.min(2 * pause, REFRESH_EVERY);

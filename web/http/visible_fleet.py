@@ -26,7 +26,7 @@ OF_TWO = {
     "identity.shared": "another device has the same MAC or endpoint reference",
     "mac.contested": "two senders claim its MAC",
 }
-"""What is said of a finding to a person who does not see the other device."""
+"""The text of a finding for a person who does not see the other device."""
 MAX_NAMED = 20_000
 """Devices that one question to the journal may name."""
 

@@ -60,7 +60,7 @@ COLUMNS = (
 
 
 class PageQuery(ListQuery):
-    """The filter in the URL of the fleet page, worst first when nothing is said."""
+    """The filter in the URL of the fleet page, worst first by default."""
 
     sort: str = Field(
         "status", pattern=r"^-?(id|status|name|address|mac|model|last_seen|discoveries)$"
