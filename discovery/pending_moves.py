@@ -37,9 +37,15 @@ class PendingMoves:
             return [sighting]
         places = self._places.setdefault((keys[0], sighting.site), {})
         places.setdefault(address, sighting)
-        device = self._known(keys[0], sighting.site)
-        home = device.address if device else None
-        return [sighting] if address == (home or next(iter(places))) else []
+        homes = self._homes(keys[0], sighting.site) or {next(iter(places))}
+        return [sighting] if address in homes else []
+
+    def _homes(self, key: str, site: str) -> set[str]:
+        """Where the key is: at one address, or at those interfaces of a merged device."""
+        device = self._known(key, site)
+        if device is None:
+            return set()
+        return {*device.interfaces.get(key, {})} or ({device.address} if device.address else set())
 
     def end(self, at: datetime, is_whole: bool) -> list[Report]:
         """The moves that nothing contradicts, and a finding for each MAC that is contested.
@@ -47,19 +53,15 @@ class PendingMoves:
         reports: list[Report] = []
         for (key, site), places in self._places.items():
             first = next(iter(places.values()))
-            device = self._known(key, site)
-            home = device.address if device else None
+            device, homes = self._known(key, site), self._homes(key, site)
+            moves = places.keys() - (homes or {str(first.address)})
             finding = Finding(key, CONTESTED, at, TEXT, first.source, site=site)
-            if len(places) > 1 and key.startswith(identity.MAC):
-                if home is not None and home not in places:
-                    reports.append(replace(first, address=home, only_alive=True))
+            if moves and len(places) > max(1, len(homes)) and key.startswith(identity.MAC):
+                if homes and device and not homes & places.keys():
+                    reports.append(replace(first, address=device.address, only_alive=True))
                 reports.append(replace(finding, evidence={"addresses": sorted(places)[:20]}))
                 continue
-            reports += [places[ip] for ip in places if ip != (home or first.address)]
-            if (
-                is_whole
-                and device
-                and any(finding.kind == CONTESTED for finding in device.findings)
-            ):
+            reports += [places[ip] for ip in places if ip in moves]
+            if is_whole and device and any(one.kind == CONTESTED for one in device.findings):
                 reports.append(replace(finding, cleared=True))
         return reports

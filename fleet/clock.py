@@ -36,6 +36,7 @@ def _until(device: Device, now: datetime) -> Device:
         *(t for w in device.states.values() for t in _times(w)),
         *device.claims.values(),
         *(t for known in device.source_addresses.values() for t in known.values()),
+        *(t for known in device.interfaces.values() for t in known.values()),
     )
     if all(time is None or time <= now for time in times):
         return device
@@ -48,6 +49,7 @@ def _until(device: Device, now: datetime) -> Device:
         source_addresses={
             source: _all_until(known, now) for source, known in device.source_addresses.items()
         },
+        interfaces={key: _all_until(known, now) for key, known in device.interfaces.items()},
     )
 
 

@@ -188,10 +188,11 @@ def places_of(device: Device) -> frozenset[str]:
 
 def renamed(device: Device, keys: tuple[str, ...]) -> Device:
     """The device with exactly these keys, and the times of those alone."""
-    if keys == device.identities and device.claims.keys() <= {*keys}:
+    if keys == device.identities and device.claims.keys() | device.interfaces.keys() <= {*keys}:
         return device
     claims = {key: at for key, at in device.claims.items() if key in keys}
-    return replace(device, identities=keys, claims=claims)
+    interfaces = {key: known for key, known in device.interfaces.items() if key in keys}
+    return replace(device, identities=keys, claims=claims, interfaces=interfaces)
 
 
 def without(device: Device, keys: Container[str]) -> Device:

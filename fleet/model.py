@@ -348,7 +348,9 @@ class Device:
     are by source; so is `source_addresses`, with the time at which the source last proved each
     address. `address` is the one that is shown. `kind_source` is the source that said the kind.
     `claims` says when a key that means something only at a place was last proved; a key that is
-    not in it was never timed. `sightings` counts the scans in which it answered. `moved_at` is
+    not in it was never timed. `interfaces` says, for a device that a person merged of several, at
+    which addresses each of its MACs and endpoint references was last proved; every address is one
+    interface. `sightings` counts the scans in which it answered. `moved_at` is
     set while the new address is not confirmed by a later scan. `parents` are the devices
     through which it is reached. `recent_misses` are the times of the last hour at which a source
     missed it, by source and reason. `status` and `since` are what was last told in an event;
@@ -384,12 +386,23 @@ class Device:
     access: Mapping[str, Access] = field(default_factory=dict)
     source_addresses: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     claims: Mapping[str, datetime] = field(default_factory=dict)
+    interfaces: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     extra: Facts = field(default_factory=dict)
 
     @property
     def parent(self) -> int | None:
         """The first parent: the only one that most devices have."""
         return self.parents[0] if self.parents else None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWatch:
+    """Where a key that is, or may be, shared was last proved: at `address` alone from `since`
+    until `at`."""
+
+    address: str
+    since: datetime
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +415,8 @@ class Fleet:
     not confirmed.
     `state` keeps the few facts of the monitor itself (auto-scan, last scan, sources down).
     `secrets` is by id; records and events have only the ids. `disputed` holds the index keys
-    that two live devices proved at once, with the time: they prove nothing from then on.
+    that two live devices proved at once, with the time: they prove nothing as long as they stand
+    there. `watched` holds what is known meanwhile of these, and of those that may be shared.
     `ignored` holds the index keys that discovery never adds, with who said so (`at`, `by`).
     `extra` holds what a newer version wrote.
     """
@@ -417,5 +431,6 @@ class Fleet:
     state: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     disputed: Mapping[str, datetime] = field(default_factory=dict)
+    watched: Mapping[str, KeyWatch] = field(default_factory=dict)
     ignored: Mapping[str, Facts] = field(default_factory=dict)
     extra: Facts = field(default_factory=dict)

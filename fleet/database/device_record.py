@@ -15,7 +15,7 @@ from fleet.model import Access, AddressChange, Device, Fault, SourceState
 from fleet.validation import InvalidValue
 
 _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
-_OPTIONAL = ("recent_misses", "kind_source", "access", "source_addresses", "claims")
+_OPTIONAL = ("recent_misses", "kind_source", "access", "source_addresses", "claims", "interfaces")
 """Left out while empty: most devices have none, and a line stays short."""
 
 
@@ -132,17 +132,21 @@ def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The access and the place claims of each source."""
-    raw = {"access": {}, "source_addresses": {}, "claims": {}, **raw}
+    """How each source reaches the device, and what it proved at a place."""
+    raw = {"access": {}, "source_addresses": {}, "claims": {}, "interfaces": {}, **raw}
     access = as_object(raw, "access", where)
     addresses = as_object(raw, "source_addresses", where)
-    part = f"{where}, source_addresses"
+    interfaces = as_object(raw, "interfaces", where)
+    part, other = f"{where}, source_addresses", f"{where}, interfaces"
     return {
         "access": {key: access_of(one, f"{where}, access, {key}") for key, one in access.items()},
         "source_addresses": {
             key: as_times(as_object(addresses, key, part), key, part) for key in addresses
         },
         "claims": as_times(as_object(raw, "claims", where), "claims", where),
+        "interfaces": {
+            key: as_times(as_object(interfaces, key, other), key, other) for key in interfaces
+        },
     }
 
 

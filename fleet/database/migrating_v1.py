@@ -10,9 +10,12 @@ from typing import Any
 _FLEET = {"memo": "state"}
 _DEVICE = {"words": "states", "apart": "never_merge"}
 _OLD = {new: old for old, new in {**_FLEET, **_DEVICE, "parent": "parents"}.items()}
-_NEW_IN_FLEET = frozenset({"state", "secrets", "disputed", "ignored"})
+_NEW_IN_FLEET = frozenset({"state", "secrets", "disputed", "watched", "ignored"})
 _NEW_IN_DEVICE = frozenset(
-    {"states", "never_merge", "parents", "kind_source", "access", "source_addresses", "claims"}
+    {
+        *("states", "never_merge", "parents", "kind_source"),
+        *("access", "source_addresses", "claims", "interfaces"),
+    }
 )
 
 

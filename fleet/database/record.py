@@ -6,7 +6,7 @@ know are kept and written back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from fleet import identity, state, validation
 from fleet.database import device_record, migrating_v1
 from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
-from fleet.model import Device, Event, Fleet, Secret
+from fleet.model import Device, Event, Fleet, KeyWatch, Secret
 from fleet.validation import InvalidValue
 
 FORMAT = "camera-monitor"
@@ -72,6 +72,7 @@ def _head(fleet: Fleet) -> dict[str, Any]:
             id: device_record.plain(secret, _SECRET) for id, secret in fleet.secrets.items()
         },
         "disputed": fleet.disputed,
+        "watched": {key: asdict(watch) for key, watch in fleet.watched.items()},
         "ignored": fleet.ignored,
         "outbox": [device_record.plain(event, _EVENT) for event in fleet.outbox],
     }
@@ -132,7 +133,7 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 
 def _fleet(raw: Mapping[str, Any]) -> Fleet:
-    raw = {"secrets": {}, "disputed": {}, "ignored": {}, **raw}
+    raw = {"secrets": {}, "disputed": {}, "watched": {}, "ignored": {}, **raw}
     devices = [device_record.device_of(one) for one in as_list(raw, "devices", FILE)]
     by_id = {device.id: device for device in devices}
     redirects = _redirects(as_object(raw, "redirects", FILE))
@@ -151,6 +152,7 @@ def _fleet(raw: Mapping[str, Any]) -> Fleet:
             state=dict(state.checked(as_object(raw, "state", FILE))),
             secrets=_secrets(as_object(raw, "secrets", FILE)),
             disputed=as_times(as_object(raw, "disputed", FILE), "disputed", FILE),
+            watched=_watched(as_object(raw, "watched", FILE)),
             ignored={key: as_object(ignored, key, "ignored") for key in ignored},
             extra=extra,
         )
@@ -165,6 +167,15 @@ def _redirects(raw: Mapping[str, Any]) -> dict[int, int]:
         if not old.isdecimal() or type(new) is not int:
             raise InvalidValue("redirects", old, "a device number is expected", new)
     return {int(old): new for old, new in raw.items()}
+
+
+def _watched(raw: Mapping[str, Any]) -> dict[str, KeyWatch]:
+    found = {}
+    for key in raw:
+        where, entry = f"watched, {key}", as_object(raw, key, "watched")
+        since, at = (as_time(entry.get(name), name, where) for name in ("since", "at"))
+        found[key] = KeyWatch(exactly(entry, "address", str, where), since, at)
+    return found
 
 
 def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:

@@ -8,7 +8,7 @@ from typing import Any
 from fleet import identity, labels, validation
 from fleet.access import place_key
 from fleet.model import Access, Device, Invalid
-from fleet.reduce import addresses, kinds
+from fleet.reduce import addresses, interfaces, kinds
 
 
 def joined(keep: Device, gone: Device) -> Device:
@@ -36,6 +36,7 @@ def joined(keep: Device, gone: Device) -> Device:
         access={**gone.access, **keep.access},
         source_addresses=_latest_by_source(gone.source_addresses, keep.source_addresses),
         claims={**_claims_of(gone, keep.site), **keep.claims},
+        interfaces=_interfaces_of(keep, gone),
         extra={**gone.extra, **keep.extra},
         facts={**gone.facts, **keep.facts},
         links={**gone.links, **keep.links},
@@ -75,15 +76,25 @@ def _claims_of(device: Device, site: str) -> dict[str, datetime]:
     return {key: at for key, at in device.claims.items() if key in keys}
 
 
+def _interfaces_of(keep: Device, gone: Device) -> dict[str, interfaces.Places]:
+    """Where the keys of both are; nothing for one MAC, which is where the record is."""
+    if not (keep.interfaces or gone.interfaces or len({*map(identity.mac_of, (keep, gone))}) > 1):
+        return {}
+    return {**interfaces.of(gone), **interfaces.of(keep)}
+
+
 def without(merged: Device, stays: Device, goes: Device) -> Device:
     """`merged` as it is now, less what `goes` brought into it when `stays` took it in."""
     once = joined(stays, goes)
     brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
+    both = stays.facts.keys() & goes.facts.keys()
     faults = {(finding.source, finding.kind) for finding in stays.findings}
     theirs = {(finding.source, finding.kind) for finding in goes.findings} - faults
     has_kind = (merged.kind, merged.kind_source) == (once.kind, once.kind_source)
     kind = stays if has_kind else merged
-    return replace(
+    left = _places_of(merged, goes) - _places_of(merged, stays)
+    is_there = merged.address in left or not merged.interfaces
+    rest = replace(
         merged,
         kind=kind.kind,
         kind_source=kind.kind_source,
@@ -95,7 +106,11 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         name=stays.name if merged.name == once.name else merged.name,
         notes=stays.notes if merged.notes == once.notes else merged.notes,
         tags=stays.tags if merged.tags == once.tags else merged.tags,
-        address=stays.address if merged.address == once.address else merged.address,
+        address=(
+            stays.address
+            if merged.address == once.address or merged.address in left
+            else merged.address
+        ),
         addresses=tuple(
             address
             for address in merged.addresses
@@ -105,19 +120,58 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
         sightings=max(0, merged.sightings - goes.sightings),
         states={source: state for source, state in merged.states.items() if source not in brought},
         access=_access_without(merged, stays, goes),
-        source_addresses=_addresses_without(merged, stays, goes),
+        source_addresses=_addresses_without(merged, stays, goes, left),
         claims={
             key: at
             for key, at in merged.claims.items()
             if key not in goes.claims or key in stays.claims
         },
-        facts={source: facts for source, facts in merged.facts.items() if source not in brought},
+        facts={
+            source: stays.facts[source] if is_there and source in both else said
+            for source, said in merged.facts.items()
+            if source not in brought
+        },
         findings=tuple(
             finding for finding in merged.findings if (finding.source, finding.kind) not in theirs
         ),
         listed=stays.listed,
         retired_at=stays.retired_at if merged.retired_at == once.retired_at else merged.retired_at,
     )
+    rest = replace(rest, interfaces=_within(rest.interfaces, left))
+    return _at_interfaces(rest, rest.address)
+
+
+def _places_of(merged: Device, half: Device) -> set[str]:
+    """Where the keys of the half were proved since; where nothing says so, where it was."""
+    known = {ip for by_ip in half.source_addresses.values() for ip in by_ip}
+    since = {ip for key in half.identities for ip in merged.interfaces.get(key, {})}
+    return since or {*known, *([half.address] if half.address else [])}
+
+
+def _at_interfaces(device: Device, shown: str | None) -> Device:
+    """The device with the interfaces of its own keys. One that has one MAC is at the newest of
+    these, unless that is what is shown."""
+    device = identity.renamed(device, device.identities)
+    places = {ip: at for known in device.interfaces.values() for ip, at in known.items()}
+    if places and shown not in places:
+        device = replace(device, address=max(places, key=lambda ip: places[ip]))
+    has_one = len(identity.macs_of(device)) <= 1 and len(places) <= 1
+    return replace(device, interfaces={}) if has_one else device
+
+
+def where_it_is(merged: Device, half: Device) -> Device:
+    """The half of a merged record at the addresses where its keys were proved since."""
+    known = {key: merged.interfaces[key] for key in half.identities if key in merged.interfaces}
+    places = {ip: at for by_ip in known.values() for ip, at in by_ip.items()}
+    if not places:
+        return half
+    by_source: dict[str, Mapping[str, datetime]] = {}
+    for source, by_ip in merged.source_addresses.items():
+        if theirs := {ip: at for ip, at in by_ip.items() if ip in places}:
+            by_source[source] = theirs
+    seen = [at for at in (half.last_seen, *places.values()) if at]
+    half = replace(half, interfaces=known, source_addresses=by_source)
+    return _at_interfaces(replace(half, last_seen=max(seen, default=None)), half.address)
 
 
 def _access_without(merged: Device, stays: Device, goes: Device) -> dict[str, Access]:
@@ -130,13 +184,13 @@ def _access_without(merged: Device, stays: Device, goes: Device) -> dict[str, Ac
 
 
 def _addresses_without(
-    merged: Device, stays: Device, goes: Device
+    merged: Device, stays: Device, goes: Device, left: set[str]
 ) -> dict[str, Mapping[str, datetime]]:
     """The addresses that `stays` proved, and those that came since the merge."""
     kept_addresses: dict[str, Mapping[str, datetime]] = {}
     for source, by_ip in merged.source_addresses.items():
         theirs = goes.source_addresses.get(source, {}).keys()
-        gone = theirs - stays.source_addresses.get(source, {}).keys()
+        gone = (theirs - stays.source_addresses.get(source, {}).keys()) | left
         if kept := {ip: at for ip, at in by_ip.items() if ip not in gone}:
             kept_addresses[source] = kept
     return kept_addresses
@@ -173,5 +227,29 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
     )
     rest = identity.renamed(device, tuple(staying))
     kept = {source: way for source, way in device.access.items() if source not in access}
-    rest = replace(rest, access=kept)
-    return replace(rest, never_merge=(*device.never_merge, id)), new
+    rest = replace(rest, access=kept, never_merge=(*device.never_merge, id))
+    return _parted_addresses(device, rest, new)
+
+
+def _parted_addresses(device: Device, rest: Device, new: Device) -> tuple[Device, Device]:
+    """Each of the two with the addresses at which its keys were proved, as far as that is known.
+    What a source said of the device goes where the shown address goes."""
+    new = where_it_is(device, new)
+    left = _places_of(device, new) - {ip for known in rest.interfaces.values() for ip in known}
+    by_source = _within(rest.source_addresses, left)
+    rest = replace(rest, source_addresses=by_source)
+    if rest.address in left:
+        new = replace(new, facts=rest.facts)
+        rest = replace(rest, address=None, facts={})
+    return _at_interfaces(rest, rest.address), new
+
+
+def _within(
+    by_source: Mapping[str, Mapping[str, datetime]], left: set[str]
+) -> dict[str, Mapping[str, datetime]]:
+    """The addresses by source without those that were left."""
+    kept = {
+        source: {ip: at for ip, at in known.items() if ip not in left}
+        for source, known in by_source.items()
+    }
+    return {source: known for source, known in kept.items() if known}

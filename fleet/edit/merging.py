@@ -1,12 +1,13 @@
 """Two records become one, one becomes two, and back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fleet import identity, labels, status, unused_secrets
 from fleet.database import device_record
 from fleet.edit import ignoring, joining
 from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
-from fleet.reduce import disputes
+from fleet.reduce import disputes, interfaces
 from fleet.reduce.draft import Draft
 
 
@@ -51,7 +52,7 @@ def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
 
 
 def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
-    """A person says that two records are one device."""
+    """A person says that two records are one device: what these two disputed is its own again."""
     number = edit.fields["with"]
     other = draft.find(f"id:{number}", DEFAULT_SITE)
     if other is None:
@@ -61,8 +62,15 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     _check_rows(device, other)
     stays, goes = sorted((device.id, other.id))
     keys = disputes.between(draft, device, other)
-    merged = merge(draft, stays, goes, edit.by)
-    return disputes.end(draft, merged, keys) if keys else merged
+    if not keys:
+        return merge(draft, stays, goes, edit.by)
+    merge(draft, stays, goes, edit.by)
+    disputes.end(draft, keys, device.site, edit.at)
+    merged = draft.devices[stays]
+    places = {**interfaces.at_shown(device), **interfaces.at_shown(other)}
+    known = {**merged.interfaces, **dict.fromkeys(keys, places)}
+    draft.put(replace(disputes.known_again(merged, keys), interfaces=known))
+    return draft.devices[merged.id]
 
 
 def _check_rows(device: Device, other: Device) -> None:
@@ -109,9 +117,15 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
             f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
         )
     del draft.redirects[goes.id]
+    ended = {half.id: disputes.with_itself(device, half) for half in (stays, goes)}
+    disputes.end(draft, [key for keys in ended.values() for key in keys], device.site, edit.at)
+    device = draft.devices[device.id]
     draft.drop(device)
     back = replace(joining.without(device, stays, goes), never_merge=(*device.never_merge, goes.id))
+    if ended[stays.id]:
+        back = disputes.known_again(back, ended[stays.id])
     draft.put(back)
+    goes = joining.where_it_is(device, goes)
     goes = disputes.known_by_address(draft, goes, draft.disputed)
     draft.put(replace(goes, never_merge=(*goes.never_merge, back.id)))
     if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
@@ -119,10 +133,21 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
             f"The identities of {labels.name(goes)} now belong to another device",
             "Split that device first, or leave these two together.",
         )
-    back, goes = (_set_right(draft, draft.devices[record.id]) for record in (back, goes))
+    for half in (back, goes):
+        _take_substitute(draft, half.id, ended[half.id])
+    back, goes = (_set_right(draft, draft.devices[half.id]) for half in (back, goes))
     text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
     draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
     return back
+
+
+def _take_substitute(draft: Draft, id: int, ended: Sequence[str]) -> None:
+    """The record that was made for the address of a device while its keys were disputed is that
+    device."""
+    device = draft.devices[id]
+    substitute = draft.find(f"{identity.ADDRESS}{device.address}", device.site)
+    if ended and substitute is not None and substitute.id > id and not substitute.listed:
+        merge(draft, id, substitute.id)
 
 
 def _as_they_were(edit: Edit) -> tuple[Device, Device]:

@@ -5,6 +5,7 @@ A device with two interfaces has two addresses and does not move with each sight
     the new address answers, the old one in this scan or the last      both are current
     it answers at one, the other, the one and the other again          both are current
     the old address stops, the new one answers                         it moved
+    one of the interfaces that a person merged moves                   its device stays
     an address that a device has besides stops                         nothing is told
 """
 
@@ -51,7 +52,7 @@ def moved(
     new, old = sighting.address, device.address
     if new is None or status.is_older(sighting.at, device.last_seen, draft.now):
         return device, None
-    if new == old or has_both(device, sighting, draft.rules):
+    if new == old or has_both(device, sighting, draft.rules) or _has_other(draft, device, keys):
         return _stayed(device, sighting, draft.now)
     if claims.is_at_place_only(keys) and not claims.is_at_place_only(device.identities):
         return device, None  # Who is there says nothing of where else the device is.
@@ -115,12 +116,6 @@ def is_in_scan(device: Device, sighting: Sighting) -> bool:
     return _is_since(device, sighting.source, device.address, sighting.asked)
 
 
-def was_there(device: Device, sighting: Sighting) -> bool:
-    """Whether an earlier scan of the source proved the device at the address of the sighting."""
-    known = device.source_addresses.get(sighting.source, {}).get(sighting.address or "")
-    return known is not None and sighting.asked is not None and known < sighting.asked
-
-
 def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
     """True if its shown address and that of the sighting are two of the device at once."""
     new, old, source = sighting.address, device.address, sighting.source
@@ -133,6 +128,14 @@ def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
     if asked and all(_is_since(device, source, address, asked) for address in (new, old)):
         return True
     return takes_turns(device, sighting, rules)
+
+
+def _has_other(draft: Draft, device: Device, keys: Sequence[str]) -> bool:
+    """Whether its shown address is that of another interface, which was proved lately."""
+    shown = device.address
+    is_own = any(shown in device.interfaces.get(key, {}) for key in keys)
+    is_known = any(shown in places for places in device.interfaces.values())
+    return is_known and not is_own and is_lately(device, shown, draft.now, draft.rules)
 
 
 def takes_turns(device: Device, sighting: Sighting, rules: status.Rules) -> bool:

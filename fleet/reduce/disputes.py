@@ -1,55 +1,143 @@
-"""Keys that two live devices prove at once: they prove nothing from then on.
+"""Keys that two live devices prove at once: they prove nothing as long as both do.
 
 Whole models ship one MAC, and copied firmware one endpoint reference. The two stay two records,
-each known by its other keys or by its address, and one of them has the finding. What a broadcast
-contradicts itself about is held back before it comes here (`discovery.pending_moves`), because
-anybody can forge it. A person who merges the two says that they are one device, which ends it.
+each known by its other keys or by its address, and one of them has the finding. What counts is
+where this very key was last proved, not where the record is:
+
+    two endpoint references with it at two addresses in one scan        disputed at once
+    two addresses in one scan, and again in a later one                 disputed
+    two records, serials, MACs or endpoint references, both within
+      their patience, and both once more                                disputed
+    any of these for the first time                                     held back: its device
+                                                                        keeps its place
+    the new address proves it, the old one no more                      it moved
+    it is at an interface that a person merged into the record          one device
+    it was silent, was reset, or took turns between two addresses       one device
+    one address alone proves it for a day                               disputed no longer
+    a person merges the two                                             disputed no longer
+
+Anybody can forge such a proof, so a dispute ends by itself. What a broadcast contradicts itself
+about is held back before it comes here (`discovery.pending_moves`).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from datetime import datetime, timedelta
 
 from fleet import identity, status
-from fleet.model import Device, Finding, Sighting
-from fleet.reduce import addresses, findings
+from fleet.model import Device, Fault, Finding, KeyWatch, Sighting
+from fleet.reduce import addresses, findings, interfaces
 from fleet.reduce.draft import Draft
 
 SHARED = "identity.shared"
+ALONE = timedelta(days=1)
+"""How long one address alone proves a disputed key until it is that device's again."""
 
 
 def shared_keys(draft: Draft, sighting: Sighting, keys: Iterable[str]) -> dict[str, Device]:
     """The keys of the sighting that another device proves right now, and that device."""
-    holders: dict[str, Device] = {}
+    shared: dict[str, Device] = {}
     for key in keys:
         if not key.startswith((identity.MAC, identity.ENDPOINT)):
             continue
         device = draft.find(key, sighting.site)
-        if device is not None and _is_shared(draft, device, sighting, keys):
-            holders[key] = device
-    return holders
+        if device is not None and _is_shared(draft, device, sighting, key, keys):
+            shared[key] = device
+    return shared
+
+
+def settled(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> tuple[str, ...]:
+    """The keys by which the sighting is known after the shared ones were disputed or, for the
+    first time, put on watch. None when nothing else leads to a device: it is held back."""
+    proven = {
+        key: owner for key, owner in shared.items() if _is_proven(draft, owner, sighting, key)
+    }
+    if proven:
+        dispute(draft, sighting, proven)
+    if proven.keys() == shared.keys():
+        return identity.proved(sighting, draft.disputed)
+    for key in shared.keys() - proven.keys():
+        _note(draft, sighting, key)
+    doubted = {identity.index_key(key, sighting.site) for key in shared}
+    keys = identity.proved(sighting, draft.disputed.keys() | doubted)
+    return keys if any(draft.find(key, sighting.site) for key in keys) else ()
 
 
 def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> None:
-    """Take the keys from every device that has them, until a person merges the two, and raise one
-    finding on each holder."""
+    """Take the keys from the devices that have them, and raise one finding on each of these."""
     for key in shared:
         draft.disputed[identity.index_key(key, sighting.site)] = sighting.at
+        _note(draft, sighting, key)
     for id in {device.id for device in shared.values()}:
         device = draft.devices[id]
         keys = [key for key in shared if shared[key].id == id]
+        places = {ip for key in keys for ip in _places(device, key)} or {str(device.address)}
         left = known_by_address(draft, device, keys)
         if sighting.address is not None and sighting.address != device.address:
             left = addresses.gone_from(left, sighting.address)
         draft.put(left)
-        findings.apply(draft, _finding(device, sighting, keys))
+        findings.apply(draft, _finding(device, sighting, keys, places))
 
 
-def _is_shared(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[str]) -> bool:
+def _note(draft: Draft, sighting: Sighting, key: str) -> None:
+    watch = KeyWatch(sighting.address or "", sighting.at, sighting.at)
+    draft.watched[identity.index_key(key, sighting.site)] = watch
+    draft.is_changed = True
+
+
+def _is_proven(draft: Draft, device: Device, sighting: Sighting, key: str) -> bool:
+    """Whether it is more than the trace of one move: two endpoint references in one scan, or both
+    places proved once more after it was seen for the first time."""
+    had, proved = identity.endpoints(device.identities), identity.endpoints(sighting.identities)
+    if _differ(had, proved) and _is_in_scan(draft, device, sighting, key):
+        return True
+    first = draft.watched.get(identity.index_key(key, sighting.site))
+    oldest = min(_places(device, key).values(), default=None)
+    if first is None or oldest is None or not first.at < oldest <= sighting.at:
+        return False
+    return sighting.at - first.at <= 2 * draft.rules.patience_with(device, sighting.source)
+
+
+def _places(device: Device, key: str) -> interfaces.Places:
+    """Where the device last proved the key: one address, or one for each interface that has it."""
+    if interfaces.has_several(device):
+        return device.interfaces.get(key, {})
+    return interfaces.at_shown(device)
+
+
+def _is_in_scan(draft: Draft, device: Device, sighting: Sighting, key: str) -> bool:
+    """Whether the scan of the sighting has proved the key at every other place already."""
+    if not interfaces.has_several(device):
+        return addresses.is_in_scan(device, sighting)
+    places, asked = _places(device, key), sighting.asked
+    return bool(places) and asked is not None and all(at >= asked for at in places.values())
+
+
+def _is_shared(
+    draft: Draft, device: Device, sighting: Sighting, key: str, keys: Iterable[str]
+) -> bool:
     if not _is_live(draft, device):
         return False
+    if interfaces.has_several(device):
+        return _is_beside(draft, device, sighting, key, keys)
     if _is_elsewhere(draft, device, sighting) and _are_two(draft, device, sighting, keys):
         return True
     return _has_own_endpoint(draft, device, sighting, keys)
+
+
+def _is_beside(
+    draft: Draft, device: Device, sighting: Sighting, key: str, keys: Iterable[str]
+) -> bool:
+    """Whether the sighting is at none of the interfaces that have the key, and these are live."""
+    places = _places(device, key)
+    if not places or sighting.address is None or sighting.address in places:
+        return False
+    if _is_in_scan(draft, device, sighting, key):
+        return True
+    since = sighting.at - 2 * draft.rules.patience_with(device, sighting.source)
+    if min(places.values()) < since:
+        return False
+    had, proved = identity.endpoints(device.identities), identity.endpoints(keys)
+    return _differ(had, proved) or _names_another(draft, device, sighting, keys)
 
 
 def _is_live(draft: Draft, device: Device) -> bool:
@@ -88,10 +176,7 @@ def _are_two(draft: Draft, device: Device, sighting: Sighting, keys: Iterable[st
     had, proved = identity.endpoints(device.identities), identity.endpoints(keys)
     if had and proved:
         return _differ(had, proved)
-    answers_at_both = addresses.is_in_scan(device, sighting) and addresses.was_there(
-        device, sighting
-    )
-    return answers_at_both or _names_another(draft, device, sighting, keys)
+    return addresses.is_in_scan(device, sighting) or _names_another(draft, device, sighting, keys)
 
 
 def _differ(had: set[str], proved: set[str]) -> bool:
@@ -122,42 +207,107 @@ def known_by_address(draft: Draft, device: Device, keys: Iterable[str]) -> Devic
     return left
 
 
-def between(draft: Draft, device: Device, other: Device) -> list[str]:
-    """The disputed keys that the two records are known to share."""
-    keys = []
-    for holder, partner in ((device, other), (other, device)):
-        places = {partner.address, *(change.ip for change in partner.addresses)}
-        for finding in holder.findings:
-            if finding.kind == SHARED and places.intersection(finding.evidence["addresses"]):
-                keys += finding.evidence["keys"]
-    return [key for key in keys if identity.index_key(key, device.site) in draft.disputed]
-
-
-def end(draft: Draft, device: Device, keys: Iterable[str]) -> Device:
-    """A person said that the device alone has the keys: they identify it again."""
-    for key in keys:
-        draft.disputed.pop(identity.index_key(key, device.site), None)
-    kept = [key for key in device.identities if not key.startswith(identity.FORMER)]
-    draft.put(identity.renamed(device, tuple(dict.fromkeys((*kept, *keys)))))
-    for finding in device.findings:
-        if finding.kind == SHARED:
-            who, at = f"id:{device.id}", draft.now
-            cleared = Finding(who, SHARED, at, finding.text, finding.source, cleared=True)
-            findings.apply(draft, replace(cleared, site=device.site))
-    return draft.devices[device.id]
-
-
-def _finding(device: Device, sighting: Sighting, keys: list[str]) -> Finding:
+def _finding(device: Device, sighting: Sighting, keys: list[str], places: set[str]) -> Finding:
     text = (
         f"Its {_spoken(keys)} is also used by another device, at {sighting.address}. It identifies "
-        "neither of them any more: without other proof they are told apart by their addresses"
+        "neither of them: without other proof they are told apart by their addresses. If they "
+        "are one device, merge them"
     )
-    evidence = {"keys": keys, "addresses": [device.address, sighting.address]}
-    subject = f"id:{device.id}"
-    return Finding(subject, SHARED, sighting.at, text, sighting.source, evidence, site=device.site)
+    evidence = {"keys": keys, "addresses": [*sorted(places), sighting.address]}
+    who = f"id:{device.id}"
+    return Finding(who, SHARED, sighting.at, text, sighting.source, evidence, site=device.site)
 
 
 def _spoken(keys: list[str]) -> str:
     names = {identity.MAC: "MAC", identity.ENDPOINT: "ONVIF endpoint reference"}
     parts = [f"{names[key[: key.index(':') + 1]]} {key.partition(':')[2]}" for key in keys]
     return " and ".join(parts)
+
+
+# -- how a dispute ends ----------------------------------------------------------------------
+
+
+def watch(draft: Draft, sighting: Sighting) -> None:
+    """Note where a disputed key is proved; where it was at one address alone for long enough, the
+    device there has it again."""
+    for key in sighting.identities if draft.disputed else ():
+        index_key = identity.index_key(key, sighting.site)
+        if index_key in draft.disputed and _is_alone(draft, sighting, index_key):
+            known = identity.proved(sighting, draft.disputed)
+            end(draft, [key], sighting.site, sighting.at)
+            owners = (draft.find(one, sighting.site) for one in known)
+            if device := next((owner for owner in owners if owner is not None), None):
+                draft.put(known_again(device, [key]))
+
+
+def _is_alone(draft: Draft, sighting: Sighting, index_key: str) -> bool:
+    """Whether nothing but the address of the sighting proved the key for long enough, in scans
+    without a gap: while nobody asks, nobody contradicts either."""
+    known, at = draft.watched.get(index_key), sighting.at
+    if known and status.is_older(at, known.at, draft.now):
+        return False
+    gap = 2 * draft.rules.intervals.get(sighting.source, draft.rules.patience)
+    address, since = sighting.address or "", at
+    if known and known.address == address and known.at <= at <= known.at + gap:
+        since = known.since
+    draft.watched[index_key] = KeyWatch(address, since, at)
+    draft.is_changed = True
+    return at - since >= ALONE
+
+
+def end(draft: Draft, keys: Iterable[str], site: str, at: datetime) -> None:
+    """The keys are disputed no longer, and no finding says so."""
+    for key in keys:
+        index_key = identity.index_key(key, site)
+        draft.disputed.pop(index_key, None)
+        draft.watched.pop(index_key, None)
+    draft.is_changed = True
+    for device in list(draft.devices.values()):
+        for fault in device.findings:
+            if fault.kind == SHARED and not _is_any_disputed(draft, fault, device.site):
+                who = f"id:{device.id}"
+                finding = Finding(who, SHARED, at, "", fault.source, cleared=True, site=device.site)
+                findings.apply(draft, finding)
+
+
+def between(draft: Draft, device: Device, other: Device) -> list[str]:
+    """The disputed keys that these two devices proved against each other."""
+    shared: dict[str, None] = {}
+    for holder, rival in ((device, other), (other, device)):
+        at = {rival.address, *(change.ip for change in rival.addresses)}
+        for fault in holder.findings:
+            if fault.kind == SHARED and at.intersection(fault.evidence.get("addresses", ())):
+                shared |= dict.fromkeys(fault.evidence.get("keys", ()))
+    return [key for key in shared if identity.index_key(key, device.site) in draft.disputed]
+
+
+def with_itself(device: Device, half: Device) -> list[str]:
+    """The keys of one half of a merged record that were disputed because it was where it had been
+    before the merge: no other device proved them."""
+    return [
+        key
+        for fault in device.findings
+        if fault.kind == SHARED and half.address in fault.evidence.get("addresses", ())[-1:]
+        for key in fault.evidence.get("keys", ())
+        if key in half.identities
+    ]
+
+
+def _is_any_disputed(draft: Draft, fault: Fault, site: str) -> bool:
+    keys = fault.evidence.get("keys", ())
+    return any(identity.index_key(key, site) in draft.disputed for key in keys)
+
+
+def known_again(device: Device, keys: Iterable[str]) -> Device:
+    """The device with keys that are disputed no longer, in the place of what it was called."""
+    was = (identity.ADDRESS, identity.FORMER)
+    real = (key for key in device.identities if not key.startswith(was))
+    return identity.renamed(device, tuple(dict.fromkeys((*keys, *real))))
+
+
+def forget_old(draft: Draft) -> None:
+    """What was seen once and not again is watched no longer."""
+    for key, known in list(draft.watched.items()):
+        if key not in draft.disputed and not draft.now - ALONE <= known.at <= draft.now:
+            del draft.watched[key]
+            draft.is_changed = True

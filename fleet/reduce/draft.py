@@ -31,6 +31,7 @@ class Draft:
         self.state = dict(fleet.state)
         self.secrets = dict(fleet.secrets)
         self.disputed = dict(fleet.disputed)
+        self.watched = dict(fleet.watched)
         self.ignored = dict(fleet.ignored)
         self.events: list[Event] = []
         self.is_changed = False
@@ -173,6 +174,7 @@ class Draft:
             state=self.state,
             secrets=self.secrets,
             disputed=self.disputed,
+            watched=self.watched,
             ignored=self.ignored,
         )
 

@@ -17,11 +17,11 @@ STRENGTH = (identity.ENDPOINT, identity.MAC, identity.ROW, identity.CHANNEL)
 def match(draft: Draft, sighting: Sighting) -> tuple[Device | None, tuple[str, ...]]:
     """The device of the sighting, or None if it is new, and the keys that the sighting proves.
     Without keys it proves nothing, and there is no device."""
+    disputes.watch(draft, sighting)
     keys = identity.proved(sighting, draft.disputed)
     shared = disputes.shared_keys(draft, sighting, keys)
-    if shared and not any(is_overtaken(device, sighting, draft) for device in shared.values()):
-        disputes.dispute(draft, sighting, shared)
-        keys = identity.proved(sighting, draft.disputed)
+    if shared and not any(is_overtaken(owner, sighting, draft) for owner in shared.values()):
+        keys = disputes.settled(draft, sighting, shared)
     return (_device(draft, sighting, keys) if keys else None), keys
 
 

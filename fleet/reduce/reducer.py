@@ -28,7 +28,7 @@ from fleet.model import (
     SourceDown,
     TakenWorkbook,
 )
-from fleet.reduce import capacity, findings, misses, sightings
+from fleet.reduce import capacity, disputes, findings, misses, sightings
 from fleet.reduce.draft import Draft
 
 
@@ -49,6 +49,7 @@ def reduce(
             touched[device.id] = None
     if empty:
         capacity.note_room(draft)
+        disputes.forget_old(draft)
     removal.forget_removed(draft)
     # Last, when all facts are in, and parents first: who dies with its parent is unreachable.
     ids = [id for id in (list(draft.devices) if empty else touched) if id in draft.devices]

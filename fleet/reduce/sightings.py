@@ -12,6 +12,7 @@ from fleet.reduce import (
     claims,
     facts,
     findings,
+    interfaces,
     kinds,
     learning,
     matching,
@@ -94,12 +95,10 @@ def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
     new_facts, known = facts.facts_of(sighting, device), device.facts.get(sighting.source)
     if new_facts == known:
         return device
-    device = replace(device, facts={**device.facts, sighting.source: new_facts})
-    changed = [
-        key
-        for key in facts.SIGHTING_FIELDS
-        if known and key in known and known[key] != new_facts.get(key)
-    ]
+    if known is not None and interfaces.is_other(device, sighting):
+        return device
+    device = replace(device, facts={**device.facts, sighting.source: said})
+    changed = [key for key in facts.TOLD if known and key in known and known[key] != said.get(key)]
     if changed and known:
         before = {key: known[key] for key in changed}
         after = {key: new_facts.get(key) for key in changed}
@@ -164,6 +163,7 @@ def _with_state(device: Device, sighting: Sighting, keys: tuple[str, ...], now: 
         states={**device.states, sighting.source: state},
         links={**device.links, **sighting.links} if sighting.links else device.links,
         claims=claims.timed(device, sighting, keys),
+        interfaces=interfaces.proved(device, sighting, keys),
         source_addresses=(
             device.source_addresses
             if is_older or sighting.only_alive

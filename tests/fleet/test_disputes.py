@@ -7,10 +7,10 @@ import pytest
 from fleet.database import record
 from fleet.edit.editing import inverse
 from fleet.identity import channel_key
-from fleet.model import Device, Report, Sighting
+from fleet.model import Device, Fault, Report, Sighting
 from fleet.reduce.disputes import SHARED
 from fleet.status import ACTIVE
-from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
+from tests.fleet.reports import MINUTE, A, B, Story, edit, missed, noon, seen
 
 ONE, OTHER = "onvif:urn:uuid:1", "onvif:urn:uuid:2"
 FIRST, SECOND, THIRD = "10.0.0.1", "10.0.0.2", "10.0.0.3"
@@ -74,9 +74,13 @@ def test_two_records_that_are_told_one_mac_by_turns_stay_two() -> None:
     story = Story()
     story.tell(seen("rtsp:10.0.0.1:554/", A, source="rtsp"))
     story.tell(seen("rtsp:10.0.0.2:554/", source="rtsp", at=noon(minutes=1), address=SECOND))
-    story.tell(seen("rtsp:10.0.0.2:554/", A, source="rtsp", at=noon(minutes=2), address=SECOND))
+    for minutes in (2, 4):
+        assert story.fleet.disputed == {}
+        at = noon(minutes=minutes)
+        story.tell(seen("rtsp:10.0.0.1:554/", A, source="rtsp", at=at - MINUTE / 2))
+        story.tell(seen("rtsp:10.0.0.2:554/", A, source="rtsp", at=at, address=SECOND))
     assert list(story.fleet.devices) == [1, 2]
-    assert story.fleet.disputed == {A: noon(minutes=2)}
+    assert story.fleet.disputed == {A: noon(minutes=4)}
     assert findings(story) == [SHARED]
 
 
@@ -132,9 +136,12 @@ def test_no_undo_brings_the_key_back(first: str) -> None:
     story.tell(seen(first, ONE), seen(other, address=SECOND))
     story.tell(edit("merge", "id:1", **{"with": 2}))
     merged = story.events[-1]
-    story.tell(seen(OTHER, A, at=noon(minutes=1), address=THIRD))
+    other_unit = seen(OTHER, A, at=noon(minutes=1), address=THIRD)
+    here = seen(*((A, ONE) if first == A else (A,)), address=FIRST if first == A else SECOND)
+    story.tell(other_unit, replace(here, at=noon(minutes=2)))
+    story.tell(replace(other_unit, at=noon(minutes=3)))
     assert story.fleet.disputed.keys() == {A}
-    story.tell(inverse(merged, "tester", noon(minutes=2)))
+    story.tell(inverse(merged, "tester", noon(minutes=4)))
     assert A not in story.fleet.index
     mine, theirs = story.device(1).identities, story.device(2).identities
     assert mine == ((ONE,) if first == A else (B, ONE))
@@ -177,6 +184,22 @@ ONE_DEVICE: dict[str, list[Report]] = {
         *(seen(A, at=noon(minutes=5 * n), address=FIRST) for n in range(7, 10)),
     ],
     "it moved": [*units(""), seen(A, at=noon(minutes=5), address=SECOND)],
+    "it moved within its first scan": [
+        *units("", ""),
+        *(seen(A, at=noon(minutes=5 * n), address=SECOND) for n in range(1, 5)),
+    ],
+    "it was reset and moved between two scans": [
+        *units(ONE),
+        *(seen(OTHER, A, at=noon(minutes=5 * n), address=SECOND) for n in range(1, 5)),
+    ],
+    "its board was replaced and it moved": [
+        *units("", serial="S1"),
+        *(seen(A, at=noon(minutes=5 * n), address=SECOND, serial="S2") for n in range(1, 5)),
+    ],
+    "somebody claimed its MAC once": [
+        *units("", ""),
+        *(report for n in range(1, 5) for report in units("", at=n)),
+    ],
     "it was heard at another site at the same address": [
         *units(ONE),
         replace(seen(ONE, A), site="plant 2"),
@@ -240,6 +263,190 @@ def test_two_that_are_told_apart_again_are_disputed_again() -> None:
         story.tell(*units("", "", at=scan))
     assert list(story.fleet.devices) == [1, 2]
     assert (story.fleet.disputed.keys(), findings(story)) == ({A}, [SHARED])
+
+
+# -- how a dispute ends ----------------------------------------------------------------------
+
+
+def disputed() -> Story:
+    """Two records that were told one MAC, with the finding on the first."""
+    story = Story()
+    story.tell(*units("", ""), *units("", "", at=1))
+    assert story.fleet.disputed.keys() == {A}
+    return story
+
+
+def test_a_dispute_ends_when_one_address_alone_proves_the_key_for_a_day() -> None:
+    story = disputed()
+    for scan in range(2, 2 + 12 * 24 + 2):
+        story.tell(*units("", at=scan))
+    assert (story.fleet.disputed, story.fleet.watched, findings(story)) == ({}, {}, [])
+    assert story.device(1).identities == (A,)
+    assert "finding.cleared" in [event.kind for event in story.events]
+    story.tell(seen(A, at=noon(days=2), address=THIRD))
+    assert story.device(1).address == THIRD, "the key leads to it again"
+
+
+def test_a_dispute_lasts_while_both_answer() -> None:
+    story = disputed()
+    for scan in range(2, 2 + 12 * 25):
+        story.tell(*units("", "", at=scan))
+    assert story.fleet.disputed.keys() == {A}
+
+
+def test_a_day_without_scans_ends_no_dispute() -> None:
+    story = disputed()
+    story.tell(*units("", at=2))
+    story.tell(*units("", at=12 * 30))
+    story.fleet = record.decode(record.Encoder().encode(story.fleet))
+    story.tell(*units("", "", at=12 * 30 + 1))
+    assert story.fleet.disputed.keys() == {A}
+
+
+def test_a_person_who_merges_the_two_ends_their_dispute() -> None:
+    """It has two interfaces with one MAC, whichever of them moves."""
+    story = disputed()
+    story.tell(edit("merge", "id:1", at=noon(minutes=6), **{"with": 2}))
+    assert (story.device(1).identities, findings(story)) == ((A,), [])
+    for scan in range(2, 6):
+        assert story.tell(*units("", "", at=scan)) == []
+    for scan in range(6, 10):
+        at = noon(minutes=5 * scan)
+        assert story.tell(seen(A, at=at), seen(A, at=at, address=THIRD)) == []
+    assert (list(story.fleet.devices), story.fleet.disputed) == ([1], {})
+    for scan in range(10, 12):
+        at = noon(minutes=5 * scan)
+        story.tell(*(seen(A, at=at, address=ip) for ip in (FIRST, THIRD, "10.0.0.9")))
+    assert story.fleet.disputed.keys() == {A}, "a third one is another device"
+
+
+def test_what_is_seen_once_is_forgotten_after_a_day() -> None:
+    story = Story()
+    story.tell(*units("", ""))
+    assert story.fleet.watched.keys() == {A}
+    story.tell(at=noon(hours=25))
+    assert story.fleet.watched == {}
+
+
+# -- what a person merged --------------------------------------------------------------------
+
+
+def interfaces_at(*ips: str, at: float, serials: tuple[str, str] = ("S1", "S2")) -> list[Report]:
+    """One scan of the MACs A and B."""
+    when = noon(minutes=at)
+    return [
+        seen(mac, at=when, address=ip, serial=serial)
+        for mac, ip, serial in zip((A, B), ips, serials, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("serials", [("S1", "S1"), ("S1", "S2")])
+def test_two_live_cameras_that_a_person_merged_stay_one(
+    order: int, serials: tuple[str, str]
+) -> None:
+    story = Story()
+    story.tell(*interfaces_at(FIRST, SECOND, at=0, serials=serials))
+    story.tell(edit("merge", "id:1", at=noon(minutes=1), **{"with": 2}))
+    quiet = []
+    for scan in range(1, 5):
+        quiet += story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan, serials=serials)[::order])
+    for scan in range(5, 9):
+        quiet += story.tell(*interfaces_at(FIRST, THIRD, at=5 * scan, serials=serials)[::order])
+    assert (quiet, list(story.fleet.devices), story.fleet.disputed) == ([], [1], {})
+    assert story.device(1).identities == (A, B)
+    assert story.device(1).interfaces == {
+        A: {FIRST: noon(minutes=40)},
+        B: {THIRD: noon(minutes=40)},
+    }
+    assert story.device(1).facts["panasonic"]["serial"] == "S1"
+
+
+def test_a_foreign_unit_with_one_of_the_macs_is_noticed_all_the_same() -> None:
+    story = Story()
+    story.tell(*interfaces_at(FIRST, SECOND, at=0))
+    story.tell(edit("merge", "id:1", at=noon(minutes=1), **{"with": 2}))
+    for scan in (1, 2):
+        foreign = seen(B, at=noon(minutes=5 * scan), address=THIRD)
+        story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan), foreign)
+    assert (story.device(1).identities, story.fleet.disputed.keys()) == ((A,), {B})
+
+
+@pytest.mark.parametrize("ips", [(FIRST, SECOND), (FIRST, THIRD), (THIRD, FIRST), (SECOND, FIRST)])
+def test_an_undone_merge_leaves_two_devices_where_they_are_now(ips: tuple[str, str]) -> None:
+    story = Story()
+    story.tell(*interfaces_at(FIRST, SECOND, at=0))
+    story.tell(edit("merge", "id:1", at=noon(minutes=1), **{"with": 2}))
+    merged = story.events[-1]
+    story.tell(*interfaces_at(*ips, at=5))
+    story.tell(*interfaces_at(*ips, at=10))
+    story.tell(inverse(merged, "tester", noon(minutes=11)))
+    for scan in range(3, 6):
+        assert story.tell(*interfaces_at(*ips, at=5 * scan)) == []
+    assert [one.identities for one in story.fleet.devices.values()] == [(A,), (B,)]
+    assert [one.address for one in story.fleet.devices.values()] == [*ips]
+    assert [one.facts["panasonic"]["serial"] for one in story.fleet.devices.values()] == [
+        "S1",
+        "S2",
+    ]
+    assert [one.interfaces for one in story.fleet.devices.values()] == [{}, {}]
+    assert [[*one.source_addresses["panasonic"]] for one in story.fleet.devices.values()] == [
+        [ips[0]],
+        [ips[1]],
+    ]
+
+
+def test_a_split_record_leaves_each_of_the_two_where_its_keys_are() -> None:
+    story = Story()
+    story.tell(*interfaces_at(FIRST, SECOND, at=0))
+    story.tell(edit("merge", "id:1", at=noon(minutes=1), **{"with": 2}))
+    story.tell(*interfaces_at(FIRST, SECOND, at=5))
+    story.tell(edit("split", "id:1", at=noon(minutes=6), identities=[A]))
+    for scan in range(2, 5):
+        assert "device.moved" not in story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan))
+    assert {one.identities: one.address for one in story.fleet.devices.values()} == {
+        (A,): FIRST,
+        (B,): SECOND,
+    }
+    assert (findings(story), story.fleet.disputed) == ([], {})
+
+
+def of_the_version_before(story: Story) -> None:
+    """It kept no interfaces, and disputed a MAC that was where it had been all along."""
+    half = Device(
+        3, "camera", "here", (f"address:{SECOND}",), address=SECOND, last_seen=noon(minutes=5)
+    )
+    text = f"Its MAC {B[4:]} is also used by another device, at {SECOND}"
+    evidence = {"keys": [B], "addresses": [FIRST, SECOND]}
+    fault = Fault(SHARED, noon(minutes=5), text, "panasonic", evidence)
+    device = replace(story.device(1), identities=(A,), interfaces={}, findings=(fault,))
+    devices = {**story.fleet.devices, 1: device, 3: half}
+    fleet = replace(story.fleet, devices=devices, next_id=4, disputed={B: noon(minutes=5)})
+    story.fleet = record.indexed(fleet)
+
+
+def test_a_merge_that_the_version_before_broke_is_undone_whole() -> None:
+    story = Story()
+    story.tell(*interfaces_at(FIRST, SECOND, at=0))
+    story.tell(edit("merge", "id:1", at=noon(minutes=1), **{"with": 2}))
+    merged = story.events[-1]
+    of_the_version_before(story)
+    story.tell(inverse(merged, "tester", noon(minutes=6)))
+    assert {one.id: one.identities[0] for one in story.fleet.devices.values()} == {1: A, 2: B}
+    for scan in range(2, 5):
+        assert story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan)) == []
+    assert (findings(story), story.fleet.disputed) == ([], {})
+
+
+def test_a_record_that_the_version_before_merged_learns_where_its_interfaces_are() -> None:
+    story = Story()
+    story.tell(*interfaces_at(FIRST, SECOND, at=0))
+    story.tell(edit("merge", "id:1", at=noon(minutes=1), **{"with": 2}))
+    device = replace(story.device(1), interfaces={})
+    story.fleet = record.indexed(replace(story.fleet, devices={1: device}))
+    for scan in range(1, 5):
+        assert story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan)) == []
+    assert story.device(1).interfaces.keys() == {A, B}
 
 
 # -- what is no identity ---------------------------------------------------------------------
