@@ -15,7 +15,9 @@ Places = Mapping[str, datetime]
 
 def has_several(device: Device) -> bool:
     """Whether a person said that the device has several interfaces."""
-    return bool(device.interfaces) or len(identity.macs_of(device)) > 1
+    if device.interfaces:
+        return True
+    return len(device.identities) > 1 and len(identity.macs_of(device)) > 1
 
 
 def of(device: Device) -> dict[str, Places]:
