@@ -97,8 +97,12 @@ def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
         return device
     if known is not None and interfaces.is_other(device, sighting):
         return device
-    device = replace(device, facts={**device.facts, sighting.source: said})
-    changed = [key for key in facts.TOLD if known and key in known and known[key] != said.get(key)]
+    device = replace(device, facts={**device.facts, sighting.source: new_facts})
+    changed = [
+        key
+        for key in facts.SIGHTING_FIELDS
+        if known and key in known and known[key] != new_facts.get(key)
+    ]
     if changed and known:
         before = {key: known[key] for key in changed}
         after = {key: new_facts.get(key) for key in changed}
