@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from fleet.database.build import build_store
 from settings import Settings
 from store import masking
-from store.json_file import CannotOpen, JsonFile
+from store.json_file import CannotOpen
 
 MAX_CONNECTIONS = 4096
 FEWEST_CONNECTIONS = 64
@@ -145,9 +146,7 @@ def check_start(settings: Settings, workers: int, worker_class: str, preload: bo
     except ValueError as error:
         sys.exit(f"Camera Monitor cannot start. DATABASE_URL does not fit: {error}.")
     try:
-        file = JsonFile(settings.database_path, settings.data_dir)
-        file.own()
-        file.release()
+        build_store(settings.database_path, settings.data_dir).check()
     except CannotOpen as error:
         sys.exit(f"Camera Monitor cannot start. {error}")
     remove_former_socket(settings.data_dir / "house.sock")

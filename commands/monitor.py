@@ -8,7 +8,7 @@ from typing import Any
 import app as monitor_app
 import serving
 from discovery import running
-from fleet.database.json_store import JsonStore
+from fleet.database.build import build_store
 from fleet.model import Fleet
 from settings import Settings
 from store.json_file import CannotOpen
@@ -88,6 +88,6 @@ def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
 def read_fleet(settings: Settings) -> Fleet:
     """The fleet in the database file, without owning it. Raises Failed in words."""
     try:
-        return JsonStore(settings.database_path, settings.data_dir).read()
+        return build_store(settings.database_path, settings.data_dir).read()
     except CannotOpen as error:
         raise Failed(str(error)) from None

@@ -10,7 +10,7 @@ from time import monotonic
 from pydantic import SecretStr
 
 from fleet import clock as clocks
-from fleet.database.json_store import JsonStore
+from fleet.database.build import build_store
 from fleet.fleet_secrets import FleetSecrets
 from fleet.history.journal import Journal, JournalWriter
 from fleet.model import ClockStep
@@ -138,7 +138,7 @@ def build_fleet(
     def rules() -> Rules:
         return rules_of(tracker.fleet(), options.auto_scan_interval, intervals)
 
-    store = JsonStore(options.database_path, options.data_dir)
+    store = build_store(options.database_path, options.data_dir)
     tracker = Tracker(store, rules)
     secrets = FleetSecrets(tracker, Vault(options.data_dir / "keys"), clock)
     secret = options.database_url

@@ -167,6 +167,15 @@ def test_each_library_is_imported_where_it_belongs(path: Path) -> None:
             assert any(name.startswith(place) or name.endswith(place) for place in places), module
 
 
+FORMS_OF_THE_STORE = {"fleet.database.json_store", "store.json_file.JsonFile"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_only_the_database_package_knows_the_form_of_the_store(path: Path) -> None:
+    if not _name(path).startswith("fleet/database/"):
+        assert FORMS_OF_THE_STORE.isdisjoint(module for module, _top in _imports(TREES[path]))
+
+
 def _is_type_checking_only(tree: ast.Module, module: str) -> bool:
     inside = [
         node

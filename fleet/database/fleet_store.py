@@ -30,6 +30,13 @@ class FleetStore(Protocol):
     path: Path
     """What a person knows it by."""
 
+    def check(self) -> None:
+        """Check that nobody owns it and that it can be written, without keeping it.
+
+        Raises CannotOpen in words.
+        """
+        ...
+
     def open(self) -> Opened:
         """Own it and read it; nothing there is an empty fleet. Raises CannotOpen in words."""
         ...

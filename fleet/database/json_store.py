@@ -27,6 +27,10 @@ class JsonStore:
 
     # -- reading -------------------------------------------------------------------------
 
+    def check(self) -> None:
+        self.file.own()
+        self.file.release()
+
     def open(self) -> Opened:
         self.file.own()
         try:

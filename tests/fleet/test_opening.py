@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fleet.database.build import build_store
 from store.json_file import CannotOpen
 from tests.fleet.reports import NOON, A, B, edit, seen
 from tests.fleet.tracking import FILE, opened, tracker_in
@@ -20,6 +21,15 @@ def test_a_file_of_a_newer_version_is_refused_in_words_and_stays(tmp_path: Path)
     assert "Install the newer version again, or set DATABASE_PATH" in text
     assert (tmp_path / FILE).read_bytes() == data
     assert list((tmp_path / "data" / "copies").glob("*damaged*")) == []
+
+
+def test_a_check_of_the_store_says_who_owns_it_and_leaves_it_free(tmp_path: Path) -> None:
+    store = build_store(tmp_path / FILE, tmp_path / "data")
+    with opened(tmp_path), pytest.raises(CannotOpen, match="in use by another Camera Monitor"):
+        store.check()
+    store.check()
+    with opened(tmp_path) as tracker:
+        assert tracker.devices() == {}
 
 
 def sound(folder: Path) -> bytes:

@@ -115,6 +115,7 @@ def test_an_original_that_did_not_fit_on_a_full_disk_is_kept_whole_later(
     disk.fill()
     with pytest.raises((CannotOpen, CannotKeep, OSError)):
         file.keep_original(OLD)
+    assert list((disk.folder / "copies").iterdir()) == []
     disk.make_room()
     file.keep_original(OLD)
     file.release()

@@ -110,6 +110,20 @@ def test_a_copy_that_breaks_off_leaves_the_last_one(
     assert events_in(tmp_path / "copies" / f"{FILE}.revision{OLD}") == [(1, "Gate")]
 
 
+def test_a_copy_for_which_the_disk_became_too_small_leaves_no_part_of_it(
+    disks: Disks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tmpfs that is filled by another program between the check and the copy."""
+    old_database(tmp_path).dispose()
+    disk = disks.small(tmp_path / "copies", "60k")
+    monkeypatch.setattr("store.sqlite_copy._check_room", lambda _source, _folder: None)
+    with pytest.raises(NotCopied, match=r"full|No space left on device"):
+        open_database(tmp_path)
+    assert list(disk.folder.iterdir()) == []
+    assert revision_in(tmp_path / FILE) == OLD
+    assert events_in(tmp_path / FILE) == [(1, "Gate")]
+
+
 def _full(_file: int) -> None:
     raise OSError(28, "No space left on device")
 
