@@ -61,7 +61,7 @@ def set_up_logging(settings: Settings) -> None:
         settings.admin_password,
     ):
         if secret is not None:
-            masking.Masked.know(secret.get_secret_value())
+            masking.MaskingFormatter.add_secret(secret.get_secret_value())
     if settings.flask_debug:
         # Statements without their values: those may be secrets.
         logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)

@@ -33,36 +33,38 @@ CHOICES: dict[str, dict[str, Sequence[str]]] = {
     "tokens": {"scope": SCOPES},
     "sessions": {},
 }
-MISFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
-"""What reading a value of another type raises, in SQLAlchemy and here."""
+CONVERSION_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""Errors of reading a value of another type, in SQLAlchemy and in this module."""
 
 
 def load(
     engine: Engine, now: datetime
 ) -> tuple[list[User], list[Grant], list[Session], list[Token]]:
-    """Everything that is kept. Sessions that have ended are deleted.
+    """Load all accounts. Sessions that have ended are deleted.
 
-    Raises Damaged for a value that does not fit: who may what must not be guessed.
+    Raises Damaged for an invalid value: permissions must not be guessed.
     """
     with translated_errors(), engine.begin() as connection:
         connection.execute(delete(tables.sessions).where(tables.sessions.c.ends <= now))
         return (
-            _all(connection, tables.users, _user),
-            _all(connection, tables.grants, _grant),
-            _all(connection, tables.sessions, lambda row: Session(**row)),
-            _all(connection, tables.tokens, _token),
+            _load_rows(connection, tables.users, _user),
+            _load_rows(connection, tables.grants, _grant),
+            _load_rows(connection, tables.sessions, lambda row: Session(**row)),
+            _load_rows(connection, tables.tokens, _token),
         )
 
 
-def _all(connection: Connection, table: Table, made: Callable[[dict[str, Any]], T]) -> list[T]:
+def _load_rows(
+    connection: Connection, table: Table, build: Callable[[dict[str, Any]], T]
+) -> list[T]:
     try:
         rows = connection.execute(select(table).order_by(table.c.id)).mappings()
-        return [_checked(table, made(dict(row))) for row in rows]
-    except MISFIT as error:
+        return [_checked(table, build(dict(row))) for row in rows]
+    except CONVERSION_ERRORS as error:
         raise Damaged(
             "The SQL database has a value that does not fit: "
-            f"{_place(connection, table, made) or table.name}. Correct it, or restore a backup "
-            "of the database."
+            f"{_damaged_row(connection, table, build) or table.name}. "
+            "Correct it, or restore a backup of the database."
         ) from error
 
 
@@ -76,8 +78,8 @@ def _checked(table: Table, value: T) -> T:
     return value
 
 
-def _place(connection: Connection, table: Table, made: Callable[[dict[str, Any]], T]) -> str:
-    """The first value that does not fit, by row and column. Never the value: it may be secret."""
+def _damaged_row(connection: Connection, table: Table, build: Callable[[dict[str, Any]], T]) -> str:
+    """Locate the first invalid value, by row and column. The value itself may be secret."""
     for id in connection.execute(select(table.c.id).order_by(table.c.id)).scalars().all():
         row: dict[str, Any] = {}
         for column in table.columns:
@@ -86,13 +88,13 @@ def _place(connection: Connection, table: Table, made: Callable[[dict[str, Any]]
                 row[column.name] = connection.execute(
                     select(column).where(table.c.id == id)
                 ).scalar_one()
-            except MISFIT:
+            except CONVERSION_ERRORS:
                 return where
         try:
-            _checked(table, made(row))
+            _checked(table, build(row))
         except InvalidValue as error:
             return f"{table.name}, row {id}, {error.name}: {error.why}"
-        except MISFIT as error:
+        except CONVERSION_ERRORS as error:
             return f"{table.name}, row {id} ({error})"
     return ""
 
@@ -103,33 +105,35 @@ def _user(row: dict[str, Any]) -> User:
 
 
 def _grant(row: dict[str, Any]) -> Grant:
-    given = {key: row.pop(key) for key in ("hours", "weekdays", "rights")}
+    columns = {key: row.pop(key) for key in ("hours", "weekdays", "rights")}
     try:
-        hours = None if given["hours"] is None else hours_of(given["hours"])
+        hours = None if columns["hours"] is None else parse_hours(columns["hours"])
     except (ValueError, TypeError) as error:
-        raise InvalidValue("grants", "hours", str(error), given["hours"]) from None
-    weekdays, rights = (_list("grants", key, given[key]) for key in ("weekdays", "rights"))
+        raise InvalidValue("grants", "hours", str(error), columns["hours"]) from None
+    weekdays, rights = (_tuple_of("grants", key, columns[key]) for key in ("weekdays", "rights"))
     return Grant(**row, hours=hours, weekdays=weekdays, rights=rights)
 
 
 def _token(row: dict[str, Any]) -> Token:
     devices = row.pop("devices")
-    return Token(**row, devices=None if devices is None else _list("tokens", "devices", devices))
+    return Token(
+        **row, devices=None if devices is None else _tuple_of("tokens", "devices", devices)
+    )
 
 
-def _list(table: str, column: str, value: Any) -> tuple[Any, ...]:
+def _tuple_of(table: str, column: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise InvalidValue(table, column, "a list is expected", value)
     return tuple(value)
 
 
-def hours_of(text: str) -> Hours:
-    """From "08:00-18:00". Raises ValueError."""
+def parse_hours(text: str) -> Hours:
+    """Parse "08:00-18:00". Raises ValueError."""
     match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text, re.ASCII)
     if match is None:
         raise ValueError("hours look like 08:00-18:00")
-    first, second, third, fourth = map(int, match.groups())
-    return Hours(time(first, second), time(third, fourth))
+    start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
+    return Hours(time(start_hour, start_minute), time(end_hour, end_minute))
 
 
 def add_user(engine: Engine, **values: Any) -> int:
@@ -176,8 +180,8 @@ def add_token(engine: Engine, **values: Any) -> int:
     return _insert(engine, tables.tokens, values)
 
 
-def used(engine: Engine, times: dict[int, datetime]) -> None:
-    """The times at which tokens were last used."""
+def save_last_uses(engine: Engine, times: dict[int, datetime]) -> None:
+    """Write the times at which tokens were last used."""
     with translated_errors(), engine.begin() as connection:
         for id, at in times.items():
             connection.execute(
@@ -187,9 +191,9 @@ def used(engine: Engine, times: dict[int, datetime]) -> None:
 
 def _insert(engine: Engine, table: Any, values: dict[str, Any]) -> int:
     with translated_errors(), engine.begin() as connection:
-        made = connection.execute(insert(table).values(**values)).inserted_primary_key
-        assert made is not None
-        return int(made[0])
+        key = connection.execute(insert(table).values(**values)).inserted_primary_key
+        assert key is not None
+        return int(key[0])
 
 
 def remove(engine: Engine, table: str, *ids: int) -> None:

@@ -31,20 +31,20 @@ from accounts.snapshot import AccountSnapshot, without
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-SESSION_LASTS = timedelta(days=30)
+SESSION_LIFETIME = timedelta(days=30)
 MAX_SESSIONS = 50
 """Of one user and kind; a further login ends the oldest of its kind: a script that logs in
 each time throws no browser out."""
 MAX_TOKENS = 50
 MAX_GRANTS = 500
-TOKEN_MARK = "cm_"  # nosec B105 (how the text of a token begins)
+TOKEN_PREFIX = "cm_"  # nosec B105 (how the text of a token begins)
 
 
 class Accounts:
     """Users, their sessions and tokens, and their grants.
 
-    Every change is in SQL before it counts, and counts at once. Methods raise NotAllowed
-    for what does not fit, and store.sql.Unreachable.
+    Every change is in SQL before it takes effect, which it then does at once. Methods raise
+    NotAllowed for invalid values, and store.sql.Unreachable.
     """
 
     def __init__(
@@ -59,20 +59,20 @@ class Accounts:
         self._used: dict[int, datetime] = {}
 
     def open(self) -> None:
-        """Read everything; the tables must be there.
+        """Load all accounts; the tables must exist.
 
-        Again after the database was away: what it was told last may be done or not.
+        Call it again after an outage of the database: its last write may have succeeded or not.
         """
         with self._lock:
             users, grants, sessions, tokens = rows.load(self.engine, self.clock())
-            self._set(
+            self._publish(
                 users={user.id: user for user in users},
                 grants={grant.id: grant for grant in grants},
                 sessions={session.id: session for session in sessions},
                 tokens={token.id: token for token in tokens},
             )
 
-    def _set(self, **changed: Any) -> None:
+    def _publish(self, **changed: Any) -> None:
         self.snapshot = replace(self.snapshot, **changed, revision=self.snapshot.revision + 1)
         every: list[Session | Token] = [
             *self.snapshot.sessions.values(),
@@ -80,22 +80,24 @@ class Accounts:
         ]
         self._by_digest = {key.digest: key for key in every}
 
-    # -- who there is --------------------------------------------------------------------
+    # -- look-ups --------------------------------------------------------------------------
 
     def has_any(self) -> bool:
         """True if there is an account, so that everyone must log in."""
         return bool(self.snapshot.users)
 
     def user(self, id: int) -> User:
-        """One user. Raises NotAllowed (404)."""
+        """Look up a user by number. Raises NotAllowed (404)."""
         user = self.snapshot.users.get(id)
         if user is None:
             raise NotAllowed(f"There is no user {id}", "GET /api/users lists them.", 404)
         return user
 
-    def named(self, name: str) -> User | None:
+    def by_name(self, name: str) -> User | None:
         key = names.key_of(name)
-        return next((u for u in self.snapshot.users.values() if names.key_of(u.name) == key), None)
+        return next(
+            (user for user in self.snapshot.users.values() if names.key_of(user.name) == key), None
+        )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -106,22 +108,22 @@ class Accounts:
     # -- users -----------------------------------------------------------------------------
 
     def add_first(self, name: str, password: str) -> User:
-        """The first account, an administrator. Raises NotAllowed (409) when there is one."""
+        """Add the first account, an administrator. Raises NotAllowed (409) when there is one."""
         with self._lock:
             if self.has_any():
                 raise NotAllowed("There is an account already", "Log in with it.", 409)
             return self.add(name, password, "admin")
 
     def add(self, name: str, password: str, role: str, sees_all: bool = True) -> User:
-        """A new user. Raises NotAllowed for a name that is taken (409) or does not fit."""
+        """Add a user. Raises NotAllowed for a name that is taken (409) or invalid."""
         name = names.validated(name)
         return self.add_hashed(name, passwords.hash_new(password, name), role, sees_all)
 
     def add_hashed(self, name: str, stored: str, role: str, sees_all: bool = True) -> User:
-        """A new user whose password is known only as a hash that Werkzeug can check."""
+        """Add a user whose password is known only as a hash that Werkzeug can check."""
         _check_choice("role", role, ROLES)
         with self._lock:
-            if self.named(name) is not None:
+            if self.by_name(name) is not None:
                 raise NotAllowed(f"{name} is taken", "Choose another name.", 409, field="username")
             values: dict[str, Any] = {
                 "name": name,
@@ -132,7 +134,7 @@ class Accounts:
                 "last_address": "",
             }
             user = User(rows.add_user(self.engine, **values), **values)
-            self._set(users={**self.snapshot.users, user.id: user})
+            self._publish(users={**self.snapshot.users, user.id: user})
             return user
 
     def change(
@@ -165,11 +167,13 @@ class Accounts:
             self._check_admin_left(replace(user, **values))
             ends = bool(values.keys() & {"role", "password"})
             sessions = [
-                session for session in _of(id, self.snapshot.sessions) if ends and session != keep
+                session
+                for session in _ids_of_user(id, self.snapshot.sessions)
+                if ends and session != keep
             ]
-            tokens = [token for token in _of(id, self.snapshot.tokens) if ends]
+            tokens = [token for token in _ids_of_user(id, self.snapshot.tokens) if ends]
             rows.change_user(self.engine, id, sessions, tokens, **values)
-            self._set(
+            self._publish(
                 users={**self.snapshot.users, id: replace(user, **values)},
                 sessions=without(self.snapshot.sessions, *sessions),
                 tokens=without(self.snapshot.tokens, *tokens),
@@ -177,24 +181,25 @@ class Accounts:
             return self.user(id)
 
     def remove(self, id: int) -> None:
-        """Remove a user with all that was given. Raises NotAllowed for the last administrator."""
+        """Remove a user with its grants, sessions and tokens. Raises NotAllowed for the last
+        administrator."""
         with self._lock:
             user = self.user(id)
             self._check_admin_left(replace(user, role="viewer"))
             rows.remove(self.engine, "users", id)
             snapshot = self.snapshot
-            self._set(
+            self._publish(
                 users=without(snapshot.users, id),
-                grants=without(snapshot.grants, *_of(id, snapshot.grants)),
-                sessions=without(snapshot.sessions, *_of(id, snapshot.sessions)),
-                tokens=without(snapshot.tokens, *_of(id, snapshot.tokens)),
+                grants=without(snapshot.grants, *_ids_of_user(id, snapshot.grants)),
+                sessions=without(snapshot.sessions, *_ids_of_user(id, snapshot.sessions)),
+                tokens=without(snapshot.tokens, *_ids_of_user(id, snapshot.tokens)),
             )
 
     def _check_admin_left(self, changed: User) -> None:
-        """Somebody must be able to manage: an administrator who sees everything."""
-        there = self.snapshot.users
-        if _manages(there[changed.id]) and not any(
-            _manages(user) for user in (changed, *without(there, changed.id).values())
+        """Require an administrator who sees everything. Raises NotAllowed (409)."""
+        users = self.snapshot.users
+        if _manages(users[changed.id]) and not any(
+            _manages(user) for user in (changed, *without(users, changed.id).values())
         ):
             raise NotAllowed(
                 f"{changed.name} is the last administrator",
@@ -215,7 +220,7 @@ class Accounts:
         weekdays: Sequence[str] = (),
         rights: Sequence[str] = (),
     ) -> Grant:
-        """Give a user something on one device or one site."""
+        """Grant a user a level of access to one device or one site."""
         _check_choice("level", level, LEVELS)
         if (device is None) == (not site):
             raise NotAllowed("A grant is for a camera or for a site", "Name one of them.")
@@ -238,9 +243,9 @@ class Accounts:
                 "weekdays": tuple(weekday for weekday in WEEKDAYS if weekday in weekdays),
                 "rights": tuple(right for right in RIGHTS if right in rights),
             }
-            made = Grant(id=rows.add_grant(self.engine, **values), **values)
-            self._set(grants={**self.snapshot.grants, made.id: made})
-            return made
+            grant = Grant(id=rows.add_grant(self.engine, **values), **values)
+            self._publish(grants={**self.snapshot.grants, grant.id: grant})
+            return grant
 
     def revoke_grant(self, user: int, id: int) -> Grant:
         """Remove a grant. Raises NotAllowed (404)."""
@@ -249,7 +254,7 @@ class Accounts:
             if grant is None or grant.user != user:
                 raise NotAllowed(f"User {user} has no grant {id}", "List the user's grants.", 404)
             rows.remove(self.engine, "grants", id)
-            self._set(grants=without(self.snapshot.grants, id))
+            self._publish(grants=without(self.snapshot.grants, id))
             return grant
 
     def forget_devices(self, ids: Collection[int]) -> None:
@@ -268,7 +273,7 @@ class Accounts:
             rows.forget_devices(
                 self.engine, grants, {id: token.devices or () for id, token in tokens.items()}
             )
-            self._set(
+            self._publish(
                 grants=without(self.snapshot.grants, *grants),
                 tokens={**self.snapshot.tokens, **tokens},
             )
@@ -276,56 +281,58 @@ class Accounts:
     # -- coming in -------------------------------------------------------------------------
 
     def check(self, name: str, password: str) -> User | None:
-        """The user, if name and password are right; an unknown name takes as long."""
-        user = self.named(name)
+        """Check name and password and return the user; an unknown name takes as long."""
+        user = self.by_name(name)
         is_right = passwords.matches(user.password if user else passwords.dummy_hash(), password)
         return user if is_right else None
 
     def name_for_log(self, name: str) -> str:
-        """A name typed at a login, as the audit log keeps it. One that is nobody's can be a
-        password in the wrong field: only a digest of it is kept, the same for the same name."""
-        user = self.named(name)
+        """Format a name typed at a login for the audit log. An unknown one can be a password in
+        the wrong field: only a digest of it is kept, the same for the same name."""
+        user = self.by_name(name)
         if user is not None:
             return user.name
         return f"unknown name #{self.digest(f'name:{names.key_of(name)}')[:8]}"
 
     def begin_session(self, user: User, kind: str, address: str, agent: str) -> tuple[Session, str]:
-        """A new session and its secret, which is kept only as a digest.
+        """Begin a session and return it with its secret, which is kept only as a digest.
 
         Raises NotAllowed when the password of `user` was changed meanwhile.
         """
         with self._lock:
             if self.user(user.id).password != user.password:
                 raise NotAllowed("The password has just been changed", "Log in again.", 409)
-            there = self.snapshot.sessions
-            mine = [id for id in sorted(_of(user.id, there)) if there[id].kind == kind]
-            self.end_sessions(*mine[: max(0, len(mine) - MAX_SESSIONS + 1)])
+            sessions = self.snapshot.sessions
+            same_kind = [
+                id for id in sorted(_ids_of_user(user.id, sessions)) if sessions[id].kind == kind
+            ]
+            self.end_sessions(*same_kind[: max(0, len(same_kind) - MAX_SESSIONS + 1)])
             secret, now = secrets.token_urlsafe(32), self.clock()
             values: dict[str, Any] = {
                 "user": user.id,
                 "digest": self.digest(secret),
                 "kind": kind,
                 "created": now,
-                "ends": now + SESSION_LASTS,
+                "ends": now + SESSION_LIFETIME,
                 "address": address[:60],
                 "agent": agent[:200],
             }
             session = Session(id=rows.add_session(self.engine, **values), **values)
             rows.change_user(self.engine, user.id, last_login=now, last_address=address[:60])
-            known = replace(self.user(user.id), last_login=now, last_address=address[:60])
-            self._set(
+            updated = replace(self.user(user.id), last_login=now, last_address=address[:60])
+            self._publish(
                 sessions={**self.snapshot.sessions, session.id: session},
-                users={**self.snapshot.users, user.id: known},
+                users={**self.snapshot.users, user.id: updated},
             )
             return session, secret
 
     def end_sessions(self, *sessions: int) -> None:
-        """End sessions; what they opened ends within a second."""
+        """End sessions; the streams that they opened end within a second."""
         with self._lock:
-            there = [session for session in sessions if session in self.snapshot.sessions]
-            if there:
-                rows.remove(self.engine, "sessions", *there)
-                self._set(sessions=without(self.snapshot.sessions, *there))
+            existing = [session for session in sessions if session in self.snapshot.sessions]
+            if existing:
+                rows.remove(self.engine, "sessions", *existing)
+                self._publish(sessions=without(self.snapshot.sessions, *existing))
 
     # -- tokens ----------------------------------------------------------------------------
 
@@ -337,15 +344,15 @@ class Accounts:
         devices: Sequence[int] | None = None,
         ends: datetime | None = None,
     ) -> tuple[Token, str]:
-        """A key for scripts, and its text, which is shown this once."""
+        """Add a key for scripts and return it with its text, which is shown only this time."""
         _check_choice("scope", scope, SCOPES)
         with self._lock:
             self.user(user)
-            if len(_of(user, self.snapshot.tokens)) >= MAX_TOKENS:
+            if len(_ids_of_user(user, self.snapshot.tokens)) >= MAX_TOKENS:
                 raise NotAllowed(
                     f"A user has {MAX_TOKENS} tokens at the most", "Revoke one first.", 409
                 )
-            secret = TOKEN_MARK + secrets.token_urlsafe(32)
+            secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
             values: dict[str, Any] = {
                 "user": user,
                 "name": name,
@@ -354,11 +361,13 @@ class Accounts:
                 "created": self.clock(),
                 "ends": ends,
             }
-            kept = None if devices is None else sorted(set(devices))
-            id = rows.add_token(self.engine, **values, devices=kept)
-            made = Token(id=id, **values, devices=None if kept is None else tuple(kept))
-            self._set(tokens={**self.snapshot.tokens, id: made})
-            return made, secret
+            device_ids = None if devices is None else sorted(set(devices))
+            id = rows.add_token(self.engine, **values, devices=device_ids)
+            token = Token(
+                id=id, **values, devices=None if device_ids is None else tuple(device_ids)
+            )
+            self._publish(tokens={**self.snapshot.tokens, id: token})
+            return token, secret
 
     def revoke_token(self, id: int) -> Token:
         """End a token. Raises NotAllowed (404)."""
@@ -367,23 +376,23 @@ class Accounts:
             if token is None:
                 raise NotAllowed(f"There is no token {id}", "List the tokens.", 404)
             rows.remove(self.engine, "tokens", id)
-            self._set(tokens=without(self.snapshot.tokens, id))
+            self._publish(tokens=without(self.snapshot.tokens, id))
             return token
 
-    def note_uses(self) -> None:
-        """Write down when tokens were last used; called now and then."""
+    def save_last_uses(self) -> None:
+        """Save the times at which tokens were last used; called by a job."""
         with self._lock:
             used = self._used.copy()
-            there = {id: at for id, at in used.items() if id in self.snapshot.tokens}
-            rows.used(self.engine, there)
+            uses = {id: at for id, at in used.items() if id in self.snapshot.tokens}
+            rows.save_last_uses(self.engine, uses)
             for id, at in used.items():
                 if self._used[id] == at:
                     del self._used[id]
-            tokens = {id: replace(self.snapshot.tokens[id], used=at) for id, at in there.items()}
+            tokens = {id: replace(self.snapshot.tokens[id], used=at) for id, at in uses.items()}
             if tokens:
                 self.snapshot = replace(self.snapshot, tokens={**self.snapshot.tokens, **tokens})
 
-    # -- who asks --------------------------------------------------------------------------
+    # -- the person behind a request -------------------------------------------------------
 
     def digest(self, secret: str) -> str:
         return hmac.new(self._key(), secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
@@ -414,11 +423,11 @@ class Accounts:
         return self.snapshot.refreshed(person, self.clock())
 
 
-def _of(
-    user: int, there: Mapping[int, Grant] | Mapping[int, Session] | Mapping[int, Token]
+def _ids_of_user(
+    user: int, items: Mapping[int, Grant] | Mapping[int, Session] | Mapping[int, Token]
 ) -> list[int]:
-    """The numbers of what belongs to a user."""
-    return [id for id, owned in there.items() if owned.user == user]
+    """The numbers of the items that belong to a user."""
+    return [id for id, item in items.items() if item.user == user]
 
 
 def _manages(user: User) -> bool:

@@ -8,13 +8,13 @@ from accounts.accounts import Accounts
 from accounts.model import NotAllowed
 
 log = logging.getLogger(__name__)
-FORMER = Path("pass_user")
-"""Where moncam's set-up left the hash of its one password."""
+MONCAM_PASSWORD_FILE = Path("pass_user")
+"""The file in which moncam's set-up left the hash of its one password."""
 NAME = "admin"
 
 
 def bootstrap_admin(
-    accounts: Accounts, name: str, password: str | None, former: Path = FORMER
+    accounts: Accounts, name: str, password: str | None, password_file: Path = MONCAM_PASSWORD_FILE
 ) -> None:
     """Make the first account from ADMIN_USERNAME and ADMIN_PASSWORD, else from moncam's file.
 
@@ -27,22 +27,22 @@ def bootstrap_admin(
             raise NotAllowed("ADMIN_USERNAME and ADMIN_PASSWORD go together", "Set both.")
         accounts.add_first(name, password)
         log.info("The first account is made: %s", name)
-    elif former.is_file():
-        _take_over(accounts, former)
+    elif password_file.is_file():
+        _import_password(accounts, password_file)
 
 
-def _take_over(accounts: Accounts, former: Path) -> None:
+def _import_password(accounts: Accounts, password_file: Path) -> None:
     try:
-        stored = former.read_text(encoding="utf-8").strip()
+        stored = password_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         stored = ""
     if passwords.is_supported(stored):
         accounts.add_hashed(NAME, stored, "admin")
-        log.info("The password in %s is that of the account %s now", former, NAME)
+        log.info("The password in %s is that of the account %s now", password_file, NAME)
     else:
         log.warning(
             "The password in %s cannot be checked any more; it must be set anew: "
             "cli.py user add %s",
-            former,
+            password_file,
             NAME,
         )

@@ -1,4 +1,4 @@
-"""Builds the accounts, and makes the first one where options name it."""
+"""Build the accounts, and create the first one where options name it."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +14,7 @@ from accounts.bootstrap import bootstrap_admin
 from accounts.jwt_tokens import JwtTokens
 from accounts.model import NotAllowed
 from audit.build import AuditPackage
-from audit.model import Entry
+from audit.model import AuditEntry
 from fleet.build import FleetPackage
 from fleet.package import Package
 from store.json_file import CannotOpen
@@ -46,14 +46,14 @@ class AccountsPackage(Package):
     def open(self) -> None:
         try:
             self.accounts.open()
-            self._make_first()
+            self._bootstrap_admin()
         except SecretLost as error:
             raise CannotOpen(str(error)) from error
         except Unreachable as error:
             raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
 
-    def _make_first(self) -> None:
-        """The first account, where options or moncam's file name it. Raises CannotOpen."""
+    def _bootstrap_admin(self) -> None:
+        """Create the first account if options or moncam's file name it. Raises CannotOpen."""
         secret, was_open = self.options.admin_password, not self.accounts.has_any()
         try:
             bootstrap_admin(
@@ -67,12 +67,12 @@ class AccountsPackage(Package):
             ) from error
         for user in self.accounts.snapshot.users.values() if was_open else ():
             text = f"{user.name} is the first administrator"
-            entry = Entry(self.clock(), "start", "", "user.added", user.name, text)
+            entry = AuditEntry(self.clock(), "start", "", "user.added", user.name, text)
             self.audit.audit.note(entry)
 
     def tick(self) -> str:
-        with suppress(Unreachable):  # said already; what is not written down stays for later
-            self.accounts.note_uses()
+        with suppress(Unreachable):  # reported already; unsaved times stay for the next tick
+            self.accounts.save_last_uses()
         return ""
 
 
@@ -82,17 +82,17 @@ def build_accounts(
     fleet: FleetPackage,
     audit: AuditPackage,
 ) -> AccountsPackage:
-    """Accounts beside the journal; keys from the options or the data folder."""
+    """Build the accounts beside the journal; keys from the options or the data folder."""
     vault = Vault(options.data_dir / "keys")
 
-    def key(name: str, option: SecretStr | None) -> Callable[[], bytes]:
+    def key_source(name: str, option: SecretStr | None) -> Callable[[], bytes]:
         if option is not None:
-            given = option.get_secret_value().encode()
-            return lambda: given
+            secret = option.get_secret_value().encode()
+            return lambda: secret
         return cache(partial(vault.signing_key, name))
 
-    accounts = Accounts(fleet.journal.engine, key("session", options.secret_key), clock)
+    accounts = Accounts(fleet.journal.engine, key_source("session", options.secret_key), clock)
     # Existing installations have the key in ticket.key; another name would end their logins.
-    jwt_tokens = JwtTokens(key("ticket", options.jwt_secret_key), clock)
+    jwt_tokens = JwtTokens(key_source("ticket", options.jwt_secret_key), clock)
     fleet.journal_writer.on_recovery = accounts.open
     return AccountsPackage(options, clock, audit, accounts, jwt_tokens)

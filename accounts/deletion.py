@@ -1,5 +1,5 @@
-"""Permanently delete devices, by the web and by commands alike: the fleet forgets them, and so do
-grants and tokens; the audit log keeps one line."""
+"""Permanently delete devices from the fleet, the grants and the tokens, for web and commands;
+the audit log keeps one line."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ SAMPLE = 20
 MAX_NUMBERS = 1000
 """Numbers that the audit log keeps of one deletion; the journal has all of them."""
 
-Note = Callable[[str, str, str, Mapping[str, Any]], None]
+AuditNote = Callable[[str, str, str, Mapping[str, Any]], None]
 """Writes a line of the audit log: action, about, text, before."""
 
 
@@ -33,18 +33,18 @@ def sample(devices: Sequence[Device]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Delete devices in the name of `by`. `precondition` is as in `Tracker.apply`."""
+    """Permanent deletion of devices by `by`. `precondition` is as in `Tracker.apply`."""
 
     tracker: Tracker
     accounts: Accounts
     trusted: TrustedClock
-    note: Note
+    note: AuditNote
     by: str
     now: datetime
     precondition: Precondition = nothing
 
     def select(self, wanted: Selection) -> list[Device]:
-        """The devices of the selection. Raises Invalid for one that has no limit in time."""
+        """Select the devices. Raises Invalid for a selection that has no limit in time."""
         if wanted.is_empty:
             raise Invalid(
                 "The selection has no limit in time",
@@ -59,8 +59,8 @@ class Deletion:
         self.note(event.kind, f"camera {event.device}", event.text, event.before)
 
     def delete_selected(self, wanted: Selection, devices: Sequence[Device], count: int) -> int:
-        """Delete what was chosen; how many. Raises Refused when `count` is another number, or
-        when the clock is not believed and the selection goes by age."""
+        """Delete the selected devices and return their number. Raises Refused when `count` is
+        another number, or when the clock is in doubt and the selection goes by age."""
         if wanted.not_seen_days and (doubt := self.trusted.doubt()):
             raise Refused(doubt, "Confirm the date under Settings, Jobs, or set the clock.")
         if count != len(devices):
@@ -69,19 +69,19 @@ class Deletion:
                 "Review the selection, then confirm the new number.",
             )
         edits = cleaning.deletions(devices, wanted, self.by, self.now)
-        gone = [event.device for event in self._apply(edits)]
-        text = f"{labels.count(gone)} deleted: {wanted}"
-        self.note("fleet.deleted", "fleet", text, {"numbers": gone[:MAX_NUMBERS]})
-        return len(gone)
+        deleted = [event.device for event in self._apply(edits)]
+        text = f"{labels.count(deleted)} deleted: {wanted}"
+        self.note("fleet.deleted", "fleet", text, {"numbers": deleted[:MAX_NUMBERS]})
+        return len(deleted)
 
     def _apply(self, edits: Sequence[Edit]) -> list[Event]:
         events = self.tracker.apply(edits, self.now, self.precondition) if edits else []
-        gone = [event for event in events if event.kind == "device.deleted"]
+        deleted = [event for event in events if event.kind == "device.deleted"]
         try:
             self.accounts.forget_devices(
-                [event.device for event in gone if event.device is not None]
+                [event.device for event in deleted if event.device is not None]
             )
         except Unreachable as error:
             # Harmless: no device gets these numbers again.
             log.warning("Grants and tokens still name the deleted devices: %s", error)
-        return gone
+        return deleted

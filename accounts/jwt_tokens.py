@@ -1,11 +1,11 @@
-"""Access and refresh tokens of a login by API: signed, short-lived, dead with their session."""
+"""Access and refresh tokens of a login by API: signed, short-lived, ended with their session."""
 
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-ACCESS_LASTS = timedelta(hours=1)
+ACCESS_LIFETIME = timedelta(hours=1)
 ALGORITHM = "HS256"
 REQUIRED = ["sub", "exp", "kind"]
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -30,7 +30,7 @@ class JwtTokens:
         return jwt.encode(body, self._key(), ALGORITHM)
 
     def access(self, session: str) -> str:
-        return self.write("access", session, self.clock() + ACCESS_LASTS)
+        return self.write("access", session, self.clock() + ACCESS_LIFETIME)
 
     def read(self, kind: str, text: str) -> str | None:
         """The digest of the token's session; None for a foreign or expired token."""

@@ -14,12 +14,12 @@ from accounts import names
 PER_ACCOUNT = RateLimitItemPerMinute(10, 5)
 PER_ADDRESS = RateLimitItemPerMinute(60, 5)
 """Tries within five minutes."""
-LONGEST_WAIT = 300
+MAX_WAIT = 300
 MAX_KEYS = 10_000
 
 
 class Limiter:
-    """Counts tries by account and by address; a login that succeeds clears its account."""
+    """Counter of login attempts by account and by address; a success clears its account."""
 
     def __init__(self) -> None:
         self._storage = MemoryStorage()
@@ -27,29 +27,29 @@ class Limiter:
         self._lock = Lock()
 
     def wait(self, name: str, address: str) -> int:
-        """Count one try. 0 when it is allowed, else the seconds to wait."""
+        """Count one attempt and return 0 if it is allowed, else the seconds to wait."""
         with self._lock:
             self._make_room()
             return self._seconds(self._limiter.hit, name, address)
 
     def seconds_left(self, name: str, address: str) -> int:
-        """The seconds that the next try would have to wait; counts nothing."""
+        """The seconds that the next attempt would have to wait; counts nothing."""
         with self._lock:
             return self._seconds(self._limiter.test, name, address)
 
-    def _seconds(self, passes: Callable[..., bool], name: str, address: str) -> int:
+    def _seconds(self, try_limit: Callable[..., bool], name: str, address: str) -> int:
         keys = (
             (PER_ADDRESS, "address", _network_of(address)),
             (PER_ACCOUNT, "account", names.key_of(name)),
         )
-        for item, kind, key in keys:
-            if not passes(item, kind, key):
-                stats = self._limiter.get_window_stats(item, kind, key)
-                return min(max(1, int(stats.reset_time - time.time()) + 1), LONGEST_WAIT)
+        for limit, kind, key in keys:
+            if not try_limit(limit, kind, key):
+                stats = self._limiter.get_window_stats(limit, kind, key)
+                return min(max(1, int(stats.reset_time - time.time()) + 1), MAX_WAIT)
         return 0
 
     def _make_room(self) -> None:
-        """The library keeps every key for ever: forget the half that was tried least."""
+        """Forget the half of the keys with the fewest attempts: the library keeps all for ever."""
         if len(self._storage.events) < MAX_KEYS:
             return
         tries = {key: len(times) for key, times in self._storage.events.copy().items()}
@@ -66,7 +66,7 @@ class Limiter:
 
 
 def _network_of(address: str) -> str:
-    """The /64 network of an IPv6 address: its owner has all of them, so they are limited as one."""
+    """The /64 network of an IPv6 address: one owner has all of its addresses."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -14,7 +14,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From the first time of day until before the second; past midnight when it is later."""
+    """Hours of a day, from `start` until before `end`; past midnight when `start` is later."""
 
     start: time
     end: time
@@ -51,7 +51,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """`sees_all`: the role counts for every camera; else only for what is granted."""
+    """An account. `sees_all`: the role applies to every camera; else only grants apply."""
 
     id: int
     name: str
@@ -65,7 +65,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login that goes on: in a browser by its cookie, in a script by its two tokens."""
+    """An open login: in a browser by its cookie, in a script by its two tokens."""
 
     id: int
     user: int
@@ -94,12 +94,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The person behind a request, with all that decides what is allowed. `user` is None for
-    this server itself.
+    """The person behind a request, with everything that permissions depend on. `user` is None
+    for this server itself.
 
-    `session`, `token` or `proof` (the stored hash, after name and password) say by which
-    key they came, so that it can be asked again whether that still holds. `until_first`: only
-    while there is no account.
+    `session`, `token` or `proof` (the stored hash, after name and password) is the credential
+    of the request, so that it can be checked again later. `until_first`: valid only while there
+    is no account.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Person:
 
 
 class NotAllowed(Exception):
-    """The account or its change is refused: what, and what to do next."""
+    """Refusal of an account or its change: the error, and what to do next."""
 
     def __init__(self, error: str, hint: str, status: int = 422, field: str = "") -> None:
         super().__init__(error)

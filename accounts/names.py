@@ -1,4 +1,4 @@
-"""Validate account names, and tell which two are the same."""
+"""Validate account names, and compare them by key."""
 
 import re
 import unicodedata
@@ -11,12 +11,12 @@ MAX_TYPED = 10 * LONGEST
 
 
 def validated(name: str) -> str:
-    """A name as it is kept. Raises NotAllowed.
+    """Validate a name and return it as it is stored. Raises NotAllowed.
 
     Letters, digits and a few marks: a name that looks like another, hides characters or
     breaks a line of the log is refused.
     """
-    text = _plain(name)
+    text = _normalized(name)
     if not 1 <= len(text) <= LONGEST or len(name) > MAX_TYPED:
         raise NotAllowed(
             f"A name has 1 to {LONGEST} characters", "Choose another name.", field="username"
@@ -38,21 +38,21 @@ def validated(name: str) -> str:
 
 def key_of(name: str) -> str:
     """The key that is the same for all spellings of one name."""
-    return _plain(_plain(name).casefold())[: 2 * LONGEST]
+    return _normalized(_normalized(name).casefold())[: 2 * LONGEST]
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     # Cut first: normalizing takes time by the square of the length.
     return unicodedata.normalize("NFKC", name[:MAX_TYPED]).strip()
 
 
 def _is_allowed(letter: str) -> bool:
-    """The fillers of Korean count as letters and are not seen."""
+    """True for letters, digits and a few signs; the fillers of Korean are invisible letters."""
     return (letter.isalnum() and "FILLER" not in unicodedata.name(letter, "")) or letter in "._-@+ "
 
 
 def _has_script(letter: str) -> bool:
-    """Digits other than 0 to 9 have one too: some look like an o."""
+    """True for characters of an alphabet, also digits other than 0 to 9: some look like an o."""
     return letter.isalnum() and letter not in "0123456789"
 
 

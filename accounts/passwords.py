@@ -10,19 +10,19 @@ from accounts.model import NotAllowed
 
 SHORTEST, LONGEST = 10, 200
 NOT_A_HASH = (ValueError, TypeError, OverflowError)
-GUESSABLE = 3
+MIN_SCORE = 3
 """zxcvbn's score below which a password is found within a hundred million guesses."""
-JUDGED = 40
-"""zxcvbn looks at so many characters: at all of them it can take seconds."""
+MAX_SCORED = 40
+"""Characters that zxcvbn scores: for a long text it can take seconds."""
 # One check takes 32 MB and a tenth of a second: many at once must not take the machine.
-_at_work = BoundedSemaphore(2)
-_judging = Lock()
+_hash_slots = BoundedSemaphore(2)
+_zxcvbn_lock = Lock()
 """zxcvbn keeps the name of the account in a global."""
 
 
 def validated(password: str, name: str) -> str:
-    """The password as it is kept and checked. Raises NotAllowed when it is easy to guess."""
-    text = _plain(password)
+    """Validate a password and return it normalized. Raises NotAllowed when it is easy to guess."""
+    text = _normalized(password)
     if not SHORTEST <= len(text) <= LONGEST:
         raise NotAllowed(
             f"A password has {SHORTEST} to {LONGEST} characters, this one has {len(text)}",
@@ -46,9 +46,9 @@ def _is_common(text: str, name: str) -> bool:
     from zxcvbn import zxcvbn
 
     own = [name, "camera", "monitor", "camera monitor", "panasonic", "dahua", "onvif"]
-    with _judging:
-        score: int = zxcvbn(text[:JUDGED], user_inputs=own)["score"]
-    return score < GUESSABLE
+    with _zxcvbn_lock:
+        score: int = zxcvbn(text[:MAX_SCORED], user_inputs=own)["score"]
+    return score < MIN_SCORE
 
 
 def _is_text(text: str) -> bool:
@@ -58,49 +58,49 @@ def _is_text(text: str) -> bool:
         return False
 
 
-def _plain(password: str) -> str:
-    """The same letters typed on another keyboard are the same password.
+def _normalized(password: str) -> str:
+    """Normalize a password: the same letters typed on another keyboard are the same.
 
     Cut before: normalizing takes time by the square of the length.
     """
     return unicodedata.normalize("NFKC", password[: 5 * LONGEST])
 
 
-def _readings(password: str) -> set[str]:
-    """The password as we keep it and as typed: another program's hash may be of the latter."""
-    return {_plain(password)[: LONGEST + 1], password[: LONGEST + 1]}
+def _spellings(password: str) -> set[str]:
+    """The password normalized and as typed: another program's hash may be of the latter."""
+    return {_normalized(password)[: LONGEST + 1], password[: LONGEST + 1]}
 
 
 def hashed(password: str) -> str:
-    """scrypt with a salt, as Werkzeug writes it."""
-    with _at_work:
-        return generate_password_hash(_plain(password), "scrypt")
+    """Hash with scrypt and a salt, in Werkzeug's format."""
+    with _hash_slots:
+        return generate_password_hash(_normalized(password), "scrypt")
 
 
 def hash_new(password: str, name: str) -> str:
-    """The hash of a new password for this name: slow. Raises NotAllowed as `validated` does."""
+    """Validate and hash a new password: slow. Raises NotAllowed as `validated` does."""
     return hashed(validated(password, name))
 
 
 def matches(stored: str, password: str) -> bool:
-    """True if it is the password. Takes as long for `dummy_hash`."""
-    with _at_work:
+    """True if the password has this hash. Takes as long for `dummy_hash`."""
+    with _hash_slots:
         try:
-            return any(check_password_hash(stored, reading) for reading in _readings(password))
+            return any(check_password_hash(stored, spelling) for spelling in _spellings(password))
         except NOT_A_HASH:
             return False
 
 
 @cache
 def dummy_hash() -> str:
-    """A hash that no password matches: an unknown name takes as long as a known one."""
+    """A hash that no password has, so that an unknown name takes as long as a known one."""
     import secrets
 
     return hashed(secrets.token_urlsafe(32))
 
 
 def is_supported(stored: str) -> bool:
-    """True if Werkzeug knows this kind of hash; very old kinds it does not."""
+    """True if Werkzeug supports this kind of hash; it does not support very old kinds."""
     method, _, rest = stored.partition("$")
     if not rest.partition("$")[2] or not method.startswith(("scrypt", "pbkdf2:")):
         return False

@@ -8,7 +8,7 @@ from typing import Protocol
 from accounts.model import LEVELS, ROLES, SCOPES, WEEKDAYS, Grant, Person
 
 
-class Device(Protocol):
+class ProtectedDevice(Protocol):
     """The part of a device that a permission depends on."""
 
     @property
@@ -19,11 +19,11 @@ class Device(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The least role; for an action on a device, the least level of a grant instead.
+    """Requirements of an action: the least role, and for devices the least level of a grant.
 
     `right` is a single right that a grant must also have. `reads` is what a token of scope
-    "read" may do. `personal`: for everybody who is let in, whatever they see; what changes
-    the own account is for no token.
+    "read" can do. `personal`: allowed for everybody who is logged in; a change of the own
+    account is not allowed with a token.
     """
 
     role: str
@@ -33,16 +33,16 @@ class Rule:
     personal: bool = False
 
 
-def _viewing(role: str = "viewer") -> Rule:
+def _view_rule(role: str = "viewer") -> Rule:
     return Rule(role, "view", reads=True)
 
 
 RULES = {
-    "device.list": _viewing(),
-    "device.view": _viewing(),
-    "event.view": _viewing(),
-    "metrics.view": _viewing(),
-    "fleet.export": _viewing(),
+    "device.list": _view_rule(),
+    "device.view": _view_rule(),
+    "event.view": _view_rule(),
+    "metrics.view": _view_rule(),
+    "fleet.export": _view_rule(),
     "device.edit": Rule("operator", "admin"),
     "scan.view": Rule("viewer", reads=True),
     "scan.start": Rule("operator"),
@@ -63,7 +63,7 @@ RULES = {
 """Every action that a route may name. Those with a level are about devices."""
 
 
-def may(person: Person, action: str, device: Device | None, now: datetime) -> bool:
+def may(person: Person, action: str, device: ProtectedDevice | None, now: datetime) -> bool:
     """True if `person` may do `action`, with `device` where it is about one.
 
     `now` is in the monitor's own time zone. Without a device, an action on devices asks
@@ -82,13 +82,13 @@ def may(person: Person, action: str, device: Device | None, now: datetime) -> bo
     if person.sees_all and has_role:
         return True
     if device is None:
-        return rule.reads or any(_gives(grant, rule, now) for grant in person.grants)
-    return any(_is_about(grant, device) and _gives(grant, rule, now) for grant in person.grants)
+        return rule.reads or any(_permits(grant, rule, now) for grant in person.grants)
+    return any(_covers(grant, device) and _permits(grant, rule, now) for grant in person.grants)
 
 
 def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
-    """The person, with what was granted on a record that became part of another one granted on
-    the one that stays. Who holds a limited token keeps nothing that it is not limited to."""
+    """Move the person's grants from merged records to the records that remain. With a limited
+    token, only grants within its limit remain."""
     grants, devices = person.grants, person.devices
     if not grants and devices is None:
         return person
@@ -106,23 +106,23 @@ def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
 
 
 def is_in_scope(person: Person, action: str) -> bool:
-    """True if the token that `person` came with is made for `action`; true without a token."""
+    """True if the person's token allows `action`; true without a token."""
     return person.token is None or scope_for(action) in SCOPES[: SCOPES.index(person.scope) + 1]
 
 
 def scope_for(action: str) -> str | None:
-    """The least scope of a token that is made for `action`; None: no token is."""
+    """The least scope of a token that allows `action`; None if no token does."""
     rule = RULES[action]
     if rule.reads:
         return "read"
     return None if rule.personal or rule.role == "admin" else "operate"
 
 
-def _is_about(grant: Grant, device: Device) -> bool:
+def _covers(grant: Grant, device: ProtectedDevice) -> bool:
     return device.id == grant.device if grant.device is not None else device.site == grant.site
 
 
-def _gives(grant: Grant, rule: Rule, now: datetime) -> bool:
+def _permits(grant: Grant, rule: Rule, now: datetime) -> bool:
     assert rule.level is not None
     if LEVELS.index(grant.level) < LEVELS.index(rule.level):
         return False
@@ -133,5 +133,5 @@ def _gives(grant: Grant, rule: Rule, now: datetime) -> bool:
         if not grant.hours.contains(now.time()):
             return False
         if grant.hours.are_past_midnight(now.time()):
-            day -= 1  # a night counts to the day on which it began
+            day -= 1  # a night belongs to the day on which it began
     return not grant.weekdays or WEEKDAYS[day] in grant.weekdays

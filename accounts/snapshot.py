@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """A change makes a new one; who reads never waits."""
+    """Immutable state of all accounts. A change makes a new one, so readers never wait."""
 
     users: Mapping[int, User] = field(default_factory=dict)
     grants: Mapping[int, Grant] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class AccountSnapshot:
         return Person(user.name, user.role, user.sees_all, grants, user=user.id, **more)
 
     def refreshed(self, person: Person, now: datetime) -> Person | None:
-        """The same person as of now; None when the key that they came with has ended."""
+        """The same person as of now; None when the credential of the request has ended."""
         if person.session is not None:
             return self.by_session(person.session, now)
         if person.token is not None:
@@ -60,6 +60,6 @@ class AccountSnapshot:
         return self.person(user.id, proof=person.proof)
 
 
-def without(there: Mapping[int, T], *gone: int) -> dict[int, T]:
-    """All but those."""
-    return {id: item for id, item in there.items() if id not in gone}
+def without(items: Mapping[int, T], *ids: int) -> dict[int, T]:
+    """The items without these ids."""
+    return {id: item for id, item in items.items() if id not in ids}

@@ -1,4 +1,4 @@
-"""The tables of accounts. Secrets stand in them only as digests."""
+"""The tables of accounts. They hold secrets only as digests."""
 
 from sqlalchemy import (
     JSON,

@@ -1,11 +1,11 @@
-"""Builds the audit log beside the journal."""
+"""Build the audit log beside the journal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from audit.audit_log import Audit
+from audit.audit_log import AuditLog
 from fleet.build import FleetPackage
 from fleet.package import Package
 
@@ -24,7 +24,7 @@ class AuditPackage(Package):
 
     options: AuditOptions
     clock: Callable[[], datetime]
-    audit: Audit
+    audit: AuditLog
 
     def tick(self) -> str:
         self.audit.flush()
@@ -38,8 +38,8 @@ class AuditPackage(Package):
 def build_audit(
     options: AuditOptions, clock: Callable[[], datetime], fleet: FleetPackage
 ) -> AuditPackage:
-    """The log in the journal's database; what waits for it goes along with the events."""
-    audit = Audit(fleet.journal.engine, options.data_dir, fleet.tracker.store.missing)
+    """Build the log in the journal's database; its lines are delivered with the events."""
+    audit = AuditLog(fleet.journal.engine, options.data_dir, fleet.tracker.store.missing)
     fleet.journal_writer.also_deliver = audit.flush
-    audit.on_lines = fleet.journal_writer.notify
+    audit.on_entry = fleet.journal_writer.notify
     return AuditPackage(options, clock, audit)

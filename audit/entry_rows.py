@@ -1,4 +1,4 @@
-"""The audit log's table and its questions."""
+"""Rows of the audit log's table: write, find and delete them."""
 
 import json
 import logging
@@ -10,41 +10,45 @@ from typing import Any
 from sqlalchemy import Engine, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from audit.model import Entry
+from audit.model import AuditEntry
 from audit.tables import audit
 from store.sql import long_write, translated_errors
 
 log = logging.getLogger(__name__)
 COLUMNS = ("at", "who", "address", "action", "about", "text", "before", "after")
 CHANGES = ("before", "after")
-TEXTS = {
+TEXT_LENGTHS = {
     name: getattr(audit.c[name].type, "length", None)
     for name in ("who", "address", "action", "about", "text", "mark")
 }
 """Columns of text, and the most characters that each holds."""
 
 
-def line_of(entry: Entry, mark: str) -> bytes:
-    """A line as it waits for the database; `mark` tells it from every other one."""
-    row = _fitting({name: getattr(entry, name) for name in COLUMNS} | {"mark": mark})
+def line_of(entry: AuditEntry, mark: str) -> bytes:
+    """Encode an entry as a line of the outbox; `mark` is its unique key."""
+    row = _storable_row({name: getattr(entry, name) for name in COLUMNS} | {"mark": mark})
     return json.dumps({**row, "at": entry.at.isoformat()}).encode()
 
 
-def _fitting(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as every database takes it: one line that it refuses would hold up the rest."""
-    changes = {name: _plain(row[name]) for name in CHANGES}
-    return {**row, **{name: _sound(row[name])[:most] for name, most in TEXTS.items()}, **changes}
+def _storable_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Limit a row to values that every database takes: a refused row would block the rest."""
+    changes = {name: _storable_json(row[name]) for name in CHANGES}
+    return {
+        **row,
+        **{name: _storable_text(row[name])[:length] for name, length in TEXT_LENGTHS.items()},
+        **changes,
+    }
 
 
 def _parsed_row(line: bytes) -> dict[str, Any] | None:
-    """The row of such a line; None for one that a crash has torn or a person has damaged."""
+    """Parse a line of the outbox; None for one that a crash has torn or a person has damaged."""
     try:
         row = json.loads(line)
         if not isinstance(row, dict) or row.keys() != {*COLUMNS, "mark"}:
             raise ValueError("other names")
-        if not all(isinstance(row[name], str) for name in TEXTS):
+        if not all(isinstance(row[name], str) for name in TEXT_LENGTHS):
             raise ValueError("a text that is none")
-        return {**_fitting(row), "at": datetime.fromisoformat(row["at"]).astimezone(UTC)}
+        return {**_storable_row(row), "at": datetime.fromisoformat(row["at"]).astimezone(UTC)}
     except (ValueError, TypeError, OverflowError, RecursionError):
         if line.strip():
             # Not what is in it: names, addresses and texts belong in the audit log alone.
@@ -61,22 +65,22 @@ def add(engine: Engine, lines: Sequence[bytes]) -> None:
             connection.execute(insert(audit).on_conflict_do_nothing(), rows)
 
 
-def _sound(text: str) -> str:
-    """No NUL and no half characters: databases refuse them."""
+def _storable_text(text: str) -> str:
+    """Remove NUL and lone surrogates: databases refuse them."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-def _plain(value: Any) -> Any:
-    """The value in a form that every database takes as JSON."""
+def _storable_json(value: Any) -> Any:
+    """Convert a value to a form that every database takes as JSON."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, Mapping):
-        return {_sound(str(key)): _plain(item) for key, item in value.items()}
+        return {_storable_text(str(key)): _storable_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return _sound(str(value))
+        return [_storable_json(item) for item in value]
+    return _storable_text(str(value))
 
 
 def find(
@@ -89,10 +93,11 @@ def find(
     until: datetime | None = None,
     before: int | None = None,
     limit: int = 100,
-) -> list[Entry]:
-    """Entries that fit, newest first. An action that ends in a dot stands for a family."""
+) -> list[AuditEntry]:
+    """Find matching entries, newest first. An action that ends in a dot matches all actions
+    with that prefix."""
     query = select(audit.c.id, *(audit.c[name] for name in COLUMNS))
-    who, action, q = _sound(who), _sound(action), _sound(q)
+    who, action, q = _storable_text(who), _storable_text(action), _storable_text(q)
     if who:
         query = query.where(audit.c.who == who)
     if action:
@@ -113,10 +118,10 @@ def find(
         query = query.where(audit.c.id < before)
     query = query.order_by(audit.c.id.desc()).limit(limit)
     with translated_errors(), engine.connect() as connection:
-        return [Entry(**row) for row in connection.execute(query).mappings()]
+        return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 
 
 def forget(engine: Engine, until: datetime) -> int:
-    """Delete what was before `until`; how many."""
+    """Delete the entries before `until` and return their number."""
     with long_write(engine) as connection:
         return int(connection.execute(delete(audit).where(audit.c.at < until)).rowcount)

@@ -1,4 +1,4 @@
-"""One line of the audit log as a value."""
+"""The entry of the audit log as a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One line of the log. `before` and `after` hold what changed, secrets as `***`."""
 
     at: datetime

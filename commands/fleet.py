@@ -11,7 +11,7 @@ from urllib.parse import quote
 import app as monitor_app
 from accounts.deletion import Deletion, sample
 from audit.audit_log import without_secrets
-from audit.model import Entry
+from audit.model import AuditEntry
 from commands.monitor import (
     CANNOT_ASK,
     DONE,
@@ -336,6 +336,6 @@ def _deletion(monitor: Any) -> Deletion:
     now, by = monitor_app.utc_now(), "command line"
 
     def note(action: str, about: str, text: str, before: Mapping[str, Any]) -> None:
-        monitor.audit.note(Entry(now, by, "", action, about, text, without_secrets(before)))
+        monitor.audit.note(AuditEntry(now, by, "", action, about, text, without_secrets(before)))
 
     return Deletion(monitor.tracker, monitor.authenticator.accounts, monitor.trusted, note, by, now)

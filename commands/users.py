@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from accounts.model import NotAllowed
-from audit.model import Entry
+from audit.model import AuditEntry
 from commands.monitor import DONE, Failed, tell_monitor, with_monitor
 from commands.output import as_json, show
 from settings import Settings
@@ -91,7 +91,7 @@ def rotate(settings: Settings, wanted: argparse.Namespace) -> int:
 
 def _rotate_on_files(settings: Settings) -> int | None:
     """Rotate without a running monitor. Raises Failed."""
-    if not Vault(settings.data_dir / "keys").is_there:
+    if not Vault(settings.data_dir / "keys").exists:
         return None
 
     def work(monitor: Any) -> int:
@@ -109,7 +109,7 @@ def _rotate_on_files(settings: Settings) -> int | None:
 def _note(monitor: Any, action: str, name: str, text: str) -> None:
     """Into the audit log, as the running monitor does it."""
     at = monitor.clock()
-    monitor.audit.note(Entry(at, "command line", "this machine", action, name, text))
+    monitor.audit.note(AuditEntry(at, "command line", "this machine", action, name, text))
 
 
 def _rows(monitor: Any) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ class FleetPackage(Package):
 
     def tick(self) -> str:
         events = self.tracker.tick(self.clock())
-        self.disk.renewed()
+        self.disk.current()
         self.trusted.doubt()
         return f"{len(events)} changes"
 

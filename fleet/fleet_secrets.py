@@ -59,7 +59,7 @@ class FleetSecrets:
 
     def has_key(self) -> bool:
         """There is a key already, readable or not."""
-        return self._vault.is_there
+        return self._vault.exists
 
     def _stale(self) -> dict[str, Secret]:
         """The secrets that an older key sealed."""

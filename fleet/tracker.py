@@ -313,7 +313,7 @@ class Tracker:
             is_due = last is None or not timedelta() <= now - last < LAZY
             # After a write that failed, only a write proves that the disk works again.
             is_waiting = bool(self.trouble) or (is_due and self._fleet is not self._written)
-            if is_waiting or self.store.is_foreign():
+            if is_waiting or self.store.has_foreign_change():
                 self._try_to_write(self._fleet)
                 self._written_at = now
         return events

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from fleet.clock import Trust, length, read
-from store.folders import write_aside
+from store.folders import replace_file
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class TrustedClock:
             {"at": trust.at.isoformat(), "last": trust.last.isoformat(), "ran": trust.ran}
         )
         try:
-            write_aside(self.path, text.encode())
+            replace_file(self.path, text.encode())
         except OSError as error:
             trouble = f"{self.path} cannot be written ({error.strerror})"
             log.warning("%s", trouble)

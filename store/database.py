@@ -1,4 +1,4 @@
-"""The SQL database as the program uses it: owned, watched, and away without harm."""
+"""The SQL database with its lock, its migrations and its outages."""
 
 from typing import TYPE_CHECKING
 
@@ -23,16 +23,16 @@ class Database:
         path = database_file(self.engine)
         self._guard = PathGuard(path) if path else None
         if self._guard is not None:
-            # SQLite itself goes on writing into a file that was deleted, without a word.
+            # SQLite itself goes on writing into a file that was deleted, without an error.
             event.listen(self.engine, "commit", self._check)
             event.listen(self.engine, "do_connect", self._check)
 
     def open(self) -> str:
-        """Own it and bring its tables to the newest form. Raises InUse or Unreachable.
+        """Lock the database and migrate its tables. Raises InUse or Unreachable.
 
-        Returns what a person must know when the tables were changed; else an empty text.
+        Returns a notice for people when the tables were changed; else an empty text.
         """
-        self._take()
+        self._lock_database()
         notice = migrate(self.engine)
         if self._guard is not None:
             self._guard.mark()
@@ -42,50 +42,51 @@ class Database:
         if self._guard is not None and (trouble := self._guard.trouble()):
             raise Unreachable(trouble.removesuffix("."))
 
-    def _take(self) -> None:
+    def _lock_database(self) -> None:
         if self._owner is None:
             return
         try:
             with translated_errors():
-                self._owner.take()
+                self._owner.acquire()
         except OSError as error:
             raise Unreachable(f"The SQL database cannot be locked: {error.strerror}") from error
 
     def watch(self) -> None:
-        """From now on `look` is called every few seconds: nobody else tries while it is away."""
+        """Refuse other callers at once during an outage: from now on `retry` is called every
+        few seconds."""
         if self._server is not None:
             self._server.is_watched = True
 
     @property
-    def away(self) -> str:
-        """The reason why the database is not used now; empty while it works."""
-        return self._server.away if self._server is not None else ""
+    def outage(self) -> str:
+        """The reason why the database is unavailable; empty while it works."""
+        return self._server.outage if self._server is not None else ""
 
-    def look(self) -> bool:
-        """Try again if it is away, and keep owning it; False while it is away.
+    def retry(self) -> bool:
+        """Connect again and renew the lock; False while the database is unavailable.
 
-        A database that another program took meanwhile stays away until a restart: what both
-        of them number could not be told apart.
+        A database that another program locked meanwhile stays unavailable until a restart: both
+        programs could give the same numbers.
         """
         server = self._server
         if server is None:
             return True
-        with server.trying():
+        with server.retrying():
             try:
                 with translated_errors(), self.engine.connect() as connection:
                     connection.execute(text("SELECT 1"))
-                self._take()
+                self._lock_database()
             except InUse as error:
                 if self._owner is not None and self._owner.is_own(error):
-                    server.away = "its lock is not free yet"
+                    server.outage = "its lock is not free yet"
                     return False
-                server.away = f"{error} Then start this one again."
+                server.outage = f"{error} Then start this one again."
                 server.is_lost = True
             except Unreachable:
-                return not server.away  # busy is not away
+                return not server.outage  # busy is not an outage
         if server.is_lost:
             return False
-        server.away = ""
+        server.outage = ""
         return True
 
     def close(self) -> None:

@@ -4,30 +4,30 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-EVERY = 10.0
+INTERVAL = 10.0
 """Seconds between two checks: each one writes to the disk."""
 
 
 class DiskCheck:
-    """Remembers what `look` said last: why the disk takes nothing, or an empty text.
+    """Cache of the last result of `check`: why the disk is not writable, or an empty text.
 
-    Only `renewed()` looks, at most once in EVERY seconds; `last` writes nothing.
+    Only `current()` checks, at most once in INTERVAL seconds; `last` writes nothing.
     """
 
     def __init__(
-        self, look: Callable[[], str], clock: Callable[[], float] = time.monotonic
+        self, check: Callable[[], str], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.last = ""
-        self._look = look
+        self._check = check
         self._clock = clock
-        self._looked_at: float | None = None
+        self._checked_at: float | None = None
         self._lock = Lock()
 
-    def renewed(self) -> str:
-        """The answer of a look that is at most EVERY seconds old."""
+    def current(self) -> str:
+        """The result of a check that is at most INTERVAL seconds old."""
         with self._lock:
             now = self._clock()
-            if self._looked_at is None or now - self._looked_at >= EVERY:
-                self._looked_at = now
-                self.last = self._look()
+            if self._checked_at is None or now - self._checked_at >= INTERVAL:
+                self._checked_at = now
+                self.last = self._check()
             return self.last

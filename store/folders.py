@@ -1,11 +1,11 @@
-"""Folders on disk."""
+"""Write folders and small files to disk."""
 
 import os
 from pathlib import Path
 
 
 def sync_folder(folder: Path) -> None:
-    """Only after this a new or renamed file in it outlives a power cut. Raises OSError."""
+    """Sync a folder, so that a new or renamed file in it survives a power cut. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -13,7 +13,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_aside(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Replace a small file whole. Not forced to disk: it may be the older one after a power
     cut. Raises OSError."""
     new = path.with_name(f".{path.name}.new")

@@ -1,8 +1,8 @@
-"""One file that survives `kill -9`, a full disk and a careless hand.
+"""A JSON file that survives `kill -9`, a full disk and edits by hand.
 
 A write is durable (file and folder on disk) before it returns, and is either wholly
-there or not at all. The last good copies are kept; a damaged file is put aside, never
-thrown away. One process at a time owns the file.
+there or not at all. The last good copies are kept; a damaged file is kept too, beside them.
+One process at a time owns the file.
 """
 
 import errno
@@ -27,16 +27,16 @@ from store.path_guard import PathGuard
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 COPIES = 5
-"""How many good copies are kept, and how many contents that somebody else wrote."""
+"""Number of good copies kept, and of contents that somebody else wrote."""
 ROTATE_EVERY = 60.0
-"""Seconds that one copy stands for: within them the newest one is renewed."""
+"""Seconds covered by one copy: within them the newest one is renewed."""
 
 MOUNT_ESCAPES = {ord(letter): f"\\{ord(letter):03o}" for letter in " \t\n\\"}
 """How the kernel writes these characters of a path in its list of mounts, see proc(5)."""
 
 
 class CannotKeep(Exception):
-    """The file could not be written; what it says is what a person should read."""
+    """The file could not be written; the text is for people."""
 
 
 class CannotOpen(Exception):
@@ -66,16 +66,16 @@ class JsonFile:
         self._guards: tuple[PathGuard, ...] = ()
         self._rotated_at = float("-inf")
         self._copies_fail = False
-        self.foreign = ""
-        """What a person must know who changed the file while the program was running."""
-        self._mark: tuple[int, int, int] | None = None
+        self.foreign_change = ""
+        """The notice about a change of the file by somebody else while the program runs."""
+        self._fingerprint: tuple[int, int, int] | None = None
         # While this is there, a write in place has not come to its end.
         self._pending = data_dir / f"{path.name}.pending"
 
     # -- owning ------------------------------------------------------------------------
 
-    def own(self) -> None:
-        """Take the lock until the process ends. Raises CannotOpen in words."""
+    def acquire(self) -> None:
+        """Lock the file until the process ends. Raises CannotOpen."""
         try:
             self.copies_dir.mkdir(parents=True, exist_ok=True)
             self.data_dir.chmod(0o700)
@@ -86,7 +86,7 @@ class JsonFile:
                     f"{trouble} Make room or give this user the right to write there, "
                     "or set DATABASE_PATH to another place."
                 )
-            self._acquire()
+            self._acquire_locks()
             real = self.path.resolve()
             self._guards = (
                 PathGuard(self.data_dir),
@@ -107,8 +107,8 @@ class JsonFile:
             ) from error
 
     def missing(self) -> str:
-        """The reason why what is written now would not be there later: the folder of the
-        file or DATA_DIR is gone, or another is at its path. Else empty."""
+        """The reason why a write would be lost: the folder of the file or DATA_DIR is gone, or
+        another one is at its path. Else empty."""
         return next(filter(None, (guard.trouble() for guard in self._guards)), "")
 
     def unwritable(self, size: int = 4096) -> str:
@@ -126,7 +126,7 @@ class JsonFile:
         return ""
 
     def is_mounted(self) -> bool:
-        """The file itself is a mount point, as a container's bind mount makes it.
+        """True if the file itself is a mount point, such as a container's bind mount.
 
         The kernel's list is asked: on the same disk the file's numbers do not tell.
         """
@@ -136,8 +136,8 @@ class JsonFile:
             return any(line.split(" ")[4:5] == [name] for line in lines)
         return self.path.is_mount()
 
-    def _acquire(self) -> None:
-        """Both locks. Beside a mounted file nobody else can look, so it needs none there."""
+    def _acquire_locks(self) -> None:
+        """Acquire both locks; a mounted file needs none beside it, where nobody else can look."""
         self._locks[0].acquire(timeout=0)
         if not self.is_mounted() and os.access(self.path.resolve().parent, os.W_OK):
             self._locks[1].acquire(timeout=0)
@@ -149,15 +149,15 @@ class JsonFile:
     # -- reading -----------------------------------------------------------------------
 
     def load(self, parse: Callable[[bytes], T]) -> Loaded[T]:
-        """The newest good content, through `parse`, which raises ValueError for damage.
+        """Load the newest good content with `parse`, which raises ValueError for damage.
 
-        A damaged file is put aside and the newest good copy used instead. Raises
+        A damaged file is kept beside it and the newest good copy used instead. Raises
         CannotOpen when there is a file but nothing good of it, FileNotFoundError when
         there is no file and no copy.
         """
-        self._mark = self._mark_now()
+        self._fingerprint = self._current_fingerprint()
         try:
-            data = read_plain(self.path)
+            data = read_regular_file(self.path)
         except FileNotFoundError:
             return self._from_copies(parse, f"{self.path} is gone")
         except OSError as error:
@@ -167,9 +167,9 @@ class JsonFile:
         try:
             value = parse(data)
         except ValueError as error:
-            aside = self._put_aside(data)
+            preserved = self._preserve(data)
             return self._from_copies(
-                parse, f"{self.path} is damaged: {error}; its bytes are in {aside}"
+                parse, f"{self.path} is damaged: {error}; its bytes are in {preserved}"
             )
         self._copy(data)
         return Loaded(value)
@@ -192,22 +192,22 @@ class JsonFile:
             "file in its place, or move the damaged one away to begin with an empty fleet."
         )
 
-    def _put_aside(self, data: bytes, label: str = "damaged", most: int = 0) -> Path:
-        """Keep these bytes, for ever or the `most` newest; the same bytes are kept once.
+    def _preserve(self, data: bytes, label: str = "damaged", limit: int = 0) -> Path:
+        """Keep these bytes, for ever or the `limit` newest; the same bytes are kept once.
 
         Raises CannotOpen.
         """
         new = self.copies_dir / f".{self.path.name}.aside"
-        kept = self._numbered(label)
+        kept = self._numbered_files(label)
         number = _number_of(kept[-1]) + 1 if kept else 1
         aside = self.copies_dir / f"{self.path.name}.{label}-{number}"
         try:
-            for known in kept:
-                if known.read_bytes() == data:
-                    return known
+            for file in kept:
+                if file.read_bytes() == data:
+                    return file
             _write_durably(new, data)
             new.replace(aside)
-            for extra in kept[: max(0, len(kept) + 1 - most)] if most else ():
+            for extra in kept[: max(0, len(kept) + 1 - limit)] if limit else ():
                 extra.unlink()
         except OSError as error:
             raise CannotOpen(
@@ -219,7 +219,7 @@ class JsonFile:
                 new.unlink()
         return aside
 
-    def _numbered(self, label: str) -> list[Path]:
+    def _numbered_files(self, label: str) -> list[Path]:
         """The files of one kind beside the copies, in the order of their numbers."""
         copies = self.copies_dir.glob(f"{glob.escape(self.path.name)}.{label}-*")
         return sorted((copy for copy in copies if _number_of(copy)), key=_number_of)
@@ -227,7 +227,7 @@ class JsonFile:
     def copies(self) -> list[Path]:
         """The last good copies, newest first."""
         # By number, not by time: the clock may have been set meanwhile.
-        copies = self._numbered("copy")
+        copies = self._numbered_files("copy")
         if self._pending.exists():
             copies.append(self._pending)
         return copies[::-1]
@@ -239,12 +239,12 @@ class JsonFile:
         if missing := self.missing():
             raise CannotKeep(missing)
         try:
-            self._keep_foreign_change()
+            self._preserve_foreign_change()
             if self.is_mounted():
                 self._write_in_place(data)
             else:
                 self._replace(data)
-            self._mark = self._mark_now()
+            self._fingerprint = self._current_fingerprint()
         except CannotOpen as error:
             raise CannotKeep(str(error)) from error
         except OSError as error:
@@ -269,7 +269,7 @@ class JsonFile:
 
     def _write_in_place(self, data: bytes) -> None:
         """Write into a file that is itself a mount point, where a rename fails: whole in
-        `data_dir` first, so that a torn write is mended from there at the next start."""
+        `data_dir` first, so that the next start repairs a torn write from there."""
         new = self._pending.with_suffix(".new")
         try:
             _write_durably(new, data)
@@ -282,7 +282,7 @@ class JsonFile:
                     file.unlink()
 
     def _copy(self, data: bytes) -> None:
-        """Keep a good copy as well as it goes; a copy that fails is logged once."""
+        """Keep a good copy if possible; a copy that fails is logged once."""
         try:
             self._renew_copy(data)
             self._copies_fail = False
@@ -296,7 +296,7 @@ class JsonFile:
 
         Not forced to disk: it need not outlive a power cut, the older ones do.
         """
-        copies = self._numbered("copy")
+        copies = self._numbered_files("copy")
         number = _number_of(copies[-1]) if copies else 0
         if monotonic() - self._rotated_at >= ROTATE_EVERY:
             self._rotated_at = monotonic()
@@ -309,58 +309,58 @@ class JsonFile:
             with suppress(OSError):
                 new.unlink()
             raise
-        for extra in self._numbered("copy")[:-COPIES]:
+        for extra in self._numbered_files("copy")[:-COPIES]:
             extra.unlink()
 
     def keep_original(self, data: bytes) -> Path:
         """Keep for ever the bytes that were there before our first write."""
-        return self._put_aside(data, "original")
+        return self._preserve(data, "original")
 
     def keep_version(self, data: bytes, version: int) -> Path:
         """Keep for ever the bytes of an older version of the format."""
-        return self._put_aside(data, f"version{version}")
+        return self._preserve(data, f"version{version}")
 
     def keep_replaced(self, data: bytes) -> Path:
-        """Keep for ever a content in whose place somebody put another one."""
-        return self._put_aside(data, "replaced")
+        """Keep for ever a content that somebody replaced with another one."""
+        return self._preserve(data, "replaced")
 
-    def is_foreign(self) -> bool:
-        """Somebody else wrote the file since our last write."""
-        return self._mark_now() not in (self._mark, None)
+    def has_foreign_change(self) -> bool:
+        """True if somebody else wrote the file since our last write."""
+        return self._current_fingerprint() not in (self._fingerprint, None)
 
-    def _keep_foreign_change(self) -> None:
-        """Somebody changed the file under us: their bytes are put aside, not lost."""
-        if not self.is_foreign():
+    def _preserve_foreign_change(self) -> None:
+        """Keep the bytes that somebody else wrote since our last write."""
+        if not self.has_foreign_change():
             return
-        data, copies = read_plain(self.path), self.copies()
+        data, copies = read_regular_file(self.path), self.copies()
         if copies and copies[0].read_bytes() == data:
             return  # Only its date changed.
-        aside = self._put_aside(data, "changed", COPIES)
-        is_first = not self.foreign
-        self.foreign = (
+        preserved = self._preserve(data, "changed", COPIES)
+        is_first = not self.foreign_change
+        self.foreign_change = (
             f"{self.path} was changed while Camera Monitor was running. That change is not "
-            f"used; it is kept in {aside}. To edit the file, stop Camera Monitor first."
+            f"used; it is kept in {preserved}. To edit the file, stop Camera Monitor first."
         )
         if is_first:
-            log.warning("%s", self.foreign)
+            log.warning("%s", self.foreign_change)
 
-    def _mark_now(self) -> tuple[int, int, int] | None:
+    def _current_fingerprint(self) -> tuple[int, int, int] | None:
         try:
-            now = self.path.stat()
+            stat = self.path.stat()
         except OSError:
             return None
-        return now.st_ino, now.st_mtime_ns, now.st_size
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def _number_of(aside: Path) -> int:
+def _number_of(path: Path) -> int:
     """The number at the end of its name; 0 for a file of somebody else."""
-    digits = aside.name.rpartition("-")[2]
+    digits = path.name.rpartition("-")[2]
     return int(digits) if digits.isdecimal() and digits.isascii() else 0
 
 
-def read_plain(path: Path) -> bytes:
-    """The bytes of a plain file. A pipe or a device in its place would be waited for without
-    end. Raises OSError."""
+def read_regular_file(path: Path) -> bytes:
+    """Read a regular file; reading a pipe or a device in its place could wait without end.
+    Raises OSError."""
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no plain file", str(path))
@@ -382,14 +382,14 @@ def _overwrite(path: Path, data: bytes) -> None:
         try:
             if len(data) > len(old):
                 os.posix_fallocate(file.fileno(), 0, len(data))
-            _fill(file, data)
+            _write_all(file, data)
         except OSError:
             with suppress(OSError):
-                _fill(file, old)
+                _write_all(file, old)
             raise
 
 
-def _fill(file: BinaryIO, data: bytes) -> None:
+def _write_all(file: BinaryIO, data: bytes) -> None:
     file.seek(0)
     file.write(data)
     file.truncate()

@@ -1,7 +1,7 @@
-r"""No password in any log line: what looks like one, and what is known to be one, is `***`.
+r"""Mask secrets in log lines with `***`: known ones, and texts that look like one.
 
-When in doubt it hides. It cannot see a secret that nothing announces ("login with x
-failed"): such secrets are told to it by `Masked.know`.
+When in doubt it hides. It cannot detect a secret that nothing announces ("login with x
+failed"): `MaskingFormatter.add_secret` adds such secrets.
 
 Every search takes time in proportion to the text, whatever the text: it begins at a
 literal, and what it then runs over is bounded, or cannot hold that literal again, or is
@@ -24,7 +24,7 @@ from typing import ClassVar
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-SHORTEST = 6
+MIN_LENGTH = 6
 """Characters that a known text must have: a shorter one would blot out ordinary words."""
 
 FORMATTING_FAULTS = (
@@ -46,7 +46,9 @@ Span = tuple[int, int]
 
 def masked(text: str) -> str:
     """The text with each secret as `***`; the very same text if there is none."""
-    spans = sorted(chain(_known(text), _in_urls(text), _after_schemes(text), _in_fields(text)))
+    spans = sorted(
+        chain(_known_spans(text), _url_spans(text), _scheme_spans(text), _field_spans(text))
+    )
     shown, at = [], 0
     for start, end in spans:
         if start >= at:
@@ -55,26 +57,26 @@ def masked(text: str) -> str:
     return "".join((*shown, text[at:]))
 
 
-class Masked(logging.Formatter):
+class MaskingFormatter(logging.Formatter):
     """A formatter that masks the output of another one, traceback and stack included."""
 
-    _known: ClassVar[tuple[str, ...]] = ()
-    """Secrets told at run time, in every spelling that a library may print."""
-    _learning: ClassVar[Lock] = Lock()
+    _secrets: ClassVar[tuple[str, ...]] = ()
+    """Secrets added at run time, in every spelling that a library may print."""
+    _secrets_lock: ClassVar[Lock] = Lock()
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
         self._inner = inner
 
     @classmethod
-    def know(cls, text: str) -> None:
-        """Hide this text from now on, wherever it stands; under 6 characters it is let be."""
-        if len(text) >= SHORTEST:
-            with cls._learning:
-                cls._known = tuple({*cls._known, *_spellings(text)})
+    def add_secret(cls, text: str) -> None:
+        """Hide this text from now on, wherever it appears; under 6 characters it is ignored."""
+        if len(text) >= MIN_LENGTH:
+            with cls._secrets_lock:
+                cls._secrets = tuple({*cls._secrets, *_spellings(text)})
 
     def format(self, record: logging.LogRecord) -> str:
-        """Never fails because the arguments do not fit the message."""
+        """Format and mask a record, also one whose arguments do not fit the message."""
         try:
             text = self._inner.format(record)
         except FORMATTING_FAULTS as error:
@@ -83,19 +85,19 @@ class Masked(logging.Formatter):
 
 
 def install(handlers: Iterable[logging.Handler]) -> None:
-    """Mask all that these handlers print; doing it twice does no harm.
+    """Mask the output of these handlers; a second call changes nothing.
 
     To be called when the handlers have their formatters: one that is set later is not
     masked.
     """
     for handler in handlers:
-        if not isinstance(handler.formatter, Masked):
-            handler.setFormatter(Masked(handler.formatter or logging.Formatter()))
+        if not isinstance(handler.formatter, MaskingFormatter):
+            handler.setFormatter(MaskingFormatter(handler.formatter or logging.Formatter()))
             # Logging's own prints message and arguments as they are.
-            handler.handleError = _say_unwritten  # type: ignore[method-assign]
+            handler.handleError = _report_unwritten  # type: ignore[method-assign]
 
 
-def _say_unwritten(record: logging.LogRecord) -> None:
+def _report_unwritten(record: logging.LogRecord) -> None:
     """Report an unwritten record, in the place of a handler's `handleError`."""
     error = sys.exc_info()[1]
     if logging.raiseExceptions and sys.stderr and error:
@@ -109,10 +111,10 @@ def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
     Not its arguments: without the message's words around them, secrets do not look like any.
     """
     message = record.msg if isinstance(record.msg, str) else f"<{type(record.msg).__name__}>"
-    why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
     line = (
         f"{record.levelname} {record.name}: {message} "
-        f"(without its values, {record.filename}:{record.lineno}: {why})"
+        f"(without its values, {record.filename}:{record.lineno}: {reason})"
     )
     if isinstance(record.exc_info, tuple) and record.exc_info[0]:
         line += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
@@ -134,8 +136,8 @@ def _spellings(text: str) -> Iterator[str]:
     yield repr(text.encode(errors="replace"))[2:-1]
 
 
-def _known(text: str) -> Iterator[Span]:
-    for secret in Masked._known:
+def _known_spans(text: str) -> Iterator[Span]:
+    for secret in MaskingFormatter._secrets:
         at = text.find(secret)
         while at >= 0:
             yield at, at + len(secret)
@@ -161,7 +163,7 @@ _QUOTED_URL = re.compile(
 )
 
 
-def _in_urls(text: str) -> Iterator[Span]:
+def _url_spans(text: str) -> Iterator[Span]:
     for pattern in (_URL, _QUOTED_URL):
         for match in pattern.finditer(text):
             yield match.span("secret")
@@ -182,7 +184,7 @@ _PROSE = re.compile(
 )
 
 
-def _after_schemes(text: str) -> Iterator[Span]:
+def _scheme_spans(text: str) -> Iterator[Span]:
     for match in _SCHEME.finditer(text):
         kind = str(match.lastgroup)
         value = match[kind]
@@ -235,7 +237,7 @@ _LINE = re.compile(r"(?:(?!\\[rn])[^\r\n])+")
 _ELEMENT = re.compile(r"[^\s<][^<\n]*")
 
 
-def _in_fields(text: str) -> Iterator[Span]:
+def _field_spans(text: str) -> Iterator[Span]:
     at = 0
     while head := _HEAD.search(text, at):
         start, at = _value(text, head)
@@ -250,11 +252,11 @@ def _value(text: str, head: re.Match[str]) -> Span:
         return start, start
     if opening := _OPENING.match(text, start):
         start = opening.end()
-        return start, _before(_closing(opening[1]), text, start)
+        return start, _next_start(_closing(opening[1]), text, start)
     if opening := _LIST.match(text, start):
         return start, _list_end(text, opening.end())
     if mark := head["mark"]:
-        return start, _before(_closing(mark), text, start)
+        return start, _next_start(_closing(mark), text, start)
     pattern = {"header": _LINE, "xml": _ELEMENT}.get(str(head.lastgroup), _WORD)
     return start, _end(pattern, text, start)
 
@@ -268,7 +270,7 @@ def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
 # character too late (Debian 12 has 3.11.2).
 
 
-def _before(pattern: re.Pattern[str], text: str, start: int) -> int:
+def _next_start(pattern: re.Pattern[str], text: str, start: int) -> int:
     """The start of the next match, or the end of the text."""
     match = pattern.search(text, start)
     return match.start() if match else len(text)

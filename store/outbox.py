@@ -1,4 +1,4 @@
-"""Lines that wait on disk for the SQL database: durable when added, in order, deleted together."""
+"""Lines on disk that wait for the SQL database: durable when added, in order."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ from store.folders import sync_folder
 
 
 class Outbox:
-    """An append-only file. Who reads calls `first`, keeps what came, then calls `drop`.
+    """An append-only file. A reader calls `oldest`, stores the lines, then calls `drop`.
 
-    A crash between the two gives lines out again: whoever keeps them must know them by a
-    mark of their own.
+    After a crash between the two calls the reader gets the same lines again: each needs a
+    unique mark.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,19 +45,19 @@ class Outbox:
             os.ftruncate(handle, end)
             raise
 
-    def first(self, most: int = 500) -> list[bytes]:
-        """The oldest lines that were not dropped yet. Raises OSError."""
+    def oldest(self, limit: int = 500) -> list[bytes]:
+        """Read the oldest lines that were not dropped yet. Raises OSError."""
         with self._lock:
             try:
                 with self.path.open("rb") as file:
                     file.seek(self._read)
-                    return [line for _, line in zip(range(most), file, strict=False)]
+                    return [line for _, line in zip(range(limit), file, strict=False)]
             except FileNotFoundError:
                 self._read = 0
                 return []
 
     def drop(self, lines: list[bytes]) -> None:
-        """These, which `first` gave, are kept elsewhere by now. Raises OSError."""
+        """Delete the lines that `oldest` returned. Raises OSError."""
         with self._lock:
             self._read += sum(map(len, lines))
             if self.path.exists() and self.path.stat().st_size <= self._read:

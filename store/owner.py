@@ -1,4 +1,4 @@
-"""One Camera Monitor for one SQL database: the second one is refused, the owner named.
+"""Lock of the SQL database: a second Camera Monitor is refused and the owner named.
 
 PostgreSQL: an advisory lock on a connection of its own, which the server releases when that
 connection ends. SQLite: a lock on a file beside the database, which the kernel releases.
@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-CLASS = 0x43414D  # "CAM": tells this lock from those of other programs in one database
-LOCK = text(
+LOCK_CLASS = 0x43414D  # "CAM": tells this lock from those of other programs in one database
+LOCK_QUERY = text(
     "SELECT pg_try_advisory_lock(:class, n.oid::int) FROM pg_namespace n"
     " WHERE n.nspname = current_schema()"
 )
-HOLDER = text(
+HOLDER_QUERY = text(
     "SELECT a.application_name, a.client_addr::text, a.backend_start"
     " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " JOIN pg_namespace n ON l.objid = n.oid"
@@ -33,7 +33,7 @@ KEEPALIVES = ("tcp_keepalives_idle = 15", "tcp_keepalives_interval = 5", "tcp_ke
 
 
 class InUse(Exception):
-    """Another Camera Monitor owns the database: which one, and what to do."""
+    """Another Camera Monitor owns the database; the text names it and what to do."""
 
 
 def _in_use(owner: str, since: datetime | None) -> InUse:
@@ -45,14 +45,14 @@ def _in_use(owner: str, since: datetime | None) -> InUse:
 
 
 class ServerOwner:
-    """Owns a schema of a PostgreSQL database. Methods raise InUse and SQLAlchemyError."""
+    """Lock of a schema of a PostgreSQL database. Methods raise InUse and SQLAlchemyError."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._mark = secrets.token_hex(4)
         self._connection: Connection | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take the lock, or take it again where it was lost with its connection."""
         if self._connection is not None and self._is_alive(self._connection):
             return
@@ -66,13 +66,15 @@ class ServerOwner:
         self._connection = connection
 
     def _lock(self, connection: Connection) -> None:
-        me = f"camera-monitor {self._mark} {os.getpid()} {socket.gethostname()}"
-        connection.execute(text("SELECT set_config('application_name', :me, false)"), {"me": me})
+        application = f"camera-monitor {self._mark} {os.getpid()} {socket.gethostname()}"
+        connection.execute(
+            text("SELECT set_config('application_name', :me, false)"), {"me": application}
+        )
         for setting in KEEPALIVES:
             connection.execute(text(f"SET {setting}"))
-        if not connection.execute(LOCK, {"class": CLASS}).scalar():
-            holder = connection.execute(HOLDER, {"class": CLASS}).first()
-            raise _in_use(*_named(holder))
+        if not connection.execute(LOCK_QUERY, {"class": LOCK_CLASS}).scalar():
+            holder = connection.execute(HOLDER_QUERY, {"class": LOCK_CLASS}).first()
+            raise _in_use(*_describe_holder(holder))
 
     def _is_alive(self, connection: Connection) -> bool:
         try:
@@ -83,7 +85,7 @@ class ServerOwner:
         return True
 
     def is_own(self, error: InUse) -> bool:
-        """The holder is a connection of ours that the server has not given up yet."""
+        """True if the holder is an old connection of ours that the server still keeps."""
         return self._mark in str(error)
 
     def release(self) -> None:
@@ -93,24 +95,24 @@ class ServerOwner:
                 connection.close()
 
 
-def _named(holder: Any) -> tuple[str, datetime | None]:
+def _describe_holder(holder: Any) -> tuple[str, datetime | None]:
     if holder is None:
         return "it has just ended or started", None
-    words = str(holder.application_name or "").split(" ")
-    if words[0] != "camera-monitor" or len(words) < 4:
+    parts = str(holder.application_name or "").split(" ")
+    if parts[0] != "camera-monitor" or len(parts) < 4:
         return f"at {holder.client_addr or 'an unknown address'}", holder.backend_start
-    mark, pid, host = words[1:4]
+    mark, pid, host = parts[1:4]
     return f"on {host}, process {pid}, connection {mark}", holder.backend_start
 
 
 class FileOwner:
-    """Owns an SQLite file. Methods raise InUse, and OSError where no lock can be made."""
+    """Lock of an SQLite file. Methods raise InUse, and OSError where no lock can be made."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f".{path.name}.lock")
         self._handle: int | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         if self._handle is not None:
             return
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -119,7 +121,7 @@ class FileOwner:
         except BlockingIOError:
             lines = os.read(handle, 1000).decode("utf-8", "replace").split("\n")
             os.close(handle)
-            raise _in_use(*_read(lines)) from None
+            raise _in_use(*_describe_owner(lines)) from None
         os.ftruncate(handle, 0)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         os.pwrite(handle, f"{os.getpid()}\n{socket.gethostname()}\n{now}\n".encode(), 0)
@@ -134,8 +136,8 @@ class FileOwner:
             os.close(handle)
 
 
-def _read(lines: list[str]) -> tuple[str, datetime | None]:
-    """The owner that the lock file names."""
+def _describe_owner(lines: list[str]) -> tuple[str, datetime | None]:
+    """The owner in the lines of the lock file, and its start."""
     try:
         pid, host, since = lines[:3]
         return f"on {host}, process {pid}", datetime.fromisoformat(since)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class PathGuard:
-    """Remembers which folder or file is at `path`, and says when it is gone or another."""
+    """Detector of a folder or file at `path` that is gone or was replaced."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,10 +22,10 @@ class PathGuard:
         try:
             stat = self.path.stat()
         except OSError as error:
-            return f"{self.path} cannot be written: it is gone ({error.strerror}). {CURE}"
+            return f"{self.path} cannot be written: it is gone ({error.strerror}). {REMEDY}"
         if (stat.st_dev, stat.st_ino) != self._mark:
-            return f"{self.path} cannot be written: it was replaced or unmounted. {CURE}"
+            return f"{self.path} cannot be written: it was replaced or unmounted. {REMEDY}"
         return ""
 
 
-CURE = "Put it back, or restart Camera Monitor."
+REMEDY = "Put it back, or restart Camera Monitor."

@@ -1,4 +1,4 @@
-"""PostgreSQL that may be away or frozen: no caller waits long, and few wait at all."""
+"""Connections to a PostgreSQL server that may be down or frozen, with short waits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +21,12 @@ OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""Of libpq: a line that was cut without a word is noticed within half a minute."""
+"""Options of libpq: a connection that was cut silently is detected within half a minute."""
 
 
 @contextmanager
 def long_statements(seconds: float = 3600.0) -> Iterator[None]:
-    """Wait longer for what is known to take long: migrations, deleting years of events."""
+    """Allow more time for long statements: migrations, deleting years of events."""
     token = _timeout.set(seconds)
     try:
         yield
@@ -34,54 +34,55 @@ def long_statements(seconds: float = 3600.0) -> Iterator[None]:
         _timeout.reset(token)
 
 
-class Server:
-    """The state of one server. `away` is the reason why it is not used; empty while it works.
-    `is_lost`: it belongs to another program by now.
+class PostgresServer:
+    """The state of one server. `outage` is the reason why it is not used; empty while it works.
+    `is_lost`: another program has locked it.
 
-    Once watched, somebody tries again in the background (`trying`), and every other caller
-    is refused at once for as long as the server is away.
+    Once watched, one thread connects again in the background (`retrying`), and every other
+    caller is refused at once during an outage.
     """
 
     def __init__(self) -> None:
-        self.away = ""
+        self.outage = ""
         self.is_lost = False
         self.is_watched = False
-        self._own = local()
+        self._thread = local()
 
     @contextmanager
-    def trying(self) -> Iterator[None]:
-        """Ask the server in this thread although it is away."""
-        self._own.tries = True
+    def retrying(self) -> Iterator[None]:
+        """Let this thread connect during an outage."""
+        self._thread.tries = True
         try:
             yield
         finally:
-            self._own.tries = False
+            self._thread.tries = False
 
-    def connect(self, *where: Any, **options: Any) -> "Connection":
-        """A connection that knows this server. Raises psycopg.OperationalError."""
+    def connect(self, *where: Any, **options: Any) -> "PostgresConnection":
+        """Open a connection that uses this state. Raises psycopg.OperationalError."""
         self.check()
         try:
-            made = Connection.connect(*where, **options)
-            made.server = self
-            made.execute("SET statement_timeout = '60s'")
-            made.commit()
+            connection = PostgresConnection.connect(*where, **options)
+            connection.server = self
+            connection.execute("SET statement_timeout = '60s'")
+            connection.commit()
         except psycopg.OperationalError as error:
-            self.away = str(error).strip().partition("\n")[0] or "it does not answer"
+            self.outage = str(error).strip().partition("\n")[0] or "it does not answer"
             raise
         if not self.is_watched:
-            self.away = ""
-        return made
+            self.outage = ""
+        return connection
 
     def check(self) -> None:
-        """Raises psycopg.OperationalError while the server is away."""
-        if self.away and self.is_watched and not getattr(self._own, "tries", False):
-            raise psycopg.OperationalError(self.away)
+        """Raise psycopg.OperationalError during an outage."""
+        if self.outage and self.is_watched and not getattr(self._thread, "tries", False):
+            raise psycopg.OperationalError(self.outage)
 
 
-class Connection(psycopg.Connection[Any]):
-    """Gives up on a server that is silent, and closes: what comes later belongs to nobody."""
+class PostgresConnection(psycopg.Connection[Any]):
+    """A connection with a timeout of its own: after it the connection is closed, so that a late
+    reply is not read as the reply to a later statement."""
 
-    server: Server | None = None
+    server: PostgresServer | None = None
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         seconds = _timeout.get() if timeout is None else timeout
@@ -93,9 +94,9 @@ class Connection(psycopg.Connection[Any]):
             self.pgconn.finish()
             text = f"no answer within {seconds:.0f} s"
             if self.server is not None:
-                self.server.away = text
+                self.server.outage = text
             raise psycopg.OperationalError(text) from None
         except psycopg.OperationalError:
-            if self.server is not None and self.server.away:
+            if self.server is not None and self.server.outage:
                 self.pgconn.finish()
             raise

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from store.sqlite_copy import database_file, keep_copy
 
 if TYPE_CHECKING:
-    from store.postgres import Server
+    from store.postgres import PostgresServer
 
 log = logging.getLogger(__name__)
 metadata = MetaData()
@@ -35,28 +35,28 @@ metadata = MetaData()
 
 POOL_WAIT = 5.0
 """Seconds for which a caller waits for a free connection."""
-_servers: "WeakKeyDictionary[Engine, Server]" = WeakKeyDictionary()
+_servers: "WeakKeyDictionary[Engine, PostgresServer]" = WeakKeyDictionary()
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Unreachable(Exception):
-    """The SQL database did not take it; the text says why, without any secret."""
+    """The SQL database is unavailable; the text gives the reason, without secrets."""
 
 
 class Unwritable(Unreachable):
-    """The disk of the SQLite file takes nothing: it is full, or must not be written."""
+    """The disk of the SQLite file is full or not writable."""
 
 
 class Damaged(Unreachable):
-    """Something in the SQL database does not fit; the text names table, row and column."""
+    """A value in the SQL database is invalid; the text names table, row and column."""
 
 
 class NotCopied(Unreachable):
-    """No copy of the database could be kept, so its tables were left as they are."""
+    """No copy of the database could be kept, so its tables were not changed."""
 
 
 class Unstorable(Unreachable):
-    """A value is at fault, not the database: it will not take this one later either."""
+    """A value cannot be stored, now or later; the database itself works."""
 
 
 VALUE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
@@ -82,12 +82,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def default_url(data_dir: Path) -> URL:
-    """SQLite in the data folder. Built from parts: a path may hold `?`, `#`, or `%`."""
+    """The URL of SQLite in the data folder. Its path may hold `?`, `#`, or `%`."""
     return URL.create("sqlite", database=str(data_dir.resolve() / "camera_monitor.db"))
 
 
 def open_engine(url: str | URL) -> Engine:
-    """The engine for `url`; nothing is connected yet. Raises ValueError for a bad URL."""
+    """Create the engine for `url` without connecting. Raises ValueError for a bad URL."""
     try:
         parsed = make_url(url)
     except exc.ArgumentError:
@@ -103,9 +103,9 @@ def open_engine(url: str | URL) -> Engine:
 
 
 def _open_postgres(url: URL) -> Engine:
-    from store.postgres import OPTIONS, Server
+    from store.postgres import OPTIONS, PostgresServer
 
-    server = Server()
+    server = PostgresServer()
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -122,13 +122,13 @@ def _open_postgres(url: URL) -> Engine:
     return engine
 
 
-def server_of(engine: Engine) -> "Server | None":
+def server_of(engine: Engine) -> "PostgresServer | None":
     """The state of the engine's server; None for SQLite, which has none."""
     return _servers.get(engine)
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
-    """Write-ahead logging, so that readers never wait; FULL, so that a commit stays."""
+    """Set write-ahead logging, so that readers never wait, and FULL, so that a commit lasts."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
@@ -142,9 +142,9 @@ def translated_errors() -> Iterator[None]:
     except exc.StatementError as error:
         if isinstance(error, exc.DataError) or isinstance(error.orig, VALUE_ERRORS):
             raise Unstorable("The SQL database cannot hold one of the values") from error
-        first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
         kind = Unwritable if _is_unwritable(error.orig) else Unreachable
-        raise kind(f"The SQL database does not work: {first}") from error
+        raise kind(f"The SQL database does not work: {reason}") from error
     except exc.TimeoutError as error:
         raise Unreachable(
             "The SQL database is busy: every connection to it has been in use for "
@@ -166,7 +166,8 @@ def _is_unwritable(error: BaseException | None) -> bool:
 
 @contextmanager
 def long_write(engine: Engine) -> Iterator[Connection]:
-    """A transaction that may take an hour: migrations, deleting years. Raises Unreachable."""
+    """Open a transaction that may take an hour: migrations, deleting years of events. Raises
+    Unreachable."""
     with ExitStack() as stack:
         stack.enter_context(translated_errors())
         if engine.dialect.name == "postgresql":
@@ -180,14 +181,14 @@ def long_write(engine: Engine) -> Iterator[Connection]:
 
 
 def migrate(engine: Engine) -> str:
-    """Bring the tables to the newest form. Raises Unreachable.
+    """Migrate the tables to the newest revision. Raises Unreachable.
 
     Returns what a person must know about it; empty for tables that are new or unchanged. Of an
     SQLite file a copy is kept first. Alembic is only loaded when there is something to do: it
     takes a fifth of a second.
     """
     with long_write(engine) as connection:
-        current, known = _revision(connection), revisions()
+        current, known = _current_revision(connection), revisions()
         if current == known[-1]:
             return ""
         if current is not None and current not in known:
@@ -195,7 +196,7 @@ def migrate(engine: Engine) -> str:
                 "The SQL database was written by a newer Camera Monitor. "
                 "Install that one again, or set DATABASE_URL to another database"
             )
-        original = _kept(connection, current) if current else ""
+        original = _keep_original(connection, current) if current else ""
         from alembic import command
         from alembic.config import Config
 
@@ -213,8 +214,8 @@ def migrate(engine: Engine) -> str:
     return notice
 
 
-def _kept(connection: Connection, revision: str) -> str:
-    """Keep a copy of an SQLite file; where the original is, in a sentence. Raises NotCopied."""
+def _keep_original(connection: Connection, revision: str) -> str:
+    """Keep a copy of an SQLite file and return a sentence that names it. Raises NotCopied."""
     path = database_file(connection.engine)
     if path is None:
         return "To go back to one, restore a backup from before the update."
@@ -230,14 +231,16 @@ def _kept(connection: Connection, revision: str) -> str:
 
 
 def revisions() -> list[str]:
-    """The migrations are numbered files, oldest first; the last one is the head."""
+    """The numbers of the migrations, oldest first; the last one is the head."""
     return sorted(path.stem[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-def _revision(connection: Any) -> str | None:
+def _current_revision(connection: Any) -> str | None:
     from sqlalchemy import inspect
 
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    revision: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar()
+    return revision

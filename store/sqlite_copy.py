@@ -1,4 +1,4 @@
-"""Copies of the SQLite database from before its tables were changed."""
+"""Keep copies of the SQLite database from before migrations."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from store.folders import sync_folder
 
 KEPT = 2
-"""How many copies are kept, one of each revision."""
+"""Number of copies kept, one of each revision."""
 
 
 def database_file(engine: Engine) -> Path | None:
@@ -24,10 +24,10 @@ def database_file(engine: Engine) -> Path | None:
 
 
 def keep_copy(connection: Connection, path: Path, revision: str) -> Path:
-    """Copy the database at `path` into the folder `copies` beside it, durably; the copy's path.
+    """Copy the database at `path` durably into the folder `copies` beside it; return the path.
 
-    A copy of the same revision is replaced, and the oldest go. Raises OSError or sqlite3.Error;
-    then no copy is there that is not whole.
+    A copy of the same revision is replaced, and the oldest are deleted. Raises OSError or
+    sqlite3.Error; then no partial copy is left.
     """
     folder = path.parent / "copies"
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def keep_copy(connection: Connection, path: Path, revision: str) -> Path:
 
 
 def _check_room(source: sqlite3.Connection, folder: Path) -> None:
-    """Raises OSError when the folder has no room for the whole database."""
+    """Raise OSError when the folder has no room for the whole database."""
     pages, size = (
         source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )

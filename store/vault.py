@@ -1,7 +1,7 @@
-"""Secrets at rest: sealed text for the records, the keys to it in files of their own.
+"""Encrypt secrets for the records; the keys are in files of their own.
 
-A sealed text opens only for the owner that it was sealed for. The
-key file holds one key a line, the newest first: the first one seals, every one opens.
+A sealed text can be unsealed only for the owner that it was sealed for. The key file holds one
+key a line, the newest first: the first one seals, every one unseals.
 """
 
 import base64
@@ -30,11 +30,11 @@ LOCK_WAIT = 10.0
 
 
 class SecretLost(Exception):
-    """A secret or a key cannot be read; what it says is what a person should read."""
+    """A secret or a key cannot be read; the text is for people."""
 
 
 class Vault:
-    """The keys in `folder`, which is made (0700) with the first key, not before."""
+    """The keys in `folder`, which is created (0700) with the first key, not before."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,23 +45,22 @@ class Vault:
         )
 
     @property
-    def is_there(self) -> bool:
-        """There is a key file, readable or not."""
+    def exists(self) -> bool:
+        """True if there is a key file, readable or not."""
         return os.path.lexists(self._file.path)
 
     def seal(self, text: str, owner: str) -> str:
-        """`v1:...`, ASCII, which only `unseal` with the same owner opens.
+        """Seal a text as `v1:...` in ASCII, which only `unseal` with the same owner opens.
 
-        `owner` is the id of the secret. Without a key file
-        a key is made. Raises SecretLost if there is one that cannot be used (it is left as
-        it is), CannotKeep if none can be written.
+        `owner` is the id of the secret. Without a key file a key is made. Raises SecretLost if
+        there is one that cannot be used (it is not changed), CannotKeep if none can be written.
         """
         keys = self._file.read_or_make(_new_key)
         content = json.dumps([owner, text]).encode()
-        return VERSION + self._box(keys).encrypt(content).decode()
+        return VERSION + self._cipher(keys).encrypt(content).decode()
 
     def unseal(self, sealed: str, owner: str) -> str:
-        """The text. Raises SecretLost for a lost key, damage, or another record's secret."""
+        """Unseal a text. Raises SecretLost for a lost key, damage, or another record's secret."""
         from cryptography.fernet import InvalidToken
 
         if not sealed.startswith(VERSION):
@@ -69,9 +68,9 @@ class Vault:
                 f"The secret of {owner} is damaged or was stored by a newer Camera Monitor. "
                 "Set it anew, or install the newer version."
             )
-        box = self._box(self._file.read())
+        cipher = self._cipher(self._file.read())
         try:
-            content = box.decrypt(sealed.removeprefix(VERSION).encode(errors="replace"))
+            content = cipher.decrypt(sealed.removeprefix(VERSION).encode(errors="replace"))
         except InvalidToken:
             raise SecretLost(
                 f"The secret of {owner} is damaged, or its key is not in {self._file.path}. "
@@ -85,7 +84,7 @@ class Vault:
             )
         return str(text)
 
-    def _box(self, keys: bytes) -> "MultiFernet":
+    def _cipher(self, keys: bytes) -> "MultiFernet":
         from cryptography.fernet import Fernet, MultiFernet
 
         try:
@@ -105,7 +104,7 @@ class Vault:
         self._file.change(lambda keys: _new_key() + self._checked(keys))
 
     def newest_key(self) -> Callable[[str], bool]:
-        """A test of sealed texts: whether the newest key sealed it. Raises SecretLost."""
+        """Return a test whether the newest key sealed a text. Raises SecretLost."""
         from cryptography.fernet import Fernet, InvalidToken
 
         newest = Fernet(self._checked(self._file.read()).split()[0])
@@ -120,7 +119,7 @@ class Vault:
         return is_newest
 
     def renew(self, sealed: str, owner: str) -> str:
-        """The same secret under the newest key. Raises like `unseal`."""
+        """Seal the secret again with the newest key. Raises like `unseal`."""
         return self.seal(self.unseal(sealed, owner), owner)
 
     def forget_old(self) -> None:
@@ -129,19 +128,19 @@ class Vault:
         Nothing may be sealed between the last `renew` and this by a process that read the
         key before `rotate`.
         """
-        if self.is_there:
+        if self.exists:
             self._file.change(lambda keys: self._checked(keys).splitlines(keepends=True)[0])
 
     def _checked(self, keys: bytes) -> bytes:
         """The keys, one a line. Raises SecretLost when one is damaged."""
         if keys:
-            self._box(keys)
+            self._cipher(keys)
         return b"".join(line + b"\n" for line in keys.split())
 
     # -- keys that sign --------------------------------------------------------------------
 
     def signing_key(self, name: str) -> bytes:
-        """32 random bytes that stay the same, from `folder/<name>.key`, made on first use.
+        """Read 32 random bytes from `folder/<name>.key`, which is made on first use.
 
         Raises SecretLost if the file is there and cannot be used, CannotKeep if it cannot
         be written.
@@ -163,7 +162,7 @@ class Vault:
 
 
 class _KeyFile:
-    """A file with keys, 0600. `loss` and `remedy` tell a person what its loss means."""
+    """A file with keys, 0600. `loss` and `remedy` are sentences about a lost file."""
 
     def __init__(self, path: Path, loss: str, remedy: str) -> None:
         self.path = path
@@ -193,24 +192,24 @@ class _KeyFile:
             raise self.lost("is damaged")
         return content
 
-    def read_or_make(self, fresh: Callable[[], bytes]) -> bytes:
+    def read_or_make(self, make_key: Callable[[], bytes]) -> bytes:
         """Read the key; make it when there is no file. Of two that make it, one wins."""
         if not os.path.lexists(self.path):
-            with self._held():
+            with self._locked():
                 if not os.path.lexists(self.path):
-                    self._write(fresh(), self._make)
+                    self._write(make_key(), self._link_new)
         return self.read()
 
     def change(self, new: Callable[[bytes], bytes]) -> None:
         """Put `new(content)` in its place, durably; the content is empty without a file."""
-        with self._held():
-            is_there = os.path.lexists(self.path)
-            content = new(self.read() if is_there else b"")
-            self._write(content, os.replace if is_there else self._make)
+        with self._locked():
+            exists = os.path.lexists(self.path)
+            content = new(self.read() if exists else b"")
+            self._write(content, os.replace if exists else self._link_new)
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        """The folder is there and nobody else changes the file. Raises CannotKeep."""
+    def _locked(self) -> Iterator[None]:
+        """Create the folder and lock the file against changes. Raises CannotKeep."""
         try:
             if not self.path.parent.is_dir():
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -243,8 +242,8 @@ class _KeyFile:
         sync_folder(real.parent)
 
     @staticmethod
-    def _make(staged: Path, real: Path) -> None:
-        """Unlike a rename, a link never takes the place of a key that just came back."""
+    def _link_new(staged: Path, real: Path) -> None:
+        """Link the staged file: unlike a rename, it never replaces a key that was restored."""
         with suppress(FileExistsError):
             os.link(staged, real)
         staged.unlink()

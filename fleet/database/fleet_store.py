@@ -60,11 +60,11 @@ class FleetStore(Protocol):
         ...
 
     @property
-    def foreign(self) -> str:
+    def foreign_change(self) -> str:
         """The warning for a person who changed it while the program was running; else empty."""
         ...
 
-    def is_foreign(self) -> bool:
+    def has_foreign_change(self) -> bool:
         """True if somebody else wrote it since the last write."""
         ...
 

@@ -8,7 +8,7 @@ from typing import Any
 from fleet.database import origin, record
 from fleet.database.fleet_store import Opened
 from fleet.model import Event, Fleet
-from store.json_file import CannotOpen, JsonFile, read_plain
+from store.json_file import CannotOpen, JsonFile, read_regular_file
 
 
 class JsonStore:
@@ -22,17 +22,17 @@ class JsonStore:
         self._notice = ""
 
     @property
-    def foreign(self) -> str:
-        return self.file.foreign
+    def foreign_change(self) -> str:
+        return self.file.foreign_change
 
     # -- reading -------------------------------------------------------------------------
 
     def check(self) -> None:
-        self.file.own()
+        self.file.acquire()
         self.file.release()
 
     def open(self) -> Opened:
-        self.file.own()
+        self.file.acquire()
         try:
             loaded = self.file.load(self._parse_and_keep)
         except FileNotFoundError:
@@ -45,7 +45,7 @@ class JsonStore:
 
     def read(self) -> Fleet:
         try:
-            return _fleet_in(_parsed(read_plain(self.path)))
+            return _fleet_in(_parsed(read_regular_file(self.path)))
         except FileNotFoundError:
             return Fleet()
         except record.TooNew as error:
@@ -101,8 +101,8 @@ class JsonStore:
     def write(self, fleet: Fleet) -> None:
         self.file.write(self._encoder.encode(fleet))
 
-    def is_foreign(self) -> bool:
-        return self.file.is_foreign()
+    def has_foreign_change(self) -> bool:
+        return self.file.has_foreign_change()
 
     # -- its place -----------------------------------------------------------------------
 

@@ -194,8 +194,8 @@ class JournalWriter:
 
     def _check_database(self) -> bool:
         database = self.journal.database
-        if not database.look():
-            self._report_outage(f"The SQL database does not work: {database.away}")
+        if not database.retry():
+            self._report_outage(f"The SQL database does not work: {database.outage}")
             return False
         return True
 

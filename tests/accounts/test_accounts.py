@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Engine
 
-from accounts.account_rows import hours_of
+from accounts.account_rows import parse_hours
 from accounts.accounts import MAX_GRANTS, Accounts
 from accounts.model import Hours, NotAllowed, User
 from tests.accounts.people import NEW, NOON, PASSWORD, STORED, add, opened, secret_of, staff
@@ -52,7 +52,7 @@ def test_only_one_of_two_at_once_becomes_the_first(accounts: Accounts) -> None:
 @pytest.mark.parametrize("name", ["Ada", "ada", " ADA ", "ａｄａ"])
 def test_a_name_is_taken_in_any_spelling(accounts: Accounts, name: str) -> None:
     ada = add(accounts, "Ada", "admin")
-    assert accounts.named(name) == ada
+    assert accounts.by_name(name) == ada
     with refused(409) as error:
         add(accounts, name)
     assert error.value.field == "username"
@@ -308,7 +308,7 @@ def test_a_user_has_so_many_grants_and_another_one_has_them_too(lite: Engine, cl
 
 @pytest.mark.parametrize("text", ["08:00-18:00", "22:00-06:00", "00:00-23:59", "00:00-00:00"])
 def test_hours_are_read_as_they_are_written(text: str) -> None:
-    assert str(hours_of(text)) == text
+    assert str(parse_hours(text)) == text
 
 
 NO_HOURS = [
@@ -321,7 +321,7 @@ NO_HOURS = [
 def test_hours_that_are_none_are_refused(text: str) -> None:
     """Above all one with an offset: it could not be compared with any time of day."""
     with pytest.raises(ValueError):
-        hours_of(text)
+        parse_hours(text)
 
 
 # -- after a restart -------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
     accounts.add_token(ada.id, "none", "read", [])
     accounts.add_token(ada.id, "all", "read")
     accounts.by_secret(limited)
-    accounts.note_uses()
+    accounts.save_last_uses()
     again = opened(engine, clock)
     for name in ("users", "grants", "sessions", "tokens"):
         assert dict(getattr(again.snapshot, name)) == dict(getattr(accounts.snapshot, name)), name

@@ -99,5 +99,5 @@ def test_a_monitor_with_accounts_ignores_the_file(tmp_path: Path) -> None:
     accounts = home.monitor.authenticator.accounts
     accounts.add_first("root", GOOD)
     bootstrap_admin(accounts, "", None, former)
-    assert accounts.named(NAME) is None
+    assert accounts.by_name(NAME) is None
     home.close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.jwt_tokens import ACCESS_LASTS, JwtTokens
+from accounts.jwt_tokens import ACCESS_LIFETIME, JwtTokens
 from tests.accounts.people import KEY
 from tests.home import Clock
 
@@ -63,7 +63,7 @@ def test_one_kind_is_not_the_other(tokens: JwtTokens, clock: Clock) -> None:
 
 def test_it_ends_by_the_clock_of_the_monitor(tokens: JwtTokens, clock: Clock) -> None:
     text = tokens.access(SEVEN)
-    clock.now += ACCESS_LASTS - timedelta(seconds=1)
+    clock.now += ACCESS_LIFETIME - timedelta(seconds=1)
     assert tokens.read("access", text) == SEVEN
     clock.forward(seconds=1)
     assert tokens.read("access", text) is None

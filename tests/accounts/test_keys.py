@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from accounts import tables
-from accounts.accounts import MAX_SESSIONS, MAX_TOKENS, SESSION_LASTS, TOKEN_MARK, Accounts
+from accounts.accounts import MAX_SESSIONS, MAX_TOKENS, SESSION_LIFETIME, TOKEN_PREFIX, Accounts
 from accounts.model import NotAllowed, Person
 from audit.tables import audit
 from tests.accounts.people import KEY, NEW, PASSWORD, add, opened, secret_of, staff
@@ -20,7 +20,7 @@ def test_a_session_ends_by_time(engine: Engine, clock: Clock) -> None:
     accounts = opened(engine, clock)
     ada, _vera = staff(accounts)
     session, secret = accounts.begin_session(ada, "browser", "", "")
-    clock.now += SESSION_LASTS - timedelta(seconds=1)
+    clock.now += SESSION_LIFETIME - timedelta(seconds=1)
     assert accounts.by_secret(secret)
     assert accounts.by_digest(session.digest)
     clock.forward(seconds=1)
@@ -118,7 +118,7 @@ def test_a_secret_counts_whole_and_as_it_is(accounts: Accounts) -> None:
         assert accounts.by_secret(real)
         for text in (real[:-1], real[1:], real + "x", f" {real}", real.swapcase(), real + "\x00"):
             assert accounts.by_secret(text) is None, text
-    for text in (session.digest, accounts.digest(session.digest), token.removeprefix(TOKEN_MARK)):
+    for text in (session.digest, accounts.digest(session.digest), token.removeprefix(TOKEN_PREFIX)):
         assert accounts.by_secret(text) is None
 
 
@@ -149,10 +149,10 @@ def test_no_secret_stands_in_the_database(engine: Engine, clock: Clock) -> None:
     secret = secret_of(accounts, ada)
     _token, token = accounts.add_token(ada.id, "backup of ada", "read")
     accounts.by_secret(token)
-    accounts.note_uses()
+    accounts.save_last_uses()
     kept = everything(engine)
     assert b"backup of ada" in kept, "this looks where it is kept"
-    for one in (PASSWORD, secret, token, token.removeprefix(TOKEN_MARK)):
+    for one in (PASSWORD, secret, token, token.removeprefix(TOKEN_PREFIX)):
         assert one.encode() not in kept
     assert KEY not in kept
     assert KEY.hex().encode() not in kept
@@ -166,7 +166,7 @@ def test_no_secret_stands_in_the_database(engine: Engine, clock: Clock) -> None:
 def test_a_token_brings_its_scope_and_its_cameras(accounts: Accounts) -> None:
     ada, _vera = staff(accounts)
     token, text = accounts.add_token(ada.id, "backup", "operate", [3, 1, 3])
-    assert text.startswith(TOKEN_MARK)
+    assert text.startswith(TOKEN_PREFIX)
     assert token.devices == (1, 3)
     assert accounts.by_secret(text) == Person(
         "Ada", "admin", user=ada.id, scope="operate", devices=frozenset({1, 3}), token=token.id
@@ -239,8 +239,8 @@ def test_the_last_use_of_a_token_is_written_now_and_then(engine: Engine, clock: 
         accounts.by_secret(text)
         accounts.by_secret(gone_text)
     accounts.revoke_token(gone.id)
-    accounts.note_uses()
-    accounts.note_uses()
+    accounts.save_last_uses()
+    accounts.save_last_uses()
     for book in (accounts.snapshot, opened(engine, clock).snapshot):
         assert [one.used for one in book.tokens.values()] == [clock(), None]
     assert accounts.by_secret(text)
@@ -279,10 +279,10 @@ def test_time_ends_what_is_asked_again(accounts: Accounts, clock: Clock, key: st
     ada, _vera = staff(accounts)
     secret = secret_of(accounts, ada)
     if key == "token":
-        _token, secret = accounts.add_token(ada.id, "x", "read", ends=clock() + SESSION_LASTS)
+        _token, secret = accounts.add_token(ada.id, "x", "read", ends=clock() + SESSION_LIFETIME)
     person = accounts.by_secret(secret)
     assert person
-    clock.now += SESSION_LASTS
+    clock.now += SESSION_LIFETIME
     assert accounts.refreshed(person) is None
 
 

@@ -210,9 +210,9 @@ def test_two_checks_at_once_and_no_more(kept: str) -> None:
         return matches(kept, PASSWORD)
 
     with ThreadPoolExecutor(1) as pool:
-        with passwords._at_work, passwords._at_work:
+        with passwords._hash_slots, passwords._hash_slots:
             third = pool.submit(check)
-            assert not passwords._at_work.acquire(blocking=False), "there are two places"
+            assert not passwords._hash_slots.acquire(blocking=False), "there are two places"
             assert started.wait(20)
             assert not third.done()
         assert third.result(20) is True

@@ -54,11 +54,11 @@ def test_nothing_changes_in_memory_while_the_server_is_down(
         assert accounts.snapshot is before, what
         assert PASSWORD not in str(error.value)
     with pytest.raises(Unreachable):
-        accounts.note_uses()
+        accounts.save_last_uses()
     assert accounts.by_secret(monitor.secret), "who is in stays in"
     assert accounts.by_secret(monitor.text)
     postgres.start()
-    accounts.note_uses()
+    accounts.save_last_uses()
     assert accounts.snapshot.tokens[monitor.token.id].used == clock(), "the use was not forgotten"
     again = opened(engine, clock)
     assert dict(again.snapshot.users) == dict(accounts.snapshot.users)

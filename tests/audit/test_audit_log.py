@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from audit.audit_log import MAX_WAITING, Audit, without_secrets
-from audit.model import Entry
+from audit.audit_log import MAX_WAITING, AuditLog, without_secrets
+from audit.model import AuditEntry
 from store.sql import Unreachable, migrate, open_engine
 from tests.accounts.people import NOON, noon
 from tests.store.postgres import PASSWORD, Cluster
 
 
 @pytest.fixture
-def audit(engine: Engine, tmp_path: Path) -> Audit:
-    return Audit(engine, tmp_path)
+def audit(engine: Engine, tmp_path: Path) -> AuditLog:
+    return AuditLog(engine, tmp_path)
 
 
-def entry(number: int = 1, **more: Any) -> Entry:
+def entry(number: int = 1, **more: Any) -> AuditEntry:
     given = {
         "at": noon(minutes=number),
         "who": "Ada",
@@ -31,17 +31,17 @@ def entry(number: int = 1, **more: Any) -> Entry:
         "text": f"line {number}",
         **more,
     }
-    return Entry(**given)
+    return AuditEntry(**given)
 
 
-def texts(found: list[Entry]) -> list[str]:
+def texts(found: list[AuditEntry]) -> list[str]:
     return [one.text for one in found]
 
 
 # -- writing ---------------------------------------------------------------------------------
 
 
-def test_a_line_comes_back_as_it_was(audit: Audit) -> None:
+def test_a_line_comes_back_as_it_was(audit: AuditLog) -> None:
     said = entry(
         at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC),
         text="Größe 門 📷 <b>'; DROP TABLE audit; --\nsecond",
@@ -50,7 +50,7 @@ def test_a_line_comes_back_as_it_was(audit: Audit) -> None:
     )
     audit.note(said)
     (found,) = audit.find()
-    assert found == Entry(**{**{n: getattr(said, n) for n in said.__slots__}, "id": found.id})
+    assert found == AuditEntry(**{**{n: getattr(said, n) for n in said.__slots__}, "id": found.id})
     assert found.id > 0
 
 
@@ -75,7 +75,7 @@ ODD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", ODD)
-def test_an_odd_line_is_written_and_holds_nothing_up(audit: Audit, what: str) -> None:
+def test_an_odd_line_is_written_and_holds_nothing_up(audit: AuditLog, what: str) -> None:
     """A line that the database refuses would stop all that come after it."""
     odd, expected = ODD[what]
     audit.note(entry(1))
@@ -90,7 +90,7 @@ def test_an_odd_line_is_written_and_holds_nothing_up(audit: Audit, what: str) ->
 
 
 @pytest.fixture
-def history(audit: Audit) -> Audit:
+def history(audit: AuditLog) -> AuditLog:
     """Ten lines a minute apart, by two people, of three actions."""
     actions = ("user.added", "device.edited", "userx", "login")
     for number in range(1, 11):
@@ -135,12 +135,12 @@ QUESTIONS: dict[str, tuple[dict[str, Any], list[int]]] = {
 
 
 @pytest.mark.parametrize("what", QUESTIONS)
-def test_lines_are_found(history: Audit, what: str) -> None:
+def test_lines_are_found(history: AuditLog, what: str) -> None:
     question, numbers = QUESTIONS[what]
     assert texts(history.find(**question)) == [f"line {number}" for number in numbers]
 
 
-def test_pages_by_before_tell_every_line_once(history: Audit) -> None:
+def test_pages_by_before_tell_every_line_once(history: AuditLog) -> None:
     """Though lines are added while somebody turns the pages."""
     told, before = [], None
     while page := history.find(limit=4, before=before):
@@ -150,13 +150,13 @@ def test_pages_by_before_tell_every_line_once(history: Audit) -> None:
     assert told == [f"line {number}" for number in range(10, 0, -1)]
 
 
-def test_what_is_old_is_forgotten_and_counted(history: Audit) -> None:
+def test_what_is_old_is_forgotten_and_counted(history: AuditLog) -> None:
     assert history.forget(noon(minutes=4)) == 3
     assert texts(history.find())[-1] == "line 4"
     assert history.forget(noon(minutes=4)) == 0
 
 
-def test_a_number_is_not_given_again(history: Audit) -> None:
+def test_a_number_is_not_given_again(history: AuditLog) -> None:
     """Who turns the pages would otherwise skip a new line."""
     last = history.find()[0].id
     history.forget(noon(hours=1))
@@ -210,7 +210,7 @@ def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
     caplog.set_level(logging.INFO, "audit.audit_log")
     engine = open_engine(postgres.new_database())
     migrate(engine)
-    audit = Audit(engine, tmp_path)
+    audit = AuditLog(engine, tmp_path)
     audit.note(entry(1))
     postgres.stop()
     for number in (2, 3, 4):
@@ -229,7 +229,7 @@ def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
 
 
 def test_lines_outlive_a_crash_and_none_is_written_twice(lite: Engine, tmp_path: Path) -> None:
-    audit, waiting = Audit(lite, tmp_path), tmp_path / "audit.outbox"
+    audit, waiting = AuditLog(lite, tmp_path), tmp_path / "audit.outbox"
     audit.note(entry(1))
     audit.note(entry(2))
     kept = waiting.read_bytes()
@@ -238,7 +238,7 @@ def test_lines_outlive_a_crash_and_none_is_written_twice(lite: Engine, tmp_path:
     assert waiting.read_bytes() == b""
     # A crash after SQL had them and before the file forgot them; and one in a third line.
     waiting.write_bytes(kept + b'{"at": "2026-03-0')
-    audit = Audit(lite, tmp_path)
+    audit = AuditLog(lite, tmp_path)
     audit.note(entry(3))
     assert texts(audit.find()) == ["line 3", "line 2", "line 1"]
     assert waiting.read_bytes() == b""
@@ -255,7 +255,7 @@ DAMAGED = {
 
 
 def test_a_damaged_line_holds_up_no_other_and_is_not_shown(
-    audit: Audit, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    audit: AuditLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     waiting = tmp_path / "audit.outbox"
     audit.note(entry(1, about="Secret Name"))
@@ -279,7 +279,7 @@ def test_a_damaged_line_holds_up_no_other_and_is_not_shown(
 
 
 def test_more_lines_than_one_delivery_holds_arrive_in_order(lite: Engine, tmp_path: Path) -> None:
-    audit = Audit(lite, tmp_path)
+    audit = AuditLog(lite, tmp_path)
     for number in range(1, 504):
         audit.note(entry(number))
     assert texts(audit.find(limit=1000)) == [f"line {number}" for number in range(503, 0, -1)]
@@ -287,7 +287,7 @@ def test_more_lines_than_one_delivery_holds_arrive_in_order(lite: Engine, tmp_pa
 
 def test_a_line_that_the_disk_does_not_take_is_kept_and_said(lite: Engine, tmp_path: Path) -> None:
     folder = tmp_path / "gone"
-    audit = Audit(lite, folder)
+    audit = AuditLog(lite, folder)
     audit.note(entry(1))
     assert "No such file or directory" in audit.trouble
     assert "1 line" in audit.trouble
@@ -299,7 +299,7 @@ def test_a_line_that_the_disk_does_not_take_is_kept_and_said(lite: Engine, tmp_p
 
 
 def test_what_waits_in_memory_is_bounded(lite: Engine, tmp_path: Path) -> None:
-    audit = Audit(lite, tmp_path / "gone")
+    audit = AuditLog(lite, tmp_path / "gone")
     for number in range(MAX_WAITING + 2):
         audit.note(entry(number))
     assert f"{MAX_WAITING} lines" in audit.trouble

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.model import Entry
+from audit.model import AuditEntry
 from discovery.build import DiscoveryPackage
 from fleet.clock import BELIEVED_AFTER, Trust, length, read
 from fleet.model import ClockStep
@@ -160,7 +160,7 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
 ) -> None:
     home = make_home(GATE)
     home.scan()
-    home.monitor.audit.note(Entry(clock(), "ada", "", "device.edited", "camera 1", "renamed"))
+    home.monitor.audit.note(AuditEntry(clock(), "ada", "", "device.edited", "camera 1", "renamed"))
     assert home.kinds() == ["device.found"]
     assert home.monitor.trusted.doubt() == ""
     clock.forward(days=730)

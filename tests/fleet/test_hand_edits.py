@@ -375,5 +375,5 @@ def test_a_file_that_was_only_touched_is_no_change(tmp_path: Path) -> None:
         tracker.apply([seen(A)], NOON)
         (tmp_path / FILE).touch()
         tracker.apply([edit("change", "id:1", name="Gate")], NOON)
-        assert tracker.store.foreign == ""
+        assert tracker.store.foreign_change == ""
     assert list((tmp_path / "data" / "copies").glob("*.changed-*")) == []

@@ -63,7 +63,7 @@ def test_nothing_is_acknowledged_while_data_dir_is_away_and_it_heals_when_it_is_
     refused = add_user(home)
     assert refused.status_code == 503
     assert "camera_monitor.db" in refused.json["error"]
-    assert str(data) in home.monitor.disk.renewed()
+    assert str(data) in home.monitor.disk.current()
     assert any(str(data) in one for one in not_ready_reasons(home.monitor, home.monitor.disk.last))
     assert home.client.get("/readyz").status_code == 503
     assert home.client.get("/").status_code == 200
@@ -90,7 +90,7 @@ def test_an_unmounted_data_dir_is_noticed_though_its_files_are_still_open(
     disks.undo()
     assert rename(home, "Gate").status_code == 507
     assert add_user(home).status_code == 503
-    assert "was replaced or unmounted" in home.monitor.disk.renewed()
+    assert "was replaced or unmounted" in home.monitor.disk.current()
     assert list(folder.iterdir()) == []
 
 
@@ -171,6 +171,6 @@ def test_audit_lines_wait_in_memory_meanwhile_and_are_written_when_it_is_back(ho
 
 
 def note_of(home: Home) -> Any:
-    from audit.model import Entry
+    from audit.model import AuditEntry
 
-    return Entry(home.clock(), "ada", "192.0.2.1", "logout", "ada", "logged out")
+    return AuditEntry(home.clock(), "ada", "192.0.2.1", "logout", "ada", "logged out")

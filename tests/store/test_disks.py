@@ -13,7 +13,7 @@ OLD, NEW = b"[" + b"o" * 60_000 + b"]", b"[" + b"n" * 70_000 + b"]"
 
 def opened(path: Path, data_dir: Path) -> JsonFile:
     file = JsonFile(path, data_dir)
-    file.own()
+    file.acquire()
     return file
 
 

@@ -32,7 +32,7 @@ class Place:
     def file(self) -> JsonFile:
         self.end()
         file = JsonFile(self.path, self.data_dir)
-        file.own()
+        file.acquire()
         self._owned.append(file)
         return file
 
@@ -250,7 +250,7 @@ import sys
 from pathlib import Path
 from store.json_file import CannotOpen, JsonFile
 try:
-    JsonFile(Path(sys.argv[1]), Path(sys.argv[2])).own()
+    JsonFile(Path(sys.argv[1]), Path(sys.argv[2])).acquire()
 except CannotOpen as error:
     sys.exit(str(error))
 """

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from store.masking import Masked, install, masked
+from store.masking import MaskingFormatter, install, masked
 
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Masked, "_known", ())
+    monkeypatch.setattr(MaskingFormatter, "_secrets", ())
 
 
 # -- what is hidden --------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_nor_does_a_megabyte_in_one_value(begin: str, piece: str) -> None:
 @given(middle=AWKWARD)
 def test_a_known_text_is_hidden_however_a_library_spells_it(middle: str) -> None:
     secret = f"Zq7{middle}Xk9"
-    Masked.know(secret)
+    MaskingFormatter.add_secret(secret)
     spellings = (
         secret,
         quote(secret),
@@ -226,29 +226,30 @@ def test_a_known_text_is_hidden_however_a_library_spells_it(middle: str) -> None
 
 def test_a_text_of_six_characters_can_be_known_and_a_shorter_one_not() -> None:
     for text in ("", "admin", "hunter"):
-        Masked.know(text)
+        MaskingFormatter.add_secret(text)
     assert masked("admin and hunter are known") == "admin and *** are known"
 
 
 def test_a_known_word_does_not_hide_the_name_of_a_field() -> None:
-    Masked.know("password")
+    MaskingFormatter.add_secret("password")
     assert masked("password=hunter2") == "***=***"
 
 
 def test_known_texts_that_overlap_leave_nothing_of_either() -> None:
     for text in ("abcdefgh", "efghijkl", "cdefgh", "1234567890", "234567"):
-        Masked.know(text)
+        MaskingFormatter.add_secret(text)
     assert masked("<abcdefghijkl> <1234567890>") == "<***> <***>"
 
 
 def test_what_threads_tell_at_once_is_all_known() -> None:
     def know_all(texts: list[str]) -> None:
         for text in texts:
-            Masked.know(text)
+            MaskingFormatter.add_secret(text)
 
     texts = [f"secret-{number:03}" for number in range(200)]
     threads = [
-        Thread(target=lambda own: [*map(Masked.know, own)], args=(texts[n::8],)) for n in range(8)
+        Thread(target=lambda own: [*map(MaskingFormatter.add_secret, own)], args=(texts[n::8],))
+        for n in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -289,7 +290,7 @@ def test_message_and_arguments_are_masked(log: logging.Logger) -> None:
 
 
 def test_a_traceback_its_causes_notes_and_stack_are_masked(log: logging.Logger) -> None:
-    Masked.know("told at run time")
+    MaskingFormatter.add_secret("told at run time")
     try:
         try:
             raise ValueError("http://admin:hunter2@host is no address")

@@ -86,18 +86,18 @@ def test_a_lock_that_was_lost_is_taken_again_and_one_that_another_took_is_not(
             )
 
     cut()
-    until(first.look, what="it is taken again")
+    until(first.retry, what="it is taken again")
     with pytest.raises(InUse):
         second.open()
     cut()
     until(lambda: _opens(second), what="the other one is quicker")
-    assert not first.look()
-    assert "in use by another Camera Monitor" in first.away
-    assert "start this one again" in first.away
+    assert not first.retry()
+    assert "in use by another Camera Monitor" in first.outage
+    assert "start this one again" in first.outage
     with pytest.raises(Unreachable, match="in use by another"):
-        first._take()
+        first._lock_database()
     second.close()
-    assert not first.look(), "what both numbered cannot be told apart"
+    assert not first.retry(), "what both numbered cannot be told apart"
     first.close()
 
 

@@ -111,7 +111,7 @@ def test_what_is_not_of_this_version_is_refused_in_words(vault: Vault, stored: s
 
 
 def test_nothing_is_made_before_the_first_secret(vault: Vault) -> None:
-    assert not vault.is_there
+    assert not vault.exists
     vault.forget_old()
     with pytest.raises(SecretLost):
         vault.unseal("v1:gAAAA", OWNER)
@@ -494,6 +494,6 @@ def test_a_signing_key_cannot_be_any_file(vault: Vault, name: str) -> None:
 def test_the_monitor_starts_without_loading_the_cryptography() -> None:
     code = (
         "import store.masking, sys; from pathlib import Path; from store.vault import Vault\n"
-        "Vault(Path('keys')).is_there; sys.exit('cryptography' in sys.modules)"
+        "Vault(Path('keys')).exists; sys.exit('cryptography' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

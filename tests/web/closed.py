@@ -112,7 +112,7 @@ def login(home: Home, name: str, password: str = PASSWORD, **more: Any) -> TestR
 
 
 def user_named(home: Home, name: str) -> User:
-    found = home.monitor.authenticator.accounts.named(name)
+    found = home.monitor.authenticator.accounts.by_name(name)
     assert found is not None
     return found
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, g, request
 
-from accounts.jwt_tokens import ACCESS_LASTS
+from accounts.jwt_tokens import ACCESS_LIFETIME
 from accounts.model import (
     Person,
 )
@@ -58,7 +58,7 @@ def _token_pair(session: str) -> JwtPair:
     return {
         "access_token": current_monitor().authenticator.jwt_tokens.access(session),
         "token_type": "bearer",  # nosec B105 (no secret)
-        "expires_in": int(ACCESS_LASTS.total_seconds()),
+        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
     }
 
 

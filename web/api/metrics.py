@@ -83,6 +83,6 @@ class FleetCollector(Collector):
             (
                 "ready",
                 "1 when /readyz says ready",
-                float(not not_ready_reasons(monitor, monitor.disk.renewed())),
+                float(not not_ready_reasons(monitor, monitor.disk.current())),
             ),
         ]

@@ -6,7 +6,7 @@ from typing import Any
 from flask import g
 
 from audit.audit_log import without_secrets
-from audit.model import Entry
+from audit.model import AuditEntry
 from web.http.authentication import client_address, over_command_socket
 from web.http.monitor import current_monitor
 
@@ -29,7 +29,7 @@ def note(
     monitor = current_monitor()
     address = "command socket" if over_command_socket() else client_address(monitor.authenticator)
     monitor.audit.note(
-        Entry(
+        AuditEntry(
             monitor.clock(),
             by or actor_name(),
             address,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flask import g, request
 
-from accounts.accounts import TOKEN_MARK, Accounts
+from accounts.accounts import TOKEN_PREFIX, Accounts
 from accounts.jwt_tokens import JwtTokens
 from accounts.limiter import Limiter
 from accounts.model import Person, User
@@ -83,7 +83,7 @@ def _authenticate(authenticator: RequestAuthenticator) -> Person | None:
 
 
 def _by_header(authenticator: RequestAuthenticator, kind: str, value: str) -> Person | None:
-    if kind == "bearer" and value.startswith(TOKEN_MARK):
+    if kind == "bearer" and value.startswith(TOKEN_PREFIX):
         person = authenticator.accounts.by_secret(value)
         return person if person is not None and person.token is not None else None
     if kind == "bearer":
@@ -104,7 +104,7 @@ _pepper = secrets.token_bytes(32)
 
 
 def _by_password(authenticator: RequestAuthenticator, name: str, password: str) -> Person | None:
-    user = authenticator.accounts.named(name)
+    user = authenticator.accounts.by_name(name)
     mark = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "replace"), key=_pepper).digest()
     if user is not None and _checked.get(mark) == user.password:
         # Otherwise guesses at a remembered password would have no limit.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import current_app
 
-from audit.audit_log import Audit
+from audit.audit_log import AuditLog
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
 from fleet import state, status
@@ -54,7 +54,7 @@ class Monitor:
     uploads: Uploads
     authenticator: RequestAuthenticator
     secrets: FleetSecrets
-    audit: Audit
+    audit: AuditLog
     watchdog: Watchdog
     trusted: TrustedClock
     packages: Packages

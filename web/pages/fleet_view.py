@@ -304,11 +304,16 @@ def notices(monitor: Monitor) -> list[str]:
     down = monitor.tracker.down()
     asked = [f"{scope} cannot be asked: {state['reason']}" for scope, state in down.items()]
     tracker = monitor.tracker
-    warnings = (tracker.damage, tracker.replaced, tracker.store.foreign, monitor.trusted.doubt())
+    warnings = (
+        tracker.damage,
+        tracker.replaced,
+        tracker.store.foreign_change,
+        monitor.trusted.doubt(),
+    )
     file = [text for text in warnings if text]
     return [
         *file,
-        *not_ready_reasons(monitor, monitor.disk.renewed()),
+        *not_ready_reasons(monitor, monitor.disk.current()),
         *capacity_notice(monitor),
         *asked,
     ]

@@ -98,7 +98,7 @@ def _check_sure(id: int) -> None:
     """Nothing brings a user back, so the name must be typed. Raises NotAllowed."""
     accounts = current_monitor().authenticator.accounts
     gone = accounts.user(id)
-    if accounts.named(request.form.get("sure", "")) != gone:
+    if accounts.by_name(request.form.get("sure", "")) != gone:
         raise NotAllowed("This is not the name", f"Type {gone.name} to remove it.", field="sure")
 
 

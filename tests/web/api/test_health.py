@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from fleet.build import TICK, FleetPackage
-from store.disk_check import EVERY, DiskCheck
+from store.disk_check import INTERVAL, DiskCheck
 from tests.home import Clock, Home, Running, until
 from web.http.actions.readiness import not_ready_reasons
 
@@ -28,7 +28,7 @@ def home(make_home: Make, clock: Clock) -> Home:
     looked at whenever somebody asks who may."""
     made = make_home()
     made.monitor.disk = DiskCheck(
-        made.monitor.tracker.store.unwritable, clock=itertools.count(0, EVERY).__next__
+        made.monitor.tracker.store.unwritable, clock=itertools.count(0, INTERVAL).__next__
     )
     made.monitor.scheduler.start()
     made.monitor.scheduler.pause(TICK)
@@ -107,7 +107,7 @@ def test_pages_and_metrics_together_look_at_the_disk_once_in_ten_seconds(home: H
 def test_a_stranger_who_asks_whether_it_is_ready_makes_it_write_nothing(home: Home) -> None:
     looks = list[int]()
     home.monitor.disk = home.monitor.packages.find(FleetPackage).disk = DiskCheck(
-        lambda: looks.append(1) or "full", clock=itertools.count(0, EVERY).__next__
+        lambda: looks.append(1) or "full", clock=itertools.count(0, INTERVAL).__next__
     )  # type: ignore[func-returns-value]
     assert ready(home) == (200, "ready\n")
     assert not looks

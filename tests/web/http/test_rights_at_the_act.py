@@ -29,8 +29,8 @@ def hashing_waits() -> Iterator[Callable[[], bool]]:
     """Nobody can hash a password meanwhile. Gives what says that somebody waits for it."""
     with ExitStack() as stack:
         for _ in range(2):
-            stack.enter_context(passwords._at_work)
-        yield lambda: bool(passwords._at_work._cond._waiters)  # type: ignore[attr-defined]
+            stack.enter_context(passwords._hash_slots)
+        yield lambda: bool(passwords._hash_slots._cond._waiters)  # type: ignore[attr-defined]
 
 
 @contextmanager

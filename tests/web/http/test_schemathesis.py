@@ -50,7 +50,7 @@ def document(home: Home) -> Any:
 def chief(home: Home) -> dict[str, str]:
     """The header of an administrator; what is tried may remove anybody."""
     authenticator = home.monitor.authenticator
-    user = authenticator.accounts.named("Chief") or add(authenticator.accounts, "Chief", "admin")
+    user = authenticator.accounts.by_name("Chief") or add(authenticator.accounts, "Chief", "admin")
     session = authenticator.accounts.begin_session(user, "script", "127.0.0.1", "")[0]
     # Its client asks for gzip and cannot unpack it.
     return {
@@ -66,7 +66,7 @@ def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
         home.monitor.authenticator.accounts.snapshot.revision,
     )
     user = add(accounts, f"Guest {count}", "viewer")
-    owner = accounts.named("Chief") if path.startswith("/api/tokens") else user
+    owner = accounts.by_name("Chief") if path.startswith("/api/tokens") else user
     assert owner is not None
     for old in [one for one in accounts.snapshot.tokens.values() if one.user == owner.id]:
         accounts.revoke_token(old.id)  # a user has a limited number of them

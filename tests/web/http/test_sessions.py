@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts.accounts import MAX_SESSIONS, TOKEN_MARK
+from accounts.accounts import MAX_SESSIONS, TOKEN_PREFIX
 from tests.accounts.people import NEW
 from tests.home import Home
 from tests.web.closed import PAGE, Visitor, basic, bearer, cookie, done, login, user_named, visitors
@@ -123,7 +123,7 @@ def test_a_401_says_what_is_wrong_with_the_credentials(make_home: Make) -> None:
 
     invalid = "This token or login is not valid (any more)"
     assert said({}) == "Log in first"
-    assert said(bearer(f"{TOKEN_MARK}mistyped")) == invalid
+    assert said(bearer(f"{TOKEN_PREFIX}mistyped")) == invalid
     assert said(bearer("mistyped")) == invalid
     assert said(ended) == invalid
     assert said(basic("Vera:wrong")) == "Wrong user name or password"

@@ -58,7 +58,7 @@ def remove_user(id: int) -> None:
 def add_grant(id: int, given: NewGrant) -> Grant:
     """Raises NotAllowed, NotFound and HttpError (401, 403)."""
     device = visible_fleet().device(str(given.device)).id if given.device is not None else None
-    hours: Hours | None = account_rows.hours_of(given.hours) if given.hours else None
+    hours: Hours | None = account_rows.parse_hours(given.hours) if given.hours else None
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name

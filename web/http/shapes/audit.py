@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from audit.model import Entry
+from audit.model import AuditEntry
 from fleet.shapes import Time
 from web.http.payloads import Moment, Query
 
@@ -37,7 +37,7 @@ class EntryRow(TypedDict):
     after: Mapping[str, Any]
 
 
-def entry_row(entry: Entry) -> EntryRow:
+def entry_row(entry: AuditEntry) -> EntryRow:
     return {
         "id": entry.id,
         "at": entry.at.isoformat(),
