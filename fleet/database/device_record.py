@@ -10,8 +10,8 @@ import orjson
 from fleet import identity, status, validation
 from fleet.database import migrating_v1
 from fleet.database.json_values import as_list, as_moment, as_object, as_time, as_times, exactly
-from fleet.edit import recorder_list
-from fleet.model import Access, AddressChange, Device, Fault, SourceState
+from fleet.edit import access_fields, recorder_list
+from fleet.model import Access, AddressChange, Device, Fault, Invalid, SourceState
 from fleet.validation import InvalidValue
 
 _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
@@ -139,7 +139,7 @@ def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     interfaces = as_object(raw, "interfaces", where)
     part, other = f"{where}, source_addresses", f"{where}, interfaces"
     return {
-        "access": {key: access_of(one, f"{where}, access, {key}") for key, one in access.items()},
+        "access": _accesses(access, where),
         "source_addresses": {
             key: as_times(as_object(addresses, key, part), key, part) for key in addresses
         },
@@ -150,11 +150,27 @@ def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     }
 
 
+def _accesses(raw: Mapping[str, Any], device: str) -> dict[str, Access]:
+    """The access of each source to the device."""
+    where = f"{device}, access"
+    for source in raw:
+        if not access_fields.WORD.fullmatch(source):
+            raise InvalidValue(where, "a source", "a name like rtsp is expected", source)
+    return {source: access_of(one, f"{where}, {source}") for source, one in raw.items()}
+
+
 def access_of(raw: Any, where: str) -> Access:
+    """How a source reaches a device, under the rules that hold for people. Raises InvalidValue."""
     if not isinstance(raw, dict):
         raise InvalidValue(where, "it", "an object is expected", raw)
     known = {key: raw[key] for key in _ACCESS if key in raw}
-    return Access(**known, extra={key: raw[key] for key in raw if key not in known})
+    access = Access(**known, extra={key: raw[key] for key in raw if key not in known})
+    validation.check(access, where)
+    try:
+        return access_fields.kept(access)
+    except Invalid as error:
+        why = f"{error.error[0].lower()}{error.error[1:]}. {error.hint.removesuffix('.')}"
+        raise InvalidValue(where, error.field, why, getattr(access, error.field)) from None
 
 
 def _check_device(device: Device, where: str) -> None:

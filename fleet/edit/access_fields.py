@@ -8,13 +8,13 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
-from fleet.model import Invalid
+from fleet.model import Access, Invalid
 from fleet.secret_columns import is_secret
 
 FIELDS = ("host", "port", "path", "username", "tls_pin", "interval", "options")
@@ -22,6 +22,7 @@ FIELDS = ("host", "port", "path", "username", "tls_pin", "interval", "options")
 MIN_INTERVAL, MAX_INTERVAL = 10, 86_400
 """Seconds between two checks."""
 LONGEST_HOST, LONGEST_PATH, LONGEST_USERNAME = 253, 1000, 128
+LONGEST_METHOD = 40
 MAX_OPTIONS, MAX_OPTION_BYTES = 32, 2000
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 SECURE = ("rtsps", "https")
@@ -74,6 +75,23 @@ def values(fields: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def kept(access: Access) -> Access:
+    """An access that a file holds, in the form in which an edit keeps it. Raises Invalid, which
+    names the field, for a value that no edit could have set."""
+    given = {name: getattr(access, name) for name in FIELDS}
+    if access.host is not None and (typed := endpoint(access.host)) != Endpoint(typed.host):
+        raise _invalid("host", "The address holds more than a host", _ENTER)
+    if not is_method(access.method):
+        raise _invalid("method", "The login method is not a name", "Write it like digest.")
+    return replace(access, **{name: _CHECKS[name](value) for name, value in given.items()})
+
+
+def is_method(text: str) -> bool:
+    """Whether it can be the name of a login method, like digest-sha-256, or empty: none."""
+    is_plain = not text or (text.isascii() and text.replace("-", "").isalnum())
+    return is_plain and len(text) <= LONGEST_METHOD
+
+
 def _from_endpoint(typed: Endpoint, given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields in the typed address. Raises Invalid when another field contradicts it."""
     if typed.password is not None:
@@ -95,7 +113,7 @@ def _from_endpoint(typed: Endpoint, given: Mapping[str, Any]) -> dict[str, Any]:
             )
         kept[name] = value
     if typed.is_secure:
-        kept["options"] = {**(given.get("options") or {}), "tls": True}
+        kept["options"] = _options({**(given.get("options") or {}), "tls": True})
     return kept
 
 
@@ -221,6 +239,8 @@ def _path(value: Any) -> str:
     if not isinstance(value, str):
         raise _invalid("path", "The path must be text", 'Send {"path": "/live"}.')
     text = value.strip()
+    if text and not text.startswith(("/", "?")):
+        text = f"/{text}"
     if len(text) > LONGEST_PATH:
         raise _invalid("path", f"The path has more than {LONGEST_PATH} characters", "Shorten it.")
     if any(c.isspace() or unicodedata.category(c)[0] == "C" for c in text):
@@ -233,7 +253,7 @@ def _path(value: Any) -> str:
             "The path contains a password",
             "Leave it out of the path, and enter it as the password of the device.",
         )
-    return text if not text or text.startswith(("/", "?")) else f"/{text}"
+    return text
 
 
 def has_password(text: str) -> bool:

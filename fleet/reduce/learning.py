@@ -6,10 +6,8 @@ It changes no status and is worth no event: it is written with the next thing th
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fleet.edit.access_fields import PIN
+from fleet.edit.access_fields import PIN, is_method
 from fleet.model import Access, Device, Sighting
-
-LONGEST_METHOD = 40
 
 
 def kept(device: Device, sighting: Sighting) -> Mapping[str, Access]:
@@ -23,7 +21,7 @@ def kept(device: Device, sighting: Sighting) -> Mapping[str, Access]:
         return device.access
     if not is_same_but_learned(learned.access, access):
         return device.access
-    method = learned.method if _is_method(learned.method) else access.method
+    method = learned.method if learned.method and is_method(learned.method) else access.method
     pin = access.tls_pin or (learned.tls_pin if PIN.fullmatch(learned.tls_pin or "") else None)
     if (method, pin) == (access.method, access.tls_pin):
         return device.access
@@ -35,9 +33,3 @@ def is_same_but_learned(asked: Access, access: Access) -> bool:
     is_first_pin = asked.tls_pin is None and access.tls_pin is not None
     pin = None if is_first_pin else access.tls_pin
     return replace(access, method=asked.method, tls_pin=pin) == asked
-
-
-def _is_method(text: str) -> bool:
-    """Whether it is the name of a login method, like digest or digest-sha-256."""
-    is_plain = text.isascii() and text.replace("-", "").isalnum()
-    return is_plain and len(text) <= LONGEST_METHOD

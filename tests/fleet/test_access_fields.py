@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fleet.edit import access_fields
 from fleet.edit.access_fields import (
     LONGEST_PATH,
     LONGEST_USERNAME,
@@ -13,7 +14,7 @@ from fleet.edit.access_fields import (
     source,
     values,
 )
-from fleet.model import Invalid
+from fleet.model import Access, Invalid
 from fleet.validation import HIGHEST_NUMBER
 
 PIN = "ab" * 32
@@ -186,8 +187,22 @@ def test_what_does_not_fit_is_refused_by_field(fields: dict[str, Any], name: str
         ({"name": "not of these", "host": "a:1"}, {"host": "a", "port": 1}),
     ],
 )
-def test_what_fits_is_kept(fields: dict[str, Any], kept: dict[str, Any]) -> None:
+def test_what_fits_is_kept_and_read_again(fields: dict[str, Any], kept: dict[str, Any]) -> None:
     assert values(fields) == kept
+    assert access_fields.kept(Access(**kept)) == Access(**kept)
+
+
+LONG = "x" * 999
+
+
+def test_what_is_longest_when_it_was_typed_is_not_too_long_for_the_file() -> None:
+    access = Access(**values({"path": LONG, "host": "cam"}))
+    assert access_fields.kept(access) == access
+    with pytest.raises(Invalid, match="more than 1000 characters"):
+        values({"path": f"{LONG}x"})
+    most = {f"option_{number}": number for number in range(32)}
+    with pytest.raises(Invalid, match="up to 32 values"):
+        values({"host": "rtsps://cam/live", "options": most})
 
 
 def test_a_typed_password_is_never_shown_with_the_address_it_was_in() -> None:

@@ -14,7 +14,7 @@ from discovery.progress import SourceProgress
 from fleet import validation
 from fleet.database import record
 from fleet.edit.recorder_list import SOURCE, RecorderRow
-from fleet.model import AutoScan, Edit, Fleet, LastScan, PendingSerials, Refused
+from fleet.model import Access, AutoScan, Edit, Fleet, LastScan, PendingSerials, Refused
 from store.json_file import COPIES, CannotKeep, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
 from tests.fleet.tracking import FILE, opened, tracker_in
@@ -22,6 +22,9 @@ from tests.home import Home, until
 
 Make = Callable[..., Home]
 MARK = b"\xef\xbb\xbf"
+
+
+PLACE = {"host": "10.0.0.7", "port": 554, "path": "/live", "interval": 60}
 
 
 def a_file(folder: Path) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def a_file(folder: Path) -> dict[str, Any]:
         tracker.apply([missed("onvif:1", noon(minutes=2), source="onvif")], noon(minutes=2))
         tracker.apply([edit("merge", "id:2", **{"with": 3})], noon(minutes=3))
         tracker.apply([edit("change", "id:2", parent=1, tags=["north"])], noon(minutes=3))
+        tracker.apply([edit("link", "id:1", source="rtsp", **PLACE)], noon(minutes=3))
         source = SourceProgress("panasonic", "Panasonic").plain()
         scan = {"at": NOON.isoformat(), "finished": noon(seconds=4).isoformat(), "by": "local"}
         scan |= {"state": "done", "found": 3, "missed": 0, "error": None, "sources": [source]}
@@ -162,6 +166,36 @@ NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         7,
         "facts, workbook: serial is 7, text is expected",
     ),
+    **{
+        f"an access with {name} {value!r}": (
+            ("devices", 0, "access", "rtsp", name),
+            value,
+            f"device 1, access, rtsp: {name} is (not shown), {words}",
+        )
+        for name, value, words in (
+            ("port", 70_000, "the port is invalid. Enter a number from 1 to 65535"),
+            ("port", 0, "the port is invalid"),
+            ("port", "554", "a number from 0"),
+            ("host", "the gate", "the host name is invalid. Enter a host name or an IP address"),
+            ("host", "rtsp://10.0.0.5/live", "the address holds more than a host"),
+            ("host", "10.0.0.5:554", "the address holds more than a host"),
+            ("host", "224.0.0.1", "224.0.0.1 is not the address of one device"),
+            ("path", "/live?password=Tukan", "the path contains a password"),
+            ("path", "/a b", "the path contains a space"),
+            ("username", "root:Tukan", "a user name cannot contain a colon"),
+            ("tls_pin", "ab", "the certificate fingerprint is invalid"),
+            ("interval", 5, "the interval is invalid. Enter seconds, from 10 to 86400 (one day)"),
+            ("interval", -5, "a number from 0"),
+            ("interval", 10**9, "the interval is invalid"),
+            ("method", "digest;", "the login method is not a name. Write it like digest"),
+            ("options", {"password": "Tukan"}, "the option password looks like a password"),
+        )
+    },
+    "an access of no source": (
+        ("devices", 0, "access", "RTSP 1"),
+        {},
+        "device 1, access: a source is (not shown), a name like rtsp is expected",
+    ),
     "a number too large": (("next_id",), 2**40, "next_id or sequence is out of range"),
 }
 
@@ -174,6 +208,24 @@ def test_damage_names_the_value_and_the_good_copy_is_used(tmp_path: Path, what: 
     with opened(tmp_path) as tracker:
         assert words in tracker.damage
         assert list(tracker.devices()) == [1, 2, 4]
+
+
+def test_an_access_that_is_damaged_is_not_lost(tmp_path: Path) -> None:
+    raw = a_file(tmp_path)
+    damaged = changed(raw, ("devices", 0, "access", "rtsp", "port"), 70_000)
+    (tmp_path / FILE).write_bytes(damaged)
+    with opened(tmp_path) as tracker:
+        assert tracker.device("1").access["rtsp"].port == 554, "from the good copy"
+    aside = list((tmp_path / "data" / "copies").glob("*damaged*"))
+    assert [path.read_bytes() for path in aside] == [damaged]
+
+
+def test_an_access_in_another_spelling_is_made_fit(tmp_path: Path) -> None:
+    raw = a_file(tmp_path)
+    pin = ":".join(["AB"] * 32)
+    spelled = {"host": "Gate.LAN.", "path": "live", "tls_pin": pin, "port": 554}
+    fleet = record.decode(changed(raw, ("devices", 0, "access", "rtsp"), spelled))
+    assert fleet.devices[1].access["rtsp"] == Access("gate.lan", 554, "/live", tls_pin="ab" * 32)
 
 
 def test_misses_without_a_time_are_taken_as_silence(tmp_path: Path, make_home: Make) -> None:

@@ -322,17 +322,21 @@ WORDS = st.builds(
 COUNT = st.integers(0, 2**31 - 1)
 NEW_KEY = st.from_regex(r"new_[a-z]{1,3}", fullmatch=True)
 """What a newer version may have called its keys."""
+SOURCES = st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True)
+HOSTS = ["10.0.0.5", "fe80::1%eth0", "2001:db8::5", "gate.lan", "xn--bcher-kva.example"]
+VISIBLE = st.text(st.characters(min_codepoint=33, exclude_categories=["C", "Z"]), max_size=9)
+"""Without what no path or user name may hold."""
 ACCESS = st.builds(
     Access,
-    host=st.none() | TEXT.filter(bool),
+    host=st.none() | st.sampled_from(HOSTS),
     port=st.none() | st.integers(1, 65535),
-    path=TEXT,
-    username=st.none() | TEXT.filter(bool),
+    path=VISIBLE.map(lambda text: f"/{text.replace('#', '')}") | st.just(""),
+    username=st.none() | VISIBLE.map(lambda text: f"u{text.replace(':', '')}"),
     secret=st.none() | TEXT.filter(bool),
-    tls_pin=st.none() | TEXT.filter(bool),
-    method=TEXT,
-    interval=st.none() | st.integers(1, 86400),
-    options=FACTS,
+    tls_pin=st.none() | st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
+    method=st.sampled_from(["", "digest", "digest-sha-256"]),
+    interval=st.none() | st.integers(10, 86400),
+    options=st.dictionaries(SOURCES, st.none() | st.booleans() | NUMBER, max_size=2),
     secret_options=st.dictionaries(TEXT, TEXT, max_size=2),
     extra=st.dictionaries(NEW_KEY, st.integers(0, 9), max_size=2),
 )
@@ -364,7 +368,7 @@ DEVICES = st.builds(
     findings=st.lists(st.builds(Fault, TEXT, TIME, TEXT, TEXT, FACTS), max_size=2).map(tuple),
     parents=st.sampled_from([(), (1,)]),
     kind_source=TEXT,
-    access=st.dictionaries(TEXT, ACCESS, max_size=2),
+    access=st.dictionaries(SOURCES, ACCESS, max_size=2),
     source_addresses=st.dictionaries(TEXT, st.dictionaries(TEXT, TIME, max_size=2), max_size=2),
     claims=st.dictionaries(TEXT, TIME, max_size=2),
     interfaces=st.dictionaries(TEXT, st.dictionaries(TEXT, TIME, max_size=2), max_size=2),
