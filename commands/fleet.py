@@ -25,6 +25,7 @@ from commands.monitor import (
 )
 from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
+from discovery.scan_record import scan_record
 from fleet import identity, labels, shapes, state, status
 from fleet.database import origin
 from fleet.edit import cleaning
@@ -64,7 +65,7 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
         devices, scan = discover_once(
             build_sources(settings.select, monitor_app.utc_now), monitor_app.utc_now
         )
-        did = scan.plain() if scan else {}
+        did = scan_record(scan) if scan else {}
         fleet = Fleet(devices={device.id: device for device in devices})
     else:
         fleet = read_fleet(settings)
@@ -101,7 +102,7 @@ def _scan_here(settings: Settings) -> dict[str, Any]:
         monitor.scanner.open(listen=False)
         monitor.scanner.start("command line")
         monitor.scanner.wait()
-        return dict(monitor.scanner.last.plain())
+        return scan_record(monitor.scanner.last)
 
     did: dict[str, Any] = with_monitor(settings, work)
     return did

@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from fleet.model import Coverage
 
 
 @dataclass(slots=True)
 class SourceProgress:
-    """One source within one scan. `state`: asking, done, failed, cancelled; `listed`: how
-    many devices it was told to ask about."""
+    """One source within one scan. `state`: asking, done, failed, cancelled; `listed`: the number
+    of devices of its list; `failed`: {scope: reason} of what could not be asked."""
 
     name: str
     title: str
@@ -22,31 +21,34 @@ class SourceProgress:
     failed: dict[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
 
-    def take(self, other: "SourceProgress") -> None:
-        """The other one asked about the same devices and ended before."""
+    def adopt(self, other: "SourceProgress") -> None:
+        """Take over the result of another sweep of the same devices that ended first."""
         self.found, self.missed = other.found, other.missed
         self.failed, self.coverage = other.failed, other.coverage
 
-    def plain(self) -> dict[str, Any]:
-        coverage = self.coverage
-        return {
-            "name": self.name,
-            "title": self.title,
-            "state": self.state,
-            "found": len(self.found),
-            "requests": coverage.requests if coverage else 0,
-            "answers": coverage.answers if coverage else 0,
-            "interfaces": self._interfaces(),
-            "refused": dict(coverage.refused) if coverage else {},
-            "failed": self.failed,
-            "missed": self.missed,
-            "listed": self.listed,
-            "notes": list(coverage.notes) if coverage else [],
-        }
+    @property
+    def requests(self) -> int:
+        return self.coverage.requests if self.coverage else 0
 
-    def _interfaces(self) -> list[str]:
+    @property
+    def answers(self) -> int:
+        return self.coverage.answers if self.coverage else 0
+
+    @property
+    def interfaces(self) -> list[str]:
+        """The interfaces, regions or sites that it asked."""
         scopes = self.coverage.scopes if self.coverage else ()
         return [part for part in (scope.partition(":")[2] for scope in scopes) if part]
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """The number of refused datagrams by reason."""
+        return dict(self.coverage.refused) if self.coverage else {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about the source itself."""
+        return list(self.coverage.notes) if self.coverage else []
 
 
 @dataclass(slots=True)
@@ -77,19 +79,6 @@ class Scan:
             for source in self.sources.values()
             for scope, reason in source.failed.items()
         )
-
-    def plain(self) -> dict[str, Any]:
-        """For the API, the event stream and the database file."""
-        return {
-            "at": self.started.isoformat(),
-            "finished": self.finished.isoformat() if self.finished else None,
-            "by": self.by,
-            "state": self.state,
-            "found": self.found,
-            "missed": self.missed,
-            "error": self.error or None,
-            "sources": [source.plain() for source in self.sources.values()],
-        }
 
 
 def scopes_of(asked: Iterable[SourceProgress]) -> list[str]:

@@ -22,6 +22,7 @@ from discovery.pending_moves import PendingMoves
 from discovery.probe_tasks import GRACE
 from discovery.probing import ANSWERED, FAILED, MISSED, Answer, Prober
 from discovery.progress import Scan, SourceProgress
+from discovery.scan_record import scan_record
 from discovery.sessions import Sessions
 from discovery.sweeping import sweep_some
 from discovery.unverified import UnverifiedDevices
@@ -76,7 +77,7 @@ class Knower(Protocol):
 class Scanner:
     """Asks, collects what comes, and hands it over in batches.
 
-    `watch` is called with `Scan.plain()` whenever the progress changed, from the loop's
+    `watch` is called with the scan whenever its progress changed, from the loop's
     thread; `asked` with what each scan or sweep did when it has ended, and when it began, from
     a thread that may wait; what is probed by itself is told once a minute. `targets` says which
     listed devices a source that sweeps asks about, `may_confirm` whether what was only heard may
@@ -88,7 +89,7 @@ class Scanner:
         sources: Sequence[Source],
         tracker: Knower,
         clock: Callable[[], datetime],
-        watch: Callable[[dict[str, Any]], None] = lambda progress: None,
+        watch: Callable[[Scan], None] = lambda scan: None,
         asked: Callable[[datetime, Iterable[SourceProgress]], None] = lambda at, did: None,
         targets: Callable[[str], Sequence[Target]] = lambda name: (),
         may_confirm: Callable[[], bool] = lambda: False,
@@ -270,7 +271,7 @@ class Scanner:
     def _show(self) -> None:
         """Tell how far the scan is; that it ended is told once, by `_finish`, when all is kept."""
         if self._scan is not None and self._scan.state == "running":
-            self.watch(self._scan.plain())
+            self.watch(self._scan)
 
     # -- hearing -------------------------------------------------------------------------
 
@@ -368,11 +369,11 @@ class Scanner:
         finally:
             log.info("Scan %s: %d answered, %d missed", scan.state, scan.found, scan.missed)
             self.last, self._scan, self._task, self._asking = scan, None, None, None
-            self.watch(scan.plain())
+            self.watch(scan)
             self._idle.set()
 
     def _keep(self, scan: Scan) -> None:
-        self.tracker.apply([LastScan(scan.plain())], self.clock())
+        self.tracker.apply([LastScan(scan_record(scan))], self.clock())
         self.asked(scan.started, scan.sources.values())
 
     async def _sweep(self, source: Source, spread: float) -> SourceProgress:
@@ -443,7 +444,7 @@ class Scanner:
         task.result()
         for other, its_progress in older.items():
             if other.cancel():
-                its_progress.take(progress)
+                its_progress.adopt(progress)
 
     async def _probe_all(self, progress: SourceProgress) -> None:
         """Every device that a source probes, as part of a scan. Those whose turn has not come

@@ -17,6 +17,7 @@ from typing import Any
 
 import app as monitor_app
 from discovery import running as running_packages
+from discovery.scan_record import scan_record
 from fleet.model import Device
 from settings import Settings
 from simulators.panasonic import Camera, Network
@@ -124,7 +125,7 @@ class Home:
         assert self.monitor.scanner.start("test")
         assert self.monitor.scanner.wait(20)
         assert self.monitor.scanner.last is not None
-        return self.monitor.scanner.last.plain()
+        return scan_record(self.monitor.scanner.last)
 
     def tick(self) -> None:
         self.monitor.tracker.tick(self.clock())

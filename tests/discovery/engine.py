@@ -6,6 +6,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from discovery.progress import Scan
+from discovery.scan_record import scan_record
 from discovery.scanner import Scanner
 from fleet.database.json_store import JsonStore
 from fleet.model import Device, Event, Report
@@ -24,7 +26,7 @@ class Engine:
         self.batches: list[tuple[float, Sequence[Report]]] = []
         self.tracker = Tracker(JsonStore(folder / "fleet.json", folder / "data"), Rules)
         self.tracker.open()
-        self.scanner = Scanner(sources, self, clock, self.watched.append, **more)
+        self.scanner = Scanner(sources, self, clock, self._watch, **more)
         self.scanner.open()
 
     # What the Scanner needs of a tracker: it is told everything, and hands it on.
@@ -41,6 +43,9 @@ class Engine:
 
     # For tests.
 
+    def _watch(self, scan: Scan) -> None:
+        self.watched.append(scan_record(scan))
+
     def scan(self) -> dict[str, Any]:
         self.clock.forward(seconds=1)
         assert self.scanner.start("test")
@@ -49,7 +54,7 @@ class Engine:
     def ended(self) -> dict[str, Any]:
         assert self.scanner.wait(20)
         assert self.scanner.last is not None
-        return self.scanner.last.plain()
+        return scan_record(self.scanner.last)
 
     def status(self) -> dict[str, str]:
         devices = self.devices()

@@ -36,7 +36,7 @@ def test_what_was_found_is_known_before_the_scan_ends(
     until(lambda: len(engine.devices()) == 3, what="three devices are known")
     running = engine.scanner.progress()
     assert running is not None
-    assert running.plain()["found"] == 3
+    assert running.found == 3
     assert engine.scanner.cancel()
 
 

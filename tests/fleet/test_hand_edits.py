@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from discovery.progress import SourceProgress
+from discovery.scan_record import source_record
 from fleet import validation
 from fleet.database import record
 from fleet.edit.recorder_list import SOURCE, RecorderRow
@@ -48,7 +49,7 @@ def a_file(folder: Path) -> dict[str, Any]:
         tracker.apply([edit("merge", "id:2", **{"with": 3})], noon(minutes=3))
         tracker.apply([edit("change", "id:2", parent=1, tags=["north"])], noon(minutes=3))
         tracker.apply([edit("link", "id:1", source="rtsp", **PLACE)], noon(minutes=3))
-        source = SourceProgress("panasonic", "Panasonic").plain()
+        source = source_record(SourceProgress("panasonic", "Panasonic"))
         scan = {"at": NOON.isoformat(), "finished": noon(seconds=4).isoformat(), "by": "local"}
         scan |= {"state": "done", "found": 3, "missed": 0, "error": None, "sources": [source]}
         facts = [LastScan(scan), AutoScan(False), PendingSerials({"S1": "SIM0002"})]

@@ -3,9 +3,7 @@
 from flask import Blueprint, Response, g, request
 
 from accounts.jwt_tokens import ACCESS_LIFETIME
-from accounts.model import (
-    Person,
-)
+from accounts.model import Person
 from web.http.actions.sessions import (
     authenticate,
     change_password,
@@ -28,9 +26,13 @@ from web.http.shapes.accounts import (
     TokenMade,
     TokenRow,
     Welcome,
-    grant_row,
+    done,
+    jwt_pair,
+    new_token,
     token_row,
+    welcome,
 )
+from web.http.shapes.accounts import profile as own_profile
 from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("auth", __name__)
@@ -45,21 +47,13 @@ def login() -> Response:
     user = authenticate(given.username, given.password)
     session, _secret = start_session(user, "script")
     jwt_tokens = current_monitor().authenticator.jwt_tokens
-    return json_response(
-        {
-            **_token_pair(session.digest),
-            "refresh_token": jwt_tokens.write("refresh", session.digest, session.ends),
-            "user": {"id": user.id, "username": user.name, "role": user.role},
-        }
-    )
+    refresh_token = jwt_tokens.write("refresh", session.digest, session.ends)
+    return json_response(welcome(_token_pair(session.digest), refresh_token, user))
 
 
 def _token_pair(session: str) -> JwtPair:
-    return {
-        "access_token": current_monitor().authenticator.jwt_tokens.access(session),
-        "token_type": "bearer",  # nosec B105 (no secret)
-        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
-    }
+    access_token = current_monitor().authenticator.jwt_tokens.access(session)
+    return jwt_pair(access_token, ACCESS_LIFETIME.total_seconds())
 
 
 @bp.post("/api/auth/refresh")
@@ -83,18 +77,8 @@ def refresh() -> Response:
 def profile() -> Response:
     """The person of this request, and what they can do."""
     person: Person = g.person
-    return json_response(
-        {
-            "id": person.user,
-            "username": person.name,
-            "role": person.role,
-            "all_cameras": person.sees_all,
-            "grants": [
-                grant_row(grant, current_monitor().redirects)
-                for grant in visible_fleet().person.grants
-            ],
-        }
-    )
+    grants = visible_fleet().person.grants
+    return json_response(own_profile(person, grants, current_monitor().redirects))
 
 
 @bp.post("/api/auth/logout")
@@ -102,7 +86,7 @@ def profile() -> Response:
 @describes(answer=Done)
 def logout() -> Response:
     """End this session, with its tokens and open streams."""
-    response = json_response({"success": True})
+    response = json_response(done())
     end_session(response)
     return response
 
@@ -114,7 +98,7 @@ def password() -> Response:
     """Change your password. Your other sessions, tokens and streams end."""
     given = json_body(Password)
     change_password(own_user(), given.current, given.password)
-    return json_response({"success": True})
+    return json_response(done())
 
 
 # -- tokens --------------------------------------------------------------------------------
@@ -137,7 +121,7 @@ def make_token() -> Response:
     """Make a token for a script. Its text is shown only once."""
     given = json_body(NewToken)
     token, text = create_token(own_user(), given)
-    return json_response({**token_row(token, current_monitor().redirects), "token": text}, 201)
+    return json_response(new_token(token, text, current_monitor().redirects), 201)
 
 
 @bp.delete("/api/tokens/<int:id>")
@@ -146,4 +130,4 @@ def make_token() -> Response:
 def revoke_token(id: int) -> Response:
     """Delete one of your tokens."""
     revoke_own_token(own_user(), id)
-    return json_response({"success": True})
+    return json_response(done())

@@ -28,6 +28,9 @@ from web.http.shapes.devices import (
     Merge,
     Split,
     UndoBody,
+    camera_list,
+    cleaned,
+    edited,
 )
 from web.http.visible_fleet import visible_fleet
 
@@ -42,15 +45,10 @@ def cameras() -> Response:
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
     page = select(devices.values(), statuses, query_args(ListQuery).filter(), CAMERAS)
-    body = {
-        "cameras": monitor.encoded.of(page.devices, statuses, monitor.clock(), monitor.rules()),
-        "count": len(page.devices),
-        "last_scan": shapes.last_scan(monitor.tracker.fleet()),
-        "scan_in_progress": monitor.scanner.progress() is not None,
-    }
-    if page.page is not None and page.per_page is not None:
-        body["total"], body["page"], body["per_page"] = page.total, page.page, page.per_page
-    return json_response(body)
+    rows = monitor.encoded.of(page.devices, statuses, monitor.clock(), monitor.rules())
+    last_scan = shapes.last_scan(monitor.tracker.fleet())
+    is_scanning = monitor.scanner.progress() is not None
+    return json_response(camera_list(page, rows, last_scan, is_scanning))
 
 
 @bp.get("/api/camera/<key>")
@@ -77,7 +75,7 @@ def change(key: str) -> Response:
 @describes(body=Merge, answer=Edited, errors=(404, 409, 422))
 def merge(key: str) -> Response:
     """Merge two records of one device: the lower number stays, the other leads to it."""
-    return _edit(key, "merge", {"with": json_body(Merge).other})
+    return _edit(key, "merge", json_body(Merge).model_dump(by_alias=True))
 
 
 @bp.post("/api/camera/<key>/split")
@@ -85,7 +83,7 @@ def merge(key: str) -> Response:
 @describes(body=Split, answer=Edited, errors=(404, 409, 422))
 def split(key: str) -> Response:
     """Split identities off a record: they become another device, and stay so."""
-    return _edit(key, "split", {"identities": json_body(Split).identities})
+    return _edit(key, "split", json_body(Split).model_dump())
 
 
 @bp.get("/api/camera/<key>/uptime")
@@ -129,7 +127,7 @@ def undo() -> Response:
 @describes(body=Cleanup, answer=Cleaned, errors=(409, 422))
 def cleanup() -> Response:
     """Retire what discovery found once and nobody has seen for so many days."""
-    return json_response({"success": True, "retired": retire_silent(json_body(Cleanup).days)})
+    return json_response(cleaned(retire_silent(json_body(Cleanup).days)))
 
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:
@@ -138,12 +136,9 @@ def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:
 
 def _edited(edit: Edit) -> Response:
     events = apply_edit(edit)
-    body: Edited = {
-        "success": True,
-        "camera": None if is_deleted(events) else _detail(current_monitor(), edit.identity[3:]),
-        "undo": undo_number(events),
-    }
-    return json_response(body)
+    number = edit.identity.removeprefix("id:")
+    camera = None if is_deleted(events) else _detail(current_monitor(), number)
+    return json_response(edited(camera, undo_number(events)))
 
 
 def _detail(monitor: Monitor, key: str) -> shapes.CameraDetail:

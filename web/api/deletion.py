@@ -7,7 +7,14 @@ from fleet.edit.cleaning import Selection
 from web.http.actions.devices import delete_device, deletion
 from web.http.authorization import needs
 from web.http.payloads import describes, json_body, json_response
-from web.http.shapes.devices import Confirmation, Deleted, DeletedMany, DeleteMany
+from web.http.shapes.devices import (
+    Confirmation,
+    Deleted,
+    DeletedMany,
+    DeleteMany,
+    deleted,
+    deleted_many,
+)
 
 bp = Blueprint("deletion", __name__)
 
@@ -18,7 +25,7 @@ bp = Blueprint("deletion", __name__)
 def delete(key: str) -> Response:
     """Permanently delete a camera. This cannot be undone; its events stay in the journal."""
     number = delete_device(key, json_body(Confirmation).confirm)
-    return json_response({"success": True, "deleted": number})
+    return json_response(deleted(number))
 
 
 @bp.post("/api/delete")
@@ -30,12 +37,6 @@ def delete_many() -> Response:
     count = given.pop("confirm")
     wanted, act = Selection(**given), deletion()
     selected = act.select(wanted)
-    body: DeletedMany = {
-        "success": True,
-        "count": len(selected),
-        "deleted": 0,
-        "sample": sample(selected),
-    }
-    if count is not None:
-        body["deleted"] = act.delete_selected(wanted, selected, count)
-    return json_response(body)
+    names = sample(selected)
+    gone = 0 if count is None else act.delete_selected(wanted, selected, count)
+    return json_response(deleted_many(len(selected), gone, names))

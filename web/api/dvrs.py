@@ -2,15 +2,12 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import Any
 
 from flask import Blueprint, Response
 
 from fleet import shapes, status
 from fleet.csv_export import cell
-from fleet.edit import recorder_list
 from fleet.model import Device
 from fleet.texts import name_of
 from inventory.export import made_of
@@ -23,12 +20,19 @@ from web.http.payloads import describes, json_body, json_response, query_args
 from web.http.shapes.recorders import (
     COLUMNS,
     DvrQuery,
+    DvrRow,
     Dvrs,
     NewSerial,
     Ok,
     Refreshed,
     SearchedDvr,
     SiteQuery,
+    dvr_list,
+    full_workbook_row,
+    ok,
+    online_or_offline,
+    refreshed,
+    searched_dvr,
     workbook_row,
 )
 from web.http.visible_fleet import visible_fleet
@@ -39,16 +43,17 @@ PATIENCE = 120.0
 """Seconds that a refresh waits for its scan."""
 
 
-def _online_or_offline(status_name: str) -> str:
-    return "online" if status_name in status.UP else "offline"
-
-
-def _rows(wanted: str) -> list[dict[str, str]]:
+def _recorders(wanted: str) -> list[Device]:
+    """The recorders with this status: `all`, `online` or `offline`."""
     return [
-        workbook_row(device)
+        device
         for device, status_name in recorders()
-        if wanted in ("all", _online_or_offline(status_name))
+        if wanted in ("all", online_or_offline(status_name in status.UP))
     ]
+
+
+def _rows(wanted: str) -> list[DvrRow]:
+    return [workbook_row(device) for device in _recorders(wanted)]
 
 
 @bp.get("/api/dvrs", strict_slashes=False)
@@ -56,7 +61,7 @@ def _rows(wanted: str) -> list[dict[str, str]]:
 @describes(query=DvrQuery, answer=Dvrs)
 def dvrs() -> Response:
     """The recorders of the workbook, all or by status."""
-    return json_response({"items": _rows(query_args(DvrQuery).status)})
+    return json_response(dvr_list(_rows(query_args(DvrQuery).status)))
 
 
 @bp.get("/api/search")
@@ -68,7 +73,7 @@ def search() -> Response:
     for device, status_name in recorders():
         row = workbook_row(device)
         if row["SITE"] == wanted:
-            return json_response({**row, "status": _online_or_offline(status_name)})
+            return json_response(searched_dvr(row, status_name in status.UP))
     books = current_monitor().workbooks
     if (skipped := books.skipped(wanted)) and not visible_fleet().is_limited:
         raise HttpError(
@@ -86,7 +91,7 @@ def update() -> Response:
     """Replace the recorder of a site: the new serial is written into the workbook."""
     given = json_body(NewSerial)
     change_serial(given.site, given.number)
-    return json_response({"ok": True})
+    return json_response(ok())
 
 
 @bp.post("/api/refresh")
@@ -106,27 +111,14 @@ def refresh() -> Response:
         raise HttpError(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
     visible_fleet().check("scan.start")
     devices, statuses = visible_fleet().statuses()
-    kept = [
+    listed = [
         device
         for device in devices.values()
         if device.kind == "recorder" and device.retired_at is None
     ]
-    return json_response(
-        {"ok": True, **_counts([(device, statuses[device.id]) for device in kept])}
-    )
-
-
-def _counts(recorders: Sequence[tuple[Device, str]]) -> Mapping[str, Any]:
-    """Their number is online + offline."""
-    online = sum(1 for _device, status_name in recorders if status_name in status.UP)
-    return {
-        "total": len(recorders),
-        "online": online,
-        "offline": len(recorders) - online,
-        "lastUpdated": shapes.last_updated(
-            current_monitor().tracker.fleet(), current_monitor().swept_at()
-        ),
-    }
+    online = sum(statuses[device.id] in status.UP for device in listed)
+    last_updated = shapes.last_updated(monitor.tracker.fleet(), monitor.swept_at())
+    return json_response(refreshed(len(listed), online, last_updated))
 
 
 @bp.get("/api/download.csv")
@@ -140,7 +132,7 @@ def download() -> Response:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows([cell(row[title]) for title in COLUMNS] for row in rows)
+    writer.writerows([cell(text) for text in row.values()] for row in rows)
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -151,14 +143,8 @@ def download() -> Response:
 def download_workbook() -> Response:
     """The same rows as a workbook; uploading it again changes nothing."""
     wanted = query_args(DvrQuery).status
-    chosen = [
-        device
-        for device, status_name in recorders()
-        if wanted in ("all", _online_or_offline(status_name))
-    ]
+    chosen = _recorders(wanted)
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
-    rows = [
-        {**recorder_list.recorder_row(device).extra, **workbook_row(device)} for device in chosen
-    ]
+    rows = [full_workbook_row(device) for device in chosen]
     return Response(made_of(rows), mimetype=XLSX, headers=headers)

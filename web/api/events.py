@@ -10,12 +10,12 @@ from flask import Blueprint, Response, request
 from fleet.model import Event
 from web.http.authentication import client_address
 from web.http.authorization import needs
-from web.http.broadcaster import RESET, TooManyStreams, event_message, sse_message
+from web.http.broadcaster import RESET, TooManyStreams, event_message, progress_message
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.page_feeds import PageFeed, page_feed
 from web.http.payloads import describes, json_response, query_args
-from web.http.shapes.events import EventPage, EventQuery, event_row
+from web.http.shapes.events import EventPage, EventQuery, event_page
 from web.http.visible_fleet import VisibleFleet, visible_fleet
 
 bp = Blueprint("events", __name__)
@@ -38,15 +38,7 @@ def events() -> Response:
         return _stream(query)
     wanted = query.model_dump(exclude={"kind", "follow", "page"})
     kinds = [kind for kind in query.kind.split(",") if kind]
-    page = visible_fleet().events(kinds=kinds, **wanted)
-    is_full = len(page) == query.limit
-    return json_response(
-        {
-            "events": [event_row(event) for event in page],
-            "count": len(page),
-            "next": page[-1].sequence if is_full else None,
-        }
-    )
+    return json_response(event_page(visible_fleet().events(kinds=kinds, **wanted), query.limit))
 
 
 def _stream(query: EventQuery) -> Response:
@@ -129,7 +121,7 @@ def _frames(
         yield from (event_message(event) for event in missed)
     scan = monitor.scanner.progress()
     if scan and not visible.is_limited:
-        yield sse_message("progress", scan.plain())
+        yield progress_message(scan)
     # What came between the two readings is in both: it is sent once.
     known = min(last_id or -1, newest)
     last_sent = missed[-1].sequence if missed else known

@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from web.http.actions.jobs import confirm_clock, job_rows, run_job
 from web.http.authorization import needs
 from web.http.payloads import describes, json_response
-from web.http.shapes.scans import JobRow, Started
+from web.http.shapes.scans import JobRow, Started, started
 
 bp = Blueprint("jobs", __name__)
 
@@ -24,7 +24,7 @@ def jobs() -> Response:
 def run(name: str) -> Response:
     """Run a job now, out of turn."""
     run_job(name)
-    return json_response({"success": True, "message": "Job started"})
+    return json_response(started("Job started"))
 
 
 @bp.post("/api/clock/confirm")
@@ -33,4 +33,4 @@ def run(name: str) -> Response:
 def confirm() -> Response:
     """Confirm the date after the clock leapt ahead, so that old entries are deleted again."""
     confirm_clock()
-    return json_response({"success": True, "message": "The date is confirmed"})
+    return json_response(started("The date is confirmed"))

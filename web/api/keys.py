@@ -1,4 +1,4 @@
-"""Keys: seal every secret under a new one."""
+"""Rotate the key that seals the stored passwords."""
 
 from flask import Blueprint, Response
 
@@ -6,7 +6,7 @@ from web.http.auditing import note
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.payloads import describes, json_response
-from web.http.shapes.accounts import RotatedKeys
+from web.http.shapes.accounts import RotatedKeys, rotated_keys
 
 bp = Blueprint("keys", __name__)
 
@@ -20,4 +20,4 @@ def rotate() -> Response:
     count = monitor.secrets.rotate() if monitor.secrets.has_key() else None
     if count is not None:
         note("keys.rotated", "keys", f"{count} secrets are sealed with a new key")
-    return json_response({"success": True, "secrets": count})
+    return json_response(rotated_keys(count))

@@ -15,7 +15,9 @@ from web.http.shapes.scans import (
     StatsQuery,
     Toggle,
     Toggled,
-    heard,
+    scan_state,
+    started,
+    toggled,
 )
 from web.http.visible_fleet import visible_fleet
 
@@ -31,7 +33,7 @@ def start() -> Response:
         raise HttpError(
             409, "A scan is already running", "Watch it with GET /api/scan, or stop it with DELETE."
         )
-    return json_response({"success": True, "message": "Scan started"})
+    return json_response(started("Scan started"))
 
 
 @bp.get("/api/scan", strict_slashes=False)
@@ -41,13 +43,8 @@ def progress() -> Response:
     """The running scan, and what the last one did."""
     monitor = current_monitor()
     scan = monitor.scanner.progress()
-    body: ScanState = {
-        "running": scan.plain() if scan else None,
-        "last": visible_fleet().last_scan(),
-        "down": monitor.tracker.down(),
-        "heard": [heard(device) for device in monitor.scanner.unverified.heard()],
-    }
-    return json_response(body)
+    last, heard = visible_fleet().last_scan(), monitor.scanner.unverified.heard()
+    return json_response(scan_state(scan, last, monitor.tracker.down(), heard))
 
 
 @bp.delete("/api/scan", strict_slashes=False)
@@ -58,7 +55,7 @@ def cancel() -> Response:
     finished keep their status."""
     if not current_monitor().scanner.cancel():
         raise HttpError(409, "No scan is running", "There is nothing to stop.")
-    return json_response({"success": True, "message": "Scan stopped"})
+    return json_response(started("Scan stopped"))
 
 
 @bp.post("/api/auto-scan", strict_slashes=False)
@@ -69,7 +66,7 @@ def auto_scan() -> Response:
     enabled = json_body(Toggle).enabled
     set_auto_scan(enabled)
     interval = current_monitor().scan_interval
-    return json_response({"success": True, "auto_scan_enabled": enabled, "interval": interval})
+    return json_response(toggled(enabled, interval))
 
 
 @bp.get("/api/stats", strict_slashes=False)

@@ -22,7 +22,9 @@ from web.http.shapes.accounts import (
     UserChange,
     UserRow,
     Users,
+    done,
     grant_row,
+    user_list,
     user_row,
 )
 
@@ -35,7 +37,7 @@ bp = Blueprint("users", __name__)
 def users() -> Response:
     """Every user with grants and tokens."""
     rows = [_row(user) for user in current_monitor().authenticator.accounts.snapshot.users.values()]
-    return json_response({"users": rows, "count": len(rows)})
+    return json_response(user_list(rows))
 
 
 @bp.post("/api/users", strict_slashes=False)
@@ -71,7 +73,7 @@ def change(id: int) -> Response:
 def remove(id: int) -> Response:
     """Remove a user with all grants, sessions and tokens."""
     remove_user(id)
-    return json_response({"success": True})
+    return json_response(done())
 
 
 # -- grants --------------------------------------------------------------------------------
@@ -107,7 +109,7 @@ def grant(id: int) -> Response:
 def take_back(id: int, number: int) -> Response:
     """Remove a grant. It ends within a second."""
     remove_grant(id, number)
-    return json_response({"success": True})
+    return json_response(done())
 
 
 @bp.delete("/api/users/<int:id>/tokens/<int:number>")
@@ -116,7 +118,7 @@ def take_back(id: int, number: int) -> Response:
 def revoke(id: int, number: int) -> Response:
     """Delete a token of a user."""
     revoke_user_token(id, number)
-    return json_response({"success": True})
+    return json_response(done())
 
 
 def _row(user: User) -> UserRow:

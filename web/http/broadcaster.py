@@ -10,8 +10,11 @@ from typing import Any, Protocol
 
 import orjson
 
+from discovery.progress import Scan
 from fleet.model import Event
 from web.http.shapes.events import event_row
+from web.http.shapes.scans import scan_row
+from web.http.shapes.stream import reset_message, stream_kind
 
 KEPT = 2000
 """Messages kept for readers that come back or fall behind."""
@@ -23,7 +26,6 @@ RECHECK_EVERY = 0.8
 """Seconds after which it is asked again whether a reader may go on."""
 GATHER_EACH, LONGEST_GATHER = 0.0025, 0.5
 """Seconds for each reader, and at the most, for which a page's stream gathers what happens."""
-KINDS = {"device.found": "found"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,15 @@ def sse_message(kind: str, body: Any, id: int | None = None) -> bytes:
     return f"{head}event: {kind}\ndata: ".encode() + orjson.dumps(body) + b"\n\n"
 
 
-RESET = sse_message("reset", {"text": "Too many events were missed. Reload the page."})
+RESET = sse_message("reset", reset_message("Too many events were missed. Reload the page."))
 
 
 def event_message(event: Event) -> bytes:
-    """An event as one message: `found`, `status` for what else befell a device, `event`."""
-    kind = KINDS.get(event.kind, "status" if event.kind.startswith("device.") else "event")
-    return sse_message(kind, event_row(event), event.sequence)
+    return sse_message(stream_kind(event), event_row(event), event.sequence)
+
+
+def progress_message(scan: Scan) -> bytes:
+    return sse_message("progress", scan_row(scan))
 
 
 class TooManyStreams(Exception):
@@ -89,9 +93,9 @@ class EventBroadcaster:
         """Events that the journal has."""
         self._add([(event, event_message(event)) for event in events])
 
-    def progress(self, progress: dict[str, Any]) -> None:
+    def progress(self, scan: Scan) -> None:
         """Send the progress of the scan; only of interest now, so without an id."""
-        self._add([(None, sse_message("progress", progress))])
+        self._add([(None, progress_message(scan))])
 
     def _add(self, messages: Sequence[tuple[Event | None, bytes]]) -> None:
         with self._news:

@@ -16,6 +16,7 @@ from fleet.model import Device, Event, Fault, NotFound
 from fleet.tracker import Precondition
 from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
+from web.http.shapes.scans import ScanRow, stored_scan_row
 
 NAMING_OTHERS = ("device.merged", "device.split", "device.unmerged")
 """Events whose text names another device."""
@@ -154,10 +155,10 @@ class VisibleFleet:
         device = fleet.devices.get(fleet.redirects.get(event.device, event.device))
         return device is not None and self.may("device.view", device)
 
-    def last_scan(self) -> dict[str, Any] | None:
-        """The result of the last scan; it counts every device, so not for everybody."""
-        scan = state.last_scan(self.monitor.tracker.fleet())
-        return None if self.is_limited or not scan else dict(scan)
+    def last_scan(self) -> ScanRow | None:
+        """The result of the last scan; hidden from a limited person, as it counts every device."""
+        record = state.last_scan(self.monitor.tracker.fleet())
+        return None if self.is_limited or not record else stored_scan_row(record)
 
 
 LIST_HINT = "GET /api/cameras lists the cameras with their numbers and MACs."

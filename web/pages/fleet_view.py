@@ -21,6 +21,7 @@ from web.http.actions.readiness import not_ready_reasons
 from web.http.actions.scans import fleet_stats
 from web.http.monitor import Monitor
 from web.http.shapes.devices import ListQuery
+from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import LIST_HINT, visible_fleet
 from web.pages.bars import Bar, bar
 from web.pages.caches import page_caches
@@ -259,7 +260,7 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
         "active_filters": active_filters(query, link),
         "retired_count": retired_count(monitor, query),
         "link": link,
-        "scan": scan.plain() if scan else None,
+        "scan": scan_row(scan) if scan else None,
         "last": visible_fleet().last_scan(),
         "auto": auto_scan_job(),
         "notices": notices(monitor),

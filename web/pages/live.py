@@ -5,13 +5,13 @@ Both are made once for all pages that show the same to the same kind of viewer.
 
 import time
 from collections.abc import Hashable, Sequence
-from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Flask, g, render_template
 
 from web.http import page_feeds
 from web.http.broadcaster import RECHECK_EVERY, StreamMessage, sse_message
+from web.http.shapes.stream import head_message, rows_message
 from web.http.visible_fleet import VisibleFleet
 from web.pages import fleet_view, header_cache
 from web.pages.caches import page_caches
@@ -62,13 +62,11 @@ class FleetPageFeed:
             return rows + (self._head(position) if wants_head else b"")
 
     def _rows(self, ids: Sequence[int]) -> bytes:
-        message: dict[str, Any] = {"ids": ids, "html": None}
-        if len(ids) <= MAX_ROWS:
-            link = fleet_view.Links(self._arguments)
-            message["html"] = fleet_view.changed_rows(
-                self.visible.monitor, self._query, ids, link
-            ).html
-        return sse_message("rows", message)
+        if len(ids) > MAX_ROWS:
+            return sse_message("rows", rows_message(ids, None))
+        link = fleet_view.Links(self._arguments)
+        rendered = fleet_view.changed_rows(self.visible.monitor, self._query, ids, link)
+        return sse_message("rows", rows_message(ids, rendered.html))
 
     def _head(self, position: int) -> bytes:
         kind = (viewer_group(self.visible), tuple(self._arguments.items()))
@@ -81,7 +79,7 @@ class FleetPageFeed:
         monitor = self.visible.monitor
         position, link = monitor.broadcaster.position(), fleet_view.Links(self._arguments)
         html = render_template("parts/top.html", **fleet_view.header(monitor, self._query, link))
-        return position, sse_message("head", {"html": html})
+        return position, sse_message("head", head_message(html))
 
     def patience(self) -> float:
         """Seconds until it wants to be asked again."""

@@ -24,7 +24,7 @@ from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.openapi import VERSION
 from web.http.redirects import own_path
-from web.http.shapes.scans import heard
+from web.http.shapes.scans import heard_row, source_row
 
 bp = Blueprint("settings_pages", __name__)
 THEMES = ("auto", "light", "dark")
@@ -51,7 +51,7 @@ def sources() -> str:
     last = state.last_scan(monitor.tracker.fleet())
     did = {source["name"]: source for source in last.get("sources", [])}
     swept = monitor.scanner.swept
-    did |= {name: source.plain() for name, (_at, source) in swept.items()}
+    did |= {name: source_row(progress) for name, (_at, progress) in swept.items()}
     return render_template(
         "settings_sources.html",
         sources=list(monitor.scanner.sources.values()),
@@ -60,7 +60,7 @@ def sources() -> str:
         heard={name: at.isoformat() for name, at in monitor.scanner.heard.items()},
         last=last,
         down=monitor.tracker.down(),
-        unconfirmed=[heard(source) for source in monitor.scanner.unverified.heard()],
+        unconfirmed=[heard_row(device) for device in monitor.scanner.unverified.heard()],
         auto_scan=monitor.has_auto_scan(),
     )
 

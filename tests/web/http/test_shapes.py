@@ -1,6 +1,7 @@
 """Every JSON name of the API is decided in one place: the shapes."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,36 @@ def test_json_of_the_api_is_described_in_the_shapes_only(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and "web" in path.parts:
             assert not bases(node) & BODIES, f"{node.name} belongs in the shapes"
+
+
+ANSWERING = [
+    *sorted((ROOT / "web" / "api").glob("*.py")),
+    ROOT / "web" / "http" / "broadcaster.py",
+    ROOT / "web" / "pages" / "live.py",
+]
+"""The files that send JSON."""
+
+
+def json_names(tree: ast.AST) -> list[str]:
+    """The text keys of every dict that is written out, but for HTTP headers."""
+    literals = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "dict"
+    ]
+    keys = [key for node in literals for key in node.keys if isinstance(key, ast.Constant)]
+    names = [str(key.value) for key in keys] + [
+        str(keyword.arg) for call in calls for keyword in call.keywords
+    ]
+    return [name for name in names if not re.fullmatch(r"([A-Z][a-z]+)(-[A-Z][a-z]+)+", name)]
+
+
+def test_a_written_out_answer_is_noticed() -> None:
+    tree = ast.parse('respond({"success": True, "Retry-After": "60"}, dict(count=1))')
+    assert json_names(tree) == ["success", "count"]
+
+
+@pytest.mark.parametrize("path", ANSWERING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_answers_takes_its_json_from_the_shapes(path: Path) -> None:
+    assert json_names(ast.parse(path.read_text())) == []

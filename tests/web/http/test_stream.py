@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from discovery.progress import Scan
 from fleet.model import Event
 from simulators.panasonic import Camera
-from tests.accounts.people import PASSWORD, add
+from tests.accounts.people import NOON, PASSWORD, add
 from tests.home import Clock, Home, Running, until
 from tests.store.postgres import Cluster
 from tests.web.conftest import edit, fill, running_with
@@ -441,7 +442,7 @@ def test_a_closing_broadcaster_ends_every_stream_at_once() -> None:
     threads = [Thread(target=read, args=(number,), daemon=True) for number in range(10)]
     for thread in threads:
         thread.start()
-    broadcaster.progress({})
+    broadcaster.progress(Scan(NOON, "auto-scan", {}))
     until(lambda: len(set(heard)) == 10, what="all follow")
     broadcaster.close()
     until(lambda: len(ended) == 10, PING_EVERY / 2, "all ended, and not by their next ping")

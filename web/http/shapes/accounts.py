@@ -1,14 +1,14 @@
 """Accounts, logins, tokens, users and grants as JSON."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
-from accounts.model import LEVELS, RIGHTS, ROLES, SCOPES, WEEKDAYS, Grant, Token, User
+from accounts.model import LEVELS, RIGHTS, ROLES, SCOPES, WEEKDAYS, Grant, Person, Token, User
 from accounts.snapshot import AccountSnapshot
 from fleet.shapes import Time, like, one_of
 from web.http.payloads import Moment, Strict
@@ -105,7 +105,7 @@ class GrantRow(TypedDict):
 
 
 class Profile(TypedDict):
-    """Who asks, and what they may."""
+    """The person of the request, with their permissions."""
 
     id: int | None
     username: str
@@ -178,6 +178,45 @@ class Users(TypedDict):
     count: int
 
 
+def done() -> Done:
+    """The answer of a request that did what was asked."""
+    return {"success": True}
+
+
+def rotated_keys(secrets: int | None) -> RotatedKeys:
+    """`secrets`: how many are sealed with the new key, None without a key."""
+    return {"success": True, "secrets": secrets}
+
+
+def jwt_pair(access_token: str, seconds: float) -> JwtPair:
+    """An access token, good for so many seconds."""
+    return {
+        "access_token": access_token,
+        "token_type": "bearer",  # nosec B105 (no secret)
+        "expires_in": int(seconds),
+    }
+
+
+def welcome(tokens: JwtPair, refresh_token: str, user: User) -> Welcome:
+    """The answer of a login."""
+    return {
+        **tokens,
+        "refresh_token": refresh_token,
+        "user": {"id": user.id, "username": user.name, "role": user.role},
+    }
+
+
+def profile(person: Person, grants: Iterable[Grant], redirects: Mapping[int, int]) -> Profile:
+    """`grants` have followed every merge."""
+    return {
+        "id": person.user,
+        "username": person.name,
+        "role": person.role,
+        "all_cameras": person.sees_all,
+        "grants": [grant_row(grant, redirects) for grant in grants],
+    }
+
+
 def grant_row(grant: Grant, redirects: Mapping[int, int]) -> GrantRow:
     """`redirects` lead from the number of a merged device to the one that stayed."""
     return {
@@ -205,6 +244,11 @@ def token_row(token: Token, redirects: Mapping[int, int]) -> TokenRow:
     }
 
 
+def new_token(token: Token, text: str, redirects: Mapping[int, int]) -> TokenMade:
+    """A token that was just made, with its text."""
+    return {**token_row(token, redirects), "token": text}
+
+
 def user_row(user: User, accounts: AccountSnapshot, redirects: Mapping[int, int]) -> UserRow:
     return {
         "id": user.id,
@@ -217,6 +261,10 @@ def user_row(user: User, accounts: AccountSnapshot, redirects: Mapping[int, int]
         "grants": [grant_row(grant, redirects) for grant in accounts.grants_of(user.id)],
         "tokens": [token_row(token, redirects) for token in accounts.tokens_of(user.id)],
     }
+
+
+def user_list(rows: Sequence[UserRow]) -> Users:
+    return {"users": [*rows], "count": len(rows)}
 
 
 def _iso_or_none(at: datetime | None) -> str | None:

@@ -1,6 +1,7 @@
 """Lists of devices, their edits and their deletion as JSON."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
@@ -8,7 +9,7 @@ from typing_extensions import TypedDict
 from fleet import shapes
 from fleet.edit import editing
 from fleet.kinds import KINDS
-from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter
+from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter, DevicePage
 from web.http.payloads import Choice, Moment, Query, Strict, lower_case
 
 
@@ -120,3 +121,34 @@ class DeletedMany(TypedDict):
     count: int
     deleted: int
     sample: list[str]
+
+
+def camera_list(
+    page: DevicePage, rows: Sequence[Any], last_scan: str | None, is_scanning: bool
+) -> dict[str, Any]:
+    """A list of cameras: `shapes.CameraList` with rows that are encoded already."""
+    body = {
+        "cameras": rows,
+        "count": len(page.devices),
+        "last_scan": last_scan,
+        "scan_in_progress": is_scanning,
+    }
+    if page.page is not None and page.per_page is not None:
+        body |= {"total": page.total, "page": page.page, "per_page": page.per_page}
+    return body
+
+
+def edited(camera: shapes.CameraDetail | None, undo: int | None) -> Edited:
+    return {"success": True, "camera": camera, "undo": undo}
+
+
+def cleaned(count: int) -> Cleaned:
+    return {"success": True, "retired": count}
+
+
+def deleted(number: int) -> Deleted:
+    return {"success": True, "deleted": number}
+
+
+def deleted_many(count: int, deleted: int, sample: Sequence[str]) -> DeletedMany:
+    return {"success": True, "count": count, "deleted": deleted, "sample": [*sample]}

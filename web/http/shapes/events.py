@@ -1,6 +1,6 @@
 """Events of the journal as JSON."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -56,7 +56,17 @@ class EventPage(TypedDict):
     next: int | None
 
 
-def event_row(event: Event) -> dict[str, Any]:
+def event_page(events: Sequence[Event], limit: int) -> EventPage:
+    """A page of at most `limit` events; a full one has a next page."""
+    is_full = len(events) == limit
+    return {
+        "events": [event_row(event) for event in events],
+        "count": len(events),
+        "next": events[-1].sequence if is_full else None,
+    }
+
+
+def event_row(event: Event) -> EventRow:
     """An event as the API and the stream show it."""
     return {
         "id": event.sequence,

@@ -1,5 +1,6 @@
 """The recorders of the workbook as the DVR dashboard shows them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,7 +15,7 @@ COLUMNS = ("P2P NUMBER", "SITE", "STORE NAME")
 
 
 class DvrQuery(Query):
-    """Which recorders."""
+    """A filter by status."""
 
     status: Literal["all", "online", "offline"] = "all"
 
@@ -26,7 +27,7 @@ class SiteQuery(Query):
 
 
 class NewSerial(Strict):
-    """The recorder that stands at a site now."""
+    """The serial of the recorder that is now at a site."""
 
     site: str = Field(max_length=500)
     number: str = Field(alias="p2pNumber", max_length=200)
@@ -56,7 +57,42 @@ class Refreshed(Ok):
     lastUpdated: float | None
 
 
-def workbook_row(device: Device) -> dict[str, str]:
+def workbook_row(device: Device) -> DvrRow:
     """A recorder as a row of the workbook."""
     row = recorder_list.recorder_row(device)
-    return dict(zip(COLUMNS, (row.serial, row.site, row.store), strict=True))
+    return {"P2P NUMBER": row.serial, "SITE": row.site, "STORE NAME": row.store}
+
+
+def full_workbook_row(device: Device) -> dict[str, str]:
+    """A recorder as a row of the workbook, with the other columns of its row."""
+    row = recorder_list.recorder_row(device)
+    titled = zip(COLUMNS, (row.serial, row.site, row.store), strict=True)
+    return {**row.extra, **dict(titled)}
+
+
+def dvr_list(rows: Sequence[DvrRow]) -> Dvrs:
+    return {"items": [*rows]}
+
+
+def searched_dvr(row: DvrRow, is_up: bool) -> SearchedDvr:
+    return {**row, "status": online_or_offline(is_up)}
+
+
+def online_or_offline(is_up: bool) -> str:
+    """The status of a recorder in the words of the DVR dashboard."""
+    return "online" if is_up else "offline"
+
+
+def ok() -> Ok:
+    return {"ok": True}
+
+
+def refreshed(total: int, online: int, last_updated: float | None) -> Refreshed:
+    """The counts of all recorders. `last_updated` in seconds of the Unix clock."""
+    return {
+        "ok": True,
+        "total": total,
+        "online": online,
+        "offline": total - online,
+        "lastUpdated": last_updated,
+    }

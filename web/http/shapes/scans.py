@@ -1,12 +1,14 @@
 """Scans, jobs, and devices that only announced themselves, as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Required, cast
 
 from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
+from discovery.progress import Scan, SourceProgress
+from discovery.scan_record import scan_record, source_record
 from discovery.scheduler import JobState
 from discovery.unverified import Heard
 from fleet.kinds import KINDS
@@ -58,12 +60,44 @@ class Toggled(TypedDict):
     interval: int
 
 
-class ScanState(TypedDict):
-    """The running scan and the last one, each with what it did by source, and what was heard
-    unasked and not confirmed."""
+class SourceRow(TypedDict):
+    """One source in a scan. `interfaces`: where it asked; `refused`: datagrams that did not
+    enter, by reason; `failed`: what could not be asked, with the reason; `listed`: devices of
+    its list that it asked."""
 
-    running: dict[str, Any] | None
-    last: dict[str, Any] | None
+    name: str
+    title: str
+    state: str
+    found: int
+    requests: int
+    answers: int
+    interfaces: list[str]
+    refused: Mapping[str, int]
+    failed: Mapping[str, str]
+    missed: int
+    listed: int
+    notes: list[str]
+
+
+class ScanRow(TypedDict, total=False):
+    """One scan. Of a scan before this program's first one, only `at` is known."""
+
+    at: Required[Time]
+    finished: Time | None
+    by: str
+    state: str
+    found: int
+    missed: int
+    error: str | None
+    sources: list[SourceRow]
+
+
+class ScanState(TypedDict):
+    """The running scan, the last one, the scopes that cannot be asked now, and the devices that
+    announced themselves and are not confirmed."""
+
+    running: ScanRow | None
+    last: ScanRow | None
     down: Mapping[str, Any]
     heard: list[HeardRow]
 
@@ -72,7 +106,51 @@ class StatsQuery(Query):
     kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
 
 
-def heard(device: Heard) -> HeardRow:
+def started(message: str) -> Started:
+    return {"success": True, "message": message}
+
+
+def toggled(enabled: bool, interval: int) -> Toggled:
+    """`interval` in seconds."""
+    return {"success": True, "auto_scan_enabled": enabled, "interval": interval}
+
+
+def scan_state(
+    running: Scan | None,
+    last: ScanRow | None,
+    down: Mapping[str, Any],
+    unconfirmed: Iterable[Heard],
+) -> ScanState:
+    return {
+        "running": scan_row(running) if running else None,
+        "last": last,
+        "down": down,
+        "heard": [heard_row(device) for device in unconfirmed],
+    }
+
+
+def scan_row(scan: Scan) -> ScanRow:
+    """A scan of this process, running or ended."""
+    return stored_scan_row(scan_record(scan))
+
+
+def stored_scan_row(record: Mapping[str, Any]) -> ScanRow:
+    """A scan as `fleet.state` keeps it: the names of the shape, without those that it lacks."""
+    row = _known(record, ScanRow)
+    if "sources" in record:
+        row["sources"] = [_known(source, SourceRow) for source in record["sources"]]
+    return cast(ScanRow, row)
+
+
+def source_row(source: SourceProgress) -> SourceRow:
+    return cast(SourceRow, _known(source_record(source), SourceRow))
+
+
+def _known(record: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+    return {name: record[name] for name in shape.__annotations__ if name in record}
+
+
+def heard_row(device: Heard) -> HeardRow:
     return {
         "identity": device.identity,
         "source": device.source,
