@@ -30,6 +30,7 @@ MAC, ENDPOINT = "mac:", "onvif:"
 CHANNEL, ADDRESS, FORMER = "channel:", "address:", "former:"
 GLOBAL = (MAC, ENDPOINT, ROW)
 _HEX12 = re.compile(r"[0-9a-f]{12}")
+_PLAIN_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _MAC = re.compile(r"(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\.){2}[0-9a-f]{4}")
 _PLACEHOLDERS = frozenset(
     {
@@ -53,12 +54,14 @@ what systems tell that hide the true one, 00:90:4c:11:22:33 the default of Broad
 def mac(text: str) -> str | None:
     """A MAC in any spelling as `d4:2d:c5:14:c5:70`; None when it is none, or names no
     single device (all zeros, or the group bit set)."""
-    if not _MAC.fullmatch(text.strip()):
-        return None
-    digits = re.sub(r"[^0-9a-f]", "", text.lower())
-    if not _HEX12.fullmatch(digits) or digits == "0" * 12 or int(digits[:2], 16) & 1:
-        return None
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    if not _PLAIN_MAC.fullmatch(text):
+        if not _MAC.fullmatch(text.strip()):
+            return None
+        digits = re.sub(r"[^0-9a-f]", "", text.lower())
+        if not _HEX12.fullmatch(digits):
+            return None
+        text = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    return None if text == "00:00:00:00:00:00" or text[1] in "13579bdf" else text
 
 
 @lru_cache(maxsize=65_536)
@@ -70,8 +73,8 @@ def mac_key(text: str) -> str | None:
 
 
 def _is_placeholder(mac: str) -> bool:
-    parts = mac.split(":")
-    return mac in _PLACEHOLDERS or len(set(parts)) == 1 or set(parts[:5]) == {"00"}
+    is_one_byte = mac.count(mac[:2]) == 6
+    return mac in _PLACEHOLDERS or is_one_byte or mac.startswith("00:00:00:00:00:")
 
 
 def channel_key(owner: str, source: str) -> str:
@@ -91,9 +94,7 @@ def former_key(device: int, key: str) -> str:
 
 def is_global(key: str) -> bool:
     """True if the key means the same at every site."""
-    if key.startswith(CHANNEL):
-        key = owner_of(key)
-    return key.startswith(GLOBAL)
+    return key.startswith(GLOBAL) or (key.startswith(CHANNEL) and owner_of(key).startswith(GLOBAL))
 
 
 def place_of(key: str) -> str | None:

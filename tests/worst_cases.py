@@ -46,6 +46,7 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("fleet/edit/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
+    ("fleet/identity.py", "[0-9a-f]{2}(:[0-9a-f]{2}){5}"): ("00:11:22:33:44:5",),
     ("fleet/identity.py", "[^0-9a-f]"): ("00",),
     ("fleet/secret_columns.py", r"[^\W_]+"): ("a",),
     ("settings.py", r"[,\s]+"): ("a",),

@@ -19,10 +19,12 @@ from fleet import identity, status
 from fleet.model import Device, Sighting
 from fleet.reduce.draft import Draft
 
+_NOT_A_PLACE = (*identity.GLOBAL, identity.CHANNEL)
+
 
 def is_at_place_only(keys: Iterable[str]) -> bool:
     """True if the keys say where a device is, and nothing of which one it is."""
-    return not any(identity.is_global(key) or key.startswith(identity.CHANNEL) for key in keys)
+    return not any(key.startswith(_NOT_A_PLACE) for key in keys)
 
 
 def may_lose_place(device: Device, rules: status.Rules) -> bool:

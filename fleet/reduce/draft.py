@@ -182,9 +182,11 @@ class Draft:
 def _has_same_places(before: Device, after: Device) -> bool:
     """Quicker than comparing all of them: most devices stay where they are."""
     had, has = before.source_addresses, after.source_addresses
-    return (
-        (before.site, before.address, before.retired_at is None)
-        == (after.site, after.address, after.retired_at is None)
-        and had.keys() == has.keys()
-        and all(had[source].keys() == has[source].keys() for source in has)
-    )
+    if (before.site, before.address) != (after.site, after.address):
+        return False
+    if (before.retired_at is None) != (after.retired_at is None):
+        return False
+    for source, known in has.items():
+        if source not in had or had[source].keys() != known.keys():
+            return False
+    return len(had) == len(has)

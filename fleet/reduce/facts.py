@@ -18,8 +18,13 @@ not among them: its cells have their own limits."""
 def facts_of(sighting: Sighting, device: Device | None = None) -> Facts:
     """The facts of the sighting without unknown ones, as far as the device has room
     beside what other sources said. `facts_omitted` tells what was too much."""
-    fields = {key: getattr(sighting, key) for key in SIGHTING_FIELDS}
-    facts = {**{key: value for key, value in fields.items() if value is not None}, **sighting.facts}
+    facts: dict[str, Any] = {}
+    for key in SIGHTING_FIELDS:
+        if (value := getattr(sighting, key)) is not None:
+            facts[key] = value
+    facts |= sighting.facts
+    if device and facts == device.facts.get(sighting.source):
+        return facts  # There was room for it before.
     room = MAX_BYTES
     for source, known in device.facts.items() if device else ():
         if source not in (sighting.source, recorder_list.SOURCE):

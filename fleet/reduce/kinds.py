@@ -15,11 +15,9 @@ def said(device: Device, sighting: Sighting) -> Device:
     """The device with the kind that the sighting says, unless a source that is as strong, or
     stronger, said another one."""
     known, source = device.kind_source, sighting.source
-    if device.listed and not known:
+    if (device.kind, known) == (sighting.kind, source) or (device.listed and not known):
         return device
     if known != source and _strength(known) >= _strength(source):
-        return device
-    if (device.kind, known) == (sighting.kind, source):
         return device
     return replace(device, kind=sighting.kind, kind_source=source)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fleet import identity, status
 from fleet.edit import merging
-from fleet.model import Device, Sighting, SourceState
+from fleet.model import Device, Sighting
 from fleet.reduce import addresses, claims, disputes
 from fleet.reduce.draft import Draft
 
@@ -19,17 +19,32 @@ def match(draft: Draft, sighting: Sighting) -> tuple[Device | None, tuple[str, .
     Without keys it proves nothing, and there is no device."""
     disputes.watch(draft, sighting)
     keys = identity.proved(sighting, draft.disputed)
+    device = draft.find(keys[0], sighting.site) if keys else None
+    if device is not None and is_as_known(device, sighting, keys):
+        return device, keys
     shared = disputes.shared_keys(draft, sighting, keys)
     if shared and not any(is_overtaken(owner, sighting, draft) for owner in shared.values()):
         keys = disputes.settled(draft, sighting, shared)
     return (_device(draft, sighting, keys) if keys else None), keys
 
 
+def is_as_known(device: Device, sighting: Sighting, keys: tuple[str, ...]) -> bool:
+    """True if the sighting proves all that the device proved before, where it was, and no more:
+    nothing can be in dispute, and no other device can be meant."""
+    is_same = (keys, sighting.address) == (device.identities, device.address)
+    is_here = sighting.site == device.site and not device.interfaces
+    return is_same and is_here and not claims.is_at_place_only(keys)
+
+
 def is_overtaken(device: Device, sighting: Sighting, draft: Draft) -> bool:
     """Its source has spoken since, or a person has retired the device since."""
-    state = device.states.get(sighting.source, SourceState())
-    later = (state.seen_at, state.missed_at, device.retired_at)
-    return any(status.is_older(sighting.at, at, draft.now) for at in later)
+    at, now = sighting.at, draft.now
+    if device.retired_at is not None and status.is_older(at, device.retired_at, now):
+        return True
+    state = device.states.get(sighting.source)
+    if state is None:
+        return False
+    return status.is_older(at, state.seen_at, now) or status.is_older(at, state.missed_at, now)
 
 
 def _device(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> Device | None:
@@ -59,6 +74,8 @@ def _holders(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> list[Devi
 def _asked(draft: Draft, sighting: Sighting) -> Device | None:
     """The device that was asked, for an answer that proves no key of any record. It is another
     one that answered if the keys contradict its own."""
+    if sighting.device is None:
+        return None
     device = draft.find(f"id:{sighting.device}", sighting.site)
     if device is None or device.retired_at is not None or device.site != sighting.site:
         return None

@@ -108,9 +108,11 @@ def _tell_status(draft: Draft, device: Device) -> None:
 def _tell_children(draft: Draft) -> None:
     """A device that went down or came up changes what all those behind it are called."""
     behind = {event.device for event in draft.events if event.device}
+    if not behind:
+        return
     children = [device for device in draft.devices.values() if device.parents]
     while new := {child.id for child in children if behind.intersection(child.parents)} - behind:
         behind |= new
-    for device in children if behind else ():
+    for device in children:
         if device.id in behind:
             _tell_status(draft, draft.devices[device.id])

@@ -72,17 +72,16 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
         identities=keys,
         kind_source=sighting.source,
         address=sighting.address,
+        addresses=(AddressChange(sighting.address, sighting.at, None),) if sighting.address else (),
+        facts={sighting.source: facts.facts_of(sighting)},
         first_seen=sighting.at,
         sightings=0 if sighting.asked else 1,
         status=status.ACTIVE,
         since=sighting.at,
     )
-    if sighting.address:
-        device = replace(device, addresses=(AddressChange(sighting.address, sighting.at, None),))
-        if not claims.is_at_place_only(keys):
-            claims.end_at(draft, device, sighting.address)
+    if sighting.address and not claims.is_at_place_only(keys):
+        claims.end_at(draft, device, sighting.address)
     claims.taken(draft, device, keys)
-    device = replace(device, facts={sighting.source: facts.facts_of(sighting)})
     device = _with_state(device, sighting, keys, draft.now)
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
@@ -120,10 +119,12 @@ def _fresh(
     stays apart, and a key that means something only at another site means nothing here."""
     fresh = []
     for key in keys:
+        if key in device.identities:
+            continue
         is_here = sighting.site == device.site or identity.is_global(key)
         # Where the device is asked, its access says already.
         is_asked = sighting.device == device.id and claims.is_at_place_only((key,))
-        if key in device.identities or not is_here or is_asked:
+        if not is_here or is_asked:
             continue
         owner = draft.find(key, sighting.site)
         is_apart = owner is not None and (
