@@ -16,16 +16,22 @@ from sources import panasonic, panasonic_wire
 EVERY_OFFLINE = 50
 
 
-def said(cameras: Sequence[Camera], at: datetime) -> list[Report]:
+def reports_of(cameras: Sequence[Camera], at: datetime) -> list[Report]:
     """What the answers of the cameras report, as the source and the Scanner would hand it on."""
-    answers = [panasonic_wire.parse(build_reply(one, bytes(6), bytes(4))) for one in cameras]
-    found = [report for answer in answers for report in panasonic.reports(answer, "lo", at)]
-    return [replace(one, asked=at) if isinstance(one, Sighting) else one for one in found]
+    answers = [panasonic_wire.parse(build_reply(camera, bytes(6), bytes(4))) for camera in cameras]
+    reports = [report for answer in answers for report in panasonic.reports(answer, "lo", at)]
+    return [
+        replace(report, asked=at) if isinstance(report, Sighting) else report for report in reports
+    ]
 
 
 def sightings(cameras: Sequence[Camera], at: datetime) -> list[Sighting]:
     """The same, heard unasked and without the findings."""
-    return [replace(one, asked=None) for one in said(cameras, at) if isinstance(one, Sighting)]
+    return [
+        replace(report, asked=None)
+        for report in reports_of(cameras, at)
+        if isinstance(report, Sighting)
+    ]
 
 
 def tracker_in(folder: Path) -> Tracker:
@@ -47,15 +53,15 @@ def write_fleet(folder: Path, size: int) -> None:
     cameras = crowd(size)
     for day, shift in ((3, 1), (2, 0), (1, 0)):
         at = now - timedelta(days=day)
-        moved = [replace(one, ip=shifted(one.ip, shift)) for one in cameras]
-        settle(tracker, tracker.apply(said(moved, at), at))
+        moved = [replace(camera, ip=shifted(camera.ip, shift)) for camera in cameras]
+        settle(tracker, tracker.apply(reports_of(moved, at), at))
     at = now - timedelta(hours=1)
-    awake = [one for number, one in enumerate(cameras) if number % EVERY_OFFLINE]
+    awake = [camera for number, camera in enumerate(cameras) if number % EVERY_OFFLINE]
     misses = [
-        Miss(f"mac:{one.mac}", "panasonic", at, "did not answer 12 requests on lo")
-        for one in cameras[::EVERY_OFFLINE]
+        Miss(f"mac:{camera.mac}", "panasonic", at, "did not answer 12 requests on lo")
+        for camera in cameras[::EVERY_OFFLINE]
     ]
-    settle(tracker, tracker.apply([*said(awake, at), *misses], at))
+    settle(tracker, tracker.apply([*reports_of(awake, at), *misses], at))
     tracker.close()
 
 

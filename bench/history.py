@@ -43,7 +43,7 @@ def fill(folder: Path, cameras: int) -> float:
     journal = Journal(default_url(folder / "data"))
     journal.open()
     with journal.engine.begin() as connection:
-        for part in told(cameras):
+        for part in batches(cameras):
             connection.execute(insert(events), part)
     begin = time.monotonic()
     for _ in journal.fill_uptimes():
@@ -53,7 +53,7 @@ def fill(folder: Path, cameras: int) -> float:
     return took
 
 
-def told(cameras: int) -> Iterator[list[dict[str, Any]]]:
+def batches(cameras: int) -> Iterator[list[dict[str, Any]]]:
     """Each camera goes and comes EACH times in the last DAYS days; some at a time."""
     begin, sequence = datetime.now(UTC) - timedelta(days=DAYS), 1000
     kinds = (("device.offline", "ACTIVE", "OFFLINE"), ("device.back", "OFFLINE", "ACTIVE"))

@@ -29,7 +29,7 @@ async def listen() -> Reports:
         if turn % 2 == 0:
             yield Miss(f"mac:{camera.mac}", "panasonic", at, "no response to 12 requests on lo")
         else:
-            for report in fleets.said([camera], at):
+            for report in fleets.reports_of([camera], at):
                 yield report
         number += 1
         await asyncio.sleep(1 / EACH_SECOND)

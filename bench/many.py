@@ -23,15 +23,15 @@ def many(folder: Path) -> list[Row]:
         process.client.ask("GET", PATH)
         command = [sys.executable, "-m", "bench.many", str(process.port)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    found, seconds = json.loads(done.stdout)
-    note = f"median {median(found):.0f} ms, {len(found) / seconds:.0f} answers a second"
+    latencies, seconds = json.loads(done.stdout)
+    note = f"median {median(latencies):.0f} ms, {len(latencies) / seconds:.0f} answers a second"
     title = f"{CAMERAS} cameras, {CLIENTS} clients: p99 of {PATH}"
-    return [Row(title, p99(found), "ms", 1000, note=note)]
+    return [Row(title, p99(latencies), "ms", 1000, note=note)]
 
 
 def main(port: int) -> None:
     """The clients, in a process of their own; prints the ms of each answer."""
-    found: list[float] = []
+    latencies: list[float] = []
     together = Barrier(CLIENTS + 1)
 
     def work() -> None:
@@ -40,7 +40,7 @@ def main(port: int) -> None:
         for _ in range(EACH):
             begin = time.perf_counter()
             client.ask("GET", PATH)
-            found.append((time.perf_counter() - begin) * 1000)
+            latencies.append((time.perf_counter() - begin) * 1000)
         client.close()
 
     threads = [Thread(target=work) for _ in range(CLIENTS)]
@@ -50,7 +50,7 @@ def main(port: int) -> None:
     begin = time.perf_counter()
     for thread in threads:
         thread.join()
-    print(json.dumps((found, time.perf_counter() - begin)))
+    print(json.dumps((latencies, time.perf_counter() - begin)))
 
 
 if __name__ == "__main__":

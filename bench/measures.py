@@ -53,7 +53,7 @@ def warm_up(process: Process) -> None:
     client = process.client
     for path in ("/", "/api/stats", "/api/cameras?per_page=50", "/api/events", "/metrics"):
         client.ask("GET", path)
-    while not all(one["last_run"] for one in client.json("/api/jobs") if one["name"] == "tick"):
+    while not all(job["last_run"] for job in client.json("/api/jobs") if job["name"] == "tick"):
         time.sleep(0.1)
 
 
@@ -136,7 +136,7 @@ def write_rows(folder: Path, kind: str) -> list[Row]:
     for second in range(-60, SECONDS):  # in the first minute those come back that were offline
         at = now + timedelta(seconds=60 + second)
         part = sightings[second % 60 * share : (second % 60 + 1) * share]
-        batch: list[Report] = [replace(one, at=at) for one in part]
+        batch: list[Report] = [replace(report, at=at) for report in part]
         if kind == "lively":
             silent = sightings[(second * 97 + 31) % BIG].identities[0]
             batch.append(Miss(silent, "panasonic", at, "did not answer"))
@@ -192,7 +192,7 @@ def streams(folder: Path) -> list[Row]:
         kinds = {"keep-alive": Client(process.port), "new connection": Client(process.port, False)}
         rows += [stats_row("alone", kind, client) for kind, client in kinds.items()]
         with readers(process.port, 200) as read:
-            rows += [stats_row("200 streams", kind, one) for kind, one in kinds.items()]
+            rows += [stats_row("200 streams", kind, client) for kind, client in kinds.items()]
             with renaming(process.port) as edits:
                 begin = time.monotonic()
                 rows += [stats_row("200 streams, events flow", k, c) for k, c in kinds.items()]
@@ -220,19 +220,19 @@ def stop_row(folder: Path) -> Row:
 
 
 def read_to_end(sock: socket.socket) -> bytes:
-    found = b""
+    body = b""
     with sock:
         while piece := sock.recv(65536):
-            found += piece
-    return found
+            body += piece
+    return body
 
 
 def stats_row(title: str, kind: str, client: Client) -> Row:
-    found = times(1000, lambda n: client.ask("GET", "/api/stats"), warm=20)
+    latencies = times(1000, lambda n: client.ask("GET", "/api/stats"), warm=20)
     client.close()
     target = 20 if "200" in title else None
-    note = f"median {median(found):.1f} ms, worst {max(found):.0f} ms"
-    return Row(f"{title}: p99 of /api/stats, {kind}", p99(found), "ms", target, note=note)
+    note = f"median {median(latencies):.1f} ms, worst {max(latencies):.0f} ms"
+    return Row(f"{title}: p99 of /api/stats, {kind}", p99(latencies), "ms", target, note=note)
 
 
 @contextmanager

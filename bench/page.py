@@ -130,8 +130,8 @@ def visit(browser: Browser, process: Process, path: str = "/") -> Iterator[Visit
 def listen(session: CDPSession) -> list[Any]:
     """What comes over the wire: each answer with its type, and each ending with its bytes."""
     heard: list[Any] = []
-    session.on("Network.responseReceived", lambda one: heard.append(one))
-    session.on("Network.loadingFinished", lambda one: heard.append(one))
+    session.on("Network.responseReceived", lambda event: heard.append(event))
+    session.on("Network.loadingFinished", lambda event: heard.append(event))
     session.send("Network.enable")
     return heard
 
@@ -139,42 +139,45 @@ def listen(session: CDPSession) -> list[Any]:
 def weight(browser: Browser, process: Process) -> Row:
     """All but pictures; the answers' heads count too."""
     with visit(browser, process) as load:
-        answers = [one for one in load.heard if "response" in one]
-        ends = [one for one in load.heard if "encodedDataLength" in one]
-    kinds = {one["requestId"]: one["response"]["mimeType"] for one in answers}
-    sizes = [(kinds[one["requestId"]], one["encodedDataLength"]) for one in ends]
+        answers = [event for event in load.heard if "response" in event]
+        ends = [event for event in load.heard if "encodedDataLength" in event]
+    kinds = {event["requestId"]: event["response"]["mimeType"] for event in answers}
+    sizes = [(kinds[event["requestId"]], event["encodedDataLength"]) for event in ends]
     words = ("html", "css", "javascript", "svg")
-    kept = {word: sum(size for kind, size in sizes if word in kind) / 1000 for word in words}
-    note = ", ".join(f"{word} {size:.1f}" for word, size in kept.items())
+    kept = {label: sum(size for kind, size in sizes if label in kind) / 1000 for label in words}
+    note = ", ".join(f"{label} {size:.1f}" for label, size in kept.items())
     return Row("1k: page before pictures", sum(kept.values()), "kB", 100, note=note)
 
 
 def readiness(browser: Browser, process: Process, name: str, target: float) -> list[Row]:
-    found = []
+    times = []
     for _ in range(LOADS):
         with visit(browser, process) as load:
-            found.append(load.ready / 1000)
-    note = f"median of {LOADS}, worst {max(found):.2f} s"
-    return [Row(f"{name}: page ready to use", median(found), "s", target, note=note)]
+            times.append(load.ready / 1000)
+    note = f"median of {LOADS}, worst {max(times):.2f} s"
+    return [Row(f"{name}: page ready to use", median(times), "s", target, note=note)]
 
 
 def scrolling(browser: Browser, process: Process) -> list[Row]:
     """Five seconds of scrolling from the first camera to the last."""
     with visit(browser, process) as ready:
-        found = ready.page.evaluate(SCROLL, {"stretches": 10, "length": 500})
-    title, stops = "10k: scrolled through in 5 s", f"at the worst of 10 stops; {found['rows']} rows"
-    tasks = f"{found['tasks']} of over 50 ms"
+        scrolled = ready.page.evaluate(SCROLL, {"stretches": 10, "length": 500})
+    title, stops = (
+        "10k: scrolled through in 5 s",
+        f"at the worst of 10 stops; {scrolled['rows']} rows",
+    )
+    tasks = f"{scrolled['tasks']} of over 50 ms"
     return [
-        Row(f"{title}: longest task", found["longest"], "ms", 100, note=tasks),
-        Row(f"{title}: most elements", found["elements"], "", 2000),
-        Row(f"{title}: stops without rows", found["empty"], "", 0),
-        Row(f"{title}: rows are there after", found["waited"], "ms", note=stops),
+        Row(f"{title}: longest task", scrolled["longest"], "ms", 100, note=tasks),
+        Row(f"{title}: most elements", scrolled["elements"], "", 2000),
+        Row(f"{title}: stops without rows", scrolled["empty"], "", 0),
+        Row(f"{title}: rows are there after", scrolled["waited"], "ms", note=stops),
     ]
 
 
 def news(browser: Browser, process: Process) -> list[Row]:
     """From the sending of an edit to the changed row, by one clock."""
-    found, answered = [], []
+    delays, answered = [], []
     with visit(browser, process, "/?sort=id") as ready:
         for number in range(1, EDITS + 1):
             name = f"Renamed {number}"
@@ -182,9 +185,9 @@ def news(browser: Browser, process: Process) -> list[Row]:
             begin = time.time() * 1000
             process.client.ask("PATCH", f"/api/camera/{number}", {"name": name})
             answered.append(time.time() * 1000 - begin)
-            found.append(ready.page.evaluate("window.seen") - begin)
+            delays.append(ready.page.evaluate("window.seen") - begin)
     note = f"median of {EDITS}; the edit itself took {median(answered):.0f} ms"
     return [
-        Row("1k: an edit shows in the row", median(found), "ms", 300, note=note),
-        Row("1k: an edit shows in the row, worst", max(found), "ms", 300),
+        Row("1k: an edit shows in the row", median(delays), "ms", 300, note=note),
+        Row("1k: an edit shows in the row, worst", max(delays), "ms", 300),
     ]

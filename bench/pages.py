@@ -39,14 +39,14 @@ def measured(process: Process, count: int) -> tuple[float, str]:
         used, begin = cpu(process), time.monotonic()
         time.sleep(SECONDS)
         share = 100 * (cpu(process) - used) / (time.monotonic() - begin)
-        told = newest(process.port) - first
-    return share, f"{told / SECONDS:.1f} events a second, {read[0]} messages read"
+        events = newest(process.port) - first
+    return share, f"{events / SECONDS:.1f} events a second, {read[0]} messages read"
 
 
 def newest(port: int) -> int:
     """The number of the newest event."""
-    found: int = Client(port, keep=False).json("/api/events?limit=1")["events"][0]["id"]
-    return found
+    number: int = Client(port, keep=False).json("/api/events?limit=1")["events"][0]["id"]
+    return number
 
 
 def cpu(process: Process) -> float:

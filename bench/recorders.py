@@ -35,16 +35,16 @@ def recorders(_folder: Path) -> list[Row]:
     every = fleet(COUNT)
     with Cloud(every) as cloud:
         cloud.delay = 0.08
-        for place, one in enumerate(every):
-            one.state = "silent" if place % 5 < 2 else "online"
+        for place, recorder in enumerate(every):
+            recorder.state = "silent" if place % 5 < 2 else "online"
         took, cpu, ours = _ours(cloud, every)
         sample = every[:200]
         began = time.monotonic()
         _threads(cloud, sample)
         peer = (time.monotonic() - began) * COUNT / len(sample)
         wrong = _wrong(every, ours)
-        for one in every:
-            one.state = "online"
+        for recorder in every:
+            recorder.state = "online"
         cloud.request_loss = cloud.answer_loss = 0.05
         cloud.forget()
         _took, _cpu, lossy = _ours(cloud, every)
@@ -71,18 +71,20 @@ def _ours(cloud: Cloud, every: Sequence[Recorder]) -> tuple[float, float, list[R
     """Seconds, CPU seconds, and what was said."""
     options = easy4ip.Easy4IpOptions(lambda: datetime.now(UTC), ("127.0.0.1", cloud.port), KEYS)
     source = easy4ip.source(options)
-    targets = [Target("here", f"row:{one.serial}", "", path=one.serial) for one in every]
+    targets = [
+        Target("here", f"row:{recorder.serial}", "", path=recorder.serial) for recorder in every
+    ]
 
     async def sweep() -> list[Report | Coverage]:
         assert source.sweep is not None
         try:
-            return [one async for one in source.sweep(targets, 0.0)]
+            return [report async for report in source.sweep(targets, 0.0)]
         finally:
             source.close()
 
     began, used = time.monotonic(), _cpu()
-    said = asyncio.run(sweep())
-    return time.monotonic() - began, _cpu() - used, said
+    reports = asyncio.run(sweep())
+    return time.monotonic() - began, _cpu() - used, reports
 
 
 def _cpu() -> float:
@@ -91,26 +93,30 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _wrong(every: Sequence[Recorder], said: Sequence[Report | Coverage]) -> int:
-    up = {one.serial for one in said if isinstance(one, Sighting)}
-    down = {one.identity[4:] for one in said if isinstance(one, Miss)}
-    right = sum(1 for one in every if one.serial in (up if one.state == "online" else down))
+def _wrong(every: Sequence[Recorder], reports: Sequence[Report | Coverage]) -> int:
+    up = {report.serial for report in reports if isinstance(report, Sighting)}
+    down = {report.identity[4:] for report in reports if isinstance(report, Miss)}
+    right = sum(
+        1 for recorder in every if recorder.serial in (up if recorder.state == "online" else down)
+    )
     return len(every) - right
 
 
 def _threads(cloud: Cloud, every: Sequence[Recorder]) -> list[bool]:
     """As the DVR dashboard does it: three requests each, no repetition, 20 at once."""
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda one: _is_up(("127.0.0.1", cloud.port), one.serial), every))
+        return list(
+            pool.map(lambda recorder: _is_up(("127.0.0.1", cloud.port), recorder.serial), every)
+        )
 
 
 def _is_up(main: tuple[str, int], serial: str) -> bool:
     try:
-        found = server_of(_once(main, f"/online/p2psrv/{serial}"))
-        if found is None:
+        server = server_of(_once(main, f"/online/p2psrv/{serial}"))
+        if server is None:
             return False
-        probe = _once(found, f"/probe/device/{serial}")
-        info = _once(found, f"/info/device/{serial}")
+        probe = _once(server, f"/probe/device/{serial}")
+        info = _once(server, f"/info/device/{serial}")
     except (OSError, InvalidResponse):
         return False
     return probe.code < 400 and info.code < 400 and info.body is not None

@@ -91,7 +91,7 @@ class Process:
             try:
                 if os.getpgid(int(folder.name)) == self.process.pid:
                     lines = (folder / "smaps_rollup").read_text().splitlines()
-                    total += sum(int(one.split()[1]) for one in lines if one.startswith("Pss:"))
+                    total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
             except OSError:
                 continue
         return total / 1000 * 1.024
@@ -147,12 +147,12 @@ def times(count: int, work: Callable[[int], object], warm: int = 2) -> list[floa
     """Milliseconds of each of `count` runs, after a few that do not count."""
     for number in range(warm):
         work(-1 - number)
-    found = []
+    latencies = []
     for number in range(count):
         begin = time.perf_counter()
         work(number)
-        found.append((time.perf_counter() - begin) * 1000)
-    return found
+        latencies.append((time.perf_counter() - begin) * 1000)
+    return latencies
 
 
 def typical(count: int, work: Callable[[int], object]) -> float:

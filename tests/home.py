@@ -38,9 +38,9 @@ def until(holds: Callable[[], Any], limit: float = 20.0, what: str = "") -> Any:
     """Wait until `holds()` is true and give it back; fail after a generous limit."""
     end = time.monotonic() + limit
     while True:
-        found = holds()
-        if found:
-            return found
+        result = holds()
+        if result:
+            return result
         if time.monotonic() > end:
             raise AssertionError(f"it did not come true within {limit} s: {what or holds}")
         time.sleep(0.01)

@@ -202,8 +202,8 @@ def test_discover_on_a_taken_port_ends_with_3_and_says_what_to_do(place: Place) 
     port = int(place.environment["EASY_IP_REPLY_PORT"])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("0.0.0.0", port))
-        found, scanned = place.begin("discover"), place.begin("scan")
-        for result in (found(), scanned()):
+        discovered, scanned = place.begin("discover"), place.begin("scan")
+        for result in (discovered(), scanned()):
             assert result.code == 3
             assert f"UDP port {port} cannot be opened: another program has" in result.complaint
             assert "stop that program" in result.complaint
@@ -214,8 +214,8 @@ def test_with_a_running_monitor_commands_ask_the_monitor(place: Place) -> None:
     assert place.cli("scan").out == "3 answered, 0 did not.\n"
     assert place.get("/api/stats").json["active"] == 3
     place.network.cameras[0].on = False
-    found = place.cli("discover", "--json")
-    assert {row["mac_address"] for row in found.json} == {c.mac for c in cameras()[1:]}
+    result = place.cli("discover", "--json")
+    assert {row["mac_address"] for row in result.json} == {c.mac for c in cameras()[1:]}
     assert place.get("/api/camera/1").json["status"] == "OFFLINE"
     assert place.cli("stats", "--json").json == place.get("/api/stats").json
     assert place.stop() == 0
@@ -266,7 +266,7 @@ def test_stats_counts_what_list_lists(known: Place) -> None:
 
 def test_history_takes_a_mac_in_any_spelling_or_the_number(known: Place) -> None:
     spellings = ("d4:2d:c5:00:00:01", "D4-2D-C5-00-00-01", "d42d.c500.0001", "D42DC5000001", "1")
-    ends = [known.begin("history", "--json", "--mac", one) for one in spellings]
+    ends = [known.begin("history", "--json", "--mac", spelling) for spelling in spellings]
     for result in [end() for end in ends]:
         assert [row["ip"] for row in result.json] == ["127.20.0.9", "127.20.0.200"]
         assert [row["previous_ip"] for row in result.json] == [None, "127.20.0.9"]
@@ -287,7 +287,7 @@ def test_export_is_the_same_on_stdout_and_in_a_file(known: Place) -> None:
 
 def test_a_database_of_the_original_tracker_is_listed_and_not_changed(place: Place) -> None:
     before = original(place.folder)
-    ends = [place.begin(one, "--json") for one in ("list", "stats")]
+    ends = [place.begin(command, "--json") for command in ("list", "stats")]
     listed, counts = (end().json for end in ends)
     assert [row["camera_name"] for row in listed] == ["Attic", "Lobby"]
     assert (counts["active"], counts["missing"]) == (1, 1)
@@ -334,9 +334,11 @@ def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(pla
     assert done.out == f"Device {row['id']} deleted.\n"
     assert place.cli("list", "--json").json == []
     place.start()
-    lines = [(one["action"], one["who"], one["text"]) for one in place.get("/api/audit").json]
-    one, many = (line for line in lines if line[0].endswith(".deleted"))
-    assert (one[:2], many[:2]) == (
+    lines = [
+        (entry["action"], entry["who"], entry["text"]) for entry in place.get("/api/audit").json
+    ]
+    single, many = (line for line in lines if line[0].endswith(".deleted"))
+    assert (single[:2], many[:2]) == (
         ("device.deleted", "command line"),
         ("fleet.deleted", "command line"),
     )
@@ -352,7 +354,7 @@ def test_delete_goes_through_the_running_monitor(place: Place) -> None:
     (row,) = place.get("/api/cameras").json["cameras"]
     assert place.cli("delete", row["mac_address"], "--confirm", "Lobby").code == 0
     assert place.get("/api/cameras").json["cameras"] == []
-    actions = [one["action"] for one in place.get("/api/audit").json]
+    actions = [entry["action"] for entry in place.get("/api/audit").json]
     assert actions[:2] == ["device.deleted", "fleet.deleted"]
     assert place.stop() == 0
 
@@ -422,18 +424,18 @@ def test_a_database_that_cannot_be_read_is_one_sentence(place: Place) -> None:
         "newer": b'{"format": "camera-monitor", "version": 99}',
         "foreign": b'{"colour": "red"}',
     }
-    for word, data in bad.items():
+    for what, data in bad.items():
         place.database.write_bytes(data)
-        ends = [place.begin(one) for one in ("list", "scan")]
+        ends = [place.begin(command) for command in ("list", "scan")]
         for result in [end() for end in ends]:
-            assert "camera_database.json" in result.complaint, word
-            assert re.search("set DATABASE_PATH|in its place", result.complaint), word
+            assert "camera_database.json" in result.complaint, what
+            assert re.search("set DATABASE_PATH|in its place", result.complaint), what
         assert place.database.read_bytes() == data
 
 
 def test_a_data_folder_that_is_no_folder_is_one_sentence(place: Place) -> None:
     original(place.folder)
-    ends = [place.begin(one, DATA_DIR="/dev/null") for one in ("scan", "cleanup")]
+    ends = [place.begin(command, DATA_DIR="/dev/null") for command in ("scan", "cleanup")]
     for result in [end() for end in ends]:
         assert "/dev/null" in result.complaint
 
@@ -478,9 +480,9 @@ EVERY = (
 @pytest.mark.parametrize("command", EVERY, ids=" ".join)
 def test_a_full_disk_behind_the_output_is_one_sentence(known: Place, command: tuple[str, ...]):
     with Path("/dev/full").open("w") as full:
-        found = known.begin(*command, stdout=full.fileno())()
-    assert found.complaint == "The output cannot be written: No space left on device.\n"
-    assert found.code == 1
+        result = known.begin(*command, stdout=full.fileno())()
+    assert result.complaint == "The output cannot be written: No space left on device.\n"
+    assert result.code == 1
 
 
 def test_a_closed_output_is_one_sentence_and_nothing_is_done(known: Place):
@@ -512,16 +514,16 @@ def far_letters(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
 @pytest.mark.parametrize("form", ["--table", "--csv"])
 def test_letters_that_the_terminal_lacks_become_question_marks(far_letters, encoding, form):
-    found = far_letters.cli("list", form, PYTHONIOENCODING=encoding)
-    assert (found.code, found.err) == (0, "")
-    assert "?obby ?" in found.out
+    result = far_letters.cli("list", form, PYTHONIOENCODING=encoding)
+    assert (result.code, result.err) == (0, "")
+    assert "?obby ?" in result.out
 
 
 @pytest.mark.parametrize("command", [("list", "--json"), ("export",)], ids=" ".join)
 def test_json_loses_no_letter_on_such_a_terminal(far_letters, command):
-    found = far_letters.cli(*command, PYTHONIOENCODING="ascii").json
-    rows = found["cameras"] if isinstance(found, dict) else found
-    assert "Łobby 門" in {one["camera_name"] for one in rows}
+    output = far_letters.cli(*command, PYTHONIOENCODING="ascii").json
+    rows = output["cameras"] if isinstance(output, dict) else output
+    assert "Łobby 門" in {row["camera_name"] for row in rows}
 
 
 def test_a_password_in_another_encoding_is_one_sentence(known: Place):
@@ -536,14 +538,14 @@ def test_a_password_in_another_encoding_is_one_sentence(known: Place):
 
 
 def test_the_export_for_the_former_tracker_opens_there_and_here(known: Place, tmp_path: Path):
-    found = known.cli("export", "--former")
-    assert found.code == 0
-    assert "1 device left out: retired, or without a MAC" in found.err
-    gate = found.json["d4:2d:c5:00:00:01"]
+    result = known.cli("export", "--former")
+    assert result.code == 0
+    assert "1 device left out: retired, or without a MAC" in result.err
+    gate = result.json["d4:2d:c5:00:00:01"]
     assert (gate["camera_name"], gate["current_ip"]) == ("Gate", "127.20.0.200")
-    assert [one["previous_ip"] for one in gate["ip_history"]] == [None, "127.20.0.9"]
+    assert [entry["previous_ip"] for entry in gate["ip_history"]] == [None, "127.20.0.9"]
     assert datetime.fromisoformat(gate["last_seen"]).tzinfo is None
     place = Place(tmp_path / "moved")
-    place.database.write_text(found.out)
-    names = {one["camera_name"] for one in place.cli("list", "--json").json}
+    place.database.write_text(result.out)
+    names = {row["camera_name"] for row in place.cli("list", "--json").json}
     assert names == {"Gate", "Yard", "Shed", FORMULA}

@@ -91,10 +91,10 @@ def test_a_serial_that_is_offline_exits_with_1_and_says_why(check, cloud):
 def test_a_serial_as_json(check, cloud, state, code):
     cloud.recorders["AB12345"].state = state
     result = check("AB12345", "--json")
-    found = json.loads(result.out)
+    answer = json.loads(result.out)
     assert result.code == code
-    assert list(found) == ["serial", "status", "reason"]
-    assert (found["serial"], found["status"]) == ("AB12345", state)
+    assert list(answer) == ["serial", "status", "reason"]
+    assert (answer["serial"], answer["status"]) == ("AB12345", state)
 
 
 def test_a_cloud_that_cannot_be_asked_exits_with_3(check, cloud):
@@ -147,7 +147,7 @@ def test_only_what_is_not_online_is_printed(check, cloud, file):
 def test_a_workbook_as_json(check, cloud, file):
     cloud.recorders["AB12347"].state = "offline"
     result = check("--excel", file, "--json")
-    assert [(one["SITE"], one["status"]) for one in json.loads(result.out)] == [
+    assert [(item["SITE"], item["status"]) for item in json.loads(result.out)] == [
         ("SITE-003", "offline")
     ]
 
@@ -155,7 +155,7 @@ def test_a_workbook_as_json(check, cloud, file):
 def test_what_could_not_be_asked_is_unknown_and_exits_with_3(check, cloud, file):
     cloud.regions[1].dead = True
     result = check("--excel", file, "--json")
-    assert [(one["SITE"], one["status"]) for one in json.loads(result.out)] == [
+    assert [(item["SITE"], item["status"]) for item in json.loads(result.out)] == [
         ("SITE-002", "unknown")
     ]
     assert result.code == 3
@@ -170,13 +170,13 @@ def test_bad_rows_are_told_on_stderr_and_the_others_are_asked(check, cloud, tmp_
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "cannot be read"), (b"hello", "no .xlsx workbook")]
+    ("content", "message"), [(None, "cannot be read"), (b"hello", "no .xlsx workbook")]
 )
-def test_a_file_that_cannot_be_used_is_said(check, cloud, tmp_path, content, said):
+def test_a_file_that_cannot_be_used_is_said(check, cloud, tmp_path, content, message):
     path = tmp_path / "other.xlsx"
     if content is not None:
         path.write_bytes(content)
     result = check("--excel", path)
     assert result.code == 1
-    assert said in result.err
+    assert message in result.err
     assert cloud.asked.total() == 0

@@ -43,8 +43,8 @@ def cli(
 
 
 def names(place: dict[str, str]) -> dict[str, str]:
-    found = json.loads(cli(place, "user", "list", "--json").stdout)
-    return {one["username"]: one["role"] for one in found}
+    users = json.loads(cli(place, "user", "list", "--json").stdout)
+    return {user["username"]: user["role"] for user in users}
 
 
 def test_an_account_is_made_changed_listed_and_removed(place: dict[str, str]) -> None:

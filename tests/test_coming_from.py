@@ -63,21 +63,21 @@ WORD_FOR_WORD: dict[str, Any] = {
 @dataclass(frozen=True)
 class Row:
     origin: str
-    there: str
-    here: str
+    former: str
+    present: str
     differs: str
 
     @property
     def is_not_yet(self) -> bool:
-        return self.here.lower().startswith("not yet")
+        return self.present.lower().startswith("not yet")
 
     @property
     def is_same(self) -> bool:
-        return self.here == "the same"
+        return self.present == "the same"
 
     @property
     def needs_login(self) -> bool:
-        return self.here.startswith(("with a login", "the same, with a password of your own"))
+        return self.present.startswith(("with a login", "the same, with a password of your own"))
 
 
 def rows() -> list[Row]:
@@ -88,7 +88,7 @@ def rows() -> list[Row]:
 
 ROWS = rows()
 NOT_YET = [row for row in ROWS if row.is_not_yet]
-HERE = [row for row in ROWS if not row.is_not_yet]
+AVAILABLE = [row for row in ROWS if not row.is_not_yet]
 
 KINDS = {
     "request": r"(GET|POST|PUT|PATCH|DELETE) /",
@@ -112,10 +112,10 @@ def kind(span: str) -> str:
     return "file" if is_file else "former"
 
 
-def told(wanted: str) -> list[str]:
+def listed_spans(wanted: str) -> list[str]:
     """Every piece of this kind that the text says works here as it stands, each once, in its
     order."""
-    texts = [text for row in HERE for text in says_works(row)]
+    texts = [text for row in AVAILABLE for text in says_works(row)]
     spans = [span for text in texts for span in code(text)]
     spans += [span for row in ROWS for span in code(row.differs)]
     return [span for span in dict.fromkeys(spans) if kind(span) == wanted]
@@ -124,7 +124,7 @@ def told(wanted: str) -> list[str]:
 def says_works(row: Row) -> tuple[str, ...]:
     if row.needs_login:
         return ()
-    return (row.there, row.here) if row.is_same else (row.here,)
+    return (row.former, row.present) if row.is_same else (row.present,)
 
 
 def request_of(span: str) -> Request:
@@ -140,13 +140,13 @@ def request_of(span: str) -> Request:
 def test_every_origin_has_a_table_and_every_row_says_what_it_is_here() -> None:
     origins = {row.origin for row in ROWS}
     assert len(origins) == 5
-    assert all(row.there and row.here for row in ROWS)
-    assert len({(row.origin, row.there) for row in ROWS}) == len(ROWS)
+    assert all(row.former and row.present for row in ROWS)
+    assert len({(row.origin, row.former) for row in ROWS}) == len(ROWS)
 
 
-@pytest.mark.parametrize("row", HERE, ids=lambda row: row.there)
+@pytest.mark.parametrize("row", AVAILABLE, ids=lambda row: row.former)
 def test_a_row_that_works_can_be_checked(row: Row) -> None:
-    spans = code(row.there)
+    spans = code(row.former)
     kinds = {kind(span) for span in spans}
     if row.is_same:
         assert "former" not in kinds
@@ -155,8 +155,8 @@ def test_a_row_that_works_can_be_checked(row: Row) -> None:
         assert len(spans) == 1
     elif spans:
         assert not kinds & {"request", "curl"}, "a request is the same, or it is not yet there"
-        assert code(row.here)
-        assert all(kind(span) != "former" for span in code(row.here))
+        assert code(row.present)
+        assert all(kind(span) != "former" for span in code(row.present))
 
 
 # -- what works --------------------------------------------------------------------------
@@ -209,12 +209,12 @@ def test_every_request_works_as_it_was_typed(monitor: Running) -> None:
 
 def test_every_request_works_after_a_login_and_not_without_one(closed: Running) -> None:
     check_requests(closed, as_user(closed, "admin"))
-    for span in (*told("request"), *told("curl")):
+    for span in (*listed_spans("request"), *listed_spans("curl")):
         assert ask(closed, request_of(span), {}).status == 401, span
 
 
 def check_requests(monitor: Running, headers: dict[str, str]) -> None:
-    spans = [*told("request"), *told("curl")]
+    spans = [*listed_spans("request"), *listed_spans("curl")]
     assert {*PROMISED, *WORD_FOR_WORD} <= set(spans)
     for span in spans:
         made = request_of(span)
@@ -234,22 +234,22 @@ def check_requests(monitor: Running, headers: dict[str, str]) -> None:
 def test_a_request_that_needs_a_login_works_with_the_one_that_is_shown(
     monitor: Running, closed: Running
 ) -> None:
-    rows = [row for row in ROWS if row.here.startswith("with a login")]
+    rows = [row for row in ROWS if row.present.startswith("with a login")]
     assert rows
     made = closed.request("POST", "/api/tokens", {"name": "script"}, as_user(closed, "admin")).json
     for row in rows:
-        (there,), (here,) = code(row.there), code(row.here)
-        assert ask(monitor, request_of(there), {}).status == 403
-        assert ask(closed, request_of(there), {}).status == 401
-        shown = request_of(here.replace("TOKEN", made["token"]))
-        assert ask(closed, shown, {}).status == 200, here
+        (former,), (present,) = code(row.former), code(row.present)
+        assert ask(monitor, request_of(former), {}).status == 403
+        assert ask(closed, request_of(former), {}).status == 401
+        shown = request_of(present.replace("TOKEN", made["token"]))
+        assert ask(closed, shown, {}).status == 200, present
 
 
 def test_the_login_of_the_device_backend_works_with_a_password_of_ones_own(
     closed: Running,
 ) -> None:
-    (row,) = [row for row in ROWS if row.needs_login and "/api/auth/login" in row.there]
-    made = request_of(code(row.there)[0])
+    (row,) = [row for row in ROWS if row.needs_login and "/api/auth/login" in row.former]
+    made = request_of(code(row.former)[0])
     assert ask(closed, made, {}).status == 401
     answer = ask(
         closed, Request(made.method, made.path, body={**made.body, "password": PASSWORD}), {}
@@ -306,7 +306,7 @@ def test_the_roles_are_those_of_the_device_backend(closed: Running) -> None:
         until(lambda: closed.get("/api/scan", **admin).json["running"] is None)
         asked = [("GET", "/api/cameras/"), ("POST", "/api/scan"), ("GET", "/api/users")]
         header = as_user(closed, role)
-        may[role] = [closed.request(*one, headers=header).status for one in asked]
+        may[role] = [closed.request(*request, headers=header).status for request in asked]
     assert may == {
         "viewer": [200, 403, 403],
         "operator": [200, 200, 403],
@@ -318,13 +318,13 @@ def test_access_is_for_each_user_and_camera_with_hours(closed: Running) -> None:
     admin, now = as_user(closed, "admin"), datetime.now().astimezone()
     guard = add_user(closed, "guard", "viewer", admin, all_cameras=False)
     path = f"/api/users/{guard}/grants"
-    hours = [f"{now + timedelta(hours=one):%H:%M}" for one in (-2, 2, 4)]
+    hours = [f"{now + timedelta(hours=offset):%H:%M}" for offset in (-2, 2, 4)]
     for device, span in ((1, f"{hours[0]}-{hours[1]}"), (2, f"{hours[1]}-{hours[2]}")):
         body = {"level": "view", "device": device, "hours": span}
         assert closed.request("POST", path, body, admin).status == 201
     header = as_user(closed, "guard")
     seen = closed.get("/api/cameras/", **header).json["cameras"]
-    assert [one["id"] for one in seen] == [1]
+    assert [camera["id"] for camera in seen] == [1]
     assert closed.get("/api/camera/1", **header).status == 200
     assert closed.get("/api/camera/2", **header).status == 404
     for right in ("record", "schedule", "download"):
@@ -333,14 +333,14 @@ def test_access_is_for_each_user_and_camera_with_hours(closed: Running) -> None:
 
 
 def test_only_the_named_site_gets_cors_headers(tmp_path: Path) -> None:
-    (span,) = [one for one in told("option") if one.startswith("ALLOWED_ORIGINS=")]
+    (span,) = [span for span in listed_spans("option") if span.startswith("ALLOWED_ORIGINS=")]
     name, _, site = span.partition("=")
     with running(tmp_path, **{name: site}) as monitor:
         add_user(monitor, "admin", "admin", {})
         header = as_user(monitor, "admin")
         mine, other = (
-            monitor.get("/api/stats", Origin=one, **header)
-            for one in (site, "https://other.example")
+            monitor.get("/api/stats", Origin=origin, **header)
+            for origin in (site, "https://other.example")
         )
         assert monitor.get("/api/stats", Origin=site).status == 401
     assert mine.status == 200
@@ -354,7 +354,7 @@ def test_only_the_named_site_gets_cors_headers(tmp_path: Path) -> None:
     ids=["kind that can be checked", "kind that cannot"],
 )
 def test_the_password_of_moncam_is_taken_over(kept: str, status: int, tmp_path: Path) -> None:
-    assert told("password") == ["pass_user"]
+    assert listed_spans("password") == ["pass_user"]
     (tmp_path / "pass_user").write_text(kept)
     place = Running(tmp_path)
     try:
@@ -371,16 +371,16 @@ def test_every_word_of_the_pages_stands_on_them(monitor: Running) -> None:
     pages = monitor.get("/").body + monitor.get("/cameras/1").body
     seen = " ".join(re.sub(r"<[^>]+>", " ", pages.decode()).split()).casefold()
     words = [
-        word
-        for row in HERE
-        if not code(row.there)
-        for word in re.findall(r'"([^"]+)"', row.differs)
+        text
+        for row in AVAILABLE
+        if not code(row.former)
+        for text in re.findall(r'"([^"]+)"', row.differs)
     ]
     assert len(words) > 15
-    assert [word for word in words if word.removesuffix(" off").casefold() not in seen] == []
+    assert [text for text in words if text.removesuffix(" off").casefold() not in seen] == []
 
 
-@pytest.mark.parametrize("span", told("option"))
+@pytest.mark.parametrize("span", listed_spans("option"))
 def test_every_option_is_accepted(span: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, _, given = span.partition("=")
     monkeypatch.setenv(name, given)
@@ -388,13 +388,13 @@ def test_every_option_is_accepted(span: str, monkeypatch: pytest.MonkeyPatch) ->
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if isinstance(value, tuple):
-        value = ",".join(str(one).removesuffix("/32") for one in value)
+        value = ",".join(str(item).removesuffix("/32") for item in value)
     assert str(value).lower() == given.lower()
 
 
 def test_an_option_that_is_another_here_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [row for row in HERE if not row.is_same]
-    spans = [span for row in rows for span in code(row.there) if kind(span) == "option"]
+    rows = [row for row in AVAILABLE if not row.is_same]
+    spans = [span for row in rows for span in code(row.former) if kind(span) == "option"]
     assert len(spans) == 2
     for span in spans:
         name, _, given = span.partition("=")
@@ -404,7 +404,9 @@ def test_an_option_that_is_another_here_is_refused_by_name(monkeypatch: pytest.M
         monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("line", sorted({one.partition(" >")[0] for one in told("start")}))
+@pytest.mark.parametrize(
+    "line", sorted({span.partition(" >")[0] for span in listed_spans("start")})
+)
 def test_every_way_to_start_it_starts_it(line: str, tmp_path: Path) -> None:
     program, argument = line.split()
     place = Running(tmp_path)
@@ -421,7 +423,7 @@ def test_every_command_works(tmp_path: Path) -> None:
     place = Running(tmp_path)
     row = {"current_ip": "127.20.0.9", "last_seen": datetime.now(UTC).isoformat()}
     (tmp_path / "camera_database.json").write_text(json.dumps({MAC: row}))
-    lines = told("command")
+    lines = listed_spans("command")
     assert len(lines) > 2
     with answering(place), Cloud([Recorder("SERIAL")]) as cloud:
         place.environment["EASY4IP_SERVER"] = f"127.0.0.1:{cloud.port}"
@@ -442,7 +444,7 @@ def test_every_command_works(tmp_path: Path) -> None:
 def test_every_backup_copies_the_database(tmp_path: Path) -> None:
     (tmp_path / "backups").mkdir()
     (tmp_path / "camera_database.json").write_text("{}")
-    lines = told("copy")
+    lines = listed_spans("copy")
     for line in lines:
         typed = line.removeprefix("0 2 * * * ").replace("\\%", "%")
         typed = typed.replace("/path/to/", f"{tmp_path}/")
@@ -452,19 +454,22 @@ def test_every_backup_copies_the_database(tmp_path: Path) -> None:
 
 def test_every_make_target_and_file_is_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    assert {line.removeprefix("make ") for line in told("make")} <= targets
-    for line in told("elsewhere"):
+    assert {line.removeprefix("make ") for line in listed_spans("make")} <= targets
+    for line in listed_spans("elsewhere"):
         assert (
-            ROOT / next(ELSEWHERE[word] for word in ELSEWHERE if line.startswith(word))
+            ROOT
+            / next(ELSEWHERE[beginning] for beginning in ELSEWHERE if line.startswith(beginning))
         ).exists()
 
 
 def test_the_docker_command_is_the_one_at_the_top_of_the_dockerfile() -> None:
     text = read("Dockerfile").partition("FROM")[0]
-    said = " ".join(re.sub(r"^# ?|\\$", "", line).strip() for line in text.splitlines())
-    told_here = [span for row in HERE for span in code(row.here) if span.startswith("docker run")]
-    assert len(told_here) == 1
-    assert told_here[0] in " ".join(said.split())
+    command = " ".join(re.sub(r"^# ?|\\$", "", line).strip() for line in text.splitlines())
+    docker_runs = [
+        span for row in AVAILABLE for span in code(row.present) if span.startswith("docker run")
+    ]
+    assert len(docker_runs) == 1
+    assert docker_runs[0] in " ".join(command.split())
 
 
 # -- what is not here yet ----------------------------------------------------------------
@@ -483,11 +488,11 @@ def test_no_request_that_is_not_yet_here_exists(make_home: Callable[..., Home]) 
     app = make_home().app
     made = [request_of(span) for span in not_yet("request", "curl")]
     assert len(made) > 20
-    assert [one.path for one in made if exists(app, one)] == []
+    assert [request.path for request in made if exists(app, request)] == []
 
 
 def not_yet(*kinds: str) -> list[str]:
-    return [span for row in NOT_YET for span in code(row.there) if kind(span) in kinds]
+    return [span for row in NOT_YET for span in code(row.former) if kind(span) in kinds]
 
 
 def test_no_option_that_is_not_yet_here_is_known() -> None:
@@ -497,7 +502,7 @@ def test_no_option_that_is_not_yet_here_is_known() -> None:
 
 
 def test_no_file_that_is_not_yet_here_is_there() -> None:
-    words = {word for span in not_yet("former", "elsewhere") for word in span.split()}
-    modules = {f"{word.partition('.')[0]}.py" for word in words if not word.startswith(("/", "-"))}
-    names = {Path(word).name for word in words} | modules | {"compose.yaml", "docker-compose.yml"}
+    words = {name for span in not_yet("former", "elsewhere") for name in span.split()}
+    modules = {f"{name.partition('.')[0]}.py" for name in words if not name.startswith(("/", "-"))}
+    names = {Path(name).name for name in words} | modules | {"compose.yaml", "docker-compose.yml"}
     assert [name for name in sorted(names) if (ROOT / name).exists()] == []

@@ -29,9 +29,9 @@ def test_a_data_folder_with_any_legal_name_holds_everything(tmp_path: Path, what
         assert server.get("/").status == 200
         assert server.get("/settings/about").status == 200
         assert server.stop() == 0
-    assert {one.name for one in tmp_path.iterdir()} == {"run", data.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"run", data.name}
     assert data.stat().st_mode & 0o777 == 0o700
-    assert {"camera_monitor.db", "logs", "copies"} <= {one.name for one in data.iterdir()}
+    assert {"camera_monitor.db", "logs", "copies"} <= {path.name for path in data.iterdir()}
 
 
 def test_a_name_that_is_not_utf_8_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -40,4 +40,4 @@ def test_a_name_that_is_not_utf_8_is_refused_in_one_sentence(tmp_path: Path) -> 
     assert "DATA_DIR=" in server.text()
     assert "bytes that are not UTF-8" in server.text()
     assert len(server.text().splitlines()) == 1
-    assert [one.name for one in tmp_path.iterdir()] == ["output.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]

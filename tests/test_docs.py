@@ -95,20 +95,20 @@ def curl(line: str) -> Request:
     assert words.pop(0) == "curl"
     made, method, url = Request("GET", ""), "", ""
     while words:
-        word = words.pop(0)
-        if word == "-X":
+        argument = words.pop(0)
+        if argument == "-X":
             method = words.pop(0)
-        elif word == "-H":
+        elif argument == "-H":
             name, _, value = words.pop(0).partition(": ")
             made.headers[name] = value
-        elif word == "-u":
+        elif argument == "-u":
             made.headers["Authorization"] = basic(*words.pop(0).split(":"))
-        elif word == "-d":
+        elif argument == "-d":
             made.body = json.loads(words.pop(0))
-        elif word.startswith("-"):
-            assert set(word[1:]) <= set("sNOJi"), f"curl {word} is not known here"
+        elif argument.startswith("-"):
+            assert set(argument[1:]) <= set("sNOJi"), f"curl {argument} is not known here"
         else:
-            url = word
+            url = argument
     assert url.startswith("http://"), line
     made.host, _, path = url.removeprefix("http://").partition("/")
     made.path = f"/{path}"
@@ -133,7 +133,7 @@ def known_monitor(folder: Path, **environment: str) -> Iterator[Running]:
 
 def answering(place: Running) -> Network:
     """The camera with this MAC, on the ports of the place."""
-    ports = [int(place.environment[f"EASY_IP_{word}PORT"]) for word in ("", "REPLY_")]
+    ports = [int(place.environment[f"EASY_IP_{part}PORT"]) for part in ("", "REPLY_")]
     camera = Camera(MAC, "127.20.0.9", "Gate")
     return Network([camera], listen=("127.0.0.1", ports[0]), reply_to=("127.0.0.1", ports[1]))
 
@@ -146,8 +146,8 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def described(make_home: Make) -> dict[str, Any]:
-    found: dict[str, Any] = make_home().client.get("/openapi.json").get_json()
-    return found
+    document: dict[str, Any] = make_home().client.get("/openapi.json").get_json()
+    return document
 
 
 # -- every text --------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def anchors(text: str) -> set[str]:
 def test_every_make_target_and_command_in_a_text_exists(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    for word in re.findall(r"(?:^ {4}|`|^[A-Z_=0-9 ]+)make ([a-z]+)", text, re.MULTILINE):
-        assert word in targets, f"make {word}"
+    for target in re.findall(r"(?:^ {4}|`|^[A-Z_=0-9 ]+)make ([a-z]+)", text, re.MULTILINE):
+        assert target in targets, f"make {target}"
     for line in re.findall(r"python cli\.py ([^`\n]+)", text):
         wanted = shlex.split(line, comments=True)
         assert cli.parser().parse_args(wanted).command == wanted[0]
@@ -187,7 +187,7 @@ def test_the_readme_names_every_command_and_every_place() -> None:
     commands = {words[2] for words in map(str.split, code(text)) if words[1:2] == ["cli.py"]}
     actions = [action.choices for action in cli.parser()._actions if action.dest == "command"]
     assert commands == set(actions[0] or {})
-    places = {one for row in table(text, "place") for one in code(row[0])}
+    places = {place for row in table(text, "place") for place in code(row[0])}
     assert all((ROOT / place).exists() for place in places)
     rooms = {f"{path.parent.name}/" for path in ROOT.glob("*/*.py")}
     files = {path.name for path in ROOT.glob("*.py")}
@@ -212,12 +212,12 @@ def test_the_readme_begins_on_a_machine_with_nothing_installed() -> None:
 
 def test_the_settings_page_lists_every_option_with_its_default_and_help() -> None:
     rows = {code(row[0])[0]: row[1:3] for row in table(read("docs/settings.md"), "option")}
-    told = {}
+    expected = {}
     for name, option in Settings.model_fields.items():
         shown = {None: "", (): "", True: "true", False: "false"}
         default = shown.get(option.default, option.default)
-        told[name.upper()] = [f"`{default}`" if default != "" else "", option.description]
-    assert rows == told
+        expected[name.upper()] = [f"`{default}`" if default != "" else "", option.description]
+    assert rows == expected
 
 
 def test_the_settings_page_tells_the_bounds_of_every_number() -> None:
@@ -308,8 +308,10 @@ def test_the_api_page_names_every_parameter_and_every_key_of_a_body(
 ) -> None:
     for route, operation in operations(described).items():
         text = sections()[route]
-        told = {word for row in table(text, "parameter") for word in code(row[0])}
-        assert told == {one["name"] for one in operation["parameters"] if one["in"] == "query"}
+        documented = {name for row in table(text, "parameter") for name in code(row[0])}
+        assert documented == {
+            parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"
+        }
         if "requestBody" in operation:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             model = described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
@@ -319,24 +321,26 @@ def test_the_api_page_names_every_parameter_and_every_key_of_a_body(
 def test_the_api_page_names_every_key_of_every_answer(
     described: dict[str, Any], make_home: Make
 ) -> None:
-    told = set(code(read("docs/api.md")))
+    documented = set(code(read("docs/api.md")))
     for name, schema in described["components"]["schemas"].items():
-        assert set(schema.get("properties", {})) <= told, name
+        assert set(schema.get("properties", {})) <= documented, name
     home = make_home(Camera(MAC, "127.20.0.9"), folder="scanned")
     did, jobs = home.scan(), home.client.get("/api/jobs").get_json()
-    assert set(did) | set(did["sources"][0]) | set(jobs[0]) <= told
+    assert set(did) | set(did["sources"][0]) | set(jobs[0]) <= documented
 
 
 def test_the_api_page_names_every_error_status(described: dict[str, Any]) -> None:
-    told = {row[0] for row in table(read("docs/api.md"), "status")}
+    documented = {row[0] for row in table(read("docs/api.md"), "status")}
     for route, operation in operations(described).items():
-        assert set(operation["responses"]) - {"200", "201"} <= told, route
+        assert set(operation["responses"]) - {"200", "201"} <= documented, route
 
 
 def test_the_api_page_names_every_kind_of_event_and_finding() -> None:
-    said = "\n".join(path.read_text() for room in ("fleet", "sources") for path in room_files(room))
+    program = "\n".join(
+        path.read_text() for room in ("fleet", "sources") for path in room_files(room)
+    )
     kinds = set(
-        re.findall(r'"((?:device|finding|source)\.[a-z]+|[a-z]+\.(?:unset|open|shared))"', said)
+        re.findall(r'"((?:device|finding|source)\.[a-z]+|[a-z]+\.(?:unset|open|shared))"', program)
     )
     assert len(kinds) > 15
     assert kinds <= set(code(read("docs/api.md")))
@@ -349,7 +353,7 @@ def room_files(room: str) -> list[Path]:
 def test_the_api_page_names_every_metric(make_home: Make) -> None:
     text = make_home().client.get("/metrics").get_data(as_text=True)
     names = set(re.findall(r"^# HELP (\w+)", text, re.MULTILINE))
-    assert names == {word for word in code(sections()["GET /metrics"]) if word in names}
+    assert names == {metric for metric in code(sections()["GET /metrics"]) if metric in names}
 
 
 def test_the_example_of_an_error_is_a_real_one(make_home: Make) -> None:
@@ -358,11 +362,11 @@ def test_the_example_of_an_error_is_a_real_one(make_home: Make) -> None:
 
 
 def test_the_api_page_names_every_action_of_the_audit_log() -> None:
-    said = "\n".join(path.read_text() for path in room_files("web"))
-    actions = set(re.findall(r'\bnote\(\s*"([a-z.]+)"', said))
+    program = "\n".join(path.read_text() for path in room_files("web"))
+    actions = set(re.findall(r'\bnote\(\s*"([a-z.]+)"', program))
     assert len(actions) > 12
-    told = {word for row in table(read("docs/api.md"), "action") for word in code(row[0])}
-    assert actions <= told
+    documented = {action for row in table(read("docs/api.md"), "action") for action in code(row[0])}
+    assert actions <= documented
 
 
 def test_every_curl_example_of_the_api_page_works_in_the_order_shown(monitor: Running) -> None:
@@ -398,12 +402,12 @@ def run(lines: list[str], monitor: Running) -> None:
 
 
 def test_the_security_page_has_a_row_for_every_action_with_who_may() -> None:
-    told = {}
+    expected = {}
     for row in table(read("docs/security.md"), "what"):
         for action in code(row[1]):
-            assert action not in told
-            told[action] = row[2:]
-    assert told == {action: cells(rule) for action, rule in rights.RULES.items()}
+            assert action not in expected
+            expected[action] = row[2:]
+    assert expected == {action: cells(rule) for action, rule in rights.RULES.items()}
 
 
 def cells(rule: rights.Rule) -> list[str]:
@@ -418,10 +422,10 @@ def cells(rule: rights.Rule) -> list[str]:
 
 def test_the_security_page_names_everything_that_is_open_to_strangers(make_home: Make) -> None:
     app = make_home().app
-    rules = [one for one in app.url_map.iter_rules() if one.endpoint != "static"]
-    opened = {one.rule for one in rules if authorization.action_of(app, one.endpoint) is None}
-    told = {word for row in table(read("docs/security.md"), "open") for word in code(row[0])}
-    assert told == opened | {"/static/"}
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
+    opened = {rule.rule for rule in rules if authorization.action_of(app, rule.endpoint) is None}
+    documented = {url for row in table(read("docs/security.md"), "open") for url in code(row[0])}
+    assert documented == opened | {"/static/"}
 
 
 def test_the_security_page_names_every_file_with_a_secret_and_its_mode(tmp_path: Path) -> None:

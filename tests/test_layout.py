@@ -268,14 +268,14 @@ def test_public_classes_and_files_say_what_they_promise(path: Path) -> None:
 
 
 def test_a_broad_except_stands_only_where_it_is_allowed() -> None:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for path, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ExceptHandler):
                 caught = ast.unparse(node.type) if node.type else "BaseException"
                 if caught in ("Exception", "BaseException"):
-                    found[_name(path)] = found.get(_name(path), 0) + 1
-    assert found == BROAD_EXCEPTS
+                    counts[_name(path)] = counts.get(_name(path), 0) + 1
+    assert counts == BROAD_EXCEPTS
 
 
 def test_simulators_import_nothing_of_ours() -> None:
@@ -293,9 +293,9 @@ def test_migrations_import_nothing_of_ours() -> None:
 
 def test_every_regular_expression_has_its_worst_texts():
     """A new one gets a line in tests/worst_cases.py: a text that leads as far into it as it can."""
-    found = {
+    in_code = {
         (file, text)
         for file, text, _function, _flags in expressions()
         if file not in ELSEWHERE or (file, text) in BEGINNINGS
     }
-    assert found == BEGINNINGS.keys()
+    assert in_code == BEGINNINGS.keys()

@@ -22,16 +22,16 @@ def file(name: str) -> str:
     return (ROOT / name).read_text()
 
 
-@pytest.mark.parametrize("word", status.WORDS)
-def test_every_table_knows_every_status(word: str) -> None:
-    name = word.lower()
-    assert status.TABLE[word].title
+@pytest.mark.parametrize("value", status.WORDS)
+def test_every_table_knows_every_status(value: str) -> None:
+    name = value.lower()
+    assert status.TABLE[value].title
     assert f'<symbol id="{name}"' in file("static/marks.svg"), "its mark"
     assert f".{name} {{" in file("static/style.css") or f".{name}, " in file("static/style.css")
-    assert f"`{word}`" in file("docs/api.md")
-    assert word in STATUSES[name], "a list can be filtered by it"
+    assert f"`{value}`" in file("docs/api.md")
+    assert value in STATUSES[name], "a list can be filtered by it"
     assert name in {key for key, _title in FILTERS} | OTHER_STATUSES.keys()
-    assert word in WITHOUT_REMEDY or remedies.STATUSES[word], "what to do about it"
+    assert value in WITHOUT_REMEDY or remedies.STATUSES[value], "what to do about it"
 
 
 def test_no_two_statuses_have_one_place_or_one_name() -> None:
@@ -43,19 +43,19 @@ def test_no_two_statuses_have_one_place_or_one_name() -> None:
     assert not status.UP & status.DOWN
 
 
-@pytest.mark.parametrize("word", sorted({*status.WORDS} - {status.ACTIVE}))
+@pytest.mark.parametrize("after", sorted({*status.WORDS} - {status.ACTIVE}))
 @pytest.mark.parametrize("before", status.WORDS)
-def test_the_event_of_a_status_is_judged_as_the_status_is(before: str, word: str) -> None:
+def test_the_event_of_a_status_is_judged_as_the_status_is(before: str, after: str) -> None:
     """The history has a device up, down or unknown exactly as its status says."""
     story = FleetStory()
     story.tell(seen(A, at=noon()))
-    kind, text = labels.flip(replace(story.device(), status=before), word)
-    if word in status.UP:
+    kind, text = labels.flip(replace(story.device(), status=before), after)
+    if after in status.UP:
         assert kind in uptime.UP_KINDS
     else:
-        assert kind == status.event_kind(word)
-        assert status.TABLE[word].says in text
-        kinds = uptime.DOWN_KINDS if word in status.DOWN else uptime.UNKNOWN_KINDS
+        assert kind == status.event_kind(after)
+        assert status.TABLE[after].says in text
+        kinds = uptime.DOWN_KINDS if after in status.DOWN else uptime.UNKNOWN_KINDS
         assert kind in kinds
     assert kind in uptime.KINDS
 

@@ -49,12 +49,12 @@ def changed(data: bytes, part: str, pattern: str, text: str) -> bytes:
     """The file with something else in one of its parts."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
-        for one in old.infolist():
-            content = old.read(one).decode()
-            if one.filename == part:
+        for member in old.infolist():
+            content = old.read(member).decode()
+            if member.filename == part:
                 content, times = re.subn(pattern, text, content)
                 assert times
-            new.writestr(one, content)
+            new.writestr(member, content)
     return out.getvalue()
 
 
@@ -130,11 +130,11 @@ class Desk:
     def listed(self) -> dict[str, str]:
         """Serials by site, of those that count."""
         return {
-            one.site: one.serial for one in recorder_list.rows(self.home.monitor.tracker.devices())
+            row.site: row.serial for row in recorder_list.rows(self.home.monitor.tracker.devices())
         }
 
     def asked(self) -> dict[str, str]:
-        return {one.site: one.path for one in self.books.targets()}
+        return {target.site: target.path for target in self.books.targets()}
 
     def cells(self) -> dict[str, str]:
         """Serials by site, as they stand in the file."""
@@ -143,7 +143,9 @@ class Desk:
 
     def device(self, site: str):
         return next(
-            one for one in self.home.devices() if recorder_list.key_of(one) == f"row:{site}"
+            device
+            for device in self.home.devices()
+            if recorder_list.key_of(device) == f"row:{site}"
         )
 
 
@@ -168,8 +170,8 @@ class Meddling(workbooks.Workbooks):
 def waits(desk: Desk, *words: str, books: workbooks.Workbooks | None = None) -> None:
     """The new serial is not in the file, counts, and it is said in words why."""
     error = (books or desk.books).state.error
-    for word in words:
-        assert word in error
+    for phrase in words:
+        assert phrase in error
     assert "Errno" not in error
     assert "Traceback" not in error
     assert desk.books.pending() == {"SITE-001": "NEW12345"}

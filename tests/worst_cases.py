@@ -103,10 +103,10 @@ def expressions() -> Iterator[tuple[str, str | None, str, int]]:
                 continue
             first = node.args[0]
             text = first.value if isinstance(first, ast.Constant) else None
-            said = ast.unparse(node)
+            call_text = ast.unparse(node)
             flags = 0
-            for one in ("ASCII", "DOTALL", "IGNORECASE", "MULTILINE", "VERBOSE"):
-                flags |= getattr(re, one) if f"re.{one}" in said else 0
+            for flag in ("ASCII", "DOTALL", "IGNORECASE", "MULTILINE", "VERBOSE"):
+                flags |= getattr(re, flag) if f"re.{flag}" in call_text else 0
             yield str(path.relative_to(ROOT)), text, node.func.attr, flags
 
 

@@ -44,8 +44,8 @@ def test_only_one_of_two_at_once_becomes_the_first(accounts: Accounts) -> None:
             return error.status
 
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(come, ["Ada", "Eve"]))
-    assert found.count(409) == 1
+        statuses = list(pool.map(come, ["Ada", "Eve"]))
+    assert statuses.count(409) == 1
     assert len(accounts.snapshot.users) == 1
 
 
@@ -63,11 +63,11 @@ def test_the_database_itself_knows_two_spellings_as_one(engine: Engine, clock: C
     """Two programs on one database: the second does not know of the first one's account."""
     from store.sql import Unreachable
 
-    here, there = opened(engine, clock), opened(engine, clock)
-    add(here, "Ada", "admin")
+    first, second = opened(engine, clock), opened(engine, clock)
+    add(first, "Ada", "admin")
     with pytest.raises(Unreachable):
-        add(there, "ADA", "admin")
-    assert not there.has_any()
+        add(second, "ADA", "admin")
+    assert not second.has_any()
 
 
 BAD = [("a\u202eb", PASSWORD, "viewer"), ("Vera", "short", "viewer"), ("Vera", PASSWORD, "root")]
@@ -213,16 +213,16 @@ def test_who_is_no_administrator_is_changed_though_there_is_none(accounts: Accou
 def test_who_is_removed_takes_everything_along(engine: Engine, clock: Clock) -> None:
     accounts = opened(engine, clock)
     ada, vera = staff(accounts)
-    for one in (ada, vera):
-        accounts.grant(one.id, "view", device=1)
-        accounts.add_token(one.id, "backup", "read")
-        secret = secret_of(accounts, one)
+    for user in (ada, vera):
+        accounts.grant(user.id, "view", device=1)
+        accounts.add_token(user.id, "backup", "read")
+        secret = secret_of(accounts, user)
     accounts.remove(vera.id)
     assert accounts.by_secret(secret) is None
     for book in (accounts.snapshot, opened(engine, clock).snapshot):
         assert list(book.users) == [ada.id]
         for things in (book.grants, book.sessions, book.tokens):
-            assert [one.user for one in things.values()] == [ada.id]
+            assert [thing.user for thing in things.values()] == [ada.id]
 
 
 def test_no_number_is_ever_given_again(engine: Engine, clock: Clock) -> None:
@@ -342,7 +342,7 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
     again = opened(engine, clock)
     for name in ("users", "grants", "sessions", "tokens"):
         assert dict(getattr(again.snapshot, name)) == dict(getattr(accounts.snapshot, name)), name
-    assert [one.devices for one in again.snapshot.tokens.values()] == [(1, 3), (), None]
+    assert [token.devices for token in again.snapshot.tokens.values()] == [(1, 3), (), None]
     person = again.by_secret(session)
     assert person
     assert (person.name, person.user) == ("Vera", vera.id)
@@ -358,7 +358,7 @@ def test_what_ended_does_not_come_back_by_a_restart(engine: Engine, clock: Clock
     accounts.revoke_token(token.id)
     accounts.change(vera.id, role="operator")
     again = opened(engine, clock)
-    assert [again.by_secret(one) for one in (secret, text, role)] == [None, None, None]
+    assert [again.by_secret(secret) for secret in (secret, text, role)] == [None, None, None]
     assert again.user(vera.id).role == "operator"
 
 

@@ -43,10 +43,10 @@ def test_a_further_login_ends_the_oldest_of_the_same_user(accounts: Accounts) ->
     ada, vera = staff(accounts)
     other = secret_of(accounts, ada)
     secrets = [secret_of(accounts, vera) for _ in range(MAX_SESSIONS)]
-    assert all(accounts.by_secret(one) for one in secrets)
+    assert all(accounts.by_secret(secret) for secret in secrets)
     newest = secret_of(accounts, vera)
     assert accounts.by_secret(secrets[0]) is None
-    assert all(accounts.by_secret(one) for one in (*secrets[1:], newest, other))
+    assert all(accounts.by_secret(secret) for secret in (*secrets[1:], newest, other))
     assert len(accounts.snapshot.sessions) == MAX_SESSIONS + 1
 
 
@@ -75,12 +75,12 @@ def test_script_logins_throw_no_browser_out_and_no_script_out_by_a_browser(
     browser = secret_of(accounts, vera)
     scripts = [accounts.begin_session(vera, "script", "", "")[1] for _ in range(MAX_SESSIONS + 10)]
     assert accounts.by_secret(browser)
-    assert [bool(accounts.by_secret(one)) for one in scripts] == [False] * 10 + (
+    assert [bool(accounts.by_secret(secret)) for secret in scripts] == [False] * 10 + (
         [True] * MAX_SESSIONS
     )
     browsers = [secret_of(accounts, vera) for _ in range(MAX_SESSIONS + 1)]
     assert accounts.by_secret(browser) is None
-    assert all(accounts.by_secret(one) for one in scripts[10:] + browsers[1:])
+    assert all(accounts.by_secret(secret) for secret in scripts[10:] + browsers[1:])
 
 
 def test_a_digest_of_a_token_is_no_session(accounts: Accounts) -> None:
@@ -152,8 +152,8 @@ def test_no_secret_stands_in_the_database(engine: Engine, clock: Clock) -> None:
     accounts.save_last_uses()
     kept = everything(engine)
     assert b"backup of ada" in kept, "this looks where it is kept"
-    for one in (PASSWORD, secret, token, token.removeprefix(TOKEN_PREFIX)):
-        assert one.encode() not in kept
+    for plain in (PASSWORD, secret, token, token.removeprefix(TOKEN_PREFIX)):
+        assert plain.encode() not in kept
     assert KEY not in kept
     assert KEY.hex().encode() not in kept
     accounts.change(ada.id, password=NEW)
@@ -242,7 +242,7 @@ def test_the_last_use_of_a_token_is_written_now_and_then(engine: Engine, clock: 
     accounts.save_last_uses()
     accounts.save_last_uses()
     for book in (accounts.snapshot, opened(engine, clock).snapshot):
-        assert [one.used for one in book.tokens.values()] == [clock(), None]
+        assert [token.used for token in book.tokens.values()] == [clock(), None]
     assert accounts.by_secret(text)
     assert accounts.snapshot.tokens[token.id].used == clock()
 
@@ -317,8 +317,8 @@ def test_who_was_removed_is_nobody_when_asked_again(accounts: Accounts, key: str
 
 
 def test_the_machine_itself_stays_who_it_is(accounts: Accounts) -> None:
-    here = Person("local", "admin")
-    assert accounts.refreshed(here) is here
+    person = Person("local", "admin")
+    assert accounts.refreshed(person) is person
 
 
 def test_the_stored_hash_is_not_in_what_is_printed(accounts: Accounts) -> None:

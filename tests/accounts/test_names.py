@@ -99,9 +99,9 @@ def test_a_name_that_hides_something_or_looks_like_another_is_refused(what: str)
         validated(REFUSED[what])
     assert refused.value.field == "username"
     assert refused.value.hint
-    said = refused.value.error + refused.value.hint
-    assert said.isprintable()
-    assert len(said) < 300, "what was typed is not thrown back"
+    message = refused.value.error + refused.value.hint
+    assert message.isprintable()
+    assert len(message) < 300, "what was typed is not thrown back"
 
 
 SAME = {
@@ -121,8 +121,8 @@ SAME = {
 
 @pytest.mark.parametrize("what", SAME)
 def test_two_spellings_are_one_name(what: str) -> None:
-    one, other = SAME[what]
-    assert key_of(one) == key_of(other)
+    first, other = SAME[what]
+    assert key_of(first) == key_of(other)
 
 
 OTHERS = [
@@ -135,9 +135,9 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), OTHERS)
-def test_two_names_are_two(one: str, other: str) -> None:
-    assert key_of(one) != key_of(other)
+@pytest.mark.parametrize(("first", "other"), OTHERS)
+def test_two_names_are_two(first: str, other: str) -> None:
+    assert key_of(first) != key_of(other)
 
 
 anything = st.text(st.characters(exclude_categories=()), max_size=60)

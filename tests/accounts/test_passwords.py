@@ -50,11 +50,11 @@ COMMON = [
 ]
 
 
-@pytest.mark.parametrize("word", COMMON)
-def test_a_common_password_is_refused(word: str) -> None:
+@pytest.mark.parametrize("password", COMMON)
+def test_a_common_password_is_refused(password: str) -> None:
     with pytest.raises(NotAllowed, match="easy to guess") as refused:
-        validated(word, "ada")
-    assert word.strip() not in refused.value.error + refused.value.hint or not word.strip()
+        validated(password, "ada")
+    assert password.strip() not in refused.value.error + refused.value.hint or not password.strip()
 
 
 OWN = [
@@ -67,10 +67,10 @@ OWN = [
 ]
 
 
-@pytest.mark.parametrize(("name", "word"), OWN)
-def test_the_own_name_is_no_password(name: str, word: str) -> None:
+@pytest.mark.parametrize(("name", "password"), OWN)
+def test_the_own_name_is_no_password(name: str, password: str) -> None:
     with pytest.raises(NotAllowed, match="easy to guess"):
-        validated(word, name)
+        validated(password, name)
 
 
 def test_the_name_of_somebody_else_is_judged_as_any_word() -> None:
@@ -92,9 +92,9 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize("word", GOOD)
-def test_several_words_and_random_signs_are_accepted(word: str) -> None:
-    assert validated(word, "ada")
+@pytest.mark.parametrize("password", GOOD)
+def test_several_words_and_random_signs_are_accepted(password: str) -> None:
+    assert validated(password, "ada")
 
 
 def test_half_characters_are_refused_in_words() -> None:
@@ -193,12 +193,12 @@ LEET = "4@8({[<3!1|0$5+7%2"
 LONG = ["a" * 10_000_000, "\u0301\u0323" * 1_000_000, "\ufdfa" * 1_000_000, LEET * 9]
 
 
-@pytest.mark.parametrize("word", LONG, ids=["letters", "accents", "one for eighteen", "leet"])
-def test_an_endless_password_is_cheap(word: str) -> None:
+@pytest.mark.parametrize("password", LONG, ids=["letters", "accents", "one for eighteen", "leet"])
+def test_an_endless_password_is_cheap(password: str) -> None:
     """The accents alone would take an hour to be put in order: the test would not end."""
-    assert not matches(STORED, word)
+    assert not matches(STORED, password)
     with pytest.raises(NotAllowed):
-        validated(word * 2, "ada")
+        validated(password * 2, "ada")
 
 
 def test_two_checks_at_once_and_no_more(kept: str) -> None:
@@ -228,4 +228,4 @@ def test_a_check_that_fails_gives_its_place_back(kept: str) -> None:
 def test_many_at_once_all_come_to_an_end(kept: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         typed = [PASSWORD, "wrong"] * 4
-        assert list(pool.map(lambda one: matches(kept, one), typed)) == [True, False] * 4
+        assert list(pool.map(lambda attempt: matches(kept, attempt), typed)) == [True, False] * 4

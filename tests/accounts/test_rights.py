@@ -76,8 +76,8 @@ def grant(level: str = "view", **more: Any) -> Grant:
     return Grant(1, 1, level, **{**place, **more})
 
 
-def allowed(who: Person, action: str, now: datetime = NOON) -> set[Spot | None]:
-    return {spot for spot in SPOTS if may(who, action, spot, now)}
+def allowed(user: Person, action: str, now: datetime = NOON) -> set[Spot | None]:
+    return {spot for spot in SPOTS if may(user, action, spot, now)}
 
 
 # -- the table -------------------------------------------------------------------------------
@@ -122,19 +122,19 @@ def test_a_token_for_one_camera_reaches_no_other_and_nothing_of_the_whole_monito
 ) -> None:
     roles, _levels, scopes = TABLE[action]
     for role in ROLES:
-        who = token(role, scope, devices=frozenset({GATE.id}))
+        user = token(role, scope, devices=frozenset({GATE.id}))
         expected: set[Spot | None] = set()
         if role in roles.split() and scope in scopes.split():
             if RULES[action].personal:
                 expected = set(SPOTS)
             elif RULES[action].level:
                 expected = {GATE, None}
-        assert allowed(who, action) == expected, role
+        assert allowed(user, action) == expected, role
 
 
 def test_a_token_for_no_camera_sees_none() -> None:
-    who = token("admin", "operate", devices=frozenset())
-    assert not {GATE, YARD, DOCK} & allowed(who, "device.view")
+    user = token("admin", "operate", devices=frozenset())
+    assert not {GATE, YARD, DOCK} & allowed(user, "device.view")
 
 
 def test_the_scope_binds_tokens_only() -> None:
@@ -155,35 +155,35 @@ def test_a_grant_for_a_camera_is_not_for_its_site_too() -> None:
 
 
 def test_a_grant_for_another_site_or_camera_gives_nothing_here() -> None:
-    who = limited(grant(site="NORTH"), grant(device=99))
-    assert allowed(who, "device.view") == {None}
+    user = limited(grant(site="NORTH"), grant(device=99))
+    assert allowed(user, "device.view") == {None}
 
 
 def test_the_better_of_two_grants_counts() -> None:
-    who = limited(grant("view", site="north"), grant("admin", device=YARD.id))
-    assert allowed(who, "device.edit") == {YARD, None}
-    assert allowed(who, "device.view") == {GATE, YARD, None}
+    user = limited(grant("view", site="north"), grant("admin", device=YARD.id))
+    assert allowed(user, "device.edit") == {YARD, None}
+    assert allowed(user, "device.view") == {GATE, YARD, None}
 
 
 def test_two_grants_do_not_add_up_to_what_neither_gives() -> None:
     """The level of the one and the hours of the other."""
     night = Hours(time(22), time(6))
-    who = limited(grant("admin", hours=night), grant("view"))
-    assert not may(who, "device.edit", GATE, NOON)
+    user = limited(grant("admin", hours=night), grant("view"))
+    assert not may(user, "device.edit", GATE, NOON)
 
 
 def test_a_grant_adds_to_the_role_of_who_sees_all() -> None:
-    who = person("viewer", grant("admin"))
-    assert allowed(who, "device.edit") == {GATE, None}
-    assert allowed(who, "device.view") == set(SPOTS)
+    user = person("viewer", grant("admin"))
+    assert allowed(user, "device.edit") == {GATE, None}
+    assert allowed(user, "device.view") == set(SPOTS)
 
 
 def test_the_grants_of_its_user_bind_a_token_too() -> None:
     sees = frozenset({GATE.id, DOCK.id})
-    who = limited(grant("admin", site="north"), session=None, token=1, devices=sees)
-    assert allowed(who, "device.view") == {GATE, None}
-    assert allowed(who, "device.edit") == {GATE, None}
-    assert allowed(replace(who, scope="read"), "device.edit") == set()
+    user = limited(grant("admin", site="north"), session=None, token=1, devices=sees)
+    assert allowed(user, "device.view") == {GATE, None}
+    assert allowed(user, "device.edit") == {GATE, None}
+    assert allowed(replace(user, scope="read"), "device.edit") == set()
 
 
 def test_an_action_that_nobody_wrote_down_is_an_error() -> None:
@@ -197,7 +197,7 @@ def test_a_single_right_is_needed_beside_the_level(
     monkeypatch: pytest.MonkeyPatch, right: str
 ) -> None:
     monkeypatch.setitem(RULES, "test.it", Rule("operator", "control", right=right))
-    others = tuple(one for one in RIGHTS if one != right)
+    others = tuple(other for other in RIGHTS if other != right)
     assert allowed(limited(grant("control", rights=(right,))), "test.it") == {GATE, None}
     assert allowed(limited(grant("admin", rights=others)), "test.it") == set()
     assert allowed(limited(grant("view", rights=RIGHTS)), "test.it") == set()
@@ -265,26 +265,26 @@ def at(text: str) -> datetime:
 @pytest.mark.parametrize("what", TIMES)
 def test_a_grant_holds_at_its_times_only(what: str) -> None:
     given_times, inside, outside = TIMES[what]
-    who = limited(grant("admin", **given_times))
+    user = limited(grant("admin", **given_times))
     for moment in inside:
-        assert allowed(who, "device.edit", at(moment)) == {GATE, None}, moment
+        assert allowed(user, "device.edit", at(moment)) == {GATE, None}, moment
     for moment in outside:
-        assert allowed(who, "device.edit", at(moment)) == set(), moment
-        assert allowed(who, "device.view", at(moment)) == {None}, moment
+        assert allowed(user, "device.edit", at(moment)) == set(), moment
+        assert allowed(user, "device.view", at(moment)) == {None}, moment
 
 
 def test_the_last_second_before_the_end_is_in() -> None:
-    who = limited(grant(hours=DAY))
+    user = limited(grant(hours=DAY))
     last = at("mon 18:00") - timedelta(microseconds=1)
-    assert may(who, "device.view", GATE, last)
+    assert may(user, "device.view", GATE, last)
 
 
 def test_hours_are_by_the_wall_clock_on_the_day_when_it_changes() -> None:
     """29 March 2026: 02:00 is 03:00. The same hours as on any other day."""
-    who = limited(grant(hours=Hours(time(3), time(4))))
+    user = limited(grant(hours=Hours(time(3), time(4))))
     change = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
-    assert not may(who, "device.view", GATE, (change - timedelta(minutes=1)).astimezone(ZONE))
-    assert may(who, "device.view", GATE, change.astimezone(ZONE))
+    assert not may(user, "device.view", GATE, (change - timedelta(minutes=1)).astimezone(ZONE))
+    assert may(user, "device.view", GATE, change.astimezone(ZONE))
 
 
 # -- less is never more ----------------------------------------------------------------------
@@ -319,48 +319,50 @@ people = st.builds(
 )
 
 
-def lower(word: str, order: Sequence[str]) -> list[str]:
-    return list(order[: order.index(word)])
+def lower(value: str, order: Sequence[str]) -> list[str]:
+    return list(order[: order.index(value)])
 
 
-def lesser_grants(one: Grant) -> list[Grant]:
-    found = [replace(one, level=level) for level in lower(one.level, LEVELS)]
-    found += [replace(one, rights=one.rights[1:])]
-    if one.hours is None:
-        found += [replace(one, hours=DAY)]
-    if one.hours is None and not one.weekdays:  # else it is the morning after instead
-        found += [replace(one, hours=NIGHT)]
-    if one.device is None and one.site == "north":
-        found += [replace(one, device=GATE.id), replace(one, device=YARD.id)]
-    days = one.weekdays or WEEKDAYS
-    return found + [replace(one, weekdays=days[1:])] * (len(days) > 1)
+def lesser_grants(grant: Grant) -> list[Grant]:
+    weaker = [replace(grant, level=level) for level in lower(grant.level, LEVELS)]
+    weaker += [replace(grant, rights=grant.rights[1:])]
+    if grant.hours is None:
+        weaker += [replace(grant, hours=DAY)]
+    if grant.hours is None and not grant.weekdays:  # else it is the morning after instead
+        weaker += [replace(grant, hours=NIGHT)]
+    if grant.device is None and grant.site == "north":
+        weaker += [replace(grant, device=GATE.id), replace(grant, device=YARD.id)]
+    days = grant.weekdays or WEEKDAYS
+    return weaker + [replace(grant, weekdays=days[1:])] * (len(days) > 1)
 
 
-def lesser(who: Person) -> list[Person]:
+def lesser(user: Person) -> list[Person]:
     """Everybody who was given one thing less."""
-    found = [replace(who, role=role) for role in lower(who.role, ROLES)]
-    found += [replace(who, sees_all=False), replace(who, token=1), replace(who, scope="read")]
-    for number, one in enumerate(who.grants):
-        rest = who.grants[:number], who.grants[number + 1 :]
-        found += [replace(who, grants=rest[0] + rest[1])]
-        found += [replace(who, grants=(*rest[0], less, *rest[1])) for less in lesser_grants(one)]
-    only = frozenset({1, 2, 3}) if who.devices is None else who.devices
-    return found + [replace(who, devices=only - {gone}) for gone in (0, 1, 2, 3)]
+    weaker = [replace(user, role=role) for role in lower(user.role, ROLES)]
+    weaker += [replace(user, sees_all=False), replace(user, token=1), replace(user, scope="read")]
+    for number, grant in enumerate(user.grants):
+        rest = user.grants[:number], user.grants[number + 1 :]
+        weaker += [replace(user, grants=rest[0] + rest[1])]
+        weaker += [
+            replace(user, grants=(*rest[0], less, *rest[1])) for less in lesser_grants(grant)
+        ]
+    only = frozenset({1, 2, 3}) if user.devices is None else user.devices
+    return weaker + [replace(user, devices=only - {gone}) for gone in (0, 1, 2, 3)]
 
 
 @settings(deadline=None, max_examples=50)
 @given(people, moments)
-def test_giving_a_person_less_never_allows_more(who: Person, now: datetime) -> None:
+def test_giving_a_person_less_never_allows_more(user: Person, now: datetime) -> None:
     for action in RULES:
-        before = allowed(who, action, now)
-        for less in lesser(who):
+        before = allowed(user, action, now)
+        for less in lesser(user):
             assert allowed(less, action, now) <= before, (action, less)
 
 
 @settings(deadline=None)
 @given(people, moments)
-def test_what_is_not_asked_of_a_camera_is_true_of_one_that_may(who: Person, now: datetime) -> None:
+def test_what_is_not_asked_of_a_camera_is_true_of_one_that_may(user: Person, now: datetime) -> None:
     """Who may edit a camera may open the page from which cameras are edited."""
     for action in RULES:
-        found = allowed(who, action, now)
-        assert None in found or not found, action
+        spots = allowed(user, action, now)
+        assert None in spots or not spots, action

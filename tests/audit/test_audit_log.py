@@ -34,24 +34,26 @@ def entry(number: int = 1, **more: Any) -> AuditEntry:
     return AuditEntry(**given)
 
 
-def texts(found: list[AuditEntry]) -> list[str]:
-    return [one.text for one in found]
+def texts(entries: list[AuditEntry]) -> list[str]:
+    return [entry.text for entry in entries]
 
 
 # -- writing ---------------------------------------------------------------------------------
 
 
 def test_a_line_comes_back_as_it_was(audit: AuditLog) -> None:
-    said = entry(
+    written = entry(
         at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC),
         text="Größe 門 📷 <b>'; DROP TABLE audit; --\nsecond",
         before={"role": None, "list": [1, "x", {"y": 2.5}], "on": True},
         after={"big": 2**60, "empty": {}},
     )
-    audit.note(said)
-    (found,) = audit.find()
-    assert found == AuditEntry(**{**{n: getattr(said, n) for n in said.__slots__}, "id": found.id})
-    assert found.id > 0
+    audit.note(written)
+    (read,) = audit.find()
+    assert read == AuditEntry(
+        **{**{n: getattr(written, n) for n in written.__slots__}, "id": read.id}
+    )
+    assert read.id > 0
 
 
 ODD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -142,12 +144,12 @@ def test_lines_are_found(history: AuditLog, what: str) -> None:
 
 def test_pages_by_before_tell_every_line_once(history: AuditLog) -> None:
     """Though lines are added while somebody turns the pages."""
-    told, before = [], None
+    read, before = [], None
     while page := history.find(limit=4, before=before):
-        told += texts(page)
+        read += texts(page)
         before = page[-1].id
         history.note(entry(99))
-    assert told == [f"line {number}" for number in range(10, 0, -1)]
+    assert read == [f"line {number}" for number in range(10, 0, -1)]
 
 
 def test_what_is_old_is_forgotten_and_counted(history: AuditLog) -> None:
@@ -222,7 +224,7 @@ def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
     audit.note(entry(5))
     audit.flush()
     assert texts(audit.find()) == [f"line {number}" for number in (5, 4, 3, 2, 1)]
-    levels = [one.levelname for one in caplog.records if one.name == "audit.audit_log"]
+    levels = [record.levelname for record in caplog.records if record.name == "audit.audit_log"]
     assert levels == ["WARNING", "INFO"], "away is said once, back once"
     assert PASSWORD not in caplog.text
     engine.dispose()

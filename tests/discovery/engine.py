@@ -58,8 +58,8 @@ class Engine:
 
     def status(self) -> dict[str, str]:
         devices = self.devices()
-        found = statuses(devices, self.clock(), Rules())
-        return {device.identities[0]: found[device.id] for device in devices.values()}
+        by_id = statuses(devices, self.clock(), Rules())
+        return {device.identities[0]: by_id[device.id] for device in devices.values()}
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.tracker.fleet().outbox]
@@ -73,4 +73,4 @@ MakeEngine = Callable[..., Engine]
 
 
 def states(did: dict[str, Any]) -> dict[str, str]:
-    return {one["name"]: one["state"] for one in did["sources"]}
+    return {source["name"]: source["state"] for source in did["sources"]}

@@ -103,9 +103,9 @@ class Cameras:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self.said() == "listening"
+        assert self.read_line() == "listening"
 
-    def said(self) -> str:
+    def read_line(self) -> str:
         assert self.process is not None
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
@@ -120,7 +120,7 @@ class Cameras:
         assert self.process is not None
         assert self.process.stdin is not None
         print(json.dumps([mac, on]), file=self.process.stdin, flush=True)
-        assert self.said() == "done"
+        assert self.read_line() == "done"
 
     def switch_off(self) -> None:
         if self.process is not None:
@@ -209,7 +209,7 @@ class NamespacedMonitor:
 
     def statuses(self, network: Cameras) -> list[str]:
         """Of the devices of this network, by their MAC."""
-        rows = {one["mac_address"]: one for one in self.json("/api/cameras")["cameras"]}
+        rows = {row["mac_address"]: row for row in self.json("/api/cameras")["cameras"]}
         return [rows[mac]["status"] if mac in rows else "not known" for mac in network.macs]
 
     def is_told(self) -> bool:

@@ -53,7 +53,7 @@ def keys(engine: Engine) -> dict[int, tuple[str, ...]]:
 
 @pytest.mark.parametrize("host", [False, True])
 @pytest.mark.parametrize(
-    "said",
+    "identities",
     [
         lambda target, read: (read,),
         lambda target, read: (read, target.key),
@@ -61,18 +61,18 @@ def keys(engine: Engine) -> dict[int, tuple[str, ...]]:
     ],
 )
 def test_cameras_that_swap_their_addresses_keep_their_records(
-    make: Make, said: Callable[..., tuple[str, ...]], host: bool
+    make: Make, identities: Callable[..., tuple[str, ...]], host: bool
 ) -> None:
     ids = range(1, COUNT + 1)
     devices = [camera(id, host=f"10.0.0.{id}" if host else None) for id in ids]
-    who = {f"10.0.0.{id}": id for id in ids}
+    device_at = {f"10.0.0.{id}": id for id in ids}
 
     def behave(target: Target) -> Sequence[Report]:
-        return answers(target, *said(target, mac(who[target.host])))
+        return answers(target, *identities(target, mac(device_at[target.host])))
 
     engine = make(devices, Probed(behaviour=dict.fromkeys(ids, behave)))
     engine.scanner.ask(ids)
-    who.update({f"10.0.0.{id}": COUNT + 1 - id for id in ids})
+    device_at.update({f"10.0.0.{id}": COUNT + 1 - id for id in ids})
     engine.scanner.ask(ids)
     assert keys(engine) == {id: (mac(id),) for id in ids}
     assert not engine.tracker.fleet().disputed
@@ -139,7 +139,7 @@ def test_the_login_method_and_the_first_certificate_are_kept_for_the_next_questi
 ) -> None:
     tcp = Probed(behaviour={1: learns("digest", PIN)})
     engine = make([camera(1, username="root")], tcp)
-    told = len(engine.kinds())
+    before = len(engine.kinds())
     engine.scanner.ask([1])
     access = engine.devices()[1].access["tcp"]
     assert (access.method, access.tls_pin, access.username) == ("digest", PIN, "root")
@@ -153,7 +153,7 @@ def test_the_login_method_and_the_first_certificate_are_kept_for_the_next_questi
     tcp.behaviour[1] = learns("<script>", "no fingerprint")
     engine.scanner.ask([1])
     assert engine.devices()[1].access["tcp"] == access
-    assert len(engine.kinds()) == told, "it is worth no event"
+    assert len(engine.kinds()) == before, "it is worth no event"
 
 
 def test_what_was_learned_with_an_access_that_a_person_changed_since_is_not_kept(

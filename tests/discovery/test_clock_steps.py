@@ -19,10 +19,10 @@ LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
 @pytest.fixture
 def library() -> Path:
-    found = sorted(Path("/").glob(LIBRARY[1:]))
-    if not found:
+    paths = sorted(Path("/").glob(LIBRARY[1:]))
+    if not paths:
         pytest.skip("needs libfaketime: sudo apt install faketime")
-    return found[0]
+    return paths[0]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def server(tmp_path: Path, library: Path) -> Iterator[Running]:
 
 
 def last_run(server: Running, name: str) -> Any:
-    return next(one for one in server.get("/api/jobs").json if one["name"] == name)["last_run"]
+    return next(job for job in server.get("/api/jobs").json if job["name"] == name)["last_run"]
 
 
 def runs_on(server: Running) -> None:
@@ -55,8 +55,8 @@ def runs_on(server: Running) -> None:
 
 
 def steps(server: Running) -> list[str]:
-    found = server.get("/api/events?kind=server.clock").json["events"]
-    return [one["text"] for one in found][::-1]
+    events = server.get("/api/events?kind=server.clock").json["events"]
+    return [event["text"] for event in events][::-1]
 
 
 @pytest.mark.timeout(240)
@@ -64,7 +64,7 @@ def test_jobs_go_on_whatever_the_clock_says_and_each_step_is_told_once(
     server: Running, tmp_path: Path
 ) -> None:
     until(lambda: last_run(server, "tick"), 60, "the scheduler ticks")
-    for offset, told in (
+    for offset, direction in (
         ("-1h", "jumped back by"),
         ("+730d", "jumped ahead by 730 d"),
         ("+0", "jumped back by"),
@@ -72,7 +72,7 @@ def test_jobs_go_on_whatever_the_clock_says_and_each_step_is_told_once(
         before = len(steps(server))
         (tmp_path / "clock").write_text(offset)
         until(lambda: len(steps(server)) > before, 30, "the step is told")  # noqa: B023
-        assert told in steps(server)[-1]
+        assert direction in steps(server)[-1]
         runs_on(server)
         assert server.get("/readyz").status == 200
         assert len(steps(server)) == before + 1

@@ -31,7 +31,7 @@ def device(id: int, *names: str, address: str = "", **access: object) -> Device:
 
 
 def fleet(*devices: Device) -> dict[int, Device]:
-    return {one.id: one for one in devices}
+    return {device.id: device for device in devices}
 
 
 class Asked:
@@ -68,14 +68,14 @@ class Asked:
         for entry in self.queue.begin(self.now):
             self.begun.append((self.now - 1000.0, *entry.question))
             self.running.append((self.now + self.takes, len(self.begun), entry))
-        self.running.sort(key=lambda one: one[:2])
+        self.running.sort(key=lambda attempt: attempt[:2])
         now = Counter(entry.source for _at, _number, entry in self.running)
         self.most |= now
         owners = Counter(entry.owner for _at, _number, entry in self.running)
         assert not owners or max(owners.values()) == 1, "one probe at a time at a device"
 
     def times(self, id: int, name: str = "tcp") -> list[float]:
-        return [at for at, one, source in self.begun if (one, source) == (id, name)]
+        return [at for at, device, source in self.begun if (device, source) == (id, name)]
 
 
 def test_a_new_device_is_asked_at_once_and_then_once_each_interval() -> None:

@@ -34,14 +34,14 @@ class Site:
         return self.lines.devices[-100:]
 
     def stats(self) -> dict[str, int]:
-        found: dict[str, int] = self.monitor.get("/api/stats").json
-        return found
+        stats: dict[str, int] = self.monitor.get("/api/stats").json
+        return stats
 
     def row(self, device: Device) -> dict[str, object]:
         """The device as the API shows it."""
         number = self.lines.devices.index(device) + 1
-        found: dict[str, object] = self.monitor.get(f"/api/camera/{number}").json
-        return found
+        row: dict[str, object] = self.monitor.get(f"/api/camera/{number}").json
+        return row
 
 
 def tree_with_source(folder: Path) -> tuple[Path, list[tuple[str, str]]]:
@@ -106,7 +106,9 @@ def test_all_devices_are_asked_and_each_says_how_it_is_for_itself(site: Site) ->
 
 def test_the_devices_are_asked_when_they_are_due(site: Site) -> None:
     before = {device.address: len(device.asked) for device in site.often()}
-    until(lambda: all(len(one.asked) >= before[one.address] + 4 for one in site.often()), 60)
+    until(
+        lambda: all(len(device.asked) >= before[device.address] + 4 for device in site.often()), 60
+    )
     gaps = [
         later - earlier
         for device in site.often()

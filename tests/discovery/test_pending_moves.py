@@ -27,7 +27,7 @@ def test_a_mac_at_two_addresses_moves_nobody_and_is_one_finding() -> None:
         at = noon(minutes=minutes)
         reports = discovered(story, minutes, [seen(A, at=at), seen(A, at=at, address=SECOND)])
         assert [type(report) for report in reports] == [Sighting, Finding]
-    assert [one.kind for one in story.device().findings] == [CONTESTED]
+    assert [finding.kind for finding in story.device().findings] == [CONTESTED]
     assert (story.device().address, story.fleet.disputed) == (HOME, {})
 
 
@@ -51,5 +51,5 @@ def test_a_mac_that_is_disputed_is_contested_no_more() -> None:
         at = noon(minutes=minutes)
         answers = [seen(A, at=at), seen(A, at=at, address=SECOND)]
         assert discovered(story, minutes, answers) == answers
-    assert [one.last_seen for one in story.fleet.devices.values()] == [noon(minutes=10)] * 2
-    assert [len(one.findings) for one in story.fleet.devices.values()] == [1, 0]
+    assert [device.last_seen for device in story.fleet.devices.values()] == [noon(minutes=10)] * 2
+    assert [len(device.findings) for device in story.fleet.devices.values()] == [1, 0]

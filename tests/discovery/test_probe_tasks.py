@@ -83,7 +83,7 @@ def test_a_probe_that_ignores_its_deadline_is_missed_and_holds_nothing(
     assert {answer.state for answer in answers} == {"missed"}
     assert answers[-1].reason == "2 earlier probes of it have not ended"
     assert len(tcp.times(1)) == probe_tasks.MAX_ABANDONED, "they do not pile up"
-    records = [one.message for one in caplog.records if one.levelno == logging.ERROR]
+    records = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert records == ["TCP: a probe ignores its deadline; it is abandoned"]
 
 
@@ -171,14 +171,14 @@ def test_a_package_that_cannot_stop_keeps_no_other_from_it() -> None:
 def test_who_asks_while_the_monitor_ends_gets_an_answer_or_is_told(make: Make) -> None:
     tcp = Probed(behaviour={1: lambda target: 0.05})
     engine = make([listed(1), listed(2)], tcp.source())
-    told: list[str] = []
+    reasons: list[str] = []
 
     def asks() -> None:
         try:
             while True:
                 engine.scanner.ask([1, 2])
         except CannotAsk as error:
-            told.append(error.reason)
+            reasons.append(error.reason)
 
     threads = [threading.Thread(target=asks, daemon=True) for _ in range(6)]
     for thread in threads:
@@ -187,7 +187,7 @@ def test_who_asks_while_the_monitor_ends_gets_an_answer_or_is_told(make: Make) -
     engine.scanner.close()
     for thread in threads:
         thread.join(10)
-    assert told == ["the monitor is ending"] * 6
+    assert reasons == ["the monitor is ending"] * 6
     assert not engine.scanner.start()
 
 

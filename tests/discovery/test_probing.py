@@ -111,7 +111,9 @@ def test_a_device_that_hangs_is_missed_at_its_deadline_and_holds_up_nobody(make:
     assert engine.tracker.devices()[1].states["tcp"].reason == "no answer within 0.4 s"
     until(lambda: all(tcp.times(id) for id in range(1, 21)))
     assert tcp.most_at_once == 2
-    assert [one for one, status in engine.status().items() if status != "ACTIVE"] == [key(1)]
+    assert [identity for identity, status in engine.status().items() if status != "ACTIVE"] == [
+        key(1)
+    ]
 
 
 def test_an_error_in_a_source_is_logged_once_and_is_no_miss(
@@ -124,10 +126,10 @@ def test_an_error_in_a_source_is_logged_once_and_is_no_miss(
     assert set(engine.status().values()) == {"ACTIVE"}
     text = engine.tracker.devices()[1].findings[0].text
     assert text == "TCP: an error in the program (ZeroDivisionError); the log has the details"
-    assert len([one for one in caplog.records if one.levelno == logging.ERROR]) == 1
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     assert not engine.tracker.devices()[3].findings
     tcp.behaviour.clear()
-    until(lambda: not any(one.findings for one in engine.tracker.devices().values()))
+    until(lambda: not any(device.findings for device in engine.tracker.devices().values()))
 
 
 @pytest.mark.parametrize(
@@ -221,15 +223,15 @@ def test_who_asks_about_some_devices_gets_their_answers_and_asks_no_others(make:
     until(lambda: tcp.at_once == 0)
     before = len(tcp.asked)
     answers = engine.scanner.ask([1, 2])
-    said = {(one.device, one.source): (one.state, one.reason) for one in answers}
-    assert said == {
+    results = {(answer.device, answer.source): (answer.state, answer.reason) for answer in answers}
+    assert results == {
         (1, "tcp"): ("answered", ""),
         (2, "tcp"): ("answered", ""),
         (2, "udp"): ("missed", "no answer to 3 requests"),
     }
     assert len(tcp.asked) == before + 2
     assert engine.tracker.devices()[2].states["udp"].misses >= 2, "the tracker has it already"
-    assert [one.source for one in engine.scanner.ask([2], ["udp"])] == ["udp"]
+    assert [answer.source for answer in engine.scanner.ask([2], ["udp"])] == ["udp"]
     assert engine.scanner.ask([99]) == []
 
 
@@ -245,7 +247,7 @@ def test_who_asks_while_a_question_is_under_way_shares_its_answer(make: Make) ->
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert [one.state for one in answers] == ["answered"] * 3
+    assert [answer.state for answer in answers] == ["answered"] * 3
     assert len(tcp.asked) == 1
 
 
@@ -369,7 +371,7 @@ def test_a_sweep_that_breaks_spoils_no_answer_of_another_source(make: Make) -> N
     )
     reasons = []
     while errors:
-        states = {(one.device, one.source): one for one in engine.scanner.ask([1, 2])}
+        states = {(answer.device, answer.source): answer for answer in engine.scanner.ask([1, 2])}
         assert (states[1, "tcp"].state, states[2, "tcp"].state) == ("answered", "answered")
         reasons.append((states[2, "swept"].state, states[2, "swept"].reason))
     assert reasons == [
@@ -389,10 +391,10 @@ def test_what_was_probed_is_noted_like_a_scan(make: Make, monkeypatch: pytest.Mo
         *(tcp.source(), udp.source()),
         asked=lambda at, did: noted.extend(did),
     )
-    until(lambda: engine.tracker.down() and sum(one.coverage.requests for one in noted) == 2)
-    assert {one.name for one in noted} == {"tcp"}, "what could not be asked was not asked"
-    assert [scope for one in noted for scope in one.coverage.scopes][0] == "tcp"
-    assert sum(one.coverage.answers for one in noted) == 1
+    until(lambda: engine.tracker.down() and sum(entry.coverage.requests for entry in noted) == 2)
+    assert {entry.name for entry in noted} == {"tcp"}, "what could not be asked was not asked"
+    assert [scope for entry in noted for scope in entry.coverage.scopes][0] == "tcp"
+    assert sum(entry.coverage.answers for entry in noted) == 1
 
 
 # -- sessions ----------------------------------------------------------------------------
@@ -504,6 +506,8 @@ def test_a_report_names_the_device_however_often_its_keys_change(make: Make) -> 
     tcp = Probed(behaviour={1: silent})
     engine = make([listed(1)], tcp.source())
     until(lambda: engine.status()[key(1)] == "OFFLINE")
-    misses = [one for _at, batch in engine.batches for one in batch if isinstance(one, Miss)]
-    assert {one.identity for one in misses} == {"id:1"}
+    misses = [
+        report for _at, batch in engine.batches for report in batch if isinstance(report, Miss)
+    ]
+    assert {miss.identity for miss in misses} == {"id:1"}
     assert isinstance(engine.scanner, Scanner)

@@ -19,13 +19,13 @@ def test_whoever_watches_sees_the_number_of_found_devices_rise(
 ) -> None:
     engine = make_engine(Finds(clock, devices=range(1, 31), pause=0.1).source())
     did = engine.scan()
-    counts = [one["found"] for one in engine.watched]
+    counts = [progress["found"] for progress in engine.watched]
     assert counts[0] == 0
     assert counts[-1] == did["found"] == 30
     assert counts == sorted(counts)
     assert len({count for count in counts if 0 < count < 30}) >= 2
-    assert [one["state"] for one in engine.watched][-1] == "done"
-    assert {one["state"] for one in engine.watched[:-1]} == {"running"}
+    assert [progress["state"] for progress in engine.watched][-1] == "done"
+    assert {progress["state"] for progress in engine.watched[:-1]} == {"running"}
 
 
 def test_what_was_found_is_known_before_the_scan_ends(

@@ -111,8 +111,8 @@ def test_an_interface_without_a_broadcast_address_is_asked_too() -> None:
 def test_a_camera_fresh_from_the_factory_on_a_foreign_subnet_is_found() -> None:
     """It has 192.168.0.10 and no way back to us; broadcasts need none (with rp_filter off)."""
     with monitor_with({"count": 1, "address": "192.168.0.10/24"}) as (monitor, (network,)):
-        for one in ("all", network.monitor_end):
-            monitor.output_of("sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{one}/rp_filter")
+        for interface in ("all", network.monitor_end):
+            monitor.output_of("sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{interface}/rp_filter")
         did = monitor.scan()
         assert did["found"] == 1
         assert monitor.json(f"/api/camera/{network.macs[0]}")["current_ip"] == "192.168.0.10"

@@ -62,7 +62,7 @@ def test_a_moved_camera_says_so_until_the_next_scan_finds_it_there(make_home: Ma
     assert home.device().address == "127.20.0.77"
     home.scan()
     assert home.status() == "ACTIVE"
-    assert [one.ip for one in home.device().addresses] == ["127.20.0.1", "127.20.0.77"]
+    assert [address.ip for address in home.device().addresses] == ["127.20.0.1", "127.20.0.77"]
 
 
 # -- sources side by side ----------------------------------------------------------------
@@ -150,15 +150,15 @@ def test_only_where_it_was_asked_does_silence_count(make_engine: MakeEngine, clo
         did = engine.scan()
         assert did["missed"] == 1
         assert did["error"] == "finds:eth1: the interface is down"
-        found = engine.status()
-        assert [found[key(n)] for n in (1, 2, 3, 4)] == ["ACTIVE", "OFFLINE", "ACTIVE", "ACTIVE"]
+        by_key = engine.status()
+        assert [by_key[key(n)] for n in (1, 2, 3, 4)] == ["ACTIVE", "OFFLINE", "ACTIVE", "ACTIVE"]
     finds.parts, finds.failed, finds.devices = ("eth0", "eth1"), {}, (1, 2, 3)
     did = engine.scan()
-    found = engine.status()
-    assert [found[key(n)] for n in (1, 2, 3, 4)] == ["ACTIVE", "ACTIVE", "ACTIVE", "OFFLINE"]
-    told = [kind for kind in engine.kinds() if kind != "device.found"]
-    assert sorted(told[:2]) == ["device.offline", "source.down"]
-    assert sorted(told[2:]) == ["device.back", "device.offline", "source.up"]
+    by_key = engine.status()
+    assert [by_key[key(n)] for n in (1, 2, 3, 4)] == ["ACTIVE", "ACTIVE", "ACTIVE", "OFFLINE"]
+    kinds = [kind for kind in engine.kinds() if kind != "device.found"]
+    assert sorted(kinds[:2]) == ["device.offline", "source.down"]
+    assert sorted(kinds[2:]) == ["device.back", "device.offline", "source.up"]
 
 
 def test_an_interface_that_dies_during_a_scan_blames_nobody_and_is_told_once(
@@ -194,8 +194,8 @@ def test_a_scope_that_is_no_longer_named_as_failed_is_not_down_for_ever(
 def test_a_device_of_another_source_is_not_missed_by_this_one(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    one, other = Finds(clock, "one", (1, 2)), Finds(clock, "other", (3, 4))
-    engine = make_engine(one.source(), other.source())
+    first, other = Finds(clock, "one", (1, 2)), Finds(clock, "other", (3, 4))
+    engine = make_engine(first.source(), other.source())
     engine.scan()
     clock.forward(seconds=1)
     assert engine.scanner.start("test", ["one"])

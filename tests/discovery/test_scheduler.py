@@ -305,7 +305,7 @@ def test_a_run_out_of_turn_waits_for_the_run_under_way_and_comes_once(start: Sta
 
 
 def job(monitor: Running, name: str = "auto_scan") -> dict[str, Any]:
-    return next(one for one in monitor.get("/api/jobs").json if one["name"] == name)
+    return next(job for job in monitor.get("/api/jobs").json if job["name"] == name)
 
 
 def toggle(monitor: Running, enabled: bool) -> dict[str, Any]:
@@ -315,11 +315,11 @@ def toggle(monitor: Running, enabled: bool) -> dict[str, Any]:
 
 
 def camera_of(monitor: Running) -> Network:
-    here = "127.0.0.1"
+    host = "127.0.0.1"
     return Network(
         [Camera("d4:2d:c5:00:00:01", "127.20.0.1")],
-        listen=(here, int(monitor.environment["EASY_IP_PORT"])),
-        reply_to=(here, int(monitor.environment["EASY_IP_REPLY_PORT"])),
+        listen=(host, int(monitor.environment["EASY_IP_PORT"])),
+        reply_to=(host, int(monitor.environment["EASY_IP_REPLY_PORT"])),
     )
 
 
@@ -389,7 +389,7 @@ def test_an_automatic_scan_that_failed_is_remembered_and_the_next_one_still_come
         until(lambda: job(monitor)["last_error"] is None, 60, "the next scan went well")
         assert job(monitor)["last_result"] == "1 devices answered"
     assert f"UDP port {port} cannot be opened" not in monitor.get("/").body.decode()
-    kinds = [one["kind"] for one in monitor.get("/api/events?kind=source.").json["events"]]
+    kinds = [event["kind"] for event in monitor.get("/api/events?kind=source.").json["events"]]
     assert kinds == ["source.up", "source.down"]
 
 
@@ -421,8 +421,8 @@ def test_the_clock_thread_outlives_a_job_that_is_removed_meanwhile(
 
     def timer() -> float:
         """A clock of which each look comes just after the job is gone, while that is wanted."""
-        here = current_thread().name == "clock"
-        if here and len(removed) < 3 and scheduler._scheduler.get_job("one") is not None:
+        is_clock = current_thread().name == "clock"
+        if is_clock and len(removed) < 3 and scheduler._scheduler.get_job("one") is not None:
             removed.append("one")
             scheduler._scheduler.remove_job("one")
             return monotonic() - 900
@@ -443,5 +443,5 @@ def test_the_clock_thread_outlives_a_job_that_is_removed_meanwhile(
     until(again, what="three looks have failed, and then its time is put right")
     assert scheduler._thread.is_alive()
     scheduler.stop()
-    told = [one.message for one in caplog.records if one.name == "discovery.scheduler"]
-    assert told == ["The times of the jobs were not compared; trying again"]
+    messages = [record.message for record in caplog.records if record.name == "discovery.scheduler"]
+    assert messages == ["The times of the jobs were not compared; trying again"]

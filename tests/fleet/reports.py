@@ -19,25 +19,25 @@ def noon(**later: float) -> datetime:
     return NOON + timedelta(**later)
 
 
-def seen(*identities: str, at: datetime = NOON, **said: Any) -> Sighting:
+def seen(*identities: str, at: datetime = NOON, **fields: Any) -> Sighting:
     """Proof of life by Easy IP, in a scan that began just then unless `asked` says else."""
-    given: dict[str, Any] = {"address": "10.0.0.1", "asked": at, **said}
+    given: dict[str, Any] = {"address": "10.0.0.1", "asked": at, **fields}
     return Sighting("here", identities, given.pop("source", "panasonic"), at, **given)
 
 
-def heard(*identities: str, at: datetime = NOON, **said: Any) -> Sighting:
+def heard(*identities: str, at: datetime = NOON, **fields: Any) -> Sighting:
     """The device spoke unasked."""
-    return seen(*identities, at=at, asked=None, **said)
+    return seen(*identities, at=at, asked=None, **fields)
 
 
-def missed(identity: str, at: datetime = NOON, **said: Any) -> Miss:
+def missed(identity: str, at: datetime = NOON, **fields: Any) -> Miss:
     """A scan that began just then asked in vain, unless `asked` says else."""
-    given: dict[str, Any] = {"asked": at, "reason": "did not answer", **said}
+    given: dict[str, Any] = {"asked": at, "reason": "did not answer", **fields}
     return Miss(identity, given.pop("source", "panasonic"), at, **given)
 
 
-def wrong(identity: str, text: str = "no password is set", **said: Any) -> Finding:
-    given: dict[str, Any] = {"kind": "password.unset", "at": NOON, **said}
+def wrong(identity: str, text: str = "no password is set", **fields: Any) -> Finding:
+    given: dict[str, Any] = {"kind": "password.unset", "at": NOON, **fields}
     return Finding(identity, text=text, source=given.pop("source", "panasonic"), **given)
 
 
@@ -57,7 +57,7 @@ class Story:
     """A fleet to which things happen, one batch after the other."""
 
     def __init__(self, *devices: Device) -> None:
-        fleet = Fleet({one.id: one for one in devices}, next_id=len(devices) + 1)
+        fleet = Fleet({device.id: device for device in devices}, next_id=len(devices) + 1)
         self.fleet = record.indexed(fleet)
         self.events: list[Event] = []
 

@@ -41,8 +41,8 @@ PIN = "ab" * 32
     ],
 )
 def test_an_address_is_kept_in_one_spelling(typed: str, host: str, port: int | None) -> None:
-    found = endpoint(typed)
-    assert (found.host, found.port) == (host, port)
+    parsed = endpoint(typed)
+    assert (parsed.host, parsed.port) == (host, port)
 
 
 @pytest.mark.parametrize(
@@ -206,9 +206,9 @@ def test_what_is_longest_when_it_was_typed_is_not_too_long_for_the_file() -> Non
 
 
 def test_a_typed_password_is_never_shown_with_the_address_it_was_in() -> None:
-    found = endpoint("rtsp://admin:s3%63ret@cam/live")
-    assert found.password == "s3cret"
-    assert "s3cret" not in repr(found)
+    parsed = endpoint("rtsp://admin:s3%63ret@cam/live")
+    assert parsed.password == "s3cret"
+    assert "s3cret" not in repr(parsed)
 
 
 @pytest.mark.parametrize("name", [None, 7, "", "Rtsp", "rtsp:x", "a" * 41, "../x", "rtsp\n"])

@@ -24,9 +24,9 @@ def undo(story: Story, event: Event) -> list[str]:
     return story.tell(inverse(event, "tester", noon()))
 
 
-def proves(key: str, **said: Any) -> Any:
+def proves(key: str, **fields: Any) -> Any:
     """The device answers at its place, and proves no more than that."""
-    return seen(key, source="rtsp", **{"address": "10.0.0.5", **said})
+    return seen(key, source="rtsp", **{"address": "10.0.0.5", **fields})
 
 
 # -- what it is ------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ MOVES = ["device.moved"] * MAX_MOVES
 def flap(story: Story, times: int, begin: int = 0, between: int = 3) -> list[str]:
     """From one address to the next, once a minute; the kinds of all events. Two addresses in
     turn would be two interfaces."""
-    told: list[str] = []
+    kinds: list[str] = []
     for minute in range(begin, begin + times):
         address = f"10.0.0.{minute % between + 1}"
-        told += story.tell(seen(A, at=noon(minutes=minute), address=address))
-    return told
+        kinds += story.tell(seen(A, at=noon(minutes=minute), address=address))
+    return kinds
 
 
 def test_a_camera_that_moves_all_the_time_is_one_finding_after_ten_events() -> None:
@@ -33,12 +33,12 @@ def test_a_camera_that_moves_all_the_time_is_one_finding_after_ten_events() -> N
 
 def test_one_that_moves_in_every_second_scan_settles_once_and_no_more() -> None:
     story = Story()
-    told: list[str] = []
+    kinds: list[str] = []
     for minute in range(400):
         address = f"10.0.0.{minute // 2 % 3 + 1}"
-        told += story.tell(seen(A, at=noon(minutes=minute), address=address))
-    assert told.count("device.settled") == MAX_MOVES
-    assert len(told) == 1 + 2 * MAX_MOVES + 1
+        kinds += story.tell(seen(A, at=noon(minutes=minute), address=address))
+    assert kinds.count("device.settled") == MAX_MOVES
+    assert len(kinds) == 1 + 2 * MAX_MOVES + 1
     assert story.status() == ACTIVE
 
 
@@ -58,7 +58,7 @@ def test_repeated_moves_do_not_push_the_old_addresses_out_of_the_history(between
     for minute in range(3):
         story.tell(seen(A, at=noon(minutes=minute), address=f"10.0.9.{minute}"))
     flap(story, 3 * MAX_ADDRESSES, begin=3, between=between)
-    history = [one.ip for one in story.device().addresses]
+    history = [address.ip for address in story.device().addresses]
     assert history[:3] == ["10.0.9.0", "10.0.9.1", "10.0.9.2"]
     days = 3 * MAX_ADDRESSES // (24 * 60) + 1
     assert len(history) <= 4 + between * MAX_MOVES * days
@@ -69,7 +69,7 @@ def test_ever_new_addresses_do_not_push_the_first_ones_out_of_the_history() -> N
     for second in range(MAX_ADDRESSES + 500):
         address = f"10.1.{second // 256}.{second % 256}"
         story.tell(seen(A, at=noon(seconds=second), address=address))
-    history = [one.ip for one in story.device().addresses]
+    history = [address.ip for address in story.device().addresses]
     assert len(history) == MAX_ADDRESSES
     assert history[:FIRST_KEPT] == [f"10.1.0.{second}" for second in range(FIRST_KEPT)]
     assert history[-1] == story.device().address

@@ -8,8 +8,8 @@ from fleet.reduce import capacity
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 
-def ghost(number: int, **said: Any) -> Any:
-    return seen(key(number), address=f"10.66.0.{number}", **said)
+def ghost(number: int, **fields: Any) -> Any:
+    return seen(key(number), address=f"10.66.0.{number}", **fields)
 
 
 def key(number: int) -> str:
@@ -33,15 +33,15 @@ def full_of_ghosts() -> Story:
     story.tell(seen(A, at=noon(days=2)))
     story.tell(*(ghost(n, at=noon(days=2, seconds=n)) for n in range(1, 5)))
     gone = [A, *map(key, range(1, 5))]
-    story.tell(*(missed(one, noon(days=2, minutes=5)) for one in gone))
+    story.tell(*(missed(identity, noon(days=2, minutes=5)) for identity in gone))
     return story
 
 
 @pytest.mark.usefixtures("small")
 def test_in_a_full_fleet_the_newest_silent_ghost_gives_way_to_a_camera() -> None:
     story = full_of_ghosts()
-    told = story.tell(seen(B, at=noon(days=2, minutes=9)))
-    assert told == ["fleet.full", "device.found"]
+    kinds = story.tell(seen(B, at=noon(days=2, minutes=9)))
+    assert kinds == ["fleet.full", "device.found"]
     assert known(story) == sorted([A, B, key(1), key(2), key(3)])
     assert story.fleet.state["full"]["gave_way"] == 1
     assert story.device(6).identities == (B,), "no number is used twice"
@@ -74,8 +74,8 @@ def test_who_answers_gives_way_to_nobody() -> None:
 @pytest.mark.usefixtures("small")
 def test_it_is_told_once_and_the_notice_goes_when_there_is_room() -> None:
     story = full_of_ghosts()
-    told = story.tell(*(seen(f"mac:d4:2d:c5:00:01:{n:02x}") for n in range(20)))
-    assert told.count("fleet.full") == 1
+    kinds = story.tell(*(seen(f"mac:d4:2d:c5:00:01:{n:02x}") for n in range(20)))
+    assert kinds.count("fleet.full") == 1
     assert story.fleet.state["full"]["refused"] + story.fleet.state["full"]["gave_way"] == 20
     story.tell(at=noon(days=2, minutes=10))
     assert "full" in story.fleet.state
@@ -92,7 +92,7 @@ def test_retired_devices_take_no_place_of_the_others_and_have_places_of_their_ow
         assert "device.found" in story.tell(ghost(number, at=noon(days=3)))
     story.tell(edit("change", key(4), name="Kept"))
     story.tell(*(edit("retire", key(n)) for n in range(10, 14)))
-    retired = [one for one in story.fleet.devices.values() if one.retired_at]
+    retired = [device for device in story.fleet.devices.values() if device.retired_at]
     assert len(retired) == 5
     assert key(4) in known(story), "somebody named it"
     assert key(1) in known(story), "the newest give way"

@@ -12,9 +12,9 @@ from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 RTSP, HOME, ELSEWHERE = "rtsp:10.0.0.1:554/live", "10.0.0.1", "10.0.0.2"
 
 
-def stream(minutes: float, **said: Any) -> Report:
+def stream(minutes: float, **fields: Any) -> Report:
     """What answers at the place, by a source that proves no more."""
-    return seen(RTSP, at=noon(minutes=minutes), source="rtsp", **said)
+    return seen(RTSP, at=noon(minutes=minutes), source="rtsp", **fields)
 
 
 SILENT = [missed(A, noon(minutes=5)), missed(RTSP, noon(minutes=5), source="rtsp")]
@@ -91,7 +91,7 @@ def test_an_offline_device_whose_address_is_anothers_keeps_its_record_and_histor
     story.tell(seen(B, at=noon(minutes=6), name="New gate"))
     old, new = story.fleet.devices.values()
     assert old.identities == (f"former:1/{RTSP}",)
-    assert (old.address, [one.ip for one in old.addresses]) == (HOME, [HOME])
+    assert (old.address, [address.ip for address in old.addresses]) == (HOME, [HOME])
     assert old.facts["rtsp"]["name"] == "Old gate"
     story.tell(stream(7))
     assert (old.id, story.device(2).identities) == (1, (B, RTSP))
@@ -149,10 +149,10 @@ def test_twenty_cameras_that_swap_addresses_keep_their_records(
     def scan(minutes: int, shift: int) -> list[Report]:
         at = noon(minutes=minutes)
         places = [(mac, f"10.0.1.{(n + shift) % count}") for n, mac in enumerate(macs)][::order]
-        found: list[Report] = [seen(mac, at=at, address=ip) for mac, ip in places]
+        reports: list[Report] = [seen(mac, at=at, address=ip) for mac, ip in places]
         for _mac, ip in places if has_streams else ():
-            found.append(seen(f"rtsp:{ip}:554/", at=at, source="rtsp", address=ip))
-        return found
+            reports.append(seen(f"rtsp:{ip}:554/", at=at, source="rtsp", address=ip))
+        return reports
 
     story.tell(*scan(0, 0))
     before = dict(story.fleet.devices)
@@ -166,6 +166,6 @@ def test_twenty_cameras_that_swap_addresses_keep_their_records(
     for id, device in story.fleet.devices.items():
         assert device.identities[0] == before[id].identities[0]
         assert device.address != before[id].address
-        assert [one.ip for one in device.addresses] == [before[id].address, device.address]
+        assert [address.ip for address in device.addresses] == [before[id].address, device.address]
         if has_streams:
             assert device.identities[1:] == (f"rtsp:{device.address}:554/",)

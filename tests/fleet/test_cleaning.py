@@ -24,7 +24,7 @@ CASES: dict[str, tuple[Device, bool]] = {
 def test_who_is_retired_by_a_clean_up_of_90_days(what: str) -> None:
     device, is_retired = CASES[what]
     edits = retirements([device], 90, "tester", NOON)
-    assert [(one.kind, one.identity) for one in edits] == [("retire", "id:1")] * is_retired
+    assert [(edit.kind, edit.identity) for edit in edits] == [("retire", "id:1")] * is_retired
 
 
 def test_what_was_cleaned_away_by_mistake_comes_back_when_it_answers() -> None:

@@ -190,4 +190,4 @@ def test_the_form_confirms_the_date_too(make_home: Make, clock: Clock) -> None:
     assert home.monitor.trusted.doubt()
     assert home.client.post("/settings/clock").status_code == 303
     assert home.monitor.trusted.doubt() == ""
-    assert [one.action for one in home.monitor.audit.find()] == ["clock.confirmed"]
+    assert [entry.action for entry in home.monitor.audit.find()] == ["clock.confirmed"]

@@ -122,21 +122,21 @@ def check_file(monitor: Running) -> None:
 def check(monitor: Running, memory: Memory) -> None:
     newest = max(memory.answered.values())
     events = until(
-        lambda: (found := every_event(monitor)) and found[-1]["id"] >= newest and found,
+        lambda: (events := every_event(monitor)) and events[-1]["id"] >= newest and events,
         what="the journal has every answered edit",
     )
     numbers = [event["id"] for event in events]
     assert numbers == list(range(1, len(numbers) + 1)), "one is missing or there twice"
-    told = [event["after"]["name"] for event in events if event["kind"] == "device.edited"]
-    assert len(told) == len(set(told)), "an edit is told twice"
-    assert set(told) <= memory.asked, "an edit that nobody asked for"
+    edited = [event["after"]["name"] for event in events if event["kind"] == "device.edited"]
+    assert len(edited) == len(set(edited)), "an edit is told twice"
+    assert set(edited) <= memory.asked, "an edit that nobody asked for"
     names = {event["id"]: event["after"].get("name") for event in events}
     for name, number in memory.answered.items():
         assert names[number] == name, "an answered edit is not in the journal"
     for camera, possible in memory.last.items():
-        found = monitor.get(f"/api/camera/{mac(camera)}").json["camera_name"]
-        assert found in possible, "an answered edit is not in the file"
-        assert found in told, "it is done and nobody was told"
+        shown = monitor.get(f"/api/camera/{mac(camera)}").json["camera_name"]
+        assert shown in possible, "an answered edit is not in the file"
+        assert shown in edited, "it is done and nobody was told"
 
 
 @contextmanager

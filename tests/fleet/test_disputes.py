@@ -16,11 +16,11 @@ ONE, OTHER = "onvif:urn:uuid:1", "onvif:urn:uuid:2"
 FIRST, SECOND, THIRD = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
 
-def units(*keys: str, at: int = 0, **said: str) -> list[Sighting]:
+def units(*keys: str, at: int = 0, **fields: str) -> list[Sighting]:
     """Units at .1, .2, … that answer one scan with the MAC A, and a key of their own each."""
     when = noon(minutes=5 * at)
     return [
-        seen(*([key] if key else []), A, at=when, address=f"10.0.0.{number}", **said)
+        seen(*([key] if key else []), A, at=when, address=f"10.0.0.{number}", **fields)
         for number, key in enumerate(keys, start=1)
     ]
 
@@ -45,8 +45,8 @@ def test_two_endpoint_references_with_one_mac_stay_two_with_one_finding() -> Non
     story.tell(*units(ONE, OTHER))
     for scan in range(1, 6):
         assert story.tell(*units(ONE, OTHER, at=scan)) == []
-    assert [one.identities for one in story.fleet.devices.values()] == [(ONE,), (OTHER,)]
-    assert [one.address for one in story.fleet.devices.values()] == [FIRST, SECOND]
+    assert [device.identities for device in story.fleet.devices.values()] == [(ONE,), (OTHER,)]
+    assert [device.address for device in story.fleet.devices.values()] == [FIRST, SECOND]
     assert findings(story) == [SHARED]
     (finding,) = story.device(1).findings
     assert finding.text.startswith(f"Its MAC {A[4:]} is also used by another device, at {SECOND}.")
@@ -61,10 +61,10 @@ def test_two_units_that_prove_nothing_but_one_mac_are_known_by_their_addresses()
     story.tell(edit("change", "id:1", name="North gate"))
     for scan in range(1, 4):
         story.tell(*units("", "", at=scan))
-    one, other = story.fleet.devices.values()
-    assert (one.identities, one.name) == ((f"address:{FIRST}",), "North gate")
+    first, other = story.fleet.devices.values()
+    assert (first.identities, first.name) == ((f"address:{FIRST}",), "North gate")
     assert (other.identities, other.address) == ((f"address:{SECOND}",), SECOND)
-    assert [one.status for one in story.fleet.devices.values()] == [ACTIVE, ACTIVE]
+    assert [device.status for device in story.fleet.devices.values()] == [ACTIVE, ACTIVE]
     assert findings(story) == [SHARED]
     assert [event.kind for event in story.events].count("device.moved") == 0
 
@@ -91,7 +91,7 @@ def test_two_known_endpoint_references_with_one_mac_stay_two_where_both_move(min
     story.tell(seen(ONE), seen(OTHER, address=SECOND))
     at = noon(minutes=minutes)
     story.tell(seen(ONE, A, at=at, address=SECOND), seen(OTHER, A, at=at))
-    assert [one.identities for one in story.fleet.devices.values()] == [(ONE,), (OTHER,)]
+    assert [device.identities for device in story.fleet.devices.values()] == [(ONE,), (OTHER,)]
     assert (findings(story), story.fleet.disputed.keys()) == ([SHARED], {A})
 
 
@@ -100,7 +100,7 @@ def test_a_copied_endpoint_reference_on_two_macs_proves_nothing_either() -> None
     for scan in range(3):
         at = noon(minutes=5 * scan)
         story.tell(seen(ONE, A, at=at), seen(ONE, B, at=at, address=SECOND))
-    assert [one.identities for one in story.fleet.devices.values()] == [(A,), (B,)]
+    assert [device.identities for device in story.fleet.devices.values()] == [(A,), (B,)]
     assert story.fleet.disputed.keys() == {ONE}
     assert findings(story) == [SHARED]
 
@@ -137,8 +137,8 @@ def test_no_undo_brings_the_key_back(first: str) -> None:
     story.tell(edit("merge", "id:1", **{"with": 2}))
     merged = story.events[-1]
     other_unit = seen(OTHER, A, at=noon(minutes=1), address=THIRD)
-    here = seen(*((A, ONE) if first == A else (A,)), address=FIRST if first == A else SECOND)
-    story.tell(other_unit, replace(here, at=noon(minutes=2)))
+    sighting = seen(*((A, ONE) if first == A else (A,)), address=FIRST if first == A else SECOND)
+    story.tell(other_unit, replace(sighting, at=noon(minutes=2)))
     story.tell(replace(other_unit, at=noon(minutes=3)))
     assert story.fleet.disputed.keys() == {A}
     story.tell(inverse(merged, "tester", noon(minutes=4)))
@@ -383,14 +383,14 @@ def test_an_undone_merge_leaves_two_devices_where_they_are_now(ips: tuple[str, s
     story.tell(inverse(merged, "tester", noon(minutes=11)))
     for scan in range(3, 6):
         assert story.tell(*interfaces_at(*ips, at=5 * scan)) == []
-    assert [one.identities for one in story.fleet.devices.values()] == [(A,), (B,)]
-    assert [one.address for one in story.fleet.devices.values()] == [*ips]
-    assert [one.facts["panasonic"]["serial"] for one in story.fleet.devices.values()] == [
+    assert [device.identities for device in story.fleet.devices.values()] == [(A,), (B,)]
+    assert [device.address for device in story.fleet.devices.values()] == [*ips]
+    assert [device.facts["panasonic"]["serial"] for device in story.fleet.devices.values()] == [
         "S1",
         "S2",
     ]
-    assert [one.interfaces for one in story.fleet.devices.values()] == [{}, {}]
-    assert [[*one.source_addresses["panasonic"]] for one in story.fleet.devices.values()] == [
+    assert [device.interfaces for device in story.fleet.devices.values()] == [{}, {}]
+    assert [[*device.source_addresses["panasonic"]] for device in story.fleet.devices.values()] == [
         [ips[0]],
         [ips[1]],
     ]
@@ -404,7 +404,7 @@ def test_a_split_record_leaves_each_of_the_two_where_its_keys_are() -> None:
     story.tell(edit("split", "id:1", at=noon(minutes=6), identities=[A]))
     for scan in range(2, 5):
         assert "device.moved" not in story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan))
-    assert {one.identities: one.address for one in story.fleet.devices.values()} == {
+    assert {device.identities: device.address for device in story.fleet.devices.values()} == {
         (A,): FIRST,
         (B,): SECOND,
     }
@@ -432,7 +432,10 @@ def test_a_merge_that_the_version_before_broke_is_undone_whole() -> None:
     merged = story.events[-1]
     of_the_version_before(story)
     story.tell(inverse(merged, "tester", noon(minutes=6)))
-    assert {one.id: one.identities[0] for one in story.fleet.devices.values()} == {1: A, 2: B}
+    assert {device.id: device.identities[0] for device in story.fleet.devices.values()} == {
+        1: A,
+        2: B,
+    }
     for scan in range(2, 5):
         assert story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan)) == []
     assert (findings(story), story.fleet.disputed) == ([], {})
@@ -458,7 +461,7 @@ def test_devices_that_were_never_given_a_mac_are_known_by_their_addresses(mac: s
     for scan in range(3):
         at = noon(minutes=5 * scan)
         story.tell(*(seen(f"mac:{mac}", at=at, address=ip) for ip in (FIRST, SECOND)))
-    keys = [one.identities for one in story.fleet.devices.values()]
+    keys = [device.identities for device in story.fleet.devices.values()]
     assert keys == [(f"address:{FIRST}",), (f"address:{SECOND}",)]
     assert story.fleet.disputed == {}
 
@@ -489,7 +492,7 @@ def test_the_channels_of_a_recorder_are_never_one_by_its_mac() -> None:
     for _ in range(3):
         for channel in ("1", "2"):
             story.tell(seen(channel_key(A, channel), A, source="onvif"))
-    keys = [one.identities for one in story.fleet.devices.values()]
+    keys = [device.identities for device in story.fleet.devices.values()]
     assert keys == [(A,), (channel_key(A, "1"),), (channel_key(A, "2"),)]
 
 
@@ -499,7 +502,7 @@ def test_a_recorder_that_moves_takes_its_channels_along() -> None:
         at = noon(minutes=minute)
         story.tell(seen(A, at=at, address=ip))
         story.tell(seen(channel_key(A, "1"), at=at, source="onvif", address=ip))
-    assert [one.address for one in story.fleet.devices.values()] == [SECOND, SECOND]
+    assert [device.address for device in story.fleet.devices.values()] == [SECOND, SECOND]
 
 
 def test_channels_of_a_disputed_recorder_do_not_become_the_recorder() -> None:

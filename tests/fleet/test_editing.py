@@ -72,7 +72,7 @@ def test_an_edit_that_changes_nothing_tells_nothing(fields: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("typed", "kept"),
     [
         ("  Gate  ", "Gate"),
         ("North\n  gate", "North gate"),
@@ -84,9 +84,9 @@ def test_an_edit_that_changes_nothing_tells_nothing(fields: dict[str, Any]) -> N
         ("x" * LONGEST["name"], "x" * LONGEST["name"]),
     ],
 )
-def test_a_name_is_kept_as_one_clean_line(said: str, kept: str) -> None:
+def test_a_name_is_kept_as_one_clean_line(typed: str, kept: str) -> None:
     story = story_with_a_camera()
-    story.tell(edit("change", "id:1", name=said))
+    story.tell(edit("change", "id:1", name=typed))
     assert story.device().name == kept
 
 
@@ -217,7 +217,7 @@ def story_with_long_notes() -> Story:
     story = Story()
     story.tell(seen(A, name="WV-1"), seen(B, address="10.0.0.2"))
     for number in (1, 2):
-        tags = [f"{number}-{one}" for one in range(15)]
+        tags = [f"{number}-{index}" for index in range(15)]
         notes = f"{number}" * 3000
         story.tell(edit("change", f"id:{number}", notes=notes, tags=tags))
     story.tell(edit("merge", "id:1", **{"with": 2}))

@@ -11,21 +11,21 @@ LONG = {f"tag_{number}": "ab" * 30 for number in range(200)}
 
 def size(device: Device) -> int:
     """Of all that sources say of it, as it stands in the file."""
-    said = [facts for source, facts in device.facts.items() if source != "workbook"]
-    return sum(len(orjson.dumps(dict(facts))) for facts in said)
+    parts = [facts for source, facts in device.facts.items() if source != "workbook"]
+    return sum(len(orjson.dumps(dict(facts))) for facts in parts)
 
 
 def test_facts_that_take_too_much_room_are_left_out_and_that_is_told() -> None:
     story = Story()
     story.tell(seen(A, name="Gate", facts=LONG))
-    said = story.device().facts["panasonic"]
+    facts = story.device().facts["panasonic"]
     assert MAX_BYTES - 100 < size(story.device()) <= MAX_BYTES
-    kept = [key for key in said if key.startswith("tag_")]
+    kept = [key for key in facts if key.startswith("tag_")]
     assert kept == list(LONG)[: len(kept)], "the first ones"
-    assert (said["name"], said["facts_omitted"]) == ("Gate", f"{201 - len(kept) - 1} facts")
+    assert (facts["name"], facts["facts_omitted"]) == ("Gate", f"{201 - len(kept) - 1} facts")
     # The same again is the same again.
     assert story.tell(seen(A, at=noon(minutes=1), name="Gate", facts=LONG)) == []
-    assert story.device().facts["panasonic"] == said
+    assert story.device().facts["panasonic"] == facts
 
 
 def test_all_sources_share_the_room_of_a_device() -> None:

@@ -29,7 +29,7 @@ def test_silence_does_not_undo_a_finding() -> None:
     story.tell(seen(A), wrong(A))
     story.tell(missed(A, noon(minutes=1)))
     story.tell(at=noon(days=2))
-    assert [one.kind for one in story.device().findings] == ["password.unset"]
+    assert [finding.kind for finding in story.device().findings] == ["password.unset"]
     assert story.tell(seen(A, at=noon(days=3)), wrong(A, at=noon(days=3))) == ["device.back"]
 
 
@@ -60,7 +60,7 @@ def test_findings_of_other_kinds_sources_and_devices_are_their_own() -> None:
     story.tell(seen(A), seen(B, address="10.0.0.2"))
     story.tell(wrong(A), wrong(A, kind="setup.open"), wrong(A, source="onvif"), wrong(B))
     assert story.tell(wrong(A, cleared=True)) == ["finding.cleared"]
-    left = [(one.source, one.kind) for one in story.device(1).findings]
+    left = [(finding.source, finding.kind) for finding in story.device(1).findings]
     assert left == [("panasonic", "setup.open"), ("onvif", "password.unset")]
     assert len(story.device(2).findings) == 1
 
@@ -75,8 +75,8 @@ def test_records_that_become_one_keep_their_findings_each_once() -> None:
     story.tell(seen(A), wrong(A), wrong(A, source="onvif"))
     story.tell(seen("onvif:1", source="onvif"), wrong("onvif:1", source="onvif"))
     story.tell(seen(A, "onvif:1", source="onvif"))
-    found = sorted((one.source, one.kind) for one in story.device().findings)
-    assert found == [("onvif", "password.unset"), ("panasonic", "password.unset")]
+    kinds = sorted((finding.source, finding.kind) for finding in story.device().findings)
+    assert kinds == [("onvif", "password.unset"), ("panasonic", "password.unset")]
 
 
 # -- sources ---------------------------------------------------------------------------------

@@ -79,9 +79,9 @@ def test_a_frozen_server_stops_no_page_and_no_edit_and_everything_arrives_once(
         assert b'"Hall"' in waiting, "on disk, not only in memory"
     until(lambda: not home.monitor.journal_writer.trouble, what="it heals by itself")
     edited = home.events(kinds=["device.edited"])
-    assert [one.after["name"] for one in edited] == ["Gate", "Door", "Hall"]
+    assert [event.after["name"] for event in edited] == ["Gate", "Door", "Hall"]
     lines = home.monitor.audit.find(action="device.")
-    assert [one.after["name"] for one in lines] == ["Hall", "Door", "Gate"]
+    assert [entry.after["name"] for entry in lines] == ["Hall", "Door", "Gate"]
     assert home.client.get("/api/users", headers=key).json["count"] == 1
     answer = home.client.post("/api/auth/login", json={"username": "ada", "password": OWN})
     assert answer.status_code == 200

@@ -54,8 +54,8 @@ def a_file(folder: Path) -> dict[str, Any]:
         scan |= {"state": "done", "found": 3, "missed": 0, "error": None, "sources": [source]}
         facts = [LastScan(scan), AutoScan(False), PendingSerials({"S1": "SIM0002"})]
         tracker.apply(facts, noon(minutes=4))
-    found: dict[str, Any] = json.loads((folder / FILE).read_bytes())
-    return found
+    raw: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+    return raw
 
 
 OTHERS: tuple[Any, ...] = (None, True, 7, -1, 2**70, "x", "7", [], ["x"], [[]], {}, {"x": "y"})
@@ -71,12 +71,12 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def changed(raw: dict[str, Any], path: tuple[Any, ...], value: Any) -> bytes:
     """The file with another value at this place."""
-    found = deepcopy(raw)
-    at: Any = found
+    edited = deepcopy(raw)
+    at: Any = edited
     for key in path[:-1]:
         at = at[key]
     at[path[-1]] = value
-    return json.dumps(found).encode()
+    return json.dumps(edited).encode()
 
 
 def readable(raw: dict[str, Any]) -> dict[str, Fleet]:
@@ -231,9 +231,9 @@ def test_an_access_in_another_spelling_is_made_fit(tmp_path: Path) -> None:
 
 def test_misses_without_a_time_are_taken_as_silence(tmp_path: Path, make_home: Make) -> None:
     raw = a_file(tmp_path / "sample")
-    word = raw["devices"][0]["states"]["panasonic"] | {"misses": 3, "missed_at": None}
+    state = raw["devices"][0]["states"]["panasonic"] | {"misses": 3, "missed_at": None}
     home = make_home()
-    fleet = record.decode(changed(raw, ("devices", 0, "states", "panasonic"), word))
+    fleet = record.decode(changed(raw, ("devices", 0, "states", "panasonic"), state))
     home.monitor.tracker._fleet = fleet
     assert home.status("1") == "OFFLINE"
     assert home.client.get("/").status_code == 200
@@ -267,9 +267,12 @@ def grown(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
             at = noon(minutes=minute)
             tracker.apply([seen(A, at=at), seen(f"mac:d4:2d:c5:00:01:{minute:02}", at=at)], at)
             tracker.apply([missed("onvif:1", at, source="onvif")], at)
-            for one in (edit("change", "id:1", name=f"{minute}"), edit("split", "id:2", **SPLIT)):
+            for report in (
+                edit("change", "id:1", name=f"{minute}"),
+                edit("split", "id:2", **SPLIT),
+            ):
                 with suppress(Refused):
-                    tracker.apply([one], at)
+                    tracker.apply([report], at)
         last = tracker.fleet()
     with opened(tmp_path) as tracker:
         assert tracker.damage == ""
@@ -283,8 +286,8 @@ def test_counts_at_their_highest_stay_readable(tmp_path: Path) -> None:
     def change(raw: dict[str, Any]) -> None:
         for device in raw["devices"]:
             device["sightings"] = validation.HIGHEST_NUMBER
-            for word in device["states"].values():
-                word["misses"] = validation.HIGHEST_NUMBER
+            for state in device["states"].values():
+                state["misses"] = validation.HIGHEST_NUMBER
 
     grown(tmp_path, change)
 
@@ -320,7 +323,7 @@ def test_events_that_wait_are_put_in_order_and_their_numbers_are_not_given_again
     first, second, *_rest = raw["outbox"]
     raw["outbox"] = [{**second, "sequence": 90}, first, first]
     fleet = record.decode(json.dumps(raw).encode())
-    assert [one.sequence for one in fleet.outbox] == [first["sequence"], 90]
+    assert [event.sequence for event in fleet.outbox] == [first["sequence"], 90]
     assert fleet.sequence == 90
 
 

@@ -57,8 +57,8 @@ def test_what_names_no_single_device_is_no_mac(what: str) -> None:
 @settings(deadline=None, derandomize=True)
 @given(st.text(max_size=20))
 def test_whatever_it_is_the_answer_is_a_clean_mac_or_none(text: str) -> None:
-    found = mac(text)
-    assert found is None or mac(found) == found
+    result = mac(text)
+    assert result is None or mac(result) == result
 
 
 def test_local_keys_stand_under_their_site_and_global_ones_alone() -> None:

@@ -169,7 +169,7 @@ def moved_to(report: Report | Undo, now: datetime, events: Sequence[Event]) -> R
 def fit_to_undo(event: Event) -> bool:
     """By its words: a person did it. Records that prove to be one may be told apart too."""
     edits = ("edited", "retired", "restored", "split", "unmerged")
-    is_by_a_person = any(event.kind == f"device.{one}" for one in edits) and (
+    is_by_a_person = any(event.kind == f"device.{edit}" for edit in edits) and (
         event.text.endswith("by tester") or "tester" in event.text
     )
     return is_by_a_person or event.kind == "device.merged"
@@ -178,7 +178,9 @@ def fit_to_undo(event: Event) -> bool:
 def check(fleet: Fleet, before: Fleet, events: Sequence[Event]) -> None:
     """Everything that must hold after any batch."""
     assert fleet.sequence == before.sequence + len(events)
-    assert [one.sequence for one in events] == list(range(before.sequence + 1, fleet.sequence + 1))
+    assert [event.sequence for event in events] == list(
+        range(before.sequence + 1, fleet.sequence + 1)
+    )
     assert fleet.outbox == (*before.outbox, *events)
     assert record.indexed(fleet).index == fleet.index, "it is the same after a restart"
     for id, device in fleet.devices.items():
@@ -234,11 +236,11 @@ def check_order(before: Fleet, fleet: Fleet, events: Sequence[Event], now: datet
             continue
         assert device.last_seen is not None
         assert old.last_seen <= device.last_seen <= now
-        for source, word in old.states.items():
-            if word.seen_at:
+        for source, state in old.states.items():
+            if state.seen_at:
                 seen_at = device.states[source].seen_at
                 assert seen_at is not None
-                assert seen_at >= word.seen_at
+                assert seen_at >= state.seen_at
 
 
 REWRITING = frozenset({"device.merged", "device.unmerged", "device.split"})
@@ -251,25 +253,25 @@ def is_by_hand(report: Report) -> bool:
 
 def live(batches: list[tuple[int, list[Any]]]) -> None:
     """Tell a new fleet all of it, and look at it after each batch."""
-    fleet, now, told, by_hand = Fleet(), NOON, list[Event](), False
+    fleet, now, history, by_hand = Fleet(), NOON, list[Event](), False
     for minutes, raw in batches:
         now += timedelta(minutes=minutes)
         try:
-            reports = [moved_to(report, now, told) for report in raw]
+            reports = [moved_to(report, now, history) for report in raw]
             after, events = reduce(fleet, reports, now, RULES)
         except Refused:
             continue
         check(after, fleet, events)
-        if not any(isinstance(one, Edit) and one.kind == "list" for one in reports):
+        if not any(isinstance(report, Edit) and report.kind == "list" for report in reports):
             check_order(fleet, after, events, now)
         by_hand = by_hand or any(map(is_by_hand, reports))
         if not by_hand:
             check_macs(fleet, after, reports)
         check_merges(fleet, events)
-        fleet, told = after, [*told, *events]
+        fleet, history = after, [*history, *events]
     after, events = reduce(fleet, [], now, RULES)
     check(after, fleet, events)
-    known = {id: one.status for id, one in after.devices.items() if one.retired_at is None}
+    known = {id: device.status for id, device in after.devices.items() if device.retired_at is None}
     true = status.statuses(after.devices, now, RULES)
     assert known == {id: true[id] for id in known}, "what was told last is what is true"
     assert reduce(after, [], now, RULES) == (after, []), "the same moment has nothing new"
@@ -391,8 +393,8 @@ def fleets(draw: st.DrawFn) -> Fleet:
     redirects: dict[int, int] = {}
     if devices and draw(st.booleans()):
         redirects = {first: 1, first + 1: 1}
-    outbox = draw(st.lists(EVENTS, max_size=3, unique_by=lambda one: one.sequence))
-    outbox.sort(key=lambda one: one.sequence)
+    outbox = draw(st.lists(EVENTS, max_size=3, unique_by=lambda event: event.sequence))
+    outbox.sort(key=lambda event: event.sequence)
     fleet = Fleet(
         devices=devices,
         redirects=redirects,
@@ -418,8 +420,8 @@ def test_what_is_written_is_what_is_read(fleet: Fleet) -> None:
 @settings(deadline=None, max_examples=50, derandomize=True)
 @given(fleets(), fleets())
 def test_a_writer_that_remembers_lines_writes_what_a_fresh_one_does(
-    one: Fleet, other: Fleet
+    first: Fleet, other: Fleet
 ) -> None:
     encoder = record.Encoder()
-    encoder.encode(one)
+    encoder.encode(first)
     assert encoder.encode(other) == record.Encoder().encode(other)

@@ -31,7 +31,7 @@ def event(sequence: int, at: datetime = NOON, **more: Any) -> Event:
 
 
 def numbers(events: Sequence[Event]) -> list[int]:
-    return [one.sequence for one in events]
+    return [event.sequence for event in events]
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def reading(journal: Journal) -> Iterator[list[int]]:
 
 
 def test_an_event_comes_back_as_it_was(journal: Journal) -> None:
-    said = event(
+    written = event(
         7,
         datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC),
         device=None,
@@ -57,16 +57,16 @@ def test_an_event_comes_back_as_it_was(journal: Journal) -> None:
         before={"name": None, "list": [1, "x", {"y": 2.5}]},
         after={"big": 2**60, "empty": {}},
     )
-    journal.write([said])
-    assert journal.event(7) == said
-    assert journal.find() == [said]
+    journal.write([written])
+    assert journal.event(7) == written
+    assert journal.find() == [written]
     assert journal.event(8) is None
 
 
 def test_each_event_is_kept_once_and_the_first_one_counts(journal: Journal) -> None:
     journal.write([event(1), event(2)])
     journal.write([event(2, text="another"), event(3), event(1)])
-    assert [one.text for one in journal.find()] == ["event 3", "event 2", "event 1"]
+    assert [event.text for event in journal.find()] == ["event 3", "event 2", "event 1"]
 
 
 def test_the_highest_numbers_are_known_from_the_start(sql_url: str) -> None:
@@ -105,10 +105,10 @@ ODD: dict[str, dict[str, Any]] = {
 def test_odd_text_holds_nothing_up(journal: Journal, what: str) -> None:
     """One event that a database does not take would stop all that come after it."""
     journal.write([event(1), event(2, **ODD[what]), event(3)])
-    found = journal.find()
-    assert numbers(found) == [3, 2, 1]
+    read = journal.find()
+    assert numbers(read) == [3, 2, 1]
     if "NUL" not in what:
-        assert found[1] == event(2, **ODD[what])
+        assert read[1] == event(2, **ODD[what])
 
 
 # -- questions -------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_a_crash_between_the_journal_and_the_file_doubles_nothing(
         tracker.continue_above(*event_rows.highest(journal.engine), NOON)
         tracker.apply([seen(A, at=noon(minutes=2))], noon(minutes=2))
         assert JournalWriter(tracker, journal).deliver()
-    kinds = [(one.sequence, one.kind) for one in journal.find()][::-1]
+    kinds = [(event.sequence, event.kind) for event in journal.find()][::-1]
     assert kinds == [(1, "device.found"), (2, "device.offline"), (3, "device.back")]
 
 
@@ -249,9 +249,9 @@ def test_an_event_that_does_not_fit_is_left_out_and_holds_up_no_other(
         assert numbers(journal.find()) == [4, 3, 1]
         until(lambda: read == [1, 3, 4], what="the reader has the others")
     assert tracker.fleet().outbox == ()
-    assert [one.message for one in caplog.records if one.name == "fleet.history.journal"] == [
-        "Event 2 does not fit into the journal: left out"
-    ]
+    assert [
+        record.message for record in caplog.records if record.name == "fleet.history.journal"
+    ] == ["Event 2 does not fit into the journal: left out"]
 
 
 def test_a_delivery_that_fails_unexpectedly_is_tried_again(
@@ -278,8 +278,10 @@ def test_a_delivery_that_fails_unexpectedly_is_tried_again(
     assert numbers(journal.find()) == [1]
     journal_writer.stop()
     assert not journal_writer.is_alive()
-    told = [one.message for one in caplog.records if one.name == "fleet.history.journal"]
-    assert told == ["A delivery to the SQL database failed; it is tried again"]
+    messages = [
+        record.message for record in caplog.records if record.name == "fleet.history.journal"
+    ]
+    assert messages == ["A delivery to the SQL database failed; it is tried again"]
 
 
 def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_back(
@@ -303,7 +305,7 @@ def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_
     postgres.start()
     assert journal_writer.deliver()
     assert journal_writer.trouble == ""
-    assert [one.kind for one in journal.find()] == ["device.offline", "device.found"]
+    assert [event.kind for event in journal.find()] == ["device.offline", "device.found"]
     levels = [
         record.levelname for record in caplog.records if "fleet.history.journal" in record.name
     ]

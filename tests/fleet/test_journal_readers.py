@@ -63,7 +63,7 @@ def write(journal: Journal, *sequences: int) -> None:
 
 
 def note(connection: Connection, events: Sequence[Event]) -> None:
-    connection.execute(insert(notes), [{"number": one.sequence} for one in events])
+    connection.execute(insert(notes), [{"number": event.sequence} for event in events])
 
 
 def noted(journal: Journal) -> list[int]:
@@ -104,7 +104,7 @@ def test_every_reader_reads_every_event_in_order(journal: Journal) -> None:
             MemoryReader(
                 journal.engine,
                 name,
-                lambda events, numbers=numbers: numbers.extend(one.sequence for one in events),
+                lambda events, numbers=numbers: numbers.extend(event.sequence for event in events),
             )
         )
     reader_of(journal)
@@ -112,7 +112,9 @@ def test_every_reader_reads_every_event_in_order(journal: Journal) -> None:
         for start in range(1, 1201, 300):
             write(journal, *range(start, start + 300))
         until(lambda: cursor(journal) == 1200, what="the notes are complete")
-        until(lambda: all(len(one) == 1200 for one in read.values()), what="so are the others")
+        until(
+            lambda: all(len(numbers) == 1200 for numbers in read.values()), what="so are the others"
+        )
     assert noted(journal) == list(range(1, 1201))
     assert list(read.values()) == [noted(journal)] * 3
 
@@ -158,7 +160,9 @@ def test_a_reader_misses_no_event_that_waited_for_the_start(
         tracker.apply([seen(A)], NOON)
         journal.readers.add(
             MemoryReader(
-                journal.engine, "new", lambda events: read.extend(one.sequence for one in events)
+                journal.engine,
+                "new",
+                lambda events: read.extend(event.sequence for event in events),
             )
         )
         journal_writer = JournalWriter(tracker, journal)
@@ -175,7 +179,7 @@ def test_a_slow_reader_holds_up_neither_the_writer_nor_another_reader(
     journal.readers.add(MemoryReader(journal.engine, "slow", lambda _events: go_on.wait(60)))
     journal.readers.add(
         MemoryReader(
-            journal.engine, "quick", lambda events: read.extend(one.sequence for one in events)
+            journal.engine, "quick", lambda events: read.extend(event.sequence for event in events)
         )
     )
     with opened(tmp_path / "monitor") as tracker, running(journal):
@@ -227,8 +231,12 @@ def test_what_fails_while_it_is_stored_is_stored_once(
         until(lambda: cursor(journal) == 3)
     assert noted(journal) == [1, 2, 3]
     assert tries == [3, 3, 3, 3]
-    told = [one.message for one in caplog.records if one.name == "fleet.history.journal_readers"]
-    assert told == ["Reader notes of the journal failed; it is tried again"]
+    messages = [
+        record.message
+        for record in caplog.records
+        if record.name == "fleet.history.journal_readers"
+    ]
+    assert messages == ["Reader notes of the journal failed; it is tried again"]
 
 
 CRASHING = """
@@ -382,7 +390,7 @@ def test_an_event_that_a_reader_cannot_use_is_passed_over_and_logged(
     journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     def take(connection: Connection, events: Sequence[Event]) -> None:
-        if any(one.sequence == 4 for one in events):
+        if any(event.sequence == 4 for event in events):
             raise KeyError("status")
         note(connection, events)
 
@@ -392,8 +400,12 @@ def test_an_event_that_a_reader_cannot_use_is_passed_over_and_logged(
     reader.step()
     assert noted(journal) == [1, 2, 3, 5, 6, 7, 8, 9]
     assert cursor(journal) == 9
-    told = [one.message for one in caplog.records if one.name == "fleet.history.journal_readers"]
-    assert told == ["Event 4 is left out: reader notes cannot use it"]
+    messages = [
+        record.message
+        for record in caplog.records
+        if record.name == "fleet.history.journal_readers"
+    ]
+    assert messages == ["Event 4 is left out: reader notes cannot use it"]
 
 
 def test_a_row_that_cannot_be_read_is_passed_over_and_logged(
@@ -409,8 +421,12 @@ def test_a_row_that_cannot_be_read_is_passed_over_and_logged(
     while reader.step():
         pass
     assert noted(journal) == [1, 3]
-    told = [one.message for one in caplog.records if one.name == "fleet.history.journal_readers"]
-    assert told == ["Event 2 cannot be read from the journal: left out"]
+    messages = [
+        record.message
+        for record in caplog.records
+        if record.name == "fleet.history.journal_readers"
+    ]
+    assert messages == ["Event 2 cannot be read from the journal: left out"]
     journal.close()
 
 
@@ -425,7 +441,7 @@ def test_no_event_is_forgotten_before_every_reader_has_read_it(journal: Journal)
     quick.step()
     assert journal.readers.positions() == {"slow": 3, "quick": 6}
     assert journal.forget(noon(days=400)) == 3
-    assert [one.sequence for one in journal.find()] == [6, 5, 4]
+    assert [event.sequence for event in journal.find()] == [6, 5, 4]
     slow.step()
     assert journal.forget(noon(days=400)) == 3
     assert cursor(journal, "slow") == 6
@@ -477,13 +493,13 @@ def test_a_reader_that_is_a_week_behind_is_reported(
     write(journal, 1, 2)
     oldest = noon(minutes=1)
     assert journal.readers.check(oldest + BEHIND_AFTER) == []
-    told = journal.readers.check(oldest + BEHIND_AFTER + timedelta(seconds=1))
-    assert told == [
+    problems = journal.readers.check(oldest + BEHIND_AFTER + timedelta(seconds=1))
+    assert problems == [
         "Reader notes of the journal is behind: 2 events since 2026-03-01 not read. "
         "No event is deleted before it was read. See the log for its errors."
     ]
-    warned = [one.message for one in caplog.records if one.levelno == logging.WARNING]
-    assert warned == told
+    warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == problems
     reader.step()
     assert journal.readers.check(noon(days=400)) == []
 
@@ -497,8 +513,8 @@ def test_a_reader_that_nothing_uses_is_reported_and_dropped_after_a_month(sql_ur
     again.open()
     write(again, 1)
     oldest = noon(minutes=1)
-    [told] = again.readers.check(oldest + UNUSED_AFTER)
-    assert told.endswith(
+    [problem] = again.readers.check(oldest + UNUSED_AFTER)
+    assert problem.endswith(
         "1 event since 2026-03-01 not read. Nothing uses it now; it is dropped after 30 days."
     )
     assert again.readers.check(oldest + UNUSED_AFTER + timedelta(seconds=1)) == [

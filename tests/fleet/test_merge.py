@@ -35,7 +35,7 @@ def test_two_records_that_prove_to_be_one_become_the_one_with_the_lower_number()
     assert story.fleet.redirects == {2: 1}
     assert set(device.identities) == {A, ONVIF}
     assert device.facts == {"panasonic": {"name": "Gate"}, "onvif": {"name": "WV"}}
-    assert [one.ip for one in device.addresses] == ["10.0.0.1", "10.0.0.7"]
+    assert [address.ip for address in device.addresses] == ["10.0.0.1", "10.0.0.7"]
     assert (device.first_seen, device.notes, device.sightings) == (noon(), "by the door", 3)
 
 
@@ -139,7 +139,7 @@ def test_local_keys_mean_something_only_within_their_site() -> None:
     story = Story()
     story.tell(seen(RTSP, source="rtsp"))
     story.tell(replace(seen(RTSP, source="rtsp"), site="plant 2"))
-    assert [one.site for one in story.fleet.devices.values()] == ["here", "plant 2"]
+    assert [device.site for device in story.fleet.devices.values()] == ["here", "plant 2"]
 
 
 def test_records_of_two_sites_become_one_and_every_key_leads_to_it() -> None:

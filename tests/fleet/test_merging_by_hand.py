@@ -13,7 +13,7 @@ from tests.fleet.reports import A, B, Story, edit, heard, missed, noon, seen
 ONVIF, RTSP = "onvif:urn:uuid:1", "rtsp:10.0.0.1:554/live"
 
 
-def two() -> Story:
+def story_of_two() -> Story:
     """Gate is device 1, Door is device 2."""
     story = Story()
     story.tell(seen(A, name="Gate"), seen(B, name="Door", address="10.0.0.2"))
@@ -33,7 +33,7 @@ def undo(story: Story, event: Event, **at: float) -> list[str]:
 
 @pytest.mark.parametrize(("first", "other"), [(1, 2), (2, 1)])
 def test_a_person_may_say_that_two_macs_are_one_device(first: int, other: int) -> None:
-    story = two()
+    story = story_of_two()
     assert story.tell(merge(f"id:{first}", other)) == ["device.merged"]
     assert story.events[-1].text == "Door (number 2) is the same device as Gate, says tester"
     assert list(story.fleet.devices) == [1]
@@ -43,7 +43,7 @@ def test_a_person_may_say_that_two_macs_are_one_device(first: int, other: int) -
 
 
 def test_a_merged_device_is_seen_by_either_mac() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(merge("id:1", 2))
     for minute, key in enumerate((A, B, A), start=1):
         story.tell(seen(key, at=noon(minutes=minute), address=None))
@@ -52,7 +52,7 @@ def test_a_merged_device_is_seen_by_either_mac() -> None:
 
 
 def test_merging_with_itself_or_nobody_is_refused() -> None:
-    story = two()
+    story = story_of_two()
     with pytest.raises(Refused, match="cannot be merged with itself"):
         story.tell(merge("id:1", 1))
     with pytest.raises(Refused, match="There is no device 9"):
@@ -63,7 +63,7 @@ def test_merging_with_itself_or_nobody_is_refused() -> None:
 
 
 def test_undoing_a_merge_gives_both_numbers_back() -> None:
-    story = two()
+    story = story_of_two()
     gate, door = story.device(1), story.device(2)
     story.tell(merge("id:1", 2))
     assert undo(story, story.events[-1]) == ["device.unmerged"]
@@ -87,7 +87,7 @@ def test_after_an_undone_merge_the_sources_do_not_merge_them_again() -> None:
 
 def test_undoing_an_old_merge_does_not_forget_what_happened_since() -> None:
     """The record that stayed went on living: its sightings, its name, its address are true."""
-    story = two()
+    story = story_of_two()
     story.tell(merge("id:1", 2))
     merged = story.events[-1]
     story.tell(edit("change", "id:1", name="North gate"))
@@ -99,7 +99,7 @@ def test_undoing_an_old_merge_does_not_forget_what_happened_since() -> None:
 
 
 def test_a_merge_is_undone_once() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(merge("id:1", 2))
     merged = story.events[-1]
     undo(story, merged)
@@ -108,7 +108,7 @@ def test_a_merge_is_undone_once() -> None:
 
 
 def test_undoing_the_undo_of_a_merge_merges_again() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(merge("id:1", 2))
     undo(story, story.events[-1])
     assert undo(story, story.events[-1]) == ["device.merged"]
@@ -187,7 +187,7 @@ def test_undoing_a_split_makes_it_one_again() -> None:
 
 
 def test_lists_stay_by_number_whatever_keys_come_and_go() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(seen("mac:d4:2d:c5:00:00:0c", address="10.0.0.3"))
     story.tell(seen(A, ONVIF, source="onvif", at=noon(minutes=1)))
     story.tell(merge("id:2", 3))
@@ -195,14 +195,14 @@ def test_lists_stay_by_number_whatever_keys_come_and_go() -> None:
     devices = story.fleet.devices
     statuses = dict.fromkeys(devices, "ACTIVE")
     listed = select(devices.values(), statuses, DeviceFilter(), frozenset({"camera"}))
-    assert [one.id for one in listed.devices] == [1, 2, 3]
+    assert [device.id for device in listed.devices] == [1, 2, 3]
 
 
 # -- site, parent and tags -------------------------------------------------------------------
 
 
 def test_tags_are_clean_each_once_and_undone() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(edit("change", "id:1", tags=[" north  door", "night\x00", "night", "", "\u200b"]))
     assert story.device().tags == ("north door", "night")
     undo(story, story.events[-1])
@@ -212,11 +212,11 @@ def test_tags_are_clean_each_once_and_undone() -> None:
 @pytest.mark.parametrize("tags", [["x" * 41], [str(n) for n in range(21)], "door", [7], {"a": 1}])
 def test_tags_that_do_not_fit_are_refused(tags: Any) -> None:
     with pytest.raises(Refused, match="tags"):
-        two().tell(edit("change", "id:1", tags=tags))
+        story_of_two().tell(edit("change", "id:1", tags=tags))
 
 
 def test_a_site_is_changed_told_and_undone() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(edit("change", "id:1", site=" Plant  2 "))
     assert story.device().site == "Plant 2"
     assert story.events[-1].text == "The site of Gate is now Plant 2, by tester"
@@ -243,11 +243,11 @@ def test_a_site_where_another_has_the_same_key_is_refused() -> None:
     story.tell(replace(heard(RTSP, source="rtsp", name="Door"), site="plant 2"))
     with pytest.raises(Refused, match="Gate"):
         story.tell(edit("change", "id:2", site="here"))
-    assert [one.identities for one in story.fleet.devices.values()] == [(RTSP,), (RTSP,)]
+    assert [device.identities for device in story.fleet.devices.values()] == [(RTSP,), (RTSP,)]
 
 
 def test_a_parent_is_set_told_and_changes_the_word_at_once() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(missed(A, noon(minutes=1)), missed(B, noon(minutes=1)))
     kinds = story.tell(edit("change", "id:2", noon(minutes=2), parent=1))
     assert kinds == ["device.edited", "device.unreachable"]
@@ -258,7 +258,7 @@ def test_a_parent_is_set_told_and_changes_the_word_at_once() -> None:
 
 @pytest.mark.parametrize("parent", [2, 3, 9, "1", 0])
 def test_a_parent_that_is_nobody_or_stands_behind_it_is_refused(parent: Any) -> None:
-    story = two()
+    story = story_of_two()
     story.tell(seen("mac:d4:2d:c5:00:00:0c", address="10.0.0.3"))
     story.tell(edit("change", "id:3", parent=2))
     with pytest.raises(Refused):
@@ -266,7 +266,7 @@ def test_a_parent_that_is_nobody_or_stands_behind_it_is_refused(parent: Any) -> 
 
 
 def test_retiring_the_parent_changes_the_word_of_what_hangs_behind_it() -> None:
-    story = two()
+    story = story_of_two()
     story.tell(edit("change", "id:2", parent=1))
     story.tell(missed(A, noon(minutes=1)), missed(B, noon(minutes=1)))
     assert story.device(2).status == "UNREACHABLE"

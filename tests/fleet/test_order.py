@@ -80,7 +80,7 @@ def test_an_older_finding_neither_replaces_nor_clears_a_newer_one() -> None:
         wrong(A, at=noon(minutes=-5), cleared=True),
     ):
         assert story.tell(old, at=noon(minutes=1)) == []
-    assert [one.text for one in story.device().findings] == ["no password is set"]
+    assert [finding.text for finding in story.device().findings] == ["no password is set"]
 
 
 def test_within_one_batch_the_newest_wins_whatever_its_place() -> None:
@@ -92,7 +92,7 @@ def test_within_one_batch_the_newest_wins_whatever_its_place() -> None:
         seen(B, at=noon(minutes=1), address="10.0.0.4"),
         at=noon(minutes=3),
     )
-    assert [one.ip for one in story.device().addresses] == ["10.0.0.1", "10.0.0.2"]
+    assert [address.ip for address in story.device().addresses] == ["10.0.0.1", "10.0.0.2"]
     assert story.device(2).address == "10.0.0.4"
 
 

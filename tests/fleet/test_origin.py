@@ -72,43 +72,43 @@ def is_that_local_time(shown: str, local: str) -> bool:
     """`shown` has an offset and is the local time, to the second."""
     at = datetime.fromisoformat(shown).replace(microsecond=0)
     assert at.tzinfo is not None
-    there = datetime.fromisoformat(local).replace(microsecond=0)
-    return at == there.astimezone()
+    local_time = datetime.fromisoformat(local).replace(microsecond=0)
+    return at == local_time.astimezone()
 
 
 @pytest.mark.parametrize("mac", ROWS)
 def test_every_value_of_every_camera_is_found_again(moved_in: Home, mac: str) -> None:
-    row, found = ROWS[mac], detail(moved_in, mac)
-    assert found["mac_address"] == identity.mac(mac)
+    row, shown = ROWS[mac], detail(moved_in, mac)
+    assert shown["mac_address"] == identity.mac(mac)
     for key in SHOWN:
         if key in row:
-            assert found[key] == (None if row[key] == "" else row[key]), key
+            assert shown[key] == (None if row[key] == "" else row[key]), key
     for old, new in OURS.items():
-        assert found[new] == row.get(old)
+        assert shown[new] == row.get(old)
     for key in ("first_seen", "last_seen"):
         if key in row:
-            assert is_that_local_time(found[key], row[key])
+            assert is_that_local_time(shown[key], row[key])
     rest = set(row) - {*SHOWN, *OURS, "mac_address", "first_seen", "last_seen", "ip_history"}
     for key in rest:
-        assert found["facts"]["tracker"][key] == row[key], key
+        assert shown["facts"]["tracker"][key] == row[key], key
 
 
 @pytest.mark.parametrize("mac", ROWS)
 def test_the_whole_address_history_is_found_again(moved_in: Home, mac: str) -> None:
-    found = detail(moved_in, mac)["ip_history"]
+    history = detail(moved_in, mac)["ip_history"]
     for old in ROWS[mac].get("ip_history", []):
         assert any(
-            one["ip"] == old["ip"]
-            and one["previous_ip"] == old["previous_ip"]
-            and is_that_local_time(one["timestamp"], old["timestamp"])
-            for one in found
+            entry["ip"] == old["ip"]
+            and entry["previous_ip"] == old["previous_ip"]
+            and is_that_local_time(entry["timestamp"], old["timestamp"])
+            for entry in history
         ), old
 
 
 def test_an_address_that_only_the_history_knows_stands_first(moved_in: Home) -> None:
-    found = detail(moved_in, "a8:13:74:00:12:af")
-    assert [one["ip"][-2:] for one in found["ip_history"]] == ["44", "41", "42", "40"]
-    assert found["ip_changes"] == 3
+    shown = detail(moved_in, "a8:13:74:00:12:af")
+    assert [entry["ip"][-2:] for entry in shown["ip_history"]] == ["44", "41", "42", "40"]
+    assert shown["ip_changes"] == 3
 
 
 def test_the_list_and_the_counts_hold_all_of_them(moved_in: Home) -> None:
@@ -123,8 +123,8 @@ def test_the_list_and_the_counts_hold_all_of_them(moved_in: Home) -> None:
 
 def test_statuses_follow_from_the_last_scan_of_the_former_tracker(moved_in: Home) -> None:
     words = {
-        one["camera_name"]: one["status"]
-        for one in moved_in.client.get("/api/cameras").json["cameras"]
+        camera["camera_name"]: camera["status"]
+        for camera in moved_in.client.get("/api/cameras").json["cameras"]
     }
     assert words["Loading dock"] == "ACTIVE"
     assert words['Käfer & <Söhne> "Tor 2"'] == "OFFLINE"
@@ -158,8 +158,8 @@ def test_a_real_monitor_in_another_zone_reads_the_same_bytes(
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "camera_database.json").write_bytes(ORIGINAL.read_bytes())
     monitor = run_monitor(TZ="IST-5:30")
-    found = monitor.get("/api/camera/d4:2d:c5:14:c5:70").json
-    assert datetime.fromisoformat(found["first_seen"]) == datetime.fromisoformat(
+    shown = monitor.get("/api/camera/d4:2d:c5:14:c5:70").json
+    assert datetime.fromisoformat(shown["first_seen"]) == datetime.fromisoformat(
         "2024-12-23T05:00:00+00:00"
     )
     assert monitor.get("/api/stats").json["total"] == len(ROWS)
@@ -190,12 +190,12 @@ def test_after_the_first_write_it_is_our_format_and_reopens_the_same(
     moved_in.tick()
     raw = json.loads(moved_in.settings.database_path.read_bytes())
     assert raw["format"] == "camera-monitor"
-    told = moved_in.events()
+    events = moved_in.events()
     fleet = moved_in.monitor.tracker.fleet()
     moved_in.restart()
     again = moved_in.monitor.tracker.fleet()
     assert (again.devices, again.index, again.state) == (fleet.devices, fleet.index, fleet.state)
-    assert again.sequence == fleet.sequence == before.sequence + len(told)
+    assert again.sequence == fleet.sequence == before.sequence + len(events)
     assert again.next_id == len(ROWS) + 1
 
 
@@ -211,7 +211,9 @@ def test_a_second_original_that_somebody_puts_there_is_kept_too(
     other = json.dumps({"d4:2d:c5:00:00:01": {"camera_name": "Other"}}).encode()
     home.settings.database_path.write_bytes(other)
     home.open()
-    assert [one.name or one.facts["panasonic"]["name"] for one in home.devices()] == ["Other"]
+    assert [device.name or device.facts["panasonic"]["name"] for device in home.devices()] == [
+        "Other"
+    ]
     assert sorted(copies(home)) == sorted([ORIGINAL.read_bytes(), other])
 
 
@@ -274,7 +276,7 @@ def test_what_the_original_kept_is_written_as_it_was():
                 assert moment(new[key]) == moment(value)
             elif key != "ip_history" and value not in (None, ""):
                 assert new[key] == (identity.mac(value) if key == "mac_address" else value), key
-        moves = [(one["ip"], moment(one["timestamp"])) for one in new["ip_history"]]
+        moves = [(entry["ip"], moment(entry["timestamp"])) for entry in new["ip_history"]]
         for change in row.get("ip_history") or []:
             assert (change["ip"], moment(change["timestamp"])) in moves
 
@@ -300,7 +302,7 @@ def test_a_former_file_never_replaces_a_living_fleet_in_silence(
     home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1", name="Gate"))
     home.scan()
     home.client.patch("/api/camera/1", json={"name": "North gate"})
-    told = home.events()[-1].sequence
+    newest = home.events()[-1].sequence
     home.close()
     ours = home.settings.database_path.read_bytes()
     home.settings.database_path.write_bytes(ORIGINAL.read_bytes())
@@ -314,7 +316,7 @@ def test_a_former_file_never_replaces_a_living_fleet_in_silence(
         assert "is a file of the former tracker, but the journal knows a fleet already" in text
         assert f"(1 device) is kept in {kept}" in text
     assert home.events()[-1].kind == "fleet.replaced"
-    assert home.events()[-1].sequence > told
+    assert home.events()[-1].sequence > newest
     # The way back is the one that the notice tells.
     home.close()
     home.settings.database_path.write_bytes(kept.read_bytes())
@@ -389,8 +391,8 @@ ODD: tuple[Any, ...] = (None, True, 7, -1, 2**31, "x", [], ["x"], {}, "9999-12-3
 def odd_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The row with each value replaced, also within its address changes."""
     yield from ({**row, key: odd} for key in row for odd in ODD)
-    for one in row.get("ip_history", []):
-        yield from ({**row, "ip_history": [{**one, key: odd}]} for key in one for odd in ODD)
+    for entry in row.get("ip_history", []):
+        yield from ({**row, "ip_history": [{**entry, key: odd}]} for key in entry for odd in ODD)
 
 
 def test_whatever_is_taken_of_a_former_file_can_be_read_at_the_next_start() -> None:

@@ -63,9 +63,11 @@ def test_a_report_that_is_no_json_spoils_only_itself(
     assert [device.identities for device in tracker.devices().values()] == [(C,), (B,)]
     assert tracker.device("1").findings == ()
     assert on_disk(tmp_path) == tracker.fleet()
-    said = [one.getMessage() for one in caplog.records]
-    assert 1 <= len(said) <= 4
-    assert all(one.startswith("A report from panasonic was set aside: ") for one in said)
+    messages = [record.getMessage() for record in caplog.records]
+    assert 1 <= len(messages) <= 4
+    assert all(
+        message.startswith("A report from panasonic was set aside: ") for message in messages
+    )
     assert "secret-of-the-camera" not in caplog.text
 
 
@@ -87,7 +89,7 @@ MISSHAPEN: dict[str, Report] = {
 def test_a_report_of_another_shape_spoils_only_itself(tracker: Tracker, what: str) -> None:
     tracker.apply([seen(C)], NOON)
     tracker.apply([seen(B, address="10.0.0.2"), MISSHAPEN[what], missed(B, noon(hours=1))], NOON)
-    assert {one.identities: one.status for one in tracker.devices().values()} == {
+    assert {device.identities: device.status for device in tracker.devices().values()} == {
         (C,): "ACTIVE",
         (B,): "OFFLINE",
     }
@@ -115,10 +117,10 @@ def test_a_report_that_cannot_be_folded_spoils_only_itself(
     tags = [device.facts["panasonic"]["tag"] for device in tracker.devices().values()]
     assert [n for n, tag in enumerate(tags) if tag != "b"] == [3, 17]
     tracker.apply(batch, noon(minutes=2))
-    said = [one.getMessage() for one in caplog.records]
-    assert len(said) == 1, "once, however many there are"
-    assert said[0].startswith("A report from panasonic was set aside: an error in the program")
-    assert "ZeroDivisionError in test_pump.py, line " in said[0]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1, "once, however many there are"
+    assert messages[0].startswith("A report from panasonic was set aside: an error in the program")
+    assert "ZeroDivisionError in test_pump.py, line " in messages[0]
     assert "secret-of-the-camera" not in caplog.text
 
 
@@ -128,7 +130,7 @@ def test_a_device_that_cannot_be_encoded_spoils_only_its_report(
     """Folding it works, writing it does not: nobody ever sees it, and all others are there."""
     bad = seen(A, facts={"tags": {"x": MappingProxyType({"y": 1})}})
     tracker.apply([seen(C), bad, seen(B, address="10.0.0.2")], NOON)
-    assert {one.identities for one in tracker.devices().values()} == {(C,), (B,)}
+    assert {device.identities for device in tracker.devices().values()} == {(C,), (B,)}
     assert on_disk(tmp_path) == tracker.fleet()
     assert "A report from panasonic was set aside" in caplog.text
 
@@ -157,7 +159,7 @@ def test_a_bad_batch_leaves_the_jobs_of_other_callers_alone(
             [edit("change", "id:2", name="Door")],
         ],
     )
-    assert [[one.kind for one in caller.events] for caller in callers] == [
+    assert [[event.kind for event in caller.events] for caller in callers] == [
         ["device.edited"],
         ["device.offline"],
         ["device.edited"],
@@ -205,7 +207,7 @@ def test_the_same_fault_is_told_again_after_an_hour(caplog: pytest.LogCaptureFix
     aside.tell(
         [seen(A, source="dahua")], InvalidValue("dahua", "facts", "it is nested too deeply", {})
     )
-    assert [one.getMessage() for one in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records] == [
         "A report from panasonic was set aside: facts: it is nested too deeply",
         "A report from panasonic was set aside: facts: it is nested too deeply",
         "A report from dahua was set aside: facts: it is nested too deeply",
@@ -236,7 +238,7 @@ def test_undoing_a_row_of_the_workbook_is_refused_and_the_scan_beside_it_is_done
         tracker, tmp_path, [[old], [missed(A, noon(minutes=1)), seen(B, address="10.0.0.2")]]
     )
     assert isinstance(callers[0].error, Refused)
-    assert [one.kind for one in callers[1].events] == ["device.found", "device.offline"]
+    assert [event.kind for event in callers[1].events] == ["device.found", "device.offline"]
     assert tracker.device("1").facts["workbook"]["serial"] == "NEW1"
 
 

@@ -36,7 +36,7 @@ def test_every_miss_of_an_outage_can_be_read_though_only_its_start_is_an_event()
     for minute in (1, 2, 3):
         story.tell(missed(A, noon(minutes=minute)))
         assert times(story.device()) == later(range(1, minute + 1))
-    assert [one.kind for one in story.events] == ["device.found", "device.offline"]
+    assert [event.kind for event in story.events] == ["device.found", "device.offline"]
     assert story.device().states["panasonic"].misses == 3
 
 
@@ -49,7 +49,7 @@ def test_misses_of_a_device_that_another_source_vouches_for_are_read_without_any
             seen(A, at=noon(minutes=minute)),
             missed(A, noon(minutes=minute), source="rtsp", reason=reason),
         )
-    assert [one.kind for one in story.events] == ["device.found"]
+    assert [event.kind for event in story.events] == ["device.found"]
     assert story.status() == ACTIVE
     assert story.device().recent_misses["rtsp"]["wrong login"] == (noon(minutes=1), noon(minutes=3))
     assert len(times(story.device(), "rtsp")) == 3
@@ -101,7 +101,7 @@ def test_they_survive_a_restart_and_cost_nothing_while_there_are_none(tmp_path: 
     assert on_disk(tmp_path / "monitor").devices[1] == known
     assert times(known) == later([1])
     lines = orjson.loads((tmp_path / "monitor" / "camera_database.json").read_bytes())["devices"]
-    assert ["recent_misses" in one for one in lines] == [True, False]
+    assert ["recent_misses" in line for line in lines] == [True, False]
 
 
 def test_they_are_not_shown(make_home: Make) -> None:
@@ -130,8 +130,8 @@ def test_a_status_event_carries_its_reason_as_data() -> None:
     story.tell(missed(A, noon(minutes=2), reason="no route"))
     story.tell(at=noon(hours=25))
     story.tell(seen(A, at=noon(hours=26)))
-    found, offline, missing, back = story.events
-    assert (found.kind, found.after) == ("device.found", data(ACTIVE))
+    first, offline, missing, back = story.events
+    assert (first.kind, first.after) == ("device.found", data(ACTIVE))
     assert (offline.before, offline.after) == (
         {"status": ACTIVE},
         data(OFFLINE, reason="did not answer", misses=1),
@@ -165,7 +165,7 @@ def test_what_its_parent_takes_along_has_its_own_misses_as_data() -> None:
     story.tell(seen(A), seen(B, address="10.0.0.2"))
     story.tell(edit("change", "id:2", parent=1))
     story.tell(missed(A, noon(minutes=1)), missed(B, noon(minutes=1), reason="no route"))
-    unreachable = next(one for one in story.events if one.kind == "device.unreachable")
+    unreachable = next(event for event in story.events if event.kind == "device.unreachable")
     assert unreachable.after == data(UNREACHABLE, reason="no route", misses=1)
 
 
@@ -194,7 +194,7 @@ def test_an_outage_is_two_events_however_often_it_was_asked() -> None:
         story.tell(*(missed(key, at) for key in keys))
     story.tell(*(seen(key, address=None, at=noon(minutes=200)) for key in keys))
     assert len(story.events) - begun == 2 * len(keys)
-    assert {one.before["misses"] for one in story.events[-len(keys) :]} == {199}
+    assert {event.before["misses"] for event in story.events[-len(keys) :]} == {199}
     assert timedelta(minutes=199) == noon(minutes=200) - datetime.fromisoformat(
         story.events[-1].before["since"]
     )

@@ -25,13 +25,13 @@ class Listed:
     def __init__(self) -> None:
         self.clock = Clock()
         self.fleet = Fleet()
-        self.told: list[str] = []
+        self.kinds: list[str] = []
         self.events: list[Event] = []
 
     def take(self, *reports) -> None:
         self.clock.forward(seconds=1)
         self.fleet, events = reduce(self.fleet, reports, self.clock(), RULES)
-        self.told += [event.kind for event in events]
+        self.kinds += [event.kind for event in events]
         self.events += events
 
     def by_hand(self, kind: str, row: RecorderRow, **fields) -> None:
@@ -39,7 +39,7 @@ class Listed:
 
     def undo(self) -> None:
         """Take back what a person or the list did last."""
-        edits = [one for one in self.events if one.kind != "device.found"]
+        edits = [event for event in self.events if event.kind != "device.found"]
         self.take(inverse(edits[-1], "tester", self.clock()))
 
     def finds(self, key: str, *more: str) -> None:
@@ -80,7 +80,7 @@ def test_each_row_is_a_recorder_that_nobody_has_seen_yet(listed):
     assert (device.kind, device.site, device.listed) == ("recorder", "SITE-001", True)
     assert device.facts[recorder_list.SOURCE]["name"] == "Mall, SITE-001"
     assert listed.status(MALL) == "UNKNOWN"
-    assert listed.told == ["device.listed", "device.listed"]
+    assert listed.kinds == ["device.listed", "device.listed"]
 
 
 def test_a_site_without_a_store_is_its_own_name(listed):
@@ -107,14 +107,14 @@ def test_a_row_that_is_gone_retires_its_recorder_and_coming_back_restores_it(lis
     listed.has(MALL, PORT)
     device = listed.device(PORT)
     assert (device.id, device.last_seen, device.retired_at) == (number, seen, None)
-    assert listed.told[-1] == "device.restored"
+    assert listed.kinds[-1] == "device.restored"
 
 
 def test_an_empty_list_retires_everybody_listed_and_nobody_else(listed):
     camera = Sighting("here", ("mac:d4:2d:c5:00:00:01",), "panasonic", listed.clock())
     listed.take(camera)
     listed.has()
-    retired = [one.kind for one in listed.fleet.devices.values() if one.retired_at]
+    retired = [device.kind for device in listed.fleet.devices.values() if device.retired_at]
     assert retired == ["recorder", "recorder"]
 
 
@@ -141,7 +141,7 @@ def test_another_store_or_column_resets_no_verdict(listed, change):
     listed.has(replace(MALL, **change), PORT)
     assert listed.status(MALL) == "ACTIVE"
     assert listed.device(MALL).facts["dahua"]["firmware"] == "6.7.30"
-    assert listed.told[-1] == "device.edited"
+    assert listed.kinds[-1] == "device.edited"
 
 
 def test_a_row_that_comes_back_with_another_serial_is_another_recorder(listed):
@@ -178,11 +178,11 @@ def test_an_answer_that_was_under_way_when_its_row_left_brings_nothing_back() ->
         Sighting("SITE-001", (MALL.key,), "dahua", now, kind="recorder", serial=serial)
         for serial in ("OLD1", MALL.serial)
     )
-    fleet, told = reduce(fleet, [old], now, RULES)
-    assert told == [], "the recorder that stood there before does not count"
+    fleet, events = reduce(fleet, [old], now, RULES)
+    assert events == [], "the recorder that stood there before does not count"
     fleet, _ = reduce(fleet, recorder_list.edits([], fleet.devices, "file", now), now, RULES)
-    fleet, told = reduce(fleet, [late], now, RULES)
-    assert told == []
+    fleet, events = reduce(fleet, [late], now, RULES)
+    assert events == []
     assert fleet.devices[1].retired_at is not None
 
 
@@ -211,7 +211,7 @@ def test_a_recorder_whose_row_left_comes_back_with_its_row_and_not_by_hand(liste
     assert listed.fleet is before, "it is retired already"
     listed.has(MALL, PORT)
     assert listed.device(PORT).retired_at is None
-    assert listed.told[-2:] == ["device.retired", "device.restored"]
+    assert listed.kinds[-2:] == ["device.retired", "device.restored"]
 
 
 @pytest.mark.parametrize("first", [MALL, PORT])
@@ -270,16 +270,16 @@ def test_the_first_answer_is_told_as_found_and_a_later_one_as_back(listed):
     )
     listed.is_silent(MALL)
     listed.answers(MALL)
-    assert listed.told[-2:] == ["device.offline", "device.back"]
+    assert listed.kinds[-2:] == ["device.offline", "device.back"]
     assert listed.events[-1].text == "Mall, SITE-001 is back"
 
 
 def test_the_past_of_the_demo_is_told_with_the_same_kinds_and_words() -> None:
-    _lines, told = demo_stores.past(1, Clock()())
+    _lines, events = demo_stores.past(1, Clock()())
     ups = {
-        (one["kind"], one["before"]["status"], one["text"].split(maxsplit=3)[-1])
-        for one in told
-        if one["after"].get("status") == "ACTIVE"
+        (event["kind"], event["before"]["status"], event["text"].split(maxsplit=3)[-1])
+        for event in events
+        if event["after"].get("status") == "ACTIVE"
     }
     assert ups == {("device.found", "UNKNOWN", "answers"), ("device.back", "OFFLINE", "is back")}
 

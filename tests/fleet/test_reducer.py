@@ -20,8 +20,8 @@ def test_a_camera_that_nobody_knew_is_found_with_all_that_it_says() -> None:
     device = story.device()
     assert (device.address, device.first_seen, device.last_seen) == ("10.0.0.1", noon(), noon())
     assert device.addresses == (AddressChange("10.0.0.1", noon(), None),)
-    said = {"name": "Gate", "model": "WV", "serial": "S1", "port": 80, "subnet": "255.0.0.0"}
-    assert device.facts == {"panasonic": said}
+    facts = {"name": "Gate", "model": "WV", "serial": "S1", "port": 80, "subnet": "255.0.0.0"}
+    assert device.facts == {"panasonic": facts}
     assert story.status() == device.status == ACTIVE
 
 
@@ -62,14 +62,14 @@ def test_a_move_is_told_once_and_lasts_until_a_later_scan_finds_it_there() -> No
     assert story.status() == IP_CHANGED, "nobody asked, so it is not confirmed"
     assert story.tell(seen(A, at=later, address="10.0.0.9")) == ["device.settled"]
     assert story.status() == ACTIVE
-    assert [one.ip for one in story.device().addresses] == ["10.0.0.1", "10.0.0.9"]
+    assert [address.ip for address in story.device().addresses] == ["10.0.0.1", "10.0.0.9"]
 
 
 def test_a_move_that_was_heard_unasked_is_confirmed_by_a_scan_that_began_later() -> None:
     story = Story()
     story.tell(seen(A))
-    began, said = noon(minutes=5), noon(minutes=5, seconds=1)
-    assert story.tell(heard(A, at=said, address="10.0.0.9")) == ["device.moved"]
+    began, heard_at = noon(minutes=5), noon(minutes=5, seconds=1)
+    assert story.tell(heard(A, at=heard_at, address="10.0.0.9")) == ["device.moved"]
     story.tell(seen(A, at=noon(minutes=5, seconds=2), asked=began, address="10.0.0.9"))
     assert story.status() == IP_CHANGED, "that scan began before it moved"
     story.tell(seen(A, at=noon(minutes=9), address="10.0.0.9"))
@@ -82,7 +82,7 @@ def test_every_real_move_is_told_and_remembered() -> None:
         story.tell(seen(A, at=noon(minutes=minute), address=f"10.0.0.{last}"))
     kinds = [event.kind for event in story.events]
     assert kinds == ["device.found"] + ["device.moved"] * 4
-    history = [(one.previous, one.ip) for one in story.device().addresses]
+    history = [(address.previous, address.ip) for address in story.device().addresses]
     assert [ip[-1:] for _previous, ip in history] == ["1", "2", "3", "2", "1"]
     assert [previous for previous, _ip in history[1:]] == [ip for _previous, ip in history[:-1]]
 
@@ -294,16 +294,18 @@ def behind(*parents: int | None) -> Story:
             for id, parent in enumerate(parents, start=1)
         )
     )
-    story.tell(*(seen(one.identities[0], address=None) for one in story.fleet.devices.values()))
+    story.tell(
+        *(seen(device.identities[0], address=None) for device in story.fleet.devices.values())
+    )
     return story
 
 
 def keys(story: Story) -> list[str]:
-    return [one.identities[0] for one in story.fleet.devices.values()]
+    return [device.identities[0] for device in story.fleet.devices.values()]
 
 
-def told(story: Story) -> list[str]:
-    return [one.status for one in story.fleet.devices.values()]
+def statuses_told(story: Story) -> list[str]:
+    return [device.status for device in story.fleet.devices.values()]
 
 
 def test_what_hangs_behind_a_dead_parent_is_told_unreachable_and_back() -> None:
@@ -315,7 +317,7 @@ def test_what_hangs_behind_a_dead_parent_is_told_unreachable_and_back() -> None:
         "device.back",
         "device.offline",
     ]
-    assert told(story) == [ACTIVE, OFFLINE]
+    assert statuses_told(story) == [ACTIVE, OFFLINE]
 
 
 @pytest.mark.parametrize("is_parent_first", [True, False])
@@ -339,19 +341,19 @@ def test_a_dead_grandparent_is_told_down_the_whole_chain() -> None:
     top, _middle, leaf = keys(story)
     story.tell(missed(leaf, noon(minutes=1)))
     assert story.tell(missed(top, noon(minutes=2))) == ["device.offline", "device.unreachable"]
-    assert told(story) == [OFFLINE, ACTIVE, UNREACHABLE]
+    assert statuses_told(story) == [OFFLINE, ACTIVE, UNREACHABLE]
 
 
 def test_devices_that_are_each_others_parents_end_in_words_too() -> None:
     story = behind(2, 1)
-    one, other = keys(story)
-    story.tell(missed(one, noon(minutes=1)), missed(other, noon(minutes=1)))
-    assert told(story) == [UNREACHABLE, UNREACHABLE]
+    first, other = keys(story)
+    story.tell(missed(first, noon(minutes=1)), missed(other, noon(minutes=1)))
+    assert statuses_told(story) == [UNREACHABLE, UNREACHABLE]
 
 
 def test_what_was_told_last_is_what_is_true_once_time_has_passed() -> None:
     story = behind(None, 1, 1)
     story.tell(*(missed(key, noon(minutes=1)) for key in keys(story)))
     story.tell(at=noon(days=2))
-    assert told(story) == [story.status(id, at=noon(days=2)) for id in story.fleet.devices]
+    assert statuses_told(story) == [story.status(id, at=noon(days=2)) for id in story.fleet.devices]
     assert replace(story.device(), since=None).status == MISSING

@@ -61,12 +61,12 @@ def test_a_selection_that_changed_since_it_was_counted_deletes_nobody(meanwhile:
     story.tell(seen(A), seen(B, address="10.0.0.2"), seen(C, address="10.0.0.3"))
     story.tell(edit("change", A, name="Gate", notes="keep"))
     wanted = Selection(not_seen_days=1, never_named=True)
-    found = selected(story.fleet.devices.values(), wanted, noon(days=2))
-    assert [one.id for one in found] == [2, 3]
+    matches = selected(story.fleet.devices.values(), wanted, noon(days=2))
+    assert [device.id for device in matches] == [2, 3]
     story.tell(meanwhile)
     before = story.fleet.devices
     with pytest.raises(Refused, match="has changed since it was counted"):
-        story.tell(*deletions(found, wanted, "tester", noon(days=2)))
+        story.tell(*deletions(matches, wanted, "tester", noon(days=2)))
     assert story.fleet.devices == before
 
 

@@ -51,11 +51,11 @@ def aged(make_home: Make, tmp_path: Path) -> Home:
 
 def test_numbers_go_on_above_the_journal_when_the_file_is_an_older_copy(aged: Home) -> None:
     before = aged.events()
-    assert [one.name for one in aged.devices()] == [None]
+    assert [device.name for device in aged.devices()] == [None]
     undo = rename(aged, "1", "West gate")["undo"]
     assert undo > before[-1].sequence
     events = aged.events()
-    assert [one.sequence for one in events] == sorted({one.sequence for one in events})
+    assert [event.sequence for event in events] == sorted({event.sequence for event in events})
     assert events[: len(before)] == before
     assert events[-1].after == {"name": "West gate"}
 
@@ -67,7 +67,7 @@ def test_a_number_that_the_journal_knows_is_not_given_to_another_device(aged: Ho
         aged.network.cameras.remove(DOOR)
     aged.scan()
     stranger = aged.device("d4:2d:c5:00:00:03")
-    assert {one.text for one in aged.events(device=stranger.id)} == {
+    assert {event.text for event in aged.events(device=stranger.id)} == {
         "Stranger was found at 127.20.0.3"
     }
 
@@ -99,8 +99,8 @@ def test_what_was_told_on_a_full_disk_is_not_told_again_under_its_number(
     disk.fill()
     home.network.cameras[0].on = False
     home.scan()
-    told = home.events()
-    assert [one.kind for one in told] == ["device.found", "device.offline"]
+    earlier = home.events()
+    assert [event.kind for event in earlier] == ["device.found", "device.offline"]
     file = home.settings.database_path.read_bytes()
     assert json.loads(file)["sequence"] == 1
     disk.make_room()
@@ -109,8 +109,8 @@ def test_what_was_told_on_a_full_disk_is_not_told_again_under_its_number(
     home.open()
     rename(home, "1", "North gate")
     events = home.events()
-    assert events[:2] == told
-    assert [one.kind for one in events[2:]] == ["device.edited"]
+    assert events[:2] == earlier
+    assert [event.kind for event in events[2:]] == ["device.edited"]
 
 
 # -- the real monitor --------------------------------------------------------------------------
@@ -137,8 +137,8 @@ def test_an_edit_on_a_full_disk_answers_507_and_is_not_done(
             "Make room on the disk or give this user the right to write it.",
             "hint": "Nothing was changed. Try again afterwards.",
         }
-    found = monitor.get("/api/camera/1").json
-    assert (found["camera_name"], found["notes"]) == ("Gate", "first")
+    row = monitor.get("/api/camera/1").json
+    assert (row["camera_name"], row["notes"]) == ("Gate", "first")
     assert monitor.get("/readyz").status == 503
     toggle = monitor.request("POST", "/api/auto-scan", {"enabled": True})
     assert toggle.status == 507
@@ -148,8 +148,8 @@ def test_an_edit_on_a_full_disk_answers_507_and_is_not_done(
     until(lambda: monitor.get("/readyz").status == 200, what="the monitor is ready again")
     monitor.kill()
     monitor.start()
-    found = monitor.get("/api/camera/1").json
-    assert (found["camera_name"], found["notes"]) == ("North gate", "first")
+    row = monitor.get("/api/camera/1").json
+    assert (row["camera_name"], row["notes"]) == ("North gate", "first")
 
 
 def test_a_full_data_folder_does_not_do_what_it_refuses(
@@ -162,12 +162,12 @@ def test_a_full_data_folder_does_not_do_what_it_refuses(
     disk.fill()
     answer = monitor.request("PATCH", "/api/camera/1", {"name": "North gate"})
     assert answer.status in (200, 507)
-    said = monitor.get("/api/camera/1").json["camera_name"]
-    assert said == ("North gate" if answer.status == 200 else "Gate")
+    name = monitor.get("/api/camera/1").json["camera_name"]
+    assert name == ("North gate" if answer.status == 200 else "Gate")
     monitor.kill()
     disk.make_room()
     monitor.start()
-    assert monitor.get("/api/camera/1").json["camera_name"] == said
+    assert monitor.get("/api/camera/1").json["camera_name"] == name
 
 
 def refusal(tmp_path: Path, **environment: str) -> str:
@@ -192,32 +192,32 @@ def test_it_refuses_to_start_where_the_database_cannot_be_written(
 ) -> None:
     disk = disks.small(tmp_path / "disk")
     disk.lock()
-    said = refusal(tmp_path, DATABASE_PATH=str(disk.folder / "camera_database.json"))
-    assert str(disk.folder) in said
-    assert "Read-only file system" in said
+    message = refusal(tmp_path, DATABASE_PATH=str(disk.folder / "camera_database.json"))
+    assert str(disk.folder) in message
+    assert "Read-only file system" in message
 
 
 def test_it_refuses_to_start_where_its_data_cannot_be_written(disks: Disks, tmp_path: Path) -> None:
     disk = disks.small(tmp_path / "data")
     disk.lock()
-    said = refusal(tmp_path, DATA_DIR=str(disk.folder))
-    assert f"{disk.folder} cannot be written (Read-only file system)" in said
-    assert "set DATA_DIR" in said
+    message = refusal(tmp_path, DATA_DIR=str(disk.folder))
+    assert f"{disk.folder} cannot be written (Read-only file system)" in message
+    assert "set DATA_DIR" in message
 
 
 def test_a_folder_where_no_file_can_be_made_is_not_taken_for_another_monitor(
     tmp_path: Path,
 ) -> None:
-    said = refusal(tmp_path, DATABASE_PATH="/proc/camera_database.json")
-    assert "/proc/camera_database.json cannot be written" in said
-    assert "set DATABASE_PATH" in said
+    message = refusal(tmp_path, DATABASE_PATH="/proc/camera_database.json")
+    assert "/proc/camera_database.json cannot be written" in message
+    assert "set DATABASE_PATH" in message
 
 
 def test_it_refuses_to_start_with_a_full_data_folder(disks: Disks, tmp_path: Path) -> None:
     disk = disks.small(tmp_path / "data")
     disk.fill()
-    said = refusal(tmp_path, DATA_DIR=str(disk.folder))
-    assert "Camera Monitor cannot start." in said
+    message = refusal(tmp_path, DATA_DIR=str(disk.folder))
+    assert "Camera Monitor cannot start." in message
 
 
 REFUSED = {
@@ -241,6 +241,6 @@ def test_a_second_monitor_on_the_same_file_is_refused(
     run_monitor: Callable[..., Running], tmp_path: Path
 ) -> None:
     first = run_monitor()
-    said = refusal(tmp_path, DATABASE_PATH=first.environment["DATABASE_PATH"])
-    assert "is in use by another Camera Monitor" in said
+    message = refusal(tmp_path, DATABASE_PATH=first.environment["DATABASE_PATH"])
+    assert "is in use by another Camera Monitor" in message
     assert first.get("/healthz").status == 200

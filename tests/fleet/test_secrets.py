@@ -61,9 +61,9 @@ def test_secrets_outlive_a_restart_a_merge_and_its_undo(tmp_path: Path, vault: V
         with_secrets(tracker, vault)
         events = tracker.apply([edit("merge", "id:1", **{"with": 2})], NOON)
         assert tracker.devices()[1].access["rtsp"].secret == "rtsp"
-        told = json.dumps([(one.text, one.before, one.after) for one in events])
-        assert "v1:" not in told
-        assert not [text for text in ALL.values() if text in told]
+        journal_text = json.dumps([(event.text, event.before, event.after) for event in events])
+        assert "v1:" not in journal_text
+        assert not [text for text in ALL.values() if text in journal_text]
     with opened(tmp_path) as tracker:
         assert texts_of(tracker, vault) == ALL
         tracker.apply([inverse(events[0], "Ada", noon(minutes=1))], noon(minutes=1))

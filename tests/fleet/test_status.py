@@ -30,7 +30,7 @@ from tests.fleet.reports import NOON, RULES, noon
 CAMERA = Device(1, "camera", "here", ("mac:d4:2d:c5:00:00:0a",))
 
 
-def found(seen_at: float = 0, **more: object) -> Device:
+def device_seen(seen_at: float = 0, **more: object) -> Device:
     """A camera that discovery saw so many minutes after noon."""
     at = noon(minutes=seen_at)
     device = replace(CAMERA, last_seen=at, states={"panasonic": SourceState(seen_at=at)})
@@ -44,20 +44,20 @@ def says(
 
     A source that missed it later than it saw it has a miss standing.
     """
-    word = SourceState(
+    state = SourceState(
         seen_at=None if seen is None else noon(minutes=seen),
         missed_at=None if missed is None else noon(minutes=missed),
         misses=int(missed is not None and (seen is None or missed > seen)),
         reason="" if missed is None else f"{source} had no answer",
     )
-    times = [at for at in (device.last_seen, word.seen_at) if at]
+    times = [at for at in (device.last_seen, state.seen_at) if at]
     return replace(
-        device, states={**device.states, source: word}, last_seen=max(times, default=None)
+        device, states={**device.states, source: state}, last_seen=max(times, default=None)
     )
 
 
 def silent(missed: float = 5, seen: float = 0, **more: object) -> Device:
-    return says(found(seen, **more), "panasonic", seen, missed)
+    return says(device_seen(seen, **more), "panasonic", seen, missed)
 
 
 LISTED = replace(CAMERA, listed=True)
@@ -68,9 +68,9 @@ ALONE = {
     # sentence: (the device, minutes after noon, its status)
     "nobody asked it yet": (CAMERA, 0, UNKNOWN),
     "a person listed it and nobody asked it yet": (LISTED, 0, UNKNOWN),
-    "it answered": (found(), 0, ACTIVE),
-    "it answered and nobody has asked for a week": (found(), 7 * DAY, ACTIVE),
-    "it has a new address": (found(moved_at=NOON), 0, IP_CHANGED),
+    "it answered": (device_seen(), 0, ACTIVE),
+    "it answered and nobody has asked for a week": (device_seen(), 7 * DAY, ACTIVE),
+    "it has a new address": (device_seen(moved_at=NOON), 0, IP_CHANGED),
     "one miss is enough": (silent(5), 5, OFFLINE),
     "it answered again after the miss": (says(CAMERA, "panasonic", 6, 5), 6, ACTIVE),
     "it has a new address and then fell silent": (silent(moved_at=NOON), 5, OFFLINE),
@@ -82,20 +82,24 @@ ALONE = {
     "never seen and asked in vain for a month": (says(CAMERA, "rtsp", missed=0), 30 * DAY, OFFLINE),
     "listed, never seen, asked in vain": (says(LISTED, "rtsp", missed=0), 0, OFFLINE),
     "listed ones are never missing": (silent(5, listed=True), 30 * DAY, OFFLINE),
-    "listed ones are active when they answer": (found(listed=True), 0, ACTIVE),
+    "listed ones are active when they answer": (device_seen(listed=True), 0, ACTIVE),
     "retired is a flag beside the word": (silent(5, retired_at=NOON), 5, OFFLINE),
     # several sources
-    "another source vouches for a miss": (says(found(5), "rtsp", missed=6), 6, ACTIVE),
-    "it vouches for as long as patience": (says(found(0), "rtsp", missed=PATIENCE), 0, ACTIVE),
+    "another source vouches for a miss": (says(device_seen(5), "rtsp", missed=6), 6, ACTIVE),
+    "it vouches for as long as patience": (
+        says(device_seen(0), "rtsp", missed=PATIENCE),
+        0,
+        ACTIVE,
+    ),
     "a word older than patience vouches for nothing": (
-        says(found(0), "rtsp", missed=PATIENCE + 1),
+        says(device_seen(0), "rtsp", missed=PATIENCE + 1),
         PATIENCE + 1,
         OFFLINE,
     ),
-    "seen by one after the other missed it": (says(found(9), "rtsp", missed=1), 9, ACTIVE),
-    "an old miss does not count again": (says(found(9), "rtsp", missed=1), 2 * DAY, ACTIVE),
+    "seen by one after the other missed it": (says(device_seen(9), "rtsp", missed=1), 9, ACTIVE),
+    "an old miss does not count again": (says(device_seen(9), "rtsp", missed=1), 2 * DAY, ACTIVE),
     "the newest miss counts, not the first": (
-        says(says(found(0), "rtsp", missed=1), "snmp", missed=PATIENCE + 1),
+        says(says(device_seen(0), "rtsp", missed=1), "snmp", missed=PATIENCE + 1),
         PATIENCE + 1,
         OFFLINE,
     ),
@@ -103,12 +107,12 @@ ALONE = {
     "both sources missed it for a day": (says(silent(5), "rtsp", 0, 5), DAY, MISSING),
     "one that never saw it does not vouch": (says(silent(5), "rtsp"), 5, OFFLINE),
     "vouched for, it keeps its new address": (
-        says(found(5, moved_at=NOON), "rtsp", missed=6),
+        says(device_seen(5, moved_at=NOON), "rtsp", missed=6),
         6,
         IP_CHANGED,
     ),
     "a day of misses means nothing while one source sees it": (
-        says(found(DAY), "rtsp", 0, DAY),
+        says(device_seen(DAY), "rtsp", 0, DAY),
         DAY,
         ACTIVE,
     ),
@@ -117,12 +121,12 @@ ALONE = {
 
 @pytest.mark.parametrize("sentence", ALONE)
 def test_the_status_of_a_device_by_itself(sentence: str) -> None:
-    device, minutes, word = ALONE[sentence]
-    assert statuses({1: device}, noon(minutes=minutes), RULES) == {1: word}
+    device, minutes, expected = ALONE[sentence]
+    assert statuses({1: device}, noon(minutes=minutes), RULES) == {1: expected}
 
 
 DOWN = silent(5)
-UP = found(5)
+UP = device_seen(5)
 LONG_GONE = silent(5, -2 * DAY)
 NEVER = CAMERA
 ASKED_IN_VAIN = says(CAMERA, "rtsp", missed=5)
@@ -241,9 +245,9 @@ UPLINKS = {
 
 @pytest.mark.parametrize("sentence", UPLINKS)
 def test_a_device_is_unreachable_when_all_its_parents_are_down(sentence: str) -> None:
-    members, word = UPLINKS[sentence]
+    members, expected = UPLINKS[sentence]
     devices = behind_several(*members)
-    assert list(statuses(devices, noon(minutes=6), RULES).values())[-1] == word
+    assert list(statuses(devices, noon(minutes=6), RULES).values())[-1] == expected
 
 
 @pytest.mark.parametrize("sentence", BEHIND)
@@ -255,12 +259,12 @@ def test_the_status_of_a_device_behind_another(sentence: str) -> None:
 def test_the_reason_is_in_the_words_of_the_source_that_missed_it_last() -> None:
     device = says(silent(5), "rtsp", 0, 6)
     assert reason(device) == "rtsp had no answer"
-    assert reason(found()) == ""
+    assert reason(device_seen()) == ""
 
 
 def test_a_word_that_nobody_renewed_needs_an_as_of() -> None:
-    assert not is_stale(found(), NOON + RULES.patience, RULES)
-    assert is_stale(found(), NOON + RULES.patience + timedelta(seconds=1), RULES)
+    assert not is_stale(device_seen(), NOON + RULES.patience, RULES)
+    assert is_stale(device_seen(), NOON + RULES.patience + timedelta(seconds=1), RULES)
     assert not is_stale(silent(5), noon(minutes=5) + RULES.patience, RULES)
     assert not is_stale(CAMERA, noon(days=9), RULES), "nobody asked it, so nothing is old"
 
@@ -290,12 +294,12 @@ def test_every_device_has_exactly_one_status_and_the_sums_hold(
     members: list[Device], minutes: int
 ) -> None:
     devices = {id: replace(device, id=id) for id, device in enumerate(members, start=1)}
-    found = statuses(devices, noon(minutes=minutes), RULES)
-    assert found.keys() == devices.keys()
-    assert set(found.values()) <= set(WORDS)
-    assert MISSING not in {found[id] for id, device in devices.items() if device.listed}
+    by_id = statuses(devices, noon(minutes=minutes), RULES)
+    assert by_id.keys() == devices.keys()
+    assert set(by_id.values()) <= set(WORDS)
+    assert MISSING not in {by_id[id] for id, device in devices.items() if device.listed}
     counts = shapes.stats(
-        Fleet(), devices.values(), found, scanning=False, auto_scan=False, interval=300
+        Fleet(), devices.values(), by_id, scanning=False, auto_scan=False, interval=300
     )
     assert counts["active"] + counts["offline"] + counts["missing"] == counts["total"]
     assert counts["total"] == sum(device.retired_at is None for device in members)

@@ -79,7 +79,7 @@ def test_when_nothing_happens_nothing_is_written(tracker: Tracker, tmp_path: Pat
 def test_time_that_changes_a_status_is_told_and_durable(tracker: Tracker, tmp_path: Path) -> None:
     tracker.apply([seen(A)], NOON)
     tracker.apply([missed(A, noon(minutes=1))], noon(minutes=1))
-    assert [one.kind for one in tracker.tick(noon(days=1))] == ["device.missing"]
+    assert [event.kind for event in tracker.tick(noon(days=1))] == ["device.missing"]
     assert on_disk(tmp_path).devices[1].status == "MISSING"
 
 
@@ -228,7 +228,7 @@ def test_one_that_is_refused_does_not_disturb_those_that_wait_with_it(
         True,
         False,
     ]
-    assert [[one.kind for one in caller.events] for caller in callers] == [
+    assert [[event.kind for event in caller.events] for caller in callers] == [
         ["device.edited"],
         [],
         ["device.offline"],
@@ -237,7 +237,7 @@ def test_one_that_is_refused_does_not_disturb_those_that_wait_with_it(
     ]
     assert (name(tracker), name(tracker, 2)) == ("Gate", "Door")
     assert tracker.devices()[1].notes == "slow"
-    assert [one.sequence for one in tracker.fleet().outbox] == list(
+    assert [event.sequence for event in tracker.fleet().outbox] == list(
         range(1, tracker.fleet().sequence + 1)
     )
     assert on_disk(tmp_path) == tracker.fleet()
@@ -249,20 +249,20 @@ def test_each_caller_gets_its_own_events_under_a_crowd(tracker: Tracker, tmp_pat
 
     def rename(id: int) -> None:
         for turn in range(25):
-            said = f"Gate {id}-{turn}"
-            (event,) = tracker.apply([edit("change", f"id:{id}", name=said)], NOON)
-            if (event.device, event.after) != (id, {"name": said}):
-                failures.append(f"{said} got {event}")
-            if on_disk(tmp_path).devices[id].name != said:
-                failures.append(f"{said} is not on disk")
+            name = f"Gate {id}-{turn}"
+            (event,) = tracker.apply([edit("change", f"id:{id}", name=name)], NOON)
+            if (event.device, event.after) != (id, {"name": name}):
+                failures.append(f"{name} got {event}")
+            if on_disk(tmp_path).devices[id].name != name:
+                failures.append(f"{name} is not on disk")
 
     crowd = [threading.Thread(target=rename, args=(id,)) for id in range(1, 9)]
-    for one in crowd:
-        one.start()
-    for one in crowd:
-        one.join()
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join()
     assert failures == []
-    assert [one.sequence for one in tracker.fleet().outbox] == list(range(1, 8 + 8 * 25 + 1))
+    assert [event.sequence for event in tracker.fleet().outbox] == list(range(1, 8 + 8 * 25 + 1))
 
 
 # -- a disk that does not take it ------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_facts_are_true_whether_the_disk_is_full_or_not_and_written_later(
     tracker, disk, folder = on_a_small_disk
     disk.fill()
     events = tracker.apply([missed(A, noon(minutes=1))], noon(minutes=1))
-    assert [one.kind for one in events] == ["device.offline"]
+    assert [event.kind for event in events] == ["device.offline"]
     assert tracker.devices()[1].status == "OFFLINE"
     tracker.tick(noon(minutes=2))
     assert on_disk(folder).devices[1].status == "ACTIVE"
@@ -313,7 +313,7 @@ def test_facts_are_true_whether_the_disk_is_full_or_not_and_written_later(
     tracker.tick(noon(minutes=3))
     assert on_disk(folder) == tracker.fleet()
     assert on_disk(folder).devices[1].status == "OFFLINE"
-    assert [one.sequence for one in tracker.fleet().outbox] == [1, 2, 3]
+    assert [event.sequence for event in tracker.fleet().outbox] == [1, 2, 3]
 
 
 def test_of_a_batch_on_a_full_disk_only_what_people_asked_for_is_refused(
@@ -334,10 +334,10 @@ def test_of_a_batch_on_a_full_disk_only_what_people_asked_for_is_refused(
         caller.join(20)
     assert [type(caller.error) for caller in callers] == [CannotKeep, type(None), NotFound]
     assert callers[0].events == ()
-    assert [one.kind for one in callers[1].events] == ["device.offline"]
+    assert [event.kind for event in callers[1].events] == ["device.offline"]
     assert name(tracker) is None
     assert tracker.devices()[2].status == "OFFLINE"
-    assert [one.sequence for one in tracker.fleet().outbox] == [1, 2, 3]
+    assert [event.sequence for event in tracker.fleet().outbox] == [1, 2, 3]
 
 
 def test_a_file_that_cannot_be_written_at_the_end_does_not_keep_the_monitor_from_ending(

@@ -36,43 +36,43 @@ def event(at: datetime, kind: str, before: str = "") -> Event:
 
 
 def asked_on(*back: int, scope: str = SCOPE) -> dict[date, set[str]]:
-    return {TODAY - timedelta(days=one): {scope} for one in back}
+    return {TODAY - timedelta(days=days_ago): {scope} for days_ago in back}
 
 
-def judged(one: Device, events: list[Event], asked: dict[date, set[str]]) -> Uptime:
-    return rolled(one, events, asked, NOON, UTC)
+def judged(device: Device, events: list[Event], asked: dict[date, set[str]]) -> Uptime:
+    return rolled(device, events, asked, NOON, UTC)
 
 
 def rolled(
-    one: Device,
+    device: Device,
     events: list[Event],
     asked: dict[date, set[str]],
     now: datetime,
     zone: tzinfo | None,
 ) -> Uptime:
-    rollup = UptimeRollup(one.id, zone=zone)
+    rollup = UptimeRollup(device.id, zone=zone)
     for event in events:
         rollup.add(event)
-    return uptime(one, list(rollup.days.values()), asked, window(now, zone))
+    return uptime(device, list(rollup.days.values()), asked, window(now, zone))
 
 
 def test_a_day_on_which_it_was_asked_and_nothing_happened_is_whole() -> None:
-    found = judged(device(NOON - timedelta(days=9)), [], asked_on(0, 1, 2))
-    assert len(found.days) == DAYS
-    assert found.days[-3:] == (1, 1, 1)
-    assert found.share == 1
+    result = judged(device(NOON - timedelta(days=9)), [], asked_on(0, 1, 2))
+    assert len(result.days) == DAYS
+    assert result.days[-3:] == (1, 1, 1)
+    assert result.share == 1
 
 
 def test_a_day_on_which_nobody_asked_is_unknown_though_it_was_active_before_and_after() -> None:
-    found = judged(device(NOON - timedelta(days=9)), [], asked_on(0, 2))
-    assert found.days[-3:] == (1, None, 1)
-    assert found.days[: DAYS - 10] == (None,) * (DAYS - 10)
+    result = judged(device(NOON - timedelta(days=9)), [], asked_on(0, 2))
+    assert result.days[-3:] == (1, None, 1)
+    assert result.days[: DAYS - 10] == (None,) * (DAYS - 10)
 
 
 def test_only_asking_where_it_was_heard_counts() -> None:
-    found = judged(device(NOON - timedelta(days=9)), [], asked_on(0, scope="panasonic:eth1"))
-    assert set(found.days) == {None}
-    assert found.share is None
+    result = judged(device(NOON - timedelta(days=9)), [], asked_on(0, scope="panasonic:eth1"))
+    assert set(result.days) == {None}
+    assert result.share is None
 
 
 def test_a_day_is_divided_by_what_was_told_on_it() -> None:
@@ -81,15 +81,15 @@ def test_a_day_is_divided_by_what_was_told_on_it() -> None:
         event(midnight + timedelta(hours=6), "device.offline", "ACTIVE"),
         event(midnight + timedelta(hours=12), "device.back", "OFFLINE"),
     ]
-    found = judged(device(NOON - timedelta(days=9)), events, asked_on(0, 1))
-    assert found.days[-2:] == (0.75, 1)
-    assert found.share == (18 + 12) / 36
+    result = judged(device(NOON - timedelta(days=9)), events, asked_on(0, 1))
+    assert result.days[-2:] == (0.75, 1)
+    assert result.share == (18 + 12) / 36
 
 
 def test_a_device_that_went_before_the_first_event_is_down_until_it_is_back() -> None:
     events = [event(NOON - timedelta(hours=6), "device.back", "MISSING")]
-    found = judged(device(NOON - timedelta(days=200)), events, asked_on(0, 1))
-    assert found.days[-2:] == (0, 0.5)
+    result = judged(device(NOON - timedelta(days=200)), events, asked_on(0, 1))
+    assert result.days[-2:] == (0, 0.5)
 
 
 def test_while_it_was_retired_nothing_is_known() -> None:
@@ -97,16 +97,16 @@ def test_while_it_was_retired_nothing_is_known() -> None:
         event(NOON - timedelta(days=3, hours=12), "device.retired"),
         event(NOON - timedelta(days=1, hours=12), "device.restored"),
     ]
-    found = judged(device(NOON - timedelta(days=9)), events, asked_on(0, 1, 2, 3, 4))
-    assert found.days[-5:] == (1, None, None, 1, 1)
+    result = judged(device(NOON - timedelta(days=9)), events, asked_on(0, 1, 2, 3, 4))
+    assert result.days[-5:] == (1, None, None, 1, 1)
 
 
 def test_a_bar_says_by_height_and_in_words_what_it_says_by_colour() -> None:
     days = (None,) * 86 + (1.0, 0.9996, 0.5, 0.0)
-    found = bar(Uptime(TODAY, days, 0.6249))
-    assert set(found.paths) == {"unknown", "up", "part", "down"}
-    assert found.paths["up"] == "M86 0h2v12h-2z"
-    assert found.label == (
+    drawn = bar(Uptime(TODAY, days, 0.6249))
+    assert set(drawn.paths) == {"unknown", "up", "part", "down"}
+    assert drawn.paths["up"] == "M86 0h2v12h-2z"
+    assert drawn.label == (
         "Answered 62.4 % of the known time of the last 90 days, trouble on 2 days, 86 days unknown"
     )
 
@@ -162,5 +162,5 @@ def test_where_the_clock_skips_midnight_a_day_has_24_hours_and_the_next_has_23(
     ]
     now = begins + timedelta(days=1, hours=12)
     seen = device(begins - timedelta(days=9), "OFFLINE")
-    found = rolled(seen, events, {}, now, zone)
-    assert found.days[-3:-1] == (21.5 / 24, 11.5 / 23)
+    result = rolled(seen, events, {}, now, zone)
+    assert result.days[-3:-1] == (21.5 / 24, 11.5 / 23)

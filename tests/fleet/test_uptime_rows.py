@@ -52,7 +52,7 @@ def lived(steps: Sequence[tuple[int, str]], start: datetime) -> Story:
         at += minutes * MINUTE
         verb, _, whom = step.partition(" ")
         key, address = (A, "10.0.0.1") if whom == "A" else (B, "10.0.0.2")
-        merges = [one for one in story.events if one.kind == "device.merged"]
+        merges = [event for event in story.events if event.kind == "device.merged"]
         try:
             match verb:
                 case "sees":
@@ -72,26 +72,28 @@ def lived(steps: Sequence[tuple[int, str]], start: datetime) -> Story:
 
 def counted(story: Story, now: datetime, zone: ZoneInfo) -> dict[date, list[int]]:
     """Minutes up and down of device 1 by day, found by looking at every minute."""
-    told = [one for one in story.events if one.kind in STATES or one.kind == "device.merged"]
-    told.sort(key=lambda one: one.sequence)
+    history = [
+        event for event in story.events if event.kind in STATES or event.kind == "device.merged"
+    ]
+    history.sort(key=lambda event: event.sequence)
     is_merged = 2 in story.fleet.redirects
     states: dict[int | None, str] = {}
-    found: dict[date, list[int]] = {}
-    at = told[0].at
+    minutes: dict[date, list[int]] = {}
+    at = history[0].at
     while at < now:
-        while told and told[0].at <= at:
-            event = told.pop(0)
+        while history and history[0].at <= at:
+            event = history.pop(0)
             if event.kind == "device.merged":
                 states.pop(2, None)
             elif event.device == 1 or is_merged:
                 states[event.device] = STATES[event.kind]
-        day = found.setdefault(at.astimezone(zone).date(), [0, 0])
+        day = minutes.setdefault(at.astimezone(zone).date(), [0, 0])
         if "up" in states.values():
             day[0] += 1
         elif "down" in states.values():
             day[1] += 1
         at += MINUTE
-    return found
+    return minutes
 
 
 @pytest.mark.parametrize(
@@ -124,17 +126,17 @@ def test_the_roll_up_is_what_every_minute_of_every_history_says(
                 connection.execute(delete(table))
         deliver_twice(lite, story.events, sizes)
         days = [start.date() + timedelta(days=n) for n in range(-1, (now - start).days + 3)]
-        for one in days:
-            lite.note_asked(noon() + (one - noon().date()), ["panasonic"])
+        for asked in days:
+            lite.note_asked(noon() + (asked - noon().date()), ["panasonic"])
         expected = counted(story, now, ZoneInfo(name))
-        found = lite.uptimes([story.device(1)], now)[1]
+        result = lite.uptimes([story.device(1)], now)[1]
     time.tzset()
-    shown = {found.first + timedelta(days=n): share for n, share in enumerate(found.days)}
-    assert {one: share for one, share in shown.items() if share is not None} == {
-        one: pytest.approx(up / (up + down)) for one, (up, down) in expected.items() if up + down
+    shown = {result.first + timedelta(days=n): share for n, share in enumerate(result.days)}
+    assert {day: share for day, share in shown.items() if share is not None} == {
+        day: pytest.approx(up / (up + down)) for day, (up, down) in expected.items() if up + down
     }
     up, down = (sum(each) for each in zip(*expected.values(), strict=True)) if expected else (0, 0)
-    assert found.share == (pytest.approx(up / (up + down)) if up + down else None)
+    assert result.share == (pytest.approx(up / (up + down)) if up + down else None)
 
 
 def deliver_twice(journal: Journal, events: Sequence[Event], sizes: Sequence[int]) -> None:
@@ -154,11 +156,11 @@ def deliver_twice(journal: Journal, events: Sequence[Event], sizes: Sequence[int
 def flips(journal: Journal, device: int, count: int, first: datetime, every: timedelta) -> None:
     """The device goes and comes by turns."""
     turns = (("device.offline", {"status": "ACTIVE"}), ("device.back", {"status": "OFFLINE"}))
-    told = []
+    events = []
     for n in range(count):
         kind, before = turns[n % 2]
-        told.append(Event(device * 10_000 + n, first + n * every, kind, device, "", before))
-    journal.write(told)
+        events.append(Event(device * 10_000 + n, first + n * every, kind, device, "", before))
+    journal.write(events)
 
 
 def rolled_up(journal: Journal) -> list[Any]:

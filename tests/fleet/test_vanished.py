@@ -57,14 +57,16 @@ def test_nothing_is_acknowledged_while_data_dir_is_away_and_it_heals_when_it_is_
         data.mkdir()
     refused = rename(home, "Gate")
     assert refused.status_code == 507
-    word = "is gone" if way == "renamed" else "was replaced or unmounted"
-    assert f"{data} cannot be written: it {word}" in refused.json["error"]
+    how = "is gone" if way == "renamed" else "was replaced or unmounted"
+    assert f"{data} cannot be written: it {how}" in refused.json["error"]
     assert "Put it back, or restart Camera Monitor." in refused.json["error"]
     refused = add_user(home)
     assert refused.status_code == 503
     assert "camera_monitor.db" in refused.json["error"]
     assert str(data) in home.monitor.disk.current()
-    assert any(str(data) in one for one in not_ready_reasons(home.monitor, home.monitor.disk.last))
+    assert any(
+        str(data) in reason for reason in not_ready_reasons(home.monitor, home.monitor.disk.last)
+    )
     assert home.client.get("/readyz").status_code == 503
     assert home.client.get("/").status_code == 200
     assert home.device().name is None
@@ -148,7 +150,7 @@ def test_an_sql_file_that_is_gone_takes_no_change_and_no_event(home: Home, way: 
         lambda: home.monitor.journal_writer.trouble, what="the journal_writer has noticed"
     )
     assert str(file) in trouble
-    assert [one.kind for one in home.monitor.tracker.fleet().outbox] == ["device.edited"]
+    assert [event.kind for event in home.monitor.tracker.fleet().outbox] == ["device.edited"]
     if way == "deleted":
         assert not file.exists(), "no empty database is begun in its place"
     away.replace(file)
@@ -166,7 +168,7 @@ def test_audit_lines_wait_in_memory_meanwhile_and_are_written_when_it_is_back(ho
     home.monitor.audit.note(line := note_of(home))
     assert "1 line" in home.monitor.audit.trouble
     away.rename(data)
-    assert line.text in [one.text for one in home.monitor.audit.find()]
+    assert line.text in [entry.text for entry in home.monitor.audit.find()]
     assert home.monitor.audit.trouble == ""
 
 

@@ -60,13 +60,13 @@ class Writes:
             data = os.read(self._handle, 1 << 20)
         except BlockingIOError:
             return 0
-        found = at = 0
+        count = at = 0
         while at < len(data):
             _watch, mask, _cookie, length = self.HEAD.unpack_from(data, at)
             name = data[at + self.HEAD.size : at + self.HEAD.size + length].rstrip(b"\0")
-            found += mask == self.MOVED_TO and name == self._name
+            count += mask == self.MOVED_TO and name == self._name
             at += self.HEAD.size + length
-        return found
+        return count
 
 
 @contextmanager

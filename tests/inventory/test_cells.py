@@ -37,15 +37,15 @@ NEW = {"SITE-002": "NEW12345"}
 
 
 def sites(data: bytes) -> dict[str, str]:
-    return {one.site: one.serial for one in recorders.read(data).rows}
+    return {recorder.site: recorder.serial for recorder in recorders.read(data).rows}
 
 
 def written(data: bytes, serials: Mapping[str, str] = NEW) -> bytes:
     """The file with these serials, none of which was refused."""
-    found = cells.with_serials(data, serials)
-    assert found.refused == {}
-    assert found.data is not None
-    return found.data
+    result = cells.with_serials(data, serials)
+    assert result.refused == {}
+    assert result.data is not None
+    return result.data
 
 
 def only_the_cell(old: bytes, new: bytes, place: str) -> None:
@@ -54,8 +54,8 @@ def only_the_cell(old: bytes, new: bytes, place: str) -> None:
     assert list(before) == list(after)
     assert [name for name in before if before[name] != after[name]] == [SHEET]
     pattern = rb'<(\w+:)?c r="' + place.encode() + rb'"((?!>).)*?(/>|>.*?</(\w+:)?c>)'
-    one, other = (re.sub(pattern, b"", each[SHEET], flags=re.S) for each in (before, after))
-    assert one == other
+    first, other = (re.sub(pattern, b"", each[SHEET], flags=re.S) for each in (before, after))
+    assert first == other
 
 
 def rich() -> bytes:
@@ -105,15 +105,15 @@ def test_everything_that_a_cell_may_have_survives_as_another_program_reads_it():
     assert sheet["G4"].value == "=1+1"
     assert sheet.column_dimensions["B"].width == 33
     assert sheet.freeze_panes == "A4"
-    assert [str(one) for one in sheet.merged_cells.ranges] == ["H1:I2"]
-    assert [str(one.sqref) for one in sheet.conditional_formatting] == ["B4:B9"]
-    assert [str(one.sqref) for one in sheet.data_validations.dataValidation] == ["D4:D9"]
+    assert [str(span) for span in sheet.merged_cells.ranges] == ["H1:I2"]
+    assert [str(rule.sqref) for rule in sheet.conditional_formatting] == ["B4:B9"]
+    assert [str(rule.sqref) for rule in sheet.data_validations.dataValidation] == ["D4:D9"]
     assert after.defined_names["serials"].attr_text == "Sheet!$B$4:$B$9"
     assert after["Other"]["A1"].value == "kept"
 
 
 def test_the_values_of_formulas_are_still_there_after_a_cell_was_written():
-    assert [one.store for one in recorders.read(written(rich())).rows] == ["Mall", "Port"]
+    assert [recorder.store for recorder in recorders.read(written(rich())).rows] == ["Mall", "Port"]
 
 
 def test_the_packing_the_order_and_the_remark_of_the_file_stay():
@@ -128,16 +128,18 @@ def test_the_packing_the_order_and_the_remark_of_the_file_stay():
         zipfile.ZipFile(io.BytesIO(written(before.getvalue()))) as new,
     ):
         assert new.comment == b"by Ada"
-        assert [(one.filename, one.compress_type, one.date_time) for one in new.infolist()] == [
-            (one.filename, one.compress_type, one.date_time) for one in old.infolist()
+        assert [
+            (member.filename, member.compress_type, member.date_time) for member in new.infolist()
+        ] == [
+            (member.filename, member.compress_type, member.date_time) for member in old.infolist()
         ]
 
 
 def test_through_the_child_it_is_the_same():
     data = book_of(ROWS)
-    found = workbook.with_serials(data, {**NEW, "SITE-009": "NEW00009"})
-    assert found.data == written(data)
-    assert found.gone == ["SITE-009"]
+    result = workbook.with_serials(data, {**NEW, "SITE-009": "NEW00009"})
+    assert result.data == written(data)
+    assert result.gone == ["SITE-009"]
 
 
 def test_several_cells_are_written_and_may_be_written_again():
@@ -163,7 +165,7 @@ def test_the_table_may_begin_anywhere(begin):
     [
         (r'<c r="[A-Z]+\d+"', "<c"),
         (r'<row r="\d+"', "<row"),
-        (r'<c r="([A-Z]+)(\d+)"', lambda found: f'<c r="{found[1].lower()}{found[2]}"'),
+        (r'<c r="([A-Z]+)(\d+)"', lambda match: f'<c r="{match[1].lower()}{match[2]}"'),
     ],
 )
 def test_a_sheet_that_names_no_places_is_written_by_counting(pattern, text):
@@ -210,7 +212,7 @@ def test_a_cell_that_names_its_own_namespace_keeps_it():
 
 
 @pytest.mark.parametrize(
-    "one",
+    "written_cell",
     [
         '<c r="A3" t="s"><v>0</v></c>',
         '<c r="A3" t="s" s="0"  ><v>1</v></c >',
@@ -222,14 +224,16 @@ def test_a_cell_that_names_its_own_namespace_keeps_it():
         '<c r="A3" t="inlineStr"><is><t>AB12346</t><x y="/>"/></is></c>',
     ],
 )
-def test_every_kind_of_cell_is_written(one):
+def test_every_kind_of_cell_is_written(written_cell):
     strings = (
         b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
         b"<si><r><t>AB1</t></r><r><t>2346</t></r></si>"
         b'<si><t>AB12346</t><rPh sb="0" eb="1"><t>spoken</t></rPh></si></sst>'
     )
     rest = cell("B3", "SITE-002") + cell("C3", "Port")
-    text = sheet_of(row(2, *ROWS[0]) + f'<row r="3">{one}{rest}</row>' + row(4, "AB9", "SITE-4"))
+    text = sheet_of(
+        row(2, *ROWS[0]) + f'<row r="3">{written_cell}{rest}</row>' + row(4, "AB9", "SITE-4")
+    )
     data = shared({**parts(with_sheet(text)), "xl/sharedStrings.xml": strings})
     assert sites(data)["SITE-002"] in ("AB12346", "123456")
     after = written(data)
@@ -299,10 +303,10 @@ def test_a_cell_with_a_formula_is_not_overwritten_and_the_others_are():
         r'(<c r="A2")([^>]*>.*?)<v\s*/>',
         r'\1 t="str"\2<v>AB12345</v>',
     )
-    found = cells.with_serials(data, {**NEW, "SITE-001": "NEW00001"})
-    assert found.refused == {"SITE-001": "A2 has a formula. Type the serial there in Excel."}
-    assert found.data is not None
-    assert sites(found.data) == {"SITE-001": "AB12345", "SITE-002": "NEW12345"}
+    result = cells.with_serials(data, {**NEW, "SITE-001": "NEW00001"})
+    assert result.refused == {"SITE-001": "A2 has a formula. Type the serial there in Excel."}
+    assert result.data is not None
+    assert sites(result.data) == {"SITE-001": "AB12345", "SITE-002": "NEW12345"}
 
 
 @pytest.mark.parametrize("serial", [None, "AB12345", "no serial!"])
@@ -315,14 +319,14 @@ def test_a_row_that_lacks_only_a_serial_gets_one(serial):
 def test_a_site_that_two_rows_lack_a_serial_for_is_filled_once():
     data = book_of([(None, "SITE-003", "Pier"), (None, "SITE-003", "Quay")])
     after = recorders.read(written(data, {"SITE-003": "NEW12345"}))
-    assert [(one.number, one.store) for one in after.rows] == [(2, "Pier")]
-    assert [one.error for one in after.problems] == ["P2P NUMBER of SITE-003 is empty"]
+    assert [(recorder.number, recorder.store) for recorder in after.rows] == [(2, "Pier")]
+    assert [problem.error for problem in after.problems] == ["P2P NUMBER of SITE-003 is empty"]
 
 
 def test_a_site_that_two_rows_have_is_written_into_the_one_that_is_used():
     data = book_of([(None, "SITE-003", "Pier"), ("AB12347", "SITE-003", "Quay")])
     after = recorders.read(written(data, {"SITE-003": "NEW12345"}))
-    assert [(one.number, one.serial) for one in after.rows] == [(3, "NEW12345")]
+    assert [(recorder.number, recorder.serial) for recorder in after.rows] == [(3, "NEW12345")]
 
 
 @pytest.mark.parametrize(
@@ -354,9 +358,9 @@ def test_a_cell_at_the_end_of_its_row_is_added_there():
 
 def test_a_cell_inside_a_merged_one_is_not_written():
     data = merged(book_of([ROWS[0], (None, "SITE-002", "Port")]), "A2:A3")
-    found = cells.with_serials(data, NEW)
-    assert found.data is None
-    assert found.refused == {
+    result = cells.with_serials(data, NEW)
+    assert result.data is None
+    assert result.refused == {
         "SITE-002": "A3 is part of a merged cell. Type the serial there in Excel."
     }
 
@@ -409,7 +413,7 @@ def books(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
             lines.append([draw(VALUES) for _ in titles])
         given_ = {TITLES[0]: serial, TITLES[1]: f"Site <{n}> & 'Söhne'", TITLES[2]: draw(TEXTS)}
         lines.append([given_.get(title, draw(VALUES)) for title in titles])
-    plain = [[None if str(one).startswith("=") else one for one in line] for line in lines]
+    plain = [[None if str(value).startswith("=") else value for value in line] for line in lines]
     begin = draw(st.tuples(st.integers(1, 40), st.integers(1, 60)))
     data = book_of(plain, titles, begin)
     for pattern, text in ((r'<c r="[A-Z]+\d+"', "<c"), (r'(<row) r="\d+"', r"\1")):
@@ -426,16 +430,16 @@ def books(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
 def test_whatever_a_workbook_is_like_exactly_the_serials_change(given_: tuple) -> None:
     data, wanted = given_
     before = recorders.sheet_of_recorders(data)
-    found = cells.with_serials(data, wanted)
-    assert found.refused == {}
-    assert found.gone == []
-    after = recorders.sheet_of_recorders(found.data or data)
+    result = cells.with_serials(data, wanted)
+    assert result.refused == {}
+    assert result.gone == []
+    after = recorders.sheet_of_recorders(result.data or data)
     at, site_at = before.place(TITLES[0]), before.place(TITLES[1])
-    taken = {one.number for one in model.workbook_of(before).rows}
+    taken = {recorder.number for recorder in model.workbook_of(before).rows}
     for number, line in before.lines.items():
         new = wanted.get(line[site_at]) if number in taken else None
         assert after.lines[number] == (line if new is None else [*line[:at], new, *line[at + 1 :]])
     assert after.lines.keys() == before.lines.keys()
     assert after.titles == before.titles
-    old, new_parts = parts(data), parts(found.data or data)
+    old, new_parts = parts(data), parts(result.data or data)
     assert {name for name in old if old[name] != new_parts[name]} <= {SHEET}

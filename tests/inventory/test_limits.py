@@ -36,11 +36,11 @@ def forged(data: bytes, name: str, **fields: int) -> bytes:
     changed = bytearray(data)
     for begin, at in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 1)):
         header = {0: 30, 1: 46}[at]
-        found = -1
-        while (found := data.find(begin, found + 1)) >= 0:
-            if data[found + header :].startswith(name.encode()):
+        offset = -1
+        while (offset := data.find(begin, offset + 1)) >= 0:
+            if data[offset + header :].startswith(name.encode()):
                 for key, value in fields.items():
-                    place, length = found + places[key][at], places[key][2]
+                    place, length = offset + places[key][at], places[key][2]
                     changed[place : place + length] = value.to_bytes(length, "little")
     assert changed != data
     return bytes(changed)
@@ -197,7 +197,7 @@ def test_the_usual_packings_are_read(packing):
         for name, content in parts(GOOD).items():
             with new.open(name, "w", force_zip64=True) as part:
                 part.write(content)
-    assert [one.site for one in workbook.read(out.getvalue()).rows] == ["SITE-001"]
+    assert [recorder.site for recorder in workbook.read(out.getvalue()).rows] == ["SITE-001"]
 
 
 # -- what the parts say ------------------------------------------------------------------------

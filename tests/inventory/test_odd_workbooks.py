@@ -32,7 +32,7 @@ SITES = {"SITE-001": "AB12345", "SITE-002": "AB12346"}
 
 
 def sites(data: bytes) -> dict[str, str]:
-    return {one.site: one.serial for one in recorders.read(data).rows}
+    return {recorder.site: recorder.serial for recorder in recorders.read(data).rows}
 
 
 def two_sheets(first: list[tuple], second: list[tuple], **states: str) -> openpyxl.Workbook:
@@ -52,7 +52,7 @@ def two_sheets(first: list[tuple], second: list[tuple], **states: str) -> openpy
 
 @pytest.mark.parametrize("place", ["1:2", "", "nonsense", "A1:B", "A0:XFE9999999"])
 def test_whatever_a_sheet_says_of_its_size_it_is_read(place):
-    text = sheet_of("".join(row(n, *one) for n, one in enumerate(ROWS, 2)))
+    text = sheet_of("".join(row(n, *values) for n, values in enumerate(ROWS, 2)))
     text = text.replace("<sheetData>", f'<dimension ref="{place}"/><sheetData>')
     assert sites(with_sheet(text)) == SITES
 
@@ -84,10 +84,10 @@ def test_an_odd_sheet_in_the_list_of_sheets_keeps_nobody_from_the_others(part, p
 def test_a_damaged_sheet_is_named_and_the_others_are_looked_at():
     whole = parts(saved(two_sheets([("x",)], [TITLES, *ROWS])))
     whole[SHEET] = whole[SHEET][:-20]
-    found = recorders.read(packed(whole))
-    assert found.sheet == "Second"
-    assert len(found.rows) == 2
-    (note,) = found.notes
+    book = recorders.read(packed(whole))
+    assert book.sheet == "Second"
+    assert len(book.rows) == 2
+    (note,) = book.notes
     assert note.startswith("Sheet First cannot be read, it is damaged")
 
 
@@ -108,9 +108,9 @@ def test_damaged_parts_that_have_no_texts_are_passed_over(part):
 def test_a_sheet_with_a_cell_too_far_away_spoils_only_itself():
     whole = parts(saved(two_sheets([("x",)], [TITLES, *ROWS])))
     whole[SHEET] = sheet_of(row(2, "a") + cell("XFD1048576", "far")).replace("STORE", "").encode()
-    found = workbook.read(packed(whole))
-    assert found.sheet == "Second"
-    assert [one.site for one in found.rows] == ["SITE-001", "SITE-002"]
+    book = workbook.read(packed(whole))
+    assert book.sheet == "Second"
+    assert [recorder.site for recorder in book.rows] == ["SITE-001", "SITE-002"]
 
 
 # -- odd cells ---------------------------------------------------------------------------------
@@ -119,7 +119,10 @@ def test_a_sheet_with_a_cell_too_far_away_spoils_only_itself():
 @pytest.mark.parametrize(
     "odd",
     [
-        *(f'<c r="C2" t="e"><v>{one}</v></c>' for one in ("#GETTING_DATA", "#SPILL!", "#CALC!")),
+        *(
+            f'<c r="C2" t="e"><v>{error}</v></c>'
+            for error in ("#GETTING_DATA", "#SPILL!", "#CALC!")
+        ),
         '<c r="C2" t="e"><v>#N/A</v></c>',
         '<c r="C2" t="b"><v>maybe</v></c>',
         '<c r="C2" t="s"><v>99</v></c>',
@@ -131,8 +134,8 @@ def test_a_sheet_with_a_cell_too_far_away_spoils_only_itself():
 def test_an_odd_cell_is_empty_and_the_rest_is_read_and_written(odd):
     cells = cell("A2", "AB12345") + cell("B2", "SITE-001") + odd + cell("E2", "beside")
     data = with_sheet(sheet_of(f'<row r="2">{cells}</row>' + row(3, *ROWS[1])))
-    found = recorders.read(data)
-    assert list(found.rows) == [
+    book = recorders.read(data)
+    assert list(book.rows) == [
         RecorderRow("SITE-001", "AB12345", "", number=2),
         RecorderRow("SITE-002", "AB12346", "Port", number=3),
     ]
@@ -168,22 +171,25 @@ def test_told_again_numbers_dates_and_gaps_between_rows_stay():
 @pytest.mark.parametrize("state", ["hidden", "veryHidden"])
 def test_a_hidden_sheet_comes_after_the_visible_ones(state):
     data = saved(two_sheets([TITLES, ROWS[0]], [TITLES, ROWS[1]], First=state))
-    found = recorders.read(data)
-    assert (found.sheet, [one.site for one in found.rows]) == ("Second", ["SITE-002"])
-    assert found.notes == []
+    book = recorders.read(data)
+    assert (book.sheet, [recorder.site for recorder in book.rows]) == ("Second", ["SITE-002"])
+    assert book.notes == []
 
 
 def test_a_hidden_sheet_is_used_when_no_visible_one_has_the_titles_and_that_is_said():
-    found = recorders.read(saved(two_sheets([TITLES, *ROWS], [("x",)], First="hidden")))
-    assert found.sheet == "First"
-    (note,) = found.notes
+    book = recorders.read(saved(two_sheets([TITLES, *ROWS], [("x",)], First="hidden")))
+    assert book.sheet == "First"
+    (note,) = book.notes
     assert note.startswith("Sheet First is hidden in the file.")
 
 
 def test_headings_may_stand_above_the_titles():
     data = book_of([TITLES, *ROWS], ("Recorders of the north", None, None))
-    found = recorders.read(data)
-    assert [(one.number, one.site) for one in found.rows] == [(3, "SITE-001"), (4, "SITE-002")]
+    book = recorders.read(data)
+    assert [(recorder.number, recorder.site) for recorder in book.rows] == [
+        (3, "SITE-001"),
+        (4, "SITE-002"),
+    ]
 
 
 def test_the_missing_title_is_named_with_those_that_are_there():
@@ -196,7 +202,7 @@ def test_the_missing_title_is_named_with_those_that_are_there():
 
 
 def with_merged(rows: list[tuple], *places: str) -> bytes:
-    cells = "".join(f'<mergeCell ref="{one}"/>' for one in places)
+    cells = "".join(f'<mergeCell ref="{span}"/>' for span in places)
     text = f"</sheetData><mergeCells>{cells}</mergeCells>"
     return changed(book_of(rows), SHEET, "</sheetData>", text)
 
@@ -204,16 +210,19 @@ def with_merged(rows: list[tuple], *places: str) -> bytes:
 @pytest.mark.parametrize("tidy", [False, True])
 def test_a_merged_store_counts_for_all_its_rows_and_that_is_said(tidy):
     rows = [("AB12345", "S1", "Market"), ("AB12346", "S2"), ("AB12347", "S3"), ("AB12348", "S4")]
-    found = recorders.read(with_merged(rows, "C2:C4"), tidy=tidy)
-    assert [one.store for one in found.rows] == ["Market", "Market", "Market", ""]
-    assert found.notes == ["Merged cells: the value applies to every row that the cell spans."]
+    book = recorders.read(with_merged(rows, "C2:C4"), tidy=tidy)
+    assert [recorder.store for recorder in book.rows] == ["Market", "Market", "Market", ""]
+    assert book.notes == ["Merged cells: the value applies to every row that the cell spans."]
 
 
 def test_a_merged_cell_makes_no_rows_and_fills_no_column_beside():
     rows = [("AB12345", "S1", None), (), ("AB12346", "S2", "Pier")]
-    found = recorders.read(with_merged(rows, "B2:C3", "A1:A4", "XFD1:XFD1048576"))
-    assert [(one.site, one.store) for one in found.rows] == [("S1", ""), ("S2", "Pier")]
-    assert found.problems == []
+    book = recorders.read(with_merged(rows, "B2:C3", "A1:A4", "XFD1:XFD1048576"))
+    assert [(recorder.site, recorder.store) for recorder in book.rows] == [
+        ("S1", ""),
+        ("S2", "Pier"),
+    ]
+    assert book.problems == []
 
 
 def test_many_merged_cells_over_everything_take_no_time_worth_speaking_of():
@@ -231,16 +240,16 @@ UNSEEN = ("\u200b", "\ufeff", "\u2060", "\u00ad", "\u200e", "\u200d", "\u202a", 
 def test_characters_without_width_are_taken_out_of_titles_sites_and_serials(sign):
     titles = (f"P2P{sign} NUMBER{sign}", f"{sign}SITE", f"STORE NAME{sign}")
     data = book_of([(f"AB{sign}12345", f"SITE-{sign}001", "Mall"), ROWS[1]], titles)
-    found = recorders.read(data)
-    assert {one.site: one.serial for one in found.rows} == SITES
-    assert found.columns == list(TITLES)
+    book = recorders.read(data)
+    assert {recorder.site: recorder.serial for recorder in book.rows} == SITES
+    assert book.columns == list(TITLES)
 
 
 def test_two_sites_that_look_the_same_are_one():
     data = book_of([("AB12345", "Zu\u0308rich", ""), ("AB12346", "Z\u00fcrich\u200b", "")])
-    found = recorders.read(data)
-    assert [one.site for one in found.rows] == ["Z\u00fcrich"]
-    assert found.problems[0].error == "SITE Z\u00fcrich stands in row 2 already"
+    book = recorders.read(data)
+    assert [recorder.site for recorder in book.rows] == ["Z\u00fcrich"]
+    assert book.problems[0].error == "SITE Z\u00fcrich stands in row 2 already"
 
 
 def test_a_store_keeps_the_joiners_that_its_letters_need():
@@ -266,5 +275,5 @@ def test_a_control_character_in_a_cell_of_excel_is_left_out():
 @pytest.mark.parametrize("text", ["_x0041_", "_x005F_x0041_", "a_x_b", "__x000A_"])
 def test_what_looks_like_the_code_of_a_letter_stays_text_in_an_export(text):
     data = made_of([dict(zip(TITLES, ("AB12345", "S1", text), strict=True))])
-    assert [one.store for one in recorders.read(data).rows] == [text]
+    assert [recorder.store for recorder in recorders.read(data).rows] == [text]
     assert openpyxl.load_workbook(io.BytesIO(data)).active.max_row == 2

@@ -46,7 +46,7 @@ def test_formulas_are_not_computed_and_what_they_gave_is_read():
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_a_csv_file_reads_the_same_with_every_divider_and_encoding(divider, encoding):
     rows = [TITLES, ("10.0.0.5", "Caf\u00e9; gate, left | \t", "0554"), ("10.0.0.6", "1E5", "")]
-    text = "\r\n".join(divider.join(f'"{one}"' for one in row) for row in rows)
+    text = "\r\n".join(divider.join(f'"{value}"' for value in row) for row in rows)
     table = read_table(text.encode(encoding), "cameras.csv")
     assert table.title == "cameras.csv"
     assert table.rows == {
@@ -174,13 +174,13 @@ def test_pandas_starts_no_threads_in_the_child():
 
 def libraries(session: int) -> set[str]:
     """The packages with compiled parts that the processes of a session have loaded."""
-    found = set[str]()
+    names = set[str]()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if os.getsid(int(process.name)) == session:
                 lines = (process / "maps").read_text().splitlines()
-                found |= {line.partition("/site-packages/")[2].split("/")[0] for line in lines}
-    return found
+                names |= {line.partition("/site-packages/")[2].split("/")[0] for line in lines}
+    return names
 
 
 def test_the_monitor_itself_never_loads_pandas(run_monitor, tmp_path: Path):

@@ -20,7 +20,10 @@ def read(text: str | bytes) -> list[RecorderRow]:
 
 
 def later(rows: list[RecorderRow], lines: int) -> list[RecorderRow]:
-    return [RecorderRow(one.site, one.serial, one.store, number=one.number + lines) for one in rows]
+    return [
+        RecorderRow(recorder.site, recorder.serial, recorder.store, number=recorder.number + lines)
+        for recorder in rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -47,18 +50,18 @@ def test_letters_that_fit_no_encoding_are_refused_in_words_and_nothing_else(data
 @pytest.mark.parametrize("divider", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_every_divider_is_found_by_the_titles(divider, quote):
-    lines = [divider.join(f"{quote}{one}{quote}" for one in line.split(",")) for line in LINES]
+    lines = [divider.join(f"{quote}{cell}{quote}" for cell in line.split(",")) for line in LINES]
     assert read("\n".join(lines)) == ROWS
 
 
 @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;", "\ufeffsep=;"])
 def test_the_line_in_which_excel_names_the_divider_is_understood(line):
-    text = "\n".join([line, *(one.replace(",", ";") for one in LINES)])
+    text = "\n".join([line, *(line.replace(",", ";") for line in LINES)])
     assert read(text) == later(ROWS, 1)
 
 
 def test_a_divider_that_only_its_own_line_names_is_taken():
-    assert read("\n".join(["sep=^", *(one.replace(",", "^") for one in LINES)])) == later(ROWS, 1)
+    assert read("\n".join(["sep=^", *(line.replace(",", "^") for line in LINES)])) == later(ROWS, 1)
 
 
 @pytest.mark.parametrize("above", [["List of recorders"], ["Recorders, 2026", "", ",,"], [""]])
@@ -82,8 +85,8 @@ def test_a_control_character_is_left_out(sign):
 
 def test_what_a_dos_program_ends_its_files_with_is_no_row():
     data = text_files.from_text(("\r\n".join(LINES) + "\r\n\x1a").encode(), {})
-    found = recorders.read(data)
-    assert (list(found.rows), found.problems) == (ROWS, [])
+    book = recorders.read(data)
+    assert (list(book.rows), book.problems) == (ROWS, [])
 
 
 @pytest.mark.parametrize(
@@ -114,4 +117,4 @@ def test_what_is_no_text_is_left_to_others(data):
 
 def test_a_text_is_taken_apart_in_the_child_too():
     data = workbook.from_text("\n".join(LINES).encode(), {"SITE-001": {"PHONE": "12"}})
-    assert [one.extra for one in workbook.read(data).rows] == [{"PHONE": "12"}, {}]
+    assert [recorder.extra for recorder in workbook.read(data).rows] == [{"PHONE": "12"}, {}]

@@ -280,7 +280,9 @@ def test_a_pending_serial_that_another_row_of_an_upload_has_does_not_wait(desk, 
     waiting(desk)
     preview = uploads.preview(book_of([(None, *ROWS[0][1:]), ("PENDING36", *ROWS[1][1:])]))
     assert preview.kept == {}
-    assert [(one.site, one.serial) for one in preview.removed] == [("SITE-001", "PENDING36")]
+    assert [(recorder.site, recorder.serial) for recorder in preview.removed] == [
+        ("SITE-001", "PENDING36")
+    ]
     uploads.commit(preview.key)
     assert desk.asked() == {"SITE-002": "PENDING36"}
     assert desk.books.pending() == {}

@@ -38,8 +38,8 @@ def test_the_titles_are_known_in_any_case_and_spacing(titles):
 def test_the_columns_stand_in_any_order_and_the_others_are_kept():
     titles = ("Phone", "STORE NAME", "SITE", "", "P2P NUMBER", "Opened")
     row = (1234.0, "Mall", "SITE-001", "untitled", "AB12345", True)
-    found = workbook.read(book_of([row], titles)).rows
-    assert list(found) == [
+    rows = workbook.read(book_of([row], titles)).rows
+    assert list(rows) == [
         RecorderRow("SITE-001", "AB12345", "Mall", {"Phone": "1234", "Opened": "TRUE"}, number=2)
     ]
 
@@ -51,9 +51,9 @@ def test_the_first_sheet_with_the_three_titles_is_taken():
         sheet = book.create_sheet(name)
         sheet.append(list(TITLES))
         sheet.append(["AB12345", site, "Mall"])
-    found = workbook.read(saved(book))
-    assert found.sheet == "Recorders"
-    assert [row.site for row in found.rows] == ["SITE-001"]
+    result = workbook.read(saved(book))
+    assert result.sheet == "Recorders"
+    assert [row.site for row in result.rows] == ["SITE-001"]
 
 
 @pytest.mark.parametrize("begin", [(3, 1), (1, 3), (4, 27)])
@@ -109,7 +109,7 @@ def test_empty_rows_are_passed_over_and_an_empty_store_is_no_fault():
 )
 def test_a_bad_row_is_named_with_what_to_do_and_the_good_ones_count(row, error):
     book = workbook.read(book_of([ROWS[0], row, ROWS[1]]))
-    assert [one.number for one in book.rows] == [2, 4]
+    assert [recorder.number for recorder in book.rows] == [2, 4]
     (problem,) = book.problems
     assert problem.number == 3
     assert error in problem.error
@@ -124,7 +124,7 @@ def test_a_row_that_was_refused_takes_no_site_away():
 
 @pytest.mark.parametrize("missing", TITLES)
 def test_a_missing_column_is_said_with_the_names_of_all_three(missing):
-    titles = tuple("OTHER" if one == missing else one for one in TITLES)
+    titles = tuple("OTHER" if title == missing else title for title in TITLES)
     with pytest.raises(NotReadable, match="P2P NUMBER, SITE, STORE NAME"):
         workbook.read(book_of(ROWS, titles))
 
@@ -142,17 +142,17 @@ def test_a_damaged_workbook_is_read_or_refused_and_never_raises_anything_else():
 def test_fifty_thousand_rows_are_read_and_what_is_more_is_said():
     numbers = range(2, sheets.MAX_ROWS + 7)
     text = sheet_of("".join(row(n, f"SN{n:08}", f"SITE-{n:05}", "Mall") for n in numbers))
-    found = workbook.read(with_sheet(text))
-    assert len(found.rows) == 50_000
-    (problem,) = found.problems
+    result = workbook.read(with_sheet(text))
+    assert len(result.rows) == 50_000
+    (problem,) = result.problems
     assert (problem.number, problem.error) == (50_002, "More than 50,000 rows")
 
 
 def test_fifty_thousand_rows_that_cannot_be_used_are_named_and_no_more():
     numbers = range(2, sheets.MAX_ROWS + 7)
-    found = workbook.read(with_sheet(sheet_of("".join(row(n, "", "Mall") for n in numbers))))
-    assert len(found.problems) == 50_001
-    assert found.problems[-1].error == "More than 50,000 rows"
+    result = workbook.read(with_sheet(sheet_of("".join(row(n, "", "Mall") for n in numbers))))
+    assert len(result.problems) == 50_001
+    assert result.problems[-1].error == "More than 50,000 rows"
 
 
 # -- files that would take the monitor with them -------------------------------------------------
@@ -164,8 +164,8 @@ def test_a_sheet_that_claims_to_be_huge_is_read_by_what_is_in_it():
 
 
 def test_a_recorder_in_the_last_row_of_excel_is_read():
-    found = workbook.read(with_sheet(sheet_of(row(1_048_576, "AB12345", "SITE-001", "Mall"))))
-    assert list(found.rows) == [RecorderRow("SITE-001", "AB12345", "Mall", number=1_048_576)]
+    result = workbook.read(with_sheet(sheet_of(row(1_048_576, "AB12345", "SITE-001", "Mall"))))
+    assert list(result.rows) == [RecorderRow("SITE-001", "AB12345", "Mall", number=1_048_576)]
 
 
 def test_a_table_of_all_columns_of_excel_is_read_by_its_first_ones():
@@ -179,8 +179,8 @@ def test_a_table_of_all_columns_of_excel_is_read_by_its_first_ones():
 )
 def test_a_cell_so_far_that_no_memory_suffices_spoils_only_itself(place):
     text = sheet_of(f"<row>{cell(place, 'far away')}</row>" + row(3, "AB12345", "SITE-001"))
-    found = workbook.read(with_sheet(text))
-    assert list(found.rows) == [RecorderRow("SITE-001", "AB12345", "", number=3)]
+    result = workbook.read(with_sheet(text))
+    assert list(result.rows) == [RecorderRow("SITE-001", "AB12345", "", number=3)]
     after = workbook.with_serials(with_sheet(text), {"SITE-001": "NEW12345"})
     assert after.data is None or sites(after.data) == {"SITE-001": "NEW12345"}
 

@@ -96,7 +96,7 @@ def test_a_workbook_that_is_gone_is_said_and_the_recorders_stay(desk):
 
 def test_bad_rows_are_named_and_the_good_ones_count(desk):
     desk.lay(*ROWS, (None, "SITE-003", "Pier"), ("AB12345", "SITE-004", "Dock"))
-    assert [one.number for one in desk.books.state.book.problems] == [4, 5]
+    assert [problem.number for problem in desk.books.state.book.problems] == [4, 5]
     assert len(desk.asked()) == 2
 
 
@@ -244,9 +244,9 @@ def test_another_serial_resets_the_verdict_and_keeps_the_number_and_the_past(des
     desk.books.change_serial("SITE-001", "NEW12345", "Ada")
     assert desk.home.status(str(number)) == "UNKNOWN"
     assert desk.device("SITE-001").id == number
-    told = desk.home.events(device=number)
-    assert told[0].kind == "device.listed"
-    assert any("by Ada" in event.text for event in told)
+    events = desk.home.events(device=number)
+    assert events[0].kind == "device.listed"
+    assert any("by Ada" in event.text for event in events)
 
 
 def test_another_serial_outlives_a_kill_before_it_is_written(desk, make_home, tmp_path):
@@ -339,7 +339,7 @@ def test_the_rights_of_the_file_and_a_link_to_it_stay(desk, tmp_path):
     assert desk.path.is_symlink()
     assert real.stat().st_mode & 0o777 == 0o640
     assert desk.cells()["SITE-001"] == "NEW12345"
-    assert sorted(one.name for one in tmp_path.glob(".real*")) == []
+    assert sorted(path.name for path in tmp_path.glob(".real*")) == []
 
 
 def test_a_serial_for_a_row_that_left_the_file_meanwhile_is_forgotten(desk):

@@ -50,7 +50,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(share):
         desk.look()
         waits(desk, "cannot be written", "No space left on device", "Make room")
         assert desk.path.read_bytes() == before
-        assert sorted(one.name for one in disk.folder.iterdir()) == ["P2P1.xlsx", "filler"]
+        assert sorted(path.name for path in disk.folder.iterdir()) == ["P2P1.xlsx", "filler"]
     disk.make_room()
     arrives(desk)
 
@@ -154,4 +154,4 @@ def test_mode_owner_and_attributes_of_the_file_and_a_link_to_it_stay(desk, tmp_p
     assert (stat.st_mode & 0o777, stat.st_uid, stat.st_gid) == (0o640, 1234, 2345)
     assert os.getxattr(real, "user.shelf") == b"3"
     assert desk.cells()["SITE-001"] == "NEW12345"
-    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -164,8 +164,8 @@ def test_twenty_people_change_twenty_sites_at_once_while_the_file_is_being_writt
         keeping = pool.submit(keep)
         changing = [pool.submit(change, n) for n in range(20)]
         try:
-            for one in changing:
-                one.result()
+            for future in changing:
+                future.result()
         finally:
             done.set()
         keeping.result()
@@ -330,7 +330,7 @@ def test_a_serial_waits_for_a_file_of_another_order_too(desk, titles):
     desk.books.change_serial("SITE-001", "NEW12345", "Ada")
     desk.path.unlink()
     desk.look()
-    order = [TITLES.index(one) for one in titles]
+    order = [TITLES.index(title) for title in titles]
     desk.lay(*([row[n] for n in order] for row in ROWS), titles=titles)
     assert desk.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
     assert desk.books.pending() == {}

@@ -16,8 +16,8 @@ WHOLE = (
 @pytest.mark.parametrize("body", WHOLE)
 def test_a_body_is_whole_with_its_last_byte_and_not_before(body: bytes) -> None:
     chunks = ChunkedBody()
-    told = [chunks.is_whole(body[at : at + 1]) for at in range(len(body))]
-    assert told == [False] * (len(body) - 1) + [True]
+    whole = [chunks.is_whole(body[at : at + 1]) for at in range(len(body))]
+    assert whole == [False] * (len(body) - 1) + [True]
     assert ChunkedBody().is_whole(body)
     assert ChunkedBody().is_whole(body + b"GET / HTTP/1.1\r\n")
     assert not ChunkedBody().is_whole(body[:-1])

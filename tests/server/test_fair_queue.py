@@ -29,10 +29,10 @@ def test_an_address_shares_with_its_own_line_only(client: object, key: str | Non
 
 
 def running(queue: FairQueue[str]) -> list[str]:
-    found = []
-    while (one := queue.next()) is not None:
-        found.append(one)
-    return found
+    names = []
+    while (name := queue.next()) is not None:
+        names.append(name)
+    return names
 
 
 def test_addresses_take_turns_and_none_has_more_than_its_share() -> None:
@@ -63,8 +63,8 @@ def test_a_proxy_that_speaks_for_many_has_no_share_of_its_own() -> None:
 
 def test_one_that_waits_no_more_is_not_called() -> None:
     queue: FairQueue[str] = FairQueue(1, 1)
-    for one in ("first", "second", "third"):
-        queue.add("a", one)
+    for name in ("first", "second", "third"):
+        queue.add("a", name)
     assert running(queue) == ["first"]
     queue.remove("a", "second")
     queue.release("a")

@@ -41,9 +41,9 @@ def began() -> datetime:
 @pytest.fixture(scope="module")
 def demo(began: datetime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A demo whose first scan has ended. Tests only look at it."""
-    with showing(tmp_path_factory.mktemp("demo") / "live") as found:
-        until(lambda: found.get("/api/scan").json["last"].get("found"), 30, "a scan ended")
-        yield found
+    with showing(tmp_path_factory.mktemp("demo") / "live") as monitor:
+        until(lambda: monitor.get("/api/scan").json["last"].get("found"), 30, "a scan ended")
+        yield monitor
 
 
 def rows(demo: Running, query: str = "") -> list[Any]:
@@ -52,7 +52,7 @@ def rows(demo: Running, query: str = "") -> list[Any]:
 
 def named(demo: Running, name: str) -> Any:
     """One camera with all that the API says of it."""
-    (number,) = (one["id"] for one in rows(demo) if one["camera_name"] == name)
+    (number,) = (row["id"] for row in rows(demo) if row["camera_name"] == name)
     return demo.get(f"/api/camera/{number}").json
 
 
@@ -75,28 +75,37 @@ def answers(demo: Running) -> bool:
 def test_it_shows_each_of_the_six_statuses_at_once(demo: Running) -> None:
     def on_the_page() -> set[str]:
         page = demo.get("/").body.decode()
-        return {word for word in STATUSES if f'class="badge {word.lower()}"' in page}
+        return {status for status in STATUSES if f'class="badge {status.lower()}"' in page}
 
-    until(lambda: {one["status"] for one in rows(demo)} == STATUSES, what="the API has all six")
+    until(lambda: {row["status"] for row in rows(demo)} == STATUSES, what="the API has all six")
     until(lambda: on_the_page() == STATUSES, what="the page shows all six")
 
 
 def test_it_shows_recorders_findings_sites_tags_and_notes(demo: Running) -> None:
-    found = rows(demo)
-    kinds = {finding["kind"] for one in found for finding in one["findings"]}
+    devices = rows(demo)
+    kinds = {finding["kind"] for device in devices for finding in device["findings"]}
     assert kinds == {"password.unset", "setup.open", "address.shared"}
-    assert any(one["findings"] and one["status"] == "OFFLINE" for one in found)
-    recorders = [one for one in found if one["kind"] == "recorder"]
-    assert len([one for one in recorders if one["mac_address"]]) == 3, "heard on the network"
-    assert len([one for one in recorders if not one["mac_address"]]) == 60, "of the workbook"
-    assert {one["site"] for one in found} >= {"Head office", "Warehouse", "Car park", "Annex"}
-    assert all(one["tags"] for one in found[:12])
-    assert any(one["notes"] for one in found)
+    assert any(device["findings"] and device["status"] == "OFFLINE" for device in devices)
+    recorders = [device for device in devices if device["kind"] == "recorder"]
+    assert len([device for device in recorders if device["mac_address"]]) == 3, (
+        "heard on the network"
+    )
+    assert len([device for device in recorders if not device["mac_address"]]) == 60, (
+        "of the workbook"
+    )
+    assert {device["site"] for device in devices} >= {
+        "Head office",
+        "Warehouse",
+        "Car park",
+        "Annex",
+    }
+    assert all(device["tags"] for device in devices[:12])
+    assert any(device["notes"] for device in devices)
 
 
 def test_recorders_of_twelve_stores_are_asked_about_at_the_cloud(demo: Running) -> None:
     items = demo.get("/api/dvrs").json["items"]
-    assert len({one["STORE NAME"] for one in items}) == 12
+    assert len({item["STORE NAME"] for item in items}) == 12
     until(lambda: len(demo.get("/api/dvrs?status=online").json["items"]) > 50, 60, "they answer")
     page = demo.get("/sites").body.decode()
     assert "Store Aachen" in page
@@ -112,15 +121,15 @@ def test_a_camera_behind_a_recorder_that_is_down_is_unreachable(demo: Running) -
 
 def test_one_camera_is_retired_and_its_history_stays(demo: Running) -> None:
     (camera,) = rows(demo, "?retired=true")
-    assert camera["id"] not in {one["id"] for one in rows(demo)}
-    kinds = [one["kind"] for one in events(demo, f"device={camera['id']}&kind=device.")]
+    assert camera["id"] not in {row["id"] for row in rows(demo)}
+    kinds = [event["kind"] for event in events(demo, f"device={camera['id']}&kind=device.")]
     assert kinds[0] == "device.retired"
     assert kinds[-1] == "device.found"
 
 
 def test_a_camera_has_had_three_addresses_and_its_page_tells_of_each_move(demo: Running) -> None:
     camera = named(demo, "Gate north")
-    addresses = [one["ip"] for one in camera["ip_history"]]
+    addresses = [entry["ip"] for entry in camera["ip_history"]]
     assert len(set(addresses)) == 3
     assert addresses[-1] == camera["current_ip"]
     page = demo.get(f"/cameras/{camera['id']}").body.decode()
@@ -130,10 +139,10 @@ def test_a_camera_has_had_three_addresses_and_its_page_tells_of_each_move(demo: 
 
 def test_the_bars_of_the_cast_have_good_bad_and_unknown_days(demo: Running) -> None:
     for name in ("Gate north", "Loading bay 1", "Loading ramp", "Barrier"):
-        found = days(demo, name)
-        assert found.count(0) >= 1, name
-        assert found.count(None) == 4, name
-        assert found.count(1) >= 60, name
+        shares = days(demo, name)
+        assert shares.count(0) >= 1, name
+        assert shares.count(None) == 4, name
+        assert shares.count(1) >= 60, name
     page = demo.get(f"/cameras/{named(demo, 'Gate north')['id']}").body.decode()
     detail = page[page.index("Last 90 days") :]
     bar = detail[: detail.index("</svg>")]
@@ -143,28 +152,28 @@ def test_the_bars_of_the_cast_have_good_bad_and_unknown_days(demo: Running) -> N
 def test_what_nobody_asked_is_grey_for_everyone(demo: Running) -> None:
     first = days(demo, "Gate north")
     unasked = [place for place, share in enumerate(first) if share is None]
-    for one in rows(demo):
-        found = demo.get(f"/api/camera/{one['id']}/uptime").json["days"]
-        assert all(found[place] is None for place in unasked), one["camera_name"]
+    for row in rows(demo):
+        shares = demo.get(f"/api/camera/{row['id']}/uptime").json["days"]
+        assert all(shares[place] is None for place in unasked), row["camera_name"]
 
 
 def test_a_camera_found_three_weeks_ago_is_grey_before(demo: Running) -> None:
-    found = days(demo, "Bicycle shed")
-    assert set(found[:67]) == {None}
-    assert None not in found[-21:]
+    shares = days(demo, "Bicycle shed")
+    assert set(shares[:67]) == {None}
+    assert None not in shares[-21:]
 
 
 def test_the_monitor_finds_nothing_to_correct_in_the_past(demo: Running, began: datetime) -> None:
     """What the files say of the silent ones is what the first scan finds."""
-    told = events(demo, "after=0")
-    assert [one["id"] for one in told] == list(range(1, len(told) + 1))
-    times = [datetime.fromisoformat(one["at"]) for one in told]
+    history = events(demo, "after=0")
+    assert [event["id"] for event in history] == list(range(1, len(history) + 1))
+    times = [datetime.fromisoformat(event["at"]) for event in history]
     assert times == sorted(times)
-    new = [one for one, at in zip(told, times, strict=True) if at > began]
-    is_down = {one["id"] for one in rows(demo) if one["camera_name"].startswith("Annex")}
+    new = [event for event, at in zip(history, times, strict=True) if at > began]
+    is_down = {row["id"] for row in rows(demo) if row["camera_name"].startswith("Annex")}
     is_down |= {named(demo, name)["id"] for name in ("Canteen", "Barrier", "Loading ramp")}
-    assert not [one for one in new if one["device"] in is_down]
-    assert not [one for one in new if one["kind"] in ("device.found", "device.facts")]
+    assert not [event for event in new if event["device"] in is_down]
+    assert not [event for event in new if event["kind"] in ("device.found", "device.facts")]
 
 
 def test_sigterm_said_twice_leaves_nothing_and_the_live_files_untouched(tmp_path: Path) -> None:
@@ -179,7 +188,7 @@ def test_sigterm_said_twice_leaves_nothing_and_the_live_files_untouched(tmp_path
         with pytest.raises(ProcessLookupError):
             os.killpg(process.pid, 0)
     assert list((tmp_path / "live" / "temporary").iterdir()) == []
-    assert [one.name for one in (tmp_path / "live" / "data").iterdir()] == ["camera_monitor.db"]
+    assert [path.name for path in (tmp_path / "live" / "data").iterdir()] == ["camera_monitor.db"]
     assert (tmp_path / "live" / "data" / "camera_monitor.db").read_text() == "the live journal"
     assert (tmp_path / "live" / "camera_database.json").read_text() == "the live fleet"
     assert (ROOT / "camera_database.json").read_bytes() == original

@@ -59,8 +59,8 @@ class Heard(NamedTuple):
         return self.raw.partition(b"\r\n\r\n")[2].decode()
 
     def header(self, name: str) -> str | None:
-        found = re.search(rf"(?m)^{name}: (.*)\r$", self.raw.decode())
-        return found and found[1]
+        match = re.search(rf"(?m)^{name}: (.*)\r$", self.raw.decode())
+        return match and match[1]
 
     @property
     def cseq(self) -> int:
@@ -210,10 +210,10 @@ def test_an_online_recorder_is_answered_byte_for_byte(client, cloud):
     answers = [client.lookup(cloud), client.probe(cloud), client.info(cloud)]
     start = "HTTP/1.1 200 OK\r\nDate: 2026-03-01T12:00:00Z\r\nCSeq: {}\r\n"
     head = start + "Content-Type: \r\nContent-Length: {}\r\n\r\n"
-    found = f"<body><DS>127.0.0.1:8802</DS><US>127.0.0.1:{us.port}</US></body>"
+    body = f"<body><DS>127.0.0.1:8802</DS><US>127.0.0.1:{us.port}</US></body>"
     info = f"<body><DevVersion>6.7.30</DevVersion><Info>{SEALED_INFO}</Info></body>"
     assert [answer.raw.decode() for answer in answers] == [
-        head.format(1, len(found)) + found,
+        head.format(1, len(body)) + body,
         start.format(2) + "\r\n",
         head.format(3, len(info)) + info,
     ]
@@ -232,7 +232,7 @@ def test_the_info_tells_the_recorders_own_facts(client, cloud, recorder):
     )
 
 
-def told(client, server, path) -> str:
+def outcome(client, server, path) -> str:
     """What one question brings: the code and what matters of the body, or "silence"."""
     asked = client.send(server, path)
     # The same server answers in turn, so what is not there before this answer will not come.
@@ -277,9 +277,9 @@ def test_each_state_is_answered_as_written(client, state, differs):
     with cloud_of(Recorder(SERIAL, 1, state), Recorder("OTHER1", 1)) as cloud:
         us = cloud.regions[1]
         answers = {
-            "lookup": told(client, cloud.main, f"/online/p2psrv/{SERIAL}"),
-            "probe": told(client, us, f"/probe/device/{SERIAL}"),
-            "info": told(client, us, f"/info/device/{SERIAL}"),
+            "lookup": outcome(client, cloud.main, f"/online/p2psrv/{SERIAL}"),
+            "probe": outcome(client, us, f"/probe/device/{SERIAL}"),
+            "info": outcome(client, us, f"/info/device/{SERIAL}"),
         }
         expected = {**FINE, **differs}
         assert answers == {

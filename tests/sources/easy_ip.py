@@ -33,22 +33,22 @@ def _load() -> list[Vector]:
     raw = json.loads(Path(__file__).with_name("panasonic_vectors.json").read_text())
     return [
         Vector(
-            f"{number} {one['name']}",
-            int(one["command"], 16),
-            one["mac"],
-            bytes.fromhex(one["hex"]),
-            one["checksum_ok"],
-            bytes.fromhex(one["requester_mac"].replace(":", "")),
-            one["requester_ip"],
-            one.get("decoded", {}),
+            f"{number} {packet['name']}",
+            int(packet["command"], 16),
+            packet["mac"],
+            bytes.fromhex(packet["hex"]),
+            packet["checksum_ok"],
+            bytes.fromhex(packet["requester_mac"].replace(":", "")),
+            packet["requester_ip"],
+            packet.get("decoded", {}),
         )
-        for number, one in enumerate(raw["packets"], start=1)
+        for number, packet in enumerate(raw["packets"], start=1)
     ]
 
 
 VECTORS = _load()
-ANSWERS = [one for one in VECTORS if one.command in (0x0001, 0x000E)]
-OTHERS = [one for one in VECTORS if one not in ANSWERS]
+ANSWERS = [vector for vector in VECTORS if vector.command in (0x0001, 0x000E)]
+OTHERS = [vector for vector in VECTORS if vector not in ANSWERS]
 
 
 def name_of(vector: Vector) -> str:
@@ -57,12 +57,12 @@ def name_of(vector: Vector) -> str:
 
 def tlvs(data: bytes) -> list[tuple[int, int, bytes]]:
     """(offset, tag, value) of each tag of a sound datagram."""
-    at, found = 48, []
+    at, fields = 48, []
     while at < len(data) - 4:
         tag, size = struct.unpack_from(">HH", data, at)
-        found.append((at, tag, data[at + 4 : at + 4 + size]))
+        fields.append((at, tag, data[at + 4 : at + 4 + size]))
         at += 4 + size
-    return found
+    return fields
 
 
 def with_checksum(data: bytes) -> bytes:

@@ -66,13 +66,13 @@ def discover(options: panasonic.EasyIpOptions) -> list[Report | Coverage]:
 
 def macs(reports: Iterable[Report | Coverage]) -> list[str]:
     """The MACs of the sightings, in their order."""
-    return [one.identities[0][4:] for one in reports if isinstance(one, Sighting)]
+    return [report.identities[0][4:] for report in reports if isinstance(report, Sighting)]
 
 
 def findings(reports: Iterable[Report | Coverage]) -> list[Finding]:
-    return [one for one in reports if isinstance(one, Finding)]
+    return [report for report in reports if isinstance(report, Finding)]
 
 
 def coverage(reports: Iterable[Report | Coverage]) -> Coverage:
-    (found,) = [one for one in reports if isinstance(one, Coverage)]
-    return found
+    (report,) = [report for report in reports if isinstance(report, Coverage)]
+    return report

@@ -89,30 +89,30 @@ class Asker:
         return self.runner.run(self._sweep(chosen, spread))
 
     async def _sweep(self, serials: Sequence[str], spread: float) -> Said:
-        said = Said()
+        result = Said()
         targets = [Target(DEFAULT_SITE, key(serial), "", path=serial) for serial in serials]
         assert self.source.sweep is not None
         try:
             async for report in self.source.sweep(targets, spread):
-                self._note(said, report)
+                self._note(result, report)
         except CannotAsk as error:
-            said.cannot = error
-        return said
+            result.cannot = error
+        return result
 
-    def _note(self, said: Said, report: Any) -> None:
+    def _note(self, result: Said, report: Any) -> None:
         match report:
             case Sighting():
                 serial = report.serial or ""
                 assert report.identities == (key(serial),)
-                assert serial not in said.online
-                said.online[serial] = report
+                assert serial not in result.online
+                result.online[serial] = report
             case Miss():
                 serial = report.identity.removeprefix("row:")
-                assert serial not in said.offline
-                said.offline[serial] = report.reason
+                assert serial not in result.offline
+                result.offline[serial] = report.reason
             case Coverage():
-                assert said.coverage is None
-                said.coverage = report
+                assert result.coverage is None
+                result.coverage = report
 
     def close(self) -> None:
         async def close() -> None:
@@ -152,14 +152,16 @@ def test_the_table_has_every_state_of_the_simulator():
 def every_state() -> Said:
     """One sweep over a recorder of each state, and of each way to spoil an info answer."""
     states = [Recorder(f"STATE{n:04}", n % 2, state) for n, state in enumerate(STATES)]
-    spoilt = [Recorder(f"FORM{n:04}", n % 2, answers={"info": one}) for n, one in enumerate(FORMS)]
+    spoilt = [
+        Recorder(f"FORM{n:04}", n % 2, answers={"info": form}) for n, form in enumerate(FORMS)
+    ]
     with asking(Cloud(beside(*states, *spoilt), servers=2)) as asker:
         return asker.sweep()
 
 
-def verdict(said: Said, serial: str) -> str:
-    assert (serial in said.online) != (serial in said.offline)
-    return said.offline.get(serial, "online")
+def verdict(result: Said, serial: str) -> str:
+    assert (serial in result.online) != (serial in result.offline)
+    return result.offline.get(serial, "online")
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -207,10 +209,10 @@ def test_a_region_that_does_not_know_the_keys_is_asked_without_them():
     cloud.regions[1].knows_keys = False
     cloud.recorders["SIM00003PAZ0003"].state = "gone"
     with asking(cloud) as asker:
-        said = asker.sweep()
-    assert set(said.offline) == {"SIM00003PAZ0003"}
-    assert len(said.online) == 3
-    assert said.unsaid_of == set()
+        result = asker.sweep()
+    assert set(result.offline) == {"SIM00003PAZ0003"}
+    assert len(result.online) == 3
+    assert result.unsaid_of == set()
 
 
 @pytest.mark.parametrize("step", ["lookup", "probe", "info"])
@@ -234,10 +236,10 @@ def test_who_is_offline_was_asked_in_two_complete_rounds(state):
 def test_what_the_cloud_says_of_itself_is_said_of_no_recorder(step, code):
     recorder = Recorder("AB12345", 0, answers={step: code})
     with asking(Cloud(beside(recorder), servers=2)) as asker:
-        said = asker.sweep()
-    assert said.offline == {}
-    assert len(said.online) == 2
-    assert len(said.unsaid_of) == 1
+        result = asker.sweep()
+    assert result.offline == {}
+    assert len(result.online) == 2
+    assert len(result.unsaid_of) == 1
 
 
 # -- many recorders, and a bad line ----------------------------------------------------------
@@ -256,13 +258,13 @@ def test_five_per_cent_loss_each_way_makes_no_wrong_verdict(seed):
     cloud = Cloud(recorders, seed=seed)
     cloud.request_loss = cloud.answer_loss = 0.05
     with asking(cloud, waits=(0.2, 0.2, 0.2)) as asker:
-        said = asker.sweep()
-        assert sum(one.tally.repeats for one in cloud.servers) > 50
-        assert sum(one.tally.stale_repeats for one in cloud.servers) == 0
+        result = asker.sweep()
+        assert sum(server.tally.repeats for server in cloud.servers) > 50
+        assert sum(server.tally.stale_repeats for server in cloud.servers) == 0
         assert cloud.refused == 0
-    assert set(said.offline) == down
-    assert len(said.online) == 296
-    assert said.unsaid_of == set()
+    assert set(result.offline) == down
+    assert len(result.online) == 296
+    assert result.unsaid_of == set()
 
 
 def test_forged_answers_change_no_verdict():
@@ -270,10 +272,10 @@ def test_forged_answers_change_no_verdict():
     cloud = Cloud(recorders)
     cloud.forgers = {"address", "port", "cseq"}
     with asking(cloud, waits=(0.2, 0.2, 0.2)) as asker:
-        said = asker.sweep()
-    assert set(said.offline) == down
-    assert len(said.online) == 296
-    assert said.coverage.refused["nobody waits for it: late, repeated or forged"] >= 500
+        result = asker.sweep()
+    assert set(result.offline) == down
+    assert len(result.online) == 296
+    assert result.coverage.refused["nobody waits for it: late, repeated or forged"] >= 500
 
 
 @pytest.mark.parametrize("skew", [3600, -3600])
@@ -293,9 +295,9 @@ def test_an_answer_to_an_earlier_sending_counts():
     cloud = Cloud(fleet(20), seed=4)
     cloud.delay = 0.12
     with asking(cloud) as asker:
-        said = asker.sweep()
-        assert sum(one.tally.repeats for one in cloud.servers) >= 20
-    assert len(said.online) == 20
+        result = asker.sweep()
+        assert sum(server.tally.repeats for server in cloud.servers) >= 20
+    assert len(result.online) == 20
 
 
 def test_late_and_repeated_answers_are_never_taken_for_another_one():
@@ -303,10 +305,10 @@ def test_late_and_repeated_answers_are_never_taken_for_another_one():
     cloud = Cloud(recorders, seed=5)
     cloud.duplicates, cloud.late, cloud.lateness = 0.5, 0.2, 0.3
     with asking(cloud, waits=(0.2, 0.2, 0.2)) as asker:
-        said = asker.sweep()
-    assert set(said.offline) == down
-    assert len(said.online) == 296
-    assert said.coverage.refused["nobody waits for it: late, repeated or forged"] >= 100
+        result = asker.sweep()
+    assert set(result.offline) == down
+    assert len(result.online) == 296
+    assert result.coverage.refused["nobody waits for it: late, repeated or forged"] >= 100
 
 
 def test_a_recorder_whose_answers_take_longer_than_a_round_is_online():
@@ -314,9 +316,9 @@ def test_a_recorder_whose_answers_take_longer_than_a_round_is_online():
     slow = cloud.recorders["SIM00003PAZ0003"]
     cloud.delay = lambda _server, asked: 0.45 if asked.serial == slow.serial else 0.01
     with asking(cloud) as asker:
-        said = asker.sweep()
-    assert said.offline == {}
-    assert slow.serial in said.online
+        result = asker.sweep()
+    assert result.offline == {}
+    assert slow.serial in result.online
 
 
 def test_a_cloud_whose_answers_all_take_longer_than_a_round_is_waited_for():
@@ -324,14 +326,14 @@ def test_a_cloud_whose_answers_all_take_longer_than_a_round_is_waited_for():
     cloud.recorders["SIM00003PAZ0003"].state = "offline"
     cloud.delay = 0.5
     with asking(cloud) as asker:
-        said = asker.sweep()
-        assert set(said.offline) == {"SIM00003PAZ0003"}
-        assert len(said.online) == 39
+        result = asker.sweep()
+        assert set(result.offline) == {"SIM00003PAZ0003"}
+        assert len(result.online) == 39
         cloud.delay = 1.2
         asker.sweep()
-        said = asker.sweep()
-    assert set(said.offline) == {"SIM00003PAZ0003"}
-    assert any("the cloud is slow" in one for one in said.coverage.notes)
+        result = asker.sweep()
+    assert set(result.offline) == {"SIM00003PAZ0003"}
+    assert any("the cloud is slow" in note for note in result.coverage.notes)
 
 
 def after(number: int, happens: Callable[[], Any], delay: float = 0.01) -> Callable[..., float]:
@@ -351,9 +353,9 @@ def test_a_region_that_dies_in_the_middle_of_a_sweep_takes_nobody_offline(number
     cloud = Cloud(fleet(40, 2))
     with asking(cloud) as asker:
         cloud.delay = after(number, lambda: setattr(cloud.regions[0], "silent", True))
-        said = asker.sweep(spread=1.0)
-        assert said.offline == {}
-        assert said.unsaid_of == {f"dahua:127.0.0.1:{cloud.regions[0].port}"}
+        result = asker.sweep(spread=1.0)
+        assert result.offline == {}
+        assert result.unsaid_of == {f"dahua:127.0.0.1:{cloud.regions[0].port}"}
 
 
 @pytest.mark.parametrize("number", [10, 60, 110])
@@ -361,8 +363,8 @@ def test_what_the_cloud_says_of_all_for_a_moment_takes_nobody_offline(number):
     cloud = Cloud(fleet(40, 2))
 
     def say(state: str) -> None:
-        for one in cloud.recorders.values():
-            one.state = state
+        for recorder in cloud.recorders.values():
+            recorder.state = state
 
     def forget() -> None:
         say("offline")
@@ -370,9 +372,9 @@ def test_what_the_cloud_says_of_all_for_a_moment_takes_nobody_offline(number):
 
     with asking(cloud) as asker:
         cloud.delay = after(number, forget)
-        said = asker.sweep(spread=1.0)
-    assert said.offline == {}
-    assert len(said.online) == 40
+        result = asker.sweep(spread=1.0)
+    assert result.offline == {}
+    assert len(result.online) == 40
 
 
 @pytest.mark.parametrize("number", [20, 70, 115])
@@ -385,8 +387,8 @@ def test_a_region_that_becomes_slow_in_the_middle_of_a_sweep_takes_nobody_offlin
 
     with asking(cloud) as asker:
         cloud.delay = delay
-        said = asker.sweep(spread=1.0)
-    assert said.offline == {}
+        result = asker.sweep(spread=1.0)
+    assert result.offline == {}
 
 
 @pytest.mark.parametrize("number", [40, 110])
@@ -394,14 +396,14 @@ def test_a_line_that_breaks_in_the_middle_of_a_sweep_is_told_as_the_whole_source
     cloud = Cloud(fleet(40, 2))
 
     def silence() -> None:
-        for one in cloud.servers:
-            one.silent = True
+        for server in cloud.servers:
+            server.silent = True
 
     with asking(cloud) as asker:
         cloud.delay = after(number, silence)
-        said = asker.sweep(spread=1.0)
-        assert said.offline == {}
-        assert said.unsaid_of == {"dahua"}
+        result = asker.sweep(spread=1.0)
+        assert result.offline == {}
+        assert result.unsaid_of == {"dahua"}
         assert asker.sweep().cannot.scope == "dahua"
 
 
@@ -410,17 +412,17 @@ def test_a_few_who_are_sent_away_wake_nobody():
     cloud.busy = 0.45
     with asking(cloud, waits=(0.2, 0.2)) as asker:
         for _ in range(3):
-            said = asker.sweep()
-            assert said.offline == {}
-            assert 54 < len(said.online) <= 60
-            assert said.unsaid_of == set()
+            result = asker.sweep()
+            assert result.offline == {}
+            assert 54 < len(result.online) <= 60
+            assert result.unsaid_of == set()
 
 
 def test_the_time_that_an_answer_took_is_no_fault_of_the_clock():
     now = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
     clock = CloudClock(lambda: now)
-    for told, took, off in ((-8, 8.0, 0), (-8, 2.0, -5), (40, 1.0, 40), (0, 0.1, 0)):
-        clock.see(now + timedelta(seconds=told), took)
+    for shown, took, off in ((-8, 8.0, 0), (-8, 2.0, -5), (40, 1.0, 40), (0, 0.1, 0)):
+        clock.see(now + timedelta(seconds=shown), took)
         assert clock.seen == timedelta(seconds=off)
 
 
@@ -432,24 +434,24 @@ def test_a_dead_region_says_nothing_of_its_recorders(mark):
     cloud = Cloud(fleet(24, 8))
     with asking(cloud) as asker:
         setattr(cloud.regions[3], mark, True)
-        said = asker.sweep()
+        result = asker.sweep()
         scope = f"dahua:127.0.0.1:{cloud.regions[3].port}"
-        assert said.unsaid_of == {scope}
-        assert len(said.online) == 21
-        assert said.offline == {}
+        assert result.unsaid_of == {scope}
+        assert len(result.online) == 21
+        assert result.offline == {}
         setattr(cloud.regions[3], mark, False)
-        said = asker.sweep()
-        assert len(said.online) == 24
-        assert said.unsaid_of == set()
+        result = asker.sweep()
+        assert len(result.online) == 24
+        assert result.unsaid_of == set()
 
 
 def test_a_silent_recorder_is_offline_when_another_on_its_server_answers():
     recorders = [Recorder("AB12340", 0, "silent"), Recorder("AB12341", 0)]
     with asking(Cloud(recorders, servers=1)) as asker:
-        said = asker.sweep()
-    assert set(said.offline) == {"AB12340"}
-    assert set(said.online) == {"AB12341"}
-    assert said.unsaid_of == set()
+        result = asker.sweep()
+    assert set(result.offline) == {"AB12340"}
+    assert set(result.online) == {"AB12341"}
+    assert result.unsaid_of == set()
 
 
 def test_a_silent_recorder_is_offline_when_its_server_says_404_of_another():
@@ -462,11 +464,11 @@ def test_a_server_to_which_no_way_leads_keeps_nobody_else_from_being_asked():
     # The guard of the tests refuses this address before anything is sent.
     recorder = Recorder("AB12340", 0, us="192.0.2.1:8803")
     with asking(Cloud(beside(recorder), servers=2)) as asker:
-        said = asker.sweep()
-    assert said.cannot is None
-    assert len(said.online) == 2
-    assert said.offline == {}
-    assert said.unsaid_of == {"dahua:192.0.2.1:8803"}
+        result = asker.sweep()
+    assert result.cannot is None
+    assert len(result.online) == 2
+    assert result.offline == {}
+    assert result.unsaid_of == {"dahua:192.0.2.1:8803"}
 
 
 @pytest.mark.parametrize("mark", ["dead", "silent"])
@@ -474,11 +476,11 @@ def test_without_the_main_server_nobody_can_be_asked(mark):
     cloud = Cloud(fleet(12))
     with asking(cloud) as asker:
         setattr(cloud.main, mark, True)
-        said = asker.sweep()
-        assert said.cannot.scope == "dahua"
-        assert "does not answer" in said.cannot.reason
-        assert said.online == said.offline == {}
-        assert said.coverage is None
+        result = asker.sweep()
+        assert result.cannot.scope == "dahua"
+        assert "does not answer" in result.cannot.reason
+        assert result.online == result.offline == {}
+        assert result.coverage is None
         setattr(cloud.main, mark, False)
         assert len(asker.sweep().online) == 12
 
@@ -489,17 +491,17 @@ def test_a_cloud_that_falls_silent_after_it_answered_takes_nobody_offline():
         assert len(asker.sweep().online) == 12
         for server in cloud.servers:
             server.silent = True
-        said = asker.sweep()
-        assert said.cannot.scope == "dahua"
-        assert said.offline == {}
+        result = asker.sweep()
+        assert result.cannot.scope == "dahua"
+        assert result.offline == {}
 
 
 def test_a_name_that_leads_nowhere_is_said():
     cloud = Cloud(fleet(2))
     with asking(cloud, server=("cloud.invalid", 8800)) as asker:
-        said = asker.sweep()
-        assert "cloud.invalid" in said.cannot.reason
-        assert said.online == said.offline == {}
+        result = asker.sweep()
+        assert "cloud.invalid" in result.cannot.reason
+        assert result.online == result.offline == {}
         assert cloud.asked.total() == 0
 
 
@@ -508,19 +510,19 @@ def test_a_refused_key_pair_is_said_and_takes_nobody_offline(way):
     cloud = Cloud(fleet(12))
     cloud.refuses_keys = way
     with asking(cloud) as asker:
-        said = asker.sweep()
-    assert said.online == said.offline == {}
-    assert said.unsaid_of == {"dahua:refused"}
-    assert "EASY4IP_KEY" in said.coverage.failed["dahua:refused"]
+        result = asker.sweep()
+    assert result.online == result.offline == {}
+    assert result.unsaid_of == {"dahua:refused"}
+    assert "EASY4IP_KEY" in result.coverage.failed["dahua:refused"]
 
 
 def test_a_wrong_key_is_said_and_takes_nobody_offline():
     cloud = Cloud(fleet(3))
     with asking(cloud, keys=KeyPair(wire.USER, "wrong")) as asker:
-        said = asker.sweep()
+        result = asker.sweep()
         assert cloud.refused > 0
-    assert said.offline == {}
-    assert said.unsaid_of == {"dahua:refused"}
+    assert result.offline == {}
+    assert result.unsaid_of == {"dahua:refused"}
 
 
 def test_a_busy_cloud_takes_nobody_offline_and_is_left_alone_for_a_while():
@@ -528,9 +530,9 @@ def test_a_busy_cloud_takes_nobody_offline_and_is_left_alone_for_a_while():
     cloud.busy = 1.0
     with asking(cloud, waits=(0.2, 0.2)) as asker:
         for _ in range(2):
-            said = asker.sweep()
-            assert said.online == said.offline == {}
-            assert said.unsaid_of == {"dahua:busy"}
+            result = asker.sweep()
+            assert result.online == result.offline == {}
+            assert result.unsaid_of == {"dahua:busy"}
             cloud.busy = 0.0
             asked = cloud.asked.total()
         asker.sweep()
@@ -549,9 +551,9 @@ def test_one_recorder_that_is_always_sent_away_keeps_nobody_else_from_being_aske
     recorder = Recorder("AB12345", 0, answers={"lookup": "timeout"})
     with asking(Cloud(beside(recorder), servers=2), waits=(0.2, 0.2)) as asker:
         for _ in range(4):
-            said = asker.sweep()
-            assert len(said.online) == 2
-            assert said.unsaid_of == {"dahua:busy"}
+            result = asker.sweep()
+            assert len(result.online) == 2
+            assert result.unsaid_of == {"dahua:busy"}
         newcomer = Recorder("AB12399", 1)
         asker.pretend.recorders[newcomer.serial] = newcomer
         assert newcomer.serial in asker.sweep().online
@@ -561,14 +563,14 @@ def test_a_busy_region_is_left_alone_and_the_others_are_asked_on():
     cloud = Cloud(fleet(80, 8))
     with asking(cloud, waits=(0.2, 0.2)) as asker:
         assert len(asker.sweep().online) == 80
-        there = [one for one in cloud.recorders.values() if one.server == 3]
-        for one in there:
-            one.answers["probe"] = "timeout"
+        busy = [recorder for recorder in cloud.recorders.values() if recorder.server == 3]
+        for recorder in busy:
+            recorder.answers["probe"] = "timeout"
         assert asker.sweep().unsaid_of == {"dahua:busy"}
         heard = cloud.regions[3].tally.counts.total()
-        said = asker.sweep()
-        assert len(said.online) == 70
-        assert said.offline == {}
+        result = asker.sweep()
+        assert len(result.online) == 70
+        assert result.offline == {}
         assert cloud.regions[3].tally.counts.total() == heard, "it is left alone"
 
 
@@ -576,17 +578,17 @@ def test_a_cloud_that_is_busy_for_all_ends_the_sweep_and_calls_nothing_up_again(
     cloud = Cloud(fleet(400, 8))
     cloud.busy = 1.0
     with asking(cloud, waits=(0.2, 0.2), rate=200.0, burst=50.0) as asker:
-        said = asker.sweep()
-        assert said.unsaid_of == {"dahua:busy"}
-        assert said.coverage.scopes == ()
-        assert any("sheds load" in one for one in said.coverage.notes)
+        result = asker.sweep()
+        assert result.unsaid_of == {"dahua:busy"}
+        assert result.coverage.scopes == ()
+        assert any("sheds load" in note for note in result.coverage.notes)
         assert cloud.asked.total() < 400, "nobody goes on asking a cloud that has no time"
 
 
 async def two_addresses(*_question: Any, **_more: Any) -> list[Any]:
     """What a name server may say of a name with two addresses; nobody lives at the first."""
     kind = (socket.AF_INET, socket.SOCK_DGRAM, 17, "")
-    return [(*kind, (one, 0)) for one in ("127.0.0.99", "127.0.0.1")]
+    return [(*kind, (host, 0)) for host in ("127.0.0.99", "127.0.0.1")]
 
 
 def test_a_main_server_that_is_silent_gives_way_to_the_next_address_of_its_name():
@@ -602,9 +604,9 @@ def test_an_error_of_the_cloud_about_one_recorder_keeps_nobody_else_from_being_a
     recorder = Recorder("AB12345", 0, answers={"lookup": "500"})
     with asking(Cloud(beside(recorder), servers=2)) as asker:
         for _ in range(2):
-            said = asker.sweep()
-            assert len(said.online) == 2
-            assert said.unsaid_of == {"dahua:failing"}
+            result = asker.sweep()
+            assert len(result.online) == 2
+            assert result.unsaid_of == {"dahua:failing"}
 
 
 @pytest.mark.parametrize("cseq", ["wrong", "missing"])
@@ -612,9 +614,9 @@ def test_answers_that_belong_to_no_request_are_no_verdict(cseq):
     cloud = Cloud(fleet(3))
     cloud.cseq = cseq
     with asking(cloud) as asker:
-        said = asker.sweep()
-    assert said.offline == {}
-    assert said.cannot.scope == "dahua"
+        result = asker.sweep()
+    assert result.offline == {}
+    assert result.cannot.scope == "dahua"
 
 
 # -- a cloud with ways of its own ------------------------------------------------------------
@@ -626,19 +628,19 @@ def test_a_server_that_sends_every_first_request_away_is_not_busy():
     cloud.recorders["SIM00004PAZ0004"].state = "gone"
     with asking(cloud, waits=(0.5, 0.5)) as asker:
         for _ in range(2):
-            said = asker.sweep()
-            assert set(said.offline) == {"SIM00004PAZ0004"}
-            assert len(said.online) == 119
-            assert said.unsaid_of == set()
-            assert not any("sheds load" in one for one in said.coverage.notes)
+            result = asker.sweep()
+            assert set(result.offline) == {"SIM00004PAZ0004"}
+            assert len(result.online) == 119
+            assert result.unsaid_of == set()
+            assert not any("sheds load" in note for note in result.coverage.notes)
 
 
 def test_who_refuses_the_repetition_too_is_busy():
     cloud = Cloud(fleet(60, 1), servers=1)
     cloud.busy = 1.0
     with asking(cloud, waits=(0.5, 0.5)) as asker:
-        said = asker.sweep()
-        assert any("sheds load" in one for one in said.coverage.notes)
+        result = asker.sweep()
+        assert any("sheds load" in note for note in result.coverage.notes)
         asked = cloud.asked.total()
         asker.sweep()
         assert cloud.asked.total() == asked
@@ -648,9 +650,9 @@ def test_who_refuses_the_repetition_too_is_busy():
 def test_an_answer_with_cseq_0_counts_on_a_socket_of_its_own(state):
     cloud = Attentive(beside(Recorder("AB12345", 0, state, cseq="zero")), servers=2)
     with asking(cloud) as asker:
-        said = asker.sweep()
-        assert set(said.offline) == ({"AB12345"} if state != "online" else set())
-        assert said.unsaid_of == set()
+        result = asker.sweep()
+        assert set(result.offline) == ({"AB12345"} if state != "online" else set())
+        assert result.unsaid_of == set()
     assert len(cloud.senders["main"]) >= 2
 
 
@@ -658,9 +660,9 @@ def test_a_cloud_that_always_answers_with_cseq_0_is_understood():
     cloud = Cloud(some_offline(300)[0])
     cloud.cseq = "zero"
     with asking(cloud, alone=40) as asker:
-        said = asker.sweep()
-    assert set(said.offline) == some_offline(300)[1]
-    assert len(said.online) == 296
+        result = asker.sweep()
+    assert set(result.offline) == some_offline(300)[1]
+    assert len(result.online) == 296
 
 
 def test_who_is_silent_by_numbers_is_not_asked_once_more():
@@ -673,10 +675,10 @@ def test_who_is_silent_by_numbers_is_not_asked_once_more():
 def test_a_server_that_says_404_of_a_recorder_elsewhere_is_alive():
     recorders = [Recorder("AB12340", 0, "silent"), Recorder("AB12341", 1)]
     with asking(Cloud(recorders, servers=2)) as asker:
-        said = asker.sweep()
-        assert set(said.offline) == {"AB12340"}
-        assert set(said.online) == {"AB12341"}
-        assert said.unsaid_of == set()
+        result = asker.sweep()
+        assert set(result.offline) == {"AB12340"}
+        assert set(result.online) == {"AB12341"}
+        assert result.unsaid_of == set()
         assert asker.pretend.asked["probe", "AB12341"] > 1
 
 
@@ -691,22 +693,22 @@ def test_a_recorder_that_answers_while_its_server_is_proved_is_online():
 
     with asking(cloud) as asker:
         cloud.delay = delay
-        said = asker.sweep()
-    assert said.offline == {}
-    assert set(said.online) == {"AB12340", "AB12341"}
+        result = asker.sweep()
+    assert result.offline == {}
+    assert set(result.online) == {"AB12340", "AB12341"}
 
 
 def test_the_only_recorder_of_a_dead_server_is_offline_after_a_long_silence():
     cloud = Cloud([Recorder("AB12340", 0), Recorder("AB12341", 1)], servers=2)
     with asking(cloud, long_silence=2.5) as asker:
         cloud.regions[0].silent = True
-        said = asker.sweep()
-        assert said.offline == {}
-        assert said.unsaid_of == {f"dahua:127.0.0.1:{cloud.regions[0].port}"}
-        until(lambda: (said := asker.sweep()).offline or said.unsaid_of == set())
-        said = asker.sweep()
-        assert "while the main server answers" in said.offline["AB12340"]
-        assert said.unsaid_of == set()
+        result = asker.sweep()
+        assert result.offline == {}
+        assert result.unsaid_of == {f"dahua:127.0.0.1:{cloud.regions[0].port}"}
+        until(lambda: (result := asker.sweep()).offline or result.unsaid_of == set())
+        result = asker.sweep()
+        assert "while the main server answers" in result.offline["AB12340"]
+        assert result.unsaid_of == set()
         cloud.regions[0].silent = False
         assert set(asker.sweep().online) == {"AB12340", "AB12341"}
         cloud.regions[0].silent = True
@@ -734,9 +736,9 @@ def test_two_recorders_of_a_dead_server_are_never_offline_by_silence():
 def test_a_serial_is_asked_as_typed_when_the_cloud_does_not_know_it_in_capitals():
     recorders = [Recorder("ab12Cd7"), Recorder("AB12341"), Recorder("xy12345", 0, "offline")]
     with asking(Cloud(recorders, servers=1)) as asker:
-        said = asker.sweep(["ab12Cd7", "ab12341", "xy12345"])
-        assert set(said.online) == {"ab12Cd7", "ab12341"}
-        assert set(said.offline) == {"xy12345"}
+        result = asker.sweep(["ab12Cd7", "ab12341", "xy12345"])
+        assert set(result.online) == {"ab12Cd7", "ab12341"}
+        assert set(result.offline) == {"xy12345"}
         assert asker.pretend.asked["lookup", "ab12341"] == 0
         asker.sweep(["ab12Cd7"])
         assert asker.pretend.asked["lookup", "ab12Cd7"] == 1, "the spelling is remembered"
@@ -759,7 +761,7 @@ class Attentive(Cloud):
 
 def test_only_the_listed_serials_are_asked_about():
     recorders = fleet(10)
-    listed = [one.serial for one in recorders[:3]]
+    listed = [recorder.serial for recorder in recorders[:3]]
     with asking(Cloud(recorders)) as asker:
         assert set(asker.sweep(listed).online) == set(listed)
         assert {serial for _step, serial in asker.pretend.asked} == set(listed)
@@ -775,7 +777,7 @@ def test_no_server_gets_more_than_burst_and_rate_in_a_second():
     cloud = Cloud(fleet(120, 2), servers=2)
     with asking(cloud, rate=50.0, burst=20.0) as asker:
         assert len(asker.sweep().online) == 120
-        peaks = [one.tally.peak for one in cloud.servers]
+        peaks = [server.tally.peak for server in cloud.servers]
         assert max(peaks) <= 72  # two more: the wire hears them a moment closer than they left
         assert peaks[0] > 30
 
@@ -785,7 +787,7 @@ def test_each_server_is_spoken_to_from_one_socket_only():
     with asking(cloud) as asker:
         asker.sweep()
         asker.sweep()
-    assert {name: len(found) for name, found in cloud.senders.items()} == dict.fromkeys(
+    assert {name: len(senders) for name, senders in cloud.senders.items()} == dict.fromkeys(
         ("main", "US0", "US1", "US2", "US3"), 1
     )
 
@@ -830,12 +832,12 @@ def test_a_held_answer_keeps_nobody_else_waiting():
     held = next(iter(cloud.recorders))
     cloud.delay = lambda _server, request: math.inf if request.serial == held else 0.0
     with asking(cloud, waits=(3.0, 3.0, 3.0)) as asker:
-        said: list[Said] = []
-        thread = threading.Thread(target=lambda: said.append(asker.sweep()))
+        results: list[Said] = []
+        thread = threading.Thread(target=lambda: results.append(asker.sweep()))
         thread.start()
-        until(lambda: sum(cloud.asked["info", one] for one in cloud.recorders) == 29)
+        until(lambda: sum(cloud.asked["info", serial] for serial in cloud.recorders) == 29)
         until(lambda: cloud.asked["lookup", held])
         cloud.delay = 0.0
         cloud.release()
         thread.join(30)
-        assert len(said[0].online) == 30
+        assert len(results[0].online) == 30

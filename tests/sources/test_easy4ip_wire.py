@@ -209,12 +209,12 @@ DAMAGED = st.builds(
 @example(answer('<?xml version="1.0" encoding="utf-16"?><body/>'))
 def test_any_bytes_are_an_answer_or_unusable(data):
     try:
-        found = parse_response(data)
+        answer = parse_response(data)
     except InvalidResponse:
         return
-    assert 0 <= found.code <= 999
-    server_of(found)
-    facts_of(found)
+    assert 0 <= answer.code <= 999
+    server_of(answer)
+    facts_of(answer)
 
 
 # -- what answers tell -----------------------------------------------------------------------
@@ -254,13 +254,13 @@ def test_a_lookup_without_us_names_no_server(body):
     assert server_of(CloudResponse(200, 1, body=body)) is None
 
 
-def told(version: str = "", info: str = "") -> dict[str, object]:
+def facts_from(version: str = "", info: str = "") -> dict[str, object]:
     return facts_of(CloudResponse(200, 1, body={"DevVersion": version, "Info": info}))
 
 
 def test_info_is_decrypted_to_firmware_and_ports_and_keeps_no_salt():
-    found = told("6.7.30", INFO)
-    assert found == {"firmware": "6.7.30", "http_port": 80, "port": 37777, "rtsp_port": 554}
+    facts = facts_from("6.7.30", INFO)
+    assert facts == {"firmware": "6.7.30", "http_port": 80, "port": 37777, "rtsp_port": 554}
     assert (
         pretend.sealed(
             '{"httpport":80,"privport":37777,"randsalt":"5daf91fc5cfc1be8e081cfb08f'
@@ -285,18 +285,18 @@ def test_info_is_decrypted_to_firmware_and_ports_and_keeps_no_salt():
     ],
 )
 def test_info_that_cannot_be_read_tells_nothing(info):
-    assert told(info=info) == {}
+    assert facts_from(info=info) == {}
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 554.5, "554", True, None, [554]])
 def test_a_port_that_is_none_is_left_out(port):
-    assert told(info=pretend.sealed(json.dumps({"rtspport": port, "httpport": 80}))) == {
+    assert facts_from(info=pretend.sealed(json.dumps({"rtspport": port, "httpport": 80}))) == {
         "http_port": 80
     }
 
 
 def test_a_firmware_of_any_length_is_cut():
-    assert told(" " + "6" * 999) == {"firmware": "6" * 60}
+    assert facts_from(" " + "6" * 999) == {"firmware": "6" * 60}
 
 
 # -- clock and pace --------------------------------------------------------------------------
@@ -314,17 +314,17 @@ def test_the_clouds_time_is_taken_unless_no_clock_can_show_it():
 def test_a_server_that_sheds_load_is_asked_half_as_often_and_never_not_at_all():
     async def paces() -> list[float]:
         bucket = TokenBucket(100.0, 500.0)
-        found = []
+        rates = []
         for _ in range(40):
             bucket.slowed -= 1  # a second has passed
             bucket.slow_down()
-            found.append(bucket.pace)
+            rates.append(bucket.pace)
         assert bucket.level <= 0
-        return found
+        return rates
 
-    found = asyncio.run(paces())
-    assert found[:3] == [50.0, 25.0, 12.5]
-    assert found[-1] == 100.0 / MAX_SLOWDOWN
+    rates = asyncio.run(paces())
+    assert rates[:3] == [50.0, 25.0, 12.5]
+    assert rates[-1] == 100.0 / MAX_SLOWDOWN
 
 
 def test_many_refusals_at_once_slow_down_once_and_answers_bring_the_rate_back():

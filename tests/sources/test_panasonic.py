@@ -105,13 +105,13 @@ def test_everything_that_a_camera_says_is_kept(make_home: Make) -> None:
     assert (camera["serial_number"], camera["firmware_version"]) == ("XBV30463", "3.67")
     assert (camera["current_subnet"], camera["current_gateway"]) == ("255.255.255.0", "127.20.0.1")
     assert camera["network_mode"] == "DHCP"
-    said = camera["facts"]["panasonic"]
-    assert said["ipv6"] == "fe80::d62d:c5ff:fe00:1"
-    assert said["second_port"] == 443
+    facts = camera["facts"]["panasonic"]
+    assert facts["ipv6"] == "fe80::d62d:c5ff:fe00:1"
+    assert facts["second_port"] == 443
     # Tags whose meaning nobody knows for sure, as they came.
-    assert said["tag_45"] == "0040"
-    assert bytes.fromhex(said["tag_aa"]).rstrip(b"\0") == b"0.00"
-    assert bytes.fromhex(said["tag_d0"]).rstrip(b"\0") == b"S22700-V2L"
+    assert facts["tag_45"] == "0040"
+    assert bytes.fromhex(facts["tag_aa"]).rstrip(b"\0") == b"0.00"
+    assert bytes.fromhex(facts["tag_d0"]).rstrip(b"\0") == b"S22700-V2L"
 
 
 def test_a_recorder_is_found_as_one(make_home: Make) -> None:
@@ -187,11 +187,11 @@ def test_what_a_camera_says_unasked_is_reported_once_in_30_seconds(clock: Clock)
         assert opened.up
 
         async def sightings_until(last: str) -> list[str]:
-            found: list[str] = []
-            while last not in found:
+            identities: list[str] = []
+            while last not in identities:
                 report = await asyncio.wait_for(anext(heard), 20)
-                found += [report.identities[0][4:]] if isinstance(report, Sighting) else []
-            return found
+                identities += [report.identities[0][4:]] if isinstance(report, Sighting) else []
+            return identities
 
         for _ in range(10):
             network.announce(A)
@@ -261,9 +261,9 @@ def test_two_cameras_on_one_address_are_a_finding_of_both_until_one_moves(make_h
     home.network.cameras[1].ip = "127.20.0.2"
     home.scan()
     assert [kinds_of(home, mac) for mac in (A, B, C)] == [[], [], []]
-    told = home.events(kinds=["finding."])
-    assert [event.kind for event in told] == ["finding.raised"] * 2 + ["finding.cleared"] * 2
-    assert {event.device for event in told} == {home.device(A).id, home.device(B).id}
+    events = home.events(kinds=["finding."])
+    assert [event.kind for event in events] == ["finding.raised"] * 2 + ["finding.cleared"] * 2
+    assert {event.device for event in events} == {home.device(A).id, home.device(B).id}
 
 
 def test_when_one_of_two_on_one_address_dies_the_other_is_free_of_it(make_home: Make) -> None:
@@ -283,9 +283,9 @@ def test_two_cameras_that_swap_their_addresses_between_two_scans_share_none(
 ) -> None:
     home = make_home(Camera(A, "127.20.0.1"), Camera(B, "127.20.0.2"))
     home.scan()
-    one, other = home.network.cameras
+    first, other = home.network.cameras
     with home.network.lock:
-        one.ip, other.ip = other.ip, one.ip
+        first.ip, other.ip = other.ip, first.ip
     home.scan()
     assert (home.device(A).address, home.device(B).address) == ("127.20.0.2", "127.20.0.1")
     assert (kinds_of(home, A), kinds_of(home, B)) == ([], [])

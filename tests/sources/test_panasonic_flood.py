@@ -23,17 +23,17 @@ JUNK = [
     os.urandom(400),
     b"\0\1" + os.urandom(475),
     b"\0" * 1400,
-    *(one.data for one in OTHERS),
+    *(vector.data for vector in OTHERS),
 ]
 
 
 @contextmanager
 def cameras_of(monitor: Running) -> Iterator[Network]:
-    here = "127.0.0.1"
+    host = "127.0.0.1"
     with Network(
         CAMERAS,
-        listen=(here, int(monitor.environment["EASY_IP_PORT"])),
-        reply_to=(here, reply_port(monitor)),
+        listen=(host, int(monitor.environment["EASY_IP_PORT"])),
+        reply_to=(host, reply_port(monitor)),
     ) as network:
         yield network
 
@@ -58,7 +58,7 @@ def memory(monitor: Running) -> int:
         try:
             if os.getpgid(int(folder.name)) == group:
                 lines = (folder / "smaps_rollup").read_text().splitlines()
-                total += sum(int(one.split()[1]) for one in lines if one.startswith("Pss:"))
+                total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         except OSError:
             continue
     return total * 1024

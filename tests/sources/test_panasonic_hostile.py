@@ -38,7 +38,7 @@ def known(home: Home) -> list[str]:
 
 
 def captured(command: int) -> bytes:
-    return next(one.data for one in OTHERS if one.command == command)
+    return next(vector.data for vector in OTHERS if vector.command == command)
 
 
 LIES = {
@@ -81,7 +81,7 @@ def test_what_does_not_enter_is_counted_by_reason_in_the_account_of_the_scan(hom
 
 
 def test_a_device_that_changes_its_mac_in_every_answer_enters_nothing(home: Home) -> None:
-    with stranger(home, lambda n: [pretend.forged(20 * n + one) for one in range(20)]):
+    with stranger(home, lambda n: [pretend.forged(20 * n + index) for index in range(20)]):
         (did,) = home.scan()["sources"]
     assert (did["found"], did["answers"]) == (2, 12 + 6 * 20)
     assert known(home) == [A, B]
@@ -93,7 +93,7 @@ def test_it_enters_nothing_unasked_either(home: Home) -> None:
     for _ in range(2):
         home.network.announce(A)
     until(home.monitor.scanner.unverified.heard, what="the camera was heard")
-    assert [one.identity for one in home.monitor.scanner.unverified.heard()] == [f"mac:{A}"]
+    assert [device.identity for device in home.monitor.scanner.unverified.heard()] == [f"mac:{A}"]
     assert known(home) == []
 
 
@@ -119,7 +119,7 @@ def test_a_stranger_with_the_mac_of_a_camera_moves_nobody_and_is_a_finding(home:
         home.scan()
     assert known(home) == [A, B]
     assert home.device(A).address == "127.20.0.1"
-    assert [one.ip for one in home.device(A).addresses] == ["127.20.0.1"]
+    assert [address.ip for address in home.device(A).addresses] == ["127.20.0.1"]
     assert home.device(A).facts["panasonic"]["name"] == "Gate"
     (finding,) = home.device(A).findings
     assert finding.kind == "mac.contested"
@@ -128,8 +128,8 @@ def test_a_stranger_with_the_mac_of_a_camera_moves_nobody_and_is_a_finding(home:
     assert "Two senders claim this MAC" in page
     home.scan()
     assert home.device(A).findings == ()
-    told = home.kinds(kinds=["finding.", "device.moved"])
-    assert told == ["finding.raised", "finding.cleared"]
+    kinds = home.kinds(kinds=["finding.", "device.moved"])
+    assert kinds == ["finding.raised", "finding.cleared"]
 
 
 def test_thirty_stolen_macs_cost_thirty_findings_however_many_scans(home: Home) -> None:
@@ -143,11 +143,11 @@ def test_thirty_stolen_macs_cost_thirty_findings_however_many_scans(home: Home) 
         for turn in range(4)
     ]
     before = len(home.kinds())
-    for said in claims:
-        with stranger(home, lambda n, said=said: said):  # type: ignore[misc]
+    for claim in claims:
+        with stranger(home, lambda n, claim=claim: claim):  # type: ignore[misc]
             home.scan()
     assert home.kinds()[before:] == ["finding.raised"] * 30
-    assert [home.device(mac).address for mac in macs] == [one.ip for one in cameras]
+    assert [home.device(mac).address for mac in macs] == [camera.ip for camera in cameras]
 
 
 def test_a_thief_of_a_camera_that_is_silent_moves_it_and_it_moves_back(home: Home) -> None:

@@ -32,8 +32,8 @@ def home_of(make_home: Make, *cameras: Camera, auto_scan: bool, **changes: Any) 
 
 
 def heard(home: Home) -> list[str]:
-    found = home.client.get("/api/scan").json["heard"]
-    return [one["identity"] for one in found]
+    devices = home.client.get("/api/scan").json["heard"]
+    return [device["identity"] for device in devices]
 
 
 def announce(home: Home, mac: str) -> None:
@@ -47,15 +47,15 @@ def test_with_auto_scan_off_what_announces_itself_is_listed_and_nothing_is_sent(
     home = home_of(make_home, Camera(A, "127.20.0.1", "Gate", family="AW"), auto_scan=False)
     announce(home, A)
     until(lambda: heard(home), what="it was heard")
-    (one,) = home.client.get("/api/scan").json["heard"]
-    assert (one["identity"], one["source"], one["address"]) == (
+    (device,) = home.client.get("/api/scan").json["heard"]
+    assert (device["identity"], device["source"], device["address"]) == (
         f"mac:{A}",
         "panasonic",
         "127.20.0.1",
     )
-    assert (one["name"], one["model"], one["times"]) == ("Gate", "CAM:HE130K", 1)
-    assert one["first"] == one["last"] == clock().isoformat(timespec="seconds")
-    assert one["camera"] is None
+    assert (device["name"], device["model"], device["times"]) == ("Gate", "CAM:HE130K", 1)
+    assert device["first"] == device["last"] == clock().isoformat(timespec="seconds")
+    assert device["camera"] is None
     page = home.client.get("/settings/sources").text
     assert "Heard, not confirmed" in page
     assert A in page
@@ -125,12 +125,16 @@ def test_a_thief_who_announces_the_macs_of_cameras_moves_none(make_home: Make) -
         for _ in range(2):
             home.network.send(claim(camera.mac, f"127.66.0.{number}"))
     until(lambda: len(heard(home)) == 30, what="the claims were heard")
-    assert [home.device(camera.mac).address for camera in cameras] == [one.ip for one in cameras]
-    assert home.kinds() == before
-    (one,) = [
-        one for one in home.client.get("/api/scan").json["heard"] if one["address"] == "127.66.0.1"
+    assert [home.device(camera.mac).address for camera in cameras] == [
+        camera.ip for camera in cameras
     ]
-    assert one["camera"] == home.device(cameras[0].mac).id
+    assert home.kinds() == before
+    (device,) = [
+        device
+        for device in home.client.get("/api/scan").json["heard"]
+        if device["address"] == "127.66.0.1"
+    ]
+    assert device["camera"] == home.device(cameras[0].mac).id
 
 
 def test_an_announcement_changes_no_fact_and_no_finding(make_home: Make, clock: Clock) -> None:

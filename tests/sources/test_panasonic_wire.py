@@ -36,38 +36,48 @@ def why_refused(data: bytes) -> str:
 
 
 def test_the_captures_hold_replies_an_announcement_a_recorder_and_what_is_not_for_us() -> None:
-    assert {one.command for one in VECTORS} == {0x0001, 0x0002, 0x0003, 0x0004, 0x000D, 0x000E}
+    assert {vector.command for vector in VECTORS} == {
+        0x0001,
+        0x0002,
+        0x0003,
+        0x0004,
+        0x000D,
+        0x000E,
+    }
     assert len(ANSWERS) == 8
     assert len(OTHERS) == 7
 
 
 @EACH_ANSWER
 def test_every_captured_answer_says_who_and_where_it_is(vector: Vector) -> None:
-    answer, said = wire.parse(vector.data), vector.decoded
+    answer, decoded = wire.parse(vector.data), vector.decoded
     assert (answer.mac, answer.command) == (vector.mac, vector.command)
-    assert (answer.address, answer.port) == (said["ip"], said["http_port"])
-    assert (answer.name, answer.model) == (said.get("name_a7"), said["model_a8"])
-    assert (answer.serial, answer.firmware) == (said.get("serial_d1"), said.get("firmware_a9"))
-    assert answer.kind == ("recorder" if "channels_c0" in said else "camera")
+    assert (answer.address, answer.port) == (decoded["ip"], decoded["http_port"])
+    assert (answer.name, answer.model) == (decoded.get("name_a7"), decoded["model_a8"])
+    assert (answer.serial, answer.firmware) == (
+        decoded.get("serial_d1"),
+        decoded.get("firmware_a9"),
+    )
+    assert answer.kind == ("recorder" if "channels_c0" in decoded else "camera")
 
 
 @EACH_ANSWER
 def test_every_captured_answer_says_whether_it_is_open_to_strangers(vector: Vector) -> None:
-    answer, said = wire.parse(vector.data), vector.decoded
-    assert answer.password_set is {0: None, 1: False, 2: True}[said["admin_flag_byte37"]]
-    assert answer.setup_open is {0: True, 1: False}[said["b4"]]
+    answer, decoded = wire.parse(vector.data), vector.decoded
+    assert answer.password_set is {0: None, 1: False, 2: True}[decoded["admin_flag_byte37"]]
+    assert answer.setup_open is {0: True, 1: False}[decoded["b4"]]
 
 
 @EACH_ANSWER
 def test_every_captured_answer_gives_its_network_as_facts(vector: Vector) -> None:
-    facts, said = wire.parse(vector.data).facts, vector.decoded
-    assert facts["network_mode"] == MODES[said["network_mode_raw"]]
-    assert (facts["subnet"], facts["gateway"]) == (said["netmask"], said["gateway"])
-    servers = [one for one in (said["dns1"], said["dns2"]) if one != "0.0.0.0"]
+    facts, decoded = wire.parse(vector.data).facts, vector.decoded
+    assert facts["network_mode"] == MODES[decoded["network_mode_raw"]]
+    assert (facts["subnet"], facts["gateway"]) == (decoded["netmask"], decoded["gateway"])
+    servers = [server for server in (decoded["dns1"], decoded["dns2"]) if server != "0.0.0.0"]
     assert facts.get("dns", []) == servers
-    assert facts.get("ipv6", "::") == said["ipv6_40"]
-    assert facts.get("second_port") == said.get("port_44")
-    numbers = [said["channels_c0"], said["capacity_c1"]] if "channels_c0" in said else None
+    assert facts.get("ipv6", "::") == decoded["ipv6_40"]
+    assert facts.get("second_port") == decoded.get("port_44")
+    numbers = [decoded["channels_c0"], decoded["capacity_c1"]] if "channels_c0" in decoded else None
     assert facts.get("recorder_numbers") == numbers
 
 
@@ -96,21 +106,21 @@ def test_the_checksum_of_every_captured_datagram_is_right_or_known_to_be_wrong(
 
 
 def test_our_search_is_the_vendors_byte_for_byte() -> None:
-    (vendor,) = [one for one in OTHERS if "EasyIP.exe" in one.name]
+    (vendor,) = [vector for vector in OTHERS if "EasyIP.exe" in vector.name]
     assert wire.search(vendor.requester_mac, vendor.requester_ip) == vendor.data
 
 
 def test_the_search_of_another_interface_differs_in_its_addresses_and_checksum_only() -> None:
-    one = wire.search(bytes.fromhex("a029193eab91"), "192.168.1.121")
+    search = wire.search(bytes.fromhex("a029193eab91"), "192.168.1.121")
     other = wire.search(bytes.fromhex("020304050607"), "10.1.2.3")
     assert other == with_checksum(
-        one[:12] + bytes.fromhex("020304050607") + ip("10.1.2.3") + one[22:]
+        search[:12] + bytes.fromhex("020304050607") + ip("10.1.2.3") + search[22:]
     )
     assert len(other) == 94
 
 
 def test_of_the_tool_of_2018_only_the_version_differs() -> None:
-    (older,) = [one for one in OTHERS if one.requester_ip == "10.1.0.4"]
+    (older,) = [vector for vector in OTHERS if vector.requester_ip == "10.1.0.4"]
     ours = wire.search(older.requester_mac, older.requester_ip)
     assert [at for at in range(92) if ours[at] != older.data[at]] == [35]
     assert ours[35] == 2
@@ -131,9 +141,9 @@ def test_of_the_tool_of_2018_only_the_version_differs() -> None:
 def test_config_acknowledge_commit_and_requests_are_refused_in_words(
     command: int, words: str
 ) -> None:
-    captured = [one for one in OTHERS if one.command == command]
+    captured = [vector for vector in OTHERS if vector.command == command]
     assert captured
-    assert {why_refused(one.data) for one in captured} == {words}
+    assert {why_refused(vector.data) for vector in captured} == {words}
     assert why_refused(datagram(command=command)) == words
 
 

@@ -55,5 +55,5 @@ def big(server: Engine) -> Engine:
 
 @pytest.fixture(params=["lite", "big"], ids=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    found: Engine = request.getfixturevalue(request.param)
-    return found
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine

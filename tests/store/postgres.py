@@ -118,11 +118,11 @@ def _cluster(programs: Path) -> Cluster:
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Cluster:
     """The cluster of this worker, which every folder of tests shares."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
         pytest.skip("needs PostgreSQL: sudo apt install postgresql")
     is_new = not _cluster.cache_info().currsize
-    cluster = _cluster(found[-1].parent)
+    cluster = _cluster(programs[-1].parent)
     if is_new:
         request.config.add_cleanup(cluster.remove)
     return cluster

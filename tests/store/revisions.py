@@ -27,5 +27,5 @@ def downgrade(engine: Engine, revision: str) -> None:
 def revision_in(path: Path) -> str:
     """The revision of an SQLite file."""
     with closing(sqlite3.connect(path)) as connection:
-        found: str = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-    return found
+        revision: str = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+    return revision

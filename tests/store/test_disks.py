@@ -30,8 +30,8 @@ def one_sentence(error: BaseException, *words: str) -> None:
     text = str(error)
     assert "\n" not in text
     assert "Errno" not in text
-    for word in words:
-        assert word in text
+    for phrase in words:
+        assert phrase in text
 
 
 # -- a full disk -----------------------------------------------------------------------------

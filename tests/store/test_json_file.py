@@ -45,8 +45,8 @@ class Place:
         for text in texts:
             self.file().write(f"[{text}]".encode())
 
-    def aside(self, word: str) -> list[bytes]:
-        return [path.read_bytes() for path in sorted(self.copies_dir.glob(f"*.{word}-*"))]
+    def aside(self, label: str) -> list[bytes]:
+        return [path.read_bytes() for path in sorted(self.copies_dir.glob(f"*.{label}-*"))]
 
 
 @pytest.fixture

@@ -352,10 +352,10 @@ def test_a_fault_that_nobody_expects_is_told_on_stderr(
     log: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log.error("password=abc for %s of %s", Broken(type("Odd", (Exception,), {})), "hunter2")
-    told = capsys.readouterr().err
-    assert told.startswith("ERROR cameras: password=*** for %s of %s (without its values")
-    assert told.endswith(": Odd)\n")
-    assert "hunter2" not in told
+    stderr = capsys.readouterr().err
+    assert stderr.startswith("ERROR cameras: password=*** for %s of %s (without its values")
+    assert stderr.endswith(": Odd)\n")
+    assert "hunter2" not in stderr
 
 
 def test_a_log_that_cannot_be_written_leaks_nothing_on_stderr(
@@ -365,9 +365,9 @@ def test_a_log_that_cannot_be_written_leaks_nothing_on_stderr(
     assert isinstance(handler, logging.StreamHandler)
     handler.stream.close()
     log.error("Logging in with %s", "hunter2")
-    told = capsys.readouterr().err
-    assert "Logging in with %s (without its values" in told
-    assert "hunter2" not in told
+    stderr = capsys.readouterr().err
+    assert "Logging in with %s (without its values" in stderr
+    assert "hunter2" not in stderr
 
 
 def test_without_a_stderr_it_goes_on(log: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def test_two_programs_on_two_databases_do_not_meet(postgres: Cluster, tmp_path: 
         *(url, postgres.new_database(), f"{url}?options=-csearch_path%3Dother"),
         *(f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"),
     )
-    databases = [Database(one) for one in urls]
+    databases = [Database(url) for url in urls]
     for database in databases:
         database.open()
     for database in databases:

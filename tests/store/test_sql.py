@@ -69,7 +69,9 @@ def test_what_the_migrations_make_is_what_the_code_expects(engine: Engine) -> No
     migrate(engine)
     with engine.connect() as connection:
         for table in metadata.tables.values():
-            made = {one["name"]: one for one in inspect(connection).get_columns(table.name)}
+            made = {
+                column["name"]: column for column in inspect(connection).get_columns(table.name)
+            }
             assert made.keys() == set(table.columns.keys())
             for column in table.columns:
                 assert made[column.name]["nullable"] == column.nullable, column
@@ -80,8 +82,8 @@ def test_what_the_migrations_make_is_what_the_code_expects(engine: Engine) -> No
 def test_the_last_numbered_file_is_the_head(engine: Engine) -> None:
     migrate(engine)
     with engine.connect() as connection:
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    assert found == max(path.stem[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    assert revision == max(path.stem[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def test_tables_of_a_newer_program_are_refused_in_words(engine: Engine) -> None:
@@ -149,9 +151,9 @@ def test_a_time_comes_back_in_utc(engine: Engine, zone: timezone) -> None:
     times.metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(times.insert(), [{"id": 1, "at": at}, {"id": 2, "at": None}])
-        found = connection.execute(select(times.c.at).order_by(times.c.id)).scalars().all()
-    assert found == [at, None]
-    assert found[0].utcoffset() == timedelta(0)
+        read = connection.execute(select(times.c.at).order_by(times.c.id)).scalars().all()
+    assert read == [at, None]
+    assert read[0].utcoffset() == timedelta(0)
 
 
 # -- engines and errors ----------------------------------------------------------------------

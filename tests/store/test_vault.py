@@ -136,7 +136,7 @@ def test_key_and_folder_are_for_this_user_only_from_their_first_moment(
         vault.signing_key("session")
     finally:
         os.umask(before)
-    assert [stat.S_IMODE(one) for one in seen if stat.S_ISREG(one)] == [0o600] * 3
+    assert [stat.S_IMODE(mode) for mode in seen if stat.S_ISREG(mode)] == [0o600] * 3
     assert mode(vault.folder) == 0o700
     assert mode(key_file(vault)) == mode(vault.folder / "session.key") == 0o600
 
@@ -278,7 +278,7 @@ def test_after_a_rotation_old_and_new_secrets_open(vault: Vault) -> None:
     vault.rotate()
     new = vault.seal("new", OWNER)
     assert key_file(vault).read_text().splitlines()[1:] == first.splitlines()
-    assert [vault.unseal(one, OWNER) for one in (old, new)] == ["old", "new"]
+    assert [vault.unseal(sealed, OWNER) for sealed in (old, new)] == ["old", "new"]
 
 
 def test_renewed_secrets_outlive_the_old_key_and_others_do_not(vault: Vault) -> None:
@@ -389,7 +389,8 @@ def folders_after_each_kill(work: str, prepared: Path) -> list[Path]:
 
 def open_all(folder: Path) -> dict[str, str]:
     return {
-        owner: Vault(folder / "keys").unseal(one, owner) for owner, one in records(folder).items()
+        owner: Vault(folder / "keys").unseal(sealed, owner)
+        for owner, sealed in records(folder).items()
     }
 
 
@@ -417,7 +418,7 @@ def test_a_first_key_killed_at_any_step_is_no_hindrance(tmp_path: Path) -> None:
         assert vault.unseal(vault.seal("x", OWNER), OWNER) == "x"
         vault.rotate()
         assert mode(vault.folder) == 0o700
-        assert all(vault.unseal(one, owner) for owner, one in before.items())
+        assert all(vault.unseal(sealed, owner) for owner, sealed in before.items())
 
 
 # -- many at once ----------------------------------------------------------------------------
@@ -433,7 +434,7 @@ def test_of_many_threads_that_need_the_first_key_one_makes_it(vault: Vault) -> N
         keys.add(own.signing_key("session"))
 
     at_once(12, work)
-    assert [vault.unseal(one, OWNER) for one in sealed] == ["x"] * 12
+    assert [vault.unseal(text, OWNER) for text in sealed] == ["x"] * 12
     assert len(keys) == 1
     assert len(key_file(vault).read_text().splitlines()) == 1
 
@@ -456,7 +457,7 @@ def test_of_many_processes_that_need_the_first_key_one_makes_it(vault: Vault) ->
     for racer in racers:
         racer.stdout.close()
         assert racer.wait() == 0
-    assert [vault.unseal(one, OWNER) for one in sealed] == ["x"] * 4
+    assert [vault.unseal(text, OWNER) for text in sealed] == ["x"] * 4
 
 
 def test_rotations_at_once_lose_no_key(vault: Vault) -> None:

@@ -26,7 +26,7 @@ class Element:
 
     @property
     def raw_text(self) -> str:
-        parts = (one if isinstance(one, str) else one.raw_text for one in self.children)
+        parts = (child if isinstance(child, str) else child.raw_text for child in self.children)
         return "".join(parts)
 
     @property
@@ -34,26 +34,26 @@ class Element:
         return " ".join(self.raw_text.split())
 
     def all(self) -> "Iterator[Element]":
-        for one in self.children:
-            if isinstance(one, Element):
-                yield one
-                yield from one.all()
+        for child in self.children:
+            if isinstance(child, Element):
+                yield child
+                yield from child.all()
 
     def find(self, tag: str, **attributes: str) -> "list[Element]":
         return [
-            one
-            for one in self.all()
-            if one.tag == tag
-            and all(one.attributes.get(name) == value for name, value in attributes.items())
+            element
+            for element in self.all()
+            if element.tag == tag
+            and all(element.attributes.get(name) == value for name, value in attributes.items())
         ]
 
-    def one(self, tag: str, **attributes: str) -> "Element":
-        found = self.find(tag, **attributes)
-        assert len(found) == 1, f"{len(found)} of <{tag} {attributes}>"
-        return found[0]
+    def find_one(self, tag: str, **attributes: str) -> "Element":
+        matches = self.find(tag, **attributes)
+        assert len(matches) == 1, f"{len(matches)} of <{tag} {attributes}>"
+        return matches[0]
 
     def form(self, action: str) -> "Element":
-        return self.one("form", action=action)
+        return self.find_one("form", action=action)
 
 
 class _Reader(HTMLParser):
@@ -90,13 +90,13 @@ def read(html: str) -> Element:
 def fields(form: Element, button: str = "") -> dict[str, str]:
     """What a browser sends when the button with this text is pressed."""
     sent: dict[str, str] = {}
-    for one in form.all():
-        if one.tag == "input" and one.get("name"):
-            sent[one["name"]] = one.get("value")
-        elif one.tag == "textarea":
-            sent[one["name"]] = one.raw_text
-        elif one.tag == "button" and one.text == button and one.get("name"):
-            sent[one["name"]] = one.get("value")
+    for element in form.all():
+        if element.tag == "input" and element.get("name"):
+            sent[element["name"]] = element.get("value")
+        elif element.tag == "textarea":
+            sent[element["name"]] = element.raw_text
+        elif element.tag == "button" and element.text == button and element.get("name"):
+            sent[element["name"]] = element.get("value")
     return sent
 
 

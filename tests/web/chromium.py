@@ -43,7 +43,11 @@ class Listener:
             self.heard.append(f"request: {request.url} {request.failure}")
 
     def complaints(self) -> list[str]:
-        return [one for one in self.heard if not any(re.search(p, one) for p in self.allowed)]
+        return [
+            message
+            for message in self.heard
+            if not any(re.search(p, message) for p in self.allowed)
+        ]
 
 
 @contextmanager
@@ -95,11 +99,11 @@ def rows(page: Page) -> Locator:
 
 
 def numbered(monitor: Running, name: str) -> int:
-    found = [
-        one for one in monitor.get("/api/cameras").json["cameras"] if one["camera_name"] == name
+    rows = [
+        row for row in monitor.get("/api/cameras").json["cameras"] if row["camera_name"] == name
     ]
-    assert len(found) == 1, (name, found)
-    return int(found[0]["id"])
+    assert len(rows) == 1, (name, rows)
+    return int(rows[0]["id"])
 
 
 def camera(monitor: Running, number: int) -> Any:
@@ -140,4 +144,4 @@ def overflow(page: Page) -> int:
 def brightness(page: Page) -> float:
     """Of the page's ground: 0 is black, 255 white."""
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    return sum(int(one) for one in re.findall(r"\d+", colour)[:3]) / 3
+    return sum(int(part) for part in re.findall(r"\d+", colour)[:3]) / 3

@@ -94,15 +94,15 @@ def visitors(home: Home) -> dict[str, Visitor]:
     users = {name: add(accounts, name, *what) for name, what in PEOPLE.items()}
     accounts.grant(users["Lea"].id, "view", device=OWN)
     accounts.grant(users["Gus"].id, "admin", device=OWN)
-    found = {name: Visitor(home, user=user.id) for name, user in users.items()}
+    visitors = {name: Visitor(home, user=user.id) for name, user in users.items()}
     for name, scope, devices in (
         ("read token", "read", None),
         ("operate token", "operate", None),
         ("camera token", "operate", [OWN]),
     ):
         text = accounts.add_token(users["Ada"].id, name, scope, devices)[1]
-        found[name] = Visitor(home, bearer(text))
-    return {"stranger": Visitor(home), **found}
+        visitors[name] = Visitor(home, bearer(text))
+    return {"stranger": Visitor(home), **visitors}
 
 
 def login(home: Home, name: str, password: str = PASSWORD, **more: Any) -> TestResponse:
@@ -112,9 +112,9 @@ def login(home: Home, name: str, password: str = PASSWORD, **more: Any) -> TestR
 
 
 def user_named(home: Home, name: str) -> User:
-    found = home.monitor.authenticator.accounts.by_name(name)
-    assert found is not None
-    return found
+    user = home.monitor.authenticator.accounts.by_name(name)
+    assert user is not None
+    return user
 
 
 def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]]:
@@ -123,13 +123,13 @@ def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]
     TWIN has GATE's address, GATE and SHED stand behind VAULT, and Gus was granted SHED too.
     Everything that can happen to a camera has happened to VAULT, which is off, as is SHED.
     """
-    gate, shed, vault, twin = (replace(one) for one in (GATE, SHED, VAULT, TWIN))
+    gate, shed, vault, twin = (replace(camera) for camera in (GATE, SHED, VAULT, TWIN))
     home = Home(folder, clock, gate, shed)
     home.monitor.scheduler.start()
     home.scan()
     home.monitor.tracker.continue_above(0, OTHER - 1, home.clock())
-    for one in (vault, twin):
-        home.network.cameras.append(one)
+    for camera in (vault, twin):
+        home.network.cameras.append(camera)
         home.scan()
     ask = visitors(home)
     words = {"notes": "Oubliette", "tags": ["carbuncle"], "site": "Basement-Q"}
@@ -154,9 +154,9 @@ def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]
     home.monitor.tracker.apply(naming_vault(OWN, clock()), clock())
     vault.on = shed.on = False
     home.scan()
-    assert [one.id for one in home.devices()] == [OWN, 2, OTHER, OTHER + 1, OTHER + 2]
+    assert [device.id for device in home.devices()] == [OWN, 2, OTHER, OTHER + 1, OTHER + 2]
     assert home.status("2") == "UNREACHABLE"
-    kinds = {one.kind for one in home.device().findings}
+    kinds = {finding.kind for finding in home.device().findings}
     assert kinds >= {"address.shared", *NAMING}
     return home, ask
 
@@ -212,7 +212,7 @@ def traces_in(answer: TestResponse | bytes | str) -> list[str]:
     if isinstance(answer, TestResponse):
         answer = f"{answer.headers}\n{words_of(answer)}"
     text = answer.decode() if isinstance(answer, bytes) else answer
-    return [one for one in TRACES if one in text.casefold()]
+    return [trace for trace in TRACES if trace in text.casefold()]
 
 
 def is_ours(answer: TestResponse) -> bool:
@@ -220,8 +220,8 @@ def is_ours(answer: TestResponse) -> bool:
     if answer.mimetype != "application/json":
         return False
     body: Mapping[str, Any] = json.loads(answer.text)
-    told = answer.text
-    return set(body) == {"error", "hint"} and "Traceback" not in told and ".py" not in told
+    text = answer.text
+    return set(body) == {"error", "hint"} and "Traceback" not in text and ".py" not in text
 
 
 def follow(visitor: Visitor, query: str = "", **headers: str) -> tuple[TestResponse, Iterator[str]]:
@@ -231,10 +231,10 @@ def follow(visitor: Visitor, query: str = "", **headers: str) -> tuple[TestRespo
     return answer, (piece.decode() for piece in answer.iter_encoded())
 
 
-def read_until(pieces: Iterator[str], word: str) -> str:
+def read_until(pieces: Iterator[str], wanted: str) -> str:
     """The pieces up to one with this word."""
     text = ""
-    while word not in text:
+    while wanted not in text:
         text += next(pieces)
     return text
 

@@ -31,11 +31,11 @@ def serve(client: socket.socket, port: int, is_hasty: bool) -> None:
         back.join()
 
 
-def main(uid: int, here: int, port: int, *more: str) -> None:
+def main(uid: int, listen_port: int, port: int, *more: str) -> None:
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)
-    with socket.create_server(("127.0.0.1", here)) as listener:
+    with socket.create_server(("127.0.0.1", listen_port)) as listener:
         while True:
             client, _address = listener.accept()
             Thread(target=serve, args=(client, port, bool(more)), daemon=True).start()

@@ -163,8 +163,8 @@ BODIES: dict[str, dict[str, Any]] = {
 # What is read in search of traces.
 NEEDLES = ("Zebrawood", "a8:13:74:ab:cd:ef", "A81374ABCDEF", "127.20.7.77", "QQ5577QQ", "Oubliette")
 QUERIES = (
-    *(f"status={word}" for word in ("all", "active", "offline", "missing", "unreachable")),
-    *(f"sort={word}" for word in ("id", "-id", "status", "-name", "address", "-mac")),
+    *(f"status={status}" for status in ("all", "active", "offline", "missing", "unreachable")),
+    *(f"sort={key}" for key in ("id", "-id", "status", "-name", "address", "-mac")),
     *("findings=true", "retired=true", "kind=camera", "page=1&per_page=50", "page=2&per_page=50"),
 )
 PATHS = (

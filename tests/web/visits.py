@@ -85,9 +85,9 @@ def fault(page: Page, label: str | Locator) -> Locator:
     field = page.get_by_label(label) if isinstance(label, str) else label
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_be_focused()
-    said = page.locator("#fault")
-    expect(field).to_have_accessible_description(said.inner_text())
-    return said
+    message = page.locator("#fault")
+    expect(field).to_have_accessible_description(message.inner_text())
+    return message
 
 
 def tab_to(page: Page, target: Locator) -> None:

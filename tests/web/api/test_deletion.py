@@ -51,14 +51,14 @@ def test_a_camera_is_deleted_by_its_name_and_stays_so_over_a_restart(home: Home)
     for path in ("/api/camera/1", f"/api/camera/{A}", "/api/camera/1/uptime", "/cameras/1"):
         assert home.client.get(path).status_code == 404
     (line,) = [
-        one for one in home.client.get("/api/audit").json if one["action"] == "device.deleted"
+        entry for entry in home.client.get("/api/audit").json if entry["action"] == "device.deleted"
     ]
     assert (line["about"], line["before"]["name"]) == ("camera 1", "Gate")
     home.restart()
     assert left(home) == ["Yard", "Shed"]
     home.scan()
     assert home.device(A).id == 4, "found as a new one, with a new number"
-    kinds = [one["kind"] for one in home.client.get("/api/events?device=1").json["events"]]
+    kinds = [event["kind"] for event in home.client.get("/api/events?device=1").json["events"]]
     assert kinds == ["device.deleted", "device.found"]
 
 
@@ -85,7 +85,7 @@ def test_a_selection_is_counted_first_and_deleted_by_its_number(home: Home, cloc
     assert delete_many(home, **wanted, confirm=2).json["deleted"] == 2
     assert left(home) == ["Gate"]
     lines = home.client.get("/api/audit?action=fleet.deleted").json
-    assert [one["before"] for one in lines] == [{"numbers": [2, 3]}]
+    assert [entry["before"] for entry in lines] == [{"numbers": [2, 3]}]
     assert "2 devices deleted: first seen from" in lines[0]["text"]
 
 
@@ -142,8 +142,8 @@ def test_grants_and_tokens_no_longer_name_a_deleted_camera(make_home: Make) -> N
     done = ask["Ada"].ask("DELETE", f"/api/camera/{OWN}", json={"confirm": "Gate"})
     assert done.json == {"success": True, "deleted": OWN}
     book = home.monitor.authenticator.accounts.snapshot
-    assert not [one for one in book.grants.values() if one.device == OWN]
-    assert [one.devices for one in book.tokens.values() if one.devices is not None] == [()]
+    assert not [grant for grant in book.grants.values() if grant.device == OWN]
+    assert [token.devices for token in book.tokens.values() if token.devices is not None] == [()]
     assert ask["camera token"].get("/api/cameras").json["cameras"] == []
     home.monitor.authenticator.accounts.open()
     assert home.monitor.authenticator.accounts.snapshot.tokens == book.tokens, "so it stands in SQL"

@@ -208,11 +208,11 @@ def test_statuses_come_in_the_words_of_the_camera_monitor(mixed: Home) -> None:
 
 def test_the_whole_address_history_is_in_the_details(mixed: Home) -> None:
     history = mixed.client.get("/api/camera/d4:2d:c5:00:00:05").json["ip_history"]
-    assert [(one["ip"], one["previous_ip"]) for one in history] == [
+    assert [(entry["ip"], entry["previous_ip"]) for entry in history] == [
         ("127.20.0.20", None),
         ("127.20.0.200", "127.20.0.20"),
     ]
-    assert all(is_iso_with_offset(one["timestamp"]) for one in history)
+    assert all(is_iso_with_offset(entry["timestamp"]) for entry in history)
 
 
 @pytest.mark.parametrize(
@@ -266,10 +266,10 @@ def test_the_counts_add_up_with_moved_missing_and_retired_devices(mixed: Home) -
     assert stats["last_scan"] == mixed.client.get("/api/cameras").json["last_scan"]
 
 
-@pytest.mark.parametrize("word", ["active", "ip_changed", "offline", "missing"])
-def test_each_count_is_that_of_the_list_filtered_by_it(mixed: Home, word: str) -> None:
-    count = mixed.client.get("/api/stats").json[word]
-    assert mixed.client.get(f"/api/cameras?status={word}").json["count"] == count
+@pytest.mark.parametrize("status", ["active", "ip_changed", "offline", "missing"])
+def test_each_count_is_that_of_the_list_filtered_by_it(mixed: Home, status: str) -> None:
+    count = mixed.client.get("/api/stats").json[status]
+    assert mixed.client.get(f"/api/cameras?status={status}").json["count"] == count
 
 
 def test_a_second_scan_is_refused_while_one_runs(make_home: Make) -> None:

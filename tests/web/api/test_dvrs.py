@@ -58,7 +58,7 @@ class Shop:
 
     def last_known(self) -> set[str]:
         """The sites whose status is only the last known one."""
-        return {one["site"] for one in self.get("/api/cameras")["cameras"] if one["as_of"]}
+        return {row["site"] for row in self.get("/api/cameras")["cameras"] if row["as_of"]}
 
     def update(self, **body: object):
         return self.home.client.post("/api/update-p2p", json=body)
@@ -203,8 +203,8 @@ def test_a_serial_that_does_not_fit_is_refused_and_changes_nothing(shop, body, s
 
 def test_the_audit_log_has_the_serial_that_counts_and_not_what_was_typed(shop):
     assert shop.update(site="SITE-001", p2pNumber=" abc 123456 ").status_code == 200
-    said = shop.get("/api/audit?action=workbook.changed")[0]
-    assert (said["before"], said["after"]) == ({"p2p": "AB12345"}, {"p2p": "abc123456"})
+    entry = shop.get("/api/audit?action=workbook.changed")[0]
+    assert (entry["before"], entry["after"]) == ({"p2p": "AB12345"}, {"p2p": "abc123456"})
 
 
 @pytest.mark.parametrize(("length", "status"), [(500, 200), (501, 422)])
@@ -215,7 +215,7 @@ def test_a_site_of_500_characters_is_found(shop, length, status):
 
 
 def number_of(shop: Shop, site: str) -> int:
-    return next(one.id for one in shop.home.devices() if one.site == site)
+    return next(device.id for device in shop.home.devices() if device.site == site)
 
 
 def page_of(shop: Shop, site: str) -> str:
@@ -225,9 +225,9 @@ def page_of(shop: Shop, site: str) -> str:
 
 def test_a_recorder_of_the_workbook_is_neither_retired_nor_merged_with_another(shop):
     shop.refresh()
-    one, two = number_of(shop, "SITE-001"), number_of(shop, "SITE-002")
-    for path, body in (("retire", None), ("merge", {"with": two})):
-        answer = shop.home.client.post(f"/api/camera/{one}/{path}", json=body)
+    first, second = number_of(shop, "SITE-001"), number_of(shop, "SITE-002")
+    for path, body in (("retire", None), ("merge", {"with": second})):
+        answer = shop.home.client.post(f"/api/camera/{first}/{path}", json=body)
         assert answer.status_code == 409
         assert "workbook" in answer.json["error"]
     assert "Retire camera" not in page_of(shop, "SITE-001")
@@ -376,8 +376,8 @@ def test_a_recorder_goes_offline_and_comes_back_each_told_once(shop):
     shop.cloud.recorders["AB12345"].state = "online"
     shop.sweep()
     assert shop.statuses()["SITE-001"] == "online"
-    told = ["device.listed", "device.found", "device.offline", "device.back"]
-    assert shop.home.kinds(device=number_of(shop, "SITE-001")) == told
+    kinds = ["device.listed", "device.found", "device.offline", "device.back"]
+    assert shop.home.kinds(device=number_of(shop, "SITE-001")) == kinds
 
 
 def test_a_recorder_has_a_first_sight_and_a_past(shop):
@@ -387,7 +387,9 @@ def test_a_recorder_has_a_first_sight_and_a_past(shop):
     shop.sweep()
     shop.home.clock.forward(minutes=60)
     assert "device.offline" in shop.home.kinds()
-    numbers = {one.site: one.id for one in shop.home.devices() if one.kind == "recorder"}
+    numbers = {
+        device.site: device.id for device in shop.home.devices() if device.kind == "recorder"
+    }
     assert shop.get(f"/api/camera/{numbers['SITE-002']}")["first_seen"]
     share = {site: shop.get(f"/api/camera/{id}/uptime")["share"] for site, id in numbers.items()}
     assert share["SITE-002"] == 1.0
@@ -406,20 +408,20 @@ def test_the_time_before_an_exchanged_recorder_answers_is_unknown(shop):
 def test_a_cloud_that_is_silent_for_ten_minutes_changes_nobody_and_is_told_once(shop):
     shop.cloud.recorders["AB12345"].state = "offline"
     shop.sweep()
-    before, told = shop.statuses(), len(shop.home.events())
+    before, count = shop.statuses(), len(shop.home.events())
     assert before == {"SITE-001": "offline", "SITE-002": "online", "SITE-003": "online"}
     silence(shop.cloud)
     for _ in range(10):
         shop.sweep()
         assert shop.statuses() == before
-    assert [event.kind for event in shop.home.events()[told:]] == ["source.down"]
+    assert [event.kind for event in shop.home.events()[count:]] == ["source.down"]
     assert list(shop.home.monitor.tracker.down()) == ["dahua"]
     assert shop.last_known() == {"SITE-001", "SITE-002", "SITE-003"}
     silence(shop.cloud, False)
     shop.sweep()
     assert shop.statuses() == before
     assert shop.last_known() == set()
-    assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
+    assert [event.kind for event in shop.home.events()[count:]] == ["source.down", "source.up"]
     assert shop.home.monitor.tracker.down() == {}
 
 
@@ -429,14 +431,14 @@ def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
     shop.sweep()
     shop.home.clock.forward(seconds=3)
     page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
-    card = next(one for one in page.find("section") if "Dahua" in one.text).text
+    card = next(section for section in page.find("section") if "Dahua" in section.text).text
     assert "Devices that answered2 of 3" in card
     assert "clock is 40 s behind the cloud's" in card
     assert "Last answer" in card
     silence(shop.cloud)
     shop.sweep()
     page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
-    card = next(one for one in page.find("section") if "Dahua" in one.text).text
+    card = next(section for section in page.find("section") if "Dahua" in section.text).text
     assert "the cloud does not answer. Check this machine's line" in card
     sites = read(shop.home.client.get("/sites", headers={"Accept": "text/html"}).text).text
     assert "the cloud does not answer. Check this machine's line" in sites
@@ -455,7 +457,7 @@ def test_a_recorder_that_is_offline_says_what_to_do_about_it(shop):
 
 def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(shop):
     shop.sweep()
-    before, told = shop.statuses(), len(shop.home.events())
+    before, count = shop.statuses(), len(shop.home.events())
     shop.cloud.regions[1].dead = True
     for _ in range(3):
         shop.sweep()
@@ -465,7 +467,7 @@ def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(
     assert shop.last_known() == {"SITE-002"}, "the others were asked"
     shop.cloud.regions[1].dead = False
     shop.sweep()
-    assert [event.kind for event in shop.home.events()[told:]] == ["source.down", "source.up"]
+    assert [event.kind for event in shop.home.events()[count:]] == ["source.down", "source.up"]
 
 
 def test_a_cloud_clock_an_hour_ahead_changes_no_verdict(shop):

@@ -110,8 +110,8 @@ def test_every_edit_is_in_the_journal_with_before_and_after(home: Home) -> None:
     edit(home, "1", notes="Key at the porter")
     home.client.post("/api/camera/1/retire")
     home.client.post("/api/camera/1/restore")
-    told = [(one.kind, one.before, one.after) for one in home.events()[1:]]
-    assert told == [
+    changes = [(event.kind, event.before, event.after) for event in home.events()[1:]]
+    assert changes == [
         ("device.edited", {"name": None}, {"name": "North gate"}),
         ("device.edited", {"notes": ""}, {"notes": "Key at the porter"}),
         ("device.retired", {"retired": False}, {"retired": True}),
@@ -124,8 +124,8 @@ def test_edits_survive_a_restart_and_can_still_be_undone(home: Home) -> None:
     edit(home, "1", name="North gate", notes="Ladder")
     undo = home.client.post("/api/camera/1/retire").json["undo"]
     home.restart()
-    found = camera(home)
-    assert (found["camera_name"], found["notes"], found["retired"]) == (
+    row = camera(home)
+    assert (row["camera_name"], row["notes"], row["retired"]) == (
         "North gate",
         "Ladder",
         True,
@@ -195,9 +195,9 @@ def test_an_edit_is_undone_once(home: Home) -> None:
 
 
 def test_what_no_person_did_cannot_be_undone(home: Home) -> None:
-    found = home.events()[0]
-    assert found.kind == "device.found"
-    answer = take_back(home, found.sequence)
+    event = home.events()[0]
+    assert event.kind == "device.found"
+    answer = take_back(home, event.sequence)
     assert answer.status_code == 409
     assert "not an edit" in answer.json["error"]
 
@@ -205,8 +205,10 @@ def test_what_no_person_did_cannot_be_undone(home: Home) -> None:
 def test_each_event_is_undone_or_refused_in_words(home: Home) -> None:
     """Also what the workbook did, whose row no undo of an edit can give back."""
     tracker, row = home.monitor.tracker, RecorderRow("S1", "SIM0001", "Store")
-    for one in (row, replace(row, serial="SIM0002")):
-        for change in recorder_list.edits([one], tracker.devices(), "the workbook", home.clock()):
+    for listed in (row, replace(row, serial="SIM0002")):
+        for change in recorder_list.edits(
+            [listed], tracker.devices(), "the workbook", home.clock()
+        ):
             tracker.apply([change], home.clock())
     tracker.apply(
         recorder_list.edits([], tracker.devices(), "the workbook", home.clock()), home.clock()
@@ -241,7 +243,7 @@ def test_a_name_that_is_html_is_shown_as_the_text_that_it_is(home: Home, name: s
     for path in ("/", "/cameras/1"):
         page = read(home.client.get(path).text)
         assert name in page.text
-        assert [one.get("src") for one in page.find("script")] == ["/static/js/main.js"]
+        assert [script.get("src") for script in page.find("script")] == ["/static/js/main.js"]
         assert not page.find("img")
 
 

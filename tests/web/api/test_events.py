@@ -47,7 +47,7 @@ def ids(home: Home, query: str) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", [5, 4, 3, 2, 1]),
         ("device=1", [5, 3, 1]),
@@ -69,9 +69,9 @@ def ids(home: Home, query: str) -> list[int]:
     ],
 )
 def test_events_are_found_by_device_kind_time_and_number(
-    home: Home, query: str, found: list[int]
+    home: Home, query: str, expected: list[int]
 ) -> None:
-    assert ids(home, query) == found
+    assert ids(home, query) == expected
 
 
 def test_an_event_says_what_when_and_to_whom(home: Home) -> None:
@@ -99,13 +99,13 @@ def test_pages_one_after_the_other_hold_every_event_once(
     home = make_home()
     fill(home, 25)
     home.events()
-    found: list[int] = []
+    numbers: list[int] = []
     following: object = start
     while following is not None:
         page = asked(home, f"limit=10&{key}={following}")
-        found += [event["id"] for event in page["events"]]
+        numbers += [event["id"] for event in page["events"]]
         following = page["next"]
-    assert sorted(found) == list(range(1, 26))
+    assert sorted(numbers) == list(range(1, 26))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
     assert ready(home) == (200, "ready\n")
     timer.now = 151
     assert ready(home) == (503, "unready\n")
-    assert any("does not tick" in one for one in not_ready_reasons(home.monitor, ""))
+    assert any("does not tick" in reason for reason in not_ready_reasons(home.monitor, ""))
     scheduler.states[TICK].began = timer()
     assert ready(home) == (200, "ready\n")
 
@@ -89,7 +89,7 @@ def test_a_database_folder_that_cannot_be_written_makes_it_unready(home: Home) -
     away.rename(folder)
     home.client.get("/")
     assert seen == (503, "unready\n")
-    assert any("cannot be written" in one for one in why)
+    assert any("cannot be written" in reason for reason in why)
     assert "cannot be written" in page
     assert ready(home) == (200, "ready\n")
 

@@ -30,7 +30,7 @@ def test_without_parameters_the_list_is_whole_by_number_and_without_the_retired(
 
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
 @pytest.mark.parametrize(
-    ("status", "found"),
+    ("status", "expected"),
     [
         ("all", ["Gate", "NX510", "Stage", "Yard", "Ramp"]),
         ("active", ["Gate", "NX510", "Ramp"]),
@@ -43,13 +43,13 @@ def test_without_parameters_the_list_is_whole_by_number_and_without_the_retired(
     ],
 )
 def test_a_status_filters_in_any_case(
-    mixed: Home, status: str, found: list[str], case: Callable[[str], str]
+    mixed: Home, status: str, expected: list[str], case: Callable[[str], str]
 ) -> None:
-    assert names(mixed, f"status={case(status)}") == found
+    assert names(mixed, f"status={case(status)}") == expected
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("kind=recorder", ["NX510"]),
         ("kind=Camera", ["Gate", "Stage", "Yard", "Ramp"]),
@@ -61,12 +61,12 @@ def test_a_status_filters_in_any_case(
         ("status=active&kind=camera&q=ramp", ["Ramp"]),
     ],
 )
-def test_filters_restrict_the_list_together(mixed: Home, query: str, found: list[str]) -> None:
-    assert names(mixed, query) == found
+def test_filters_restrict_the_list_together(mixed: Home, query: str, expected: list[str]) -> None:
+    assert names(mixed, query) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("gate", ["Gate"]),
         ("GATE", ["Gate"]),
@@ -91,9 +91,9 @@ def test_filters_restrict_the_list_together(mixed: Home, query: str, found: list
     ],
 )
 def test_a_search_looks_in_names_address_model_serial_and_notes(
-    mixed: Home, text: str, found: list[str]
+    mixed: Home, text: str, expected: list[str]
 ) -> None:
-    assert names(mixed, f"q={text}") == found
+    assert names(mixed, f"q={text}") == expected
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ BY = {
     "discoveries": ["Yard", "Stage", "Gate", "NX510", "Ramp"],
 }
 BACKWARDS = {
-    **{key: found[::-1] for key, found in BY.items()},
+    **{key: order[::-1] for key, order in BY.items()},
     # Those that are equal stay in the order of their numbers, either way.
     "model": ["Gate", "Yard", "Ramp", "NX510", "Stage"],
     "last_seen": ["Gate", "NX510", "Ramp", "Stage", "Yard"],
@@ -164,8 +164,8 @@ def test_page_and_per_page_stand_alone_too(make_home: Make) -> None:
 
 
 def test_a_page_behind_the_last_is_empty(mixed: Home) -> None:
-    found = listed(mixed, "page=9&per_page=2")
-    assert (found["cameras"], found["count"], found["total"]) == ([], 0, 5)
+    answer = listed(mixed, "page=9&per_page=2")
+    assert (answer["cameras"], answer["count"], answer["total"]) == ([], 0, 5)
 
 
 def test_only_a_list_by_pages_has_the_keys_of_pages(mixed: Home) -> None:
@@ -176,9 +176,9 @@ def test_only_a_list_by_pages_has_the_keys_of_pages(mixed: Home) -> None:
 
 def test_sorting_and_filtering_come_before_paging(mixed: Home) -> None:
     assert names(mixed, "sort=-address&per_page=2") == ["Yard", "Ramp"]
-    found = listed(mixed, "status=active&sort=name&page=2&per_page=2")
-    assert [row["camera_name"] for row in found["cameras"]] == ["Ramp"]
-    assert found["total"] == 3
+    answer = listed(mixed, "status=active&sort=name&page=2&per_page=2")
+    assert [row["camera_name"] for row in answer["cameras"]] == ["Ramp"]
+    assert answer["total"] == 3
 
 
 @pytest.mark.parametrize(

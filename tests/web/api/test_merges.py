@@ -65,7 +65,7 @@ def test_grants_follow_a_merge_and_come_back_when_it_is_undone(closed: Closed) -
     assert done(closed.lea.get(f"/api/camera/{STAYS}"))["camera_name"] == "Gate"
     assert closed.lea.get(f"/api/camera/{ALONE}").status_code == 404
     grants = done(closed.lea.get("/api/auth/profile"))["grants"]
-    assert [one["device"] for one in grants] == [STAYS]
+    assert [grant["device"] for grant in grants] == [STAYS]
     closed.undo(undo)
     assert closed.sees(closed.lea) == [GOES]
     assert closed.lea.get(f"/api/camera/{STAYS}").status_code == 404
@@ -98,7 +98,7 @@ def test_grants_and_tokens_stay_with_devices_that_swap_addresses(closed: Closed)
 
 
 def test_limited_tokens_follow_a_merge_whichever_of_the_two_they_name(closed: Closed) -> None:
-    before = {name: closed.sees(one) for name, one in closed.tokens.items()}
+    before = {name: closed.sees(token) for name, token in closed.tokens.items()}
     assert before == {
         "Ada for 1": [1],
         "Ada for 2": [2],
@@ -108,7 +108,7 @@ def test_limited_tokens_follow_a_merge_whichever_of_the_two_they_name(closed: Cl
         "Lea for 3": [],
     }
     undo = closed.merge()
-    assert {name: closed.sees(one) for name, one in closed.tokens.items()} == {
+    assert {name: closed.sees(token) for name, token in closed.tokens.items()} == {
         "Ada for 1": [1],
         "Ada for 2": [1],
         "Ada for 3": [3],
@@ -117,7 +117,7 @@ def test_limited_tokens_follow_a_merge_whichever_of_the_two_they_name(closed: Cl
         "Lea for 3": [],
     }
     closed.undo(undo)
-    assert {name: closed.sees(one) for name, one in closed.tokens.items()} == before
+    assert {name: closed.sees(token) for name, token in closed.tokens.items()} == before
 
 
 def test_events_of_both_are_the_history_of_the_one_that_stays(closed: Closed) -> None:
@@ -126,15 +126,15 @@ def test_events_of_both_are_the_history_of_the_one_that_stays(closed: Closed) ->
     closed.merge()
     closed.home.events()
 
-    def told(visitor: Visitor, device: int) -> list[tuple[str, int]]:
+    def events_seen(visitor: Visitor, device: int) -> list[tuple[str, int]]:
         events = done(visitor.get(f"/api/events?device={device}&limit=50"))["events"]
-        return sorted((one["kind"], one["device"]) for one in events)
+        return sorted((event["kind"], event["device"]) for event in events)
 
     both = [(kind, n) for kind in ("device.edited", "device.found") for n in (STAYS, GOES)]
     for number in (STAYS, GOES):
-        assert told(closed.ada, number) == sorted([*both, ("device.merged", STAYS)])
-        assert told(closed.lea, number) == sorted(both), "the merge names another device"
-    assert told(closed.lea, ALONE) == []
+        assert events_seen(closed.ada, number) == sorted([*both, ("device.merged", STAYS)])
+        assert events_seen(closed.lea, number) == sorted(both), "the merge names another device"
+    assert events_seen(closed.lea, ALONE) == []
     page = closed.lea.get(f"/cameras/{STAYS}").text
     assert page.count("was found") == 2
 
@@ -171,8 +171,8 @@ def test_an_active_device_merged_into_a_retired_one_is_active(
     kinds = closed.home.kinds(devices=[STAYS])
     assert ("device.restored" in kinds) is (is_retired == (True, False))
     closed.undo(undo)
-    found = [done(closed.ada.get(f"/api/camera/{n}"))["retired"] for n in (STAYS, GOES)]
-    assert tuple(found) == is_retired
+    restored = [done(closed.ada.get(f"/api/camera/{n}"))["retired"] for n in (STAYS, GOES)]
+    assert tuple(restored) == is_retired
 
 
 # -- the rule ----------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_following_gives_nobody_more_than_the_one_device_that_stays(closed: Clos
     }
     for what, (person, expected) in table.items():
         after = following_redirects(person, {GOES: STAYS})
-        found = {id for id, one in devices.items() if may(after, "device.view", one, now)}
-        assert found == expected, what
+        allowed = {id for id, device in devices.items() if may(after, "device.view", device, now)}
+        assert allowed == expected, what
         assert following_redirects(person, {}).devices == person.devices
     assert following_redirects(THIS_MACHINE, {GOES: STAYS}) is THIS_MACHINE

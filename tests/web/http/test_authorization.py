@@ -160,11 +160,11 @@ def path_of(rule: str) -> str:
 
 
 def test_every_route_names_its_action_or_is_open(home: Home) -> None:
-    found = {
+    actions = {
         (method, rule): authorization.action_of(home.app, endpoint)
         for method, rule, endpoint in routes_of(home.app)
     }
-    assert found == ROUTES
+    assert actions == ROUTES
 
 
 def test_a_monitor_with_a_route_that_names_no_action_does_not_start(home: Home) -> None:

@@ -25,8 +25,8 @@ from tests.web.roles import TABLE
 GATE = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate")
 KEYS = {
     name.upper(): f"Tukan{name}Kolibri0123456789abcdef"
-    for name, one in Settings.model_fields.items()
-    if "Secret" in str(one.annotation) and name != "database_url"
+    for name, option in Settings.model_fields.items()
+    if "Secret" in str(option.annotation) and name != "database_url"
 }
 """Every secret option; a new one is covered by itself."""
 FIRST = KEYS["ADMIN_PASSWORD"]
@@ -97,10 +97,10 @@ class Cage:
         """A value for a schema with a canary in every text of it."""
         if "$ref" in schema:
             schema = schemas[schema["$ref"].rpartition("/")[2]]
-        for one in schema.get("anyOf", ())[:1]:
-            schema = {**one, **{key: schema[key] for key in ("format",) if key in schema}}
+        for choice in schema.get("anyOf", ())[:1]:
+            schema = {**choice, **{key: schema[key] for key in ("format",) if key in schema}}
         if "properties" in schema:
-            return {name: self.filled(one, schemas) for name, one in schema["properties"].items()}
+            return {name: self.filled(part, schemas) for name, part in schema["properties"].items()}
         if schema.get("type") == "array":
             return [self.filled(schema["items"], schemas)]
         if schema.get("type") == "string":
@@ -225,7 +225,7 @@ def spellings(secret: str) -> set[bytes]:
 
 
 def found_in(raw: bytes, secrets: list[str]) -> list[str]:
-    return [one for one in secrets if any(spelled in raw for spelled in spellings(one))]
+    return [secret for secret in secrets if any(spelled in raw for spelled in spellings(secret))]
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +292,9 @@ def test_a_stored_password_is_nowhere_but_sealed_in_the_database(
     for path in folder.rglob("*"):
         if path.is_file() and path not in kept:
             assert found_in(path.read_bytes(), sealed) == [], path
-    merges = [one for one in read["/api/events"].json["events"] if one["kind"] == "device.merged"]
+    merges = [
+        event for event in read["/api/events"].json["events"] if event["kind"] == "device.merged"
+    ]
     assert merges[0]["before"]["goes"]["access"]["rtsp"]["has_password"] is True
 
 
@@ -332,11 +334,11 @@ def logs(cage: Cage) -> Iterator[bytes]:
 
 
 def test_the_log_has_no_error_of_the_program(cage: Cage, read: dict[str, Answer]) -> None:
-    assert [one for one in logs(cage) if b"Traceback" in one or b" ERROR " in one] == []
+    assert [text for text in logs(cage) if b"Traceback" in text or b" ERROR " in text] == []
 
 
 def test_the_log_has_no_hash_of_a_password(cage: Cage, read: dict[str, Answer]) -> None:
-    assert [one for one in logs(cage) if b"scrypt:" in one] == []
+    assert [text for text in logs(cage) if b"scrypt:" in text] == []
 
 
 def of_session(session: int) -> Iterator[Path]:

@@ -146,7 +146,7 @@ def test_no_key_of_a_user_counts_after_the_end(home: Home, ask: Ask, end: str) -
     "header",
     [
         *("Basic", "Basic ", "Basic !!!", "Basic =", "Basic YQ", "basic \u00e9", "Basic AAAAA"),
-        *(basic(one)["Authorization"] for one in (b"\xff:\xff", "Ada", ":", "Ada:", "Ada:\x00")),
+        *(basic(text)["Authorization"] for text in (b"\xff:\xff", "Ada", ":", "Ada:", "Ada:\x00")),
         *("Digest username=Ada", "Bearer", "bearer ", ",", "Negotiate YQ==", "Basic Basic YQ=="),
         *("\x00", "Token cm_x", "Basic\tQWRhOng="),
     ],
@@ -238,16 +238,16 @@ def test_many_thousand_tries_are_answered_in_bounded_memory_and_lock_nobody_else
     proxied: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    found = Counter[int]()
+    statuses = Counter[int]()
     for number in range(11_000):
         address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
         far = {"X-Forwarded-For": address}
         answer = login(proxied, "Vera", "wrong", address="192.0.2.1", headers=far)
-        found[answer.status_code] += 1
+        statuses[answer.status_code] += 1
         assert is_ours(answer)
         if answer.status_code == 429:
             assert 1 <= int(answer.headers["Retry-After"]) <= 300
-    assert found == {401: 10, 429: 10_990}
+    assert statuses == {401: 10, 429: 10_990}
     assert len(proxied.monitor.authenticator.limiter._storage.events) <= MAX_KEYS + 2
     far = {"X-Forwarded-For": "10.200.0.1"}
     assert login(proxied, "Otto", address="192.0.2.1", headers=far).status_code == 200
@@ -274,15 +274,15 @@ def test_one_address_cannot_try_every_account_and_others_still_come_in(proxied: 
     """The header of somebody who is no trusted proxy changes nothing."""
     accounts = proxied.monitor.authenticator.accounts
     names = [add(accounts, f"Guest {number}").name for number in range(7)]
-    found = Counter[int]()
+    statuses = Counter[int]()
     for number in range(90):
         spoofed = {"X-Forwarded-For": f"10.9.9.{number}", "X-Real-IP": f"10.9.9.{number}"}
         answer = login(proxied, names[number % 7], "wrong", address=FAR, headers=spoofed)
-        found[answer.status_code] += 1
-    assert found == {401: 60, 429: 30}
+        statuses[answer.status_code] += 1
+    assert statuses == {401: 60, 429: 30}
     assert login(proxied, "Otto", address=FAR).status_code == 429
     assert login(proxied, "Otto", address="10.1.1.2").status_code == 200
-    assert {one.address for one in proxied.monitor.audit.find(who="nobody", q="Guest")} == {FAR}
+    assert {entry.address for entry in proxied.monitor.audit.find(who="nobody", q="Guest")} == {FAR}
 
 
 def test_an_unknown_name_costs_as_much_work_as_a_wrong_password(
@@ -362,9 +362,9 @@ def test_the_scripts_of_an_allowed_site_ask_with_a_token_and_never_with_a_cookie
         assert refused.status_code in (200, 401)
         assert "Access-Control-Allow-Origin" not in refused.headers
     token = ask["operate token"].headers
-    told = Visitor(home, {**token, **wall}).ask("DELETE", "/api/scan")
-    assert told.status_code == 409
-    assert told.headers["Access-Control-Allow-Origin"] == WALL
+    answer = Visitor(home, {**token, **wall}).ask("DELETE", "/api/scan")
+    assert answer.status_code == 409
+    assert answer.headers["Access-Control-Allow-Origin"] == WALL
     assert Visitor(home, {**token, **evil}).ask("DELETE", "/api/scan").status_code == 403
     key = ask["Ada"].key()
     for method, path in (("POST", "/api/cleanup"), ("POST", "/auto-scan"), ("GET", "/api/stats")):
@@ -390,18 +390,18 @@ def test_the_cookie_is_for_this_site_alone_and_for_no_script(
     form = {"username": "Otto", "password": PASSWORD}
     answer = Visitor(proxied, headers).ask("POST", "/login", address, data=form)
     assert answer.status_code == 303
-    flags = {one.strip() for one in answer.headers["Set-Cookie"].split(";")[1:]}
+    flags = {flag.strip() for flag in answer.headers["Set-Cookie"].split(";")[1:]}
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= flags
     assert ("Secure" in flags) == is_secure
-    assert not any(one.startswith("Domain") for one in flags)
+    assert not any(flag.startswith("Domain") for flag in flags)
 
 
 @pytest.mark.parametrize(
     ("wanted", "led_to"),
     [
         ("/cameras/1?q=a", "/cameras/1?q=a"),
-        *((one, "/") for one in ("//evil.example", "https://evil.example", "/\\evil.example", "")),
-        *((one, "/") for one in ("/\r\nSet-Cookie: x=y", "javascript:alert(1)", "/\u00e9", "\\x")),
+        *((url, "/") for url in ("//evil.example", "https://evil.example", "/\\evil.example", "")),
+        *((url, "/") for url in ("/\r\nSet-Cookie: x=y", "javascript:alert(1)", "/\u00e9", "\\x")),
     ],
 )  # fmt: skip
 def test_a_login_leads_to_a_place_on_this_very_site(

@@ -94,7 +94,7 @@ class Nginx:
 
     @property
     def tells_scheme(self) -> bool:
-        return any("X-Forwarded-Proto" in one for one in HEADERS[self.kind])
+        return any("X-Forwarded-Proto" in line for line in HEADERS[self.kind])
 
     def open(self) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(
@@ -209,7 +209,9 @@ def test_the_page_logs_in_with_a_cookie_that_is_secure_where_the_way_is_known(
     assert (asked.status, asked.headers["Location"]) == (303, "/login?next=/cameras/1")
     answer = proxy.log_in()
     assert (answer.status, answer.headers["Location"]) == (303, "/")
-    attributes = {one.strip().lower() for one in answer.headers["Set-Cookie"].split(";")[1:]}
+    attributes = {
+        attribute.strip().lower() for attribute in answer.headers["Set-Cookie"].split(";")[1:]
+    }
     assert {"httponly", "samesite=lax"} <= attributes
     assert ("secure" in attributes) == proxy.tells_scheme
     page = proxy.ask("GET", "/", headers={**proxy.browser, **answer.cookie})
@@ -281,13 +283,13 @@ def test_the_audit_log_has_the_real_address_of_the_client(
     lies: dict[str, str], proxy: Nginx
 ) -> None:
     assert proxy.log_in("Vera", **lies).status == 303
-    said = entries(proxy, "login")[0]
-    assert (said["who"], said["text"]) == ("Vera", "logged in by browser")
-    assert said["address"] != LIAR
+    entry = entries(proxy, "login")[0]
+    assert (entry["who"], entry["text"]) == ("Vera", "logged in by browser")
+    assert entry["address"] != LIAR
     if not lies or proxy.tells_scheme:
-        assert said["address"] == CLIENT
+        assert entry["address"] == CLIENT
     else:
-        assert said["address"] == "127.0.0.1", "two stories: then only the proxy is known"
+        assert entry["address"] == "127.0.0.1", "two stories: then only the proxy is known"
 
 
 def test_without_trusted_proxies_what_they_tell_does_not_count(

@@ -43,16 +43,16 @@ def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
 
 def walk(value: Any) -> Iterator[Any]:
     yield value
-    for one in value.values() if isinstance(value, dict) else value:
-        if isinstance(one, dict | list):
-            yield from walk(one)
+    for child in value.values() if isinstance(value, dict) else value:
+        if isinstance(child, dict | list):
+            yield from walk(child)
 
 
 def resolve(reference: str, document: Any) -> Any:
-    found = document
+    node = document
     for part in reference.removeprefix("#/").split("/"):
-        found = found[part]
-    return found
+        node = node[part]
+    return node
 
 
 def misfits(value: Any, schema: Any, document: Any, where: str = "the answer") -> list[str]:
@@ -60,7 +60,7 @@ def misfits(value: Any, schema: Any, document: Any, where: str = "the answer") -
     if "$ref" in schema:
         return misfits(value, resolve(schema["$ref"], document), document, where)
     if "anyOf" in schema:
-        tries = [misfits(value, one, document, where) for one in schema["anyOf"]]
+        tries = [misfits(value, choice, document, where) for choice in schema["anyOf"]]
         return min(tries, key=len)
     if value not in schema.get("enum", [value]):
         return [f"{where} is {value!r}, not one of {schema['enum']}"]
@@ -68,8 +68,8 @@ def misfits(value: Any, schema: Any, document: Any, where: str = "the answer") -
     if kind and type(value) not in KINDS[kind]:
         return [f"{where} is {value!r}, not {kind}"]
     if isinstance(value, list) and "items" in schema:
-        parts = [misfits(one, schema["items"], document, f"{where}[]") for one in value]
-        return [one for part in parts for one in part]
+        parts = [misfits(item, schema["items"], document, f"{where}[]") for item in value]
+        return [misfit for part in parts for misfit in part]
     if isinstance(value, dict) and "properties" in schema:
         return _object_misfits(value, schema, document, where)
     return []
@@ -77,11 +77,11 @@ def misfits(value: Any, schema: Any, document: Any, where: str = "the answer") -
 
 def _object_misfits(value: Any, schema: Any, document: Any, where: str) -> list[str]:
     known = schema["properties"]
-    found = [f"{where} lacks {key}" for key in schema.get("required", []) if key not in value]
-    found += [f"{where} has {key}, which is not described" for key in value if key not in known]
+    faults = [f"{where} lacks {key}" for key in schema.get("required", []) if key not in value]
+    faults += [f"{where} has {key}, which is not described" for key in value if key not in known]
     for key in value.keys() & known.keys():
-        found += misfits(value[key], known[key], document, f"{where}.{key}")
-    return found
+        faults += misfits(value[key], known[key], document, f"{where}.{key}")
+    return faults
 
 
 def test_the_document_is_openapi_3_1(document: Any) -> None:
@@ -102,31 +102,37 @@ def test_every_api_route_is_described_and_nothing_else(mixed: Home, document: An
         if rule.rule.startswith(("/api/", "/openapi", "/metrics", "/healthz", "/readyz"))
     }
     described = {(method, path) for method, path, _operation in operations(document)}
-    assert described == {one for one in routes if one[1] not in NOT_API}
+    assert described == {route for route in routes if route[1] not in NOT_API}
 
 
 def test_every_operation_says_what_it_does_under_an_id_of_its_own(document: Any) -> None:
-    found = [operation for _method, _path, operation in operations(document)]
-    ids = Counter(one["operationId"] for one in found)
+    every = [operation for _method, _path, operation in operations(document)]
+    ids = Counter(operation["operationId"] for operation in every)
     assert [id for id, number in ids.items() if number > 1] == []
     assert all(re.fullmatch(r"[a-z_]+", id) for id in ids)
-    assert all(one["summary"] and one["tags"] for one in found)
-    assert all({"200", "201"} & set(one["responses"]) for one in found)
+    assert all(operation["summary"] and operation["tags"] for operation in every)
+    assert all({"200", "201"} & set(operation["responses"]) for operation in every)
 
 
 def test_parameters_are_those_of_the_path_and_of_the_query(document: Any) -> None:
     for _method, path, operation in operations(document):
         given = operation["parameters"]
-        assert len({(one["name"], one["in"]) for one in given}) == len(given)
-        in_path = {one["name"] for one in given if one["in"] == "path"}
+        assert len({(parameter["name"], parameter["in"]) for parameter in given}) == len(given)
+        in_path = {parameter["name"] for parameter in given if parameter["in"] == "path"}
         assert in_path == set(re.findall(r"{(\w+)}", path))
-        assert all(one["required"] is True for one in given if one["in"] == "path")
-        assert {one["in"] for one in given} <= {"path", "query"}
-        assert all(one["schema"].keys() & {"type", "anyOf", "$ref", "enum"} for one in given)
+        assert all(
+            parameter["required"] is True for parameter in given if parameter["in"] == "path"
+        )
+        assert {parameter["in"] for parameter in given} <= {"path", "query"}
+        assert all(
+            parameter["schema"].keys() & {"type", "anyOf", "$ref", "enum"} for parameter in given
+        )
 
 
 def test_every_reference_leads_somewhere(document: Any) -> None:
-    references = [one["$ref"] for one in walk(document) if isinstance(one, dict) and "$ref" in one]
+    references = [
+        node["$ref"] for node in walk(document) if isinstance(node, dict) and "$ref" in node
+    ]
     assert references
     for reference in references:
         assert resolve(reference, document)["type"] == "object", reference
@@ -150,10 +156,10 @@ def test_what_every_get_answers_is_as_described(mixed: Home, document: Any) -> N
         if method != "get":
             continue
         answer = mixed.client.get(path.replace("{key}", "1"))
-        said = operation["responses"][str(answer.status_code)]["content"]
-        assert answer.mimetype in said, f"{path} answers {answer.status_code} {answer.mimetype}"
+        content = operation["responses"][str(answer.status_code)]["content"]
+        assert answer.mimetype in content, f"{path} answers {answer.status_code} {answer.mimetype}"
         if answer.mimetype == "application/json":
-            assert misfits(answer.json, said[answer.mimetype]["schema"], document) == [], path
+            assert misfits(answer.json, content[answer.mimetype]["schema"], document) == [], path
 
 
 def test_lists_by_pages_are_as_described_too(mixed: Home, document: Any) -> None:
@@ -172,21 +178,21 @@ def test_the_checker_of_these_tests_sees_what_does_not_fit(document: Any) -> Non
 
 
 def test_that_events_can_be_streamed_is_described(document: Any) -> None:
-    said = document["paths"]["/api/events"]["get"]["responses"]["200"]["content"]
-    assert set(said) == {"application/json", "text/event-stream"}
+    content = document["paths"]["/api/events"]["get"]["responses"]["200"]["content"]
+    assert set(content) == {"application/json", "text/event-stream"}
 
 
 def test_every_query_parameter_is_taken_as_described(mixed: Home, document: Any) -> None:
     for method, path, operation in operations(document):
-        for one in operation["parameters"]:
+        for parameter in operation["parameters"]:
             if (
                 method == "get"
-                and one["in"] == "query"
-                and one["schema"].get("default") is not None
+                and parameter["in"] == "query"
+                and parameter["schema"].get("default") is not None
             ):
-                value = str(one["schema"]["default"]).lower()
-                answer = mixed.client.get(path, query_string={one["name"]: value})
-                assert answer.status_code == 200, f"{path}?{one['name']}={value}"
+                value = str(parameter["schema"]["default"]).lower()
+                answer = mixed.client.get(path, query_string={parameter["name"]: value})
+                assert answer.status_code == 200, f"{path}?{parameter['name']}={value}"
 
 
 BAD_BODIES = {
@@ -217,7 +223,7 @@ def test_what_must_be_written_says_that_the_disk_may_be_full(document: Any) -> N
 
 def test_it_says_how_to_log_in_and_where_nobody_must(document: Any) -> None:
     schemes = document["components"]["securitySchemes"]
-    assert {name: one["type"] for name, one in schemes.items()} == {
+    assert {name: scheme["type"] for name, scheme in schemes.items()} == {
         "bearer": "http",
         "basic": "http",
         "session": "apiKey",
@@ -228,11 +234,11 @@ def test_it_says_how_to_log_in_and_where_nobody_must(document: Any) -> None:
     }
     assert open_routes == {"/api/auth/login", "/healthz", "/readyz"}
     for _method, path, operation in operations(document):
-        said = {name for one in operation["security"] for name in one}
+        accepted = {name for requirement in operation["security"] for name in requirement}
         if path == "/api/auth/refresh":
-            assert said == {"refresh"}
+            assert accepted == {"refresh"}
         elif path not in open_routes:
-            assert said == {"bearer", "basic", "session"}, path
+            assert accepted == {"bearer", "basic", "session"}, path
     assert document["servers"][0]["url"] == "/"
 
 
@@ -244,7 +250,7 @@ def test_an_edit_has_no_default_that_would_empty_what_is_left_out(document: Any)
     ]
     assert len(bodies) > 10
     for body in bodies:
-        assert all(one.get("default", "") is not None for one in body["properties"].values())
+        assert all(part.get("default", "") is not None for part in body["properties"].values())
 
 
 def test_a_parameter_that_must_be_there_is_described_so(mixed: Home, document: Any) -> None:
@@ -252,9 +258,9 @@ def test_a_parameter_that_must_be_there_is_described_so(mixed: Home, document: A
     assert site["required"] is True
     assert mixed.client.get("/api/search").status_code == 422
     for _method, _path, operation in operations(document):
-        for one in operation["parameters"]:
-            assert {"type": "null"} not in one["schema"].get("anyOf", [])
-            assert one["schema"].get("default", "") is not None
+        for parameter in operation["parameters"]:
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", [])
+            assert parameter["schema"].get("default", "") is not None
 
 
 @pytest.mark.parametrize(
@@ -293,7 +299,9 @@ def test_the_patterns_are_those_that_are_enforced(mixed: Home, document: Any) ->
 def test_the_longest_texts_are_described_as_they_are(mixed: Home, document: Any) -> None:
     change = document["components"]["schemas"]["Change"]["properties"]
     for field in ("name", "notes", "site"):
-        most = next(one["maxLength"] for one in change[field]["anyOf"] if "maxLength" in one)
+        most = next(
+            choice["maxLength"] for choice in change[field]["anyOf"] if "maxLength" in choice
+        )
         edited = mixed.client.patch("/api/camera/1", json={field: "x" * most})
         mixed.client.post("/api/undo", json={"event": edited.json.get("undo")})
         assert edited.status_code == 200, f"{field} of {most}: {edited.text}"

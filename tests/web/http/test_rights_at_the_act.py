@@ -42,12 +42,12 @@ def waiting_for(lock: Any, count: Callable[[], int]) -> Iterator[Callable[[], bo
 
 
 def while_it_waits(
-    who: Visitor, end: Callable[[], Any], waits: Any, *act: str, **more: Any
+    visitor: Visitor, end: Callable[[], Any], waits: Any, *act: str, **more: Any
 ) -> TestResponse:
     """What the act answers when `end` happens while it waits."""
     with ThreadPoolExecutor(1) as pool:
         with waits as is_waiting:
-            answer = pool.submit(who.ask, *act, **more)
+            answer = pool.submit(visitor.ask, *act, **more)
             until(lambda: is_waiting() or answer.done(), what="the act waits")
             assert not answer.done(), answer.result().text
             end()
@@ -87,7 +87,7 @@ def test_a_login_that_ends_while_a_password_is_hashed_changes_nothing(
     assert answer.status_code == 401
     assert answer.json["hint"].startswith("Nothing was changed")
     assert dict(home.monitor.authenticator.accounts.snapshot.users) == before
-    assert [one.action for one in home.monitor.audit.find(who="Ada")] == []
+    assert [entry.action for entry in home.monitor.audit.find(who="Ada")] == []
 
 
 def test_the_page_of_an_act_that_came_too_late_shows_nothing(home: Home) -> None:
@@ -126,12 +126,12 @@ def test_who_still_may_edits_although_another_of_the_batch_may_not(home: Home) -
     with ThreadPoolExecutor(2) as pool:
         with tracker._lock:
             asked = [
-                pool.submit(who.ask, "PATCH", "/api/camera/1", json={field: "new"})
-                for (who, _end), field in ((vera, "notes"), (otto, "name"))
+                pool.submit(visitor.ask, "PATCH", "/api/camera/1", json={field: "new"})
+                for (visitor, _end), field in ((vera, "notes"), (otto, "name"))
             ]
             until(lambda: len(tracker._waiting) == 2)
             vera[1]()
-        assert [one.result().status_code for one in asked] == [401, 200]
+        assert [future.result().status_code for future in asked] == [401, 200]
     assert (home.device().notes, home.device().name) == ("", "new")
 
 
@@ -200,7 +200,7 @@ def test_who_was_let_in_as_this_machine_is_out_with_the_first_account(
     first = lambda: add(home.monitor.authenticator.accounts, "Ada", "admin")  # noqa: E731
     answer = while_it_waits(Visitor(home), first, hashing_waits(), "POST", path, **form)
     assert answer.status_code == 401
-    assert [one.name for one in home.monitor.authenticator.accounts.snapshot.users.values()] == [
+    assert [user.name for user in home.monitor.authenticator.accounts.snapshot.users.values()] == [
         "Ada"
     ]
 
@@ -228,7 +228,7 @@ def test_what_this_machine_began_ends_with_the_first_account(
     with ExitStack() as stack:
         begun = [stack.enter_context(slow(monitor, *act, {})) for act in ACTS]
         assert monitor.request("POST", "/api/users", FIRST).status == 201
-        answers = {act[:2]: one.finish() for act, one in zip(ACTS, begun, strict=True)}
+        answers = {act[:2]: request.finish() for act, request in zip(ACTS, begun, strict=True)}
     assert {act: status for act, (status, _text) in answers.items()} == dict.fromkeys(answers, 401)
     (ada,) = ask(monitor, "GET", "/api/users")["users"]
     assert (ada["username"], ada["role"]) == ("Ada", "admin")

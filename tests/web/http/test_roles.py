@@ -44,20 +44,20 @@ LIMITED = ("Lea", "Gus", "camera token", "token of Nia")
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
+def home_and_ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
     home, ask = monitor_of_two(tmp_path_factory.mktemp("roles"), Clock())
     yield home, ask
     home.close()
 
 
 @pytest.fixture(scope="module")
-def home(two: tuple[Home, Ask]) -> Home:
-    return two[0]
+def home(home_and_ask: tuple[Home, Ask]) -> Home:
+    return home_and_ask[0]
 
 
 @pytest.fixture(scope="module")
-def ask(two: tuple[Home, Ask]) -> Ask:
-    return two[1]
+def ask(home_and_ask: tuple[Home, Ask]) -> Ask:
+    return home_and_ask[1]
 
 
 # -- the table -----------------------------------------------------------------------------
@@ -67,17 +67,17 @@ def test_every_route_has_its_line_and_every_line_its_route(home: Home) -> None:
     assert set(routes_of(home.app)) == set(TABLE)
 
 
-@pytest.mark.parametrize(("method", "rule"), TABLE, ids=[" ".join(one) for one in TABLE])
+@pytest.mark.parametrize(("method", "rule"), TABLE, ids=[" ".join(route) for route in TABLE])
 def test_everybody_gets_what_the_table_says(home: Home, ask: Ask, method: str, rule: str) -> None:
     own, other = edits(home, ask)
-    found = ""
+    outcomes = ""
     for column in COLUMNS:
         name, _, is_other = column.partition("/")
         key, event = (OTHER, other) if is_other else (OWN, own)
         with call(ask[name], method, rule, key, event) as answer:
-            found += outcome(answer)
+            outcomes += outcome(answer)
     expected = TABLE[method, rule].replace(" ", "")
-    assert dict(zip(COLUMNS, found, strict=True)) == dict(zip(COLUMNS, expected, strict=True))
+    assert dict(zip(COLUMNS, outcomes, strict=True)) == dict(zip(COLUMNS, expected, strict=True))
 
 
 @pytest.mark.parametrize("name", LIMITED)
@@ -91,8 +91,10 @@ def test_a_camera_that_is_not_theirs_is_answered_like_one_that_does_not_exist(
             continue
         hidden = call(ask[name], method, rule, OTHER, other)
         absent = call(ask[name], method, rule, NOBODY, nothing)
-        said = absent.text.replace(str(NOBODY), str(OTHER)).replace(str(nothing), str(other))
-        assert (hidden.status_code, hidden.text) == (absent.status_code, said), f"{method} {rule}"
+        expected = absent.text.replace(str(NOBODY), str(OTHER)).replace(str(nothing), str(other))
+        assert (hidden.status_code, hidden.text) == (absent.status_code, expected), (
+            f"{method} {rule}"
+        )
         assert set(hidden.headers.keys()) == set(absent.headers.keys())
 
 
@@ -102,7 +104,7 @@ def test_a_mac_that_is_not_theirs_is_answered_like_an_unknown_one(
     ask: Ask, name: str, key: str
 ) -> None:
     for path in ("/cameras/", "/parts/camera/", "/api/camera/"):
-        hidden, absent = (ask[name].get(path + one) for one in (key, "d4:2d:c5:99:99:99"))
+        hidden, absent = (ask[name].get(path + mac) for mac in (key, "d4:2d:c5:99:99:99"))
         assert hidden.status_code == absent.status_code == 404
         assert hidden.text == absent.text.replace("d4:2d:c5:99:99:99", key)
 
@@ -114,7 +116,7 @@ def test_who_sees_everything_finds_all_the_traces(ask: Ask) -> None:
     text = "".join(
         words_of(ask["Vera"].get(path)) for path in PATHS if "static" not in path
     ).casefold()
-    assert [one for one in TRACES if one not in text] == ["a81374", "a8-13-74"]
+    assert [trace for trace in TRACES if trace not in text] == ["a81374", "a8-13-74"]
 
 
 @pytest.mark.parametrize("name", LIMITED)
@@ -168,10 +170,11 @@ def test_a_camera_that_is_not_seen_costs_the_work_of_one_that_is_not_there(
         assert len(works[0]) > 20, "work is seen at all"
         keys = (hidden, absent)
         texts = [
-            one.text.replace(str(key), "KEY") for one, key in zip(answers[1:], keys, strict=True)
+            answer.text.replace(str(key), "KEY")
+            for answer, key in zip(answers[1:], keys, strict=True)
         ]
         assert texts[0] == texts[1]
-        assert {one.status_code for one in answers} == {404}
+        assert {answer.status_code for answer in answers} == {404}
 
 
 @pytest.mark.parametrize("name", LIMITED)
@@ -181,7 +184,7 @@ def test_a_search_for_another_camera_finds_what_one_for_nonsense_finds(
 ) -> None:
     for path in ("/", "/parts/top", "/parts/rows", "/api/cameras"):
         hidden, absent = (
-            ask[name].get(path, query_string={"q": one}) for one in (needle, "nowhere")
+            ask[name].get(path, query_string={"q": text}) for text in (needle, "nowhere")
         )
         assert hidden.status_code == 200
         text = hidden.text.replace("%3A", ":")
@@ -194,7 +197,9 @@ def test_a_recorder_of_the_workbook_that_is_not_theirs_is_not_there(ask: Ask, na
     assert len(done(ask["Vera"].get("/api/dvrs"))["items"]) == 1
     assert done(ask[name].get("/api/dvrs"))["items"] == []
     assert ask[name].get("/api/download.csv").text.splitlines()[1:] == []
-    hidden, absent = (ask[name].get(f"/api/search?site={one}") for one in ("Basement-Q", "Nowhere"))
+    hidden, absent = (
+        ask[name].get(f"/api/search?site={site}") for site in ("Basement-Q", "Nowhere")
+    )
     assert hidden.status_code == absent.status_code == 404
     assert hidden.text == absent.text.replace("Nowhere", "Basement-Q")
 
@@ -210,8 +215,8 @@ def test_every_count_is_of_the_own_cameras_alone(ask: Ask, name: str, count: int
     assert mine.get("/parts/rows").headers["X-Total-Count"] == str(count)
     metrics = mine.get("/metrics").text
     assert f"cameras_total {count}.0" in metrics
-    told = [line for line in metrics.splitlines() if line.startswith("camera_monitor_devices{")]
-    assert sum(float(line.split()[-1]) for line in told) == count
+    lines = [line for line in metrics.splitlines() if line.startswith("camera_monitor_devices{")]
+    assert sum(float(line.split()[-1]) for line in lines) == count
 
 
 def test_a_page_of_events_is_full_of_the_own_ones(home: Home, ask: Ask) -> None:
@@ -219,9 +224,9 @@ def test_a_page_of_events_is_full_of_the_own_ones(home: Home, ask: Ask) -> None:
     for _ in range(3):
         edits(home, ask)
     home.events(limit=1)  # until the journal has them all
-    found = done(ask["Lea"].get(f"/api/events?after={first - 1}&limit=3"))
-    assert {one["device"] for one in found["events"]} == {OWN}
-    assert found["count"] == 3
+    page = done(ask["Lea"].get(f"/api/events?after={first - 1}&limit=3"))
+    assert {event["device"] for event in page["events"]} == {OWN}
+    assert page["count"] == 3
 
 
 # -- live ----------------------------------------------------------------------------------
@@ -398,9 +403,9 @@ def test_who_is_limited_learns_nothing_of_another_camera_from_links_and_parents(
         done(ask[name].get("/api/events?kind=device.linked,device.edited&limit=1000"))["events"]
         for name in ("Vera", "Lea")
     )
-    told = {event.sequence for event in events}
-    assert told <= {event["id"] for event in every}
-    assert told.isdisjoint({event["id"] for event in own})
+    seen = {event.sequence for event in events}
+    assert seen <= {event["id"] for event in every}
+    assert seen.isdisjoint({event["id"] for event in own})
     for event in reversed(events):
         apply(inverse(event, "Ada", home.clock()))
 
@@ -444,9 +449,9 @@ def test_of_two_first_accounts_at_once_one_is_made(make_home: Callable[..., Home
         return Visitor(home).ask("POST", "/api/users", json=body).status_code
 
     with ThreadPoolExecutor(4) as pool:
-        found = sorted(pool.map(make, ("Eva", "Eve", "Ewa", "Iva")))
-    assert found[0] == 201
-    assert set(found[1:]) <= {401, 409}  # 401: so late that the monitor was closed already
+        statuses = sorted(pool.map(make, ("Eva", "Eve", "Ewa", "Iva")))
+    assert statuses[0] == 201
+    assert set(statuses[1:]) <= {401, 409}  # 401: so late that the monitor was closed already
     assert len(home.monitor.authenticator.accounts.snapshot.users) == 1
 
 
@@ -500,6 +505,6 @@ def test_what_one_who_sees_less_asked_for_hides_nothing_from_others(home: Home, 
     whole = done(ask["Ada"].get("/api/cameras"))["cameras"]
     for name in (*LIMITED, "Ada"):
         rows = {row["id"]: row for row in done(ask[name].get("/api/cameras"))["cameras"]}
-        assert not [one for one in rows.values() if one["parent"] not in (None, *rows)]
+        assert not [row for row in rows.values() if row["parent"] not in (None, *rows)]
     assert done(ask["Ada"].get("/api/cameras"))["cameras"] == whole
-    assert [one for one in whole if one["parent"]], "somebody has a parent"
+    assert [row for row in whole if row["parent"]], "somebody has a parent"

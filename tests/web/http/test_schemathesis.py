@@ -68,7 +68,7 @@ def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
     user = add(accounts, f"Guest {count}", "viewer")
     owner = accounts.by_name("Chief") if path.startswith("/api/tokens") else user
     assert owner is not None
-    for old in [one for one in accounts.snapshot.tokens.values() if one.user == owner.id]:
+    for old in [token for token in accounts.snapshot.tokens.values() if token.user == owner.id]:
         accounts.revoke_token(old.id)  # a user has a limited number of them
     token = accounts.add_token(owner.id, "script", "read")[0].id
     grant = accounts.grant(user.id, "view", device=OWN).id
@@ -100,7 +100,9 @@ def test_every_operation_is_tried(document: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(one) for one in OPERATIONS])
+@pytest.mark.parametrize(
+    ("method", "path"), OPERATIONS, ids=[" ".join(operation) for operation in OPERATIONS]
+)
 def test_every_answer_is_as_described(
     home: Home, document: Any, method: str, path: str, mode: GenerationMode
 ) -> None:

@@ -67,13 +67,15 @@ def test_a_password_typed_as_name_is_kept_nowhere(make_home: Make) -> None:
     form = {"username": NEW, "password": "wrong"}
     assert Visitor(home).ask("POST", "/login", data=form, headers=PAGE).status_code == 401
     assert Visitor(home, basic(f"{NEW}:wrong")).get("/api/stats").status_code == 401
-    said = [one["about"] for one in done(ask["Ada"].get("/api/audit?action=login.failed"))][::-1]
-    mark = said[0]
+    names = [entry["about"] for entry in done(ask["Ada"].get("/api/audit?action=login.failed"))][
+        ::-1
+    ]
+    mark = names[0]
     assert mark.startswith("unknown name #")
     assert len(mark) == len("unknown name #") + 8
-    assert said[2].startswith("unknown name #")
-    assert said == [mark, mark, said[2], "Vera", mark, mark], "the same name, the same mark"
-    assert said[2] != mark
+    assert names[2].startswith("unknown name #")
+    assert names == [mark, mark, names[2], "Vera", mark, mark], "the same name, the same mark"
+    assert names[2] != mark
     page = ask["Ada"].get("/settings/audit", headers=PAGE).text
     assert mark in page
     for text in (
@@ -104,7 +106,9 @@ def test_name_and_password_are_asked_for_where_they_are_taken(
     home = make_home()
     visitors(home)
     answer = Visitor(home, headers).get("/api/stats", address=address)
-    offered = [one.partition(" ")[0] for one in answer.headers.getlist("WWW-Authenticate")]
+    offered = [
+        challenge.partition(" ")[0] for challenge in answer.headers.getlist("WWW-Authenticate")
+    ]
     assert answer.status_code == 401
     assert offered == (["Bearer", "Basic"] if is_offered else ["Bearer"])
 
@@ -115,21 +119,21 @@ def test_a_401_says_what_is_wrong_with_the_credentials(make_home: Make) -> None:
     ended = bearer(done(login(home, "Vera"))["access_token"])
     assert Visitor(home, ended).ask("POST", "/api/auth/logout").status_code < 300
 
-    def said(headers: dict[str, str], address: str = "127.0.0.1") -> str:
+    def error_of(headers: dict[str, str], address: str = "127.0.0.1") -> str:
         answer = Visitor(home, headers).get("/api/stats", address=address)
         assert answer.status_code == 401
         assert answer.json["hint"]
         return str(answer.json["error"])
 
     invalid = "This token or login is not valid (any more)"
-    assert said({}) == "Log in first"
-    assert said(bearer(f"{TOKEN_PREFIX}mistyped")) == invalid
-    assert said(bearer("mistyped")) == invalid
-    assert said(ended) == invalid
-    assert said(basic("Vera:wrong")) == "Wrong user name or password"
-    assert said(basic("Nobody:wrong")) == "Wrong user name or password"
-    assert "only over HTTPS" in said(basic("Vera:wrong"), "10.1.1.1")
-    assert "not supported" in said({"Authorization": "Digest x"})
+    assert error_of({}) == "Log in first"
+    assert error_of(bearer(f"{TOKEN_PREFIX}mistyped")) == invalid
+    assert error_of(bearer("mistyped")) == invalid
+    assert error_of(ended) == invalid
+    assert error_of(basic("Vera:wrong")) == "Wrong user name or password"
+    assert error_of(basic("Nobody:wrong")) == "Wrong user name or password"
+    assert "only over HTTPS" in error_of(basic("Vera:wrong"), "10.1.1.1")
+    assert "not supported" in error_of({"Authorization": "Digest x"})
 
 
 def test_a_token_that_does_too_much_reads_its_scope_and_the_one_that_is_needed(

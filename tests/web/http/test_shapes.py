@@ -36,9 +36,9 @@ def typed_dicts(tree: ast.AST) -> list[str]:
 
 def test_the_shapes_are_found_where_they_are_looked_for() -> None:
     shapes = [path for path in FILES if is_shape(path)]
-    found = [name for path in shapes for name in typed_dicts(ast.parse(path.read_text()))]
-    assert {"CameraRow", "EventRow", "UserRow", "ErrorBody"} <= set(found)
-    assert any(name.startswith("TypedDict('DvrRow'") for name in found)
+    names = [name for path in shapes for name in typed_dicts(ast.parse(path.read_text()))]
+    assert {"CameraRow", "EventRow", "UserRow", "ErrorBody"} <= set(names)
+    assert any(name.startswith("TypedDict('DvrRow'") for name in names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -51,7 +51,7 @@ def test_a_request_without_a_thread_is_refused_and_the_next_one_is_answered(
         # A thread that has just become idle takes the first ones.
         until(lambda: crowded.get("/healthz").status == 503 or streams(stack, crowded))
         answers = [crowded.get("/healthz") for _ in range(3)]
-        assert [one.status for one in answers] == [503] * 3
+        assert [answer.status for answer in answers] == [503] * 3
         assert b"Try again in a minute" in answers[0].body
         full.unlink()
         assert crowded.get("/healthz").status == 200
@@ -86,7 +86,7 @@ def test_a_shortage_of_descriptors_is_told_once_and_its_end_too(
         for _ in range(6):
             client()
         # Each failure lets one of them go.
-        until(lambda: all(one.recv(1) == b"" for one in first), what="six failures")
+        until(lambda: all(connection.recv(1) == b"" for connection in first), what="six failures")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
         until(lambda: "Connections are accepted again" in monitor.text(), what="its end is told")
     assert monitor.get("/healthz").status == 200

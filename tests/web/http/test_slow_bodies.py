@@ -143,10 +143,10 @@ class Scene:
     def state(self) -> Any:
         """What the acts would change, and what the log says of them."""
         users = ask(self.monitor, "GET", "/api/users")["users"]
-        kept = [one for one in users if not one["username"].startswith("Eve")]
+        kept = [user for user in users if not user["username"].startswith("Eve")]
         return (
-            [{**one, "last_login": "", "last_address": ""} for one in kept],
-            [ask(self.monitor, "GET", f"/api/camera/{one}")["notes"] for one in (1, 2)],
+            [{**user, "last_login": "", "last_address": ""} for user in kept],
+            [ask(self.monitor, "GET", f"/api/camera/{number}")["notes"] for number in (1, 2)],
             ask(self.monitor, "GET", "/api/stats")["auto_scan_enabled"],
             ask(self.monitor, "GET", "/api/scan")["last"],
             ask(self.monitor, "GET", "/api/dvrs"),

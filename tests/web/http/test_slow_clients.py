@@ -93,10 +93,10 @@ def ask(port: int, address: str, path: str) -> int:
 def whole_answer(sock: socket.socket, request: bytes = b"") -> bytes:
     """What comes until the server closes."""
     sock.sendall(request)
-    found = b""
+    answer = b""
     while piece := sock.recv(65536):
-        found += piece
-    return found
+        answer += piece
+    return answer
 
 
 def worker_of(monitor: Running) -> int:
@@ -190,7 +190,7 @@ def test_the_limit_of_descriptors_is_raised_where_that_is_allowed(
     try:
         monitor.start("sh", "-c", f"ulimit -Sn 256; exec {sys.executable} app.py")
         limits = Path(f"/proc/{worker_of(monitor)}/limits").read_text()
-        line = next(one for one in limits.splitlines() if one.startswith("Max open files"))
+        line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
         assert int(line.split()[3]) == 4320
     finally:
         monitor.kill()
@@ -245,7 +245,7 @@ def test_an_answer_that_nobody_reads_is_dropped(hasty: Running) -> None:
 def _established(port: int) -> str:
     """Lines of the kernel's table about the server's end of this client's connection."""
     lines = Path("/proc/net/tcp").read_text().splitlines()
-    return "\n".join(one for one in lines if f":{port:04X} 01 " in one)
+    return "\n".join(line for line in lines if f":{port:04X} 01 " in line)
 
 
 def test_a_body_that_keeps_coming_has_the_time_it_needs(hasty: Running) -> None:
@@ -297,7 +297,7 @@ def test_a_body_that_nobody_read_is_not_taken_for_a_request(narrow: Running) -> 
     chunks = b"%x\r\n" % len(hidden) + hidden + b"\r\n0\r\n\r\n"
     sock = client(narrow.port)
     answer = whole_answer(sock, by_length + hidden + by_chunks + chunks + end)
-    statuses = [one[:3] for one in answer.split(b"HTTP/1.1 ")[1:]]
+    statuses = [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"405", b"405", b"200"]
     sock.close()
 

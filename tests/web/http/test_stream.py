@@ -42,8 +42,8 @@ class Message:
 
 def messages(text: str) -> list[Message]:
     """The messages in a piece of a stream, without its comments."""
-    found = [Message(part) for part in text.split("\n\n") if part and not part.startswith(":")]
-    return [one for one in found if one.kind]
+    parsed = [Message(part) for part in text.split("\n\n") if part and not part.startswith(":")]
+    return [message for message in parsed if message.kind]
 
 
 class Follower:
@@ -72,7 +72,7 @@ class Follower:
         return messages(self.text[: self.text.rfind("\n\n") + 2])
 
     def of(self, kind: str) -> list[Message]:
-        return [one for one in self.messages if one.kind == kind]
+        return [message for message in self.messages if message.kind == kind]
 
     def close(self) -> None:
         if self._socket.fileno() != -1:
@@ -96,7 +96,7 @@ def scanned(monitor: Running) -> Iterator[Follower]:
     follower = Follower(monitor)
     until(lambda: follower.text, what="the stream is open")
     assert monitor.request("POST", "/api/scan").status == 200
-    until(lambda: any(one.data["finished"] for one in follower.of("progress")))
+    until(lambda: any(message.data["finished"] for message in follower.of("progress")))
     yield follower
     follower.close()
 
@@ -112,15 +112,17 @@ def rename(monitor: Running, name: str) -> int:
 def ended(monitor: Running, *last_ids: str) -> list[Follower]:
     """Readers that came back with these ids, all at once, after their streams ended."""
     followers = [Follower(monitor, "for=1", **{"Last-Event-ID": last}) for last in last_ids]
-    for one in followers:
-        until(lambda one=one: one.has_ended)
-        one.close()
+    for follower in followers:
+        until(lambda follower=follower: follower.has_ended)
+        follower.close()
     return followers
 
 
 def readers(monitor: Running) -> int:
     text = monitor.get("/metrics").body.decode()
-    line = next(one for one in text.splitlines() if one.startswith("camera_monitor_event_streams "))
+    line = next(
+        line for line in text.splitlines() if line.startswith("camera_monitor_event_streams ")
+    )
     return int(float(line.split()[1]))
 
 
@@ -143,24 +145,26 @@ def test_a_stream_says_what_it_is_and_that_nobody_may_keep_it(scanned: Follower)
 
 
 def test_cameras_are_told_as_they_are_found(scanned: Follower) -> None:
-    found = scanned.of("found")
-    assert {one.data["device"] for one in found} == set(range(1, FOUND + 1))
-    assert all(one.data["kind"] == "device.found" for one in found)
+    received = scanned.of("found")
+    assert {message.data["device"] for message in received} == set(range(1, FOUND + 1))
+    assert all(message.data["kind"] == "device.found" for message in received)
     keys = {"id", "at", "kind", "device", "text", "before", "after"}
-    assert all(set(one.data) == keys and one.data["id"] == one.id for one in found)
+    assert all(
+        set(message.data) == keys and message.data["id"] == message.id for message in received
+    )
 
 
 def test_progress_is_told_from_start_to_end_and_has_no_id(scanned: Follower) -> None:
     progress = scanned.of("progress")
-    assert [one.data["state"] for one in progress][0] == "running"
-    assert [one.data["state"] for one in progress][-1] == "done"
-    assert [one.data["found"] for one in progress][-1] == FOUND
-    assert all(one.id is None for one in progress)
+    assert [message.data["state"] for message in progress][0] == "running"
+    assert [message.data["state"] for message in progress][-1] == "done"
+    assert [message.data["found"] for message in progress][-1] == FOUND
+    assert all(message.id is None for message in progress)
     assert progress[0].data["sources"][0]["title"] == "Panasonic and i-PRO"
 
 
 def test_ids_rise_by_one(scanned: Follower) -> None:
-    ids = [one.id for one in scanned.messages if one.id is not None]
+    ids = [message.id for message in scanned.messages if message.id is not None]
     assert ids == list(range(ids[0], ids[0] + len(ids)))
     assert len(ids) >= FOUND
 
@@ -170,9 +174,9 @@ def test_an_edit_is_told_to_everybody_who_follows(monitor: Running, scanned: Fol
     until(lambda: second.text)
     number = rename(monitor, "North gate")
     for follower in (scanned, second):
-        until(lambda one=follower: [m for m in one.of("status") if m.id == number])
-    told = next(one for one in second.of("status") if one.id == number)
-    assert told.data["after"] == {"name": "North gate"}
+        until(lambda reader=follower: [m for m in reader.of("status") if m.id == number])
+    edited = next(message for message in second.of("status") if message.id == number)
+    assert edited.data["after"] == {"name": "North gate"}
     second.close()
 
 
@@ -183,7 +187,7 @@ def test_a_reader_that_comes_back_gets_exactly_what_it_missed(
     until(lambda: monitor.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
     lasts = (numbers[0], numbers[3], numbers[-1])
     for last, follower in zip(lasts, ended(monitor, *map(str, lasts)), strict=True):
-        assert [one.id for one in follower.messages] == [n for n in numbers if n > last]
+        assert [message.id for message in follower.messages] == [n for n in numbers if n > last]
 
 
 def test_after_in_the_url_does_what_last_event_id_does(monitor: Running, scanned: Follower) -> None:
@@ -191,7 +195,7 @@ def test_after_in_the_url_does_what_last_event_id_does(monitor: Running, scanned
     until(lambda: monitor.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
     follower = Follower(monitor, f"for=1&after={numbers[0]}")
     until(lambda: follower.has_ended)
-    assert [one.id for one in follower.messages] == numbers[1:]
+    assert [message.id for message in follower.messages] == numbers[1:]
     follower.close()
 
 
@@ -214,14 +218,14 @@ def test_many_follow_at_once_and_free_their_places_when_they_leave(
 ) -> None:
     until_one_follows(monitor)
     followers = [Follower(monitor) for _ in range(50)]
-    for one in followers:
-        until(lambda one=one: one.text)
+    for follower in followers:
+        until(lambda follower=follower: follower.text)
     assert readers(monitor) == 51
     number = rename(monitor, "Seen by all")
-    for one in followers:
-        until(lambda one=one: [m for m in one.of("status") if m.id == number])
-    for one in followers:
-        one.close()
+    for follower in followers:
+        until(lambda follower=follower: [m for m in follower.of("status") if m.id == number])
+    for follower in followers:
+        follower.close()
     until_one_follows(monitor)
 
 
@@ -248,13 +252,13 @@ def test_what_is_told_while_the_missed_is_read_comes_once(make_home: Make) -> No
     """The journal has an event a moment before the broadcaster tells it: both may have it."""
     home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
     home.scan()
-    found = home.events()[-1].sequence
+    newest = home.events()[-1].sequence
     numbers = [edit(home, "1", name=name) for name in ("One", "Two")]
     edits = home.events()[1:]
-    for last, missed in ((found, numbers), (numbers[-1], [])):
+    for last, missed in ((newest, numbers), (numbers[-1], [])):
         stream = follow(home, **{"Last-Event-ID": str(last)})
         home.monitor.broadcaster.publish(edits)
-        assert [one.id for one in messages(stream.text)] == missed
+        assert [message.id for message in messages(stream.text)] == missed
         stream.close()
 
 
@@ -264,21 +268,21 @@ def test_an_id_that_is_still_to_come_does_not_silence_the_stream(make_home: Make
     home.scan()
     stream = follow(home, **{"Last-Event-ID": str(10**17)})
     number = edit(home, "1", name="One")
-    assert number in [one.id for one in messages(stream.text)]
+    assert number in [message.id for message in messages(stream.text)]
     stream.close()
 
 
 def test_readers_that_come_back_while_much_happens_get_each_event_once(make_home: Make) -> None:
     home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
     home.scan()
-    found = home.events()[-1].sequence
+    newest = home.events()[-1].sequence
     heard: list[list[int | None]] = []
 
     def come_back() -> None:
         stream = home.app.test_client().get(
-            "/api/events?for=1", headers={**STREAM, "Last-Event-ID": str(found)}, buffered=False
+            "/api/events?for=1", headers={**STREAM, "Last-Event-ID": str(newest)}, buffered=False
         )
-        heard.append([one.id for one in messages(stream.text)])
+        heard.append([message.id for message in messages(stream.text)])
         stream.close()
 
     threads = [Thread(target=come_back, daemon=True) for _ in range(40)]
@@ -289,7 +293,7 @@ def test_readers_that_come_back_while_much_happens_get_each_event_once(make_home
         thread.join(60)
     assert len(heard) == 40
     for ids in heard:
-        assert ids == list(range(found + 1, found + 1 + len(ids)))
+        assert ids == list(range(newest + 1, newest + 1 + len(ids)))
 
 
 def test_what_happens_while_the_database_is_away_is_streamed_once_when_it_is_back(
@@ -301,8 +305,8 @@ def test_what_happens_while_the_database_is_away_is_streamed_once_when_it_is_bac
     )
     home.scan()
     broadcaster, journal = home.monitor.broadcaster, home.monitor.journal
-    found = home.events()[-1].sequence
-    until(lambda: journal.readers.positions()["event_stream"] == found)
+    newest = home.events()[-1].sequence
+    until(lambda: journal.readers.positions()["event_stream"] == newest)
     frames = broadcaster.follow(broadcaster.position(), time.monotonic() + 60, everything)
     until(lambda: home.monitor.journal_writer.has_rolled_up, what="nothing else is under way")
     postgres.stop()
@@ -313,7 +317,7 @@ def test_what_happens_while_the_database_is_away_is_streamed_once_when_it_is_bac
     until(lambda: home.events()[-1].sequence == numbers[-1], what="the journal has them")
     while f"id: {numbers[-1]}" not in text:
         text += next(frames).decode()
-    assert [one.id for one in messages(text)] == numbers
+    assert [message.id for message in messages(text)] == numbers
 
 
 def test_an_event_that_cannot_be_encoded_is_left_out_and_the_next_ones_come(
@@ -328,7 +332,7 @@ def test_an_event_that_cannot_be_encoded_is_left_out_and_the_next_ones_come(
     beyond = Event(last + 1, home.clock(), "device.edited", 1, "", {}, {"name": 2**70})
     journal.write([beyond, Event(last + 2, home.clock(), "device.edited", 1, "fits")])
     journal.readers.wake()
-    assert [one.id for one in messages(next(frames).decode())] == [last + 2]
+    assert [message.id for message in messages(next(frames).decode())] == [last + 2]
 
 
 def test_whoever_missed_too_much_is_told_to_load_anew(make_home: Make) -> None:
@@ -337,10 +341,10 @@ def test_whoever_missed_too_much_is_told_to_load_anew(make_home: Make) -> None:
     last, readers = home.events()[-1].sequence, home.monitor.journal.readers
     until(lambda: readers.positions()["event_stream"] == last)
     stream = follow(home, **{"Last-Event-ID": "0"})
-    assert [one.kind for one in messages(stream.text)] == ["reset"]
+    assert [message.kind for message in messages(stream.text)] == ["reset"]
     stream.close()
     stream = follow(home, **{"Last-Event-ID": "500"})
-    assert [one.id for one in messages(stream.text)] == list(range(501, 1002))
+    assert [message.id for message in messages(stream.text)] == list(range(501, 1002))
     stream.close()
 
 
@@ -402,11 +406,11 @@ def test_a_user_has_one_share_from_whatever_address(make_home: Make) -> None:
 def test_a_reader_that_hangs_up_frees_its_place_though_nothing_happens(monitor: Running) -> None:
     before = readers(monitor)
     followers = [Follower(monitor) for _ in range(5)]
-    for one in followers:
-        until(lambda one=one: one.text)
+    for follower in followers:
+        until(lambda follower=follower: follower.text)
     assert readers(monitor) == before + 5
-    for one in followers:
-        one.close()
+    for follower in followers:
+        follower.close()
     until(lambda: readers(monitor) == before, PING_EVERY / 2, "sooner than by their next ping")
 
 
@@ -417,7 +421,7 @@ def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
         broadcaster.publish([Event(number, clock(), "device.found", 1, "found")])
     frames = broadcaster.follow(place, time.monotonic() + 60, everything)
     assert messages(next(frames).decode())[0].kind == "reset"
-    assert [one.id for one in messages(next(frames).decode())] == list(range(2, KEPT + 2))
+    assert [message.id for message in messages(next(frames).decode())] == list(range(2, KEPT + 2))
 
 
 def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
@@ -425,8 +429,8 @@ def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
     place = broadcaster.position()
     for number in range(1, KEPT + 1):
         broadcaster.publish([Event(number, clock(), "device.found", 1, "found")])
-    told = next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode()
-    assert [one.id for one in messages(told)] == list(range(1, KEPT + 1))
+    text = next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode()
+    assert [message.id for message in messages(text)] == list(range(1, KEPT + 1))
 
 
 def test_a_closing_broadcaster_ends_every_stream_at_once() -> None:
@@ -462,6 +466,6 @@ def test_messages_are_named_by_what_happened(clock: Clock, kind: str, name: str)
     broadcaster = EventBroadcaster()
     place = broadcaster.position()
     broadcaster.publish([Event(7, clock(), kind, 1, 'line one\nline two "quoted"')])
-    told = messages(next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode())
-    assert [(one.id, one.kind) for one in told] == [(7, name)]
-    assert told[0].data["text"] == 'line one\nline two "quoted"'
+    received = messages(next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode())
+    assert [(message.id, message.kind) for message in received] == [(7, name)]
+    assert received[0].data["text"] == 'line one\nline two "quoted"'

@@ -85,8 +85,8 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 PLACES = (
-    *(("GET", one) for one in ("/", "/api/cameras", "/setup", "/setup?key=guessed")),
-    *(("POST", one) for one in ("/api/users", "/api/scan", "/setup")),
+    *(("GET", path) for path in ("/", "/api/cameras", "/setup", "/setup?key=guessed")),
+    *(("POST", path) for path in ("/api/users", "/api/scan", "/setup")),
 )
 
 

@@ -55,7 +55,7 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("cast")
     play(folder)
     with running(folder) as monitor:
-        shown = {one["status"] for one in monitor.get("/api/cameras").json["cameras"]}
+        shown = {row["status"] for row in monitor.get("/api/cameras").json["cameras"]}
         assert shown == {"ACTIVE", "IP_CHANGED", "OFFLINE", "MISSING", "UNREACHABLE"}
         yield monitor
 
@@ -110,12 +110,14 @@ def with_look(look: str) -> dict[str, Any]:
 def faults(page: Page) -> list[str]:
     """What axe finds grave in the page as it stands. Evaluated, so the page's policy stands too."""
     page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("axe.run({resultTypes: ['violations']}).then((one) => one.violations)")
+    violations = page.evaluate(
+        "axe.run({resultTypes: ['violations']}).then((result) => result.violations)"
+    )
     return [
-        f"{one['impact']} {one['id']}: {' '.join(node['target'])}\n    {node['failureSummary']}"
-        for one in found
-        for node in one["nodes"]
-        if one["impact"] in GRAVE
+        f"{fault['impact']} {fault['id']}: {' '.join(node['target'])}\n    {node['failureSummary']}"
+        for fault in violations
+        for node in fault["nodes"]
+        if fault["impact"] in GRAVE
     ]
 
 
@@ -124,12 +126,12 @@ def judge(page: Page, look: str, stays: str = "body") -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", look)
     expect(page.locator(stays)).to_be_visible()
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    said = []
+    complaints = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
-        said += [f"{width} px wide, {look}: {one}" for one in faults(page)]
+        complaints += [f"{width} px wide, {look}: {fault}" for fault in faults(page)]
         expect(page.locator(stays)).to_be_visible()
-    assert not said, "\n".join([page.url, *said])
+    assert not complaints, "\n".join([page.url, *complaints])
 
 
 def judge_both_looks(page: Page, stays: str) -> None:
@@ -142,7 +144,7 @@ def judge_both_looks(page: Page, stays: str) -> None:
 def test_a_text_too_pale_to_read_is_found(tab: Tab, cast: Running) -> None:
     page = tab(cast, "/settings/about")
     page.evaluate("document.querySelector('h1').style.color = '#ccc'")
-    assert any(one.startswith("serious color-contrast: h1") for one in faults(page))
+    assert any(fault.startswith("serious color-contrast: h1") for fault in faults(page))
 
 
 @both_looks
@@ -250,8 +252,8 @@ def test_everybody_can_make_the_first_account(
     page.goto("/setup")
     judge(page, look, ".enter")
     page.get_by_label("Name").fill("Ada")
-    for one in page.locator('input[type="password"]').all():
-        one.fill("password123")
+    for field in page.locator('input[type="password"]').all():
+        field.fill("password123")
     press(page, "Make the account")
     judge(page, look, "#fault")
 

@@ -124,13 +124,13 @@ def test_a_row_opens_beside_the_list_and_back_and_esc_close_it(page: Page) -> No
 
 
 def test_back_leads_to_the_camera_before_even_out_of_a_field(page: Page, monitor: Running) -> None:
-    one, two = numbered(monitor, "Camera 11"), numbered(monitor, "Camera 12")
-    for number, name in ((one, "Camera 11"), (two, "Camera 12")):
+    first, second = numbered(monitor, "Camera 11"), numbered(monitor, "Camera 12")
+    for number, name in ((first, "Camera 11"), (second, "Camera 12")):
         page.locator(f'tr[data-id="{number}"] td.c-name a').click()
         expect(page.locator("#detail-name")).to_have_text(name)
     detail(page).get_by_label("Name").focus()
     page.go_back()
-    assert path(page) == f"/cameras/{one}"
+    assert path(page) == f"/cameras/{first}"
     expect(page.locator("#detail-name")).to_have_text("Camera 11", timeout=5000)
 
 
@@ -204,10 +204,10 @@ def test_a_value_that_does_not_fit_is_said_beside_the_field(
 
 def test_auto_scan_is_a_switch(page: Page, monitor: Running) -> None:
     toggle = page.get_by_role("switch", name="Auto-scan")
-    for word in ("true", "false"):
+    for state in ("true", "false"):
         toggle.click()
-        expect(toggle).to_have_attribute("aria-checked", word)
-        assert monitor.get("/api/stats").json["auto_scan_enabled"] is (word == "true")
+        expect(toggle).to_have_attribute("aria-checked", state)
+        assert monitor.get("/api/stats").json["auto_scan_enabled"] is (state == "true")
     expect(page.locator("#scan")).to_be_visible()  # the scan that it may have begun is over
 
 
@@ -266,7 +266,7 @@ def test_a_camera_that_falls_silent_changes_its_row_in_place(
     page.evaluate("window.stays = true")
     at, before = page.evaluate("scrollY"), row.bounding_box()["y"]
     assert at > 0
-    silent = next(one for one in network.cameras if one.name == "Camera 30")
+    silent = next(camera for camera in network.cameras if camera.name == "Camera 30")
     silent.on = False
     try:
         scan(monitor)
@@ -331,9 +331,9 @@ def test_both_looks_fit_every_width(
     try:
         for width in (1440, 1024, 360):
             page.set_viewport_size({"width": width, "height": 800})
-            for one in PAGES:
-                page.goto(one)
-                assert overflow(page) <= 0, (one, width)
+            for url in PAGES:
+                page.goto(url)
+                assert overflow(page) <= 0, (url, width)
     finally:
         monitor.request("PATCH", "/api/camera/1", {"name": "", "notes": "", "tags": []})
 
@@ -355,13 +355,13 @@ def test_without_script_the_list_the_detail_and_the_forms_work(
     expect(page.locator("#detail-name")).to_have_text("By hand")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#detail-name")).to_have_text("Camera 33")
-    for word in ("true", "false"):
+    for state in ("true", "false"):
         page.locator("#auto-scan").click()
-        expect(page.locator("#auto-scan")).to_have_attribute("aria-checked", word)
+        expect(page.locator("#auto-scan")).to_have_attribute("aria-checked", state)
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    for one in PAGES:
-        page.goto(one)
+    for url in PAGES:
+        page.goto(url)
         expect(page.locator("main")).not_to_be_empty()
 
 

@@ -120,7 +120,7 @@ def test_after_logout_neither_the_back_button_nor_the_old_cookie_shows_anything(
     page = come_in(tab, closed, "Vera")
     expect(rows(page)).to_have_count(CAMERAS)
     cookies = page.context.cookies()
-    assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Lax")]
+    assert [(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies] == [(True, "Lax")]
     page.goto("/cameras/1")
     press(page, "Log out")
     page.wait_for_url("**/login")
@@ -186,12 +186,12 @@ def test_the_bar_holds_a_long_name_on_a_phone(tab: Tab, closed: Running) -> None
     page = come_in(tab, closed, LONG_NAME, viewport={"width": 360, "height": 740})
     page.wait_for_load_state()
     assert overflow(page) <= 0
-    for one in (".brand", ".theme", ".me", ".leave button"):
-        box = page.locator(one).bounding_box()
-        assert box, one
-        assert box["x"] >= 0, one
-        assert box["width"] >= 40, one
-        assert box["x"] + box["width"] <= 360, one
+    for selector in (".brand", ".theme", ".me", ".leave button"):
+        box = page.locator(selector).bounding_box()
+        assert box, selector
+        assert box["x"] >= 0, selector
+        assert box["width"] >= 40, selector
+        assert box["x"] + box["width"] <= 360, selector
 
 
 def test_no_page_of_accounts_is_wider_than_a_phone(tab: Tab, closed: Running) -> None:
@@ -213,15 +213,15 @@ def test_each_role_is_offered_what_it_may(
     page = come_in(tab, closed, name, "/cameras/1")
     expect(rows(page)).to_have_count(CAMERAS)
     expect(detail(page).locator("#detail-name")).to_have_text("Camera 1")
-    for one in ("#scan", "#auto-scan", "[data-edit]"):
-        expect(page.locator(one)).to_have_count(int(works))
+    for selector in ("#scan", "#auto-scan", "[data-edit]"):
+        expect(page.locator(selector)).to_have_count(int(works))
     link = page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings")
     expect(link).to_have_count(int(works))
     if works:
         link.click()
         expect(page.locator(".tabs a", has_text="Jobs")).to_be_visible()
-    for word in ("Users", "Audit"):
-        expect(page.locator(".tabs a", has_text=word)).to_have_count(int(manages))
+    for name_of_tab in ("Users", "Audit"):
+        expect(page.locator(".tabs a", has_text=name_of_tab)).to_have_count(int(manages))
 
 
 def test_a_viewer_who_forces_it_reads_who_can_allow_it(
@@ -252,7 +252,7 @@ def test_who_was_granted_one_camera_sees_one(tab: Tab, closed: Running, listener
     expect(rows(page)).to_have_count(1)
     expect(rows(page).locator(".c-name a")).to_have_text("Camera 1")
     expect(page.locator("nav.pages")).to_contain_text("1 camera")
-    counts = [int(one) for one in page.locator("[data-filter] b").all_inner_texts()]
+    counts = [int(text) for text in page.locator("[data-filter] b").all_inner_texts()]
     assert counts[0] == 1
     assert max(counts) == 1
     assert int(page.locator("#wrong").get_attribute("data-count") or "") <= 1
@@ -273,13 +273,13 @@ def test_a_changed_password_ends_the_page_in_another_browser(
     left = come_in(tab, closed, "Paul", "/?sort=name")
     expect(rows(left)).to_have_count(CAMERAS)
     page = come_in(tab, closed, "Paul", "/account")
-    for current, said in (("not his password", None), (PASSWORD, "The password is changed")):
+    for current, notice in (("not his password", None), (PASSWORD, "The password is changed")):
         page.get_by_label("The one that counts now").fill(current)
         page.get_by_label("The new one").fill(NEW)
         page.get_by_label("The same again").fill(NEW)
         press(page, "Change password")
-        if said:
-            expect(page.locator(".notice")).to_contain_text(said)
+        if notice:
+            expect(page.locator(".notice")).to_contain_text(notice)
         else:
             expect(fault(page, "The one that counts now")).to_contain_text("not your password")
     left.wait_for_url(re.compile(r"/login\?next="))
@@ -307,7 +307,7 @@ def test_a_page_without_a_place_in_the_stream_is_renewed_and_never_reloads(
         return route.fulfill(status=503)
 
     page.route("**/api/events*", refuse_once)
-    with page.expect_response(lambda one: "/api/events" in one.url and one.ok):
+    with page.expect_response(lambda response: "/api/events" in response.url and response.ok):
         page.goto("/")
         page.evaluate("window.stays = true")
         expect(page.get_by_role("link", name="Without a stream").first).to_be_visible()
@@ -322,10 +322,10 @@ def test_a_page_that_is_let_in_while_its_requests_are_not_loads_anew_only_once(
 ) -> None:
     listener.allowed.append("status of 401")
     page = come_in(tab, closed, "Otto", "/account")
-    for one in ("**/api/events*", "**/parts/*"):
-        page.route(one, lambda route: route.fulfill(status=401))
+    for pattern in ("**/api/events*", "**/parts/*"):
+        page.route(pattern, lambda route: route.fulfill(status=401))
     loads: list[str] = []
-    page.on("domcontentloaded", lambda one: loads.append(one.url))
+    page.on("domcontentloaded", lambda loaded: loads.append(loaded.url))
     page.goto("/")
     expect(page.locator("#stale")).to_contain_text("You are logged out")
     expect(page.locator("#stale")).to_be_visible()

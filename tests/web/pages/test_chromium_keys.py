@@ -74,10 +74,10 @@ def test_a_camera_is_renamed_retired_and_both_undone_by_keys(page: Page, monitor
 
 
 def test_the_switch_the_export_and_the_look_by_keys(page: Page, monitor: Running) -> None:
-    for word in ("true", "false"):
+    for state in ("true", "false"):
         tab_to(page, page.get_by_role("switch", name="Auto-scan"))
         page.keyboard.press("Space")
-        expect(page.locator("#auto-scan")).to_have_attribute("aria-checked", word)
+        expect(page.locator("#auto-scan")).to_have_attribute("aria-checked", state)
     tab_to(page, page.locator("#export"), "Shift+Tab")
     with page.expect_download() as waiting:
         page.keyboard.press("Enter")

@@ -34,14 +34,14 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         with running(folder, EASY4IP_SERVER=server, EASY4IP_TIMEOUT="0.5") as monitor:
             expected = (len(OFFLINE), len(SITES) - len(OFFLINE))
             until(
-                lambda: (found(monitor, "silent"), found(monitor, "active")) == expected,
+                lambda: (count_of(monitor, "silent"), count_of(monitor, "active")) == expected,
                 60,
                 "the cloud was asked about all",
             )
             yield monitor
 
 
-def found(monitor: Running, status: str) -> int:
+def count_of(monitor: Running, status: str) -> int:
     return int(monitor.get(f"/api/cameras?status={status}").json["count"])
 
 

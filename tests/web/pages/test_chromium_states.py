@@ -20,33 +20,33 @@ from tests.web.chromium import (
 
 
 def test_two_records_are_merged_and_taken_apart_again(page: Page, monitor: Running) -> None:
-    one, two = numbered(monitor, "Camera 40"), numbered(monitor, "Camera 41")
-    page.goto(f"/cameras/{one}")
+    first, second = numbered(monitor, "Camera 40"), numbered(monitor, "Camera 41")
+    page.goto(f"/cameras/{first}")
     detail(page).locator("summary", has_text="Merge or split").click()
-    detail(page).get_by_label("The same device as number").fill(str(two))
+    detail(page).get_by_label("The same device as number").fill(str(second))
     detail(page).get_by_role("button", name="Merge").click()
     expect(page.locator(".toast")).to_contain_text("Merged")
-    assert len(camera(monitor, one)["identities"]) > len(camera(monitor, 1)["identities"])
-    assert camera(monitor, two)["id"] == one, "the other number leads here"
+    assert len(camera(monitor, first)["identities"]) > len(camera(monitor, 1)["identities"])
+    assert camera(monitor, second)["id"] == first, "the other number leads here"
     page.locator(".toast").get_by_role("button", name="Undo").click()
-    until(lambda: camera(monitor, two)["id"] == two, what="the second record is back")
-    assert camera(monitor, two)["camera_name"] == "Camera 41"
-    expect(page.locator(f'tr[data-id="{two}"] td.c-name a')).to_have_text("Camera 41")
+    until(lambda: camera(monitor, second)["id"] == second, what="the second record is back")
+    assert camera(monitor, second)["camera_name"] == "Camera 41"
+    expect(page.locator(f'tr[data-id="{second}"] td.c-name a')).to_have_text("Camera 41")
 
 
 def test_a_record_is_split_and_the_split_undone(page: Page, monitor: Running) -> None:
-    one, two = numbered(monitor, "Camera 42"), numbered(monitor, "Camera 43")
-    other = camera(monitor, two)["mac_address"]
-    assert monitor.request("POST", f"/api/camera/{one}/merge", {"with": two}).status == 200
-    page.goto(f"/cameras/{one}")
+    first, second = numbered(monitor, "Camera 42"), numbered(monitor, "Camera 43")
+    other = camera(monitor, second)["mac_address"]
+    assert monitor.request("POST", f"/api/camera/{first}/merge", {"with": second}).status == 200
+    page.goto(f"/cameras/{first}")
     detail(page).locator("summary", has_text="Merge or split").click()
     for box in detail(page).locator(f'[name="identities"][value*="{other}"]').all():
         box.check()
     detail(page).get_by_role("button", name="Split", exact=True).click()
     expect(page.locator(".toast")).to_contain_text("Split")
-    assert camera(monitor, other)["id"] != one
+    assert camera(monitor, other)["id"] != first
     page.locator(".toast").get_by_role("button", name="Undo").click()
-    until(lambda: camera(monitor, other)["id"] == one, what="they are one again")
+    until(lambda: camera(monitor, other)["id"] == first, what="they are one again")
 
 
 def test_the_raw_record_is_copied(page: Page, monitor: Running) -> None:
@@ -98,7 +98,7 @@ def test_a_filtered_list_follows_what_happens(tab: Tab, monitor: Running, networ
     number = numbered(monitor, "Camera 46")
     page = tab(monitor, "/?status=active&q=Camera+46")
     expect(rows(page)).to_have_count(1)
-    silent = next(one for one in network.cameras if one.name == "Camera 46")
+    silent = next(camera for camera in network.cameras if camera.name == "Camera 46")
     silent.on = False
     try:
         scan(monitor)
@@ -151,9 +151,9 @@ def test_twice_the_size_and_a_wall_of_pixels_fit(
     for width, height, scale in ((720, 450, 2), (3840, 2160, 1)):
         size = {"width": width, "height": height}
         page = tab(monitor, viewport=size, device_scale_factor=scale)
-        for one in pages:
-            page.goto(one)
-            assert overflow(page) <= 0, (one, width)
+        for url in pages:
+            page.goto(url)
+            assert overflow(page) <= 0, (url, width)
         page.goto("/")
         expect(rows(page).first).to_be_visible()
 

@@ -169,7 +169,7 @@ def test_a_token_is_shown_once_copied_used_and_revoked(
     expect(page.locator(".toast")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == text
     answer = closed.get("/api/cameras", Authorization=f"Bearer {text}")
-    assert [one["id"] for one in answer.json["cameras"]] == [1]
+    assert [camera["id"] for camera in answer.json["cameras"]] == [1]
     page.goto("/account")
     assert text not in page.content()
     row(page, "Report").get_by_role("button", name="Revoke").click()
@@ -195,8 +195,8 @@ def test_the_audit_log_is_filtered_downloaded_and_leafed_through(tab: Tab, close
     waiting.value.save_as(saved := Path(waiting.value.path()).with_suffix(".csv"))
     table = list(csv.DictReader(io.StringIO(saved.read_text("utf-8-sig"))))
     assert len(table) == 102
-    assert {one["who"] for one in table} == {"Otto"}
-    assert {one["action"] for one in table} == {"token.made", "token.revoked"}
+    assert {entry["who"] for entry in table} == {"Otto"}
+    assert {entry["action"] for entry in table} == {"token.made", "token.revoked"}
     page.get_by_role("link", name="Older").click()
     expect(lines).to_have_count(2)
     assert "who=Otto" in path(page)

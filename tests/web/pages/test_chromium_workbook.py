@@ -52,7 +52,7 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     expect(page.locator("main")).to_contain_text("2 recorders in sheet")
     until(
         lambda: (
-            [one["SITE"] for one in monitor.get("/api/dvrs?status=online").json["items"]]
+            [item["SITE"] for item in monitor.get("/api/dvrs?status=online").json["items"]]
             == ["AAA-01"]
         ),
         60,

@@ -24,20 +24,20 @@ from web.pages.rendered_rows import AGE, RenderedRows, RowSource
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
+def home_and_ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Ask]]:
     home, ask = monitor_of_two(tmp_path_factory.mktemp("live"), Clock())
     yield home, ask
     home.close()
 
 
-def told(text: str, kind: str) -> list[Any]:
+def messages(text: str, kind: str) -> list[Any]:
     """The bodies of the messages of a kind."""
-    found = re.findall(rf"^event: {kind}\ndata: (.*)$", text, re.MULTILINE)
-    return [orjson.loads(one) for one in found]
+    bodies = re.findall(rf"^event: {kind}\ndata: (.*)$", text, re.MULTILINE)
+    return [orjson.loads(body) for body in bodies]
 
 
 def shown(html: str) -> list[int]:
-    return [int(one) for one in re.findall(r'<tr data-id="(\d+)"', html)]
+    return [int(number) for number in re.findall(r'<tr data-id="(\d+)"', html)]
 
 
 def rename(ask: Ask, device: int, name: str) -> None:
@@ -45,15 +45,15 @@ def rename(ask: Ask, device: int, name: str) -> None:
 
 
 def test_the_stream_of_a_page_brings_its_head_and_the_row_that_changed(
-    two: tuple[Home, Ask],
+    home_and_ask: tuple[Home, Ask],
 ) -> None:
-    _home, ask = two
+    _home, ask = home_and_ask
     answer, pieces = follow(ask["Ada"], "page=")
-    first = told(read_until(pieces, "event: head"), "head")
+    first = messages(read_until(pieces, "event: head"), "head")
     assert 'id="filters"' in first[0]["html"]
     assert ask["Ada"].get("/parts/top").text.count("<section") == first[0]["html"].count("<section")
     rename(ask, OWN, "Portcullis")
-    row = told(read_until(pieces, "event: rows"), "rows")[0]
+    row = messages(read_until(pieces, "event: rows"), "rows")[0]
     answer.close()
     assert row["ids"] == [OWN]
     assert shown(row["html"]) == [OWN]
@@ -61,23 +61,25 @@ def test_the_stream_of_a_page_brings_its_head_and_the_row_that_changed(
     assert "Portcullis" in row["html"]
 
 
-def test_a_page_gets_what_its_own_filter_shows(two: tuple[Home, Ask]) -> None:
-    home, ask = two
+def test_a_page_gets_what_its_own_filter_shows(home_and_ask: tuple[Home, Ask]) -> None:
+    home, ask = home_and_ask
     answer, pieces = follow(ask["Ada"], "page=%3Fstatus%3Dunreachable%26sort%3Dname")
-    head = told(read_until(pieces, "event: head"), "head")[0]["html"]
+    head = messages(read_until(pieces, "event: head"), "head")[0]["html"]
     assert "sort=name" in head
     assert "Status: Unreachable" in head
     for device, ids in ((2, [2]), (OWN, [])):
         rename(ask, device, f"Name {device}")
-        row = told(read_until(pieces, "event: rows"), "rows")[-1]
+        row = messages(read_until(pieces, "event: rows"), "rows")[-1]
         assert (row["ids"], shown(row["html"])) == ([device], ids)
     answer.close()
     assert home.status("2") == "UNREACHABLE"
 
 
 @pytest.mark.parametrize("name", ["Lea", "Gus", "camera token", "token of Nia"])
-def test_who_sees_less_is_sent_nothing_of_the_rest(two: tuple[Home, Ask], name: str) -> None:
-    _home, ask = two
+def test_who_sees_less_is_sent_nothing_of_the_rest(
+    home_and_ask: tuple[Home, Ask], name: str
+) -> None:
+    _home, ask = home_and_ask
     everybody, others = follow(ask["Ada"], "page=")
     read_until(others, "event: head")
     answer, pieces = follow(ask[name], "page=")
@@ -89,15 +91,15 @@ def test_who_sees_less_is_sent_nothing_of_the_rest(two: tuple[Home, Ask], name: 
     everybody.close()
     assert not traces_in(text)
     assert "Treasure" not in text
-    head = told(text, "head")[0]["html"]
+    head = messages(text, "head")[0]["html"]
     count = re.search(r"All <b>(\d+)</b>", head)
     listed = done(ask[name].get("/api/cameras"))["count"]
     assert count
     assert int(count[1]) == listed < 4
 
 
-def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> None:
-    home, ask = two
+def test_of_very_many_changes_only_the_numbers_come(home_and_ask: tuple[Home, Ask]) -> None:
+    home, ask = home_and_ask
     person = home.monitor.authenticator.accounts.by_password(1)
     assert person is not None
     eyes = VisibleFleet(home.monitor, person)
@@ -106,7 +108,7 @@ def test_of_very_many_changes_only_the_numbers_come(two: tuple[Home, Ask]) -> No
         StreamMessage(n, Event(n, NOON, "device.offline", n, ""), b"")
         for n in range(1, MAX_ROWS + 2)
     ]
-    body = told(feed.news(frames, 1).decode(), "rows")[0]
+    body = messages(feed.news(frames, 1).decode(), "rows")[0]
     assert body == {"ids": list(range(1, MAX_ROWS + 2)), "html": None}
 
 
@@ -146,7 +148,7 @@ def device(id: int) -> Device:
 
 def test_a_row_is_drawn_once_until_something_about_it_changes() -> None:
     cache, calls = RenderedRows(), list[list[int]]()
-    one, two = device(1), device(2)
+    first, second = device(1), device(2)
 
     def draw(missing: list[RowSource]) -> list[str]:
         calls.append([source[0].id for source in missing])
@@ -155,20 +157,20 @@ def test_a_row_is_drawn_once_until_something_about_it_changes() -> None:
     def ask(*wanted: RowSource, place: str = "", after: timedelta = timedelta()) -> list[str]:
         return cache.html(place, wanted, NOON + after, draw)  # type: ignore[arg-type]
 
-    assert ask((one, "ACTIVE", ""), (two, "ACTIVE", "")) == ["1 ACTIVE ", "2 ACTIVE "]
-    assert ask((two, "ACTIVE", ""), (one, "ACTIVE", "")) == ["2 ACTIVE ", "1 ACTIVE "]
-    assert ask((one, "ACTIVE", ""), (two, "OFFLINE", "")) == ["1 ACTIVE ", "2 OFFLINE "]
+    assert ask((first, "ACTIVE", ""), (second, "ACTIVE", "")) == ["1 ACTIVE ", "2 ACTIVE "]
+    assert ask((second, "ACTIVE", ""), (first, "ACTIVE", "")) == ["2 ACTIVE ", "1 ACTIVE "]
+    assert ask((first, "ACTIVE", ""), (second, "OFFLINE", "")) == ["1 ACTIVE ", "2 OFFLINE "]
     assert ask((device(1), "ACTIVE", "")) == ["1 ACTIVE "], "another object, another row"
-    assert ask((two, "OFFLINE", "behind 1")) == ["2 OFFLINE behind 1"]
-    assert ask((two, "OFFLINE", "behind 1"), place="?q=x") == ["2 OFFLINE behind 1"]
-    assert ask((two, "OFFLINE", "behind 1"), after=AGE / 2)
-    assert ask((two, "OFFLINE", "behind 1"), after=AGE)
+    assert ask((second, "OFFLINE", "behind 1")) == ["2 OFFLINE behind 1"]
+    assert ask((second, "OFFLINE", "behind 1"), place="?q=x") == ["2 OFFLINE behind 1"]
+    assert ask((second, "OFFLINE", "behind 1"), after=AGE / 2)
+    assert ask((second, "OFFLINE", "behind 1"), after=AGE)
     assert calls == [[1, 2], [2], [1], [2], [2], [2]]
 
 
 def test_of_many_who_want_the_same_row_at_once_one_draws_it() -> None:
     cache, calls, together = RenderedRows(), list[int](), threading.Barrier(8)
-    one: RowSource = (device(1), "ACTIVE", "")
+    source: RowSource = (device(1), "ACTIVE", "")
 
     def draw(missing: object) -> list[str]:
         calls.append(1)
@@ -176,7 +178,7 @@ def test_of_many_who_want_the_same_row_at_once_one_draws_it() -> None:
 
     def ask() -> None:
         together.wait()
-        assert cache.html("", [one], NOON, draw) == ["row"]
+        assert cache.html("", [source], NOON, draw) == ["row"]
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -203,7 +205,7 @@ def test_an_open_page_follows_without_fetching_anything(
         assert monitor.request("POST", "/api/auto-scan", {"enabled": False}).status == 200
         assert monitor.request("PATCH", "/api/camera/1", {"tags": ["tower"]}).status == 200
         expect(rows(page).first).to_be_visible()
-        assert [one for one in fetched if one.startswith("/parts/")] == []
+        assert [url for url in fetched if url.startswith("/parts/")] == []
     finally:
         monitor.request("PATCH", "/api/camera/1", {"name": "", "tags": []})
     expect(first).to_have_text(before or "")

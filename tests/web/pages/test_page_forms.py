@@ -80,16 +80,16 @@ def test_pressed_twice_the_buttons_lead_back_to_the_fleet(home: Home) -> None:
 def test_the_auto_scan_switch_turns_it_on_and_off(home: Home, browser: Browser) -> None:
     home.monitor.scheduler.start()
     page = browser.visit("/")
-    assert page.form("/auto-scan").one("button")["aria-checked"] == "false"
+    assert page.form("/auto-scan").find_one("button")["aria-checked"] == "false"
     page = browser.press(page.form("/auto-scan"))
     until(lambda: home.monitor.scheduler.states["auto_scan"].last_result)
     assert home.monitor.has_auto_scan()
-    button = page.form("/auto-scan").one("button")
+    button = page.form("/auto-scan").find_one("button")
     assert (button.text, button["aria-checked"]) == ("Auto-scan", "true")
     assert "Next scan" in page.text
     page = browser.press(page.form("/auto-scan"))
     assert not home.monitor.has_auto_scan()
-    assert page.form("/auto-scan").one("button")["aria-checked"] == "false"
+    assert page.form("/auto-scan").find_one("button")["aria-checked"] == "false"
 
 
 # -- one camera --------------------------------------------------------------------------
@@ -98,13 +98,13 @@ def test_the_auto_scan_switch_turns_it_on_and_off(home: Home, browser: Browser) 
 def test_the_page_of_a_camera_tells_everything_known_of_it(mixed: Home) -> None:
     browser = Browser(mixed.client)
     page, row = browser.visit("/cameras/5"), mixed.client.get("/api/camera/5").json
-    assert page.one("h1").text == "Ramp"
+    assert page.find_one("h1").text == "Ramp"
     for key in ("current_ip", "mac_address", "current_subnet", "current_gateway", "network_mode"):
         assert row[key] in page.text
     for key in ("model_name", "serial_number", "firmware_version"):
         assert row[key] in page.text
-    for one in row["ip_history"]:
-        assert one["ip"] in page.text
+    for entry in row["ip_history"]:
+        assert entry["ip"] in page.text
     assert "Cam five moved from 127.20.0.20 to 127.20.0.200" in page.text.replace(
         "Ramp", "Cam five"
     )
@@ -124,14 +124,14 @@ def test_name_and_notes_are_changed_by_the_form_and_taken_back(
 ) -> None:
     page = browser.visit("/cameras/1")
     page = browser.press(edit_form(page), "Save", name="North gate", notes="Key\r\nLadder <4 m>")
-    assert page.one("h1").text == "North gate"
-    assert page.one("textarea").raw_text == "Key\nLadder <4 m>"
+    assert page.find_one("h1").text == "North gate"
+    assert page.find_one("textarea").raw_text == "Key\nLadder <4 m>"
     assert home.client.get("/api/camera/1").json["notes"] == "Key\nLadder <4 m>"
     page = browser.press(undo_form(page))
-    assert page.one("h1").text == "Gate"
-    assert page.one("textarea").raw_text == ""
+    assert page.find_one("h1").text == "Gate"
+    assert page.find_one("textarea").raw_text == ""
     page = browser.press(undo_form(page))
-    assert page.one("h1").text == "North gate"
+    assert page.find_one("h1").text == "North gate"
 
 
 @pytest.mark.parametrize("family", ["WV", "NX"], ids=["named by itself", "without a name"])
@@ -158,7 +158,7 @@ def test_who_only_writes_notes_does_not_give_the_camera_a_name(
 def test_an_emptied_name_gives_the_own_name_back(home: Home, browser: Browser) -> None:
     page = browser.press(edit_form(browser.visit("/cameras/1")), "Save", name="North gate")
     page = browser.press(edit_form(page), "Save", name="")
-    assert page.one("h1").text == "Gate"
+    assert page.find_one("h1").text == "Gate"
 
 
 def test_a_camera_is_retired_restored_and_both_are_undone(home: Home, browser: Browser) -> None:
@@ -174,8 +174,8 @@ def test_a_camera_is_retired_restored_and_both_are_undone(home: Home, browser: B
 def test_retiring_does_not_save_what_stands_in_the_fields(home: Home, browser: Browser) -> None:
     form = edit_form(browser.visit("/cameras/1"))
     browser.press(form, "Retire camera", name="Not meant", notes="Not meant")
-    found = home.client.get("/api/camera/1").json
-    assert (found["camera_name"], found["notes"]) == ("Gate", "")
+    row = home.client.get("/api/camera/1").json
+    assert (row["camera_name"], row["notes"]) == ("Gate", "")
 
 
 def test_an_undo_that_comes_too_late_is_a_page_that_says_so(home: Home, browser: Browser) -> None:
@@ -189,7 +189,7 @@ def test_an_undo_that_comes_too_late_is_a_page_that_says_so(home: Home, browser:
 
 def test_a_name_that_is_too_long_is_a_page_that_says_so(home: Home, browser: Browser) -> None:
     form = edit_form(browser.visit("/cameras/1"))
-    assert int(form.one("input", name="name")["maxlength"]) == 120
+    assert int(form.find_one("input", name="name")["maxlength"]) == 120
     answer = browser.send(form, "Save", name="x" * 121)
     assert answer.status_code in (409, 422)
     assert "120" in answer.text
@@ -221,7 +221,7 @@ def test_the_fields_of_the_form_hold_what_is_known(home: Home, browser: Browser)
 
 
 def notices(page: Element) -> list[str]:
-    return [one.text for one in page.find("p", role="alert")]
+    return [notice.text for notice in page.find("p", role="alert")]
 
 
 def test_a_monitor_in_order_has_no_notice(home: Home, browser: Browser) -> None:
@@ -237,9 +237,9 @@ def test_a_damaged_database_is_told_with_the_copy_that_is_used(
     path.write_bytes(path.read_bytes()[:-40])
     home.open()
     page = Browser(home.client).visit("/")
-    told = [one for one in notices(page) if path.name in one]
-    assert len(told) == 1
-    assert "copy of" in told[0]
+    matches = [notice for notice in notices(page) if path.name in notice]
+    assert len(matches) == 1
+    assert "copy of" in matches[0]
     assert names(page) == ["Gate"]
 
 
@@ -250,10 +250,10 @@ def test_a_source_that_cannot_be_asked_is_told_until_it_can(make_home: Make) -> 
         home = make_home(Camera(MAC, "127.20.0.1", name="Gate"), easy_ip_reply_port=port)
         home.scan()
         browser = Browser(home.client)
-        told = [one for one in notices(browser.visit("/")) if "cannot be asked" in one]
-        assert len(told) == 1
-        assert f"UDP port {port} cannot be opened" in told[0]
+        matches = [notice for notice in notices(browser.visit("/")) if "cannot be asked" in notice]
+        assert len(matches) == 1
+        assert f"UDP port {port} cannot be opened" in matches[0]
     home.scan()
     page = browser.visit("/")
-    assert not [one for one in notices(page) if "cannot be asked" in one]
+    assert not [notice for notice in notices(page) if "cannot be asked" in notice]
     assert names(page) == ["Gate"]

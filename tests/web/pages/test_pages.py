@@ -34,7 +34,9 @@ def names(page: Element) -> list[str]:
 def counts(page: Element) -> dict[str, tuple[int, str]]:
     """The words of the filters, each with its count and where it leads."""
     links = [link for nav in page.find("nav", **{"class": "filters"}) for link in nav.find("a")]
-    return {link.text.rpartition(" ")[0]: (int(link.one("b").text), link["href"]) for link in links}
+    return {
+        link.text.rpartition(" ")[0]: (int(link.find_one("b").text), link["href"]) for link in links
+    }
 
 
 @pytest.fixture
@@ -54,21 +56,23 @@ def test_each_camera_is_a_row_with_all_of_it_and_what_is_wrong_stands_first(
 ) -> None:
     page = browser.visit("/")
     assert names(page) == ["Stage", "Yard", "Ramp", "Gate", "NX510"]
-    listed = {one["camera_name"]: one for one in mixed.client.get("/api/cameras").json["cameras"]}
+    listed = {
+        camera["camera_name"]: camera for camera in mixed.client.get("/api/cameras").json["cameras"]
+    }
     for row in rows(page):
         name = row[1].find("a")[0].text
-        one = listed[name]
-        assert row[0].find("span")[0].text == one["status"].replace("_", " ").capitalize().replace(
-            "Ip", "IP"
-        )
-        assert row[1].find("a")[0]["href"] == f"/cameras/{one['id']}"
-        assert row[2].text == f"{one['current_ip']}:{one['current_port']}"
+        camera = listed[name]
+        assert row[0].find("span")[0].text == camera["status"].replace(
+            "_", " "
+        ).capitalize().replace("Ip", "IP")
+        assert row[1].find("a")[0]["href"] == f"/cameras/{camera['id']}"
+        assert row[2].text == f"{camera['current_ip']}:{camera['current_port']}"
         assert row[3].text.split() == [
-            part for part in (one["mac_address"], one["serial_number"]) if part
+            part for part in (camera["mac_address"], camera["serial_number"]) if part
         ]
-        assert row[4].text == one["model_name"]
-        assert row[5].one("time")["datetime"] == one["last_seen"]
-        assert row[6].text == str(one["total_discoveries"])
+        assert row[4].text == camera["model_name"]
+        assert row[5].find_one("time")["datetime"] == camera["last_seen"]
+        assert row[6].text == str(camera["total_discoveries"])
 
 
 def test_a_status_is_a_colour_a_sign_and_a_word(browser: Browser) -> None:
@@ -78,25 +82,25 @@ def test_a_status_is_a_colour_a_sign_and_a_word(browser: Browser) -> None:
     answer = browser.client.get("/static/marks.svg")
     signs = answer.text
     answer.close()
-    for key, word in words.items():
+    for key, title in words.items():
         badge = page.find("span", **{"class": f"badge {key}"})[0]
-        assert badge.text == word
-        assert badge.one("use")["href"].endswith(f"marks.svg#{key}")
+        assert badge.text == title
+        assert badge.find_one("use")["href"].endswith(f"marks.svg#{key}")
         assert f'id="{key}"' in signs
 
 
 def test_a_row_says_why_a_camera_is_silent_what_is_found_and_that_it_is_a_recorder(
     browser: Browser,
 ) -> None:
-    found = {row[1].find("a")[0].text: row for row in rows(browser.visit("/"))}
-    assert "did not answer" in found["Stage"][1].text
-    assert "recorder" in found["NX510"][1].text
-    assert "no administrator password" in found["Gate"][0].text
+    by_name = {row[1].find("a")[0].text: row for row in rows(browser.visit("/"))}
+    assert "did not answer" in by_name["Stage"][1].text
+    assert "recorder" in by_name["NX510"][1].text
+    assert "no administrator password" in by_name["Gate"][0].text
 
 
 def test_each_count_is_a_link_to_as_many_rows(mixed: Home, browser: Browser) -> None:
-    found = counts(browser.visit("/"))
-    assert {word: count for word, (count, _link) in found.items()} == {
+    tabs = counts(browser.visit("/"))
+    assert {status: count for status, (count, _link) in tabs.items()} == {
         "All": 5,
         "Active": 3,
         "IP changed": 1,
@@ -105,19 +109,21 @@ def test_each_count_is_a_link_to_as_many_rows(mixed: Home, browser: Browser) -> 
         "Findings": 1,
         "Retired": 1,
     }
-    for word, (count, link) in found.items():
+    for status, (count, link) in tabs.items():
         page = browser.visit(link)
-        assert len(rows(page)) == count, word
-        current = page.one("nav", **{"class": "filters"}).one("a", **{"aria-current": "true"})
-        assert current.text == f"{word} {count}"
+        assert len(rows(page)) == count, status
+        current = page.find_one("nav", **{"class": "filters"}).find_one(
+            "a", **{"aria-current": "true"}
+        )
+        assert current.text == f"{status} {count}"
 
 
 @pytest.mark.parametrize("start", ["/?q=gate", "/?findings=true", "/?status=missing&sort=name"])
 def test_each_count_is_kept_by_the_page_it_leads_to_from_wherever_one_comes(
     browser: Browser, start: str
 ) -> None:
-    for word, (count, link) in counts(browser.visit(start)).items():
-        assert len(rows(browser.visit(link))) == count, f"{word}, from {start} to {link}"
+    for status, (count, link) in counts(browser.visit(start)).items():
+        assert len(rows(browser.visit(link))) == count, f"{status}, from {start} to {link}"
 
 
 @pytest.mark.parametrize("text", ["gate", "127.20.0.1", "D42D.C500.0005", "<b>", "a b&c=d", "ö"])
@@ -125,14 +131,14 @@ def test_a_search_shows_what_the_api_finds_and_keeps_the_words(
     mixed: Home, browser: Browser, text: str
 ) -> None:
     page = browser.visit(f"/?q={quote(text)}")
-    found = mixed.client.get(f"/api/cameras?q={quote(text)}&sort=status").json["cameras"]
-    assert names(page) == [one["camera_name"] for one in found]
-    assert page.one("input", name="q")["value"] == text
+    cameras = mixed.client.get(f"/api/cameras?q={quote(text)}&sort=status").json["cameras"]
+    assert names(page) == [camera["camera_name"] for camera in cameras]
+    assert page.find_one("input", name="q")["value"] == text
 
 
 def test_a_search_stays_within_the_status_that_was_chosen(browser: Browser) -> None:
-    form = browser.visit("/?status=active").one("form", **{"class": "search"})
-    assert form.one("input", name="status")["value"] == "active"
+    form = browser.visit("/?status=active").find_one("form", **{"class": "search"})
+    assert form.find_one("input", name="status")["value"] == "active"
     assert form.get("method", "get") == "get"
 
 
@@ -142,12 +148,12 @@ def test_the_head_of_a_column_sorts_by_it_and_back(
 ) -> None:
     page = browser.visit("/?sort=id")
     for sign, direction in (("", "ascending"), ("-", "descending")):
-        head = next(one for one in page.find("th") if one.text == column)
-        page = browser.visit(head.one("a")["href"])
+        head = next(heading for heading in page.find("th") if heading.text == column)
+        page = browser.visit(head.find_one("a")["href"])
         query = f"/api/cameras?sort={sign}{ORDERS[column]}"
         listed = mixed.client.get(query).json["cameras"]
-        assert names(page) == [one["camera_name"] for one in listed]
-        head = next(one for one in page.find("th") if one.text == column)
+        assert names(page) == [camera["camera_name"] for camera in listed]
+        head = next(heading for heading in page.find("th") if heading.text == column)
         assert head["aria-sort"] == direction
 
 
@@ -158,9 +164,9 @@ def test_a_value_in_the_url_that_does_not_fit_is_left_out(browser: Browser) -> N
 
 def test_when_nothing_matches_the_page_says_so_and_leads_back(browser: Browser) -> None:
     page = browser.visit("/?q=nowhere")
-    empty = page.one("div", **{"class": "empty"})
+    empty = page.find_one("div", **{"class": "empty"})
     assert empty.text == "No camera matches “nowhere”.Show all 5"
-    assert len(rows(browser.visit(empty.one("a")["href"]))) == 5
+    assert len(rows(browser.visit(empty.find_one("a")["href"]))) == 5
 
 
 def test_a_big_fleet_comes_in_pages_that_hold_everybody_once(make_home: Make) -> None:
@@ -168,9 +174,9 @@ def test_a_big_fleet_comes_in_pages_that_hold_everybody_once(make_home: Make) ->
     fill(home, 250)
     browser = Browser(home.client)
     page = browser.visit("/?sort=id")
-    links = page.one("span", id="pages").find("a")
+    links = page.find_one("span", id="pages").find("a")
     assert [link.text for link in links] == ["1", "2", "3", "5"]
-    links.insert(3, browser.visit(links[2]["href"]).one("span", id="pages").find("a")[3])
+    links.insert(3, browser.visit(links[2]["href"]).find_one("span", id="pages").find("a")[3])
     assert "250 cameras" in page.text
     seen = [name for link in links for name in names(browser.visit(link["href"]))]
     assert len(seen) == len(set(seen)) == 250
@@ -178,10 +184,10 @@ def test_a_big_fleet_comes_in_pages_that_hold_everybody_once(make_home: Make) ->
 
 def test_an_empty_fleet_says_what_to_do(make_home: Make) -> None:
     page = Browser(make_home().client).visit("/")
-    empty = page.one("div", **{"class": "empty"})
+    empty = page.find_one("div", **{"class": "empty"})
     assert "No cameras yet Scan the network" in empty.text
     assert "UDP" in empty.text
-    assert empty.form("/scan").one("button").text == "Scan network"
+    assert empty.form("/scan").find_one("button").text == "Scan network"
 
 
 def test_a_status_that_nobody_renewed_says_as_of_when(make_home: Make) -> None:
@@ -214,7 +220,10 @@ PAGES = ["/", "/?q=nowhere", "/cameras/1", "/cameras/3", "/cameras/6", "/cameras
 @pytest.mark.parametrize("path", [*PAGES, "/api/cameras", "/healthz", "/static/style.css", "/no"])
 def test_every_answer_carries_the_headers_that_protect_it(mixed: Home, path: str) -> None:
     answer = mixed.client.get(path, headers={"Accept": "text/html"})
-    rules = dict(one.split(" ", 1) for one in answer.headers["Content-Security-Policy"].split("; "))
+    rules = dict(
+        directive.split(" ", 1)
+        for directive in answer.headers["Content-Security-Policy"].split("; ")
+    )
     assert rules["default-src"] == "'none'"
     assert rules["frame-ancestors"] == rules["base-uri"] == "'none'"
     assert rules["form-action"] == rules["script-src"] == rules["style-src"] == "'self'"
@@ -234,7 +243,7 @@ def test_no_page_has_script_or_style_in_it_or_asks_another_host(mixed: Home, pat
     answer = mixed.client.get(path, headers={"Accept": "text/html"})
     page = Browser(mixed.client).visit(path, answer.status_code)
     assert not page.find("style")
-    assert all(one.get("src") and not one.text for one in page.find("script"))
+    assert all(script.get("src") and not script.text for script in page.find("script"))
     for element in page.all():
         assert "style" not in element.attributes
         assert not [name for name in element.attributes if name.startswith("on")]
@@ -249,10 +258,10 @@ def test_every_page_has_a_language_a_title_and_one_heading_at_the_most(
 ) -> None:
     answer = mixed.client.get(path, headers={"Accept": "text/html"})
     page = Browser(mixed.client).visit(path, answer.status_code)
-    assert page.one("html")["lang"] == "en"
-    assert page.one("head").one("title").text
+    assert page.find_one("html")["lang"] == "en"
+    assert page.find_one("head").find_one("title").text
     assert len(page.find("h1")) <= 1
-    assert page.one("main").text
+    assert page.find_one("main").text
 
 
 def test_every_link_and_every_file_of_the_pages_is_there(mixed: Home) -> None:

@@ -57,10 +57,10 @@ def ask_all(home: Home, sites: Iterable[str], silent: Iterable[str] = ()) -> Non
     now, quiet = home.clock(), set(silent)
     home.monitor.tracker.apply(
         [
-            Miss(f"row:{one}", "easy4ip", now, "does not answer", one, now)
-            if one in quiet
-            else Sighting(one, (f"row:{one}",), "easy4ip", now, kind="recorder", asked=now)
-            for one in sites
+            Miss(f"row:{site}", "easy4ip", now, "does not answer", site, now)
+            if site in quiet
+            else Sighting(site, (f"row:{site}",), "easy4ip", now, kind="recorder", asked=now)
+            for site in sites
         ],
         now,
     )
@@ -71,7 +71,7 @@ def chain(make_home: Make) -> Home:
     """Four stores' worth of recorders, and a camera that nobody gave a site."""
     home = open_stores(make_home, STORES, Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate"))
     home.scan()
-    ask_all(home, (one for one in sites_of(STORES) if one not in UNASKED), SILENT)
+    ask_all(home, (site for site in sites_of(STORES) if site not in UNASKED), SILENT)
     return home
 
 
@@ -91,18 +91,18 @@ def names(page: Element) -> list[str]:
 
 
 def line(page: Element, name: str) -> list[str]:
-    (found,) = [one for one in lines(page) if one[0] == name]
-    return found[1:]
+    (cells,) = [cells for cells in lines(page) if cells[0] == name]
+    return cells[1:]
 
 
 def group(page: Element, name: str) -> Element:
     """The part of the table that begins with this store or site."""
-    (found,) = [one for one in page.find("tbody") if one.find("th")[0].text == name]
-    return found
+    (tbody,) = [tbody for tbody in page.find("tbody") if tbody.find("th")[0].text == name]
+    return tbody
 
 
 def head(page: Element) -> str:
-    return page.one("div", **{"class": "places-head"}).text
+    return page.find_one("div", **{"class": "places-head"}).text
 
 
 def listed(page: Element) -> list[str]:
@@ -119,9 +119,9 @@ def listed(page: Element) -> list[str]:
 
 def test_each_store_is_a_group_with_its_sites_and_their_counts(browser: Browser) -> None:
     page = browser.visit("/sites")
-    assert [one.text for one in page.one("thead").find("th")] == HEADS
+    assert [heading.text for heading in page.find_one("thead").find("th")] == HEADS
     assert line(page, "Cork 3 sites") == ["Offline", "1 of 3", "1", "0", "1"]
-    assert [one.text for one in group(page, "Cork 3 sites").find("th")] == [
+    assert [heading.text for heading in group(page, "Cork 3 sites").find("th")] == [
         "Cork 3 sites",
         "C-3",
         "C-1",
@@ -135,9 +135,9 @@ def test_each_store_is_a_group_with_its_sites_and_their_counts(browser: Browser)
 def test_all_stores_together_stand_on_top(browser: Browser) -> None:
     page = browser.visit("/sites")
     assert head(page) == "Sites 3 stores, 9 sites, 6 of 9 answer"
-    links = page.one("nav", **{"class": "filters"}).find("a")
-    assert [one.text for one in links] == ["Offline 1", "Not checked 2"]
-    assert [one["href"] for one in links] == ["/?status=silent", "/?status=unknown"]
+    links = page.find_one("nav", **{"class": "filters"}).find("a")
+    assert [link.text for link in links] == ["Offline 1", "Not checked 2"]
+    assert [link["href"] for link in links] == ["/?status=silent", "/?status=unknown"]
 
 
 def test_what_is_in_trouble_stands_first_the_rest_by_name_with_2_before_10(
@@ -155,30 +155,30 @@ def test_what_is_in_trouble_stands_first_the_rest_by_name_with_2_before_10(
 
 def test_a_store_in_trouble_is_unfolded_and_a_healthy_one_folded(browser: Browser) -> None:
     page = browser.visit("/sites")
-    assert "open" in group(page, "Cork 3 sites").one("details").attributes
-    assert "open" not in group(page, "Aachen 3 sites").one("details").attributes
+    assert "open" in group(page, "Cork 3 sites").find_one("details").attributes
+    assert "open" not in group(page, "Aachen 3 sites").find_one("details").attributes
 
 
 def test_a_store_with_one_site_is_one_row_with_both_names(browser: Browser) -> None:
-    found = group(browser.visit("/sites"), "Bergen B-1")
-    assert len(found.find("tr")) == 1
-    assert not found.find("details")
-    assert found.find("a")[0]["href"] == "/?store=Bergen"
+    tbody = group(browser.visit("/sites"), "Bergen B-1")
+    assert len(tbody.find("tr")) == 1
+    assert not tbody.find("details")
+    assert tbody.find("a")[0]["href"] == "/?store=Bergen"
 
 
 def test_a_site_without_a_store_is_a_row_of_its_own(browser: Browser) -> None:
     page = browser.visit("/sites")
     for name in ("Depot", "here"):
-        found = group(page, f"{name} in no store")
+        tbody = group(page, f"{name} in no store")
         assert line(page, f"{name} in no store") == ["Active", "1 of 1", "0", "0", "0"]
-        assert not found.find("details")
-        assert found.find("a")[0]["href"] == f"/?site={name}"
+        assert not tbody.find("details")
+        assert tbody.find("a")[0]["href"] == f"/?site={name}"
 
 
 def test_a_camera_at_the_site_of_a_recorder_counts_in_its_store(
     chain: Home, browser: Browser
 ) -> None:
-    camera = next(one for one in chain.devices() if one.site == DEFAULT_SITE)
+    camera = next(device for device in chain.devices() if device.site == DEFAULT_SITE)
     moved = chain.client.patch(f"/api/camera/{camera.id}", json={"site": "B-1"})
     assert moved.status_code == 200
     page = browser.visit("/sites")
@@ -188,22 +188,22 @@ def test_a_camera_at_the_site_of_a_recorder_counts_in_its_store(
 
 def test_what_is_retired_counts_nowhere(chain: Home, browser: Browser) -> None:
     write_rows(chain, {**STORES, "Cork": ["C-1", "C-2"]})
-    assert [one.site for one in chain.devices() if one.retired_at] == ["C-3"]
+    assert [device.site for device in chain.devices() if device.retired_at] == ["C-3"]
     page = browser.visit("/sites")
     assert head(page) == "Sites 3 stores, 8 sites, 6 of 8 answer"
     assert line(page, "Cork 2 sites") == ["Not checked", "1 of 2", "0", "0", "1"]
 
 
 def test_the_sign_of_a_status_stands_beside_its_word(browser: Browser) -> None:
-    found = group(browser.visit("/sites"), "Cork 3 sites")
-    badge = found.find("span", **{"class": "badge offline"})[0]
+    tbody = group(browser.visit("/sites"), "Cork 3 sites")
+    badge = tbody.find("span", **{"class": "badge offline"})[0]
     assert badge.text == "Offline"
-    assert badge.one("use")["href"].endswith("#offline")
+    assert badge.find_one("use")["href"].endswith("#offline")
 
 
 def test_a_monitor_without_cameras_says_where_they_come_from(make_home: Make) -> None:
     page = Browser(make_home().client).visit("/sites")
-    assert "recorders come from the workbook" in page.one("div", **{"class": "empty"}).text
+    assert "recorders come from the workbook" in page.find_one("div", **{"class": "empty"}).text
     assert not page.find("table")
 
 
@@ -222,8 +222,8 @@ def test_each_count_leads_to_as_many_rows(browser: Browser) -> None:
 
 
 def test_a_count_names_its_place_for_who_hears_it(browser: Browser) -> None:
-    found = group(browser.visit("/sites"), "Cork 3 sites").find("tr")[0].find("a")
-    assert [one["aria-label"] for one in found] == [
+    links = group(browser.visit("/sites"), "Cork 3 sites").find("tr")[0].find("a")
+    assert [link["aria-label"] for link in links] == [
         "1 of 3 answer, Cork",
         "1 offline, Cork",
         "1 not checked, Cork",
@@ -236,7 +236,7 @@ def test_the_filter_by_store_and_site_is_exact(make_home: Make) -> None:
     def sites(query: str) -> list[str]:
         answer = home.client.get(f"/api/cameras?{query}")
         assert answer.status_code == 200, answer.text
-        return [one["site"] for one in answer.json["cameras"]]
+        return [row["site"] for row in answer.json["cameras"]]
 
     assert sites("store=Cork") == ["C-1", "C-10"]
     assert sites("store=Cork%202") == ["C-100"]
@@ -257,35 +257,35 @@ def test_the_longest_names_of_a_workbook_can_be_filtered_by(make_home: Make) -> 
 def test_a_filter_by_place_is_shown_kept_by_a_search_and_can_be_removed(browser: Browser) -> None:
     page = browser.visit("/?store=Cork&site=C-3&status=silent")
     chosen = page.find("a", **{"class": "chosen"})
-    assert [one.text for one in chosen] == [
+    assert [link.text for link in chosen] == [
         "Store: Cork (remove this filter)",
         "Site: C-3 (remove this filter)",
     ]
-    assert [one["href"] for one in chosen] == [
+    assert [link["href"] for link in chosen] == [
         "/?site=C-3&status=silent",
         "/?store=Cork&status=silent",
     ]
-    form = page.one("form", **{"class": "search"})
-    kept = {one["name"]: one["value"] for one in form.find("input", type="hidden")}
+    form = page.find_one("form", **{"class": "search"})
+    kept = {field["name"]: field["value"] for field in form.find("input", type="hidden")}
     assert kept == {"store": "Cork", "site": "C-3", "status": "silent"}
 
 
 def test_the_counts_of_the_fleet_page_are_those_of_the_chosen_store(browser: Browser) -> None:
     page = browser.visit("/?store=Cork")
-    links = page.one("nav", **{"class": "filters"}).find("a")
-    found = [one.text for one in links if not one.get("class")]
-    assert found == [
+    links = page.find_one("nav", **{"class": "filters"}).find("a")
+    texts = [link.text for link in links if not link.get("class")]
+    assert texts == [
         *("All 3", "Active 1", "IP changed 0", "Offline 1", "Missing 0"),
         *("Not checked 1", "Findings 0"),
     ]
-    offline = next(one for one in links if one.text == "Offline 1")
+    offline = next(link for link in links if link.text == "Offline 1")
     assert listed(browser.visit(offline["href"])) == ["Cork, C-3"]
 
 
 def test_a_status_that_has_no_count_is_shown_and_can_be_removed(browser: Browser) -> None:
     page = browser.visit("/?status=offline&kind=recorder")
     assert listed(page) == ["Cork, C-3", "Aachen, A-10", "Cork, C-2"]
-    assert [one.text for one in page.find("a", **{"class": "chosen"})] == [
+    assert [link.text for link in page.find("a", **{"class": "chosen"})] == [
         "Status: Offline or not checked (remove this filter)",
         "Kind: recorder (remove this filter)",
     ]
@@ -293,19 +293,19 @@ def test_a_status_that_has_no_count_is_shown_and_can_be_removed(browser: Browser
 
 def test_a_list_without_a_match_names_the_place_that_was_asked_for(browser: Browser) -> None:
     page = browser.visit("/?store=Cork&site=A-1&status=silent")
-    text = page.one("div", **{"class": "empty"}).text
+    text = page.find_one("div", **{"class": "empty"}).text
     assert "No camera matches with status offline at site A-1 in store Cork." in text
 
 
 def test_rows_that_are_renewed_keep_to_the_store(chain: Home) -> None:
-    ids = {one.site: one.id for one in chain.devices()}
+    ids = {device.site: device.id for device in chain.devices()}
     asked = f"{ids['C-3']},{ids['A-1']},{ids[DEFAULT_SITE]}"
     moved = chain.client.patch(f"/api/camera/{ids[DEFAULT_SITE]}", json={"site": "B-1"})
     assert moved.status_code == 200
     expected_of = {"Cork": ["C-3"], "Aachen": ["A-1"], "Bergen": [DEFAULT_SITE], "None": []}
     for store, expected in expected_of.items():
-        found = chain.client.get(f"/parts/rows?store={store}&ids={asked}").text
-        assert [one for one in ids if f'data-id="{ids[one]}"' in found] == expected
+        html = chain.client.get(f"/parts/rows?store={store}&ids={asked}").text
+        assert [site for site in ids if f'data-id="{ids[site]}"' in html] == expected
 
 
 # -- search, one store ---------------------------------------------------------------------
@@ -325,32 +325,32 @@ def test_a_search_finds_stores_and_sites_by_name(
     browser: Browser, text: str, expected: list[str]
 ) -> None:
     page = browser.visit(f"/sites?q={text}")
-    assert [one.removesuffix(" in no store") for one in names(page)] == expected
-    assert all("open" in one.attributes for one in page.find("details"))
+    assert [name.removesuffix(" in no store") for name in names(page)] == expected
+    assert all("open" in element.attributes for element in page.find("details"))
 
 
 def test_a_search_says_what_it_counts_and_leads_back(browser: Browser) -> None:
     page = browser.visit("/sites?q=cork")
     assert head(page) == "Sites 1 store, 3 sites, 1 of 3 answer, where “cork” was found"
-    assert page.one("input", name="q")["value"] == "cork"
-    back = page.one("nav", **{"class": "filters"}).one("a")
+    assert page.find_one("input", name="q")["value"] == "cork"
+    back = page.find_one("nav", **{"class": "filters"}).find_one("a")
     assert (back.text, back["href"]) == ("All stores and sites", "/sites")
 
 
 @pytest.mark.parametrize("query", ["q=nowhere", "store=nowhere", "store=Cork&q=nowhere"])
 def test_a_search_in_vain_says_so_and_leads_back(browser: Browser, query: str) -> None:
-    empty = browser.visit(f"/sites?{query}").one("div", **{"class": "empty"})
+    empty = browser.visit(f"/sites?{query}").find_one("div", **{"class": "empty"})
     assert "nowhere" in empty.text
-    assert empty.one("a")["href"] == "/sites"
+    assert empty.find_one("a")["href"] == "/sites"
 
 
 def test_one_store_that_is_asked_for_is_alone_and_unfolded(browser: Browser) -> None:
     page = browser.visit("/sites?store=Aachen")
     assert names(page) == ["Aachen 3 sites", "A-1", "A-2", "A-10"]
-    assert "open" in page.one("details").attributes
+    assert "open" in page.find_one("details").attributes
     assert head(page) == "Aachen 3 sites, 2 of 3 answer"
-    links = page.one("nav", **{"class": "filters"}).find("a")
-    assert [one["href"] for one in links] == ["/sites", "/?store=Aachen&status=unknown"]
+    links = page.find_one("nav", **{"class": "filters"}).find("a")
+    assert [link["href"] for link in links] == ["/sites", "/?store=Aachen&status=unknown"]
     assert names(browser.visit("/sites?store=Aachen&q=10"))[:2] == ["Aachen 3 sites", "A-10"]
 
 
@@ -360,7 +360,7 @@ def test_one_store_that_is_asked_for_is_alone_and_unfolded(browser: Browser) -> 
 def test_of_a_big_chain_only_sites_in_trouble_are_drawn_and_the_page_says_so(
     make_home: Make,
 ) -> None:
-    stores = {f"Store {n}": [f"S{n}-{one}" for one in range(50)] for n in range(100)}
+    stores = {f"Store {n}": [f"S{n}-{number}" for number in range(50)] for n in range(100)}
     home = open_stores(make_home, stores)
     silent = [*stores["Store 7"][:3], *stores["Store 12"]]
     ask_all(home, sites_of(stores), silent)
@@ -383,7 +383,7 @@ def test_of_a_big_chain_only_sites_in_trouble_are_drawn_and_the_page_says_so(
 
 
 def test_not_more_sites_are_drawn_than_fit_however_many_are_in_trouble(make_home: Make) -> None:
-    stores = {f"Store {n}": [f"S{n}-{one}" for one in range(50)] for n in range(100)}
+    stores = {f"Store {n}": [f"S{n}-{number}" for number in range(50)] for n in range(100)}
     home = open_stores(make_home, stores)
     ask_all(home, sites_of(stores), sites_of(stores))
     page = Browser(home.client).visit("/sites")
@@ -424,7 +424,7 @@ def test_who_is_limited_sees_and_counts_what_was_granted_alone(chain: Home) -> N
     visitor = Visitor(chain, user=lea.id)
     page = {"Accept": "text/html"}
     assert "No site has a camera" in visitor.get("/sites", headers=page).text
-    ids = {one.site: one.id for one in chain.devices()}
+    ids = {device.site: device.id for device in chain.devices()}
     accounts.grant(lea.id, "view", device=ids["C-3"])
     accounts.grant(lea.id, "view", site="C-1")
     for path in ("/sites", "/sites?q=a", "/sites?store=Aachen", "/sites?q=C"):
@@ -452,12 +452,14 @@ def test_a_hostile_name_is_text_and_its_counts_lead_to_it(make_home: Make, name:
     browser = Browser(home.client)
     for path in ("/sites", f"/sites?store={quote(name)}", f"/sites?q={quote(name)}"):
         page = browser.visit(path)
-        found = group(page, f"{name} 2 sites")
-        assert [one.text for one in found.find("th")][1:] == [f"{name} 1", f"{name} 2"], path
+        tbody = group(page, f"{name} 2 sites")
+        assert [heading.text for heading in tbody.find("th")][1:] == [f"{name} 1", f"{name} 2"], (
+            path
+        )
         assert not page.find("img")
-        assert all(one.get("src") for one in page.find("script"))
-        links = [one["href"] for one in found.find("a")]
-        assert [len(listed(browser.visit(one))) for one in links] == [2, 2, *[1] * 6]
+        assert all(script.get("src") for script in page.find("script"))
+        links = [link["href"] for link in tbody.find("a")]
+        assert [len(listed(browser.visit(url))) for url in links] == [2, 2, *[1] * 6]
 
 
 # -- the row of a camera in the list -------------------------------------------------------
@@ -467,8 +469,8 @@ def why(home: Home, name: str) -> str:
     """What stands beside a name in the list."""
     page = Browser(home.client).visit("/")
     rows = [row for body in page.find("tbody") for row in body.find("tr")]
-    (found,) = [row for row in rows if row.find("td")[1].find("a")[0].text == name]
-    return found.find("td")[1].one("small").text
+    (row,) = [row for row in rows if row.find("td")[1].find("a")[0].text == name]
+    return row.find("td")[1].find_one("small").text
 
 
 @pytest.fixture
@@ -479,7 +481,7 @@ def behind(make_home: Make) -> Home:
     router = Camera("d4:2d:c5:00:00:03", "127.20.0.11", "Router")
     home = make_home(gate, switch, router)
     home.scan()
-    numbers = {one.address: one.id for one in home.devices()}
+    numbers = {device.address: device.id for device in home.devices()}
     for below, above in ((gate, switch), (switch, router)):
         body = {"parent": numbers[above.ip]}
         assert home.client.patch(f"/api/camera/{numbers[below.ip]}", json=body).status_code == 200
@@ -504,15 +506,15 @@ def test_an_unreachable_camera_names_the_thing_that_is_down_by_itself(behind: Ho
     assert line(page, "here") == ["Unreachable", "0 of 3", "2", "1", "0"]
     for link in group(page, "here").find("tr")[0].find("a")[2:]:
         assert len(listed(Browser(behind.client).visit(link["href"]))) == int(link.text)
-    gate = next(one for one in behind.devices() if one.address == "127.20.0.9")
-    shown = Browser(behind.client).visit(f"/cameras/{gate.id}").one("aside").text
+    gate = next(device for device in behind.devices() if device.address == "127.20.0.9")
+    shown = Browser(behind.client).visit(f"/cameras/{gate.id}").find_one("aside").text
     assert "Behind Router, which is missing." in shown
 
 
 def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> None:
     behind.network.cameras[2].on = False
     behind.scan()
-    numbers = {one.address: one.id for one in behind.devices()}
+    numbers = {device.address: device.id for device in behind.devices()}
     accounts = behind.monitor.authenticator.accounts
     add(accounts, "Ada", "admin")
     lea = add(accounts, "Lea", "viewer", False)

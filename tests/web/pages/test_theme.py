@@ -11,10 +11,10 @@ from tests.web.browser import Browser
 def test_the_switch_changes_the_look_and_leads_back(mixed: Home) -> None:
     browser = Browser(mixed.app.test_client())
     page = browser.visit("/?status=active")
-    assert page.one("html")["data-theme"] == "auto"
+    assert page.find_one("html")["data-theme"] == "auto"
     page = browser.press(page.form("/theme"), "Dark")
-    assert page.one("html")["data-theme"] == "dark"
-    assert page.one("button", name="theme", value="dark")["aria-pressed"] == "true"
+    assert page.find_one("html")["data-theme"] == "dark"
+    assert page.find_one("button", name="theme", value="dark")["aria-pressed"] == "true"
     assert "3 cameras" in page.text
 
 

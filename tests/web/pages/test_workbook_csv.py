@@ -53,7 +53,7 @@ def upload(home: Home, data: bytes, name: str, status: int = 200) -> Element:
 
 def stores(home: Home) -> dict[str, str]:
     items = home.client.get("/api/dvrs").json["items"]
-    return {one["SITE"]: one["STORE NAME"] for one in items}
+    return {item["SITE"]: item["STORE NAME"] for item in items}
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -91,11 +91,11 @@ def test_a_csv_of_any_spreadsheet_is_taken_and_keeps_the_further_columns(
     writer.writerow(["DDD-01", "Café Genève", "SIM00004PAZ0004"])
     page = upload(home, out.getvalue().encode(code), "list.csv")
     assert "0 added, 1 changed, 0 removed, 3 unchanged, 0 refused" in page.text
-    key = page.form("/settings/workbook/commit").one("input", name="key")["value"]
+    key = page.form("/settings/workbook/commit").find_one("input", name="key")["value"]
     sent = home.client.post("/settings/workbook/commit", data={"key": key}, headers=HEADERS)
     assert sent.status_code == 303
     assert stores(home)["DDD-01"] == "Café Genève"
-    (device,) = [one for one in home.devices() if one.site == "DDD-01"]
+    (device,) = [device for device in home.devices() if device.site == "DDD-01"]
     assert device.facts["workbook"]["columns"] == {"PHONE": "123"}
 
 
@@ -103,7 +103,7 @@ def test_a_row_of_a_csv_that_cannot_be_used_is_named_by_its_line(home: Home) -> 
     text = "P2P NUMBER,SITE,STORE NAME\nSIM00001PAZ0001,AAA-01,Mall\n\n,EEE-01,Pier\n"
     page = upload(home, text.encode(), "list.csv")
     assert "P2P NUMBER of EEE-01 is empty" in page.text
-    cells = [one.text for one in page.find("td")]
+    cells = [cell.text for cell in page.find("td")]
     assert cells[0] == "4"
 
 
@@ -116,5 +116,5 @@ def test_a_row_of_a_csv_that_cannot_be_used_is_named_by_its_line(home: Home) -> 
     ],
 )
 def test_a_csv_that_cannot_be_used_is_refused_in_words(home: Home, text: str, says: str) -> None:
-    assert says in upload(home, text.encode(), "list.csv", 422).one("p", id="fault").text
+    assert says in upload(home, text.encode(), "list.csv", 422).find_one("p", id="fault").text
     assert len(stores(home)) == 4

@@ -54,11 +54,11 @@ def send(home: Home, path: str, **form: str) -> int:
 
 def sites(home: Home) -> dict[str, str]:
     items = home.client.get("/api/dvrs").json["items"]
-    return {one["SITE"]: one["P2P NUMBER"] for one in items}
+    return {item["SITE"]: item["P2P NUMBER"] for item in items}
 
 
 def key_of(page: Element) -> str:
-    return page.form("/settings/workbook/commit").one("input", name="key")["value"]
+    return page.form("/settings/workbook/commit").find_one("input", name="key")["value"]
 
 
 def test_an_upload_is_looked_at_taken_and_taken_back(home: Home, tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_an_upload_is_looked_at_taken_and_taken_back(home: Home, tmp_path: Path)
 
 def test_a_removed_recorder_comes_back_with_its_history(home: Home, tmp_path: Path) -> None:
     number = next(
-        one["id"]
-        for one in home.client.get("/api/cameras").json["cameras"]
-        if one["site"] == "BBB-01"
+        camera["id"]
+        for camera in home.client.get("/api/cameras").json["cameras"]
+        if camera["site"] == "BBB-01"
     )
     page = upload(home, bytes_of(tmp_path, FIRST[:1]))
     send(home, "/settings/workbook/commit", key=key_of(page))
@@ -101,7 +101,10 @@ def test_a_removed_recorder_comes_back_with_its_history(home: Home, tmp_path: Pa
 )
 def test_what_is_no_workbook_is_said_beside_the_field(home: Home, data: bytes, says: str) -> None:
     page = upload(home, data, 422)
-    assert says in page.one("p", id="fault").text or "no .xlsx" in page.one("p", id="fault").text
+    assert (
+        says in page.find_one("p", id="fault").text
+        or "no .xlsx" in page.find_one("p", id="fault").text
+    )
     assert len(sites(home)) == 2
 
 
@@ -110,7 +113,7 @@ def test_a_workbook_without_the_columns_is_refused(home: Home) -> None:
     book.create_sheet("Other").append(["NAME", "PLACE"])
     book.save(out)
     page = upload(home, out.getvalue(), 422)
-    assert "P2P NUMBER, SITE, STORE NAME" in page.one("p", id="fault").text
+    assert "P2P NUMBER, SITE, STORE NAME" in page.find_one("p", id="fault").text
 
 
 @pytest.mark.parametrize("key", ["", "0" * 32, "0" * 64, "../../etc/passwd", "a" * 5000])
@@ -133,7 +136,7 @@ def test_names_in_a_workbook_are_text_and_nothing_else(home: Home, tmp_path: Pat
 
 def test_sites_show_their_stores_and_counts(home: Home) -> None:
     page = read(home.client.get("/sites", headers={"Accept": "text/html"}).text)
-    row = next(one for one in page.find("tr") if "AAA-01" in one.text)
+    row = next(row for row in page.find("tr") if "AAA-01" in row.text)
     assert "Store Aachen" in row.text
     assert "0 of 1" in row.text
     assert "Not checked" in row.text
@@ -143,13 +146,13 @@ def test_the_audit_log_tells_of_the_new_workbook(home: Home, tmp_path: Path) -> 
     page = upload(home, bytes_of(tmp_path, FIRST[:1]))
     send(home, "/settings/workbook/commit", key=key_of(page))
     lines = home.monitor.audit.find(action="workbook.changed")
-    assert [one.who for one in lines] == ["local"]
+    assert [entry.who for entry in lines] == ["local"]
 
 
 def refusal(home: Home, path: str, **form: str) -> str:
     answer = home.client.post(path, data=form, headers=HEADERS)
     assert answer.status_code == 409
-    return read(answer.text).one("p", id="fault").text
+    return read(answer.text).find_one("p", id="fault").text
 
 
 def change(home: Home, serial: str, site: str = "AAA-01") -> None:
@@ -187,13 +190,13 @@ def test_a_new_serial_of_a_site_that_an_undo_would_remove_refuses_it(
     take_a_third(home, tmp_path)
     change(home, "NEW00003", "CCC-01")
     home.monitor.workbooks.keep()
-    said = refusal(home, "/settings/workbook/undo")
-    assert said.startswith(
+    message = refusal(home, "/settings/workbook/undo")
+    assert message.startswith(
         "P2P1.xlsx was changed since the new workbook was taken. "
         "Upload the workbook that you want instead. The one from before is kept as "
     )
     (kept,) = home.monitor.uploads.folder.glob("before-*.xlsx")
-    assert str(kept) in said
+    assert str(kept) in message
     assert sites(home)["CCC-01"] == "NEW00003"
 
 
@@ -220,8 +223,8 @@ def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path
     home.monitor.workbooks.keep()
     page = read(home.client.get("/settings/workbook", headers=HEADERS).text)
     assert "2 rows were not taken" in page.text
-    forms = [one for one in page.find("form") if one["action"] == "/settings/workbook/serial"]
-    assert [one.one("input", name="site")["value"] for one in forms] == ["CCC-01"]
+    forms = [form for form in page.find("form") if form["action"] == "/settings/workbook/serial"]
+    assert [form.find_one("input", name="site")["value"] for form in forms] == ["CCC-01"]
     answer = home.client.post(
         "/settings/workbook/serial", data={"site": "CCC-01", "serial": "x"}, headers=HEADERS
     )
@@ -238,7 +241,7 @@ def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path
 def test_a_text_without_the_titles_is_refused_and_retires_nobody(home: Home) -> None:
     for text in ("P2P NUMBER SITE STORE NAME\nA B C\n", "<table>P2P NUMBER,SITE</table>"):
         page = upload(home, text.encode(), 422)
-        assert "No line has the columns" in page.one("p", id="fault").text
+        assert "No line has the columns" in page.find_one("p", id="fault").text
         assert not page.find("form", action="/settings/workbook/commit")
     assert len(sites(home)) == 2
 
@@ -287,7 +290,7 @@ def test_a_secret_column_of_the_workbook_is_shown_nowhere_and_that_is_said(
     home.monitor.workbooks.keep()
     lay_secrets(tmp_path, SECRET + "-2")
     home.monitor.workbooks.keep()
-    (device,) = [one for one in home.devices() if one.site == "AAA-01"]
+    (device,) = [device for device in home.devices() if device.site == "AAA-01"]
     assert device.facts["workbook"]["columns"] == {"PASSWORD": "***", "PHONE": "12"}
     paths = (
         *("/api/cameras", f"/api/camera/{device.id}", f"/cameras/{device.id}", "/api/events"),
@@ -301,27 +304,27 @@ def test_a_secret_column_of_the_workbook_is_shown_nowhere_and_that_is_said(
     assert (
         "Column PASSWORD is hidden" in home.client.get("/settings/workbook", headers=HEADERS).text
     )
-    found = home.client.get("/api/cameras?q=hunter22").json["cameras"]
-    assert found == [], "a search finds nobody by it"
+    cameras = home.client.get("/api/cameras?q=hunter22").json["cameras"]
+    assert cameras == [], "a search finds nobody by it"
     data = home.client.get("/api/download.xlsx").data
-    assert all(SECRET.encode() not in one for one in workbooks.parts(data).values())
-    assert [one.value for one in openpyxl.load_workbook(io.BytesIO(data)).active[1]] == [
+    assert all(SECRET.encode() not in part for part in workbooks.parts(data).values())
+    assert [cell.value for cell in openpyxl.load_workbook(io.BytesIO(data)).active[1]] == [
         *workbooks.TITLES,
         "PHONE",
     ]
     assert SECRET not in home.settings.database_path.read_text() + caplog.text
-    assert all(SECRET not in str(one) for one in home.events())
+    assert all(SECRET not in str(event) for event in home.events())
 
 
 def test_a_secret_that_an_older_version_kept_is_masked_everywhere(home: Home) -> None:
-    (device,) = [one for one in home.devices() if one.site == "AAA-01"]
-    said = {**device.facts["workbook"], "columns": {"PASSWORD": SECRET}}
-    fields = {"kind": "recorder", "site": "AAA-01", "source": "workbook", "facts": said}
+    (device,) = [device for device in home.devices() if device.site == "AAA-01"]
+    facts = {**device.facts["workbook"], "columns": {"PASSWORD": SECRET}}
+    fields = {"kind": "recorder", "site": "AAA-01", "source": "workbook", "facts": facts}
     now = home.clock()
     home.monitor.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
     assert SECRET not in home.client.get(f"/api/camera/{device.id}").text
     before = len(home.events())
-    fields = {**fields, "facts": {**said, "columns": {"PASSWORD": "***"}}}
+    fields = {**fields, "facts": {**facts, "columns": {"PASSWORD": "***"}}}
     home.monitor.tracker.apply([Edit("list", "row:AAA-01", fields, "Ada", now)], now)
     (event,) = home.events()[before:]
     assert SECRET not in str(event)
@@ -337,7 +340,7 @@ def test_a_csv_of_three_columns_keeps_the_secrets_in_the_file(home: Home, tmp_pa
     assert SECRET not in page.text
     send(home, "/settings/workbook/commit", key=key_of(page))
     sheet = openpyxl.load_workbook(tmp_path / "P2P1.xlsx").active
-    assert [one.value for one in sheet["D"]] == ["PASSWORD", SECRET, None]
+    assert [cell.value for cell in sheet["D"]] == ["PASSWORD", SECRET, None]
 
 
 def test_the_preview_says_what_of_the_present_file_would_be_lost(
@@ -356,8 +359,10 @@ def test_the_preview_says_what_of_the_present_file_would_be_lost(
     rows = [(*FIRST[0][:2], None, None), (*FIRST[1], "13")]
     data = workbooks.book_of(rows, (*workbooks.TITLES, "PHONE"))
     page = upload(home, data)
-    (lost,) = [one for one in page.find("ul") if one.get("aria-label") == "Would be lost"]
-    assert [one.text for one in lost.find("li")] == [
+    (lost,) = [
+        element for element in page.find("ul") if element.get("aria-label") == "Would be lost"
+    ]
+    assert [item.text for item in lost.find("li")] == [
         "Column PASSWORD with 1 filled cell.",
         "1 filled cell in columns without a title.",
         "Sheet Notes.",

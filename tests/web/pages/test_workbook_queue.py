@@ -44,15 +44,15 @@ def upload(monitor: Running, data: bytes, accept: str) -> tuple[int, str, str | 
 
 def children(session: int) -> set[int]:
     """The processes of a monitor that take workbooks apart."""
-    found = set()
+    pids = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             is_one = b"inventory.child" in (folder / "cmdline").read_bytes()
             if is_one and os.getsid(int(folder.name)) == session:
-                found.add(int(folder.name))
+                pids.add(int(folder.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def test_nobody_waits_longer_than_a_limit_and_nobody_joins_a_full_queue(
         reading = pool.submit(uploads.preview, first)
         assert first.begun.wait(20)
         others = [pool.submit(uploads.preview, b"") for _ in range(8)]
-        assert all(isinstance(one.exception(20), TooManyUploads) for one in others)
+        assert all(isinstance(future.exception(20), TooManyUploads) for future in others)
         for act in (uploads.undo, lambda: uploads.commit("0" * 64)):
             with pytest.raises(TooManyUploads):
                 act()
