@@ -21,7 +21,7 @@ import settings as options
 from simulators.easy4ip import Cloud, Recorder
 from tests import workbooks
 from tests.home import ROOT, Answer, Home, Running, running, until
-from tests.test_docs import MAC, Request, answering, basic, code, curl, known_monitor, read, table
+from tests.texts import MAC, Request, answering, basic, code, curl, known_monitor, read, table
 
 PASSWORD = "seven grey owls"
 MADE_AT_RUN_TIME = ("data/logs/app.log", "data/camera_monitor.db")

@@ -1,117 +1,35 @@
 """The page of stores and sites, and the filters of the list that its counts lead to."""
 
-import zlib
-from collections.abc import Callable, Iterable
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from fleet.model import DEFAULT_SITE, Miss, Sighting
-from simulators.panasonic import Camera
-from tests import workbooks
+from fleet.model import DEFAULT_SITE
 from tests.accounts.people import add
 from tests.home import Home
-from tests.web.browser import Browser, Element
+from tests.web.browser import Browser
 from tests.web.closed import Visitor
+from tests.web.pages.stores import (
+    STORES,
+    Make,
+    ask_all,
+    group,
+    head,
+    line,
+    listed,
+    names,
+    open_stores,
+    sites_of,
+    write_rows,
+)
 from web.pages.site_groups import MAX_GROUPS, MAX_IN_TROUBLE, MAX_OF_STORE, MAX_SITES
 
-Make = Callable[..., Home]
-Stores = dict[str, list[str]]
-STORES: Stores = {
-    "Aachen": ["A-1", "A-2", "A-10"],
-    "Bergen": ["B-1"],
-    "Cork": ["C-1", "C-2", "C-3"],
-    "": ["Depot"],
-}
-SILENT = ("C-3",)
-UNASKED = ("A-10", "C-2")
 HEADS = ["Store and site", "Worst status", "Answer", "Offline", "Missing", "Not checked"]
-
-
-def sites_of(stores: Stores) -> list[str]:
-    return [site for sites in stores.values() for site in sites]
-
-
-def open_stores(make: Make, stores: Stores, *cameras: Camera, **changes: Any) -> Home:
-    """A monitor with a workbook of such stores; nobody was asked yet."""
-    home = make(*cameras, **changes)
-    write_rows(home, stores)
-    return home
-
-
-def write_rows(home: Home, stores: Stores) -> None:
-    """The workbook with the recorders of these stores; a site has the same serial always."""
-    rows = [
-        (f"SIM{zlib.crc32(site.encode()):010}", site, store)
-        for store, sites in stores.items()
-        for site in sites
-    ]
-    workbooks.write(home.settings.p2p_workbook, rows)
-    home.monitor.workbooks.keep()
-
-
-def ask_all(home: Home, sites: Iterable[str], silent: Iterable[str] = ()) -> None:
-    """Every recorder of these sites answers but for the silent ones."""
-    home.clock.forward(seconds=5)
-    now, quiet = home.clock(), set(silent)
-    home.monitor.tracker.apply(
-        [
-            Miss(f"row:{site}", "easy4ip", now, "does not answer", site, now)
-            if site in quiet
-            else Sighting(site, (f"row:{site}",), "easy4ip", now, kind="recorder", asked=now)
-            for site in sites
-        ],
-        now,
-    )
-
-
-@pytest.fixture
-def chain(make_home: Make) -> Home:
-    """Four stores' worth of recorders, and a camera that nobody gave a site."""
-    home = open_stores(make_home, STORES, Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate"))
-    home.scan()
-    ask_all(home, (site for site in sites_of(STORES) if site not in UNASKED), SILENT)
-    return home
 
 
 @pytest.fixture
 def browser(chain: Home) -> Browser:
     return Browser(chain.client)
-
-
-def lines(page: Element) -> list[list[str]]:
-    """The table as text, line by line."""
-    rows = [row for body in page.find("tbody") for row in body.find("tr")]
-    return [[cell.text for cell in row.children if isinstance(cell, Element)] for row in rows]
-
-
-def names(page: Element) -> list[str]:
-    return [line[0] for line in lines(page)]
-
-
-def line(page: Element, name: str) -> list[str]:
-    (cells,) = [cells for cells in lines(page) if cells[0] == name]
-    return cells[1:]
-
-
-def group(page: Element, name: str) -> Element:
-    """The part of the table that begins with this store or site."""
-    (tbody,) = [tbody for tbody in page.find("tbody") if tbody.find("th")[0].text == name]
-    return tbody
-
-
-def head(page: Element) -> str:
-    return page.find_one("div", **{"class": "places-head"}).text
-
-
-def listed(page: Element) -> list[str]:
-    """The names of the rows of the fleet page."""
-    return [
-        row.find("td")[1].find("a")[0].text
-        for body in page.find("tbody")
-        for row in body.find("tr")
-    ]
 
 
 # -- groups, counts, order -----------------------------------------------------------------
@@ -205,107 +123,6 @@ def test_a_monitor_without_cameras_says_where_they_come_from(make_home: Make) ->
     page = Browser(make_home().client).visit("/sites")
     assert "recorders come from the workbook" in page.find_one("div", **{"class": "empty"}).text
     assert not page.find("table")
-
-
-# -- counts lead to the list ---------------------------------------------------------------
-
-
-def test_each_count_leads_to_as_many_rows(browser: Browser) -> None:
-    page, followed = browser.visit("/sites"), 0
-    for row in [row for body in page.find("tbody") for row in body.find("tr")]:
-        for cell in row.find("td"):
-            for link in cell.find("a"):
-                shown = listed(browser.visit(link["href"]))
-                assert len(shown) == int(cell.text.rpartition(" ")[2]), link["aria-label"]
-                followed += 1
-    assert followed == 17
-
-
-def test_a_count_names_its_place_for_who_hears_it(browser: Browser) -> None:
-    links = group(browser.visit("/sites"), "Cork 3 sites").find("tr")[0].find("a")
-    assert [link["aria-label"] for link in links] == [
-        "1 of 3 answer, Cork",
-        "1 offline, Cork",
-        "1 not checked, Cork",
-    ]
-
-
-def test_the_filter_by_store_and_site_is_exact(make_home: Make) -> None:
-    home = open_stores(make_home, {"Cork": ["C-1", "C-10"], "Cork 2": ["C-100"], "cork": ["c-1"]})
-
-    def sites(query: str) -> list[str]:
-        answer = home.client.get(f"/api/cameras?{query}")
-        assert answer.status_code == 200, answer.text
-        return [row["site"] for row in answer.json["cameras"]]
-
-    assert sites("store=Cork") == ["C-1", "C-10"]
-    assert sites("store=Cork%202") == ["C-100"]
-    assert sites("store=Cor") == []
-    assert sites("site=C-1") == ["C-1"]
-    assert sites("store=Cork&site=C-100") == []
-    assert sites("store=Cork&status=unknown&q=c-10") == ["C-10"]
-
-
-def test_the_longest_names_of_a_workbook_can_be_filtered_by(make_home: Make) -> None:
-    store, site = "S" * 500, "x" * 500
-    home = open_stores(make_home, {store: [site], "Other": ["O-1"]})
-    for query in (f"store={store}", f"site={site}"):
-        assert home.client.get(f"/api/cameras?{query}").json["count"] == 1
-        assert len(listed(Browser(home.client).visit(f"/?{query}"))) == 1
-
-
-def test_a_filter_by_place_is_shown_kept_by_a_search_and_can_be_removed(browser: Browser) -> None:
-    page = browser.visit("/?store=Cork&site=C-3&status=silent")
-    chosen = page.find("a", **{"class": "chosen"})
-    assert [link.text for link in chosen] == [
-        "Store: Cork (remove this filter)",
-        "Site: C-3 (remove this filter)",
-    ]
-    assert [link["href"] for link in chosen] == [
-        "/?site=C-3&status=silent",
-        "/?store=Cork&status=silent",
-    ]
-    form = page.find_one("form", **{"class": "search"})
-    kept = {field["name"]: field["value"] for field in form.find("input", type="hidden")}
-    assert kept == {"store": "Cork", "site": "C-3", "status": "silent"}
-
-
-def test_the_counts_of_the_fleet_page_are_those_of_the_chosen_store(browser: Browser) -> None:
-    page = browser.visit("/?store=Cork")
-    links = page.find_one("nav", **{"class": "filters"}).find("a")
-    texts = [link.text for link in links if not link.get("class")]
-    assert texts == [
-        *("All 3", "Active 1", "IP changed 0", "Offline 1", "Missing 0"),
-        *("Not checked 1", "Findings 0"),
-    ]
-    offline = next(link for link in links if link.text == "Offline 1")
-    assert listed(browser.visit(offline["href"])) == ["Cork, C-3"]
-
-
-def test_a_status_that_has_no_count_is_shown_and_can_be_removed(browser: Browser) -> None:
-    page = browser.visit("/?status=offline&kind=recorder")
-    assert listed(page) == ["Cork, C-3", "Aachen, A-10", "Cork, C-2"]
-    assert [link.text for link in page.find("a", **{"class": "chosen"})] == [
-        "Status: Offline or not checked (remove this filter)",
-        "Kind: recorder (remove this filter)",
-    ]
-
-
-def test_a_list_without_a_match_names_the_place_that_was_asked_for(browser: Browser) -> None:
-    page = browser.visit("/?store=Cork&site=A-1&status=silent")
-    text = page.find_one("div", **{"class": "empty"}).text
-    assert "No camera matches with status offline at site A-1 in store Cork." in text
-
-
-def test_rows_that_are_renewed_keep_to_the_store(chain: Home) -> None:
-    ids = {device.site: device.id for device in chain.devices()}
-    asked = f"{ids['C-3']},{ids['A-1']},{ids[DEFAULT_SITE]}"
-    moved = chain.client.patch(f"/api/camera/{ids[DEFAULT_SITE]}", json={"site": "B-1"})
-    assert moved.status_code == 200
-    expected_of = {"Cork": ["C-3"], "Aachen": ["A-1"], "Bergen": [DEFAULT_SITE], "None": []}
-    for store, expected in expected_of.items():
-        html = chain.client.get(f"/parts/rows?store={store}&ids={asked}").text
-        assert [site for site in ids if f'data-id="{ids[site]}"' in html] == expected
 
 
 # -- search, one store ---------------------------------------------------------------------
@@ -460,82 +277,3 @@ def test_a_hostile_name_is_text_and_its_counts_lead_to_it(make_home: Make, name:
         assert all(script.get("src") for script in page.find("script"))
         links = [link["href"] for link in tbody.find("a")]
         assert [len(listed(browser.visit(url))) for url in links] == [2, 2, *[1] * 6]
-
-
-# -- the row of a camera in the list -------------------------------------------------------
-
-
-def why(home: Home, name: str) -> str:
-    """What stands beside a name in the list."""
-    page = Browser(home.client).visit("/")
-    rows = [row for body in page.find("tbody") for row in body.find("tr")]
-    (row,) = [row for row in rows if row.find("td")[1].find("a")[0].text == name]
-    return row.find("td")[1].find_one("small").text
-
-
-@pytest.fixture
-def behind(make_home: Make) -> Home:
-    """Gate stands behind a switch, and the switch behind a router; all of them are silent."""
-    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate")
-    switch = Camera("d4:2d:c5:00:00:02", "127.20.0.10", "Switch")
-    router = Camera("d4:2d:c5:00:00:03", "127.20.0.11", "Router")
-    home = make_home(gate, switch, router)
-    home.scan()
-    numbers = {device.address: device.id for device in home.devices()}
-    for below, above in ((gate, switch), (switch, router)):
-        body = {"parent": numbers[above.ip]}
-        assert home.client.patch(f"/api/camera/{numbers[below.ip]}", json=body).status_code == 200
-    gate.on = switch.on = False
-    return home
-
-
-def test_an_unreachable_camera_names_what_it_stands_behind(behind: Home) -> None:
-    behind.scan()
-    assert why(behind, "Gate") == "behind Switch, which is offline"
-    assert "did not answer" in why(behind, "Switch")
-
-
-def test_an_unreachable_camera_names_the_thing_that_is_down_by_itself(behind: Home) -> None:
-    behind.network.cameras[2].on = False
-    behind.scan()
-    assert why(behind, "Gate") == "behind Router, which is offline"
-    behind.clock.forward(hours=25)
-    behind.scan()
-    assert why(behind, "Switch") == "behind Router, which is missing"
-    page = Browser(behind.client).visit("/sites")
-    assert line(page, "here") == ["Unreachable", "0 of 3", "2", "1", "0"]
-    for link in group(page, "here").find("tr")[0].find("a")[2:]:
-        assert len(listed(Browser(behind.client).visit(link["href"]))) == int(link.text)
-    gate = next(device for device in behind.devices() if device.address == "127.20.0.9")
-    shown = Browser(behind.client).visit(f"/cameras/{gate.id}").find_one("aside").text
-    assert "Behind Router, which is missing." in shown
-
-
-def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> None:
-    behind.network.cameras[2].on = False
-    behind.scan()
-    numbers = {device.address: device.id for device in behind.devices()}
-    accounts = behind.monitor.authenticator.accounts
-    add(accounts, "Ada", "admin")
-    lea = add(accounts, "Lea", "viewer", False)
-    accounts.grant(lea.id, "view", device=numbers["127.20.0.9"])
-    visitor = Visitor(behind, user=lea.id)
-    for path in ("/", "/parts/rows"):
-        text = visitor.get(path, headers={"Accept": "text/html"}).text
-        assert "Unreachable" in text
-        assert "behind" not in text
-    accounts.grant(lea.id, "view", device=numbers["127.20.0.10"])
-    text = visitor.get("/", headers={"Accept": "text/html"}).text
-    assert "behind Switch, which cannot be reached" in text
-    assert "Router" not in text
-
-
-def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(browser: Browser) -> None:
-    page = browser.visit("/?sort=name")
-    shown = {
-        row.find("td")[1].find("a")[0].text: row.find("td")[2].text
-        for body in page.find("tbody")
-        for row in body.find("tr")
-    }
-    assert shown["Cork, C-1"] == "through the cloud"
-    assert shown["Gate"].startswith("127.20.0.9:")

@@ -1,0 +1,86 @@
+"""How the list shows what a camera is connected through: its parent, or the cloud."""
+
+import pytest
+
+from simulators.panasonic import Camera
+from tests.accounts.people import add
+from tests.home import Home
+from tests.web.browser import Browser
+from tests.web.closed import Visitor
+from tests.web.pages.stores import Make, group, line, listed
+
+
+def reason_beside(home: Home, name: str) -> str:
+    """What stands beside a name in the list."""
+    page = Browser(home.client).visit("/")
+    rows = [row for body in page.find("tbody") for row in body.find("tr")]
+    (row,) = [row for row in rows if row.find("td")[1].find("a")[0].text == name]
+    return row.find("td")[1].find_one("small").text
+
+
+@pytest.fixture
+def behind(make_home: Make) -> Home:
+    """Gate stands behind a switch, and the switch behind a router; all of them are silent."""
+    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate")
+    switch = Camera("d4:2d:c5:00:00:02", "127.20.0.10", "Switch")
+    router = Camera("d4:2d:c5:00:00:03", "127.20.0.11", "Router")
+    home = make_home(gate, switch, router)
+    home.scan()
+    numbers = {device.address: device.id for device in home.devices()}
+    for below, above in ((gate, switch), (switch, router)):
+        body = {"parent": numbers[above.ip]}
+        assert home.client.patch(f"/api/camera/{numbers[below.ip]}", json=body).status_code == 200
+    gate.on = switch.on = False
+    return home
+
+
+def test_an_unreachable_camera_names_what_it_stands_behind(behind: Home) -> None:
+    behind.scan()
+    assert reason_beside(behind, "Gate") == "behind Switch, which is offline"
+    assert "did not answer" in reason_beside(behind, "Switch")
+
+
+def test_an_unreachable_camera_names_the_thing_that_is_down_by_itself(behind: Home) -> None:
+    behind.network.cameras[2].on = False
+    behind.scan()
+    assert reason_beside(behind, "Gate") == "behind Router, which is offline"
+    behind.clock.forward(hours=25)
+    behind.scan()
+    assert reason_beside(behind, "Switch") == "behind Router, which is missing"
+    page = Browser(behind.client).visit("/sites")
+    assert line(page, "here") == ["Unreachable", "0 of 3", "2", "1", "0"]
+    for link in group(page, "here").find("tr")[0].find("a")[2:]:
+        assert len(listed(Browser(behind.client).visit(link["href"]))) == int(link.text)
+    gate = next(device for device in behind.devices() if device.address == "127.20.0.9")
+    shown = Browser(behind.client).visit(f"/cameras/{gate.id}").find_one("aside").text
+    assert "Behind Router, which is missing." in shown
+
+
+def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> None:
+    behind.network.cameras[2].on = False
+    behind.scan()
+    numbers = {device.address: device.id for device in behind.devices()}
+    accounts = behind.monitor.authenticator.accounts
+    add(accounts, "Ada", "admin")
+    lea = add(accounts, "Lea", "viewer", False)
+    accounts.grant(lea.id, "view", device=numbers["127.20.0.9"])
+    visitor = Visitor(behind, user=lea.id)
+    for path in ("/", "/parts/rows"):
+        text = visitor.get(path, headers={"Accept": "text/html"}).text
+        assert "Unreachable" in text
+        assert "behind" not in text
+    accounts.grant(lea.id, "view", device=numbers["127.20.0.10"])
+    text = visitor.get("/", headers={"Accept": "text/html"}).text
+    assert "behind Switch, which cannot be reached" in text
+    assert "Router" not in text
+
+
+def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(chain: Home) -> None:
+    page = Browser(chain.client).visit("/?sort=name")
+    shown = {
+        row.find("td")[1].find("a")[0].text: row.find("td")[2].text
+        for body in page.find("tbody")
+        for row in body.find("tr")
+    }
+    assert shown["Cork, C-1"] == "through the cloud"
+    assert shown["Gate"].startswith("127.20.0.9:")
