@@ -1,4 +1,4 @@
-"""Big fleets for measures: devices that said what real ones say, in the monitor's own file."""
+"""Big fleets for measurements: reports as real devices send them, in the monitor's own file."""
 
 import json
 from collections.abc import Sequence

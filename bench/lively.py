@@ -1,4 +1,4 @@
-"""A server whose devices go and come all the time: its one source says so by itself.
+"""A server whose devices go down and come back all the time, by reports of its one source.
 
     gunicorn --config gunicorn.conf.py bench.lively:app
 

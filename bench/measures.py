@@ -1,4 +1,4 @@
-"""The measures. Each one gets an empty folder and gives rows for the table."""
+"""The measurements. Each one gets an empty folder and returns rows of the table."""
 
 import socket
 import subprocess

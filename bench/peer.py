@@ -1,4 +1,4 @@
-"""The peer: a camera monitor as one would write it in an afternoon. One thread, one JSON file.
+"""The peer for comparison: a camera monitor written in an afternoon. One thread, one JSON file.
 
 python -m bench.peer FILE PORT
 """

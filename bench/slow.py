@@ -1,4 +1,4 @@
-"""The time that others wait while a thousand clients are slow, lazy or silent."""
+"""The time that other clients wait while a thousand are slow, lazy or silent."""
 
 import http.client
 import resource

@@ -1,4 +1,4 @@
-"""What every test may use, and the guard: no test reaches beyond this machine."""
+"""Fixtures of all tests, and the guard that keeps each test on this machine."""
 
 import ipaddress
 import os
@@ -16,7 +16,7 @@ from tests.home import Clock, Home, Running, running
 
 
 def _refuse_strangers(event: str, arguments: tuple[Any, ...]) -> None:
-    """The second line behind the network namespace: only loopback may be spoken to."""
+    """Refuse every address but loopback, as a second guard behind the network namespace."""
     if event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         return
     sock, address = arguments
@@ -33,7 +33,7 @@ sys.addaudithook(_refuse_strangers)
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport() -> Iterator[None]:
-    """On the build machine nothing can be skipped: a skip hides a promise."""
+    """Fail a skipped test on the build machine: a skip hides a promise."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
@@ -45,7 +45,7 @@ _causes: set[str] = set()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Of a set-up that fails for many tests in the same way, show the traceback once."""
+    """Show one traceback for a set-up that fails for many tests in the same way."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if report.when != "setup" or crash is None:
         return
@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture
 def netns() -> None:
-    """For tests that make network namespaces of their own."""
+    """Skip a test where it cannot make network namespaces."""
     if os.environ.get("IN_NETNS") != "1":
         pytest.skip("needs a network namespace: run `make test` as root")
 
@@ -82,7 +82,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_home(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Home]]:
-    """Builds monitors in this process, each closed at the end."""
+    """Build monitors in this process, each closed at the end."""
     homes: list[Home] = []
 
     def make(*cameras: Camera, folder: str = "home", **changes: Any) -> Home:
@@ -97,7 +97,7 @@ def make_home(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Home]]:
 
 @pytest.fixture
 def run_monitor(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts real monitors, each ended at the end."""
+    """Start monitors as processes, each ended at the end."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:

@@ -35,7 +35,7 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 def until(holds: Callable[[], Any], limit: float = 20.0, what: str = "") -> Any:
-    """Wait until `holds()` is true and give it back; fail after a generous limit."""
+    """Wait until `holds()` is true and return its value; fail after a generous limit."""
     end = time.monotonic() + limit
     while True:
         result = holds()
@@ -47,7 +47,7 @@ def until(holds: Callable[[], Any], limit: float = 20.0, what: str = "") -> Any:
 
 
 class Clock:
-    """A clock that stands still until it is told."""
+    """A clock that moves only by `forward()`."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -74,7 +74,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
 
 
 class Home:
-    """A monitor in this process. Its network is pretended, its sockets are real.
+    """A monitor in this process, with a simulated network behind real sockets.
 
     The scheduler does not run: tests say `scan()`, `tick()` and `clock.forward()`.
     """
@@ -120,7 +120,7 @@ class Home:
         self.open()
 
     def scan(self) -> dict[str, Any]:
-        """One whole scan; what it did. The clock moves a second, as time does."""
+        """Run a whole scan a second later; what it did."""
         self.clock.forward(seconds=1)
         assert self.monitor.scanner.start("test")
         assert self.monitor.scanner.wait(20)
@@ -189,7 +189,7 @@ class Running:
         self.process: subprocess.Popen[bytes] | None = None
 
     def spawn(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start it and do not wait."""
+        """Start the process without waiting for it."""
         with self.output.open("ab") as out:
             self.process = subprocess.Popen(
                 command or (sys.executable, "app.py"),
@@ -202,7 +202,7 @@ class Running:
         return self.process
 
     def start(self, *command: str) -> "Running":
-        """Start it and wait until it answers."""
+        """Start the process and wait until it answers."""
         process = self.spawn(*command)
 
         def answers() -> bool:
@@ -239,13 +239,13 @@ class Running:
         return self.request("GET", path, headers=headers)
 
     def kill(self) -> None:
-        """kill -9 for every process of the monitor, all at once."""
+        """Send SIGKILL to every process of the monitor at once."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM, as systemd does; the exit code."""
+        """Send SIGTERM, as systemd does, and return the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.terminate()
@@ -254,7 +254,7 @@ class Running:
 
 @contextmanager
 def running(folder: Path, **environment: str) -> Iterator[Running]:
-    """A running monitor that is ended, whatever the test does."""
+    """Run a monitor as a process, and end it whatever the test does."""
     folder.mkdir(parents=True, exist_ok=True)
     monitor = Running(folder, **environment)
     try:

@@ -1,4 +1,4 @@
-"""What `make test` says at its end on a machine where something is missing."""
+"""The closing lines of `make test` on a machine where something is missing."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The law of the tree: floors, no circles, plain names, short files and functions."""
+"""The rules of the tree: floors, no import cycles, plain names, short files and functions."""
 
 import ast
 import statistics

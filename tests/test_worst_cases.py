@@ -1,4 +1,4 @@
-"""One datagram, header, file or field stops nobody: each parser gets its worst, at full size."""
+"""The worst input for each parser, at full size: no datagram, header, file or field stalls it."""
 
 import os
 import resource

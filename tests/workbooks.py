@@ -18,7 +18,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 
 
 def write(path: Path, rows: Iterable[Sequence[Any]], titles: Sequence[str] = TITLES) -> Path:
-    """A workbook with one sheet."""
+    """Write a workbook with one sheet."""
     book = openpyxl.Workbook()
     sheet = book.active
     for row in (titles, *rows):
@@ -46,7 +46,7 @@ def saved(book: openpyxl.Workbook) -> bytes:
 
 
 def changed(data: bytes, part: str, pattern: str, text: str) -> bytes:
-    """The file with something else in one of its parts."""
+    """The file with one of its parts replaced."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for member in old.infolist():
@@ -114,7 +114,7 @@ class Desk:
         return self.home.monitor.workbooks
 
     def lay(self, *rows: tuple, titles: tuple = TITLES) -> str:
-        """Lay a new workbook there, and let the monitor look."""
+        """Write a new workbook there, and let the monitor read it."""
         self.replace(lambda path: write(path, rows, titles))
         return self.look()
 
@@ -128,7 +128,7 @@ class Desk:
         return self.books.keep()
 
     def listed(self) -> dict[str, str]:
-        """Serials by site, of those that count."""
+        """The serials that the fleet has, by site."""
         return {
             row.site: row.serial for row in recorder_list.rows(self.home.monitor.tracker.devices())
         }
@@ -137,7 +137,7 @@ class Desk:
         return {target.site: target.path for target in self.books.targets()}
 
     def cells(self) -> dict[str, str]:
-        """Serials by site, as they stand in the file."""
+        """The serials in the file, by site."""
         sheet = openpyxl.load_workbook(self.path).worksheets[0]
         return {row[1]: row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
 
@@ -168,7 +168,7 @@ class Meddling(workbooks.Workbooks):
 
 
 def waits(desk: Desk, *words: str, books: workbooks.Workbooks | None = None) -> None:
-    """The new serial is not in the file, counts, and it is said in words why."""
+    """Check that the new serial applies, is not in the file yet, and that the error says why."""
     error = (books or desk.books).state.error
     for phrase in words:
         assert phrase in error

@@ -1,4 +1,4 @@
-"""What every test of accounts may use."""
+"""Fixtures of the tests of accounts."""
 
 import pytest
 from sqlalchemy import Engine

@@ -22,7 +22,7 @@ def noon(**later: float) -> datetime:
 
 
 def opened(engine: Engine, clock: Clock, key: bytes = KEY) -> Accounts:
-    """As after a start of the program."""
+    """Accounts of this database, opened as at a start of the program."""
     made = Accounts(engine, lambda: key, clock)
     made.open()
     return made

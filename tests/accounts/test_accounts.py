@@ -1,4 +1,4 @@
-"""Who there is and what they were given: in SQL before it counts, there after a restart."""
+"""Users, grants and tokens: written to SQL before they apply, and kept over a restart."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import time

@@ -1,4 +1,4 @@
-"""JwtTokens: what we signed and has not ended counts; everything else is nobody's."""
+"""JwtTokens: only unexpired tokens with our signature are accepted."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Sessions and tokens: who comes with which key, until when, and that no key is kept."""
+"""Sessions and tokens: whom a secret identifies, until when, and that no secret is stored."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How often somebody may try: by account, by address, and for how long they wait."""
+"""Limits of login attempts by account and by address, and the waiting time."""
 
 from collections.abc import Iterator
 

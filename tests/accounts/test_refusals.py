@@ -1,4 +1,4 @@
-"""A database that does not take it: the change is refused whole, and nothing counts."""
+"""Changes that the database refuses: none of it applies."""
 
 from collections.abc import Callable
 

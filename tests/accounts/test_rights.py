@@ -1,4 +1,4 @@
-"""Who may do what: the table of the manual, and that less is never more."""
+"""Permissions: the table of the manual, and giving less never allows more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

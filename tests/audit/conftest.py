@@ -1,4 +1,4 @@
-"""What every test of the audit log may use."""
+"""Fixtures of the tests of the audit log."""
 
 from tests.store.databases import big, engine, lite, server, template
 from tests.store.postgres import postgres, sql_url

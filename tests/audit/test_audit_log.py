@@ -1,4 +1,4 @@
-"""The log of who did what: found by any question, without secrets, and never lost in order."""
+"""The audit log: every filter, no secrets, and no entry lost or out of order."""
 
 import json
 import logging

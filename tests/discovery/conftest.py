@@ -1,4 +1,4 @@
-"""What every test of discovery may use."""
+"""Fixtures of the tests of discovery."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

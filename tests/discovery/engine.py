@@ -1,4 +1,4 @@
-"""The scan engine alone, over small sources, with all that it does written down."""
+"""The scan engine alone, over small sources; it records everything that it does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

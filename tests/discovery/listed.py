@@ -39,7 +39,7 @@ def listed(
     was_up: bool = True,
     **access: object,
 ) -> Device:
-    """A device that these sources probe, and that was up a minute ago."""
+    """Build a device that these sources probe and that was up a minute ago."""
     address = address or f"10.0.{id >> 8}.{id & 255}"
     access = {"secret_host": address, "options": {"number": id}, **access}
     known: Mapping[str, Access] = {name: Access(**access) for name in names or ("tcp",)}  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def listed(
 
 
 def write_fleet(path: Path, devices: Iterable[Device]) -> None:
-    """A database file with these devices."""
+    """Write a database file with these devices."""
     by_id = {device.id: device for device in devices}
     fleet = record.indexed(Fleet(devices=by_id, next_id=max(by_id, default=0) + 1))
     path.write_bytes(record.Encoder().encode(fleet))
@@ -109,7 +109,7 @@ class Probed:
         )
 
     def times(self, id: int) -> list[float]:
-        """When a device was asked."""
+        """The times at which a device was asked."""
         return [at for at, target in list(self.asked) if target.options["number"] == id]
 
 

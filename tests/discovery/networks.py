@@ -200,7 +200,7 @@ class NamespacedMonitor:
         return json.loads(self.request("GET", path).body)
 
     def scan(self) -> dict[str, Any]:
-        """One whole scan; what it did with Panasonic."""
+        """Run a whole scan; what it did with Panasonic."""
         assert self.request("POST", "/api/scan").status == 200
         until(lambda: self.json("/api/scan")["running"] is None, 40, "the scan ends")
         last: dict[str, Any] = self.json("/api/scan")["last"]
@@ -208,12 +208,12 @@ class NamespacedMonitor:
         return {**source, "missed": last["missed"], "error": last["error"]}
 
     def statuses(self, network: Cameras) -> list[str]:
-        """Of the devices of this network, by their MAC."""
+        """The statuses of the devices of this network by MAC."""
         rows = {row["mac_address"]: row for row in self.json("/api/cameras")["cameras"]}
         return [rows[mac]["status"] if mac in rows else "not known" for mac in network.macs]
 
     def is_told(self) -> bool:
-        """The journal has every event."""
+        """Tell whether the journal has every event."""
         return b"\ncamera_monitor_events_waiting 0.0\n" in self.request("GET", "/metrics").body
 
     def kinds(self, family: str) -> list[str]:
@@ -222,7 +222,7 @@ class NamespacedMonitor:
         return [event["kind"] for event in events][::-1]
 
     def output_of(self, *command: str) -> str:
-        """Of a command that runs in the monitor's namespace."""
+        """Run a command in the monitor's namespace; its output."""
         inside = ["ip", "netns", "exec", self.namespace, *command]
         return subprocess.run(inside, capture_output=True, text=True, check=True).stdout
 

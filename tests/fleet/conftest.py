@@ -23,7 +23,7 @@ def journal(sql_url: str) -> Iterator[Journal]:
 
 @pytest.fixture
 def machine_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Sets the zone of this machine, for this test."""
+    """Set the time zone of this machine for this test."""
 
     def settle(name: str) -> None:
         monkeypatch.setenv("TZ", name)

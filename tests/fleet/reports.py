@@ -15,23 +15,23 @@ MINUTE = timedelta(minutes=1)
 
 
 def noon(**later: float) -> datetime:
-    """So long after noon."""
+    """A time after noon, by the length given."""
     return NOON + timedelta(**later)
 
 
 def seen(*identities: str, at: datetime = NOON, **fields: Any) -> Sighting:
-    """Proof of life by Easy IP, in a scan that began just then unless `asked` says else."""
+    """A sighting by Easy IP, in a scan that began at that moment unless `asked` is given."""
     given: dict[str, Any] = {"address": "10.0.0.1", "asked": at, **fields}
     return Sighting("here", identities, given.pop("source", "panasonic"), at, **given)
 
 
 def heard(*identities: str, at: datetime = NOON, **fields: Any) -> Sighting:
-    """The device spoke unasked."""
+    """A sighting of a device that announced itself."""
     return seen(*identities, at=at, asked=None, **fields)
 
 
 def missed(identity: str, at: datetime = NOON, **fields: Any) -> Miss:
-    """A scan that began just then asked in vain, unless `asked` says else."""
+    """A miss in a scan that began at that moment unless `asked` is given."""
     given: dict[str, Any] = {"asked": at, "reason": "did not answer", **fields}
     return Miss(identity, given.pop("source", "panasonic"), at, **given)
 
@@ -54,7 +54,7 @@ def edit(kind: str, identity: str, at: datetime = NOON, **fields: Any) -> Edit:
 
 
 class Story:
-    """A fleet to which things happen, one batch after the other."""
+    """A fleet that reduces one batch of reports after the other, and its events."""
 
     def __init__(self, *devices: Device) -> None:
         fleet = Fleet({device.id: device for device in devices}, next_id=len(devices) + 1)

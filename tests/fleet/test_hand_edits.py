@@ -1,4 +1,4 @@
-"""What a careless hand does to the file: every value that does not fit is named, or made fit."""
+"""A file edited by hand: every invalid value is named or corrected."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Who is it: records that prove to be one, and those that never are."""
+"""Automatic merges: records that prove to be one device, and those that never do."""
 
 from dataclasses import replace
 

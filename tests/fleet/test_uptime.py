@@ -1,4 +1,4 @@
-"""How well a device answered, day by day: what nobody looked at is unknown, never good."""
+"""Daily uptime of a device: a day without a check is unknown, never good."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo

@@ -1,4 +1,4 @@
-"""DATA_DIR, the database's folder or the SQL file vanish while it runs: noticed, said, healed."""
+"""DATA_DIR, the database's folder or the SQL file vanish while it runs: reported, then healed."""
 
 import sqlite3
 from collections.abc import Callable

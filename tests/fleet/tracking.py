@@ -38,7 +38,7 @@ def on_disk(folder: Path) -> Fleet:
 
 
 class Writes:
-    """Counts, by inotify, how often a file was replaced by a new one."""
+    """A counter, by inotify, of how often a file was replaced by a new one."""
 
     MOVED_FROM, MOVED_TO = 0x40, 0x80
     HEAD = struct.Struct("iIII")
@@ -55,7 +55,7 @@ class Writes:
         os.close(self._handle)
 
     def __call__(self) -> int:
-        """How many since it was last asked."""
+        """The number of writes since the last call."""
         try:
             data = os.read(self._handle, 1 << 20)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What every test of the inventory may use."""
+"""Fixtures of the tests of the inventory."""
 
 from tests.store.disks import disks
 

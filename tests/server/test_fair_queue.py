@@ -1,4 +1,4 @@
-"""Who shares with whom, and who runs next."""
+"""The fair queue: which requests share a turn, and which runs next."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""Devices that the simulator does not pretend: they answer whatever a test wants."""
+"""Devices that the simulator does not have: they answer whatever a test wants."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ SECOND = "127.0.0.2"
 def responder(
     port: int, reply_port: int, answers: Callable[[int], Iterable[bytes]], host: str = SECOND
 ) -> Iterator[None]:
-    """Answers the n-th datagram that comes to host:port with all of `answers(n)`."""
+    """Answer the n-th datagram that comes to host:port with all of `answers(n)`."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((host, port))
         sock.settimeout(0.05)
@@ -48,7 +48,7 @@ def responder(
 
 
 def forged(number: int) -> bytes:
-    """A sound answer of a device that nobody else is: its MAC is made of the number."""
+    """A valid answer of a device whose MAC is made of the number."""
     mac = "02:f0:" + number.to_bytes(4, "big").hex(":")
     return datagram(plain_tags(f"127.66.{number >> 8 & 255}.{number & 255}"), mac=mac)
 

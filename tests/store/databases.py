@@ -40,7 +40,7 @@ def emptied(server: Engine) -> Engine:
 
 @pytest.fixture
 def lite(template: Path, tmp_path: Path) -> Iterator[Engine]:
-    """SQLite only."""
+    """An SQLite engine with empty tables."""
     shutil.copy(template, tmp_path / "monitor.db")
     engine = open_engine(f"sqlite:///{tmp_path / 'monitor.db'}")
     yield engine
@@ -49,7 +49,7 @@ def lite(template: Path, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def big(server: Engine) -> Engine:
-    """PostgreSQL only."""
+    """A PostgreSQL engine with empty tables."""
     return emptied(server)
 
 

@@ -20,7 +20,7 @@ class Disk:
         self._filler = folder / "filler"
 
     def fill(self) -> None:
-        """Not one more byte fits. What is there stays."""
+        """Fill the disk to the last byte. What is there stays."""
         with self._filler.open("ab", buffering=0) as file:
             for size in (4096, 1):
                 try:
@@ -33,7 +33,7 @@ class Disk:
         self._filler.unlink()
 
     def lock(self) -> None:
-        """Read-only for everybody, root too, though somebody may have a file open there."""
+        """Make it read-only for everybody, root too, even if a file is open there."""
         mount("--bind", self.folder, self.folder)
         mount("-o", "remount,bind,ro", self.folder)
 
@@ -54,14 +54,14 @@ class Disks:
         return Disk(folder)
 
     def bind(self, source: Path, target: Path, *options: str) -> None:
-        """`source` is seen at `target` too, which must exist and is hidden meanwhile."""
+        """Mount `source` at `target` too, which must exist and is hidden meanwhile."""
         mount("--bind", source, target)
         self._mounted.append(target)
         if options:
             mount("-o", ",".join(("remount", "bind", *options)), target)
 
     def undo(self) -> None:
-        """Whatever is mounted there, one over the other."""
+        """Undo every mount there, also one over the other."""
         for folder in reversed(self._mounted):
             while subprocess.run(["umount", "--lazy", folder], capture_output=True).returncode == 0:
                 pass
@@ -69,7 +69,7 @@ class Disks:
 
 @pytest.fixture
 def disks() -> Iterator[Disks]:
-    """For tests that mount file systems of their own."""
+    """Mounts for one test; skipped where it cannot mount."""
     if os.environ.get("IN_NETNS") != "1":
         pytest.skip("needs a mount namespace: run `make test` as root")
     made = Disks()

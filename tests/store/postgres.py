@@ -40,7 +40,7 @@ class Cluster:
         self.start()
 
     def _as_postgres(self, program: str, *arguments: str) -> list[str]:
-        """The command, as user postgres when we are root: PostgreSQL refuses to be root's."""
+        """The command as user postgres when we are root: PostgreSQL refuses to run as root."""
         command = [str(self._programs / program), *arguments]
         death = ["setpriv", "--pdeathsig", "KILL"]
         if os.getuid() == 0:

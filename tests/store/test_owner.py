@@ -1,4 +1,4 @@
-"""One program for one SQL database: the second is refused until the first is gone."""
+"""One program for one SQL database: a second one is refused until the first ends."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""A browser without script: reads a page as a tree, follows links, sends forms as they stand."""
+"""A browser without script: it reads a page as a tree, follows links and sends forms."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class _Reader(HTMLParser):
 
 
 def read(html: str) -> Element:
-    """The page as a tree. An element that is not closed as it was opened is a fault."""
+    """Parse the page into a tree. An element that is not closed as it was opened is an error."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -88,7 +88,7 @@ def read(html: str) -> Element:
 
 
 def fields(form: Element, button: str = "") -> dict[str, str]:
-    """What a browser sends when the button with this text is pressed."""
+    """The fields that a browser sends when the button with this text is pressed."""
     sent: dict[str, str] = {}
     for element in form.all():
         if element.tag == "input" and element.get("name"):
@@ -102,7 +102,7 @@ def fields(form: Element, button: str = "") -> dict[str, str]:
 
 @dataclass
 class Browser:
-    """Asks as a browser on this machine does."""
+    """A client that asks as a browser on this machine does."""
 
     client: FlaskClient
 
@@ -123,7 +123,7 @@ class Browser:
         return self.client.post(form["action"], data=sent, headers=headers)
 
     def press(self, form: Element, button: str = "", **changes: str) -> Element:
-        """Send a form and see the page that it leads to."""
+        """Send a form and read the page that it leads to."""
         answer = self.send(form, button, **changes)
         assert answer.status_code == 303, answer.text
         return self.visit(answer.headers["Location"])

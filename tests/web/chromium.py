@@ -23,7 +23,7 @@ Tab = Callable[..., Page]
 
 
 class Listener:
-    """Writes down all that a page complains of, but for what a test allows by pattern."""
+    """A record of the page's complaints, except those that a test allows by pattern."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -52,7 +52,7 @@ class Listener:
 
 @contextmanager
 def tabs(browser: Browser, listener: Listener) -> Iterator[Tab]:
-    """Opens a path of a monitor, each time as somebody new; all are closed at the end."""
+    """Open a path of a monitor in a new browser context; all are closed at the end."""
     contexts = []
 
     def open_tab(monitor: Running, path: str = "/", **options: Any) -> Page:
@@ -88,7 +88,7 @@ def start_scan(monitor: Running) -> None:
 
 
 def scan(monitor: Running) -> None:
-    """A whole scan, asked for by somebody else than the page."""
+    """Run a whole scan by API, not by the page."""
     until(lambda: monitor.get("/api/scan").json["running"] is None, 30, "no scan runs")
     start_scan(monitor)
     until(lambda: monitor.get("/api/scan").json["running"] is None, 30, "the scan ended")
@@ -119,7 +119,7 @@ def path(page: Page) -> str:
 
 
 def shown_total(page: Page) -> int:
-    """How many cameras the list has; none when it says so."""
+    """The number of cameras that the page says its list has."""
     if page.locator("#fleet").count():
         return int(page.locator("#fleet").get_attribute("data-total") or "")
     assert page.locator(".empty").count() == 1
@@ -127,7 +127,7 @@ def shown_total(page: Page) -> int:
 
 
 def wait_for_rows(page: Page) -> None:
-    """Until no gap is left in what is seen of the list."""
+    """Wait until the visible part of the list has no gap."""
     page.wait_for_function(
         "() => ![...document.querySelectorAll('.gap td')].some((one) => {"
         "  const box = one.getBoundingClientRect();"
@@ -136,12 +136,12 @@ def wait_for_rows(page: Page) -> None:
 
 
 def overflow(page: Page) -> int:
-    """How many pixels wider than its window the page is."""
+    """The number of pixels by which the page is wider than its window."""
     root = "document.documentElement"
     return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
 
 
 def brightness(page: Page) -> float:
-    """Of the page's ground: 0 is black, 255 white."""
+    """The brightness of the page's background: 0 is black, 255 white."""
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     return sum(int(part) for part in re.findall(r"\d+", colour)[:3]) / 3

@@ -89,7 +89,7 @@ def bearer(text: str) -> dict[str, str]:
 
 
 def visitors(home: Home) -> dict[str, Visitor]:
-    """Everybody of the text above, made in an open monitor, and a stranger."""
+    """A visitor for each user and token of the text above, and one who is not logged in."""
     accounts = home.monitor.authenticator.accounts
     users = {name: add(accounts, name, *what) for name, what in PEOPLE.items()}
     accounts.grant(users["Lea"].id, "view", device=OWN)
@@ -172,7 +172,7 @@ def naming_vault(device: int, at: datetime) -> list[Finding]:
 
 
 def done(answer: TestResponse) -> Any:
-    """The body of an answer that is well."""
+    """The JSON body of an answer, which must be a success."""
     assert answer.status_code in (200, 201), answer.text
     return answer.json
 
@@ -225,14 +225,14 @@ def is_ours(answer: TestResponse) -> bool:
 
 
 def follow(visitor: Visitor, query: str = "", **headers: str) -> tuple[TestResponse, Iterator[str]]:
-    """An open event stream, piece by piece."""
+    """Open an event stream and read it piece by piece."""
     answer = visitor.get(f"/api/events?{query}", headers={**STREAM, **headers})
     assert answer.status_code == 200, answer.text
     return answer, (piece.decode() for piece in answer.iter_encoded())
 
 
 def read_until(pieces: Iterator[str], wanted: str) -> str:
-    """The pieces up to one with this word."""
+    """Read the pieces up to one with this text."""
     text = ""
     while wanted not in text:
         text += next(pieces)

@@ -48,7 +48,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 def edit(home: Home, key: str, **fields: str) -> int | None:
-    """Change a camera by the API; the number that undoes it."""
+    """Change a camera by API; the number that undoes it."""
     answer = home.client.patch(f"/api/camera/{key}", json=fields)
     assert answer.status_code == 200, answer.text
     undo: int | None = answer.json["undo"]
@@ -56,7 +56,7 @@ def edit(home: Home, key: str, **fields: str) -> int | None:
 
 
 def fill(home: Home, count: int) -> None:
-    """Let so many cameras be found, without a network."""
+    """Add so many cameras to the fleet, without a network."""
     now = home.clock()
     sightings = [
         Sighting(DEFAULT_SITE, (f"mac:d4:2d:c5:01:{n >> 8:02x}:{n & 255:02x}",), "panasonic", now)
@@ -108,7 +108,7 @@ def listener() -> Listener:
 
 @pytest.fixture
 def tab(browser: Browser, listener: Listener, run_monitor: object) -> Iterator[Tab]:
-    """Opens a path of a monitor; closed before the monitor of a single test is."""
+    """Open a path of a monitor in a tab, which closes before the monitor of the test."""
     with tabs(browser, listener) as open_tab:
         yield open_tab
     assert listener.complaints() == []

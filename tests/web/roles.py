@@ -194,7 +194,7 @@ def call(visitor: Visitor, method: str, rule: str, key: int, event: int) -> Test
 
 
 def outcome(answer: TestResponse) -> str:
-    """A letter as in the table."""
+    """The letter of the table for this answer."""
     assert answer.status_code < 500, answer.text
     if answer.status_code == 404 and answer.text.startswith(
         ('{"error":"There is no camera', '{"error":"There is no event')

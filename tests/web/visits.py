@@ -47,7 +47,7 @@ def closed_monitor(folder: Path, **environment: str) -> Iterator[Running]:
 
 
 def ask(monitor: Running, method: str, url: str, body: Any = None, name: str = "Ada") -> Any:
-    """What somebody gets by API, with name and password."""
+    """Ask the API with name and password."""
     answer = monitor.request(method, url, body, basic(name))
     assert answer.status < 300, (method, url, answer.status, answer.body)
     return answer.json

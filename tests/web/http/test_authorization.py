@@ -1,4 +1,4 @@
-"""Who may: until there is an account this machine only, and no other web site."""
+"""Access: only this machine until the first account exists, and no other web site."""
 
 import http.client
 import re

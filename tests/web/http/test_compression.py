@@ -1,4 +1,4 @@
-"""Answers made smaller for whoever can read gzip, and the very same for everybody else."""
+"""Compressed answers for clients that accept gzip, and the same answers for all others."""
 
 import gzip
 

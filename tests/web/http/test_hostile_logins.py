@@ -1,4 +1,4 @@
-"""Who comes with bad keys, bad bodies, too often, or from where nobody should."""
+"""Hostile logins: bad credentials, bad bodies, too many attempts, foreign origins."""
 
 import logging
 import re

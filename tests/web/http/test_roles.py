@@ -1,4 +1,4 @@
-"""Who gets what: every route for every kind of person, and no trace of what is not theirs."""
+"""Every route for every role, and no trace of devices outside their grants."""
 
 import re
 import sys

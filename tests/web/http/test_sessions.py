@@ -1,4 +1,4 @@
-"""What a login leads to: its ticket is for one session for ever, its failure tells no secret."""
+"""Logins: a JWT belongs to one session for ever, and a failure reveals no secret."""
 
 import shutil
 from collections.abc import Callable

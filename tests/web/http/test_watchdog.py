@@ -1,4 +1,4 @@
-"""Long answers: who takes nothing, or may not any more, is cut off; everybody else goes on."""
+"""Long answers: a client that reads nothing or lost its permission is cut off; others go on."""
 
 import socket
 from collections.abc import Iterator
