@@ -1,6 +1,8 @@
-"""The names of docs/decisions.md 79 have taken the places of the former ones everywhere."""
+"""Names in the code: no former name of docs/decisions.md 79, and none that says nothing."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,9 @@ FORMER = frozenset(
 SEARCHED = ("*.py", "*.md", "*.html", "*.js", "*.toml", "*.sh", "Makefile", "Dockerfile")
 SKIPPED = {".venv", "node_modules", "data", "media", ".git"}
 MAP = ROOT / "docs" / "decisions.md"
+VAGUE = frozenset(["one", "found", "said", "told", "word", "who", "here"])
+"""Say what it holds instead: camera, event, matches, message, status, user, host."""
+NAMED_WELL = ("bench", "tests")
 
 
 def texts() -> list[Path]:
@@ -61,3 +66,59 @@ def test_no_former_name_is_left() -> None:
 def test_every_former_name_is_in_the_map(name: str) -> None:
     table = MAP.read_text().partition("## 79. ")[2]
     assert re.search(rf"\b{name}\b", table)
+
+
+def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Each variable, parameter, function and class that the code binds, with its line."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield name, node.lineno
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name, node.lineno
+            case ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
+                yield name, node.lineno
+            case ast.alias(asname=str(name)) | ast.MatchAs(name=str(name)):
+                yield name, node.lineno
+
+
+def test_no_variable_parameter_or_function_has_a_vague_name() -> None:
+    vague = {
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for package in NAMED_WELL
+        for path in ROOT.joinpath(package).rglob("*.py")
+        for name, line in bound_names(ast.parse(path.read_text()))
+        if name in VAGUE
+    }
+    assert vague == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "one = 1",
+        "one: int = 1",
+        "one += 1",
+        "def one(): pass",
+        "async def one(): pass",
+        "class one: pass",
+        "def f(one): pass",
+        "def f(*, one=1): pass",
+        "def f(**one): pass",
+        "lambda one: 1",
+        "[1 for one in x]",
+        "(one := 1)",
+        "for a, one in x: pass",
+        "with x as one: pass",
+        "import x as one",
+        "try: pass\nexcept OSError as one: pass",
+        "match x:\n    case [1 as one]: pass",
+    ],
+)
+def test_every_way_to_bind_a_name_is_seen(code: str) -> None:
+    assert "one" in {name for name, _line in bound_names(ast.parse(code))}
+
+
+@pytest.mark.parametrize("code", ["x.one()", "f(one=1)", "print(one)", "{'one': 1}", "x.one = 1"])
+def test_a_use_of_a_name_is_no_binding(code: str) -> None:
+    assert "one" not in {name for name, _line in bound_names(ast.parse(code))}
