@@ -88,9 +88,10 @@ class CameraRow(TypedDict):
 
 class CameraDetail(CameraRow):
     """One camera with its whole history and its raw facts by source. `given_name` is what a
-    person called it; null when its own name counts."""
+    person called it; null when its own name counts. `parent` is the first of its `parents`."""
 
     given_name: str | None
+    parents: list[int]
     ip_history: list[AddressRow]
     facts: dict[str, dict[str, Any]]
     identities: list[str]
@@ -201,6 +202,7 @@ def detail(device: Device, device_status: str, now: datetime, rules: Rules) -> C
     return {
         **row(device, device_status, now, rules),
         "given_name": device.name,
+        "parents": list(device.parents),
         "ip_history": history,
         "facts": facts,
         "identities": list(device.identities),

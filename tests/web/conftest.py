@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -47,7 +48,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         home.close()
 
 
-def edit(home: Home, key: str, **fields: str) -> int | None:
+def edit(home: Home, key: str, **fields: Any) -> int | None:
     """Change a camera by API; the number that undoes it."""
     answer = home.client.patch(f"/api/camera/{key}", json=fields)
     assert answer.status_code == 200, answer.text

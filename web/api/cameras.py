@@ -63,10 +63,11 @@ def camera(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Change, answer=Edited, errors=(404, 409, 422))
 def change(key: str) -> Response:
-    """Change the name, notes, tags, site or parent device of a camera."""
+    """Change the name, notes, tags, site or parent devices of a camera."""
     given = json_body(Change).model_dump(exclude_unset=True)
-    if given.get("tags", ()) is None:
-        given["tags"] = []
+    for name in ("tags", "parents"):
+        if given.get(name, ()) is None:
+            given[name] = []
     return _edit(key, "change", given)
 
 

@@ -61,6 +61,7 @@ ROW: Kinds = {
 DETAIL: Kinds = {
     **ROW,
     "given_name": TEXT + NONE,
+    "parents": LIST,
     "ip_history": LIST,
     "facts": MAP,
     "identities": LIST,

@@ -144,6 +144,68 @@ def test_an_undo_puts_back_what_was_and_can_be_undone_itself(home: Home) -> None
     assert (camera(home)["camera_name"], camera(home)["notes"]) == ("Second", "new")
 
 
+@pytest.fixture
+def family(make_home: Make) -> Home:
+    """Four cameras; 2 is behind 1."""
+    cameras = (Camera(f"d4:2d:c5:00:00:0{n}", f"127.20.0.{n}", name=f"C{n}") for n in range(1, 5))
+    made = make_home(*cameras)
+    made.scan()
+    edit(made, "2", parent=1)
+    return made
+
+
+def parents(home: Home, number: int) -> Any:
+    camera = home.client.get(f"/api/camera/{number}").json
+    return camera["parent"], camera["parents"]
+
+
+def test_the_parents_of_a_camera_are_changed_and_undone(family: Home) -> None:
+    undo = edit(family, "2", parents=[3, 4, 3])
+    assert parents(family, 2) == (3, [3, 4])
+    event = family.events()[-1]
+    assert event.text.startswith("C2 is behind C3 and C4, by ")
+    assert (event.before, event.after) == ({"parents": [1]}, {"parents": [3, 4]})
+    again = take_back(family, undo)
+    assert (again.status_code, parents(family, 2)) == (200, (1, [1]))
+    assert take_back(family, again.json["undo"]).status_code == 200
+    assert parents(family, 2) == (3, [3, 4])
+    for none in ([], None):
+        edit(family, "2", parents=[1])
+        edit(family, "2", parents=none)
+        assert parents(family, 2) == (None, [])
+
+
+def test_an_undo_of_parents_is_refused_after_a_newer_change(family: Home) -> None:
+    undo = edit(family, "2", parents=[3, 4])
+    edit(family, "2", parents=[4])
+    answer = take_back(family, undo)
+    assert (answer.status_code, "was changed again since" in answer.text) == (409, True)
+    assert parents(family, 2) == (4, [4])
+
+
+@pytest.mark.parametrize(
+    ("number", "body", "words"),
+    [
+        (1, {"parents": [3, 2]}, "C2 is itself behind C1"),
+        (1, {"parents": [1]}, "C1 is itself behind C1"),
+        (2, {"parents": [99]}, "There is no device 99 to be the parent"),
+        (2, {"parents": [0]}, "parents.0: must be at least 1"),
+        (2, {"parents": ["1"]}, "parents.0: must be a whole number"),
+        (2, {"parents": 1}, "parents: must be a list"),
+        (2, {"parents": list(range(1, 10))}, "at most 8"),
+        (2, {"parents": [3], "parent": 4}, "parent and parents name different devices"),
+    ],
+)
+def test_parents_that_cannot_be_are_refused_by_name(
+    family: Home, number: int, body: dict[str, Any], words: str
+) -> None:
+    answer = family.client.patch(f"/api/camera/{number}", json=body)
+    assert answer.status_code == 422
+    assert words in answer.json["error"], answer.text
+    assert answer.headers["X-Field"].startswith("parents")
+    assert (parents(family, 1), parents(family, 2)) == ((None, []), (1, [1]))
+
+
 def test_an_undo_touches_only_what_the_edit_changed(home: Home) -> None:
     undo = edit(home, "1", name="North gate")
     edit(home, "1", notes="Ladder")

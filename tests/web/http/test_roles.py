@@ -353,6 +353,9 @@ def test_who_is_limited_reaches_no_other_camera_through_an_edit(home: Home, ask:
         answer = gus.ask("PATCH", camera, json={"parent": parent})
         assert answer.status_code == 404
         assert answer.json["error"] == f"There is no camera {parent}"
+        answer = gus.ask("PATCH", camera, json={"parents": [parent]})
+        assert answer.status_code == 404
+        assert answer.json["error"] == f"There is no camera {parent}"
     assert home.device(str(OTHER)) == before
 
 
@@ -366,6 +369,15 @@ def test_who_is_limited_saves_the_form_of_the_own_camera_as_it_is(home: Home, as
     assert answer.status_code == 303, answer.text
     assert home.device().name == "Portal"
     assert home.device().parent == OTHER
+
+
+def test_who_is_limited_changes_only_the_parents_that_are_seen(home: Home, ask: Ask) -> None:
+    camera = f"/api/camera/{OWN}"
+    done(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER, 2]}))
+    for sent in ([], None):
+        assert done(ask["Gus"].ask("PATCH", camera, json={"parents": sent}))["success"]
+        assert set(home.device().parents) >= {OTHER}, "it is not seen, so it stays"
+    done(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER]}))
 
 
 def test_who_is_limited_cannot_undo_a_move_to_another_site(home: Home, ask: Ask) -> None:

@@ -26,14 +26,24 @@ def device_edit(key: str, kind: str, fields: dict[str, Any]) -> Edit:
         fields = {
             key: value
             for key, value in fields.items()
-            if key not in ("site", "parent") or value != getattr(device, key)
+            if key not in ("site", "parent", "parents") or value != editing.shown(device, key)
         }
         if kind in ("merge", "split") or "site" in fields:
             raise needs_full_view()
         if fields.get("parent") is not None:
-            # By the number that it has now: a merge that leads there can be undone meanwhile.
-            fields["parent"] = visible_fleet().device(str(fields["parent"])).id
+            fields["parent"] = _visible_number(fields["parent"])
+        if "parents" in fields:
+            # Parents that this person does not see stay.
+            every = monitor.tracker.device(f"{device.id}").parents
+            hidden = (id for id in every if id not in device.parents)
+            fields["parents"] = [*map(_visible_number, fields["parents"]), *hidden]
     return Edit(kind, f"id:{device.id}", fields, actor_name(), monitor.clock())
+
+
+def _visible_number(number: int) -> int:
+    """The number that a device has now: a merge that leads there can be undone meanwhile. Raises
+    NotFound for a device that the person of the request does not see."""
+    return visible_fleet().device(str(number)).id
 
 
 def apply_edit(edit: Edit) -> list[Event]:

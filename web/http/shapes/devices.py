@@ -41,6 +41,9 @@ HIGHEST = 2**62
 Tag = Annotated[str, Field(max_length=editing.LONGEST_TAG)]
 
 
+ParentId = Annotated[int, Field(ge=1)]
+
+
 class Change(Strict):
     """What to change; what is left out stays. With an empty name, the camera's own name is used."""
 
@@ -48,7 +51,12 @@ class Change(Strict):
     notes: str | None = Field(None, max_length=editing.LONGEST["notes"])
     tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
     site: str | None = Field(None, max_length=editing.LONGEST["site"])
-    parent: int | None = Field(None, ge=1, description="The number of its parent device.")
+    parent: ParentId | None = Field(None, description="The number of its parent device.")
+    parents: list[ParentId] | None = Field(
+        None,
+        max_length=editing.MAX_PARENTS,
+        description="The numbers of all its parent devices: any one of them is enough.",
+    )
 
 
 class Merge(Strict):
