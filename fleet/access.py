@@ -23,7 +23,7 @@ def place_key(source: str, access: Access) -> str | None:
     asks at the device's own address, wherever that is."""
     if access.host is None:
         return None
-    return f"{source}:{place(access)}"
+    return identity.place_key(source, place(access))
 
 
 def place(access: Access) -> str:
@@ -60,8 +60,8 @@ def edited(
 ) -> Access:
     """The access with the fields of an edit. Raises Invalid, which names the field.
 
-    A password is kept only for the address for which it was saved, also where the edit names it
-    by its id. An undo, whose expected address was checked, brings back both.
+    A password is kept only for the source, the address and the port for which it was saved, also
+    where the edit names it by its id. An undo, whose expected place was checked, brings back both.
     """
     values = access_fields.values(fields)
     if "secret" in fields:
@@ -73,15 +73,15 @@ def edited(
         # What an undo brings back was saved for an address of former times.
         owner = draft.devices.get(device) if isinstance(fields.get("secret"), Mapping) else None
         access = replace(access, secret_host=owner.address if owner else None)
-    if access.host != known.host:
-        if "tls_pin" not in values:
-            access = replace(access, tls_pin=None)
-        if known.secret and access.secret == known.secret:
-            raise _invalid(
-                "secret",
-                f"The password was saved for {place(known)}",
-                "Enter it again for the new address, or remove it.",
-            )
+    if access.host != known.host and "tls_pin" not in values:
+        access = replace(access, tls_pin=None)
+    is_elsewhere = (access.host, access.port) != (known.host, known.port)
+    if is_elsewhere and known.secret and access.secret == known.secret:
+        raise _invalid(
+            "secret",
+            f"The password was saved for {place(known)}",
+            "Enter it again for the new address or port, or remove it.",
+        )
     return access if _is_login_of(access, known) else replace(access, method="")
 
 
@@ -187,7 +187,7 @@ def loser(draft: Draft, device: Device, key: str) -> Device | None:
 def asked_at(draft: Draft, device: Device, key: str) -> Device | None:
     """Another device that a source asks at the place of the key. It need not have the key: who
     proves a place takes that alone."""
-    source = key.partition(":")[0]
+    source = identity.source_of(key)
     for other in draft.devices.values():
         if (access := other.access.get(source)) is None or other.id == device.id:
             continue
@@ -200,7 +200,7 @@ def _proves(draft: Draft, owner: Device, key: str) -> bool:
     """It is up; of a place, the source that asks there must have had the last answer."""
     if status.own_status(owner, draft.now, draft.rules) not in status.UP:
         return False
-    state = owner.states.get(key.partition(":")[0])
+    state = owner.states.get(identity.source_of(key))
     return identity.is_global(key) or state is None or not status.is_missed(state)
 
 

@@ -7,6 +7,7 @@
     channel:onvif:urn:uuid:4d454930/VideoSource_1         video source of a camera with several
     channel:rtsp:10.0.0.9:554/%2Fcam%3Fchannel%3D2        path at a server that proves no more
     rtsp:10.0.0.9:554/live                                at a place: within its site
+    at:onvif:10.0.0.9:80/onvif                            the same of a source named like a kind
     address:10.0.0.9                                      at a place: the device proved no other key
     former:7/rtsp:10.0.0.9:554/live                       what device 7 was: no source proves it
 
@@ -29,6 +30,10 @@ ROW = "row:"
 MAC, ENDPOINT = "mac:", "onvif:"
 CHANNEL, ADDRESS, FORMER = "channel:", "address:", "former:"
 GLOBAL = (MAC, ENDPOINT, ROW)
+AT = "at:"
+"""Before the key of a place whose source is called as a kind of keys: `onvif:` alone is an
+endpoint reference."""
+KINDS = (*GLOBAL, CHANNEL, ADDRESS, FORMER, AT, "id:")
 _HEX12 = re.compile(r"[0-9a-f]{12}")
 _PLAIN_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _MAC = re.compile(r"(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\.){2}[0-9a-f]{4}")
@@ -87,6 +92,17 @@ def owner_of(key: str) -> str:
     return key[len(CHANNEL) :].rpartition("/")[0] if key.startswith(CHANNEL) else key
 
 
+def place_key(source: str, place: str) -> str:
+    """The key of the place (host, port and path) at which a source asks."""
+    key = f"{source}:{place}"
+    return f"{AT}{key}" if key.startswith(KINDS) else key
+
+
+def source_of(key: str) -> str:
+    """The source that asks at the place of the key."""
+    return key.removeprefix(AT).partition(":")[0]
+
+
 def former_key(device: int, key: str) -> str:
     """The key of a record that lost its last key to another device."""
     return f"{FORMER}{device}/{key.removeprefix(f'{FORMER}{device}/')}"
@@ -102,7 +118,7 @@ def place_of(key: str) -> str | None:
     owner = owner_of(key)
     if owner.startswith((*GLOBAL, FORMER)):
         return None
-    rest = owner.partition(":")[2].partition("/")[0]
+    rest = owner.removeprefix(AT).partition(":")[2].partition("/")[0]
     if rest.startswith("["):
         return rest[1:].partition("]")[0]
     return rest.partition(":")[0] if rest.count(":") == 1 else rest

@@ -10,6 +10,8 @@ from fleet.edit.editing import EditSummary, changed_since
 from fleet.model import Access, Device, Edit, Refused
 from fleet.reduce.draft import Draft
 
+_BOUND = {"host", "port"}
+"""What a password is bound to."""
 _TITLES = {
     "host": "address",
     "username": "user name",
@@ -35,7 +37,7 @@ def edited(
     known = device.access[source]
     _check_expected(device, known, edit)
     new = access.edited(
-        draft, known, edit.fields, device.id, is_undo="host" in edit.fields.get("expect", {})
+        draft, known, edit.fields, device.id, is_undo=edit.fields.get("expect", {}).keys() >= _BOUND
     )
     changed = [name for name in access.FIELDS if getattr(known, name) != getattr(new, name)]
     if not changed:
@@ -94,8 +96,8 @@ def _summary(
     edit: Edit,
     summary: EditSummary | None,
 ) -> EditSummary:
-    # A password is undone only while the address for which it was saved is still the same.
-    names = [*changed, "host"] if "secret" in changed and "host" not in changed else changed
+    # A password is undone only while the place for which it was saved is still the same.
+    names = [*changed, *sorted(_BOUND - {*changed})] if "secret" in changed else changed
     before, after = ({name: getattr(value, name) for name in names} for value in values)
     titles = [_TITLES.get(name, name) for name in changed]
     verb = "was" if len(titles) == 1 else "were"

@@ -301,12 +301,43 @@ def test_a_stored_password_is_not_sent_to_another_address() -> None:
     assert (access.host, access.secret, access.tls_pin) == ("10.0.0.5", "s1", "ab" * 32)
 
 
+@pytest.mark.parametrize("port", [8554, None])
+def test_a_stored_password_is_not_sent_to_another_port(port: int | None) -> None:
+    story = story_with_a_listed_camera(secret=SEALED)
+    for kind in ("change", "link"):
+        with pytest.raises(Invalid, match="Enter it again|saved for 10") as refused:
+            story.tell(edit(kind, "id:1", source="rtsp", port=port))
+        assert refused.value.field == "secret"
+    new = {"id": "s2", "sealed": "v1:sealed-two"}
+    story.tell(edit("change", "id:1", port=port, secret=new))
+    access = story.device().access["rtsp"]
+    assert (access.host, access.port, access.secret) == ("10.0.0.5", port, "s2")
+    undo(story, story.events[-1])
+    assert (story.device().access["rtsp"].port, story.device().access["rtsp"].secret) == (554, "s1")
+
+
+def test_no_undo_sends_a_removed_password_to_the_port_that_came_since() -> None:
+    story = story_with_a_listed_camera(secret=SEALED)
+    story.tell(edit("change", "id:1", secret=None))
+    removed = story.events[-1]
+    story.tell(edit("change", "id:1", port=8554))
+    with pytest.raises(Refused, match="changed again since"):
+        undo(story, removed)
+    undo(story, story.events[-1])
+    undo(story, removed)
+    assert story.device().access["rtsp"].secret == "s1"
+
+
 NAMED_BY_ID = {
     "another address of the device": edit("change", "id:1", host="203.0.113.7", secret="s1"),
     "a link to another address": edit("link", "id:1", **{**WAY, "host": "a.example"}, secret="s1"),
     "a link that says what it expects": edit(
         *("link", "id:1"), source="rtsp", host="a.example", secret="s1", expect={"host": "10.0.0.5"}
     ),
+    "another port of its host": edit("change", "id:1", port=8554, secret="s1"),
+    "a link to another port": edit("link", "id:1", **{**WAY, "port": 8554}, secret="s1"),
+    "another source of its device": edit("link", "id:1", source="onvif", secret="s1"),
+    "another source at its place": edit("link", "id:1", **{**WAY, "source": "onvif"}, secret="s1"),
     "another device": edit("change", "id:2", secret="s1"),
     "another device, by a link": edit("link", "id:2", source="onvif", secret="s1"),
     "another device, as if it were undone": edit(

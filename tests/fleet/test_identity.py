@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet.access import place_key
 from fleet.identity import (
+    KINDS,
     channel_key,
     index_key,
     is_global,
@@ -13,9 +15,10 @@ from fleet.identity import (
     owner_of,
     place_of,
     proved,
+    source_of,
 )
-from fleet.model import Sighting
-from tests.fleet.reports import A, B, seen
+from fleet.model import Access, Sighting
+from tests.fleet.reports import A, B, Story, edit, seen
 
 MAC = "d4:2d:c5:14:c5:70"
 SPELLINGS = [
@@ -101,6 +104,9 @@ KEYS: dict[str, tuple[bool, str | None]] = {
     "rtsp:[fe80::1]:554/live": (False, "fe80::1"),
     "rtsp:camera.example:554/": (False, "camera.example"),
     "snmp:10.0.0.9": (False, "10.0.0.9"),
+    "at:onvif:10.0.0.9:80/onvif": (False, "10.0.0.9"),
+    "at:row:[fe80::1]": (False, "fe80::1"),
+    channel_key("at:onvif:10.0.0.9:80/", "1"): (False, "10.0.0.9"),
     "address:10.0.0.9": (False, "10.0.0.9"),
     "address:fe80::1": (False, "fe80::1"),
     "former:7/rtsp:10.0.0.9:554/live": (False, None),
@@ -111,6 +117,31 @@ KEYS: dict[str, tuple[bool, str | None]] = {
 @pytest.mark.parametrize("key", KEYS)
 def test_what_a_key_is_tied_to(key: str) -> None:
     assert (is_global(key), place_of(key)) == KEYS[key]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_place_of_a_source_is_never_taken_for_another_kind_of_key(kind: str) -> None:
+    source, access = kind.removesuffix(":"), Access("10.0.0.9", 80, "/2")
+    key = place_key(source, access)
+    assert key is not None
+    assert not is_global(key)
+    assert (place_of(key), source_of(key)) == ("10.0.0.9", source)
+    assert (key.startswith("at:"), key.partition("at:")[2]) == (True, f"{source}:10.0.0.9:80/2")
+    assert index_key(key, "plant 1") != index_key(key, "plant 2")
+    assert key not in {f"{kind}{rest}" for kind in KINDS if kind != "at:" for rest in (key, "x")}
+    assert proved(seen(key), ()) == (key,)
+
+
+def test_a_camera_that_is_asked_by_onvif_at_an_address_is_not_known_everywhere() -> None:
+    """Two plants have a camera at one address, which a person added for each."""
+    story = Story()
+    for site in ("plant 1", "plant 2"):
+        story.tell(edit("add", "", site=site, source="onvif", host="10.0.0.9"))
+    assert [device.identities for device in story.fleet.devices.values()] == [
+        ("at:onvif:10.0.0.9",),
+        ("at:onvif:10.0.0.9",),
+    ]
+    assert story.fleet.disputed == {}
 
 
 @settings(deadline=None, derandomize=True)
