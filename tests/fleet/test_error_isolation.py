@@ -120,7 +120,7 @@ def test_a_report_that_cannot_be_folded_spoils_only_itself(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1, "once, however many there are"
     assert messages[0].startswith("A report from panasonic was set aside: an error in the program")
-    assert "ZeroDivisionError in test_pump.py, line " in messages[0]
+    assert "ZeroDivisionError in test_error_isolation.py, line " in messages[0]
     assert "secret-of-the-camera" not in caplog.text
 
 
