@@ -1,4 +1,4 @@
-"""Builds the list of recorders: the workbook that is watched, and its uploads."""
+"""Build the inventory: the workbook that is watched, and its uploads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +34,6 @@ class InventoryPackage(Package):
 def build_inventory(
     options: InventoryOptions, clock: Callable[[], datetime], fleet: FleetPackage
 ) -> InventoryPackage:
-    """The workbook beside the fleet; it is read for the first time when jobs run."""
+    """Build the workbook beside the fleet; a job reads it for the first time."""
     workbooks = Workbooks(options.p2p_workbook, fleet.tracker, clock)
     return InventoryPackage(workbooks, Uploads(options.data_dir / "uploads", workbooks))

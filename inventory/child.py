@@ -1,4 +1,4 @@
-"""The child process that takes tables apart: `python -m inventory.child`.
+"""The child process that reads and writes tables: `python -m inventory.child`.
 
 On standard input comes a line of JSON, then the file: `memory` in bytes and `seconds` of a
 processor are the most that it may use; with `serials` it gives the file with these, with `more`
@@ -18,7 +18,7 @@ from typing import Any
 
 from fleet.edit.recorder_list import RecorderRow
 from inventory import cells, frames, recorders, sheets, text_files
-from inventory.limits import SHRINK, NotReadable
+from inventory.limits import SHRINK_HINT, NotReadable
 from inventory.model import Problem
 
 OUT_OF_MEMORY = 1
@@ -32,24 +32,26 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (request["seconds"], request["seconds"] + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     frames.use_one_thread()
-    # It lives for one file: looking for cycles among its cells only takes time.
+    # The process handles one file: looking for cycles among its cells only takes time.
     gc.disable()
     data = sys.stdin.buffer.read()
     try:
-        answer = _answer(data, request)
+        response = _respond(data, request)
     except NotReadable as error:
-        answer = iter([_line({"error": error.error, "hint": error.hint})])
+        response = iter([_line({"error": error.error, "hint": error.hint})])
     except MemoryError:
         if not request.get("tidy"):
             sys.exit(OUT_OF_MEMORY)
-        answer = iter([_line({"error": "The workbook needs too much memory", "hint": SHRINK})])
-    sys.stdout.buffer.writelines(answer)
+        response = iter(
+            [_line({"error": "The workbook needs too much memory", "hint": SHRINK_HINT})]
+        )
+    sys.stdout.buffer.writelines(response)
 
 
-def _answer(data: bytes, request: Mapping[str, Any]) -> Iterator[bytes]:
+def _respond(data: bytes, request: Mapping[str, Any]) -> Iterator[bytes]:
     tidy = bool(request.get("tidy"))
     if "serials" in request:
-        return _written(data, request["serials"], tidy)
+        return _serial_update(data, request["serials"], tidy)
     if "table" in request:
         return _table(data, request["table"], tidy)
     if "more" in request:
@@ -58,7 +60,7 @@ def _answer(data: bytes, request: Mapping[str, Any]) -> Iterator[bytes]:
 
 
 def _table(data: bytes, name: str, tidy: bool) -> Iterator[bytes]:
-    """Title and notes in the first line; then in each the number of a row and its texts."""
+    """Encode a table: title and notes in the first line, then a row with its number in each."""
     is_text = text_files.is_text(data)
     table = text_files.text_table(data, name) if is_text else sheets.first_table(data, tidy=tidy)
     head = {"title": table.title, "notes": table.notes}
@@ -66,7 +68,7 @@ def _table(data: bytes, name: str, tidy: bool) -> Iterator[bytes]:
 
 
 def _rows(data: bytes, tidy: bool) -> Iterator[bytes]:
-    """The sheet in the first line; then in each a row, as a list, or a problem."""
+    """Encode the list: the sheet in the first line, then a row as a list, or a problem, in each."""
     book = recorders.read(data, tidy=tidy)
     head = {
         "sheet": book.sheet,
@@ -76,26 +78,26 @@ def _rows(data: bytes, tidy: bool) -> Iterator[bytes]:
     }
     return chain(
         [_line(head)],
-        (_line(_plain(row)) for row in book.rows),
+        (_line(_row_values(row)) for row in book.rows),
         (_line(_problem(problem)) for problem in book.problems),
     )
 
 
-def _plain(row: RecorderRow) -> list[Any]:
+def _row_values(row: RecorderRow) -> list[Any]:
     return [row.site, row.serial, row.store, row.extra, row.number]
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    row = _plain(problem.row) if problem.row else None
+    row = _row_values(problem.row) if problem.row else None
     return {"number": problem.number, "error": problem.error, "hint": problem.hint, "row": row}
 
 
-def _written(data: bytes, serials: dict[str, str], tidy: bool) -> Iterator[bytes]:
-    """The refused texts in the first line; then the new file, if there is one."""
-    written = cells.with_serials(data, serials, tidy=tidy)
-    is_changed = written.data is not None
-    head = {"refused": written.refused, "gone": written.gone, "changed": is_changed}
-    return iter([_line(head), written.data or b""])
+def _serial_update(data: bytes, serials: dict[str, str], tidy: bool) -> Iterator[bytes]:
+    """Encode the update: refused serials in the first line, then the new file, if any."""
+    update = cells.with_serials(data, serials, tidy=tidy)
+    is_changed = update.data is not None
+    head = {"refused": update.refused, "gone": update.gone, "changed": is_changed}
+    return iter([_line(head), update.data or b""])
 
 
 def _line(value: Any) -> bytes:

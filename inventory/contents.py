@@ -15,7 +15,7 @@ PARTS = {
     "pivot tables": "xl/pivotTables/",
     "macros": "xl/vbaProject.bin",
 }
-"""Things that are a part of the file each, by how the name of the part begins."""
+"""Objects that are parts of the file, by the beginning of the part's name."""
 COMMENTS = ("xl/comments", "xl/threadedComments/")
 ELEMENTS = {
     "formulas": b"f",
@@ -24,37 +24,39 @@ ELEMENTS = {
     "conditional formats": b"conditionalFormatting",
     "column widths": b"col",
 }
-"""Things that are an element of the sheet each."""
+"""Objects that are elements of the sheet."""
 LONGEST_NAME = 32
 """Bytes of the longest of these tags, with room for a prefix."""
 
 
 def contents_of(data: bytes, table: RecorderSheet) -> Contents:
-    """The contents of a file that was read; `table` is its list."""
+    """Count the contents of a file; `table` is its list of recorders."""
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         names = packed.namelist()
-        things = {
-            what: sum(name.startswith(begin) for name in names) for what, begin in PARTS.items()
+        objects = {
+            kind: sum(name.startswith(begin) for name in names) for kind, begin in PARTS.items()
         }
         try:
             sheets = sheets_of(packed)
-            things |= _elements(packed, sheets, table.sheet)
+            objects |= _elements(packed, sheets, table.sheet)
         except (KeyError, ValueError, zlib.error, zipfile.BadZipFile):
             sheets = []
         comments = [name for name in names if name.startswith(COMMENTS)]
-        things["comments"] = sum(_count(packed, comment, b"comment") for comment in comments)
-        things["cell formats"] = max(0, _count(packed, "xl/styles.xml", b"xf") - 2)
+        objects["comments"] = sum(_count(packed, comment, b"comment") for comment in comments)
+        objects["cell formats"] = max(0, _count(packed, "xl/styles.xml", b"xf") - 2)
     others = [sheet.name for sheet in sheets if sheet.name != table.sheet]
-    return Contents(table.filled(), others, {what: n for what, n in things.items() if n})
+    return Contents(
+        table.filled(), others, {kind: number for kind, number in objects.items() if number}
+    )
 
 
 def _elements(packed: zipfile.ZipFile, sheets: list[Sheet], name: str) -> dict[str, int]:
     part = next(sheet.part for sheet in sheets if sheet.name == name)
-    return {what: _count(packed, part, tag) for what, tag in ELEMENTS.items()}
+    return {kind: _count(packed, part, tag) for kind, tag in ELEMENTS.items()}
 
 
 def _count(packed: zipfile.ZipFile, part: str, tag: bytes) -> int:
-    """The number of elements of that name in a part; 0 for a part that is not there."""
+    """Count the elements of that name in a part; 0 for a missing part."""
     if part not in packed.namelist():
         return 0
     opening = re.compile(rb"<(?:[\w.-]{1,20}:)?" + tag + rb"[\s/>]")
@@ -62,7 +64,7 @@ def _count(packed: zipfile.ZipFile, part: str, tag: bytes) -> int:
 
 
 def _overlapping(packed: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    """The part in pieces that end where a tag ends."""
+    """Read the part in pieces that end between tags."""
     rest = b""
     with packed.open(part) as file:
         while piece := file.read(PIECE):

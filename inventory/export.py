@@ -1,4 +1,4 @@
-"""Rows as a workbook."""
+"""Write rows as a workbook."""
 
 import io
 import re
@@ -9,12 +9,12 @@ from fleet.texts import storable
 from inventory.model import NEEDED
 
 ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-"""Begins what a spreadsheet would read as one letter by its code (ECMA-376, 22.9.2.19)."""
+"""The beginning of an escaped letter, as a spreadsheet reads it (ECMA-376, 22.9.2.19)."""
 
 
-def made_of(rows: Sequence[Mapping[str, str]], above: Iterable[Sequence[str]] = ()) -> bytes:
-    """A workbook with the three columns and all others that a row has, below the lines
-    `above`. Every cell is text: what looks like a formula is none. Characters that a
+def workbook_bytes(rows: Sequence[Mapping[str, str]], above: Iterable[Sequence[str]] = ()) -> bytes:
+    """Write a workbook with the three columns and all others of the rows, below the lines
+    `above`. Every cell is text, also one that looks like a formula. Characters that a
     spreadsheet cannot hold are left out."""
     import openpyxl
     from openpyxl.cell import WriteOnlyCell

@@ -1,4 +1,4 @@
-"""The file of the workbook: who has it open, and putting another one in its place."""
+"""The file of the workbook: detect that it is open, and replace it."""
 
 import errno
 import hashlib
@@ -12,8 +12,8 @@ from store.folders import sync_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
-    """A program lays a file of that name beside the one that it has open."""
+class EditorLock:
+    """The lock file that a program keeps beside a file that it has open."""
 
     program: str
     name: str
@@ -23,22 +23,22 @@ class Locked:
         return f"If nobody has it open, delete {self.name}, which was left over."
 
 
-def lock_of(path: Path) -> Locked | None:
-    """The program that has the file, or the target of its link, open."""
+def find_lock(path: Path) -> EditorLock | None:
+    """Find the lock of the program that has the file, or the target of its link, open."""
     for candidate in {path, path.resolve()}:
         for program, name in (
             ("Excel", f"~${candidate.name}"),
             ("LibreOffice", f".~lock.{candidate.name}#"),
         ):
             if os.path.lexists(candidate.with_name(name)):
-                return Locked(program, name)
+                return EditorLock(program, name)
     return None
 
 
-def write_whole(path: Path, data: bytes, instead_of: bytes | None = None) -> bool:
-    """Wholly there or not at all, with the mode and the owner that it had. Raises OSError.
+def write_atomically(path: Path, data: bytes, expected: bytes | None = None) -> bool:
+    """Write the file whole or not at all, with its mode and owner. Raises OSError.
 
-    False, and nothing is written, when the file is not `instead_of` any more, or was opened.
+    False, and nothing is written, when the file is not `expected` any more, or was opened.
     """
     real = path.resolve()
     if real.exists() and not (os.access(real, os.W_OK) and real.stat().st_mode & 0o222):
@@ -52,8 +52,8 @@ def write_whole(path: Path, data: bytes, instead_of: bytes | None = None) -> boo
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _dress(staged, real)
-        if instead_of is not None and not _is_still(path, instead_of):
+        _copy_metadata(staged, real)
+        if expected is not None and not _is_unchanged(path, expected):
             return False
         staged.replace(real)
         sync_folder(real.parent)
@@ -63,8 +63,8 @@ def write_whole(path: Path, data: bytes, instead_of: bytes | None = None) -> boo
             staged.unlink()
 
 
-def _dress(staged: Path, real: Path) -> None:
-    """Owner, rights and attributes of the file that it replaces, as far as this user may."""
+def _copy_metadata(staged: Path, real: Path) -> None:
+    """Copy owner, mode and attributes of the file to be replaced, as far as permitted."""
     if not real.exists():
         staged.chmod(0o644)
         return
@@ -77,11 +77,11 @@ def _dress(staged: Path, real: Path) -> None:
     os.utime(staged)
 
 
-def _is_still(path: Path, data: bytes) -> bool:
+def _is_unchanged(path: Path, data: bytes) -> bool:
     """True if the file is unchanged and not open: the last check, as writing can take long."""
     before = path.stat()
     is_same = digest(path.read_bytes()) == digest(data)
-    return is_same and lock_of(path) is None and path.stat() == before
+    return is_same and find_lock(path) is None and path.stat() == before
 
 
 def digest(data: bytes) -> bytes:

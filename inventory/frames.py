@@ -14,17 +14,17 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from inventory.limits import NotReadable
-from inventory.model import MAX_COLUMNS, bare
+from inventory.model import MAX_COLUMNS, clean_text
 
 if TYPE_CHECKING:
     from pandas import ExcelFile
     from python_calamine import CalamineSheet
 
 BATCH = 1000
-"""Rows that are laid out at a time: a cell far from the others makes all of them long."""
-AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
+"""Rows per data frame: a cell far from the others makes all rows of the frame long."""
+SAVE_AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
 MIDNIGHT = time()
-AS_WRITTEN: dict[str, Any] = {
+READ_OPTIONS: dict[str, Any] = {
     "header": None,
     "dtype": object,
     "keep_default_na": False,
@@ -33,20 +33,20 @@ AS_WRITTEN: dict[str, Any] = {
 
 
 def use_one_thread() -> None:
-    """Call before pandas is imported: OpenBLAS reserves memory for a thread on each core, and on
-    large machines more than the child may have. It reads this variable of the process itself."""
+    """Limit OpenBLAS to one thread; call it before pandas is imported. Memory for a thread on
+    each core could be more than the child may use."""
     os.putenv("OPENBLAS_NUM_THREADS", "1")
 
 
 def open_workbook(data: bytes) -> "ExcelFile":
-    """Raises python_calamine.CalamineError."""
+    """Open a workbook. Raises python_calamine.CalamineError."""
     import pandas
 
     return pandas.ExcelFile(io.BytesIO(data), engine="calamine")
 
 
 def sheet_rows(sheet: "CalamineSheet") -> Iterator[tuple[int, list[str]]]:
-    """The rows with content, by their number from 1: texts from the first column that has any.
+    """Read the rows with content, by number from 1: texts from the first column that has any.
 
     pandas gets what calamine has read already, as `read_excel` would read the sheet again.
     """
@@ -60,18 +60,18 @@ def sheet_rows(sheet: "CalamineSheet") -> Iterator[tuple[int, list[str]]]:
         filled = frame[is_filled.any(axis=1)]
         # Most cells of a sheet may be empty, and need not be made texts.
         columns = [
-            [bare(as_text(value)) for value in column] if is_used else column
+            [clean_text(as_text(value)) for value in column] if is_used else column
             for is_used, (_, column) in zip(is_filled.any(), filled.items(), strict=True)
         ]
         yield from zip(filled.index.tolist(), map(list, zip(*columns, strict=True)), strict=True)
 
 
 def text_rows(text: str, divider: str, most: int) -> list[list[str]]:
-    """The first `most` lines of a CSV text. Raises NotReadable for quotes that do not close."""
+    """Read the first `most` lines of a CSV text. Raises NotReadable for unclosed quotes."""
     import pandas
 
     lines = _CountedLines(text)
-    options = {**AS_WRITTEN, "names": range(_width(text, divider)), "index_col": False}
+    options = {**READ_OPTIONS, "names": range(_width(text, divider)), "index_col": False}
     try:
         with warnings.catch_warnings():
             # What is right of the last column is left out, as in a workbook.
@@ -83,7 +83,7 @@ def text_rows(text: str, divider: str, most: int) -> list[list[str]]:
         return []
     except (pandas.errors.ParserError, csv.Error) as error:
         raise NotReadable(
-            f"Line {lines.count} of the CSV file cannot be read ({error})", AGAIN
+            f"Line {lines.count} of the CSV file cannot be read ({error})", SAVE_AGAIN
         ) from error
     # A line that ends early has no text there, not even an empty one.
     return [
@@ -99,7 +99,7 @@ def _width(text: str, divider: str) -> int:
 
 
 class _CountedLines(io.StringIO):
-    """A text that knows how many of its lines were read."""
+    """A text that counts the lines read from it."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text, newline="")
@@ -112,8 +112,8 @@ class _CountedLines(io.StringIO):
 
 
 def as_text(value: Any) -> str:
-    """A cell as a sheet shows it: 123456.0 is 123456, TRUE is no True, a day has no time. Texts
-    stay as they are, with their leading zeros."""
+    """Convert a cell to text as a sheet shows it: 123456 for 123456.0, TRUE for True, a day
+    without a time. Texts keep their leading zeros."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -6,12 +6,12 @@ from fleet.edit.recorder_list import RecorderRow
 from inventory.workbook import NEEDED, Workbook
 
 MAX_SITES = 5
-"""Sites that are named; the others are counted."""
+"""Maximum number of sites that are named; the others are only counted."""
 MAX_SHEETS = 10
 
 
 def losses(old: Workbook, new: Workbook) -> Iterator[str]:
-    """Columns, sheets and whatever else would be lost, a sentence each."""
+    """Describe columns, sheets and other contents that would be lost, a sentence each."""
     columns = {column.upper() for column in new.columns}
     for title, cells in old.contents.filled.items():
         if title and title.upper() not in columns:
@@ -26,23 +26,23 @@ def losses(old: Workbook, new: Workbook) -> Iterator[str]:
         yield f"Sheet {name[:60]}."
     if len(gone) > MAX_SHEETS:
         yield f"{len(gone) - MAX_SHEETS} more sheets."
-    for what, number in old.contents.things.items():
-        left = new.contents.things.get(what, 0)
+    for kind, number in old.contents.objects.items():
+        left = new.contents.objects.get(kind, 0)
         if left < number:
             yield (
-                f"{number - left} of {number} {what}."
+                f"{number - left} of {number} {kind}."
                 if left
-                else f"{what} ({number}).".capitalize()
+                else f"{kind} ({number}).".capitalize()
             )
 
 
 def emptied(
-    both: Iterable[tuple[RecorderRow, RecorderRow]], columns: Sequence[str]
+    pairs: Iterable[tuple[RecorderRow, RecorderRow]], columns: Sequence[str]
 ) -> Iterator[str]:
-    """Cells that have a text now and would be empty, by column, for sites in both files."""
+    """Describe cells that would lose their text, by column, for sites in both files."""
     kept = {column.upper() for column in columns}
     losses: dict[str, list[str]] = {}
-    for old, new in both:
+    for old, new in pairs:
         if old.store and not new.store:
             losses.setdefault(NEEDED[2], []).append(old.site)
         for title in old.extra.keys() - new.extra.keys():

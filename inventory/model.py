@@ -48,7 +48,7 @@ class Contents:
 
     filled: Mapping[str, int] = field(default_factory=dict)
     sheets: Sequence[str] = ()
-    things: Mapping[str, int] = field(default_factory=dict)
+    objects: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +94,21 @@ class RecorderSheet:
         return counts
 
 
-def missing_in(titles: Sequence[str]) -> list[str]:
-    """The needed titles that a line lacks."""
+def missing_titles(titles: Sequence[str]) -> list[str]:
+    """The needed titles that are missing in a line."""
     known = {title.upper() for title in titles}
     return [title for title in NEEDED if title not in known]
 
 
-def bare(text: str) -> str:
-    """A cell's text in one line. The quote that keeps our own CSV files from being formulas
-    is taken away again."""
+def clean_text(text: str) -> str:
+    """Clean a cell's text: one line, without the quote that our own CSV files have before a
+    formula."""
     text = one_line(text)[:LONGEST_CELL]
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
 def workbook_of(table: RecorderSheet) -> Workbook:
-    """The rows that can be used, and why the others cannot."""
+    """Parse the rows of the sheet; rows that cannot be used become problems."""
     places = {title: table.place(title) for title in NEEDED}
     own = set(places.values())
     others = [(n, title) for n, title in enumerate(table.titles) if title and n not in own]
@@ -116,20 +116,22 @@ def workbook_of(table: RecorderSheet) -> Workbook:
     problems: list[Problem] = []
     taken: dict[tuple[str, str], int] = {}
     for number, cells in table.lines.items():
-        made = _row(number, cells, places, others, taken)
-        if isinstance(made, RecorderRow):
-            rows.append(made)
+        parsed = _parse_row(number, cells, places, others, taken)
+        if isinstance(parsed, RecorderRow):
+            rows.append(parsed)
         else:
-            problems.append(made)
+            problems.append(parsed)
     if table.cut:
         problems.append(
             Problem(table.cut, f"More than {MAX_ROWS:,} rows", "Split it between two servers.")
         )
-    return Workbook(table.sheet, table.titles, rows, _each_site_once(rows, problems))
+    return Workbook(table.sheet, table.titles, rows, _without_duplicate_sites(rows, problems))
 
 
-def _each_site_once(rows: Sequence[RecorderRow], problems: Sequence[Problem]) -> list[Problem]:
-    """A site that another row has already, used or not, is not waiting for a serial here."""
+def _without_duplicate_sites(
+    rows: Sequence[RecorderRow], problems: Sequence[Problem]
+) -> list[Problem]:
+    """Remove the row from problems whose site is in an earlier row: they wait for no serial."""
     known = {row.site: row.number for row in rows}
     kept = []
     for problem in problems:
@@ -139,7 +141,7 @@ def _each_site_once(rows: Sequence[RecorderRow], problems: Sequence[Problem]) ->
     return kept
 
 
-def _row(
+def _parse_row(
     number: int,
     cells: Sequence[str],
     places: Mapping[str, int],
@@ -169,6 +171,6 @@ def _row(
             if kind == SERIAL and taken.get((SITE, site)) == number:
                 del taken[SITE, site]
             error = f"{kind} {value} stands in row {before} already"
-            lacks = replace(row, serial="") if kind == SERIAL else None
-            return Problem(number, error, "Keep one of the two.", lacks)
+            without_serial = replace(row, serial="") if kind == SERIAL else None
+            return Problem(number, error, "Keep one of the two.", without_serial)
     return row

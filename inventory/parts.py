@@ -1,4 +1,4 @@
-"""The parts of an .xlsx file: which sheets it has, and where each is stored."""
+"""The parts of an .xlsx file: its sheets and where each is stored."""
 
 import posixpath
 import zipfile
@@ -40,16 +40,16 @@ def elements(packed: zipfile.ZipFile, part: str, wanted: str) -> list[dict[str, 
     parts = []
 
     def begin(name: str, attributes: dict[str, str]) -> None:
-        if local(name) == wanted:
+        if local_name(name) == wanted:
             parts.append(attributes)
 
     parser = xml_parser()
     parser.StartElementHandler = begin
-    feed(parser, packed, part)
+    parse_part(parser, packed, part)
     return parts
 
 
-def feed(parser: expat.XMLParserType, packed: zipfile.ZipFile, part: str) -> None:
+def parse_part(parser: expat.XMLParserType, packed: zipfile.ZipFile, part: str) -> None:
     """Parse a part in pieces. Raises like `sheets_of`."""
     with packed.open(part) as file:
         while piece := file.read(PIECE):
@@ -58,7 +58,7 @@ def feed(parser: expat.XMLParserType, packed: zipfile.ZipFile, part: str) -> Non
 
 
 def xml_parser() -> expat.XMLParserType:
-    """Bytes are counted as they stand in the file, so that it must be UTF-8 whatever it says."""
+    """Create a parser for UTF-8, whatever the file declares: byte positions must be exact."""
 
     def refuse(*_: object) -> None:
         raise ValueError("it has a document type")
@@ -68,6 +68,6 @@ def xml_parser() -> expat.XMLParserType:
     return parser
 
 
-def local(name: str) -> str:
+def local_name(name: str) -> str:
     """The name of an element without its prefix."""
     return name.rpartition(":")[2]

@@ -15,36 +15,36 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from inventory.limits import SHRINK, NotReadable, check_length
+from inventory.limits import SHRINK_HINT, NotReadable, check_length
 
 MAX_MEMORY = 768 << 20
 MAX_SECONDS = 30
-"""Of a processor; other work may want it too."""
+"""Seconds of processor time."""
 MAX_WAIT = 60.0
 COMMAND = (sys.executable, "-m", "inventory.child")
 ROOT = Path(__file__).parent.parent
-_turn = Lock()
+_one_at_a_time = Lock()
 """Held while a child runs: one at a time, so that many files at once take no more memory."""
 
 
 def ask(request: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The answer of a child to the request: its first line, and the bytes after it. Raises
-    NotReadable, ChildProcessError."""
+    """Run a child and return its first line and the bytes after it. Raises NotReadable,
+    ChildProcessError."""
     check_length(data)
     limits = {"memory": MAX_MEMORY, "seconds": MAX_SECONDS}
-    with _turn:
-        done = _run({**request, **limits}, data)
-        if done.returncode not in (0, -signal.SIGXCPU):
+    with _one_at_a_time:
+        process = _run({**request, **limits}, data)
+        if process.returncode not in (0, -signal.SIGXCPU):
             # One cell asked for all memory, or broke the library: it may do without that one.
-            done = _run({**request, **limits, "tidy": True}, data)
-    if done.returncode == -signal.SIGXCPU:
-        raise NotReadable(f"The workbook takes more than {MAX_SECONDS} s", SHRINK)
-    if done.returncode:
+            process = _run({**request, **limits, "tidy": True}, data)
+    if process.returncode == -signal.SIGXCPU:
+        raise NotReadable(f"The workbook takes more than {MAX_SECONDS} s", SHRINK_HINT)
+    if process.returncode:
         raise NotReadable(
             "The workbook is damaged, or one cell far from the others makes its sheet huge",
             "Delete the columns right of the table and the rows below it, and save it in Excel.",
         )
-    line, _, rest = done.stdout.partition(b"\n")
+    line, _, rest = process.stdout.partition(b"\n")
     head: dict[str, Any] = json.loads(line)
     if "error" in head:
         raise NotReadable(head["error"], head["hint"])
@@ -52,14 +52,14 @@ def ask(request: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
 
 
 def _run(request: Mapping[str, Any], data: bytes) -> subprocess.CompletedProcess[bytes]:
-    """One child, from its start to its end. Raises NotReadable, ChildProcessError."""
+    """Run one child to its end. Raises NotReadable, ChildProcessError."""
     line = json.dumps(request).encode() + b"\n"
     try:
         return subprocess.run(
             COMMAND, input=line + data, capture_output=True, cwd=ROOT, timeout=MAX_WAIT
         )
     except subprocess.TimeoutExpired as error:
-        raise NotReadable(f"The workbook takes more than {MAX_WAIT:.0f} s", SHRINK) from error
+        raise NotReadable(f"The workbook takes more than {MAX_WAIT:.0f} s", SHRINK_HINT) from error
     except OSError as error:
         reason = f"no process can be started to read it: {error.strerror}"
         raise ChildProcessError(error.errno, reason) from error

@@ -10,12 +10,12 @@ from itertools import islice
 from fleet.texts import name_of
 from inventory.contents import contents_of
 from inventory.limits import NotReadable
-from inventory.model import MAX_ABOVE, NEEDED, RecorderSheet, Workbook, missing_in, workbook_of
-from inventory.sheets import MERGED, SheetCells, each_sheet, kept, with_merged
+from inventory.model import MAX_ABOVE, NEEDED, RecorderSheet, Workbook, missing_titles, workbook_of
+from inventory.sheets import MERGED, SheetCells, each_sheet, fill_merged, limited_rows
 
 
 def read(data: bytes, *, tidy: bool = False) -> Workbook:
-    """The list of recorders: the first visible sheet that has the three columns, else the
+    """Read the list of recorders: the first visible sheet that has the three columns, else the
     first hidden one; `tidy` as for `each_sheet`. Raises NotReadable."""
     table, notes = _find(data, tidy)
     book = workbook_of(table)
@@ -28,13 +28,13 @@ def sheet_of_recorders(data: bytes, *, tidy: bool = False) -> RecorderSheet:
 
 
 def _find(data: bytes, tidy: bool) -> tuple[RecorderSheet, list[str]]:
-    """The sheet, and what a person should know about where it comes from."""
+    """Find the sheet; return it with notes for a person."""
     notes, lacks = list[str](), list[str]()
     for cells in each_sheet(data, tidy=tidy):
         notes += cells.notes
-        table = _recorders_in(cells)
+        table = _find_list(cells)
         if isinstance(table, RecorderSheet):
-            return table, [*notes, *_origin(table, cells)]
+            return table, [*notes, *_origin_notes(table, cells)]
         lacks += [table] if table else []
     problem = " ".join([f"No sheet has the columns {', '.join(NEEDED)}", *lacks[:3]])
     raise NotReadable(
@@ -43,7 +43,7 @@ def _find(data: bytes, tidy: bool) -> tuple[RecorderSheet, list[str]]:
     )
 
 
-def _origin(table: RecorderSheet, cells: SheetCells) -> list[str]:
+def _origin_notes(table: RecorderSheet, cells: SheetCells) -> list[str]:
     notes = []
     if cells.sheet.is_hidden:
         notes.append(
@@ -55,26 +55,26 @@ def _origin(table: RecorderSheet, cells: SheetCells) -> list[str]:
     return notes
 
 
-def _recorders_in(cells: SheetCells) -> RecorderSheet | str:
-    """The table below the first line that has the three titles, else what is missing, in words.
-    Raises NotReadable."""
+def _find_list(cells: SheetCells) -> RecorderSheet | str:
+    """Find the table below the first line that has the three titles; else describe what is
+    missing. Raises NotReadable."""
     name = cells.sheet.name
     seen: list[list[str]] = []
     for number, texts in islice(cells.rows, MAX_ABOVE):
         seen.append([name_of(text) for text in texts])
-        if not missing_in(seen[-1]):
-            lines, cut = kept(name, cells.rows)
+        if not missing_titles(seen[-1]):
+            lines, cut = limited_rows(name, cells.rows)
             below = [merged for merged in cells.merged if merged[0][0] >= number]
-            filled = with_merged(lines, cells.first, below)
+            filled = fill_merged(lines, cells.first, below)
             return RecorderSheet(name, seen[-1], cells.first, lines, cut, filled)
-    return lacking(f"Sheet {name[:40]}", seen)
+    return columns_note(f"Sheet {name[:40]}", seen)
 
 
-def lacking(where: str, lines: Sequence[Sequence[str]]) -> str:
-    """The titles that the best line lacks; nothing if no line has one of the three."""
-    best = min(lines, key=lambda line: len(missing_in(line)), default=())
-    missing = missing_in(best)
+def columns_note(place: str, lines: Sequence[Sequence[str]]) -> str:
+    """Name the titles missing in the closest line; empty if no line has one of the three."""
+    closest = min(lines, key=lambda line: len(missing_titles(line)), default=())
+    missing = missing_titles(closest)
     if len(missing) == len(NEEDED):
         return ""
-    has = ", ".join(title[:40] for title in best if title)[:200]
-    return f"({where} has no column {', '.join(missing)}; it has {has})"
+    has = ", ".join(title[:40] for title in closest if title)[:200]
+    return f"({place} has no column {', '.join(missing)}; it has {has})"

@@ -1,4 +1,4 @@
-"""Read every sheet of a workbook as rows of text: damaged, far, merged and hidden cells included.
+"""Read the sheets of a workbook as rows of text, with damaged, far, merged and hidden cells.
 
 Run by the child process; the rest of the monitor asks `inventory.workbook`.
 """
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 
 from inventory import frames
-from inventory.limits import SAVE, SHRINK, NotReadable, check
+from inventory.limits import SAVE_HINT, SHRINK_HINT, NotReadable, check
 from inventory.model import MAX_COLUMNS, MAX_ROWS, Place, Table
 from inventory.parts import Sheet, sheets_of
-from inventory.tidy import Range, tidied
+from inventory.tidy import Range, plain_sheet
 
 if TYPE_CHECKING:
     from pandas import ExcelFile
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 100 << 20
 """Letters of all cells together, where each cell adds EACH more."""
-EACH = 32
+TEXT_PER_CELL = 32
 MAX_MERGED = 1_000_000
 """Cells that merged ones may span, all together."""
 MERGED = "Merged cells: the value applies to every row that the cell spans."
@@ -47,13 +47,14 @@ class SheetCells:
 
 
 def each_sheet(data: bytes, *, tidy: bool = False) -> Iterator[SheetCells]:
-    """The sheets of a workbook, visible ones first; a damaged one is empty. Raises NotReadable.
+    """Read the sheets of a workbook, visible ones first; a damaged one is empty.
 
-    With `tidy` each sheet is rewritten in plain cells first, which takes longer.
+    Raises NotReadable. With `tidy` each sheet is rewritten in plain cells first, which takes
+    longer.
     """
     check(data)
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
-        sheets, file = _opened(data, packed, tidy)
+        sheets, file = _open(data, packed, tidy)
         for sheet in sheets:
             try:
                 yield _cells_of(packed, file, sheet)
@@ -63,35 +64,35 @@ def each_sheet(data: bytes, *, tidy: bool = False) -> Iterator[SheetCells]:
 
 
 def first_table(data: bytes, *, tidy: bool = False) -> Table:
-    """The first visible sheet that has rows, else the first hidden one. Raises NotReadable."""
+    """Read the first visible sheet that has rows, else a hidden one. Raises NotReadable."""
     notes = list[str]()
     for cells in each_sheet(data, tidy=tidy):
         notes += cells.notes
         name = cells.sheet.name
-        lines, cut = kept(name, cells.rows)
+        lines, cut = limited_rows(name, cells.rows)
         if not lines:
             continue
-        if with_merged(lines, cells.first, cells.merged):
+        if fill_merged(lines, cells.first, cells.merged):
             notes.append(MERGED)
         if cells.sheet.is_hidden:
             notes.append(f"Sheet {name[:40]} is hidden in the file. No visible sheet has rows.")
-        return Table(name, lines, [*notes, *too_many(cut)])
+        return Table(name, lines, [*notes, *row_limit_note(cut)])
     raise NotReadable(
         ". ".join(["The workbook is empty", *(note.rstrip(".") for note in notes[:3])]),
         "Put the rows into its first sheet, with one line of titles above them.",
     )
 
 
-def too_many(number: int) -> list[str]:
-    """The note about the rows from that number on, which were not read; none for 0."""
+def row_limit_note(number: int) -> list[str]:
+    """The note about rows from that number on, which were not read; empty for 0."""
     return [f"More than {MAX_ROWS:,} rows: row {number} and later were not read."] if number else []
 
 
-def _opened(
+def _open(
     data: bytes, packed: zipfile.ZipFile, tidy: bool
 ) -> tuple[list[Sheet], "ExcelFile | None"]:
-    """The sheets, visible ones first, and the file as pandas has it: None where it must not or
-    cannot open the whole. Raises NotReadable."""
+    """List the sheets, visible ones first, and open the file with pandas: None where it must
+    not or cannot open it. Raises NotReadable."""
     from python_calamine import CalamineError, SheetVisibleEnum
 
     reason, file = "", None
@@ -104,43 +105,43 @@ def _opened(
         return sheets_of(packed), file
     except DAMAGED as error:
         if file is None:
-            why = reason or str(error)
-            raise NotReadable(f"The list of its sheets is damaged ({why})", SAVE) from error
+            detail = reason or str(error)
+            raise NotReadable(f"The list of its sheets is damaged ({detail})", SAVE_HINT) from error
     known = [
-        Sheet(each.name, "", each.visible != SheetVisibleEnum.Visible)
-        for each in file.book.sheets_metadata
+        Sheet(sheet.name, "", sheet.visible != SheetVisibleEnum.Visible)
+        for sheet in file.book.sheets_metadata
     ]
     return sorted(known, key=lambda sheet: sheet.is_hidden), file
 
 
 def _cells_of(packed: zipfile.ZipFile, file: "ExcelFile | None", sheet: Sheet) -> SheetCells:
-    """Raises DAMAGED."""
+    """Read the cells of a sheet. Raises DAMAGED."""
     from python_calamine import CalamineError
 
     if file is not None:
         try:
             cells = file.book.get_sheet_by_name(sheet.name)
             merged = cells.merged_cell_ranges or []
-            return _shown(sheet, cells, frames.sheet_rows(cells), merged)
+            return _sheet_cells(sheet, cells, frames.sheet_rows(cells), merged)
         except CalamineError:
             pass  # one odd cell is enough
-    return _tidied_cells(packed, sheet)
+    return _rewritten_cells(packed, sheet)
 
 
-def _tidied_cells(packed: zipfile.ZipFile, sheet: Sheet) -> SheetCells:
-    """The same for a sheet that is rewritten in plain cells first. Raises DAMAGED."""
+def _rewritten_cells(packed: zipfile.ZipFile, sheet: Sheet) -> SheetCells:
+    """Read the cells of a sheet that is rewritten in plain cells first. Raises DAMAGED."""
     from python_calamine import CalamineError
 
-    plain = tidied(packed, sheet.part)
+    plain = plain_sheet(packed, sheet.part)
     try:
         cells = frames.open_workbook(plain.data).book.get_sheet_by_name("Sheet")
     except CalamineError as error:
         raise ValueError(str(error)) from error
     rows = ((plain.numbers[line - 1], texts) for line, texts in frames.sheet_rows(cells))
-    return _shown(sheet, cells, rows, plain.merged, plain.was_cut)
+    return _sheet_cells(sheet, cells, rows, plain.merged, plain.was_cut)
 
 
-def _shown(
+def _sheet_cells(
     sheet: Sheet,
     cells: "CalamineSheet",
     rows: Iterator[tuple[int, list[str]]],
@@ -150,16 +151,16 @@ def _shown(
     (_, first), (_, last) = cells.start or (0, 0), cells.end or (0, 0)
     far = f"Cells of sheet {sheet.name[:40]} that are far from the table were not read."
     notes = [far] if was_cut or last >= first + MAX_COLUMNS else []
-    return SheetCells(sheet, first, _filled(rows), merged, notes)
+    return SheetCells(sheet, first, _without_empty(rows), merged, notes)
 
 
-def _filled(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    """Without those of signs that a cell does not show."""
+def _without_empty(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Skip rows with only characters that a cell does not show."""
     return ((number, cells) for number, cells in rows if any(cells))
 
 
-def kept(name: str, rows: Iterator[tuple[int, list[str]]]) -> tuple[Lines, int]:
-    """As many rows as are read, and the number of the first one that is not, 0 for none. Raises
+def limited_rows(name: str, rows: Iterator[tuple[int, list[str]]]) -> tuple[Lines, int]:
+    """Read rows up to the limit; the number of the first row beyond it, 0 for none. Raises
     NotReadable."""
     lines: Lines = {}
     size = 0
@@ -167,16 +168,16 @@ def kept(name: str, rows: Iterator[tuple[int, list[str]]]) -> tuple[Lines, int]:
         if len(lines) >= MAX_ROWS:
             return lines, number
         lines[number] = cells
-        size += sum(len(cell) + EACH for cell in cells if cell)
+        size += sum(len(cell) + TEXT_PER_CELL for cell in cells if cell)
         if size > MAX_TEXT:
-            raise NotReadable(f"The sheet {name[:40]} has too much text", SHRINK)
+            raise NotReadable(f"The sheet {name[:40]} has too much text", SHRINK_HINT)
     return lines, 0
 
 
-def with_merged(lines: Lines, first: int, merged: Sequence[Range]) -> frozenset[Place]:
-    """Fill what merged cells span, and say where. A merged cell stores its text in its first
-    row; a person sees it in the others too. Only rows that have something else get it, and no
-    column beside."""
+def fill_merged(lines: Lines, first: int, merged: Sequence[Range]) -> frozenset[Place]:
+    """Fill the rows that merged cells span, and return the places. A merged cell stores its
+    text in its first row; a person sees it in the others too. Only rows with other content get
+    it, and only in the first column."""
     numbers = sorted(lines)
     filled, budget = set[Place](), MAX_MERGED
     for (top, left), (bottom, _right) in merged:

@@ -1,4 +1,4 @@
-"""Read a table that a person hands in, whatever its columns: .xlsx, .csv or text."""
+"""Read a table with any columns from an .xlsx, .csv or text file."""
 
 import json
 from pathlib import Path
@@ -22,6 +22,6 @@ def read_table(file: bytes | Path, name: str = "") -> Table:
 
 
 def _start_of(path: Path) -> bytes:
-    """No more than is allowed: what is larger is refused, however large."""
+    """Read the file up to one byte beyond the limit: a larger one is refused."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)

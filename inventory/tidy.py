@@ -15,27 +15,27 @@ from xml.parsers import expat  # nosec B405 (a document type is refused, entitie
 from xml.sax.saxutils import escape  # nosec B406 (it writes, it does not read)
 
 from inventory.model import MAX_ABOVE, MAX_COLUMNS, MAX_ROWS
-from inventory.parts import WORKBOOK, elements, feed, local, xml_parser
+from inventory.parts import WORKBOOK, elements, local_name, parse_part, xml_parser
 
 REFERENCE = re.compile("([A-Za-z]{1,3})([0-9]{1,7})")
 NUMBER = re.compile(r"[+-]?(?:[0-9]{1,99}(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,3})?")
 LAST_ROW = 1 << 20
-"""Excel has no more."""
+"""The last row that Excel has."""
 MAX_LINES = MAX_ROWS + MAX_ABOVE + 1
-SPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
-OTHERS = {"styles": "xl/styles.xml", "sharedStrings": "xl/sharedStrings.xml"}
-PART = "xl/worksheets/sheet1.xml"
+SHEET_NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONSHIP_KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+RELATIONSHIPS_NAMESPACE = "http://schemas.openxmlformats.org/package/2006/relationships"
+COPIED_PARTS = {"styles": "xl/styles.xml", "sharedStrings": "xl/sharedStrings.xml"}
+SHEET_PART = "xl/worksheets/sheet1.xml"
 
 Range = tuple[tuple[int, int], tuple[int, int]]
 """First and last cell, each row and column from 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tidied:
-    """A workbook with the one sheet; the row of each of its lines; which cells are merged;
-    whether something too far away was left out."""
+class PlainSheet:
+    """A rewritten sheet: a workbook with this sheet only; the row number of each line; merged
+    cells; `was_cut` if cells too far away were left out."""
 
     data: bytes
     numbers: list[int]
@@ -43,55 +43,60 @@ class Tidied:
     was_cut: bool
 
 
-def tidied(packed: zipfile.ZipFile, part: str) -> Tidied:
+def plain_sheet(packed: zipfile.ZipFile, part: str) -> PlainSheet:
     """Raises KeyError, ValueError, expat.ExpatError for one
     that is not XML."""
-    kept = {part: name for part, name in OTHERS.items() if _is_whole(packed, name)}
+    kept = {part: name for part, name in COPIED_PARTS.items() if _is_xml(packed, name)}
     texts = elements(packed, kept["sharedStrings"], "si") if "sharedStrings" in kept else []
-    cells = _Cells(len(texts))
-    feed(cells.parser, packed, part)
+    cells = _SheetRewriter(len(texts))
+    parse_part(cells.parser, packed, part)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as new:
         new.writestr(WORKBOOK, _workbook(packed))
-        new.writestr("_rels/.rels", _links({"officeDocument": WORKBOOK}))
-        new.writestr("xl/_rels/workbook.xml.rels", _links({"worksheet": PART, **kept}))
+        new.writestr("_rels/.rels", _relationships({"officeDocument": WORKBOOK}))
+        new.writestr(
+            "xl/_rels/workbook.xml.rels", _relationships({"worksheet": SHEET_PART, **kept})
+        )
         for name in kept.values():
             new.writestr(name, packed.read(name))
         body = "".join(cells.pieces)
-        new.writestr(PART, f'<worksheet xmlns="{SPACE}"><sheetData>{body}</sheetData></worksheet>')
-    return Tidied(out.getvalue(), cells.numbers, cells.merged, cells.was_cut)
+        new.writestr(
+            SHEET_PART,
+            f'<worksheet xmlns="{SHEET_NAMESPACE}"><sheetData>{body}</sheetData></worksheet>',
+        )
+    return PlainSheet(out.getvalue(), cells.numbers, cells.merged, cells.was_cut)
 
 
-def _is_whole(packed: zipfile.ZipFile, part: str) -> bool:
+def _is_xml(packed: zipfile.ZipFile, part: str) -> bool:
     """True if the part is there and is XML."""
     try:
-        feed(xml_parser(), packed, part)
+        parse_part(xml_parser(), packed, part)
     except (KeyError, ValueError, expat.ExpatError):
         return False
     return True
 
 
 def _workbook(packed: zipfile.ZipFile) -> str:
-    """With the year in which the file's dates begin."""
+    """The XML of the workbook, with the year in which the file's dates begin."""
     epochs = [element.get("date1904", "") for element in elements(packed, WORKBOOK, "workbookPr")]
     since = ' date1904="1"' if epochs and epochs[0].lower() in ("1", "true", "on") else ""
     return (
-        f'<workbook xmlns="{SPACE}" xmlns:r="{KIND}"><workbookPr{since}/>'
+        f'<workbook xmlns="{SHEET_NAMESPACE}" xmlns:r="{RELATIONSHIP_KIND}"><workbookPr{since}/>'
         '<sheets><sheet name="Sheet" sheetId="1" r:id="rId0"/></sheets></workbook>'
     )
 
 
-def _links(parts: Mapping[str, str]) -> str:
+def _relationships(parts: Mapping[str, str]) -> str:
     """The relationships to these parts, as XML."""
     inner = "".join(
-        f'<Relationship Id="rId{n}" Type="{KIND}/{kind}" Target="/{name}"/>'
+        f'<Relationship Id="rId{n}" Type="{RELATIONSHIP_KIND}/{kind}" Target="/{name}"/>'
         for n, (kind, name) in enumerate(parts.items())
     )
-    return f'<Relationships xmlns="{LINKS}">{inner}</Relationships>'
+    return f'<Relationships xmlns="{RELATIONSHIPS_NAMESPACE}">{inner}</Relationships>'
 
 
-class _Cells:
-    """Takes in a sheet's part, and tells its first sheetData again."""
+class _SheetRewriter:
+    """Parser of a sheet's part that writes its first sheetData in plain cells."""
 
     def __init__(self, texts: int) -> None:
         self.pieces: list[str] = []
@@ -99,26 +104,26 @@ class _Cells:
         self.merged: list[Range] = []
         self.was_cut = False
         self.parser = xml_parser()
-        self.parser.StartElementHandler = self._begin
-        self.parser.EndElementHandler = self._finish
-        self.parser.CharacterDataHandler = self._take
+        self.parser.StartElementHandler = self._start_element
+        self.parser.EndElementHandler = self._end_element
+        self.parser.CharacterDataHandler = self._add_text
         self.parser.buffer_text = True
-        self._texts = texts
+        self._shared_texts = texts
         self._row, self._column = 1, 0
         self._number = 1
-        """Of the line that is being told: a cell's own place counts, not that of its row."""
+        """The row of the current line: by the place of its cells, not of its row element."""
         self._is_inside, self._was_inside = False, False
         self._cell: dict[str, str] | None = None
         self._within: list[str] = []
-        self._said: list[str] = []
+        self._texts_of_cell: list[str] = []
         self._line: dict[int, str] = {}
 
-    def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        kind = local(name)
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
+        kind = local_name(name)
         if self._cell is not None:
             self._within.append(kind)
         elif kind == "mergeCell":
-            self._merge(attributes.get("ref", ""))
+            self._add_merged(attributes.get("ref", ""))
         elif kind == "sheetData":
             self._is_inside = not self._was_inside
         elif not self._is_inside:
@@ -127,19 +132,19 @@ class _Cells:
             number = attributes.get("r", "")
             self._row = int(number) if number.isdecimal() and len(number) < 12 else self._row
         elif kind == "c":
-            self._cell, self._said = attributes, []
+            self._cell, self._texts_of_cell = attributes, []
 
-    def _take(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         is_value = self._within in (["v"], ["is", "t"], ["is", "r", "t"])
         if self._cell is not None and is_value:
-            self._said.append(text)
+            self._texts_of_cell.append(text)
 
-    def _finish(self, name: str) -> None:
-        kind = local(name)
+    def _end_element(self, name: str) -> None:
+        kind = local_name(name)
         if self._within:
             self._within.pop()
         elif self._cell is not None:
-            self._put(self._cell, "".join(self._said))
+            self._add_cell(self._cell, "".join(self._texts_of_cell))
             self._cell = None
         elif not self._is_inside:
             return
@@ -149,9 +154,9 @@ class _Cells:
         elif kind == "sheetData":
             self._is_inside, self._was_inside = False, True
 
-    def _put(self, attributes: Mapping[str, str], text: str) -> None:
-        """Note a cell, at the place that it names or else beside the one before."""
-        place = place_of(attributes.get("r", ""))
+    def _add_cell(self, attributes: Mapping[str, str], text: str) -> None:
+        """Add a cell, at the place that it names or else beside the one before."""
+        place = cell_place(attributes.get("r", ""))
         row, column = place or (self._row - 1, self._column)
         self._column = column + 1
         if row + 1 != self._number:
@@ -162,37 +167,37 @@ class _Cells:
         if row >= LAST_ROW or column >= 2 * MAX_COLUMNS or len(self.numbers) >= MAX_LINES:
             self.was_cut = True
             return
-        cell = _cell(attributes.get("t", "n"), text, self._texts)
+        cell = _cell(attributes.get("t", "n"), text, self._shared_texts)
         style = attributes.get("s", "")
         form = f' s="{style}"' if style.isdecimal() and style.isascii() else ""
         if cell:
             self._line[column] = f'<c r="{{}}"{form}{cell}</c>'
 
     def _end_row(self) -> None:
-        """Rows are told once each, in the order in which they come."""
+        """Write the current row, if it has cells."""
         if not self._line:
             return
         self.numbers.append(self._number)
         number = len(self.numbers)
         cells = "".join(
-            text.replace("{}", spelled((number, column)), 1)
+            text.replace("{}", cell_name((number, column)), 1)
             for column, text in sorted(self._line.items())
         )
         self.pieces.append(f'<row r="{number}">{cells}</row>')
         self._line = {}
 
-    def _merge(self, reference: str) -> None:
+    def _add_merged(self, reference: str) -> None:
         first, _, last = reference.partition(":")
-        begin, end = place_of(first), place_of(last or first)
+        begin, end = cell_place(first), cell_place(last or first)
         if begin and end:
             self.merged.append((begin, end))
 
 
 def _cell(kind: str, text: str, texts: int) -> str:
-    """A cell's type and value; nothing for one that no program can read."""
+    """The XML of a cell's type and value; empty for one that no program can read."""
     if kind == "s":
-        is_there = text.isdecimal() and len(text) < 10 and int(text) < texts
-        return f' t="s"><v>{text}</v>' if is_there else ""
+        exists = text.isdecimal() and len(text) < 10 and int(text) < texts
+        return f' t="s"><v>{text}</v>' if exists else ""
     if kind == "b":
         return f' t="b"><v>{text}</v>' if text in ("0", "1") else ""
     if kind == "e":
@@ -202,24 +207,24 @@ def _cell(kind: str, text: str, texts: int) -> str:
     return f' t="str"><v>{escape(text)}</v>'
 
 
-def place_of(reference: str) -> tuple[int, int] | None:
-    """Row and column from 0; None for what names no cell."""
+def cell_place(reference: str) -> tuple[int, int] | None:
+    """Parse a reference such as AB2 into row and column from 0; None for an invalid one."""
     match = REFERENCE.fullmatch(reference)
     if match is None or int(match[2]) == 0:
         return None
-    return int(match[2]) - 1, column_of(match[1].upper())
+    return int(match[2]) - 1, column_number(match[1].upper())
 
 
-def column_of(letters: str) -> int:
-    """Column A is 0, Z is 25, AA is 26."""
+def column_number(letters: str) -> int:
+    """The number of a column: A is 0, Z is 25, AA is 26."""
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
     return number - 1
 
 
-def spelled(place: tuple[int, int]) -> str:
-    """Row from 1 and column from 0, as Excel spells them: (2, 27) is AB2."""
+def cell_name(place: tuple[int, int]) -> str:
+    """The name of a cell by row from 1 and column from 0: (2, 27) is AB2."""
     row, column = place
     letters = ""
     while column >= 0:

@@ -1,4 +1,4 @@
-"""A new workbook by hand: first what it would change, then one commit, then undo."""
+"""Uploads of a new workbook: preview, commit and undo."""
 
 import hashlib
 import re
@@ -14,21 +14,28 @@ from fleet.edit.recorder_list import RecorderRow
 from fleet.model import NotFound, Refused
 from fleet.tracker import Precondition, nothing
 from inventory import workbook
-from inventory.files import write_whole
+from inventory.files import write_atomically
 from inventory.losses import emptied, losses
 from inventory.text_files import is_text
-from inventory.workbooks import NONE, Outdated, Workbooks, base_of, in_force, still_wanted
+from inventory.workbooks import (
+    NO_WORKBOOK,
+    Outdated,
+    Workbooks,
+    base_key,
+    effective_rows,
+    still_wanted,
+)
 from store.json_file import CannotKeep
 
 KEY = re.compile(r"[0-9a-f]{64}")
 """Of a preview: the upload, then what it was compared with."""
-LONGEST_WAIT = 10
+MAX_UPLOADS = 10
 """Uploads that wait for their commit; an older one is forgotten."""
 
 
 MAX_WAITING = 3
 """Uploads that wait while another one is read: each takes memory."""
-PATIENCE = 20.0
+MAX_LOCK_WAIT = 20.0
 """Seconds that one waits."""
 
 
@@ -56,56 +63,56 @@ class Preview:
 
 
 class Uploads:
-    """Keeps uploaded workbooks in a folder until somebody commits them."""
+    """Folder of uploaded workbooks that wait for a commit."""
 
     def __init__(self, folder: Path, workbooks: Workbooks) -> None:
         self.folder = folder
         self.workbooks = workbooks
-        self._places = BoundedSemaphore(1 + MAX_WAITING)
-        self._turn = Lock()
-        workbooks.on_serials = self._follow
+        self._slots = BoundedSemaphore(1 + MAX_WAITING)
+        self._lock = Lock()
+        workbooks.on_serials_written = self._update_former
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        """Raises TooManyUploads when too many wait, or when it takes too long."""
-        if not self._places.acquire(blocking=False):
+        """Lock uploads. Raises TooManyUploads when too many wait, or when it takes too long."""
+        if not self._slots.acquire(blocking=False):
             raise TooManyUploads
         try:
-            if not self._turn.acquire(timeout=PATIENCE):
+            if not self._lock.acquire(timeout=MAX_LOCK_WAIT):
                 raise TooManyUploads
             try:
                 yield
             finally:
-                self._turn.release()
+                self._lock.release()
         finally:
-            self._places.release()
+            self._slots.release()
 
-    def _before(self, base: str) -> Path:
-        """The path of the workbook from before the commit that left `base`: by its
-        name, so both are known or neither."""
+    def _former_path(self, base: str) -> Path:
+        """The path of the workbook from before the commit that left `base`, which is part of
+        its name."""
         return self.folder / f"before-{base}.xlsx"
 
-    def _follow(self, old: bytes, new: bytes, serials: Mapping[str, str]) -> None:
-        """Serials were written into the workbook that a commit left: the one from before gets
-        them too, so that an undo loses none. Where one has no cell there, it cannot be undone."""
-        before = self._before(base_of(old, {}))
+    def _update_former(self, old: bytes, new: bytes, serials: Mapping[str, str]) -> None:
+        """Write the serials that were written into the current workbook into the former one
+        too, so that an undo loses none. If one has no cell there, no undo is possible."""
+        before = self._former_path(base_key(old, {}))
         with suppress(OSError, workbook.NotReadable):
             if not before.is_file():
                 return
             data = before.read_bytes()
-            both = workbook.with_serials(data, serials)
-            if not both.refused and not both.gone:
-                write_whole(self._before(base_of(new, {})), both.data or data)
+            updated = workbook.with_serials(data, serials)
+            if not updated.refused and not updated.gone:
+                write_atomically(self._former_path(base_key(new, {})), updated.data or data)
                 before.unlink()
 
-    def _all_before(self) -> list[Path]:
-        """The former workbooks, also of a version that did not note what its commit left."""
+    def _former_workbooks(self) -> list[Path]:
+        """The former workbooks, also those of older versions, without a base in their name."""
         return [*self.folder.glob("before-*.xlsx"), *self.folder.glob("before.xlsx")]
 
     @property
     def can_undo(self) -> bool:
         """True if the workbook before the last commit is still there."""
-        return bool(self._all_before())
+        return bool(self._former_workbooks())
 
     def preview(self, upload: bytes | IO[bytes]) -> Preview:
         """Preview the changes of these bytes, a workbook or CSV, to the current list. Raises
@@ -113,9 +120,9 @@ class Uploads:
         with self._one_at_a_time():
             if not isinstance(upload, bytes):
                 upload = upload.read(workbook.MAX_BYTES + 1)
-            return self._compared(upload)
+            return self._compare(upload)
 
-    def _compared(self, data: bytes) -> Preview:
+    def _compare(self, data: bytes) -> Preview:
         name = self.workbooks.path.name
         try:
             now, pending = self.workbooks.now()
@@ -131,39 +138,39 @@ class Uploads:
             ) from error
 
     def _preview(self, data: bytes, now: bytes, pending: Mapping[str, str]) -> Preview:
-        old = self._book(now)
+        old = self._read_workbook(now)
         before = {row.site: row for row in self._rows(old, pending)}
         if is_text(data):
             data = workbook.from_text(data, {site: row.extra for site, row in before.items()})
         book = workbook.read(data)
         kept = still_wanted(book, pending)
-        after = {row.site: row for row in in_force(book, kept)}
-        both = [(before[site], row) for site, row in after.items() if site in before]
-        changed = [pair for pair in both if _facts(pair[0]) != _facts(pair[1])]
+        after = {row.site: row for row in effective_rows(book, kept)}
+        pairs = [(before[site], row) for site, row in after.items() if site in before]
+        changed = [pair for pair in pairs if _facts(pair[0]) != _facts(pair[1])]
         key = _key_of(data)
         try:
-            self._keep(key, data)
+            self._store_upload(key, data)
         except OSError as error:
             raise workbook.NotReadable(
                 f"The upload cannot be kept in {self.folder} ({error.strerror})",
                 "Make room there, or give this user the right to write it.",
             ) from error
         return Preview(
-            key + base_of(now, pending),
+            key + base_key(now, pending),
             book,
             [row for site, row in after.items() if site not in before],
             changed,
             [row for site, row in before.items() if site not in after],
-            len(both) - len(changed),
+            len(pairs) - len(changed),
             {site: serial for site, serial in pending.items() if site not in {**before, **kept}},
             kept,
-            [*losses(old, book), *emptied(both, book.columns)] if old else [],
+            [*losses(old, book), *emptied(pairs, book.columns)] if old else [],
         )
 
-    def _book(self, data: bytes) -> workbook.Workbook | None:
-        """None for a file that is gone or damaged."""
+    def _read_workbook(self, data: bytes) -> workbook.Workbook | None:
+        """Read a workbook; None for a file that is gone or damaged."""
         with suppress(workbook.NotReadable):
-            return workbook.read(data) if data != NONE else None
+            return workbook.read(data) if data != NO_WORKBOOK else None
         return None
 
     def _rows(
@@ -171,18 +178,18 @@ class Uploads:
     ) -> list[RecorderRow]:
         """The rows of the file; of one that is gone or damaged, those still in use."""
         if book is not None:
-            return in_force(book, pending)
+            return effective_rows(book, pending)
         return recorder_list.rows(self.workbooks.tracker.devices())
 
-    def _keep(self, key: str, data: bytes) -> None:
+    def _store_upload(self, key: str, data: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         waiting = sorted(self.folder.glob("wait-*.xlsx"), key=lambda file: file.stat().st_mtime)
-        for upload in waiting[: max(0, len(waiting) - LONGEST_WAIT + 1)]:
+        for upload in waiting[: max(0, len(waiting) - MAX_UPLOADS + 1)]:
             upload.unlink()
         (self.folder / f"wait-{key}.xlsx").write_bytes(data)
 
     def commit(self, key: str, precondition: Precondition = nothing) -> str:
-        """Make a previewed workbook the one that counts; what was done, in words.
+        """Replace the workbook with a previewed one; return what was done, in words.
 
         Raises TooManyUploads; NotFound for one that waits no more. It goes on waiting when this
         raises Refused, as the workbook is open or is not what the preview compared with; OSError
@@ -193,24 +200,24 @@ class Uploads:
 
     def _commit(self, key: str, precondition: Precondition) -> str:
         staged = self.folder / f"wait-{key[:32]}.xlsx"
-        data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NONE
+        data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NO_WORKBOOK
         if _key_of(data) != key[:32]:
             # A power cut may have left a part of it.
             raise NotFound("This upload waits no more", "Upload the workbook again.")
-        left, known = base_of(data, {}), self._all_before()
+        left, former = base_key(data, {}), self._former_workbooks()
         try:
-            result = self.workbooks.take(data, self._before(left), key[32:], precondition)
+            result = self.workbooks.take(data, self._former_path(left), key[32:], precondition)
         except (OSError, Refused, CannotKeep):
             with suppress(OSError):
-                if base_of(self.workbooks.now()[0], {}) != left:
-                    self._before(left).unlink(missing_ok=True)
+                if base_key(self.workbooks.now()[0], {}) != left:
+                    self._former_path(left).unlink(missing_ok=True)
             raise
-        self._forget([file for file in known if file != self._before(left)])
+        self._delete([file for file in former if file != self._former_path(left)])
         staged.unlink(missing_ok=True)
         return result
 
     def undo(self, precondition: Precondition = nothing) -> str:
-        """Put the workbook back that was there before the last commit.
+        """Restore the workbook from before the last commit.
 
         Raises like `commit`, Refused also when anything was changed since that commit.
         """
@@ -218,38 +225,38 @@ class Uploads:
             return self._undo(precondition)
 
     def _undo(self, precondition: Precondition) -> str:
-        if not (known := self._all_before()):
+        if not (former := self._former_workbooks()):
             raise NotFound("There is no workbook from before", "Upload the one that you want.")
         now, pending = self.workbooks.now()
-        before = self._before(base_of(now, pending))
+        before = self._former_path(base_key(now, pending))
         if not before.is_file():
-            raise self._too_late(now, pending, known)
+            raise self._undo_refused(now, pending, former)
         try:
             undone = self.folder / "undone.xlsx"
             result = self.workbooks.take(
-                before.read_bytes(), undone, base_of(now, pending), precondition
+                before.read_bytes(), undone, base_key(now, pending), precondition
             )
         except Outdated:
-            raise self._too_late(*self.workbooks.now(), known) from None
-        self._forget(known)
+            raise self._undo_refused(*self.workbooks.now(), former) from None
+        self._delete(former)
         return result
 
-    def _too_late(self, now: bytes, pending: Mapping[str, str], known: list[Path]) -> Refused:
+    def _undo_refused(self, now: bytes, pending: Mapping[str, str], former: list[Path]) -> Refused:
         name = self.workbooks.path.name
         if pending:
             sites = ", ".join(sorted(pending)[:5]) + (" and others" if len(pending) > 5 else "")
             error = f"A new serial of {sites} was typed since the new workbook was taken"
-        elif now == NONE:
+        elif now == NO_WORKBOOK:
             error = f"{name} was taken away since the new workbook was taken"
-        elif all(file.name == "before.xlsx" for file in known):
+        elif all(file.name == "before.xlsx" for file in former):
             error = f"Nobody noted what {name} was then, so it may have been changed since"
         else:
             error = f"{name} was changed since the new workbook was taken"
-        kept = [str(file) for file in known if file.stat().st_size]
-        where = f" The one from before is kept as {kept[-1]}." if kept else ""
+        paths = [str(file) for file in former if file.stat().st_size]
+        where = f" The one from before is kept as {paths[-1]}." if paths else ""
         return Refused(error, f"Upload the workbook that you want instead.{where}")
 
-    def _forget(self, files: list[Path]) -> None:
+    def _delete(self, files: list[Path]) -> None:
         for file in files:
             file.unlink(missing_ok=True)
 

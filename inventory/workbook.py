@@ -1,4 +1,4 @@
-"""The workbook of recorders (P2P1.xlsx): which there are, at which site, in which store.
+"""Read and write the workbook of recorders (P2P1.xlsx) in a child process.
 
 Only values are read: no formula is computed, no macro run, no link followed.
 """
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from fleet.edit.recorder_list import RecorderRow
 from inventory import process
-from inventory.cells import Written
+from inventory.cells import SerialUpdate
 from inventory.limits import MAX_BYTES, NotReadable
 from inventory.model import (
     NEEDED,
@@ -30,7 +30,7 @@ __all__ = [
     "NotReadable",
     "Problem",
     "Workbook",
-    "Written",
+    "SerialUpdate",
     "from_text",
     "read",
     "with_serials",
@@ -38,8 +38,8 @@ __all__ = [
 
 
 def read(data: bytes) -> Workbook:
-    """The list of recorders in the first sheet that has the three columns, visible ones first.
-    Raises NotReadable, ChildProcessError."""
+    """Read the list of recorders in the first sheet that has the three columns, visible ones
+    first. Raises NotReadable, ChildProcessError."""
     head, rest = process.ask({}, data)
     rows: list[RecorderRow] = []
     problems: list[Problem] = []
@@ -55,13 +55,13 @@ def read(data: bytes) -> Workbook:
     return Workbook(head["sheet"], head["columns"], rows, problems, head["notes"], contents)
 
 
-def with_serials(data: bytes, serials: Mapping[str, str]) -> Written:
-    """The workbook with these serials by site, all else as it was. Raises like `read`."""
+def with_serials(data: bytes, serials: Mapping[str, str]) -> SerialUpdate:
+    """Write these serials by site, and change nothing else. Raises like `read`."""
     head, new = process.ask({"serials": dict(serials)}, data)
-    return Written(new if head["changed"] else None, head["refused"], head["gone"])
+    return SerialUpdate(new if head["changed"] else None, head["refused"], head["gone"])
 
 
 def from_text(data: bytes, more: Mapping[str, Mapping[str, str]]) -> bytes:
-    """A text file (CSV) as a workbook; a file with only the three columns keeps the further
-    ones, which `more` has by site. Raises like `read`."""
+    """Convert a text file (CSV) to a workbook; a file with only the three columns keeps the
+    further ones, which `more` has by site. Raises like `read`."""
     return process.ask({"more": {site: dict(columns) for site, columns in more.items()}}, data)[1]

@@ -1,7 +1,7 @@
-"""Keeps the fleet and the workbook of recorders the same, both ways.
+"""Synchronize the fleet and the workbook of recorders, both ways.
 
-The workbook is the truth for which recorders exist. A serial that a person changes here is
-kept as pending, counts at once, and is written into its one cell by `keep()`.
+The workbook decides which recorders exist. A serial that a person changes in the monitor is
+kept as pending, is used at once, and is written into its one cell by `keep()`.
 """
 
 import errno
@@ -32,26 +32,26 @@ from fleet.serials import clean_serial
 from fleet.texts import name_of
 from fleet.tracker import Precondition, Tracker, nothing
 from inventory import workbook
-from inventory.files import digest, lock_of, write_whole
+from inventory.files import digest, find_lock, write_atomically
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
 TRIES = 3
-YOUNG = 2.5
-"""Seconds in which two saves may bear the same time: no file system's clock ticks slower."""
-Mark = tuple[int, ...]
-UNREAD: Mark = ()
-"""The mark of a file that nobody has looked at yet; a missing one has None."""
-NONE = b""
-"""Stands for the workbook from before when there was none."""
+SAME_TIME = 2.5
+"""Seconds within which two saves can have the same time: no file system's clock is coarser."""
+Fingerprint = tuple[int, ...]
+NOT_READ: Fingerprint = ()
+"""The fingerprint of a file that was not read yet; a missing file has None."""
+NO_WORKBOOK = b""
+"""The content of a workbook that did not exist."""
 
 
 class Outdated(Refused):
-    """The file or what is pending is not what somebody looked at."""
+    """The file or the pending serials have changed since the preview."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class WorkbookState:
     """The state of the file. `error` says why it cannot be used; then the recorders of
     the last good one stay. `busy` says that somebody has it open."""
 
@@ -62,35 +62,36 @@ class State:
 
 
 class Workbooks:
-    """The workbook at `path` and the recorders that stand in it."""
+    """The workbook at `path` and its recorders in the fleet."""
 
     def __init__(self, path: Path, tracker: Tracker, clock: Callable[[], datetime]) -> None:
         self.path = path
         self.tracker = tracker
         self.clock = clock
-        self.on_serials: Callable[[bytes, bytes, Mapping[str, str]], None] = lambda *_: None
-        """Told the file before and after these serials were written into it. The file waits."""
-        self.state = State()
+        self.on_serials_written: Callable[[bytes, bytes, Mapping[str, str]], None] = lambda *_: None
+        """Called with the file before and after these serials were written into it, under the
+        lock of the file."""
+        self.state = WorkbookState()
         self.was_read = Event()
-        """Set when the file, or that there is none, was looked at once."""
-        self._file = Lock()
-        """Whoever reads or writes the file. It may take its time; nobody types meanwhile."""
-        self._serials = Lock()
-        """Whoever changes what is pending together with the rows that count."""
-        self._mark: Mark | None = UNREAD
-        self._marked_at = 0.0
-        self._seen = b""
+        """Set after the first attempt to read the file."""
+        self._file_lock = Lock()
+        """Held while the file is read or written, which may take long."""
+        self._serials_lock = Lock()
+        """Held while pending serials and the rows of the fleet change together."""
+        self._fingerprint: Fingerprint | None = NOT_READ
+        self._fingerprint_at = 0.0
+        self._read_digest = b""
         """Digest of the file as it was read last; nothing once the mark is enough."""
         self._read_error = ""
         self._unwritten = ""
-        self._hopeless: tuple[bytes, Mapping[str, str]] | None = None
-        """The file, by digest, and what could not be written into it."""
+        self._failed_write: tuple[bytes, Mapping[str, str]] | None = None
+        """The digest of the file, and the serials that could not be written into it."""
 
     # -- reading -------------------------------------------------------------------------
 
     def keep(self) -> str:
-        """Write what is pending, read the file if it changed; what was done, in words."""
-        with self._file:
+        """Write pending serials, read the file if it changed; return what was done, in words."""
+        with self._file_lock:
             try:
                 return self._keep()
             finally:
@@ -98,28 +99,28 @@ class Workbooks:
 
     def _keep(self) -> str:
         try:
-            self._settle_taken()
-        except (CannotKeep, OSError) as why:
+            self._finish_replacement()
+        except (CannotKeep, OSError) as problem:
             # What is older than the file must not be written into it.
-            self._mark, self.state = UNREAD, replace(self.state, error=_said(why))
+            self._fingerprint, self.state = NOT_READ, replace(self.state, error=_describe(problem))
             return self.state.error
-        written, did = self._write_pending(), "unchanged"
+        written, outcome = self._write_pending(), "unchanged"
         if written or self._has_changed():
-            self._mark, self._marked_at = self._mark_now(), time.monotonic()
-            did = self._read()
+            self._fingerprint, self._fingerprint_at = self._current_fingerprint(), time.monotonic()
+            outcome = self._read()
         error = self._read_error or self._unwritten
-        self.state = replace(self.state, error=error, busy=self._busy())
-        return did
+        self.state = replace(self.state, error=error, busy=self._lock_notice())
+        return outcome
 
     def now(self) -> tuple[bytes, Mapping[str, str]]:
-        """The bytes of the file, NONE for none, and what is pending. Raises OSError."""
-        with self._file:
+        """Read the file, NO_WORKBOOK for none, and the pending serials. Raises OSError."""
+        with self._file_lock:
             return self._bytes_or_none(), self.pending()
 
     def take(
         self, data: bytes, before: Path, base: str, precondition: Precondition = nothing
     ) -> str:
-        """Another whole workbook, NONE for none; the one that was there is laid at `before`.
+        """Replace the whole workbook, NO_WORKBOOK for none; the former one is kept at `before`.
         What was pending is forgotten, but for rows without a serial in `data`: `base` says that
         whoever wants this one has seen it.
 
@@ -127,62 +128,68 @@ class Workbooks:
         somebody has the workbook open, OSError or CannotKeep when it cannot be written, and
         what `precondition` gives.
         """
-        with self._file:
+        with self._file_lock:
             if (error := precondition()) is not None:
                 raise error
-            if lock := lock_of(self.path):
+            if lock := find_lock(self.path):
                 raise Refused(
                     f"{self.path.name} is open in {lock.program}, which would overwrite this one",
                     f"Close it there and try again. {lock.leftover}",
                 )
             old = self._bytes_or_none()
-            self._announce(data, old, base, self._lacking(data))
+            self._note_replacement(data, old, base, self._still_pending(data))
             try:
-                write_whole(before, old)
-                self._put(data, old)
+                write_atomically(before, old)
+                self._put_file(data, old)
             except (OSError, Refused):
                 with suppress(CannotKeep, OSError):
-                    self._settle_taken()
+                    self._finish_replacement()
                 raise
             with suppress(CannotKeep):
-                self._settle_taken(is_there=True)
-            return self._do_without() if data == NONE else self._keep()
+                self._finish_replacement(is_there=True)
+            return self._retire_all() if data == NO_WORKBOOK else self._keep()
 
-    def _lacking(self, data: bytes) -> Mapping[str, str]:
+    def _still_pending(self, data: bytes) -> Mapping[str, str]:
         """The pending serials that this workbook has a row for and nothing else in its place."""
         pending = self.pending()
         with suppress(workbook.NotReadable):
-            return still_wanted(workbook.read(data), pending) if pending and data != NONE else {}
+            return (
+                still_wanted(workbook.read(data), pending)
+                if pending and data != NO_WORKBOOK
+                else {}
+            )
         return {}
 
-    def _announce(self, data: bytes, old: bytes, base: str, kept: Mapping[str, str]) -> None:
-        with self._serials:
+    def _note_replacement(
+        self, data: bytes, old: bytes, base: str, kept: Mapping[str, str]
+    ) -> None:
+        with self._serials_lock:
             pending = self.pending()
-            if base_of(old, pending) != base:
+            if base_key(old, pending) != base:
                 raise self._outdated()
             if older := {site: serial for site, serial in pending.items() if site not in kept}:
                 # Killed before the file is there, the next look at it decides.
                 taken = TakenWorkbook(digest(data).hex(), older)
                 self.tracker.apply([taken], self.clock())
 
-    def _put(self, data: bytes, old: bytes) -> None:
+    def _put_file(self, data: bytes, old: bytes) -> None:
         if self._bytes_or_none() != old:
             raise self._outdated()
-        if data == NONE:
+        if data == NO_WORKBOOK:
             self.path.unlink(missing_ok=True)
             return
-        instead_of = old if old or self.path.exists() else None
-        if not write_whole(self.path, data, instead_of=instead_of):
+        expected = old if old or self.path.exists() else None
+        if not write_atomically(self.path, data, expected=expected):
             raise self._outdated()
 
-    def _settle_taken(self, is_there: bool = False) -> None:
-        """The workbook that was being taken is there, so what was pending before is older; or
-        it is not, then nothing is. Raises CannotKeep, OSError."""
+    def _finish_replacement(self, is_there: bool = False) -> None:
+        """Finish a replacement: if the new file is there, drop the serials that were pending
+        before it, else keep them. Raises CannotKeep, OSError."""
         taken = state.taken_workbook(self.tracker.fleet())
         if taken is None:
             return
         is_there = is_there or digest(self._bytes_or_none()).hex() == taken.digest
-        with self._serials:
+        with self._serials_lock:
             newest = state.taken_workbook(self.tracker.fleet())
             old = newest.serials if newest and is_there else {}
             left = {
@@ -194,22 +201,22 @@ class Workbooks:
         error = f"{self.path.name} was changed since you looked at it"
         return Outdated(error, "Look again: upload it once more.")
 
-    def _do_without(self) -> str:
-        """The workbook was taken away: its recorders count no more."""
-        self._mark, self._seen, self._read_error, self._unwritten = None, b"", "", ""
-        self.state, now = State(), self.clock()
-        with self._serials:
+    def _retire_all(self) -> str:
+        """Retire all recorders after the workbook was removed."""
+        self._fingerprint, self._read_digest, self._read_error, self._unwritten = None, b"", "", ""
+        self.state, now = WorkbookState(), self.clock()
+        with self._serials_lock:
             gone = recorder_list.edits((), self.tracker.devices(), self.path.name, now)
             if gone:
                 self.tracker.apply(gone, now)
-            self._forget(self.pending())
+            self._drop_pending(self.pending())
         return f"{len(gone)} recorders retired"
 
     def _read(self) -> str:
-        known, self._read_error, self._seen = self._read_error, "", b""
+        known, self._read_error, self._read_digest = self._read_error, "", b""
         try:
             data = self._bytes()
-            self._seen = digest(data)
+            self._read_digest = digest(data)
             book = workbook.read(data)
             number = self._apply(book)
         except FileNotFoundError:
@@ -220,18 +227,18 @@ class Workbooks:
                 )
             return "there is no workbook"
         except (OSError, workbook.NotReadable, CannotKeep) as error:
-            self._read_error = f"{self.path.name}: {_said(error)}"
+            self._read_error = f"{self.path.name}: {_describe(error)}"
             if not isinstance(error, workbook.NotReadable):
-                self._mark = UNREAD  # the fault is not in the file: it is tried again
+                self._fingerprint = NOT_READ  # the fault is not in the file: it is tried again
             if self._read_error != known:
                 log.warning("%s", self._read_error)
             return self._read_error
-        self.state = State(book, read_at=self.clock())
+        self.state = WorkbookState(book, read_at=self.clock())
         return f"{len(book.rows)} recorders, {number} changed, {len(book.problems)} rows refused"
 
     def _apply(self, book: workbook.Workbook) -> int:
-        with self._serials:
-            rows = in_force(book, self.pending())
+        with self._serials_lock:
+            rows = effective_rows(book, self.pending())
             now = self.clock()
             edits = recorder_list.edits(rows, self.tracker.devices(), self.path.name, now)
             if edits:
@@ -241,17 +248,19 @@ class Workbooks:
     def _has_rows(self) -> bool:
         return bool(recorder_list.rows(self.tracker.devices()))
 
-    def _busy(self) -> str:
-        lock, pending = lock_of(self.path), self.pending()
+    def _lock_notice(self) -> str:
+        lock, pending = find_lock(self.path), self.pending()
         if lock is None:
             return ""
         notice = f"{self.path.name} is open in {lock.program}. What is saved there counts."
         if pending:
-            notice += f" {self._waiting(pending)} It is written when the file is closed there."
+            notice += (
+                f" {self._pending_notice(pending)} It is written when the file is closed there."
+            )
         return f"{notice} {lock.leftover}"
 
     def _bytes(self) -> bytes:
-        """No more than is allowed: a file that is larger is refused, however large."""
+        """Read the file up to one byte beyond the limit: a larger one is refused."""
         with self.path.open("rb") as file:
             return file.read(workbook.MAX_BYTES + 1)
 
@@ -259,28 +268,28 @@ class Workbooks:
         try:
             return self._bytes()
         except FileNotFoundError:
-            return NONE
+            return NO_WORKBOOK
 
-    def _mark_now(self) -> Mark | None:
+    def _current_fingerprint(self) -> Fingerprint | None:
         with suppress(OSError):
             stat = self.path.stat()
             return stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
         return None
 
     def _has_changed(self) -> bool:
-        if self._mark_now() != self._mark:
+        if self._current_fingerprint() != self._fingerprint:
             return True
-        if not self._seen:
+        if not self._read_digest:
             return False
         # A save in the same tick of the clock leaves the same mark. Only bytes that are the
         # same some seconds later prove that there was none.
-        was_young = time.monotonic() - self._marked_at < YOUNG
+        was_young = time.monotonic() - self._fingerprint_at < SAME_TIME
         try:
-            is_same = digest(self._bytes()) == self._seen
+            is_same = digest(self._bytes()) == self._read_digest
         except OSError:
             return True
         if is_same and not was_young:
-            self._seen = b""
+            self._read_digest = b""
         return not is_same
 
     def targets(self) -> list[Target]:
@@ -297,14 +306,14 @@ class Workbooks:
     def pending(self) -> Mapping[str, str]:
         return state.pending_serials(self.tracker.fleet())
 
-    def skipped(self, site: str) -> workbook.Problem | None:
+    def skip_reason(self, site: str) -> workbook.Problem | None:
         """The reason why the row of a site is not used, if it lacks nothing but a serial of its own
         and none was entered yet."""
         known = {} if self.state.book is None else without_serial(self.state.book)
         return None if site in self.pending() else known.get(site)
 
     def _without_serial(self, site: str) -> RecorderRow | None:
-        problem = self.skipped(site)
+        problem = self.skip_reason(site)
         if problem is None or problem.row is None:
             return None
         return RecorderRow(site, "", problem.row.store, problem.row.extra)
@@ -312,8 +321,8 @@ class Workbooks:
     def change_serial(
         self, site: str, text: str, by: str, precondition: Precondition = nothing
     ) -> None:
-        """A new serial for a site: durable when this returns, in the file soon after. The row
-        of the site may have had none, or that of another row.
+        """Change the serial of a site: durable when this returns, in the file soon after. The
+        row of the site may have had none, or that of another row.
 
         Raises NotFound for a site that is not in the workbook, Invalid for what is no serial,
         CannotKeep when it cannot be made durable, and what `precondition` gives: then it is
@@ -322,7 +331,7 @@ class Workbooks:
         serial, site = clean_serial(text), name_of(site)
         if serial is None:
             raise _invalid_serial("This is no serial", "A serial has 4 to 32 letters and digits.")
-        with self._serials:
+        with self._serials_lock:
             rows = {row.site: row for row in recorder_list.rows(self.tracker.devices())}
             row = rows.get(site) or self._without_serial(site)
             if row is None:
@@ -336,7 +345,11 @@ class Workbooks:
             facts: list[Report] = [PendingSerials({**self.pending(), site: serial})]
             if taken := state.taken_workbook(self.tracker.fleet()):
                 # Newer than the workbook that is being taken.
-                older = {place: its for place, its in taken.serials.items() if place != site}
+                older = {
+                    place: older_serial
+                    for place, older_serial in taken.serials.items()
+                    if place != site
+                }
                 facts.append(replace(taken, serials=older))
             self.tracker.apply(facts, now, precondition)
             new = RecorderRow(site, serial, row.store, row.extra)
@@ -346,96 +359,98 @@ class Workbooks:
                 self.tracker.apply([edit], now)
             except CannotKeep:
                 # What is pending is durable, so it is done: it counts as soon as it can.
-                self._mark = UNREAD
+                self._fingerprint = NOT_READ
 
     def _write_pending(self) -> bool:
-        """Put the pending serials into their cells. True when the file was written."""
+        """Write the pending serials into their cells. True when the file was written."""
         pending = self.pending()
         if not pending:
-            self._unwritten, self._hopeless = "", None
+            self._unwritten, self._failed_write = "", None
             return False
         try:
             return self._try_to_write(pending)
         except FileNotFoundError:
             self._unwritten = ""  # that it is gone is said by reading
         except OSError as error:
-            mend = "Make room on its disk, or give this user the right to write it and its folder."
+            remedy = (
+                "Make room on its disk, or give this user the right to write it and its folder."
+            )
             if error.errno == errno.EBUSY:
-                mend = "If it is mounted as a single file, mount its folder instead."
-            reason = f"{self.path} cannot be written ({error.strerror}). {mend}"
-            self._unwritten = f"{self._waiting(pending)} {reason}"
-        self._hopeless = None
+                remedy = "If it is mounted as a single file, mount its folder instead."
+            reason = f"{self.path} cannot be written ({error.strerror}). {remedy}"
+            self._unwritten = f"{self._pending_notice(pending)} {reason}"
+        self._failed_write = None
         return False
 
     def _try_to_write(self, pending: Mapping[str, str]) -> bool:
         for _try in range(TRIES):
-            if lock_of(self.path):
+            if find_lock(self.path):
                 # Whoever has it open would save over it: the state says what it waits for.
-                self._unwritten, self._hopeless = "", None
+                self._unwritten, self._failed_write = "", None
                 return False
             data = self._bytes()
-            if self._hopeless == (digest(data), pending):
+            if self._failed_write == (digest(data), pending):
                 return False
-            self._unwritten, self._hopeless = "", (digest(data), pending)
+            self._unwritten, self._failed_write = "", (digest(data), pending)
             try:
                 written = workbook.with_serials(data, pending)
             except workbook.NotReadable as error:
-                self._unwritten = f"{self._waiting(pending)} {error}"
+                self._unwritten = f"{self._pending_notice(pending)} {error}"
                 return False
-            if written.data is not None and not self._replace(data, written.data):
+            if written.data is not None and not self._write(data, written.data):
                 continue
             if written.refused:
-                reasons = " ".join(f"{site}: {why}" for site, why in written.refused.items())
-                self._unwritten = f"{self._waiting(written.refused)} {reasons}"
+                reasons = " ".join(f"{site}: {reason}" for site, reason in written.refused.items())
+                self._unwritten = f"{self._pending_notice(written.refused)} {reasons}"
             for site in written.gone:
                 log.warning("The new serial of %s is forgotten: its row is gone", site)
             done = {site: pending[site] for site in pending.keys() - written.refused.keys()}
             if written.data is not None:
-                self.on_serials(data, written.data, done)
-            self._settle(done)
+                self.on_serials_written(data, written.data, done)
+            self._finish_pending(done)
             return written.data is not None
-        self._hopeless = None
+        self._failed_write = None
         self._unwritten = (
-            f"{self._waiting(pending)} {self.path.name} was changed by somebody else {TRIES} "
-            "times meanwhile. It is tried again soon; close the file elsewhere."
+            f"{self._pending_notice(pending)} {self.path.name} was changed by somebody else "
+            f"{TRIES} times meanwhile. It is tried again soon; close the file elsewhere."
         )
         return False
 
-    def _waiting(self, serials: Mapping[str, str]) -> str:
+    def _pending_notice(self, serials: Mapping[str, str]) -> str:
         many = "1 new serial waits" if len(serials) == 1 else f"{len(serials)} new serials wait"
         return f"{many} to be written into {self.path.name}; here what is new counts already."
 
-    def _settle(self, written: Mapping[str, str]) -> None:
-        """The file has these serials, or their rows are gone: they are pending no more."""
+    def _finish_pending(self, written: Mapping[str, str]) -> None:
+        """Drop pending serials that the file has, or whose rows are gone."""
         # What was typed meanwhile stays. Without a durable note it is settled the next time.
-        with self._serials, suppress(CannotKeep):
-            self._forget(written)
+        with self._serials_lock, suppress(CannotKeep):
+            self._drop_pending(written)
 
-    def _forget(self, serials: Mapping[str, str]) -> None:
+    def _drop_pending(self, serials: Mapping[str, str]) -> None:
         pending = self.pending()
         left = {site: serial for site, serial in pending.items() if serials.get(site) != serial}
         if left != pending:
             self.tracker.apply([PendingSerials(left)], self.clock())
 
-    def _replace(self, old: bytes, new: bytes) -> bool:
-        """Write the file, unless it is not the one any more that `new` was made of."""
-        return write_whole(self.path, new, instead_of=old)
+    def _write(self, old: bytes, new: bytes) -> bool:
+        """Write the file, unless it has changed since `new` was made from it."""
+        return write_atomically(self.path, new, expected=old)
 
 
 def without_serial(book: workbook.Workbook) -> dict[str, workbook.Problem]:
-    """The rows by site that lack only a serial of their own."""
+    """The rows by site that have no serial of their own but are valid otherwise."""
     return {problem.row.site: problem for problem in book.problems if problem.row}
 
 
-def in_force(book: workbook.Workbook, pending: Mapping[str, str]) -> list[RecorderRow]:
-    """The rows that are used, with the serials that are not in the file yet."""
+def effective_rows(book: workbook.Workbook, pending: Mapping[str, str]) -> list[RecorderRow]:
+    """The rows in use, with the serials that are not in the file yet."""
     lacking = [problem.row for site, problem in without_serial(book).items() if site in pending]
     rows = [*book.rows, *(row for row in lacking if row)]
     return [replace(row, serial=pending.get(row.site, row.serial)) for row in rows]
 
 
 def still_wanted(book: workbook.Workbook, pending: Mapping[str, str]) -> dict[str, str]:
-    """The pending serials of rows that have none of their own; one that another row has is not."""
+    """The pending serials for rows without one, except those that another row has."""
     lacking, used = without_serial(book), {row.serial.upper() for row in book.rows}
     return {
         site: serial
@@ -444,8 +459,8 @@ def still_wanted(book: workbook.Workbook, pending: Mapping[str, str]) -> dict[st
     }
 
 
-def base_of(data: bytes, pending: Mapping[str, str]) -> str:
-    """Stands for a file and the pending serials that are laid over it."""
+def base_key(data: bytes, pending: Mapping[str, str]) -> str:
+    """The key of a file together with its pending serials."""
     serials = json.dumps(pending, sort_keys=True).encode() if pending else b""
     return digest(digest(data) + serials).hex()[:32]
 
@@ -456,7 +471,7 @@ def _invalid_serial(error: str, hint: str) -> Invalid:
     return invalid
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"It cannot be read ({error.strerror}). Give this user the right to read it."
     return str(error)

@@ -160,11 +160,11 @@ class Meddling(workbooks.Workbooks):
         self.times = times
         self.meddle = meddle
 
-    def _replace(self, old: bytes, new: bytes) -> bool:
+    def _write(self, old: bytes, new: bytes) -> bool:
         if self.times:
             self.times -= 1
             self.meddle(self.times)
-        return super()._replace(old, new)
+        return super()._write(old, new)
 
 
 def waits(desk: Desk, *words: str, books: workbooks.Workbooks | None = None) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from fleet.edit.recorder_list import RecorderRow
 from fleet.texts import name_of, one_line, storable
 from inventory import recorders, workbook
-from inventory.export import made_of
+from inventory.export import workbook_bytes
 from inventory.workbook import NotReadable
 from tests.inventory.test_cells import books
 from tests.workbooks import (
@@ -261,7 +261,7 @@ def test_a_store_keeps_the_joiners_that_its_letters_need():
 )
 def test_a_character_that_no_spreadsheet_holds_is_left_out(sign):
     assert storable(f"a{sign}b") == name_of(f" a{sign}b ") == "ab"
-    data = made_of([dict(zip(TITLES, (f"AB12345{sign}", "S1", f"Mall{sign}"), strict=True))])
+    data = workbook_bytes([dict(zip(TITLES, (f"AB12345{sign}", "S1", f"Mall{sign}"), strict=True))])
     assert list(recorders.read(data).rows) == [RecorderRow("S1", "AB12345", "Mall", number=2)]
 
 
@@ -274,6 +274,6 @@ def test_a_control_character_in_a_cell_of_excel_is_left_out():
 
 @pytest.mark.parametrize("text", ["_x0041_", "_x005F_x0041_", "a_x_b", "__x000A_"])
 def test_what_looks_like_the_code_of_a_letter_stays_text_in_an_export(text):
-    data = made_of([dict(zip(TITLES, ("AB12345", "S1", text), strict=True))])
+    data = workbook_bytes([dict(zip(TITLES, ("AB12345", "S1", text), strict=True))])
     assert [recorder.store for recorder in recorders.read(data).rows] == [text]
     assert openpyxl.load_workbook(io.BytesIO(data)).active.max_row == 2

@@ -320,13 +320,13 @@ def test_when_the_file_cannot_be_replaced_what_is_pending_stays(desk, uploads):
 def test_a_serial_typed_while_the_workbook_is_being_taken_is_newer(desk, uploads, monkeypatch):
     waiting(desk)
     key = uploads.preview(book_of([*ROWS, PIER])).key
-    put = desk.books._put
+    put = desk.books._put_file
 
     def put_and_type(data: bytes, old: bytes) -> None:
         put(data, old)
         desk.books.change_serial("SITE-001", "PENDING36", "Bob")
 
-    monkeypatch.setattr(desk.books, "_put", put_and_type)
+    monkeypatch.setattr(desk.books, "_put_file", put_and_type)
     uploads.commit(key)
     assert desk.cells()["SITE-001"] == desk.asked()["SITE-001"] == "PENDING36"
 
@@ -354,7 +354,7 @@ def die(books: object, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "serial"), [("_put", "PENDING36"), ("_settle_taken", "UPLOADED36")]
+    ("name", "serial"), [("_put_file", "PENDING36"), ("_finish_replacement", "UPLOADED36")]
 )
 def test_killed_before_or_after_the_file_is_there_no_serial_is_lost(
     make_home, tmp_path, name, serial

@@ -107,10 +107,10 @@ def test_bad_rows_are_named_and_the_good_ones_count(desk):
 def test_a_row_that_lacks_only_a_serial_is_filled_and_counts_at_once(desk, serial):
     desk.lay(ROWS[0], (serial, 103, "Pier"))
     assert desk.asked() == {"SITE-001": "AB12345"}
-    assert desk.books.skipped("103").number == 3
+    assert desk.books.skip_reason("103").number == 3
     desk.books.change_serial("103\u200b", "new 12345", "Ada")
     assert desk.asked() == {"SITE-001": "AB12345", "103": "new12345"}
-    assert desk.books.skipped("103") is None
+    assert desk.books.skip_reason("103") is None
     assert desk.device("103").facts["workbook"]["store"] == "Pier"
     desk.look()
     sheet = openpyxl.load_workbook(desk.path).active

@@ -126,7 +126,7 @@ def test_two_saves_in_one_tick_of_the_clock_are_noticed(desk, turn):
         desk.look()
     desk.path.write_bytes(other)
     # As a file system leaves it whose clock has not ticked in between.
-    desk.books._mark = desk.books._mark_now()
+    desk.books._fingerprint = desk.books._current_fingerprint()
     desk.look()
     assert desk.asked()["SITE-001"] == "AB12349"
 
@@ -134,10 +134,10 @@ def test_two_saves_in_one_tick_of_the_clock_are_noticed(desk, turn):
 def test_a_file_that_stayed_the_same_for_some_seconds_is_not_read_over_and_over(desk, monkeypatch):
     desk.lay(*ROWS)
     desk.look()
-    assert desk.books._seen, "it is still compared byte by byte"
-    monkeypatch.setattr(workbooks, "YOUNG", 0.0)
+    assert desk.books._read_digest, "it is still compared byte by byte"
+    monkeypatch.setattr(workbooks, "SAME_TIME", 0.0)
     desk.look()
-    assert desk.books._seen == b""
+    assert desk.books._read_digest == b""
     desk.lay(*ROWS, PIER)
     assert len(desk.asked()) == 3
 
@@ -236,7 +236,7 @@ from tests.home import Clock, Home
 
 class Killed(workbooks.Workbooks):
     '''Dies where the file is written and the note of it is not.'''
-    def _settle(self, written):
+    def _finish_pending(self, written):
         os.kill(os.getpid(), signal.SIGKILL)
 
 home = Home(Path(sys.argv[1]), Clock())
@@ -315,10 +315,10 @@ def test_what_cannot_be_written_is_not_tried_again_before_something_changes(desk
     desk.books.change_serial("SITE-001", "NEW12345", "Ada")
     desk.path.write_bytes(b"no workbook")
     desk.look()
-    tried = desk.books._hopeless
+    tried = desk.books._failed_write
     assert tried is not None
     desk.look()
-    assert desk.books._hopeless is tried
+    assert desk.books._failed_write is tried
     waits(desk, "no .xlsx workbook")
     desk.lay(*ROWS)
     assert desk.cells()["SITE-001"] == "NEW12345"

@@ -10,7 +10,7 @@ from fleet import shapes, status
 from fleet.csv_export import cell
 from fleet.model import Device
 from fleet.texts import name_of
-from inventory.export import made_of
+from inventory.export import workbook_bytes
 from web.http.actions.recorders import change_serial, recorders
 from web.http.auditing import actor_name, note
 from web.http.authorization import needs
@@ -39,7 +39,7 @@ from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("dvrs", __name__)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-PATIENCE = 120.0
+MAX_LOCK_WAIT = 120.0
 """Seconds that a refresh waits for its scan."""
 
 
@@ -75,7 +75,7 @@ def search() -> Response:
         if row["SITE"] == wanted:
             return json_response(searched_dvr(row, status_name in status.UP))
     books = current_monitor().workbooks
-    if (skipped := books.skipped(wanted)) and not visible_fleet().is_limited:
+    if (skipped := books.skip_reason(wanted)) and not visible_fleet().is_limited:
         raise HttpError(
             404,
             f"Row {skipped.number} of {books.path.name} is not used: {skipped.error}",
@@ -102,9 +102,9 @@ def refresh() -> Response:
     monitor = current_monitor()
     monitor.workbooks.keep()
     visible_fleet().check("scan.start")
-    end = monotonic() + PATIENCE
+    end = monotonic() + MAX_LOCK_WAIT
     # One that runs already may leave the recorders out, or not know a serial from a moment ago.
-    if not monitor.scanner.start(actor_name()) and monitor.scanner.wait(PATIENCE):
+    if not monitor.scanner.start(actor_name()) and monitor.scanner.wait(MAX_LOCK_WAIT):
         visible_fleet().check("scan.start")
         monitor.scanner.start(actor_name())
     if not monitor.scanner.wait(max(0.0, end - monotonic())):
@@ -147,4 +147,4 @@ def download_workbook() -> Response:
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")
     headers = {"Content-Disposition": f'attachment; filename="dvrs_{wanted}.xlsx"'}
     rows = [full_workbook_row(device) for device in chosen]
-    return Response(made_of(rows), mimetype=XLSX, headers=headers)
+    return Response(workbook_bytes(rows), mimetype=XLSX, headers=headers)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from fleet.model import Refused
 from fleet.queries import LONGEST_PLACE
 from fleet.secret_columns import secret_titles
-from inventory.uploads import PATIENCE, TooManyUploads
+from inventory.uploads import MAX_LOCK_WAIT, TooManyUploads
 from inventory.workbook import MAX_BYTES, NotReadable
 from web.http.actions.recorders import change_serial
 from web.http.auditing import note
@@ -107,7 +107,7 @@ def upload() -> Any:
 
 def _busy() -> Response:
     """Too many uploads at the same time."""
-    error, wait = "Other uploads are being read", f"{PATIENCE:.0f}"
+    error, wait = "Other uploads are being read", f"{MAX_LOCK_WAIT:.0f}"
     headers = {"Retry-After": wait}
     if not wants_page():
         raise HttpError(503, error, f"Upload it again in {wait} s.", headers)

@@ -119,7 +119,7 @@ def test_nobody_waits_longer_than_a_limit_and_nobody_joins_a_full_queue(
     make_home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads: Uploads = Desk(make_home()).home.monitor.uploads
-    monkeypatch.setattr("inventory.uploads.PATIENCE", 0.2)
+    monkeypatch.setattr("inventory.uploads.MAX_LOCK_WAIT", 0.2)
     first = Slow(book_of([("AB12345", "SITE-001", "Mall")]))
     with ThreadPoolExecutor(9) as pool:
         reading = pool.submit(uploads.preview, first)
