@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from accounts.accounts import Accounts
-from tests.accounts.people import opened
+from tests.accounts.people import open_accounts
 from tests.home import Clock
 from tests.store.databases import big, engine, lite, server, template
 from tests.store.postgres import postgres, sql_url
@@ -14,4 +14,4 @@ __all__ = ["big", "engine", "lite", "postgres", "server", "sql_url", "template"]
 
 @pytest.fixture
 def accounts(engine: Engine, clock: Clock) -> Accounts:
-    return opened(engine, clock)
+    return open_accounts(engine, clock)

@@ -21,7 +21,7 @@ def noon(**later: float) -> datetime:
     return NOON + timedelta(**later)
 
 
-def opened(engine: Engine, clock: Clock, key: bytes = KEY) -> Accounts:
+def open_accounts(engine: Engine, clock: Clock, key: bytes = KEY) -> Accounts:
     """Accounts of this database, opened as at a start of the program."""
     made = Accounts(engine, lambda: key, clock)
     made.open()
@@ -32,7 +32,7 @@ def add(accounts: Accounts, name: str, role: str = "viewer", sees_all: bool = Tr
     return accounts.add_hashed(name, STORED, role, sees_all)
 
 
-def staff(accounts: Accounts) -> tuple[User, User]:
+def admin_and_viewer(accounts: Accounts) -> tuple[User, User]:
     """An administrator and a viewer."""
     return add(accounts, "Ada", "admin"), add(accounts, "Vera")
 

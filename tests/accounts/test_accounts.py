@@ -10,7 +10,16 @@ from sqlalchemy import Engine
 from accounts.account_rows import parse_hours
 from accounts.accounts import MAX_GRANTS, Accounts
 from accounts.model import Hours, NotAllowed, User
-from tests.accounts.people import NEW, NOON, PASSWORD, STORED, add, opened, secret_of, staff
+from tests.accounts.people import (
+    NEW,
+    NOON,
+    PASSWORD,
+    STORED,
+    add,
+    admin_and_viewer,
+    open_accounts,
+    secret_of,
+)
 from tests.home import Clock
 
 NIGHT = Hours(time(22), time(6))
@@ -63,7 +72,7 @@ def test_the_database_itself_knows_two_spellings_as_one(engine: Engine, clock: C
     """Two programs on one database: the second does not know of the first one's account."""
     from store.sql import Unreachable
 
-    first, second = opened(engine, clock), opened(engine, clock)
+    first, second = open_accounts(engine, clock), open_accounts(engine, clock)
     add(first, "Ada", "admin")
     with pytest.raises(Unreachable):
         add(second, "ADA", "admin")
@@ -98,7 +107,7 @@ def test_an_unknown_user_is_said(accounts: Accounts) -> None:
 
 
 def test_name_and_password_are_checked(accounts: Accounts) -> None:
-    ada, _vera = staff(accounts)
+    ada, _vera = admin_and_viewer(accounts)
     assert accounts.check("ada", PASSWORD) == ada
     for name, password in (
         ("ada", NEW),
@@ -114,7 +123,7 @@ def test_name_and_password_are_checked(accounts: Accounts) -> None:
 
 
 def test_a_new_password_counts_and_the_old_one_does_not(accounts: Accounts) -> None:
-    ada, _vera = staff(accounts)
+    ada, _vera = admin_and_viewer(accounts)
     changed = accounts.change(ada.id, password=NEW)
     assert accounts.check("Ada", PASSWORD) is None
     assert accounts.check("Ada", NEW) == changed
@@ -125,7 +134,7 @@ def test_a_new_password_counts_and_the_old_one_does_not(accounts: Accounts) -> N
 def test_a_new_role_or_password_ends_what_is_open_but_for_one_session(
     accounts: Accounts, change: dict[str, str]
 ) -> None:
-    ada, vera = staff(accounts)
+    ada, vera = admin_and_viewer(accounts)
     kept, kept_secret = accounts.begin_session(vera, "browser", "", "")
     other, others = secret_of(accounts, vera), secret_of(accounts, ada)
     _token, token = accounts.add_token(vera.id, "backup", "read")
@@ -141,7 +150,7 @@ def test_a_new_role_or_password_ends_what_is_open_but_for_one_session(
 def test_the_session_of_somebody_else_cannot_be_named_as_the_one_to_keep(
     accounts: Accounts,
 ) -> None:
-    ada, vera = staff(accounts)
+    ada, vera = admin_and_viewer(accounts)
     session, _secret = accounts.begin_session(ada, "browser", "", "")
     secret = secret_of(accounts, vera)
     accounts.change(vera.id, role="operator", keep=session.id)
@@ -149,7 +158,7 @@ def test_the_session_of_somebody_else_cannot_be_named_as_the_one_to_keep(
 
 
 def test_a_change_that_changes_nothing_ends_nothing(accounts: Accounts) -> None:
-    _ada, vera = staff(accounts)
+    _ada, vera = admin_and_viewer(accounts)
     secret, revision = secret_of(accounts, vera), accounts.snapshot.revision
     for change in ({}, {"role": "viewer"}, {"sees_all": True}):
         assert accounts.change(vera.id, **change).role == "viewer"
@@ -164,7 +173,7 @@ def test_who_logged_in_by_the_old_password_while_it_changed_does_not_come_in(
     accounts: Accounts,
 ) -> None:
     """The check takes a tenth of a second; the change may come between."""
-    _ada, vera = staff(accounts)
+    _ada, vera = admin_and_viewer(accounts)
     known = accounts.check("Vera", PASSWORD)
     assert known
     accounts.change(vera.id, password=NEW)
@@ -187,7 +196,7 @@ def take_power(accounts: Accounts, id: int, how: str) -> None:
 
 @pytest.mark.parametrize("how", LAST)
 def test_the_last_administrator_stays(accounts: Accounts, how: str) -> None:
-    ada, _vera = staff(accounts)
+    ada, _vera = admin_and_viewer(accounts)
     add(accounts, "Lim", "admin", sees_all=False)
     before = accounts.snapshot
     with refused(409) as error:
@@ -211,15 +220,15 @@ def test_who_is_no_administrator_is_changed_though_there_is_none(accounts: Accou
 
 
 def test_who_is_removed_takes_everything_along(engine: Engine, clock: Clock) -> None:
-    accounts = opened(engine, clock)
-    ada, vera = staff(accounts)
+    accounts = open_accounts(engine, clock)
+    ada, vera = admin_and_viewer(accounts)
     for user in (ada, vera):
         accounts.grant(user.id, "view", device=1)
         accounts.add_token(user.id, "backup", "read")
         secret = secret_of(accounts, user)
     accounts.remove(vera.id)
     assert accounts.by_secret(secret) is None
-    for book in (accounts.snapshot, opened(engine, clock).snapshot):
+    for book in (accounts.snapshot, open_accounts(engine, clock).snapshot):
         assert list(book.users) == [ada.id]
         for things in (book.grants, book.sessions, book.tokens):
             assert [thing.user for thing in things.values()] == [ada.id]
@@ -227,7 +236,7 @@ def test_who_is_removed_takes_everything_along(engine: Engine, clock: Clock) -> 
 
 def test_no_number_is_ever_given_again(engine: Engine, clock: Clock) -> None:
     """A ticket names its session by number: it must not open the next one's."""
-    accounts = opened(engine, clock)
+    accounts = open_accounts(engine, clock)
     ada = add(accounts, "Ada", "admin")
     seen: dict[str, set[int]] = {"user": set(), "session": set(), "token": set(), "grant": set()}
     for _ in range(3):
@@ -250,7 +259,7 @@ def test_no_number_is_ever_given_again(engine: Engine, clock: Clock) -> None:
 
 
 def test_a_grant_is_given_and_taken_back(accounts: Accounts) -> None:
-    ada, vera = staff(accounts)
+    ada, vera = admin_and_viewer(accounts)
     made = accounts.grant(vera.id, "control", site="north", rights=["record"])
     person = accounts.by_password(vera.id)
     assert person
@@ -264,7 +273,7 @@ def test_a_grant_is_given_and_taken_back(accounts: Accounts) -> None:
 
 
 def test_weekdays_and_rights_are_kept_once_and_in_order(accounts: Accounts) -> None:
-    _ada, vera = staff(accounts)
+    _ada, vera = admin_and_viewer(accounts)
     made = accounts.grant(
         vera.id, "view", device=1, weekdays=["sun", "mon", "sun"], rights=["download", "record"]
     )
@@ -284,15 +293,15 @@ WRONG = [
 
 @pytest.mark.parametrize("given", WRONG, ids=range(len(WRONG)))
 def test_a_grant_that_does_not_fit_is_refused(accounts: Accounts, given: dict[str, object]) -> None:
-    _ada, vera = staff(accounts)
+    _ada, vera = admin_and_viewer(accounts)
     with refused(422):
         accounts.grant(vera.id, **given)  # type: ignore[arg-type]
     assert accounts.snapshot.grants == {}
 
 
 def test_a_user_has_so_many_grants_and_another_one_has_them_too(lite: Engine, clock: Clock) -> None:
-    accounts = opened(lite, clock)
-    ada, vera = staff(accounts)
+    accounts = open_accounts(lite, clock)
+    ada, vera = admin_and_viewer(accounts)
     with lite.begin() as connection:
         connection.exec_driver_sql(
             'INSERT INTO grants ("user", level, device, weekdays, rights)'
@@ -328,8 +337,8 @@ def test_hours_that_are_none_are_refused(text: str) -> None:
 
 
 def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> None:
-    accounts = opened(engine, clock)
-    ada, vera = staff(accounts)
+    accounts = open_accounts(engine, clock)
+    ada, vera = admin_and_viewer(accounts)
     accounts.add_hashed("Größe 門", STORED, "operator", sees_all=False)
     accounts.grant(vera.id, "admin", site="Nørd", hours=NIGHT, weekdays=["fri"], rights=["record"])
     accounts.grant(vera.id, "view", device=7)
@@ -339,7 +348,7 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
     accounts.add_token(ada.id, "all", "read")
     accounts.by_secret(limited)
     accounts.save_last_uses()
-    again = opened(engine, clock)
+    again = open_accounts(engine, clock)
     for name in ("users", "grants", "sessions", "tokens"):
         assert dict(getattr(again.snapshot, name)) == dict(getattr(accounts.snapshot, name)), name
     assert [token.devices for token in again.snapshot.tokens.values()] == [(1, 3), (), None]
@@ -349,15 +358,15 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
 
 
 def test_what_ended_does_not_come_back_by_a_restart(engine: Engine, clock: Clock) -> None:
-    accounts = opened(engine, clock)
-    ada, vera = staff(accounts)
+    accounts = open_accounts(engine, clock)
+    ada, vera = admin_and_viewer(accounts)
     session, secret = accounts.begin_session(ada, "browser", "", "")
     token, text = accounts.add_token(ada.id, "backup", "read")
     role = secret_of(accounts, vera)
     accounts.end_sessions(session.id)
     accounts.revoke_token(token.id)
     accounts.change(vera.id, role="operator")
-    again = opened(engine, clock)
+    again = open_accounts(engine, clock)
     assert [again.by_secret(secret) for secret in (secret, text, role)] == [None, None, None]
     assert again.user(vera.id).role == "operator"
 
@@ -368,7 +377,7 @@ def test_every_change_makes_a_new_revision(accounts: Accounts) -> None:
     def changed() -> None:
         revisions.append(accounts.snapshot.revision)
 
-    ada, vera = staff(accounts)
+    ada, vera = admin_and_viewer(accounts)
     changed()
     accounts.change(vera.id, role="operator")
     changed()

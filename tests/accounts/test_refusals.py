@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from accounts.accounts import Accounts
 from store.sql import Unreachable, migrate, open_engine
-from tests.accounts.people import KEY, NEW, STORED, opened, staff
+from tests.accounts.people import KEY, NEW, STORED, admin_and_viewer, open_accounts
 from tests.home import Clock
 from tests.store.postgres import PASSWORD, Cluster
 
@@ -16,8 +16,8 @@ class Monitor:
     """An administrator and a viewer who has one of everything."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        self.accounts = opened(engine, clock)
-        self.ada, self.vera = staff(self.accounts)
+        self.accounts = open_accounts(engine, clock)
+        self.ada, self.vera = admin_and_viewer(self.accounts)
         self.grant = self.accounts.grant(self.vera.id, "view", device=1)
         self.session, self.secret = self.accounts.begin_session(self.vera, "browser", "", "")
         self.token, self.text = self.accounts.add_token(self.vera.id, "backup", "read")
@@ -60,7 +60,7 @@ def test_nothing_changes_in_memory_while_the_server_is_down(
     postgres.start()
     accounts.save_last_uses()
     assert accounts.snapshot.tokens[monitor.token.id].used == clock(), "the use was not forgotten"
-    again = opened(engine, clock)
+    again = open_accounts(engine, clock)
     assert dict(again.snapshot.users) == dict(accounts.snapshot.users)
     assert dict(again.snapshot.tokens) == dict(accounts.snapshot.tokens)
     engine.dispose()
@@ -91,7 +91,7 @@ def test_a_change_that_is_refused_in_part_is_refused_whole(
     with pytest.raises(Unreachable, match="the disk is full"):
         CHANGES[change](monitor.accounts, monitor)
     assert monitor.accounts.snapshot is before
-    kept = opened(lite, clock).snapshot
+    kept = open_accounts(lite, clock).snapshot
     for name in ("users", "grants", "sessions", "tokens"):
         assert dict(getattr(kept, name)) == dict(getattr(before, name)), name
 

@@ -15,7 +15,7 @@ from accounts.model import Hours
 from accounts.rights import RULES, may
 from store.json_file import CannotOpen
 from store.sql import Damaged, default_url, migrate, open_engine
-from tests.accounts.people import NOON, add, opened
+from tests.accounts.people import NOON, add, open_accounts
 from tests.home import Clock, Home
 
 Make = Callable[..., Home]
@@ -28,7 +28,7 @@ def engine(tmp_path: Path) -> Engine:
     """One row in each table, with a value in each column."""
     made = open_engine(default_url(tmp_path))
     migrate(made)
-    accounts = opened(made, Clock())
+    accounts = open_accounts(made, Clock())
     user = add(accounts, "Vera")
     hours = Hours(NOON.time(), (NOON + timedelta(hours=8)).time())
     accounts.grant(user.id, "view", device=1, hours=hours, weekdays=("mon",), rights=("record",))
@@ -60,7 +60,7 @@ def put(path: str, table: str, column: str, value: Any) -> bool:
 
 def reopened(engine: Engine) -> Any:
     engine.dispose()
-    return opened(engine, Clock())
+    return open_accounts(engine, Clock())
 
 
 def widest(accounts: Any) -> set[str]:

@@ -71,7 +71,7 @@ Behaviour = Callable[[Target], "Sequence[Report] | Exception | float | None"]
 
 
 @dataclass
-class Probed:
+class ProbedSource:
     """A source that probes. `behaviour` says for each device what a question comes to: reports,
     an error to raise, or seconds until it answers; None is an answer at once."""
 

@@ -24,7 +24,7 @@ def seen(clock: Clock, source: str, number: int, part: str = "here") -> Sighting
 
 
 @dataclass
-class Finds:
+class FindingSource:
     """Finds these devices, one each `pause` seconds, then says what it asked.
 
     `parts` are the scopes that it asks, `failed` those that it cannot. `heard` and

@@ -10,7 +10,7 @@ import pytest
 from fleet.model import Device, Edit, Learned, Report, Sighting, Target
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
-from tests.discovery.listed import Probed, listed, now
+from tests.discovery.listed import ProbedSource, listed, now
 from tests.home import until
 
 Make = Callable[..., Engine]
@@ -22,7 +22,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """An engine whose tracker knows these devices, and that asks only when it is told."""
     engines: list[Engine] = []
 
-    def made(devices: Sequence[Device], tcp: Probed) -> Engine:
+    def made(devices: Sequence[Device], tcp: ProbedSource) -> Engine:
         fleets.write_fleet(tmp_path / "fleet.json", devices)
         engines.append(Engine(tmp_path, fleets.now, tcp.source()))  # type: ignore[arg-type]
         return engines[-1]
@@ -70,7 +70,7 @@ def test_cameras_that_swap_their_addresses_keep_their_records(
     def behave(target: Target) -> Sequence[Report]:
         return answers(target, *identities(target, mac(device_at[target.host])))
 
-    engine = make(devices, Probed(behaviour=dict.fromkeys(ids, behave)))
+    engine = make(devices, ProbedSource(behaviour=dict.fromkeys(ids, behave)))
     engine.scanner.ask(ids)
     device_at.update({f"10.0.0.{id}": COUNT + 1 - id for id in ids})
     engine.scanner.ask(ids)
@@ -85,7 +85,7 @@ def test_an_unknown_camera_at_the_address_of_another_is_a_new_one(make: Make, ec
     def other(target: Target) -> Sequence[Report]:
         return answers(target, mac(9), *((target.key,) if echo else ()))
 
-    engine = make([camera(1)], Probed(behaviour={1: other}))
+    engine = make([camera(1)], ProbedSource(behaviour={1: other}))
     (answer,) = engine.scanner.ask([1])
     assert (answer.state, answer.reason) == ("missed", f"another device answers there: {mac(9)}")
     assert keys(engine) == {1: (mac(1),), 2: (mac(9),)}
@@ -95,7 +95,7 @@ def test_an_unknown_camera_at_the_address_of_another_is_a_new_one(make: Make, ec
 def test_a_device_that_is_known_by_its_place_learns_its_mac(make: Make) -> None:
     place = "tcp:10.0.0.1:7000"
     device = camera(1, place, host="10.0.0.1", port=7000)
-    engine = make([device], Probed(behaviour={1: lambda target: answers(target, mac(1))}))
+    engine = make([device], ProbedSource(behaviour={1: lambda target: answers(target, mac(1))}))
     (answer,) = engine.scanner.ask([1])
     assert answer.state == "answered"
     assert keys(engine) == {1: (place, mac(1))}
@@ -107,7 +107,7 @@ def test_an_answer_that_proves_only_the_place_is_one_of_the_device_that_was_aske
     """Several channels have the address of their recorder, and here two devices have one."""
     ids = range(1, 5)
     devices = [camera(id, address="10.0.0.9", path=f"/{id}", was_up=id != 2) for id in ids]
-    tcp = Probed()
+    tcp = ProbedSource()
     engine = make(devices, tcp)
     engine.scanner.ask(ids)
     assert keys(engine) == {id: (mac(id),) for id in ids}, "and it has no key more"
@@ -120,7 +120,7 @@ def test_a_key_that_proves_nothing_leaves_the_device_as_it_is(make: Make) -> Non
     def zeros(target: Target) -> Sequence[Report]:
         return answers(target, "mac:00:00:00:00:00:00", target.key)
 
-    engine = make([camera(1)], Probed(behaviour={1: zeros}))
+    engine = make([camera(1)], ProbedSource(behaviour={1: zeros}))
     (answer,) = engine.scanner.ask([1])
     assert (answer.state, keys(engine)) == ("answered", {1: (mac(1),)})
 
@@ -137,7 +137,7 @@ def learns(method: str, pin: str | None = None) -> Callable[[Target], Sequence[R
 def test_the_login_method_and_the_first_certificate_are_kept_for_the_next_question(
     make: Make,
 ) -> None:
-    tcp = Probed(behaviour={1: learns("digest", PIN)})
+    tcp = ProbedSource(behaviour={1: learns("digest", PIN)})
     engine = make([camera(1, username="root")], tcp)
     before = len(engine.kinds())
     engine.scanner.ask([1])
@@ -166,7 +166,7 @@ def test_what_was_learned_with_an_access_that_a_person_changed_since_is_not_kept
             return learns("digest", PIN)(target)
         return answers(target, target.key)
 
-    tcp = Probed(behaviour={1: changed_meanwhile})
+    tcp = ProbedSource(behaviour={1: changed_meanwhile})
     engine = make([camera(1, username="root", was_up=False)], tcp)
     until(lambda: engine.status() == {mac(1): "ACTIVE"})
     access = engine.devices()[1].access["tcp"]

@@ -19,7 +19,7 @@ from fleet.package import Package, Packages
 from sources.source import Source
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
-from tests.discovery.listed import Probed, key, listed
+from tests.discovery.listed import ProbedSource, key, listed
 from tests.home import until
 
 Make = Callable[..., Engine]
@@ -40,7 +40,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
         engine.close()
 
 
-class Odd(Probed):
+class Odd(ProbedSource):
     """Of device 1 the probe does what `odd` does; the others answer."""
 
     odd: Callable[[], Any]
@@ -142,8 +142,8 @@ def test_a_source_that_cannot_close_keeps_nothing_from_ending(make: Make) -> Non
         raise ZeroDivisionError
 
     closed: list[str] = []
-    first = replace(Probed("a").source(), close=breaks)
-    second = replace(Probed("b").source(), close=lambda: closed.append("b"))
+    first = replace(ProbedSource("a").source(), close=breaks)
+    second = replace(ProbedSource("b").source(), close=lambda: closed.append("b"))
     engine = make([listed(1)], first, second)
     engine.scanner.close()
     assert closed == ["b"]
@@ -169,7 +169,7 @@ def test_a_package_that_cannot_stop_keeps_no_other_from_it() -> None:
 
 
 def test_who_asks_while_the_monitor_ends_gets_an_answer_or_is_told(make: Make) -> None:
-    tcp = Probed(behaviour={1: lambda target: 0.05})
+    tcp = ProbedSource(behaviour={1: lambda target: 0.05})
     engine = make([listed(1), listed(2)], tcp.source())
     reasons: list[str] = []
 
@@ -192,7 +192,7 @@ def test_who_asks_while_the_monitor_ends_gets_an_answer_or_is_told(make: Make) -
 
 
 def test_a_question_asked_of_a_prober_that_is_closed_is_left_out(make: Make) -> None:
-    engine = make([listed(1)], Probed().source())
+    engine = make([listed(1)], ProbedSource().source())
 
     async def closes() -> list[Any]:
         await engine.scanner.prober.close()

@@ -30,7 +30,7 @@ from sources.source import Source
 from store.vault import SecretLost
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
-from tests.discovery.listed import Probed, breaks, busy, cut, hangs, key, listed, silent
+from tests.discovery.listed import ProbedSource, breaks, busy, cut, hangs, key, listed, silent
 from tests.home import until
 
 Make = Callable[..., Engine]
@@ -61,7 +61,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_listed_devices_are_asked_by_themselves(make: Make) -> None:
-    tcp = Probed()
+    tcp = ProbedSource()
     engine = make([listed(id, was_up=False) for id in range(1, 31)], tcp.source(interval=1.0))
     until(lambda: set(engine.status().values()) == {"ACTIVE"})
     until(lambda: min(len(tcp.times(id)) for id in range(1, 31)) >= 3)
@@ -69,7 +69,7 @@ def test_listed_devices_are_asked_by_themselves(make: Make) -> None:
 
 
 def test_a_miss_is_told_at_once_and_asked_again_soon(make: Make, hasty: None) -> None:
-    tcp = Probed(behaviour={1: silent})
+    tcp = ProbedSource(behaviour={1: silent})
     engine = make([listed(1), listed(2)], tcp.source())
     until(lambda: engine.status()[key(1)] == "OFFLINE")
     assert engine.tracker.devices()[1].states["tcp"].reason == "no answer to 3 requests"
@@ -81,7 +81,7 @@ def test_a_miss_is_told_at_once_and_asked_again_soon(make: Make, hasty: None) ->
 
 
 def test_a_device_added_or_changed_while_it_runs_is_asked_at_once(make: Make) -> None:
-    tcp = Probed()
+    tcp = ProbedSource()
     engine = make([listed(1)], tcp.source())
     until(lambda: len(tcp.times(1)) == 1)
     fleet = engine.tracker.fleet()
@@ -92,7 +92,7 @@ def test_a_device_added_or_changed_while_it_runs_is_asked_at_once(make: Make) ->
 
 
 def test_what_was_asked_of_a_device_that_is_gone_brings_it_back_by_no_means(make: Make) -> None:
-    tcp = Probed(behaviour={1: lambda target: 0.5})
+    tcp = ProbedSource(behaviour={1: lambda target: 0.5})
     engine = make([listed(1), listed(2)], tcp.source())
     until(lambda: len(tcp.times(1)) == 1)
     engine.tracker.apply([Edit("retire", "id:1", {}, "otto", fleets.now())], fleets.now())
@@ -105,7 +105,7 @@ def test_what_was_asked_of_a_device_that_is_gone_brings_it_back_by_no_means(make
 
 
 def test_a_device_that_hangs_is_missed_at_its_deadline_and_holds_up_nobody(make: Make) -> None:
-    tcp = Probed(behaviour={1: hangs})
+    tcp = ProbedSource(behaviour={1: hangs})
     engine = make([listed(id) for id in range(1, 21)], tcp.source(timeout=0.4, cap=2))
     until(lambda: engine.status()[key(1)] == "OFFLINE")
     assert engine.tracker.devices()[1].states["tcp"].reason == "no answer within 0.4 s"
@@ -119,7 +119,7 @@ def test_a_device_that_hangs_is_missed_at_its_deadline_and_holds_up_nobody(make:
 def test_an_error_in_a_source_is_logged_once_and_is_no_miss(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tcp = Probed(behaviour={1: breaks, 2: breaks})
+    tcp = ProbedSource(behaviour={1: breaks, 2: breaks})
     engine = make([listed(1), listed(2), listed(3)], tcp.source(interval=1.0))
     until(lambda: all(engine.tracker.devices()[id].findings for id in (1, 2)))
     until(lambda: len(tcp.times(1)) >= 3)
@@ -139,7 +139,7 @@ def test_an_error_in_a_source_is_logged_once_and_is_no_miss(
 def test_an_error_of_the_network_in_front_of_a_device_is_its_miss(
     make: Make, number: int, text: str
 ) -> None:
-    tcp = Probed(behaviour={1: lambda target: OSError(number, "nothing")})
+    tcp = ProbedSource(behaviour={1: lambda target: OSError(number, "nothing")})
     engine = make([listed(1)], tcp.source())
     until(lambda: engine.status()[key(1)] == "OFFLINE")
     assert text in engine.tracker.devices()[1].states["tcp"].reason
@@ -147,7 +147,7 @@ def test_an_error_of_the_network_in_front_of_a_device_is_its_miss(
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENETUNREACH, errno.EADDRNOTAVAIL])
 def test_an_error_of_this_machine_is_nobodys_miss(make: Make, number: int) -> None:
-    tcp = Probed(behaviour={1: lambda target: OSError(number, "nothing")})
+    tcp = ProbedSource(behaviour={1: lambda target: OSError(number, "nothing")})
     engine = make([listed(1)], tcp.source())
     until(lambda: list(engine.tracker.down()) == ["tcp"])
     assert engine.status() == {key(1): "ACTIVE"}
@@ -157,7 +157,7 @@ def test_a_device_in_whose_place_another_one_answers_is_missed(make: Make) -> No
     def other(target: Target) -> list[Sighting]:
         return [Sighting(DEFAULT_SITE, (key(2),), "tcp", fleets.now(), address="10.0.0.2")]
 
-    tcp = Probed(behaviour={1: other})
+    tcp = ProbedSource(behaviour={1: other})
     engine = make([listed(1), listed(2)], tcp.source())
     until(lambda: engine.status()[key(1)] == "OFFLINE")
     reason = engine.tracker.devices()[1].states["tcp"].reason
@@ -166,7 +166,7 @@ def test_a_device_in_whose_place_another_one_answers_is_missed(make: Make) -> No
 
 
 def test_an_answer_that_proves_nothing_is_a_miss(make: Make) -> None:
-    tcp = Probed(behaviour={1: lambda target: []})
+    tcp = ProbedSource(behaviour={1: lambda target: []})
     engine = make([listed(1)], tcp.source())
     (answer,) = engine.scanner.ask([1])
     assert (answer.state, answer.reason) == (probing.MISSED, "its answer proves nothing")
@@ -177,7 +177,7 @@ def test_an_answer_that_proves_nothing_is_a_miss(make: Make) -> None:
 
 
 def test_a_scope_that_is_down_is_told_once_and_calls_nobody_missing(make: Make) -> None:
-    tcp = Probed(behaviour=dict.fromkeys(range(1, 11), cut))
+    tcp = ProbedSource(behaviour=dict.fromkeys(range(1, 11), cut))
     engine = make([listed(id) for id in range(1, 13)], tcp.source(interval=1.0))
     until(lambda: min(len(tcp.times(id)) for id in range(1, 13)) >= 2)
     until(lambda: list(engine.tracker.down()) == ["tcp:eth0"])
@@ -195,7 +195,7 @@ def test_a_scope_that_is_down_is_told_once_and_calls_nobody_missing(make: Make) 
 
 def test_a_parent_is_asked_at_once_and_once_when_its_children_miss(make: Make) -> None:
     names = range(2, 12)
-    tcp = Probed(behaviour={1: lambda target: 0.01})
+    tcp = ProbedSource(behaviour={1: lambda target: 0.01})
     engine = make(
         [listed(1, interval=500), *(listed(id, parents=[1], interval=1) for id in names)],
         tcp.source(),
@@ -216,7 +216,7 @@ def test_a_parent_is_asked_at_once_and_once_when_its_children_miss(make: Make) -
 
 
 def test_who_asks_about_some_devices_gets_their_answers_and_asks_no_others(make: Make) -> None:
-    tcp, udp = Probed(), Probed("udp", {2: silent})
+    tcp, udp = ProbedSource(), ProbedSource("udp", {2: silent})
     devices = [listed(1, "tcp"), listed(2, "udp", "tcp"), listed(3, "tcp")]
     engine = make(devices, tcp.source(), udp.source())
     until(lambda: all(tcp.times(id) for id in (1, 2, 3)) and udp.times(2))
@@ -236,7 +236,7 @@ def test_who_asks_about_some_devices_gets_their_answers_and_asks_no_others(make:
 
 
 def test_who_asks_while_a_question_is_under_way_shares_its_answer(make: Make) -> None:
-    tcp = Probed(behaviour={1: lambda target: 0.8})
+    tcp = ProbedSource(behaviour={1: lambda target: 0.8})
     engine = make([listed(1)], tcp.source())
     until(lambda: tcp.at_once == 1)
     answers: list[Any] = []
@@ -252,7 +252,7 @@ def test_who_asks_while_a_question_is_under_way_shares_its_answer(make: Make) ->
 
 
 def test_an_engine_that_closes_lets_who_waits_go_and_calls_nobody_missing(make: Make) -> None:
-    tcp = Probed(behaviour={1: hangs, 2: hangs})
+    tcp = ProbedSource(behaviour={1: hangs, 2: hangs})
     engine = make([listed(1), listed(2)], tcp.source(timeout=3600, cap=1))
     until(lambda: tcp.at_once == 1)
     answers: list[Any] = [None]
@@ -270,7 +270,7 @@ def test_an_engine_that_closes_lets_who_waits_go_and_calls_nobody_missing(make: 
 
 
 def test_a_scan_asks_the_listed_devices_too(make: Make) -> None:
-    tcp = Probed(behaviour={1: silent})
+    tcp = ProbedSource(behaviour={1: silent})
     engine = make([listed(1), listed(2), listed(3)], tcp.source())
     until(lambda: all(tcp.times(id) for id in (1, 2, 3)))
     assert engine.scanner.start("test", ["tcp"])
@@ -281,7 +281,7 @@ def test_a_scan_asks_the_listed_devices_too(make: Make) -> None:
 
 def test_a_scan_that_is_stopped_asks_no_further_and_calls_nobody_missing(make: Make) -> None:
     ids = range(1, 31)
-    tcp = Probed()
+    tcp = ProbedSource()
     engine = make([listed(id) for id in ids], tcp.source(cap=3))
     until(lambda: all(tcp.times(id) for id in ids) and not tcp.at_once)
     tcp.behaviour.update(dict.fromkeys(ids, lambda target: 0.3))
@@ -363,7 +363,7 @@ def test_a_sweep_that_breaks_spoils_no_answer_of_another_source(make: Make) -> N
         yield Sighting(DEFAULT_SITE, ("onvif:77",), "swept", fleets.now())
         raise errors.pop(0)
 
-    tcp = Probed(behaviour=dict.fromkeys((1, 2), lambda target: 0.1))
+    tcp = ProbedSource(behaviour=dict.fromkeys((1, 2), lambda target: 0.1))
     engine = make(
         [listed(1), listed(2)],
         *(tcp.source(), Source("swept", "Swept", 60, sweep=sweep)),
@@ -385,7 +385,7 @@ def test_a_sweep_that_breaks_spoils_no_answer_of_another_source(make: Make) -> N
 def test_what_was_probed_is_noted_like_a_scan(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery.scanner, "NOTE_EVERY", 0.3)
     noted: list[Any] = []
-    tcp, udp = Probed(behaviour={2: silent}), Probed("udp", {3: cut})
+    tcp, udp = ProbedSource(behaviour={2: silent}), ProbedSource("udp", {3: cut})
     engine = make(
         [listed(1), listed(2), listed(3, "udp")],
         *(tcp.source(), udp.source()),
@@ -401,7 +401,7 @@ def test_what_was_probed_is_noted_like_a_scan(make: Make, monkeypatch: pytest.Mo
 
 
 def test_a_device_whose_stream_is_read_is_seen_and_not_probed(make: Make) -> None:
-    tcp = Probed()
+    tcp = ProbedSource()
     engine = make([listed(1), listed(2)], tcp.source(interval=1.0, takes_session=True))
     until(lambda: tcp.times(1))
     sessions = engine.scanner.sessions
@@ -418,7 +418,7 @@ def test_a_device_whose_stream_is_read_is_seen_and_not_probed(make: Make) -> Non
 
 
 def test_a_device_that_refuses_a_session_is_alive_and_its_budget_is_lowered(make: Make) -> None:
-    tcp = Probed(behaviour={1: busy})
+    tcp = ProbedSource(behaviour={1: busy})
     engine = make([listed(1)], tcp.source(takes_session=True))
     sessions = engine.scanner.sessions
     until(lambda: tcp.at_once == 0 and tcp.asked)
@@ -455,7 +455,7 @@ def test_a_secret_is_unsealed_when_the_question_begins_and_shown_nowhere(
             raise SecretLost("no key")
         return f"plain-{id}"
 
-    tcp = Probed(behaviour={1: lambda target: NoAnswer(f"{target}"), 2: breaks})
+    tcp = ProbedSource(behaviour={1: lambda target: NoAnswer(f"{target}"), 2: breaks})
     devices = [
         listed(1, username="root", secret="s1", secret_options={"community": "s3"}),
         listed(2, secret="s2"),
@@ -487,7 +487,7 @@ def test_a_password_that_cannot_be_read_is_a_finding_until_another_is_entered(
             raise SecretLost("no key")
         return id
 
-    tcp = Probed(behaviour={1: behave})
+    tcp = ProbedSource(behaviour={1: behave})
     engine = make([listed(1, secret="s1"), listed(2)], tcp.source(), unseal=unseal)
     (answer,) = engine.scanner.ask([1])
     assert (answer.state, answer.reason) == (
@@ -503,7 +503,7 @@ def test_a_password_that_cannot_be_read_is_a_finding_until_another_is_entered(
 
 
 def test_a_report_names_the_device_however_often_its_keys_change(make: Make) -> None:
-    tcp = Probed(behaviour={1: silent})
+    tcp = ProbedSource(behaviour={1: silent})
     engine = make([listed(1)], tcp.source())
     until(lambda: engine.status()[key(1)] == "OFFLINE")
     misses = [

@@ -10,14 +10,14 @@ import discovery.scanner
 from fleet.model import CannotAsk, Coverage
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states
-from tests.discovery.small_sources import Finds, Said, hangs, key, seen
+from tests.discovery.small_sources import FindingSource, Said, hangs, key, seen
 from tests.home import Clock, until
 
 
 def test_whoever_watches_sees_the_number_of_found_devices_rise(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    engine = make_engine(Finds(clock, devices=range(1, 31), pause=0.1).source())
+    engine = make_engine(FindingSource(clock, devices=range(1, 31), pause=0.1).source())
     did = engine.scan()
     counts = [progress["found"] for progress in engine.watched]
     assert counts[0] == 0
@@ -31,7 +31,7 @@ def test_whoever_watches_sees_the_number_of_found_devices_rise(
 def test_what_was_found_is_known_before_the_scan_ends(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    engine = make_engine(Finds(clock).source(), hangs(timeout=60))
+    engine = make_engine(FindingSource(clock).source(), hangs(timeout=60))
     assert engine.scanner.start("test")
     until(lambda: len(engine.devices()) == 3, what="three devices are known")
     running = engine.scanner.progress()
@@ -51,7 +51,7 @@ def test_a_second_start_while_one_runs_is_refused(make_engine: MakeEngine, clock
     assert engine.scanner.cancel()
     assert engine.ended()["by"] == "first"
     assert not engine.scanner.cancel()
-    engine.scanner.sources["hangs"] = Finds(clock, "hangs").source()
+    engine.scanner.sources["hangs"] = FindingSource(clock, "hangs").source()
     assert engine.scanner.start("third")
     assert engine.ended()["by"] == "third"
 
@@ -59,7 +59,7 @@ def test_a_second_start_while_one_runs_is_refused(make_engine: MakeEngine, clock
 def test_a_cancelled_scan_calls_nobody_offline_and_keeps_what_it_found(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    finds = Finds(clock)
+    finds = FindingSource(clock)
     engine = make_engine(finds.source(), hangs(timeout=60))
     engine.scanner.sources.pop("hangs")
     engine.scan()
@@ -89,7 +89,7 @@ def test_a_scan_that_is_cancelled_as_soon_as_it_starts_is_cancelled(
 
 
 def test_cancelling_twice_is_like_cancelling_once(make_engine: MakeEngine, clock: Clock) -> None:
-    engine = make_engine(Finds(clock).source(), hangs(timeout=60))
+    engine = make_engine(FindingSource(clock).source(), hangs(timeout=60))
     for _ in range(10):
         assert engine.scanner.start("test")
         until(lambda: engine.scanner.progress().found == 3, what="it runs")  # type: ignore[union-attr]
@@ -104,7 +104,7 @@ def test_reports_are_handed_over_at_most_once_a_second(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
     """While a scan runs; when it ends, the rest and the misses follow at once."""
-    engine = make_engine(Finds(clock, devices=range(1, 301), pause=0.01).source())
+    engine = make_engine(FindingSource(clock, devices=range(1, 301), pause=0.01).source())
     engine.scan()
     at = [moment for moment, _reports in engine.batches]
     assert sum(len(reports) for _moment, reports in engine.batches) >= 300
@@ -132,7 +132,7 @@ def test_a_source_that_cannot_be_heard_is_tried_again(
 
 
 def test_closing_hands_over_what_was_heard(make_engine: MakeEngine, clock: Clock) -> None:
-    engine = make_engine(Finds(clock).source(), hangs(timeout=60))
+    engine = make_engine(FindingSource(clock).source(), hangs(timeout=60))
     assert engine.scanner.start("test")
     until(lambda: engine.scanner.progress().found == 3, what="it runs")  # type: ignore[union-attr]
     engine.scanner.close()

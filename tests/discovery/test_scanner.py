@@ -14,7 +14,7 @@ from simulators.panasonic import Camera
 from sources.source import Source
 from store.json_file import CannotKeep
 from tests.discovery.engine import Engine, MakeEngine, states
-from tests.discovery.small_sources import Finds, Said, breaks, cannot_ask, hangs, key, seen
+from tests.discovery.small_sources import FindingSource, Said, breaks, cannot_ask, hangs, key, seen
 from tests.home import Clock, Home, until
 
 Make = Callable[..., Home]
@@ -87,7 +87,7 @@ def test_sources_run_side_by_side(make_engine: MakeEngine, clock: Clock) -> None
 def test_a_source_that_hangs_is_ended_at_its_deadline_and_disturbs_nobody(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    engine = make_engine(hangs(timeout=1), Finds(clock).source())
+    engine = make_engine(hangs(timeout=1), FindingSource(clock).source())
     did = engine.scan()
     assert states(did) == {"hangs": "failed", "finds": "done"}
     assert did["state"] == "failed"
@@ -99,7 +99,7 @@ def test_a_source_that_hangs_is_ended_at_its_deadline_and_disturbs_nobody(
 def test_a_broken_source_disturbs_nobody_and_is_said_in_words(
     make_engine: MakeEngine, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = make_engine(breaks([seen(clock, "breaks", 9)]), Finds(clock).source())
+    engine = make_engine(breaks([seen(clock, "breaks", 9)]), FindingSource(clock).source())
     for _ in range(2):
         did = engine.scan()
         assert states(did) == {"breaks": "failed", "finds": "done"}
@@ -111,7 +111,7 @@ def test_a_broken_source_disturbs_nobody_and_is_said_in_words(
 
 
 def test_a_source_that_cannot_ask_blames_no_device(make_engine: MakeEngine, clock: Clock) -> None:
-    source = Finds(clock, "breaks").source()
+    source = FindingSource(clock, "breaks").source()
     engine = make_engine(source)
     engine.scan()
     engine.scanner.sources["breaks"] = cannot_ask()
@@ -128,7 +128,7 @@ def test_a_source_that_cannot_ask_blames_no_device(make_engine: MakeEngine, cloc
 def test_a_source_that_fails_halfway_keeps_what_it_found_and_blames_nobody(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    finds = Finds(clock, "breaks")
+    finds = FindingSource(clock, "breaks")
     engine = make_engine(finds.source())
     engine.scan()
     late = CannotAsk("breaks", "the line was cut")
@@ -142,7 +142,7 @@ def test_a_source_that_fails_halfway_keeps_what_it_found_and_blames_nobody(
 def test_only_where_it_was_asked_does_silence_count(make_engine: MakeEngine, clock: Clock) -> None:
     """Two interfaces: of the one that cannot be asked nobody goes offline."""
     where = {1: "eth0", 2: "eth0", 3: "eth1", 4: "eth1"}
-    finds = Finds(clock, devices=(1, 2, 3, 4), part_of=where, parts=("eth0", "eth1"))
+    finds = FindingSource(clock, devices=(1, 2, 3, 4), part_of=where, parts=("eth0", "eth1"))
     engine = make_engine(finds.source())
     engine.scan()
     finds.devices, finds.parts, finds.failed = (1,), ("eth0",), {"eth1": "the interface is down"}
@@ -165,7 +165,7 @@ def test_an_interface_that_dies_during_a_scan_blames_nobody_and_is_told_once(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
     """It was asked at first and could not be asked at the end."""
-    finds = Finds(clock)
+    finds = FindingSource(clock)
     engine = make_engine(finds.source())
     engine.scan()
     finds.devices, finds.failed = (1,), {"here": "the interface went down"}
@@ -181,7 +181,7 @@ def test_a_scope_that_is_no_longer_named_as_failed_is_not_down_for_ever(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
     """A target without a route has a scope of its own; with one it belongs to an interface."""
-    finds = Finds(clock, failed={"10.77.9.9": "there is no route to it"})
+    finds = FindingSource(clock, failed={"10.77.9.9": "there is no route to it"})
     engine = make_engine(finds.source())
     engine.scan()
     assert list(engine.tracker.fleet().state["down"]) == ["finds:10.77.9.9"]
@@ -194,7 +194,7 @@ def test_a_scope_that_is_no_longer_named_as_failed_is_not_down_for_ever(
 def test_a_device_of_another_source_is_not_missed_by_this_one(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    first, other = Finds(clock, "one", (1, 2)), Finds(clock, "other", (3, 4))
+    first, other = FindingSource(clock, "one", (1, 2)), FindingSource(clock, "other", (3, 4))
     engine = make_engine(first.source(), other.source())
     engine.scan()
     clock.forward(seconds=1)
@@ -207,7 +207,7 @@ def test_a_device_of_another_source_is_not_missed_by_this_one(
 def test_silence_counts_as_soon_as_its_source_ends_however_long_another_takes(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
-    finds, slow = Finds(clock, "finds", [1, 2]), Finds(clock, "slow", [3])
+    finds, slow = FindingSource(clock, "finds", [1, 2]), FindingSource(clock, "slow", [3])
     engine = make_engine(finds.source(), slow.source())
     engine.scan()
     finds.devices, slow.devices, slow.pause = [1], [3], 30.0

@@ -36,7 +36,7 @@ def missed(identity: str, at: datetime = NOON, **fields: Any) -> Miss:
     return Miss(identity, given.pop("source", "panasonic"), at, **given)
 
 
-def wrong(identity: str, text: str = "no password is set", **fields: Any) -> Finding:
+def finding(identity: str, text: str = "no password is set", **fields: Any) -> Finding:
     given: dict[str, Any] = {"kind": "password.unset", "at": NOON, **fields}
     return Finding(identity, text=text, source=given.pop("source", "panasonic"), **given)
 

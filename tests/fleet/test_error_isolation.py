@@ -16,7 +16,7 @@ from fleet.rejected import AGAIN_AFTER, RejectedReports
 from fleet.tracker import Tracker
 from fleet.validation import DEEPEST, InvalidValue
 from store.json_file import CannotKeep
-from tests.fleet.reports import NOON, A, B, C, edit, missed, noon, seen, up, wrong
+from tests.fleet.reports import NOON, A, B, C, edit, finding, missed, noon, seen, up
 from tests.fleet.test_tracker import behind_a_slow_write
 from tests.fleet.tracking import on_disk, opened
 
@@ -56,7 +56,7 @@ def test_a_report_that_is_no_json_spoils_only_itself(
         seen(A, facts={"x": value}),
         seen(A, facts={"deeper": {"x": [value]}}),
         seen(A, links={"stream": value}),
-        wrong(C, evidence={"x": value}),
+        finding(C, evidence={"x": value}),
     ]
     for report in bad:
         tracker.apply([report, seen(B, address="10.0.0.2")], NOON)
@@ -80,7 +80,7 @@ MISSHAPEN: dict[str, Report] = {
     "no time": seen(A, at=None),  # type: ignore[arg-type]
     "facts that are none": seen(A, facts=["x"]),
     "a miss without a reason": missed(C, reason=None),
-    "a finding of no source": wrong(C, source=None),
+    "a finding of no source": finding(C, source=None),
     "a scope that is none": up(None),  # type: ignore[arg-type]
 }
 

@@ -2,48 +2,48 @@
 
 from fleet.model import Fault
 from fleet.status import ACTIVE, OFFLINE
-from tests.fleet.reports import A, B, Story, down, edit, missed, noon, seen, up, wrong
+from tests.fleet.reports import A, B, Story, down, edit, finding, missed, noon, seen, up
 
 
 def test_a_finding_is_raised_once_and_cleared_once() -> None:
     story = Story()
     story.tell(seen(A, name="Gate"))
-    assert story.tell(wrong(A)) == ["finding.raised"]
+    assert story.tell(finding(A)) == ["finding.raised"]
     assert story.events[-1].text == "Gate: no password is set"
     assert story.events[-1].after == {"kind": "password.unset"}
-    assert story.tell(wrong(A, at=noon(minutes=1))) == []
+    assert story.tell(finding(A, at=noon(minutes=1))) == []
     assert story.device().findings[0].since == noon()
-    assert story.tell(wrong(A, at=noon(minutes=2), cleared=True)) == ["finding.cleared"]
+    assert story.tell(finding(A, at=noon(minutes=2), cleared=True)) == ["finding.cleared"]
     assert story.device().findings == ()
-    assert story.tell(wrong(A, at=noon(minutes=3), cleared=True)) == []
+    assert story.tell(finding(A, at=noon(minutes=3), cleared=True)) == []
 
 
 def test_a_finding_is_beside_the_status_and_never_one() -> None:
     story = Story()
-    story.tell(seen(A), wrong(A))
+    story.tell(seen(A), finding(A))
     assert story.status() == ACTIVE
 
 
 def test_silence_does_not_undo_a_finding() -> None:
     story = Story()
-    story.tell(seen(A), wrong(A))
+    story.tell(seen(A), finding(A))
     story.tell(missed(A, noon(minutes=1)))
     story.tell(at=noon(days=2))
     assert [finding.kind for finding in story.device().findings] == ["password.unset"]
-    assert story.tell(seen(A, at=noon(days=3)), wrong(A, at=noon(days=3))) == ["device.back"]
+    assert story.tell(seen(A, at=noon(days=3)), finding(A, at=noon(days=3))) == ["device.back"]
 
 
 def test_an_answer_that_does_not_speak_of_it_leaves_it() -> None:
     story = Story()
-    story.tell(seen(A), wrong(A))
+    story.tell(seen(A), finding(A))
     story.tell(seen(A, at=noon(minutes=1)))
     assert len(story.device().findings) == 1
 
 
 def test_other_words_for_the_same_finding_are_told_and_it_keeps_its_beginning() -> None:
     story = Story()
-    story.tell(seen(A), wrong(A, "10.0.0.1 is also the address of b", kind="address.shared"))
-    other = wrong(
+    story.tell(seen(A), finding(A, "10.0.0.1 is also the address of b", kind="address.shared"))
+    other = finding(
         A,
         "10.0.0.1 is also the address of c",
         kind="address.shared",
@@ -58,8 +58,8 @@ def test_other_words_for_the_same_finding_are_told_and_it_keeps_its_beginning() 
 def test_findings_of_other_kinds_sources_and_devices_are_their_own() -> None:
     story = Story()
     story.tell(seen(A), seen(B, address="10.0.0.2"))
-    story.tell(wrong(A), wrong(A, kind="setup.open"), wrong(A, source="onvif"), wrong(B))
-    assert story.tell(wrong(A, cleared=True)) == ["finding.cleared"]
+    story.tell(finding(A), finding(A, kind="setup.open"), finding(A, source="onvif"), finding(B))
+    assert story.tell(finding(A, cleared=True)) == ["finding.cleared"]
     left = [(finding.source, finding.kind) for finding in story.device(1).findings]
     assert left == [("panasonic", "setup.open"), ("onvif", "password.unset")]
     assert len(story.device(2).findings) == 1
@@ -67,13 +67,13 @@ def test_findings_of_other_kinds_sources_and_devices_are_their_own() -> None:
 
 def test_a_finding_of_somebody_unknown_is_nothing() -> None:
     story = Story()
-    assert story.tell(wrong(A)) == []
+    assert story.tell(finding(A)) == []
 
 
 def test_records_that_become_one_keep_their_findings_each_once() -> None:
     story = Story()
-    story.tell(seen(A), wrong(A), wrong(A, source="onvif"))
-    story.tell(seen("onvif:1", source="onvif"), wrong("onvif:1", source="onvif"))
+    story.tell(seen(A), finding(A), finding(A, source="onvif"))
+    story.tell(seen("onvif:1", source="onvif"), finding("onvif:1", source="onvif"))
     story.tell(seen(A, "onvif:1", source="onvif"))
     kinds = sorted((finding.source, finding.kind) for finding in story.device().findings)
     assert kinds == [("onvif", "password.unset"), ("panasonic", "password.unset")]

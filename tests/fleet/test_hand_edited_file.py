@@ -17,7 +17,7 @@ from fleet.database import record
 from fleet.edit.recorder_list import SOURCE, RecorderRow
 from fleet.model import Access, AutoScan, Edit, Fleet, LastScan, PendingSerials, Refused
 from store.json_file import COPIES, CannotKeep, CannotOpen
-from tests.fleet.reports import NOON, A, B, down, edit, missed, noon, seen, wrong
+from tests.fleet.reports import NOON, A, B, down, edit, finding, missed, noon, seen
 from tests.fleet.tracking import FILE, opened, tracker_in
 from tests.home import Home, until
 
@@ -39,7 +39,7 @@ def a_file(folder: Path) -> dict[str, Any]:
                 seen("onvif:1", source="onvif", address="10.0.0.2", links={"stream": "/s"}),
                 seen("rtsp:10.0.0.3:554/", source="rtsp", address="10.0.0.3"),
                 Edit("list", row.key, fields, "the workbook", NOON),
-                wrong(A, evidence={"address": "10.0.0.1"}),
+                finding(A, evidence={"address": "10.0.0.1"}),
                 down("panasonic:eth0"),
             ],
             NOON,

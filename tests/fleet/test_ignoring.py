@@ -11,7 +11,7 @@ from fleet.edit.editing import can_undo, inverse
 from fleet.edit.recorder_list import RecorderRow, edits
 from fleet.model import Invalid, NotFound, Refused
 from fleet.reduce import capacity
-from tests.fleet.reports import NOON, A, B, Story, edit, noon, seen, wrong
+from tests.fleet.reports import NOON, A, B, Story, edit, finding, noon, seen
 
 RTSP = "rtsp:10.0.0.5:554/live"
 
@@ -33,7 +33,7 @@ def test_an_ignored_device_leaves_the_lists_and_a_sighting_does_not_bring_it_bac
     assert story.events[-1].text == "Next door is ignored, by tester"
     assert story.device().retired_at == noon(minutes=1)
     before = story.fleet
-    assert story.tell(seen(A, at=noon(minutes=2)), wrong(A, at=noon(minutes=2))) == []
+    assert story.tell(seen(A, at=noon(minutes=2)), finding(A, at=noon(minutes=2))) == []
     assert story.fleet is before
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fleet.model import Miss, Report
 from fleet.status import is_older
-from tests.fleet.reports import NOON, A, B, Story, edit, heard, missed, noon, seen, wrong
+from tests.fleet.reports import NOON, A, B, Story, edit, finding, heard, missed, noon, seen
 
 YEARS = {"days": 730}
 
@@ -74,10 +74,10 @@ def test_an_older_sighting_does_not_bring_back_what_was_retired_since() -> None:
 
 def test_an_older_finding_neither_replaces_nor_clears_a_newer_one() -> None:
     story = Story()
-    story.tell(seen(A), wrong(A, "no password is set"))
+    story.tell(seen(A), finding(A, "no password is set"))
     for old in (
-        wrong(A, "otherwise", at=noon(minutes=-5)),
-        wrong(A, at=noon(minutes=-5), cleared=True),
+        finding(A, "otherwise", at=noon(minutes=-5)),
+        finding(A, at=noon(minutes=-5), cleared=True),
     ):
         assert story.tell(old, at=noon(minutes=1)) == []
     assert [finding.text for finding in story.device().findings] == ["no password is set"]

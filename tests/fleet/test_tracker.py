@@ -12,7 +12,7 @@ import pytest
 from fleet.model import AutoScan, Event, LastScan, NotFound, Refused, Report
 from fleet.tracker import Tracker
 from store.json_file import CannotKeep
-from tests.fleet.reports import NOON, A, B, edit, heard, missed, noon, seen, wrong
+from tests.fleet.reports import NOON, A, B, edit, finding, heard, missed, noon, seen
 from tests.fleet.tracking import FILE, counting_writes, on_disk, opened, tracker_in
 from tests.home import until
 from tests.store.disks import Disks
@@ -34,7 +34,7 @@ TOLD: dict[str, list[Report]] = {
     "a find": [seen(B, address="10.0.0.2")],
     "a move": [seen(A, at=noon(minutes=1), address="10.0.0.9")],
     "a miss": [missed(A, noon(minutes=1))],
-    "a finding": [wrong(A)],
+    "a finding": [finding(A)],
     "a name": [edit("change", "id:1", name="Gate")],
     "a retirement": [edit("retire", "id:1")],
 }
@@ -68,7 +68,7 @@ def test_what_only_moves_times_waits_for_the_tick_within_a_minute(
 
 def test_when_nothing_happens_nothing_is_written(tracker: Tracker, tmp_path: Path) -> None:
     """Else an idle monitor wears its card out and its five copies reach back five minutes only."""
-    tracker.apply([seen(A), wrong(A)], NOON)
+    tracker.apply([seen(A), finding(A)], NOON)
     tracker.tick(NOON)
     with counting_writes(tmp_path / FILE) as writes:
         for minute in range(1, 30):
@@ -92,7 +92,7 @@ def test_closing_writes_what_waited(tmp_path: Path) -> None:
 
 def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as tracker:
-        tracker.apply([seen(A, name="Gate"), wrong(A), seen(B, address="10.0.0.2")], NOON)
+        tracker.apply([seen(A, name="Gate"), finding(A), seen(B, address="10.0.0.2")], NOON)
         tracker.apply([missed(B, noon(minutes=1))], noon(minutes=1))
         before = tracker.fleet()
     with opened(tmp_path) as tracker:

@@ -12,7 +12,7 @@ from fleet.database import device_record, record
 from fleet.edit.editing import inverse
 from fleet.model import Fleet, ResealedSecrets
 from fleet.status import statuses
-from tests.fleet.reports import RULES, A, Story, edit, missed, noon, seen, wrong
+from tests.fleet.reports import RULES, A, Story, edit, finding, missed, noon, seen
 from tests.fleet.tracking import FILE, on_disk, opened, tracker_in
 
 DEMO = Path(__file__).with_name("demo_version_1.json").read_bytes()
@@ -126,7 +126,7 @@ def test_keys_of_a_newer_version_are_kept_and_written_back(tmp_path: Path) -> No
 def test_keys_of_a_newer_version_inside_other_values_outlive_what_happens_next() -> None:
     story = Story()
     story.tell(edit("add", "", source="rtsp", host="10.0.0.5", secret={"id": "s1", "sealed": "v1"}))
-    story.tell(seen("rtsp:10.0.0.5", source="rtsp", address="10.0.0.5"), wrong("id:1"))
+    story.tell(seen("rtsp:10.0.0.5", source="rtsp", address="10.0.0.5"), finding("id:1"))
     raw = json.loads(record.Encoder().encode(story.fleet))
     device = raw["devices"][0]
     for value in (
@@ -140,7 +140,7 @@ def test_keys_of_a_newer_version_inside_other_values_outlive_what_happens_next()
     story.tell(
         missed("rtsp:10.0.0.5", noon(minutes=5), source="rtsp"),
         seen("rtsp:10.0.0.5", at=noon(minutes=10), source="rtsp", address="10.0.0.5"),
-        wrong("id:1", "still no password", at=noon(minutes=10)),
+        finding("id:1", "still no password", at=noon(minutes=10)),
         ResealedSecrets({"s1": "v2"}),
         at=noon(minutes=10),
     )

@@ -38,7 +38,7 @@ def created(at: float) -> str:
 NOON = moment("2026-03-01T12:00:00Z")  # by every clock here, unless a test says otherwise
 
 
-class Heard(NamedTuple):
+class Reply(NamedTuple):
     raw: bytes
     sender: tuple[str, int]
 
@@ -63,7 +63,9 @@ class Heard(NamedTuple):
         return re.search("<US>(.*)</US>", self.body)[1]
 
 
-def asking(path, cseq=2, nonce="1234567890", at=NOON, user=wire.USER, key=wire.KEY, auth=True):
+def request_bytes(
+    path, cseq=2, nonce="1234567890", at=NOON, user=wire.USER, key=wire.KEY, auth=True
+):
     """A request as section 2 has it."""
     lines = [f"DHGET {path} HTTP/1.1", f"CSeq: {cseq}"]
     when = created(at)
@@ -90,33 +92,33 @@ class Client:
     def send(self, server, path, **changes) -> int:
         self.cseq += 1
         changes = {"cseq": self.cseq, "nonce": str(self.cseq), **changes}
-        self.socket.sendto(asking(path, **changes), server.address)
+        self.socket.sendto(request_bytes(path, **changes), server.address)
         return changes["cseq"]
 
-    def hear(self) -> Heard:
-        return Heard(*self.socket.recvfrom(65535))
+    def hear(self) -> Reply:
+        return Reply(*self.socket.recvfrom(65535))
 
-    def ask(self, server, path, **changes) -> Heard:
+    def ask(self, server, path, **changes) -> Reply:
         self.send(server, path, **changes)
         return self.hear()
 
-    def lookup(self, cloud, serial=SERIAL, **changes) -> Heard:
+    def lookup(self, cloud, serial=SERIAL, **changes) -> Reply:
         return self.ask(cloud.main, f"/online/p2psrv/{serial}", **changes)
 
-    def probe(self, cloud, serial=SERIAL, **changes) -> Heard:
+    def probe(self, cloud, serial=SERIAL, **changes) -> Reply:
         return self.ask(cloud.regions[1], f"/probe/device/{serial}", **changes)
 
-    def info(self, cloud, serial=SERIAL, **changes) -> Heard:
+    def info(self, cloud, serial=SERIAL, **changes) -> Reply:
         return self.ask(cloud.regions[1], f"/info/device/{serial}", **changes)
 
-    def hear_waiting(self) -> list[Heard]:
+    def hear_waiting(self) -> list[Reply]:
         """All that has arrived by now."""
         heard = []
         while select.select([self.socket], [], [], 0)[0]:
             heard.append(self.hear())
         return heard
 
-    def hear_all(self, cloud, requests: int) -> list[Heard]:
+    def hear_all(self, cloud, requests: int) -> list[Reply]:
         """All that a cloud answers to so many sound requests since `forget()`."""
         wait_until(lambda: cloud.asked.total() == requests and cloud.is_quiet)
         return self.hear_waiting()
@@ -133,7 +135,7 @@ def cloud_of(*recorders, **options) -> Cloud:
     return Cloud(recorders, **{"clock": lambda: NOON, "servers": 2, **options})
 
 
-def answered(client, cloud, serials, times=1) -> list[Heard]:
+def answered(client, cloud, serials, times=1) -> list[Reply]:
     """What comes back when each serial is looked up so many times."""
     cloud.forget()
     for _ in range(times):

@@ -12,9 +12,9 @@ from tests.simulators.easy4ip_client import (
     PLAIN_INFO,
     SEALED_INFO,
     SERIAL,
-    asking,
     cloud_of,
     moment,
+    request_bytes,
 )
 
 
@@ -50,7 +50,7 @@ def test_the_described_digests_are_made_and_taken(client, user, key, nonce, when
 
 def test_the_whole_datagram_of_the_description_is_taken(client):
     at = moment("2024-01-02T03:04:05Z")
-    datagram = asking(f"/online/p2psrv/{SERIAL}", at=at)
+    datagram = request_bytes(f"/online/p2psrv/{SERIAL}", at=at)
     assert len(datagram) == 269
     vector = "577c21af00ca7c53047d31670215c3949197261b596c7ac9d7af65745907e462"
     assert hashlib.sha256(datagram).hexdigest() == vector

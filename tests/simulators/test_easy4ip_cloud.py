@@ -10,7 +10,7 @@ import time
 import pytest
 
 from simulators.easy4ip import fleet
-from tests.simulators.easy4ip_client import LIMIT, ROOT, SERIALS, asking, cloud_of
+from tests.simulators.easy4ip_client import LIMIT, ROOT, SERIALS, cloud_of, request_bytes
 
 
 def test_fifty_thousand_serials_are_told_apart_and_a_burst_is_not_lost(client):
@@ -55,7 +55,7 @@ def test_the_command_answers_until_it_is_told_to_end(client, ending):
         main = ("127.0.0.1", int(process.stdout.readline()))
         codes = []
         for serial in SERIALS[:61]:
-            client.socket.sendto(asking(f"/online/p2psrv/{serial}", at=time.time()), main)
+            client.socket.sendto(request_bytes(f"/online/p2psrv/{serial}", at=time.time()), main)
             codes.append(client.hear().code)
         assert codes.count(404) == 3 + 1  # one in twenty is offline, the 61st is nobody's
     finally:

@@ -11,9 +11,9 @@ from tests.simulators.easy4ip_client import (
     SERIAL,
     SERIALS,
     answered,
-    asking,
     cloud_of,
     created,
+    request_bytes,
     wait_until,
 )
 
@@ -169,7 +169,7 @@ def test_forgers_also_speak_for_whoever_is_silent(client, cloud, recorder):
 def test_a_connected_socket_never_hears_a_forger_from_elsewhere(client, cloud):
     cloud.forgers = {"address", "port"}
     client.socket.connect(cloud.main.address)
-    client.socket.send(asking(f"/online/p2psrv/{SERIAL}"))
+    client.socket.send(request_bytes(f"/online/p2psrv/{SERIAL}"))
     assert [heard.code for heard in client.hear_all(cloud, 1)] == [200]
 
 
@@ -194,11 +194,11 @@ def test_a_dead_server_refuses_until_it_is_back_on_the_same_port(client, cloud):
     before = us.address
     us.dead = True
     client.socket.connect(us.address)
-    client.socket.send(asking(f"/probe/device/{SERIAL}"))
+    client.socket.send(request_bytes(f"/probe/device/{SERIAL}"))
     with pytest.raises(ConnectionRefusedError):
         client.hear()
     us.dead = False
-    client.socket.send(asking(f"/probe/device/{SERIAL}"))
+    client.socket.send(request_bytes(f"/probe/device/{SERIAL}"))
     assert client.hear().code == 200
     assert (us.address, cloud.asked.total()) == (before, 1)
 

@@ -10,14 +10,14 @@ from tests.simulators.easy4ip_client import (
     SERIAL,
     SERIALS,
     answered,
-    asking,
     cloud_of,
     created,
+    request_bytes,
 )
 
 # --- what the cloud listens to ----------------------------------------------------------------
 
-SOUND = asking(f"/online/p2psrv/{SERIAL}")
+SOUND = request_bytes(f"/online/p2psrv/{SERIAL}")
 
 
 @pytest.mark.parametrize(

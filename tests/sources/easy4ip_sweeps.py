@@ -37,7 +37,7 @@ class SweepResult:
         return set(self.coverage.failed)
 
 
-class Asker:
+class Sweeper:
     """The source, in a loop of its own, towards one pretend cloud."""
 
     def __init__(self, cloud: Cloud, **changes: Any) -> None:
@@ -93,19 +93,19 @@ class Asker:
 
 
 @contextmanager
-def asking(cloud: Cloud, **changes: Any) -> Iterator[Asker]:
+def sweeping(cloud: Cloud, **changes: Any) -> Iterator[Sweeper]:
     """A running cloud and whoever asks it; the requests were all without fault."""
     with cloud:
-        asker = Asker(cloud, **changes)
+        sweeper = Sweeper(cloud, **changes)
         try:
-            yield asker
+            yield sweeper
         finally:
-            asker.close()
+            sweeper.close()
         assert cloud.faults == []
         assert not cloud.asked_foreign
 
 
-def beside(*odd: Recorder) -> list[Recorder]:
+def with_online_recorders(*odd: Recorder) -> list[Recorder]:
     """Recorders, and one that is online on each of their two servers."""
     return [*odd, Recorder("SIM90000PAZ9000", 0), Recorder("SIM90001PAZ9001", 1)]
 
@@ -117,7 +117,7 @@ def some_offline(count: int, servers: int = 8) -> tuple[list[Recorder], set[str]
     return recorders, {recorders[place].serial for place in (7, 77, 107, 207)}
 
 
-class Attentive(Cloud):
+class SenderRecordingCloud(Cloud):
     """It remembers from which sockets each server was asked."""
 
     def __init__(self, *given: Any, **changes: Any) -> None:

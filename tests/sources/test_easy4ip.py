@@ -4,7 +4,7 @@ import pytest
 
 from simulators import easy4ip_wire as wire
 from simulators.easy4ip import Cloud, Recorder, fleet
-from tests.sources.easy4ip_sweeps import SweepResult, asking, beside
+from tests.sources.easy4ip_sweeps import SweepResult, sweeping, with_online_recorders
 
 STATES = {
     "online": "online",
@@ -42,8 +42,8 @@ def every_state() -> SweepResult:
     spoilt = [
         Recorder(f"FORM{n:04}", n % 2, answers={"info": form}) for n, form in enumerate(FORMS)
     ]
-    with asking(Cloud(beside(*states, *spoilt), servers=2)) as asker:
-        return asker.sweep()
+    with sweeping(Cloud(with_online_recorders(*states, *spoilt), servers=2)) as sweeper:
+        return sweeper.sweep()
 
 
 def verdict(result: SweepResult, serial: str) -> str:
@@ -70,8 +70,8 @@ def test_the_coverage_counts_what_could_not_be_used(every_state):
 
 def test_firmware_and_ports_come_with_the_answer():
     recorder = Recorder("AB12345", 0, version="4.1", ports={"rtspport": 1554, "privport": 37777})
-    with asking(Cloud([recorder], servers=1)) as asker:
-        seen = asker.sweep().online["AB12345"]
+    with sweeping(Cloud([recorder], servers=1)) as sweeper:
+        seen = sweeper.sweep().online["AB12345"]
     assert seen.firmware == "4.1"
     assert dict(seen.facts) == {"port": 37777, "rtsp_port": 1554}
     assert seen.kind == "recorder"
@@ -80,23 +80,23 @@ def test_firmware_and_ports_come_with_the_answer():
 
 @pytest.mark.parametrize("state", ["info_empty", "info_missing"])
 def test_old_firmware_tells_no_ports_and_is_online_all_the_same(state):
-    with asking(Cloud([Recorder("AB12345", 0, state)], servers=1)) as asker:
-        assert dict(asker.sweep().online["AB12345"].facts) == {}
+    with sweeping(Cloud([Recorder("AB12345", 0, state)], servers=1)) as sweeper:
+        assert dict(sweeper.sweep().online["AB12345"].facts) == {}
 
 
 def test_trying_is_no_verdict():
     recorder = Recorder("AB12345", 0, trying=3)
-    with asking(Cloud([recorder], servers=1)) as asker:
-        assert set(asker.sweep().online) == {"AB12345"}
-        assert asker.pretend.asked["lookup", "AB12345"] == 1
+    with sweeping(Cloud([recorder], servers=1)) as sweeper:
+        assert set(sweeper.sweep().online) == {"AB12345"}
+        assert sweeper.pretend.asked["lookup", "AB12345"] == 1
 
 
 def test_a_region_that_does_not_know_the_keys_is_asked_without_them():
     cloud = Cloud(fleet(4, 2), servers=2)
     cloud.regions[1].knows_keys = False
     cloud.recorders["SIM00003PAZ0003"].state = "gone"
-    with asking(cloud) as asker:
-        result = asker.sweep()
+    with sweeping(cloud) as sweeper:
+        result = sweeper.sweep()
     assert set(result.offline) == {"SIM00003PAZ0003"}
     assert len(result.online) == 3
     assert result.failed_scopes == set()
@@ -105,25 +105,25 @@ def test_a_region_that_does_not_know_the_keys_is_asked_without_them():
 @pytest.mark.parametrize("step", ["lookup", "probe", "info"])
 def test_one_404_alone_takes_nobody_offline(step):
     recorder = Recorder("AB12345", 0, once={step: "404"})
-    with asking(Cloud([recorder], servers=1)) as asker:
-        assert asker.sweep().offline == {}
-        assert asker.pretend.asked["lookup", "AB12345"] == 2
+    with sweeping(Cloud([recorder], servers=1)) as sweeper:
+        assert sweeper.sweep().offline == {}
+        assert sweeper.pretend.asked["lookup", "AB12345"] == 2
 
 
 @pytest.mark.parametrize("state", ["offline", "gone"])
 def test_who_is_offline_was_asked_in_two_complete_rounds(state):
     recorder = Recorder("AB12345", 0, state)
-    with asking(Cloud([recorder], servers=1)) as asker:
-        assert set(asker.sweep().offline) == {"AB12345"}
-        assert asker.pretend.asked["lookup", "AB12345"] == 2
+    with sweeping(Cloud([recorder], servers=1)) as sweeper:
+        assert set(sweeper.sweep().offline) == {"AB12345"}
+        assert sweeper.pretend.asked["lookup", "AB12345"] == 2
 
 
 @pytest.mark.parametrize("step", ["lookup", "probe", "info"])
 @pytest.mark.parametrize("code", ["500", "403"])
 def test_what_the_cloud_says_of_itself_is_said_of_no_recorder(step, code):
     recorder = Recorder("AB12345", 0, answers={step: code})
-    with asking(Cloud(beside(recorder), servers=2)) as asker:
-        result = asker.sweep()
+    with sweeping(Cloud(with_online_recorders(recorder), servers=2)) as sweeper:
+        result = sweeper.sweep()
     assert result.offline == {}
     assert len(result.online) == 2
     assert len(result.failed_scopes) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from simulators.easy4ip import Cloud, fleet
 from sources.easy4ip_cloud import CloudClock
-from tests.sources.easy4ip_sweeps import asking, some_offline
+from tests.sources.easy4ip_sweeps import some_offline, sweeping
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -18,8 +18,8 @@ def test_five_per_cent_loss_each_way_makes_no_wrong_verdict(seed):
     recorders, down = some_offline(300)
     cloud = Cloud(recorders, seed=seed)
     cloud.request_loss = cloud.answer_loss = 0.05
-    with asking(cloud, waits=(0.2, 0.2, 0.2)) as asker:
-        result = asker.sweep()
+    with sweeping(cloud, waits=(0.2, 0.2, 0.2)) as sweeper:
+        result = sweeper.sweep()
         assert sum(server.tally.repeats for server in cloud.servers) > 50
         assert sum(server.tally.stale_repeats for server in cloud.servers) == 0
         assert cloud.refused == 0
@@ -32,8 +32,8 @@ def test_forged_answers_change_no_verdict():
     recorders, down = some_offline(300)
     cloud = Cloud(recorders)
     cloud.forgers = {"address", "port", "cseq"}
-    with asking(cloud, waits=(0.2, 0.2, 0.2)) as asker:
-        result = asker.sweep()
+    with sweeping(cloud, waits=(0.2, 0.2, 0.2)) as sweeper:
+        result = sweeper.sweep()
     assert set(result.offline) == down
     assert len(result.online) == 296
     assert result.coverage.refused["nobody waits for it: late, repeated or forged"] >= 500
@@ -44,10 +44,10 @@ def test_a_clock_that_is_an_hour_off_is_learned_from_the_first_refusal(skew):
     recorders, down = some_offline(300)
     cloud = Cloud(recorders)
     cloud.skew = skew
-    with asking(cloud, waits=(0.2, 0.2, 0.2)) as asker:
-        assert set(asker.sweep().offline) == down
+    with sweeping(cloud, waits=(0.2, 0.2, 0.2)) as sweeper:
+        assert set(sweeper.sweep().offline) == down
         before = cloud.asked["lookup", recorders[7].serial]
-        assert set(asker.sweep().offline) == down
+        assert set(sweeper.sweep().offline) == down
         assert cloud.asked["lookup", recorders[7].serial] == before + 2
         assert cloud.refused == 0
 
@@ -55,8 +55,8 @@ def test_a_clock_that_is_an_hour_off_is_learned_from_the_first_refusal(skew):
 def test_an_answer_to_an_earlier_sending_counts():
     cloud = Cloud(fleet(20), seed=4)
     cloud.delay = 0.12
-    with asking(cloud) as asker:
-        result = asker.sweep()
+    with sweeping(cloud) as sweeper:
+        result = sweeper.sweep()
         assert sum(server.tally.repeats for server in cloud.servers) >= 20
     assert len(result.online) == 20
 
@@ -65,8 +65,8 @@ def test_late_and_repeated_answers_are_never_taken_for_another_one():
     recorders, down = some_offline(300)
     cloud = Cloud(recorders, seed=5)
     cloud.duplicates, cloud.late, cloud.lateness = 0.5, 0.2, 0.3
-    with asking(cloud, waits=(0.2, 0.2, 0.2)) as asker:
-        result = asker.sweep()
+    with sweeping(cloud, waits=(0.2, 0.2, 0.2)) as sweeper:
+        result = sweeper.sweep()
     assert set(result.offline) == down
     assert len(result.online) == 296
     assert result.coverage.refused["nobody waits for it: late, repeated or forged"] >= 100
@@ -76,8 +76,8 @@ def test_a_recorder_whose_answers_take_longer_than_a_round_is_online():
     cloud = Cloud(fleet(12, 2))
     slow = cloud.recorders["SIM00003PAZ0003"]
     cloud.delay = lambda _server, asked: 0.45 if asked.serial == slow.serial else 0.01
-    with asking(cloud) as asker:
-        result = asker.sweep()
+    with sweeping(cloud) as sweeper:
+        result = sweeper.sweep()
     assert result.offline == {}
     assert slow.serial in result.online
 
@@ -86,13 +86,13 @@ def test_a_cloud_whose_answers_all_take_longer_than_a_round_is_waited_for():
     cloud = Cloud(fleet(40, 4))
     cloud.recorders["SIM00003PAZ0003"].state = "offline"
     cloud.delay = 0.5
-    with asking(cloud) as asker:
-        result = asker.sweep()
+    with sweeping(cloud) as sweeper:
+        result = sweeper.sweep()
         assert set(result.offline) == {"SIM00003PAZ0003"}
         assert len(result.online) == 39
         cloud.delay = 1.2
-        asker.sweep()
-        result = asker.sweep()
+        sweeper.sweep()
+        result = sweeper.sweep()
     assert set(result.offline) == {"SIM00003PAZ0003"}
     assert any("the cloud is slow" in note for note in result.coverage.notes)
 
@@ -112,9 +112,9 @@ def after(number: int, happens: Callable[[], Any], delay: float = 0.01) -> Calla
 @pytest.mark.parametrize("number", [40, 80, 110])
 def test_a_region_that_dies_in_the_middle_of_a_sweep_takes_nobody_offline(number):
     cloud = Cloud(fleet(40, 2))
-    with asking(cloud) as asker:
+    with sweeping(cloud) as sweeper:
         cloud.delay = after(number, lambda: setattr(cloud.regions[0], "silent", True))
-        result = asker.sweep(spread=1.0)
+        result = sweeper.sweep(spread=1.0)
         assert result.offline == {}
         assert result.failed_scopes == {f"dahua:127.0.0.1:{cloud.regions[0].port}"}
 
@@ -131,9 +131,9 @@ def test_what_the_cloud_says_of_all_for_a_moment_takes_nobody_offline(number):
         say("offline")
         threading.Timer(0.25, say, ("online",)).start()
 
-    with asking(cloud) as asker:
+    with sweeping(cloud) as sweeper:
         cloud.delay = after(number, forget)
-        result = asker.sweep(spread=1.0)
+        result = sweeper.sweep(spread=1.0)
     assert result.offline == {}
     assert len(result.online) == 40
 
@@ -146,9 +146,9 @@ def test_a_region_that_becomes_slow_in_the_middle_of_a_sweep_takes_nobody_offlin
     def delay(server: Any, _request: Any) -> float:
         return 0.8 if next(heard) > number and server is cloud.regions[0] else 0.01
 
-    with asking(cloud) as asker:
+    with sweeping(cloud) as sweeper:
         cloud.delay = delay
-        result = asker.sweep(spread=1.0)
+        result = sweeper.sweep(spread=1.0)
     assert result.offline == {}
 
 
@@ -160,20 +160,20 @@ def test_a_line_that_breaks_in_the_middle_of_a_sweep_is_told_as_the_whole_source
         for server in cloud.servers:
             server.silent = True
 
-    with asking(cloud) as asker:
+    with sweeping(cloud) as sweeper:
         cloud.delay = after(number, silence)
-        result = asker.sweep(spread=1.0)
+        result = sweeper.sweep(spread=1.0)
         assert result.offline == {}
         assert result.failed_scopes == {"dahua"}
-        assert asker.sweep().cannot.scope == "dahua"
+        assert sweeper.sweep().cannot.scope == "dahua"
 
 
 def test_a_few_who_are_sent_away_wake_nobody():
     cloud = Cloud(fleet(60))
     cloud.busy = 0.45
-    with asking(cloud, waits=(0.2, 0.2)) as asker:
+    with sweeping(cloud, waits=(0.2, 0.2)) as sweeper:
         for _ in range(3):
-            result = asker.sweep()
+            result = sweeper.sweep()
             assert result.offline == {}
             assert 54 < len(result.online) <= 60
             assert result.failed_scopes == set()

@@ -133,11 +133,11 @@ def monitor_of_two(folder: Path, clock: Clock) -> tuple[Home, dict[str, Visitor]
         home.scan()
     ask = visitors(home)
     words = {"notes": "Oubliette", "tags": ["carbuncle"], "site": "Basement-Q"}
-    done(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json=words))
+    body_of(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json=words))
     for parent in (OWN, 2):
-        done(ask["Ada"].ask("PATCH", f"/api/camera/{parent}", json={"parent": OTHER}))
+        body_of(ask["Ada"].ask("PATCH", f"/api/camera/{parent}", json={"parent": OTHER}))
     for what in ("retire", "restore"):
-        done(ask["Ada"].ask("POST", f"/api/camera/{OTHER}/{what}"))
+        body_of(ask["Ada"].ask("POST", f"/api/camera/{OTHER}/{what}"))
     accounts = home.monitor.authenticator.accounts
     nia = add(accounts, "Nia", "viewer", sees_all=False)
     for device in (OWN, OTHER):
@@ -171,7 +171,7 @@ def naming_vault(device: int, at: datetime) -> list[Finding]:
     return [Finding(f"id:{device}", kind, at, text, "onvif", evidence) for kind in NAMING]
 
 
-def done(answer: TestResponse) -> Any:
+def body_of(answer: TestResponse) -> Any:
     """The JSON body of an answer, which must be a success."""
     assert answer.status_code in (200, 201), answer.text
     return answer.json
@@ -199,7 +199,7 @@ def path_of(rule: str, key: int = OWN, event: int = 1) -> str:
     return rule
 
 
-def words_of(answer: TestResponse) -> str:
+def text_of(answer: TestResponse) -> str:
     """The text of an answer; of a workbook, that of all its parts."""
     if not answer.data.startswith(b"PK"):
         return answer.text
@@ -210,12 +210,12 @@ def words_of(answer: TestResponse) -> str:
 def traces_in(answer: TestResponse | bytes | str) -> list[str]:
     """The traces of VAULT and TWIN in an answer, headers and all."""
     if isinstance(answer, TestResponse):
-        answer = f"{answer.headers}\n{words_of(answer)}"
+        answer = f"{answer.headers}\n{text_of(answer)}"
     text = answer.decode() if isinstance(answer, bytes) else answer
     return [trace for trace in TRACES if trace in text.casefold()]
 
 
-def is_ours(answer: TestResponse) -> bool:
+def is_our_refusal(answer: TestResponse) -> bool:
     """A refusal in our shape, which says nothing of the program."""
     if answer.mimetype != "application/json":
         return False
@@ -290,7 +290,7 @@ FORGED: dict[str, Callable[[Home], str]] = {
     "of another kind": lambda home: signed(home, kind="setup"),
     "without a kind": lambda home: signed(home, kind=None),
     "with a kind that is a list": lambda home: signed(home, kind=["access"]),
-    "a refresh token": lambda home: done(login(home, "Vera"))["refresh_token"],
+    "a refresh token": lambda home: body_of(login(home, "Vera"))["refresh_token"],
     "the secret of a cookie": lambda home: Visitor(home, user=3).key()["Cookie"].split("=", 1)[1],
     "nothing": lambda home: "",
     "nonsense": lambda home: "nonsense",
@@ -369,7 +369,7 @@ OTHER_SITES = (
 
 def operations(home: Home, ask: dict[str, Visitor]) -> list[tuple[str, str]]:
     """(method, path) of what takes a body."""
-    document = done(ask["Ada"].get("/openapi.json"))
+    document = body_of(ask["Ada"].get("/openapi.json"))
     return [
         (method.upper(), re.sub(r"{\w+}", "1", path))
         for path, item in document["paths"].items()

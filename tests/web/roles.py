@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from tests.accounts.people import PASSWORD
 from tests.home import Home
-from tests.web.closed import OTHER, OWN, Visitor, done, path_of
+from tests.web.closed import OTHER, OWN, Visitor, body_of, path_of
 
 Ask = dict[str, Visitor]
 
@@ -180,7 +180,7 @@ def edits(home: Home, ask: Ask) -> tuple[int, int]:
     """The numbers of an edit of OWN and of one of OTHER."""
     text = f"Edit {home.monitor.tracker.fleet().sequence}"
     first, second = (
-        done(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": text}))["undo"]
+        body_of(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": text}))["undo"]
         for key in (OWN, OTHER)
     )
     return first, second

@@ -69,7 +69,7 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def come_in(tab: Tab, monitor: Running, name: str, url: str = "/", **options: Any) -> Page:
+def open_logged_in(tab: Tab, monitor: Running, name: str, url: str = "/", **options: Any) -> Page:
     page = tab(monitor, url, **options)
     log_in(page, name)
     expect(page.locator(".me")).to_have_text(name)

@@ -8,7 +8,7 @@ from fleet.reduce.disputes import SHARED
 from fleet.status import ACTIVE
 from simulators.panasonic import Camera
 from tests.home import Home
-from tests.web.closed import done
+from tests.web.closed import body_of
 
 Make = Callable[..., Home]
 
@@ -25,14 +25,14 @@ def test_two_live_cameras_stay_merged_while_scanned_and_are_both_back_after_undo
     ]
     home = make_home(*cameras)
     home.scan()
-    merged = done(home.client.post("/api/camera/2/merge", json={"with": 1}))["undo"]
+    merged = body_of(home.client.post("/api/camera/2/merge", json={"with": 1}))["undo"]
     for _ in range(3):
         home.clock.forward(minutes=5)
         home.scan()
     (device,) = home.devices()
     assert device.identities == tuple(f"mac:{camera.mac}" for camera in cameras)
     assert (device.findings, home.monitor.tracker.fleet().disputed) == ((), {})
-    done(home.client.post("/api/undo", json={"event": merged}))
+    body_of(home.client.post("/api/undo", json={"event": merged}))
     for _ in range(3):
         home.clock.forward(minutes=5)
         home.scan()

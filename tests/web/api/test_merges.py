@@ -11,7 +11,7 @@ from accounts.rights import following_redirects, may
 from tests.accounts.people import add
 from tests.fleet.reports import seen
 from tests.home import Home
-from tests.web.closed import Visitor, bearer, done, follow, read_until
+from tests.web.closed import Visitor, bearer, body_of, follow, read_until
 from web.http.authentication import THIS_MACHINE
 
 Make = Callable[..., Home]
@@ -38,14 +38,14 @@ class Closed:
     def merge(self) -> int:
         """The number by which it can be undone."""
         path = f"/api/camera/{GOES}/merge"
-        undo: int = done(self.ada.ask("POST", path, json={"with": STAYS}))["undo"]
+        undo: int = body_of(self.ada.ask("POST", path, json={"with": STAYS}))["undo"]
         return undo
 
     def undo(self, event: int) -> None:
-        done(self.ada.ask("POST", "/api/undo", json={"event": event}))
+        body_of(self.ada.ask("POST", "/api/undo", json={"event": event}))
 
     def sees(self, visitor: Visitor) -> list[int]:
-        return [row["id"] for row in done(visitor.get("/api/cameras"))["cameras"]]
+        return [row["id"] for row in body_of(visitor.get("/api/cameras"))["cameras"]]
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def test_grants_follow_a_merge_and_come_back_when_it_is_undone(closed: Closed) -
     assert closed.sees(closed.lea) == [GOES]
     undo = closed.merge()
     assert closed.sees(closed.lea) == [STAYS]
-    done(closed.lea.ask("PATCH", f"/api/camera/{GOES}", json={"name": "Gate"}))
-    assert done(closed.lea.get(f"/api/camera/{STAYS}"))["camera_name"] == "Gate"
+    body_of(closed.lea.ask("PATCH", f"/api/camera/{GOES}", json={"name": "Gate"}))
+    assert body_of(closed.lea.get(f"/api/camera/{STAYS}"))["camera_name"] == "Gate"
     assert closed.lea.get(f"/api/camera/{ALONE}").status_code == 404
-    grants = done(closed.lea.get("/api/auth/profile"))["grants"]
+    grants = body_of(closed.lea.get("/api/auth/profile"))["grants"]
     assert [grant["device"] for grant in grants] == [STAYS]
     closed.undo(undo)
     assert closed.sees(closed.lea) == [GOES]
@@ -93,7 +93,7 @@ def test_grants_and_tokens_stay_with_devices_that_swap_addresses(closed: Closed)
     home.monitor.tracker.apply(swapped, now)
     assert {name: closed.sees(visitor) for name, visitor in closed.tokens.items()} == before
     assert closed.sees(closed.lea) == [GOES]
-    row = done(closed.lea.get(f"/api/camera/{GOES}"))
+    row = body_of(closed.lea.get(f"/api/camera/{GOES}"))
     assert (row["current_ip"], row["identities"]) == ("10.0.0.1", [f"onvif:{GOES}"])
 
 
@@ -122,12 +122,12 @@ def test_limited_tokens_follow_a_merge_whichever_of_the_two_they_name(closed: Cl
 
 def test_events_of_both_are_the_history_of_the_one_that_stays(closed: Closed) -> None:
     for number in (STAYS, GOES):
-        done(closed.ada.ask("PATCH", f"/api/camera/{number}", json={"notes": f"note {number}"}))
+        body_of(closed.ada.ask("PATCH", f"/api/camera/{number}", json={"notes": f"note {number}"}))
     closed.merge()
     closed.home.events()
 
     def events_seen(visitor: Visitor, device: int) -> list[tuple[str, int]]:
-        events = done(visitor.get(f"/api/events?device={device}&limit=50"))["events"]
+        events = body_of(visitor.get(f"/api/events?device={device}&limit=50"))["events"]
         return sorted((event["kind"], event["device"]) for event in events)
 
     both = [(kind, n) for kind in ("device.edited", "device.found") for n in (STAYS, GOES)]
@@ -143,7 +143,7 @@ def test_a_stream_that_is_open_follows_the_merge(closed: Closed) -> None:
     answer, pieces = follow(closed.lea, "for=20")
     try:
         closed.merge()
-        done(closed.ada.ask("PATCH", f"/api/camera/{STAYS}", json={"notes": "now Lea's too"}))
+        body_of(closed.ada.ask("PATCH", f"/api/camera/{STAYS}", json={"notes": "now Lea's too"}))
         assert "device.edited" in read_until(pieces, "device.edited")
     finally:
         answer.close()
@@ -163,15 +163,15 @@ def test_an_active_device_merged_into_a_retired_one_is_active(
 ) -> None:
     for number, retired in zip((STAYS, GOES), is_retired, strict=True):
         if retired:
-            done(closed.ada.ask("POST", f"/api/camera/{number}/retire"))
+            body_of(closed.ada.ask("POST", f"/api/camera/{number}/retire"))
     undo = closed.merge()
-    row = done(closed.ada.get(f"/api/camera/{STAYS}"))
+    row = body_of(closed.ada.get(f"/api/camera/{STAYS}"))
     assert row["retired"] is all(is_retired)
-    assert done(closed.ada.get("/api/stats"))["active"] == (1 if all(is_retired) else 2)
+    assert body_of(closed.ada.get("/api/stats"))["active"] == (1 if all(is_retired) else 2)
     kinds = closed.home.kinds(devices=[STAYS])
     assert ("device.restored" in kinds) is (is_retired == (True, False))
     closed.undo(undo)
-    restored = [done(closed.ada.get(f"/api/camera/{n}"))["retired"] for n in (STAYS, GOES)]
+    restored = [body_of(closed.ada.get(f"/api/camera/{n}"))["retired"] for n in (STAYS, GOES)]
     assert tuple(restored) == is_retired
 
 

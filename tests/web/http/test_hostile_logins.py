@@ -25,9 +25,9 @@ from tests.web.closed import (
     Visitor,
     basic,
     bearer,
+    body_of,
     cookie,
-    done,
-    is_ours,
+    is_our_refusal,
     login,
     operations,
     path_of,
@@ -92,19 +92,19 @@ def test_a_token_that_is_not_right_lets_nobody_in(
     for headers in (bearer(text), {**bearer(text), **cookie(text)}):
         answer = Visitor(home, headers).get("/api/stats")
         assert answer.status_code == 401
-        assert is_ours(answer)
+        assert is_our_refusal(answer)
         assert len(text) < 3 or text not in answer.text
 
 
 def test_an_access_token_refreshes_nothing_and_an_API_token_is_no_cookie(
     home: Home, ask: Ask
 ) -> None:
-    given = done(login(home, "Vera"))
+    given = body_of(login(home, "Vera"))
     refresh = "/api/auth/refresh"
     for text in (given["access_token"], "", "cm_x", ask["read token"].headers["Authorization"][7:]):
         assert Visitor(home, bearer(text)).ask("POST", refresh).status_code == 401
         assert Visitor(home, cookie(text)).get("/api/stats").status_code == 401
-    new = done(Visitor(home, bearer(given["refresh_token"])).ask("POST", refresh))
+    new = body_of(Visitor(home, bearer(given["refresh_token"])).ask("POST", refresh))
     assert Visitor(home, bearer(new["access_token"])).get("/api/stats").status_code == 200
 
 
@@ -112,7 +112,7 @@ def test_an_access_token_refreshes_nothing_and_an_API_token_is_no_cookie(
 def test_no_key_of_a_user_counts_after_the_end(home: Home, ask: Ask, end: str) -> None:
     accounts = home.monitor.authenticator.accounts
     user = accounts.add_hashed(f"Gone {end}", user_named(home, "Vera").password, "operator")
-    given = done(login(home, user.name))
+    given = body_of(login(home, user.name))
     keys = {
         "access": bearer(given["access_token"]),
         "refresh": bearer(given["refresh_token"]),
@@ -124,19 +124,19 @@ def test_no_key_of_a_user_counts_after_the_end(home: Home, ask: Ask, end: str) -
         assert Visitor(home, keys[name]).get("/api/stats").status_code == 200
     path = f"/api/users/{user.id}"
     if end == "removed":
-        done(ask["Ada"].ask("DELETE", path))
+        body_of(ask["Ada"].ask("DELETE", path))
     elif end == "role":
-        done(ask["Ada"].ask("PATCH", path, json={"role": "viewer"}))
+        body_of(ask["Ada"].ask("PATCH", path, json={"role": "viewer"}))
     elif end == "password":
-        done(ask["Ada"].ask("PATCH", path, json={"password": "purple lantern canal"}))
+        body_of(ask["Ada"].ask("PATCH", path, json={"password": "purple lantern canal"}))
     else:
-        done(Visitor(home, keys["access"]).ask("POST", "/api/auth/logout"))
+        body_of(Visitor(home, keys["access"]).ask("POST", "/api/auth/logout"))
     survive = {"logout": {"token", "cookie", "basic"}, "role": {"basic"}}.get(end, set())
     for name in keys.keys() - survive:
         for method, where in (("GET", "/api/stats"), ("POST", "/api/auth/refresh")):
             answer = Visitor(home, keys[name]).ask(method, where)
             assert answer.status_code == 401, name
-            assert is_ours(answer)
+            assert is_our_refusal(answer)
 
 
 # -- broken Basic headers, and Basic over a plain way --------------------------------------
@@ -155,7 +155,7 @@ def test_a_broken_header_lets_nobody_in(home: Home, ask: Ask, header: str) -> No
     home.monitor.authenticator.limiter.succeeded("Ada")
     answer = Visitor(home, {"Authorization": header}).get("/api/stats", address=LOCAL)
     assert answer.status_code == 401
-    assert is_ours(answer)
+    assert is_our_refusal(answer)
 
 
 BASIC = basic(f"Ada:{PASSWORD}")
@@ -194,7 +194,7 @@ def test_a_body_that_is_not_as_described_is_refused_in_our_words(
             more = {"data": body, "content_type": kind}
             answer = ask["Ada"].ask(method, path, address=FAR, **more)
             assert 400 <= answer.status_code < 500, f"{method} {path}"
-            assert is_ours(answer)
+            assert is_our_refusal(answer)
             assert not FAULT.search(answer.text)
             for _name, value in answer.headers:
                 value.encode("latin-1")
@@ -227,7 +227,7 @@ def test_a_name_that_hides_or_looks_like_another_is_refused(
     body = {"username": name, "password": "purple lantern canal"}
     answer = ask["Ada"].ask("POST", "/api/users", json=body)
     assert answer.status_code == status, answer.text
-    assert is_ours(answer)
+    assert is_our_refusal(answer)
     assert answer.headers["X-Field"] == "username"
 
 
@@ -244,7 +244,7 @@ def test_many_thousand_tries_are_answered_in_bounded_memory_and_lock_nobody_else
         far = {"X-Forwarded-For": address}
         answer = login(proxied, "Vera", "wrong", address="192.0.2.1", headers=far)
         statuses[answer.status_code] += 1
-        assert is_ours(answer)
+        assert is_our_refusal(answer)
         if answer.status_code == 429:
             assert 1 <= int(answer.headers["Retry-After"]) <= 300
     assert statuses == {401: 10, 429: 10_990}
@@ -325,7 +325,7 @@ def test_another_web_site_changes_nothing_with_the_cookie_of_an_administrator(
 def test_a_broken_host_is_refused_in_our_words(home: Home, ask: Ask, host: str) -> None:
     for path in ("/api/stats", "/", "/login", "/healthz"):
         answer = Visitor(home, {"Host": host}).get(path)
-        assert (answer.status_code, is_ours(answer)) == (400, True)
+        assert (answer.status_code, is_our_refusal(answer)) == (400, True)
 
 
 @pytest.mark.parametrize(("address", "headers", "may"), NETWORKS)

@@ -26,16 +26,16 @@ from tests.web.closed import (
     TRACES,
     VAULT,
     Visitor,
+    body_of,
     cookie,
-    done,
     follow,
-    is_ours,
+    is_our_refusal,
     monitor_of_two,
     path_of,
     read_until,
     routes_of,
+    text_of,
     traces_in,
-    words_of,
 )
 from tests.web.http.test_authorization import STRANGERS
 from tests.web.roles import COLUMNS, NEEDLES, OPEN, PATHS, TABLE, Ask, call, edits, outcome
@@ -114,7 +114,7 @@ def test_a_mac_that_is_not_theirs_is_answered_like_an_unknown_one(
 
 def test_who_sees_everything_finds_all_the_traces(ask: Ask) -> None:
     text = "".join(
-        words_of(ask["Vera"].get(path)) for path in PATHS if "static" not in path
+        text_of(ask["Vera"].get(path)) for path in PATHS if "static" not in path
     ).casefold()
     assert [trace for trace in TRACES if trace not in text] == ["a81374", "a8-13-74"]
 
@@ -194,8 +194,8 @@ def test_a_search_for_another_camera_finds_what_one_for_nonsense_finds(
 
 @pytest.mark.parametrize("name", LIMITED)
 def test_a_recorder_of_the_workbook_that_is_not_theirs_is_not_there(ask: Ask, name: str) -> None:
-    assert len(done(ask["Vera"].get("/api/dvrs"))["items"]) == 1
-    assert done(ask[name].get("/api/dvrs"))["items"] == []
+    assert len(body_of(ask["Vera"].get("/api/dvrs"))["items"]) == 1
+    assert body_of(ask[name].get("/api/dvrs"))["items"] == []
     assert ask[name].get("/api/download.csv").text.splitlines()[1:] == []
     hidden, absent = (
         ask[name].get(f"/api/search?site={site}") for site in ("Basement-Q", "Nowhere")
@@ -207,11 +207,11 @@ def test_a_recorder_of_the_workbook_that_is_not_theirs_is_not_there(ask: Ask, na
 @pytest.mark.parametrize(("name", "count"), [("Lea", 1), ("Gus", 2), ("camera token", 1)])
 def test_every_count_is_of_the_own_cameras_alone(ask: Ask, name: str, count: int) -> None:
     mine = ask[name]
-    stats = done(mine.get("/api/stats"))
+    stats = body_of(mine.get("/api/stats"))
     assert stats["total"] == stats["active"] + stats["offline"] + stats["missing"] == count
-    assert done(mine.get("/api/cameras"))["count"] == count
-    assert done(mine.get("/api/cameras?page=1&per_page=50"))["total"] == count
-    assert done(mine.get("/api/export"))["count"] == count
+    assert body_of(mine.get("/api/cameras"))["count"] == count
+    assert body_of(mine.get("/api/cameras?page=1&per_page=50"))["total"] == count
+    assert body_of(mine.get("/api/export"))["count"] == count
     assert mine.get("/parts/rows").headers["X-Total-Count"] == str(count)
     metrics = mine.get("/metrics").text
     assert f"cameras_total {count}.0" in metrics
@@ -224,7 +224,7 @@ def test_a_page_of_events_is_full_of_the_own_ones(home: Home, ask: Ask) -> None:
     for _ in range(3):
         edits(home, ask)
     home.events(limit=1)  # until the journal has them all
-    page = done(ask["Lea"].get(f"/api/events?after={first - 1}&limit=3"))
+    page = body_of(ask["Lea"].get(f"/api/events?after={first - 1}&limit=3"))
     assert {event["device"] for event in page["events"]} == {OWN}
     assert page["count"] == 3
 
@@ -242,8 +242,8 @@ def test_an_event_stream_tells_nothing_of_another_camera(
         first = next(pieces)
         edits(home, ask)
         mark = f"Own {home.monitor.tracker.fleet().sequence}"
-        done(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json={"name": "Zebrawood"}))
-        done(ask["Ada"].ask("PATCH", f"/api/camera/{OWN}", json={"name": mark}))
+        body_of(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json={"name": "Zebrawood"}))
+        body_of(ask["Ada"].ask("PATCH", f"/api/camera/{OWN}", json={"name": mark}))
         text = first + read_until(pieces, mark)
     assert traces_in(text) == []
     assert f'"device":{OWN}' in text
@@ -253,7 +253,7 @@ def test_an_event_stream_tells_nothing_of_another_camera(
 def test_an_event_stream_of_a_viewer_tells_of_every_camera(home: Home, ask: Ask) -> None:
     answer, pieces = follow(ask["Vera"])
     with answer:
-        done(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json={"notes": "Told to Vera"}))
+        body_of(ask["Ada"].ask("PATCH", f"/api/camera/{OTHER}", json={"notes": "Told to Vera"}))
         assert f'"device":{OTHER}' in read_until(pieces, "Told to Vera")
 
 
@@ -270,7 +270,7 @@ def granted(home: Home, ask: Ask, **more: Any) -> tuple[Visitor, int]:
     user = add(accounts, f"Guest {len(accounts.snapshot.users)}", "viewer", sees_all=False)
     accounts.grant(user.id, "view", device=2)
     body = {"level": "view", "device": OWN, **more}
-    made = done(ask["Ada"].ask("POST", f"/api/users/{user.id}/grants", json=body))
+    made = body_of(ask["Ada"].ask("POST", f"/api/users/{user.id}/grants", json=body))
     return Visitor(home, user=user.id), made["id"]
 
 
@@ -284,9 +284,9 @@ def test_a_grant_with_hours_counts_by_the_clock_of_the_monitor(home: Home, ask: 
     assert guest.get(f"/api/camera/{OWN}").status_code == 200
     home.clock.forward(hours=3)
     assert guest.get(f"/api/camera/{OWN}").status_code == 404
-    assert done(guest.get("/api/cameras"))["count"] == 1
+    assert body_of(guest.get("/api/cameras"))["count"] == 1
     home.clock.forward(hours=21)
-    assert done(guest.get("/api/cameras"))["count"] == 2
+    assert body_of(guest.get("/api/cameras"))["count"] == 2
 
 
 def test_a_grant_with_weekdays_counts_by_the_clock_of_the_monitor(home: Home, ask: Ask) -> None:
@@ -306,14 +306,14 @@ def test_an_open_stream_tells_no_more_of_a_camera_once_the_grant_is_over(
     guest, id = granted(home, ask, hours=hour_of(home))
     answer, pieces = follow(guest)
     with answer:
-        done(ask["Ada"].ask("PATCH", f"/api/camera/{OWN}", json={"notes": f"Before {end}"}))
+        body_of(ask["Ada"].ask("PATCH", f"/api/camera/{OWN}", json={"notes": f"Before {end}"}))
         assert f'"device":{OWN}' in read_until(pieces, f"Before {end}")
         if end == "its hour ends":
             home.clock.forward(hours=3)
         else:
-            done(ask["Ada"].ask("DELETE", f"/api/users/{guest.user}/grants/{id}"))
+            body_of(ask["Ada"].ask("DELETE", f"/api/users/{guest.user}/grants/{id}"))
         for key in (OWN, 2):
-            done(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": f"After {end}"}))
+            body_of(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": f"After {end}"}))
         assert f'"device":{OWN}' not in read_until(pieces, f"After {end}")
 
 
@@ -326,14 +326,14 @@ def test_an_open_stream_ends_with_what_it_was_opened_by(home: Home, ask: Ask, en
         next(pieces)
         users = f"/api/users/{guest.user}"
         if end == "logout":
-            done(Visitor(home, key).ask("POST", "/api/auth/logout"))
+            body_of(Visitor(home, key).ask("POST", "/api/auth/logout"))
         elif end == "session ends":
             home.clock.forward(days=31)
         elif end == "removed":
-            done(ask["Ada"].ask("DELETE", users))
+            body_of(ask["Ada"].ask("DELETE", users))
         else:
             change = {"password": "purple lantern canal"} if end == "password" else {}
-            done(ask["Ada"].ask("PATCH", users, json=change or {"role": "operator"}))
+            body_of(ask["Ada"].ask("PATCH", users, json=change or {"role": "operator"}))
         assert "".join(pieces) == ""
     assert Visitor(home, key).get("/api/cameras").status_code == 401
 
@@ -373,23 +373,23 @@ def test_who_is_limited_saves_the_form_of_the_own_camera_as_it_is(home: Home, as
 
 def test_who_is_limited_changes_only_the_parents_that_are_seen(home: Home, ask: Ask) -> None:
     camera = f"/api/camera/{OWN}"
-    done(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER, 2]}))
+    body_of(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER, 2]}))
     for sent in ([], None):
-        assert done(ask["Gus"].ask("PATCH", camera, json={"parents": sent}))["success"]
+        assert body_of(ask["Gus"].ask("PATCH", camera, json={"parents": sent}))["success"]
         assert set(home.device().parents) >= {OTHER}, "it is not seen, so it stays"
-    done(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER]}))
+    body_of(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER]}))
 
 
 def test_who_is_limited_cannot_undo_a_move_to_another_site(home: Home, ask: Ask) -> None:
     camera = f"/api/camera/{OWN}"
-    undo = done(ask["Ada"].ask("PATCH", camera, json={"site": "North"}))["undo"]
-    done(ask["Ada"].ask("PATCH", camera, json={"site": "here"}))
-    last = done(ask["Ada"].ask("PATCH", camera, json={"site": "Yard"}))["undo"]
+    undo = body_of(ask["Ada"].ask("PATCH", camera, json={"site": "North"}))["undo"]
+    body_of(ask["Ada"].ask("PATCH", camera, json={"site": "here"}))
+    last = body_of(ask["Ada"].ask("PATCH", camera, json={"site": "Yard"}))["undo"]
     for event in (undo, last):
         ask["Gus"].ask("POST", "/api/undo", json={"event": event})
         ask["Gus"].ask("POST", f"/undo/{event}")
     assert home.device().site == "Yard"
-    done(ask["Ada"].ask("POST", "/api/undo", json={"event": last}))
+    body_of(ask["Ada"].ask("POST", "/api/undo", json={"event": last}))
 
 
 def test_who_is_limited_learns_nothing_of_another_camera_from_links_and_parents(
@@ -412,7 +412,7 @@ def test_who_is_limited_learns_nothing_of_another_camera_from_links_and_parents(
     assert [event.device for event in events] == [OTHER, OWN, OWN]
     home.events()  # waits until the journal has them
     every, own = (
-        done(ask[name].get("/api/events?kind=device.linked,device.edited&limit=1000"))["events"]
+        body_of(ask[name].get("/api/events?kind=device.linked,device.edited&limit=1000"))["events"]
         for name in ("Vera", "Lea")
     )
     seen = {event.sequence for event in events}
@@ -431,7 +431,7 @@ def test_the_first_account_is_an_administrator_whatever_it_asks(
     make_home: Callable[..., Home],
 ) -> None:
     stranger = Visitor(make_home())
-    made = done(stranger.ask("POST", "/api/users", json={**FIRST, "all_cameras": False}))
+    made = body_of(stranger.ask("POST", "/api/users", json={**FIRST, "all_cameras": False}))
     assert (made["role"], made["all_cameras"]) == ("admin", True)
     assert stranger.ask("POST", "/api/users", json=FIRST).status_code == 401
     assert stranger.get("/api/cameras").status_code == 401
@@ -509,14 +509,14 @@ def test_a_stranger_does_not_learn_which_paths_there_are(ask: Ask, method: str, 
     answer = ask["stranger"].ask(method, path)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    assert method == "HEAD" or is_ours(answer)
+    assert method == "HEAD" or is_our_refusal(answer)
 
 
 def test_what_one_who_sees_less_asked_for_hides_nothing_from_others(home: Home, ask: Ask) -> None:
     """Rows of the list are kept; who does not see a camera's parent gets another row."""
-    whole = done(ask["Ada"].get("/api/cameras"))["cameras"]
+    whole = body_of(ask["Ada"].get("/api/cameras"))["cameras"]
     for name in (*LIMITED, "Ada"):
-        rows = {row["id"]: row for row in done(ask[name].get("/api/cameras"))["cameras"]}
+        rows = {row["id"]: row for row in body_of(ask[name].get("/api/cameras"))["cameras"]}
         assert not [row for row in rows.values() if row["parent"] not in (None, *rows)]
-    assert done(ask["Ada"].get("/api/cameras"))["cameras"] == whole
+    assert body_of(ask["Ada"].get("/api/cameras"))["cameras"] == whole
     assert [row for row in whole if row["parent"]], "somebody has a parent"

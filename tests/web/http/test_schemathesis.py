@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home
-from tests.web.closed import API, OWN, STREAM, Visitor, bearer, done, monitor_of_two
+from tests.web.closed import API, OWN, STREAM, Visitor, bearer, body_of, monitor_of_two
 from tests.web.roles import TABLE
 
 CHECKS = [
@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def document(home: Home) -> Any:
-    return done(Visitor(home, chief(home)).get("/openapi.json"))
+    return body_of(Visitor(home, chief(home)).get("/openapi.json"))
 
 
 def chief(home: Home) -> dict[str, str]:
@@ -86,7 +86,7 @@ def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
         "/api/users/{id}/grants": {"level": "view", "device": OWN, "hours": "08:00-18:00"},
         "/api/camera/{key}/merge": {"with": 2},
         "/api/camera/{key}/split": {"identities": ["mac:d4:2d:c5:00:00:02"]},
-        "/api/undo": {"event": done(camera)["undo"]},
+        "/api/undo": {"event": body_of(camera)["undo"]},
         "/api/tokens": {"name": "script", "devices": [OWN]},
     }
     return {name: names[name] for name in names if f"{{{name}}}" in path}, bodies.get(path)

@@ -8,7 +8,17 @@ import pytest
 from accounts.accounts import MAX_SESSIONS, TOKEN_PREFIX
 from tests.accounts.people import NEW
 from tests.home import Home
-from tests.web.closed import PAGE, Visitor, basic, bearer, cookie, done, login, user_named, visitors
+from tests.web.closed import (
+    PAGE,
+    Visitor,
+    basic,
+    bearer,
+    body_of,
+    cookie,
+    login,
+    user_named,
+    visitors,
+)
 
 Make = Callable[..., Home]
 
@@ -20,14 +30,14 @@ def test_a_jwt_token_opens_no_session_that_has_its_number_after_a_restore(make_h
     home.close()
     shutil.copy(database, database.with_name("backup.db"))
     home.open()
-    given = done(login(home, "Vera"))
+    given = body_of(login(home, "Vera"))
     (number,) = home.monitor.authenticator.accounts.snapshot.sessions
     ticket, refresh = bearer(given["access_token"]), bearer(given["refresh_token"])
     assert Visitor(home, ticket).get("/api/stats").status_code == 200
     home.close()
     shutil.copy(database.with_name("backup.db"), database)
     home.open()
-    done(login(home, "Ada"))
+    body_of(login(home, "Ada"))
     (again,) = home.monitor.authenticator.accounts.snapshot.sessions.values()
     assert (again.id, again.user) == (number, user_named(home, "Ada").id), "the number repeats"
     assert Visitor(home, ticket).get("/api/stats").status_code == 401
@@ -37,10 +47,10 @@ def test_a_jwt_token_opens_no_session_that_has_its_number_after_a_restore(make_h
 def test_a_jwt_token_goes_on_after_a_restart(make_home: Make) -> None:
     home = make_home()
     visitors(home)
-    given = done(login(home, "Vera"))
+    given = body_of(login(home, "Vera"))
     home.restart()
     profile = Visitor(home, bearer(given["access_token"])).get("/api/auth/profile")
-    assert done(profile)["username"] == "Vera"
+    assert body_of(profile)["username"] == "Vera"
 
 
 def test_many_logins_of_a_script_leave_the_browser_of_its_user_logged_in(make_home: Make) -> None:
@@ -48,9 +58,9 @@ def test_many_logins_of_a_script_leave_the_browser_of_its_user_logged_in(make_ho
     visitors(home)
     accounts = home.monitor.authenticator.accounts
     browser = cookie(accounts.begin_session(user_named(home, "Vera"), "browser", "", "")[1])
-    first = done(login(home, "Vera"))
+    first = body_of(login(home, "Vera"))
     for _ in range(MAX_SESSIONS):
-        done(login(home, "Vera"))
+        body_of(login(home, "Vera"))
     page = Visitor(home, {**browser, **PAGE}).get("/")
     assert page.status_code == 200
     assert Visitor(home, bearer(first["access_token"])).get("/api/stats").status_code == 401
@@ -67,7 +77,7 @@ def test_a_password_typed_as_name_is_kept_nowhere(make_home: Make) -> None:
     form = {"username": NEW, "password": "wrong"}
     assert Visitor(home).ask("POST", "/login", data=form, headers=PAGE).status_code == 401
     assert Visitor(home, basic(f"{NEW}:wrong")).get("/api/stats").status_code == 401
-    names = [entry["about"] for entry in done(ask["Ada"].get("/api/audit?action=login.failed"))][
+    names = [entry["about"] for entry in body_of(ask["Ada"].get("/api/audit?action=login.failed"))][
         ::-1
     ]
     mark = names[0]
@@ -81,7 +91,7 @@ def test_a_password_typed_as_name_is_kept_nowhere(make_home: Make) -> None:
     for text in (
         page,
         ask["Ada"].get("/api/audit.csv").text,
-        str(done(ask["Ada"].get("/api/audit"))),
+        str(body_of(ask["Ada"].get("/api/audit"))),
     ):
         assert NEW not in text.lower()
     home.restart()
@@ -116,7 +126,7 @@ def test_name_and_password_are_asked_for_where_they_are_taken(
 def test_a_401_says_what_is_wrong_with_the_credentials(make_home: Make) -> None:
     home = make_home()
     visitors(home)
-    ended = bearer(done(login(home, "Vera"))["access_token"])
+    ended = bearer(body_of(login(home, "Vera"))["access_token"])
     assert Visitor(home, ended).ask("POST", "/api/auth/logout").status_code < 300
 
     def error_of(headers: dict[str, str], address: str = "127.0.0.1") -> str:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, running
 from tests.web.chromium import Listener, Tab, detail, numbered
-from tests.web.visits import basic, closed_monitor, come_in, log_in, press
+from tests.web.visits import basic, closed_monitor, log_in, open_logged_in, press
 
 GRAVE = ("serious", "critical")
 LOOKS = ("light", "dark")
@@ -263,7 +263,7 @@ def test_everybody_can_use_the_pages_of_accounts(
     look: str, tab: Tab, closed: Running, listener: Listener
 ) -> None:
     listener.allowed.append("status of 422")
-    page = come_in(tab, closed, "Ada", **with_look(look))
+    page = open_logged_in(tab, closed, "Ada", **with_look(look))
     for path in OWN_PAGES:
         page.goto(path)
         judge(page, look)

@@ -16,9 +16,9 @@ from tests.web.visits import (
     add,
     ask,
     closed_monitor,
-    come_in,
     fault,
     log_in,
+    open_logged_in,
     press,
     tab_to,
 )
@@ -117,7 +117,7 @@ def test_too_many_tries_are_said_in_words(tab: Tab, closed: Running, listener: L
 def test_after_logout_neither_the_back_button_nor_the_old_cookie_shows_anything(
     tab: Tab, closed: Running
 ) -> None:
-    page = come_in(tab, closed, "Vera")
+    page = open_logged_in(tab, closed, "Vera")
     expect(rows(page)).to_have_count(CAMERAS)
     cookies = page.context.cookies()
     assert [(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies] == [(True, "Lax")]
@@ -133,7 +133,7 @@ def test_after_logout_neither_the_back_button_nor_the_old_cookie_shows_anything(
 
 
 def test_login_leads_back_to_where_one_wanted(tab: Tab, closed: Running) -> None:
-    page = come_in(tab, closed, "Vera", "/cameras/1?status=active&sort=name")
+    page = open_logged_in(tab, closed, "Vera", "/cameras/1?status=active&sort=name")
     assert path(page) == "/cameras/1?status=active&sort=name"
     expect(detail(page).locator("#detail-name")).to_have_text("Camera 1")
 
@@ -183,7 +183,7 @@ def test_one_comes_in_and_goes_by_keyboard_alone(tab: Tab, closed: Running) -> N
 
 
 def test_the_bar_holds_a_long_name_on_a_phone(tab: Tab, closed: Running) -> None:
-    page = come_in(tab, closed, LONG_NAME, viewport={"width": 360, "height": 740})
+    page = open_logged_in(tab, closed, LONG_NAME, viewport={"width": 360, "height": 740})
     page.wait_for_load_state()
     assert overflow(page) <= 0
     for selector in (".brand", ".theme", ".me", ".leave button"):
@@ -195,7 +195,7 @@ def test_the_bar_holds_a_long_name_on_a_phone(tab: Tab, closed: Running) -> None
 
 
 def test_no_page_of_accounts_is_wider_than_a_phone(tab: Tab, closed: Running) -> None:
-    page = come_in(tab, closed, "Ada", viewport={"width": 360, "height": 740})
+    page = open_logged_in(tab, closed, "Ada", viewport={"width": 360, "height": 740})
     for url in ("/account", "/settings/users", "/settings/users/4", "/settings/audit", "/login"):
         page.goto(url)
         assert overflow(page) <= 0, url
@@ -210,7 +210,7 @@ def test_no_page_of_accounts_is_wider_than_a_phone(tab: Tab, closed: Running) ->
 def test_each_role_is_offered_what_it_may(
     name: str, works: bool, manages: bool, tab: Tab, closed: Running
 ) -> None:
-    page = come_in(tab, closed, name, "/cameras/1")
+    page = open_logged_in(tab, closed, name, "/cameras/1")
     expect(rows(page)).to_have_count(CAMERAS)
     expect(detail(page).locator("#detail-name")).to_have_text("Camera 1")
     for selector in ("#scan", "#auto-scan", "[data-edit]"):
@@ -228,7 +228,7 @@ def test_a_viewer_who_forces_it_reads_who_can_allow_it(
     tab: Tab, closed: Running, listener: Listener
 ) -> None:
     listener.allowed.append("status of 403")
-    page = come_in(tab, closed, "Vera")
+    page = open_logged_in(tab, closed, "Vera")
     page.keyboard.press("s")
     for url in ("/settings", "/settings/users", "/settings/audit"):
         page.goto(url)
@@ -248,7 +248,7 @@ def test_a_viewer_who_forces_it_reads_who_can_allow_it(
 
 def test_who_was_granted_one_camera_sees_one(tab: Tab, closed: Running, listener: Listener) -> None:
     listener.allowed.append("status of 404")
-    page = come_in(tab, closed, "Lea")
+    page = open_logged_in(tab, closed, "Lea")
     expect(rows(page)).to_have_count(1)
     expect(rows(page).locator(".c-name a")).to_have_text("Camera 1")
     expect(page.locator("nav.pages")).to_contain_text("1 camera")
@@ -270,9 +270,9 @@ def test_a_changed_password_ends_the_page_in_another_browser(
 ) -> None:
     listener.allowed.append("status of 40[13]")
     add(closed, "Paul")
-    left = come_in(tab, closed, "Paul", "/?sort=name")
+    left = open_logged_in(tab, closed, "Paul", "/?sort=name")
     expect(rows(left)).to_have_count(CAMERAS)
-    page = come_in(tab, closed, "Paul", "/account")
+    page = open_logged_in(tab, closed, "Paul", "/account")
     for current, notice in (("not his password", None), (PASSWORD, "The password is changed")):
         page.get_by_label("The one that counts now").fill(current)
         page.get_by_label("The new one").fill(NEW)
@@ -296,7 +296,7 @@ def test_a_page_without_a_place_in_the_stream_is_renewed_and_never_reloads(
     tab: Tab, closed: Running, listener: Listener
 ) -> None:
     listener.allowed.append("status of 503 .*/api/events")
-    page = come_in(tab, closed, "Otto", "/account")
+    page = open_logged_in(tab, closed, "Otto", "/account")
     refused: list[str] = []
 
     def refuse_once(route: Route) -> None:
@@ -321,7 +321,7 @@ def test_a_page_that_is_let_in_while_its_requests_are_not_loads_anew_only_once(
     tab: Tab, closed: Running, listener: Listener
 ) -> None:
     listener.allowed.append("status of 401")
-    page = come_in(tab, closed, "Otto", "/account")
+    page = open_logged_in(tab, closed, "Otto", "/account")
     for pattern in ("**/api/events*", "**/parts/*"):
         page.route(pattern, lambda route: route.fulfill(status=401))
     loads: list[str] = []

@@ -17,9 +17,9 @@ from tests.web.visits import (
     add,
     ask,
     closed_monitor,
-    come_in,
     fault,
     log_in,
+    open_logged_in,
     press,
     tab_to,
 )
@@ -48,7 +48,7 @@ def test_a_user_is_added_by_keyboard_and_what_does_not_fit_is_said(
     tab: Tab, closed: Running, listener: Listener
 ) -> None:
     listener.allowed.append("status of 4(09|22)")
-    page = come_in(tab, closed, "Ada", "/settings/users")
+    page = open_logged_in(tab, closed, "Ada", "/settings/users")
     tab_to(page, page.get_by_label("Name"))
     for text in ("vera", PASSWORD, "operator", " "):
         page.keyboard.press("Space") if text == " " else page.keyboard.type(text)
@@ -76,7 +76,7 @@ def test_a_grant_with_hours_is_given_and_taken_back(
 ) -> None:
     listener.allowed.append("status of 422")
     number = add(closed, "Nina", sees_all=False)
-    page = come_in(tab, closed, "Ada", f"/settings/users/{number}")
+    page = open_logged_in(tab, closed, "Ada", f"/settings/users/{number}")
     camera = page.get_by_role("combobox", name="Camera")
     press(page, "Grant")
     expect(fault(page, camera)).to_contain_text("A grant is for a camera or for a site")
@@ -94,7 +94,7 @@ def test_a_grant_with_hours_is_given_and_taken_back(
     press(page, "Grant")
     expect(row(page, "00:00-23:59")).to_contain_text("Camera 2")
     expect(row(page, "00:00-23:59")).to_contain_text("record")
-    nina = come_in(tab, closed, "Nina")
+    nina = open_logged_in(tab, closed, "Nina")
     expect(rows(nina).locator(".c-name a")).to_have_text(["Camera 2"])
     press(page, "Take back")
     expect(row(page, "Camera 2")).to_have_count(0)
@@ -108,9 +108,9 @@ def test_a_new_role_ends_what_is_open_and_a_removed_user_is_gone(
     listener.allowed.append("status of 4(01|22)")
     number = add(closed, "Nora")
     first = token_of(closed, "Nora")
-    nora = come_in(tab, closed, "Nora")
+    nora = open_logged_in(tab, closed, "Nora")
     expect(rows(nora)).to_have_count(CAMERAS)
-    page = come_in(tab, closed, "Ada", f"/settings/users/{number}")
+    page = open_logged_in(tab, closed, "Ada", f"/settings/users/{number}")
     page.get_by_label("Role").select_option("operator")
     press(page, "Save")
     nora.wait_for_url("**/login")
@@ -131,7 +131,7 @@ def test_a_new_role_ends_what_is_open_and_a_removed_user_is_gone(
 
 def test_the_last_administrator_stays_one(tab: Tab, closed: Running, listener: Listener) -> None:
     listener.allowed.append("status of 409")
-    page = come_in(tab, closed, "Ada", "/settings/users")
+    page = open_logged_in(tab, closed, "Ada", "/settings/users")
     page.get_by_role("link", name="Ada", exact=True).nth(1).click()
     page.get_by_label("Role").select_option("viewer")
     press(page, "Save")
@@ -143,7 +143,7 @@ def test_an_administrator_revokes_the_token_of_somebody(tab: Tab, closed: Runnin
     number = add(closed, "Noel")
     token = token_of(closed, "Noel")
     assert status_of(closed, token) == 200
-    page = come_in(tab, closed, "Ada", f"/settings/users/{number}")
+    page = open_logged_in(tab, closed, "Ada", f"/settings/users/{number}")
     row(page, "By API").get_by_role("button", name="Revoke").click()
     expect(row(page, "By API")).to_have_count(0)
     assert status_of(closed, token) == 401
@@ -153,7 +153,7 @@ def test_a_token_is_shown_once_copied_used_and_revoked(
     tab: Tab, closed: Running, listener: Listener
 ) -> None:
     listener.allowed.append("status of 422")
-    page = come_in(tab, closed, "Vera", "/account")
+    page = open_logged_in(tab, closed, "Vera", "/account")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_label("What it is for").fill("Report")
     page.get_by_label("It may").select_option("operate")
@@ -181,7 +181,7 @@ def test_the_audit_log_is_filtered_downloaded_and_leafed_through(tab: Tab, close
     for _ in range(51):
         made = ask(closed, "POST", "/api/tokens", {"name": "Passing"}, "Otto")
         ask(closed, "DELETE", f"/api/tokens/{made['id']}", name="Otto")
-    page = come_in(tab, closed, "Ada", "/settings/audit")
+    page = open_logged_in(tab, closed, "Ada", "/settings/audit")
     lines = page.locator("main tbody tr")
     expect(lines).to_have_count(100)
     expect(lines.first).to_contain_text("logged in by browser")

@@ -14,7 +14,7 @@ from fleet.model import Device, Event
 from tests.fleet.reports import NOON
 from tests.home import Clock, Home, Running
 from tests.web.chromium import Tab, rows
-from tests.web.closed import OTHER, OWN, done, follow, monitor_of_two, read_until, traces_in
+from tests.web.closed import OTHER, OWN, body_of, follow, monitor_of_two, read_until, traces_in
 from tests.web.roles import Ask
 from web.http.broadcaster import StreamMessage
 from web.http.visible_fleet import VisibleFleet
@@ -41,7 +41,7 @@ def shown(html: str) -> list[int]:
 
 
 def rename(ask: Ask, device: int, name: str) -> None:
-    done(ask["Ada"].ask("PATCH", f"/api/camera/{device}", json={"name": name}))
+    body_of(ask["Ada"].ask("PATCH", f"/api/camera/{device}", json={"name": name}))
 
 
 def test_the_stream_of_a_page_brings_its_head_and_the_row_that_changed(
@@ -93,7 +93,7 @@ def test_who_sees_less_is_sent_nothing_of_the_rest(
     assert "Treasure" not in text
     head = messages(text, "head")[0]["html"]
     count = re.search(r"All <b>(\d+)</b>", head)
-    listed = done(ask[name].get("/api/cameras"))["count"]
+    listed = body_of(ask[name].get("/api/cameras"))["count"]
     assert count
     assert int(count[1]) == listed < 4
 
