@@ -197,8 +197,8 @@ def test_a_parent_is_asked_at_once_and_once_when_its_children_miss(make: Make) -
     names = range(2, 12)
     tcp = ProbedSource(behaviour={1: lambda target: 0.01})
     engine = make(
-        [listed(1, interval=500), *(listed(id, parents=[1], interval=1) for id in names)],
-        tcp.source(),
+        [listed(1, interval=500), *(listed(id, parents=[1]) for id in names)],
+        tcp.source(interval=1.0),
     )
     until(lambda: all(tcp.times(id) for id in range(1, 12)))
     entry = engine.scanner.prober.queue.entry((1, "tcp"))
