@@ -299,10 +299,12 @@ def test_a_grant_that_does_not_fit_is_refused(accounts: Accounts, given: dict[st
     assert accounts.snapshot.grants == {}
 
 
-def test_a_user_has_so_many_grants_and_another_one_has_them_too(lite: Engine, clock: Clock) -> None:
-    accounts = open_accounts(lite, clock)
+def test_a_user_has_so_many_grants_and_another_one_has_them_too(
+    sqlite_engine: Engine, clock: Clock
+) -> None:
+    accounts = open_accounts(sqlite_engine, clock)
     ada, vera = admin_and_viewer(accounts)
-    with lite.begin() as connection:
+    with sqlite_engine.begin() as connection:
         connection.exec_driver_sql(
             'INSERT INTO grants ("user", level, device, weekdays, rights)'
             " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"

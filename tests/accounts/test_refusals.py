@@ -78,12 +78,12 @@ PARTS = {
 
 @pytest.mark.parametrize("what", PARTS)
 def test_a_change_that_is_refused_in_part_is_refused_whole(
-    lite: Engine, clock: Clock, what: str
+    sqlite_engine: Engine, clock: Clock, what: str
 ) -> None:
     """Else a new password would count while who knows the old one is still in."""
     change, when = PARTS[what]
-    monitor = Monitor(lite, clock)
-    with lite.begin() as connection:
+    monitor = Monitor(sqlite_engine, clock)
+    with sqlite_engine.begin() as connection:
         connection.exec_driver_sql(
             f"CREATE TRIGGER no BEFORE {when} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
@@ -91,15 +91,15 @@ def test_a_change_that_is_refused_in_part_is_refused_whole(
     with pytest.raises(Unreachable, match="the disk is full"):
         CHANGES[change](monitor.accounts, monitor)
     assert monitor.accounts.snapshot is before
-    kept = open_accounts(lite, clock).snapshot
+    kept = open_accounts(sqlite_engine, clock).snapshot
     for name in ("users", "grants", "sessions", "tokens"):
         assert dict(getattr(kept, name)) == dict(getattr(before, name)), name
 
 
-def test_a_database_that_cannot_be_read_is_said(lite: Engine, clock: Clock) -> None:
-    with lite.begin() as connection:
+def test_a_database_that_cannot_be_read_is_said(sqlite_engine: Engine, clock: Clock) -> None:
+    with sqlite_engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE tokens")
-    accounts = Accounts(lite, lambda: KEY, clock)
+    accounts = Accounts(sqlite_engine, lambda: KEY, clock)
     with pytest.raises(Unreachable, match="tokens"):
         accounts.open()
     assert not accounts.has_any()

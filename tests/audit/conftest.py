@@ -1,6 +1,14 @@
 """Fixtures of the tests of the audit log."""
 
-from tests.store.databases import big, engine, lite, server, template
+from tests.store.databases import engine, postgres_engine, server, sqlite_engine, template
 from tests.store.postgres import postgres, sql_url
 
-__all__ = ["big", "engine", "lite", "postgres", "server", "sql_url", "template"]
+__all__ = [
+    "postgres_engine",
+    "engine",
+    "sqlite_engine",
+    "postgres",
+    "server",
+    "sql_url",
+    "template",
+]

@@ -230,8 +230,10 @@ def test_lines_wait_while_the_server_is_down_and_are_written_once_in_order(
     engine.dispose()
 
 
-def test_lines_outlive_a_crash_and_none_is_written_twice(lite: Engine, tmp_path: Path) -> None:
-    audit, waiting = AuditLog(lite, tmp_path), tmp_path / "audit.outbox"
+def test_lines_outlive_a_crash_and_none_is_written_twice(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    audit, waiting = AuditLog(sqlite_engine, tmp_path), tmp_path / "audit.outbox"
     audit.note(entry(1))
     audit.note(entry(2))
     kept = waiting.read_bytes()
@@ -240,7 +242,7 @@ def test_lines_outlive_a_crash_and_none_is_written_twice(lite: Engine, tmp_path:
     assert waiting.read_bytes() == b""
     # A crash after SQL had them and before the file forgot them; and one in a third line.
     waiting.write_bytes(kept + b'{"at": "2026-03-0')
-    audit = AuditLog(lite, tmp_path)
+    audit = AuditLog(sqlite_engine, tmp_path)
     audit.note(entry(3))
     assert texts(audit.find()) == ["line 3", "line 2", "line 1"]
     assert waiting.read_bytes() == b""
@@ -280,16 +282,20 @@ def test_a_damaged_line_holds_up_no_other_and_is_not_shown(
     assert "Secret Name" not in caplog.text
 
 
-def test_more_lines_than_one_delivery_holds_arrive_in_order(lite: Engine, tmp_path: Path) -> None:
-    audit = AuditLog(lite, tmp_path)
+def test_more_lines_than_one_delivery_holds_arrive_in_order(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    audit = AuditLog(sqlite_engine, tmp_path)
     for number in range(1, 504):
         audit.note(entry(number))
     assert texts(audit.find(limit=1000)) == [f"line {number}" for number in range(503, 0, -1)]
 
 
-def test_a_line_that_the_disk_does_not_take_is_kept_and_said(lite: Engine, tmp_path: Path) -> None:
+def test_a_line_that_the_disk_does_not_take_is_kept_and_said(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
     folder = tmp_path / "gone"
-    audit = AuditLog(lite, folder)
+    audit = AuditLog(sqlite_engine, folder)
     audit.note(entry(1))
     assert "No such file or directory" in audit.trouble
     assert "1 line" in audit.trouble
@@ -300,8 +306,8 @@ def test_a_line_that_the_disk_does_not_take_is_kept_and_said(lite: Engine, tmp_p
     assert texts(audit.find()) == ["line 2", "line 1"]
 
 
-def test_what_waits_in_memory_is_bounded(lite: Engine, tmp_path: Path) -> None:
-    audit = AuditLog(lite, tmp_path / "gone")
+def test_what_waits_in_memory_is_bounded(sqlite_engine: Engine, tmp_path: Path) -> None:
+    audit = AuditLog(sqlite_engine, tmp_path / "gone")
     for number in range(MAX_WAITING + 2):
         audit.note(entry(number))
     assert f"{MAX_WAITING} lines" in audit.trouble

@@ -39,7 +39,7 @@ def emptied(server: Engine) -> Engine:
 
 
 @pytest.fixture
-def lite(template: Path, tmp_path: Path) -> Iterator[Engine]:
+def sqlite_engine(template: Path, tmp_path: Path) -> Iterator[Engine]:
     """An SQLite engine with empty tables."""
     shutil.copy(template, tmp_path / "monitor.db")
     engine = open_engine(f"sqlite:///{tmp_path / 'monitor.db'}")
@@ -48,12 +48,12 @@ def lite(template: Path, tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def big(server: Engine) -> Engine:
+def postgres_engine(server: Engine) -> Engine:
     """A PostgreSQL engine with empty tables."""
     return emptied(server)
 
 
-@pytest.fixture(params=["lite", "big"], ids=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite_engine", "postgres_engine"], ids=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     engine: Engine = request.getfixturevalue(request.param)
     return engine
