@@ -102,8 +102,8 @@ def row(number: int, *texts: str) -> str:
 ROWS = [("AB12345", "SITE-001", "Mall"), ("AB12346", "SITE-002", "Port")]
 
 
-class Desk:
-    """A monitor and the workbook that lies beside it."""
+class WorkbookRig:
+    """A monitor in this process and its workbook."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -113,17 +113,17 @@ class Desk:
     def books(self) -> workbooks.Workbooks:
         return self.home.monitor.workbooks
 
-    def lay(self, *rows: tuple, titles: tuple = TITLES) -> str:
+    def write(self, *rows: tuple, titles: tuple = TITLES) -> str:
         """Write a new workbook there, and let the monitor read it."""
         self.replace(lambda path: write(path, rows, titles))
-        return self.look()
+        return self.check()
 
     def replace(self, make: Callable[[Path], object]) -> None:
         staged = self.path.with_name("staged.xlsx")
         make(staged)
         staged.replace(self.path)
 
-    def look(self) -> str:
+    def check(self) -> str:
         self.home.clock.forward(seconds=5)
         return self.books.keep()
 
@@ -149,37 +149,37 @@ class Desk:
         )
 
 
-class Meddling(workbooks.Workbooks):
-    """Whenever it has read the file to write into it, somebody else is faster: `meddle` is
-    called with how many times there are still to come."""
+class RacedWorkbooks(workbooks.Workbooks):
+    """Workbooks whose file another program changes between reading and writing: `interfere` is
+    called `times` times, with the number of calls still to come."""
 
     def __init__(
-        self, like: workbooks.Workbooks, times: int, meddle: Callable[[int], object]
+        self, like: workbooks.Workbooks, times: int, interfere: Callable[[int], object]
     ) -> None:
         super().__init__(like.path, like.tracker, like.clock)
         self.times = times
-        self.meddle = meddle
+        self.interfere = interfere
 
     def _write(self, old: bytes, new: bytes) -> bool:
         if self.times:
             self.times -= 1
-            self.meddle(self.times)
+            self.interfere(self.times)
         return super()._write(old, new)
 
 
-def waits(desk: Desk, *words: str, books: workbooks.Workbooks | None = None) -> None:
+def check_pending(rig: WorkbookRig, *words: str, books: workbooks.Workbooks | None = None) -> None:
     """Check that the new serial applies, is not in the file yet, and that the error says why."""
-    error = (books or desk.books).state.error
+    error = (books or rig.books).state.error
     for phrase in words:
         assert phrase in error
     assert "Errno" not in error
     assert "Traceback" not in error
-    assert desk.books.pending() == {"SITE-001": "NEW12345"}
-    assert desk.asked()["SITE-001"] == "NEW12345"
+    assert rig.books.pending() == {"SITE-001": "NEW12345"}
+    assert rig.asked()["SITE-001"] == "NEW12345"
 
 
-def arrives(desk: Desk, books: workbooks.Workbooks | None = None) -> None:
-    (books or desk.books).keep()
-    assert desk.cells()["SITE-001"] == "NEW12345"
-    assert desk.books.pending() == {}
-    assert (books or desk.books).state.error == ""
+def check_saved(rig: WorkbookRig, books: workbooks.Workbooks | None = None) -> None:
+    (books or rig.books).keep()
+    assert rig.cells()["SITE-001"] == "NEW12345"
+    assert rig.books.pending() == {}
+    assert (books or rig.books).state.error == ""

@@ -146,8 +146,8 @@ def attack_easy4ip() -> None:
                 "&amp;",
                 "[{",
             ):
-                room = most - len((head + body).encode())
-                run = piece * (room // len(piece.encode()))
+                space = most - len((head + body).encode())
+                run = piece * (space // len(piece.encode()))
                 data = head.replace("RUN", run).replace("BODY", body.replace("RUN", run)).encode()
                 for _ in range(20):
                     try:
@@ -177,13 +177,13 @@ def attack_easy_ip() -> None:
     from sources.panasonic_wire import MAX_REPLY, InvalidReply, parse
     from tests.sources.easy_ip import datagram
 
-    room = MAX_REPLY - 52 - 8
+    space = MAX_REPLY - 52 - 8
     full = (
-        [(tag, b"") for tag in range(0x100, 0x100 + room // 4 - 2)],
-        [(0xA7, b"\x83" * (room - 8))],
-        [(0xA7, "é".encode() * (room // 2 - 8))],
-        [(0xA8, b" a" * (room // 2 - 8))],
-        [(0x1FF, b"\xff" * (room - 8))],
+        [(tag, b"") for tag in range(0x100, 0x100 + space // 4 - 2)],
+        [(0xA7, b"\x83" * (space - 8))],
+        [(0xA7, "é".encode() * (space // 2 - 8))],
+        [(0xA8, b" a" * (space // 2 - 8))],
+        [(0x1FF, b"\xff" * (space - 8))],
     )
     for tags in full:
         data = datagram([(0x20, bytes((127, 0, 0, 9))), *tags], mac="02:00:00:00:00:01")

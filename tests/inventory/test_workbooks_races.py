@@ -18,12 +18,12 @@ from tests.workbooks import (
     ROWS,
     SHEET,
     TITLES,
-    Desk,
-    Meddling,
-    arrives,
+    RacedWorkbooks,
+    WorkbookRig,
     book_of,
     changed,
-    waits,
+    check_pending,
+    check_saved,
     write,
 )
 
@@ -32,29 +32,29 @@ SAVED = {"SITE-001": "NEW12345", "SITE-002": "AB12346", "SITE-003": "AB12347"}
 
 
 @pytest.fixture
-def desk(make_home) -> Desk:
-    return Desk(make_home())
+def rig(make_home) -> WorkbookRig:
+    return WorkbookRig(make_home())
 
 
 # -- somebody else saves it --------------------------------------------------------------------
 
 
-def in_place(desk: Desk) -> Callable[[int], object]:
+def in_place(rig: WorkbookRig) -> Callable[[int], object]:
     """Another process saves the file, with a row more, whenever it is called."""
     copy = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
 
     def save(turn: int) -> None:
-        new = write(desk.path.with_name("new.xlsx"), [*ROWS, (*PIER[:2], f"Pier {turn}")])
-        subprocess.run([sys.executable, "-c", copy, str(new), str(desk.path)], check=True)
+        new = write(rig.path.with_name("new.xlsx"), [*ROWS, (*PIER[:2], f"Pier {turn}")])
+        subprocess.run([sys.executable, "-c", copy, str(new), str(rig.path)], check=True)
 
     return save
 
 
-def by_another_file(desk: Desk) -> Callable[[int], object]:
+def by_another_file(rig: WorkbookRig) -> Callable[[int], object]:
     """As Excel saves: a whole new file in its place."""
 
     def save(turn: int) -> None:
-        desk.replace(lambda path: write(path, [*ROWS, (*PIER[:2], f"Pier {turn}")]))
+        rig.replace(lambda path: write(path, [*ROWS, (*PIER[:2], f"Pier {turn}")]))
 
     return save
 
@@ -64,101 +64,101 @@ SAVES = pytest.mark.parametrize("save", [in_place, by_another_file])
 
 @SAVES
 @pytest.mark.parametrize("times", [1, 2])
-def test_what_somebody_else_saves_meanwhile_is_not_overwritten(desk, times, save):
-    desk.lay(*ROWS)
-    books = Meddling(desk.books, times, save(desk))
+def test_what_somebody_else_saves_meanwhile_is_not_overwritten(rig, times, save):
+    rig.write(*ROWS)
+    books = RacedWorkbooks(rig.books, times, save(rig))
     books.change_serial("SITE-001", "NEW12345", "Ada")
     books.keep()
-    assert desk.cells() == SAVED
+    assert rig.cells() == SAVED
     assert books.pending() == {}
     assert books.state.error == ""
 
 
 @SAVES
-def test_after_three_times_it_says_so_and_tries_again_in_the_next_round(desk, save):
-    desk.lay(*ROWS)
-    books = Meddling(desk.books, workbooks.TRIES, save(desk))
+def test_after_three_times_it_says_so_and_tries_again_in_the_next_round(rig, save):
+    rig.write(*ROWS)
+    books = RacedWorkbooks(rig.books, workbooks.TRIES, save(rig))
     books.change_serial("SITE-001", "NEW12345", "Ada")
     books.keep()
-    assert desk.cells()["SITE-001"] == "AB12345"
-    waits(desk, "1 new serial waits", "changed by somebody else 3 times", books=books)
-    arrives(desk, books)
-    assert desk.cells() == SAVED
+    assert rig.cells()["SITE-001"] == "AB12345"
+    check_pending(rig, "1 new serial waits", "changed by somebody else 3 times", books=books)
+    check_saved(rig, books)
+    assert rig.cells() == SAVED
 
 
-def test_a_file_that_is_deleted_meanwhile_is_said_and_gets_the_serial_when_it_is_back(desk):
-    desk.lay(*ROWS)
-    data = desk.path.read_bytes()
-    books = Meddling(desk.books, 1, lambda _turn: desk.path.unlink())
+def test_a_file_that_is_deleted_meanwhile_is_said_and_gets_the_serial_when_it_is_back(rig):
+    rig.write(*ROWS)
+    data = rig.path.read_bytes()
+    books = RacedWorkbooks(rig.books, 1, lambda _turn: rig.path.unlink())
     books.change_serial("SITE-001", "NEW12345", "Ada")
     books.keep()
-    assert not desk.path.exists(), "what somebody deletes is not brought back"
-    waits(desk, "P2P1.xlsx is gone. Put it back", books=books)
-    desk.path.write_bytes(data)
-    arrives(desk, books)
+    assert not rig.path.exists(), "what somebody deletes is not brought back"
+    check_pending(rig, "P2P1.xlsx is gone. Put it back", books=books)
+    rig.path.write_bytes(data)
+    check_saved(rig, books)
 
 
-def test_a_copy_that_is_still_on_its_way_changes_nothing_until_it_is_whole(desk):
-    desk.lay(*ROWS)
-    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
-    whole = write(desk.path.with_name("whole.xlsx"), [*ROWS[:1], PIER]).read_bytes()
-    with desk.path.open("wb") as copy:
+def test_a_copy_that_is_still_on_its_way_changes_nothing_until_it_is_whole(rig):
+    rig.write(*ROWS)
+    rig.books.change_serial("SITE-001", "NEW12345", "Ada")
+    whole = write(rig.path.with_name("whole.xlsx"), [*ROWS[:1], PIER]).read_bytes()
+    with rig.path.open("wb") as copy:
         for place in range(0, len(whole), 1500):
             copy.write(whole[place : place + 1500])
             copy.flush()
             if copy.tell() < len(whole):
-                desk.look()
-                waits(desk, "damaged")
-                assert len(desk.asked()) == 2, "nobody is retired"
-    desk.look()
-    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-003": "AB12347"}
-    assert desk.cells() == desk.asked()
+                rig.check()
+                check_pending(rig, "damaged")
+                assert len(rig.asked()) == 2, "nobody is retired"
+    rig.check()
+    assert rig.cells() == {"SITE-001": "NEW12345", "SITE-003": "AB12347"}
+    assert rig.cells() == rig.asked()
 
 
 @pytest.mark.parametrize("turn", range(3))
-def test_two_saves_in_one_tick_of_the_clock_are_noticed(desk, turn):
+def test_two_saves_in_one_tick_of_the_clock_are_noticed(rig, turn):
     """The same name, size and time: only the bytes are others."""
     data = changed(book_of(ROWS), SHEET, "AB12345", "AB12345")
     other = changed(data, SHEET, "AB12345", "AB12349")
     assert len(data) == len(other)
-    desk.path.write_bytes(data)
+    rig.path.write_bytes(data)
     for _turn in range(turn + 1):
-        desk.look()
-    desk.path.write_bytes(other)
+        rig.check()
+    rig.path.write_bytes(other)
     # As a file system leaves it whose clock has not ticked in between.
-    desk.books._fingerprint = desk.books._current_fingerprint()
-    desk.look()
-    assert desk.asked()["SITE-001"] == "AB12349"
+    rig.books._fingerprint = rig.books._current_fingerprint()
+    rig.check()
+    assert rig.asked()["SITE-001"] == "AB12349"
 
 
-def test_a_file_that_stayed_the_same_for_some_seconds_is_not_read_over_and_over(desk, monkeypatch):
-    desk.lay(*ROWS)
-    desk.look()
-    assert desk.books._read_digest, "it is still compared byte by byte"
+def test_a_file_that_stayed_the_same_for_some_seconds_is_not_read_over_and_over(rig, monkeypatch):
+    rig.write(*ROWS)
+    rig.check()
+    assert rig.books._read_digest, "it is still compared byte by byte"
     monkeypatch.setattr(workbooks, "SAME_TIME", 0.0)
-    desk.look()
-    assert desk.books._read_digest == b""
-    desk.lay(*ROWS, PIER)
-    assert len(desk.asked()) == 3
+    rig.check()
+    assert rig.books._read_digest == b""
+    rig.write(*ROWS, PIER)
+    assert len(rig.asked()) == 3
 
 
 # -- many at once ------------------------------------------------------------------------------
 
 
-def test_twenty_people_change_twenty_sites_at_once_while_the_file_is_being_written(desk):
+def test_twenty_people_change_twenty_sites_at_once_while_the_file_is_being_written(rig):
     sites = [f"SITE-{n:03}" for n in range(20)]
-    desk.lay(*((f"AB{n:05}", site, "Mall") for n, site in enumerate(sites)))
+    rig.write(*((f"AB{n:05}", site, "Mall") for n, site in enumerate(sites)))
     done, barrier = threading.Event(), threading.Barrier(21)
 
     def change(n: int) -> None:
         barrier.wait()
         for turn in range(3):
-            desk.books.change_serial(sites[n], f"NEW{turn}{n:04}", "Ada")
+            rig.books.change_serial(sites[n], f"NEW{turn}{n:04}", "Ada")
 
     def keep() -> None:
         barrier.wait()
         while not done.is_set():
-            desk.books.keep()
+            rig.books.keep()
 
     with ThreadPoolExecutor(21) as pool:
         keeping = pool.submit(keep)
@@ -169,14 +169,14 @@ def test_twenty_people_change_twenty_sites_at_once_while_the_file_is_being_writt
         finally:
             done.set()
         keeping.result()
-    desk.look()
+    rig.check()
     wanted = {site: f"NEW2{n:04}" for n, site in enumerate(sites)}
-    assert desk.cells() == desk.listed() == wanted
-    assert desk.books.pending() == {}
+    assert rig.cells() == rig.listed() == wanted
+    assert rig.books.pending() == {}
 
 
-def test_a_serial_that_is_typed_while_another_is_being_written_comes_next(desk):
-    desk.lay(*ROWS)
+def test_a_serial_that_is_typed_while_another_is_being_written_comes_next(rig):
+    rig.write(*ROWS)
     typed: list[None] = []
 
     def type_it(_turn: int) -> None:
@@ -186,14 +186,14 @@ def test_a_serial_that_is_typed_while_another_is_being_written_comes_next(desk):
                 job = pool.submit(books.change_serial, site, serial, "Bob")
                 typed.append(job.result(30))
 
-    books = Meddling(desk.books, 1, type_it)
+    books = RacedWorkbooks(rig.books, 1, type_it)
     books.change_serial("SITE-001", "NEW12345", "Ada")
     books.keep()
     assert len(typed) == 2
-    assert desk.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
-    assert desk.asked() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
+    assert rig.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    assert rig.asked() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
     books.keep()
-    assert desk.cells() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
+    assert rig.cells() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
     assert books.pending() == {}
 
 
@@ -253,9 +253,9 @@ def test_killed_before_it_is_noted_as_written_the_next_start_notes_it(make_home,
     assert done.returncode == -signal.SIGKILL
     assert serials(path)["SITE-001"] == "NEW12345"
     written = path.read_bytes()
-    desk = Desk(make_home())
-    assert desk.books.pending() == {}
-    assert desk.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    rig = WorkbookRig(make_home())
+    assert rig.books.pending() == {}
+    assert rig.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
     assert path.read_bytes() == written
 
 
@@ -292,45 +292,45 @@ def refreshed(monitor: Running) -> None:
 # -- what cannot be written at all -------------------------------------------------------------
 
 
-def test_one_cell_with_a_formula_keeps_no_other_serial_out(desk):
-    desk.lay(('="AB"&"12345"', *ROWS[0][1:]), ROWS[1])
-    shutil.copy(desk.path, desk.path.with_name("formula.xlsx"))
-    assert "SITE-001" not in desk.asked(), "no program has computed it yet"
-    desk.replace(lambda path: write(path, ROWS))
-    desk.look()
-    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
-    desk.books.change_serial("SITE-002", "NEW12346", "Ada")
-    desk.replace(lambda path: shutil.copy(desk.path.with_name("formula.xlsx"), path))
-    desk.look()
-    assert "1 new serial waits" in desk.books.state.error
-    assert "SITE-001: A2 has a formula" in desk.books.state.error
-    assert desk.books.pending() == {"SITE-001": "NEW12345"}
-    assert serials(desk.path)["SITE-002"] == "NEW12346"
-    desk.lay(*ROWS)
-    arrives(desk)
+def test_one_cell_with_a_formula_keeps_no_other_serial_out(rig):
+    rig.write(('="AB"&"12345"', *ROWS[0][1:]), ROWS[1])
+    shutil.copy(rig.path, rig.path.with_name("formula.xlsx"))
+    assert "SITE-001" not in rig.asked(), "no program has computed it yet"
+    rig.replace(lambda path: write(path, ROWS))
+    rig.check()
+    rig.books.change_serial("SITE-001", "NEW12345", "Ada")
+    rig.books.change_serial("SITE-002", "NEW12346", "Ada")
+    rig.replace(lambda path: shutil.copy(rig.path.with_name("formula.xlsx"), path))
+    rig.check()
+    assert "1 new serial waits" in rig.books.state.error
+    assert "SITE-001: A2 has a formula" in rig.books.state.error
+    assert rig.books.pending() == {"SITE-001": "NEW12345"}
+    assert serials(rig.path)["SITE-002"] == "NEW12346"
+    rig.write(*ROWS)
+    check_saved(rig)
 
 
-def test_what_cannot_be_written_is_not_tried_again_before_something_changes(desk):
-    desk.lay(*ROWS)
-    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
-    desk.path.write_bytes(b"no workbook")
-    desk.look()
-    tried = desk.books._failed_write
+def test_what_cannot_be_written_is_not_tried_again_before_something_changes(rig):
+    rig.write(*ROWS)
+    rig.books.change_serial("SITE-001", "NEW12345", "Ada")
+    rig.path.write_bytes(b"no workbook")
+    rig.check()
+    tried = rig.books._failed_write
     assert tried is not None
-    desk.look()
-    assert desk.books._failed_write is tried
-    waits(desk, "no .xlsx workbook")
-    desk.lay(*ROWS)
-    assert desk.cells()["SITE-001"] == "NEW12345"
+    rig.check()
+    assert rig.books._failed_write is tried
+    check_pending(rig, "no .xlsx workbook")
+    rig.write(*ROWS)
+    assert rig.cells()["SITE-001"] == "NEW12345"
 
 
 @pytest.mark.parametrize("titles", [TITLES, TITLES[::-1]])
-def test_a_serial_waits_for_a_file_of_another_order_too(desk, titles):
-    desk.lay(*ROWS)
-    desk.books.change_serial("SITE-001", "NEW12345", "Ada")
-    desk.path.unlink()
-    desk.look()
+def test_a_serial_waits_for_a_file_of_another_order_too(rig, titles):
+    rig.write(*ROWS)
+    rig.books.change_serial("SITE-001", "NEW12345", "Ada")
+    rig.path.unlink()
+    rig.check()
     order = [TITLES.index(title) for title in titles]
-    desk.lay(*([row[n] for n in order] for row in ROWS), titles=titles)
-    assert desk.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
-    assert desk.books.pending() == {}
+    rig.write(*([row[n] for n in order] for row in ROWS), titles=titles)
+    assert rig.asked() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
+    assert rig.books.pending() == {}

@@ -150,7 +150,7 @@ TABLE = {
 }
 
 LOGIN = {"username": "Vera", "password": PASSWORD}
-# Bodies that bring whoever is let in past the door, and not much further.
+# Bodies that get an allowed request past authorization, and not much further.
 BODIES: dict[str, dict[str, Any]] = {
     "/login": LOGIN,
     "/api/auth/login": LOGIN,

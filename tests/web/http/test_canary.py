@@ -44,8 +44,8 @@ SOUND: dict[str, dict[str, Any]] = {
 
 
 @dataclass
-class Cage:
-    """A running monitor, what was let loose in it, and all that it answered."""
+class CanaryRun:
+    """A running monitor, the canaries planted in it, and all that it answered."""
 
     monitor: Running
     secrets: list[str] = field(
@@ -109,7 +109,7 @@ class Cage:
 
 
 @pytest.fixture(scope="module")
-def cage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cage]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanaryRun]:
     folder = tmp_path_factory.mktemp("canary")
     (folder / "data").mkdir()
     stored_secrets.write_secrets(folder / "camera_database.json", folder / "data")
@@ -117,34 +117,34 @@ def cage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cage]:
         ports = (int(monitor.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
         ask, reply = (("127.0.0.1", port) for port in ports)
         with Network([GATE], listen=ask, reply_to=reply):
-            made = Cage(monitor)
+            made = CanaryRun(monitor)
             made.enter("Ada", FIRST)
             assert made.ask("POST", "/api/scan").status == 200
             until(lambda: monitor.request("GET", "/api/stats", headers=made.key).json["total"])
             merge_and_rotate(made)
-            release(made)
+            plant(made)
             yield made
 
 
-def merge_and_rotate(cage: Cage) -> None:
+def merge_and_rotate(run: CanaryRun) -> None:
     """Events with whole records of devices with passwords, and all of them sealed again."""
-    merged = cage.ask("POST", "/api/camera/1/merge", {"with": 2})
+    merged = run.ask("POST", "/api/camera/1/merge", {"with": 2})
     assert merged.status == 200, merged.body
-    before = database_of(cage)
-    assert cage.ask("POST", "/api/keys/rotate").json["secrets"] == len(stored_secrets.TEXTS)
-    assert not set(before.values()) & set(database_of(cage).values())
-    undone = cage.ask("POST", "/api/undo", {"event": merged.json["undo"]})
+    before = database_of(run)
+    assert run.ask("POST", "/api/keys/rotate").json["secrets"] == len(stored_secrets.TEXTS)
+    assert not set(before.values()) & set(database_of(run).values())
+    undone = run.ask("POST", "/api/undo", {"event": merged.json["undo"]})
     assert undone.status == 200, undone.body
 
 
-def database_of(cage: Cage) -> dict[str, str]:
+def database_of(run: CanaryRun) -> dict[str, str]:
     """The sealed texts in the database file."""
-    return stored_secrets.sealed_in(cage.monitor.folder / "camera_database.json")
+    return stored_secrets.sealed_in(run.monitor.folder / "camera_database.json")
 
 
-def release(cage: Cage) -> None:
-    """Let canaries loose everywhere."""
-    document = cage.ask("GET", "/openapi.json").json
+def plant(run: CanaryRun) -> None:
+    """Send canaries in every field of every request."""
+    document = run.ask("GET", "/openapi.json").json
     schemas = document["components"]["schemas"]
     for path, item in document["paths"].items():
         for method, operation in item.items():
@@ -153,63 +153,84 @@ def release(cage: Cage) -> None:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             where = re.sub(r"{\w+}", "2" if "users" in path else "1", path)
             for sound in (SOUND.get(path, {}), {}):
-                cage.ask(method.upper(), where, {**cage.filled(schema, schemas), **sound})
-            long = {name: cage.secret() + "x" * 1001 for name in ("password", "current")}
-            cage.ask(method.upper(), where, {**cage.filled(schema, schemas), **long})
+                run.ask(method.upper(), where, {**run.filled(schema, schemas), **sound})
+            long = {name: run.secret() + "x" * 1001 for name in ("password", "current")}
+            run.ask(method.upper(), where, {**run.filled(schema, schemas), **long})
     # A password that counts, changed twice, and login tokens and API tokens that count.
-    first, second = cage.secret(), cage.secret()
+    first, second = run.secret(), run.secret()
     body = {"username": "Otto", "password": first, "role": "admin"}
-    assert cage.ask("POST", "/api/users", body).status == 201
-    cage.enter("Otto", first)
+    assert run.ask("POST", "/api/users", body).status == 201
+    run.enter("Otto", first)
     change = {"current": first, "password": second}
-    assert cage.ask("POST", "/api/auth/password", change).status == 200
-    made = cage.monitor.request("POST", "/api/tokens", {"name": cage.text()}, cage.key)
-    cage.secrets.append(made.json["token"])
-    cage.key = {}
-    entered = cage.send("/login", username="Otto", password=second)
+    assert run.ask("POST", "/api/auth/password", change).status == 200
+    made = run.monitor.request("POST", "/api/tokens", {"name": run.text()}, run.key)
+    run.secrets.append(made.json["token"])
+    run.key = {}
+    entered = run.send("/login", username="Otto", password=second)
     secret = entered.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
-    cage.answers.pop()  # the one answer that has it
-    cage.secrets.append(secret)
-    cage.key = cookie(secret)
-    release_by_forms(cage)
+    run.answers.pop()  # the one answer that has it
+    run.secrets.append(secret)
+    run.key = cookie(secret)
+    plant_by_forms(run)
     for header in (
-        bearer(cage.secret()),
-        bearer(f"cm_{cage.secret()}"),
-        {"Authorization": "Basic " + base64.b64encode(f"Ada:{cage.secret()}".encode()).decode()},
-        {"Authorization": cage.secret()},
-        cookie(cage.secret()),
-        {"Proxy-Authorization": f"Basic {cage.secret()}"},
+        bearer(run.secret()),
+        bearer(f"cm_{run.secret()}"),
+        {"Authorization": "Basic " + base64.b64encode(f"Ada:{run.secret()}".encode()).decode()},
+        {"Authorization": run.secret()},
+        cookie(run.secret()),
+        {"Proxy-Authorization": f"Basic {run.secret()}"},
     ):
         for path in ("/", "/api/stats", "/nowhere", "/api/auth/refresh"):
-            cage.ask("GET", path, **{"Cookie": "", "Accept": "text/html", **header})
+            run.ask("GET", path, **{"Cookie": "", "Accept": "text/html", **header})
 
 
-def release_by_forms(cage: Cage) -> None:
+def plant_by_forms(run: CanaryRun) -> None:
     """The same in the forms of the pages, sound ones and such that are shown again."""
-    twice = cage.secret()
-    cage.send("/login", username=cage.text(), password=cage.secret())
-    cage.send("/account/password", current=cage.secret(), password=twice, again=twice)
-    cage.send("/account/password", current=cage.secret(), password=cage.secret(), again="x")
-    cage.send("/account/tokens", name=cage.text(), devices=cage.text(), scope=cage.text())
-    cage.send("/settings/users", username=cage.text(), password=cage.secret(), role="viewer")
-    cage.send("/settings/users", username="Lea", password=cage.secret(), role=cage.text())
-    assert cage.send(
-        "/settings/users", username="Lea", password=cage.secret(), role="viewer"
+    twice = run.secret()
+    run.send("/login", username=run.text(), password=run.secret())
+    run.send("/account/password", current=run.secret(), password=twice, again=twice)
+    run.send("/account/password", current=run.secret(), password=run.secret(), again="x")
+    run.send(
+        "/account/tokens",
+        name=run.text(),
+        devices=run.text(),
+        scope=run.text(),
+    )
+    run.send("/settings/users", username=run.text(), password=run.secret(), role="viewer")
+    run.send("/settings/users", username="Lea", password=run.secret(), role=run.text())
+    assert run.send(
+        "/settings/users", username="Lea", password=run.secret(), role="viewer"
     ).status == 303  # fmt: skip
-    cage.send("/settings/users/2", role=cage.text(), password=cage.secret())
-    cage.send("/settings/users/2/grants", level=cage.text(), site=cage.text(), hours=cage.text())
-    cage.send("/setup", username=cage.text(), password=cage.secret(), again=cage.secret())
-    cage.send("/cameras/1/edit", name=cage.text(), notes=cage.text(), tags=cage.text(), site="x")
+    run.send("/settings/users/2", role=run.text(), password=run.secret())
+    run.send(
+        "/settings/users/2/grants",
+        level=run.text(),
+        site=run.text(),
+        hours=run.text(),
+    )
+    run.send(
+        "/setup",
+        username=run.text(),
+        password=run.secret(),
+        again=run.secret(),
+    )
+    run.send(
+        "/cameras/1/edit",
+        name=run.text(),
+        notes=run.text(),
+        tags=run.text(),
+        site="x",
+    )
 
 
-def seen(cage: Cage) -> Iterator[tuple[str, Answer]]:
+def seen(run: CanaryRun) -> Iterator[tuple[str, Answer]]:
     """Every page that a link leads to, and every route that is read."""
     waiting = [path_of(rule) for method, rule in TABLE if method == "GET" and "static" not in rule]
-    waiting += ["/nowhere", "/api/nowhere", "/cameras/99", "/?q=" + quote(cage.text())]
+    waiting += ["/nowhere", "/api/nowhere", "/cameras/99", "/?q=" + quote(run.text())]
     known = set(waiting)
     while waiting:
         path = waiting.pop(0)
-        answer = cage.ask("GET", path, Accept="text/html")
+        answer = run.ask("GET", path, Accept="text/html")
         yield path, answer
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             for link in re.findall(r'(?:href|src|action)="(/[^"]*)"', answer.body.decode()):
@@ -229,32 +250,32 @@ def found_in(raw: bytes, secrets: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def read(cage: Cage) -> dict[str, Answer]:
-    return dict(seen(cage))
+def read(run: CanaryRun) -> dict[str, Answer]:
+    return dict(seen(run))
 
 
 def test_every_field_of_the_api_had_its_canary_and_some_were_taken(
-    cage: Cage, read: dict[str, Answer]
+    run: CanaryRun, read: dict[str, Answer]
 ) -> None:
-    assert len(cage.plain) > 40
-    assert len(cage.secrets) > 30
-    done = {name for name, answer in cage.answers if answer.status < 400}
+    assert len(run.plain) > 40
+    assert len(run.secrets) > 30
+    done = {name for name, answer in run.answers if answer.status < 400}
     assert done >= {"PATCH /api/camera/1", "POST /api/users", "PATCH /api/users/2"}
     assert len(read) > 40
     name = read["/api/camera/1"].json["camera_name"]
-    assert name in cage.plain
+    assert name in run.plain
     assert html.escape(name) in read["/cameras/1"].body.decode()
 
 
-def test_no_answer_has_a_secret(cage: Cage, read: dict[str, Answer]) -> None:
-    for name, answer in cage.answers:
+def test_no_answer_has_a_secret(run: CanaryRun, read: dict[str, Answer]) -> None:
+    for name, answer in run.answers:
         raw = f"{answer.headers}".encode() + answer.body
-        assert found_in(raw, cage.secrets) == [], name
+        assert found_in(raw, run.secrets) == [], name
         assert b"scrypt:" not in raw, name
 
 
-def test_no_page_runs_what_was_typed(cage: Cage, read: dict[str, Answer]) -> None:
-    for name, answer in cage.answers:
+def test_no_page_runs_what_was_typed(run: CanaryRun, read: dict[str, Answer]) -> None:
+    for name, answer in run.answers:
         assert b"<script>canary" not in f"{answer.headers}".encode(), name
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             assert b"<script>canary" not in answer.body, name
@@ -263,29 +284,29 @@ def test_no_page_runs_what_was_typed(cage: Cage, read: dict[str, Answer]) -> Non
 
 
 def test_no_file_of_the_monitor_and_no_command_line_has_a_secret(
-    cage: Cage, read: dict[str, Answer]
+    run: CanaryRun, read: dict[str, Answer]
 ) -> None:
-    files = [path for path in cage.monitor.folder.rglob("*") if path.is_file()]
+    files = [path for path in run.monitor.folder.rglob("*") if path.is_file()]
     names = {path.name for path in files}
     assert names >= {"camera_database.json", "camera_monitor.db", "app.log", "output.txt"}
     for path in files:
-        assert found_in(path.read_bytes(), cage.secrets) == [], path
-    assert cage.monitor.process is not None
-    session = cage.monitor.process.pid
+        assert found_in(path.read_bytes(), run.secrets) == [], path
+    assert run.monitor.process is not None
+    session = run.monitor.process.pid
     lines = [path.read_bytes() for path in of_session(session)]
     assert len(lines) >= 2
-    assert found_in(b"\n".join(lines), cage.secrets) == []
+    assert found_in(b"\n".join(lines), run.secrets) == []
 
 
 def test_a_stored_password_is_nowhere_but_sealed_in_the_database(
-    cage: Cage, read: dict[str, Answer]
+    run: CanaryRun, read: dict[str, Answer]
 ) -> None:
-    folder = cage.monitor.folder
+    folder = run.monitor.folder
     database = folder / "camera_database.json"
     opened = stored_secrets.opened_in(database, folder / "data")
     assert opened == stored_secrets.TEXTS, "they are all still there"
-    sealed = list(database_of(cage).values())
-    for name, answer in cage.answers:
+    sealed = list(database_of(run).values())
+    for name, answer in run.answers:
         assert found_in(f"{answer.headers}".encode() + answer.body, sealed) == [], name
     kept = {database, *(folder / "data" / "copies").iterdir()}
     assert found_in(database.read_bytes(), sealed) == sealed
@@ -299,11 +320,11 @@ def test_a_stored_password_is_nowhere_but_sealed_in_the_database(
 
 
 def test_an_event_stream_and_a_command_have_no_stored_password(
-    cage: Cage, read: dict[str, Answer]
+    run: CanaryRun, read: dict[str, Answer]
 ) -> None:
-    secrets = [*stored_secrets.TEXTS.values(), *database_of(cage).values()]
+    secrets = [*stored_secrets.TEXTS.values(), *database_of(run).values()]
     headers = {"Accept": "text/event-stream", "Last-Event-ID": "0"}
-    stream = cage.ask("GET", "/api/events?for=1", **headers)
+    stream = run.ask("GET", "/api/events?for=1", **headers)
     assert b"device.merged" in stream.body
     assert found_in(stream.body, secrets) == []
     for command in (
@@ -319,7 +340,7 @@ def test_an_event_stream_and_a_command_have_no_stored_password(
         done = subprocess.run(
             [sys.executable, "cli.py", *command],
             cwd=ROOT,
-            env=cage.monitor.environment,
+            env=run.monitor.environment,
             capture_output=True,
             timeout=60,
             check=False,
@@ -328,17 +349,17 @@ def test_an_event_stream_and_a_command_have_no_stored_password(
         assert found_in(done.stdout + done.stderr, secrets) == [], command
 
 
-def logs(cage: Cage) -> Iterator[bytes]:
-    yield from (path.read_bytes() for path in (cage.monitor.folder / "data" / "logs").iterdir())
-    yield cage.monitor.output.read_bytes()
+def logs(run: CanaryRun) -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in (run.monitor.folder / "data" / "logs").iterdir())
+    yield run.monitor.output.read_bytes()
 
 
-def test_the_log_has_no_error_of_the_program(cage: Cage, read: dict[str, Answer]) -> None:
-    assert [text for text in logs(cage) if b"Traceback" in text or b" ERROR " in text] == []
+def test_the_log_has_no_error_of_the_program(run: CanaryRun, read: dict[str, Answer]) -> None:
+    assert [text for text in logs(run) if b"Traceback" in text or b" ERROR " in text] == []
 
 
-def test_the_log_has_no_hash_of_a_password(cage: Cage, read: dict[str, Answer]) -> None:
-    assert [text for text in logs(cage) if b"scrypt:" in text] == []
+def test_the_log_has_no_hash_of_a_password(run: CanaryRun, read: dict[str, Answer]) -> None:
+    assert [text for text in logs(run) if b"scrypt:" in text] == []
 
 
 def of_session(session: int) -> Iterator[Path]:

@@ -62,7 +62,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass
-class Said:
+class ProxiedAnswer:
     """An answer; `cookie` is what a browser would send back."""
 
     status: int
@@ -103,7 +103,7 @@ class Nginx:
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Said:
+    ) -> ProxiedAnswer:
         connection, given = self.open(), dict(headers or {})
         if isinstance(body, dict):
             if "Origin" in given:
@@ -113,11 +113,11 @@ class Nginx:
         try:
             connection.request(method, path, body, given)
             answer = connection.getresponse()
-            return Said(answer.status, answer.headers, answer.read().decode())
+            return ProxiedAnswer(answer.status, answer.headers, answer.read().decode())
         finally:
             connection.close()
 
-    def log_in(self, name: str = "Ada", **headers: str) -> Said:
+    def log_in(self, name: str = "Ada", **headers: str) -> ProxiedAnswer:
         """As the form does."""
         body = {"username": name, "password": PASSWORD}
         return self.ask("POST", "/login", body, {**self.browser, **headers})

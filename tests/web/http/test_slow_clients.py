@@ -48,10 +48,10 @@ serving.main()
 """A server with short deadlines; what they are is not the point here."""
 
 
-def client(port: int, address: str = "127.0.0.1", room: int | None = None) -> socket.socket:
+def client(port: int, address: str = "127.0.0.1", buffer: int | None = None) -> socket.socket:
     sock = socket.socket()
-    if room is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    if buffer is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     sock.settimeout(30)
     sock.bind((address, 0))
     sock.connect(("127.0.0.1", port))
@@ -231,7 +231,7 @@ def test_a_client_that_does_not_close_is_closed(hasty: Running) -> None:
 
 def test_an_answer_that_nobody_reads_is_dropped(hasty: Running) -> None:
     asked = 200
-    sock = client(hasty.port, room=2048)
+    sock = client(hasty.port, buffer=2048)
     sock.sendall(STYLE * asked)
 
     def is_dropped() -> bool:

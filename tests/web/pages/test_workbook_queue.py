@@ -14,7 +14,7 @@ import pytest
 
 from inventory.uploads import MAX_WAITING, TooManyUploads, Uploads
 from tests.home import Running
-from tests.workbooks import Desk, book_of, row, sheet_of, with_sheet
+from tests.workbooks import WorkbookRig, book_of, row, sheet_of, with_sheet
 
 MANY = 10
 BORDER = "7d5c0f"
@@ -118,7 +118,7 @@ class Slow:
 def test_nobody_waits_longer_than_a_limit_and_nobody_joins_a_full_queue(
     make_home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uploads: Uploads = Desk(make_home()).home.monitor.uploads
+    uploads: Uploads = WorkbookRig(make_home()).home.monitor.uploads
     monkeypatch.setattr("inventory.uploads.MAX_LOCK_WAIT", 0.2)
     first = Slow(book_of([("AB12345", "SITE-001", "Mall")]))
     with ThreadPoolExecutor(9) as pool:
