@@ -200,13 +200,13 @@ def attack_values() -> None:
     from fleet import identity
     from fleet.database import origin
     from fleet.serials import clean_serial
-    from inventory.model import bare
+    from inventory.model import clean_text
     from web.pages.site_groups import _natural
 
     for begin in ("", "00:11:22:33:44:5", "08:00", "Store 1", "2026-11-27T12:00:0"):
         for piece in PIECES:
             text = begin + piece * (LENGTH // len(piece))
-            for parse in (identity.mac, clean_serial, bare, _natural):
+            for parse in (identity.mac, clean_serial, clean_text, _natural):
                 parse(text)
             for field in ("last_seen", "first_seen", "current_ip", "total_discoveries"):
                 with contextlib.suppress(origin.Unreadable):
