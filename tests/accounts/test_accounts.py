@@ -230,8 +230,8 @@ def test_who_is_removed_takes_everything_along(engine: Engine, clock: Clock) -> 
     assert accounts.by_secret(secret) is None
     for book in (accounts.snapshot, open_accounts(engine, clock).snapshot):
         assert list(book.users) == [ada.id]
-        for things in (book.grants, book.sessions, book.tokens):
-            assert [thing.user for thing in things.values()] == [ada.id]
+        for entries in (book.grants, book.sessions, book.tokens):
+            assert [entry.user for entry in entries.values()] == [ada.id]
 
 
 def test_no_number_is_ever_given_again(engine: Engine, clock: Clock) -> None:

@@ -172,7 +172,7 @@ def test_a_workbook_is_taken_from_who_still_may(home: Home) -> None:
     new = io.BytesIO(workbooks.book_of([("SIM00009PAZ0009", *ROW[1:])]))
     page = ada.ask("POST", "/settings/workbook", data={"file": (new, "new.xlsx")})
     key = page.text.partition('name="key" value="')[2][:64]
-    books._file = lock = Counted(books._file)  # type: ignore[assignment]
+    books._file_lock = lock = Counted(books._file_lock)  # type: ignore[assignment]
     answer = while_it_waits(
         ada,
         end,

@@ -220,8 +220,8 @@ def test_each_role_is_offered_what_it_may(
     if works:
         link.click()
         expect(page.locator(".tabs a", has_text="Jobs")).to_be_visible()
-    for name_of_tab in ("Users", "Audit"):
-        expect(page.locator(".tabs a", has_text=name_of_tab)).to_have_count(int(manages))
+    for title in ("Users", "Audit"):
+        expect(page.locator(".tabs a", has_text=title)).to_have_count(int(manages))
 
 
 def test_a_viewer_who_forces_it_reads_who_can_allow_it(
@@ -325,7 +325,7 @@ def test_a_page_that_is_let_in_while_its_requests_are_not_loads_anew_only_once(
     for pattern in ("**/api/events*", "**/parts/*"):
         page.route(pattern, lambda route: route.fulfill(status=401))
     loads: list[str] = []
-    page.on("domcontentloaded", lambda loaded: loads.append(loaded.url))
+    page.on("domcontentloaded", lambda loaded_page: loads.append(loaded_page.url))
     page.goto("/")
     expect(page.locator("#stale")).to_contain_text("You are logged out")
     expect(page.locator("#stale")).to_be_visible()
