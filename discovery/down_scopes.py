@@ -4,11 +4,11 @@ A scope that goes down is told once, and once when it is up again: with the firs
 device whose question it had kept from being asked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from discovery.due_queue import Question
-from fleet.model import Report, Sighting, SourceDown
+from fleet.model import Coverage, Device, Report, Sighting, SourceDown
 
 
 class DownScopes:
@@ -59,3 +59,11 @@ class DownScopes:
                     del self._down[scope]
                     up.append(SourceDown(scope, at, "", up=True))
         return up
+
+
+def gone(devices: Mapping[int, Device], coverage: Coverage) -> set[str]:
+    """The scopes in which a device was last heard by the source, and that it did not ask."""
+    known_devices = (device for device in devices.values() if device.retired_at is None)
+    states = (device.states.get(coverage.source) for device in known_devices)
+    known = {state.scope for state in states if state and state.scope}
+    return known - {*coverage.scopes, *coverage.failed}

@@ -15,16 +15,18 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol, TypeVar
 
+from discovery.down_scopes import gone
 from discovery.due_queue import SCAN
 from discovery.inbox import Inbox
 from discovery.misses import missed
 from discovery.pending_moves import PendingMoves
-from discovery.probe_tasks import GRACE
-from discovery.probing import ANSWERED, FAILED, MISSED, Answer, Prober
+from discovery.probe_tasks import GRACE, AbnormalExit
+from discovery.probing import ANSWERED, MISSED, Answer, Prober
 from discovery.progress import Scan, SourceProgress
 from discovery.scan_record import scan_record
 from discovery.sessions import Sessions
-from discovery.sweeping import sweep_some
+from discovery.source_tasks import SourceTasks
+from discovery.sweeping import ask_some
 from discovery.unverified import UnverifiedDevices
 from fleet import identity
 from fleet.model import (
@@ -117,6 +119,7 @@ class Scanner:
         self._asking: asyncio.Future[list[None]] | None = None
         self._standing: list[asyncio.Task[None]] = []
         self._sweeping: dict[str, dict[asyncio.Task[None], SourceProgress]] = {}
+        self._source_tasks = SourceTasks()
         self._awaited: set[asyncio.Task[Any]] = set()
         self._calls: set[Future[Any]] = set()
         self._is_closed = False
@@ -396,11 +399,16 @@ class Scanner:
         listed = len(self.targets(source.name)) if source.sweep else 0
         deadline = source.timeout + spread + source.each * listed
         try:
-            async with asyncio.timeout(deadline):
-                if source.discover:
-                    await self._discover(started, progress, source.discover())
-                if source.sweep:
-                    await self._collect_sweep(started, progress, source, spread)
+            self._source_tasks.check(source)
+            if source.discover:
+                discovering = self._discover(started, progress, source.discover())
+                task = asyncio.create_task(discovering)
+                await self._source_tasks.wait(source, task, deadline)
+                if task.cancelled():
+                    raise AbnormalExit("CancelledError")
+                task.result()
+            if source.sweep:
+                await self._collect_sweep(started, progress, source, spread, deadline)
             progress.state = "failed" if progress.failed else "done"
         except CannotAsk as error:
             self._cannot_ask(started, progress, error.scope, error.reason)
@@ -420,7 +428,12 @@ class Scanner:
         self._inbox.take([SourceDown(scope, started, reason)])
 
     async def _collect_sweep(
-        self, started: datetime, progress: SourceProgress, source: Source, spread: float
+        self,
+        started: datetime,
+        progress: SourceProgress,
+        source: Source,
+        spread: float,
+        deadline: float,
     ) -> None:
         """All listed devices. A sweep that takes its time begins only alone. An immediate one runs
         beside it, and when that is whole, its answers are those of the slower one too."""
@@ -433,11 +446,10 @@ class Scanner:
         collecting = self._collect(started, progress, source.sweep(targets, spread))
         task = asyncio.create_task(collecting)
         running[task] = progress
-        task.add_done_callback(running.pop)
         try:
-            await asyncio.wait((task,))
+            await self._source_tasks.wait(source, task, deadline)
         finally:
-            task.cancel()
+            running.pop(task, None)
         if task.cancelled():
             return
         self.swept[source.name] = (started, progress)
@@ -505,12 +517,7 @@ class Scanner:
         chosen = {device.id: target for device, target in known if device and device.id in ids}
         if not chosen:
             return []
-        try:
-            answers, reports = await sweep_some(source, chosen, self.clock)
-        except Exception as error:
-            log.exception("%s: an error in the program while asking devices", source.title)
-            reason = f"an error in the program ({type(error).__name__}); the log has it"
-            return [Answer(id, source.name, FAILED, reason) for id in chosen]
+        answers, reports = await ask_some(source, chosen, self.clock, self._source_tasks)
         self._inbox.take(reports)
         return answers
 
@@ -528,7 +535,7 @@ class Scanner:
         moves, is_whole = PendingMoves(self.tracker.known, self.tracker.disputed()), False
         try:
             await self._collect(started, progress, reports, moves.take)
-            is_whole = True
+            is_whole = progress.state == "asking"
         finally:
             self._inbox.take(moves.end(self.clock(), is_whole))
 
@@ -541,6 +548,8 @@ class Scanner:
     ) -> None:
         async with aclosing(reports) as every:  # type: ignore[type-var]
             async for report in every:
+                if progress.state != "asking":
+                    return  # It ignored its end: what comes now is of no scan.
                 match report:
                     case Coverage():
                         self._cover(started, progress, report)
@@ -563,7 +572,8 @@ class Scanner:
         progress.coverage = coverage
         if coverage.answers:
             self.heard[coverage.source] = self.clock()
-        progress.failed.update(dict.fromkeys(self._gone(coverage), "it is down or gone"))
+        lost = gone(self.tracker.devices(), coverage)
+        progress.failed.update(dict.fromkeys(lost, "it is down or gone"))
         progress.failed.update(coverage.failed)
         now, name = self.clock(), coverage.source
         down = [one for one in self.tracker.down() if one == name or one.startswith(f"{name}:")]
@@ -572,16 +582,6 @@ class Scanner:
             SourceDown(scope, now, "", up=True) for scope in asked if scope not in progress.failed
         )
         self._inbox.take(SourceDown(scope, started, why) for scope, why in progress.failed.items())
-
-    def _gone(self, coverage: Coverage) -> set[str]:
-        """The scopes in which a device was last heard by this source, and that it did not ask."""
-        words = (
-            device.states.get(coverage.source)
-            for device in self.tracker.devices().values()
-            if device.retired_at is None
-        )
-        known = {word.scope for word in words if word and word.scope}
-        return known - {*coverage.scopes, *coverage.failed}
 
     async def _call_missing(self, started: datetime, progress: SourceProgress) -> None:
         """Everyone who was asked by this discovery and did not answer. Of those that were

@@ -1,14 +1,44 @@
 """Asking a few devices by a source that asks many together (`Source.sweep`)."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
-from discovery.probing import ANSWERED, MISSED, NOT_ASKED, Answer
+from discovery.probe_tasks import GRACE
+from discovery.probing import ANSWERED, FAILED, MISSED, NOT_ASKED, Answer
+from discovery.source_tasks import SourceTasks
 from fleet.model import CannotAsk, Miss, Report, Sighting, Target
 from sources.source import Source
+
+log = logging.getLogger(__name__)
+
+
+async def ask_some(
+    source: Source,
+    targets: Mapping[int, Target],
+    clock: Callable[[], datetime],
+    tasks: SourceTasks,
+) -> tuple[list[Answer], list[Report]]:
+    """Sweep these devices under a deadline, whatever the source does: the answer for each id, and
+    the reports for the tracker."""
+    try:
+        tasks.check(source)
+        task = asyncio.create_task(sweep_some(source, targets, clock))
+        await tasks.wait(source, task, _deadline(source, targets) + GRACE)
+        return task.result()
+    except CannotAsk as error:
+        return [Answer(id, source.name, NOT_ASKED, error.reason) for id in targets], []
+    except Exception as error:
+        log.exception("%s: an error in the program while asking devices", source.title)
+        reason = f"an error in the program ({type(error).__name__}); the log has it"
+        return [Answer(id, source.name, FAILED, reason) for id in targets], []
+
+
+def _deadline(source: Source, targets: Mapping[int, Target]) -> float:
+    return source.timeout + source.each * len(targets)
 
 
 async def sweep_some(
@@ -23,7 +53,7 @@ async def sweep_some(
     assert source.sweep is not None
     started, reports, reason = clock(), list[Report](), f"{source.title} did not say anything"
     try:
-        async with asyncio.timeout(source.timeout + source.each * len(targets)):
+        async with asyncio.timeout(_deadline(source, targets)):
             async with aclosing(source.sweep(list(targets.values()), 0.0)) as every:  # type: ignore[type-var]
                 async for report in every:
                     if isinstance(report, Sighting | Miss):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Report, Sighting
@@ -49,6 +50,13 @@ class FindingSource:
 
     def source(self, timeout: float = 60) -> Source:
         return Source(self.name, self.name.title(), timeout, discover=self.discover)
+
+
+async def deaf(go: asyncio.Event) -> None:
+    """Wait for `go`, whatever is cancelled meanwhile."""
+    while not go.is_set():
+        with suppress(asyncio.CancelledError):
+            await go.wait()
 
 
 def hangs(timeout: float) -> Source:

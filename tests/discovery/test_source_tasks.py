@@ -1,0 +1,140 @@
+"""Sources that ignore their end: a scan ends all the same, names them, and disturbs nobody."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from discovery.probing import NOT_ASKED
+from fleet.model import DEFAULT_SITE, Coverage, Target
+from sources.source import Source
+from tests.discovery.engine import MakeEngine, states
+from tests.discovery.small_sources import Finds, Said, deaf, key, seen
+from tests.home import Clock, until
+
+
+@dataclass
+class Deaf:
+    """A source that finds one device, and then waits for `go` whatever is cancelled."""
+
+    clock: Clock
+    timeout: float = 0.3
+    began: int = 0
+    loop: asyncio.AbstractEventLoop = field(init=False)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def discover(self) -> Said:
+        self.began += 1
+        self.loop = asyncio.get_running_loop()
+        yield seen(self.clock, "deaf", 7)
+        await deaf(self.go)
+        yield seen(self.clock, "deaf", 8)
+        yield Coverage("deaf", ("deaf:here",), 1, 2)
+
+    async def sweep(self, targets: Any, spread: float) -> Said:
+        async for report in self.discover():
+            yield report
+
+    def source(self, way: str) -> Source:
+        return Source("deaf", "Deaf", self.timeout, **{way: getattr(self, way)})
+
+    def release(self) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.go.set)
+
+
+@pytest.fixture
+def source(clock: Clock) -> Iterator[Deaf]:
+    made = Deaf(clock)
+    yield made
+    made.release()
+
+
+REASON = "it did not stop at its deadline of 0 s"
+
+
+def test_a_scan_ends_though_a_source_ignores_its_deadline(
+    make_engine: MakeEngine, clock: Clock, source: Deaf, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = make_engine(source.source("discover"), Finds(clock).source())
+    did = engine.scan()
+    assert states(did) == {"deaf": "failed", "finds": "done"}
+    assert (did["state"], did["error"]) == ("failed", f"deaf: {REASON}")
+    assert set(engine.status().values()) == {"ACTIVE"}, "what was found before is kept"
+    assert engine.kinds().count("source.down") == 1
+    assert caplog.text.count("Deaf: a scan ignores its end; it is abandoned") == 1
+
+
+def test_what_an_abandoned_scan_finds_later_is_dropped(
+    make_engine: MakeEngine, clock: Clock, source: Deaf
+) -> None:
+    engine = make_engine(source.source("discover"), Finds(clock).source())
+    engine.scan()
+    tasks = engine.scanner._source_tasks
+    assert tasks.abandoned["deaf"] == 1
+    source.release()
+    until(lambda: tasks.abandoned["deaf"] == 0, what="the abandoned scan ended")
+    assert key(7) in engine.status()
+    engine.scan()
+    assert key(8) in engine.status(), "it stops when it is told to, and is asked again"
+    assert states(engine.ended())["deaf"] == "done"
+
+
+def test_no_more_than_two_abandoned_scans_run_on(
+    make_engine: MakeEngine, clock: Clock, source: Deaf
+) -> None:
+    engine = make_engine(source.source("discover"), Finds(clock).source())
+    for _ in range(4):
+        did = engine.scan()
+        assert states(did) == {"deaf": "failed", "finds": "done"}
+    assert source.began == 2
+    assert "2 earlier scans of it have not ended" in did["error"]
+
+
+def test_a_person_stops_a_scan_though_a_source_ignores_that(
+    make_engine: MakeEngine, clock: Clock, source: Deaf
+) -> None:
+    source.timeout = 60
+    engine = make_engine(source.source("discover"), Finds(clock).source())
+    engine.scanner.start("test")
+    until(lambda: source.began, what="the source is asked")
+    assert engine.scanner.cancel()
+    assert engine.ended()["state"] == "cancelled"
+
+
+def listed(engine_of: Callable[..., Any], source: Deaf) -> Any:
+    target = Target(DEFAULT_SITE, key(7), "10.0.0.7")
+    engine = engine_of(source.source("sweep"))
+    engine.scanner.targets = lambda name: [target]
+    return engine
+
+
+def test_a_sweep_that_ignores_its_deadline_ends_for_those_who_wait(
+    make_engine: MakeEngine, source: Deaf
+) -> None:
+    engine = listed(make_engine, source)
+    for _ in range(2):
+        did = engine.scanner.sweep("deaf", 0.0)
+        assert (did.state, did.failed) == ("failed", {"deaf": REASON})
+    did = engine.scanner.sweep("deaf", 0.0)
+    assert "2 earlier scans of it have not ended" in did.failed["deaf"]
+
+
+def test_a_question_about_one_device_ends_though_its_sweep_does_not(
+    make_engine: MakeEngine, source: Deaf
+) -> None:
+    engine = listed(make_engine, source)
+    engine.scanner.sweep("deaf", 0.0)
+    [number] = engine.devices()
+    [answer] = engine.scanner.ask([number])
+    assert (answer.state, answer.reason) == (NOT_ASKED, "it did not stop at its deadline of 1 s")
+
+
+def test_the_monitor_ends_though_a_source_does_not(make_engine: MakeEngine, source: Deaf) -> None:
+    engine = make_engine(source.source("discover"))
+    engine.scan()
+    engine.close()
+    assert not any(thread.name == "scanner" for thread in threading.enumerate())
