@@ -12,7 +12,7 @@ from fleet import labels
 from fleet.edit import cleaning
 from fleet.edit.cleaning import Selection
 from fleet.model import Device, Edit, Event, Invalid, Refused
-from fleet.tracker import Precondition, Tracker, nothing
+from fleet.tracker import Precondition, Tracker, no_precondition
 from fleet.trusted_clock import TrustedClock
 from store.sql import Unreachable
 
@@ -41,7 +41,7 @@ class Deletion:
     note: AuditNote
     by: str
     now: datetime
-    precondition: Precondition = nothing
+    precondition: Precondition = no_precondition
 
     def select(self, wanted: Selection) -> list[Device]:
         """Select the devices. Raises Invalid for a selection that has no limit in time."""
@@ -65,12 +65,12 @@ class Deletion:
             raise Refused(doubt, "Confirm the date under Settings, Jobs, or set the clock.")
         if count != len(devices):
             raise Refused(
-                f"The selection has {labels.count(devices)} now, not {count}",
+                f"The selection has {labels.device_count(devices)} now, not {count}",
                 "Review the selection, then confirm the new number.",
             )
         edits = cleaning.deletions(devices, wanted, self.by, self.now)
         deleted = [event.device for event in self._apply(edits)]
-        text = f"{labels.count(deleted)} deleted: {wanted}"
+        text = f"{labels.device_count(deleted)} deleted: {wanted}"
         self.note("fleet.deleted", "fleet", text, {"numbers": deleted[:MAX_NUMBERS]})
         return len(deleted)
 

@@ -73,7 +73,7 @@ class Inbox:
                 self._loop.call_soon_threadsafe(self._put_back, reports)
         except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
             if len(reports) == 1:
-                self._rejected.tell(reports, error)
+                self._rejected.log_rejected(reports, error)
             return False
         return True
 

@@ -12,10 +12,10 @@ from fleet.reduce.draft import Draft
 
 FIELDS = (*access_fields.FIELDS, "secret")
 """What an edit may set of an access."""
-LONGEST_SECRET = 8000
+MAX_SECRET = 8000
 """Characters of a sealed text."""
-LONGEST_ID = 64
-LONGEST_KEY = 400
+MAX_ID = 64
+MAX_KEY = 400
 
 
 def place_key(source: str, access: Access) -> str | None:
@@ -35,12 +35,12 @@ def place(access: Access) -> str:
     return f"{host}{port}{access.path}"
 
 
-def form(access: Access | None) -> dict[str, Any] | None:
+def for_event(access: Access | None) -> dict[str, Any] | None:
     """An access as events keep it, without what was only learned. Of a password it has the id."""
     return None if access is None else device_record.access_as_json(replace(access, method=""))
 
 
-def of_form(raw: Any) -> Access | None:
+def from_event(raw: Any) -> Access | None:
     """The access that an event kept. Raises Refused."""
     try:
         return None if raw is None else device_record.access_of(raw, "access")
@@ -51,7 +51,7 @@ def of_form(raw: Any) -> Access | None:
 # -- what an edit sets ---------------------------------------------------------------------
 
 
-def edited(
+def apply_fields(
     draft: Draft,
     known: Access,
     fields: Mapping[str, Any],
@@ -66,7 +66,7 @@ def edited(
     values = access_fields.values(fields)
     if "secret" in fields:
         value = fields["secret"]
-        is_own = value == known.secret or (is_undo and _is_of(draft, value, device))
+        is_own = value == known.secret or (is_undo and _belongs_to(draft, value, device))
         values["secret"] = _secret(draft, value, device, is_own)
     access = replace(known, **values)
     if access.secret != known.secret:
@@ -99,25 +99,21 @@ def _secret(draft: Draft, value: Any, device: int, is_own: bool) -> str | None:
         return str(value)
     if isinstance(value, Mapping):
         id, sealed = value.get("id"), value.get("sealed")
-        if (
-            _is_text(id, LONGEST_ID)
-            and _is_text(sealed, LONGEST_SECRET)
-            and id not in draft.secrets
-        ):
+        if _is_text(id, MAX_ID) and _is_text(sealed, MAX_SECRET) and id not in draft.secrets:
             draft.secrets[str(id)] = Secret(str(sealed), device)
             draft.is_changed = True
             return str(id)
     raise _invalid("secret", "The password cannot be saved", "Enter it again.")
 
 
-def _is_of(draft: Draft, secret: Any, device: int) -> bool:
+def _belongs_to(draft: Draft, secret: Any, device: int) -> bool:
     """True if the password was saved for the device, or for one that was merged into it."""
     known = draft.secrets.get(secret) if isinstance(secret, str) else None
     return known is not None and draft.redirects.get(known.device, known.device) == device
 
 
-def _is_text(value: Any, longest: int) -> bool:
-    return isinstance(value, str) and value.isascii() and 0 < len(value) <= longest
+def _is_text(value: Any, limit: int) -> bool:
+    return isinstance(value, str) and value.isascii() and 0 < len(value) <= limit
 
 
 def _invalid(name: str, error: str, hint: str) -> Invalid:
@@ -129,11 +125,11 @@ def _invalid(name: str, error: str, hint: str) -> Invalid:
 # -- keys that a person names ----------------------------------------------------------------
 
 
-def checked_key(value: Any) -> str:
+def validated_key(value: Any) -> str:
     """A key in its one spelling. Raises Invalid for what is none, or that nobody may name."""
     text = value.strip() if isinstance(value, str) else ""
     kind, _, rest = text.partition(":")
-    is_known = bool(rest) and text.isprintable() and len(text) <= LONGEST_KEY
+    is_known = bool(rest) and text.isprintable() and len(text) <= MAX_KEY
     if not is_known or f"{kind}:" in ("id:", identity.ROW, identity.FORMER):
         raise _invalid("key", "The identity is invalid", "Send it like mac:d4:2d:c5:14:c5:70.")
     login, at, _ = rest.partition("/")[0].partition("@")
@@ -161,13 +157,13 @@ def check_free(draft: Draft, index_key: str, key: str) -> None:
 # -- who has a key -------------------------------------------------------------------------
 
 
-def loser(draft: Draft, device: Device, key: str) -> Device | None:
+def owner_to_replace(draft: Draft, device: Device, key: str) -> Device | None:
     """The other device that has the key now, or is asked at its place, and can lose it; None when
     there is none.
 
     Raises Refused when that device is up and proves it, or there are two.
     """
-    owner, asked = draft.find(key, device.site), asked_at(draft, device, key)
+    owner, asked = draft.find(key, device.site), device_asked_at(draft, device, key)
     if owner is None or owner.id == device.id:
         return asked
     if owner.retired_at is None and _proves(draft, owner, key):
@@ -184,7 +180,7 @@ def loser(draft: Draft, device: Device, key: str) -> Device | None:
     return owner
 
 
-def asked_at(draft: Draft, device: Device, key: str) -> Device | None:
+def device_asked_at(draft: Draft, device: Device, key: str) -> Device | None:
     """Another device that a source asks at the place of the key. It need not have the key: who
     proves a place takes that alone."""
     source = identity.source_of(key)

@@ -73,7 +73,7 @@ class FleetPackage(Package):
         except Unreachable as error:
             raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
         self.trusted.open(newest[0].at if newest else None)
-        now, seen = self.clock(), clocks.newest(self.tracker.devices())
+        now, seen = self.clock(), clocks.newest_time(self.tracker.devices())
         if seen is not None and seen - now > AHEAD:
             self.clock_was_set((now - seen).total_seconds())
         self.journal_writer.start()

@@ -16,27 +16,27 @@ BELIEVED_AFTER = timedelta(days=1).total_seconds()
 """Seconds that the program runs until it believes the clock all the same."""
 
 
-def step(draft: Draft, report: ClockStep) -> None:
+def apply_step(draft: Draft, report: ClockStep) -> None:
     """Tell of the step. What lies in the future by the new clock was just now: else what is
     seen or missed from now on would look older than what was seen before."""
     for device in tuple(draft.devices.values()):
-        bounded = _until(device, report.at)
+        bounded = _limit_times(device, report.at)
         if bounded is not device:
             draft.put(bounded)
     way = "ahead" if report.seconds > 0 else "back"
-    text = f"The clock of this server jumped {way} by {length(abs(report.seconds))}"
+    text = f"The clock of this server jumped {way} by {duration_text(abs(report.seconds))}"
     draft.tell("server.clock", None, text, after={"seconds": round(report.seconds)})
 
 
-def _until(device: Device, now: datetime) -> Device:
+def _limit_times(device: Device, now: datetime) -> Device:
     """The device with no time of its state after `now`."""
     times = (
         device.last_seen,
         device.moved_at,
-        *(t for w in device.states.values() for t in _times(w)),
+        *(time for state in device.states.values() for time in _times(state)),
         *device.claims.values(),
-        *(t for known in device.source_addresses.values() for t in known.values()),
-        *(t for known in device.interfaces.values() for t in known.values()),
+        *(time for known in device.source_addresses.values() for time in known.values()),
+        *(time for known in device.interfaces.values() for time in known.values()),
     )
     if all(time is None or time <= now for time in times):
         return device
@@ -44,12 +44,12 @@ def _until(device: Device, now: datetime) -> Device:
         device,
         last_seen=_earlier(device.last_seen, now),
         moved_at=_earlier(device.moved_at, now),
-        states={source: _word_until(state, now) for source, state in device.states.items()},
-        claims=_all_until(device.claims, now),
+        states={source: _limit_state(state, now) for source, state in device.states.items()},
+        claims=_limit_all(device.claims, now),
         source_addresses={
-            source: _all_until(known, now) for source, known in device.source_addresses.items()
+            source: _limit_all(known, now) for source, known in device.source_addresses.items()
         },
-        interfaces={key: _all_until(known, now) for key, known in device.interfaces.items()},
+        interfaces={key: _limit_all(known, now) for key, known in device.interfaces.items()},
     )
 
 
@@ -57,12 +57,12 @@ def _times(state: SourceState) -> tuple[datetime | None, ...]:
     return state.seen_at, state.missed_at, state.asked
 
 
-def _word_until(state: SourceState, now: datetime) -> SourceState:
+def _limit_state(state: SourceState, now: datetime) -> SourceState:
     seen, missed, asked = (_earlier(time, now) for time in _times(state))
     return replace(state, seen_at=seen, missed_at=missed, asked=asked)
 
 
-def _all_until(times: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+def _limit_all(times: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
     return {key: min(at, now) for key, at in times.items()}
 
 
@@ -70,17 +70,20 @@ def _earlier(at: datetime | None, now: datetime) -> datetime | None:
     return None if at is None else min(at, now)
 
 
-def newest(devices: Mapping[int, Device]) -> datetime | None:
+def newest_time(devices: Mapping[int, Device]) -> datetime | None:
     """The newest time at which any device was seen or asked."""
     times = (
         time
         for device in devices.values()
-        for time in (device.last_seen, *(t for w in device.states.values() for t in _times(w)))
+        for time in (
+            device.last_seen,
+            *(at for state in device.states.values() for at in _times(state)),
+        )
     )
     return max((time for time in times if time), default=None)
 
 
-def length(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A length of time in two units: "2 h 5 min"."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     left, words = round(seconds), []
@@ -106,7 +109,7 @@ class Trust:
         return None if self.at == self.last else self.last - self.at - timedelta(seconds=self.ran)
 
 
-def read(trust: Trust, now: datetime, seconds: float) -> Trust:
+def with_reading(trust: Trust, now: datetime, seconds: float) -> Trust:
     """The trust after a reading of `now`; the program ran for `seconds` since the last one.
 
     A clock that leapt ahead of it all is believed after the program has run for a day with it.
@@ -114,7 +117,7 @@ def read(trust: Trust, now: datetime, seconds: float) -> Trust:
     ran = trust.ran + seconds
     if now - trust.at <= LEAP + timedelta(seconds=ran):
         return Trust(now, now)
-    went = (now - trust.last).total_seconds()
-    if trust.leap is not None and abs(went - seconds) > LEAP.total_seconds():
+    elapsed = (now - trust.last).total_seconds()
+    if trust.leap is not None and abs(elapsed - seconds) > LEAP.total_seconds():
         ran = 0.0
     return Trust(now, now) if ran >= BELIEVED_AFTER else Trust(trust.at, now, ran)

@@ -29,9 +29,9 @@ class FleetSecrets:
         """Seal secrets and apply the edit that carries them inside this block: a change of keys
         waits until it has ended. `seal` raises SecretLost and CannotKeep."""
         with self._sealing:
-            yield self._sealed
+            yield self._seal
 
-    def _sealed(self, text: str) -> dict[str, str]:
+    def _seal(self, text: str) -> dict[str, str]:
         id = secrets.token_hex(8)
         return {"id": id, "sealed": self._vault.seal(text, id)}
 
@@ -51,8 +51,8 @@ class FleetSecrets:
         """
         with self._sealing:
             self._vault.rotate()
-            while stale := self._stale():
-                sealed = {id: self._renewed(id, secret) for id, secret in stale.items()}
+            while stale := self._sealed_by_old_keys():
+                sealed = {id: self._seal_again(id, secret) for id, secret in stale.items()}
                 self._tracker.apply([ResealedSecrets(sealed)], self._clock())
             self._vault.forget_old()
         return len(self._tracker.fleet().secrets)
@@ -61,13 +61,13 @@ class FleetSecrets:
         """There is a key already, readable or not."""
         return self._vault.exists
 
-    def _stale(self) -> dict[str, Secret]:
+    def _sealed_by_old_keys(self) -> dict[str, Secret]:
         """The secrets that an older key sealed."""
         kept = self._tracker.fleet().secrets
         is_newest = self._vault.newest_key()
         return {id: secret for id, secret in kept.items() if not is_newest(secret.sealed)}
 
-    def _renewed(self, id: str, secret: Secret) -> str:
+    def _seal_again(self, id: str, secret: Secret) -> str:
         try:
             return self._vault.renew(secret.sealed, id)
         except SecretLost as error:

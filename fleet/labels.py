@@ -21,36 +21,36 @@ def fact(device: Device, key: str) -> object | None:
 
 def name(device: Device) -> str:
     """What to call it: a person's name, its own, its model, its strongest key."""
-    said = device.name or fact(device, "name") or fact(device, "model")
-    if said:
-        return str(said)
+    label = device.name or fact(device, "name") or fact(device, "model")
+    if label:
+        return str(label)
     return identity.mac_of(device) or device.address or device.identities[0]
 
 
-def flip(device: Device, new: str) -> tuple[str, str]:
+def status_event(device: Device, new: str) -> tuple[str, str]:
     """The event kind and the sentence for a status that becomes `new`."""
-    who = name(device)
-    why = status.reason(device)
-    because = f": {why}" if why else ""
+    label = name(device)
+    reason = status.reason(device)
+    cause = f": {reason}" if reason else ""
     if new == status.UNREACHABLE:
         what = "its parent is down" if len(device.parents) == 1 else "its parents are down"
-        because = f", {what}"
+        cause = f", {what}"
     elif new == status.MISSING:
-        because = f", not seen for a day{because}"
+        cause = f", not seen for a day{cause}"
     elif new not in status.DOWN:
-        because = ""
+        cause = ""
     if new not in status.UP:
-        return status.event_kind(new), f"{who} {status.TABLE[new].says}{because}"
+        return status.event_kind(new), f"{label} {status.TABLE[new].predicate}{cause}"
     if device.status in status.UP and new != status.ACTIVE:
-        return status.event_kind(new), f"{who} {status.TABLE[new].says}"
+        return status.event_kind(new), f"{label} {status.TABLE[new].predicate}"
     if device.status in status.UP:
-        return "device.settled", f"{who} keeps its address {device.address}"
+        return "device.settled", f"{label} keeps its address {device.address}"
     if device.status == status.UNKNOWN:
-        return "device.found", f"{who} answers"
-    return "device.back", f"{who} is back"
+        return "device.found", f"{label} answers"
+    return "device.back", f"{label} is back"
 
 
-def count(devices: Sized) -> str:
+def device_count(devices: Sized) -> str:
     """So many devices, in words."""
     number = len(devices)
     return "1 device" if number == 1 else f"{number} devices"

@@ -36,7 +36,9 @@ def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, SourceI
     is_scanning = state.auto_scan(fleet)
     return Rules(
         patience=timedelta(seconds=2 * (scan_interval if is_scanning else WITHOUT_SCANS)),
-        intervals={name: timedelta(seconds=each.seconds) for name, each in intervals.items()},
-        probing=frozenset(name for name, each in intervals.items() if each.probes),
+        intervals={
+            name: timedelta(seconds=interval.seconds) for name, interval in intervals.items()
+        },
+        probing=frozenset(name for name, interval in intervals.items() if interval.probes),
         down=down,
     )

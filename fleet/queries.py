@@ -11,18 +11,18 @@ from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device
 
 STATUSES = {
-    "all": frozenset(status.WORDS),
+    "all": frozenset(status.NAMES),
     "active": status.UP,
     "online": status.UP,
     "ip_changed": frozenset({status.IP_CHANGED}),
-    "offline": frozenset(status.WORDS) - status.UP - {status.MISSING},
+    "offline": frozenset(status.NAMES) - status.UP - {status.MISSING},
     "silent": status.DOWN - {status.MISSING},
     "missing": frozenset({status.MISSING}),
     "unknown": frozenset({status.UNKNOWN}),
     "unreachable": frozenset({status.UNREACHABLE}),
 }
 """What a list can be filtered by: these words, and every other status by its own."""
-for _word in status.WORDS:
+for _word in status.NAMES:
     STATUSES.setdefault(_word.lower(), frozenset({_word}))
 LONGEST_PLACE = 500
 """Characters of a site or a store, as many as a cell of the workbook keeps."""

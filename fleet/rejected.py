@@ -23,11 +23,11 @@ class RejectedReports:
         self._told: dict[tuple[str, str], float] = {}
         self._lock = Lock()
 
-    def tell(self, reports: Iterable[Report], error: Exception) -> None:
-        why = _why(error)
+    def log_rejected(self, reports: Iterable[Report], error: Exception) -> None:
+        description = _describe(error)
         for source in {origin_of(report) for report in reports}:
-            if self._is_news((source, why)):
-                log.error("A report from %s was set aside: %s", source, why)
+            if self._is_news((source, description)):
+                log.error("A report from %s was set aside: %s", source, description)
 
     def _is_news(self, kind: tuple[str, str]) -> bool:
         now = self._clock()
@@ -40,7 +40,7 @@ class RejectedReports:
         return True
 
 
-def _why(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """The error without any text of the report, which can hold anything."""
     if isinstance(error, InvalidValue):
         return f"{error.name}: {error.why}"

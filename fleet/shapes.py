@@ -31,7 +31,7 @@ def like(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-Status = Annotated[str, one_of(status.WORDS)]
+Status = Annotated[str, one_of(status.NAMES)]
 Mac = Annotated[str, like("^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
 
 
@@ -178,7 +178,7 @@ def row(device: Device, device_status: str, now: datetime, rules: Rules) -> Came
         "seen_in_last_discovery": was_seen(device),
         "reason": status.reason(device) if device_status in status.DOWN else "",
         "since": iso(device.since),
-        "as_of": iso(status.asked_at(device)) if status.is_stale(device, now, rules) else None,
+        "as_of": iso(status.last_asked(device)) if status.is_stale(device, now, rules) else None,
         "retired": device.retired_at is not None,
         "notes": device.notes,
         "tags": list(device.tags),

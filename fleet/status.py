@@ -19,23 +19,23 @@ UNREACHABLE = "UNREACHABLE"
 class Status:
     """One status: its word and everything that follows from it.
 
-    `title` is what pages call it; `says` is the end of a sentence that begins with the name of
+    `title` is what pages call it; `predicate` is the end of a sentence that begins with the name of
     the device. `rank`: a list with the worst first begins with the lowest. A status that is
     neither up nor down says nothing of the device. Its mark in `static/marks.svg` and its colour
     in `static/style.css` are called as the word, in lower case; so are its filter and the
     event `device.<word>`.
     """
 
-    word: str
+    name: str
     title: str
-    says: str
+    predicate: str
     rank: int
     is_up: bool = False
     is_down: bool = False
 
 
 TABLE = {
-    status.word: status
+    status.name: status
     for status in (
         Status(ACTIVE, "Active", "answers", 5, is_up=True),
         Status(IP_CHANGED, "IP changed", "answers at a new address", 3, is_up=True),
@@ -46,15 +46,15 @@ TABLE = {
     )
 }
 """Every status there is. What is not said here is in `web/http/remedies.py` (what to do)."""
-WORDS = tuple(TABLE)
-UP = frozenset(word for word, status in TABLE.items() if status.is_up)
-DOWN = frozenset(word for word, status in TABLE.items() if status.is_down)
+NAMES = tuple(TABLE)
+UP = frozenset(name for name, status in TABLE.items() if status.is_up)
+DOWN = frozenset(name for name, status in TABLE.items() if status.is_down)
 
 
-def event_kind(word: str) -> str:
+def event_kind(name: str) -> str:
     """The kind of the event that tells that a device has this status now. Those that came back,
     or answer for the first time, have kinds of their own (`labels.flip`)."""
-    return f"device.{word.lower()}"
+    return f"device.{name.lower()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +141,18 @@ def status(device: Device, devices: Mapping[int, Device], now: datetime, rules: 
 def _is_cut_off(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> bool:
     """Whether every way up from the device meets a parent that is down. One way is enough: two
     parents are two uplinks. A retired parent is no way by itself, only what is above it."""
-    is_blocked, passed, waiting = False, {device.id}, [device]
-    while waiting:
-        below = waiting.pop()
+    is_blocked, visited, queue = False, {device.id}, [device]
+    while queue:
+        below = queue.pop()
         parents = [devices[id] for id in below.parents if id in devices and id != device.id]
         if not parents and (below is device or below.retired_at is None):
             return False
         for parent in parents:
             if parent.retired_at is None and own_status(parent, now, rules) in DOWN:
                 is_blocked = True
-            elif parent.id not in passed:
-                passed.add(parent.id)
-                waiting.append(parent)
+            elif parent.id not in visited:
+                visited.add(parent.id)
+                queue.append(parent)
     return is_blocked
 
 
@@ -161,7 +161,7 @@ def statuses(devices: Mapping[int, Device], now: datetime, rules: Rules) -> dict
     return {id: status(device, devices, now, rules) for id, device in devices.items()}
 
 
-def asked_at(device: Device) -> datetime | None:
+def last_asked(device: Device) -> datetime | None:
     """When anybody last asked it or heard it."""
     return max(_asked(device).values(), default=None)
 
@@ -222,7 +222,7 @@ def evidence(device: Device, device_status: str) -> dict[str, Any]:
 
 def reason(device: Device) -> str:
     """Why it is silent, in the words of the source that missed it last; else empty."""
-    why = device.states.get(last_missed(device), SourceState()).reason
-    if why and device.listed and device.last_seen is None:
-        return f"never seen, check the number: {why}"
-    return why
+    text = device.states.get(last_missed(device), SourceState()).reason
+    if text and device.listed and device.last_seen is None:
+        return f"never seen, check the number: {text}"
+    return text

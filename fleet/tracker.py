@@ -20,7 +20,7 @@ from fleet.status import Rules
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
-LAZY = timedelta(seconds=55)
+LAZY_WRITE_AFTER = timedelta(seconds=55)
 """What only moves times and counts is written at the tick after this long: within a minute."""
 
 LOST = "cannot be written because of an error in the program; see the log."
@@ -30,23 +30,23 @@ Precondition = Callable[[], Exception | None]
 """Says, when its turn has come, what keeps who asks for a change from it."""
 
 
-def nothing() -> None:
+def no_precondition() -> None:
     """The precondition that always holds: the program itself acts."""
 
 
 @dataclass(slots=True)
-class _Job:
+class _Batch:
     """One caller's reports, waiting for their turn."""
 
     reports: Sequence[Report]
     now: datetime
-    precondition: Precondition = nothing
+    precondition: Precondition = no_precondition
     done: bool = False
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
 
     @property
-    def must_last(self) -> bool:
+    def must_be_durable(self) -> bool:
         """A person waits for this: without a durable write it is refused."""
         return any(isinstance(report, Edit | state.Durable) for report in self.reports)
 
@@ -69,7 +69,7 @@ class Tracker:
         self.on_events: Callable[[], None] = lambda: None
         self._fleet = Fleet()
         self._lock = Lock()
-        self._waiting: deque[_Job] = deque()
+        self._waiting: deque[_Batch] = deque()
         self._set_aside = RejectedReports()
         self._written: Fleet | None = None
         self._written_at: datetime | None = None
@@ -124,14 +124,14 @@ class Tracker:
         """The notice that a file of the former tracker replaced ours."""
         name = self.store.path.name
         before = (
-            f"The fleet that it replaced ({labels.count(old.devices)}) is kept in {kept}: to go "
-            f"back, stop Camera Monitor, copy that file over {name} and start again."
+            f"The fleet that it replaced ({labels.device_count(old.devices)}) is kept in {kept}: to "
+            f"go back, stop Camera Monitor, copy that file over {name} and start again."
             if kept
             else "There is no copy of the fleet that it replaced."
         )
         return (
             f"{self.store.path} is a file of the former tracker, but the journal knows a fleet "
-            f"already. The file was opened ({labels.count(fleet.devices)}, numbered from "
+            f"already. The file was opened ({labels.device_count(fleet.devices)}, numbered from "
             f"{min(fleet.devices, default=fleet.next_id)}). {before}"
         )
 
@@ -184,7 +184,7 @@ class Tracker:
     # -- changing ------------------------------------------------------------------------
 
     def apply(
-        self, reports: Sequence[Report], now: datetime, precondition: Precondition = nothing
+        self, reports: Sequence[Report], now: datetime, precondition: Precondition = no_precondition
     ) -> list[Event]:
         """Take reports in; with none, let time pass. What is worth telling comes back.
 
@@ -196,10 +196,10 @@ class Tracker:
         report that cannot be kept is set aside, and the others are done. What `precondition` gives
         is raised instead, and nothing is done.
         """
-        fitting = tuple(report for report in reports if self._fits(report))
-        return self._do(_Job(fitting, now, precondition))
+        fitting = tuple(report for report in reports if self._is_storable(report))
+        return self._submit(_Batch(fitting, now, precondition))
 
-    def _fits(self, report: Report) -> bool:
+    def _is_storable(self, report: Report) -> bool:
         """True if the report can be kept. Raises Invalid for an edit that cannot, and
         InvalidValue for another fact for which a person waits."""
         try:
@@ -211,16 +211,16 @@ class Tracker:
                 ) from None
             if isinstance(report, state.Durable):
                 raise
-            self._set_aside.tell([report], error)
+            self._set_aside.log_rejected([report], error)
             return False
         return True
 
-    def _do(self, job: _Job) -> list[Event]:
+    def _submit(self, job: _Batch) -> list[Event]:
         """Callers that wait together are served by the first of them, in one write."""
         self._waiting.append(job)
         with self._lock:
             if not job.done:
-                self._serve([self._waiting.popleft() for _ in range(len(self._waiting))])
+                self._process([self._waiting.popleft() for _ in range(len(self._waiting))])
         if job.error is not None:
             raise job.error
         for event in job.events:
@@ -230,7 +230,7 @@ class Tracker:
             self.on_events()
         return job.events
 
-    def _serve(self, jobs: Sequence[_Job]) -> None:
+    def _process(self, jobs: Sequence[_Batch]) -> None:
         try:
             self._change(jobs)
         finally:
@@ -239,18 +239,18 @@ class Tracker:
                     job.error = RuntimeError("this change met an error in the program")
                 job.done = True
 
-    def _change(self, jobs: Sequence[_Job]) -> None:
+    def _change(self, jobs: Sequence[_Batch]) -> None:
         before = self._fleet
         after = self._apply(before, jobs)
-        must_write = after.sequence > before.sequence or any(job.must_last for job in jobs)
+        must_write = after.sequence > before.sequence or any(job.must_be_durable for job in jobs)
         if after is not before and must_write and not self._try_to_write(after):
-            after = self._apply(before, [job for job in jobs if not self._refused(job)])
+            after = self._apply(before, [job for job in jobs if not self._refuse_unwritten(job)])
         # Its lines are made already: then the next edit only has to join and write.
         self._fleet = after
         for job in jobs:
             job.done = True
 
-    def _apply(self, fleet: Fleet, jobs: Sequence[_Job]) -> Fleet:
+    def _apply(self, fleet: Fleet, jobs: Sequence[_Batch]) -> Fleet:
         """The fleet after all jobs, each of which can be written. What cannot be applied or
         written spoils itself alone: one report of what was seen, or all that a person asked."""
         for job in jobs:
@@ -259,22 +259,24 @@ class Tracker:
                 if job.error is None:
                     fleet, job.events = self._apply_job(fleet, job)
             except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
-                if job.must_last or not job.reports:
+                if job.must_be_durable or not job.reports:
                     job.error = error
                 else:
-                    fleet, job.events = self._piecewise(fleet, job, error)
+                    fleet, job.events = self._apply_storable(fleet, job, error)
         return fleet
 
-    def _apply_job(self, fleet: Fleet, job: _Job) -> tuple[Fleet, list[Event]]:
+    def _apply_job(self, fleet: Fleet, job: _Batch) -> tuple[Fleet, list[Event]]:
         """Apply the job and make its lines. Raises whatever is wrong with it."""
         after, events = reducer.reduce(fleet, job.reports, job.now, self.rules())
         self.store.prepare(after, events)
         return after, events
 
-    def _piecewise(self, fleet: Fleet, job: _Job, error: Exception) -> tuple[Fleet, list[Event]]:
+    def _apply_storable(
+        self, fleet: Fleet, job: _Batch, error: Exception
+    ) -> tuple[Fleet, list[Event]]:
         """The job without the reports that cannot be applied, found by halving it."""
         if len(job.reports) == 1:
-            self._set_aside.tell(job.reports, error)
+            self._set_aside.log_rejected(job.reports, error)
             return fleet, []
         middle, events = len(job.reports) // 2, list[Event]()
         for reports in (job.reports[:middle], job.reports[middle:]):
@@ -283,9 +285,9 @@ class Tracker:
             events += part.events
         return fleet, events
 
-    def _refused(self, job: _Job) -> bool:
+    def _refuse_unwritten(self, job: _Batch) -> bool:
         """Fail an edit by a person that could not be written."""
-        if job.must_last and job.error is None:
+        if job.must_be_durable and job.error is None:
             job.error, job.events = CannotKeep(self.trouble), []
         return job.error is not None
 
@@ -310,7 +312,7 @@ class Tracker:
         with self._lock:
             last = self._written_at
             # Nor may it wait for a clock that was set back.
-            is_due = last is None or not timedelta() <= now - last < LAZY
+            is_due = last is None or not timedelta() <= now - last < LAZY_WRITE_AFTER
             # After a write that failed, only a write proves that the disk works again.
             is_waiting = bool(self.trouble) or (is_due and self._fleet is not self._written)
             if is_waiting or self.store.has_foreign_change():

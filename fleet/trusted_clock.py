@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-from fleet.clock import Trust, length, read
+from fleet.clock import Trust, duration_text, with_reading
 from store.folders import replace_file
 from store.json_file import CannotKeep
 
@@ -51,11 +51,11 @@ class TrustedClock:
     def doubt(self) -> str:
         """The reason why nothing old can be deleted now; empty when the clock is believed."""
         with self._lock:
-            before, leap = self._trust, self._renew().leap
+            before, leap = self._trust, self._refresh().leap
             if leap is None:
                 return ""
             text = (
-                f"The clock of this server is {length(leap.total_seconds())} ahead of the "
+                f"The clock of this server is {duration_text(leap.total_seconds())} ahead of the "
                 "newest entry. Nothing old is deleted until an administrator confirms the "
                 "date, or this server has run for a day."
             )
@@ -69,21 +69,21 @@ class TrustedClock:
             raise CannotKeep(missing)
         with self._lock:
             now = self.clock()
-            if trouble := self._keep(Trust(now, now)):
+            if trouble := self._save(Trust(now, now)):
                 raise CannotKeep(trouble)
             self._trust = Trust(now, now)
 
-    def _renew(self) -> Trust:
+    def _refresh(self) -> Trust:
         now, steady = self.clock(), self.timer()
         before = self._trust or Trust(now, now)
-        self._trust = read(before, now, steady - self._read_at)
+        self._trust = with_reading(before, now, steady - self._read_at)
         self._read_at = steady
         is_news = (before.leap is None) != (self._trust.leap is None)
         if is_news or steady - self._kept_at >= KEEP_EVERY:
-            self._keep(self._trust)
+            self._save(self._trust)
         return self._trust
 
-    def _keep(self, trust: Trust) -> str:
+    def _save(self, trust: Trust) -> str:
         """Write it down; why that failed, or an empty text."""
         if missing := self.missing():
             return missing

@@ -8,7 +8,7 @@ MAX_REPLACED = 3
 """Passwords of one device that were replaced and that undo can still bring back."""
 
 
-def of_access(devices: Iterable[Device]) -> set[str]:
+def used_by(devices: Iterable[Device]) -> set[str]:
     """The ids of the secrets that these devices use."""
     return {
         id
@@ -28,11 +28,11 @@ def replaced(
     A device that was merged into another one is not concerned: undo brings it back whole.
     """
     owners = {secrets[id].device for id in new} & devices.keys()
-    own = of_access(devices[id] for id in owners)
+    own = used_by(devices[id] for id in owners)
     old = [id for id, secret in secrets.items() if secret.device in owners and id not in own]
     if len(old) <= MAX_REPLACED:
         return set()
-    used = of_access(devices.values())
+    used = used_by(devices.values())
     forgotten: set[str] = set()
     for owner in owners:
         unused = [id for id in old if secrets[id].device == owner and id not in used]

@@ -26,7 +26,7 @@ from fleet.model import (
     SourceState,
 )
 
-DEEPEST = 32
+MAX_DEPTH = 32
 """Levels of lists and objects in one value; a JSON library gives up at 254 in a whole file."""
 TIME = "a time from 1970 on, with offset, is expected"
 AROUND = 8
@@ -80,18 +80,18 @@ def _is_whole(text: str) -> bool:
 
 
 def _number(value: Any) -> str:
-    is_one = type(value) is int and 0 <= value <= HIGHEST_NUMBER
-    return "" if is_one else f"a number from 0 to {HIGHEST_NUMBER} is expected"
+    is_valid = type(value) is int and 0 <= value <= HIGHEST_NUMBER
+    return "" if is_valid else f"a number from 0 to {HIGHEST_NUMBER} is expected"
 
 
 def _seconds(value: Any) -> str:
-    is_one = type(value) in (int, float) and math.isfinite(value)
-    return "" if is_one else "a number is expected"
+    is_valid = type(value) in (int, float) and math.isfinite(value)
+    return "" if is_valid else "a number is expected"
 
 
 def _sequence(value: Any) -> str:
-    is_one = type(value) is int and 0 <= value <= HIGHEST_SEQUENCE
-    return "" if is_one else "a number is expected"
+    is_valid = type(value) is int and 0 <= value <= HIGHEST_SEQUENCE
+    return "" if is_valid else "a number is expected"
 
 
 def _yes_no(value: Any) -> str:
@@ -99,8 +99,8 @@ def _yes_no(value: Any) -> str:
 
 
 def _moment(value: Any) -> str:
-    is_one = isinstance(value, datetime) and value.tzinfo is not None
-    return "" if is_one and is_in_range(value) else TIME
+    is_valid = isinstance(value, datetime) and value.tzinfo is not None
+    return "" if is_valid and is_in_range(value) else TIME
 
 
 def is_in_range(at: datetime) -> bool:
@@ -118,7 +118,7 @@ def _json(value: Any, depth: int = 0) -> str:
         return "" if -LARGEST // 2 <= value < LARGEST else "it holds a number beyond 64 bits"
     if type(value) is float:
         return "" if math.isfinite(value) else "it holds a number that is not finite"
-    if depth >= DEEPEST:
+    if depth >= MAX_DEPTH:
         return "it is nested too deeply"
     if isinstance(value, list | tuple):
         return next((why for item in value if (why := _json(item, depth + 1))), "")
@@ -138,26 +138,26 @@ def _object(value: Any, depth: int = 0) -> str:
     return ""
 
 
-def _all(test: Callable[[Any], str]) -> Callable[[Any], str]:
+def _each_item(test: Callable[[Any], str]) -> Callable[[Any], str]:
     """Every one in a sequence."""
 
-    def each(value: Any) -> str:
+    def test_items(value: Any) -> str:
         if not isinstance(value, list | tuple):
             return "a list is expected"
         return next((why for item in value if (why := test(item))), "")
 
-    return each
+    return test_items
 
 
-def _by_name(test: Callable[[Any], str]) -> Callable[[Any], str]:
+def _each_value(test: Callable[[Any], str]) -> Callable[[Any], str]:
     """Every value of an object."""
 
-    def each(value: Any) -> str:
+    def test_items(value: Any) -> str:
         if not isinstance(value, Mapping):
             return "an object is expected"
         return next((why for key in value if (why := _text(key) or test(value[key]))), "")
 
-    return each
+    return test_items
 
 
 def _or_none(test: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -181,19 +181,19 @@ _TYPES: dict[Any, Callable[[Any], str]] = {
     int | None: _or_none(_number),
     float | None: _or_none(_seconds),
     datetime | None: _or_none(_moment),
-    tuple[str, ...]: _all(_text),
-    tuple[int, ...]: _all(_number),
-    tuple[int, ...] | None: _or_none(_all(_number)),
+    tuple[str, ...]: _each_item(_text),
+    tuple[int, ...]: _each_item(_number),
+    tuple[int, ...] | None: _or_none(_each_item(_number)),
     Facts: _object,
-    Mapping[str, str]: _by_name(_text),
-    Mapping[str, Facts]: _by_name(_object),
-    Mapping[str, SourceState]: _by_name(lambda value: ""),
-    Mapping[str, Access]: _by_name(lambda value: ""),
-    Mapping[str, datetime]: _by_name(_moment),
-    Mapping[str, Mapping[str, datetime]]: _by_name(_by_name(_moment)),
-    Mapping[str, Mapping[str, tuple[datetime, ...]]]: _by_name(_by_name(_all(_moment))),
-    tuple[AddressChange, ...]: _all(lambda value: ""),
-    tuple[Fault, ...]: _all(lambda value: ""),
+    Mapping[str, str]: _each_value(_text),
+    Mapping[str, Facts]: _each_value(_object),
+    Mapping[str, SourceState]: _each_value(lambda value: ""),
+    Mapping[str, Access]: _each_value(lambda value: ""),
+    Mapping[str, datetime]: _each_value(_moment),
+    Mapping[str, Mapping[str, datetime]]: _each_value(_each_value(_moment)),
+    Mapping[str, Mapping[str, tuple[datetime, ...]]]: _each_value(_each_value(_each_item(_moment))),
+    tuple[AddressChange, ...]: _each_item(lambda value: ""),
+    tuple[Fault, ...]: _each_item(lambda value: ""),
 }
 """Of a type that is not among these, whoever makes the value answers for it."""
 

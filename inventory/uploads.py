@@ -12,7 +12,7 @@ from typing import IO
 from fleet.edit import recorder_list
 from fleet.edit.recorder_list import RecorderRow
 from fleet.model import NotFound, Refused
-from fleet.tracker import Precondition, nothing
+from fleet.tracker import Precondition, no_precondition
 from inventory import workbook
 from inventory.files import write_atomically
 from inventory.losses import emptied, losses
@@ -188,7 +188,7 @@ class Uploads:
             upload.unlink()
         (self.folder / f"wait-{key}.xlsx").write_bytes(data)
 
-    def commit(self, key: str, precondition: Precondition = nothing) -> str:
+    def commit(self, key: str, precondition: Precondition = no_precondition) -> str:
         """Replace the workbook with a previewed one; return what was done, in words.
 
         Raises TooManyUploads; NotFound for one that waits no more. It goes on waiting when this
@@ -216,7 +216,7 @@ class Uploads:
         staged.unlink(missing_ok=True)
         return result
 
-    def undo(self, precondition: Precondition = nothing) -> str:
+    def undo(self, precondition: Precondition = no_precondition) -> str:
         """Restore the workbook from before the last commit.
 
         Raises like `commit`, Refused also when anything was changed since that commit.

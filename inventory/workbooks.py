@@ -30,7 +30,7 @@ from fleet.model import (
 )
 from fleet.serials import clean_serial
 from fleet.texts import name_of
-from fleet.tracker import Precondition, Tracker, nothing
+from fleet.tracker import Precondition, Tracker, no_precondition
 from inventory import workbook
 from inventory.files import digest, find_lock, write_atomically
 from store.json_file import CannotKeep
@@ -118,7 +118,7 @@ class Workbooks:
             return self._bytes_or_none(), self.pending()
 
     def take(
-        self, data: bytes, before: Path, base: str, precondition: Precondition = nothing
+        self, data: bytes, before: Path, base: str, precondition: Precondition = no_precondition
     ) -> str:
         """Replace the whole workbook, NO_WORKBOOK for none; the former one is kept at `before`.
         What was pending is forgotten, but for rows without a serial in `data`: `base` says that
@@ -319,7 +319,7 @@ class Workbooks:
         return RecorderRow(site, "", problem.row.store, problem.row.extra)
 
     def change_serial(
-        self, site: str, text: str, by: str, precondition: Precondition = nothing
+        self, site: str, text: str, by: str, precondition: Precondition = no_precondition
     ) -> None:
         """Change the serial of a site: durable when this returns, in the file soon after. The
         row of the site may have had none, or that of another row.

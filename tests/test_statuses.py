@@ -22,7 +22,7 @@ def file(name: str) -> str:
     return (ROOT / name).read_text()
 
 
-@pytest.mark.parametrize("value", status.WORDS)
+@pytest.mark.parametrize("value", status.NAMES)
 def test_every_table_knows_every_status(value: str) -> None:
     name = value.lower()
     assert status.TABLE[value].title
@@ -43,23 +43,23 @@ def test_no_two_statuses_have_one_place_or_one_name() -> None:
     assert not status.UP & status.DOWN
 
 
-@pytest.mark.parametrize("after", sorted({*status.WORDS} - {status.ACTIVE}))
-@pytest.mark.parametrize("before", status.WORDS)
+@pytest.mark.parametrize("after", sorted({*status.NAMES} - {status.ACTIVE}))
+@pytest.mark.parametrize("before", status.NAMES)
 def test_the_event_of_a_status_is_judged_as_the_status_is(before: str, after: str) -> None:
     """The history has a device up, down or unknown exactly as its status says."""
     story = FleetStory()
     story.tell(seen(A, at=noon()))
-    kind, text = labels.flip(replace(story.device(), status=before), after)
+    kind, text = labels.status_event(replace(story.device(), status=before), after)
     if after in status.UP:
         assert kind in uptime.UP_KINDS
     else:
         assert kind == status.event_kind(after)
-        assert status.TABLE[after].says in text
+        assert status.TABLE[after].predicate in text
         kinds = uptime.DOWN_KINDS if after in status.DOWN else uptime.UNKNOWN_KINDS
         assert kind in kinds
     assert kind in uptime.KINDS
 
 
 def test_a_filter_of_the_silent_is_all_that_are_down_and_not_missing() -> None:
-    assert STATUSES["active"] | STATUSES["offline"] | STATUSES["missing"] == {*status.WORDS}
+    assert STATUSES["active"] | STATUSES["offline"] | STATUSES["missing"] == {*status.NAMES}
     assert STATUSES["silent"] | STATUSES["missing"] == status.DOWN

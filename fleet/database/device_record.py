@@ -34,16 +34,16 @@ _STATE, _FAULT = names_of(SourceState), names_of(Fault)
 
 def stored(device: Device) -> dict[str, Any]:
     """All that the file keeps of a device, ready for orjson. Of a secret it has the id."""
-    found = {name: getattr(device, name) for name in _DEVICE}
+    values = {name: getattr(device, name) for name in _DEVICE}
     for name in _OPTIONAL:
-        if not found[name]:
-            del found[name]
-    found["states"] = {source: plain(one, _STATE) for source, one in device.states.items()}
+        if not values[name]:
+            del values[name]
+    values["states"] = {source: plain(item, _STATE) for source, item in device.states.items()}
     if device.findings:
-        found["findings"] = [plain(fault, _FAULT) for fault in device.findings]
+        values["findings"] = [plain(fault, _FAULT) for fault in device.findings]
     if device.access:
-        found["access"] = {source: access_as_json(one) for source, one in device.access.items()}
-    return with_extra(found, device.extra) if device.extra else found
+        values["access"] = {source: access_as_json(item) for source, item in device.access.items()}
+    return with_extra(values, device.extra) if device.extra else values
 
 
 def line(device: Device) -> bytes:
@@ -54,8 +54,8 @@ def line(device: Device) -> bytes:
 
 def for_undo(device: Device) -> dict[str, Any]:
     """A device as an event keeps it to undo a merge. It has no sealed text either."""
-    found: dict[str, Any] = orjson.loads(line(device))
-    return found
+    values: dict[str, Any] = orjson.loads(line(device))
+    return values
 
 
 def with_extra(known: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def with_extra(known: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any
 
 def plain(value: Any, names: Iterable[str]) -> dict[str, Any]:
     """A frozen value as its JSON object, in the order of the names, with its unknown keys."""
-    found = {name: getattr(value, name) for name in names}
-    return with_extra(found, value.extra) if value.extra else found
+    values = {name: getattr(value, name) for name in names}
+    return with_extra(values, value.extra) if value.extra else values
 
 
 def unknown(raw: Mapping[str, Any], names: Container[str], where: str) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def unknown(raw: Mapping[str, Any], names: Container[str], where: str) -> dict[s
 
 def access_as_json(access: Access) -> dict[str, Any]:
     """An access without what is empty. Of a password it has the id."""
-    found = {name: value for name in _ACCESS if (value := getattr(access, name))}
-    return with_extra(found, access.extra)
+    values = {name: value for name in _ACCESS if (value := getattr(access, name))}
+    return with_extra(values, access.extra)
 
 
 # -- reading ------------------------------------------------------------------------------
@@ -102,15 +102,17 @@ def device_of(raw: Any) -> Device:
     for key in ("kind", "site"):
         exactly(raw, key, str, where)
     keys = as_list(raw, "identities", where)
-    values["identities"] = tuple(dict.fromkeys(_spelled(one, where) for one in keys))
+    values["identities"] = tuple(dict.fromkeys(_normalized_key(item, where) for item in keys))
     for key in ("tags", "parents", "never_merge"):
         values[key] = tuple(as_list({key: (), **raw}, key, where))
-    values["addresses"] = tuple(_address(one, where) for one in as_list(raw, "addresses", where))
+    values["addresses"] = tuple(_address(item, where) for item in as_list(raw, "addresses", where))
     for key in _TIMES:
         values[key] = as_moment(raw, key, where)
     states = as_object(raw, "states", where).items()
-    values["states"] = {source: _state(one, f"{where}, states, {source}") for source, one in states}
-    values["findings"] = tuple(_fault(one, where) for one in as_list(raw, "findings", where))
+    values["states"] = {
+        source: _state(item, f"{where}, states, {source}") for source, item in states
+    }
+    values["findings"] = tuple(_fault(item, where) for item in as_list(raw, "findings", where))
     device = Device(**{**values, **_places(raw, where), "recent_misses": _misses(raw, where)})
     validation.check_device(device, where)
     _check_device(device, where)
@@ -121,14 +123,14 @@ def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The times of the recent misses, by source and reason."""
     sources = as_object({"recent_misses": {}, **raw}, "recent_misses", where)
     part = f"{where}, recent_misses"
-    found = {}
+    misses = {}
     for source in sources:
         times = as_object(sources, source, part)
-        found[source] = {
+        misses[source] = {
             reason: tuple(as_time(at, reason, part) for at in as_list(times, reason, part))
             for reason in times
         }
-    return found
+    return misses
 
 
 def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     interfaces = as_object(raw, "interfaces", where)
     part, other = f"{where}, source_addresses", f"{where}, interfaces"
     return {
-        "access": _accesses(access, where),
+        "access": _access_by_source(access, where),
         "source_addresses": {
             key: as_times(as_object(addresses, key, part), key, part) for key in addresses
         },
@@ -150,7 +152,7 @@ def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     }
 
 
-def _accesses(raw: Mapping[str, Any], device: str) -> dict[str, Access]:
+def _access_by_source(raw: Mapping[str, Any], device: str) -> dict[str, Access]:
     """The access of each source to the device."""
     where = f"{device}, access"
     for source in raw:
@@ -178,8 +180,8 @@ def _check_device(device: Device, where: str) -> None:
         raise InvalidValue(where, "id", "a number above 0 is expected", device.id)
     if not device.identities:
         raise InvalidValue(where, "identities", "at least one is expected", [])
-    if device.status not in status.WORDS:
-        why = f"one of {', '.join(status.WORDS)} is expected"
+    if device.status not in status.NAMES:
+        why = f"one of {', '.join(status.NAMES)} is expected"
         raise InvalidValue(where, "status", why, device.status)
     if recorder_list.SOURCE in device.facts:
         _check_row(device.facts[recorder_list.SOURCE], f"{where}, facts, {recorder_list.SOURCE}")
@@ -194,7 +196,7 @@ def _check_row(facts: Mapping[str, Any], where: str) -> None:
             raise InvalidValue(where, key, "text is expected", text)
 
 
-def _spelled(key: Any, where: str) -> str:
+def _normalized_key(key: Any, where: str) -> str:
     """An identity with its MAC in the one spelling that all sources use."""
     if not isinstance(key, str):
         raise InvalidValue(where, "identities", "texts are expected", key)

@@ -134,7 +134,7 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 def _fleet(raw: Mapping[str, Any]) -> Fleet:
     raw = {"secrets": {}, "disputed": {}, "watched": {}, "ignored": {}, **raw}
-    devices = [device_record.device_of(one) for one in as_list(raw, "devices", FILE)]
+    devices = [device_record.device_of(item) for item in as_list(raw, "devices", FILE)]
     by_id = {device.id: device for device in devices}
     redirects = _redirects(as_object(raw, "redirects", FILE))
     outbox = _outbox(as_list(raw, "outbox", FILE))
@@ -170,16 +170,16 @@ def _redirects(raw: Mapping[str, Any]) -> dict[int, int]:
 
 
 def _watched(raw: Mapping[str, Any]) -> dict[str, KeyWatch]:
-    found = {}
+    watched = {}
     for key in raw:
         where, entry = f"watched, {key}", as_object(raw, key, "watched")
         since, at = (as_time(entry.get(name), name, where) for name in ("since", "at"))
-        found[key] = KeyWatch(exactly(entry, "address", str, where), since, at)
-    return found
+        watched[key] = KeyWatch(exactly(entry, "address", str, where), since, at)
+    return watched
 
 
 def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
-    found = {}
+    secrets = {}
     for id in raw:
         where = f"secrets, {id}"
         entry = as_object(raw, id, "secrets")
@@ -187,9 +187,9 @@ def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
             raise InvalidValue(where, "sealed", "text is expected", "(not shown)")
         device = exactly(entry, "device", int, where)
         extra = device_record.unknown(entry, _SECRET, where)
-        found[id] = Secret(entry["sealed"], device, extra)
-        validation.check(found[id], where)
-    return found
+        secrets[id] = Secret(entry["sealed"], device, extra)
+        validation.check(secrets[id], where)
+    return secrets
 
 
 def _with_parents(device: Device, devices: Mapping[int, Device]) -> Device:
@@ -197,9 +197,9 @@ def _with_parents(device: Device, devices: Mapping[int, Device]) -> Device:
     if not device.parents:
         return device
     kept = tuple(
-        one
-        for one in dict.fromkeys(device.parents)
-        if one in devices and not identity.is_circle(replace(device, parents=(one,)), devices)
+        parent
+        for parent in dict.fromkeys(device.parents)
+        if parent in devices and not identity.is_circle(replace(device, parents=(parent,)), devices)
     )
     return device if kept == device.parents else replace(device, parents=kept)
 
@@ -244,8 +244,8 @@ def indexed(fleet: Fleet) -> Fleet:
 
 def _outbox(raw: Any) -> tuple[Event, ...]:
     """The events in the order of their numbers, each once: the journal takes them so."""
-    found = {event.sequence: event for event in map(_event, raw)}
-    return tuple(found[sequence] for sequence in sorted(found))
+    by_sequence = {event.sequence: event for event in map(_event, raw)}
+    return tuple(by_sequence[sequence] for sequence in sorted(by_sequence))
 
 
 def _event(raw: Any) -> Event:

@@ -20,12 +20,12 @@ _TITLES = {
 }
 
 
-def is_in(edit: Edit) -> bool:
+def has_access_fields(edit: Edit) -> bool:
     """True if the edit sets anything of an access."""
     return not edit.fields.keys().isdisjoint(access.FIELDS)
 
 
-def edited(
+def apply_edit(
     draft: Draft, device: Device, edit: Edit, summary: EditSummary | None
 ) -> tuple[Device, EditSummary | None]:
     """The device with the access of the edit, and its event, which `told` begins.
@@ -36,13 +36,13 @@ def edited(
     source = _source(device, edit)
     known = device.access[source]
     _check_expected(device, known, edit)
-    new = access.edited(
+    new = access.apply_fields(
         draft, known, edit.fields, device.id, is_undo=edit.fields.get("expect", {}).keys() >= _BOUND
     )
     changed = [name for name in access.FIELDS if getattr(known, name) != getattr(new, name)]
     if not changed:
         return device, summary
-    device = _at_place(draft, device, place_key(source, known), place_key(source, new))
+    device = _with_place_key(draft, device, place_key(source, known), place_key(source, new))
     device = replace(device, access={**device.access, source: new})
     return device, _summary(device, source, (known, new), changed, edit, summary)
 
@@ -68,7 +68,7 @@ def _check_expected(device: Device, known: Access, edit: Edit) -> None:
         raise changed_since(device)
 
 
-def _at_place(draft: Draft, device: Device, old: str | None, new: str | None) -> Device:
+def _with_place_key(draft: Draft, device: Device, old: str | None, new: str | None) -> Device:
     """The device with the key of its new place. Raises Refused when another has it."""
     if old == new:
         return device
@@ -79,7 +79,7 @@ def _at_place(draft: Draft, device: Device, old: str | None, new: str | None) ->
     access.check_free(draft, identity.index_key(new, device.site), new)
     owner = draft.find(new, device.site)
     if owner is None or owner.id == device.id:
-        owner = access.asked_at(draft, device, new)
+        owner = access.device_asked_at(draft, device, new)
     if owner is not None:
         raise Refused(
             f"{labels.name(owner)} (number {owner.id}) has {new} already",

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleet import access, identity, labels, status
-from fleet.access import form, place_key
+from fleet.access import for_event, place_key
 from fleet.edit import access_fields, editing, recorder_list
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.reduce import capacity
@@ -19,7 +19,7 @@ def add(draft: Draft, edit: Edit) -> Device:
 
     `is_another`: it is not the device that has this address already. Raises Refused.
     """
-    device = _described(draft, edit)
+    device = _new_device(draft, edit)
     for key in device.identities:
         access.check_free(draft, identity.index_key(key, device.site), key)
         _check_new(draft.find(key, device.site))
@@ -36,30 +36,31 @@ def add(draft: Draft, edit: Edit) -> Device:
     for other in neighbours:
         draft.put(replace(other, never_merge=(*other.never_merge, device.id)))
     text = f"{labels.name(device)} was added by {edit.by}"
-    draft.tell("device.added", device, text, {}, as_added(device))
+    draft.tell("device.added", device, text, {}, added_values(device))
     return draft.devices[device.id]
 
 
-def as_added(device: Device) -> dict[str, Any]:
+def added_values(device: Device) -> dict[str, Any]:
     """All that a person said of a device: while it is as it was added, adding can be undone."""
     values = {
-        key: editing.shown(device, key) for key in ("name", "notes", "tags", "site", "parents")
+        key: editing.event_value(device, key)
+        for key in ("name", "notes", "tags", "site", "parents")
     }
-    ways = {source: form(access) for source, access in device.access.items()}
+    ways = {source: for_event(access) for source, access in device.access.items()}
     return {**values, "kind": device.kind, "listed": device.listed, "access": ways}
 
 
 def check_unchanged(device: Device, edit: Edit) -> None:
     """Raises Refused when undo would delete a device that somebody changed since it was added."""
     expected = edit.fields.get("expect")
-    if expected is not None and {**as_added(device), "kind": expected.get("kind")} != expected:
+    if expected is not None and {**added_values(device), "kind": expected.get("kind")} != expected:
         raise Refused(
             f"{labels.name(device)} was changed again since it was added",
             "Undo the newer changes first, or retire or delete the device.",
         )
 
 
-def _described(draft: Draft, edit: Edit) -> Device:
+def _new_device(draft: Draft, edit: Edit) -> Device:
     """The device of the edit, before it is known whether it may be added. Raises Invalid."""
     kind = edit.fields.get("kind", "camera")
     if not isinstance(kind, str) or not access_fields.WORD.fullmatch(kind):
@@ -77,11 +78,11 @@ def _described(draft: Draft, edit: Edit) -> Device:
     device = replace(device, **editing.given_values(device, edit, draft.devices))
     keys = []
     if edit.fields.get("key") is not None:
-        keys.append(access.checked_key(edit.fields["key"]))
+        keys.append(access.validated_key(edit.fields["key"]))
     if edit.fields.get("source") is not None:
-        source, way = _way(draft, edit, device.id)
-        device = replace(device, access={source: way})
-        keys += [key] if (key := place_key(source, way)) else []
+        source, entry = _access(draft, edit, device.id)
+        device = replace(device, access={source: entry})
+        keys += [key] if (key := place_key(source, entry)) else []
     elif any(name in edit.fields for name in access.FIELDS):
         raise _invalid("source", "The source is missing", "Say how to ask it, like rtsp.")
     if not keys:
@@ -89,16 +90,16 @@ def _described(draft: Draft, edit: Edit) -> Device:
     return replace(device, identities=tuple(dict.fromkeys(keys)))
 
 
-def _way(draft: Draft, edit: Edit, id: int) -> tuple[str, Access]:
+def _access(draft: Draft, edit: Edit, id: int) -> tuple[str, Access]:
     source = access_fields.source(edit.fields["source"])
     if source == recorder_list.SOURCE:
         raise Refused("The workbook says which recorders there are", "Add a row there.")
-    return source, access.edited(draft, Access(), edit.fields, id)
+    return source, access.apply_fields(draft, Access(), edit.fields, id)
 
 
 def _at_same_address(draft: Draft, device: Device) -> list[Device]:
     """The devices at this site whose address is the new one's."""
-    hosts = {way.host for way in device.access.values() if way.host}
+    hosts = {entry.host for entry in device.access.values() if entry.host}
     return [
         other for host in hosts for other in draft.at(device.site, host) if other.address == host
     ]

@@ -47,7 +47,7 @@ class Selection:
         times = (self.first_seen_after, self.first_seen_before, self.not_seen_days)
         return all(time is None for time in times)
 
-    def plain(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The selection as JSON."""
         after, before = self.first_seen_after, self.first_seen_before
         return {
@@ -57,7 +57,7 @@ class Selection:
         }
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> "Selection":
+    def from_json(cls, plain: Mapping[str, Any]) -> "Selection":
         """The selection behind its JSON."""
         times = {
             key: plain[key] and datetime.fromisoformat(plain[key])
@@ -77,10 +77,12 @@ class Selection:
 
 def selected(devices: Iterable[Device], wanted: Selection, now: datetime) -> list[Device]:
     """The devices of the selection. What a person or the workbook listed is never among them."""
-    return [] if wanted.is_empty else [device for device in devices if _fits(device, wanted, now)]
+    return (
+        [] if wanted.is_empty else [device for device in devices if _matches(device, wanted, now)]
+    )
 
 
-def _fits(device: Device, wanted: Selection, now: datetime) -> bool:
+def _matches(device: Device, wanted: Selection, now: datetime) -> bool:
     if device.listed or recorder_list.key_of(device) is not None:
         return False
     if wanted.never_named and not removal.is_disposable(device):
@@ -97,7 +99,7 @@ def _fits(device: Device, wanted: Selection, now: datetime) -> bool:
 
 def deletions(devices: Iterable[Device], wanted: Selection, by: str, now: datetime) -> list[Edit]:
     """An edit for each device that permanently deletes it, if the selection still has it then."""
-    fields = {"selection": wanted.plain()}
+    fields = {"selection": wanted.as_json()}
     return [Edit("delete", f"id:{device.id}", fields, by, now) for device in devices]
 
 
@@ -107,7 +109,9 @@ def check_selected(device: Device, edit: Edit) -> None:
     conditions = edit.fields.get("selection")
     if conditions is None:
         return
-    if edit.identity != f"id:{device.id}" or not _fits(device, Selection.of(conditions), edit.at):
+    if edit.identity != f"id:{device.id}" or not _matches(
+        device, Selection.from_json(conditions), edit.at
+    ):
         raise Refused(
             "The selection has changed since it was counted",
             "Nothing was deleted. Review the selection, then confirm the new number.",

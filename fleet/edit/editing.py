@@ -10,13 +10,13 @@ from fleet import access, identity, labels
 from fleet.edit import recorder_list
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
 
-LONGEST = {"name": 120, "notes": 5000, "site": 60}
+MAX_LENGTHS = {"name": 120, "notes": 5000, "site": 60}
 """The texts that `change` may set, and the most characters each may have."""
 MAX_TAGS, LONGEST_TAG = 20, 40
 MAX_PARENTS = 8
 EDITABLE = ("name", "notes", "tags", "site", "parent", "parents")
 UNDOABLE = frozenset({*EDITABLE, "retired"})
-OF_ACCESS = frozenset({*access.FIELDS, "source"})
+ACCESS_KEYS = frozenset({*access.FIELDS, "source"})
 """What `change` sets of the access of one source; `fleet.edit.access_edits` checks it."""
 
 
@@ -40,7 +40,7 @@ def existing(device: Device | None, edit: Edit) -> Device:
     return device
 
 
-def edited(
+def apply_edit(
     device: Device, edit: Edit, devices: Mapping[int, Device]
 ) -> tuple[Device, EditSummary | None]:
     """The device after the edit and what to tell; (device, None) if nothing changes.
@@ -51,19 +51,19 @@ def edited(
     _check_expected(device, edit)
     match edit.kind:
         case "change":
-            return _changed(device, edit, devices)
+            return _apply_change(device, edit, devices)
         case "retire" | "restore":
-            return _retired(device, edit)
+            return _apply_retirement(device, edit)
     raise Refused(f"A device cannot be edited by {edit.kind!r}", "Use change, retire or restore.")
 
 
 def _check_expected(device: Device, edit: Edit) -> None:
     expected = {
-        key: value for key, value in edit.fields.get("expect", {}).items() if key not in OF_ACCESS
+        key: value for key, value in edit.fields.get("expect", {}).items() if key not in ACCESS_KEYS
     }
     if "parent" in expected and len(device.parents) > 1:
         raise changed_since(device)
-    if any(key not in UNDOABLE or shown(device, key) != expected[key] for key in expected):
+    if any(key not in UNDOABLE or event_value(device, key) != expected[key] for key in expected):
         raise changed_since(device)
 
 
@@ -75,37 +75,37 @@ def changed_since(device: Device) -> Refused:
     )
 
 
-def shown(device: Device, key: str) -> Any:
+def event_value(device: Device, key: str) -> Any:
     """One editable value as events carry it."""
     if key == "retired":
         return device.retired_at is not None
     return list(getattr(device, key)) if key in ("tags", "parents") else getattr(device, key)
 
 
-def _changed(
+def _apply_change(
     device: Device, edit: Edit, devices: Mapping[int, Device]
 ) -> tuple[Device, EditSummary | None]:
-    wanted = _wanted(device, edit, devices)
-    after = {key: value for key, value in wanted.items() if value != shown(device, key)}
+    wanted = _new_values(device, edit, devices)
+    after = {key: value for key, value in wanted.items() if value != event_value(device, key)}
     if not after:
         return device, None
-    before = {key: shown(device, key) for key in after}
+    before = {key: event_value(device, key) for key in after}
     new = replace(device, **_as_fields(after))
-    parts = [_said(key, device, new, devices) for key in after]
+    parts = [_change_text(key, device, new, devices) for key in after]
     text = " and ".join(parts) + f", by {edit.by}"
     return new, EditSummary("device.edited", text[0].upper() + text[1:], before, after)
 
 
 def given_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
     """The editable values of an edit as the fields of a device. Raises Invalid."""
-    return _as_fields(_wanted(device, edit, devices))
+    return _as_fields(_new_values(device, edit, devices))
 
 
-def _wanted(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
+def _new_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
     """The editable values of an edit. `parent` is the one parent that most devices have: where
     there are several, it takes the place of them all."""
     given = [key for key in EDITABLE if key in edit.fields]
-    wanted = {key: _fit(key, edit, device, devices) for key in given}
+    wanted = {key: _validated(key, edit, device, devices) for key in given}
     if "parent" in wanted and ("parents" in wanted or len(device.parents) > 1):
         parent = wanted.pop("parent")
         parents = [] if parent is None else [parent]
@@ -127,7 +127,7 @@ def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
+def _change_text(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
     """One change in words."""
     match key:
         case "name":
@@ -145,15 +145,15 @@ def _said(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> 
     return f"the {key} of {labels.name(new)} were changed"
 
 
-def _fit(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
+def _validated(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
     """A value as it is kept. Raises Invalid, which names the key, when it does not fit.
 
     What is there already may be longer than a person may type: two devices that became one
     have the notes and tags of both. It is no new value, nor is what an undo brings back.
     """
     try:
-        kept = _fitted(key, edit.fields[key], device, devices)
-        if kept != shown(device, key) and "expect" not in edit.fields:
+        kept = _parsed(key, edit.fields[key], device, devices)
+        if kept != event_value(device, key) and "expect" not in edit.fields:
             _check_size(key, kept)
     except Invalid as invalid:
         invalid.field = key
@@ -167,13 +167,14 @@ def _check_size(key: str, kept: Any) -> None:
         raise Invalid(
             f"At most {MAX_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
         )
-    if key in LONGEST and len(kept or "") > LONGEST[key]:
+    if key in MAX_LENGTHS and len(kept or "") > MAX_LENGTHS[key]:
         raise Invalid(
-            f"{key} has {len(kept)} characters, {LONGEST[key]} are allowed", f"Shorten the {key}."
+            f"{key} has {len(kept)} characters, {MAX_LENGTHS[key]} are allowed",
+            f"Shorten the {key}.",
         )
 
 
-def _fitted(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
+def _parsed(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
     if key == "tags":
         return _tags(value)
     if key == "parent":
@@ -240,7 +241,7 @@ def clean(key: str, value: Any) -> str | None:
     return kept if kept or key != "name" else None
 
 
-def _retired(device: Device, edit: Edit) -> tuple[Device, EditSummary | None]:
+def _apply_retirement(device: Device, edit: Edit) -> tuple[Device, EditSummary | None]:
     retire = edit.kind == "retire"
     if (device.retired_at is not None) == retire:
         return device, None
@@ -270,7 +271,7 @@ def can_undo(event: Event) -> bool:
         return False
     match event.kind:
         case "device.edited":
-            return bool(event.before) and event.before.keys() <= {*EDITABLE, *OF_ACCESS}
+            return bool(event.before) and event.before.keys() <= {*EDITABLE, *ACCESS_KEYS}
         case "device.retired" | "device.restored":
             return "retired" in event.after
         case "device.merged":

@@ -41,15 +41,15 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
             adding.check_unchanged(device, edit)
             return removal.delete(draft, device, edit)
         case "restore":
-            ignoring.check_heard(draft, device)
-    return _edited(draft, device, edit)
+            ignoring.check_not_ignored(draft, device)
+    return _apply_values(draft, device, edit)
 
 
-def _edited(draft: Draft, device: Device, edit: Edit) -> Device:
+def _apply_values(draft: Draft, device: Device, edit: Edit) -> Device:
     """The edits that set values of one device."""
-    changed, summary = editing.edited(device, edit, draft.devices)
-    if edit.kind == "change" and access_edits.is_in(edit):
-        changed, summary = access_edits.edited(draft, changed, edit, summary)
+    changed, summary = editing.apply_edit(device, edit, draft.devices)
+    if edit.kind == "change" and access_edits.has_access_fields(edit):
+        changed, summary = access_edits.apply_edit(draft, changed, edit, summary)
     if summary is not None:
         _check_keys(draft, changed)
         draft.put(changed)

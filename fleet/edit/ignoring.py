@@ -20,7 +20,7 @@ from fleet.reduce.draft import Draft
 
 MAX_IGNORED = 10_000
 """Keys that can be ignored at a time."""
-LONGEST_TEXT = 200
+MAX_REASON = 200
 
 
 def apply(draft: Draft, edit: Edit) -> Device | None:
@@ -31,7 +31,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
     """
     device, keys = _subject(draft, edit)
     if edit.fields.get("remove"):
-        return _stop(draft, edit, device, keys)
+        return _stop_ignoring(draft, edit, device, keys)
     if device is not None and (device.listed or identity.row_key(device)):
         raise Refused(
             f"{labels.name(device)} is listed, so it cannot be ignored",
@@ -58,16 +58,18 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
     return device
 
 
-def _stop(draft: Draft, edit: Edit, device: Device | None, keys: Sequence[str]) -> Device | None:
+def _stop_ignoring(
+    draft: Draft, edit: Edit, device: Device | None, keys: Sequence[str]
+) -> Device | None:
     """Ignore it no longer. What only ignoring had taken from the lists is back there."""
-    there = [key for key in edit.fields.get("keys", keys) if key in draft.ignored]
-    if not there:
+    ignored = [key for key in edit.fields.get("keys", keys) if key in draft.ignored]
+    if not ignored:
         raise Refused(f"{_name(device, edit)} is not ignored", "There is nothing to undo.")
     is_back = device is not None and any(
         device.retired_at and draft.ignored[key].get("at") == device.retired_at.isoformat()
-        for key in there
+        for key in ignored
     )
-    for key in there:
+    for key in ignored:
         del draft.ignored[key]
     draft.is_changed = True
     if device is not None and is_back:
@@ -75,7 +77,7 @@ def _stop(draft: Draft, edit: Edit, device: Device | None, keys: Sequence[str]) 
         draft.put(device)
     text = f"{_name(device, edit)} is no longer ignored, by {edit.by}"
     after = {"restored": is_back}
-    draft.tell("device.unignored", device, text, {"ignored": there}, after)
+    draft.tell("device.unignored", device, text, {"ignored": ignored}, after)
     return device
 
 
@@ -92,7 +94,7 @@ def _subject(draft: Draft, edit: Edit) -> tuple[Device | None, list[str]]:
             f"There is no device {edit.identity[3:][:40]}",
             "GET /api/cameras lists the devices with their numbers and MACs.",
         )
-    return None, [identity.index_key(access.checked_key(edit.identity), site)]
+    return None, [identity.index_key(access.validated_key(edit.identity), site)]
 
 
 def keys_of(device: Device) -> list[str]:
@@ -105,13 +107,13 @@ def keys_of(device: Device) -> list[str]:
     return list(dict.fromkeys(identity.index_key(key, device.site) for key in keys))
 
 
-def check_heard(draft: Draft, device: Device) -> None:
+def check_not_ignored(draft: Draft, device: Device) -> None:
     """Raises Refused for a device that is ignored."""
     if is_ignored(draft, device):
         raise Refused(f"{labels.name(device)} is ignored", "Stop ignoring it instead.")
 
 
-def hear_again(draft: Draft, device: Device) -> None:
+def forget_listed(draft: Draft, device: Device) -> None:
     """A device that is in the lists is not ignored by any of its keys."""
     if draft.ignored and device.retired_at is None:
         for key in draft.ignored.keys() & set(keys_of(device)):
@@ -123,7 +125,7 @@ def is_ignored(draft: Draft, device: Device) -> bool:
     return device.retired_at is not None and not draft.ignored.keys().isdisjoint(keys_of(device))
 
 
-def is_dropped(draft: Draft, report: Report) -> bool:
+def is_ignored_report(draft: Draft, report: Report) -> bool:
     """True if a report is about what is ignored, so that nothing of it enters.
 
     A device that is in the lists is always heard, whatever its address was before.
@@ -133,10 +135,10 @@ def is_dropped(draft: Draft, report: Report) -> bool:
     if isinstance(report, Finding):
         device = draft.find(report.identity, report.site)
         return device is not None and is_ignored(draft, device)
-    return isinstance(report, Sighting) and _is_seen_in_vain(draft, report)
+    return isinstance(report, Sighting) and _is_ignored_sighting(draft, report)
 
 
-def _is_seen_in_vain(draft: Draft, sighting: Sighting) -> bool:
+def _is_ignored_sighting(draft: Draft, sighting: Sighting) -> bool:
     def is_known(key: str) -> bool:
         owner = draft.devices.get(draft.index.get(key, 0))
         return owner is not None and owner.retired_at is None
@@ -156,8 +158,8 @@ def _reason(edit: Edit) -> dict[str, str]:
     text = edit.fields.get("text")
     if text is None:
         return {}
-    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
-        raise Invalid(f"The reason has up to {LONGEST_TEXT} characters", "Shorten it.")
+    if not isinstance(text, str) or len(text) > MAX_REASON:
+        raise Invalid(f"The reason has up to {MAX_REASON} characters", "Shorten it.")
     kept = editing.clean("name", text)
     return {"text": kept} if kept else {}
 

@@ -11,7 +11,7 @@ from fleet.model import Access, Device, Invalid
 from fleet.reduce import addresses, interfaces, kinds
 
 
-def joined(keep: Device, gone: Device) -> Device:
+def merge_devices(keep: Device, gone: Device) -> Device:
     """`keep` with everything that `gone` knew; where both speak, `keep` counts."""
     seen = [at for at in (keep.first_seen, gone.first_seen) if at]
     last = [at for at in (keep.last_seen, gone.last_seen) if at]
@@ -66,8 +66,8 @@ def _latest_by_source(
 
 def _keys_of(device: Device, site: str) -> list[str]:
     """The keys of a device that mean something at the site."""
-    is_there = device.site == site
-    return [key for key in device.identities if is_there or identity.is_global(key)]
+    is_at_site = device.site == site
+    return [key for key in device.identities if is_at_site or identity.is_global(key)]
 
 
 def _claims_of(device: Device, site: str) -> dict[str, datetime]:
@@ -83,17 +83,17 @@ def _interfaces_of(keep: Device, gone: Device) -> dict[str, interfaces.Places]:
     return {**interfaces.of(gone), **interfaces.of(keep)}
 
 
-def without(merged: Device, stays: Device, goes: Device) -> Device:
+def unmerge_device(merged: Device, stays: Device, goes: Device) -> Device:
     """`merged` as it is now, less what `goes` brought into it when `stays` took it in."""
-    once = joined(stays, goes)
+    merged_before = merge_devices(stays, goes)
     brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
-    both = stays.facts.keys() & goes.facts.keys()
+    both_sources = stays.facts.keys() & goes.facts.keys()
     faults = {(finding.source, finding.kind) for finding in stays.findings}
-    theirs = {(finding.source, finding.kind) for finding in goes.findings} - faults
-    has_kind = (merged.kind, merged.kind_source) == (once.kind, once.kind_source)
+    their_findings = {(finding.source, finding.kind) for finding in goes.findings} - faults
+    has_kind = (merged.kind, merged.kind_source) == (merged_before.kind, merged_before.kind_source)
     kind = stays if has_kind else merged
-    left = _places_of(merged, goes) - _places_of(merged, stays)
-    is_there = merged.address in left or not merged.interfaces
+    left = _addresses_of(merged, goes) - _addresses_of(merged, stays)
+    is_at_site = merged.address in left or not merged.interfaces
     rest = replace(
         merged,
         kind=kind.kind,
@@ -103,12 +103,12 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
             for key in merged.identities
             if key not in goes.identities or key in stays.identities
         ),
-        name=stays.name if merged.name == once.name else merged.name,
-        notes=stays.notes if merged.notes == once.notes else merged.notes,
-        tags=stays.tags if merged.tags == once.tags else merged.tags,
+        name=stays.name if merged.name == merged_before.name else merged.name,
+        notes=stays.notes if merged.notes == merged_before.notes else merged.notes,
+        tags=stays.tags if merged.tags == merged_before.tags else merged.tags,
         address=(
             stays.address
-            if merged.address == once.address or merged.address in left
+            if merged.address == merged_before.address or merged.address in left
             else merged.address
         ),
         addresses=tuple(
@@ -127,21 +127,25 @@ def without(merged: Device, stays: Device, goes: Device) -> Device:
             if key not in goes.claims or key in stays.claims
         },
         facts={
-            source: stays.facts[source] if is_there and source in both else said
-            for source, said in merged.facts.items()
+            source: stays.facts[source] if is_at_site and source in both_sources else facts
+            for source, facts in merged.facts.items()
             if source not in brought
         },
         findings=tuple(
-            finding for finding in merged.findings if (finding.source, finding.kind) not in theirs
+            finding
+            for finding in merged.findings
+            if (finding.source, finding.kind) not in their_findings
         ),
         listed=stays.listed,
-        retired_at=stays.retired_at if merged.retired_at == once.retired_at else merged.retired_at,
+        retired_at=stays.retired_at
+        if merged.retired_at == merged_before.retired_at
+        else merged.retired_at,
     )
-    rest = replace(rest, interfaces=_within(rest.interfaces, left))
+    rest = replace(rest, interfaces=_without_addresses(rest.interfaces, left))
     return _at_interfaces(rest, rest.address)
 
 
-def _places_of(merged: Device, half: Device) -> set[str]:
+def _addresses_of(merged: Device, half: Device) -> set[str]:
     """Where the keys of the half were proved since; where nothing says so, where it was."""
     known = {ip for by_ip in half.source_addresses.values() for ip in by_ip}
     since = {ip for key in half.identities for ip in merged.interfaces.get(key, {})}
@@ -159,7 +163,7 @@ def _at_interfaces(device: Device, shown: str | None) -> Device:
     return replace(device, interfaces={}) if has_one else device
 
 
-def where_it_is(merged: Device, half: Device) -> Device:
+def at_proved_addresses(merged: Device, half: Device) -> Device:
     """The half of a merged record at the addresses where its keys were proved since."""
     known = {key: merged.interfaces[key] for key in half.identities if key in merged.interfaces}
     places = {ip: at for by_ip in known.values() for ip, at in by_ip.items()}
@@ -167,8 +171,8 @@ def where_it_is(merged: Device, half: Device) -> Device:
         return half
     by_source: dict[str, Mapping[str, datetime]] = {}
     for source, by_ip in merged.source_addresses.items():
-        if theirs := {ip: at for ip, at in by_ip.items() if ip in places}:
-            by_source[source] = theirs
+        if proved := {ip: at for ip, at in by_ip.items() if ip in places}:
+            by_source[source] = proved
     seen = [at for at in (half.last_seen, *places.values()) if at]
     half = replace(half, interfaces=known, source_addresses=by_source)
     return _at_interfaces(replace(half, last_seen=max(seen, default=None)), half.address)
@@ -189,14 +193,14 @@ def _addresses_without(
     """The addresses that `stays` proved, and those that came since the merge."""
     kept_addresses: dict[str, Mapping[str, datetime]] = {}
     for source, by_ip in merged.source_addresses.items():
-        theirs = goes.source_addresses.get(source, {}).keys()
-        gone = (theirs - stays.source_addresses.get(source, {}).keys()) | left
-        if kept := {ip: at for ip, at in by_ip.items() if ip not in gone}:
+        brought = goes.source_addresses.get(source, {}).keys()
+        removed = (brought - stays.source_addresses.get(source, {}).keys()) | left
+        if kept := {ip: at for ip, at in by_ip.items() if ip not in removed}:
             kept_addresses[source] = kept
     return kept_addresses
 
 
-def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
+def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
     """`device` without the identities, and a new device `id` that has them.
 
     An access goes with the key of its place. What a source said stays where it was; the next scan
@@ -211,7 +215,9 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
             "Name some of its identities, but not all: " + ", ".join(device.identities),
         )
     access = {
-        source: way for source, way in device.access.items() if place_key(source, way) in going
+        source: entry
+        for source, entry in device.access.items()
+        if place_key(source, entry) in going
     }
     new = Device(
         id=id,
@@ -226,17 +232,17 @@ def parted(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, 
         never_merge=(device.id,),
     )
     rest = identity.renamed(device, tuple(staying))
-    kept = {source: way for source, way in device.access.items() if source not in access}
+    kept = {source: entry for source, entry in device.access.items() if source not in access}
     rest = replace(rest, access=kept, never_merge=(*device.never_merge, id))
-    return _parted_addresses(device, rest, new)
+    return _split_addresses(device, rest, new)
 
 
-def _parted_addresses(device: Device, rest: Device, new: Device) -> tuple[Device, Device]:
+def _split_addresses(device: Device, rest: Device, new: Device) -> tuple[Device, Device]:
     """Each of the two with the addresses at which its keys were proved, as far as that is known.
     What a source said of the device goes where the shown address goes."""
-    new = where_it_is(device, new)
-    left = _places_of(device, new) - {ip for known in rest.interfaces.values() for ip in known}
-    by_source = _within(rest.source_addresses, left)
+    new = at_proved_addresses(device, new)
+    left = _addresses_of(device, new) - {ip for known in rest.interfaces.values() for ip in known}
+    by_source = _without_addresses(rest.source_addresses, left)
     rest = replace(rest, source_addresses=by_source)
     if rest.address in left:
         new = replace(new, facts=rest.facts)
@@ -244,7 +250,7 @@ def _parted_addresses(device: Device, rest: Device, new: Device) -> tuple[Device
     return _at_interfaces(rest, rest.address), new
 
 
-def _within(
+def _without_addresses(
     by_source: Mapping[str, Mapping[str, datetime]], left: set[str]
 ) -> dict[str, Mapping[str, datetime]]:
     """The addresses by source without those that were left."""

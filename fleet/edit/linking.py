@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fleet import access, identity, labels
-from fleet.access import form, loser, of_form, place_key
+from fleet.access import for_event, from_event, owner_to_replace, place_key
 from fleet.edit import access_fields, recorder_list
 from fleet.model import Access, Device, Edit, Refused
 from fleet.reduce.draft import Draft
@@ -24,7 +24,7 @@ class _Link:
     listed: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        sets = {"source": self.source, "access": form(self.access)} if self.source else {}
+        sets = {"source": self.source, "access": for_event(self.access)} if self.source else {}
         return {**sets, "key": self.key, "listed": self.listed}
 
 
@@ -34,26 +34,26 @@ def link(draft: Draft, device: Device, edit: Edit) -> Device:
     Another device that had the place loses it, unless it is online there. Raises Refused.
     """
     if "undo" in edit.fields:
-        return _undone(draft, device, edit)
+        return _undo_link(draft, device, edit)
     if device.retired_at is not None:
         raise Refused(f"{labels.name(device)} is retired", "Restore it first.")
     wanted = _wanted(draft, device, edit)
     if wanted == _link_of(device, wanted):
         return device
     text = f"{_name(wanted)} was linked to {labels.name(device)} by {edit.by}"
-    return _switched(draft, device, wanted, _link_of(device, wanted), "device.linked", text)
+    return _apply_link(draft, device, wanted, _link_of(device, wanted), "device.linked", text)
 
 
 def _wanted(draft: Draft, device: Device, edit: Edit) -> _Link:
     if "key" in edit.fields:
-        named = access.checked_key(edit.fields["key"])
+        named = access.validated_key(edit.fields["key"])
         access.check_free(draft, identity.index_key(named, device.site), named)
         return _Link(key=named, listed=device.listed)
     source = access_fields.source(edit.fields.get("source"))
     if source == recorder_list.SOURCE:
         raise Refused("The workbook says which recorders there are", "Edit its row there.")
     known = device.access.get(source, Access())
-    new = access.edited(draft, known, edit.fields, device.id)
+    new = access.apply_fields(draft, known, edit.fields, device.id)
     key = place_key(source, new)
     if key is not None:
         access.check_free(draft, identity.index_key(key, device.site), key)
@@ -70,26 +70,26 @@ def _link_of(device: Device, wanted: _Link) -> _Link:
     return _Link(wanted.source, known, key if key in device.identities else None, device.listed)
 
 
-def _switched(
+def _apply_link(
     draft: Draft, device: Device, wanted: _Link, known: _Link, kind: str, text: str
 ) -> Device:
     """The device with the link that is wanted in the place of the one that it has."""
-    before, owner = known.as_json(), wanted.key and loser(draft, device, wanted.key)
+    before, owner = known.as_json(), wanted.key and owner_to_replace(draft, device, wanted.key)
     if wanted.key and owner:
         rest, source = access.without_key(owner, wanted.key)
-        lost = {"source": source, "access": form(owner.access[source])} if source else {}
+        lost = {"source": source, "access": for_event(owner.access[source])} if source else {}
         before["from"] = {"id": owner.id, "key": wanted.key, **lost}
         draft.put(rest)
         text += f"; {labels.name(owner)} (number {owner.id}) had it before"
     if known.key and known.key != wanted.key:
         device = identity.without(device, (known.key,))
-    draft.put(_with(device, wanted))
+    draft.put(_with_link(device, wanted))
     linked = draft.devices[device.id]
     draft.tell(kind, linked, text, before, wanted.as_json())
     return linked
 
 
-def _with(device: Device, wanted: _Link) -> Device:
+def _with_link(device: Device, wanted: _Link) -> Device:
     by_source = dict(device.access)
     if wanted.source is not None:
         by_source.pop(wanted.source, None)
@@ -102,10 +102,10 @@ def _with(device: Device, wanted: _Link) -> Device:
 # -- taking it back --------------------------------------------------------------------------
 
 
-def _undone(draft: Draft, device: Device, edit: Edit) -> Device:
+def _undo_link(draft: Draft, device: Device, edit: Edit) -> Device:
     """The link as it was before, and what another device lost is given back to it."""
     raw, expected = edit.fields["undo"], edit.fields["expect"]
-    wanted = _of_json(raw)
+    wanted = _from_json(raw)
     known = _link_of(device, replace(wanted, key=expected.get("key") or wanted.key))
     if known.as_json() != dict(expected):
         raise Refused(
@@ -116,7 +116,7 @@ def _undone(draft: Draft, device: Device, edit: Edit) -> Device:
     kind, verb = ("device.linked", "was linked") if is_back else ("device.unlinked", "is unlinked")
     link = "to" if is_back else "from"
     text = f"{_name(wanted if is_back else known)} {verb} {link} {labels.name(device)} by {edit.by}"
-    device = _switched(draft, device, wanted, known, kind, text)
+    device = _apply_link(draft, device, wanted, known, kind, text)
     if "from" in raw:
         _give_back(draft, raw["from"])
     return draft.devices[device.id]
@@ -127,14 +127,16 @@ def _give_back(draft: Draft, lost: Mapping[str, Any]) -> None:
     owner, key = draft.find(f"id:{lost['id']}", ""), str(lost["key"])
     if owner is None or draft.find(key, owner.site) is not None:
         return
-    source, had = lost.get("source"), of_form(lost.get("access"))
+    source, had = lost.get("source"), from_event(lost.get("access"))
     if source in owner.access:
         return
-    draft.put(_with(owner, _Link(source, had, key, owner.listed)))
+    draft.put(_with_link(owner, _Link(source, had, key, owner.listed)))
 
 
-def _of_json(raw: Mapping[str, Any]) -> _Link:
-    return _Link(raw.get("source"), of_form(raw.get("access")), raw.get("key"), bool(raw["listed"]))
+def _from_json(raw: Mapping[str, Any]) -> _Link:
+    return _Link(
+        raw.get("source"), from_event(raw.get("access")), raw.get("key"), bool(raw["listed"])
+    )
 
 
 def _name(link: _Link) -> str:

@@ -22,12 +22,12 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
         if new == goes:
             draft.redirects[old] = stays
     draft.redirects[goes] = stays
-    merged = joining.joined(keep, gone)
+    merged = joining.merge_devices(keep, gone)
     draft.put(merged)
     for other in list(draft.devices.values()):
-        _point(draft, other, goes, stays)
-    merged = _set_right(draft, draft.devices[stays])
-    ignoring.hear_again(draft, merged)
+        _redirect_references(draft, other, goes, stays)
+    merged = _repair_parents(draft, draft.devices[stays])
+    ignoring.forget_listed(draft, merged)
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)
@@ -40,7 +40,7 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
     return merged
 
 
-def _point(draft: Draft, device: Device, goes: int, stays: int) -> None:
+def _redirect_references(draft: Draft, device: Device, goes: int, stays: int) -> None:
     """Point what pointed at the record that went at the one that stays."""
     if goes in device.parents:
         parents = dict.fromkeys(stays if parent == goes else parent for parent in device.parents)
@@ -98,10 +98,10 @@ def _no_partner(error: str, hint: str) -> Invalid:
 
 def split(draft: Draft, device: Device, edit: Edit) -> Device:
     """A person says that some identities of a record are another device."""
-    rest, new = joining.parted(device, edit.fields["identities"], draft.new_id())
+    rest, new = joining.split_device(device, edit.fields["identities"], draft.new_id())
     draft.put(rest)
     draft.put(new)
-    for id in unused_secrets.of_access([new]) - unused_secrets.of_access([rest]):
+    for id in unused_secrets.used_by([new]) - unused_secrets.used_by([rest]):
         if id in draft.secrets:
             draft.secrets[id] = replace(draft.secrets[id], device=new.id)
     text = f"{labels.name(rest)} was split by {edit.by}: number {new.id} is another device"
@@ -111,7 +111,7 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
 
 def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     """Undo a merge: the record that went is back, and what came since stays where it is."""
-    stays, goes = _as_they_were(edit)
+    stays, goes = _records_before(edit)
     if draft.redirects.get(goes.id) != device.id or stays.id != device.id:
         raise Refused(
             f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
@@ -121,11 +121,13 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     disputes.end(draft, [key for keys in ended.values() for key in keys], device.site, edit.at)
     device = draft.devices[device.id]
     draft.drop(device)
-    back = replace(joining.without(device, stays, goes), never_merge=(*device.never_merge, goes.id))
+    back = replace(
+        joining.unmerge_device(device, stays, goes), never_merge=(*device.never_merge, goes.id)
+    )
     if ended[stays.id]:
         back = disputes.known_again(back, ended[stays.id])
     draft.put(back)
-    goes = joining.where_it_is(device, goes)
+    goes = joining.at_proved_addresses(device, goes)
     goes = disputes.known_by_address(draft, goes, draft.disputed)
     draft.put(replace(goes, never_merge=(*goes.never_merge, back.id)))
     if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
@@ -135,7 +137,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
         )
     for half in (back, goes):
         _take_substitute(draft, half.id, ended[half.id])
-    back, goes = (_set_right(draft, draft.devices[half.id]) for half in (back, goes))
+    back, goes = (_repair_parents(draft, draft.devices[half.id]) for half in (back, goes))
     text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
     draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
     return back
@@ -150,7 +152,7 @@ def _take_substitute(draft: Draft, id: int, ended: Sequence[str]) -> None:
         merge(draft, id, substitute.id)
 
 
-def _as_they_were(edit: Edit) -> tuple[Device, Device]:
+def _records_before(edit: Edit) -> tuple[Device, Device]:
     """Both records from before a merge. Raises Refused when the event is not whole."""
     try:
         return (
@@ -163,11 +165,11 @@ def _as_they_were(edit: Edit) -> tuple[Device, Device]:
         ) from None
 
 
-def _set_right(draft: Draft, device: Device) -> Device:
+def _repair_parents(draft: Draft, device: Device) -> Device:
     """Its parents are devices that are there, and not behind it."""
     parents = dict.fromkeys(draft.redirects.get(parent, parent) for parent in device.parents)
-    there = [parent for parent in parents if parent in draft.devices]
-    kept = [parent for parent in there if not _is_behind(draft, device, parent)]
+    existing = [parent for parent in parents if parent in draft.devices]
+    kept = [parent for parent in existing if not _is_behind(draft, device, parent)]
     if tuple(kept) != device.parents:
         draft.put(replace(device, parents=tuple(kept)))
     return draft.devices[device.id]

@@ -43,28 +43,30 @@ def remove(draft: Draft, device: Device) -> None:
 
 def forget_removed(draft: Draft) -> None:
     """Nothing leads to the removed records any more, and nothing is behind them."""
-    gone = draft.removed
-    if not gone:
+    removed = draft.removed
+    if not removed:
         return
-    _forget_secrets(draft, gone | {old for old, new in draft.redirects.items() if new in gone})
-    draft.redirects = {old: new for old, new in draft.redirects.items() if new not in gone}
+    _forget_secrets(
+        draft, removed | {old for old, new in draft.redirects.items() if new in removed}
+    )
+    draft.redirects = {old: new for old, new in draft.redirects.items() if new not in removed}
     for device in list(draft.devices.values()):
-        if gone.intersection(device.parents):
-            kept = tuple(parent for parent in device.parents if parent not in gone)
+        if removed.intersection(device.parents):
+            kept = tuple(parent for parent in device.parents if parent not in removed)
             draft.put(replace(device, parents=kept))
-        if gone.intersection(device.never_merge):
-            never_merge = tuple(id for id in device.never_merge if id not in gone)
+        if removed.intersection(device.never_merge):
+            never_merge = tuple(id for id in device.never_merge if id not in removed)
             draft.put(replace(draft.devices[device.id], never_merge=never_merge))
 
 
-def _forget_secrets(draft: Draft, gone: set[int]) -> None:
+def _forget_secrets(draft: Draft, removed: set[int]) -> None:
     """Passwords that were stored for these devices, and that no device has now."""
-    theirs = {id for id, secret in draft.secrets.items() if secret.device in gone}
-    if theirs:
+    unused = {id for id, secret in draft.secrets.items() if secret.device in removed}
+    if unused:
         for device in draft.devices.values():
             for access in device.access.values():
-                theirs -= {access.secret, *access.secret_options.values()}
-    for id in theirs:
+                unused -= {access.secret, *access.secret_options.values()}
+    for id in unused:
         del draft.secrets[id]
 
 

@@ -144,17 +144,17 @@ class JournalWriter:
         self.journal.readers.stop()
 
     def _run(self) -> None:
-        checked, is_there = monotonic(), True
+        checked, is_available = monotonic(), True
         while True:
             self._woken.wait(RETRY_AFTER)
             if self._stopping.is_set():
                 self._try(self._deliver_all)
                 return
             self._woken.clear()
-            if not is_there or monotonic() - checked >= RETRY_AFTER:
-                is_there, checked = self._try(self._check_database), monotonic()
-            if not (is_there and self._try(self._deliver_all)):
-                is_there = False
+            if not is_available or monotonic() - checked >= RETRY_AFTER:
+                is_available, checked = self._try(self._check_database), monotonic()
+            if not (is_available and self._try(self._deliver_all)):
+                is_available = False
                 self._stopping.wait(RETRY_AFTER)
                 self._woken.set()
 
@@ -199,10 +199,10 @@ class JournalWriter:
             return False
         return True
 
-    def _report_outage(self, why: str) -> None:
+    def _report_outage(self, reason: str) -> None:
         if not self.trouble:
-            log.error("%s. Events wait in the database file.", why)
-        self.trouble = f"{why}."
+            log.error("%s. Events wait in the database file.", reason)
+        self.trouble = f"{reason}."
 
     def _report_recovery(self) -> None:
         if self.trouble:

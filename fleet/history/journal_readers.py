@@ -290,7 +290,7 @@ class Readers:
 
 def _behind(name: str, count: int, oldest: datetime, is_used: bool) -> str:
     events = "1 event" if count == 1 else f"{count} events"
-    what = f"Reader {name} of the journal is behind: {events} since {oldest:%Y-%m-%d} not read."
+    problem = f"Reader {name} of the journal is behind: {events} since {oldest:%Y-%m-%d} not read."
     if not is_used:
-        return f"{what} Nothing uses it now; it is dropped after {UNUSED_AFTER.days} days."
-    return f"{what} No event is deleted before it was read. See the log for its errors."
+        return f"{problem} Nothing uses it now; it is dropped after {UNUSED_AFTER.days} days."
+    return f"{problem} No event is deleted before it was read. See the log for its errors."

@@ -23,7 +23,7 @@ UP_KINDS = frozenset(
 DOWN_KINDS = frozenset(status.event_kind(word) for word in status.DOWN)
 UNKNOWN_KINDS = frozenset(
     {"device.retired"}
-    | {status.event_kind(word) for word in {*status.WORDS} - status.UP - status.DOWN}
+    | {status.event_kind(word) for word in {*status.NAMES} - status.UP - status.DOWN}
 )
 KINDS = sorted(UP_KINDS | DOWN_KINDS | UNKNOWN_KINDS | {"device.restored"})
 MERGED = "device.merged"
@@ -77,12 +77,12 @@ class UptimeRollup:
         """Take in the next event, in the order of the journal. One with a time before that of the
         previous event counts from that time on."""
         device = event.device or 0
-        before = self._states.get(device) or _before(event)
+        before = self._states.get(device) or _state_before(event)
         opening = self._last.state if self._last else before
-        self._states[device] = _after(event, before)
-        if event.kind == MERGED and (pair := pair_of(event.after)):
+        self._states[device] = _state_after(event, before)
+        if event.kind == MERGED and (pair := merged_ids(event.after)):
             self._states.pop(pair[1], None)
-        self._add_change(event.at.timestamp(), opening, _combined(self._states.values()))
+        self._add_change(event.at.timestamp(), opening, _combine_states(self._states.values()))
 
     def _add_change(self, at: float, opening: str, state: str) -> None:
         last = self._last
@@ -92,12 +92,12 @@ class UptimeRollup:
             new = Day(day, at, opening, 0.0, 0.0, at, state)
         else:
             length = at - last.last
-            up, down = _counted(last.state, length)
+            up, down = _up_and_down(last.state, length)
             new = replace(last, up=last.up + up, down=last.down + down, last=at, state=state)
         self._last = self.days[day] = new
 
 
-def pair_of(after: Mapping[str, Any]) -> tuple[int, int] | None:
+def merged_ids(after: Mapping[str, Any]) -> tuple[int, int] | None:
     """The numbers of the record that stays and of the one that goes, from `after` of a merge or
     an undone one. None for an event of an early version or a hand edit, which lacks them."""
     stays, goes = after.get("stays"), after.get("goes")
@@ -105,15 +105,15 @@ def pair_of(after: Mapping[str, Any]) -> tuple[int, int] | None:
     return (stays, goes) if is_whole else None  # type: ignore[return-value]
 
 
-def _combined(states: Collection[str]) -> str:
+def _combine_states(states: Collection[str]) -> str:
     return next((state for state in (UP, DOWN, UNKNOWN) if state in states), NEVER)
 
 
-def _counted(state: str, seconds: float) -> tuple[float, float]:
+def _up_and_down(state: str, seconds: float) -> tuple[float, float]:
     return (seconds if state == UP else 0.0, seconds if state == DOWN else 0.0)
 
 
-def _before(first: Event) -> str:
+def _state_before(first: Event) -> str:
     """The state before the first event of a device."""
     kept = first.before.get("stays")
     if first.kind == MERGED and isinstance(kept, Mapping):
@@ -126,7 +126,7 @@ def _before(first: Event) -> str:
     return UP
 
 
-def _after(event: Event, state: str) -> str:
+def _state_after(event: Event, state: str) -> str:
     if event.kind in UP_KINDS:
         return UP
     if state == NEVER:
@@ -139,7 +139,7 @@ def _after(event: Event, state: str) -> str:
 
 
 def _state(shown: str) -> str:
-    if shown in {*status.WORDS} - status.UP - status.DOWN:
+    if shown in {*status.NAMES} - status.UP - status.DOWN:
         return UNKNOWN
     return UP if shown in status.UP else DOWN
 
@@ -183,7 +183,7 @@ def uptime(
     """The uptime of one device. `rolled_up` are its days in the roll-up, oldest first: those of
     the period, and the last one before it. `asked` has the scopes that were asked, by day."""
     by_day = {day.day: day for day in rolled_up}
-    state = _at_first(device, rolled_up, period.days[0])
+    state = _initial_state(device, rolled_up, period.days[0])
     since = device.first_seen.timestamp() if device.first_seen else period.now
     scopes = _scopes(device)
     cells: list[float | None] = []
@@ -200,7 +200,7 @@ def uptime(
     return Uptime(period.days[0], tuple(cells), total_up / total if total else None)
 
 
-def _at_first(device: Device, rolled_up: Sequence[Day], first: date) -> str:
+def _initial_state(device: Device, rolled_up: Sequence[Day], first: date) -> str:
     """The state at the beginning of the window."""
     if not rolled_up:
         return UNKNOWN if device.retired_at else _state(device.status)
@@ -210,9 +210,9 @@ def _at_first(device: Device, rolled_up: Sequence[Day], first: date) -> str:
 def _seconds(day: Day | None, state: str, start: float, end: float) -> tuple[float, float]:
     """The seconds online and offline from `start` to `end` of a day."""
     if day is None:
-        return _counted(state, max(0.0, end - start))
-    up, down = _counted(day.opening, max(0.0, day.first - start))
-    more_up, more_down = _counted(day.state, max(0.0, end - max(day.last, start)))
+        return _up_and_down(state, max(0.0, end - start))
+    up, down = _up_and_down(day.opening, max(0.0, day.first - start))
+    more_up, more_down = _up_and_down(day.state, max(0.0, end - max(day.last, start)))
     return up + day.up + more_up, down + day.down + more_down
 
 

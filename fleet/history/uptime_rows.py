@@ -26,12 +26,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.history.event_rows import event_of
 from fleet.history.event_rows import events as event_table
-from fleet.history.uptime import KINDS, MERGED, Day, UptimeRollup, pair_of
+from fleet.history.uptime import KINDS, MERGED, Day, UptimeRollup, merged_ids
 from fleet.model import Event
 from store.sql import metadata, translated_errors
 
 UNMERGED, DELETED = "device.unmerged", "device.deleted"
-AT_ONCE = 200
+MAX_AT_ONCE = 200
 """Devices in one query."""
 FILLED_AT_ONCE = 20
 """Devices in one transaction that rolls up again: others write in between."""
@@ -59,7 +59,7 @@ def since(engine: Engine, devices: Collection[int], first: date) -> dict[int, li
     """The days of each device from `first` on, oldest first, and the last one before it."""
     days: dict[int, list[Day]] = {device: [] for device in devices}
     with translated_errors(), engine.connect() as connection:
-        for ids in _parts(days, AT_ONCE):
+        for ids in _parts(days, MAX_AT_ONCE):
             for row in _latest(connection, ids, first):
                 days[row.device].append(Day(*row[1:]))
             query = (
@@ -101,9 +101,9 @@ def add(connection: Connection, events: Iterable[Event]) -> None:
         if event.kind == DELETED:
             again.add(event.device or 0)
         elif event.kind in (MERGED, UNMERGED):
-            again.update(pair_of(event.after) or ())
+            again.update(merged_ids(event.after) or ())
     changes = [event for event in of_devices if event.kind in KINDS and event.device not in again]
-    for ids in _parts({event.device or 0 for event in changes}, AT_ONCE):
+    for ids in _parts({event.device or 0 for event in changes}, MAX_AT_ONCE):
         known = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
         rollups.update({device: UptimeRollup(device, day) for device, day in known.items()})
     for event in changes:
@@ -111,7 +111,7 @@ def add(connection: Connection, events: Iterable[Event]) -> None:
             rollups[event.device].add(event)
         else:
             again.add(event.device or 0)
-    _put(connection, rollups)
+    _store(connection, rollups)
     rebuild(connection, sorted(again))
 
 
@@ -119,10 +119,10 @@ def rebuild(connection: Connection, devices: Collection[int]) -> None:
     """Roll up again everything that the journal has of these devices. The days before its oldest
     event stay: nothing else knows of them."""
     stays = _merges(connection)
-    for ids in _parts(devices, AT_ONCE):
+    for ids in _parts(devices, MAX_AT_ONCE):
         gone = _deleted(connection, ids) | stays.keys()
         origins = {device: device for device in ids if device not in gone}
-        origins |= {goes: end for goes in stays if (end := _end(goes, stays)) in origins}
+        origins |= {goes: end for goes in stays if (end := _last_record(goes, stays)) in origins}
         _delete_from(connection, dict.fromkeys(ids, -inf) | _oldest(connection, origins))
         kept = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
         rollups = {
@@ -130,7 +130,7 @@ def rebuild(connection: Connection, devices: Collection[int]) -> None:
         }
         for event in _events(connection, list(origins)):
             rollups[origins[event.device or 0]].add(event)
-        _put(connection, rollups)
+        _store(connection, rollups)
 
 
 def _oldest(connection: Connection, origins: Mapping[int, int]) -> dict[int, float]:
@@ -170,7 +170,7 @@ def _merges(connection: Connection) -> dict[int, int]:
         event_table.c.kind.in_((MERGED, UNMERGED))
     )
     for kind, after in connection.execute(query.order_by(event_table.c.sequence)):
-        pair = pair_of(after)
+        pair = merged_ids(after)
         if pair and kind == MERGED:
             stays[pair[1]] = pair[0]
         elif pair:
@@ -178,7 +178,7 @@ def _merges(connection: Connection) -> dict[int, int]:
     return stays
 
 
-def _end(device: int, stays: Mapping[int, int]) -> int:
+def _last_record(device: int, stays: Mapping[int, int]) -> int:
     """The record that stays at the end of a chain of merges."""
     seen = {device}
     while (after := stays.get(device, device)) not in seen:
@@ -246,7 +246,7 @@ def _parts(devices: Collection[int], size: int) -> Iterator[list[int]]:
         yield every[place : place + size]
 
 
-def _put(connection: Connection, rollups: Mapping[int, UptimeRollup]) -> None:
+def _store(connection: Connection, rollups: Mapping[int, UptimeRollup]) -> None:
     rows = [
         {"device": device, **{name: getattr(day, name) for name in Day.__slots__}}
         for device, rollup in rollups.items()

@@ -60,7 +60,7 @@ def reduce(
 
 
 def _take(draft: Draft, report: Report) -> Device | None:
-    if ignoring.is_dropped(draft, report):
+    if ignoring.is_ignored_report(draft, report):
         return None
     match report:
         case Sighting():
@@ -73,7 +73,7 @@ def _take(draft: Draft, report: Report) -> Device | None:
             misses.apply_source_down(draft, report)
             return None
         case ClockStep():
-            clock.step(draft, report)
+            clock.apply_step(draft, report)
             return None
         case Edit():
             return edits.apply(draft, report)
@@ -96,7 +96,7 @@ def _tell_status(draft: Draft, device: Device) -> None:
     draft.put(replace(device, status=new, since=draft.now))
     if new == status.IP_CHANGED and device.status in status.UP:
         return
-    kind, text = labels.flip(device, new)
+    kind, text = labels.status_event(device, new)
     before: Facts = {"status": device.status}
     if device.status in status.DOWN:
         ended = draft.fleet.devices.get(device.id, device)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fleet.edit.editing import LONGEST, inverse
+from fleet.edit.editing import MAX_LENGTHS, inverse
 from fleet.model import Event, Invalid, Refused
 from tests.fleet.reports import A, B, C, Story, edit, missed, noon, seen
 
@@ -81,7 +81,7 @@ def test_an_edit_that_changes_nothing_tells_nothing(fields: dict[str, Any]) -> N
         ("\ud800Gate", "Gate"),
         ("<b>Gate</b>", "<b>Gate</b>"),
         ("Größe 門 📷", "Größe 門 📷"),
-        ("x" * LONGEST["name"], "x" * LONGEST["name"]),
+        ("x" * MAX_LENGTHS["name"], "x" * MAX_LENGTHS["name"]),
     ],
 )
 def test_a_name_is_kept_as_one_clean_line(typed: str, kept: str) -> None:

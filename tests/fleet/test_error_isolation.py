@@ -14,7 +14,7 @@ from fleet.edit.recorder_list import RecorderRow
 from fleet.model import Edit, Invalid, PendingSerials, Refused, Report
 from fleet.rejected import AGAIN_AFTER, RejectedReports
 from fleet.tracker import Tracker
-from fleet.validation import DEEPEST, InvalidValue
+from fleet.validation import MAX_DEPTH, InvalidValue
 from store.json_file import CannotKeep
 from tests.fleet.reports import NOON, A, B, C, edit, finding, missed, noon, seen, up
 from tests.fleet.test_tracker import behind_a_slow_write
@@ -42,7 +42,7 @@ NO_JSON: dict[str, Any] = {
     "a set": {1, 2},
     "a time": NOON,
     "an object": object(),
-    "far too deep": nested(DEEPEST + 9),
+    "far too deep": nested(MAX_DEPTH + 9),
 }
 
 
@@ -138,7 +138,7 @@ def test_a_device_that_cannot_be_encoded_spoils_only_its_report(
 def test_the_deepest_facts_that_may_enter_can_be_written_and_undone(
     tracker: Tracker, tmp_path: Path
 ) -> None:
-    facts = {"x": nested(DEEPEST - 2)}
+    facts = {"x": nested(MAX_DEPTH - 2)}
     tracker.apply([seen(A, facts=facts), seen("onvif:1", source="onvif", facts=facts)], NOON)
     merged = tracker.apply([edit("merge", "id:1", **{"with": 2})], NOON)[0]
     tracker.apply([inverse(merged, "tester", NOON)], NOON)

@@ -186,7 +186,7 @@ def check(fleet: Fleet, before: Fleet, events: Sequence[Event]) -> None:
     for id, device in fleet.devices.items():
         assert device.id == id
         assert [fleet.index[key] for key in keys_of(device)] == [id] * len(device.identities)
-        assert device.status in status.WORDS
+        assert device.status in status.NAMES
     assert list(fleet.devices) == sorted(fleet.devices), "lists are by number"
     assert {*fleet.devices, *fleet.redirects} == set(range(1, fleet.next_id)), "no number lost"
     assert not fleet.devices.keys() & fleet.redirects.keys(), "no number lives twice"
@@ -377,7 +377,7 @@ DEVICES = st.builds(
     extra=st.dictionaries(NEW_KEY, st.integers(0, 9), max_size=2),
     listed=st.booleans(),
     retired_at=MAYBE,
-    status=st.sampled_from(status.WORDS),
+    status=st.sampled_from(status.NAMES),
     since=MAYBE,
 )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.access import checked_key
+from fleet.access import validated_key
 from fleet.edit import access_fields
 from fleet.model import Invalid
 from fleet.validation import InvalidValue
@@ -20,7 +20,7 @@ def test_a_password_in_an_option_or_a_key_is_refused() -> None:
     with pytest.raises(Invalid, match="looks like a password or contains one"):
         access_fields.values({"options": {"url": "rtsp://admin:X@10.0.0.5"}})
     with pytest.raises(Invalid, match="contains a password"):
-        checked_key("rtsp:admin:X@10.0.0.5/x")
+        validated_key("rtsp:admin:X@10.0.0.5/x")
 
 
 @pytest.mark.parametrize("name", ["secret", "secret_options", "extra"])

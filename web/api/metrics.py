@@ -52,7 +52,7 @@ class FleetCollector(Collector):
     def _by_status(self) -> Metric:
         devices, statuses = visible_fleet().statuses()
         tally: dict[tuple[str, str], int] = {
-            (name.lower(), kind): 0 for name in status.WORDS for kind in sorted(CAMERAS)
+            (name.lower(), kind): 0 for name in status.NAMES for kind in sorted(CAMERAS)
         }
         for device in devices.values():
             if device.retired_at is None:

@@ -243,7 +243,7 @@ def parent_outage(
         parent = devices.get(parent.parent or 0)
     if cause is None:
         return ""
-    return f"behind {labels.name(cause)}, which {status.TABLE[statuses[cause.id]].says}"
+    return f"behind {labels.name(cause)}, which {status.TABLE[statuses[cause.id]].predicate}"
 
 
 def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:

@@ -266,7 +266,7 @@ def test_a_parameter_that_must_be_there_is_described_so(mixed: Home, document: A
 @pytest.mark.parametrize(
     ("model", "field", "words"),
     [
-        ("CameraRow", "status", status.WORDS),
+        ("CameraRow", "status", status.NAMES),
         ("NewUser", "role", ROLES),
         ("UserRow", "role", ROLES),
         ("NewToken", "scope", SCOPES),

@@ -26,7 +26,7 @@ def device_edit(key: str, kind: str, fields: dict[str, Any]) -> Edit:
         fields = {
             key: value
             for key, value in fields.items()
-            if key not in ("site", "parent", "parents") or value != editing.shown(device, key)
+            if key not in ("site", "parent", "parents") or value != editing.event_value(device, key)
         }
         if kind in ("merge", "split") or "site" in fields:
             raise needs_full_view()

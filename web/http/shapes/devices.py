@@ -47,10 +47,10 @@ ParentId = Annotated[int, Field(ge=1)]
 class Change(Strict):
     """What to change; what is left out stays. With an empty name, the camera's own name is used."""
 
-    name: str | None = Field(None, max_length=editing.LONGEST["name"])
-    notes: str | None = Field(None, max_length=editing.LONGEST["notes"])
+    name: str | None = Field(None, max_length=editing.MAX_LENGTHS["name"])
+    notes: str | None = Field(None, max_length=editing.MAX_LENGTHS["notes"])
     tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
-    site: str | None = Field(None, max_length=editing.LONGEST["site"])
+    site: str | None = Field(None, max_length=editing.MAX_LENGTHS["site"])
     parent: ParentId | None = Field(None, description="The number of its parent device.")
     parents: list[ParentId] | None = Field(
         None,
