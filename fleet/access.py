@@ -144,7 +144,7 @@ def validated_key(value: Any) -> str:
 
 
 def check_free(draft: Draft, index_key: str, key: str) -> None:
-    """Raises Refused for a key that identifies no device, or that a person had ignored."""
+    """Raise Refused for a key that identifies no device, or that a person ignores."""
     if index_key in draft.disputed:
         raise Refused(
             f"Several devices use {key}, so it does not identify one",
@@ -181,8 +181,8 @@ def owner_to_replace(draft: Draft, device: Device, key: str) -> Device | None:
 
 
 def device_asked_at(draft: Draft, device: Device, key: str) -> Device | None:
-    """Another device that a source asks at the place of the key. It need not have the key: who
-    proves a place takes that alone."""
+    """Another device that a source asks at the place of the key. It may lack the key: a device
+    that proves a place takes only the key."""
     source = identity.source_of(key)
     for other in draft.devices.values():
         if (access := other.access.get(source)) is None or other.id == device.id:
@@ -193,7 +193,8 @@ def device_asked_at(draft: Draft, device: Device, key: str) -> Device | None:
 
 
 def _proves(draft: Draft, owner: Device, key: str) -> bool:
-    """It is up; of a place, the source that asks there must have had the last answer."""
+    """True if the owner is up and proves the key; of a place, the source that asks there must
+    have had the last answer."""
     if status.own_status(owner, draft.now, draft.rules) not in status.UP:
         return False
     state = owner.states.get(identity.source_of(key))

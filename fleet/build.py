@@ -1,4 +1,4 @@
-"""Builds the fleet: the tracker over its file, the journal, and the clock that is trusted."""
+"""Build the fleet: the tracker over its store, the journal, and the trusted clock."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +101,7 @@ class FleetPackage(Package):
         self.journal.close()
 
     def clock_was_set(self, seconds: float) -> None:
-        """Tell it once, and let nothing that was seen before look newer than what comes."""
+        """Apply a step of the system clock to the fleet and log it once."""
         log.warning("The clock of this server jumped by %.0f s", seconds)
         now = self.clock()
         self.tracker.apply([ClockStep(now, seconds)], now)
@@ -111,7 +111,7 @@ class FleetPackage(Package):
         return " and ".join(text for text in done if text)
 
     def _forget_all(self) -> str:
-        """While the clock is in doubt, nothing is old."""
+        """Delete what is too old in all packages; nothing while the clock is in doubt."""
         if doubt := self.trusted.doubt():
             return doubt
         try:

@@ -1,4 +1,4 @@
-"""Corrections after the system clock was set: times of the fleet, and what is old. Pure.
+"""Correct the fleet after a step of the system clock; trust in the clock. Pure.
 
 Time is not ours: a flat battery, a wrong time server or a person sets the clock by years.
 """
@@ -17,8 +17,8 @@ BELIEVED_AFTER = timedelta(days=1).total_seconds()
 
 
 def apply_step(draft: Draft, report: ClockStep) -> None:
-    """Tell of the step. What lies in the future by the new clock was just now: else what is
-    seen or missed from now on would look older than what was seen before."""
+    """Limit all times to the new clock and record the event. A time in the future would make
+    later sightings and misses look older."""
     for device in tuple(draft.devices.values()):
         bounded = _limit_times(device, report.at)
         if bounded is not device:

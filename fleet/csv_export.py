@@ -1,4 +1,4 @@
-"""Rows as CSV for spreadsheets."""
+"""Write rows as CSV for spreadsheets."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ def cell(value: object) -> str:
 
 
 def as_csv(rows: Iterable[Row], keys: Sequence[str]) -> str:
-    """With a header; a cell that a spreadsheet would run as a formula gets a quote."""
+    """Write rows with a header; a cell that a spreadsheet would run as a formula gets a quote."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(keys)

@@ -16,7 +16,7 @@ Seal = Callable[[str], dict[str, str]]
 
 
 class FleetSecrets:
-    """Seals new secrets, opens those of the fleet, and seals all under a new key."""
+    """The secrets of the fleet: seal new ones, unseal stored ones, and rotate the key."""
 
     def __init__(self, tracker: Tracker, vault: Vault, clock: Callable[[], datetime]) -> None:
         self._tracker = tracker
@@ -58,7 +58,7 @@ class FleetSecrets:
         return len(self._tracker.fleet().secrets)
 
     def has_key(self) -> bool:
-        """There is a key already, readable or not."""
+        """True if there is a key file, readable or not."""
         return self._vault.exists
 
     def _sealed_by_old_keys(self) -> dict[str, Secret]:

@@ -20,7 +20,7 @@ def fact(device: Device, key: str) -> object | None:
 
 
 def name(device: Device) -> str:
-    """What to call it: a person's name, its own, its model, its strongest key."""
+    """The name to show: a person's, the device's own, its model, or its strongest key."""
     label = device.name or fact(device, "name") or fact(device, "model")
     if label:
         return str(label)
@@ -33,8 +33,8 @@ def status_event(device: Device, new: str) -> tuple[str, str]:
     reason = status.reason(device)
     cause = f": {reason}" if reason else ""
     if new == status.UNREACHABLE:
-        what = "its parent is down" if len(device.parents) == 1 else "its parents are down"
-        cause = f", {what}"
+        parents_down = "its parent is down" if len(device.parents) == 1 else "its parents are down"
+        cause = f", {parents_down}"
     elif new == status.MISSING:
         cause = f", not seen for a day{cause}"
     elif new not in status.DOWN:
@@ -51,6 +51,6 @@ def status_event(device: Device, new: str) -> tuple[str, str]:
 
 
 def device_count(devices: Sized) -> str:
-    """So many devices, in words."""
+    """The number of devices as text."""
     number = len(devices)
     return "1 device" if number == 1 else f"{number} devices"

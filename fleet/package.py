@@ -33,10 +33,11 @@ class Package:
         return ()
 
     def start(self) -> None:
-        """Begin to ask and to answer."""
+        """Start the package's threads and services."""
 
     def tick(self) -> str:
-        """Let time pass and write what waits, once a minute; what was done, if worth a word."""
+        """Update statuses and save pending changes, once a minute; return what was done, if
+        worth noting."""
         return ""
 
     def forget(self) -> str:
@@ -44,7 +45,7 @@ class Package:
         return ""
 
     def stop(self) -> None:
-        """End, and lose nothing. Also called when it was only opened."""
+        """Stop without losing anything. Also called when it was only opened."""
 
 
 P = TypeVar("P", bound=Package)
@@ -57,7 +58,7 @@ class Packages:
         self._all: list[Package] = []
 
     def add(self, package: P) -> P:
-        """Take part from now on; gives the package back."""
+        """Add a package and return it."""
         self._all.append(package)
         return package
 

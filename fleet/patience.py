@@ -16,8 +16,8 @@ WITHOUT_SCANS = 300
 
 @dataclass(frozen=True, slots=True)
 class SourceInterval:
-    """How often a source asks a listed device, in seconds. `probes`: it asks only devices with
-    access for it, each on the interval of that access where that has one."""
+    """Interval at which a source asks a listed device, in seconds. `probes`: it asks only
+    devices with access for it, each on the interval of that access where that has one."""
 
     seconds: float
     probes: bool = False

@@ -16,7 +16,7 @@ MAX_KINDS = 1000
 
 
 class RejectedReports:
-    """Logs what is set aside: the source and the reason, never the values."""
+    """Log of rejected reports: the source and the reason, never the values."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock

@@ -22,12 +22,12 @@ Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 def one_of(words: Iterable[str]) -> WithJsonSchema:
-    """Describes a text as one of `words`. It checks nothing: the part that is asked does."""
+    """Describe a text as one of `words`, in the schema only."""
     return WithJsonSchema({"type": "string", "enum": list(words)})
 
 
 def like(pattern: str) -> WithJsonSchema:
-    """Describes a text by its pattern. It checks nothing either."""
+    """Describe a text by its pattern, in the schema only."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
@@ -125,7 +125,8 @@ class Stats(TypedDict):
 
 
 class UptimeRow(TypedDict):
-    """`days`: oldest first, the share of each day that it answered; null for unknown."""
+    """Uptime by day. `days`: oldest first, the share of each day that it answered; null for
+    unknown."""
 
     first: str
     days: list[float | None]
@@ -153,7 +154,7 @@ def _formatted(at: datetime | None) -> str | None:
 
 
 def row(device: Device, device_status: str, now: datetime, rules: Rules) -> CameraRow:
-    """A device as one row; `word` is its status."""
+    """A device as one row."""
     return {
         "id": device.id,
         "kind": device.kind,
@@ -216,7 +217,7 @@ def _public(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finding(fault: Fault, device: Device, device_status: str) -> FindingRow:
-    """While the device is silent nobody knows whether it is still so."""
+    """The row of a finding. While the device is silent its state is unknown."""
     return {
         "kind": fault.kind,
         "since": fault.since.isoformat(timespec="seconds"),

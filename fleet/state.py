@@ -77,7 +77,8 @@ class _Taken(TypedDict, total=False):
 
 
 class _State(TypedDict, total=False):
-    """Other keys are allowed; the code that stores them defines them."""
+    """The facts with their types. Other keys are allowed; the code that stores them defines
+    them."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     auto_scan: bool

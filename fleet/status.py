@@ -1,4 +1,4 @@
-"""How does it stand? Facts and the time in, one word out. Pure."""
+"""Compute the status of a device from its facts and the time. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,13 +53,13 @@ DOWN = frozenset(name for name, status in TABLE.items() if status.is_down)
 
 def event_kind(name: str) -> str:
     """The kind of the event that tells that a device has this status now. Those that came back,
-    or answer for the first time, have kinds of their own (`labels.flip`)."""
+    or answer for the first time, have kinds of their own (`labels.status_event`)."""
     return f"device.{name.lower()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the statuses depend on besides the facts.
+    """Settings that statuses depend on besides the facts.
 
     `missing_after`: how long an offline device is silent before it is missing. `intervals`: how
     often each source asks listed devices; those in `probing` ask only devices with access for
@@ -74,9 +74,8 @@ class Rules:
     down: Mapping[str, datetime] = field(default_factory=dict)
 
     def patience_with(self, device: Device, source: str) -> timedelta:
-        """How long a sighting of this source outweighs a later miss by another one, and until a
-        state that nobody renewed is only the last known one: two of the intervals in which the
-        source asks this device."""
+        """Twice the interval at which the source asks this device: for so long its sighting
+        outweighs a later miss of another source, and a state is current without a new one."""
         interval = self.intervals.get(source)
         if source in self.probing:
             access = device.access.get(source)
@@ -88,7 +87,7 @@ class Rules:
 
 
 def is_older(at: datetime, known: datetime | None, now: datetime) -> bool:
-    """Whether `at` comes before what is known already.
+    """True if `at` is before the time known already.
 
     What is known from after `now` was written while the clock was ahead: it says nothing of
     the order, and whatever comes in now counts.
@@ -101,7 +100,7 @@ def is_missed(state: SourceState) -> bool:
 
 
 def is_silent(device: Device, rules: Rules) -> bool:
-    """Some source asked in vain, and no other one vouches for it.
+    """True if a source asked in vain and no other one vouches for the device.
 
     A source vouches when its own last word is a sighting that is not older than
     its patience before the miss: a camera whose stream is down but which still answers
@@ -139,8 +138,8 @@ def status(device: Device, devices: Mapping[int, Device], now: datetime, rules: 
 
 
 def _is_cut_off(device: Device, devices: Mapping[int, Device], now: datetime, rules: Rules) -> bool:
-    """Whether every way up from the device meets a parent that is down. One way is enough: two
-    parents are two uplinks. A retired parent is no way by itself, only what is above it."""
+    """True if every way up from the device has a parent that is down. One way is enough: two
+    parents are two uplinks. A retired parent is not a way itself, only the ones above it."""
     is_blocked, visited, queue = False, {device.id}, [device]
     while queue:
         below = queue.pop()
@@ -157,17 +156,17 @@ def _is_cut_off(device: Device, devices: Mapping[int, Device], now: datetime, ru
 
 
 def statuses(devices: Mapping[int, Device], now: datetime, rules: Rules) -> dict[int, str]:
-    """{id: status} of all the devices given, retired ones too."""
+    """The statuses of all the devices given, retired ones too, by id."""
     return {id: status(device, devices, now, rules) for id, device in devices.items()}
 
 
 def last_asked(device: Device) -> datetime | None:
-    """When anybody last asked it or heard it."""
+    """The last time at which any source asked or heard the device."""
     return max(_asked(device).values(), default=None)
 
 
 def _asked(device: Device) -> dict[str, datetime]:
-    """When each source last asked it or heard it."""
+    """The last time at which each source asked or heard the device."""
     times = {
         source: [at for at in (state.seen_at, state.missed_at) if at]
         for source, state in device.states.items()
@@ -176,7 +175,7 @@ def _asked(device: Device) -> dict[str, datetime]:
 
 
 def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
-    """Nobody could or did ask for so long that its word is only the last known one."""
+    """True if the device was not asked for so long that its status is only the last known one."""
     asked = _asked(device)
     if not asked:
         return False
@@ -188,8 +187,8 @@ def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
 
 
 def _is_in(device: Device, scope: str) -> bool:
-    """Whether the device is asked in the scope: a whole source, or the part of it in which it was
-    heard last. In which part a device is of which its source never says, nobody knows."""
+    """True if the device is asked in the scope: a whole source, or the part of it that heard the
+    device last. For a source that names no part, only the whole is known."""
     state = device.states.get(scope.partition(":")[0])
     return state is not None and (":" not in scope or state.scope in (None, scope))
 
@@ -221,7 +220,7 @@ def evidence(device: Device, device_status: str) -> dict[str, Any]:
 
 
 def reason(device: Device) -> str:
-    """Why it is silent, in the words of the source that missed it last; else empty."""
+    """The reason of the source that missed the device last; empty while it is not silent."""
     text = device.states.get(last_missed(device), SourceState()).reason
     if text and device.listed and device.last_seen is None:
         return f"never seen, check the number: {text}"

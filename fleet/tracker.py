@@ -1,4 +1,4 @@
-"""The only way facts change: reports in, one durable write and a list of events out."""
+"""Apply reports to the fleet: one durable write and a list of events for each batch."""
 
 import logging
 from bisect import bisect_right
@@ -124,8 +124,8 @@ class Tracker:
         """The notice that a file of the former tracker replaced ours."""
         name = self.store.path.name
         before = (
-            f"The fleet that it replaced ({labels.device_count(old.devices)}) is kept in {kept}: to "
-            f"go back, stop Camera Monitor, copy that file over {name} and start again."
+            f"The fleet that it replaced ({labels.device_count(old.devices)}) is kept in {kept}: "
+            f"to go back, stop Camera Monitor, copy that file over {name} and start again."
             if kept
             else "There is no copy of the fleet that it replaced."
         )
@@ -186,7 +186,7 @@ class Tracker:
     def apply(
         self, reports: Sequence[Report], now: datetime, precondition: Precondition = no_precondition
     ) -> list[Event]:
-        """Take reports in; with none, let time pass. What is worth telling comes back.
+        """Apply reports and return their events; without reports, only let time pass.
 
         A change of status, address or finding, every edit and every fact for which a person
         waits (state.Durable) is on disk before this returns. Raises Refused for an edit that
@@ -216,7 +216,7 @@ class Tracker:
         return True
 
     def _submit(self, job: _Batch) -> list[Event]:
-        """Callers that wait together are served by the first of them, in one write."""
+        """Submit a batch. Of several waiting callers the first one serves all, in one write."""
         self._waiting.append(job)
         with self._lock:
             if not job.done:
@@ -286,7 +286,7 @@ class Tracker:
         return fleet, events
 
     def _refuse_unwritten(self, job: _Batch) -> bool:
-        """Fail an edit by a person that could not be written."""
+        """Refuse an edit by a person that could not be written."""
         if job.must_be_durable and job.error is None:
             job.error, job.events = CannotKeep(self.trouble), []
         return job.error is not None
@@ -307,7 +307,8 @@ class Tracker:
         return True
 
     def tick(self, now: datetime) -> list[Event]:
-        """Let time pass, and write what waited, or what somebody else wrote over."""
+        """Update statuses as time passes, and write pending changes or a file that somebody else
+        changed."""
         events = self.apply([], now)
         with self._lock:
             last = self._written_at

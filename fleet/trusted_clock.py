@@ -17,7 +17,8 @@ KEEP_EVERY = 3600.0
 
 
 class TrustedClock:
-    """Asked before anything old is deleted. `doubt` says in a sentence why nothing may be."""
+    """Guard against deleting by a wrong clock. `doubt` gives the reason why nothing old can be
+    deleted."""
 
     def __init__(
         self,
@@ -26,7 +27,8 @@ class TrustedClock:
         timer: Callable[[], float],
         missing: Callable[[], str] = lambda: "",
     ) -> None:
-        """`timer` is the monotonic clock; `missing` says why the folder is not ours now."""
+        """Create the guard. `timer` is the monotonic clock; `missing` gives the reason why the
+        folder is not ours now."""
         self.path = path
         self.clock = clock
         self.timer = timer
@@ -37,7 +39,7 @@ class TrustedClock:
         self._trust: Trust | None = None
 
     def open(self, newest: datetime | None) -> None:
-        """Go on from the file; without one, from the newest entry that is stored."""
+        """Load the trust from the file; without one, from the newest stored entry."""
         try:
             raw = json.loads(self.path.read_text())
             at, last = (datetime.fromisoformat(raw[key]) for key in ("at", "last"))
@@ -64,7 +66,7 @@ class TrustedClock:
             return text
 
     def confirm(self) -> None:
-        """A person says that the clock is right. Raises CannotKeep."""
+        """Confirm by hand that the clock is right. Raises CannotKeep."""
         if missing := self.missing():
             raise CannotKeep(missing)
         with self._lock:

@@ -43,7 +43,7 @@ EARLIEST, LATEST = 1970, 9000
 
 
 class InvalidValue(ValueError):
-    """`where` and `name` say which value, `why` what is expected instead."""
+    """A value is invalid: `where` and `name` locate it, `why` is what is expected instead."""
 
     def __init__(self, where: str, name: str, why: str, value: Any) -> None:
         self.where, self.name, self.why, self.value = where, name, why, value
@@ -71,7 +71,7 @@ def _text(value: Any) -> str:
 
 
 def _is_whole(text: str) -> bool:
-    """Without lone surrogates, which UTF-8 cannot encode."""
+    """True without lone surrogates, which UTF-8 cannot encode."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -213,7 +213,7 @@ def _tests_of(kind: Any) -> list[tuple[str, Callable[[Any], str]]]:
 
 
 def check(record: Any, where: str) -> None:
-    """Raises InvalidValue for the first value of a frozen record that is of another type."""
+    """Raise InvalidValue for the first value of a frozen record that is of another type."""
     for name, test in _tests_of(record.__class__):
         value = getattr(record, name)
         if why := test(value):
@@ -234,14 +234,14 @@ def check_device(device: Device, where: str) -> None:
 
 
 def check_report(report: Report) -> None:
-    """Raises InvalidValue for a report that must not enter."""
+    """Raise InvalidValue for a report that must not enter."""
     check(report, origin_of(report))
     if isinstance(report, Sighting) and not report.identities:
         raise InvalidValue(report.source, "identities", "at least one is expected", ())
 
 
 def check_facts(facts: Any, where: str) -> None:
-    """Raises InvalidValue for what cannot be written as a JSON object."""
+    """Raise InvalidValue for a value that cannot be written as a JSON object."""
     if why := _object(facts):
         raise InvalidValue(where, "it", why, facts)
 

@@ -1,4 +1,4 @@
-"""Builds the store of the fleet: today a JSON file is its one form."""
+"""Build the store of the fleet: a JSON file is its one form today."""
 
 from pathlib import Path
 

@@ -134,7 +134,7 @@ def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """How each source reaches the device, and what it proved at a place."""
+    """Parse how each source reaches the device, and what it proved at a place."""
     raw = {"access": {}, "source_addresses": {}, "claims": {}, "interfaces": {}, **raw}
     access = as_object(raw, "access", where)
     addresses = as_object(raw, "source_addresses", where)
@@ -158,11 +158,11 @@ def _access_by_source(raw: Mapping[str, Any], device: str) -> dict[str, Access]:
     for source in raw:
         if not access_fields.WORD.fullmatch(source):
             raise InvalidValue(where, "a source", "a name like rtsp is expected", source)
-    return {source: access_of(one, f"{where}, {source}") for source, one in raw.items()}
+    return {source: access_of(item, f"{where}, {source}") for source, item in raw.items()}
 
 
 def access_of(raw: Any, where: str) -> Access:
-    """How a source reaches a device, under the rules that hold for people. Raises InvalidValue."""
+    """Parse an access, under the rules for people. Raises InvalidValue."""
     if not isinstance(raw, dict):
         raise InvalidValue(where, "it", "an object is expected", raw)
     known = {key: raw[key] for key in _ACCESS if key in raw}

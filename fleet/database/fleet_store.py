@@ -25,7 +25,7 @@ class Opened:
 
 
 class FleetStore(Protocol):
-    """Keeps one fleet. One process at a time owns it; everything else only reads."""
+    """Store of one fleet. One process at a time owns it; all others only read."""
 
     path: Path
     """What a person knows it by."""
@@ -46,7 +46,7 @@ class FleetStore(Protocol):
         ...
 
     def prepare(self, fleet: Fleet, events: Sequence[Event] = ()) -> None:
-        """Get ready to write what changed since the last call, with the new `events`.
+        """Prepare to write what changed since the last call, with the new `events`.
 
         Raises TypeError or ValueError for a value that cannot be kept.
         """
@@ -86,5 +86,5 @@ class FleetStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Let it go. Another process may own it from now on."""
+        """Release the store. Another process can own it from now on."""
         ...

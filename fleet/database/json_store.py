@@ -120,7 +120,7 @@ class JsonStore:
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
-    """Raises ValueError."""
+    """Parse the bytes as JSON. Raises ValueError."""
     try:
         return record.parsed(data)
     except record.Unreadable as error:

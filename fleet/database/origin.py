@@ -1,4 +1,4 @@
-"""Opens a database of the original camera tracker as it is, and writes one.
+"""Read and write databases of the original camera tracker.
 
 Its file is one JSON object keyed by MAC; times are local and without offset. Whatever
 it says of a camera is kept: what has no place of its own stays under facts `tracker`.

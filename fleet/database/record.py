@@ -25,7 +25,7 @@ FILE = "the file"
 
 
 class Unreadable(Exception):
-    """These bytes are no database: damaged, or something else."""
+    """The bytes are damaged or not a database."""
 
 
 class TooNew(Exception):
@@ -33,13 +33,13 @@ class TooNew(Exception):
 
 
 class Encoder:
-    """Turns fleets into bytes; remembers the line of each device that did not change."""
+    """Encoder of fleets that remembers the line of each unchanged device."""
 
     def __init__(self) -> None:
         self._lines: dict[int, tuple[Device, bytes]] = {}
 
     def renew(self, fleet: Fleet, events: Sequence[Event] = ()) -> None:
-        """Bring the lines up to date: a fleet in which ten changed costs ten devices.
+        """Renew the lines of changed devices: a fleet in which ten changed costs ten devices.
 
         Raises TypeError when one of them, or of the new `events`, cannot be written.
         """
@@ -110,7 +110,7 @@ def is_version_1(raw: Mapping[str, Any]) -> bool:
 
 
 def _of_version_1(raw: Mapping[str, Any]) -> Fleet:
-    """Raises ValueError with the names that the file uses."""
+    """Migrate an object of version 1. Raises ValueError with the names that the file uses."""
     try:
         return _fleet(migrating_v1.migrated(raw))
     except InvalidValue as error:

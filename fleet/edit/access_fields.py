@@ -51,7 +51,7 @@ class Endpoint:
 
 
 def endpoint(text: Any) -> Endpoint:
-    """Take an address apart: a host name, an IP address, either with a port, or a whole URL.
+    """Parse an address: a host name, an IP address, either with a port, or a whole URL.
 
     Raises Invalid.
     """
@@ -87,7 +87,7 @@ def kept(access: Access) -> Access:
 
 
 def is_method(text: str) -> bool:
-    """Whether it can be the name of a login method, like digest-sha-256, or empty: none."""
+    """True for a valid name of a login method, like digest-sha-256, or an empty text for none."""
     is_plain = not text or (text.isascii() and text.replace("-", "").isalnum())
     return is_plain and len(text) <= LONGEST_METHOD
 
@@ -158,7 +158,7 @@ def _path_of(url: SplitResult) -> str:
 
 
 def _host_and_port(text: str) -> tuple[str, int | None]:
-    """`10.0.0.5:554` and `[::1]:554` in two parts; a bare IPv6 address is all host."""
+    """Split `10.0.0.5:554` and `[::1]:554`; a bare IPv6 address is all host."""
     if text.startswith("["):
         name, closed, rest = text[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
@@ -214,7 +214,7 @@ def _name(text: str) -> str:
 
 
 def _any_host(value: Any) -> str | None:
-    """None gives the device's own address back; `values` takes the rest apart."""
+    """Parse the host field; None restores the device's own address."""
     return None if value is None else endpoint(value).host
 
 
@@ -257,7 +257,7 @@ def _path(value: Any) -> str:
 
 
 def has_password(text: str) -> bool:
-    """Whether a URL, a path or a part of one contains a password."""
+    """True if a URL, a path or a part of one contains a password."""
     plain = unquote(text)
     return bool(PASSWORD.search(plain) or LOGIN_IN_URL.search(plain))
 

@@ -1,4 +1,4 @@
-"""A person lists a device: it is there, and asked, before it was ever found."""
+"""Add a listed device by hand, which is asked before discovery finds it."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,7 +41,7 @@ def add(draft: Draft, edit: Edit) -> Device:
 
 
 def added_values(device: Device) -> dict[str, Any]:
-    """All that a person said of a device: while it is as it was added, adding can be undone."""
+    """All values that a person gave of a device: while they are unchanged, adding can be undone."""
     values = {
         key: editing.event_value(device, key)
         for key in ("name", "notes", "tags", "site", "parents")
@@ -51,7 +51,7 @@ def added_values(device: Device) -> dict[str, Any]:
 
 
 def check_unchanged(device: Device, edit: Edit) -> None:
-    """Raises Refused when undo would delete a device that somebody changed since it was added."""
+    """Raise Refused when undo would delete a device that somebody changed since it was added."""
     expected = edit.fields.get("expect")
     if expected is not None and {**added_values(device), "kind": expected.get("kind")} != expected:
         raise Refused(
@@ -106,7 +106,7 @@ def _at_same_address(draft: Draft, device: Device) -> list[Device]:
 
 
 def _check_new(known: Device | None) -> None:
-    """Raises Refused, with what to do, for a device that is there already."""
+    """Raise Refused, with what to do, for a device that already exists."""
     if known is None:
         return
     name = f"{labels.name(known)} (number {known.id})"

@@ -43,7 +43,7 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing limits it in time: that would be everything."""
+        """True if the selection has no limit in time and would match everything."""
         times = (self.first_seen_after, self.first_seen_before, self.not_seen_days)
         return all(time is None for time in times)
 
@@ -104,7 +104,7 @@ def deletions(devices: Iterable[Device], wanted: Selection, by: str, now: dateti
 
 
 def check_selected(device: Device, edit: Edit) -> None:
-    """Raises Refused when a deletion by selection meets a device that is no longer selected:
+    """Raise Refused when a deletion by selection meets a device that is no longer selected:
     since it was counted, somebody named it, it answered, or it was merged into another one."""
     conditions = edit.fields.get("selection")
     if conditions is None:

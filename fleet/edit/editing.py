@@ -1,4 +1,4 @@
-"""Changes of a device's fields by people, and their undo. Pure."""
+"""Change a device's fields by hand, and undo it. Pure."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -117,7 +117,7 @@ def _new_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> di
 
 
 def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Editable values as the fields of a device."""
+    """Convert editable values to the fields of a device."""
     fields = {
         key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }
@@ -128,7 +128,7 @@ def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change_text(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
-    """One change in words."""
+    """Describe one change."""
     match key:
         case "name":
             return f"{labels.name(old)} is now called {labels.name(new)}"
@@ -162,7 +162,7 @@ def _validated(key: str, edit: Edit, device: Device, devices: Mapping[int, Devic
 
 
 def _check_size(key: str, kept: Any) -> None:
-    """Raises Invalid for a value that is too long."""
+    """Raise Invalid for a value that is too long."""
     if key == "tags" and (len(kept) > MAX_TAGS or any(len(tag) > LONGEST_TAG for tag in kept)):
         raise Invalid(
             f"At most {MAX_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
@@ -222,7 +222,7 @@ def _parents(value: Any, device: Device, devices: Mapping[int, Device]) -> list[
 
 
 def _plain(text: str) -> str:
-    """Without control characters, which no name needs."""
+    """Remove control characters, which no name needs."""
     return "".join(c for c in text if c == "\n" or unicodedata.category(c)[0] != "C")
 
 

@@ -1,4 +1,4 @@
-"""Ignored devices: discovery never adds them again until a person takes that back."""
+"""Ignore devices: discovery never adds them again until a person undoes it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ MAX_REASON = 200
 
 
 def apply(draft: Draft, edit: Edit) -> Device | None:
-    """Ignore a device, or a key that nothing has yet; with `remove`, ignore it no longer.
+    """Ignore a device, or a key of no known device; with `remove`, stop ignoring it.
 
     `site` is that of a key. Raises Refused for a device that a person or the workbook listed,
     and when too many keys are ignored.
@@ -61,7 +61,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
 def _stop_ignoring(
     draft: Draft, edit: Edit, device: Device | None, keys: Sequence[str]
 ) -> Device | None:
-    """Ignore it no longer. What only ignoring had taken from the lists is back there."""
+    """Stop ignoring the device. If only ignoring had retired it, it is restored."""
     ignored = [key for key in edit.fields.get("keys", keys) if key in draft.ignored]
     if not ignored:
         raise Refused(f"{_name(device, edit)} is not ignored", "There is nothing to undo.")
@@ -108,13 +108,13 @@ def keys_of(device: Device) -> list[str]:
 
 
 def check_not_ignored(draft: Draft, device: Device) -> None:
-    """Raises Refused for a device that is ignored."""
+    """Raise Refused for a device that is ignored."""
     if is_ignored(draft, device):
         raise Refused(f"{labels.name(device)} is ignored", "Stop ignoring it instead.")
 
 
 def forget_listed(draft: Draft, device: Device) -> None:
-    """A device that is in the lists is not ignored by any of its keys."""
+    """Stop ignoring every key of a device that is not retired."""
     if draft.ignored and device.retired_at is None:
         for key in draft.ignored.keys() & set(keys_of(device)):
             del draft.ignored[key]

@@ -12,7 +12,7 @@ from fleet.reduce import addresses, interfaces, kinds
 
 
 def merge_devices(keep: Device, gone: Device) -> Device:
-    """`keep` with everything that `gone` knew; where both speak, `keep` counts."""
+    """Merge `gone` into `keep`; where both have a value, that of `keep` is used."""
     seen = [at for at in (keep.first_seen, gone.first_seen) if at]
     last = [at for at in (keep.last_seen, gone.last_seen) if at]
     history = sorted({*keep.addresses, *gone.addresses}, key=lambda change: change.at)
@@ -77,14 +77,14 @@ def _claims_of(device: Device, site: str) -> dict[str, datetime]:
 
 
 def _interfaces_of(keep: Device, gone: Device) -> dict[str, interfaces.Places]:
-    """Where the keys of both are; nothing for one MAC, which is where the record is."""
+    """The interfaces of both; empty for a single MAC, which is at the address of the record."""
     if not (keep.interfaces or gone.interfaces or len({*map(identity.mac_of, (keep, gone))}) > 1):
         return {}
     return {**interfaces.of(gone), **interfaces.of(keep)}
 
 
 def unmerge_device(merged: Device, stays: Device, goes: Device) -> Device:
-    """`merged` as it is now, less what `goes` brought into it when `stays` took it in."""
+    """Remove from `merged` everything that `goes` brought when `stays` took it in."""
     merged_before = merge_devices(stays, goes)
     brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
     both_sources = stays.facts.keys() & goes.facts.keys()
@@ -146,7 +146,7 @@ def unmerge_device(merged: Device, stays: Device, goes: Device) -> Device:
 
 
 def _addresses_of(merged: Device, half: Device) -> set[str]:
-    """Where the keys of the half were proved since; where nothing says so, where it was."""
+    """The addresses at which the keys of the half were proved since; without any, its own ones."""
     known = {ip for by_ip in half.source_addresses.values() for ip in by_ip}
     since = {ip for key in half.identities for ip in merged.interfaces.get(key, {})}
     return since or {*known, *([half.address] if half.address else [])}
@@ -164,7 +164,7 @@ def _at_interfaces(device: Device, shown: str | None) -> Device:
 
 
 def at_proved_addresses(merged: Device, half: Device) -> Device:
-    """The half of a merged record at the addresses where its keys were proved since."""
+    """The half of a merged record, at the addresses where its keys were proved since."""
     known = {key: merged.interfaces[key] for key in half.identities if key in merged.interfaces}
     places = {ip: at for by_ip in known.values() for ip, at in by_ip.items()}
     if not places:
@@ -179,7 +179,7 @@ def at_proved_addresses(merged: Device, half: Device) -> Device:
 
 
 def _access_without(merged: Device, stays: Device, goes: Device) -> dict[str, Access]:
-    """The access that `goes` brought leaves with it."""
+    """The access without the entries that `goes` brought."""
     return {
         source: access
         for source, access in merged.access.items()
@@ -201,7 +201,7 @@ def _addresses_without(
 
 
 def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
-    """`device` without the identities, and a new device `id` that has them.
+    """Split the identities off `device` into a new device `id`.
 
     An access goes with the key of its place. What a source said stays where it was; the next scan
     tells both apart. The two are kept apart from then on. Raises Invalid when nothing would be
@@ -238,8 +238,8 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
 
 
 def _split_addresses(device: Device, rest: Device, new: Device) -> tuple[Device, Device]:
-    """Each of the two with the addresses at which its keys were proved, as far as that is known.
-    What a source said of the device goes where the shown address goes."""
+    """Give each of the two the addresses at which its keys were proved, as far as they are
+    known. Facts of the sources go with the shown address."""
     new = at_proved_addresses(device, new)
     left = _addresses_of(device, new) - {ip for known in rest.interfaces.values() for ip in known}
     by_source = _without_addresses(rest.source_addresses, left)

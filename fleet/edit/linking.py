@@ -1,4 +1,4 @@
-"""A person says that a way of asking, or a key, belongs to a device; and takes it back.
+"""Link an access or a key to a device by hand, and undo it.
 
 The event keeps what was before and after, so that undo is the same change the other way round.
 """
@@ -29,7 +29,7 @@ class _Link:
 
 
 def link(draft: Draft, device: Device, edit: Edit) -> Device:
-    """Give the device a way of asking (`source` and its access) or a `key`.
+    """Give the device an access for a source, or a `key`.
 
     Another device that had the place loses it, unless it is online there. Raises Refused.
     """
@@ -123,7 +123,7 @@ def _undo_link(draft: Draft, device: Device, edit: Edit) -> Device:
 
 
 def _give_back(draft: Draft, lost: Mapping[str, Any]) -> None:
-    """To a device that is still there, what it had: the key, if nobody has it now."""
+    """Restore what a link took from another device, if it exists and no device has the key now."""
     owner, key = draft.find(f"id:{lost['id']}", ""), str(lost["key"])
     if owner is None or draft.find(key, owner.site) is not None:
         return
@@ -140,7 +140,7 @@ def _from_json(raw: Mapping[str, Any]) -> _Link:
 
 
 def _name(link: _Link) -> str:
-    """A link in words."""
+    """Name a link for people."""
     if link.source is not None and link.access is not None:
         return f"{link.source} at {access.place(link.access)}"
     return str(link.key or link.source)

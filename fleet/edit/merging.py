@@ -1,4 +1,4 @@
-"""Two records become one, one becomes two, and back."""
+"""Merge two records, split one, and undo both."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from fleet.reduce.draft import Draft
 
 
 def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
-    """`goes` becomes part of `stays`: its keys, history and sources; its id redirects.
+    """Merge `goes` into `stays`: its keys, history and sources; its id redirects.
 
     The event carries both records as they were, so that it can be undone.
     """
@@ -41,7 +41,7 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
 
 
 def _redirect_references(draft: Draft, device: Device, goes: int, stays: int) -> None:
-    """Point what pointed at the record that went at the one that stays."""
+    """Redirect parents and exclusions from the merged record to the one that stays."""
     if goes in device.parents:
         parents = dict.fromkeys(stays if parent == goes else parent for parent in device.parents)
         kept = tuple(parent for parent in parents if parent != device.id)
@@ -52,7 +52,7 @@ def _redirect_references(draft: Draft, device: Device, goes: int, stays: int) ->
 
 
 def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
-    """A person says that two records are one device: what these two disputed is its own again."""
+    """Merge two records by hand; keys that the two disputed are proof again."""
     number = edit.fields["with"]
     other = draft.find(f"id:{number}", DEFAULT_SITE)
     if other is None:
@@ -74,7 +74,7 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
 
 
 def _check_rows(device: Device, other: Device) -> None:
-    """A row is one recorder, whatever a person says. Raises Refused."""
+    """Raise Refused for records of two rows of the workbook: a row is one recorder."""
     rows = [identity.row_key(record) for record in (device, other)]
     if None in rows:
         return
@@ -97,7 +97,7 @@ def _no_partner(error: str, hint: str) -> Invalid:
 
 
 def split(draft: Draft, device: Device, edit: Edit) -> Device:
-    """A person says that some identities of a record are another device."""
+    """Split identities of a record off into another device, by hand."""
     rest, new = joining.split_device(device, edit.fields["identities"], draft.new_id())
     draft.put(rest)
     draft.put(new)
@@ -110,7 +110,7 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
 
 
 def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
-    """Undo a merge: the record that went is back, and what came since stays where it is."""
+    """Undo a merge: the removed record is restored, and what came since stays with the other."""
     stays, goes = _records_before(edit)
     if draft.redirects.get(goes.id) != device.id or stays.id != device.id:
         raise Refused(
@@ -144,8 +144,8 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
 
 
 def _take_substitute(draft: Draft, id: int, ended: Sequence[str]) -> None:
-    """The record that was made for the address of a device while its keys were disputed is that
-    device."""
+    """Merge the record that was made for the address of a device while its keys were disputed
+    into that device."""
     device = draft.devices[id]
     substitute = draft.find(f"{identity.ADDRESS}{device.address}", device.site)
     if ended and substitute is not None and substitute.id > id and not substitute.listed:
@@ -153,7 +153,7 @@ def _take_substitute(draft: Draft, id: int, ended: Sequence[str]) -> None:
 
 
 def _records_before(edit: Edit) -> tuple[Device, Device]:
-    """Both records from before a merge. Raises Refused when the event is not whole."""
+    """Read both records from before a merge. Raises Refused when the event is incomplete."""
     try:
         return (
             device_record.device_of_event(edit.fields["stays"]),
@@ -166,7 +166,7 @@ def _records_before(edit: Edit) -> tuple[Device, Device]:
 
 
 def _repair_parents(draft: Draft, device: Device) -> Device:
-    """Its parents are devices that are there, and not behind it."""
+    """Remove parents that do not exist or are behind the device."""
     parents = dict.fromkeys(draft.redirects.get(parent, parent) for parent in device.parents)
     existing = [parent for parent in parents if parent in draft.devices]
     kept = [parent for parent in existing if not _is_behind(draft, device, parent)]

@@ -76,14 +76,14 @@ def recorder_row(device: Device) -> RecorderRow:
     return RecorderRow(site, serial, store, shown(facts.get("columns", {})))
 
 
-def counts(device: Device) -> bool:
+def is_in_list(device: Device) -> bool:
     """True if the device is in the list now."""
     return key_of(device) is not None and device.retired_at is None
 
 
 def rows(devices: Mapping[int, Device]) -> list[RecorderRow]:
     """The rows as the fleet has them."""
-    return [recorder_row(device) for device in devices.values() if counts(device)]
+    return [recorder_row(device) for device in devices.values() if is_in_list(device)]
 
 
 def is_outdated(device: Device, sighting: Sighting) -> bool:
@@ -114,11 +114,13 @@ def apply(draft: Draft, edit: Edit) -> Device:
     elif before != facts:
         draft.put(changed)
         text = f"{labels.name(changed)} has another row in the list, by {edit.by}"
-        draft.tell("device.edited", changed, text, {"row": _masked(before)}, {"row": facts})
+        draft.tell(
+            "device.edited", changed, text, {"row": _with_masked_columns(before)}, {"row": facts}
+        )
     return changed
 
 
-def _masked(facts: Facts) -> dict[str, Any]:
+def _with_masked_columns(facts: Facts) -> dict[str, Any]:
     """An older version kept the columns as they were."""
     columns = facts.get("columns")
     return {**facts, "columns": masked(columns)} if columns else dict(facts)

@@ -16,7 +16,7 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
     Raises Refused for a row that is in the workbook.
     """
     called, confirm = labels.name(device), edit.fields.get("confirm")
-    if recorder_list.counts(device):
+    if recorder_list.is_in_list(device):
         raise Refused(
             f"{called} is in the workbook",
             "Remove its row from the workbook first, then delete it.",
@@ -35,14 +35,14 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
 
 
 def remove(draft: Draft, device: Device) -> None:
-    """Take the record out; `forget_removed` does the rest once for all of a batch."""
+    """Remove the record; `forget_removed` cleans up once for the whole batch."""
     draft.drop(device)
     draft.removed.add(device.id)
     draft.is_changed = True
 
 
 def forget_removed(draft: Draft) -> None:
-    """Nothing leads to the removed records any more, and nothing is behind them."""
+    """Remove all references to the removed records."""
     removed = draft.removed
     if not removed:
         return
@@ -60,7 +60,7 @@ def forget_removed(draft: Draft) -> None:
 
 
 def _forget_secrets(draft: Draft, removed: set[int]) -> None:
-    """Passwords that were stored for these devices, and that no device has now."""
+    """Delete passwords that were stored for these devices and that no device uses now."""
     unused = {id for id, secret in draft.secrets.items() if secret.device in removed}
     if unused:
         for device in draft.devices.values():
@@ -71,6 +71,6 @@ def _forget_secrets(draft: Draft, removed: set[int]) -> None:
 
 
 def is_disposable(device: Device) -> bool:
-    """True if nobody named, noted, tagged or listed it, or set a parent of it."""
+    """True if nobody named, noted, tagged or listed the device, or set a parent of it."""
     edited = device.name or device.notes or device.tags or device.parents or device.listed
     return not edited and identity.row_key(device) is None

@@ -44,7 +44,8 @@ def advance(connection: Connection, name: str, start: int, end: int, at: datetim
 
 
 def drop(connection: Connection, name: str) -> bool:
-    """Forget a reader that is gone for good; False when there is none of this name."""
+    """Delete the cursor of a reader that no longer exists; False when there is none of this
+    name."""
     return connection.execute(sql_delete(cursors).where(cursors.c.name == name)).rowcount > 0
 
 

@@ -30,7 +30,7 @@ class RejectedEvent(Exception):
 
 
 class Journal:
-    """Writes and finds events. Every method can raise store.sql.Unreachable."""
+    """All events in SQL. Every method can raise store.sql.Unreachable."""
 
     def __init__(self, url: "str | URL") -> None:
         self.database = Database(url)
@@ -58,7 +58,7 @@ class Journal:
             uptime_rows.add(connection, event_rows.add(connection, events))
 
     def fill_uptimes(self) -> Iterator[int]:
-        """Bring the roll-up of uptimes up to date, in steps."""
+        """Roll up all missing uptimes, in steps."""
         return uptime_rows.fill(self.engine)
 
     def find(self, **wanted: Any) -> list[Event]:
@@ -98,7 +98,7 @@ class Journal:
 
 
 class JournalWriter:
-    """Moves events from the tracker's outbox into the journal, on its own thread.
+    """Thread that moves events from the tracker's outbox into the journal.
 
     An event leaves the outbox only after the journal has it, or when it does not fit into
     the journal, which is logged. The journal's readers run while it runs, and are woken after each
@@ -132,7 +132,7 @@ class JournalWriter:
         return self._thread.is_alive()
 
     def notify(self) -> None:
-        """Say that there is something in the outbox."""
+        """Wake the writer: there is something in the outbox."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -159,8 +159,8 @@ class JournalWriter:
                 self._woken.set()
 
     def _try(self, step: Callable[[], bool]) -> bool:
-        """Do a step; False when it failed for a reason that nobody expected: without this thread
-        nothing reaches the database any more. Logged once; the next round tries again."""
+        """Run a step; False when it failed for an unexpected reason, which is logged once.
+        Without this thread no event reaches the database, so the next round tries again."""
         try:
             return step()
         except Exception as error:
@@ -170,8 +170,8 @@ class JournalWriter:
             return False
 
     def _fill_uptimes(self) -> bool:
-        """Once in a run, roll up the uptimes that the journal has none of yet, with deliveries
-        in between; False when the database does not take it."""
+        """Roll up missing uptimes once in a run, with deliveries in between; False when the
+        database is unavailable."""
         try:
             for _done in () if self.has_rolled_up else self.journal.fill_uptimes():
                 if self._stopping.is_set() or not self.deliver():
@@ -212,7 +212,7 @@ class JournalWriter:
         self.trouble = ""
 
     def deliver(self) -> bool:
-        """Empty the outbox into the journal; False when the database does not take it."""
+        """Move all events of the outbox into the journal; False when the database refuses them."""
         size = MAX_AT_ONCE
         while events := self.tracker.fleet().outbox[:size]:
             try:
@@ -229,8 +229,8 @@ class JournalWriter:
         return True
 
     def _write(self, events: Sequence[Event]) -> None:
-        """Raises Unreachable; and RejectedEvent when one of many events is at fault. A single one
-        is left out: it would hold up all that come after it."""
+        """Write the events. Raises Unreachable; RejectedEvent when one of several is invalid. A
+        single invalid one is skipped: it would block all later ones."""
         try:
             self.journal.write(events)
         except (Damaged, Unstorable, *VALUE_ERRORS) as error:

@@ -1,4 +1,4 @@
-"""Readers of the journal: woken when there are events, each reads them at its own pace.
+"""Readers of the journal: each is woken by new events and reads at its own pace.
 
 A reader never holds up the journal's writer, and no other reader: it is handed no events, it
 fetches them from SQL in order, in batches, after its own cursor.
@@ -33,7 +33,7 @@ UNUSABLE = (Damaged, Unstorable, *VALUE_ERRORS)
 
 
 class JournalReader(ABC):
-    """Follows the journal on a thread of its own, from its cursor on, event by event.
+    """Thread that follows the journal from its cursor on, event by event.
 
     An error keeps the cursor where it is, and the same events are read again; but a single event
     that cannot be used is logged and passed over, because it would hold up all later ones.
@@ -57,12 +57,12 @@ class JournalReader(ABC):
 
     @abstractmethod
     def _take(self, events: Sequence[Event], start: int, end: int) -> None:
-        """Take the events in and move the cursor from `start` to `end`, both or neither."""
+        """Process the events and move the cursor from `start` to `end`, both or neither."""
 
     @property
     def position(self) -> int | None:
-        """The last event that it has taken in, or after which it will begin; None when it will
-        begin after the newest event."""
+        """The last processed event, or the one after which it will begin; None when it will
+        begin with new events."""
         return self.begin_after if self.sequence is None else self.sequence
 
     def start(self) -> None:
@@ -73,11 +73,11 @@ class JournalReader(ABC):
         return self._thread.is_alive()
 
     def wake(self) -> None:
-        """There may be events. Returns at once."""
+        """Wake the thread for new events. Returns at once."""
         self._woken.set()
 
     def stop(self) -> None:
-        """End after the batch that it is taking in."""
+        """End after the current batch."""
         self._stopping.set()
         self._woken.set()
         if self._thread.is_alive():
@@ -91,7 +91,7 @@ class JournalReader(ABC):
             is_up_to_date = self._try()
 
     def _try(self) -> bool:
-        """Take in all that the journal has; False when it must be tried again later.
+        """Process all new events; False when it must be tried again later.
 
         What nobody expected is logged once: without this thread its reader hears nothing more.
         """
@@ -109,7 +109,7 @@ class JournalReader(ABC):
         return True
 
     def step(self) -> bool:
-        """Take in one batch; whether there may be more."""
+        """Process one batch; True when there may be more."""
         if self.sequence is None:
             begin = self.begin_after
             start = event_rows.highest(self.engine)[0] if begin is None else begin
@@ -198,8 +198,8 @@ class DurableReader(JournalReader):
 
     @property
     def position(self) -> int | None:
-        """As of any reader; one that begins with the oldest event needs all of them until it has
-        a cursor."""
+        """The position as for any reader; one that begins with the oldest event needs all of
+        them until it has a cursor."""
         return 0 if self.from_oldest and self.sequence is None else super().position
 
     def _open(self, start: int) -> int:
@@ -223,7 +223,7 @@ class Readers:
         self._are_running = False
 
     def add(self, reader: JournalReader) -> None:
-        """Raises ValueError when another reader has this name."""
+        """Add a reader. Raises ValueError when another reader has this name."""
         if reader.name in self._readers:
             raise ValueError(f"the journal has a reader {reader.name} already")
         self._readers = {**self._readers, reader.name: reader}
@@ -231,7 +231,8 @@ class Readers:
             reader.start()
 
     def start(self, newest: int) -> None:
-        """Start them before the first event above `newest` is written: none misses it."""
+        """Start all readers before the first event above `newest` is written, so that none
+        misses it."""
         self._are_running = True
         for reader in self._readers.values():
             reader.begin_after = newest
@@ -242,7 +243,7 @@ class Readers:
             reader.stop()
 
     def wake(self) -> None:
-        """Events were written, or the database is back. Returns at once."""
+        """Wake all readers after events were written or the database is back. Returns at once."""
         for reader in self._readers.values():
             reader.wake()
 

@@ -18,12 +18,12 @@ from fleet.validation import HIGHEST_NUMBER
 DAYS = 90
 UP_KINDS = frozenset(
     {"device.found", "device.back", "device.moved", "device.settled"}
-    | {status.event_kind(word) for word in status.UP}
+    | {status.event_kind(name) for name in status.UP}
 )
-DOWN_KINDS = frozenset(status.event_kind(word) for word in status.DOWN)
+DOWN_KINDS = frozenset(status.event_kind(name) for name in status.DOWN)
 UNKNOWN_KINDS = frozenset(
     {"device.retired"}
-    | {status.event_kind(word) for word in {*status.NAMES} - status.UP - status.DOWN}
+    | {status.event_kind(name) for name in {*status.NAMES} - status.UP - status.DOWN}
 )
 KINDS = sorted(UP_KINDS | DOWN_KINDS | UNKNOWN_KINDS | {"device.restored"})
 MERGED = "device.merged"
@@ -49,8 +49,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """`days` holds, oldest first, the share of each day that the device answered, from 0
-    to 1, or None where it is unknown. `share` is that of all the known time."""
+    """The uptime of a device. `days` holds, oldest first, the share of each day that the device
+    answered, from 0 to 1, or None where it is unknown. `share` is that of all the known time."""
 
     first: date
     days: tuple[float | None, ...]
@@ -74,8 +74,8 @@ class UptimeRollup:
         self._zone = zone
 
     def add(self, event: Event) -> None:
-        """Take in the next event, in the order of the journal. One with a time before that of the
-        previous event counts from that time on."""
+        """Add the next event, in the order of the journal. An earlier time than that of the
+        previous event is replaced by the latter."""
         device = event.device or 0
         before = self._states.get(device) or _state_before(event)
         opening = self._last.state if self._last else before
@@ -157,7 +157,7 @@ class Window:
 
 
 def window(now: datetime, zone: tzinfo | None = None) -> Window:
-    """The days are those of `zone`, or of this machine."""
+    """The window that ends now, in days of `zone` or of this machine's zone."""
     today = now.astimezone(zone).date()
     days = tuple(today - timedelta(days=back) for back in range(DAYS - 1, -1, -1))
     bounds = tuple(midnight(day, zone) for day in (*days, today + timedelta(1)))

@@ -217,7 +217,7 @@ def fill(engine: Engine) -> Iterator[int]:
 
 
 def _mark_of_zone() -> str:
-    """Tells this machine's zone from others: its offsets on two days of each month for years."""
+    """The key of this machine's zone: its offsets on two days of each month for years."""
     days = [
         datetime(year, month, day, tzinfo=UTC)
         for year in range(2020, 2041)

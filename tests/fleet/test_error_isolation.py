@@ -201,10 +201,12 @@ def test_a_write_that_meets_an_error_in_the_program_loses_no_fact(
 
 def test_the_same_fault_is_told_again_after_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     times = iter((0.0, 1.0, AGAIN_AFTER - 1, AGAIN_AFTER + 1, AGAIN_AFTER + 2))
-    aside = RejectedReports(lambda: next(times))
+    rejected = RejectedReports(lambda: next(times))
     for _ in range(4):
-        aside.tell([seen(A)], InvalidValue("panasonic", "facts", "it is nested too deeply", {}))
-    aside.tell(
+        rejected.log_rejected(
+            [seen(A)], InvalidValue("panasonic", "facts", "it is nested too deeply", {})
+        )
+    rejected.log_rejected(
         [seen(A, source="dahua")], InvalidValue("dahua", "facts", "it is nested too deeply", {})
     )
     assert [record.getMessage() for record in caplog.records] == [

@@ -14,10 +14,10 @@ from fleet.status import (
     ACTIVE,
     IP_CHANGED,
     MISSING,
+    NAMES,
     OFFLINE,
     UNKNOWN,
     UNREACHABLE,
-    WORDS,
     Rules,
     is_stale,
     reason,
@@ -296,7 +296,7 @@ def test_every_device_has_exactly_one_status_and_the_sums_hold(
     devices = {id: replace(device, id=id) for id, device in enumerate(members, start=1)}
     by_id = statuses(devices, noon(minutes=minutes), RULES)
     assert by_id.keys() == devices.keys()
-    assert set(by_id.values()) <= set(WORDS)
+    assert set(by_id.values()) <= set(NAMES)
     assert MISSING not in {by_id[id] for id, device in devices.items() if device.listed}
     counts = shapes.stats(
         Fleet(), devices.values(), by_id, scanning=False, auto_scan=False, interval=300

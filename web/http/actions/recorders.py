@@ -14,7 +14,9 @@ def recorders() -> list[tuple[Device, str]]:
     """The recorders of the workbook that this person sees, by site, each with its status."""
     devices, statuses = visible_fleet().statuses()
     matches = [
-        (device, statuses[device.id]) for device in devices.values() if recorder_list.counts(device)
+        (device, statuses[device.id])
+        for device in devices.values()
+        if recorder_list.is_in_list(device)
     ]
     return sorted(matches, key=lambda match: workbook_row(match[0])["SITE"])
 
