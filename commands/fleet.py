@@ -27,7 +27,7 @@ from commands.output import as_json, complain, show
 from discovery.once import discover as discover_once
 from discovery.scan_record import scan_record
 from fleet import identity, labels, shapes, state, status
-from fleet.database import origin
+from fleet.database import original_format
 from fleet.edit import cleaning
 from fleet.kinds import CAMERAS
 from fleet.model import Device, Fleet
@@ -211,7 +211,7 @@ def _whole(settings: Settings, fleet: Fleet) -> Mapping[str, Any]:
 
 def _former(fleet: Fleet) -> Mapping[str, Any]:
     """The fleet in the former tracker's format; stderr says how many devices are left out."""
-    rows = origin.rows_of(fleet.devices.values())
+    rows = original_format.rows_of(fleet.devices.values())
     if left := len(fleet.devices) - len(rows):
         complain(
             f"{left} {'device' if left == 1 else 'devices'} left out: retired, or without a MAC."

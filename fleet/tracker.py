@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from fleet import identity, labels, state, validation
-from fleet.database import origin
+from fleet.database import original_format
 from fleet.database.fleet_store import FleetStore
 from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Report
 from fleet.reduce import reducer
@@ -104,7 +104,7 @@ class Tracker:
             highest = max(device, old.next_id - 1)
             sequence = max(sequence, fleet.sequence, old.sequence)
             if self.was_original and highest:
-                fleet = origin.renumbered(fleet, highest + 1)
+                fleet = original_format.renumbered(fleet, highest + 1)
                 self.replaced = self._replacement_notice(fleet, old, kept)
                 log.warning("%s", self.replaced)
                 sequence += 1

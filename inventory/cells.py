@@ -15,9 +15,9 @@ from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they d
 from fleet.edit.recorder_list import RecorderRow
 from inventory.limits import NotReadable
 from inventory.model import SERIAL, Place, RecorderSheet, workbook_of
-from inventory.parts import local_name, sheets_of, xml_parser
+from inventory.plain_sheets import cell_name, cell_place
 from inventory.recorders import sheet_of_recorders
-from inventory.tidy import cell_name, cell_place
+from inventory.xlsx_parts import local_name, sheets_of, xml_parser
 
 KEPT_ATTRIBUTES = ("r", "s", "xmlns")
 """Attributes of a cell that stay: its place, its format, and the namespaces of its name."""

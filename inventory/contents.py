@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from inventory.model import Contents, RecorderSheet
-from inventory.parts import PIECE, Sheet, sheets_of
+from inventory.xlsx_parts import PIECE, Sheet, sheets_of
 
 PARTS = {
     "pictures": "xl/media/",

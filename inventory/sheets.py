@@ -15,8 +15,8 @@ from xml.parsers import expat  # nosec B405 (a document type is refused, entitie
 from inventory import frames
 from inventory.limits import SAVE_HINT, SHRINK_HINT, NotReadable, check
 from inventory.model import MAX_COLUMNS, MAX_ROWS, Place, Table
-from inventory.parts import Sheet, sheets_of
-from inventory.tidy import Range, plain_sheet
+from inventory.plain_sheets import Range, plain_sheet
+from inventory.xlsx_parts import Sheet, sheets_of
 
 if TYPE_CHECKING:
     from pandas import ExcelFile

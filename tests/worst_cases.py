@@ -15,7 +15,7 @@ from typing import Any
 
 from fleet import texts
 from fleet.edit import access_fields
-from inventory import text_files, tidy
+from inventory import plain_sheets, text_files
 
 ROOT = Path(__file__).parent.parent
 LENGTH = 200_000
@@ -65,8 +65,8 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("fleet/texts.py", texts.JOINERS.pattern): ("a\u200d",),
     ("inventory/export.py", "_(?=x[0-9A-Fa-f]{4}_)"): ("_x0041", "_"),
     ("inventory/text_files.py", text_files.SEPARATOR.pattern): ("sep=;", '"sep=;"', " "),
-    ("inventory/tidy.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
-    ("inventory/tidy.py", tidy.NUMBER.pattern): ("1" * 98, "1." + "0" * 98),
+    ("inventory/plain_sheets.py", "([A-Za-z]{1,3})([0-9]{1,7})"): ("ABC1234567",),
+    ("inventory/plain_sheets.py", plain_sheets.NUMBER.pattern): ("1" * 98, "1." + "0" * 98),
     ("store/vault.py", "[a-z][a-z0-9_-]*"): ("a",),
     ("web/http/errors.py", "[a-z_]{1,40}"): ("name",),
     ("web/http/redirects.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
@@ -198,7 +198,7 @@ def attack_easy_ip() -> None:
 def attack_values() -> None:
     """What people, files and workbooks hand in, each far longer than it may be."""
     from fleet import identity
-    from fleet.database import origin
+    from fleet.database import original_format
     from fleet.serials import clean_serial
     from inventory.model import clean_text
     from web.pages.site_groups import _natural
@@ -209,8 +209,8 @@ def attack_values() -> None:
             for parse in (identity.mac, clean_serial, clean_text, _natural):
                 parse(text)
             for field in ("last_seen", "first_seen", "current_ip", "total_discoveries"):
-                with contextlib.suppress(origin.Unreadable):
-                    origin.fleet_of({"00:11:22:33:44:55": {field: text}})
+                with contextlib.suppress(original_format.Unreadable):
+                    original_format.fleet_of({"00:11:22:33:44:55": {field: text}})
 
 
 def attack_csv() -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fleet.database import origin, record
+from fleet.database import original_format, record
 from fleet.database.fleet_store import Opened
 from fleet.model import Event, Fleet
 from store.json_file import CannotOpen, JsonFile, read_regular_file
@@ -132,8 +132,8 @@ def _fleet_in(raw: Mapping[str, Any]) -> Fleet:
     try:
         if "format" in raw:
             return record.fleet_of(raw)
-        if origin.is_original(raw):
-            return origin.fleet_of(raw)
+        if original_format.is_original(raw):
+            return original_format.fleet_of(raw)
     except record.Unreadable as error:
         raise ValueError(str(error)) from error
     raise ValueError("it is not a Camera Monitor database")

@@ -15,7 +15,7 @@ from xml.parsers import expat  # nosec B405 (a document type is refused, entitie
 from xml.sax.saxutils import escape  # nosec B406 (it writes, it does not read)
 
 from inventory.model import MAX_ABOVE, MAX_COLUMNS, MAX_ROWS
-from inventory.parts import WORKBOOK, elements, local_name, parse_part, xml_parser
+from inventory.xlsx_parts import WORKBOOK, elements, local_name, parse_part, xml_parser
 
 REFERENCE = re.compile("([A-Za-z]{1,3})([0-9]{1,7})")
 NUMBER = re.compile(r"[+-]?(?:[0-9]{1,99}(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,3})?")
