@@ -44,12 +44,12 @@ def name_of(path: Path) -> str:
 
 def packages() -> dict[str, list[Path]]:
     """The files of each package, and of each file beside the packages."""
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for path in sorted(ROOT.rglob("*.py")):
         first = path.relative_to(ROOT).parts[0]
         if first not in APART and not first.startswith(".") and "migrations" not in path.parts:
-            found.setdefault(name_of(path), []).append(path)
-    return found
+            files.setdefault(name_of(path), []).append(path)
+    return files
 
 
 def imported(path: Path) -> Iterator[str]:
