@@ -1,4 +1,4 @@
-"""Puts the monitor together and runs it: the only place that composes.
+"""Build the monitor from its packages and run it: the only place that composes.
 
 `python app.py` starts it; `gunicorn app:app` works too, with one worker.
 """
@@ -72,7 +72,7 @@ def create_app(monitor: Monitor) -> Flask:
 
 
 def __getattr__(name: str) -> Any:
-    """`gunicorn app:app` finds its app here; importing this file builds nothing."""
+    """The app for `gunicorn app:app`; importing this file alone builds nothing."""
     if name != "app":
         raise AttributeError(name)
     globals()["app"] = made = create_app(build_monitor(options.load()))

@@ -35,61 +35,63 @@ def parser() -> argparse.ArgumentParser:
     sorts = [*SORTS, *(f"-{name}" for name in SORTS)]
 
     def command(name: str, run: Run, forms: bool = True) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=_first_line(run))
-        one.set_defaults(run=run, parser=one)
+        subparser = commands.add_parser(name, help=_first_line(run))
+        subparser.set_defaults(run=run, parser=subparser)
         if forms:
-            form = one.add_mutually_exclusive_group()
+            form = subparser.add_mutually_exclusive_group()
             form.add_argument("--json", action="store_true", help="JSON")
             form.add_argument("--csv", action="store_true", help="CSV with a header")
             form.add_argument("--table", action="store_true", help="a table (the default)")
-        return one
+        return subparser
 
-    one = command("discover", fleet.discover)
-    one.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
-    one.add_argument("--sort", choices=sorts, help="the order (address)")
-    one = command("scan", fleet.scan, forms=False)
-    one.add_argument("--json", action="store_true", help="what the scan did, as JSON")
-    one.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
-    one = command("list", fleet.list_cameras)
-    one.add_argument("--status", default="all", choices=STATUSES, help="only those (all)")
-    one.add_argument(
+    subparser = command("discover", fleet.discover)
+    subparser.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
+    subparser.add_argument("--sort", choices=sorts, help="the order (address)")
+    subparser = command("scan", fleet.scan, forms=False)
+    subparser.add_argument("--json", action="store_true", help="what the scan did, as JSON")
+    subparser.add_argument("-v", "--verbose", action="store_true", help="say what the scan did")
+    subparser = command("list", fleet.list_cameras)
+    subparser.add_argument("--status", default="all", choices=STATUSES, help="only those (all)")
+    subparser.add_argument(
         "--search", type=_search, default="", help="text in name, address, MAC, serial or model"
     )
-    one.add_argument("--retired", action="store_true", help="the retired ones instead")
-    one.add_argument("--sort", choices=sorts, help="the order (name)")
+    subparser.add_argument("--retired", action="store_true", help="the retired ones instead")
+    subparser.add_argument("--sort", choices=sorts, help="the order (name)")
     command("stats", fleet.stats, forms=False).add_argument(
         "--json", action="store_true", help="JSON"
     )
-    one = command("history", fleet.history)
-    one.add_argument("--mac", required=True, help="the MAC in any spelling, or the number")
-    one = command("export", fleet.export, forms=False)
-    one.add_argument("-o", "--output", type=Path, help="a file instead of stdout")
-    one.add_argument(
+    subparser = command("history", fleet.history)
+    subparser.add_argument("--mac", required=True, help="the MAC in any spelling, or the number")
+    subparser = command("export", fleet.export, forms=False)
+    subparser.add_argument("-o", "--output", type=Path, help="a file instead of stdout")
+    subparser.add_argument(
         "--former", action="store_true", help="in the format of the former camera tracker"
     )
-    one = command("cleanup", fleet.cleanup, forms=False)
-    one.add_argument("--days", type=_days, default=90, help="not seen for so many days (90)")
-    one.add_argument("--dry-run", action="store_true", help="only say which")
+    subparser = command("cleanup", fleet.cleanup, forms=False)
+    subparser.add_argument("--days", type=_days, default=90, help="not seen for so many days (90)")
+    subparser.add_argument("--dry-run", action="store_true", help="only say which")
     _delete_command(command("delete", fleet.delete, forms=False))
-    one = command("check", recorders.check)
-    one.add_argument("serial", nargs="?", metavar="SERIAL", help="a recorder's serial")
-    one.add_argument("--excel", type=Path, metavar="FILE", help="a workbook instead")
+    subparser = command("check", recorders.check)
+    subparser.add_argument("serial", nargs="?", metavar="SERIAL", help="a recorder's serial")
+    subparser.add_argument("--excel", type=Path, metavar="FILE", help="a workbook instead")
     _user_commands(commands)
     return top
 
 
-def _delete_command(one: argparse.ArgumentParser) -> None:
+def _delete_command(subparser: argparse.ArgumentParser) -> None:
     """`delete ...`"""
-    one.add_argument("key", nargs="?", metavar="KEY", help="one device: its number or MAC")
-    one.add_argument("--first-seen-after", type=_moment, metavar="TIME", help="with offset")
-    one.add_argument("--first-seen-before", type=_moment, metavar="TIME", help="with offset")
-    one.add_argument("--not-seen-days", type=_days, metavar="DAYS", help="not seen for so long")
-    one.add_argument(
+    subparser.add_argument("key", nargs="?", metavar="KEY", help="one device: its number or MAC")
+    subparser.add_argument("--first-seen-after", type=_moment, metavar="TIME", help="with offset")
+    subparser.add_argument("--first-seen-before", type=_moment, metavar="TIME", help="with offset")
+    subparser.add_argument(
+        "--not-seen-days", type=_days, metavar="DAYS", help="not seen for so long"
+    )
+    subparser.add_argument(
         "--never-named",
         action="store_true",
         help="only devices without name, notes, tags and parent device",
     )
-    one.add_argument(
+    subparser.add_argument(
         "--confirm",
         metavar="NAME|COUNT",
         help="the exact name of the device, or the number of selected devices",
@@ -110,29 +112,31 @@ def _user_commands(commands: Any) -> None:
     """`user ...` and `keys ...`."""
     group = commands.add_parser("user", help="Accounts: add, passwd, list, remove.")
     acts = group.add_subparsers(dest="act", required=True, metavar="{add,passwd,remove,list}")
-    one = _act(acts, "add", users.add, with_password=True)
-    one.add_argument("--role", choices=ROLES, default="viewer", help="what they may (viewer)")
-    one.add_argument("--limited", action="store_true", help="only the cameras that are granted")
-    _act(acts, "passwd", users.passwd, with_password=True)
-    _act(acts, "remove", users.remove)
-    one = acts.add_parser("list", help=_first_line(users.list_users))
-    one.add_argument("--json", action="store_true", help="JSON")
-    one.set_defaults(run=users.list_users, parser=one)
+    subparser = _user_command(acts, "add", users.add, with_password=True)
+    subparser.add_argument("--role", choices=ROLES, default="viewer", help="what they may (viewer)")
+    subparser.add_argument(
+        "--limited", action="store_true", help="only the cameras that are granted"
+    )
+    _user_command(acts, "passwd", users.passwd, with_password=True)
+    _user_command(acts, "remove", users.remove)
+    subparser = acts.add_parser("list", help=_first_line(users.list_users))
+    subparser.add_argument("--json", action="store_true", help="JSON")
+    subparser.set_defaults(run=users.list_users, parser=subparser)
     group = commands.add_parser("keys", help="The key behind stored secrets: rotate.")
     acts = group.add_subparsers(dest="act", required=True, metavar="{rotate}")
-    one = acts.add_parser("rotate", help=_first_line(users.rotate))
-    one.set_defaults(run=users.rotate, parser=one)
+    subparser = acts.add_parser("rotate", help=_first_line(users.rotate))
+    subparser.set_defaults(run=users.rotate, parser=subparser)
 
 
-def _act(acts: Any, name: str, run: Run, with_password: bool = False) -> Any:
-    one = acts.add_parser(name, help=_first_line(run))
-    one.add_argument("name", metavar="NAME", help="the account")
+def _user_command(acts: Any, name: str, run: Run, with_password: bool = False) -> Any:
+    subparser = acts.add_parser(name, help=_first_line(run))
+    subparser.add_argument("name", metavar="NAME", help="the account")
     if with_password:
-        one.add_argument(
+        subparser.add_argument(
             "--password-stdin", action="store_true", help="read the password from stdin"
         )
-    one.set_defaults(run=run, parser=one)
-    return one
+    subparser.set_defaults(run=run, parser=subparser)
+    return subparser
 
 
 def _first_line(run: Run) -> str:
@@ -164,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    """Run one command; its exit code. What it fails with is one sentence on stderr."""
+    """Run one command; its exit code. An error is one sentence on stderr."""
     logging.basicConfig(level=logging.CRITICAL)
     try:
         wanted, extra = parser().parse_known_args(arguments)

@@ -24,7 +24,7 @@ except options.BadOption as error:
     sys.exit(f"Camera Monitor cannot start. {error}")
 
 bind = [
-    f"{serving.in_url(_settings.host)}:{_settings.port}",
+    f"{serving.url_host(_settings.host)}:{_settings.port}",
     *serving.command_socket(_settings),
 ]
 worker_class = Worker

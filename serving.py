@@ -1,4 +1,4 @@
-"""Starts the web server: what is asked before a socket opens, and gunicorn itself.
+"""Start the web server: the checks before a socket opens, and gunicorn itself.
 
 Light on purpose: this is all that gunicorn's first process ever loads of the monitor.
 """
@@ -32,7 +32,7 @@ WORKER_CLASSES = ("Worker", "gthread")
 
 
 def set_up_logging(settings: Settings) -> None:
-    """One line each, on stdout and in DATA_DIR/logs/app.log (5 files of 5 MB)."""
+    """Log one line each, on stdout and in DATA_DIR/logs/app.log (5 files of 5 MB)."""
     from logging.handlers import RotatingFileHandler
 
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
@@ -72,10 +72,10 @@ def banner(settings: Settings, setup_key: str) -> str:
     """The lines printed at the start; with a key, the link that makes the first account."""
     line = "=" * 70
     is_every = settings.host.strip("[]") in ("0.0.0.0", "::")
-    shown = "localhost" if is_every else in_url(settings.host)
+    shown = "localhost" if is_every else url_host(settings.host)
     setup = []
     if setup_key:
-        name = socket.gethostname() if is_every else in_url(settings.host)
+        name = socket.gethostname() if is_every else url_host(settings.host)
         link = f"http://{name}:{settings.port}/setup?key={setup_key}"
         setup = ["The first account is made here, from any machine, once:", link, ""]
     return "\n".join(
@@ -102,13 +102,13 @@ def command_socket(settings: Settings) -> list[str]:
     return [f"unix:{path}"] if len(str(path).encode()) <= 107 else []
 
 
-def in_url(host: str) -> str:
-    """The address as URLs and gunicorn want it: IPv6 in brackets."""
+def url_host(host: str) -> str:
+    """The address for URLs and gunicorn: IPv6 in brackets."""
     return f"[{host.strip('[]')}]" if ":" in host else host
 
 
 def room_for_connections() -> int:
-    """Allow as many descriptors as the system lets us have; how many connections that is."""
+    """Raise the limit of descriptors as far as allowed. Returns the number of connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + OWN_DESCRIPTORS
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -131,7 +131,7 @@ def find_temporary_folder(data_dir: Path) -> bool:
 
 
 def check_start(settings: Settings, workers: int, worker_class: str, preload: bool) -> None:
-    """Leave with one sentence when the monitor cannot run as it was started."""
+    """Exit with one sentence when the monitor cannot run as it was started."""
     if workers != 1 or worker_class not in WORKER_CLASSES or preload:
         sys.exit(
             "Camera Monitor runs with one worker of its own class and without preload, so that one "
@@ -155,7 +155,7 @@ def check_start(settings: Settings, workers: int, worker_class: str, preload: bo
 
 
 def wait_for_end_of(processes: Iterable[int], is_alive: Callable[[], object]) -> None:
-    """Wait until they have left everything to us, PREDECESSOR_SECONDS at the most."""
+    """Wait for the end of these processes, PREDECESSOR_SECONDS at the most."""
     end = time.monotonic() + PREDECESSOR_SECONDS
     for process in processes:
         with suppress(ProcessLookupError):
@@ -174,7 +174,7 @@ def remove_former_socket(path: Path) -> None:
 
 
 def check_command_socket(path: Path) -> None:
-    """Leave with one sentence when something else has its place."""
+    """Exit with one sentence when something else has the path of the socket."""
     if path.exists() and not path.is_socket():
         sys.exit(
             f"Camera Monitor cannot start. {path} is not a socket, so commands cannot reach this "
@@ -183,7 +183,7 @@ def check_command_socket(path: Path) -> None:
 
 
 def check_address(host: str, port: int) -> None:
-    """Leave with one sentence when nothing can listen there."""
+    """Exit with one sentence when the address cannot be opened."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

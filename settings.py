@@ -32,7 +32,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def _words(value: object) -> object:
-    """Words divided by commas or blanks."""
+    """Words, separated by commas or blanks."""
     return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
 
 
@@ -40,7 +40,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _networks(value: object) -> object:
-    """Networks or single addresses, divided by commas or blanks. Raises ValueError."""
+    """Networks or addresses, separated by commas or blanks. Raises ValueError."""
     networks = []
     for text in _words(value) if isinstance(value, str) else ():  # type: ignore[attr-defined]
         try:
@@ -54,7 +54,7 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class BadOption(Exception):
-    """An option has a value that does not fit: its name, and what is allowed."""
+    """Raised for an invalid value of an option: its name, and what is allowed."""
 
 
 class Settings(BaseSettings):
@@ -207,7 +207,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The options from the environment. Raises BadOption in words."""
+    """The options from the environment. Raises BadOption."""
     try:
         return Settings()
     except ValidationError as error:
@@ -221,12 +221,12 @@ def _sentence(error: ErrorDetails) -> str:
     value = "" if "Secret" in str(field.annotation) else f"={shown}"
     wanted = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] != "value_error":
-        wanted = _wanted(field)
+        wanted = _allowed_values(field)
     default = f" ({field.default} when it is not set)" if field.default else ""
     return f"{name.upper()}{value} does not fit: {wanted}{default}."
 
 
-def _wanted(field: FieldInfo) -> str:
+def _allowed_values(field: FieldInfo) -> str:
     """The description of an option's values."""
     if field.annotation in (int, float):
         least, most = (

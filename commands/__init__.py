@@ -1,1 +1,1 @@
-"""The commands: what a person or a script asks in a terminal."""
+"""The commands of the command line."""

@@ -60,21 +60,21 @@ def _statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:
 
 def discover(settings: Settings, wanted: argparse.Namespace) -> int:
     """Find the devices that answer now. Saved only if Camera Monitor runs and scans itself."""
-    did = scan_in_monitor(settings)
-    if did is None:
+    result = scan_in_monitor(settings)
+    if result is None:
         devices, scan = discover_once(
             build_sources(settings.select, monitor_app.utc_now), monitor_app.utc_now
         )
-        did = scan_record(scan) if scan else {}
+        result = scan_record(scan) if scan else {}
         fleet = Fleet(devices={device.id: device for device in devices})
     else:
         fleet = read_fleet(settings)
-    started = did["at"]
+    started = result["at"]
     answered = [device for device in fleet.devices.values() if _answered(device, started)]
     rows = rows_of(settings, _sorted(answered, wanted.sort or "address"), fleet)
-    tell_scan(did, wanted.verbose)
+    report_scan(result, wanted.verbose)
     show(rows, wanted)
-    if not rows and did["error"]:
+    if not rows and result["error"]:
         return CANNOT_ASK
     return DONE if rows else NOTHING
 
@@ -88,29 +88,29 @@ def _answered(device: Device, started: str) -> bool:
 
 def scan(settings: Settings, wanted: argparse.Namespace) -> int:
     """Scan and remember; without a running monitor by this command itself."""
-    did = scan_in_monitor(settings) or _scan_here(settings)
+    result = scan_in_monitor(settings) or _scan_without_monitor(settings)
     if wanted.json:
-        print(as_json(did))
+        print(as_json(result))
     else:
-        print(f"{did['found']} answered, {did['missed']} did not.")
-    tell_scan(did, wanted.verbose)
-    return CANNOT_ASK if did["error"] and not did["found"] else DONE
+        print(f"{result['found']} answered, {result['missed']} did not.")
+    report_scan(result, wanted.verbose)
+    return CANNOT_ASK if result["error"] and not result["found"] else DONE
 
 
-def _scan_here(settings: Settings) -> dict[str, Any]:
+def _scan_without_monitor(settings: Settings) -> dict[str, Any]:
     def work(monitor: Any) -> dict[str, Any]:
         monitor.scanner.open(listen=False)
         monitor.scanner.start("command line")
         monitor.scanner.wait()
         return scan_record(monitor.scanner.last)
 
-    did: dict[str, Any] = with_monitor(settings, work)
-    return did
+    result: dict[str, Any] = with_monitor(settings, work)
+    return result
 
 
-def tell_scan(did: Mapping[str, Any], verbose: bool) -> None:
-    """What the scan did, on stderr: always what failed, the rest when asked."""
-    for source in did["sources"]:
+def report_scan(result: Mapping[str, Any], verbose: bool) -> None:
+    """Report a scan on stderr: its failures always, the rest with --verbose."""
+    for source in result["sources"]:
         for scope, reason in source["failed"].items():
             complain(f"{scope}: {reason}")
         if verbose:
@@ -285,7 +285,7 @@ def delete(settings: Settings, wanted: argparse.Namespace) -> int:
 def _selected(
     settings: Settings, body: Mapping[str, Any], confirm: Mapping[str, int]
 ) -> tuple[int, int, list[str]]:
-    """Without a running server: how many there are, how many were deleted, some names."""
+    """Select or delete without a running server: the selected, the deleted, some names."""
     times = {
         key: body[key] and datetime.fromisoformat(body[key])
         for key in ("first_seen_after", "first_seen_before")

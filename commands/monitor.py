@@ -19,7 +19,7 @@ DONE, NOTHING, WRONG_USE, CANNOT_ASK = 0, 1, 2, 3
 
 
 class Failed(Exception):
-    """The command could not do it: one sentence, and the exit code."""
+    """Raised when a command cannot do its work: a sentence, and the exit code."""
 
     def __init__(self, text: str, code: int = NOTHING) -> None:
         super().__init__(text)
@@ -34,7 +34,9 @@ def ask_monitor(
     if not places:
         return None
     try:
-        return control_client.ask(Path(places[0].removeprefix("unix:")), method, path, body)
+        return control_client.send_request(
+            Path(places[0].removeprefix("unix:")), method, path, body
+        )
     except control_client.NoReply as error:
         raise Failed(str(error)) from None
 

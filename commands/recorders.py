@@ -30,25 +30,28 @@ def check(settings: Settings, wanted: argparse.Namespace) -> int:
     """Ask Dahua's cloud about a serial, or about a workbook and print what is not online."""
     if (wanted.serial is None) == (wanted.excel is None):
         raise Failed("Give a serial, or --excel FILE.")
-    rows = _rows(wanted.excel) if wanted.excel else [_one(wanted.serial)]
+    rows = _rows(wanted.excel) if wanted.excel else [_recorder(wanted.serial)]
     reports = _ask(settings, rows)
     results = _judged(rows, reports)
     down = [result for result in results if result["status"] != "online"]
     if wanted.serial is not None:
-        _tell(results[0], wanted.json)
+        _print_result(results[0], wanted.json)
     else:
         show(down, argparse.Namespace(json=wanted.json, csv=wanted.csv), COLUMNS)
     failed = {
-        why for report in reports if isinstance(report, Coverage) for why in report.failed.values()
+        reason
+        for report in reports
+        if isinstance(report, Coverage)
+        for reason in report.failed.values()
     }
-    for why in sorted(failed):
-        complain(why)
+    for reason in sorted(failed):
+        complain(reason)
     if any(result["status"] == "unknown" for result in results):
         return CANNOT_ASK
     return NOTHING if down else DONE
 
 
-def _one(text: str) -> RecorderRow:
+def _recorder(text: str) -> RecorderRow:
     serial = clean_serial(text)
     if serial is None:
         raise Failed(f"{text[:60]!r} is no serial: it has 4 to 32 letters and digits.")
@@ -95,7 +98,7 @@ def _judged(
     return results
 
 
-def _tell(row: dict[str, str], as_json: bool) -> None:
+def _print_result(row: dict[str, str], as_json: bool) -> None:
     if as_json:
         print(
             json.dumps({"serial": row["P2P NUMBER"], **{k: row[k] for k in ("status", "reason")}})

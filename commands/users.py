@@ -157,7 +157,7 @@ def _allowed(act: Any, *values: Any, **more: Any) -> Any:
 
 
 def _password(wanted: argparse.Namespace) -> str:
-    """From the terminal, twice; from stdin when asked. It never stands in the arguments."""
+    """The password, typed twice, or from stdin; never an argument."""
     if wanted.password_stdin:
         try:
             return sys.stdin.readline().rstrip("\r\n")

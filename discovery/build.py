@@ -1,4 +1,4 @@
-"""Builds what asks: the scanner over all sources, and the scheduler of all jobs."""
+"""Build the scanner over all sources and the scheduler of all jobs."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ class DiscoveryPackage(Package):
     scheduler: Scheduler
 
     def open(self) -> None:
-        """The toggle is as the options say until somebody throws it."""
+        """Set the toggle as the options say, unless somebody has set it before."""
         tracker = self.fleet.tracker
         if state.auto_scan(tracker.fleet()) is None and self.options.auto_scan:
             tracker.apply([AutoScan(True)], self.fleet.clock())
@@ -75,7 +75,7 @@ class DiscoveryPackage(Package):
         return bool(state.auto_scan(self.fleet.tracker.fleet()))
 
     def set_auto_scan(self, enabled: bool, precondition: Precondition) -> None:
-        """Throw the toggle, durably. Turned on, a scan starts at once."""
+        """Set the toggle, durably. Turned on, a scan starts at once."""
         self.fleet.tracker.apply([AutoScan(enabled)], self.fleet.clock(), precondition)
         if enabled:
             self.scheduler.resume(AUTO_SCAN)
@@ -83,7 +83,7 @@ class DiscoveryPackage(Package):
             self.scheduler.pause(AUTO_SCAN)
 
     def clock_was_set(self, seconds: float) -> None:
-        """The wall clock jumped while the monitor runs."""
+        """React to a jump of the wall clock while the monitor runs."""
         if seconds < 0:
             # What it asked before the step cannot be told from what answers after it.
             self.scanner.cancel()
@@ -101,8 +101,8 @@ def build_discovery(
     def targets(name: str) -> Sequence[Target]:
         return inventory.workbooks.targets() if name == easy4ip.NAME else ()
 
-    def asked(at: datetime, progress: Iterable[SourceProgress]) -> None:
-        """The journal keeps which scopes were asked today; uptimes are judged by it."""
+    def note_asked(at: datetime, progress: Iterable[SourceProgress]) -> None:
+        """Note the scopes that were asked in the journal, which judges uptimes by them."""
         try:
             fleet.journal.note_asked(at, scopes_of(progress))
         except Unreachable as error:
@@ -112,7 +112,7 @@ def build_discovery(
         sources,
         fleet.tracker,
         fleet.clock,
-        asked=asked,
+        on_asked=note_asked,
         targets=targets,
         may_confirm=lambda: package.has_auto_scan(),
         unseal=fleet.secrets.unseal,

@@ -1,7 +1,7 @@
 """The scopes of the probing sources that cannot be asked now. Pure.
 
-A scope that goes down is told once, and once when it is up again: with the first answer of a
-device whose question it had kept from being asked.
+A scope is reported once when it goes down, and once when it is up again: with the first answer of
+a device that could not be asked because of it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ class DownScopes:
         self._down: dict[str, tuple[str, set[Question]]] = {}
 
     def remember(self, scopes: Iterable[str], source: str) -> None:
-        """Scopes of a source that were down before this process: any answer brings them back, and
-        who cannot be asked says so again."""
+        """Take over the scopes of a source that were down before this process. Any answer brings
+        them back; a device that cannot be asked says so again."""
         for scope in scopes:
             if scope.partition(":")[0] == source:
                 self._down.setdefault(scope, ("", set()))
 
     def down(self, scope: str, reason: str, question: Question, at: datetime) -> list[Report]:
-        """A question could not be asked; nothing when that is known."""
+        """Note a question that could not be asked; the event, unless the scope is down already."""
         known, questions = self._down.get(scope, (None, set()))
         questions.add(question)
         self._down[scope] = (reason, questions)
@@ -61,7 +61,7 @@ class DownScopes:
         return up
 
 
-def gone(devices: Mapping[int, Device], coverage: Coverage) -> set[str]:
+def lost_scopes(devices: Mapping[int, Device], coverage: Coverage) -> set[str]:
     """The scopes in which a device was last heard by the source, and that it did not ask."""
     known_devices = (device for device in devices.values() if device.retired_at is None)
     states = (device.states.get(coverage.source) for device in known_devices)

@@ -30,10 +30,9 @@ SHORTEST_INTERVAL = 1.0
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
-    """One device as one source asks it. `began` is when it was asked last; `owner` is the
-    device that serves its answer; `ticket` is the number of the one place in a heap that is valid.
-    """
+class QueueEntry:
+    """One device as one source asks it. `began`: when it was asked last; `owner`: the device
+    that serves its answer; `ticket`: the number of the one heap item that is valid."""
 
     question: Question
     host: str
@@ -54,8 +53,8 @@ class Entry:
         return self.question[1]
 
 
-Place = tuple[int, float, int, Entry]
-"""In a heap: urgency, time, ticket."""
+HeapItem = tuple[int, float, int, QueueEntry]
+"""Urgency, time and ticket of an entry, the order of a heap."""
 
 
 def phase(question: Question) -> float:
@@ -64,35 +63,35 @@ def phase(question: Question) -> float:
 
 
 class DueQueue:
-    """Which questions begin now: those that are due, no more at once than a source's `cap`, and
-    one at a time at a device. The channels of a recorder are asked at the recorder."""
+    """The queue of all questions. It lets those begin that are due, no more at once than a
+    source's `cap`, and one at a time at a device. A recorder serves its channels."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.sources = {source.name: source for source in sources if source.probe}
         self._devices: Mapping[int, Device] = {}
-        self._entries: dict[Question, Entry] = {}
+        self._entries: dict[Question, QueueEntry] = {}
         self._tickets = itertools.count()
-        self._idle: list[Place] = []
-        self._ready: dict[str, list[Place]] = {name: [] for name in self.sources}
+        self._idle: list[HeapItem] = []
+        self._ready: dict[str, list[HeapItem]] = {name: [] for name in self.sources}
         self._running: Counter[str] = Counter()
         self._busy: set[int] = set()
-        self._waiting: dict[int, dict[str, list[Place]]] = {}
+        self._waiting: dict[int, dict[str, list[HeapItem]]] = {}
 
     # -- who is asked --------------------------------------------------------------------
 
     def update(self, devices: Mapping[int, Device], now: float) -> list[Question]:
-        """Take the newest snapshot: only devices that are other values are looked at. The
-        questions that nobody asks any more."""
+        """Take the newest snapshot and return the questions that nobody asks any more. Only
+        devices that are other values are looked at."""
         before, self._devices = self._devices, devices
         if devices is before or not self.sources:
             return []
         changed = [device for id, device in devices.items() if before.get(id) is not device]
         gone = [before[id] for id in before.keys() - devices.keys()]
         ended: list[Question] = []
-        new: list[Entry] = []
+        new: list[QueueEntry] = []
         for device in itertools.chain(changed, gone):
             old, is_gone = before.get(device.id), device.id not in devices
-            if old is None or is_gone or _is_asked_otherwise(old, device):
+            if old is None or is_gone or _has_other_question(old, device):
                 for name in self.sources:
                     self._renew((device.id, name), None if is_gone else device, new, ended, now)
         pace = len(new) / FIRST_RATE
@@ -105,12 +104,12 @@ class DueQueue:
         self,
         question: Question,
         device: Device | None,
-        new: list[Entry],
+        new: list[QueueEntry],
         ended: list[Question],
         now: float,
     ) -> None:
-        """One question after its device changed: the entry of another access or host is another
-        one, and is asked at once. About what a probe learned nothing must be asked again."""
+        """Renew one question after its device changed. With another access or host it is another
+        entry and is asked at once; what a probe itself learned asks nothing again."""
         known, entry = self._entries.get(question), self._entry(question, device)
         is_same = known and entry and known.host == entry.host
         if known and entry and is_same and is_same_but_learned(known.access, entry.access):
@@ -129,7 +128,7 @@ class DueQueue:
         else:
             new.append(entry)
 
-    def _entry(self, question: Question, device: Device | None) -> Entry | None:
+    def _entry(self, question: Question, device: Device | None) -> QueueEntry | None:
         name = question[1]
         if device is None or device.retired_at is not None:
             return None
@@ -139,12 +138,12 @@ class DueQueue:
         state = device.states.get(name)
         interval = max(SHORTEST_INTERVAL, access.interval or self.sources[name].interval)
         was_up = state is not None and state.seen_at is not None and state.misses == 0
-        return Entry(question, host, access, interval, was_up)
+        return QueueEntry(question, host, access, interval, was_up)
 
-    def entry(self, question: Question) -> Entry | None:
+    def entry(self, question: Question) -> QueueEntry | None:
         return self._entries.get(question)
 
-    def is_current(self, entry: Entry) -> bool:
+    def is_current(self, entry: QueueEntry) -> bool:
         """True if what is learned of this entry still concerns its device."""
         return self._entries.get(entry.question) is entry
 
@@ -167,14 +166,14 @@ class DueQueue:
         return self._idle[0][1] if self._idle else None
 
     def wake(self, now: float) -> None:
-        """Let what is due be asked."""
+        """Make the questions ready that are due."""
         while (at := self.next_at()) is not None and at <= now:
             entry = heapq.heappop(self._idle)[3]
             self._put_ready(entry, ROUTINE, entry.due)
 
-    def hurry(self, question: Question, now: float, urgency: int = NOW) -> bool:
-        """Ask as soon as there is room, before what is less urgent; False when it is not asked at
-        all. One that is under way is not asked twice."""
+    def prioritize(self, question: Question, now: float, urgency: int = NOW) -> bool:
+        """Ask as soon as there is room, before less urgent questions. One that is under way is not
+        asked twice. False when the question is not asked at all."""
         entry = self._entries.get(question)
         if entry is None:
             return False
@@ -189,7 +188,7 @@ class DueQueue:
             entry.due = self._next(entry, now)
             self._put_idle(entry)
 
-    def begin(self, now: float) -> list[Entry]:
+    def begin(self, now: float) -> list[QueueEntry]:
         """Begin what can begin now, the most urgent and longest due first. Each must be `ended`."""
         begun = []
         while (entry := self._best()) is not None:
@@ -205,20 +204,20 @@ class DueQueue:
             begun.append(entry)
         return begun
 
-    def _best(self) -> Entry | None:
+    def _best(self) -> QueueEntry | None:
         """Take the first of all sources that have room."""
         heads = []
-        for name, places in self._ready.items():
-            while places and not (_is_valid(places[0]) and self.is_current(places[0][3])):
-                heapq.heappop(places)
-            if places and self._running[name] < self.sources[name].cap:
-                heads.append(places[0])
+        for name, items in self._ready.items():
+            while items and not (_is_valid(items[0]) and self.is_current(items[0][3])):
+                heapq.heappop(items)
+            if items and self._running[name] < self.sources[name].cap:
+                heads.append(items[0])
         return heapq.heappop(self._ready[min(heads)[3].source])[3] if heads else None
 
     def ended(
-        self, entry: Entry, now: float, answered: bool | None, again: float | None = None
+        self, entry: QueueEntry, now: float, answered: bool | None, again: float | None = None
     ) -> bool:
-        """A question is over: `answered`, missed (False) or not really asked (None); it is asked
+        """End a question: `answered`, missed (False) or not really asked (None). It is asked
         `again` after so many seconds if that is sooner than the next time. True for the first
         miss of a device that was up."""
         self._running[entry.source] -= 1
@@ -240,48 +239,48 @@ class DueQueue:
             self._put_idle(entry)
         return is_first_miss
 
-    def _next(self, entry: Entry, now: float) -> float:
-        """The next moment of its own, not right after it was asked out of turn."""
+    def _next(self, entry: QueueEntry, now: float) -> float:
+        """The next moment of its own interval, not right after a question out of turn."""
         earliest = max(now, entry.began + entry.interval / 10)
         own = phase(entry.question) * entry.interval
         return own + math.ceil((earliest - own) / entry.interval) * entry.interval
 
     def _free(self, owner: int) -> None:
-        """The first of each source that waits for the device is ready again."""
+        """Make the first question of each source that waits for this device ready again."""
         self._busy.discard(owner)
         waiting = self._waiting.get(owner, {})
-        for name, places in list(waiting.items()):
-            while places:
-                place = heapq.heappop(places)
-                if _is_valid(place) and self.is_current(place[3]):
-                    self._place(self._ready[name], place[3], place[1])
+        for name, items in list(waiting.items()):
+            while items:
+                item = heapq.heappop(items)
+                if _is_valid(item) and self.is_current(item[3]):
+                    self._place(self._ready[name], item[3], item[1])
                     break
-            if not places:
+            if not items:
                 del waiting[name]
         if not waiting:
             self._waiting.pop(owner, None)
 
     # -- heaps ---------------------------------------------------------------------------
 
-    def _put_idle(self, entry: Entry) -> None:
+    def _put_idle(self, entry: QueueEntry) -> None:
         entry.is_ready, entry.urgency = False, ROUTINE
         self._place(self._idle, entry, entry.due)
 
-    def _put_ready(self, entry: Entry, urgency: int, at: float) -> None:
+    def _put_ready(self, entry: QueueEntry, urgency: int, at: float) -> None:
         entry.is_ready, entry.urgency, entry.due = True, urgency, at
         self._place(self._ready[entry.source], entry, at)
 
-    def _place(self, heap: list[Place], entry: Entry, at: float) -> None:
+    def _place(self, heap: list[HeapItem], entry: QueueEntry, at: float) -> None:
         """Put the entry into one heap; its place in any other is no longer valid."""
         entry.ticket = next(self._tickets)
         heapq.heappush(heap, (entry.urgency, at, entry.ticket, entry))
 
 
-def _is_valid(place: Place) -> bool:
-    return place[2] == place[3].ticket
+def _is_valid(item: HeapItem) -> bool:
+    return item[2] == item[3].ticket
 
 
-def _is_asked_otherwise(old: Device, new: Device) -> bool:
+def _has_other_question(old: Device, new: Device) -> bool:
     """True if anything changed that a question depends on; most changes are of times only."""
     return (
         old.access is not new.access

@@ -4,20 +4,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from fleet.model import Event, Report
+from discovery.device_tracker import DeviceTracker
+from fleet.model import Report
 from fleet.rejected import RejectedReports
 from store.json_file import CannotKeep
 
 MAX_WAITING = 10_000
 """Reports that wait while the tracker cannot keep them."""
-
-
-class Tracker(Protocol):
-    """The tracker, as the inbox needs it."""
-
-    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]: ...
 
 
 class Inbox:
@@ -26,7 +21,7 @@ class Inbox:
     Used in the Scanner's loop; the tracker, which may wait for the disk, works in a thread.
     """
 
-    def __init__(self, tracker: Tracker, clock: Callable[[], datetime]) -> None:
+    def __init__(self, tracker: DeviceTracker, clock: Callable[[], datetime]) -> None:
         self.tracker = tracker
         self.clock = clock
         self._reports: list[Report] = []
@@ -35,7 +30,7 @@ class Inbox:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def take(self, reports: Iterable[Report]) -> None:
-        """To be handed over with the next batch."""
+        """Take reports; the next batch hands them over."""
         self._reports += reports
 
     async def hand_over(self) -> bool:
@@ -47,7 +42,7 @@ class Inbox:
         return bool(reports)
 
     def in_thread(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        """Do what may wait for the disk, in the order in which it was given."""
+        """Do work that may wait for the disk in the writer's thread, in the order of the calls."""
         self._loop = loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._writer, work, *arguments)
 
@@ -59,7 +54,7 @@ class Inbox:
             self._apply(reports)
 
     def _apply(self, reports: Sequence[Report]) -> None:
-        """Whatever the tracker does with one of the reports, it gets the others."""
+        """Apply the reports; one that the tracker rejects keeps none of the others from it."""
         if not self._is_applied(reports) and len(reports) > 1:
             for report in reports:
                 self._is_applied([report])
@@ -78,5 +73,5 @@ class Inbox:
         return True
 
     def _put_back(self, reports: Sequence[Report]) -> None:
-        """To be handed over again, before what came since; the newest if they are too many."""
+        """Put reports back before the newer ones; the oldest are dropped if too many wait."""
         self._reports = [*reports, *self._reports][-MAX_WAITING:]

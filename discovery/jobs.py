@@ -1,4 +1,4 @@
-"""The jobs of discovery: automatic scans, and questions about the recorders."""
+"""The jobs of discovery: automatic scans and recorder checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def scan(scanner: Scanner) -> str:
 
 @dataclass(slots=True)
 class RecorderSweeps:
-    """Asks Dahua's cloud about every listed recorder; `read_list` is called before."""
+    """A job that asks Dahua's cloud about every listed recorder; `read_list` is called before."""
 
     scanner: Scanner
     interval: float
@@ -49,5 +49,5 @@ class RecorderSweeps:
             raise CannotAsk(easy4ip.NAME, " ".join(did.failed.values()))
         self._is_first = False
         if did is None:
-            return "none is to be asked about"
+            return "no recorders to check"
         return f"{len(did.found)} online, {did.missed} not"

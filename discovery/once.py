@@ -1,4 +1,4 @@
-"""One discovery without a monitor: for a command line that wants to see who is there."""
+"""One discovery without a monitor, for the command line."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,8 @@ from fleet.status import Rules
 from sources.source import Source
 
 
-class Memory:
-    """A tracker that forgets: the same rules, no file."""
+class MemoryTracker:
+    """A tracker without a file, by the same rules."""
 
     def __init__(self) -> None:
         self.fleet = Fleet()
@@ -41,7 +41,7 @@ def discover(
     sources: Sequence[Source], clock: Callable[[], datetime]
 ) -> tuple[list[Device], Scan | None]:
     """Scan once: the devices that answer, and what the scan did."""
-    memory = Memory()
+    memory = MemoryTracker()
     scanner = Scanner(sources, memory, clock)
     scanner.open(listen=False)
     try:

@@ -13,11 +13,13 @@ from fleet import identity
 from fleet.model import Device, Finding, Report, Sighting
 
 CONTESTED = "mac.contested"
-TEXT = "two senders claim this MAC with different addresses; the device keeps its previous address"
+CONTESTED_TEXT = (
+    "two senders claim this MAC with different addresses; the device keeps its previous address"
+)
 
 
 class PendingMoves:
-    """Holds moves back until the discovery has ended: by then a second sender has spoken too.
+    """Holds moves back until the discovery has ended: by then every sender has answered.
 
     `known` is the device that has an identity at a site, as the Tracker says; `disputed` are the
     keys that prove nothing.
@@ -31,37 +33,37 @@ class PendingMoves:
         self._places: dict[tuple[str, str], dict[str, Sighting]] = {}
 
     def take(self, sighting: Sighting) -> list[Sighting]:
-        """The sighting, if it moves nobody: nothing is held against it."""
+        """Return the sighting if it moves no device; hold it back otherwise."""
         address, keys = sighting.address, identity.proved(sighting, self._disputed)
         if address is None or not keys:
             return [sighting]
         places = self._places.setdefault((keys[0], sighting.site), {})
         places.setdefault(address, sighting)
-        homes = self._homes(keys[0], sighting.site) or {next(iter(places))}
+        homes = self._known_addresses(keys[0], sighting.site) or {next(iter(places))}
         return [sighting] if address in homes else []
 
-    def _homes(self, key: str, site: str) -> set[str]:
-        """Where the key is: at one address, or at those interfaces of a merged device."""
+    def _known_addresses(self, key: str, site: str) -> set[str]:
+        """The addresses that the key has now: one, or those of a merged device's interfaces."""
         device = self._known(key, site)
         if device is None:
             return set()
         return {*device.interfaces.get(key, {})} or ({device.address} if device.address else set())
 
     def end(self, at: datetime, is_whole: bool) -> list[Report]:
-        """The moves that nothing contradicts, and a finding for each MAC that is contested.
-        Only a discovery that was not broken off says that it no longer is."""
+        """End the discovery: the moves that nothing contradicts, and a finding for each contested
+        MAC. Only a discovery that `is_whole` clears such a finding."""
         reports: list[Report] = []
         for (key, site), places in self._places.items():
             first = next(iter(places.values()))
-            device, homes = self._known(key, site), self._homes(key, site)
+            device, homes = self._known(key, site), self._known_addresses(key, site)
             moves = places.keys() - (homes or {str(first.address)})
-            finding = Finding(key, CONTESTED, at, TEXT, first.source, site=site)
+            finding = Finding(key, CONTESTED, at, CONTESTED_TEXT, first.source, site=site)
             if moves and len(places) > max(1, len(homes)) and key.startswith(identity.MAC):
                 if homes and device and not homes & places.keys():
                     reports.append(replace(first, address=device.address, only_alive=True))
                 reports.append(replace(finding, evidence={"addresses": sorted(places)[:20]}))
                 continue
             reports += [places[ip] for ip in places if ip in moves]
-            if is_whole and device and any(one.kind == CONTESTED for one in device.findings):
+            if is_whole and device and any(fault.kind == CONTESTED for fault in device.findings):
                 reports.append(replace(finding, cleared=True))
         return reports

@@ -1,22 +1,28 @@
-"""Asking one device at a time: every device with access to a source that probes, when it is due.
+"""The Prober: asks every device with access to a probing source, one at a time, when it is due.
 
-Runs in the Scanner's loop. A miss, a deadline and an error are those of one device; a scope that
-cannot be asked is told once and calls nobody missing.
+Runs in the Scanner's loop. A miss, a deadline and an error are those of one device; a scope
+that cannot be asked is reported once and makes no device miss.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
 
+from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
-from discovery.due_queue import NOW, DueQueue, Entry, Question
+from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
 from discovery.probe_tasks import AbnormalExit, ProbeTasks
-from discovery.secret_hosts import Unproven, has_proof, is_bound, neutral_key, plain
+from discovery.secret_hosts import (
+    Unproven,
+    access_without_secrets,
+    has_proof,
+    may_send_secrets,
+    with_place_key,
+)
 from discovery.sessions import Sessions, session_owner
 from fleet import identity
 from fleet.access import place_key
@@ -37,11 +43,11 @@ from sources.source import SessionRefused, Source
 from store.vault import SecretLost
 
 log = logging.getLogger(__name__)
-LOOK_EVERY = 0.25
+SYNC_EVERY = 0.25
 """Seconds until a change of the fleet is noticed."""
-PARENT_AGAIN = 5.0
+PARENT_RETRY = 5.0
 """Seconds until a parent is asked once more because a child missed."""
-SESSION_AGAIN = 5.0
+SESSION_RETRY = 5.0
 """Seconds until a device is asked again whose sessions were all in use."""
 ERROR = "source.error"
 """The kind of the finding about a device that meets an error in the program."""
@@ -50,25 +56,13 @@ PASSWORD = "access.password"  # nosec B105 (a kind of finding)
 sent to its new address."""
 
 ANSWERED, MISSED, NOT_ASKED, FAILED = "answered", "missed", "not asked", "failed"
-"""What came of a question. Failed: it met an error in the program."""
-
-
-class Fleet(Protocol):
-    """What the Prober needs of the Tracker."""
-
-    def devices(self) -> Mapping[int, Device]: ...
-
-    def known(self, key: str, site: str) -> Device | None: ...
-
-    def down(self) -> Mapping[str, Any]: ...
-
-    def disputed(self) -> Mapping[str, datetime]: ...
+"""The states of a result. Failed: an error in the program."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one source learned about one device when it was asked. `reason` says why it is not
-    answered; `reports` is what the tracker got."""
+class ProbeResult:
+    """The result of one question: `state` is one of those above, `reason` says why it is not
+    answered, `reports` is what the tracker got."""
 
     device: int
     source: str
@@ -78,22 +72,22 @@ class Answer:
 
 
 class Prober:
-    """Puts the questions of the due queue, and those that somebody waits for.
+    """Asks the questions of the due queue, and those that a caller waits for.
 
     `deliver` takes the reports; `unseal` turns the id of a secret into its text when a question
-    begins and raises SecretLost. `heard` is called with the name of a source that got an answer,
-    and the time.
+    begins and raises SecretLost. `on_answer` is called with the source that got an answer and the
+    time.
     """
 
     def __init__(
         self,
         sources: Iterable[Source],
-        tracker: Fleet,
+        tracker: DeviceTracker,
         clock: Callable[[], datetime],
         deliver: Callable[[Iterable[Report]], None],
         unseal: Callable[[str], str],
         sessions: Sessions,
-        heard: Callable[[str, datetime], None] = lambda source, at: None,
+        on_answer: Callable[[str, datetime], None] = lambda source, at: None,
     ) -> None:
         self.queue = DueQueue(sources)
         self.tracker = tracker
@@ -101,65 +95,65 @@ class Prober:
         self.deliver = deliver
         self.unseal = unseal
         self.sessions = sessions
-        self.heard = heard
+        self.on_answer = on_answer
         self.counts: dict[str, list[int]] = {}
-        """How many were asked and how many answered since somebody cleared it, by source."""
+        """[asked, answered] by source, since the caller cleared it."""
         self._scopes = DownScopes()
         self._probes = ProbeTasks()
         self._proved: dict[Question, str] = {}
-        self._awaited: dict[Question, list[asyncio.Future[Answer]]] = {}
+        self._awaited: dict[Question, list[asyncio.Future[ProbeResult]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged: set[tuple[str, str]] = set()
-        self._is_standing = False
+        self._is_running = False
         self._is_closed = False
 
     # -- asking --------------------------------------------------------------------------
 
-    async def stand(self) -> None:
+    async def run(self) -> None:
         """Ask every device when it is due, for as long as the monitor runs."""
         if not self.queue.sources:
             return
-        self._is_standing = True
+        self._is_running = True
         for name in self.queue.sources:
             self._scopes.remember(self.tracker.down(), name)
         while True:
             self._pump()
             due = self.queue.next_at()
-            wait = LOOK_EVERY if due is None else min(LOOK_EVERY, max(0.01, due - _now()))
+            wait = SYNC_EVERY if due is None else min(SYNC_EVERY, max(0.01, due - _now()))
             await asyncio.sleep(wait)
 
     def ask(
         self, questions: Iterable[Question], urgency: int = NOW
-    ) -> list[asyncio.Future[Answer]]:
+    ) -> list[asyncio.Future[ProbeResult]]:
         """Ask these now; one that is under way is joined. Those that nobody can ask are left
-        out, and all of them when the monitor is ending. A future that is cancelled withdraws its
+        out, and all of them when the monitor is stopping. A future that is cancelled withdraws its
         question if that has not begun."""
         if self._is_closed:
             return []
-        self._look()
+        self._sync()
         futures = []
         for question in questions:
-            if self.queue.hurry(question, _now(), urgency):
+            if self.queue.prioritize(question, _now(), urgency):
                 future = asyncio.get_running_loop().create_future()
-                future.add_done_callback(partial(self._left, question))
+                future.add_done_callback(partial(self._stop_waiting, question))
                 self._awaited.setdefault(question, []).append(future)
                 futures.append(future)
         self._pump()
         return futures
 
     def questions_of(self, device: int) -> list[Question]:
-        """By which sources a device is probed."""
-        self._look()
+        """The questions about one device, one for each source that probes it."""
+        self._sync()
         return list(self.queue.questions_of(device))
 
     def questions(self, source: str) -> list[Question]:
-        """Which devices a source probes."""
-        self._look()
+        """The questions of one source, one for each device that it probes."""
+        self._sync()
         return self.queue.questions(source)
 
     async def close(self) -> None:
-        """End the questions that are under way. They say nothing about their devices."""
-        self._is_standing, self._is_closed = False, True
+        """Cancel the questions that are under way; they say nothing about their devices."""
+        self._is_running, self._is_closed = False, True
         for futures in list(self._awaited.values()):
             for future in list(futures):
                 future.cancel()
@@ -168,8 +162,8 @@ class Prober:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._probes.close()
 
-    def _left(self, question: Question, future: asyncio.Future[Answer]) -> None:
-        """Somebody waits no longer."""
+    def _stop_waiting(self, question: Question, future: asyncio.Future[ProbeResult]) -> None:
+        """Forget a future whose caller waits no longer."""
         waiting = self._awaited.get(question, [])
         with suppress(ValueError):
             waiting.remove(future)
@@ -178,19 +172,19 @@ class Prober:
             if future.cancelled():
                 self.queue.withdraw(question, _now())
 
-    def _look(self) -> None:
-        """Take in what changed in the fleet."""
+    def _sync(self) -> None:
+        """Bring the queue in line with the newest snapshot of the fleet."""
         for question in self.queue.update(self.tracker.devices(), _now()):
             self._proved.pop(question, None)
             self.deliver(self._scopes.forget(question, self.clock()))
-            self._tell(question, Answer(*question, NOT_ASKED, "it is not asked any more"))
+            self._resolve(question, ProbeResult(*question, NOT_ASKED, "it is not asked any more"))
 
     def _pump(self) -> None:
-        """Begin what can begin."""
+        """Begin the questions that can begin now."""
         if self._is_closed:
             return
-        self._look()
-        if self._is_standing:
+        self._sync()
+        if self._is_running:
             self.queue.wake(_now())
         for entry in self.queue.begin(_now()):
             task = asyncio.get_running_loop().create_task(self._question(entry))
@@ -199,38 +193,40 @@ class Prober:
 
     # -- one question --------------------------------------------------------------------
 
-    async def _question(self, entry: Entry) -> None:
-        answer, again = Answer(*entry.question, NOT_ASKED, "the monitor is ending"), None
+    async def _question(self, entry: QueueEntry) -> None:
+        answer, again = ProbeResult(*entry.question, NOT_ASKED, "the monitor is stopping"), None
         try:
             device = self.tracker.devices().get(entry.question[0])
             if device is not None:
                 answer, again = await self._within_sessions(entry, device)
         finally:
-            self._end(entry, answer, again)
+            self._finish(entry, answer, again)
 
-    async def _within_sessions(self, entry: Entry, device: Device) -> tuple[Answer, float | None]:
+    async def _within_sessions(
+        self, entry: QueueEntry, device: Device
+    ) -> tuple[ProbeResult, float | None]:
         """Ask, unless a reader proves the device already, or all its sessions are in use."""
         source, started = self.queue.sources[entry.source], self.clock()
         if not source.takes_session:
-            return await self._put(source, entry, device, started), None
+            return await self._probe(source, entry, device, started), None
         owner = session_owner(device, source.name, self.tracker.devices())
         if self.sessions.is_read(owner):
             proof = self._alive(device, source.name, started)
-            return Answer(*entry.question, ANSWERED, "its stream is read", (proof,)), None
+            return ProbeResult(*entry.question, ANSWERED, "its stream is read", (proof,)), None
         if not self.sessions.reserve(owner, f"{source.name}:{device.id}"):
             reason = f"all {self.sessions.budget(owner)} sessions of the device are in use"
-            return Answer(*entry.question, NOT_ASKED, reason), SESSION_AGAIN
+            return ProbeResult(*entry.question, NOT_ASKED, reason), SESSION_RETRY
         try:
-            return await self._put(source, entry, device, started, owner), None
+            return await self._probe(source, entry, device, started, owner), None
         finally:
             self.sessions.release(owner, f"{source.name}:{device.id}")
 
-    async def _put(
-        self, source: Source, entry: Entry, device: Device, started: datetime, owner: int = 0
-    ) -> Answer:
-        """One probe under its deadline, whatever it raises."""
+    async def _probe(
+        self, source: Source, entry: QueueEntry, device: Device, started: datetime, owner: int = 0
+    ) -> ProbeResult:
+        """Probe once under a deadline, and turn whatever it raises into a result."""
         try:
-            reports = await self._asked(source, entry, device)
+            reports = await self._reports(source, entry, device)
             return self._answered(entry, device, started, reports)
         except SessionRefused as error:
             self.sessions.refused(owner or device.id)
@@ -255,16 +251,16 @@ class Prober:
         except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
             return self._failed(source, entry, device, error)
 
-    async def _asked(self, source: Source, entry: Entry, device: Device) -> Sequence[Report]:
-        """What the probe reports. Where its password may not be sent yet, it is asked without it
-        first. Raises Unproven, SecretLost and whatever ProbeTasks.run does."""
+    async def _reports(self, source: Source, entry: QueueEntry, device: Device) -> Sequence[Report]:
+        """The reports of the probe. Where the password may not be sent yet, the device is asked
+        without it first. Raises Unproven, SecretLost and whatever ProbeTasks.run does."""
         access, question = device.access.get(source.name, Access()), entry.question
-        if not is_bound(access, entry.host) and self._proved.get(question) != entry.host:
-            target = self._target(source, entry, device, plain(access))
-            target = neutral_key(target, source.name, access)
+        if not may_send_secrets(access, entry.host) and self._proved.get(question) != entry.host:
+            target = self._target(source, entry, device, access_without_secrets(access))
+            target = with_place_key(target, source.name, access)
             reports = await self._probes.run(source, question, target)
             is_seen = any(isinstance(report, Sighting) for report in reports)
-            if not is_seen or self._someone_else(device, reports):
+            if not is_seen or self._other_device(device, reports):
                 return reports
             if not has_proof(device, reports, self.tracker.known):
                 raise Unproven
@@ -272,8 +268,8 @@ class Prober:
         target = self._target(source, entry, device, access)
         return await self._probes.run(source, question, target)
 
-    def _target(self, source: Source, entry: Entry, device: Device, access: Access) -> Target:
-        """Whom to ask, with its secrets unsealed. Raises SecretLost."""
+    def _target(self, source: Source, entry: QueueEntry, device: Device, access: Access) -> Target:
+        """The target of a question, with its secrets unsealed. Raises SecretLost."""
         secrets = {name: self.unseal(id) for name, id in access.secret_options.items()}
         return Target(
             device.site,
@@ -302,32 +298,32 @@ class Prober:
             device=device.id,
         )
 
-    # -- what came of it -----------------------------------------------------------------
+    # -- results -------------------------------------------------------------------------
 
     def _answered(
         self,
-        entry: Entry,
+        entry: QueueEntry,
         device: Device,
         started: datetime,
         reports: Sequence[Report],
         reason: str = "",
-    ) -> Answer:
+    ) -> ProbeResult:
         kept = tuple(self._report_of(entry, device, started, report) for report in reports)
-        if other := self._someone_else(device, kept):
+        if other := self._other_device(device, kept):
             missed = self._miss(entry, device, started, f"another device answers there: {other}")
             # It may answer elsewhere at this moment, which counts more.
             missed = replace(missed, at=started)
-            return Answer(*entry.question, MISSED, missed.reason, (*kept, missed))
+            return ProbeResult(*entry.question, MISSED, missed.reason, (*kept, missed))
         if not any(isinstance(report, Sighting) for report in kept):
             misses = [report for report in kept if isinstance(report, Miss)]
             if not misses:
                 misses = [self._miss(entry, device, started, "its answer proves nothing")]
                 kept += tuple(misses)
-            return Answer(*entry.question, MISSED, misses[0].reason, kept)
+            return ProbeResult(*entry.question, MISSED, misses[0].reason, kept)
         cleared = self._cleared(entry, device, ERROR, PASSWORD)
-        return Answer(*entry.question, ANSWERED, reason, (*kept, *cleared))
+        return ProbeResult(*entry.question, ANSWERED, reason, (*kept, *cleared))
 
-    def _cleared(self, entry: Entry, device: Device, *kinds: str) -> list[Finding]:
+    def _cleared(self, entry: QueueEntry, device: Device, *kinds: str) -> list[Finding]:
         """The findings of these kinds that the device has no longer."""
         return [
             Finding(_key(device), fault.kind, self.clock(), fault.text, entry.source, cleared=True)
@@ -335,9 +331,11 @@ class Prober:
             if fault.kind in kinds and fault.source == entry.source
         ]
 
-    def _report_of(self, entry: Entry, device: Device, started: datetime, report: Report) -> Report:
-        """A report as the tracker gets it: with when and of whom it was asked. The place that was
-        asked proves nothing beside a key of the device that answers there."""
+    def _report_of(
+        self, entry: QueueEntry, device: Device, started: datetime, report: Report
+    ) -> Report:
+        """The report for the tracker, with the time and the device of the question. The place that
+        was asked proves nothing beside a key of the device that answers there."""
         if isinstance(report, Miss):
             return replace(report, asked=started)
         if not isinstance(report, Sighting):
@@ -353,7 +351,7 @@ class Prober:
         asked = device.id if is_there else None
         return replace(report, identities=keys, asked=started, device=asked, learned=learned)
 
-    def _someone_else(self, device: Device, reports: Iterable[Report]) -> str:
+    def _other_device(self, device: Device, reports: Iterable[Report]) -> str:
         """The name of the known device that was proved instead of the one that was asked."""
         others = []
         for sighting in reports:
@@ -372,48 +370,54 @@ class Prober:
                 return ""
         return others[0] if others else ""
 
-    def _missed(self, entry: Entry, device: Device, started: datetime, reason: str) -> Answer:
+    def _missed(
+        self, entry: QueueEntry, device: Device, started: datetime, reason: str
+    ) -> ProbeResult:
         miss, cleared = self._miss(entry, device, started, reason), self._cleared
-        return Answer(*entry.question, MISSED, reason, (miss, *cleared(entry, device, PASSWORD)))
+        return ProbeResult(
+            *entry.question, MISSED, reason, (miss, *cleared(entry, device, PASSWORD))
+        )
 
-    def _miss(self, entry: Entry, device: Device, started: datetime, reason: str) -> Miss:
+    def _miss(self, entry: QueueEntry, device: Device, started: datetime, reason: str) -> Miss:
         return Miss(_key(device), entry.source, self.clock(), reason, device.site, started)
 
-    def _not_asked(self, entry: Entry, scope: str, reason: str) -> Answer:
+    def _not_asked(self, entry: QueueEntry, scope: str, reason: str) -> ProbeResult:
         down = self._scopes.down(scope, reason, entry.question, self.clock())
-        return Answer(*entry.question, NOT_ASKED, reason, tuple(down))
+        return ProbeResult(*entry.question, NOT_ASKED, reason, tuple(down))
 
-    def _unproven(self, entry: Entry, device: Device) -> str:
+    def _unproven(self, entry: QueueEntry, device: Device) -> str:
         saved = device.access[entry.source].secret_host or "another address"
         return (
             f"the password was saved for {saved}, and nothing proves that {entry.host} is this "
             "device. Enter it again"
         )
 
-    def _without_password(self, source: Source, entry: Entry, reason: str) -> Answer:
-        """Its password cannot be read, or not be sent, so it alone is not asked."""
+    def _without_password(self, source: Source, entry: QueueEntry, reason: str) -> ProbeResult:
+        """The result for a device whose password cannot be read, or not be sent."""
         text = f"{source.title}: {reason}"
         finding = Finding(f"id:{entry.question[0]}", PASSWORD, self.clock(), text, source.name)
-        return Answer(*entry.question, NOT_ASKED, text, (finding,))
+        return ProbeResult(*entry.question, NOT_ASKED, text, (finding,))
 
-    def _failed(self, source: Source, entry: Entry, device: Device, error: Exception) -> Answer:
-        """An error in the program, logged once. It says nothing about the device but this."""
+    def _failed(
+        self, source: Source, entry: QueueEntry, device: Device, error: Exception
+    ) -> ProbeResult:
+        """The result after an error in the program, which is logged once."""
         kind = str(error) if isinstance(error, AbnormalExit) else type(error).__name__
         if (source.name, kind) not in self._logged:
             self._logged.add((source.name, kind))
             log.exception("%s: an error in the program while asking a device", source.title)
         reason = f"{source.title}: an error in the program ({kind}); the log has the details"
         finding = Finding(_key(device), ERROR, self.clock(), reason, source.name)
-        return Answer(*entry.question, FAILED, reason, (finding,))
+        return ProbeResult(*entry.question, FAILED, reason, (finding,))
 
-    def _end(self, entry: Entry, answer: Answer, again: float | None) -> None:
-        """Hand over what came of a question, and begin what waited for it."""
-        self._look()
+    def _finish(self, entry: QueueEntry, answer: ProbeResult, again: float | None) -> None:
+        """Hand over the result of a question, and begin those that waited for it."""
+        self._sync()
         is_current, now = self.queue.is_current(entry), self.clock()
         answered = {ANSWERED: True, MISSED: False}.get(answer.state)
         is_first_miss = self.queue.ended(entry, _now(), answered, again)
         if is_current:
-            self._note(entry.source, answered, now)
+            self._count(entry.source, answered, now)
             reports = answer.reports
             if answered:
                 reports += tuple(self._scopes.answered(entry.question, reports, now))
@@ -422,38 +426,38 @@ class Prober:
                 self._ask_parents(entry.question[0])
         # What was asked in another way than the device has now says nothing: it is asked again.
         if is_current or self.queue.entry(entry.question) is None:
-            self._tell(entry.question, answer)
-        if self._is_standing or self._awaited:
+            self._resolve(entry.question, answer)
+        if self._is_running or self._awaited:
             self._pump()
 
-    def _note(self, source: str, answered: bool | None, now: datetime) -> None:
+    def _count(self, source: str, answered: bool | None, now: datetime) -> None:
         if answered is None:
             return
         count = self.counts.setdefault(source, [0, 0])
         count[0] += 1
         if answered:
             count[1] += 1
-            self.heard(source, now)
+            self.on_answer(source, now)
 
     def _ask_parents(self, device: int) -> None:
-        """A device that was up missed: perhaps what it is connected through is down. Once,
-        however many of its children miss."""
+        """Ask the parents of a device that missed, as its connection may be down. A parent is asked
+        once, however many of its children miss."""
         devices, now = self.tracker.devices(), _now()
         child = devices.get(device)
         for parent in child.parents if child else ():
             for question in self.queue.questions_of(parent):
                 entry = self.queue.entry(question)
-                if entry is not None and now - entry.began >= PARENT_AGAIN:
-                    self.queue.hurry(question, now)
+                if entry is not None and now - entry.began >= PARENT_RETRY:
+                    self.queue.prioritize(question, now)
 
-    def _tell(self, question: Question, answer: Answer) -> None:
+    def _resolve(self, question: Question, answer: ProbeResult) -> None:
         for future in list(self._awaited.get(question, ())):
             if not future.done():
                 future.set_result(answer)
 
 
 def _key(device: Device) -> str:
-    """The record itself, whatever its identities are by then."""
+    """The key of the record itself, whatever its identities become."""
     return f"id:{device.id}"
 
 

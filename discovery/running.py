@@ -1,4 +1,4 @@
-"""Opens, starts and stops all packages, and gives the scheduler their jobs."""
+"""Open, start and stop all packages, and give the scheduler their jobs."""
 
 import logging
 
@@ -7,14 +7,14 @@ from fleet.package import Packages
 from inventory.build import InventoryPackage
 
 log = logging.getLogger(__name__)
-FIRST_LOOK = 1.0
+WORKBOOK_WAIT = 1.0
 """Seconds that a start waits for the workbook."""
 
 
 def open_all(packages: Packages) -> None:
-    """Read what is stored and know every job; nothing runs by itself yet.
+    """Open every package and add its jobs to the scheduler; nothing runs yet.
 
-    Raises CannotOpen in words.
+    Raises CannotOpen.
     """
     for package in packages:
         package.open()
@@ -26,20 +26,20 @@ def open_all(packages: Packages) -> None:
 
 
 def start_all(packages: Packages) -> None:
-    """Everything that runs by itself begins. Raises CannotOpen in words."""
+    """Open all packages, then start their threads and jobs. Raises CannotOpen."""
     open_all(packages)
     for package in packages:
         package.start()
     packages.find(DiscoveryPackage).scheduler.start()
     # No longer: 50,000 rows take seconds, and what the database knows can be seen meanwhile.
-    packages.find(InventoryPackage).workbooks.was_read.wait(FIRST_LOOK)
+    packages.find(InventoryPackage).workbooks.was_read.wait(WORKBOOK_WAIT)
 
 
 def stop_all(packages: Packages) -> None:
-    """End against the order of the start, so that nothing is lost on the way. A package that
-    cannot end keeps no other from it."""
+    """Stop in the reverse order of the start, so that nothing is lost on the way. An error of
+    one package keeps no other from stopping."""
     for package in reversed(packages):
         try:
             package.stop()
         except Exception:
-            log.exception("%s: an error in the program while ending", type(package).__name__)
+            log.exception("%s: an error in the program while stopping", type(package).__name__)

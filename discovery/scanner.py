@@ -5,7 +5,7 @@ The only place that catches whatever a source may raise.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,27 +13,26 @@ from datetime import datetime
 from itertools import chain
 from threading import Event as Flag
 from threading import Lock, Thread
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from discovery.down_scopes import gone
+from discovery.device_tracker import DeviceTracker
+from discovery.down_scopes import lost_scopes
 from discovery.due_queue import SCAN
 from discovery.inbox import Inbox
 from discovery.misses import missed
 from discovery.pending_moves import PendingMoves
 from discovery.probe_tasks import GRACE, AbnormalExit
-from discovery.probing import ANSWERED, MISSED, Answer, Prober
+from discovery.probing import ANSWERED, MISSED, Prober, ProbeResult
 from discovery.progress import Scan, SourceProgress
 from discovery.scan_record import scan_record
 from discovery.sessions import Sessions
 from discovery.source_tasks import SourceTasks
-from discovery.sweeping import ask_some
+from discovery.sweeping import sweep_devices
 from discovery.unverified import UnverifiedDevices
 from fleet import identity
 from fleet.model import (
     CannotAsk,
     Coverage,
-    Device,
-    Event,
     LastScan,
     Miss,
     Report,
@@ -48,8 +47,8 @@ log = logging.getLogger(__name__)
 BATCH_EVERY = 1.0
 LISTEN_AGAIN = 15.0
 """Seconds until a source that could not listen tries again."""
-ENDING = "the monitor is ending"
-END_WITHIN = 5.0
+STOPPING = "the monitor is stopping"
+STOP_TIMEOUT = 5.0
 """Seconds in which everything that runs must have ended when the monitor does."""
 NOTE_EVERY = 60.0
 """Seconds until it is noted again which sources were probed."""
@@ -57,31 +56,17 @@ NOTE_EVERY = 60.0
 T = TypeVar("T")
 
 
-def no_secret(id: str) -> str:
-    """Where no vault is, no secret opens."""
+def no_vault(id: str) -> str:
+    """The `unseal` of a scanner without a vault. Raises SecretLost."""
     raise SecretLost(f"there is no key for secret {id}")
 
 
-class Knower(Protocol):
-    """What the Scanner needs of the Tracker."""
-
-    def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]: ...
-
-    def devices(self) -> Mapping[int, Device]: ...
-
-    def known(self, key: str, site: str) -> Device | None: ...
-
-    def down(self) -> Mapping[str, Any]: ...
-
-    def disputed(self) -> Mapping[str, datetime]: ...
-
-
 class Scanner:
-    """Asks, collects what comes, and hands it over in batches.
+    """Asks all sources, collects their reports, and hands them over in batches.
 
-    `watch` is called with the scan whenever its progress changed, from the loop's
-    thread; `asked` with what each scan or sweep did when it has ended, and when it began, from
-    a thread that may wait; what is probed by itself is told once a minute. `targets` says which
+    `on_progress` is called with the scan whenever its progress changed, from the loop's
+    thread; `on_asked` with the start and the progress of each scan or sweep when it has ended, from
+    a thread that may wait; for what is probed by itself, once a minute. `targets` says which
     listed devices a source that sweeps asks about, `may_confirm` whether what was only heard may
     be asked. `unseal` is as in Prober. `sessions` is shared with whatever reads streams.
     """
@@ -89,20 +74,20 @@ class Scanner:
     def __init__(
         self,
         sources: Sequence[Source],
-        tracker: Knower,
+        tracker: DeviceTracker,
         clock: Callable[[], datetime],
-        watch: Callable[[Scan], None] = lambda scan: None,
-        asked: Callable[[datetime, Iterable[SourceProgress]], None] = lambda at, did: None,
+        on_progress: Callable[[Scan], None] = lambda scan: None,
+        on_asked: Callable[[datetime, Iterable[SourceProgress]], None] = lambda at, did: None,
         targets: Callable[[str], Sequence[Target]] = lambda name: (),
         may_confirm: Callable[[], bool] = lambda: False,
-        unseal: Callable[[str], str] = no_secret,
+        unseal: Callable[[str], str] = no_vault,
         sessions: Sessions | None = None,
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
         self.clock = clock
-        self.watch = watch
-        self.asked = asked
+        self.on_progress = on_progress
+        self.on_asked = on_asked
         self.targets = targets
         self.may_confirm = may_confirm
         self.unverified = UnverifiedDevices()
@@ -117,7 +102,7 @@ class Scanner:
         self._thread = Thread(target=self._run, name="scanner", daemon=True)
         self._task: asyncio.Task[None] | None = None
         self._asking: asyncio.Future[list[None]] | None = None
-        self._standing: list[asyncio.Task[None]] = []
+        self._background: list[asyncio.Task[None]] = []
         self._sweeping: dict[str, dict[asyncio.Task[None], SourceProgress]] = {}
         self._source_tasks = SourceTasks()
         self._awaited: set[asyncio.Task[Any]] = set()
@@ -130,18 +115,18 @@ class Scanner:
             sources, tracker, clock, self._inbox.take, unseal, self.sessions, self.heard.__setitem__
         )
 
-    # -- for everybody -------------------------------------------------------------------
+    # -- for callers ---------------------------------------------------------------------
 
     def open(self, listen: bool = True) -> None:
         """Start the loop; with `listen`, hear what devices say unasked."""
         self._loop = asyncio.new_event_loop()
         self._thread.start()
         if listen:
-            asyncio.run_coroutine_threadsafe(self._stand(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._start_background(), self._loop).result()
 
     def start(self, by: str = "local", names: Sequence[str] = ()) -> bool:
         """Start a scan over the named sources, or all; False if one is running, or the monitor is
-        ending."""
+        stopping."""
         with self._lock:
             if self._scan is not None or self._is_closed:
                 return False
@@ -152,7 +137,9 @@ class Scanner:
                 and (source.discover or self._has_listed(source))
             ]
             self._scan = Scan(
-                self.clock(), by, {one.name: SourceProgress(one.name, one.title) for one in chosen}
+                self.clock(),
+                by,
+                {source.name: SourceProgress(source.name, source.title) for source in chosen},
             )
             self._idle.clear()
             asyncio.run_coroutine_threadsafe(self._begin(self._scan), self._loop)
@@ -163,18 +150,18 @@ class Scanner:
         the end, which its deadline sets.
 
         None when there is none, or it is being asked already, also by a scan. Raises CannotAsk
-        when the monitor is ending.
+        when the monitor is stopping.
         """
         source, targets = self.sources[name], self.targets(name)
         if not targets or self._sweeping.get(name):
             return None
         return self._wait_for(self._sweep(source, spread))
 
-    def ask(self, ids: Collection[int], sources: Collection[str] = ()) -> list[Answer]:
+    def ask(self, ids: Collection[int], sources: Collection[str] = ()) -> list[ProbeResult]:
         """Ask these devices now by the named sources, or by all that can ask them, and wait. What
         each source learned, once the tracker has it; a question that is under way is joined,
         and no other one is held up. Devices that are only discovered cannot be asked alone.
-        Raises CannotAsk when the monitor is ending."""
+        Raises CannotAsk when the monitor is stopping."""
         return self._wait_for(self._ask_devices(ids, sources))
 
     def progress(self) -> Scan | None:
@@ -182,7 +169,7 @@ class Scanner:
         return self._scan
 
     def cancel(self) -> bool:
-        """Stop the running scan; False if none runs. Nobody is called missing for it."""
+        """Stop the running scan; False if none runs. No device misses for it."""
         with self._lock:
             if self._scan is None or self._scan.state != "running":
                 return False
@@ -191,7 +178,7 @@ class Scanner:
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until no scan runs; False after `timeout` seconds."""
+        """Wait until no scan runs; False after `timeout` seconds."""
         return self._idle.wait(timeout)
 
     def close(self) -> None:
@@ -202,27 +189,27 @@ class Scanner:
         with self._lock:
             self._is_closed = True
         try:
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(2 * END_WITHIN)
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(2 * STOP_TIMEOUT)
         except TimeoutError:
             log.error("Something that was asked does not end; it is abandoned")
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(END_WITHIN)
+        self._thread.join(STOP_TIMEOUT)
         for call in tuple(self._calls):
             call.cancel()
         self._inbox.close()
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it in the loop. Raises CannotAsk when the monitor is ending."""
+        """Run it in the loop and wait. Raises CannotAsk when the monitor is stopping."""
         with self._lock:
             if self._is_closed:
                 work.close()
-                raise CannotAsk("monitor", ENDING)
+                raise CannotAsk("monitor", STOPPING)
             call = asyncio.run_coroutine_threadsafe(work, self._loop)
             self._calls.add(call)
         try:
             return call.result()
         except CancelledError:
-            raise CannotAsk("monitor", ENDING) from None
+            raise CannotAsk("monitor", STOPPING) from None
         finally:
             self._calls.discard(call)
 
@@ -237,13 +224,13 @@ class Scanner:
             self._loop.run_until_complete(asyncio.wait(left, timeout=GRACE))
         self._loop.close()
 
-    async def _stand(self) -> None:
-        self._standing = [
+    async def _start_background(self) -> None:
+        self._background = [
             asyncio.create_task(self._hand_over_always()),
-            asyncio.create_task(self.prober.stand()),
-            asyncio.create_task(self._note_probes()),
+            asyncio.create_task(self.prober.run()),
+            asyncio.create_task(self._report_probes()),
         ]
-        self._standing += [
+        self._background += [
             asyncio.create_task(self._listen(source))
             for source in self.sources.values()
             if source.listen
@@ -251,30 +238,30 @@ class Scanner:
 
     async def _end(self) -> None:
         sweeps = [task for running in self._sweeping.values() for task in running]
-        tasks = [*self._standing, *([self._task] if self._task else []), *sweeps]
+        tasks = [*self._background, *([self._task] if self._task else []), *sweeps]
         for task in tasks:
             task.cancel()
         await self.prober.close()
         # Threads wait for the sweeps that were asked for: each must come to its own end.
         ending = asyncio.gather(*tasks, *self._awaited, return_exceptions=True)
-        await asyncio.wait((ending,), timeout=END_WITHIN)
+        await asyncio.wait((ending,), timeout=STOP_TIMEOUT)
         for source in self.sources.values():
             try:
                 source.close()
             except Exception:
-                log.exception("%s: an error in the program while ending", source.title)
+                log.exception("%s: an error in the program while stopping", source.title)
         await self._inbox.hand_over()
 
     async def _hand_over_always(self) -> None:
         while True:
             await asyncio.sleep(BATCH_EVERY)
             if await self._inbox.hand_over():
-                self._show()
+                self._report_progress()
 
-    def _show(self) -> None:
-        """Tell how far the scan is; that it ended is told once, by `_finish`, when all is kept."""
+    def _report_progress(self) -> None:
+        """Report the progress of the running scan; `_finish` reports its end, when all is kept."""
         if self._scan is not None and self._scan.state == "running":
-            self.watch(self._scan)
+            self.on_progress(self._scan)
 
     # -- hearing -------------------------------------------------------------------------
 
@@ -293,8 +280,8 @@ class Scanner:
             await asyncio.sleep(LISTEN_AGAIN)
 
     def _overhear(self, source: Source, report: Report | Coverage) -> None:
-        """What a source hears between scans. What proves nothing and is no known device at its
-        known address goes on the list; a device that is new is asked, if we may."""
+        """Take a report that a source hears between scans. A device that proves nothing and is not
+        at its known address goes on the list of the unverified; a new one is asked, if allowed."""
         if isinstance(report, Coverage):
             return
         if isinstance(report, Sighting) and report.identities:
@@ -310,7 +297,7 @@ class Scanner:
         self._inbox.take([report])
 
     def _key(self, sighting: Sighting) -> str:
-        """What the sighting proves first; of one that proves nothing, what it says."""
+        """The first identity that the sighting proves, or else the first that it claims."""
         return (*identity.proved(sighting, self.tracker.disputed()), *sighting.identities)[0]
 
     def _confirm(self, source: Source, sighting: Sighting) -> None:
@@ -329,7 +316,7 @@ class Scanner:
     async def _perform(self, scan: Scan) -> None:
         """One whole scan, from the first question to what is kept of it."""
         log.info("Scan started by %s", scan.by)
-        self._show()
+        self._report_progress()
         try:
             await self._ask_all(scan)
             with self._lock:
@@ -342,7 +329,7 @@ class Scanner:
 
     async def _ask_all(self, scan: Scan) -> None:
         """All sources side by side, until they end or somebody cancels."""
-        asks = (self._ask_one(scan, source) for source in scan.sources.values())
+        asks = (self._scan_source(scan, source) for source in scan.sources.values())
         self._asking = asyncio.ensure_future(asyncio.gather(*asks))
         if scan.state != "running":
             self._asking.cancel()
@@ -354,14 +341,14 @@ class Scanner:
         for source in scan.sources.values():
             source.state = "cancelled" if source.state == "asking" else source.state
 
-    async def _ask_one(self, scan: Scan, progress: SourceProgress) -> None:
+    async def _scan_source(self, scan: Scan, progress: SourceProgress) -> None:
         """One source of a scan. When it ends, who did not answer it is missed, however long
         the others take."""
         await self._probe_all(progress)
-        await self._ask(scan.started, progress)
+        await self._ask_source(scan.started, progress)
         await self._inbox.hand_over()
         if scan.state == "running":
-            await self._call_missing(scan.started, progress)
+            await self._report_misses(scan.started, progress)
             await self._inbox.hand_over()
 
     async def _finish(self, scan: Scan) -> None:
@@ -372,12 +359,12 @@ class Scanner:
         finally:
             log.info("Scan %s: %d answered, %d missed", scan.state, scan.found, scan.missed)
             self.last, self._scan, self._task, self._asking = scan, None, None, None
-            self.watch(scan)
+            self.on_progress(scan)
             self._idle.set()
 
     def _keep(self, scan: Scan) -> None:
         self.tracker.apply([LastScan(scan_record(scan))], self.clock())
-        self.asked(scan.started, scan.sources.values())
+        self.on_asked(scan.started, scan.sources.values())
 
     async def _sweep(self, source: Source, spread: float) -> SourceProgress:
         """The listed devices of one source, outside of any scan."""
@@ -386,14 +373,16 @@ class Scanner:
         self._awaited.add(task)
         started = self.clock()
         try:
-            await self._ask(started, progress, spread)
+            await self._ask_source(started, progress, spread)
             await self._inbox.hand_over()
-            await self._inbox.in_thread(self.asked, started, [progress])
+            await self._inbox.in_thread(self.on_asked, started, [progress])
         finally:
             self._awaited.discard(task)
         return progress
 
-    async def _ask(self, started: datetime, progress: SourceProgress, spread: float = 0.0) -> None:
+    async def _ask_source(
+        self, started: datetime, progress: SourceProgress, spread: float = 0.0
+    ) -> None:
         """One source under its deadline."""
         source = self.sources[progress.name]
         listed = len(self.targets(source.name)) if source.sweep else 0
@@ -473,13 +462,13 @@ class Scanner:
         finally:
             for future in futures:
                 future.cancel()
-        for answer in (one.result() for one in futures if not one.cancelled()):
+        for answer in (future.result() for future in futures if not future.cancelled()):
             progress.missed += answer.state == MISSED
             if answer.state == ANSWERED and answer.device in devices:
                 progress.found.add(devices[answer.device].identities[0])
 
-    async def _note_probes(self) -> None:
-        """Tell once a minute which sources were probed, as a scan does when it ends."""
+    async def _report_probes(self) -> None:
+        """Report once a minute which sources were probed, as a scan does when it ends."""
         while True:
             started = self.clock()
             await asyncio.sleep(NOTE_EVERY)
@@ -490,39 +479,41 @@ class Scanner:
                 for covered in [Coverage(name, (name,), count[0], count[1])]
             ]
             if probed:
-                await self._inbox.in_thread(self.asked, started, probed)
+                await self._inbox.in_thread(self.on_asked, started, probed)
 
-    async def _ask_devices(self, ids: Collection[int], names: Collection[str]) -> list[Answer]:
-        """What `ask` promises, in the loop."""
+    async def _ask_devices(self, ids: Collection[int], names: Collection[str]) -> list[ProbeResult]:
+        """The work of `ask`, in the loop."""
         task = asyncio.current_task()
         assert task is not None
         self._awaited.add(task)
-        chosen = [one for one in self.sources.values() if not names or one.name in names]
+        chosen = [source for source in self.sources.values() if not names or source.name in names]
         try:
             probes = self.prober.ask(
                 (id, source.name) for id in dict.fromkeys(ids) for source in chosen
             )
-            swept = await asyncio.gather(*(self._ask_listed(one, set(ids)) for one in chosen))
+            swept = await asyncio.gather(*(self._ask_listed(source, set(ids)) for source in chosen))
             answers = await asyncio.gather(*probes, return_exceptions=True)
             await self._inbox.hand_over()
         finally:
             self._awaited.discard(task)
-        return [one for one in (*chain(*swept), *answers) if isinstance(one, Answer)]
+        every = (*chain(*swept), *answers)
+        return [result for result in every if isinstance(result, ProbeResult)]
 
-    async def _ask_listed(self, source: Source, ids: Collection[int]) -> list[Answer]:
-        """Those of the devices that this source asks together."""
+    async def _ask_listed(self, source: Source, ids: Collection[int]) -> list[ProbeResult]:
+        """Ask those of the devices that this source sweeps."""
         if not source.sweep:
             return []
-        known = ((self.tracker.known(one.key, one.site), one) for one in self.targets(source.name))
+        listed = self.targets(source.name)
+        known = ((self.tracker.known(target.key, target.site), target) for target in listed)
         chosen = {device.id: target for device, target in known if device and device.id in ids}
         if not chosen:
             return []
-        answers, reports = await ask_some(source, chosen, self.clock, self._source_tasks)
+        answers, reports = await sweep_devices(source, chosen, self.clock, self._source_tasks)
         self._inbox.take(reports)
         return answers
 
     def _has_listed(self, source: Source) -> bool:
-        """Whether a source has devices to ask that somebody listed."""
+        """True if a source has listed devices to ask."""
         if source.sweep and self.targets(source.name):
             return True
         devices = self.tracker.devices().values() if source.probe else ()
@@ -531,7 +522,7 @@ class Scanner:
     async def _discover(
         self, started: datetime, progress: SourceProgress, reports: Reports
     ) -> None:
-        """As `_collect`, with moves held back until all have spoken."""
+        """Collect a discovery, with address changes held back until its end."""
         moves, is_whole = PendingMoves(self.tracker.known, self.tracker.disputed()), False
         try:
             await self._collect(started, progress, reports, moves.take)
@@ -552,7 +543,7 @@ class Scanner:
                     return  # It ignored its end: what comes now is of no scan.
                 match report:
                     case Coverage():
-                        self._cover(started, progress, report)
+                        self._take_coverage(started, progress, report)
                     case Sighting(identities=()):
                         self._inbox.take([report])  # The tracker says so.
                     case Sighting():
@@ -566,26 +557,28 @@ class Scanner:
                     case _:
                         self._inbox.take([report])
 
-    def _cover(self, started: datetime, progress: SourceProgress, coverage: Coverage) -> None:
-        """What a source asked is up, what it could not ask is down since it `started`, and so
-        is where a device was heard once and nobody can ask now."""
+    def _take_coverage(
+        self, started: datetime, progress: SourceProgress, coverage: Coverage
+    ) -> None:
+        """Report the scopes that a source asked as up. Those that it could not ask are down since
+        it `started`, as are those where a device was heard before and that are gone now."""
         progress.coverage = coverage
         if coverage.answers:
             self.heard[coverage.source] = self.clock()
-        lost = gone(self.tracker.devices(), coverage)
+        lost = lost_scopes(self.tracker.devices(), coverage)
         progress.failed.update(dict.fromkeys(lost, "it is down or gone"))
         progress.failed.update(coverage.failed)
         now, name = self.clock(), coverage.source
-        down = [one for one in self.tracker.down() if one == name or one.startswith(f"{name}:")]
+        down = [scope for scope in self.tracker.down() if scope.partition(":")[0] == name]
         asked = dict.fromkeys((name, *coverage.scopes, *down)) if coverage.scopes else {}
         self._inbox.take(
             SourceDown(scope, now, "", up=True) for scope in asked if scope not in progress.failed
         )
         self._inbox.take(SourceDown(scope, started, why) for scope, why in progress.failed.items())
 
-    async def _call_missing(self, started: datetime, progress: SourceProgress) -> None:
-        """Everyone who was asked by this discovery and did not answer. Of those that were
-        swept the source has said so itself."""
+    async def _report_misses(self, started: datetime, progress: SourceProgress) -> None:
+        """Report a miss for every device that this discovery asked and that did not answer. Misses
+        of swept devices come from the source itself."""
         coverage = progress.coverage
         if not (coverage and coverage.scopes and self.sources[progress.name].discover):
             return
@@ -595,6 +588,6 @@ class Scanner:
             return missed(self.tracker.devices().values(), asked, started, now)
 
         # In the writer, so that everything that was handed over before is known.
-        found = await self._inbox.in_thread(silent)
-        self._inbox.take(found)
-        progress.missed += len(found)
+        misses = await self._inbox.in_thread(silent)
+        self._inbox.take(misses)
+        progress.missed += len(misses)

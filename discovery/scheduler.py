@@ -1,4 +1,4 @@
-"""The jobs that run by themselves, by APScheduler.
+"""The scheduler of background jobs, on top of APScheduler.
 
 APScheduler compares wall-clock times. Each job therefore also keeps when it is due by the
 monotonic clock, and a thread moves APScheduler's times whenever the two disagree: a clock that
@@ -57,7 +57,7 @@ def _trigger(every: float, timer: Callable[[], float]) -> Any:
 
 
 class Scheduler:
-    """The table of jobs, run by APScheduler, with a memory of how each went.
+    """The table of jobs, run by APScheduler, with the last result of each.
 
     Jobs can be added, changed and removed while it runs. Each has a thread of its own, so a
     long one delays no other, and never runs twice at once. `on_step` is called with the seconds
@@ -257,7 +257,7 @@ class Scheduler:
     # -- clocks --------------------------------------------------------------------------
 
     def _compare(self) -> None:
-        """Once a second: bring APScheduler's times in line, and notice steps of the clock."""
+        """Align APScheduler's times once a second, and notice steps of the clock."""
         wall, steady = time(), clock_gettime(CLOCK_BOOTTIME)
         while not self._over.wait(COMPARE_EVERY):
             self._try_to_align()
@@ -268,8 +268,8 @@ class Scheduler:
                 self._scheduler.add_job(self.on_step, args=(step,))
 
     def _try_to_align(self) -> None:
-        """Without this thread, a clock that is set stops the jobs: it outlives every error.
-        Each is logged once."""
+        """Align; log an error once and go on, as a clock that is set would stop the jobs without
+        this thread."""
         try:
             self.align()
         except Exception as error:
@@ -278,7 +278,7 @@ class Scheduler:
             self._error = repr(error)
 
     def align(self) -> None:
-        """Let every job run when it is due by the monotonic clock."""
+        """Set the next run of every job to when it is due by the monotonic clock."""
         for name in self.jobs:
             with self._lock:
                 planned = self._planned(name)

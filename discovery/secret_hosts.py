@@ -1,5 +1,7 @@
-"""Where the passwords of a device may be sent. A device moves when a broadcast says so, which
-anybody can forge; its password follows only when the device has proved itself at the new address.
+"""The hosts that a device's passwords may be sent to.
+
+A device moves when a broadcast says so, which anybody can forge; its password follows only when the
+device has proved itself at the new address.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,33 +12,33 @@ from fleet.access import place_key
 from fleet.model import Access, Device, Report, Sighting, Target
 
 Known = Callable[[str, str], Device | None]
-"""Leads from a key at a site to its device."""
+"""The device of a key at a site, or None."""
 
 
-def is_bound(access: Access, host: str) -> bool:
-    """Whether everything secret of the access may be sent to this host: a person gave the host,
-    or the password was saved while the device was there."""
+def may_send_secrets(access: Access, host: str) -> bool:
+    """True if the secrets of the access may be sent to this host: a person gave the host, or the
+    password was saved while the device was there."""
     has_secret = access.secret or access.secret_options
     return not has_secret or access.host is not None or access.secret_host == host
 
 
 class Unproven(Exception):
-    """Something answers, and does not prove that it is the device whose password is kept."""
+    """Raised when something answers that does not prove to be the device of the password."""
 
 
-def plain(access: Access) -> Access:
+def access_without_secrets(access: Access) -> Access:
     """The access without anything secret."""
     return replace(access, secret=None, secret_options={})
 
 
-def neutral_key(target: Target, source: str, access: Access) -> Target:
+def with_place_key(target: Target, source: str, access: Access) -> Target:
     """The target under the key of its place, so that a source that only gives back the key of the
     target proves nothing."""
     return replace(target, key=place_key(source, replace(access, host=target.host)) or target.key)
 
 
 def has_proof(device: Device, reports: Iterable[Report], known: Known) -> bool:
-    """Whether the answer has a key of the device that means the same everywhere."""
+    """True if the answer has a key of the device that is valid at every site."""
     keys = (
         (key, report.site)
         for report in reports

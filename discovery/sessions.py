@@ -52,7 +52,7 @@ class Sessions:
             return True
 
     def release(self, device: int, stream: str) -> None:
-        """The session is closed."""
+        """Give a session back."""
         with self._lock:
             budget = self._budgets.get(device)
             if budget is None:
@@ -63,8 +63,8 @@ class Sessions:
                 del self._budgets[device]
 
     def refused(self, device: int) -> int:
-        """The device refused one of the sessions that are reserved now: it takes one less than
-        those, and at least one. What it takes."""
+        """Learn from a refusal: the device takes one session less than are reserved now, and at
+        least one. Returns its budget."""
         with self._lock:
             budget = self._budgets.setdefault(device, _Budget())
             budget.most = max(1, len(budget.open) - 1)
@@ -83,8 +83,8 @@ class Sessions:
         return budget.most + int((self._timer() - budget.refused_at) / RELEARN)
 
     def reader_alive(self, device: int, stream: str, at: float) -> None:
-        """A reader got packets of a stream at this moment of the monotonic clock. No probe that
-        takes a session is needed meanwhile."""
+        """Note that a reader got packets at this time of the monotonic clock, so that no probe
+        takes a session meanwhile."""
         with self._lock:
             budget = self._budgets.get(device)
             if budget is not None and stream in budget.open:

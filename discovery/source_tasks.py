@@ -1,5 +1,4 @@
-"""What a source does for a scan, in a task of its own: it ends at its deadline, whatever the
-source does meanwhile."""
+"""Run the work of a source in a task that ends at its deadline, whatever the source does."""
 
 import asyncio
 import logging
@@ -14,14 +13,14 @@ log = logging.getLogger(__name__)
 
 
 class SourceTasks:
-    """Waits for what sources do, and knows what of it was abandoned."""
+    """Waits for the tasks of sources, and counts those that were abandoned."""
 
     def __init__(self) -> None:
         self.abandoned: Counter[str] = Counter()
         """How many scans and sweeps of each source ignored their end and still run."""
 
     def check(self, source: Source) -> None:
-        """Raises CannotAsk while too many abandoned scans of the source still run."""
+        """Raise CannotAsk while too many abandoned scans of the source still run."""
         if self.abandoned[source.name] >= MAX_ABANDONED:
             reason = (
                 f"{MAX_ABANDONED} earlier scans of it have not ended. "

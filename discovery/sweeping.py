@@ -1,4 +1,4 @@
-"""Asking a few devices by a source that asks many together (`Source.sweep`)."""
+"""Ask a few devices by a source that asks many together (`Source.sweep`)."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from discovery.probe_tasks import GRACE
-from discovery.probing import ANSWERED, FAILED, MISSED, NOT_ASKED, Answer
+from discovery.probing import ANSWERED, FAILED, MISSED, NOT_ASKED, ProbeResult
 from discovery.source_tasks import SourceTasks
 from fleet.model import CannotAsk, Miss, Report, Sighting, Target
 from sources.source import Source
@@ -16,34 +16,34 @@ from sources.source import Source
 log = logging.getLogger(__name__)
 
 
-async def ask_some(
+async def sweep_devices(
     source: Source,
     targets: Mapping[int, Target],
     clock: Callable[[], datetime],
     tasks: SourceTasks,
-) -> tuple[list[Answer], list[Report]]:
+) -> tuple[list[ProbeResult], list[Report]]:
     """Sweep these devices under a deadline, whatever the source does: the answer for each id, and
     the reports for the tracker."""
     try:
         tasks.check(source)
-        task = asyncio.create_task(sweep_some(source, targets, clock))
+        task = asyncio.create_task(_sweep(source, targets, clock))
         await tasks.wait(source, task, _deadline(source, targets) + GRACE)
         return task.result()
     except CannotAsk as error:
-        return [Answer(id, source.name, NOT_ASKED, error.reason) for id in targets], []
+        return [ProbeResult(id, source.name, NOT_ASKED, error.reason) for id in targets], []
     except Exception as error:
         log.exception("%s: an error in the program while asking devices", source.title)
         reason = f"an error in the program ({type(error).__name__}); the log has it"
-        return [Answer(id, source.name, FAILED, reason) for id in targets], []
+        return [ProbeResult(id, source.name, FAILED, reason) for id in targets], []
 
 
 def _deadline(source: Source, targets: Mapping[int, Target]) -> float:
     return source.timeout + source.each * len(targets)
 
 
-async def sweep_some(
+async def _sweep(
     source: Source, targets: Mapping[int, Target], clock: Callable[[], datetime]
-) -> tuple[list[Answer], list[Report]]:
+) -> tuple[list[ProbeResult], list[Report]]:
     """Sweep these devices: the answer for each id, and the reports for the tracker.
 
     It runs beside a sweep of all. Whether a part of the source is down is judged by asking all of
@@ -64,12 +64,12 @@ async def sweep_some(
         reason = error.reason
     except TimeoutError:
         reason = f"{source.title} did not end in time"
-    return answers_of(source.name, targets, reports, reason), reports
+    return results_of(source.name, targets, reports, reason), reports
 
 
-def answers_of(
+def results_of(
     source: str, targets: Mapping[int, Target], reports: Sequence[Report], reason: str
-) -> list[Answer]:
+) -> list[ProbeResult]:
     """One answer for each device. `reason` is for those of which no report says anything."""
     by_key: dict[str, Sighting | Miss] = {}
     for report in reports:
@@ -80,9 +80,9 @@ def answers_of(
     return [_answer(source, id, by_key.get(target.key), reason) for id, target in targets.items()]
 
 
-def _answer(source: str, id: int, report: Sighting | Miss | None, reason: str) -> Answer:
+def _answer(source: str, id: int, report: Sighting | Miss | None, reason: str) -> ProbeResult:
     if report is None:
-        return Answer(id, source, NOT_ASKED, reason)
+        return ProbeResult(id, source, NOT_ASKED, reason)
     if isinstance(report, Miss):
-        return Answer(id, source, MISSED, report.reason, (report,))
-    return Answer(id, source, ANSWERED, "", (report,))
+        return ProbeResult(id, source, MISSED, report.reason, (report,))
+    return ProbeResult(id, source, ANSWERED, "", (report,))

@@ -12,7 +12,7 @@ from fleet.model import Device, Sighting
 MAX_HEARD = 200
 """Entries of the list; what was not heard for the longest time leaves it."""
 MAX_QUESTIONS = 30
-"""A minute, to all that was heard: so many devices at most enter outside of a scan."""
+"""Questions a minute to devices on the list; no more can enter outside of a scan."""
 SAME_AGAIN = 30.0
 """Seconds until the same address is asked again."""
 
@@ -34,7 +34,7 @@ class Heard:
 
 
 class UnverifiedDevices:
-    """The list, and how often one may ask about it. Bounded whatever comes."""
+    """The list of these devices, and a limit on questions to them. Bounded whatever comes."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -43,7 +43,7 @@ class UnverifiedDevices:
         self._lock = Lock()
 
     def note(self, sighting: Sighting, device: Device | None) -> None:
-        """Keep what was heard; its newest words replace the older ones."""
+        """Add a device, or update it with its newest announcement."""
         key, number = sighting.identities[0], device.id if device else None
         with self._lock:
             known = self._heard.pop(key, None)
@@ -74,7 +74,7 @@ class UnverifiedDevices:
             return list(self._heard.values())[::-1]
 
     def may_ask(self, address: str) -> bool:
-        """True if a question to this address is not one too many."""
+        """True if one more question, to this address, stays within the limits."""
         now = self._clock()
         while self._asked and now - self._asked[0][0] >= 60:
             self._asked.popleft()
@@ -83,5 +83,5 @@ class UnverifiedDevices:
         )
 
     def asked(self, address: str) -> None:
-        """A question went to this address."""
+        """Note a question to this address."""
         self._asked.append((self._clock(), address))

@@ -27,7 +27,7 @@ class ClientSocket(socket.socket):
         self.moved_at = time.monotonic()
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Send what goes and keep the rest. Raises OSError when the client is gone."""
+        """Send what can be sent now and keep the rest. Raises OSError when the client is gone."""
         if not self.unsent:
             self.moved_at = time.monotonic()
         self.unsent += data
@@ -37,7 +37,7 @@ class ClientSocket(socket.socket):
             self.flush()
 
     def flush(self) -> bool:
-        """Send what goes now; whether nothing is left. Raises OSError when it cannot be."""
+        """Send what can be sent now. True if nothing is left. Raises OSError when it cannot be."""
         with contextlib.suppress(BlockingIOError):
             while self.unsent:
                 del self.unsent[: self.send(self.unsent)]

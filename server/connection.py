@@ -61,7 +61,7 @@ class RequestBuffer(Unreader):
 
 
 class ChunkedBody:
-    """Follows a chunked body to say when it is whole, or broken, which is the same here:
+    """A parser of chunked bodies that tells when one is complete or broken, which is the same:
     the parser, which reads it then, refuses what is not right."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class ChunkedBody:
         self._is_last = False
 
     def is_whole(self, data: bytes) -> bool:
-        """True if it is with these bytes, which came after those of before."""
+        """Feed the next bytes; True when the body is complete."""
         self._rest += data
         while not self._is_last:
             dropped = min(self._skip, len(self._rest))
@@ -125,7 +125,7 @@ class Connection:
     # -- what came -----------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
-        """Take what came of the header or the body."""
+        """Take the next bytes of the header or the body."""
         self.moved_at = time.monotonic()
         if self.stage is Stage.BODY:
             self.buffer.feed(data)
@@ -138,7 +138,7 @@ class Connection:
         self._head += data
 
     def is_head_whole(self) -> bool:
-        """True if it has its end, or a line end that gunicorn's parser refuses."""
+        """True if the header has its end, or a line end that gunicorn's parser refuses."""
         new = self._head[self._searched :]
         return b"\r\n\r\n" in new or new.replace(b"\r\n", b"").lstrip(b"\n").count(b"\n") > 0
 
@@ -153,7 +153,7 @@ class Connection:
         return self.stage in (Stage.HEAD, Stage.BODY)
 
     def held(self) -> int:
-        """Bytes that are kept for this client; what a thread works with is not among them."""
+        """The number of bytes kept for this client, without those that a thread works with."""
         if self.stage is Stage.RUNNING:
             return 0
         return len(self._head) + len(self.buffer) + len(self.sock.unsent)
@@ -176,15 +176,15 @@ class Connection:
         return self._came >= self._length
 
     def is_whole(self) -> bool:
-        """The whole request is there, so that a thread does not wait for the client."""
+        """True if the request is complete, so that a thread does not wait for the client."""
         return self._is_whole
 
     def is_large(self) -> bool:
-        """Too large to be kept: a thread reads the rest of it."""
+        """True if the request is too large to be kept: a thread reads the rest of it."""
         return not self._is_whole and max(self._length, self._came) > MAX_BUFFERED
 
     def read_on(self) -> None:
-        """From now on, what is missing of the body is waited for where it is read."""
+        """Let the rest of the body be read where the request reads it."""
 
         since = time.monotonic() + BODY_SECONDS
 

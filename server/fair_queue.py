@@ -46,7 +46,7 @@ class FairQueue(Generic[T]):
             del self._waiting[key]
 
     def acquire(self, key: str | None) -> bool:
-        """Take a place now, without waiting; False when none is free."""
+        """Take a place without waiting; False if none is free."""
         is_free = self._running.total() < self._most
         if is_free and (key is None or self._running[key] < self._share):
             self._running[key] += 1

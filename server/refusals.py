@@ -1,4 +1,4 @@
-"""Answers given without the app: the request cannot be read, or cannot be served now."""
+"""Error answers without the app: the request cannot be read, or not be served now."""
 
 import json
 from http import HTTPStatus
@@ -17,7 +17,7 @@ SAID = {
     503: ("Other requests or uploads are running", "Try again in a minute."),
 }
 """By status: the error and the hint."""
-STATUSES = {
+ERROR_STATUSES = {
     "LimitRequestLine": 414,
     "LimitRequestHeaders": 431,
     "ExpectationFailed": 417,
@@ -32,7 +32,7 @@ STATUSES = {
 def status_of(error: BaseException) -> int:
     """The status for an error of gunicorn's parser or of the app."""
     otherwise = 400 if isinstance(error, ParseException) else 500
-    return STATUSES.get(type(error).__name__, otherwise)
+    return ERROR_STATUSES.get(type(error).__name__, otherwise)
 
 
 def refusal(status: int) -> bytes:

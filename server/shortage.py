@@ -1,8 +1,8 @@
-"""Something that the machine is short of: logged when that begins and when it ends."""
+"""Log the beginning and the end of a shortage, for example of memory or descriptors."""
 
 from typing import Any
 
-CALM = 3.0
+CALM_SECONDS = 3.0
 """Seconds without a failure after which a shortage is over."""
 
 
@@ -22,6 +22,6 @@ class Shortage:
 
     def check(self, now: float) -> None:
         """Log the end of the shortage once it is over; called regularly."""
-        if self._last is not None and now - self._last > CALM:
+        if self._last is not None and now - self._last > CALM_SECONDS:
             self._log.warning("%s", self._ends)
             self._last = None

@@ -48,7 +48,7 @@ MAX_DRAINED = 16 << 20
 
 
 class WorkerResponse(wsgi.Response):
-    """A response that reports an event stream: one waits for its client, and holds no turn."""
+    """A response that tells if it is an event stream, which keeps no other request waiting."""
 
     def __init__(self, request: Any, sock: ClientSocket, cfg: Any, on_stream: Callable[[], object]):
         super().__init__(request, sock, cfg)
@@ -90,7 +90,7 @@ class Worker(base.Worker):
 
     @classmethod
     def check_config(cls, cfg: Any, _log: Any) -> None:
-        """Called by gunicorn before it starts a worker."""
+        """Check the options. Gunicorn calls it before it starts a worker."""
         if cfg.is_ssl:
             raise SystemExit(
                 "Camera Monitor does not serve TLS by itself: put nginx or Caddy in front of it "
@@ -178,7 +178,7 @@ class Worker(base.Worker):
         return [connection for group in self._clients.values() for connection in group]
 
     def _watch(self, connection: Connection, events: int) -> None:
-        """Be told when the client sends or takes something; 0: not now."""
+        """Register for events of the client's socket; 0: none for now."""
         if events == connection.watched:
             return
         if not connection.watched:
@@ -228,7 +228,7 @@ class Worker(base.Worker):
         self._watch(connection, selectors.EVENT_READ)
 
     def _has_room(self, key: str | None) -> bool:
-        """There is room for one more, if need be because the idlest one goes."""
+        """True if there is room for one more connection; closes the idlest one if need be."""
         group = self._clients.get(key, set())
         if key is not None and len(group) >= self._max_connections // SHARE_OF_CONNECTIONS:
             return self._close_idlest(group)
@@ -240,7 +240,7 @@ class Worker(base.Worker):
         return max(self._clients.values(), key=len, default=set())
 
     def _close_idlest(self, group: Iterable[Connection]) -> bool:
-        """True if one of them could be closed."""
+        """Close the idlest of these connections; False if none is idle."""
         waiting = [connection for connection in group if connection.stage is not Stage.RUNNING]
         if not waiting:
             return False
@@ -248,7 +248,7 @@ class Worker(base.Worker):
         return True
 
     def _limit_memory(self, now: float) -> None:
-        """Too much is kept for slow clients: those that hold most and do not move go first."""
+        """Close slow clients while too much is kept for them, stalled ones with most first."""
         if self._held > MAX_HELD:
             # Since the last tick it only grew: what has been answered meanwhile is still in it.
             self._held = sum(connection.held() for connection in self._all())
@@ -302,7 +302,7 @@ class Worker(base.Worker):
                 self._advance(connection)
 
     def _advance(self, connection: Connection) -> None:
-        """Something came: the request may be whole."""
+        """Handle new bytes of a connection: the request may be complete."""
         with self._or_refuse(connection):
             if connection.stage is Stage.HEAD:
                 if connection.is_head_whole():
@@ -326,7 +326,7 @@ class Worker(base.Worker):
 
     @contextlib.contextmanager
     def _or_refuse(self, connection: Connection) -> Iterator[None]:
-        """An error in a request ends its own connection and nothing else."""
+        """Run a step of a connection; an error in a request ends its own connection only."""
         try:
             yield
         except (NoMoreData, StopIteration, OSError):
@@ -336,7 +336,7 @@ class Worker(base.Worker):
             self._finish_sending(connection, goes_on=False)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Like gunicorn's, but in the error shape of the API."""
+        """Answer an error like gunicorn does, in the error shape of the API."""
         status = status_of(exc)
         if status == 500:
             self.log.error("Error handling request %s", getattr(req, "uri", ""), exc_info=exc)
@@ -396,14 +396,14 @@ class Worker(base.Worker):
             self._calls.defer(self._on_answered, connection, goes_on)
 
     def _release(self, connection: Connection) -> None:
-        """Give its turn to another request: it has ended, or is an event stream."""
+        """Give the turn of a request that has ended, or is an event stream, to another one."""
         if connection.holds_slot:
             connection.holds_slot = False
             self._queue.release(connection.client_key)
             self._run_next()
 
     def _handle(self, connection: Connection) -> bool:
-        """Run the app and send its answer; whether the connection goes on."""
+        """Run the app and send its answer. True if the connection stays open."""
         on_stream = partial(self._calls.defer, self._release, connection)
         answer, started = None, datetime.now(UTC)
         app: Any = self.wsgi

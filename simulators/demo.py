@@ -45,18 +45,18 @@ def main() -> int:
             environment["EASY4IP_SERVER"] = f"127.0.0.1:{cloud.port}"
             print(_hint(environment), flush=True)
             monitor = subprocess.Popen([sys.executable, "app.py"], env=environment)
-            return _live(network, monitor)
+            return _run_story(network, monitor)
 
 
 def _hint(environment: dict[str, str]) -> str:
-    """How a command reaches the demo: without these options it looks at the real fleet."""
+    """The options by which a command reaches the demo, and not the real fleet."""
     names = ("DATABASE_PATH", "DATA_DIR")
     options = " ".join(f"{name}={environment[name]}" for name in names)
     return f"Commands for this demo, in another terminal:\n{options} .venv/bin/python cli.py list\n"
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
-    """End once, in order: who is impatient and says it again changes nothing."""
+    """Stop in order at the first signal, and ignore further ones."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -96,8 +96,8 @@ def _write_past(folder: Path, cameras: list[Camera]) -> None:
     demo_past.make_journal(folder / DATA / "camera_monitor.db", now.astimezone().date())
 
 
-def _live(network: Network, monitor: "subprocess.Popen[bytes]") -> int:
-    """Let things happen until the monitor ends or somebody ends us."""
+def _run_story(network: Network, monitor: "subprocess.Popen[bytes]") -> int:
+    """Change the cameras one by one until the monitor or this program is stopped."""
     homes = [camera.ip for camera in network.cameras]
     story = Life(homes, demo_cast.actors(network.cameras), SEED)
     try:

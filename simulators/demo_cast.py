@@ -1,4 +1,4 @@
-"""Who is in the demo, and what happened to each in the last months.
+"""The devices of the demo, and the events of each in the last months.
 
 A device's number is its place here, from 1, and in the crowd of pretend cameras. All times
 are days ago, so that the story ends when the demo starts.
@@ -28,9 +28,9 @@ Span = tuple[float, float]
 class Member:
     """A device of the demo.
 
-    `name` is its own (16 bytes at the most), `called` what a person gave it. `found`: None
+    `name` is its own (16 bytes at the most), `called` what a person gave it. `first_seen`: None
     when it was listed and never asked. `moved`: when, and the address that it left.
-    `faults`: what was found wrong, by kind. `away`: where it was until the last moment.
+    `faults`: its findings, by kind. `away`: where it was until the last moment.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Member:
     tags: tuple[str, ...] = ()
     notes: str = ""
     parent: int | None = None
-    found: float | None = 168.6
+    first_seen: float | None = 168.6
     silent: tuple[Span, ...] = ()
     moved: tuple[tuple[float, str], ...] = ()
     faults: tuple[tuple[str, Span], ...] = ()
@@ -80,7 +80,9 @@ MAIN = (
         away="127.20.0.205",
     ),
     Member("AW-HE130", OFFICE, called="Auditorium", tags=("pan-tilt",), silent=((39.5, 38.7),)),
-    Member("Bicycle shed", CAR_PARK, tags=("outdoor", "new"), found=21.3, silent=((9.4, 9.35),)),
+    Member(
+        "Bicycle shed", CAR_PARK, tags=("outdoor", "new"), first_seen=21.3, silent=((9.4, 9.35),)
+    ),
     Member(
         "Loading bay 1",
         WAREHOUSE,
@@ -97,7 +99,7 @@ MAIN = (
         parent=25,
         silent=(*((day + 0.3, day + 0.22) for day in range(30, 18, -2)), POWER_CUT),
     ),
-    Member("Cold store", WAREHOUSE, tags=("indoor",), parent=25, found=132.4),
+    Member("Cold store", WAREHOUSE, tags=("indoor",), parent=25, first_seen=132.4),
 )
 
 DOWN = (
@@ -112,7 +114,7 @@ DOWN = (
         faults=((PASSWORD, (120.4, 0)),),
     ),
     Member("", ANNEX, called="Recorder, annex", tags=("recorder",), silent=((0.201, 0),)),
-    Member("", WAREHOUSE, called="Loading dock (being installed)", found=None),
+    Member("", WAREHOUSE, called="Loading dock (being installed)", first_seen=None),
     Member("Old gate", WAREHOUSE, notes="Scrapped.", silent=((38.1, 0),), retired=29.6),
     Member("AW-HE130", CAR_PARK, called="Barrier", tags=("outdoor",), silent=((16.4, 0),)),
 )
@@ -120,28 +122,28 @@ DOWN = (
 
 
 def members() -> list[Member]:
-    """Everybody, in the order of their numbers."""
+    """All devices of the demo, in the order of their numbers."""
     return [*MAIN, *_ordinary(), *DOWN]
 
 
 def cameras() -> list[Camera]:
     """The pretend devices of all members; those of DOWN are off."""
-    everybody = members()
-    devices = crowd(len(everybody))
-    for member, device in zip(everybody, devices, strict=True):
+    everyone = members()
+    devices = crowd(len(everyone))
+    for member, device in zip(everyone, devices, strict=True):
         device.name = member.name
         device.on = member not in DOWN
     return devices
 
 
 def actors(devices: Sequence[Camera]) -> list[int]:
-    """Indexes of those who may move and die while somebody watches."""
+    """Indexes of the devices that can move and die while the demo runs."""
     places = range(len(MAIN), len(devices) - len(DOWN))
     return [place for place in places if devices[place].family != "NX"]
 
 
 def _ordinary() -> Iterator[Member]:
-    """Those between, whose silences are drawn by lot, the same each time."""
+    """The ordinary devices, with random silences that are the same each time."""
     yield from (_plain(13 + row, f"Aisle {row + 1}", WAREHOUSE, "indoor") for row in range(12))
     yield Member("", WAREHOUSE, called="Recorder, warehouse", tags=("recorder",))
     yield from (_plain(26 + row, f"Corridor {row + 1}", OFFICE, "indoor") for row in range(8))
@@ -152,6 +154,6 @@ def _plain(number: int, name: str, site: str, tag: str) -> Member:
     lot = Random(number)
     begins = [day - lot.random() / 4 for day in lot.sample(CALM, lot.choice((0, 0, 1, 1, 2, 4)))]
     silent = tuple((begin, begin - lot.choice((0.004, 0.02, 0.1, 0.3, 0.8))) for begin in begins)
-    found = WATCHED - 1 - 30 * lot.random()
-    member = Member(name, site, tags=(tag,), found=found, silent=silent)
+    first_seen = WATCHED - 1 - 30 * lot.random()
+    member = Member(name, site, tags=(tag,), first_seen=first_seen, silent=silent)
     return replace(member, silent=(*silent, POWER_CUT)) if site == WAREHOUSE else member

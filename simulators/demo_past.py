@@ -48,15 +48,15 @@ def database(cast: Sequence[Member], cameras: Sequence[Camera], now: datetime) -
     ]
     stores, of_stores = demo_stores.past(len(pasts) + 1, now)
     events = [*of_stores, *(event for past in pasts for event in past.events())]
-    told = sorted(events, key=lambda one: one["at"])
+    ordered = sorted(events, key=lambda event: event["at"])
     return {
         "format": "camera-monitor",
         "version": 2,
         "next_id": len(pasts) + len(stores) + 1,
-        "sequence": len(told),
+        "sequence": len(ordered),
         "state": {"last_scan": {"at": (now - timedelta(days=LAST_SCAN)).isoformat()}},
         "redirects": {},
-        "outbox": [{"sequence": place, **event} for place, event in enumerate(told, start=1)],
+        "outbox": [{"sequence": place, **event} for place, event in enumerate(ordered, start=1)],
         "devices": [*(past.record() for past in pasts), *stores],
     }
 
@@ -79,7 +79,7 @@ def make_journal(path: Path, today: date) -> None:
 
 @dataclass(frozen=True)
 class Past:
-    """One member's past: what was told of it, and how it stands in the file at the end."""
+    """One member's past: its events, and its record at the end."""
 
     number: int
     member: Member
@@ -94,15 +94,17 @@ class Past:
     def at(self, days_ago: float) -> str:
         return (self.now - timedelta(days=days_ago)).isoformat()
 
-    # -- what was told -----------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------
 
     def events(self) -> Iterator[Json]:
-        """Everything that the journal has of it, in no order and without numbers."""
-        if self.member.found is None:
+        """Its events in the journal, in no order and without numbers."""
+        if self.member.first_seen is None:
             return
         where = self.addresses()[0]["ip"]
-        yield self._event(self.member.found, "device.found", f"{self.name} was found at {where}")
-        yield from self._edits(self.member.found - 0.2)
+        yield self._event(
+            self.member.first_seen, "device.found", f"{self.name} was found at {where}"
+        )
+        yield from self._edits(self.member.first_seen - 0.2)
         yield from self._moves()
         for (_, before), (days_ago, after) in pairwise(self.turns()):
             kind, text = TURNS[after]
@@ -117,8 +119,8 @@ class Past:
 
     def turns(self) -> list[tuple[float, str]]:
         """(days ago, status), oldest first: whenever it fell silent or came back."""
-        assert self.member.found is not None
-        turns = [(self.member.found, "ACTIVE")]
+        assert self.member.first_seen is not None
+        turns = [(self.member.first_seen, "ACTIVE")]
         for begin, end in sorted(self.member.silent, reverse=True):
             is_behind = self.parent and any(a >= begin > b for a, b in self.parent.silent)
             turns.append((begin, "UNREACHABLE" if is_behind else "OFFLINE"))
@@ -130,14 +132,14 @@ class Past:
 
     def _edits(self, days_ago: float) -> Iterator[Json]:
         member, parent = self.member, self.parent.called if self.parent else ""
-        said: list[tuple[str, Any, Any, str]] = [
+        edits: list[tuple[str, Any, Any, str]] = [
             ("name", None, member.called, f"{self._own} is now called {member.called}"),
             ("site", "here", member.site, f"The site of {self.name} is now {member.site}"),
             ("tags", [], list(member.tags), f"The tags of {self.name} were changed"),
             ("parent", None, member.parent, f"{self.name} is behind {parent}"),
             ("notes", "", member.notes, f"The notes of {self.name} were changed"),
         ]
-        for key, before, after, text in said:
+        for key, before, after, text in edits:
             if after and after != before:
                 text += ", by local"
                 yield self._event(days_ago, "device.edited", text, {key: before}, {key: after})
@@ -180,12 +182,12 @@ class Past:
             "after": after or {},
         }
 
-    # -- how it stands -------------------------------------------------------------------
+    # -- record --------------------------------------------------------------------------
 
     def record(self) -> Json:
-        """Its line in the database."""
+        """Its record in the database."""
         member = self.member
-        said: Json = {
+        record: Json = {
             "id": self.number,
             "kind": "recorder" if self.camera.family == "NX" else "camera",
             "site": member.site,
@@ -199,28 +201,30 @@ class Past:
             "links": {},
             "findings": self._findings(),
             "parents": [member.parent] if member.parent else [],
-            "listed": member.found is None,
+            "listed": member.first_seen is None,
             "retired_at": self.at(member.retired) if member.retired else None,
         }
-        return said if member.found is None else {**said, **self._seen(member.found)}
+        if member.first_seen is not None:
+            record |= self._sightings(member.first_seen)
+        return record
 
-    def _seen(self, found: float) -> Json:
-        """What was heard of it, up to the last scan or to its silence."""
+    def _sightings(self, first_seen: float) -> Json:
+        """The fields of a device that was seen, up to the last scan or its silence."""
         days_ago, status = self.turns()[-1]
         silent_since = next((begin for begin, end in self.member.silent if not end), 0)
         last = self.at(silent_since or LAST_SCAN)
         last_move = self.member.moved[-1][0] if self.member.moved else days_ago
         model, port = MODELS[self.camera.family], self.camera.port
         facts = {"name": self.member.name, "model": model, "port": port}
-        answered = found - sum(begin - end for begin, end in self.member.silent)
+        answered = first_seen - sum(begin - end for begin, end in self.member.silent)
         addresses = self.addresses()
         return {
             "address": addresses[-1]["ip"],
             "addresses": addresses,
-            "first_seen": self.at(found),
+            "first_seen": self.at(first_seen),
             "last_seen": last,
             "sightings": int(answered * A_DAY),
-            "states": {SOURCE: self._word(last, silent_since)},
+            "states": {SOURCE: self._source_state(last, silent_since)},
             "facts": {SOURCE: {key: value for key, value in facts.items() if value}},
             "status": status,
             "since": self.at(min(days_ago, last_move)),
@@ -230,11 +234,11 @@ class Past:
         """The addresses that it had, oldest first."""
         member = self.member
         left = [address for _, address in member.moved]
-        since = [member.found or 0, *(days_ago for days_ago, _ in member.moved)]
+        since = [member.first_seen or 0, *(days_ago for days_ago, _ in member.moved)]
         places = zip(since, [*left, member.away or self.camera.ip], [None, *left], strict=True)
         return [{"ip": ip, "at": self.at(at), "previous": before} for at, ip, before in places]
 
-    def _word(self, last: str, silent_since: float) -> Json:
+    def _source_state(self, last: str, silent_since: float) -> Json:
         asked = self.at(self.member.retired or LAST_SCAN)
         return {
             "seen_at": last,

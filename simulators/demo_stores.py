@@ -41,10 +41,10 @@ Json = dict[str, Any]
 
 
 def recorders() -> list[Recorder]:
-    found = fleet(len(STORES) * EACH)
+    every = fleet(len(STORES) * EACH)
     for place, state in STATES.items():
-        found[place].state = state
-    return found
+        every[place].state = state
+    return every
 
 
 def cloud() -> Cloud:
@@ -80,15 +80,15 @@ def write_workbook(path: Path) -> None:
 
 
 def past(first: int, now: datetime) -> tuple[list[Json], list[Json]]:
-    """The lines of the recorders in the database, numbered from `first`, and what was told of
-    them, in no order and without numbers."""
-    lines: list[Json] = []
-    told: list[Json] = []
+    """The records of the recorders, with ids from `first`, and their events, in no order and
+    without numbers."""
+    records: list[Json] = []
+    events: list[Json] = []
     for place, recorder in enumerate(recorders()):
         turns = _turns(place)
-        lines.append(_line(first + place, place, recorder, turns, now))
-        told += _told(first + place, place, recorder, turns, now)
-    return lines, told
+        records.append(_record(first + place, place, recorder, turns, now))
+        events += _events(first + place, place, recorder, turns, now)
+    return records, events
 
 
 def _turns(place: int) -> list[tuple[float, str]]:
@@ -97,13 +97,13 @@ def _turns(place: int) -> list[tuple[float, str]]:
     if place == NEVER_SEEN:
         return [*turns, (LISTED - 1 / A_DAY, "OFFLINE")]
     turns.append((LISTED - 1 / A_DAY, "ACTIVE"))
-    cuts = [one for one in (STORE_CUTS.get(place // EACH), SILENT.get(place)) if one]
+    cuts = [cut for cut in (STORE_CUTS.get(place // EACH), SILENT.get(place)) if cut]
     for begin, end in sorted(cuts, reverse=True):
         turns += [(begin, "OFFLINE"), *([(end, "ACTIVE")] if end else [])]
     return turns
 
 
-def _told(
+def _events(
     number: int, place: int, recorder: Recorder, turns: list[tuple[float, str]], now: datetime
 ) -> Iterator[Json]:
     name = ", ".join(_site(place))
@@ -124,7 +124,7 @@ def _event(number: int, kind: str, text: str, ago: float, now: datetime) -> Json
     return {"at": at, "kind": kind, "device": number, "text": text, "before": {}, "after": {}}
 
 
-def _line(
+def _record(
     number: int, place: int, recorder: Recorder, turns: list[tuple[float, str]], now: datetime
 ) -> Json:
     store, site = _site(place)
@@ -151,7 +151,9 @@ def _line(
         "first_seen": at(LISTED) if was_seen else None,
         "last_seen": at(last) if was_seen else None,
         "sightings": int((LISTED - last) * A_DAY) if was_seen else 0,
-        "states": {SOURCE: _word(recorder, status, at(last) if was_seen else None, at, since)},
+        "states": {
+            SOURCE: _source_state(recorder, status, at(last) if was_seen else None, at, since)
+        },
         "facts": facts,
         "links": {},
         "findings": [],
@@ -161,7 +163,7 @@ def _line(
     }
 
 
-def _word(
+def _source_state(
     recorder: Recorder, status: str, seen: str | None, at: Callable[[float], str], since: float
 ) -> Json:
     is_silent = status == "OFFLINE"

@@ -23,9 +23,9 @@ from itertools import count
 from random import Random
 
 from simulators import easy4ip_wire as wire
-from simulators.easy4ip_wire import Answer, Malformed, Recorder, Request, Tally, fleet
+from simulators.easy4ip_wire import CloudAnswer, Malformed, Recorder, Request, Tally, fleet
 
-__all__ = ["Cloud", "Recorder", "Request", "Server", "Tally", "fleet", "main"]
+__all__ = ["Cloud", "Recorder", "Request", "CloudServer", "Tally", "fleet", "main"]
 
 Address = tuple[str, int]
 
@@ -40,7 +40,7 @@ FOREIGN = 1 << 30  # flips a CSeq into one that no client has open
 MIXTURE = {7: "offline", 13: "silent", 17: "info_empty", 19: "info_404"}
 
 
-class Server:
+class CloudServer:
     """One UDP port of the cloud. Tests change its marks while it runs.
 
     `silent`: it hears, counts and never answers. `knows_keys`: if False, a P2P server answers 401
@@ -63,12 +63,12 @@ class Server:
 
     @property
     def address(self) -> Address:
-        """Where it listens."""
+        """The address on which it listens."""
         return HOST, self.port
 
     @property
     def dead(self) -> bool:
-        """Whether its port refuses every datagram (ICMP); what it had to send is dropped."""
+        """True if its port refuses every datagram (ICMP); answers on their way are dropped."""
         return self._dead
 
     @dead.setter
@@ -135,18 +135,18 @@ class Cloud:
     ) -> None:
         self.lock = threading.RLock()
         self.recorders = {recorder.serial: recorder for recorder in recorders}
-        self.main = Server("main", self.lock, port)
-        self.regions = [Server(f"US{number}", self.lock) for number in range(servers)]
+        self.main = CloudServer("main", self.lock, port)
+        self.regions = [CloudServer(f"US{number}", self.lock) for number in range(servers)]
         self.seed, self.clock = seed, clock
         self.keys = {wire.USER: wire.KEY}
         self.refuses_keys, self.skew = "", 0.0
         self.request_loss = self.answer_loss = self.busy = 0.0
-        self.delay: float | Callable[[Server, Request], float] = 0.0
+        self.delay: float | Callable[[CloudServer, Request], float] = 0.0
         self.late = self.lateness = self.duplicates = 0.0
         self.forgers: set[str] = set()
         self.cseq = "same"
         # Answers on their way: when due (monotonic), in which order, from, to, what.
-        self._due: list[tuple[float, int, Server, Address, bytes]] = []
+        self._due: list[tuple[float, int, CloudServer, Address, bytes]] = []
         self._order = count()
         self._liars: dict[tuple[str, int], socket.socket] = {}
         self.forget()
@@ -181,7 +181,7 @@ class Cloud:
         self._selector.close()
 
     @property
-    def servers(self) -> list[Server]:
+    def servers(self) -> list[CloudServer]:
         """The main one, then the P2P ones."""
         return [self.main, *self.regions]
 
@@ -192,7 +192,7 @@ class Cloud:
 
     @property
     def main_silent(self) -> bool:
-        """Whether the main server is silent."""
+        """True if the main server is silent."""
         return self.main.silent
 
     @main_silent.setter
@@ -206,12 +206,12 @@ class Cloud:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether all answers to what was heard so far are sent; held ones do not count."""
+        """True if all answers to the requests so far are sent, apart from held ones."""
         with self.lock:
             return not self._due or self._due[0][0] == math.inf
 
     def forget(self) -> None:
-        """Forget all that was noticed and counted; the seed's luck begins anew."""
+        """Forget all that was noticed and counted; the seed's luck starts again."""
         with self.lock:
             self.faults: list[str] = []
             self.refused = 0
@@ -242,7 +242,7 @@ class Cloud:
         with self.lock:
             return None if self.is_quiet else max(0.0, self._due[0][0] - time.monotonic())
 
-    def _hear(self, server: Server) -> None:
+    def _hear(self, server: CloudServer) -> None:
         for _ in range(BATCH):
             try:
                 datagram, notes, _, sender = server.socket.recvmsg(65535, 64, socket.MSG_DONTWAIT)
@@ -252,30 +252,30 @@ class Cloud:
                 if not server.dead:
                     self._take(server, datagram, sender, _arrival(notes))
 
-    def _take(self, server: Server, datagram: bytes, sender: Address, arrival: float) -> None:
+    def _take(self, server: CloudServer, datagram: bytes, sender: Address, arrival: float) -> None:
         try:
             request = self._understood(server, datagram)
         except Malformed as fault:
             if len(self.faults) < FAULTS_KEPT:
                 self.faults.append(f"{server.name}: {fault}")
             if not server.silent:
-                answer = Answer(400).datagram(wire.cseq_of(datagram), self.now)
+                answer = CloudAnswer(400).datagram(wire.cseq_of(datagram), self.now)
                 self._send_at(0.0, server, sender, answer)
             return
         server.tally.add(request, arrival)
         self.asked[request.step, request.serial] += 1
-        if request.serial and not self._is_told_of(request.serial):
+        if request.serial and not self._is_known(request.serial):
             self.asked_foreign[request.serial] += 1
         times = self.asked[request.step, request.serial]
         luck = Random(f"{self.seed} {request.step} {request.serial} {times}")
         if luck.random() >= self.request_loss:
             self._reply(server, request, sender, luck)
 
-    def _is_told_of(self, serial: str) -> bool:
-        """As it is, or in capitals."""
+    def _is_known(self, serial: str) -> bool:
+        """True if the cloud has this serial, as it is or in capitals."""
         return serial in self.recorders or serial in map(str.upper, self.recorders)
 
-    def _understood(self, server: Server, datagram: bytes) -> Request:
+    def _understood(self, server: CloudServer, datagram: bytes) -> Request:
         request = wire.parse(datagram)
         if (request.step in ("probe", "info")) == (server is self.main):
             raise Malformed(f"{request.step} asked of the wrong server")
@@ -288,7 +288,7 @@ class Cloud:
             raise Malformed(f"serial {request.serial!r} before it was asked in capitals")
         return request
 
-    def _reply(self, server: Server, request: Request, sender: Address, luck: Random) -> None:
+    def _reply(self, server: CloudServer, request: Request, sender: Address, luck: Random) -> None:
         is_busy, is_late, is_double = (
             luck.random() < share for share in (self.busy, self.late, self.duplicates)
         )
@@ -308,19 +308,19 @@ class Cloud:
                 datagram = part.datagram(self._cseq_for(request), self.now)
                 self._send_at(wait, server, sender, datagram)
 
-    def _verdict(self, server: Server, request: Request) -> Answer | None:
+    def _verdict(self, server: CloudServer, request: Request) -> CloudAnswer | None:
         """The final answer; None is silence."""
         refusal = self._refusal(server, request)
         if refusal is not None:
             return refusal
         if request.step == "hello":
-            return Answer(200)
+            return CloudAnswer(200)
         recorder = self.recorders.get(request.serial)
         if recorder is None or server not in (self.main, self.regions[recorder.server]):
             return wire.NOT_FOUND
         return wire.answer(recorder, request, self._us(recorder))
 
-    def _refusal(self, server: Server, request: Request) -> Answer | None:
+    def _refusal(self, server: CloudServer, request: Request) -> CloudAnswer | None:
         if request.auth is None:
             return None
         refusal = wire.refusal(request.auth, self.keys, self.now)
@@ -338,7 +338,9 @@ class Cloud:
         kind = (recorder and recorder.cseq) or self.cseq
         return {"same": request.cseq, "wrong": wrong, "zero": 0, "missing": None}[kind]
 
-    def _forge(self, server: Server, request: Request, to: Address, truth: Answer | None) -> None:
+    def _forge(
+        self, server: CloudServer, request: Request, to: Address, truth: CloudAnswer | None
+    ) -> None:
         recorder = self.recorders.get(request.serial) or Recorder(request.serial)
         lie = wire.right_answer(recorder, request.step, self._us(recorder))
         if truth is not None and truth.code < 300:
@@ -347,7 +349,7 @@ class Cloud:
             cseq = request.cseq ^ FOREIGN if forger == "cseq" else request.cseq
             self._mouth(forger, server).sendto(lie.datagram(cseq, self.now), to)
 
-    def _mouth(self, forger: str, server: Server) -> socket.socket:
+    def _mouth(self, forger: str, server: CloudServer) -> socket.socket:
         if forger == "cseq":
             return server.socket
         place = {"address": (STRANGER, server.port), "port": (HOST, 0)}[forger]
@@ -355,7 +357,7 @@ class Cloud:
             self._liars[place] = _bound(place)
         return self._liars[place]
 
-    def _send_at(self, wait: float, server: Server, to: Address, datagram: bytes) -> None:
+    def _send_at(self, wait: float, server: CloudServer, to: Address, datagram: bytes) -> None:
         due = time.monotonic() + wait
         heapq.heappush(self._due, (due, next(self._order), server, to, datagram))
 
@@ -368,8 +370,8 @@ class Cloud:
                         server.socket.sendto(datagram, to)
 
 
-def _is_sent_away(server: Server, request: Request) -> bool:
-    """Whether this is the first time that its question is put; a repetition has a new CSeq."""
+def _is_sent_away(server: CloudServer, request: Request) -> bool:
+    """True if this question is asked for the first time; a repetition has a new CSeq."""
     question = request.step, request.serial
     if server.shed.setdefault(question, request.cseq) == request.cseq:
         return True
@@ -389,7 +391,7 @@ def _bound(address: Address) -> socket.socket:
 
 
 def _arrival(notes: Sequence[tuple[int, int, bytes]]) -> float:
-    """When the kernel got a datagram (Unix time), however late it is read."""
+    """The Unix time at which the kernel got a datagram, however late it is read."""
     second, nanosecond = struct.unpack("ll", notes[0][2])
     return float(second + nanosecond / 1e9)
 

@@ -1,4 +1,4 @@
-"""What Dahua's Easy4IP cloud and its recorders say and want to hear. Pure: no I/O, no clock.
+"""The requests and answers of Dahua's Easy4IP cloud and its recorders. Pure: no I/O, no clock.
 
 A request is held to every letter of the protocol's description, far stricter than the real cloud
 is, so that a client that is answered here has made no mistake.
@@ -48,7 +48,7 @@ REASONS = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
-    500: "Internal Server Error",
+    500: "Internal CloudServer Error",
 }
 
 
@@ -93,8 +93,8 @@ def parse(datagram: bytes) -> Request:
 
 def cseq_of(datagram: bytes) -> int | None:
     """The CSeq of a request, however malformed the rest; None if there is none."""
-    found = CSEQ.search(datagram)
-    return int(found[1]) if found else None
+    match = CSEQ.search(datagram)
+    return int(match[1]) if match else None
 
 
 def _asked(line: str) -> tuple[str, str]:
@@ -104,10 +104,10 @@ def _asked(line: str) -> tuple[str, str]:
         raise Malformed(f"verb {verb!r}, not DHGET")
     if protocol != "HTTP/1.1":
         raise Malformed(f"protocol {protocol!r}, not HTTP/1.1")
-    found = PATH.fullmatch(path)
-    if not found:
+    match = PATH.fullmatch(path)
+    if not match:
         raise Malformed(f"unknown path {path!r}")
-    stem, serial = found.groups()
+    stem, serial = match.groups()
     right = "" if stem == "/probe/p2psrv" else "[0-9A-Za-z]+"
     if not re.fullmatch(right, serial):
         raise Malformed(f"serial {serial!r} in {path!r}: letters and digits only")
@@ -129,10 +129,10 @@ def _headers(lines: list[str]) -> tuple[int, Auth | None]:
 
 
 def _auth(value: str) -> Auth:
-    found = TOKEN.fullmatch(value)
-    if not found:
+    match = TOKEN.fullmatch(value)
+    if not match:
         raise Malformed(f"X-WSSE {value!r}")
-    auth = Auth(*found.groups())
+    auth = Auth(*match.groups())
     if not -(2**31) <= int(auth.nonce) < 2**32:
         raise Malformed(f"nonce {auth.nonce}: more than 32 bits")
     try:
@@ -162,7 +162,7 @@ def date(second: int) -> str:
 
 @lru_cache(maxsize=4096)
 def sealed(text: str) -> str:
-    """What stands in `<Info>` for this plain text: AES-256-OFB, one key and vector for all."""
+    """The content of `<Info>` for this plain text: AES-256-OFB, one key and vector for all."""
     from cryptography.hazmat.decrepit.ciphers.modes import OFB
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -171,7 +171,7 @@ def sealed(text: str) -> str:
     return b64encode(pen.update(text.encode()) + pen.finalize()).decode()
 
 
-class Answer(NamedTuple):
+class CloudAnswer(NamedTuple):
     """An answer before it is written down. `form` is one of FORMS: how to spoil it, or ""."""
 
     code: int
@@ -193,11 +193,11 @@ class Answer(NamedTuple):
         return WHOLE_FORMS.get(self.form, bytes)(written)
 
 
-TRYING, NOT_FOUND = Answer(100), Answer(404)
-TIMEOUT = Answer(401, "<body><Error>Error TimeOut</Error></body>")
-KEY_ERROR = Answer(401, "<body><Error>KeyError</Error></body>")
-FORBIDDEN = Answer(403, is_dated=False)  # the one that was logged had no Date
-CODES = {"403": FORBIDDEN, "404": NOT_FOUND, "500": Answer(500), "timeout": TIMEOUT}
+TRYING, NOT_FOUND = CloudAnswer(100), CloudAnswer(404)
+TIMEOUT = CloudAnswer(401, "<body><Error>Error TimeOut</Error></body>")
+KEY_ERROR = CloudAnswer(401, "<body><Error>KeyError</Error></body>")
+FORBIDDEN = CloudAnswer(403, is_dated=False)  # the one that was logged had no Date
+CODES = {"403": FORBIDDEN, "404": NOT_FOUND, "500": CloudAnswer(500), "timeout": TIMEOUT}
 
 
 def _odd_spaces(datagram: bytes) -> bytes:
@@ -289,7 +289,7 @@ class Recorder:
     once: dict[str, str] = field(default_factory=dict)
 
     def next_kind(self, step: str) -> str:
-        """How it answers the next request of `step`; uses up `once`."""
+        """The kind of its next answer to `step`; uses up `once`."""
         kind = STATES[self.state].get(step, "ok")
         kind = self.once.pop(step, self.answers.get(step, kind))
         if kind not in KINDS:
@@ -297,8 +297,8 @@ class Recorder:
         return kind
 
 
-def refusal(auth: Auth, keys: dict[str, str], now: float) -> Answer | None:
-    """Why these auth headers are not taken at the cloud's time `now`; None if they are."""
+def refusal(auth: Auth, keys: dict[str, str], now: float) -> CloudAnswer | None:
+    """The error for these auth headers at the cloud's time `now`; None if they are right."""
     if abs(seconds(auth.created) - now) > WINDOW:
         return TIMEOUT
     key = keys.get(auth.user)
@@ -313,8 +313,8 @@ def fleet(size: int, servers: int = 8) -> list[Recorder]:
     return [Recorder(serial, number % servers) for number, serial in enumerate(serials)]
 
 
-def answer(recorder: Recorder, request: Request, us: str) -> Answer | None:
-    """What a recorder's servers answer about it now; None is silence.
+def answer(recorder: Recorder, request: Request, us: str) -> CloudAnswer | None:
+    """The answer of a recorder's servers about it now; None is silence.
 
     `us` is the address of the recorder's P2P server as "ip:port".
     """
@@ -325,12 +325,12 @@ def answer(recorder: Recorder, request: Request, us: str) -> Answer | None:
         return KEY_ERROR
     if kind in CODES:
         return CODES[kind]
-    return Answer(200, _body(recorder, request.step, us, kind), kind if kind in FORMS else "")
+    return CloudAnswer(200, _body(recorder, request.step, us, kind), kind if kind in FORMS else "")
 
 
-def right_answer(recorder: Recorder, step: str, us: str) -> Answer:
-    """What would be answered if the recorder were online."""
-    return Answer(200, _body(recorder, step, us, "ok"))
+def right_answer(recorder: Recorder, step: str, us: str) -> CloudAnswer:
+    """The answer if the recorder were online."""
+    return CloudAnswer(200, _body(recorder, step, us, "ok"))
 
 
 def _body(recorder: Recorder, step: str, us: str, kind: str) -> str:
@@ -347,7 +347,7 @@ def _body(recorder: Recorder, step: str, us: str, kind: str) -> str:
 
 
 class Tally:
-    """What one server was asked, lost datagrams and unknown serials included.
+    """The requests to one server, lost datagrams and unknown serials included.
 
     `counts` is by step ("hello", "lookup", "probe", "info"). A request is new unless its CSeq and
     path were asked within the last minute. `peak`: the most new requests that ever arrived within

@@ -74,7 +74,7 @@ class Camera:
 
     @property
     def shown_name(self) -> str:
-        """What a page shows: the recorder's reply holds no name, so that is its model."""
+        """The name that a page shows. A recorder's reply has none, so that is its model."""
         return "NX510" if self.family == "NX" else self.name
 
 
@@ -106,7 +106,7 @@ def checksum(datagram: bytes) -> bytes:
 
 
 def fault(request: bytes) -> str:
-    """Why `request` is not the vendor's own search, made by any sender; "" if it is."""
+    """The reason why `request` is not the vendor's own search by any sender; "" if it is."""
     model = captures.REQUEST
     if request[4:6] != SEARCH:
         return f"command: {request[4:6].hex() or 'none'}, only {SEARCH.hex()} (search) is answered"
@@ -156,7 +156,7 @@ def _link_local(mac: bytes) -> bytes:
 
 
 def _cut(text: str, size: int) -> bytes:
-    """At most `size` bytes of UTF-8, never half a character."""
+    """Cut the text to `size` bytes of UTF-8, never inside a character."""
     return text.encode()[:size].decode(errors="ignore").encode()
 
 
@@ -248,7 +248,7 @@ class Network:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether all answers to the requests heard so far have been sent."""
+        """True if all answers to the requests so far have been sent."""
         with self.lock:
             return not self._due
 
@@ -313,7 +313,9 @@ class Network:
 
     def _plan(self, request: bytes, to: str) -> None:
         self.requests += 1
-        asked = [one for one in self.cameras if one.ip == to] if self._own_addresses else []
+        asked = (
+            [camera for camera in self.cameras if camera.ip == to] if self._own_addresses else []
+        )
         for camera in asked or self.cameras:
             luck = Random(f"{self._seed} {camera.mac} {self.requests}")
             is_heard = luck.random() >= self._loss

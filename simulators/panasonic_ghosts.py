@@ -1,4 +1,4 @@
-"""What an attacker on the network sends: devices that are not there, and claims to those that are.
+"""The datagrams of an attacker: devices that are not there, and claims to those that are.
 
     python -m simulators.panasonic_ghosts --count 50000 --seconds 25 --reply-port 10669
 
@@ -34,7 +34,7 @@ def claim(mac: str, address: str, *, announced: bool = True) -> bytes:
 
 
 def ghosts(count: int, *, announced: bool = True, filled: bool = False) -> Iterator[bytes]:
-    """Each ghost twice, as whoever hears them may want."""
+    """Each ghost twice, so that a receiver that asks for a confirmation gets it."""
     for number in range(count):
         datagram = ghost(number, announced=announced, filled=filled)
         yield datagram
@@ -42,7 +42,7 @@ def ghosts(count: int, *, announced: bool = True, filled: bool = False) -> Itera
 
 
 def _with_tags(datagram: bytes, room: int) -> bytes:
-    """With unknown tags of 56 bytes each in front of the end mark."""
+    """Add unknown tags of 56 bytes each in front of the end mark."""
     tags = b"".join(
         (0x7000 + number).to_bytes(2, "big") + b"\0\x38" + number.to_bytes(1, "big") * 56
         for number in range(1, room // 60 + 1)
@@ -54,7 +54,7 @@ def _with_tags(datagram: bytes, room: int) -> bytes:
 
 
 def flood(port: int, datagrams: Iterable[bytes], each_second: float = 10_000) -> int:
-    """Send all to 127.0.0.1, so many a second; how many they were."""
+    """Send all to 127.0.0.1, so many a second. Returns their number."""
     sent, begin = 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for datagram in datagrams:

@@ -1,7 +1,6 @@
-"""What happens to a crowd of pretend cameras: some move, some die, some come back.
+"""A story of pretend cameras: some move, some die, some come back.
 
-Only the story; who tells it to the cameras, and when, is up to the caller. The same seed gives the
-same story.
+The caller applies the changes to the cameras. The same seed gives the same story.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ FEWEST = 3  # actors: one moves twice, one dies, one moves last
 
 
 @dataclass(frozen=True)
-class Change:
+class CameraChange:
     """One camera's new state. `index` is its place in the crowd, `text` the words to log."""
 
     index: int
@@ -52,13 +51,13 @@ class Life:
         self._opening = self._first_changes()
         self._has_moved = False
 
-    def __iter__(self) -> Iterator[Change]:
+    def __iter__(self) -> Iterator[CameraChange]:
         return self
 
-    def __next__(self) -> Change:
+    def __next__(self) -> CameraChange:
         return next(self._opening, None) or self._any_change()
 
-    def _first_changes(self) -> Iterator[Change]:
+    def _first_changes(self) -> Iterator[CameraChange]:
         mover, victim, latecomer = self._chance.sample(self._actors, FEWEST)
         first_home = self._homes[mover]
         yield self._move(mover)
@@ -66,8 +65,8 @@ class Life:
         yield self._move(mover, shunned=first_home)
         yield self._move(latecomer)
 
-    def _any_change(self) -> Change:
-        verbs: list[Callable[[int], Change]] = [self._move]
+    def _any_change(self) -> CameraChange:
+        verbs: list[Callable[[int], CameraChange]] = [self._move]
         if self._has_moved and len(self._off) < max(2, len(self._actors) // 10):
             verbs.append(self._die)
         if self._has_moved and len(self._off) > 1:
@@ -76,20 +75,20 @@ class Life:
         alive = [actor for actor in self._actors if actor not in self._off]
         return verb(self._chance.choice(self._off if verb == self._come_back else alive))
 
-    def _move(self, index: int, shunned: str = "") -> Change:
+    def _move(self, index: int, shunned: str = "") -> CameraChange:
         before = self._homes[index]
         taken = {shunned, *self._homes}
         after = self._chance.choice([place for place in self._pool if place not in taken])
         self._homes[index] = after
         self._has_moved = True
-        return Change(index, after, True, f"moved {before} -> {after}")
+        return CameraChange(index, after, True, f"moved {before} -> {after}")
 
-    def _die(self, index: int) -> Change:
+    def _die(self, index: int) -> CameraChange:
         self._off.append(index)
         self._has_moved = False
-        return Change(index, self._homes[index], False, f"died at {self._homes[index]}")
+        return CameraChange(index, self._homes[index], False, f"died at {self._homes[index]}")
 
-    def _come_back(self, index: int) -> Change:
+    def _come_back(self, index: int) -> CameraChange:
         self._off.remove(index)
         self._has_moved = False
-        return Change(index, self._homes[index], True, f"came back at {self._homes[index]}")
+        return CameraChange(index, self._homes[index], True, f"came back at {self._homes[index]}")

@@ -1,4 +1,4 @@
-"""Devices that say how they are in one line of text, by the thousand, each at its own address.
+"""Pretend devices with a one-line status protocol, by the thousand, each at its own address.
 
 The protocol, over TCP: the device accepts a connection, reads `STATUS\\n` and answers one line,
 `OK <serial> <model>\\n`, or `BUSY\\n` when all its sessions are taken; then it closes. A session is
@@ -20,9 +20,9 @@ OPEN_FILES = 16_384
 
 
 @dataclass
-class Device:
-    """One device. `mode`: well, slow (answers after `delay` seconds), silent (accepts and says
-    nothing), busy (has no session left), off (refuses connections), or flapping (every second
+class StatusLineDevice:
+    """One pretend device. `mode`: well, slow (answers after `delay` seconds), silent (accepts and
+    says nothing), busy (has no session left), off (refuses connections), or flapping (every second
     question is refused an answer). `asked` are the times of its questions by the monotonic clock,
     `most` is how many sessions were open at once."""
 
@@ -42,15 +42,15 @@ def address(number: int) -> str:
     return f"127.77.{number // 250}.{number % 250 + 1}"
 
 
-def crowd(count: int) -> list[Device]:
-    """So many devices that are well."""
-    return [Device(address(number), f"SL{number:06d}") for number in range(count)]
+def crowd(count: int) -> list[StatusLineDevice]:
+    """Make this many devices, all well."""
+    return [StatusLineDevice(address(number), f"SL{number:06d}") for number in range(count)]
 
 
 class StatusLines:
     """All devices, served by one loop in one thread."""
 
-    def __init__(self, devices: list[Device], port: int) -> None:
+    def __init__(self, devices: list[StatusLineDevice], port: int) -> None:
         self.devices = devices
         self.port = port
         self.open = 0
@@ -77,7 +77,7 @@ class StatusLines:
         self._thread.join()
         self._loop.close()
 
-    def turn(self, device: Device, mode: str) -> None:
+    def turn(self, device: StatusLineDevice, mode: str) -> None:
         """Change how a device behaves, while it runs."""
         device.mode = mode
         server = self._servers.pop(device.address, None)
@@ -91,7 +91,7 @@ class StatusLines:
     def _do(self, work: object) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(30)  # type: ignore[arg-type]
 
-    async def _listen(self, device: Device) -> None:
+    async def _listen(self, device: StatusLineDevice) -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(device, reader, writer)
 
@@ -108,7 +108,7 @@ class StatusLines:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(
-        self, device: Device, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, device: StatusLineDevice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         device.open, self.open = device.open + 1, self.open + 1
         device.most, self.most = max(device.most, device.open), max(self.most, self.open)
@@ -123,7 +123,7 @@ class StatusLines:
             device.open, self.open = device.open - 1, self.open - 1
             writer.close()
 
-    async def _answer(self, device: Device, reader: asyncio.StreamReader) -> bytes:
+    async def _answer(self, device: StatusLineDevice, reader: asyncio.StreamReader) -> bytes:
         if device.mode == "silent" or (device.mode == "flapping" and len(device.asked) % 2 == 0):
             await reader.read()  # until the one who asked gives up
             return b""
@@ -150,9 +150,9 @@ def main() -> None:
     print(f"{given.count} devices from {devices[0].address} on, port {given.port}", flush=True)
     try:
         while True:
-            before = sum(len(one.asked) for one in devices)
+            before = sum(len(device.asked) for device in devices)
             time.sleep(10)
-            asked = sum(len(one.asked) for one in devices) - before
+            asked = sum(len(device.asked) for device in devices) - before
             print(f"{asked / 10:.1f} questions a second", flush=True)
     except KeyboardInterrupt:
         lines.stop()

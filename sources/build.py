@@ -1,4 +1,4 @@
-"""Builds every source that the table in `sources/__init__.py` names."""
+"""Build every source that the table in `sources/__init__.py` names."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -19,8 +19,8 @@ def build_sources(
 
 
 def intervals_of(sources: Sequence[Source]) -> dict[str, SourceInterval]:
-    """How often each source asks a listed device; those that only discover have no interval. A
-    sweep says nothing of some devices until its end."""
+    """The interval at which each source asks a listed device; discovery has none. A sweep can leave
+    a device without a result until its end."""
     return {
         source.name: SourceInterval(
             source.interval + (source.timeout if source.sweep else 0.0),

@@ -111,7 +111,7 @@ async def _sweep(
 
 
 class _Sweep:
-    """The rounds of one sweep. In the second only those are asked who did not answer."""
+    """The rounds of one sweep. The second one asks only those that did not answer."""
 
     def __init__(self, cloud: CloudClient, main: Server, spread: float) -> None:
         self.cloud = cloud
@@ -130,7 +130,7 @@ class _Sweep:
         self._alone = asyncio.Semaphore(cloud.options.alone)
 
     async def round(self, targets: Sequence[Target]) -> AsyncGenerator[tuple[Target, CheckResult]]:
-        """Ask about these; results as they come."""
+        """Ask about these recorders, and take the results as they come."""
         if self.results and all(result.state == "unasked" for result in self.results.values()):
             self.main = await self.cloud.main(silent=self.main)
         places = asyncio.Semaphore(self.cloud.options.most)
@@ -215,8 +215,8 @@ class _Sweep:
             return replace(result, state="cut off") if is_cut_off else result
 
     async def _proved_servers(self, targets: Sequence[Target]) -> set[Address]:
-        """Of the servers that answer about none of these: those that say something of another
-        listed serial, which need not be registered there."""
+        """The servers that answer about none of these, but about another listed serial, which
+        need not be registered there."""
         checked = (self.results[target.key] for target in targets)
         silent = list(
             {result.server for result in checked if result.state == "cut off" and result.server}
@@ -254,7 +254,7 @@ def _silent(port: int) -> str:
 
 
 async def _check_main(main: Server, results: Mapping[str, CheckResult]) -> None:
-    """Raises CannotAsk when it is the cloud, our line or our key that failed for all."""
+    """Check what all recorders need: the cloud, our line, our key. Raises CannotAsk."""
     states = Counter(result.state for result in results.values())
     if states["unasked"] and states["unasked"] == states.total():
         with suppress(NoAnswer, ServerBusy, ServerError, KeyRejected):
@@ -375,7 +375,7 @@ def _notes(cloud: CloudClient) -> tuple[str, ...]:
 
 
 def waits(timeout: float) -> tuple[float, ...]:
-    """One round's patience of `timeout` seconds, divided over its sendings."""
+    """The waits after each sending of a round, `timeout` seconds together."""
     return tuple(timeout * wait / sum(WAITS) for wait in WAITS)
 
 
@@ -393,7 +393,7 @@ class Options:
 
 
 def build(options: Options, clock: Callable[[], datetime]) -> Source:
-    """The source with the options of a person."""
+    """Build the source with the options of `settings.py`."""
     host, _, port = options.easy4ip_server.rpartition(":")
     return source(
         Easy4IpOptions(

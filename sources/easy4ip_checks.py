@@ -162,9 +162,9 @@ class CloudClient:
         self._servers.clear()
 
     def close_silent(self, before: RequestCounts) -> None:
-        """Let go of the sockets that heard nothing in this sweep: a socket keeps the address
-        that this machine had when it was opened, and the line may be another one now. Another
-        sweep that runs may just be asking by one of them."""
+        """Close the sockets that got no answer in this sweep: a socket keeps the address that
+        this machine had when it was opened, and the line can be another one now. Another sweep
+        that runs can be using one of them."""
         if self.sweeps > 1:
             return
         now = asyncio.get_running_loop().time()
@@ -227,7 +227,7 @@ class CloudClient:
         return server_of(answer) or CheckResult("unknown", "the cloud names no server for it")
 
     async def is_there(self, place: Address, serial: str) -> bool:
-        """True if the P2P server at this address says anything of a serial: done, or 404."""
+        """True if the P2P server at this address answers about a serial: done, or 404."""
         try:
             async with _socket_to(await self.server(place), alone=True) as server:
                 await _with_or_without_keys(server, f"/probe/device/{serial.upper()}")
@@ -260,7 +260,7 @@ def _socket_to(server: Server, alone: bool) -> AbstractAsyncContextManager[Serve
 
 
 async def _with_or_without_keys(server: Server, path: str) -> CloudResponse:
-    """A region that does not know the key pair answers without it as well."""
+    """Ask with the key pair, and without it a region that does not know it."""
     try:
         return await server.ask(path)
     except KeyUnknown:

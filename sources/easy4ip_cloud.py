@@ -1,4 +1,4 @@
-"""Asking servers of the Easy4IP cloud: one socket for each, many requests in flight.
+"""The client of Easy4IP servers: one socket for each, many requests in flight.
 
 An answer counts only when it comes from the server that was asked and repeats the CSeq of
 a request that waits; everything else is counted and ignored. Some servers answer with CSeq 0:
@@ -40,19 +40,19 @@ BACKOFFS = (60.0, 120.0, 240.0, 480.0, 900.0)
 
 
 class KeyRejected(Exception):
-    """The server does not take our key pair."""
+    """Raised when the server rejects our key pair."""
 
 
 class KeyUnknown(KeyRejected):
-    """The server has never heard of our key pair; it may answer without."""
+    """Raised when the server does not know our key pair; it may answer without."""
 
 
 class ServerBusy(Exception):
-    """The server sheds load, or our clock stays wrong for it."""
+    """Raised when the server sheds load, or our clock stays wrong for it."""
 
 
 class ServerError(Exception):
-    """The server has an error of its own, or none of its answers that we know."""
+    """Raised when the server has an error of its own, or answers unknown things."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class CloudClock:
         return self.now() + self.offset
 
     def see(self, date: datetime, delay: float) -> None:
-        """An answer says what time it was at some moment of the last `delay` seconds."""
+        """Take the date of an answer, sent within the last `delay` seconds."""
         least = date - self.now()
         most = least + timedelta(seconds=delay + 1)  # it tells whole seconds
         self.seen = max(least, min(most, timedelta()))
@@ -109,7 +109,7 @@ class TokenBucket:
                     await over.wait()
 
     def slow_down(self) -> None:
-        """Half as fast from now on, and no burst; at most once a second, never to a stop."""
+        """Halve the rate, without a burst; at most once a second, never to a stop."""
         now = asyncio.get_running_loop().time()
         if now - self.slowed >= 1:
             self.slowed = now
@@ -117,7 +117,7 @@ class TokenBucket:
             self.level = min(self.level, 0.0)
 
     def recover(self) -> None:
-        """After an answer: a little faster again."""
+        """Raise the rate a little, after an answer."""
         self.pace = min(self.pace * 1.02, self.rate)
 
 
@@ -132,7 +132,7 @@ class Backoff:
     times: int = 0
 
     def check(self) -> None:
-        """Raises ServerBusy while it lasts."""
+        """Check that no pause is on. Raises ServerBusy during one."""
         if asyncio.get_running_loop().time() < self.until:
             raise ServerBusy("it was busy and is left alone for a while")
         self.begun.clear()
@@ -293,14 +293,14 @@ class Server(asyncio.DatagramProtocol):
             sending.question.answer.set_result(answer)
 
     def _only_open(self) -> Transmission | None:
-        """The one question that waits; None when there are more."""
+        """The only question that waits; None if there are more."""
         pending = [
             request for request in self._waiting.values() if not request.question.answer.done()
         ]
         return pending[0] if len(pending) == 1 else None
 
     def error_received(self, _error: Exception) -> None:
-        """The host said that nobody listens there: no answer, like silence."""
+        """Ignore that nobody listens there: it is like silence."""
         self.refused["nobody listens there"] += 1
 
     # -- asking --------------------------------------------------------------------------
@@ -346,7 +346,7 @@ class Server(asyncio.DatagramProtocol):
         question = self._open.setdefault(key, PendingRequest(loop.create_future()))
         question.askers += 1
         try:
-            await self._put(path, with_keys, question)
+            await self._send_until_answered(path, with_keys, question)
             if question.answer.done():
                 return question.answer.result()
         finally:
@@ -358,8 +358,10 @@ class Server(asyncio.DatagramProtocol):
                 loop.call_later(MAX_PATIENCE, self._close, key, question)
         raise NoAnswer(f"no answer to {len(self.waits)} requests")
 
-    async def _put(self, path: str, with_keys: bool, question: PendingRequest) -> None:
-        """Send and wait, as often as it takes or may."""
+    async def _send_until_answered(
+        self, path: str, with_keys: bool, question: PendingRequest
+    ) -> None:
+        """Send and wait, until an answer comes or the attempts end."""
         cseq = self._next = (self._next + 1) % MAX_CSEQ
         sending = self._waiting[cseq] = Transmission(question, asyncio.get_running_loop().time())
         question.cseqs.append(cseq)
@@ -372,7 +374,7 @@ class Server(asyncio.DatagramProtocol):
         sending.is_over = True
 
     def _close(self, key: tuple[str, bool], question: PendingRequest) -> None:
-        """Wait no more for an answer that nobody asks for now."""
+        """Forget a question for which nobody waits now."""
         if question.askers == 0:
             if self._open.get(key) is question:
                 del self._open[key]

@@ -24,7 +24,7 @@ STATUS = re.compile(r"HTTP/1\.[01]\s+([0-9]{3})(?:\s(.*))?", re.DOTALL)
 
 
 class InvalidResponse(Exception):
-    """A datagram that is no answer: why, in words."""
+    """Raised for a datagram that is not an answer; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def parse_response(data: bytes) -> CloudResponse:
 
 
 def _date(text: str) -> datetime | None:
-    """The Date header: ISO on real servers, RFC 1123 in one account of them."""
+    """The time in a Date header: ISO on real servers, RFC 1123 in one description of them."""
     if len(text) > LONGEST_DATE:
         return None
     try:

@@ -32,7 +32,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """`interface` is the name of the one it came in by; `is_cut`: it was longer than we read."""
+    """A received datagram. `interface`: where it came in; `is_cut`: longer than the buffer."""
 
     data: bytes
     sender: str
@@ -61,7 +61,7 @@ def interfaces() -> list[Interface]:
 def broadcast_interfaces() -> list[tuple[Interface, list[str]]]:
     """The interfaces on which a broadcast makes sense, with their broadcast addresses.
 
-    One without a broadcast address of its own is told by its own address in that place.
+    Without one, an interface has its own address in that place.
     """
     usable = []
     for interface in interfaces():

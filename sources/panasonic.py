@@ -64,7 +64,7 @@ class Options:
 
 
 def build(options: Options, clock: Callable[[], datetime]) -> Source:
-    """The source with the options of a person."""
+    """Build the source with the options of `settings.py`."""
     targets, port = options.easy_ip_targets, options.easy_ip_port
     return source(EasyIpOptions(clock, targets, port, options.easy_ip_reply_port))
 
@@ -88,11 +88,11 @@ def source(options: EasyIpOptions) -> Source:
 
 @dataclass(slots=True)
 class Discovery:
-    """The progress of one discovery. `told` counts what was said of each MAC."""
+    """The progress of one discovery. `reported` counts the reports of each MAC."""
 
     reports: asyncio.Queue[Report]
     heard: dict[str, wire.SearchReply] = field(default_factory=dict)
-    told: Counter[str] = field(default_factory=Counter)
+    reported: Counter[str] = field(default_factory=Counter)
     contested: set[str] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
     scopes: Counter[str] = field(default_factory=Counter)
@@ -331,13 +331,13 @@ class EasyIpClient:
     def _tell(self, discovery: Discovery, answer: wire.SearchReply, datagram: net.Datagram) -> None:
         if discovery.heard.get(answer.mac) == answer:
             return
-        if discovery.told[answer.mac] >= MAX_REPORTS:
+        if discovery.reported[answer.mac] >= MAX_REPORTS:
             self._refuse("its answers contradict each other")
             return
         if answer.mac not in discovery.heard and len(discovery.heard) >= MAX_MACS:
             self._refuse("more devices than one scan takes in")
             return
-        discovery.told[answer.mac] += 1
+        discovery.reported[answer.mac] += 1
         before = discovery.heard.get(answer.mac)
         if before is not None and before.address != answer.address:
             discovery.contested.add(answer.mac)

@@ -44,7 +44,7 @@ LONGEST_TEXT = 64
 
 
 class InvalidReply(ValueError):
-    """Not a datagram of this protocol that may enter; says why in words."""
+    """Raised for a datagram that is refused; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def test_every_table_knows_every_status(value: str) -> None:
     assert f"`{value}`" in file("docs/api.md")
     assert value in STATUSES[name], "a list can be filtered by it"
     assert name in {key for key, _title in FILTERS} | OTHER_STATUSES.keys()
-    assert value in WITHOUT_REMEDY or remedies.STATUSES[value], "what to do about it"
+    assert value in WITHOUT_REMEDY or remedies.STATUS_REMEDIES[value], "what to do about it"
 
 
 def test_no_two_statuses_have_one_place_or_one_name() -> None:

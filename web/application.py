@@ -1,4 +1,4 @@
-"""Registers the web part on a Flask app: what every request passes, the API and the pages."""
+"""Register the web part on a Flask app: the hooks of every request, the API and the pages."""
 
 from flask import Flask
 
@@ -64,7 +64,7 @@ def register(app: Flask, monitor: Monitor) -> None:
         app.register_blueprint(module.bp)
     app.jinja_env.globals.update(
         monitor=monitor,
-        status_words=fleet.STATUS_WORDS,
+        status_words=fleet.STATUS_TITLES,
         theme=settings.theme,
         can=visible_fleet.can,
         person=visible_fleet.current_person,

@@ -1,4 +1,4 @@
-"""Builds what routes see: the monitor over all packages, and who comes in."""
+"""Build the monitor over all packages for the routes, and the authentication of requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Pack
     broadcaster = EventBroadcaster()
     journal = fleet.journal
     journal.readers.add(MemoryReader(journal.engine, "event_stream", broadcaster.publish))
-    discovery.scanner.watch = broadcaster.progress
+    discovery.scanner.on_progress = broadcaster.progress
     monitor = Monitor(
         name=options.site_name,
         description=options.site_description,

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class NoReply(Exception):
-    """A monitor is running, but it does not reply: why, in a sentence."""
+    """Raised when a running monitor does not reply; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def ask(path: Path, method: str, url: str, body: Any = None) -> Reply | None:
+def send_request(path: Path, method: str, url: str, body: Any = None) -> Reply | None:
     """The reply of the monitor behind the socket; None when none is running. Raises NoReply."""
     connection = _Connection(path)
     try:

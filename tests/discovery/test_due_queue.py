@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from discovery.due_queue import FIRST_RATE, SCAN, DueQueue, Entry, phase
+from discovery.due_queue import FIRST_RATE, SCAN, DueQueue, QueueEntry, phase
 from fleet.model import Access, Device, Report, SourceState, Target
 from sources.source import Source
 
@@ -41,7 +41,7 @@ class Asked:
         self.queue = DueQueue(sources)
         self.now = 1000.0
         self.takes = takes
-        self.running: list[tuple[float, int, Entry]] = []
+        self.running: list[tuple[float, int, QueueEntry]] = []
         self.begun: list[tuple[float, int, str]] = []
         self.answers: Callable[[int], bool | None] = lambda id: True
         self.most: Counter[str] = Counter()
@@ -220,9 +220,9 @@ def test_a_question_that_somebody_waits_for_goes_first() -> None:
     asked = Asked(devices, source(cap=1), takes=1.0).until(10.5)
     late = max(devices.keys() - {id for _at, id, _name in asked.begun})
     for id in devices:
-        assert asked.queue.hurry((id, "tcp"), asked.now, SCAN)
-    assert asked.queue.hurry((late, "tcp"), asked.now)
-    assert not asked.queue.hurry((late, "other"), asked.now)
+        assert asked.queue.prioritize((id, "tcp"), asked.now, SCAN)
+    assert asked.queue.prioritize((late, "tcp"), asked.now)
+    assert not asked.queue.prioritize((late, "other"), asked.now)
     before = len(asked.begun)
     asked.until(12.5)
     assert asked.begun[before][1] == late
@@ -233,7 +233,7 @@ def test_a_question_that_nobody_waits_for_any_more_is_asked_when_it_is_due() -> 
     asked = Asked(devices, source(cap=1, interval=600), takes=1.0).until(100)
     before = len(asked.begun)
     for id in devices:
-        asked.queue.hurry((id, "tcp"), asked.now, SCAN)
+        asked.queue.prioritize((id, "tcp"), asked.now, SCAN)
     asked.until(101.5)
     for id in devices:
         asked.queue.withdraw((id, "tcp"), asked.now)

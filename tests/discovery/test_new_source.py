@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from simulators.status_line import Device, StatusLines, crowd
+from simulators.status_line import StatusLineDevice, StatusLines, crowd
 from tests.discovery.listed import listed, write_fleet
 from tests.home import ROOT, Running, free_port, until
 
@@ -27,17 +27,17 @@ class Site:
     monitor: Running
     lines: StatusLines
 
-    def of(self, mode: str) -> list[Device]:
+    def of(self, mode: str) -> list[StatusLineDevice]:
         return [device for device in self.lines.devices if device.mode == mode]
 
-    def often(self) -> list[Device]:
+    def often(self) -> list[StatusLineDevice]:
         return self.lines.devices[-100:]
 
     def stats(self) -> dict[str, int]:
         stats: dict[str, int] = self.monitor.get("/api/stats").json
         return stats
 
-    def row(self, device: Device) -> dict[str, object]:
+    def row(self, device: StatusLineDevice) -> dict[str, object]:
         """The device as the API shows it."""
         number = self.lines.devices.index(device) + 1
         row: dict[str, object] = self.monitor.get(f"/api/camera/{number}").json

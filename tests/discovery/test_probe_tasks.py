@@ -118,7 +118,7 @@ def test_the_monitor_ends_beside_a_probe_that_does_not(make: Make) -> None:
 def test_the_monitor_ends_beside_a_probe_that_blocks_its_loop(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scanner, "END_WITHIN", 0.2)
+    monkeypatch.setattr(scanner, "STOP_TIMEOUT", 0.2)
     release = threading.Event()
 
     async def blocks() -> None:
@@ -187,7 +187,7 @@ def test_who_asks_while_the_monitor_ends_gets_an_answer_or_is_told(make: Make) -
     engine.scanner.close()
     for thread in threads:
         thread.join(10)
-    assert reasons == ["the monitor is ending"] * 6
+    assert reasons == ["the monitor is stopping"] * 6
     assert not engine.scanner.start()
 
 

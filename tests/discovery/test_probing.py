@@ -389,7 +389,7 @@ def test_what_was_probed_is_noted_like_a_scan(make: Make, monkeypatch: pytest.Mo
     engine = make(
         [listed(1), listed(2), listed(3, "udp")],
         *(tcp.source(), udp.source()),
-        asked=lambda at, did: noted.extend(did),
+        on_asked=lambda at, did: noted.extend(did),
     )
     until(lambda: engine.tracker.down() and sum(entry.coverage.requests for entry in noted) == 2)
     assert {entry.name for entry in noted} == {"tcp"}, "what could not be asked was not asked"

@@ -12,7 +12,7 @@ from discovery.probing import NOT_ASKED
 from fleet.model import DEFAULT_SITE, Coverage, Target
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states
-from tests.discovery.small_sources import Finds, Said, deaf, key, seen
+from tests.discovery.small_sources import FindingSource, Said, deaf, key, seen
 from tests.home import Clock, until
 
 
@@ -59,7 +59,7 @@ REASON = "it did not stop at its deadline of 0 s"
 def test_a_scan_ends_though_a_source_ignores_its_deadline(
     make_engine: MakeEngine, clock: Clock, source: Deaf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = make_engine(source.source("discover"), Finds(clock).source())
+    engine = make_engine(source.source("discover"), FindingSource(clock).source())
     did = engine.scan()
     assert states(did) == {"deaf": "failed", "finds": "done"}
     assert (did["state"], did["error"]) == ("failed", f"deaf: {REASON}")
@@ -71,7 +71,7 @@ def test_a_scan_ends_though_a_source_ignores_its_deadline(
 def test_what_an_abandoned_scan_finds_later_is_dropped(
     make_engine: MakeEngine, clock: Clock, source: Deaf
 ) -> None:
-    engine = make_engine(source.source("discover"), Finds(clock).source())
+    engine = make_engine(source.source("discover"), FindingSource(clock).source())
     engine.scan()
     tasks = engine.scanner._source_tasks
     assert tasks.abandoned["deaf"] == 1
@@ -86,7 +86,7 @@ def test_what_an_abandoned_scan_finds_later_is_dropped(
 def test_no_more_than_two_abandoned_scans_run_on(
     make_engine: MakeEngine, clock: Clock, source: Deaf
 ) -> None:
-    engine = make_engine(source.source("discover"), Finds(clock).source())
+    engine = make_engine(source.source("discover"), FindingSource(clock).source())
     for _ in range(4):
         did = engine.scan()
         assert states(did) == {"deaf": "failed", "finds": "done"}
@@ -98,7 +98,7 @@ def test_a_person_stops_a_scan_though_a_source_ignores_that(
     make_engine: MakeEngine, clock: Clock, source: Deaf
 ) -> None:
     source.timeout = 60
-    engine = make_engine(source.source("discover"), Finds(clock).source())
+    engine = make_engine(source.source("discover"), FindingSource(clock).source())
     engine.scanner.start("test")
     until(lambda: source.began, what="the source is asked")
     assert engine.scanner.cancel()

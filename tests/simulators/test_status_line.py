@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulators.status_line import Device, StatusLines, crowd
+from simulators.status_line import StatusLineDevice, StatusLines, crowd
 from tests.home import free_port
 
 
@@ -16,7 +16,7 @@ def lines() -> Iterator[StatusLines]:
     started.stop()
 
 
-def ask(lines: StatusLines, device: Device, patience: float = 5.0) -> bytes:
+def ask(lines: StatusLines, device: StatusLineDevice, patience: float = 5.0) -> bytes:
     with socket.create_connection((device.address, lines.port), timeout=patience) as sock:
         sock.sendall(b"STATUS\n")
         return sock.makefile("rb").readline()

@@ -29,10 +29,10 @@ from web.http.shapes.accounts import (
     done,
     jwt_pair,
     new_token,
+    profile_row,
     token_row,
     welcome,
 )
-from web.http.shapes.accounts import profile as own_profile
 from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("auth", __name__)
@@ -78,7 +78,7 @@ def profile() -> Response:
     """The person of this request, and what they can do."""
     person: Person = g.person
     grants = visible_fleet().person.grants
-    return json_response(own_profile(person, grants, current_monitor().redirects))
+    return json_response(profile_row(person, grants, current_monitor().redirects))
 
 
 @bp.post("/api/auth/logout")

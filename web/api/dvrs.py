@@ -39,7 +39,7 @@ from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("dvrs", __name__)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-MAX_LOCK_WAIT = 120.0
+REFRESH_TIMEOUT = 120.0
 """Seconds that a refresh waits for its scan."""
 
 
@@ -102,9 +102,9 @@ def refresh() -> Response:
     monitor = current_monitor()
     monitor.workbooks.keep()
     visible_fleet().check("scan.start")
-    end = monotonic() + MAX_LOCK_WAIT
+    end = monotonic() + REFRESH_TIMEOUT
     # One that runs already may leave the recorders out, or not know a serial from a moment ago.
-    if not monitor.scanner.start(actor_name()) and monitor.scanner.wait(MAX_LOCK_WAIT):
+    if not monitor.scanner.start(actor_name()) and monitor.scanner.wait(REFRESH_TIMEOUT):
         visible_fleet().check("scan.start")
         monitor.scanner.start(actor_name())
     if not monitor.scanner.wait(max(0.0, end - monotonic())):

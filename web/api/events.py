@@ -19,7 +19,7 @@ from web.http.shapes.events import EventPage, EventQuery, event_page
 from web.http.visible_fleet import VisibleFleet, visible_fleet
 
 bp = Blueprint("events", __name__)
-FOR_EVER = 10 * 365 * 86400
+MAX_DURATION = 10 * 365 * 86400
 MAX_REPLAYED = 1000
 
 
@@ -52,7 +52,7 @@ def _stream(query: EventQuery) -> Response:
         monitor.broadcaster.enter(reader)
     except TooManyStreams as error:
         raise _too_many(error) from None
-    until = time.monotonic() + (query.follow or FOR_EVER)
+    until = time.monotonic() + (query.follow or MAX_DURATION)
     sock = request.environ.get("gunicorn.socket")
     frames = _frames(visible, _last_id(query), until, partial(has_hung_up, sock), feed)
     body = monitor.watchdog.guard(frames, sock, lambda: renewed(visible) is not None)
@@ -79,7 +79,7 @@ def _too_many(error: TooManyStreams) -> HttpError:
 
 
 def has_hung_up(sock: socket.socket | None) -> bool:
-    """The client has closed its end of the connection."""
+    """True if the client has closed its end of the connection."""
     if sock is None:
         return False
     try:
@@ -91,13 +91,13 @@ def has_hung_up(sock: socket.socket | None) -> bool:
 
 
 def renewed(visible: VisibleFleet) -> VisibleFleet | None:
-    """What the same person sees as of now; None when they cannot see events any more."""
+    """The fleet as the same person sees it now; None when they cannot see events any more."""
     now = visible.again()
     return now if now and now.may("event.view") else None
 
 
 def _last_id(query: EventQuery) -> int | None:
-    """After which event a returning reader goes on."""
+    """The number of the event after which a returning reader goes on."""
     text = request.headers.get("Last-Event-ID", "").strip()
     if text.isdecimal() and len(text) <= 18:
         return int(text)
@@ -140,5 +140,5 @@ def _may_see(visible: VisibleFleet) -> Callable[[Event | None], bool]:
 
 
 def _missed(visible: VisibleFleet, last_id: int) -> Sequence[Event]:
-    """What a returning reader has missed, oldest first."""
+    """The events that a returning reader has missed, oldest first."""
     return visible.events(after=last_id, limit=MAX_REPLAYED)

@@ -17,7 +17,7 @@ from web.http.payloads import describes
 from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("metrics", __name__)
-FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FORMER_METRICS = (
     ("cameras_total", "Cameras and recorders that are not retired", "total_cameras"),
     ("cameras_active", "Cameras that answer, with those at a new address", "active"),
@@ -32,7 +32,7 @@ def metrics() -> Response:
     """The counts in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(FleetCollector(current_monitor()))
-    return Response(generate_latest(registry), content_type=FORMAT)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE)
 
 
 class FleetCollector(Collector):

@@ -1,4 +1,4 @@
-"""Write the audit log with the person and the address of the request."""
+"""Write to the audit log, with the person and the address of the request."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -51,7 +51,7 @@ class RequestAuthenticator:
 
 
 class TooManyTries(Exception):
-    """The login must wait so many seconds."""
+    """Raised when the login must wait so many seconds."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"wait {seconds} s")
@@ -133,7 +133,7 @@ def log_in(authenticator: RequestAuthenticator, name: str, password: str) -> Use
     return user
 
 
-# -- from where ----------------------------------------------------------------------------
+# -- client address and transport ----------------------------------------------------------
 
 
 def client_address(authenticator: RequestAuthenticator) -> str:
@@ -158,14 +158,16 @@ def _forwarded_route() -> tuple[list[str], str]:
 
 
 def is_contradictory() -> bool:
-    """The two headers name different addresses: a proxy writes one of them and passes on
-    what the client says in the other, and nobody can tell which."""
+    """True if the two headers name different addresses.
+
+    A proxy writes one of them and passes on the client's own in the other; nobody can tell which.
+    """
     route, real = _forwarded_route()
     return bool(route and real and _address(route[-1]) != _address(real))
 
 
 def is_encrypted(authenticator: RequestAuthenticator) -> bool:
-    """The way to the browser is known to be TLS."""
+    """True if the connection of the browser is known to be TLS."""
     if request.scheme == "https":
         return True
     scheme = request.headers.get("X-Forwarded-Proto", "").split(",")[-1].strip().lower()
@@ -173,7 +175,7 @@ def is_encrypted(authenticator: RequestAuthenticator) -> bool:
 
 
 def is_private(authenticator: RequestAuthenticator) -> bool:
-    """True if nobody can read along: TLS, or it never leaves this machine.
+    """True if nobody can read the request on its way: TLS, or it never leaves this machine.
 
     A trusted proxy that says nothing of the way is its owner's to answer for.
     """
@@ -184,7 +186,7 @@ def is_private(authenticator: RequestAuthenticator) -> bool:
 
 
 def is_allowed_network(authenticator: RequestAuthenticator) -> bool:
-    """ALLOWED_NETWORKS lets this address in; the machine itself always."""
+    """True if ALLOWED_NETWORKS has the client's address; this machine is always allowed."""
     address = client_address(authenticator)
     if not authenticator.allowed_networks or over_command_socket():
         return True
@@ -209,7 +211,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def over_command_socket() -> bool:
-    """The request came by `control.sock` from its owner or root: trusted, no login."""
+    """True if the request came by `control.sock` from its owner or root: trusted, no login."""
     sock = request.environ.get("gunicorn.socket")
     if sock is None or sock.family != socket.AF_UNIX:
         return False
@@ -219,12 +221,12 @@ def over_command_socket() -> bool:
 
 
 def is_forwarded() -> bool:
-    """A proxy passed it on."""
+    """True if a proxy passed the request on."""
     return any(name.lower().startswith(FORWARDED) for name, _value in request.headers)
 
 
 def is_other_site() -> bool:
-    """A script or form of another web site asks, by a browser that says so.
+    """True if a browser says that the request comes from a script or form of another web site.
 
     Those that ALLOWED_ORIGINS does not name cannot change anything; for the others only a
     token counts, not the cookie and not where the browser runs.
@@ -238,8 +240,9 @@ def is_other_site() -> bool:
 
 
 def is_this_machine(authenticator: RequestAuthenticator) -> bool:
-    """From a loopback address, not through a proxy, by a name of this machine, over a
-    connection whose other end our own user or root has.
+    """True if the request comes from this machine, by our own user or root.
+
+    That is from a loopback address, without a proxy, by a name of this machine.
 
     The name is checked so that a web page elsewhere cannot reach in by a DNS name that
     leads to 127.0.0.1; the user, because a proxy can hide that it is one.
@@ -254,7 +257,7 @@ def is_this_machine(authenticator: RequestAuthenticator) -> bool:
 
 
 def host_name() -> str | None:
-    """The name in the Host header; None when it is none."""
+    """The host name in the Host header; None if it is invalid."""
     try:
         parts = urlsplit(f"//{request.host}")
         _port = parts.port

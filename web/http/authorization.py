@@ -40,7 +40,7 @@ ONLY_HERE = (
 
 
 def needs(action: str) -> Callable[[Route], Route]:
-    """The route is for those who may do `action`, for example `scan.start`.
+    """Require the permission for `action`, for example `scan.start`.
 
     An action on devices is asked about the device that the URL names by `<key>`; a route
     without one asks `visible_fleet()` about each device that it touches.
@@ -56,7 +56,7 @@ def needs(action: str) -> Callable[[Route], Route]:
 
 
 def max_body(most_bytes: int) -> Callable[[Route], Route]:
-    """The route takes an upload of so many bytes instead of 1 MB."""
+    """Accept a body of so many bytes instead of 1 MB."""
 
     def mark(route: Route) -> Route:
         route.most_bytes = most_bytes  # type: ignore[attr-defined]
@@ -87,7 +87,7 @@ def check_routes(app: Flask) -> None:
 
 
 def action_of(app: Flask, endpoint: str) -> str | None:
-    """The action that the endpoint names; None when it is open."""
+    """The action that the endpoint names; None if it is public."""
     action: str | None = getattr(app.view_functions[endpoint], "action", None)
     return action
 
@@ -155,7 +155,7 @@ def _authenticate() -> Person | None:
 
 
 def _check_action(person: Person, action: str) -> None:
-    """Raises NotFound for a device that is not seen, HttpError (403) for what is not allowed."""
+    """Check the permission. Raises NotFound for a hidden device and HttpError (403)."""
     device, key = None, (request.view_args or {}).get("key")
     if key is not None and RULES[action].level is not None:
         device = visible_fleet().device(key)
@@ -246,7 +246,7 @@ def _credentials_error(authenticator: RequestAuthenticator) -> tuple[str, str]:
 
 
 def is_cross_site() -> bool:
-    """A browser says so itself; a script sends neither header and passes.
+    """True if a browser says that another site sent the request; a script sends neither header.
 
     Only the host is compared: behind a proxy that ends TLS the scheme is not known.
     """
@@ -260,5 +260,5 @@ def is_cross_site() -> bool:
 
 
 def is_known_origin() -> bool:
-    """A web site that ALLOWED_ORIGINS names. It has no cookie of ours, only tokens count."""
+    """True for a web site that ALLOWED_ORIGINS names; it must send a token, not a cookie."""
     return request.headers.get("Origin") in current_monitor().authenticator.allowed_origins

@@ -1,4 +1,4 @@
-"""Server-sent events: one broadcaster, any number of readers, none of which can block it."""
+"""Server-sent events: one broadcaster, and any number of readers that cannot block it."""
 
 import time
 from collections import Counter, deque
@@ -16,14 +16,14 @@ from web.http.shapes.events import event_row
 from web.http.shapes.scans import scan_row
 from web.http.shapes.stream import reset_message, stream_kind
 
-KEPT = 2000
+KEPT_MESSAGES = 2000
 """Messages kept for readers that come back or fall behind."""
 MAX_STREAMS = 200
 MAX_STREAMS_OF_USER = MAX_STREAMS // 2
-"""Streams of one person: a wall of screens with one login, and still room for the others."""
+"""Streams of one user: enough for a wall of screens, with room left for the others."""
 PING_EVERY = 15.0
 RECHECK_EVERY = 0.8
-"""Seconds after which it is asked again whether a reader may go on."""
+"""Seconds between two checks of a reader's permission."""
 GATHER_EACH, LONGEST_GATHER = 0.0025, 0.5
 """Seconds for each reader, and at the most, for which a page's stream gathers what happens."""
 
@@ -38,18 +38,18 @@ class StreamMessage:
 
 
 Recheck = Callable[[], Callable[[Event | None], bool] | None]
-"""Says which events its reader may hear as of now (None: progress), or that it is over."""
+"""Returns a test for the events that its reader may see now (None: progress), or None to end."""
 
 
 class Feed(Protocol):
-    """More than events, for one reader."""
+    """Further messages for one reader, beside the events."""
 
     def news(self, messages: Sequence[StreamMessage], position: int) -> bytes:
         """The bytes to send after these messages, up to this position of the broadcaster."""
         ...
 
     def patience(self) -> float:
-        """Seconds until it wants to be asked again without any."""
+        """Seconds until the next call of `news`, if no message comes before."""
         ...
 
 
@@ -70,7 +70,7 @@ def progress_message(scan: Scan) -> bytes:
 
 
 class TooManyStreams(Exception):
-    """`most` streams are open already: of this user, or of all."""
+    """Raised when `most` streams are open already: of this user, or of all."""
 
     def __init__(self, most: int, is_own: bool) -> None:
         super().__init__(most)
@@ -79,10 +79,10 @@ class TooManyStreams(Exception):
 
 
 class EventBroadcaster:
-    """Takes events and progress, and lets every stream follow from where it was."""
+    """Publishes events and progress; every stream follows from its own position."""
 
     def __init__(self) -> None:
-        self._messages: deque[StreamMessage] = deque(maxlen=KEPT)
+        self._messages: deque[StreamMessage] = deque(maxlen=KEPT_MESSAGES)
         self._position = 0
         self._news = Condition()
         self._streams: Counter[str] = Counter()
@@ -90,7 +90,7 @@ class EventBroadcaster:
         self._closed = Flag()
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Events that the journal has."""
+        """Publish events that the journal has stored."""
         self._add([(event, event_message(event)) for event in events])
 
     def progress(self, scan: Scan) -> None:
@@ -131,7 +131,7 @@ class EventBroadcaster:
                 del self._streams[reader]
 
     def position(self) -> int:
-        """The position at which a stream of new messages only begins."""
+        """The current position: a stream from here on gets new messages only."""
         with self._news:
             return self._position
 

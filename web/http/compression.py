@@ -9,7 +9,7 @@ SMALLEST = 1024
 """Bytes below which the header costs more than is won."""
 QUICK_ABOVE = 1 << 18
 """Bytes above which speed matters more than the last percents."""
-KINDS = ("text/", "application/json", "application/javascript", "image/svg+xml")
+COMPRESSED_TYPES = ("text/", "application/json", "application/javascript", "image/svg+xml")
 
 
 def register(app: Flask) -> None:
@@ -38,7 +38,7 @@ def _compress(response: Response) -> Response:
 def _is_worth_it(response: Response) -> bool:
     is_whole = response.is_sequence or response.direct_passthrough
     mimetype = response.mimetype or ""
-    is_text = mimetype.startswith(KINDS) and mimetype != "text/event-stream"
+    is_text = mimetype.startswith(COMPRESSED_TYPES) and mimetype != "text/event-stream"
     return (
         is_whole
         and is_text
@@ -53,5 +53,5 @@ def _small(data: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def _kept(data: bytes) -> bytes:
-    """The files of the page: the same few are asked for again and again."""
+    """The compressed static files, cached, as the same few are requested again and again."""
     return gzip.compress(data, 9, mtime=0)

@@ -11,7 +11,7 @@ from fleet.status import Rules
 
 
 class EncodedRows:
-    """Remembers the JSON of each device's row. A device is frozen: the same object, with the same
+    """A cache of the JSON of each device's row. A device is frozen: the same object, with the same
     status and as fresh as before, has the same row. As many are
     remembered as the fleet has devices: about 0.75 MB for a thousand."""
 

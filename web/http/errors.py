@@ -20,8 +20,8 @@ from web.http.invalid import wording
 log = logging.getLogger(__name__)
 
 FIELD_NAME = re.compile(r"[a-z_]{1,40}")
-"""What fits in a header: unknown fields of a body are called anything."""
-ERRORS = {
+"""The field names that fit in a header; unknown fields of a body have any name."""
+ERROR_TEXTS = {
     400: "The request cannot be read",
     404: "There is nothing at this address",
     405: "This address does not accept this method",
@@ -29,7 +29,7 @@ ERRORS = {
     413: "The request is too large",
     415: "This type of content is not accepted",
 }
-"""What HTTP errors of the framework are called."""
+"""The texts for HTTP errors of the framework."""
 HINTS = {
     400: "Send one JSON object, as /api/docs describes.",
     404: "The addresses that exist are listed at /api/docs.",
@@ -40,7 +40,7 @@ HINTS = {
 
 
 class HttpError(Exception):
-    """An answer that is an error: `status` is the HTTP code."""
+    """An error answer, to be raised by a route: `status` is the HTTP code."""
 
     def __init__(
         self, status: int, error: str, hint: str, headers: Headers | Mapping[str, str] | None = None
@@ -96,7 +96,7 @@ def status_of(error: Refused) -> int:
 
 
 def answer(status: int, error: str, hint: str, field: str = "") -> Response:
-    """The error in the shape that the caller reads.
+    """The error as JSON, or as a page for a browser.
 
     The header X-Field names the value that does not fit, so that a form can say it there.
     """
@@ -111,14 +111,14 @@ def answer(status: int, error: str, hint: str, field: str = "") -> Response:
 
 
 def wants_page() -> bool:
-    """A browser at a page, not a script or the API."""
+    """True if a browser asked for a page, not a script or the API."""
     path = request.path
     is_page = not path.startswith(("/api", "/v0/", "/openapi", "/metrics", "/healthz", "/readyz"))
     return is_page and "text/html" in request.headers.get("Accept", "")
 
 
 def _invalid(error: ValidationError) -> Response:
-    """A value of the request that does not fit, by name."""
+    """The answer to invalid values in the request, by name."""
     parts, field = [], ""
     for detail in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in detail["loc"]) or "the request"
@@ -134,7 +134,7 @@ def _framework_error(error: HTTPException) -> Any:
         return error
     response = answer(
         code,
-        ERRORS.get(code, error.name),
+        ERROR_TEXTS.get(code, error.name),
         HINTS.get(code, "Try again; the server log says more."),
     )
     response.headers.extend(

@@ -5,12 +5,12 @@ from werkzeug.sansio.utils import get_host
 
 
 def register(app: Flask) -> None:
-    """Call this before registering anything that reads `request.host`."""
+    """Register before anything that reads `request.host`."""
     app.before_request(_take_underscores)
 
 
 def _take_underscores() -> None:
-    """Werkzeug treats a name with an underscore as invalid."""
+    """Accept an underscore, which Werkzeug treats as invalid."""
     given = request.headers.get("Host", "")
     if "_" in given:
         # A hyphen has the same length and is allowed at the same places.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 A_TIME = "must be a time with offset, for example 2026-11-27T09:12:00Z"
-WORDS = {
+ERROR_TEXTS = {
     "missing": "is missing",
     "extra_forbidden": "unknown key",
     "model_type": "must be a JSON object",
@@ -51,6 +51,6 @@ def wording(error: Mapping[str, Any]) -> str:
     """The sentence about an invalid value, from one error of a ValidationError."""
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
-    text = WORDS.get(str(error["type"]), "is not valid").format_map(error.get("ctx", {}))
+    text = ERROR_TEXTS.get(str(error["type"]), "is not valid").format_map(error.get("ctx", {}))
     # 1 character, 1 entry
     return text.replace(" 1 characters", " 1 character").replace(" 1 entries", " 1 entry")

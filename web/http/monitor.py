@@ -73,7 +73,7 @@ class Monitor:
 
     @property
     def redirects(self) -> Mapping[int, int]:
-        """From the number of each device that was merged away to the one that stayed."""
+        """{number of a device that was merged away: number of the one that stayed}."""
         return self.tracker.fleet().redirects
 
     def swept_at(self) -> list[datetime]:

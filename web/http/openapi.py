@@ -17,7 +17,7 @@ from web.http.shapes.errors import ErrorBody
 bp = Blueprint("openapi", __name__)
 REF = "#/components/schemas/{model}"
 VERSION = "0.1.0"
-TEXT = {"type": "string"}
+TEXT_SCHEMA = {"type": "string"}
 SCHEMES = {
     "bearer": {
         "type": "http",
@@ -50,7 +50,7 @@ COMMON_ERRORS = {
     429: "Too many tries",
     500: "An error in the program",
 }
-ERRORS = {
+ERROR_TITLES = {
     **COMMON_ERRORS,
     404: "Not there",
     409: "Not possible as things are",
@@ -65,7 +65,7 @@ ERRORS = {
 @needs("docs.view")
 @describes(answer=dict[str, Any])
 def openapi() -> Response:
-    """This description."""
+    """The OpenAPI description of this API."""
     return json_response(description(current_app._get_current_object()))  # type: ignore[attr-defined]
 
 
@@ -79,7 +79,7 @@ def docs() -> str:
 
 @cache
 def description(app: Flask) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of all routes that describe themselves."""
+    """The OpenAPI 3.1 document of all routes with a description."""
     paths: dict[str, dict[str, Any]] = {}
     schemas: dict[str, Any] = {}
     _schema(ErrorBody, schemas)
@@ -152,19 +152,19 @@ def _operation(
 
 
 def _security(schemes: Iterable[str]) -> list[dict[str, list[str]]]:
-    """Any of them will do; none is needed where the list is empty."""
+    """The schemes of a route, any of which is enough; an empty list needs none."""
     return [{name: []} for name in schemes]
 
 
 def _error(code: int, is_word: bool) -> dict[str, Any]:
-    """An error of ours; /readyz says with one word that it is not ready."""
+    """The description of an error; that of /readyz is plain text."""
     if is_word and code == 503:
         return {
-            "description": ERRORS[code],
+            "description": ERROR_TITLES[code],
             "content": {"text/plain": {"schema": {"type": "string"}}},
         }
     schema = {"$ref": REF.format(model="ErrorBody")}
-    return {"description": ERRORS[code], "content": {"application/json": {"schema": schema}}}
+    return {"description": ERROR_TITLES[code], "content": {"application/json": {"schema": schema}}}
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
 
 
 def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query string holds no null: what is left out is not there."""
+    """Take null out of a schema, as a query string has none."""
     if schema.get("default", ...) is None:
         del schema["default"]
     not_null = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]

@@ -1,4 +1,4 @@
-"""The feed of an open page: the pages register how it is made, the event stream uses it."""
+"""The feed of an open page: made by the pages, sent by the event stream."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -34,13 +34,13 @@ def is_our_own(environ: Mapping[str, Any]) -> bool:
         peer, local = sock.getpeername()[:2], sock.getsockname()[:2]
     except OSError:
         return False  # it is gone already
-    is_ours = owner_of(peer, local) in (0, os.geteuid())
+    is_ours = connection_owner(peer, local) in (0, os.geteuid())
     if is_ours:
         _proven.add(sock)
     return is_ours
 
 
-def owner_of(peer: Address, local: Address) -> int | None:
+def connection_owner(peer: Address, local: Address) -> int | None:
     """The number of the user whose socket at `peer` is connected to `here`; None when no process
     of this network namespace has it open."""
     wanted = {

@@ -2,7 +2,7 @@
 
 from fleet.shapes import CameraRow
 
-FINDINGS = {
+FINDING_REMEDIES = {
     "password.unset": (
         "No administrator password",
         "Open its page by the address and set one; until then anybody on the network can.",
@@ -37,14 +37,14 @@ FINDINGS = {
     ),
 }
 
-STATUSES = {
+STATUS_REMEDIES = {
     "OFFLINE": "Check its power and cable, then scan again.",
     "MISSING": "Not seen for a day. If it is gone for good, retire it; its history stays.",
     "UNREACHABLE": "What stands before it is down; see there first.",
     "UNKNOWN": "Nobody asked it yet. Scan the network.",
     "IP_CHANGED": "Its address is new. The next scan that finds it there settles it.",
 }
-THROUGH_THE_CLOUD = {
+CLOUD_REMEDIES = {
     "OFFLINE": "Check its power and its line to the internet, and that P2P is on in its menu.",
     "UNKNOWN": "It is asked about at the cloud within a minute.",
 }
@@ -53,14 +53,14 @@ THROUGH_THE_CLOUD = {
 def of_status(row: CameraRow) -> str:
     """The remedy for a camera's status; empty if it needs none."""
     is_far = row["kind"] == "recorder" and not row["current_ip"]
-    known = {**STATUSES, **THROUGH_THE_CLOUD} if is_far else STATUSES
+    known = {**STATUS_REMEDIES, **CLOUD_REMEDIES} if is_far else STATUS_REMEDIES
     return known.get(row["status"], "")
 
 
 def title(kind: str) -> str:
     """A finding's name; its kind when we have none."""
-    return FINDINGS.get(kind, (kind, ""))[0]
+    return FINDING_REMEDIES.get(kind, (kind, ""))[0]
 
 
 def what_to_do(kind: str) -> str:
-    return FINDINGS.get(kind, ("", ""))[1]
+    return FINDING_REMEDIES.get(kind, ("", ""))[1]

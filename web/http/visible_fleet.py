@@ -22,13 +22,13 @@ NAMING_OTHERS = ("device.merged", "device.split", "device.unmerged")
 """Events whose text names another device."""
 OWN_FINDINGS = ("password.unset", "setup.open", "address.unstable", "source.error")
 """The findings that speak of the device alone; any other may name another device."""
-OF_TWO = {
+REDACTED_TEXTS = {
     "address.shared": "another device has its address",
     "identity.shared": "another device has the same MAC or endpoint reference",
     "mac.contested": "two senders claim its MAC",
 }
 """The text of a finding for a person who does not see the other device."""
-MAX_NAMED = 20_000
+MAX_QUERIED_DEVICES = 20_000
 """Devices that one question to the journal may name."""
 
 
@@ -41,7 +41,7 @@ class VisibleFleet:
 
     @property
     def now(self) -> datetime:
-        """In the zone of this server, as hours and weekdays of grants are meant."""
+        """The time in the zone of this server, as hours and weekdays of grants are meant."""
         return self.monitor.clock().astimezone()
 
     @property
@@ -52,7 +52,7 @@ class VisibleFleet:
         return may(self.person, action, device, self.now)
 
     def again(self) -> "VisibleFleet | None":
-        """The same for the same person as of now; None when their login has ended."""
+        """The fleet as the same person sees it now; None when their login has ended."""
         person = self.monitor.authenticator.accounts.refreshed(self.person)
         return visible_to(self.monitor, person) if person else None
 
@@ -78,17 +78,17 @@ class VisibleFleet:
         )
 
     def judge(self, action: str, number: int | None = None) -> Precondition:
-        """`precondition` as what the act itself asks."""
+        """`precondition` as a function, which the change itself calls."""
         return partial(self.precondition, action, number)
 
     def check(self, action: str) -> None:
-        """Raises HttpError (401, 403) as `precondition` gives it."""
+        """Raise the HttpError (401, 403) of `precondition`, if there is one."""
         if (problem := self.precondition(action)) is not None:
             raise problem
 
     @contextmanager
     def acting(self, action: str) -> Iterator[None]:
-        """Hold the accounts for a change: judged once more, and none changes until it is done.
+        """Lock the accounts for a change, and check the permission once more.
 
         Raises HttpError (401, 403).
         """
@@ -128,11 +128,11 @@ class VisibleFleet:
         only = None if device is None else {redirects.get(device, device)}
         if not self.is_limited:
             return self.monitor.journal.find(
-                devices=only and with_merged(only, redirects), **wanted
+                devices=only and with_merged_ids(only, redirects), **wanted
             )
         seen = self.devices().keys() if only is None else self.devices().keys() & only
-        devices = with_merged(seen, redirects)
-        named = devices if len(devices) <= MAX_NAMED else None
+        devices = with_merged_ids(seen, redirects)
+        named = devices if len(devices) <= MAX_QUERIED_DEVICES else None
         limit, events = int(wanted.get("limit", 100)), list[Event]()
         while devices:
             page = self.monitor.journal.find(devices=named, **wanted)
@@ -164,7 +164,7 @@ class VisibleFleet:
 LIST_HINT = "GET /api/cameras lists the cameras with their numbers and MACs."
 
 
-def with_merged(devices: Collection[int], redirects: Mapping[int, int]) -> list[int]:
+def with_merged_ids(devices: Collection[int], redirects: Mapping[int, int]) -> list[int]:
     """The devices, and the records that became part of them: their events are theirs too."""
     return sorted({*devices, *(old for old, new in redirects.items() if new in devices)})
 
@@ -181,24 +181,24 @@ def _names_another(event: Event) -> bool:
 
 
 def _is_of_device_alone(event: Event) -> bool:
-    """Whether the finding of the event is one that names no other device."""
+    """True if the finding of the event names no other device."""
     return (event.before or event.after).get("kind") in OWN_FINDINGS
 
 
 def _without_hidden(device: Device, seen: Mapping[int, Device]) -> Device:
-    """A device without what it tells of devices that are not seen."""
+    """The device without facts about devices that are not seen."""
     if any(id not in seen for id in device.parents):
         device = replace(device, parents=tuple(id for id in device.parents if id in seen))
     if any(finding.kind not in OWN_FINDINGS for finding in device.findings):
-        device = replace(device, findings=tuple(map(_quiet, device.findings)))
+        device = replace(device, findings=tuple(map(_redacted, device.findings)))
     return device
 
 
-def _quiet(finding: Fault) -> Fault:
-    """The finding without what it may tell of another device."""
+def _redacted(finding: Fault) -> Fault:
+    """The finding without facts about another device."""
     if finding.kind in OWN_FINDINGS:
         return finding
-    text = OF_TWO.get(finding.kind, "another device may be involved")
+    text = REDACTED_TEXTS.get(finding.kind, "another device may be involved")
     return replace(finding, text=text, evidence={}, extra={})
 
 

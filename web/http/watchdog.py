@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
 CHECK_EVERY = 0.5
-PATIENCE = 10.0
-"""Seconds for which a reader may take nothing of what was handed over."""
+CLIENT_TIMEOUT = 10.0
+"""Seconds after which a client that takes nothing is cut off."""
 
 
 @dataclass(slots=True, eq=False)
-class GuardedAnswer:
-    """One long response. `since`: when the piece that is being sent was handed over."""
+class GuardedResponse:
+    """One long response. `since`: when the chunk that is being sent was handed over."""
 
     sock: socket.socket
     may_go_on: Callable[[], bool]
@@ -25,7 +25,7 @@ class Watchdog:
     """One thread that watches all long responses."""
 
     def __init__(self) -> None:
-        self._lines: set[GuardedAnswer] = set()
+        self._responses: set[GuardedResponse] = set()
         self._lock = Lock()
         self._over = Event()
         self._thread = Thread(target=self._run, name="watchdog", daemon=True)
@@ -39,33 +39,33 @@ class Watchdog:
             self._thread.join(5)
 
     def guard(
-        self, pieces: Iterator[bytes], sock: socket.socket | None, may_go_on: Callable[[], bool]
+        self, chunks: Iterator[bytes], sock: socket.socket | None, may_go_on: Callable[[], bool]
     ) -> Iterator[bytes]:
-        """The same pieces. Without a socket (no real connection) nothing is watched."""
+        """Pass the chunks on and watch them. Without a socket nothing is watched."""
         if sock is None:
-            yield from pieces
+            yield from chunks
             return
-        line = GuardedAnswer(sock, may_go_on)
+        response = GuardedResponse(sock, may_go_on)
         with self._lock:
-            self._lines.add(line)
+            self._responses.add(response)
         try:
-            for piece in pieces:
-                line.since = time.monotonic()
-                yield piece
-                line.since = None
+            for chunk in chunks:
+                response.since = time.monotonic()
+                yield chunk
+                response.since = None
         finally:
             with self._lock:
-                self._lines.discard(line)
+                self._responses.discard(response)
 
     def _run(self) -> None:
         while not self._over.wait(CHECK_EVERY):
             with self._lock:
                 # The lock is held meanwhile, so that no socket is cut that serves another by now.
-                for line in self._lines:
-                    if line.since is not None and self._is_over(line, line.since):
+                for response in self._responses:
+                    if response.since is not None and self._is_over(response, response.since):
                         with suppress(OSError):
-                            line.sock.shutdown(socket.SHUT_RDWR)
+                            response.sock.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
-    def _is_over(line: GuardedAnswer, since: float) -> bool:
-        return time.monotonic() - since > PATIENCE or not line.may_go_on()
+    def _is_over(response: GuardedResponse, since: float) -> bool:
+        return time.monotonic() - since > CLIENT_TIMEOUT or not response.may_go_on()

@@ -1,4 +1,4 @@
-"""Uptime bars: 90 days as four SVG paths. The height says it as well as the colour."""
+"""Uptime bars: 90 days as four SVG paths, by height as well as colour."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ def _label(kinds: list[str], share: float | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    """Rounded down: 100 % is said only when it is so."""
+    """The percentage, rounded down: 100 % means all of it."""
     if share is None:
         return ""
     return "100 %" if share >= 1 else f"{int(share * 1000) / 10:.1f} %"

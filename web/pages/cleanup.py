@@ -13,13 +13,13 @@ from web.http.authorization import needs
 from web.http.errors import status_of
 
 bp = Blueprint("cleanup_pages", __name__)
-DAYS = range(1, 36501)
+VALID_DAYS = range(1, 36501)
 
 
 @bp.get("/settings/cleanup")
 @needs("fleet.clean")
 def index() -> str:
-    """Both forms, and after one of them what it did. A link can make it say nothing else."""
+    """Both forms, and the result of the last one; a link cannot make it show other text."""
     done = request.args.get("done", "")
     number, _, what = done.partition(" ")
     is_result = number.isascii() and number.isdecimal() and len(number) < 10
@@ -75,7 +75,7 @@ def _days(name: str) -> int | None:
     text = request.form.get(name, "").strip()
     if not text:
         return None
-    if not (text.isdecimal() and len(text) < 6 and int(text) in DAYS):
+    if not (text.isdecimal() and len(text) < 6 and int(text) in VALID_DAYS):
         raise ValueError("Days must be a whole number from 1 to 36500.")
     return int(text)
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from web.http.monitor import current_monitor
 
-STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def register(app: Flask) -> None:
@@ -17,22 +17,22 @@ def register(app: Flask) -> None:
 
 
 def span(length: timedelta) -> str:
-    """`14 min`, `2 d 3 h`; under a minute in seconds."""
+    """A duration such as `14 min`, `2 d 3 h`; under a minute in seconds."""
     seconds = int(length.total_seconds())
     if seconds < 60:
         return f"{max(seconds, 0)} s"
-    for place, (size, unit) in enumerate(STEPS):
+    for place, (size, unit) in enumerate(UNITS):
         if seconds >= size:
             text = f"{seconds // size} {unit}"
             rest = seconds % size
-            if place < len(STEPS) - 1 and rest >= STEPS[place + 1][0]:
-                text += f" {rest // STEPS[place + 1][0]} {STEPS[place + 1][1]}"
+            if place < len(UNITS) - 1 and rest >= UNITS[place + 1][0]:
+                text += f" {rest // UNITS[place + 1][0]} {UNITS[place + 1][1]}"
             return text
     return ""
 
 
 def ago(text: str | None) -> Markup:
-    """`<time>` that says how long ago, with the full local time on hover."""
+    """A `<time>` such as "12 s ago", with the full local time on hover."""
     if not text:
         return Markup("never")
     at = datetime.fromisoformat(text)
@@ -43,7 +43,7 @@ def ago(text: str | None) -> Markup:
 
 
 def to_come(text: str | None) -> Markup:
-    """`<time>` that says in how long."""
+    """A `<time>` such as "in 12 s"."""
     if not text:
         return Markup("never")
     at = datetime.fromisoformat(text)
@@ -58,7 +58,7 @@ def _relative(at: datetime, kind: str, words: str) -> Markup:
 
 
 def clock(value: str | datetime | None) -> Markup:
-    """`<time>` with date and time in the zone of this server."""
+    """A `<time>` with date and time in the zone of this server."""
     if not value:
         return Markup("never")
     at = datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -27,7 +27,7 @@ from web.pages import fleet_view
 
 bp = Blueprint("fleet_pages", __name__)
 MAX_IDS = 200
-STATUS_WORDS = {word: status.title for word, status in TABLE.items()}
+STATUS_TITLES = {name: status.title for name, status in TABLE.items()}
 
 
 @bp.get("/")
@@ -53,7 +53,7 @@ def camera(key: str) -> Any:
 
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
-    """The camera's page with what was typed in `form`, and beside it why it does not fit."""
+    """The camera's page with the typed values of `form` and the error beside them."""
     page = _fleet_page(
         {
             "detail": fleet_view.detail(current_monitor(), device),
@@ -147,7 +147,7 @@ def auto_scan() -> Any:
 @bp.post("/cameras/<key>/edit")
 @needs("device.edit")
 def edit(key: str) -> Any:
-    """The form of a camera: what it is called, where it is, retire, restore."""
+    """The form of a camera: name, notes, tags, site, parent; retire, restore."""
     kind = request.form.get("do", "change")
     if kind not in ("change", "retire", "restore"):
         raise HttpError(422, f"The form cannot do {kind[:40]!r}", "Use one of its buttons.")
@@ -155,7 +155,7 @@ def edit(key: str) -> Any:
 
 
 def _fields() -> dict[str, Any]:
-    """The form's texts as the edit wants them."""
+    """The fields of the edit, from the texts of the form."""
     form = request.form
     fields: dict[str, Any] = {key: form[key] for key in ("name", "notes", "site") if key in form}
     if "tags" in form:

@@ -42,7 +42,7 @@ FILTERS = (
 FILTER_MARKS = {"silent": "offline"}
 """The marks of filters that are not called like their mark."""
 OTHER_STATUSES = {
-    **{word.lower(): each.title for word, each in status.TABLE.items()},
+    **{name.lower(): entry.title for name, entry in status.TABLE.items()},
     "online": "Answering",
     "offline": "Offline or not checked",
 }
@@ -86,7 +86,7 @@ def page_query(arguments: Mapping[str, str] | None = None) -> PageQuery:
 
 
 class Links:
-    """Makes URLs with a page's filter and other values; a new filter begins at page one."""
+    """The URLs of a page with its filter and other values; a new filter begins at page one."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
         self.kept = {
@@ -154,7 +154,7 @@ def _rows(
     snapshot: Snapshot,
     link: Links | None = None,
 ) -> Rows:
-    """Rows that were rendered for the same filter a moment ago are not rendered again."""
+    """Render the rows, but for those that were rendered for the same filter a moment ago."""
     devices, statuses = snapshot
     now, link = monitor.clock(), link or links()
     page_filter = tuple(link.kept.items())
@@ -190,7 +190,7 @@ def uptime_bars(monitor: Monitor, devices: Sequence[Device]) -> dict[int, Bar]:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing that is wrong now: with which camera, what, since when."""
+    """A problem of a camera: which one, what, since when."""
 
     id: int
     name: str
@@ -200,7 +200,7 @@ class Issue:
 
 
 def current_issues(monitor: Monitor) -> list[Issue]:
-    """Everything that is wrong now, newest first: cameras that are down, and findings."""
+    """All problems, newest first: cameras that are down, and findings."""
     devices, statuses = visible_fleet().statuses()
     now, rules = monitor.clock(), monitor.rules()
     issues = []

@@ -1,6 +1,6 @@
-"""Updates of an open page, sent in its event stream: its header and changed rows.
+"""Updates of an open page in its event stream: its header, and changed rows.
 
-Both are made once for all pages that show the same to the same kind of viewer.
+Both are rendered once for all pages with the same content.
 """
 
 import time
@@ -16,10 +16,10 @@ from web.http.visible_fleet import VisibleFleet
 from web.pages import fleet_view, header_cache
 from web.pages.caches import page_caches
 
-HEAD_AGAIN = 30.0
-"""Seconds after which a page gets a header although nothing happened: times and jobs go on."""
-SOON = 0.2
-MAX_ROWS = 50
+MAX_HEAD_AGE = 30.0
+"""Seconds after which a page gets a new header in any case, as times and jobs change."""
+MIN_WAIT = 0.2
+MAX_CHANGED_ROWS = 50
 """Changed rows in one message. Of more, a page fetches those that it shows."""
 
 
@@ -42,8 +42,8 @@ class FleetPageFeed:
         self._sent = 0.0
 
     def news(self, messages: Sequence[StreamMessage], position: int) -> bytes:
-        """The rows that the messages, all of which this viewer hears, are about; and once a second
-        the head, when there were some."""
+        """The rows of the devices in the messages, all of which this viewer may see; and the head,
+        at most once a second."""
         ids = list(
             dict.fromkeys(
                 message.event.device
@@ -53,7 +53,7 @@ class FleetPageFeed:
         )
         self._is_due = self._is_due or bool(messages)
         age = time.monotonic() - self._sent
-        wants_head = age >= (header_cache.MIN_AGE if self._is_due else HEAD_AGAIN)
+        wants_head = age >= (header_cache.MIN_AGE if self._is_due else MAX_HEAD_AGE)
         if not ids and not wants_head:
             return b""
         with self._app.app_context():
@@ -62,7 +62,7 @@ class FleetPageFeed:
             return rows + (self._head(position) if wants_head else b"")
 
     def _rows(self, ids: Sequence[int]) -> bytes:
-        if len(ids) > MAX_ROWS:
+        if len(ids) > MAX_CHANGED_ROWS:
             return sse_message("rows", rows_message(ids, None))
         link = fleet_view.Links(self._arguments)
         rendered = fleet_view.changed_rows(self.visible.monitor, self._query, ids, link)
@@ -82,10 +82,12 @@ class FleetPageFeed:
         return position, sse_message("head", head_message(html))
 
     def patience(self) -> float:
-        """Seconds until it wants to be asked again."""
+        """Seconds until the next call of `news`."""
         if not self._is_due:
             return RECHECK_EVERY
-        return min(RECHECK_EVERY, max(SOON, self._sent + header_cache.MIN_AGE - time.monotonic()))
+        return min(
+            RECHECK_EVERY, max(MIN_WAIT, self._sent + header_cache.MIN_AGE - time.monotonic())
+        )
 
 
 def arguments_of(page: str) -> dict[str, str]:

@@ -78,7 +78,7 @@ def logout() -> Any:
 
 
 def _may_set_up() -> bool:
-    """From this machine, or with the link that the start printed."""
+    """True from this machine, or with the link that was printed at start."""
     authenticator = current_monitor().authenticator
     if authenticator.accounts.has_any():
         return False
@@ -128,9 +128,9 @@ def account() -> Any:
 
 def _account(status: int = 200, **more: Any) -> Response:
     person = visible_fleet().person
-    mine = tokens_of(person.user) if person.user is not None and can("account.change") else []
+    tokens = tokens_of(person.user) if person.user is not None and can("account.change") else []
     cameras = {device.id: labels.name(device) for device in visible_fleet().devices().values()}
-    page = render_template("account.html", me=person, tokens=mine, cameras=cameras, **more)
+    page = render_template("account.html", me=person, tokens=tokens, cameras=cameras, **more)
     return Response(page, status)
 
 

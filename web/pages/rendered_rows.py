@@ -10,7 +10,7 @@ from fleet.model import Device
 
 AGE = timedelta(seconds=5)
 """How long a row can show relative times and an uptime of when it was rendered."""
-MAX_ROWS = 3000
+MAX_CACHED_ROWS = 3000
 
 RowSource = tuple[Device, str, str]
 """What a row is rendered from: the device, its status, and what it is behind."""
@@ -63,5 +63,5 @@ class RenderedRows:
         key = (page_filter, source[0].id)
         self._rows[key] = RenderedRow(source, now, html)
         self._rows.move_to_end(key)
-        while len(self._rows) > MAX_ROWS:
+        while len(self._rows) > MAX_CACHED_ROWS:
             self._rows.popitem(last=False)

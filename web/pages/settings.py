@@ -39,7 +39,7 @@ def theme() -> str:
 @bp.get("/settings")
 @needs("settings.view")
 def settings() -> Any:
-    """Leads to the first of the settings pages."""
+    """Redirect to the first of the settings pages."""
     return redirect("/settings/sources", 302)
 
 
@@ -128,7 +128,7 @@ def packages() -> list[tuple[str, str, str]]:
 
 
 def _normal(name: str) -> str:
-    """A package's name as locks write it."""
+    """The normal form of a package's name, as in lock files."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

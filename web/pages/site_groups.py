@@ -39,8 +39,8 @@ class SiteSummary:
         for name, number in counts.items():
             self.counts[name] = self.counts.get(name, 0) + number
 
-    def number(self, words: Iterable[str]) -> int:
-        return sum(self.counts.get(name, 0) for name in words)
+    def number(self, names: Iterable[str]) -> int:
+        return sum(self.counts.get(name, 0) for name in names)
 
     @property
     def total(self) -> int:
@@ -64,13 +64,13 @@ class SiteSummary:
 
     @property
     def is_down(self) -> bool:
-        """Something here does not answer: someone is needed."""
+        """True if a device does not answer."""
         return not status.DOWN.isdisjoint(self.counts)
 
     @property
     def worst(self) -> str:
-        """The worst status that a device here has."""
-        return min(self.counts, key=lambda word: status.TABLE[word].rank)
+        """The worst status of the devices."""
+        return min(self.counts, key=lambda name: status.TABLE[name].rank)
 
     def link(self, wanted: str = "") -> str:
         """The URL of the fleet page with these devices, all or those of one status."""
@@ -143,7 +143,7 @@ class SitesView:
 
 
 def sites_view(summaries: Sequence[SiteSummary], text: str = "", store: str = "") -> SitesView:
-    """The view that was asked for: places with `text` in their name or a site's; one `store`."""
+    """The view of the places with `text` in their name or a site's, or of one `store`."""
     matches = [site for site in summaries if not store or site.store == store]
     needle = text.strip().casefold()
     if needle:
@@ -172,7 +172,7 @@ def _matching_sites(place: SiteSummary, needle: str) -> list[SiteSummary]:
 
 
 def _groups(summaries: Sequence[SiteSummary], needle: str, store: str) -> list[SiteGroup]:
-    """The groups that there is room for. Where not all sites fit, a store shows some in trouble."""
+    """The groups that fit. Where not all sites do, a store shows some of those in trouble."""
     groups = []
     wanted = [_sites_of(site, needle, store) for site in summaries]
     do_fit = sum(len(sites) for sites in wanted) <= MAX_SITES

@@ -31,10 +31,10 @@ def index() -> str:
     view = site_groups.sites_view(
         site_groups.site_summaries(devices.values(), statuses), text, store
     )
-    return render_template("sites.html", view=view, text=text, store=store, asked=_asked())
+    return render_template("sites.html", view=view, text=text, store=store, asked=_source_states())
 
 
-def _asked() -> list[dict[str, Any]]:
+def _source_states() -> list[dict[str, Any]]:
     """The state of each source that asks about listed devices. It counts them all, so it is not
     for those who see some."""
     monitor = current_monitor()
@@ -106,7 +106,7 @@ def upload() -> Any:
 
 
 def _busy() -> Response:
-    """Too many uploads at the same time."""
+    """The answer to too many uploads at the same time."""
     error, wait = "Other uploads are being read", f"{MAX_LOCK_WAIT:.0f}"
     headers = {"Retry-After": wait}
     if not wants_page():

@@ -29,7 +29,7 @@ def index() -> str:
 
 def _index(**more: Any) -> str:
     rows = [_row(user) for user in current_monitor().authenticator.accounts.snapshot.users.values()]
-    rows.sort(key=lambda device: device["username"].casefold())
+    rows.sort(key=lambda row: row["username"].casefold())
     return render_template("settings_users.html", users=rows, roles=ROLES, **more)
 
 
@@ -95,7 +95,7 @@ def change(id: int) -> Any:
 
 
 def _check_sure(id: int) -> None:
-    """Nothing brings a user back, so the name must be typed. Raises NotAllowed."""
+    """Check the typed name of a user to be removed for good. Raises NotAllowed."""
     accounts = current_monitor().authenticator.accounts
     gone = accounts.user(id)
     if accounts.by_name(request.form.get("sure", "")) != gone:
@@ -117,8 +117,8 @@ def grant(id: int) -> Any:
         fault = NotAllowed(problem.error, problem.hint, 422, problem.field or "device")
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     except ValidationError as error:
-        device = error.errors()[0]
-        fault = NotAllowed(wording(device), "Correct it.", 422, str(device["loc"][0]))
+        detail = error.errors()[0]
+        fault = NotAllowed(wording(detail), "Correct it.", 422, str(detail["loc"][0]))
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     return redirect(f"/settings/users/{id}", 303)
 

@@ -7,7 +7,7 @@ from pydantic_core.core_schema import ErrorType
 from werkzeug.test import TestResponse
 
 from tests.home import Home
-from web.http.invalid import WORDS
+from web.http.invalid import ERROR_TEXTS
 
 JSON = {"Content-Type": "application/json"}
 HUGE = b'{"name": "' + b"x" * (1 << 20) + b'"}'
@@ -87,7 +87,7 @@ def test_an_error_is_said_in_our_words(
 
 
 def test_every_rule_of_the_library_that_has_words_exists() -> None:
-    assert set(WORDS) <= set(get_args(ErrorType))
+    assert set(ERROR_TEXTS) <= set(get_args(ErrorType))
 
 
 @pytest.mark.parametrize(

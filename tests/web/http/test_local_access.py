@@ -38,10 +38,10 @@ def test_the_owner_of_the_other_end_is_known_for_each_kind_of_address() -> None:
                 accepted, _address = listener.accept()
                 with accepted:
                     ends = accepted.getpeername()[:2], accepted.getsockname()[:2]
-                    assert peer.owner_of(*ends) == os.geteuid(), (listen, connect)
-                    assert peer.owner_of(ends[0], ("127.0.0.1", 9)) is None
+                    assert peer.connection_owner(*ends) == os.geteuid(), (listen, connect)
+                    assert peer.connection_owner(ends[0], ("127.0.0.1", 9)) is None
                     client.close()
-                    assert peer.owner_of(*ends) is None, "nobody has it any more"
+                    assert peer.connection_owner(*ends) is None, "nobody has it any more"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tests.home import Clock, Home, Running, until
 from tests.store.postgres import Cluster
 from tests.web.conftest import edit, fill, running_with
 from web.http.broadcaster import (
-    KEPT,
+    KEPT_MESSAGES,
     MAX_STREAMS,
     MAX_STREAMS_OF_USER,
     PING_EVERY,
@@ -417,20 +417,22 @@ def test_a_reader_that_hangs_up_frees_its_place_though_nothing_happens(monitor: 
 def test_a_reader_that_fell_behind_is_told_to_load_anew(clock: Clock) -> None:
     broadcaster = EventBroadcaster()
     place = broadcaster.position()
-    for number in range(1, KEPT + 2):
+    for number in range(1, KEPT_MESSAGES + 2):
         broadcaster.publish([Event(number, clock(), "device.found", 1, "found")])
     frames = broadcaster.follow(place, time.monotonic() + 60, everything)
     assert messages(next(frames).decode())[0].kind == "reset"
-    assert [message.id for message in messages(next(frames).decode())] == list(range(2, KEPT + 2))
+    assert [message.id for message in messages(next(frames).decode())] == list(
+        range(2, KEPT_MESSAGES + 2)
+    )
 
 
 def test_a_reader_within_what_is_kept_gets_all_of_it(clock: Clock) -> None:
     broadcaster = EventBroadcaster()
     place = broadcaster.position()
-    for number in range(1, KEPT + 1):
+    for number in range(1, KEPT_MESSAGES + 1):
         broadcaster.publish([Event(number, clock(), "device.found", 1, "found")])
     text = next(broadcaster.follow(place, time.monotonic() + 60, everything)).decode()
-    assert [message.id for message in messages(text)] == list(range(1, KEPT + 1))
+    assert [message.id for message in messages(text)] == list(range(1, KEPT_MESSAGES + 1))
 
 
 def test_a_closing_broadcaster_ends_every_stream_at_once() -> None:

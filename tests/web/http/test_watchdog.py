@@ -16,7 +16,7 @@ PIECE = b"x" * 65536
 
 @pytest.fixture
 def dog(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watchdog]:
-    monkeypatch.setattr(watchdog, "PATIENCE", 0.2)
+    monkeypatch.setattr(watchdog, "CLIENT_TIMEOUT", 0.2)
     monkeypatch.setattr(watchdog, "CHECK_EVERY", 0.02)
     made = Watchdog()
     made.start()
@@ -65,7 +65,7 @@ def test_who_takes_nothing_is_cut_off(dog: Watchdog) -> None:
 def test_whose_right_has_ended_is_cut_off_in_the_middle_of_a_piece(
     dog: Watchdog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watchdog, "PATIENCE", 3600.0)
+    monkeypatch.setattr(watchdog, "CLIENT_TIMEOUT", 3600.0)
     sender = Sender(dog, endless())
     sender.allowed.clear()
     until(sender.ended.is_set, what="the answer ended")

@@ -19,7 +19,7 @@ from tests.web.roles import Ask
 from web.http.broadcaster import StreamMessage
 from web.http.visible_fleet import VisibleFleet
 from web.pages.header_cache import MAX_AGE, MIN_AGE, HeaderCache
-from web.pages.live import MAX_ROWS, FleetPageFeed
+from web.pages.live import MAX_CHANGED_ROWS, FleetPageFeed
 from web.pages.rendered_rows import AGE, RenderedRows, RowSource
 
 
@@ -106,10 +106,10 @@ def test_of_very_many_changes_only_the_numbers_come(home_and_ask: tuple[Home, As
     feed = FleetPageFeed(home.app, eyes, "")
     frames = [
         StreamMessage(n, Event(n, NOON, "device.offline", n, ""), b"")
-        for n in range(1, MAX_ROWS + 2)
+        for n in range(1, MAX_CHANGED_ROWS + 2)
     ]
     body = messages(feed.news(frames, 1).decode(), "rows")[0]
-    assert body == {"ids": list(range(1, MAX_ROWS + 2)), "html": None}
+    assert body == {"ids": list(range(1, MAX_CHANGED_ROWS + 2)), "html": None}
 
 
 # -- made once ---------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def find_event(monitor: Monitor, sequence: int) -> Event | None:
 
 
 def check_may_edit(device: Device) -> None:
-    """Raises HttpError (403) when the person of the request may not edit this device."""
+    """Check the permission to edit this device. Raises HttpError (403)."""
     if not visible_fleet().may("device.edit", device):
         raise HttpError(
             403,
@@ -107,7 +107,7 @@ def needs_full_view() -> HttpError:
 
 
 def retire_silent(days: int) -> int:
-    """Retire what was not seen for so many days; how many devices."""
+    """Retire devices not seen for so many days. Returns their number."""
     monitor = current_monitor()
     check_clock()
     now = monitor.clock()
@@ -119,13 +119,13 @@ def retire_silent(days: int) -> int:
 
 
 def check_clock() -> None:
-    """Raises HttpError (409) while nothing may be judged by its age."""
+    """Check that the date can be trusted, so that ages can. Raises HttpError (409)."""
     if doubt := current_monitor().trusted.doubt():
         raise HttpError(409, doubt, "Confirm the date under Settings, Jobs, or set the clock.")
 
 
 def delete_device(key: str, confirm: str) -> int:
-    """Delete one device by its exact name; its number. Raises Refused."""
+    """Delete one device by its exact name. Returns its number. Raises Refused."""
     device = visible_fleet().device(key)
     deletion().delete(device, confirm)
     return device.id

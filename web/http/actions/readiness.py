@@ -10,7 +10,7 @@ LONGEST_SILENCE = 150.0
 def not_ready_reasons(monitor: Monitor, disk: str) -> list[str]:
     """The problems that keep this server from working now, as sentences.
 
-    `disk` is what its probe says: `last` for strangers, whose requests write nothing.
+    `disk` is the result of the disk check: `last` for strangers, whose requests write nothing.
     """
     tracker, journal_writer = monitor.tracker, monitor.journal_writer
     carried = "" if journal_writer.is_alive() else "Events are not carried to the journal any more."
@@ -24,7 +24,7 @@ def not_ready_reasons(monitor: Monitor, disk: str) -> list[str]:
 
 
 def _scheduler_trouble(monitor: Monitor) -> str:
-    """The tick did not come for two and a half minutes, by the monotonic clock."""
+    """A sentence when the tick is late by the monotonic clock; else empty."""
     if not monitor.scheduler.is_running():
         return "The scheduler does not run."
     if monitor.scheduler.silence(TICK) > LONGEST_SILENCE:

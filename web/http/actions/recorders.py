@@ -1,4 +1,4 @@
-"""The recorders of the workbook: list them, and change the serial of a site."""
+"""List the recorders of the workbook, and change the serial of a site."""
 
 from fleet.edit import recorder_list
 from fleet.model import Device

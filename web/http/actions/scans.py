@@ -1,4 +1,4 @@
-"""Scans, the auto-scan toggle, jobs, and the counts."""
+"""The counts of the fleet, and the auto-scan toggle."""
 
 from fleet import shapes
 from fleet.kinds import shown_as

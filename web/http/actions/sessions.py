@@ -1,4 +1,4 @@
-"""Log in and out, and change the own password."""
+"""Log in and out, and change one's own password."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from web.http.visible_fleet import visible_fleet
 
 
 def authenticate(name: str, password: str) -> User:
-    """The user who logs in so. Raises HttpError (401, 429); both are written down."""
+    """The user with this name and password. Raises HttpError (401, 429); failures are logged."""
     authenticator = current_monitor().authenticator
     if not authenticator.accounts.has_any():
         raise HttpError(401, "There is no account yet", "Make the first one at /setup.")
@@ -43,7 +43,7 @@ def authenticate(name: str, password: str) -> User:
 
 
 def start_session(user: User, kind: str) -> tuple[Session, str]:
-    """A session for a user who has just logged in, written down."""
+    """Start a session for a user who has just logged in, and log it."""
     authenticator = current_monitor().authenticator
     address = client_address(authenticator)
     agent = request.headers.get("User-Agent", "")
@@ -73,7 +73,7 @@ def end_session(response: Any) -> None:
 
 
 def own_user() -> User:
-    """The account of who asks. Raises HttpError (409) for the machine itself, which has none."""
+    """The account of the person of the request. Raises HttpError (409) if they have none."""
     person: Person = g.person
     if person.user is None:
         raise HttpError(409, "You have no account here", "Make one under Settings, Users.")
@@ -81,7 +81,7 @@ def own_user() -> User:
 
 
 def change_password(user: User, current: str, new: str) -> None:
-    """Raises HttpError (401, 403, 429) and NotAllowed."""
+    """Change the password of a user. Raises HttpError (401, 403, 429) and NotAllowed."""
     authenticator = current_monitor().authenticator
     try:
         known = log_in(authenticator, user.name, current)

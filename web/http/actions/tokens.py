@@ -1,4 +1,4 @@
-"""The own tokens of a person: list, make, revoke."""
+"""List, make and revoke a person's own tokens."""
 
 from accounts.model import NotAllowed, Token, User
 from web.http.auditing import note
@@ -13,7 +13,7 @@ def tokens_of(user: int) -> tuple[Token, ...]:
 
 
 def create_token(user: User, given: NewToken) -> tuple[Token, str]:
-    """Raises NotAllowed, NotFound and HttpError (401, 403)."""
+    """Make a token. Raises NotAllowed, NotFound and HttpError (401, 403)."""
     devices = given.devices
     if devices is not None:  # a number that was merged away leads to the one that stays
         devices = [visible_fleet().device(str(number)).id for number in devices]
@@ -27,7 +27,7 @@ def create_token(user: User, given: NewToken) -> tuple[Token, str]:
 
 
 def revoke_own_token(user: User, id: int) -> None:
-    """Raises HttpError: 404 for a token that is not this user's, 401 and 403."""
+    """Delete a token. Raises HttpError: 404 for a token that is not this user's, 401 and 403."""
     with visible_fleet().acting("account.change"):
         if id not in {token.id for token in tokens_of(user.id)}:
             raise HttpError(404, f"There is no token {id}", "GET /api/tokens lists them.")

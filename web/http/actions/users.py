@@ -11,7 +11,7 @@ from web.http.visible_fleet import visible_fleet
 
 
 def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
-    """Raises NotAllowed and HttpError (401, 403). The first one is an administrator."""
+    """Add a user; the first is an administrator. Raises NotAllowed and HttpError (401, 403)."""
     accounts = current_monitor().authenticator.accounts
     name = names.validated(name)
     stored = passwords.hash_new(password, name)
@@ -24,7 +24,7 @@ def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> U
 
 
 def change_user(id: int, role: str | None, password: str | None, all_cameras: bool | None) -> User:
-    """Raises NotAllowed and HttpError (401, 403)."""
+    """Change a user. Raises NotAllowed and HttpError (401, 403)."""
     accounts = current_monitor().authenticator.accounts
     name = accounts.user(id).name
     stored = None if password is None else passwords.hash_new(password, name)
@@ -47,7 +47,7 @@ def change_user(id: int, role: str | None, password: str | None, all_cameras: bo
 
 
 def remove_user(id: int) -> None:
-    """Raises NotAllowed and HttpError (401, 403)."""
+    """Remove a user. Raises NotAllowed and HttpError (401, 403)."""
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         gone = accounts.user(id)
@@ -56,7 +56,7 @@ def remove_user(id: int) -> None:
 
 
 def add_grant(id: int, given: NewGrant) -> Grant:
-    """Raises NotAllowed, NotFound and HttpError (401, 403)."""
+    """Add a grant. Raises NotAllowed, NotFound and HttpError (401, 403)."""
     device = visible_fleet().device(str(given.device)).id if given.device is not None else None
     hours: Hours | None = account_rows.parse_hours(given.hours) if given.hours else None
     accounts = current_monitor().authenticator.accounts
@@ -76,7 +76,7 @@ def add_grant(id: int, given: NewGrant) -> Grant:
 
 
 def remove_grant(id: int, number: int) -> None:
-    """Raises NotAllowed (404) and HttpError (401, 403)."""
+    """Remove a grant. Raises NotAllowed (404) and HttpError (401, 403)."""
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name, gone = accounts.user(id).name, accounts.revoke_grant(id, number)
@@ -94,7 +94,7 @@ def _grant_text(grant: Grant) -> str:
 
 
 def revoke_user_token(id: int, number: int) -> None:
-    """Raises NotAllowed (404) and HttpError (401, 403)."""
+    """Delete a token of a user. Raises NotAllowed (404) and HttpError (401, 403)."""
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name

@@ -18,7 +18,7 @@ Level = Annotated[str, one_of(LEVELS)]
 Scope = Annotated[str, one_of(SCOPES)]
 Right = Annotated[str, one_of(RIGHTS)]
 Weekday = Annotated[str, one_of(WEEKDAYS)]
-Span = Annotated[str, like(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+HoursText = Annotated[str, like(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class Login(Strict):
@@ -29,7 +29,7 @@ class Login(Strict):
 
 
 class Password(Strict):
-    """The password that counts now, and the new one."""
+    """The current password, and the new one."""
 
     current: str = Field(max_length=1000, json_schema_extra={"format": "password"})
     password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
@@ -68,7 +68,7 @@ class Done(TypedDict):
 
 
 class RotatedKeys(TypedDict):
-    """How many stored passwords are sealed with the new key; null when there was no key yet."""
+    """The number of passwords sealed with the new key; null when there was no key yet."""
 
     success: bool
     secrets: int | None
@@ -93,13 +93,13 @@ class TokenMade(TokenRow):
 
 
 class GrantRow(TypedDict):
-    """What a user may on one camera or in one site."""
+    """The permissions of a user for one camera or one site."""
 
     id: int
     level: Level
     device: int | None
     site: str | None
-    hours: Span | None
+    hours: HoursText | None
     weekdays: list[Weekday]
     rights: list[Right]
 
@@ -132,7 +132,7 @@ def _site(text: str | None) -> str | None:
 
 
 class NewUser(Strict):
-    """The very first user becomes an administrator whatever is asked."""
+    """A new user. The very first one becomes an administrator in any case."""
 
     username: str = Field(max_length=200)
     password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
@@ -141,7 +141,7 @@ class NewUser(Strict):
 
 
 class UserChange(Strict):
-    """What to change; what is left out stays."""
+    """The changes; fields that are left out stay as they are."""
 
     role: Role | None = None
     password: str | None = Field(None, max_length=1000, json_schema_extra={"format": "password"})
@@ -154,7 +154,7 @@ class NewGrant(Strict):
     level: Level = Field(description="`view`, `control` or `admin`.")
     device: Annotated[int, NUMBER] | None = None
     site: Annotated[str | None, AfterValidator(_site)] = Field(None, min_length=1, max_length=60)
-    hours: Annotated[Span | None, AfterValidator(_hours)] = None
+    hours: Annotated[HoursText | None, AfterValidator(_hours)] = None
     weekdays: list[Weekday] = Field([], max_length=7, description="`mon` to `sun`; none: all.")
     rights: list[Right] = Field([], max_length=3, description="`record`, `schedule`, `download`.")
 
@@ -184,7 +184,7 @@ def done() -> Done:
 
 
 def rotated_keys(secrets: int | None) -> RotatedKeys:
-    """`secrets`: how many are sealed with the new key, None without a key."""
+    """The answer of a rotation; `secrets` is None when there was no key yet."""
     return {"success": True, "secrets": secrets}
 
 
@@ -206,8 +206,8 @@ def welcome(tokens: JwtPair, refresh_token: str, user: User) -> Welcome:
     }
 
 
-def profile(person: Person, grants: Iterable[Grant], redirects: Mapping[int, int]) -> Profile:
-    """`grants` have followed every merge."""
+def profile_row(person: Person, grants: Iterable[Grant], redirects: Mapping[int, int]) -> Profile:
+    """The profile of a person, whose `grants` have followed every merge."""
     return {
         "id": person.user,
         "username": person.name,
@@ -218,7 +218,7 @@ def profile(person: Person, grants: Iterable[Grant], redirects: Mapping[int, int
 
 
 def grant_row(grant: Grant, redirects: Mapping[int, int]) -> GrantRow:
-    """`redirects` lead from the number of a merged device to the one that stayed."""
+    """A grant; `redirects` lead from the number of a merged device to the one that stayed."""
     return {
         "id": grant.id,
         "level": grant.level,

@@ -12,7 +12,7 @@ from web.http.payloads import Moment, Query
 
 
 class AuditQuery(Query):
-    """Newest first."""
+    """A filter of the audit log, newest first."""
 
     who: str = Field("", max_length=80)
     action: str = Field("", max_length=60, description="An action; `user.` for a family.")

@@ -14,7 +14,7 @@ from web.http.payloads import Choice, Moment, Query, Strict, lower_case
 
 
 class ListQuery(Query):
-    """Filter, search, sort and page. Without any of it a list is whole, by number."""
+    """Filter, search, sort and page. Without any of these a list is complete, by number."""
 
     status: Annotated[str, Choice(tuple(STATUSES)), BeforeValidator(lower_case)] = "all"
     kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
@@ -30,12 +30,12 @@ class ListQuery(Query):
     per_page: int | None = Field(None, ge=1, le=1000)
 
     def filter(self) -> DeviceFilter:
-        """The same for `fleet.queries`."""
+        """The filter for `fleet.queries`."""
         return DeviceFilter(**self.model_dump())
 
 
 HIGHEST = 2**62
-"""No number in a database is higher."""
+"""The highest number in a database."""
 
 
 Tag = Annotated[str, Field(max_length=editing.LONGEST_TAG)]
@@ -45,7 +45,7 @@ ParentId = Annotated[int, Field(ge=1)]
 
 
 class Change(Strict):
-    """What to change; what is left out stays. With an empty name, the camera's own name is used."""
+    """The changes; fields that are left out stay. An empty name restores the camera's own name."""
 
     name: str | None = Field(None, max_length=editing.MAX_LENGTHS["name"])
     notes: str | None = Field(None, max_length=editing.MAX_LENGTHS["notes"])
@@ -66,7 +66,7 @@ class Merge(Strict):
 
 
 class Split(Strict):
-    """The identities that are another device."""
+    """The identities that become another device."""
 
     identities: list[str] = Field(min_length=1, max_length=100)
 
@@ -78,7 +78,7 @@ class UndoBody(Strict):
 
 
 class Cleanup(Strict):
-    """Not seen for so many days."""
+    """The age for retiring: not seen for so many days."""
 
     days: int = Field(90, ge=1, le=36500)
 
@@ -104,7 +104,7 @@ class Confirmation(Strict):
 
 
 class DeleteMany(Strict):
-    """Which devices; without `confirm` they are only counted. `confirm` is their number."""
+    """A selection; without `confirm`, which is their number, devices are only counted."""
 
     first_seen_after: Moment | None = Field(None, strict=False)
     first_seen_before: Moment | None = Field(None, strict=False)
@@ -116,14 +116,14 @@ class DeleteMany(Strict):
 
 
 class Deleted(TypedDict):
-    """The number of the device that is gone."""
+    """The number of the deleted device."""
 
     success: bool
     deleted: int
 
 
 class DeletedMany(TypedDict):
-    """`count`: how many the selection has; `deleted`: how many are gone; `sample`: some names."""
+    """`count`: devices in the selection; `deleted`: deleted ones; `sample`: some names."""
 
     success: bool
     count: int

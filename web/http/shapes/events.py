@@ -12,7 +12,7 @@ from web.http.payloads import Moment, Query
 
 
 class EventQuery(Query):
-    """Newest first; with `after`, the ones above that number, oldest first."""
+    """A filter of events, newest first; with `after`, those above that number, oldest first."""
 
     device: int | None = Field(None, ge=1, le=2**31 - 1)
     kind: str = Field(
@@ -49,7 +49,7 @@ class EventRow(TypedDict):
 
 
 class EventPage(TypedDict):
-    """`next` is the `before` (or `after`) of the next page; null at the end."""
+    """A page of events. `next`: the `before` (or `after`) of the next one; null at the end."""
 
     events: list[EventRow]
     count: int

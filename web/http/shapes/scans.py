@@ -17,7 +17,7 @@ from web.http.payloads import Choice, Query, Strict, lower_case
 
 
 class JobRow(TypedDict):
-    """What runs by itself. `took` is in seconds."""
+    """A background job. `took` is in seconds."""
 
     name: str
     title: str
@@ -44,7 +44,7 @@ class HeardRow(TypedDict):
 
 
 class Toggle(Strict):
-    """Whether scans start by themselves."""
+    """The auto-scan switch."""
 
     enabled: bool
 
@@ -111,7 +111,7 @@ def started(message: str) -> Started:
 
 
 def toggled(enabled: bool, interval: int) -> Toggled:
-    """`interval` in seconds."""
+    """The answer of the auto-scan switch. `interval` in seconds."""
     return {"success": True, "auto_scan_enabled": enabled, "interval": interval}
 
 

@@ -10,7 +10,7 @@ STREAM_KINDS = {"device.found": "found"}
 
 
 class ResetMessage(TypedDict):
-    """Events were left out: the reader has to load everything again."""
+    """The notice that events were left out: the reader has to load everything again."""
 
     text: str
 
