@@ -1,4 +1,4 @@
-"""The keys of devices: which mean something everywhere, which only at a place, which nothing.
+"""Identity keys of devices: global ones, keys of a place, and keys that identify nothing.
 
     onvif:urn:uuid:4d454930-0000-1000-8000-bcc34217e292   endpoint reference: global, strongest
     mac:d4:2d:c5:14:c5:70                                 MAC: global
@@ -181,10 +181,10 @@ def endpoints(identities: Iterable[str]) -> set[str]:
 
 
 def is_another(device: Device, sighting: Sighting) -> bool:
-    """A device with another MAC than the sighting proves is not meant, though it had the same
-    stream: somebody put a new camera in its place. Nor is one with another endpoint reference,
-    unless the MAC is the same: a device that was reset gives itself a new one. A MAC that is
-    disputed still tells devices apart."""
+    """True if the sighting proves another MAC than the device has, though it had the same
+    stream: somebody put a new camera in its place. So does another endpoint reference, unless
+    the MAC is the same: a device that was reset gives itself a new one. A MAC that is disputed
+    still tells devices apart."""
     had = macs_of(device)
     if had and (proved := {mac for mac in macs(sighting.identities) if mac_key(mac)}):
         return not had & proved

@@ -149,12 +149,17 @@ def _address(device: Device) -> tuple[int, int]:
 
 
 SORTS: dict[str, SortKey] = {
-    "id": lambda device, word: device.id,
-    "status": lambda device, word: (status.TABLE[word].rank, labels.name(device).casefold()),
-    "name": lambda device, word: labels.name(device).casefold(),
-    "address": lambda device, word: _address(device),
-    "mac": lambda device, word: identity.mac_of(device) or "~",
-    "model": lambda device, word: str(labels.fact(device, "model") or "~").casefold(),
-    "last_seen": lambda device, word: device.last_seen.timestamp() if device.last_seen else 0.0,
-    "discoveries": lambda device, word: device.sightings,
+    "id": lambda device, device_status: device.id,
+    "status": lambda device, device_status: (
+        status.TABLE[device_status].rank,
+        labels.name(device).casefold(),
+    ),
+    "name": lambda device, device_status: labels.name(device).casefold(),
+    "address": lambda device, device_status: _address(device),
+    "mac": lambda device, device_status: identity.mac_of(device) or "~",
+    "model": lambda device, device_status: str(labels.fact(device, "model") or "~").casefold(),
+    "last_seen": lambda device, device_status: (
+        device.last_seen.timestamp() if device.last_seen else 0.0
+    ),
+    "discoveries": lambda device, device_status: device.sightings,
 }

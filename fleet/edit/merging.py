@@ -61,7 +61,7 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
         raise _no_partner("A device cannot be merged with itself", "Name another device.")
     _check_rows(device, other)
     stays, goes = sorted((device.id, other.id))
-    keys = disputes.between(draft, device, other)
+    keys = disputes.keys_disputed_between(draft, device, other)
     if not keys:
         return merge(draft, stays, goes, edit.by)
     merge(draft, stays, goes, edit.by)
@@ -69,7 +69,7 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     merged = draft.devices[stays]
     places = {**interfaces.at_shown(device), **interfaces.at_shown(other)}
     known = {**merged.interfaces, **dict.fromkeys(keys, places)}
-    draft.put(replace(disputes.known_again(merged, keys), interfaces=known))
+    draft.put(replace(disputes.with_keys_restored(merged, keys), interfaces=known))
     return draft.devices[merged.id]
 
 
@@ -117,7 +117,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
             f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
         )
     del draft.redirects[goes.id]
-    ended = {half.id: disputes.with_itself(device, half) for half in (stays, goes)}
+    ended = {half.id: disputes.keys_disputed_by_itself(device, half) for half in (stays, goes)}
     disputes.end(draft, [key for keys in ended.values() for key in keys], device.site, edit.at)
     device = draft.devices[device.id]
     draft.drop(device)
@@ -125,7 +125,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
         joining.unmerge_device(device, stays, goes), never_merge=(*device.never_merge, goes.id)
     )
     if ended[stays.id]:
-        back = disputes.known_again(back, ended[stays.id])
+        back = disputes.with_keys_restored(back, ended[stays.id])
     draft.put(back)
     goes = joining.at_proved_addresses(device, goes)
     goes = disputes.known_by_address(draft, goes, draft.disputed)

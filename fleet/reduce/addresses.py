@@ -87,7 +87,7 @@ def proved(device: Device, sighting: Sighting) -> Mapping[str, Mapping[str, date
 
 
 def gone_from(device: Device, address: str) -> Device:
-    """The device, that no source has at the address any more."""
+    """Remove an address from all sources of the device."""
     left = {
         source: {ip: at for ip, at in known.items() if ip != address}
         for source, known in device.source_addresses.items()
@@ -131,7 +131,7 @@ def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
 
 
 def _has_other(draft: Draft, device: Device, keys: Sequence[str]) -> bool:
-    """Whether its shown address is that of another interface, which was proved lately."""
+    """True if the shown address is that of another interface, which was proved lately."""
     shown = device.address
     is_own = any(shown in device.interfaces.get(key, {}) for key in keys)
     is_known = any(shown in places for places in device.interfaces.values())

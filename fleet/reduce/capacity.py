@@ -17,30 +17,30 @@ SETTLED = timedelta(days=1)
 
 
 def makes_room(draft: Draft, address: str | None) -> bool:
-    """True if one more device has a place: a free one, or that of a device that is silent, was
-    known for less than a day, and that nobody named, tagged or listed; the newest first."""
+    """Make room for one more device: a free place, or that of a device that is silent, was known
+    for less than a day, and that nobody named, tagged or listed; the newest first."""
     if len(draft.devices) < MAX_DEVICES or draft.active() < MAX_DEVICES:
         return True
-    has_given = _one_gives_way(draft, "active", _is_passing)
+    has_given = _replace_one(draft, "active", _was_seen_briefly)
     _note(draft, address, has_given)
     return has_given
 
 
 def trim_retired(draft: Draft) -> None:
-    """Let the newest of the retired ones go that nobody named, when there are too many."""
+    """Delete the newest retired devices that nobody named, when there are too many."""
     while len(draft.devices) - draft.active() > MAX_RETIRED:
-        if not _one_gives_way(draft, "retired", _is_old_ghost):
+        if not _replace_one(draft, "retired", _is_unused_retired):
             return
 
 
 def note_room(draft: Draft) -> None:
-    """The fleet is full no longer: the notice goes."""
+    """Clear the notice of a full fleet."""
     if draft.state.get("full") and draft.active() < MAX_DEVICES:
         del draft.state["full"]
         draft.is_changed = True
 
 
-def _one_gives_way(draft: Draft, among: str, may_go: Callable[[Device], bool]) -> bool:
+def _replace_one(draft: Draft, among: str, may_go: Callable[[Device], bool]) -> bool:
     if among not in draft.giving_way:
         candidates = [device for device in draft.devices.values() if may_go(device)]
         candidates.sort(
@@ -56,12 +56,12 @@ def _one_gives_way(draft: Draft, among: str, may_go: Callable[[Device], bool]) -
     return False
 
 
-def _is_passing(device: Device) -> bool:
+def _was_seen_briefly(device: Device) -> bool:
     is_silent = bool(device.states) and all(map(status.is_missed, device.states.values()))
     return device.retired_at is None and is_silent and _was_brief(device)
 
 
-def _is_old_ghost(device: Device) -> bool:
+def _is_unused_retired(device: Device) -> bool:
     return device.retired_at is not None and removal.is_disposable(device)
 
 
@@ -72,13 +72,13 @@ def _was_brief(device: Device) -> bool:
 
 
 def _note(draft: Draft, address: str | None, has_given: bool) -> None:
-    """Count what happened while it is full; told once."""
+    """Count refusals and replacements while the fleet is full; the event is logged once."""
     known: Any = draft.state.get("full")
     counts = dict(known) if isinstance(known, dict) else {}
     if not known:
         where = f" ({address})" if address else ""
-        what = "replaced one seen only briefly" if has_given else "was not added"
-        text = f"The fleet is full ({MAX_DEVICES:,} devices): a new device{where} {what}"
+        outcome = "replaced one seen only briefly" if has_given else "was not added"
+        text = f"The fleet is full ({MAX_DEVICES:,} devices): a new device{where} {outcome}"
         draft.tell("fleet.full", None, text)
     key = "gave_way" if has_given else "refused"
     counts.setdefault("since", draft.now.isoformat())

@@ -42,7 +42,7 @@ def left(device: Device, address: str, keys: Iterable[str] = ()) -> Device:
 
 
 def end_at(draft: Draft, device: Device, address: str) -> None:
-    """The device proved that it is at the address now: silent ones there have left."""
+    """End the claims of silent devices at the address that the device has proved."""
     for other in draft.at(device.site, address):
         if other.id != device.id and may_lose_place(other, draft.rules):
             after = left(other, address)
@@ -51,7 +51,7 @@ def end_at(draft: Draft, device: Device, address: str) -> None:
 
 
 def taken(draft: Draft, device: Device, fresh: Iterable[str]) -> None:
-    """Whoever has one of the keys loses it to the device, which proves it now."""
+    """Take keys that the device proves from their owners."""
     for key in fresh:
         owner = draft.find(key, device.site)
         if owner is not None and owner.id != device.id:

@@ -1,4 +1,4 @@
-"""Keys that two live devices prove at once: they prove nothing as long as both do.
+"""Handle keys that two live devices prove at once: until one is gone they prove nothing.
 
 Whole models ship one MAC, and copied firmware one endpoint reference. The two stay two records,
 each known by its other keys or by its address, and one of them has the finding. What counts is
@@ -45,9 +45,11 @@ def shared_keys(draft: Draft, sighting: Sighting, keys: Iterable[str]) -> dict[s
     return shared
 
 
-def settled(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> tuple[str, ...]:
-    """The keys by which the sighting is known after the shared ones were disputed or, for the
-    first time, put on watch. None when nothing else leads to a device: it is held back."""
+def settle_shared(
+    draft: Draft, sighting: Sighting, shared: Mapping[str, Device]
+) -> tuple[str, ...]:
+    """Dispute the shared keys or, the first time, watch them; return the keys that still
+    identify the sighting. Empty when no other key leads to a device: it is held back."""
     proven = {
         key: owner for key, owner in shared.items() if _is_proven(draft, owner, sighting, key)
     }
@@ -56,7 +58,7 @@ def settled(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> t
     if proven.keys() == shared.keys():
         return identity.proved(sighting, draft.disputed)
     for key in shared.keys() - proven.keys():
-        _note(draft, sighting, key)
+        _start_watch(draft, sighting, key)
     doubted = {identity.index_key(key, sighting.site) for key in shared}
     keys = identity.proved(sighting, draft.disputed.keys() | doubted)
     return keys if any(draft.find(key, sighting.site) for key in keys) else ()
@@ -66,7 +68,7 @@ def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> N
     """Take the keys from the devices that have them, and raise one finding on each of these."""
     for key in shared:
         draft.disputed[identity.index_key(key, sighting.site)] = sighting.at
-        _note(draft, sighting, key)
+        _start_watch(draft, sighting, key)
     for id in {device.id for device in shared.values()}:
         device = draft.devices[id]
         keys = [key for key in shared if shared[key].id == id]
@@ -78,15 +80,15 @@ def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> N
         findings.apply(draft, _finding(device, sighting, keys, places))
 
 
-def _note(draft: Draft, sighting: Sighting, key: str) -> None:
+def _start_watch(draft: Draft, sighting: Sighting, key: str) -> None:
     watch = KeyWatch(sighting.address or "", sighting.at, sighting.at)
     draft.watched[identity.index_key(key, sighting.site)] = watch
     draft.is_changed = True
 
 
 def _is_proven(draft: Draft, device: Device, sighting: Sighting, key: str) -> bool:
-    """Whether it is more than the trace of one move: two endpoint references in one scan, or both
-    places proved once more after it was seen for the first time."""
+    """True if the key is more than the trace of one move: two endpoint references in one scan,
+    or both places proved once more after it was seen for the first time."""
     had, proved = identity.endpoints(device.identities), identity.endpoints(sighting.identities)
     if _differ(had, proved) and _is_in_scan(draft, device, sighting, key):
         return True
@@ -98,14 +100,15 @@ def _is_proven(draft: Draft, device: Device, sighting: Sighting, key: str) -> bo
 
 
 def _places(device: Device, key: str) -> interfaces.Places:
-    """Where the device last proved the key: one address, or one for each interface that has it."""
+    """The last place at which the device proved the key: an address, or one for each interface
+    that has it."""
     if interfaces.has_several(device):
         return device.interfaces.get(key, {})
     return interfaces.at_shown(device)
 
 
 def _is_in_scan(draft: Draft, device: Device, sighting: Sighting, key: str) -> bool:
-    """Whether the scan of the sighting has proved the key at every other place already."""
+    """True if the scan of the sighting has proved the key at every other place already."""
     if not interfaces.has_several(device):
         return addresses.is_in_scan(device, sighting)
     places, asked = _places(device, key), sighting.asked
@@ -127,7 +130,7 @@ def _is_shared(
 def _is_beside(
     draft: Draft, device: Device, sighting: Sighting, key: str, keys: Iterable[str]
 ) -> bool:
-    """Whether the sighting is at none of the interfaces that have the key, and these are live."""
+    """True if the sighting is at none of the interfaces that have the key, and these are live."""
     places = _places(device, key)
     if not places or sighting.address is None or sighting.address in places:
         return False
@@ -209,16 +212,16 @@ def known_by_address(draft: Draft, device: Device, keys: Iterable[str]) -> Devic
 
 def _finding(device: Device, sighting: Sighting, keys: list[str], places: set[str]) -> Finding:
     text = (
-        f"Its {_spoken(keys)} is also used by another device, at {sighting.address}. It identifies "
-        "neither of them: without other proof they are told apart by their addresses. If they "
-        "are one device, merge them"
+        f"Its {_key_names(keys)} is also used by another device, at {sighting.address}. "
+        "It identifies neither of them: without other proof they are told apart by their "
+        "addresses. If they are one device, merge them"
     )
     evidence = {"keys": keys, "addresses": [*sorted(places), sighting.address]}
-    who = f"id:{device.id}"
-    return Finding(who, SHARED, sighting.at, text, sighting.source, evidence, site=device.site)
+    target = f"id:{device.id}"
+    return Finding(target, SHARED, sighting.at, text, sighting.source, evidence, site=device.site)
 
 
-def _spoken(keys: list[str]) -> str:
+def _key_names(keys: list[str]) -> str:
     names = {identity.MAC: "MAC", identity.ENDPOINT: "ONVIF endpoint reference"}
     parts = [f"{names[key[: key.index(':') + 1]]} {key.partition(':')[2]}" for key in keys]
     return " and ".join(parts)
@@ -228,21 +231,21 @@ def _spoken(keys: list[str]) -> str:
 
 
 def watch(draft: Draft, sighting: Sighting) -> None:
-    """Note where a disputed key is proved; where it was at one address alone for long enough, the
-    device there has it again."""
+    """Note where a disputed key is proved; a device that was alone with it for long enough has
+    it again."""
     for key in sighting.identities if draft.disputed else ():
         index_key = identity.index_key(key, sighting.site)
         if index_key in draft.disputed and _is_alone(draft, sighting, index_key):
             known = identity.proved(sighting, draft.disputed)
             end(draft, [key], sighting.site, sighting.at)
-            owners = (draft.find(one, sighting.site) for one in known)
+            owners = (draft.find(identity_key, sighting.site) for identity_key in known)
             if device := next((owner for owner in owners if owner is not None), None):
-                draft.put(known_again(device, [key]))
+                draft.put(with_keys_restored(device, [key]))
 
 
 def _is_alone(draft: Draft, sighting: Sighting, index_key: str) -> bool:
-    """Whether nothing but the address of the sighting proved the key for long enough, in scans
-    without a gap: while nobody asks, nobody contradicts either."""
+    """True if only the address of the sighting proved the key for long enough, in scans without
+    a gap: nothing can contradict it while nobody asks."""
     known, at = draft.watched.get(index_key), sighting.at
     if known and status.is_older(at, known.at, draft.now):
         return False
@@ -256,7 +259,7 @@ def _is_alone(draft: Draft, sighting: Sighting, index_key: str) -> bool:
 
 
 def end(draft: Draft, keys: Iterable[str], site: str, at: datetime) -> None:
-    """The keys are disputed no longer, and no finding says so."""
+    """End the dispute of the keys, and clear its findings."""
     for key in keys:
         index_key = identity.index_key(key, site)
         draft.disputed.pop(index_key, None)
@@ -265,12 +268,14 @@ def end(draft: Draft, keys: Iterable[str], site: str, at: datetime) -> None:
     for device in list(draft.devices.values()):
         for fault in device.findings:
             if fault.kind == SHARED and not _is_any_disputed(draft, fault, device.site):
-                who = f"id:{device.id}"
-                finding = Finding(who, SHARED, at, "", fault.source, cleared=True, site=device.site)
+                target = f"id:{device.id}"
+                finding = Finding(
+                    target, SHARED, at, "", fault.source, cleared=True, site=device.site
+                )
                 findings.apply(draft, finding)
 
 
-def between(draft: Draft, device: Device, other: Device) -> list[str]:
+def keys_disputed_between(draft: Draft, device: Device, other: Device) -> list[str]:
     """The disputed keys that these two devices proved against each other."""
     shared: dict[str, None] = {}
     for holder, rival in ((device, other), (other, device)):
@@ -281,7 +286,7 @@ def between(draft: Draft, device: Device, other: Device) -> list[str]:
     return [key for key in shared if identity.index_key(key, device.site) in draft.disputed]
 
 
-def with_itself(device: Device, half: Device) -> list[str]:
+def keys_disputed_by_itself(device: Device, half: Device) -> list[str]:
     """The keys of one half of a merged record that were disputed because it was where it had been
     before the merge: no other device proved them."""
     return [
@@ -298,8 +303,8 @@ def _is_any_disputed(draft: Draft, fault: Fault, site: str) -> bool:
     return any(identity.index_key(key, site) in draft.disputed for key in keys)
 
 
-def known_again(device: Device, keys: Iterable[str]) -> Device:
-    """The device with keys that are disputed no longer, in the place of what it was called."""
+def with_keys_restored(device: Device, keys: Iterable[str]) -> Device:
+    """The device with keys whose dispute has ended, in the place of its substitute key."""
     was = (identity.ADDRESS, identity.FORMER)
     real = (key for key in device.identities if not key.startswith(was))
     return identity.renamed(device, tuple(dict.fromkeys((*keys, *real))))

@@ -11,12 +11,12 @@ def apply(draft: Draft, finding: Finding) -> Device | None:
     device = draft.find(finding.identity, finding.site)
     if device is None:
         return None
-    same = [one for one in device.findings if _is_same(one, finding)]
+    same = [fault for fault in device.findings if _is_same(fault, finding)]
     if same and status.is_older(finding.at, same[0].since, draft.now):
         return None
     if finding.cleared:
         if same:
-            rest = tuple(one for one in device.findings if one not in same)
+            rest = tuple(fault for fault in device.findings if fault not in same)
             draft.put(replace(device, findings=rest))
             text = f"{labels.name(device)}: no longer so: {same[0].text}"
             draft.tell("finding.cleared", device, text, {"kind": finding.kind})
@@ -26,7 +26,7 @@ def apply(draft: Draft, finding: Finding) -> Device | None:
     since = same[0].since if same else finding.at
     fault = Fault(finding.kind, since, finding.text, finding.source, finding.evidence)
     fault = replace(fault, extra=same[0].extra) if same else fault
-    rest = tuple(one for one in device.findings if one not in same)
+    rest = tuple(fault for fault in device.findings if fault not in same)
     draft.put(replace(device, findings=(*rest, fault)))
     text = f"{labels.name(device)}: {finding.text}"
     draft.tell("finding.raised", device, text, after={"kind": finding.kind, **finding.evidence})

@@ -1,4 +1,4 @@
-"""The interfaces of a device that a person merged of several: which key was proved where.
+"""Interfaces of a device that a person merged of several: the addresses of each key.
 
 Each has an address of its own, and moves on its own. A device with one MAC that nobody merged
 needs none of this: its keys are where it is.
@@ -14,21 +14,21 @@ Places = Mapping[str, datetime]
 
 
 def has_several(device: Device) -> bool:
-    """Whether a person said that the device has several interfaces."""
+    """True if a person merged several interfaces into the device."""
     if device.interfaces:
         return True
     return len(device.identities) > 1 and len(identity.macs_of(device)) > 1
 
 
 def of(device: Device) -> dict[str, Places]:
-    """Where each MAC and endpoint reference of the device was last proved."""
-    found: dict[str, Places] = {}
+    """The last places of each MAC and endpoint reference of the device."""
+    places: dict[str, Places] = {}
     for key in device.identities:
         if key in device.interfaces:
-            found[key] = device.interfaces[key]
+            places[key] = device.interfaces[key]
         elif key.startswith((identity.MAC, identity.ENDPOINT)) and not has_several(device):
-            found[key] = at_shown(device)
-    return found
+            places[key] = at_shown(device)
+    return places
 
 
 def at_shown(device: Device) -> Places:
@@ -47,11 +47,11 @@ def proved(device: Device, sighting: Sighting, keys: Iterable[str]) -> Mapping[s
     address = sighting.address
     if address is None or not has_several(device):
         return device.interfaces
-    found = dict(device.interfaces)
+    by_key = dict(device.interfaces)
     for key in keys:
         if key in device.identities and key.startswith((identity.MAC, identity.ENDPOINT)):
-            found[key] = _with(found.get(key, {}), address, sighting.at)
-    return found
+            by_key[key] = _with(by_key.get(key, {}), address, sighting.at)
+    return by_key
 
 
 def _with(known: Places, address: str, at: datetime) -> Places:

@@ -11,9 +11,9 @@ PROTOCOLS = frozenset({"panasonic", "dahua", "onvif"})
 """Sources whose protocol says the kind. All others guess it from what answers."""
 
 
-def said(device: Device, sighting: Sighting) -> Device:
-    """The device with the kind that the sighting says, unless a source that is as strong, or
-    stronger, said another one."""
+def with_kind_of(device: Device, sighting: Sighting) -> Device:
+    """The device with the kind of the sighting, unless a source that is as strong, or stronger,
+    said another one."""
     known, source = device.kind_source, sighting.source
     if (device.kind, known) == (sighting.kind, source) or (device.listed and not known):
         return device

@@ -29,7 +29,7 @@ def kept(device: Device, sighting: Sighting) -> Mapping[str, Access]:
 
 
 def is_same_but_learned(asked: Access, access: Access) -> bool:
-    """Whether an access differs from the one that was asked with in what was learned at most."""
+    """True if the access differs from the one that was asked with only in what was learned."""
     is_first_pin = asked.tls_pin is None and access.tls_pin is not None
     pin = None if is_first_pin else access.tls_pin
     return replace(access, method=asked.method, tls_pin=pin) == asked

@@ -24,7 +24,7 @@ def match(draft: Draft, sighting: Sighting) -> tuple[Device | None, tuple[str, .
         return device, keys
     shared = disputes.shared_keys(draft, sighting, keys)
     if shared and not any(is_overtaken(owner, sighting, draft) for owner in shared.values()):
-        keys = disputes.settled(draft, sighting, shared)
+        keys = disputes.settle_shared(draft, sighting, shared)
     return (_device(draft, sighting, keys) if keys else None), keys
 
 
@@ -37,7 +37,7 @@ def is_as_known(device: Device, sighting: Sighting, keys: tuple[str, ...]) -> bo
 
 
 def is_overtaken(device: Device, sighting: Sighting, draft: Draft) -> bool:
-    """Its source has spoken since, or a person has retired the device since."""
+    """True if its source has reported since, or a person has retired the device since."""
     at, now = sighting.at, draft.now
     if device.retired_at is not None and status.is_older(at, device.retired_at, now):
         return True
@@ -87,8 +87,8 @@ def _strength(key: str) -> int:
 
 
 def may_be_one(devices: Sequence[Device]) -> bool:
-    """Devices with different MACs are never one, whatever else they share; nor are those
-    that a person told apart, or that have two rows of a list."""
+    """False for devices with different MACs, whatever else they share; also for those that a
+    person told apart, or that have two rows of a list."""
     ids = {device.id for device in devices}
     is_apart = any(ids & set(device.never_merge) for device in devices)
     having = [macs for device in devices if (macs := identity.macs_of(device))]

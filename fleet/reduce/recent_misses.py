@@ -1,4 +1,4 @@
-"""The misses of the last hour by device: what a rule reads between two events of a status.
+"""The misses of the last hour by device, for rules between two events of a status.
 
 One event begins an outage and one ends it, however often the device is asked meanwhile. A rule
 such as "3 misses", "5 misses within 10 minutes" or "wrong login twice" reads the misses here.
@@ -18,7 +18,7 @@ Times = Mapping[str, tuple[datetime, ...]]
 
 
 def added(known: Mapping[str, Times], miss: Miss, now: datetime) -> dict[str, Times]:
-    """With one more miss, without the old ones."""
+    """Add one miss and remove old ones."""
     times = known.get(miss.source, {})
     more = {**times, miss.reason: (*times.get(miss.reason, ()), miss.at)}
     return kept({**known, miss.source: more}, now)
@@ -40,7 +40,7 @@ def _newest(
     misses: Iterable[tuple[datetime, str]], now: datetime
 ) -> dict[str, tuple[datetime, ...]]:
     by_reason: dict[str, list[datetime]] = {}
-    recent = [(at, why) for at, why in misses if timedelta() <= now - at <= KEPT_FOR]
+    recent = [(at, reason) for at, reason in misses if timedelta() <= now - at <= KEPT_FOR]
     for at, reason in recent[-MAX_KEPT:]:
         by_reason.setdefault(reason, []).append(at)
     return {reason: tuple(times) for reason, times in by_reason.items()}

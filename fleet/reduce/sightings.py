@@ -37,7 +37,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
         draft.tell("device.restored", device, f"{labels.name(device)} answers again, so it is back")
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     device, finding = addresses.moved(draft, device, sighting, keys)
-    device = kinds.said(_with_facts(draft, device, sighting), sighting)
+    device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting)
     fresh = _fresh(draft, device, sighting, keys)
     claims.taken(draft, device, fresh)
     device = _with_keys(device, keys, fresh)
@@ -48,7 +48,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
 
 
 def _renew(draft: Draft, sighting: Sighting) -> Device | None:
-    """Hearing is no proof: it brings no device, no address and no fact."""
+    """Renew the time of a device that was only heard: hearing brings no device, address or fact."""
     keys = identity.proved(sighting, draft.disputed)
     if sighting.device is not None:
         device = draft.find(f"id:{sighting.device}", sighting.site)
