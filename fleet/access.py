@@ -91,8 +91,8 @@ def _is_login_of(access: Access, known: Access) -> bool:
 
 
 def _secret(draft: Draft, value: Any, device: int, is_own: bool) -> str | None:
-    """The id of a password. It comes as `{"id": ..., "sealed": ...}`, already sealed to that id,
-    and goes into the fleet here; the id alone is one that the access has or had."""
+    """Store a password and return its id. It comes as `{"id": ..., "sealed": ...}`, already
+    sealed to that id; the id alone is one that the access has or had."""
     if value is None or value == "":
         return None
     if is_own and value in draft.secrets:

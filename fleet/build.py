@@ -59,7 +59,7 @@ class FleetPackage(Package):
     trusted: TrustedClock
 
     def open(self) -> None:
-        """Own the database, bring the journal up to date, and let events flow into it."""
+        """Own the store, update the journal's tables, and start the flow of events into it."""
         self.tracker.open()
         try:
             highest = self.journal.open()

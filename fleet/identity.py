@@ -145,7 +145,7 @@ def _is_proof(key: str, site: str, disputed: Container[str]) -> bool:
 
 
 def index_key(identity: str, site: str) -> str:
-    """The key under which an identity stands in `Fleet.index`."""
+    """The key of an identity in `Fleet.index`."""
     return identity if is_global(identity) else f"{site}|{identity}"
 
 

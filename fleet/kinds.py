@@ -1,4 +1,4 @@
-"""The kinds of device that lists tell apart, and as which each device is shown."""
+"""The kinds of device that lists distinguish."""
 
 CAMERA, RECORDER = "camera", "recorder"
 KINDS = (CAMERA, RECORDER)
@@ -9,5 +9,5 @@ CAMERAS = frozenset(KINDS)
 
 
 def shown_as(kind: str) -> str:
-    """The kind as which lists, filters and counts take a device of this kind."""
+    """The kind that lists, filters and counts use for a device of this kind."""
     return kind if kind in KINDS else CAMERA

@@ -1,4 +1,4 @@
-"""The fields of a record that can be shown: a new one is hidden until it is named here. Pure."""
+"""The fields of a record that can be shown: an allow-list, so a new field is hidden. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -232,7 +232,7 @@ def ip_changes(device: Device) -> int:
 
 
 def has_changed(device: Device) -> bool:
-    """True if it had another address before. The newest one says so mostly."""
+    """True if it had another address before; the newest change is checked first."""
     return any(address.previous for address in reversed(device.addresses))
 
 
@@ -275,7 +275,7 @@ def stats(
     interval: int,
     swept: Iterable[datetime] = (),
 ) -> Stats:
-    """The counts. Active + offline + missing = total; a changed address is active too."""
+    """The statistics. Active + offline + missing = total; a changed address is active too."""
     kept = [device for device in devices if device.retired_at is None]
     counts = Counter(statuses[device.id] for device in kept)
     up = sum(counts[name] for name in status.UP)

@@ -136,7 +136,7 @@ class Tracker:
         )
 
     def close(self) -> None:
-        """Write what is not written and let the file go."""
+        """Write pending changes and close the store."""
         with self._lock:
             if self._fleet is not self._written:
                 self._try_to_write(self._fleet)
@@ -215,81 +215,85 @@ class Tracker:
             return False
         return True
 
-    def _submit(self, job: _Batch) -> list[Event]:
+    def _submit(self, batch: _Batch) -> list[Event]:
         """Submit a batch. Of several waiting callers the first one serves all, in one write."""
-        self._waiting.append(job)
+        self._waiting.append(batch)
         with self._lock:
-            if not job.done:
+            if not batch.done:
                 self._process([self._waiting.popleft() for _ in range(len(self._waiting))])
-        if job.error is not None:
-            raise job.error
-        for event in job.events:
+        if batch.error is not None:
+            raise batch.error
+        for event in batch.events:
             if event.kind == "fleet.full":
                 log.warning("%s", event.text)
-        if job.events:
+        if batch.events:
             self.on_events()
-        return job.events
+        return batch.events
 
-    def _process(self, jobs: Sequence[_Batch]) -> None:
+    def _process(self, batches: Sequence[_Batch]) -> None:
         try:
-            self._change(jobs)
+            self._change(batches)
         finally:
-            for job in jobs:
-                if not job.done and job.error is None:
-                    job.error = RuntimeError("this change met an error in the program")
-                job.done = True
+            for batch in batches:
+                if not batch.done and batch.error is None:
+                    batch.error = RuntimeError("this change met an error in the program")
+                batch.done = True
 
-    def _change(self, jobs: Sequence[_Batch]) -> None:
+    def _change(self, batches: Sequence[_Batch]) -> None:
         before = self._fleet
-        after = self._apply(before, jobs)
-        must_write = after.sequence > before.sequence or any(job.must_be_durable for job in jobs)
+        after = self._apply(before, batches)
+        must_write = after.sequence > before.sequence or any(
+            batch.must_be_durable for batch in batches
+        )
         if after is not before and must_write and not self._try_to_write(after):
-            after = self._apply(before, [job for job in jobs if not self._refuse_unwritten(job)])
+            after = self._apply(
+                before, [batch for batch in batches if not self._refuse_unwritten(batch)]
+            )
         # Its lines are made already: then the next edit only has to join and write.
         self._fleet = after
-        for job in jobs:
-            job.done = True
+        for batch in batches:
+            batch.done = True
 
-    def _apply(self, fleet: Fleet, jobs: Sequence[_Batch]) -> Fleet:
-        """The fleet after all jobs, each of which can be written. What cannot be applied or
+    def _apply(self, fleet: Fleet, batches: Sequence[_Batch]) -> Fleet:
+        """The fleet after all batches, each of which can be written. What cannot be applied or
         written spoils itself alone: one report of what was seen, or all that a person asked."""
-        for job in jobs:
+        for batch in batches:
             try:
-                job.error = job.precondition()
-                if job.error is None:
-                    fleet, job.events = self._apply_job(fleet, job)
+                batch.error = batch.precondition()
+                if batch.error is None:
+                    fleet, batch.events = self._apply_batch(fleet, batch)
             except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it
-                if job.must_be_durable or not job.reports:
-                    job.error = error
+                if batch.must_be_durable or not batch.reports:
+                    batch.error = error
                 else:
-                    fleet, job.events = self._apply_storable(fleet, job, error)
+                    fleet, batch.events = self._apply_storable(fleet, batch, error)
         return fleet
 
-    def _apply_job(self, fleet: Fleet, job: _Batch) -> tuple[Fleet, list[Event]]:
-        """Apply the job and make its lines. Raises whatever is wrong with it."""
-        after, events = reducer.reduce(fleet, job.reports, job.now, self.rules())
+    def _apply_batch(self, fleet: Fleet, batch: _Batch) -> tuple[Fleet, list[Event]]:
+        """Apply one batch and encode its changes. Raises any error in it."""
+        after, events = reducer.reduce(fleet, batch.reports, batch.now, self.rules())
         self.store.prepare(after, events)
         return after, events
 
     def _apply_storable(
-        self, fleet: Fleet, job: _Batch, error: Exception
+        self, fleet: Fleet, batch: _Batch, error: Exception
     ) -> tuple[Fleet, list[Event]]:
-        """The job without the reports that cannot be applied, found by halving it."""
-        if len(job.reports) == 1:
-            self._set_aside.log_rejected(job.reports, error)
+        """Apply the batch without the reports that cannot be applied, found by halving it."""
+        if len(batch.reports) == 1:
+            self._set_aside.log_rejected(batch.reports, error)
             return fleet, []
-        middle, events = len(job.reports) // 2, list[Event]()
-        for reports in (job.reports[:middle], job.reports[middle:]):
-            part = replace(job, reports=reports)
+        middle, events = len(batch.reports) // 2, list[Event]()
+        for reports in (batch.reports[:middle], batch.reports[middle:]):
+            part = replace(batch, reports=reports)
             fleet = self._apply(fleet, [part])
             events += part.events
         return fleet, events
 
-    def _refuse_unwritten(self, job: _Batch) -> bool:
+    def _refuse_unwritten(self, batch: _Batch) -> bool:
         """Refuse an edit by a person that could not be written."""
-        if job.must_be_durable and job.error is None:
-            job.error, job.events = CannotKeep(self.trouble), []
-        return job.error is not None
+        if batch.must_be_durable and batch.error is None:
+            batch.error, batch.events = CannotKeep(self.trouble), []
+        return batch.error is not None
 
     def _try_to_write(self, fleet: Fleet) -> bool:
         try:

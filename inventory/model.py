@@ -53,8 +53,8 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Workbook:
-    """`columns` are the titles in the order of the sheet; `notes` tell a person what was not
-    read, and where the list was found if that may surprise."""
+    """The workbook as it was read. `columns` are the titles in the order of the sheet; `notes`
+    are for people: what was not read, and where the list was found if that may surprise."""
 
     sheet: str
     columns: Sequence[str]

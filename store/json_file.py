@@ -292,7 +292,7 @@ class JsonFile:
             self._copies_fail = True
 
     def _renew_copy(self, data: bytes) -> None:
-        """Renew the newest copy, or begin a new one and let go of the oldest.
+        """Renew the newest copy, or begin a new one and delete the oldest.
 
         Not forced to disk: it need not outlive a power cut, the older ones do.
         """

@@ -61,7 +61,7 @@ class FleetStore(Protocol):
 
     @property
     def foreign_change(self) -> str:
-        """The warning for a person who changed it while the program was running; else empty."""
+        """The warning about a change by somebody else while the program was running; else empty."""
         ...
 
     def has_foreign_change(self) -> bool:

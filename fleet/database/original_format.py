@@ -149,7 +149,7 @@ def _key(mac: str) -> str:
 
 
 def _history(row: Mapping[str, Any], first_seen: datetime | None) -> tuple[AddressChange, ...]:
-    """The address changes, oldest first; the first address stands in it too."""
+    """The address changes, oldest first, including the first address."""
     changes = [
         AddressChange(former["ip"], _time(former["timestamp"]), former.get("previous_ip") or None)
         for former in row.get("ip_history") or []

@@ -28,7 +28,7 @@ def has_access_fields(edit: Edit) -> bool:
 def apply_edit(
     draft: Draft, device: Device, edit: Edit, summary: EditSummary | None
 ) -> tuple[Device, EditSummary | None]:
-    """The device with the access of the edit, and its event, which `told` begins.
+    """Apply the edit of an access; return the device and the event, which begins with `summary`.
 
     Raises Refused when the fields do not fit, another device has the place, or the access is no
     longer as an undo expects it.

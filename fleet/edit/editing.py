@@ -43,7 +43,7 @@ def existing(device: Device | None, edit: Edit) -> Device:
 def apply_edit(
     device: Device, edit: Edit, devices: Mapping[int, Device]
 ) -> tuple[Device, EditSummary | None]:
-    """The device after the edit and what to tell; (device, None) if nothing changes.
+    """Apply the edit and return the device and its event; (device, None) if nothing changes.
 
     Raises Refused when the fields do not fit, or the device is no longer as the edit
     expects it (`expect` of an undo).
@@ -195,7 +195,7 @@ def _tags(value: Any) -> list[str]:
 
 
 def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | None:
-    """The device behind which this one is: it must exist, and not stand behind this one."""
+    """The parent of this device: it must exist, and not be behind this one."""
     if value is None:
         return None
     parent = devices.get(value) if type(value) is int else None
@@ -290,7 +290,7 @@ def can_undo(event: Event) -> bool:
 
 
 def inverse(event: Event, by: str, at: datetime) -> Edit:
-    """The edit that undoes what `event` tells. Raises Refused unless `can_undo`."""
+    """The edit that undoes `event`. Raises Refused unless `can_undo`."""
     if not can_undo(event):
         raise Refused(
             f"Event {event.sequence} is not an edit by a person and cannot be undone",

@@ -59,7 +59,7 @@ def edits(
 
 
 def key_of(device: Device) -> str | None:
-    """The row that the device stands in; None for what was discovered."""
+    """The key of the device's row; None for a discovered device."""
     return identity.row_key(device)
 
 

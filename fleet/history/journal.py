@@ -52,8 +52,8 @@ class Journal:
         return self.newest, device
 
     def write(self, events: Sequence[Event]) -> None:
-        """Keep the events, and what they tell of uptimes, in one transaction. Those whose
-        number is known are ignored."""
+        """Write the events and their uptimes in one transaction. Those whose number is known are
+        ignored."""
         with translated_errors(), self.engine.begin() as connection:
             uptime_rows.add(connection, event_rows.add(connection, events))
 

@@ -257,7 +257,7 @@ class Readers:
             return cursor_rows.drop(connection, name) or reader is not None
 
     def positions(self) -> dict[str, int]:
-        """The last event that each reader has taken in, or needs no more, by its name."""
+        """The last event that each reader has processed, or does not need any more, by its name."""
         with translated_errors(), self.engine.connect() as connection:
             stored = cursor_rows.every(connection)
         return {**self._in_memory(), **stored}

@@ -147,7 +147,7 @@ def _oldest(connection: Connection, origins: Mapping[int, int]) -> dict[int, flo
 
 
 def _delete_from(connection: Connection, moments: Mapping[int, float]) -> None:
-    """Delete the days of each device in which something was told at its moment or later."""
+    """Delete the days of each device that have an event at its moment or later."""
     table = uptime_days.c
     query = sql_delete(uptime_days).where(
         table.device == bindparam("whose"), table.last >= bindparam("moment")

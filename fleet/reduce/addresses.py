@@ -39,7 +39,7 @@ def within_limit(changes: Sequence[AddressChange]) -> tuple[AddressChange, ...]:
 
 
 def is_unstable(changes: Sequence[AddressChange], now: datetime) -> bool:
-    """True if it moved so often within the last day that the next move is not told."""
+    """True if it moved so often within the last day that the next move gets no event."""
     moves = (change for change in changes if change.previous and change.at > now - DAY)
     return sum(1 for _ in moves) >= MAX_MOVES
 

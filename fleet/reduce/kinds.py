@@ -1,4 +1,4 @@
-"""The kind of a device: a weaker source does not change what a stronger one said."""
+"""The kind of a device: a weaker source does not replace the kind of a stronger one."""
 
 from dataclasses import replace
 
@@ -12,8 +12,7 @@ PROTOCOLS = frozenset({"panasonic", "dahua", "onvif"})
 
 
 def with_kind_of(device: Device, sighting: Sighting) -> Device:
-    """The device with the kind of the sighting, unless a source that is as strong, or stronger,
-    said another one."""
+    """The device with the kind of the sighting, unless an equal or stronger source gave another."""
     known, source = device.kind_source, sighting.source
     if (device.kind, known) == (sighting.kind, source) or (device.listed and not known):
         return device

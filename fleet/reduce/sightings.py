@@ -1,4 +1,4 @@
-"""Apply sightings: the device that is meant, and everything that proof of life says of it."""
+"""Apply sightings: find the device and update everything that the sighting proves."""
 
 from dataclasses import replace
 from datetime import datetime
