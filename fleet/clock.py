@@ -25,7 +25,7 @@ def apply_step(draft: Draft, report: ClockStep) -> None:
             draft.put(bounded)
     way = "ahead" if report.seconds > 0 else "back"
     text = f"The clock of this server jumped {way} by {duration_text(abs(report.seconds))}"
-    draft.tell("server.clock", None, text, after={"seconds": round(report.seconds)})
+    draft.add_event("server.clock", None, text, after={"seconds": round(report.seconds)})
 
 
 def _limit_times(device: Device, now: datetime) -> Device:

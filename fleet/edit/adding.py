@@ -36,7 +36,7 @@ def add(draft: Draft, edit: Edit) -> Device:
     for other in neighbours:
         draft.put(replace(other, never_merge=(*other.never_merge, device.id)))
     text = f"{labels.name(device)} was added by {edit.by}"
-    draft.tell("device.added", device, text, {}, added_values(device))
+    draft.add_event("device.added", device, text, {}, added_values(device))
     return draft.devices[device.id]
 
 

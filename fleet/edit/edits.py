@@ -53,7 +53,7 @@ def _apply_values(draft: Draft, device: Device, edit: Edit) -> Device:
     if summary is not None:
         _check_keys(draft, changed)
         draft.put(changed)
-        draft.tell(summary.kind, changed, summary.text, summary.before, summary.after)
+        draft.add_event(summary.kind, changed, summary.text, summary.before, summary.after)
         capacity.trim_retired(draft)
     return changed
 

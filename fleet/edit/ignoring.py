@@ -54,7 +54,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
         draft.put(device)
     name = labels.name(device) if device else edit.identity
     after = {"ignored": new, "retired": is_retired_now}
-    draft.tell("device.ignored", device, f"{name} is ignored, by {edit.by}", {}, after)
+    draft.add_event("device.ignored", device, f"{name} is ignored, by {edit.by}", {}, after)
     return device
 
 
@@ -77,7 +77,7 @@ def _stop_ignoring(
         draft.put(device)
     text = f"{_name(device, edit)} is no longer ignored, by {edit.by}"
     after = {"restored": is_back}
-    draft.tell("device.unignored", device, text, {"ignored": ignored}, after)
+    draft.add_event("device.unignored", device, text, {"ignored": ignored}, after)
     return device
 
 

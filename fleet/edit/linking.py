@@ -85,7 +85,7 @@ def _apply_link(
         device = identity.without(device, (known.key,))
     draft.put(_with_link(device, wanted))
     linked = draft.devices[device.id]
-    draft.tell(kind, linked, text, before, wanted.as_json())
+    draft.add_event(kind, linked, text, before, wanted.as_json())
     return linked
 
 

@@ -32,11 +32,11 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)
         text = f"{labels.name(merged)} is back, because number {goes} was not retired"
-        draft.tell("device.restored", merged, text)
+        draft.add_event("device.restored", merged, text)
     text = f"{labels.name(gone)} (number {goes}) is the same device as {labels.name(keep)}"
     text += f", says {by}" if by else ""
     before = {"stays": device_record.for_undo(keep), "goes": device_record.for_undo(gone)}
-    draft.tell("device.merged", merged, text, before, {"stays": stays, "goes": goes})
+    draft.add_event("device.merged", merged, text, before, {"stays": stays, "goes": goes})
     return merged
 
 
@@ -105,7 +105,7 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
         if id in draft.secrets:
             draft.secrets[id] = replace(draft.secrets[id], device=new.id)
     text = f"{labels.name(rest)} was split by {edit.by}: number {new.id} is another device"
-    draft.tell("device.split", rest, text, {"stays": device.id}, {"goes": new.id})
+    draft.add_event("device.split", rest, text, {"stays": device.id}, {"goes": new.id})
     return rest
 
 
@@ -139,7 +139,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
         _take_substitute(draft, half.id, ended[half.id])
     back, goes = (_repair_parents(draft, draft.devices[half.id]) for half in (back, goes))
     text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
-    draft.tell("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
+    draft.add_event("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
     return back
 
 

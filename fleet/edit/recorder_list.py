@@ -110,11 +110,11 @@ def apply(draft: Draft, edit: Edit) -> Device:
     if device.retired_at is not None:
         changed = replace(changed, retired_at=None)
         draft.put(changed)
-        draft.tell("device.restored", changed, f"{labels.name(changed)} is back in the list")
+        draft.add_event("device.restored", changed, f"{labels.name(changed)} is back in the list")
     elif before != facts:
         draft.put(changed)
         text = f"{labels.name(changed)} has another row in the list, by {edit.by}"
-        draft.tell(
+        draft.add_event(
             "device.edited", changed, text, {"row": _with_masked_columns(before)}, {"row": facts}
         )
     return changed
@@ -139,5 +139,7 @@ def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
         since=edit.at,
     )
     draft.put(device)
-    draft.tell("device.listed", device, f"{labels.name(device)} stands in the list, by {edit.by}")
+    draft.add_event(
+        "device.listed", device, f"{labels.name(device)} stands in the list, by {edit.by}"
+    )
     return device

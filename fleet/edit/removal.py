@@ -29,7 +29,7 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
         invalid.field = "confirm"
         raise invalid
     before = {"name": called, "site": device.site, "identities": list(device.identities)}
-    draft.tell("device.deleted", device, f"{called} was deleted by {edit.by}", before)
+    draft.add_event("device.deleted", device, f"{called} was deleted by {edit.by}", before)
     remove(draft, device)
     return device
 

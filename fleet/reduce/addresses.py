@@ -66,7 +66,7 @@ def moved(
     device = gone_from(claims.left(device, old, keys), old)
     if was_unstable:
         return device, _finding(device, sighting)
-    draft.tell(
+    draft.add_event(
         "device.moved",
         device,
         f"{labels.name(device)} moved from {old} to {new}",

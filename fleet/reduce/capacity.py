@@ -79,7 +79,7 @@ def _note(draft: Draft, address: str | None, has_given: bool) -> None:
         where = f" ({address})" if address else ""
         outcome = "replaced one seen only briefly" if has_given else "was not added"
         text = f"The fleet is full ({MAX_DEVICES:,} devices): a new device{where} {outcome}"
-        draft.tell("fleet.full", None, text)
+        draft.add_event("fleet.full", None, text)
     key = "gave_way" if has_given else "refused"
     counts.setdefault("since", draft.now.isoformat())
     counts[key] = counts.get(key, 0) + 1

@@ -58,7 +58,7 @@ class Draft:
         self.next_id += 1
         return self.next_id - 1
 
-    def tell(
+    def add_event(
         self,
         kind: str,
         device: Device | None,

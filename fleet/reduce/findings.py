@@ -19,7 +19,7 @@ def apply(draft: Draft, finding: Finding) -> Device | None:
             rest = tuple(fault for fault in device.findings if fault not in same)
             draft.put(replace(device, findings=rest))
             text = f"{labels.name(device)}: no longer so: {same[0].text}"
-            draft.tell("finding.cleared", device, text, {"kind": finding.kind})
+            draft.add_event("finding.cleared", device, text, {"kind": finding.kind})
         return device
     if same and same[0].text == finding.text:
         return device
@@ -29,7 +29,9 @@ def apply(draft: Draft, finding: Finding) -> Device | None:
     rest = tuple(fault for fault in device.findings if fault not in same)
     draft.put(replace(device, findings=(*rest, fault)))
     text = f"{labels.name(device)}: {finding.text}"
-    draft.tell("finding.raised", device, text, after={"kind": finding.kind, **finding.evidence})
+    draft.add_event(
+        "finding.raised", device, text, after={"kind": finding.kind, **finding.evidence}
+    )
     return device
 
 

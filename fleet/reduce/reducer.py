@@ -102,7 +102,7 @@ def _tell_status(draft: Draft, device: Device) -> None:
         ended = draft.fleet.devices.get(device.id, device)
         before = status.evidence(ended, device.status)
         before = {**before, "since": device.since.isoformat() if device.since else None}
-    draft.tell(kind, device, text, before, status.evidence(device, new))
+    draft.add_event(kind, device, text, before, status.evidence(device, new))
 
 
 def _tell_children(draft: Draft) -> None:

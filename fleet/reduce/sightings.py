@@ -34,7 +34,9 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
     if device.retired_at is not None:
         if not capacity.makes_room(draft, sighting.address):
             return None
-        draft.tell("device.restored", device, f"{labels.name(device)} answers again, so it is back")
+        draft.add_event(
+            "device.restored", device, f"{labels.name(device)} answers again, so it is back"
+        )
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     device, finding = addresses.moved(draft, device, sighting, keys)
     device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting)
@@ -86,7 +88,7 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
     after = status.evidence(device, device.status)
-    draft.tell("device.found", device, f"{labels.name(device)} was found{where}", after=after)
+    draft.add_event("device.found", device, f"{labels.name(device)} was found{where}", after=after)
     return device
 
 
@@ -108,7 +110,7 @@ def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
         text = ", ".join(
             f"{key} {known[key]} is now {new_facts.get(key, 'gone')}" for key in changed
         )
-        draft.tell("device.facts", device, f"{labels.name(device)}: {text}", before, after)
+        draft.add_event("device.facts", device, f"{labels.name(device)}: {text}", before, after)
     return device
 
 
