@@ -11,12 +11,17 @@ NAME_ORDER = ("panasonic",)
 
 def fact(device: Device, key: str) -> object | None:
     """One fact by the fixed order of sources, else from any that knows it."""
-    order = [*NAME_ORDER, *sorted(set(device.facts) - set(NAME_ORDER))]
+    by_source = device.facts
+    order = by_source if len(by_source) == 1 else sorted(by_source, key=_rank)
     for source in order:
-        value = device.facts.get(source, {}).get(key)
+        value = by_source[source].get(key)
         if value not in (None, ""):
             return value  # type: ignore[no-any-return]
     return None
+
+
+def _rank(source: str) -> tuple[int, str]:
+    return (NAME_ORDER.index(source) if source in NAME_ORDER else len(NAME_ORDER)), source
 
 
 def name(device: Device) -> str:

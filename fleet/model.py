@@ -16,12 +16,12 @@ MAX_ADDRESSES = 1000
 """Address changes that one record keeps; the journal has the older ones."""
 
 Facts = Mapping[str, Any]
-_NOTHING: Facts = {}
+NOTHING: Mapping[str, Any] = {}
+"""The same empty value for all devices: there are many that hold nothing."""
 
 
-def _nothing() -> Facts:
-    """The same empty value for all: there are many that hold nothing."""
-    return _NOTHING
+def _nothing() -> Mapping[str, Any]:
+    return NOTHING
 
 
 class NoAnswer(Exception):
@@ -323,7 +323,7 @@ class Fault:
     since: datetime
     text: str
     source: str
-    evidence: Facts = field(default_factory=dict)
+    evidence: Facts = field(default_factory=_nothing)
     extra: Facts = field(default_factory=_nothing)
 
 
@@ -371,10 +371,12 @@ class Device:
     last_seen: datetime | None = None
     sightings: int = 0
     moved_at: datetime | None = None
-    states: Mapping[str, SourceState] = field(default_factory=dict)
-    recent_misses: Mapping[str, Mapping[str, tuple[datetime, ...]]] = field(default_factory=dict)
-    facts: Mapping[str, Facts] = field(default_factory=dict)
-    links: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, SourceState] = field(default_factory=_nothing)
+    recent_misses: Mapping[str, Mapping[str, tuple[datetime, ...]]] = field(
+        default_factory=_nothing
+    )
+    facts: Mapping[str, Facts] = field(default_factory=_nothing)
+    links: Mapping[str, str] = field(default_factory=_nothing)
     findings: tuple[Fault, ...] = ()
     parents: tuple[int, ...] = ()
     never_merge: tuple[int, ...] = ()
@@ -383,11 +385,11 @@ class Device:
     status: str = "UNKNOWN"
     since: datetime | None = None
     kind_source: str = ""
-    access: Mapping[str, Access] = field(default_factory=dict)
-    source_addresses: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
-    claims: Mapping[str, datetime] = field(default_factory=dict)
-    interfaces: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
-    extra: Facts = field(default_factory=dict)
+    access: Mapping[str, Access] = field(default_factory=_nothing)
+    source_addresses: Mapping[str, Mapping[str, datetime]] = field(default_factory=_nothing)
+    claims: Mapping[str, datetime] = field(default_factory=_nothing)
+    interfaces: Mapping[str, Mapping[str, datetime]] = field(default_factory=_nothing)
+    extra: Facts = field(default_factory=_nothing)
 
     @property
     def parent(self) -> int | None:

@@ -106,7 +106,7 @@ def is_silent(device: Device, rules: Rules) -> bool:
     its patience before the miss: a camera whose stream is down but which still answers
     the broadcast is up, with a finding, not flapping.
     """
-    missed = [state for state in device.states.values() if is_missed(state)]
+    missed = [state for state in device.states.values() if state.misses > 0]
     if not missed:
         return False
     newest = max((state.missed_at for state in missed if state.missed_at), default=None)
@@ -162,28 +162,29 @@ def statuses(devices: Mapping[int, Device], now: datetime, rules: Rules) -> dict
 
 def last_asked(device: Device) -> datetime | None:
     """The last time at which any source asked or heard the device."""
-    return max(_asked(device).values(), default=None)
+    times = map(_newest, device.states.values())
+    return max((at for at in times if at is not None), default=None)
 
 
-def _asked(device: Device) -> dict[str, datetime]:
-    """The last time at which each source asked or heard the device."""
-    times = {
-        source: [at for at in (state.seen_at, state.missed_at) if at]
-        for source, state in device.states.items()
-    }
-    return {source: max(known) for source, known in times.items() if known}
+def _newest(state: SourceState) -> datetime | None:
+    """The last time at which the source asked or heard the device."""
+    seen_at, missed_at = state.seen_at, state.missed_at
+    if seen_at is None or missed_at is None:
+        return seen_at or missed_at
+    return max(seen_at, missed_at)
 
 
 def is_stale(device: Device, now: datetime, rules: Rules) -> bool:
     """True if the device was not asked for so long that its status is only the last known one."""
-    asked = _asked(device)
-    if not asked:
+    newest, is_late = None, True
+    for source, state in device.states.items():
+        at = _newest(state)
+        if at is not None:
+            newest = at if newest is None else max(newest, at)
+            is_late = is_late and now - at > rules.patience_with(device, source)
+    if newest is None:
         return False
-    newest = max(asked.values())
-    cut_off = any(newest < at for scope, at in rules.down.items() if _is_in(device, scope))
-    return cut_off or all(
-        now - at > rules.patience_with(device, source) for source, at in asked.items()
-    )
+    return is_late or any(newest < at for scope, at in rules.down.items() if _is_in(device, scope))
 
 
 def _is_in(device: Device, scope: str) -> bool:

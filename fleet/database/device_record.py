@@ -1,6 +1,6 @@
 """A device as the JSON object in the database file, and back."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,16 @@ from fleet import identity, status, validation
 from fleet.database import migrating_v1
 from fleet.database.json_values import as_list, as_moment, as_object, as_time, as_times, exactly
 from fleet.edit import access_fields, recorder_list
-from fleet.model import Access, AddressChange, Device, Fault, Invalid, SourceState
+from fleet.model import NOTHING, Access, AddressChange, Device, Fault, Invalid, SourceState
 from fleet.validation import InvalidValue
 
 _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
-_OPTIONAL = ("recent_misses", "kind_source", "access", "source_addresses", "claims", "interfaces")
+_OPTIONAL = (
+    *("moved_at", "recent_misses", "links", "findings", "parents", "never_merge", "listed"),
+    *("retired_at", "kind_source", "access", "source_addresses", "claims", "interfaces"),
+)
 """Left out while empty: most devices have none, and a line stays short."""
+_EMPTY_STATE = {"missed_at": None, "asked": None, "misses": 0, "reason": "", "scope": None}
 
 
 def names_of(kind: type) -> tuple[str, ...]:
@@ -38,12 +42,20 @@ def stored(device: Device) -> dict[str, Any]:
     for name in _OPTIONAL:
         if not values[name]:
             del values[name]
-    values["states"] = {source: plain(item, _STATE) for source, item in device.states.items()}
+    values["states"] = {source: _state_as_json(state) for source, state in device.states.items()}
     if device.findings:
         values["findings"] = [plain(fault, _FAULT) for fault in device.findings]
     if device.access:
         values["access"] = {source: access_as_json(item) for source, item in device.access.items()}
     return with_extra(values, device.extra) if device.extra else values
+
+
+def _state_as_json(state: SourceState) -> dict[str, Any]:
+    values = plain(state, _STATE)
+    for name, empty in _EMPTY_STATE.items():
+        if values[name] == empty:
+            del values[name]
+    return values
 
 
 def line(device: Device) -> bytes:
@@ -86,6 +98,18 @@ def access_as_json(access: Access) -> dict[str, Any]:
 # -- reading ------------------------------------------------------------------------------
 
 
+def share_texts(devices: Iterable[Any]) -> None:
+    """Let equal texts in the facts of the JSON objects be one: thousands of devices have the same
+    model and firmware."""
+    known: dict[str, str] = {}
+    for device in devices:
+        sources = device.get("facts") if isinstance(device, dict) else None
+        for facts in sources.values() if isinstance(sources, dict) else ():
+            for key, value in facts.items() if isinstance(facts, dict) else ():
+                if type(value) is str:
+                    facts[key] = known.setdefault(value, value)
+
+
 def device_of_event(raw: Any) -> Device:
     """A device from an event, which version 1 may have written. Raises ValueError."""
     return device_of(migrating_v1.device(raw) if migrating_v1.is_device(raw) else raw)
@@ -98,13 +122,14 @@ def device_of(raw: Any) -> Device:
     id = exactly(raw, "id", int, "a device")
     where = f"device {id}"
     values = {key: raw[key] for key in _DEVICE if key in raw}
-    values["extra"] = {key: value for key, value in raw.items() if key not in values}
+    if len(values) < len(raw):
+        values["extra"] = {key: value for key, value in raw.items() if key not in values}
     for key in ("kind", "site"):
         exactly(raw, key, str, where)
     keys = as_list(raw, "identities", where)
     values["identities"] = tuple(dict.fromkeys(_normalized_key(item, where) for item in keys))
-    for key in ("tags", "parents", "never_merge"):
-        values[key] = tuple(as_list({key: (), **raw}, key, where))
+    for key in _LISTS & raw.keys():
+        values[key] = tuple(as_list(raw, key, where))
     values["addresses"] = tuple(_address(item, where) for item in as_list(raw, "addresses", where))
     for key in _TIMES:
         values[key] = as_moment(raw, key, where)
@@ -112,8 +137,11 @@ def device_of(raw: Any) -> Device:
     values["states"] = {
         source: _state(item, f"{where}, states, {source}") for source, item in states
     }
-    values["findings"] = tuple(_fault(item, where) for item in as_list(raw, "findings", where))
-    device = Device(**{**values, **_places(raw, where), "recent_misses": _misses(raw, where)})
+    if "findings" in raw:
+        values["findings"] = tuple(_fault(item, where) for item in as_list(raw, "findings", where))
+    for key in _OBJECTS.keys() & raw.keys():
+        values[key] = _OBJECTS[key](as_object(raw, key, where), f"{where}, {key}")
+    device = Device(**values)
     validation.check_device(device, where)
     _check_device(device, where)
     return device
@@ -121,44 +149,37 @@ def device_of(raw: Any) -> Device:
 
 def _misses(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The times of the recent misses, by source and reason."""
-    sources = as_object({"recent_misses": {}, **raw}, "recent_misses", where)
-    part = f"{where}, recent_misses"
     misses = {}
-    for source in sources:
-        times = as_object(sources, source, part)
+    for source in raw:
+        times = as_object(raw, source, where)
         misses[source] = {
-            reason: tuple(as_time(at, reason, part) for at in as_list(times, reason, part))
+            reason: tuple(as_time(at, reason, where) for at in as_list(times, reason, where))
             for reason in times
         }
     return misses
 
 
-def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Parse how each source reaches the device, and what it proved at a place."""
-    raw = {"access": {}, "source_addresses": {}, "claims": {}, "interfaces": {}, **raw}
-    access = as_object(raw, "access", where)
-    addresses = as_object(raw, "source_addresses", where)
-    interfaces = as_object(raw, "interfaces", where)
-    part, other = f"{where}, source_addresses", f"{where}, interfaces"
-    return {
-        "access": _access_by_source(access, where),
-        "source_addresses": {
-            key: as_times(as_object(addresses, key, part), key, part) for key in addresses
-        },
-        "claims": as_times(as_object(raw, "claims", where), "claims", where),
-        "interfaces": {
-            key: as_times(as_object(interfaces, key, other), key, other) for key in interfaces
-        },
-    }
-
-
-def _access_by_source(raw: Mapping[str, Any], device: str) -> dict[str, Access]:
+def _access_by_source(raw: Mapping[str, Any], where: str) -> dict[str, Access]:
     """The access of each source to the device."""
-    where = f"{device}, access"
     for source in raw:
         if not access_fields.WORD.fullmatch(source):
             raise InvalidValue(where, "a source", "a name like rtsp is expected", source)
-    return {source: access_of(item, f"{where}, {source}") for source, item in raw.items()}
+    return {source: access_of(access, f"{where}, {source}") for source, access in raw.items()}
+
+
+def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Parse when each address was last proved, by source or by key."""
+    return {key: as_times(as_object(raw, key, where), f"{where}, {key}") for key in raw}
+
+
+_LISTS = frozenset({"tags", "parents", "never_merge"})
+_OBJECTS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "recent_misses": _misses,
+    "access": _access_by_source,
+    "source_addresses": _places,
+    "claims": as_times,
+    "interfaces": _places,
+}
 
 
 def access_of(raw: Any, where: str) -> Access:
@@ -215,10 +236,10 @@ def _state(raw: Any, where: str) -> SourceState:
         seen_at=as_moment(raw, "seen_at", where),
         missed_at=as_moment(raw, "missed_at", where),
         asked=as_moment(raw, "asked", where),
-        misses=exactly(raw, "misses", int, where),
-        reason=exactly(raw, "reason", str, where),
+        misses=exactly(raw, "misses", int, where) if "misses" in raw else 0,
+        reason=exactly(raw, "reason", str, where) if "reason" in raw else "",
         scope=raw.get("scope"),
-        extra=unknown(raw, _STATE, where),
+        extra=unknown(raw, _STATE, where) or NOTHING,
     )
 
 
@@ -237,4 +258,4 @@ def _fault(raw: Any, device: str) -> Fault:
     kind, text, source = (exactly(raw, key, str, where) for key in ("kind", "text", "source"))
     evidence = as_object(raw, "evidence", where)
     since = as_time(raw.get("since"), "since", where)
-    return Fault(kind, since, text, source, evidence, unknown(raw, _FAULT, where))
+    return Fault(kind, since, text, source, evidence, unknown(raw, _FAULT, where) or NOTHING)

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from fleet.validation import TIME, InvalidValue, is_in_range
@@ -37,14 +38,18 @@ def as_moment(raw: Mapping[str, Any], key: str, where: str) -> datetime | None:
     return None if value is None else as_time(value, key, where)
 
 
-def as_times(raw: Mapping[str, Any], key: str, where: str) -> dict[str, datetime]:
+def as_times(raw: Mapping[str, Any], where: str) -> dict[str, datetime]:
     """An object whose values are times."""
-    return {name: as_time(at, name, f"{where}, {key}") for name, at in raw.items()}
+    return {name: as_time(at, name, where) for name, at in raw.items()}
+
+
+_time_of = lru_cache(maxsize=1024)(datetime.fromisoformat)
+"""One value for the times of a device that are equal: most of them are, and of those in a scan."""
 
 
 def as_time(text: Any, key: str, where: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text)
+        at = _time_of(text)
     except (TypeError, ValueError):
         raise InvalidValue(where, key, "a time (ISO 8601) is expected", text) from None
     if at.tzinfo is None or not is_in_range(at):

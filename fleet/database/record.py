@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from fleet import identity, state, validation
-from fleet.database import device_record, migrating_v1
+from fleet.database import device_record, migrating_v1, parents
 from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
 from fleet.model import Device, Event, Fleet, KeyWatch, Secret
 from fleet.validation import InvalidValue
@@ -37,6 +37,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self._lines: dict[int, tuple[Device, bytes]] = {}
+        self._devices: Mapping[int, Device] = {}
 
     def renew(self, fleet: Fleet, events: Sequence[Event] = ()) -> None:
         """Renew the lines of changed devices: a fleet in which ten changed costs ten devices.
@@ -44,20 +45,30 @@ class Encoder:
         Raises TypeError when one of them, or of the new `events`, cannot be written.
         """
         orjson.dumps([device_record.plain(event, _EVENT) for event in events])
+        if fleet.devices is self._devices:
+            return
         lines = self._lines
         for id, device in fleet.devices.items():
             known = lines.get(id)
             if known is None or known[0] is not device:
                 lines[id] = (device, device_record.line(device))
-        for id in lines.keys() - fleet.devices.keys():
-            del lines[id]
+        if len(lines) > len(fleet.devices):
+            for id in lines.keys() - fleet.devices.keys():
+                del lines[id]
+        self._devices = fleet.devices
 
     def encode(self, fleet: Fleet) -> bytes:
         """The whole file."""
         self.renew(fleet)
         head = orjson.dumps(_head(fleet), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
-        body = b",\n".join(self._lines[id][1] for id in fleet.devices)
-        return b'%s,\n  "devices": [\n%s\n]}\n' % (head[:-2], body)
+        begin, end = b'%s,\n  "devices": [\n' % head[:-2], b"\n]}\n"
+        lines = [self._lines[id][1] for id in fleet.devices]
+        if not lines:
+            return begin + end
+        # Joined in one step: each copy of the whole costs milliseconds and as much memory again.
+        lines[0] = begin + lines[0]
+        lines[-1] += end
+        return b",\n".join(lines)
 
 
 def _head(fleet: Fleet) -> dict[str, Any]:
@@ -134,7 +145,9 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 def _fleet(raw: Mapping[str, Any]) -> Fleet:
     raw = {"secrets": {}, "disputed": {}, "watched": {}, "ignored": {}, **raw}
-    devices = [device_record.device_of(item) for item in as_list(raw, "devices", FILE)]
+    listed = as_list(raw, "devices", FILE)
+    device_record.share_texts(listed)
+    devices = [device_record.device_of(item) for item in listed]
     by_id = {device.id: device for device in devices}
     redirects = _redirects(as_object(raw, "redirects", FILE))
     outbox = _outbox(as_list(raw, "outbox", FILE))
@@ -144,14 +157,14 @@ def _fleet(raw: Mapping[str, Any]) -> Fleet:
     validation.check_facts(extra, FILE)
     fleet = indexed(
         Fleet(
-            devices={id: _with_parents(device, by_id) for id, device in by_id.items()},
+            devices=parents.checked(by_id),
             redirects={old: new for old, new in redirects.items() if old not in by_id},
             next_id=exactly(raw, "next_id", int, FILE),
             sequence=max(last, exactly(raw, "sequence", int, FILE)),
             outbox=outbox,
             state=dict(state.checked(as_object(raw, "state", FILE))),
             secrets=_secrets(as_object(raw, "secrets", FILE)),
-            disputed=as_times(as_object(raw, "disputed", FILE), "disputed", FILE),
+            disputed=as_times(as_object(raw, "disputed", FILE), f"{FILE}, disputed"),
             watched=_watched(as_object(raw, "watched", FILE)),
             ignored={key: as_object(ignored, key, "ignored") for key in ignored},
             extra=extra,
@@ -192,18 +205,6 @@ def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
     return secrets
 
 
-def _with_parents(device: Device, devices: Mapping[int, Device]) -> Device:
-    """The device, with those parents only that are there and not behind it."""
-    if not device.parents:
-        return device
-    kept = tuple(
-        parent
-        for parent in dict.fromkeys(device.parents)
-        if parent in devices and not identity.is_circle(replace(device, parents=(parent,)), devices)
-    )
-    return device if kept == device.parents else replace(device, parents=kept)
-
-
 def _check(fleet: Fleet, devices: list[Device]) -> None:
     """Check what every rule relies on and a manual edit can break. Raises ValueError."""
     if len(fleet.devices) < len(devices):
@@ -235,10 +236,11 @@ def indexed(fleet: Fleet) -> Fleet:
     """The fleet with its index built from the devices."""
     devices = fleet.devices.values()
     index = {key: device.id for device in devices for key in identity.keys_of(device)}
-    places: dict[str, tuple[int, ...]] = {}
+    ids: dict[str, list[int]] = {}
     for device in devices:
         for place in identity.places_of(device):
-            places[place] = tuple(sorted((*places.get(place, ()), device.id)))
+            ids.setdefault(place, []).append(device.id)
+    places = {place: tuple(sorted(ids[place])) for place in ids}
     return replace(fleet, index=index, places=places)
 
 

@@ -25,7 +25,6 @@ class Draft:
         self.now = now
         self.devices = dict(fleet.devices)
         self.index = dict(fleet.index)
-        self.places = dict(fleet.places)
         self.redirects = dict(fleet.redirects)
         self.next_id = fleet.next_id
         self.state = dict(fleet.state)
@@ -39,6 +38,7 @@ class Draft:
         self.removed: set[int] = set()
         self.giving_way: dict[str, list[int]] = {}
         self._active: int | None = None
+        self._changed_places: dict[str, set[int]] = {}
 
     def active(self) -> int:
         """The number of devices that are not retired."""
@@ -94,14 +94,26 @@ class Draft:
         has = identity.places_of(after) if after else frozenset()
         if before is not None:
             for place in had - has:
-                left = tuple(id for id in self.places[place] if id != before.id)
-                if left:
-                    self.places[place] = left
-                else:
-                    del self.places[place]
+                self._changed(place).discard(before.id)
         if after is not None:
             for place in has - had:
-                self.places[place] = tuple(sorted((*self.places.get(place, ()), after.id)))
+                self._changed(place).add(after.id)
+
+    def _changed(self, place: str) -> set[int]:
+        """The ids at a place that changes. Thousands may be at one: a tuple would be copied for
+        each of them."""
+        if place not in self._changed_places:
+            self._changed_places[place] = {*self.fleet.places.get(place, ())}
+        return self._changed_places[place]
+
+    def _places(self) -> Mapping[str, tuple[int, ...]]:
+        if not self._changed_places:
+            return self.fleet.places
+        changed = {place: tuple(sorted(ids)) for place, ids in self._changed_places.items()}
+        places = {**self.fleet.places, **changed}
+        for place in [place for place, ids in changed.items() if not ids]:
+            del places[place]
+        return places
 
     def _take(self, identity_key: str, device: Device) -> bool:
         """Let the identity lead to `device`; False when it stays with a record that has no
@@ -152,8 +164,9 @@ class Draft:
         """The devices that have, or lately had, the address at the site and are not retired;
         none when so many say so that it tells nothing."""
         place = identity.index_key(f"{identity.ADDRESS}{address}", site)
-        ids = self.places.get(place, ())
-        return [self.devices[id] for id in ids] if len(ids) <= MAX_SHARING else []
+        changed = self._changed_places.get(place)
+        ids = self.fleet.places.get(place, ()) if changed is None else changed
+        return [self.devices[id] for id in sorted(ids)] if len(ids) <= MAX_SHARING else []
 
     def freeze(self) -> Fleet:
         """The fleet after the change; the very same one when nothing changed."""
@@ -166,7 +179,7 @@ class Draft:
             self.fleet,
             devices=self.devices,
             index=self.index,
-            places=self.places,
+            places=self._places(),
             redirects=self.redirects,
             next_id=self.next_id,
             sequence=self.fleet.sequence + len(self.events),

@@ -110,9 +110,15 @@ def _tell_children(draft: Draft) -> None:
     behind = {event.device for event in draft.events if event.device}
     if not behind:
         return
-    children = [device for device in draft.devices.values() if device.parents]
-    while new := {child.id for child in children if behind.intersection(child.parents)} - behind:
+    children: dict[int, list[int]] = {}
+    for device in draft.devices.values():
+        for parent in device.parents:
+            children.setdefault(parent, []).append(device.id)
+    waiting = [id for id in behind if id in children]
+    while waiting:
+        new = {*children.get(waiting.pop(), ())} - behind
         behind |= new
-    for device in children:
-        if device.id in behind:
-            _tell_status(draft, draft.devices[device.id])
+        waiting += new
+    for device in list(draft.devices.values()) if children else ():
+        if device.parents and device.id in behind:
+            _tell_status(draft, device)
