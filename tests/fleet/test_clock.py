@@ -8,7 +8,7 @@ import pytest
 
 from audit.model import AuditEntry
 from discovery.build import DiscoveryPackage
-from fleet.clock import BELIEVED_AFTER, Trust, length, read
+from fleet.clock import BELIEVED_AFTER, Trust, duration_text, with_reading
 from fleet.model import ClockStep
 from fleet.trusted_clock import TrustedClock
 from simulators.panasonic import Camera
@@ -81,7 +81,7 @@ def test_a_start_before_the_newest_sighting_says_so_once(make_home: Make, clock:
     [(0.4, "0 s"), (59, "59 s"), (3600, "1 h"), (3725, "1 h 2 min"), (90061, "1 d 1 h")],
 )
 def test_a_length_of_time_has_two_units(seconds: float, text: str) -> None:
-    assert length(seconds) == text
+    assert duration_text(seconds) == text
 
 
 # -- whether the clock is believed -----------------------------------------------------------
@@ -105,7 +105,7 @@ READINGS: dict[str, tuple[Trust, dict[str, float], float, bool]] = {
 @pytest.mark.parametrize("what", READINGS)
 def test_a_clock_that_leapt_ahead_is_not_believed_for_a_day(what: str) -> None:
     before, later, ran, is_believed = READINGS[what]
-    assert (read(before, noon(**later), ran).leap is None) is is_believed
+    assert (with_reading(before, noon(**later), ran).leap is None) is is_believed
 
 
 def test_the_day_of_waiting_goes_on_over_restarts(tmp_path: Path, clock: Clock) -> None:

@@ -255,7 +255,7 @@ def shared(book: dict[str, bytes]) -> bytes:
 @pytest.mark.parametrize("after", ["", "<!-- > -->", cell("B2", "SITE-001")])
 def test_an_empty_cell_is_written_without_touching_what_follows(empty, after):
     data = with_sheet(sheet_of(f'<row r="2">{empty}{after}</row>' + row(3, *ROWS[1])))
-    new, refused = cells.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
+    new, refused = cells.replace_texts(data, "Sheet", {(2, 0): "NEW12345"})
     assert refused == {}
     text = parts(new)[SHEET].decode()
     assert f"<is><t>NEW12345</t></is></c>{after}</row>{row(3, *ROWS[1])}" in text
@@ -371,7 +371,7 @@ def merged(data: bytes, place: str) -> bytes:
 
 
 def test_a_row_that_is_not_stored_gets_no_cell():
-    data, refused = cells.with_texts(book_of(ROWS), "Sheet", {(99, 0): "NEW12345"})
+    data, refused = cells.replace_texts(book_of(ROWS), "Sheet", {(99, 0): "NEW12345"})
     assert refused[99, 0].startswith("A99 is not stored")
     assert "NEW12345" not in sites(data).values()
 
@@ -384,11 +384,11 @@ def test_a_cell_that_stands_there_twice_is_not_half_written():
 
 def test_a_sheet_that_is_not_there_or_has_a_document_type_is_said():
     with pytest.raises(NotReadable, match="Nowhere"):
-        cells.with_texts(book_of(ROWS), "Nowhere", {(2, 0): "NEW12345"})
+        cells.replace_texts(book_of(ROWS), "Nowhere", {(2, 0): "NEW12345"})
     declared = r'<!DOCTYPE a [<!ENTITY b "c">]>'
     data = changed(book_of(ROWS), SHEET, r"\A(<\?xml.*?\?>)?", declared)
     with pytest.raises(NotReadable, match="document type"):
-        cells.with_texts(data, "Sheet", {(2, 0): "NEW12345"})
+        cells.replace_texts(data, "Sheet", {(2, 0): "NEW12345"})
 
 
 def test_a_written_file_of_the_helpers_is_read(tmp_path):

@@ -23,7 +23,7 @@ def rig(make_home) -> WorkbookRig:
 
 def test_without_a_workbook_nothing_is_wrong_and_nobody_is_asked(rig):
     assert rig.check() == "unchanged"
-    assert rig.books.state == workbooks.State()
+    assert rig.books.state == workbooks.WorkbookState()
     assert rig.asked() == {}
 
 
