@@ -47,7 +47,7 @@ class InvalidValue(ValueError):
 
     def __init__(self, where: str, name: str, why: str, value: Any) -> None:
         self.where, self.name, self.why, self.value = where, name, why, value
-        is_hidden = any(word in f"{where} {name}" for word in HIDDEN)
+        is_hidden = any(text in f"{where} {name}" for text in HIDDEN)
         shown = "(not shown)" if is_hidden else _shown(value)
         super().__init__(f"{where}: {name} is {shown}, {why}")
 
