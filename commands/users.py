@@ -33,12 +33,12 @@ def add(settings: Settings, wanted: argparse.Namespace) -> int:
     def work(monitor: Any) -> dict[str, Any]:
         accounts = monitor.authenticator.accounts
         role = wanted.role if accounts.has_any() else "admin"
-        made = _allowed(accounts.add, wanted.name, password, role, not wanted.limited)
-        _note(monitor, "user.added", made.name, f"{made.name} is {made.role} now")
-        return {"username": made.name, "role": made.role}
+        user = _allowed(accounts.add, wanted.name, password, role, not wanted.limited)
+        _note(monitor, "user.added", user.name, f"{user.name} is {user.role} now")
+        return {"username": user.name, "role": user.role}
 
-    made = answer or with_monitor(settings, work)
-    print(f"{made['username']} can log in now, as {made['role']}.")
+    added = answer or with_monitor(settings, work)
+    print(f"{added['username']} can log in now, as {added['role']}.")
     return DONE
 
 

@@ -44,10 +44,10 @@ class RecorderSweeps:
         if easy4ip.NAME not in self.scanner.sources:
             return ""
         spread = 0.0 if self._is_first else self.interval * SPREAD
-        did = self.scanner.sweep(easy4ip.NAME, spread)
-        if did and did.failed:
-            raise CannotAsk(easy4ip.NAME, " ".join(did.failed.values()))
+        progress = self.scanner.sweep(easy4ip.NAME, spread)
+        if progress and progress.failed:
+            raise CannotAsk(easy4ip.NAME, " ".join(progress.failed.values()))
         self._is_first = False
-        if did is None:
+        if progress is None:
             return "no recorders to check"
-        return f"{len(did.found)} online, {did.missed} not"
+        return f"{len(progress.found)} online, {progress.missed} not"

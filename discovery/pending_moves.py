@@ -39,8 +39,8 @@ class PendingMoves:
             return [sighting]
         places = self._places.setdefault((keys[0], sighting.site), {})
         places.setdefault(address, sighting)
-        homes = self._known_addresses(keys[0], sighting.site) or {next(iter(places))}
-        return [sighting] if address in homes else []
+        addresses = self._known_addresses(keys[0], sighting.site) or {next(iter(places))}
+        return [sighting] if address in addresses else []
 
     def _known_addresses(self, key: str, site: str) -> set[str]:
         """The addresses that the key has now: one, or those of a merged device's interfaces."""
@@ -55,11 +55,11 @@ class PendingMoves:
         reports: list[Report] = []
         for (key, site), places in self._places.items():
             first = next(iter(places.values()))
-            device, homes = self._known(key, site), self._known_addresses(key, site)
-            moves = places.keys() - (homes or {str(first.address)})
+            device, addresses = self._known(key, site), self._known_addresses(key, site)
+            moves = places.keys() - (addresses or {str(first.address)})
             finding = Finding(key, CONTESTED, at, CONTESTED_TEXT, first.source, site=site)
-            if moves and len(places) > max(1, len(homes)) and key.startswith(identity.MAC):
-                if homes and device and not homes & places.keys():
+            if moves and len(places) > max(1, len(addresses)) and key.startswith(identity.MAC):
+                if addresses and device and not addresses & places.keys():
                     reports.append(replace(first, address=device.address, only_alive=True))
                 reports.append(replace(finding, evidence={"addresses": sorted(places)[:20]}))
                 continue

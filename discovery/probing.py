@@ -348,8 +348,8 @@ class Prober:
         learned = report.learned
         if learned is not None:
             learned = replace(learned, access=device.access.get(entry.source))
-        asked = device.id if is_there else None
-        return replace(report, identities=keys, asked=started, device=asked, learned=learned)
+        proved = device.id if is_there else None
+        return replace(report, identities=keys, asked=started, device=proved, learned=learned)
 
     def _other_device(self, device: Device, reports: Iterable[Report]) -> str:
         """The name of the known device that was proved instead of the one that was asked."""

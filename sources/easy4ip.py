@@ -77,31 +77,33 @@ async def sweep(
 async def _sweep(
     cloud: CloudClient, targets: Sequence[Target], spread: float
 ) -> AsyncGenerator[Report | Coverage]:
-    asked = _Sweep(cloud, await cloud.main(), spread)
+    sweep = _Sweep(cloud, await cloud.main(), spread)
     before = {
         id(server): (server.requests, server.answers, Counter(server.refused))
         for server in cloud.servers()
     }
     try:
-        left = list(targets)
+        unanswered = list(targets)
         for _round in range(ROUNDS if targets else 0):
-            async with aclosing(asked.round(left)) as checked:
+            async with aclosing(sweep.round(unanswered)) as checked:
                 async for target, result in checked:
                     if result.state == "online":
                         yield _sighting(target, result, cloud.options.clock())
-            left = [target for target in left if asked.results[target.key].state != "online"]
-            if not left:
+            unanswered = [
+                target for target in unanswered if sweep.results[target.key].state != "online"
+            ]
+            if not unanswered:
                 break
-        for target in await asked.round_alone(left):
-            yield _sighting(target, asked.results[target.key], cloud.options.clock())
-        await _check_main(asked.main, asked.results)
-        _remember_silence(cloud, targets, asked.results)
-        for target in left:
-            result = asked.results[target.key]
+        for target in await sweep.round_alone(unanswered):
+            yield _sighting(target, sweep.results[target.key], cloud.options.clock())
+        await _check_main(sweep.main, sweep.results)
+        _remember_silence(cloud, targets, sweep.results)
+        for target in unanswered:
+            result = sweep.results[target.key]
             if result.state in ("offline", "unknown", "silent"):
                 yield _miss(target, result, cloud.options.clock())
-        results = asked.results.values()
-        coverage = _coverage(cloud, before, _failures(asked), results)
+        results = sweep.results.values()
+        coverage = _coverage(cloud, before, _failures(sweep), results)
     except CannotAsk:
         cloud.silent_since.clear()
         cloud.close_silent(before)
@@ -174,12 +176,14 @@ class _Sweep:
 
     # -- by sockets of their own ---------------------------------------------------------------
 
-    async def round_alone(self, left: Sequence[Target]) -> list[Target]:
-        """Ask those once more, by sockets of their own, whose silence may have another reason:
-        their server answers with CSeq 0, or it is alive and has answered about nobody. Those
-        who are online after all."""
-        proved = await self._proved_servers(left)
-        chosen = [target for target in left if self._is_doubtful(self.results[target.key], proved)]
+    async def round_alone(self, targets: Sequence[Target]) -> list[Target]:
+        """Ask again, by sockets of their own, about those whose silence can have another reason:
+        their server answers with CSeq 0, or it is alive and has answered about none. Returns
+        those that are online after all."""
+        proved = await self._proved_servers(targets)
+        chosen = [
+            target for target in targets if self._is_doubtful(self.results[target.key], proved)
+        ]
         # Silence is checked in its own moment: the proof has to come again meanwhile.
         again = asyncio.create_task(self._proved_servers(chosen))
         checked = await asyncio.gather(*(self._once_more(target) for target in chosen))
@@ -289,10 +293,10 @@ def _remember_silence(
             results[target.key] = replace(result, state="silent", reason=reason)
 
 
-def _failures(asked: _Sweep) -> dict[str, str]:
+def _failures(sweep: _Sweep) -> dict[str, str]:
     """The scopes of the cloud that could not be asked, and why."""
     failed = {}
-    for result in asked.results.values():
+    for result in sweep.results.values():
         if result.state == "cut off" and result.server:
             place = f"{result.server[0]}:{result.server[1]}"
             failed[f"{NAME}:{place}"] = (
@@ -300,13 +304,13 @@ def _failures(asked: _Sweep) -> dict[str, str]:
             )
         elif result.state == "refused":
             failed[f"{NAME}:refused"] = f"{result.reason}. Check EASY4IP_USER and EASY4IP_KEY."
-        elif result.state == "unasked" and asked.main.heard_at < asked.began:
-            failed[NAME] = _silent(asked.main.address[1])
+        elif result.state == "unasked" and sweep.main.heard_at < sweep.began:
+            failed[NAME] = _silent(sweep.main.address[1])
     # A few who are sent away are asked again in a minute: no reason to wake anybody.
-    states = Counter(result.state for result in asked.results.values())
+    states = Counter(result.state for result in sweep.results.values())
     for state in ("busy", "failing", "unasked"):
         reason = next(
-            (result.reason for result in asked.results.values() if result.state == state), ""
+            (result.reason for result in sweep.results.values() if result.state == state), ""
         )
         if states[state] > TOLERATED * states.total() and NAME not in failed:
             failed[f"{NAME}:{state}"] = f"{reason}. It is asked again later."

@@ -119,15 +119,15 @@ class CloudClient:
                 return known
             options = self.options
             bucket = TokenBucket(options.rate, options.burst)
-            made = Server(self.clock, options.keys, bucket, options.waits, self.response_times)
+            server = Server(self.clock, options.keys, bucket, options.waits, self.response_times)
             try:
-                await made.open(address)
+                await server.open(address)
             except OSError as error:
                 raise CannotAsk(
                     NAME, f"no way leads to {address[0]} ({error.strerror}). Check the line."
                 ) from error
-            self._servers[address] = made
-            return made
+            self._servers[address] = server
+            return server
 
     def heard(self, address: Address, since: float) -> bool:
         """True if the server at this address answered anything since."""

@@ -35,8 +35,8 @@ def delete_many() -> Response:
     """Count the devices of a selection, or permanently delete them by confirming their number."""
     given = json_body(DeleteMany).model_dump()
     count = given.pop("confirm")
-    wanted, act = Selection(**given), deletion()
-    selected = act.select(wanted)
+    selection, devices_deletion = Selection(**given), deletion()
+    selected = devices_deletion.select(selection)
     names = sample(selected)
-    gone = 0 if count is None else act.delete_selected(wanted, selected, count)
-    return json_response(deleted_many(len(selected), gone, names))
+    number = 0 if count is None else devices_deletion.delete_selected(selection, selected, count)
+    return json_response(deleted_many(len(selected), number, names))

@@ -46,8 +46,8 @@ def users() -> Response:
 def add() -> Response:
     """Add a user. Once the first account exists, everyone must log in."""
     given = json_body(NewUser)
-    made = add_user(given.username, given.password, given.role, given.all_cameras)
-    return json_response(_row(made), 201)
+    user = add_user(given.username, given.password, given.role, given.all_cameras)
+    return json_response(_row(user), 201)
 
 
 @bp.get("/api/users/<int:id>")

@@ -49,13 +49,13 @@ def sources() -> str:
     """The sources and their last result."""
     monitor = current_monitor()
     last = state.last_scan(monitor.tracker.fleet())
-    did = {source["name"]: source for source in last.get("sources", [])}
+    results = {source["name"]: source for source in last.get("sources", [])}
     swept = monitor.scanner.swept
-    did |= {name: source_row(progress) for name, (_at, progress) in swept.items()}
+    results |= {name: source_row(progress) for name, (_at, progress) in swept.items()}
     return render_template(
         "settings_sources.html",
         sources=list(monitor.scanner.sources.values()),
-        did=did,
+        results=results,
         swept={name: at.isoformat() for name, (at, _one) in swept.items()},
         heard={name: at.isoformat() for name, at in monitor.scanner.heard.items()},
         last=last,

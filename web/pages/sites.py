@@ -42,20 +42,20 @@ def _source_states() -> list[dict[str, Any]]:
         return []
     return [
         {
-            "title": did.title,
-            "found": len(did.found),
-            "listed": did.listed,
+            "title": progress.title,
+            "found": len(progress.found),
+            "listed": progress.listed,
             "heard": monitor.scanner.heard[name].isoformat()
             if name in monitor.scanner.heard
             else None,
-            "notes": did.coverage.notes if did.coverage else (),
+            "notes": progress.coverage.notes if progress.coverage else (),
             "down": [
-                why["reason"]
-                for scope, why in monitor.tracker.down().items()
+                outage["reason"]
+                for scope, outage in monitor.tracker.down().items()
                 if scope.split(":")[0] == name
             ],
         }
-        for name, (_at, did) in monitor.scanner.swept.items()
+        for name, (_at, progress) in monitor.scanner.swept.items()
     ]
 
 
@@ -143,9 +143,9 @@ def undo() -> Any:
     return _done(lambda: current_monitor().uploads.undo(judge), "the workbook from before")
 
 
-def _done(act: Any, what: str) -> Any:
+def _done(change: Any, text: str) -> Any:
     try:
-        result = act()
+        result = change()
     except TooManyUploads:
         return _busy()
     except Refused as error:
@@ -156,5 +156,5 @@ def _done(act: Any, what: str) -> Any:
             f"{current_monitor().workbooks.path} cannot be written ({error.strerror})",
             "Make room or give this user the right to write it.",
         ) from None
-    note("workbook.changed", current_monitor().workbooks.path.name, f"{what}: {result}")
+    note("workbook.changed", current_monitor().workbooks.path.name, f"{text}: {result}")
     return redirect("/settings/workbook", 303)

@@ -46,10 +46,10 @@ def add() -> Any:
     form = request.form
     name, password = form.get("username", "")[:200], form.get("password", "")[:1000]
     try:
-        made = users.add_user(name, password, form.get("role", ""), "limited" not in form)
+        user = users.add_user(name, password, form.get("role", ""), "limited" not in form)
     except NotAllowed as fault:
         return Response(_index(fault=fault, typed=form), fault.status)
-    return redirect(f"/settings/users/{made.id}", 303)
+    return redirect(f"/settings/users/{user.id}", 303)
 
 
 @bp.get("/settings/users/<int:id>")
@@ -97,9 +97,9 @@ def change(id: int) -> Any:
 def _check_sure(id: int) -> None:
     """Check the typed name of a user to be removed for good. Raises NotAllowed."""
     accounts = current_monitor().authenticator.accounts
-    gone = accounts.user(id)
-    if accounts.by_name(request.form.get("sure", "")) != gone:
-        raise NotAllowed("This is not the name", f"Type {gone.name} to remove it.", field="sure")
+    user = accounts.user(id)
+    if accounts.by_name(request.form.get("sure", "")) != user:
+        raise NotAllowed("This is not the name", f"Type {user.name} to remove it.", field="sure")
 
 
 @bp.post("/settings/users/<int:id>/grants")

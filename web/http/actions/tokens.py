@@ -21,15 +21,17 @@ def create_token(user: User, given: NewToken) -> tuple[Token, str]:
         raise NotAllowed("expires is in the past", "Name a later time.", field="expires")
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("account.change"):
-        made = accounts.add_token(user.id, given.name, given.scope, devices, given.expires)
+        token_and_text = accounts.add_token(
+            user.id, given.name, given.scope, devices, given.expires
+        )
     note("token.made", user.name, f"{given.name} ({given.scope})")
-    return made
+    return token_and_text
 
 
 def revoke_own_token(user: User, id: int) -> None:
     """Delete a token. Raises HttpError: 404 for a token that is not this user's, 401 and 403."""
     with visible_fleet().acting("account.change"):
-        if id not in {token.id for token in tokens_of(user.id)}:
+        if id not in {own.id for own in tokens_of(user.id)}:
             raise HttpError(404, f"There is no token {id}", "GET /api/tokens lists them.")
-        gone = current_monitor().authenticator.accounts.revoke_token(id)
-    note("token.revoked", user.name, gone.name)
+        token = current_monitor().authenticator.accounts.revoke_token(id)
+    note("token.revoked", user.name, token.name)

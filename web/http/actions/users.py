@@ -18,9 +18,9 @@ def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> U
     with visible_fleet().acting("user.manage"):
         if not accounts.has_any():
             role, all_cameras = "admin", True
-        made = accounts.add_hashed(name, stored, role, all_cameras)
-    note("user.added", made.name, f"{made.name} is {made.role} now")
-    return made
+        user = accounts.add_hashed(name, stored, role, all_cameras)
+    note("user.added", user.name, f"{user.name} is {user.role} now")
+    return user
 
 
 def change_user(id: int, role: str | None, password: str | None, all_cameras: bool | None) -> User:
@@ -50,9 +50,9 @@ def remove_user(id: int) -> None:
     """Remove a user. Raises NotAllowed and HttpError (401, 403)."""
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
-        gone = accounts.user(id)
+        user = accounts.user(id)
         accounts.remove(id)
-    note("user.removed", gone.name, f"{gone.name} was {gone.role}")
+    note("user.removed", user.name, f"{user.name} was {user.role}")
 
 
 def add_grant(id: int, given: NewGrant) -> Grant:
@@ -62,7 +62,7 @@ def add_grant(id: int, given: NewGrant) -> Grant:
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name
-        made = accounts.grant(
+        grant = accounts.grant(
             id,
             given.level,
             device=device,
@@ -71,20 +71,22 @@ def add_grant(id: int, given: NewGrant) -> Grant:
             weekdays=given.weekdays,
             rights=given.rights,
         )
-    note("grant.added", name, _grant_text(made), after=grant_row(made, current_monitor().redirects))
-    return made
+    note(
+        "grant.added", name, _grant_text(grant), after=grant_row(grant, current_monitor().redirects)
+    )
+    return grant
 
 
 def remove_grant(id: int, number: int) -> None:
     """Remove a grant. Raises NotAllowed (404) and HttpError (401, 403)."""
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
-        name, gone = accounts.user(id).name, accounts.revoke_grant(id, number)
+        name, grant = accounts.user(id).name, accounts.revoke_grant(id, number)
     note(
         "grant.removed",
         name,
-        _grant_text(gone),
-        before=grant_row(gone, current_monitor().redirects),
+        _grant_text(grant),
+        before=grant_row(grant, current_monitor().redirects),
     )
 
 
@@ -98,7 +100,7 @@ def revoke_user_token(id: int, number: int) -> None:
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("user.manage"):
         name = accounts.user(id).name
-        if number not in {token.id for token in accounts.snapshot.tokens_of(id)}:
+        if number not in {own.id for own in accounts.snapshot.tokens_of(id)}:
             raise NotAllowed(f"User {id} has no token {number}", "List the user's tokens.", 404)
-        gone = accounts.revoke_token(number)
-    note("token.revoked", name, gone.name)
+        token = accounts.revoke_token(number)
+    note("token.revoked", name, token.name)
