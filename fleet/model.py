@@ -1,4 +1,4 @@
-"""The values everybody speaks in. All frozen, all in UTC, no I/O.
+"""The values of the fleet. All frozen, all times in UTC, no I/O.
 
 Errors of sources:  NoAnswer (asked, silent or nonsense)  ·  CannotAsk (we could not ask at all)
 Errors of edits:    Refused  <-  NotFound
@@ -25,12 +25,12 @@ def _nothing() -> Mapping[str, Any]:
 
 
 class NoAnswer(Exception):
-    """Asked, and there was silence or nonsense. The Scanner turns it into a Miss."""
+    """The device did not answer, or not in its protocol. The Scanner turns it into a Miss."""
 
 
 class CannotAsk(Exception):
-    """We could not ask. Nothing is said about any device in `scope`, which is the
-    name of the source or `source:part` for one interface, region or site of it."""
+    """A source cannot ask now. It says nothing about any device in `scope`, which is the name of
+    the source or `source:part` for one interface, region or site of it."""
 
     def __init__(self, scope: str, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""A fleet while it is being changed, and what is worth telling of it."""
+"""The fleet while it is being changed, with its new events."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ NO_NUMBER = (
 
 
 class Draft:
-    """A fleet while it is being changed. `events` are what is worth telling."""
+    """The fleet while it is being changed. `events` are its new events."""
 
     def __init__(self, fleet: Fleet, rules: status.Rules, now: datetime) -> None:
         self.fleet = fleet
@@ -87,7 +87,7 @@ class Draft:
         self.devices[device.id] = device
 
     def _place(self, before: Device | None, after: Device | None) -> None:
-        """Let the addresses of the record lead to it."""
+        """Update the index of addresses for a record."""
         if before is not None and after is not None and _has_same_places(before, after):
             return
         had = identity.places_of(before) if before else frozenset()
@@ -116,8 +116,8 @@ class Draft:
         return places
 
     def _take(self, identity_key: str, device: Device) -> bool:
-        """Let the identity lead to `device`; False when it stays with a record that has no
-        other. Who had it before loses it."""
+        """Point the identity at `device`; False when it stays with a record that has no other.
+        Its former owner loses it."""
         key = identity.index_key(identity_key, device.site)
         before = self.devices.get(self.index.get(key, 0))
         if before is not None and before.id != device.id:
@@ -133,7 +133,7 @@ class Draft:
         return True
 
     def drop(self, device: Device) -> None:
-        """Take a record out, with the keys that lead to it."""
+        """Remove a record, with the keys that lead to it."""
         self.is_unordered = True
         before = self.devices.pop(device.id, None)
         self._count(before, None)
@@ -143,7 +143,7 @@ class Draft:
                 del self.index[key]
 
     def reseal(self, sealed: Mapping[str, str]) -> None:
-        """Put newer sealed texts in the place of those that are still there."""
+        """Replace sealed texts of secrets that still exist."""
         for id in sealed.keys() & self.secrets.keys():
             self.secrets[id] = replace(self.secrets[id], sealed=sealed[id])
             self.is_changed = True
@@ -193,7 +193,7 @@ class Draft:
 
 
 def _has_same_places(before: Device, after: Device) -> bool:
-    """Quicker than comparing all of them: most devices stay where they are."""
+    """True if both are at the same places; quicker than comparing all of them."""
     had, has = before.source_addresses, after.source_addresses
     if (before.site, before.address) != (after.site, after.address):
         return False
