@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from fleet import identity, labels, status, unused_secrets
+from fleet import access, identity, labels, status, unused_secrets
 from fleet.database import device_record
 from fleet.edit import ignoring, joining
-from fleet.model import DEFAULT_SITE, Device, Edit, Invalid, Refused
+from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.reduce import disputes, interfaces
 from fleet.reduce.draft import Draft
 
@@ -18,9 +19,8 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
     """
     keep, gone = draft.devices[stays], draft.devices[goes]
     draft.drop(gone)
-    for old, new in list(draft.redirects.items()):
-        if new == goes:
-            draft.redirects[old] = stays
+    led = [old for old, new in draft.redirects.items() if new == goes]
+    draft.redirects.update(dict.fromkeys(led, stays))
     draft.redirects[goes] = stays
     merged = joining.merge_devices(keep, gone)
     draft.put(merged)
@@ -35,7 +35,11 @@ def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
         draft.add_event("device.restored", merged, text)
     text = f"{labels.name(gone)} (number {goes}) is the same device as {labels.name(keep)}"
     text += f", says {by}" if by else ""
-    before = {"stays": device_record.for_undo(keep), "goes": device_record.for_undo(gone)}
+    before: dict[str, Any] = {
+        "stays": device_record.for_undo(keep),
+        "goes": device_record.for_undo(gone),
+    }
+    before |= {"redirects": led} if led else {}
     draft.add_event("device.merged", merged, text, before, {"stays": stays, "goes": goes})
     return merged
 
@@ -117,6 +121,10 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
             f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
         )
     del draft.redirects[goes.id]
+    for old in edit.fields.get("redirects", ()):
+        # What had been merged into the removed record leads there again.
+        if draft.redirects.get(old) == device.id:
+            draft.redirects[old] = goes.id
     ended = {half.id: disputes.keys_disputed_by_itself(device, half) for half in (stays, goes)}
     disputes.end(draft, [key for keys in ended.values() for key in keys], device.site, edit.at)
     device = draft.devices[device.id]
@@ -126,7 +134,9 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     )
     if ended[stays.id]:
         back = disputes.with_keys_restored(back, ended[stays.id])
+    back = _without_lost(draft, back, goes.id)
     draft.put(back)
+    goes = _without_lost(draft, goes, back.id)
     goes = joining.at_proved_addresses(device, goes)
     goes = disputes.known_by_address(draft, goes, draft.disputed)
     draft.put(replace(goes, never_merge=(*goes.never_merge, back.id)))
@@ -141,6 +151,21 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
     draft.add_event("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
     return back
+
+
+def _without_lost(draft: Draft, device: Device, other: int) -> Device:
+    """The record without what went to another device or is gone since: the access at a place that
+    another one has now, deleted passwords, and exclusions of deleted devices."""
+    kept: dict[str, Access] = {}
+    for source, way in device.access.items():
+        key = access.place_key(source, way)
+        if key is None or access.device_asked_at(draft, device, key) is None:
+            is_there = way.secret in draft.secrets
+            kept[source] = way if is_there else replace(way, secret=None)
+    known = {other, *draft.devices, *draft.redirects}.intersection(device.never_merge)
+    return replace(
+        device, access=kept, never_merge=tuple(id for id in device.never_merge if id in known)
+    )
 
 
 def _take_substitute(draft: Draft, id: int, ended: Sequence[str]) -> None:
