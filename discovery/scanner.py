@@ -28,6 +28,8 @@ from discovery.scan_record import scan_record
 from discovery.sessions import Sessions
 from discovery.source_tasks import SourceTasks
 from discovery.sweeping import sweep_devices
+from discovery.swept_questions import SweptQuestions
+from discovery.swept_queue import due_targets
 from discovery.unverified import UnverifiedDevices
 from fleet import identity
 from fleet.model import (
@@ -105,6 +107,7 @@ class Scanner:
         self._background: list[asyncio.Task[None]] = []
         self._sweeping: dict[str, dict[asyncio.Task[None], SourceProgress]] = {}
         self._source_tasks = SourceTasks()
+        self._swept = SweptQuestions(sources, self._ask_devices, tracker.devices, tracker.down)
         self._awaited: set[asyncio.Task[Any]] = set()
         self._calls: set[Future[Any]] = set()
         self._is_closed = False
@@ -229,6 +232,7 @@ class Scanner:
             asyncio.create_task(self._hand_over_always()),
             asyncio.create_task(self.prober.run()),
             asyncio.create_task(self._report_probes()),
+            asyncio.create_task(self._swept.run()),
         ]
         self._background += [
             asyncio.create_task(self._listen(source))
@@ -428,6 +432,8 @@ class Scanner:
         beside it, and when that is whole, its answers are those of the slower one too."""
         assert source.sweep is not None
         targets, running = self.targets(source.name), self._sweeping.setdefault(source.name, {})
+        if spread:
+            targets = due_targets(source, targets, self.tracker.known, started)
         if not targets or (running and spread):
             return
         older = dict(running)

@@ -76,13 +76,13 @@ class Rules:
     def patience_with(self, device: Device, source: str) -> timedelta:
         """Twice the interval at which the source asks this device: for so long its sighting
         outweighs a later miss of another source, and a state is current without a new one."""
-        interval = self.intervals.get(source)
+        interval, access = self.intervals.get(source), device.access.get(source)
+        own = timedelta(seconds=access.interval or 0) if access else timedelta()
         if source in self.probing:
-            access = device.access.get(source)
-            if access is None:
-                interval = None
-            elif access.interval:
-                interval = timedelta(seconds=access.interval)
+            interval = own or (interval if access else None)
+        elif interval:
+            # A device that is swept less often than the others; more often is no promise.
+            interval = max(interval, own)
         return 2 * interval if interval else self.patience
 
 
