@@ -146,19 +146,26 @@ def _known_spans(text: str) -> Iterator[Span]:
 
 # -- in URLs ---------------------------------------------------------------------------------
 
-# scheme://user:SECRET@host. An unescaped slash may stand in the secret, unless what goes
-# before it is the number of a port: http://host:80/@x. One with "://" in it is bounded, so that
-# a line of many URLs costs no more than its length.
+# scheme://user:SECRET@host. A secret may have unescaped delimiters, "@" too: it ends at an "@"
+# before what can only be the host, else at the last "@", unless it begins as the number of a
+# port: http://host:80/@x. One with "://" in it is bounded, so that a line of many URLs costs no
+# more than its length.
 _URL = re.compile(
     r""":\\?/\\?/ [^\s"'<>:@/?\#\[]* :
-    (?P<secret> [^\s"'<>/?\#]+ | (?!\d{1,5}[/?\#]) (?:(?!:\\?/\\?/)[^\s"'<>])+
+    (?P<secret> [^\s"'<>/?\#]+ (?=@ (?:[\w-]{1,63}\.[\w.-]{1,253} | \[[\da-fA-F:.]{2,45}\])
+        (?::\d{1,5})? (?:[\s"'<>/\\?\#,;)] | \Z))
+    | (?!\d{1,5}[/?\#]) (?:(?!:\\?/\\?/)[^\s"'<>])+
     | (?!\d{1,5}[/?\#,;]) [^\s"'<>]{1,256} ) @""",
     re.VERBOSE,
 )
 # The same inside a query string.
 _QUOTED_URL = re.compile(
     r"""%3A%2F%2F (?:(?!%2F|%3A|%40)[^\s"'<>&])* %3A
-    (?P<secret> (?:(?!%2F)[^\s"'<>&])+ ) %40""",
+    (?P<secret> (?:(?!%2F|%3F|%23)[^\s"'<>&])+
+        (?=%40 (?:[\w-]{1,63}\.[\w.-]{1,253} | %5B[\w.%]{2,99}?%5D) (?:%3A\d{1,5})?
+        (?:[\s"'<>&] | %2F | %3F | %23 | \Z))
+    | (?!\d{1,5}%(?:2F|3F|23)) (?:(?!%3A%2F%2F)[^\s"'<>&])+
+    | (?!\d{1,5}%(?:2F|3F|23)) [^\s"'<>&]{1,768} ) %40""",
     re.VERBOSE | re.IGNORECASE,
 )
 

@@ -32,6 +32,8 @@ LINES = {
     "rtsp://admin:hun/ter2@10.0.0.1/x": "rtsp://admin:***@10.0.0.1/x",
     "redis://:hunter2@broker,redis://u:hunter2@b": "redis://:***@broker,redis://u:***@b",
     r'"http:\/\/admin:hunter2@host\/x"': r'"http:\/\/admin:***@host\/x"',
+    "rtsp://admin:hun?ter@2@camera/x": "rtsp://admin:***@camera/x",
+    "rtsp://admin:hunter2@[fe80::1]:554/x?mail=a@b": "rtsp://admin:***@[fe80::1]:554/x?mail=a@b",
     "/add?url=rtsp%3A%2F%2Fadmin%3Ahunter%402%40host%2Fx&site=b": (
         "/add?url=rtsp%3A%2F%2Fadmin%3A***%40host%2Fx&site=b"
     ),
@@ -118,9 +120,16 @@ def test_any_secret_is_hidden_in_any_field(shape: str, name: str, middle: str) -
 
 @given(secret=st.text(st.characters(exclude_characters="\"'<>", exclude_categories=["Z", "C"])))
 @example(secret="://")
+@example(secret="@?")
+@example(secret="@/")
+@example(secret="@#")
+@example(secret="@a/")
+@example(secret="@a:1?")
 def test_any_password_is_hidden_in_a_url(secret: str) -> None:
-    line = masked(f"asking rtsp://admin:Zq7{secret}Xk9@10.0.0.1:554/stream now")
-    assert line == "asking rtsp://admin:***@10.0.0.1:554/stream now"
+    url = f"rtsp://admin:Zq7{secret}Xk9@10.0.0.1:554/stream"
+    assert masked(f"asking {url} now") == "asking rtsp://admin:***@10.0.0.1:554/stream now"
+    line = masked(f"GET /add?url={quote(url, safe='')}&site=b")
+    assert line == "GET /add?url=rtsp%3A%2F%2Fadmin%3A***%4010.0.0.1%3A554%2Fstream&site=b"
 
 
 # -- what is not -----------------------------------------------------------------------------
@@ -172,6 +181,10 @@ HOSTILE = [
     *(
         "%3A%2F%2F%3A",
         "%3A%2F%2Fa",
+        "%3A%2F%2Fa%3Aa%40a.b",
+        "%3A%2F%2Fa%3A%2F%40",
+        "://a:a@a.b",
+        "://a:/@a.b",
         "password",
         "password=",
         "password=,",
