@@ -31,8 +31,10 @@ SHORTEST_INTERVAL = 1.0
 
 @dataclass(slots=True, eq=False)
 class QueueEntry:
-    """One device as one source asks it. `began`: when it was asked last; `owner`: the device
-    that serves its answer; `ticket`: the number of the one heap item that is valid."""
+    """One device as one source asks it. `due`: when it is asked by itself; `ready_at`: since when
+    it waits for room, which is earlier where somebody asks out of turn; `began`: when it was asked
+    last; `owner`: the device that serves its answer; `ticket`: the number of the one heap item
+    that is valid."""
 
     question: Question
     host: str
@@ -40,6 +42,7 @@ class QueueEntry:
     interval: float
     was_up: bool
     due: float = 0.0
+    ready_at: float = 0.0
     urgency: int = ROUTINE
     began: float = -math.inf
     owner: int = 0
@@ -123,7 +126,7 @@ class DueQueue:
             return
         self._entries[question] = entry
         if known:
-            entry.was_up = known.was_up
+            entry.was_up, entry.due = known.was_up, now
             self._put_ready(entry, NOW, now)
         else:
             new.append(entry)
@@ -181,11 +184,16 @@ class DueQueue:
             self._put_ready(entry, urgency, now)
         return True
 
-    def withdraw(self, question: Question, now: float) -> None:
-        """Withdraw an urgent question: the device is asked when it is due."""
+    def make_due(self, question: Question, now: float) -> None:
+        """Ask as soon as there is room, also when nobody waits for it."""
+        if self.prioritize(question, now):
+            entry = self._entries[question]
+            entry.due = min(entry.due, now)
+
+    def withdraw(self, question: Question) -> None:
+        """Withdraw an urgent question: the device is asked when it was due before."""
         entry = self._entries.get(question)
         if entry and entry.is_ready and not entry.is_running:
-            entry.due = self._next(entry, now)
             self._put_idle(entry)
 
     def begin(self, now: float) -> list[QueueEntry]:
@@ -196,7 +204,7 @@ class DueQueue:
             entry.owner = session_owner(self._devices[id], source, self._devices)
             if entry.owner in self._busy:
                 waiting = self._waiting.setdefault(entry.owner, {})
-                self._place(waiting.setdefault(entry.source, []), entry, entry.due)
+                self._place(waiting.setdefault(entry.source, []), entry, entry.ready_at)
                 continue
             self._busy.add(entry.owner)
             self._running[entry.source] += 1
@@ -267,7 +275,7 @@ class DueQueue:
         self._place(self._idle, entry, entry.due)
 
     def _put_ready(self, entry: QueueEntry, urgency: int, at: float) -> None:
-        entry.is_ready, entry.urgency, entry.due = True, urgency, at
+        entry.is_ready, entry.urgency, entry.ready_at = True, urgency, at
         self._place(self._ready[entry.source], entry, at)
 
     def _place(self, heap: list[HeapItem], entry: QueueEntry, at: float) -> None:

@@ -23,7 +23,7 @@ from discovery.secret_hosts import (
     may_send_secrets,
     with_place_key,
 )
-from discovery.sessions import Sessions, session_owner
+from discovery.sessions import Sessions, Stream, session_owner
 from fleet import identity
 from fleet.access import place_key
 from fleet.model import (
@@ -170,7 +170,7 @@ class Prober:
         if not waiting:
             self._awaited.pop(question, None)
             if future.cancelled():
-                self.queue.withdraw(question, _now())
+                self.queue.withdraw(question)
 
     def _sync(self) -> None:
         """Bring the queue in line with the newest snapshot of the fleet."""
@@ -210,16 +210,17 @@ class Prober:
         if not source.takes_session:
             return await self._probe(source, entry, device, started), None
         owner = session_owner(device, source.name, self.tracker.devices())
-        if self.sessions.is_read(owner):
+        if self.sessions.is_read(owner, device.id):
             proof = self._alive(device, source.name, started)
             return ProbeResult(*entry.question, ANSWERED, "its stream is read", (proof,)), None
-        if not self.sessions.reserve(owner, f"{source.name}:{device.id}"):
+        stream = Stream(device.id, source.name)
+        if not self.sessions.reserve(owner, stream):
             reason = f"all {self.sessions.budget(owner)} sessions of the device are in use"
             return ProbeResult(*entry.question, NOT_ASKED, reason), SESSION_RETRY
         try:
             return await self._probe(source, entry, device, started, owner), None
         finally:
-            self.sessions.release(owner, f"{source.name}:{device.id}")
+            self.sessions.release(owner, stream)
 
     async def _probe(
         self, source: Source, entry: QueueEntry, device: Device, started: datetime, owner: int = 0
@@ -230,8 +231,7 @@ class Prober:
             return self._answered(entry, device, started, reports)
         except SessionRefused as error:
             self.sessions.refused(owner or device.id)
-            proof = error.reports or (self._alive(device, source.name, started),)
-            return self._answered(entry, device, started, proof, error.reason)
+            return self._refused(entry, device, started, owner, error)
         except CannotAsk as error:
             return self._not_asked(entry, error.scope, error.reason)
         except SecretLost:
@@ -322,6 +322,22 @@ class Prober:
             return ProbeResult(*entry.question, MISSED, misses[0].reason, kept)
         cleared = self._cleared(entry, device, ERROR, PASSWORD)
         return ProbeResult(*entry.question, ANSWERED, reason, (*kept, *cleared))
+
+    def _refused(
+        self,
+        entry: QueueEntry,
+        device: Device,
+        started: datetime,
+        owner: int,
+        error: SessionRefused,
+    ) -> ProbeResult:
+        """The result of a refused session, which proves the device that refused it: of a channel,
+        the recorder refuses, so the channel was not asked."""
+        if owner in (0, device.id) or error.reports:
+            proof = error.reports or (self._alive(device, entry.source, started),)
+            return self._answered(entry, device, started, proof, error.reason)
+        reason = f"the recorder has no session left ({error.reason})"
+        return ProbeResult(*entry.question, NOT_ASKED, reason)
 
     def _cleared(self, entry: QueueEntry, device: Device, *kinds: str) -> list[Finding]:
         """The findings of these kinds that the device has no longer."""
@@ -448,7 +464,7 @@ class Prober:
             for question in self.queue.questions_of(parent):
                 entry = self.queue.entry(question)
                 if entry is not None and now - entry.began >= PARENT_RETRY:
-                    self.queue.prioritize(question, now)
+                    self.queue.make_due(question, now)
 
     def _resolve(self, question: Question, answer: ProbeResult) -> None:
         for future in list(self._awaited.get(question, ())):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from discovery.due_queue import FIRST_RATE, SCAN, DueQueue, QueueEntry, phase
+from discovery.due_queue import FIRST_RATE, NOW, SCAN, DueQueue, QueueEntry, phase
 from fleet.model import Access, Device, Report, SourceState, Target
 from sources.source import Source
 
@@ -236,7 +236,37 @@ def test_a_question_that_nobody_waits_for_any_more_is_asked_when_it_is_due() -> 
         asked.queue.prioritize((id, "tcp"), asked.now, SCAN)
     asked.until(101.5)
     for id in devices:
-        asked.queue.withdraw((id, "tcp"), asked.now)
+        asked.queue.withdraw((id, "tcp"))
     asked.until(115)
     assert 1 <= len(asked.begun) - before < 10
     assert len(asked.until(800).begun) >= before + 10
+
+
+@pytest.mark.parametrize("urgency", [NOW, SCAN])
+def test_a_question_that_is_given_up_leaves_the_next_time_of_a_device_as_it_was(
+    urgency: int,
+) -> None:
+    asked = Asked(fleet(replace(device(1), states=UP)), source(interval=600))
+    asked.answers = lambda id: False
+    first = asked.until(1).times(1)[0]
+    asked.queue.prioritize((1, "tcp"), asked.now, urgency)
+    asked.queue.withdraw((1, "tcp"))
+    times = asked.until(60).times(1)
+    assert [round(at - first, 3) for at in times] == [0.0, 5.0, 15.0]
+
+
+def test_what_is_due_because_of_another_device_is_asked_though_somebody_gives_up() -> None:
+    asked = Asked(fleet(device(1)), source(interval=600)).until(100)
+    before = len(asked.begun)
+    asked.queue.make_due((1, "tcp"), asked.now)
+    asked.queue.prioritize((1, "tcp"), asked.now)
+    asked.queue.withdraw((1, "tcp"))
+    assert len(asked.until(100.1).begun) == before + 1
+
+
+def test_another_access_is_tried_at_once_though_somebody_gives_up() -> None:
+    asked = Asked(fleet(device(1)), source(interval=600)).until(100)
+    before = len(asked.begun)
+    asked.queue.update(fleet(device(1, username="root")), asked.now)
+    asked.queue.withdraw((1, "tcp"))
+    assert len(asked.until(100.1).begun) == before + 1

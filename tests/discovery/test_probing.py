@@ -15,6 +15,7 @@ import discovery.due_queue
 import discovery.scanner
 from discovery import probing
 from discovery.scanner import Scanner
+from discovery.sessions import Sessions, Stream
 from fleet.model import (
     DEFAULT_SITE,
     CannotAsk,
@@ -405,8 +406,8 @@ def test_a_device_whose_stream_is_read_is_seen_and_not_probed(make: Make) -> Non
     engine = make([listed(1), listed(2)], tcp.source(interval=1.0, takes_session=True))
     until(lambda: tcp.times(1))
     sessions = engine.scanner.sessions
-    until(lambda: sessions.reserve(1, "1/main"))
-    sessions.reader_alive(1, "1/main", float("inf"))
+    until(lambda: sessions.reserve(1, Stream(1, "1/main")))
+    sessions.reader_alive(1, Stream(1, "1/main"), float("inf"))
     before = len(tcp.times(1))
     seen = engine.tracker.devices()[1].last_seen
     assert seen is not None
@@ -421,11 +422,10 @@ def test_a_device_that_refuses_a_session_is_alive_and_its_budget_is_lowered(make
     tcp = ProbedSource(behaviour={1: busy})
     engine = make([listed(1)], tcp.source(takes_session=True))
     sessions = engine.scanner.sessions
-    until(lambda: tcp.at_once == 0 and tcp.asked)
-    assert sessions.reserve(1, "1/main")
+    until(lambda: sessions.budget(1) == 1 and not tcp.at_once)
     (answer,) = engine.scanner.ask([1])
-    assert answer.state in ("answered", "not asked")
-    assert sessions.budget(1) == 1
+    assert (answer.state, answer.reason) == ("answered", "453 Not Enough Bandwidth")
+    until(lambda: sessions.reserve(1, Stream(1, "1/main")))
     assert engine.status() == {key(1): "ACTIVE"}
     asked = len(tcp.asked)
     (answer,) = engine.scanner.ask([1])
@@ -434,10 +434,44 @@ def test_a_device_that_refuses_a_session_is_alive_and_its_budget_is_lowered(make
         "all 1 sessions of the device are in use",
     )
     assert len(tcp.asked) == asked
-    sessions.release(1, "1/main")
+    sessions.release(1, Stream(1, "1/main"))
     del tcp.behaviour[1]
     (answer,) = engine.scanner.ask([1])
     assert answer.state == "answered"
+
+
+def recorder_with_channels() -> list[Device]:
+    """A recorder and its channels 2 and 3, which it serves at its own address."""
+    channels = [listed(id, address="10.0.0.1", parents=[1]) for id in (2, 3)]
+    return [listed(1), *channels]
+
+
+def test_a_reader_of_one_channel_proves_no_other_channel_of_the_recorder(make: Make) -> None:
+    tcp = ProbedSource(behaviour=dict.fromkeys((1, 2, 3), silent))
+    sessions = Sessions()
+    assert sessions.reserve(1, Stream(2, "main"))
+    sessions.reader_alive(1, Stream(2, "main"), float("inf"))
+    engine = make(recorder_with_channels(), tcp.source(takes_session=True), sessions=sessions)
+    answers = {answer.device: answer for answer in engine.scanner.ask([1, 2, 3])}
+    assert {id: (answer.state, answer.reason) for id, answer in answers.items()} == {
+        1: ("answered", "its stream is read"),
+        2: ("answered", "its stream is read"),
+        3: ("missed", "no answer to 3 requests"),
+    }
+    assert {target.options["number"] for _at, target in tcp.asked} == {3}
+    assert engine.status() == {key(1): "ACTIVE", key(2): "ACTIVE", key(3): "OFFLINE"}
+
+
+def test_a_session_that_a_recorder_refuses_says_nothing_about_the_channel(make: Make) -> None:
+    tcp = ProbedSource(behaviour={3: silent})
+    engine = make(recorder_with_channels(), tcp.source(takes_session=True))
+    until(lambda: engine.status()[key(3)] == "OFFLINE")
+    tcp.behaviour[3] = busy
+    (answer,) = engine.scanner.ask([3])
+    reason = "the recorder has no session left (453 Not Enough Bandwidth)"
+    assert (answer.state, answer.reason) == ("not asked", reason)
+    assert engine.scanner.sessions.budget(1) == 1, "that of the recorder"
+    assert engine.status() == {key(1): "ACTIVE", key(2): "ACTIVE", key(3): "OFFLINE"}
 
 
 # -- secrets -----------------------------------------------------------------------------
