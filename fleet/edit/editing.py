@@ -1,7 +1,7 @@
 """Change a device's fields by hand, and undo it. Pure."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -102,17 +102,33 @@ def given_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> d
 
 
 def _new_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
-    """The editable values of an edit. `parent` is the one parent that most devices have: where
-    there are several, it takes the place of them all."""
+    """The editable values of an edit; `parent` as `parents` where there are several."""
     given = [key for key in EDITABLE if key in edit.fields]
     wanted = {key: _validated(key, edit, device, devices) for key in given}
-    if "parent" in wanted and ("parents" in wanted or len(device.parents) > 1):
-        parent = wanted.pop("parent")
-        parents = [] if parent is None else [parent]
-        if wanted.setdefault("parents", parents) != parents:
-            invalid = Invalid("parent and parents name different devices", "Send one of the two.")
-            invalid.field = "parents"
-            raise invalid
+    return (
+        with_parents(wanted, device) if len(device.parents) > 1 or "parents" in wanted else wanted
+    )
+
+
+def with_parents(fields: Mapping[str, Any], device: Device) -> dict[str, Any]:
+    """The fields of an edit with `parent` as `parents`. `parent` is the one parent that most
+    devices have: a new one takes the place of them all, and the first of them is no new one.
+    Raises Invalid.
+    """
+    wanted = dict(fields)
+    if "parent" not in wanted:
+        return wanted
+    parent = wanted.pop("parent")
+    parents = [] if parent is None else [parent]
+    if "parents" not in wanted:
+        wanted["parents"] = list(device.parents) if parent == device.parent else parents
+    elif list(wanted["parents"][:1]) != parents:
+        invalid = Invalid(
+            "parent and parents name different devices",
+            "Send one of the two, or as parent the first of parents.",
+        )
+        invalid.field = "parents"
+        raise invalid
     return wanted
 
 
@@ -211,14 +227,19 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
 
 
 def _parents(value: Any, device: Device, devices: Mapping[int, Device]) -> list[int]:
-    """The devices through which this one is reached: any one of them is enough."""
-    if not isinstance(value, list | tuple) or len(value) > MAX_PARENTS:
+    """The devices through which this one is reached: any one of them is enough. Those that it has
+    already may be more: a limited person does not see them all."""
+    if not isinstance(value, list | tuple) or _new_of(value, device) > MAX_PARENTS:
         raise Invalid(
             f"parents must be a list of numbers of up to {MAX_PARENTS} devices",
             'Send {"parents": [12]}, or an empty list for none.',
         )
     parents = [_parent(parent, device, devices) for parent in value]
     return list(dict.fromkeys(id for id in parents if id is not None))
+
+
+def _new_of(parents: Sequence[Any], device: Device) -> int:
+    return sum(1 for parent in parents if parent not in device.parents)
 
 
 def _plain(text: str) -> str:

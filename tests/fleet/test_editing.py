@@ -449,6 +449,19 @@ def test_one_parent_takes_the_place_of_several_and_undo_brings_them_all_back() -
 
 
 @pytest.mark.parametrize(
+    "fields", [{"parent": 2}, {"parents": [2, 3]}, {"parent": 2, "parents": [2, 3]}]
+)
+def test_parents_that_are_sent_back_as_they_are_stay(fields: dict[str, Any]) -> None:
+    story = Story()
+    story.tell(seen(A, name="WV-1"), seen(B, name="East"), seen(C, name="West"))
+    story.tell(edit("change", "id:1", parents=[2, 3]))
+    assert story.tell(edit("change", "id:1", **fields)) == []
+    assert story.tell(edit("change", "id:1", name="Gate", **fields)) == ["device.edited"]
+    assert story.events[-1].after == {"name": "Gate"}
+    assert story.device().parents == (2, 3)
+
+
+@pytest.mark.parametrize(
     ("fields", "why"),
     [
         ({"parents": 2}, "list of numbers"),

@@ -12,7 +12,7 @@ from flask import g
 from accounts.model import Person
 from accounts.rights import following_redirects, may
 from fleet import state
-from fleet.model import Device, Event, Fault, NotFound
+from fleet.model import Device, Event, Facts, Fault, NotFound
 from fleet.tracker import Precondition
 from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
@@ -155,6 +155,16 @@ class VisibleFleet:
         device = fleet.devices.get(fleet.redirects.get(event.device, event.device))
         return device is not None and self.may("device.view", device)
 
+    def may_know_edit(self, event: Event) -> bool:
+        """True if this person sees the event, or could have made it: it is an edit that changed
+        parents, and they see all that it added or removed. Its text can name the others."""
+        if self.sees_event(event) or event.kind != "device.edited":
+            return self.sees_event(event)
+        before, after = _parents_in(event.before), _parents_in(event.after)
+        redirects, seen = self.monitor.tracker.fleet().redirects, self.devices()
+        changed = {event.device or 0, *(before ^ after)}
+        return all(redirects.get(id, id) in seen for id in changed)
+
     def last_scan(self) -> ScanRow | None:
         """The result of the last scan; hidden from a limited person, as it counts every device."""
         record = state.last_scan(self.monitor.tracker.fleet())
@@ -178,6 +188,13 @@ def _names_another(event: Event) -> bool:
     """True if the event tells of a parent, or of a device that lost its address to this one."""
     has_parents = event.before.get("parents") or event.after.get("parents")
     return bool(has_parents) or "parent" in event.after or "from" in event.before
+
+
+def _parents_in(values: Facts) -> set[int]:
+    """The parents in one side of an edit's event."""
+    parents = values.get("parents")
+    every = [values.get("parent"), *(parents if isinstance(parents, list) else ())]
+    return {parent for parent in every if type(parent) is int}
 
 
 def _is_of_device_alone(event: Event) -> bool:

@@ -54,10 +54,11 @@ def camera(key: str) -> Any:
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     """The camera's page with the typed values of `form` and the error beside them."""
+    field = "parent" if fault.field == "parents" else fault.field
     page = _fleet_page(
         {
             "detail": fleet_view.detail(current_monitor(), device),
-            "fault": {"form": form, "field": fault.field, "text": f"{fault.error}. {fault.hint}"},
+            "fault": {"form": form, "field": field, "text": f"{fault.error}. {fault.hint}"},
             "typed": request.form,
         }
     )

@@ -380,6 +380,63 @@ def test_who_is_limited_changes_only_the_parents_that_are_seen(home: Home, ask: 
     body_of(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER]}))
 
 
+@pytest.mark.parametrize(
+    ("had", "sent", "has"),
+    [
+        ([2, OTHER], {"parent": None}, [OTHER]),
+        ([2, OTHER], {"parents": []}, [OTHER]),
+        ([2, OTHER], {"parent": 2}, [2, OTHER]),
+        ([OTHER, 2], {"parent": 2}, [OTHER, 2]),
+        ([OTHER], {"parent": 2}, [2, OTHER]),
+        ([OTHER], {"parent": 2, "parents": [2]}, [2, OTHER]),
+        ([OTHER], {"parent": None, "parents": []}, [OTHER]),
+    ],
+)
+@pytest.mark.parametrize("way", ["page", "API"])
+def test_hidden_parents_stay_and_who_changed_the_others_can_undo_it(
+    home: Home, ask: Ask, way: str, had: list[int], sent: dict[str, Any], has: list[int]
+) -> None:
+    camera, gus = f"/api/camera/{OWN}", ask["Gus"]
+    body_of(ask["Ada"].ask("PATCH", camera, json={"parents": had}))
+    if way == "page":
+        parent = sent.get("parent", "")
+        form = {"name": "Porch", "parent": "" if parent is None else f"{parent}"}
+        answer = gus.ask("POST", f"/cameras/{OWN}/edit", data=form)
+        assert answer.status_code == 303, answer.text
+        undo = int(answer.location.partition("?undo=")[2])
+    else:
+        undo = body_of(gus.ask("PATCH", camera, json={"name": "Porch", **sent}))["undo"]
+    assert list(home.device().parents) == has
+    if way == "page":
+        assert gus.ask("POST", f"/undo/{undo}").status_code == 303
+    else:
+        answer = gus.ask("POST", "/api/undo", json={"event": undo})
+        assert traces_in(answer) == []
+        assert body_of(answer)["success"]
+    assert list(home.device().parents) == had
+    assert home.device().name != "Porch"
+    body_of(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER]}))
+
+
+def test_who_is_limited_cannot_undo_what_changed_hidden_parents(home: Home, ask: Ask) -> None:
+    camera = f"/api/camera/{OWN}"
+    for parents in ([2], [2, OTHER]):
+        undo = body_of(ask["Ada"].ask("PATCH", camera, json={"parents": parents}))["undo"]
+        assert ask["Gus"].ask("POST", "/api/undo", json={"event": undo}).status_code == 404
+    body_of(ask["Ada"].ask("PATCH", camera, json={"parents": [OTHER]}))
+
+
+def test_an_error_about_a_parent_is_beside_its_field_for_who_is_limited(
+    home: Home, ask: Ask
+) -> None:
+    body_of(ask["Ada"].ask("PATCH", "/api/camera/2", json={"parent": OWN}))
+    answer = ask["Gus"].ask("POST", f"/cameras/{OWN}/edit", data={"parent": "2"})
+    assert answer.status_code == 422
+    field = answer.text[answer.text.index('<input name="parent"') :]
+    assert 'aria-invalid="true"' in field[: field.index(">")]
+    body_of(ask["Ada"].ask("PATCH", "/api/camera/2", json={"parent": OTHER}))
+
+
 def test_who_is_limited_cannot_undo_a_move_to_another_site(home: Home, ask: Ask) -> None:
     camera = f"/api/camera/{OWN}"
     undo = body_of(ask["Ada"].ask("PATCH", camera, json={"site": "North"}))["undo"]

@@ -25,13 +25,11 @@ def device_edit(key: str, kind: str, fields: dict[str, Any]) -> Edit:
         # A form sends everything back: what is as this person sees it is no change.
         fields = {
             key: value
-            for key, value in fields.items()
-            if key not in ("site", "parent", "parents") or value != editing.event_value(device, key)
+            for key, value in editing.with_parents(fields, device).items()
+            if key not in ("site", "parents") or value != editing.event_value(device, key)
         }
         if kind in ("merge", "split") or "site" in fields:
             raise needs_full_view()
-        if fields.get("parent") is not None:
-            fields["parent"] = _visible_number(fields["parent"])
         if "parents" in fields:
             # Parents that this person does not see stay.
             every = monitor.tracker.device(f"{device.id}").parents
@@ -73,7 +71,7 @@ def undo_edit(monitor: Monitor, sequence: int) -> Edit:
     if not 1 <= sequence <= HIGHEST:
         raise NotFound("There is no such event", "GET /api/events lists the events.")
     event = find_event(monitor, sequence)
-    if event is None or event.device is None or not visible_fleet().sees_event(event):
+    if event is None or event.device is None or not visible_fleet().may_know_edit(event):
         raise NotFound(f"There is no event {sequence}", "GET /api/events lists the events.")
     check_may_edit(monitor.tracker.device(f"{event.device}"))
     if visible_fleet().is_limited and "site" in event.before:
