@@ -1,6 +1,7 @@
 """The public form of devices: every JSON field name of them in the API and the commands.
 
-A new field of a device is not shown until it is listed here.
+A new field of a device is not shown until it is listed here. What an event tells of a device is
+not built here: `fleet.public` filters it, by a list of its own.
 """
 
 from collections import Counter

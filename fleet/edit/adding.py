@@ -5,7 +5,7 @@ from typing import Any
 
 from fleet import access, identity, labels, status
 from fleet.access import for_event, place_key
-from fleet.edit import access_fields, editing, recorder_list
+from fleet.edit import access_fields, editable_fields, editing, recorder_list
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.reduce import capacity
 from fleet.reduce.draft import Draft
@@ -42,11 +42,8 @@ def add(draft: Draft, edit: Edit) -> Device:
 
 def added_values(device: Device) -> dict[str, Any]:
     """All values that a person gave of a device: while they are unchanged, adding can be undone."""
-    values = {
-        key: editing.event_value(device, key)
-        for key in ("name", "notes", "tags", "site", "parents")
-    }
     ways = {source: for_event(access) for source, access in device.access.items()}
+    values = editable_fields.values(device)
     return {**values, "kind": device.kind, "listed": device.listed, "access": ways}
 
 

@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from fleet import access, identity, labels
-from fleet.edit import recorder_list
+from fleet.edit import editable_fields, recorder_list
+from fleet.edit.editable_fields import BY_NAME, EDITABLE, MAX_LENGTHS
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
 
-MAX_LENGTHS = {"name": 120, "notes": 5000, "site": 60}
-"""The texts that `change` may set, and the most characters each may have."""
 MAX_TAGS, LONGEST_TAG = 20, 40
 MAX_PARENTS = 8
-EDITABLE = ("name", "notes", "tags", "site", "parent", "parents")
 UNDOABLE = frozenset({*EDITABLE, "retired"})
 ACCESS_KEYS = frozenset({*access.FIELDS, "source"})
 """What `change` sets of the access of one source; `fleet.edit.access_edits` checks it."""
@@ -79,7 +77,7 @@ def event_value(device: Device, key: str) -> Any:
     """One editable value as events carry it."""
     if key == "retired":
         return device.retired_at is not None
-    return list(getattr(device, key)) if key in ("tags", "parents") else getattr(device, key)
+    return editable_fields.event_value(device, key)
 
 
 def _apply_change(
@@ -146,10 +144,6 @@ def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
 def _change_text(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
     """Describe one change."""
     match key:
-        case "name":
-            return f"{labels.name(old)} is now called {labels.name(new)}"
-        case "site":
-            return f"the site of {labels.name(new)} is now {new.site}"
         case "parent":
             parent = devices.get(new.parent) if new.parent else None
             behind = f"is behind {labels.name(parent)}" if parent else "has no parent any more"
@@ -158,7 +152,9 @@ def _change_text(key: str, old: Device, new: Device, devices: Mapping[int, Devic
             names = [labels.name(devices[id]) for id in new.parents]
             behind = f"is behind {' and '.join(names)}" if names else "has no parent any more"
             return f"{labels.name(new)} {behind}"
-    return f"the {key} of {labels.name(new)} were changed"
+    return BY_NAME[key].sentence.format(
+        old=labels.name(old), device=labels.name(new), value=event_value(new, key)
+    )
 
 
 def _validated(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
@@ -248,7 +244,7 @@ def _plain(text: str) -> str:
 
 
 def clean(key: str, value: Any) -> str | None:
-    """A name or notes as they are kept: text without control characters.
+    """A text as it is kept: without control characters.
 
     An empty name is None: the device's own name counts again. Raises Invalid.
     """
@@ -257,7 +253,7 @@ def clean(key: str, value: Any) -> str | None:
     if not isinstance(value, str):
         raise Invalid(f"{key} must be text", f'Send {{"{key}": "..."}}.')
     kept = _plain(value).strip()
-    if key != "notes":
+    if BY_NAME[key].is_one_line:
         kept = " ".join(kept.split())
     return kept if kept or key != "name" else None
 

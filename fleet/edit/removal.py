@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from fleet import identity, labels
-from fleet.edit import recorder_list
+from fleet.edit import editable_fields, recorder_list
 from fleet.model import Device, Edit, Invalid, Refused
 from fleet.reduce.draft import Draft
 
@@ -71,6 +71,6 @@ def _forget_secrets(draft: Draft, removed: set[int]) -> None:
 
 
 def is_disposable(device: Device) -> bool:
-    """True if nobody named, noted, tagged or listed the device, or set a parent of it."""
-    edited = device.name or device.notes or device.tags or device.parents or device.listed
-    return not edited and identity.row_key(device) is None
+    """True if no person worked on the device: its editable fields, its access, or its listing."""
+    is_edited = editable_fields.has_work(device) or device.listed or bool(device.access)
+    return not is_edited and identity.row_key(device) is None

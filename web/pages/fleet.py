@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
+from fleet.edit.editable_fields import MAX_LENGTHS
 from fleet.model import Device, Edit, Refused
 from fleet.status import TABLE
 from web.http.actions.devices import (
@@ -158,7 +159,7 @@ def edit(key: str) -> Any:
 def _fields() -> dict[str, Any]:
     """The fields of the edit, from the texts of the form."""
     form = request.form
-    fields: dict[str, Any] = {key: form[key] for key in ("name", "notes", "site") if key in form}
+    fields: dict[str, Any] = {key: form[key] for key in MAX_LENGTHS if key in form}
     if "tags" in form:
         fields["tags"] = [tag.strip() for tag in form["tags"].split(",") if tag.strip()]
     if "parent" in form:

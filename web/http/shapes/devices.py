@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from fleet import shapes
 from fleet.edit import editing
+from fleet.edit.editable_fields import MAX_LENGTHS
 from fleet.kinds import KINDS
 from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter, DevicePage
 from web.http.payloads import Choice, Moment, Query, Strict, lower_case
@@ -47,10 +48,10 @@ ParentId = Annotated[int, Field(ge=1)]
 class Change(Strict):
     """The changes; fields that are left out stay. An empty name restores the camera's own name."""
 
-    name: str | None = Field(None, max_length=editing.MAX_LENGTHS["name"])
-    notes: str | None = Field(None, max_length=editing.MAX_LENGTHS["notes"])
+    name: str | None = Field(None, max_length=MAX_LENGTHS["name"])
+    notes: str | None = Field(None, max_length=MAX_LENGTHS["notes"])
     tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
-    site: str | None = Field(None, max_length=editing.MAX_LENGTHS["site"])
+    site: str | None = Field(None, max_length=MAX_LENGTHS["site"])
     parent: ParentId | None = Field(None, description="The number of its parent device.")
     parents: list[ParentId] | None = Field(
         None,

@@ -1,0 +1,64 @@
+"""The fields of a device that people edit, in one table. Pure.
+
+What an edit takes, how long a text may be, the sentence of the event, what undo compares, and that
+a person worked on a device all follow from its rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleet.model import Device
+
+
+@dataclass(frozen=True, slots=True)
+class EditableField:
+    """A field of `Device`, by its name there.
+
+    `sentence` tells of a change in an event, with `old` (the name of the device before), `device`
+    (its name after) and `value`. `max_length` is for texts, in characters; control characters go,
+    and so do line breaks of one that `is_one_line`. `marks_work`: a device that has a value was
+    worked on by a person, so it is not deleted to make room, nor as one that nobody named.
+    """
+
+    name: str
+    sentence: str
+    max_length: int | None = None
+    is_one_line: bool = True
+    marks_work: bool = True
+
+
+FIELDS = (
+    EditableField("name", "{old} is now called {device}", max_length=120),
+    EditableField(
+        "notes", "the notes of {device} were changed", max_length=5000, is_one_line=False
+    ),
+    EditableField("tags", "the tags of {device} were changed"),
+    # Every device has a site.
+    EditableField("site", "the site of {device} is now {value}", max_length=60, marks_work=False),
+    # `editing` says which devices.
+    EditableField("parents", "the parents of {device} were changed"),
+)
+BY_NAME: Mapping[str, EditableField] = {field.name: field for field in FIELDS}
+MAX_LENGTHS: Mapping[str, int] = {
+    field.name: field.max_length for field in FIELDS if field.max_length is not None
+}
+"""The texts, and the most characters each may have."""
+EDITABLE = (*BY_NAME, "parent")
+"""What an edit takes; `parent` is the first of the `parents`."""
+
+
+def values(device: Device) -> dict[str, Any]:
+    """All editable values, as events carry them."""
+    return {name: event_value(device, name) for name in BY_NAME}
+
+
+def event_value(device: Device, name: str) -> Any:
+    """One editable value as events carry it: JSON has lists only."""
+    value = getattr(device, name)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def has_work(device: Device) -> bool:
+    """True if the device has a value that only a person gives."""
+    return any(field.marks_work and getattr(device, field.name) for field in FIELDS)
