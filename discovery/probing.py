@@ -25,7 +25,6 @@ from discovery.secret_hosts import (
 )
 from discovery.sessions import Sessions, Stream, session_owner
 from fleet import identity
-from fleet.access import place_key
 from fleet.model import (
     Access,
     CannotAsk,
@@ -37,6 +36,7 @@ from fleet.model import (
     Sighting,
     Target,
 )
+from fleet.places import access_key
 from fleet.reduce import claims
 from sources import net
 from sources.source import SessionRefused, Source
@@ -273,7 +273,7 @@ class Prober:
         secrets = {name: self.unseal(id) for name, id in access.secret_options.items()}
         return Target(
             device.site,
-            place_key(source.name, replace(access, host=entry.host)) or "",
+            access_key(source.name, replace(access, host=entry.host)) or "",
             entry.host,
             access.port,
             access.path,
@@ -356,7 +356,7 @@ class Prober:
             return replace(report, asked=started)
         if not isinstance(report, Sighting):
             return report
-        place = place_key(entry.source, replace(entry.access, host=entry.host))
+        place = access_key(entry.source, replace(entry.access, host=entry.host))
         is_there = place in report.identities or report.address in (None, entry.host)
         keys = report.identities
         if not claims.is_at_place_only(identity.proved(report, self.tracker.disputed())):

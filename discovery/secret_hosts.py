@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from fleet import identity
-from fleet.access import place_key
 from fleet.model import Access, Device, Report, Sighting, Target
+from fleet.places import access_key
 
 Known = Callable[[str, str], Device | None]
 """The device of a key at a site, or None."""
@@ -34,7 +34,7 @@ def access_without_secrets(access: Access) -> Access:
 def with_place_key(target: Target, source: str, access: Access) -> Target:
     """The target under the key of its place, so that a source that only gives back the key of the
     target proves nothing."""
-    return replace(target, key=place_key(source, replace(access, host=target.host)) or target.key)
+    return replace(target, key=access_key(source, replace(access, host=target.host)) or target.key)
 
 
 def has_proof(device: Device, reports: Iterable[Report], known: Known) -> bool:

@@ -8,6 +8,7 @@ from fleet import identity, labels, status
 from fleet.database import device_record
 from fleet.edit import access_fields
 from fleet.model import Access, Device, Invalid, Refused, Secret
+from fleet.places import access_key, place
 from fleet.reduce.draft import Draft
 
 FIELDS = (*access_fields.FIELDS, "secret")
@@ -16,23 +17,6 @@ MAX_SECRET = 8000
 """Characters of a sealed text."""
 MAX_ID = 64
 MAX_KEY = 400
-
-
-def place_key(source: str, access: Access) -> str | None:
-    """The key of the place that is asked, like `rtsp:10.0.0.5:554/live`; None where the source
-    asks at the device's own address, wherever that is."""
-    if access.host is None:
-        return None
-    return identity.place_key(source, place(access))
-
-
-def place(access: Access) -> str:
-    """The place that is asked, in words: host, port and path."""
-    if access.host is None:
-        return "its own address"
-    host = f"[{access.host}]" if ":" in access.host else access.host
-    port = f":{access.port}" if access.port is not None else ""
-    return f"{host}{port}{access.path}"
 
 
 def for_event(access: Access | None) -> dict[str, Any] | None:
@@ -183,13 +167,8 @@ def owner_to_replace(draft: Draft, device: Device, key: str) -> Device | None:
 def device_asked_at(draft: Draft, device: Device, key: str) -> Device | None:
     """Another device that a source asks at the place of the key. It may lack the key: a device
     that proves a place takes only the key."""
-    source = identity.source_of(key)
-    for other in draft.devices.values():
-        if (access := other.access.get(source)) is None or other.id == device.id:
-            continue
-        if place_key(source, access) == key and other.site == device.site:
-            return other
-    return None
+    others = (other for other in draft.asked_at(device.site, key) if other.id != device.id)
+    return next(others, None)
 
 
 def _proves(draft: Draft, owner: Device, key: str) -> bool:
@@ -212,7 +191,7 @@ def with_key(device: Device, key: str) -> Device:
 def without_key(device: Device, key: str) -> tuple[Device, str | None]:
     """The device without the key and the access that asks at it, and the source of that access."""
     asking = [
-        source for source, access in device.access.items() if place_key(source, access) == key
+        source for source, access in device.access.items() if access_key(source, access) == key
     ]
     source = asking[0] if asking else None
     kept = {name: access for name, access in device.access.items() if name != source}

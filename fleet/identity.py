@@ -192,17 +192,6 @@ def is_another(device: Device, sighting: Sighting) -> bool:
     return bool(proved and had) and not had & proved
 
 
-def places_of(device: Device) -> frozenset[str]:
-    """The keys of the addresses, in `Fleet.places`, that the device has or lately had; none of a
-    retired one."""
-    if device.retired_at is not None:
-        return frozenset()
-    known = {ip for by_ip in device.source_addresses.values() for ip in by_ip}
-    if device.address is not None:
-        known.add(device.address)
-    return frozenset(index_key(f"{ADDRESS}{ip}", device.site) for ip in known)
-
-
 def renamed(device: Device, keys: tuple[str, ...]) -> Device:
     """The device with exactly these keys, and the times of those alone."""
     if keys == device.identities and device.claims.keys() | device.interfaces.keys() <= {*keys}:

@@ -411,8 +411,9 @@ class KeyWatch:
 class Fleet:
     """Everything in `camera_database.json`, as one immutable value.
 
-    `index` leads from an identity to an id, `places` from an address at a site to the ids of all
-    that have it or lately had it; both follow from the devices. `redirects` leads from an id
+    `index` leads from an identity to an id. `references` leads to the ids of all that have or
+    lately had an address at a site, are asked at a place, or name another device as parent or
+    exclusion. Both follow from the devices. `redirects` leads from an id
     that was merged away to the one that stays. `outbox` holds the events that the journal has
     not confirmed.
     `state` keeps the few facts of the monitor itself (auto-scan, last scan, sources down).
@@ -425,7 +426,7 @@ class Fleet:
 
     devices: Mapping[int, Device] = field(default_factory=dict)
     index: Mapping[str, int] = field(default_factory=dict)
-    places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    references: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     redirects: Mapping[int, int] = field(default_factory=dict)
     next_id: int = 1
     sequence: int = 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from fleet import identity, state, validation
+from fleet import identity, places, state, validation
 from fleet.database import device_record, migrating_v1, parents
 from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
 from fleet.model import Device, Event, Fleet, KeyWatch, Secret
@@ -233,15 +233,15 @@ def _doubled(devices: list[Device]) -> str:
 
 
 def indexed(fleet: Fleet) -> Fleet:
-    """The fleet with its index built from the devices."""
+    """The fleet with its indexes built from the devices."""
     devices = fleet.devices.values()
     index = {key: device.id for device in devices for key in identity.keys_of(device)}
     ids: dict[str, list[int]] = {}
     for device in devices:
-        for place in identity.places_of(device):
-            ids.setdefault(place, []).append(device.id)
-    places = {place: tuple(sorted(ids[place])) for place in ids}
-    return replace(fleet, index=index, places=places)
+        for key in places.references_of(device):
+            ids.setdefault(key, []).append(device.id)
+    references = {key: tuple(sorted(ids[key])) for key in ids}
+    return replace(fleet, index=index, references=references)
 
 
 def _outbox(raw: Any) -> tuple[Event, ...]:

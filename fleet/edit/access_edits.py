@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from fleet import access, identity, labels
-from fleet.access import place_key
 from fleet.edit import access_fields
 from fleet.edit.editing import EditSummary, changed_since
 from fleet.model import Access, Device, Edit, Refused
+from fleet.places import access_key
 from fleet.reduce.draft import Draft
 
 _BOUND = {"host", "port"}
@@ -42,7 +42,7 @@ def apply_edit(
     changed = [name for name in access.FIELDS if getattr(known, name) != getattr(new, name)]
     if not changed:
         return device, summary
-    device = _with_place_key(draft, device, place_key(source, known), place_key(source, new))
+    device = _with_access_key(draft, device, access_key(source, known), access_key(source, new))
     device = replace(device, access={**device.access, source: new})
     return device, _summary(device, source, (known, new), changed, edit, summary)
 
@@ -68,7 +68,7 @@ def _check_expected(device: Device, known: Access, edit: Edit) -> None:
         raise changed_since(device)
 
 
-def _with_place_key(draft: Draft, device: Device, old: str | None, new: str | None) -> Device:
+def _with_access_key(draft: Draft, device: Device, old: str | None, new: str | None) -> Device:
     """The device with the key of its new place. Raises Refused when another has it."""
     if old == new:
         return device

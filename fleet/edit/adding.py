@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from fleet import access, identity, labels, status
-from fleet.access import for_event, place_key
+from fleet.access import for_event
 from fleet.edit import access_fields, editable_fields, editing, recorder_list
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
+from fleet.places import access_key
 from fleet.reduce import capacity
 from fleet.reduce.draft import Draft
 
@@ -79,7 +80,7 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
     if edit.fields.get("source") is not None:
         source, entry = _access(draft, edit, device.id)
         device = replace(device, access={source: entry})
-        keys += [key] if (key := place_key(source, entry)) else []
+        keys += [key] if (key := access_key(source, entry)) else []
     elif any(name in edit.fields for name in access.FIELDS):
         raise _invalid("source", "The source is missing", "Say how to ask it, like rtsp.")
     if not keys:

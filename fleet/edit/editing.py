@@ -164,7 +164,7 @@ def _validated(key: str, edit: Edit, device: Device, devices: Mapping[int, Devic
     have the notes and tags of both. It is no new value, nor is what an undo brings back.
     """
     try:
-        kept = _parsed(key, edit.fields[key], device, devices)
+        kept = _parsed(key, edit, device, devices)
         if kept != event_value(device, key) and "expect" not in edit.fields:
             _check_size(key, kept)
     except Invalid as invalid:
@@ -186,13 +186,14 @@ def _check_size(key: str, kept: Any) -> None:
         )
 
 
-def _parsed(key: str, value: Any, device: Device, devices: Mapping[int, Device]) -> Any:
+def _parsed(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
+    value = edit.fields[key]
     if key == "tags":
         return _tags(value)
     if key == "parent":
         return _parent(value, device, devices)
     if key == "parents":
-        return _parents(value, device, devices)
+        return _parents(edit, device, devices)
     kept = clean(key, value)
     if key == "site" and not kept:
         raise Invalid("A site needs a name", f'Use "{DEFAULT_SITE}" for the place of this machine.')
@@ -222,10 +223,13 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
     return parent.id
 
 
-def _parents(value: Any, device: Device, devices: Mapping[int, Device]) -> list[int]:
+def _parents(edit: Edit, device: Device, devices: Mapping[int, Device]) -> list[int]:
     """The devices through which this one is reached: any one of them is enough. Those that it has
-    already may be more: a limited person does not see them all."""
-    if not isinstance(value, list | tuple) or _new_of(value, device) > MAX_PARENTS:
+    already may be more: a limited person does not see them all, and two records that became one
+    have those of both. So may those that an undo brings back."""
+    value = edit.fields["parents"]
+    is_list = isinstance(value, list | tuple)
+    if not is_list or ("expect" not in edit.fields and _new_of(value, device) > MAX_PARENTS):
         raise Invalid(
             f"parents must be a list of numbers of up to {MAX_PARENTS} devices",
             'Send {"parents": [12]}, or an empty list for none.',

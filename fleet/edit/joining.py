@@ -1,54 +1,62 @@
 """Merge two records into one, and split one record into two. Pure."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from fleet import identity, labels, validation
-from fleet.access import place_key
-from fleet.model import Access, Device, Invalid
+from fleet.model import Device, Invalid
+from fleet.places import access_key
 from fleet.reduce import addresses, interfaces, kinds
 
 
-def merge_devices(keep: Device, gone: Device) -> Device:
-    """Merge `gone` into `keep`; where both have a value, that of `keep` is used."""
-    seen = [at for at in (keep.first_seen, gone.first_seen) if at]
-    last = [at for at in (keep.last_seen, gone.last_seen) if at]
-    history = sorted({*keep.addresses, *gone.addresses}, key=lambda change: change.at)
-    faults = {(fault.source, fault.kind): fault for fault in (*gone.findings, *keep.findings)}
-    kind = kinds.stronger(keep, gone)
+def merge_devices(remaining: Device, removed: Device) -> Device:
+    """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used."""
+    seen = [at for at in (remaining.first_seen, removed.first_seen) if at]
+    last = [at for at in (remaining.last_seen, removed.last_seen) if at]
+    history = sorted({*remaining.addresses, *removed.addresses}, key=lambda change: change.at)
+    faults = {
+        (fault.source, fault.kind): fault for fault in (*removed.findings, *remaining.findings)
+    }
+    kind = kinds.stronger(remaining, removed)
     return replace(
-        keep,
+        remaining,
         kind=kind.kind,
         kind_source=kind.kind_source,
-        identities=tuple(dict.fromkeys((*keep.identities, *_keys_of(gone, keep.site)))),
-        name=keep.name or gone.name,
-        notes="\n".join(part for part in (keep.notes, gone.notes) if part),
-        tags=tuple(dict.fromkeys((*keep.tags, *gone.tags))),
-        address=keep.address or gone.address,
+        identities=tuple(
+            dict.fromkeys((*remaining.identities, *_keys_of(removed, remaining.site)))
+        ),
+        name=remaining.name or removed.name,
+        notes="\n".join(part for part in (remaining.notes, removed.notes) if part),
+        tags=tuple(dict.fromkeys((*remaining.tags, *removed.tags))),
+        address=remaining.address or removed.address,
         addresses=addresses.within_limit(history),
         first_seen=min(seen, default=None),
         last_seen=max(last, default=None),
-        sightings=validation.count(keep.sightings + gone.sightings),
-        states={**gone.states, **keep.states},
-        recent_misses={**gone.recent_misses, **keep.recent_misses},
-        access={**gone.access, **keep.access},
-        source_addresses=_latest_by_source(gone.source_addresses, keep.source_addresses),
-        claims={**_claims_of(gone, keep.site), **keep.claims},
-        interfaces=_interfaces_of(keep, gone),
-        extra={**gone.extra, **keep.extra},
-        facts={**gone.facts, **keep.facts},
-        links={**gone.links, **keep.links},
+        sightings=validation.count(remaining.sightings + removed.sightings),
+        states={**removed.states, **remaining.states},
+        recent_misses={**removed.recent_misses, **remaining.recent_misses},
+        access={**removed.access, **remaining.access},
+        source_addresses=_latest_by_source(removed.source_addresses, remaining.source_addresses),
+        claims={**_claims_of(removed, remaining.site), **remaining.claims},
+        interfaces=_interfaces_of(remaining, removed),
+        extra={**removed.extra, **remaining.extra},
+        facts={**removed.facts, **remaining.facts},
+        links={**removed.links, **remaining.links},
         findings=tuple(faults.values()),
-        listed=keep.listed or gone.listed,
-        retired_at=keep.retired_at if gone.retired_at else None,
-        never_merge=tuple(
-            id
-            for id in dict.fromkeys((*keep.never_merge, *gone.never_merge))
-            if id not in (keep.id, gone.id)
-        ),
+        parents=_others(remaining, removed, remaining.parents, removed.parents),
+        listed=remaining.listed or removed.listed,
+        retired_at=remaining.retired_at if removed.retired_at else None,
+        never_merge=_others(remaining, removed, remaining.never_merge, removed.never_merge),
     )
+
+
+def _others(remaining: Device, removed: Device, *ids: tuple[int, ...]) -> tuple[int, ...]:
+    """The numbers of other devices than these two, each once, in their order."""
+    own = (remaining.id, removed.id)
+    return tuple(id for id in dict.fromkeys(itertools.chain(*ids)) if id not in own)
 
 
 def _latest_by_source(
@@ -76,73 +84,92 @@ def _claims_of(device: Device, site: str) -> dict[str, datetime]:
     return {key: at for key, at in device.claims.items() if key in keys}
 
 
-def _interfaces_of(keep: Device, gone: Device) -> dict[str, interfaces.Places]:
+def _interfaces_of(remaining: Device, removed: Device) -> dict[str, interfaces.Places]:
     """The interfaces of both; empty for a single MAC, which is at the address of the record."""
-    if not (keep.interfaces or gone.interfaces or len({*map(identity.mac_of, (keep, gone))}) > 1):
+    has_several = len({*map(identity.mac_of, (remaining, removed))}) > 1
+    if not (remaining.interfaces or removed.interfaces or has_several):
         return {}
-    return {**interfaces.of(gone), **interfaces.of(keep)}
+    return {**interfaces.of(removed), **interfaces.of(remaining)}
 
 
-def unmerge_device(merged: Device, stays: Device, goes: Device) -> Device:
-    """Remove from `merged` everything that `goes` brought when `stays` took it in."""
-    merged_before = merge_devices(stays, goes)
-    brought = {*goes.states, *goes.facts} - {*stays.states, *stays.facts}
-    both_sources = stays.facts.keys() & goes.facts.keys()
-    faults = {(finding.source, finding.kind) for finding in stays.findings}
-    their_findings = {(finding.source, finding.kind) for finding in goes.findings} - faults
-    has_kind = (merged.kind, merged.kind_source) == (merged_before.kind, merged_before.kind_source)
-    kind = stays if has_kind else merged
-    left = _addresses_of(merged, goes) - _addresses_of(merged, stays)
-    is_at_site = merged.address in left or not merged.interfaces
-    rest = replace(
+def unmerge_device(merged: Device, remaining: Device, removed: Device) -> Device:
+    """Remove from `merged` everything that `removed` brought when `remaining` took it in."""
+    left = _addresses_of(merged, removed) - _addresses_of(merged, remaining)
+    rest = _with_own_values(merged, remaining, removed, left)
+    rest = _with_own_proofs(rest, remaining, removed, left)
+    rest = _with_own_results(rest, merged, remaining, removed, left)
+    return _at_interfaces(rest, rest.address)
+
+
+def _with_own_values(merged: Device, remaining: Device, removed: Device, left: set[str]) -> Device:
+    """What has one value is as it was before the merge, unless it was changed since."""
+    before = merge_devices(remaining, removed)
+    names = ("name", "notes", "tags", "address", "retired_at")
+    unchanged = [name for name in names if getattr(merged, name) == getattr(before, name)]
+    if (merged.kind, merged.kind_source) == (before.kind, before.kind_source):
+        unchanged += ["kind", "kind_source"]
+    if merged.address in left:
+        unchanged.append("address")
+    return replace(
         merged,
-        kind=kind.kind,
-        kind_source=kind.kind_source,
-        identities=tuple(
-            key
-            for key in merged.identities
-            if key not in goes.identities or key in stays.identities
-        ),
-        name=stays.name if merged.name == merged_before.name else merged.name,
-        notes=stays.notes if merged.notes == merged_before.notes else merged.notes,
-        tags=stays.tags if merged.tags == merged_before.tags else merged.tags,
-        address=(
-            stays.address
-            if merged.address == merged_before.address or merged.address in left
-            else merged.address
-        ),
-        addresses=tuple(
-            address
-            for address in merged.addresses
-            if address not in goes.addresses or address in stays.addresses
-        ),
-        first_seen=stays.first_seen,
-        sightings=max(0, merged.sightings - goes.sightings),
-        states={source: state for source, state in merged.states.items() if source not in brought},
-        access=_access_without(merged, stays, goes),
-        source_addresses=_addresses_without(merged, stays, goes, left),
-        claims={
-            key: at
-            for key, at in merged.claims.items()
-            if key not in goes.claims or key in stays.claims
-        },
+        first_seen=remaining.first_seen,
+        sightings=max(0, merged.sightings - removed.sightings),
+        listed=remaining.listed,
+        **{name: getattr(remaining, name) for name in unchanged},
+    )
+
+
+def _with_own_proofs(device: Device, remaining: Device, removed: Device, left: set[str]) -> Device:
+    """Without the keys, the ways to reach it and the addresses that `removed` brought."""
+
+    def list_of_own(name: str) -> tuple[Any, ...]:
+        own, brought = getattr(remaining, name), getattr(removed, name)
+        return tuple(item for item in getattr(device, name) if item not in brought or item in own)
+
+    def object_of_own(name: str) -> dict[str, Any]:
+        own, brought = getattr(remaining, name), getattr(removed, name)
+        values = getattr(device, name).items()
+        return {key: value for key, value in values if key not in brought or key in own}
+
+    return replace(
+        device,
+        identities=list_of_own("identities"),
+        addresses=list_of_own("addresses"),
+        parents=list_of_own("parents"),
+        access=object_of_own("access"),
+        claims=object_of_own("claims"),
+        recent_misses=object_of_own("recent_misses"),
+        links=object_of_own("links"),
+        extra=object_of_own("extra"),
+        source_addresses=_addresses_without(device, remaining, removed, left),
+        interfaces=_without_addresses(device.interfaces, left),
+    )
+
+
+def _with_own_results(
+    device: Device, merged: Device, remaining: Device, removed: Device, left: set[str]
+) -> Device:
+    """Without what the sources said of `removed`; facts that both had are those of the address
+    that `merged` shows."""
+    brought = {*removed.states, *removed.facts} - {*remaining.states, *remaining.facts}
+    both_sources = remaining.facts.keys() & removed.facts.keys()
+    own_findings = {(finding.source, finding.kind) for finding in remaining.findings}
+    their_findings = {(finding.source, finding.kind) for finding in removed.findings}
+    is_theirs = merged.address in left or not merged.interfaces
+    return replace(
+        device,
+        states={source: state for source, state in device.states.items() if source not in brought},
         facts={
-            source: stays.facts[source] if is_at_site and source in both_sources else facts
-            for source, facts in merged.facts.items()
+            source: remaining.facts[source] if is_theirs and source in both_sources else facts
+            for source, facts in device.facts.items()
             if source not in brought
         },
         findings=tuple(
             finding
-            for finding in merged.findings
-            if (finding.source, finding.kind) not in their_findings
+            for finding in device.findings
+            if (finding.source, finding.kind) not in their_findings - own_findings
         ),
-        listed=stays.listed,
-        retired_at=stays.retired_at
-        if merged.retired_at == merged_before.retired_at
-        else merged.retired_at,
     )
-    rest = replace(rest, interfaces=_without_addresses(rest.interfaces, left))
-    return _at_interfaces(rest, rest.address)
 
 
 def _addresses_of(merged: Device, half: Device) -> set[str]:
@@ -178,24 +205,15 @@ def at_proved_addresses(merged: Device, half: Device) -> Device:
     return _at_interfaces(replace(half, last_seen=max(seen, default=None)), half.address)
 
 
-def _access_without(merged: Device, stays: Device, goes: Device) -> dict[str, Access]:
-    """The access without the entries that `goes` brought."""
-    return {
-        source: access
-        for source, access in merged.access.items()
-        if source not in goes.access or source in stays.access
-    }
-
-
 def _addresses_without(
-    merged: Device, stays: Device, goes: Device, left: set[str]
+    merged: Device, remaining: Device, removed: Device, left: set[str]
 ) -> dict[str, Mapping[str, datetime]]:
-    """The addresses that `stays` proved, and those that came since the merge."""
+    """The addresses that `remaining` proved, and those that came since the merge."""
     kept_addresses: dict[str, Mapping[str, datetime]] = {}
     for source, by_ip in merged.source_addresses.items():
-        brought = goes.source_addresses.get(source, {}).keys()
-        removed = (brought - stays.source_addresses.get(source, {}).keys()) | left
-        if kept := {ip: at for ip, at in by_ip.items() if ip not in removed}:
+        brought = removed.source_addresses.get(source, {}).keys()
+        theirs = (brought - remaining.source_addresses.get(source, {}).keys()) | left
+        if kept := {ip: at for ip, at in by_ip.items() if ip not in theirs}:
             kept_addresses[source] = kept
     return kept_addresses
 
@@ -203,9 +221,9 @@ def _addresses_without(
 def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
     """Split the identities off `device` into a new device `id`.
 
-    An access goes with the key of its place. What a source said stays where it was; the next scan
-    tells both apart. The two are kept apart from then on. Raises Invalid when nothing would be
-    left of one of them.
+    An access goes with the key of its place. Both have the parents. What a source said stays where
+    it was; the next scan tells both apart. The two are kept apart from then on. Raises Invalid
+    when nothing would be left of one of them.
     """
     going = [key for key in device.identities if key in identities]
     staying = [key for key in device.identities if key not in identities]
@@ -217,7 +235,7 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
     access = {
         source: entry
         for source, entry in device.access.items()
-        if place_key(source, entry) in going
+        if access_key(source, entry) in going
     }
     new = Device(
         id=id,
@@ -229,6 +247,7 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
         claims={key: at for key, at in device.claims.items() if key in going},
         name=f"{labels.name(device)} (split)",
         listed=device.listed,
+        parents=device.parents,
         never_merge=(device.id,),
     )
     rest = identity.renamed(device, tuple(staying))

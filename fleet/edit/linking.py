@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fleet import access, identity, labels
-from fleet.access import for_event, from_event, owner_to_replace, place_key
+from fleet.access import for_event, from_event, owner_to_replace
 from fleet.edit import access_fields, recorder_list
 from fleet.model import Access, Device, Edit, Refused
+from fleet.places import access_key, place
 from fleet.reduce.draft import Draft
 
 
@@ -54,7 +55,7 @@ def _wanted(draft: Draft, device: Device, edit: Edit) -> _Link:
         raise Refused("The workbook says which recorders there are", "Edit its row there.")
     known = device.access.get(source, Access())
     new = access.apply_fields(draft, known, edit.fields, device.id)
-    key = place_key(source, new)
+    key = access_key(source, new)
     if key is not None:
         access.check_free(draft, identity.index_key(key, device.site), key)
     return _Link(source, new, key)
@@ -66,7 +67,7 @@ def _link_of(device: Device, wanted: _Link) -> _Link:
         known, key = None, wanted.key
     else:
         known = device.access.get(wanted.source)
-        key = place_key(wanted.source, known) if known else None
+        key = access_key(wanted.source, known) if known else None
     return _Link(wanted.source, known, key if key in device.identities else None, device.listed)
 
 
@@ -142,5 +143,5 @@ def _from_json(raw: Mapping[str, Any]) -> _Link:
 def _name(link: _Link) -> str:
     """Name a link for people."""
     if link.source is not None and link.access is not None:
-        return f"{link.source} at {access.place(link.access)}"
+        return f"{link.source} at {place(link.access)}"
     return str(link.key or link.source)

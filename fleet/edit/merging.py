@@ -1,6 +1,6 @@
 """Merge two records, split one, and undo both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,51 +8,71 @@ from fleet import access, identity, labels, status, unused_secrets
 from fleet.database import device_record
 from fleet.edit import ignoring, joining
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
+from fleet.places import access_key
 from fleet.reduce import disputes, interfaces
 from fleet.reduce.draft import Draft
 
 
-def merge(draft: Draft, stays: int, goes: int, by: str = "") -> Device:
-    """Merge `goes` into `stays`: its keys, history and sources; its id redirects.
+def merge(draft: Draft, remaining: int, removed: int, by: str = "") -> Device:
+    """Merge `removed` into `remaining`: its keys, history and sources; its id redirects.
 
-    The event carries both records as they were, so that it can be undone.
+    The event carries both records as they were, and the parents of those that were behind the
+    removed one, so that it can be undone.
     """
-    keep, gone = draft.devices[stays], draft.devices[goes]
+    keep, gone = draft.devices[remaining], draft.devices[removed]
     draft.drop(gone)
-    led = [old for old, new in draft.redirects.items() if new == goes]
-    draft.redirects.update(dict.fromkeys(led, stays))
-    draft.redirects[goes] = stays
-    merged = joining.merge_devices(keep, gone)
-    draft.put(merged)
-    for other in list(draft.devices.values()):
-        _redirect_references(draft, other, goes, stays)
-    merged = _repair_parents(draft, draft.devices[stays])
+    led = [old for old, new in draft.redirects.items() if new == removed]
+    draft.redirects.update(dict.fromkeys(led, remaining))
+    draft.redirects[removed] = remaining
+    draft.put(joining.merge_devices(keep, gone))
+    behind = _redirect_references(draft, removed, remaining)
+    merged = _repair_parents(draft, draft.devices[remaining])
     ignoring.forget_listed(draft, merged)
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)
-        text = f"{labels.name(merged)} is back, because number {goes} was not retired"
+        text = f"{labels.name(merged)} is back, because number {removed} was not retired"
         draft.add_event("device.restored", merged, text)
-    text = f"{labels.name(gone)} (number {goes}) is the same device as {labels.name(keep)}"
+    text = f"{labels.name(gone)} (number {removed}) is the same device as {labels.name(keep)}"
     text += f", says {by}" if by else ""
     before: dict[str, Any] = {
         "stays": device_record.for_undo(keep),
         "goes": device_record.for_undo(gone),
     }
     before |= {"redirects": led} if led else {}
-    draft.add_event("device.merged", merged, text, before, {"stays": stays, "goes": goes})
+    before |= {"behind": behind} if behind else {}
+    draft.add_event("device.merged", merged, text, before, {"stays": remaining, "goes": removed})
     return merged
 
 
-def _redirect_references(draft: Draft, device: Device, goes: int, stays: int) -> None:
-    """Redirect parents and exclusions from the merged record to the one that stays."""
-    if goes in device.parents:
-        parents = dict.fromkeys(stays if parent == goes else parent for parent in device.parents)
-        kept = tuple(parent for parent in parents if parent != device.id)
-        draft.put(replace(device, parents=kept))
-    if goes in device.never_merge and device.id != stays:
-        never_merge = (*(id for id in device.never_merge if id != goes), stays)
-        draft.put(replace(draft.devices[device.id], never_merge=tuple(dict.fromkeys(never_merge))))
+def _redirect_references(draft: Draft, removed: int, remaining: int) -> dict[str, list[int]]:
+    """Redirect parents and exclusions from the removed record to the one that remains; return
+    the former parents by the number of the device that has them."""
+    behind = {}
+    for device in draft.referring_to(removed):
+        parents = dict.fromkeys(remaining if id == removed else id for id in device.parents)
+        never_merge = dict.fromkeys(id for id in device.never_merge if id != removed)
+        if removed in device.parents:
+            behind[str(device.id)] = list(device.parents)
+        if removed in device.never_merge and device.id != remaining:
+            never_merge[remaining] = None
+        kept = tuple(id for id in parents if id != device.id)
+        draft.put(replace(device, parents=kept, never_merge=tuple(never_merge)))
+    return behind
+
+
+def _give_children_back(draft: Draft, edit: Edit, remaining: int, removed: int) -> None:
+    """Let the devices that were behind the removed record be behind it again, unless their parents
+    were changed since."""
+    behind = edit.fields.get("behind", {})
+    for number, parents in behind.items() if isinstance(behind, Mapping) else ():
+        device = draft.find(f"id:{number}", DEFAULT_SITE)
+        if device is None or not isinstance(parents, list):
+            continue
+        redirected = dict.fromkeys(remaining if id == removed else id for id in parents)
+        if tuple(redirected) == device.parents:
+            draft.put(replace(device, parents=tuple(parents)))
+            _repair_parents(draft, draft.devices[device.id])
 
 
 def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
@@ -64,13 +84,13 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     if other.id == device.id:
         raise _no_partner("A device cannot be merged with itself", "Name another device.")
     _check_rows(device, other)
-    stays, goes = sorted((device.id, other.id))
+    remaining, removed = sorted((device.id, other.id))
     keys = disputes.keys_disputed_between(draft, device, other)
     if not keys:
-        return merge(draft, stays, goes, edit.by)
-    merge(draft, stays, goes, edit.by)
+        return merge(draft, remaining, removed, edit.by)
+    merge(draft, remaining, removed, edit.by)
     disputes.end(draft, keys, device.site, edit.at)
-    merged = draft.devices[stays]
+    merged = draft.devices[remaining]
     places = {**interfaces.at_shown(device), **interfaces.at_shown(other)}
     known = {**merged.interfaces, **dict.fromkeys(keys, places)}
     draft.put(replace(disputes.with_keys_restored(merged, keys), interfaces=known))
@@ -115,41 +135,45 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
 
 def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     """Undo a merge: the removed record is restored, and what came since stays with the other."""
-    stays, goes = _records_before(edit)
-    if draft.redirects.get(goes.id) != device.id or stays.id != device.id:
+    remaining, removed = _records_before(edit)
+    if draft.redirects.get(removed.id) != device.id or remaining.id != device.id:
         raise Refused(
             f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
         )
-    del draft.redirects[goes.id]
+    del draft.redirects[removed.id]
     for old in edit.fields.get("redirects", ()):
         # What had been merged into the removed record leads there again.
         if draft.redirects.get(old) == device.id:
-            draft.redirects[old] = goes.id
-    ended = {half.id: disputes.keys_disputed_by_itself(device, half) for half in (stays, goes)}
+            draft.redirects[old] = removed.id
+    remaining, removed = (_with_current_parents(draft, half) for half in (remaining, removed))
+    ended = {
+        half.id: disputes.keys_disputed_by_itself(device, half) for half in (remaining, removed)
+    }
     disputes.end(draft, [key for keys in ended.values() for key in keys], device.site, edit.at)
     device = draft.devices[device.id]
     draft.drop(device)
-    back = replace(
-        joining.unmerge_device(device, stays, goes), never_merge=(*device.never_merge, goes.id)
-    )
-    if ended[stays.id]:
-        back = disputes.with_keys_restored(back, ended[stays.id])
-    back = _without_lost(draft, back, goes.id)
+    back = joining.unmerge_device(device, remaining, removed)
+    back = _with_parents_before(draft, back, remaining, removed)
+    back = replace(back, never_merge=(*device.never_merge, removed.id))
+    if ended[remaining.id]:
+        back = disputes.with_keys_restored(back, ended[remaining.id])
+    back = _without_lost(draft, back, removed.id)
     draft.put(back)
-    goes = _without_lost(draft, goes, back.id)
-    goes = joining.at_proved_addresses(device, goes)
-    goes = disputes.known_by_address(draft, goes, draft.disputed)
-    draft.put(replace(goes, never_merge=(*goes.never_merge, back.id)))
-    if not (draft.devices[back.id].identities and draft.devices[goes.id].identities):
+    removed = _without_lost(draft, removed, back.id)
+    removed = joining.at_proved_addresses(device, removed)
+    removed = disputes.known_by_address(draft, removed, draft.disputed)
+    draft.put(replace(removed, never_merge=(*removed.never_merge, back.id)))
+    if not (draft.devices[back.id].identities and draft.devices[removed.id].identities):
         raise Refused(
-            f"The identities of {labels.name(goes)} now belong to another device",
+            f"The identities of {labels.name(removed)} now belong to another device",
             "Split that device first, or leave these two together.",
         )
-    for half in (back, goes):
+    _give_children_back(draft, edit, back.id, removed.id)
+    for half in (back, removed):
         _take_substitute(draft, half.id, ended[half.id])
-    back, goes = (_repair_parents(draft, draft.devices[half.id]) for half in (back, goes))
-    text = f"{labels.name(back)} and {labels.name(goes)} are two devices again, says {edit.by}"
-    draft.add_event("device.unmerged", back, text, {}, {"stays": back.id, "goes": goes.id})
+    back, removed = (_repair_parents(draft, draft.devices[half.id]) for half in (back, removed))
+    text = f"{labels.name(back)} and {labels.name(removed)} are two devices again, says {edit.by}"
+    draft.add_event("device.unmerged", back, text, {}, {"stays": back.id, "goes": removed.id})
     return back
 
 
@@ -158,7 +182,7 @@ def _without_lost(draft: Draft, device: Device, other: int) -> Device:
     another one has now, deleted passwords, and exclusions of deleted devices."""
     kept: dict[str, Access] = {}
     for source, way in device.access.items():
-        key = access.place_key(source, way)
+        key = access_key(source, way)
         if key is None or access.device_asked_at(draft, device, key) is None:
             is_there = way.secret in draft.secrets
             kept[source] = way if is_there else replace(way, secret=None)
@@ -188,6 +212,23 @@ def _records_before(edit: Edit) -> tuple[Device, Device]:
         raise Refused(
             "The event does not contain the records before the merge", "Split the device instead."
         ) from None
+
+
+def _with_current_parents(draft: Draft, device: Device) -> Device:
+    """The device with the numbers that its parents have since their own merges."""
+    parents = dict.fromkeys(draft.redirects.get(parent, parent) for parent in device.parents)
+    return replace(device, parents=tuple(parents))
+
+
+def _with_parents_before(draft: Draft, back: Device, remaining: Device, removed: Device) -> Device:
+    """The device that is split off again, with the parents that it lost because they were merged
+    with it or behind it."""
+    kept = [
+        parent
+        for parent in remaining.parents
+        if parent in (removed.id, *back.parents) or _is_behind(draft, back, parent)
+    ]
+    return replace(back, parents=tuple(dict.fromkeys((*kept, *back.parents))))
 
 
 def _repair_parents(draft: Draft, device: Device) -> Device:

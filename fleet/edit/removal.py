@@ -50,13 +50,12 @@ def forget_removed(draft: Draft) -> None:
         draft, removed | {old for old, new in draft.redirects.items() if new in removed}
     )
     draft.redirects = {old: new for old, new in draft.redirects.items() if new not in removed}
-    for device in list(draft.devices.values()):
-        if removed.intersection(device.parents):
-            kept = tuple(parent for parent in device.parents if parent not in removed)
-            draft.put(replace(device, parents=kept))
-        if removed.intersection(device.never_merge):
-            never_merge = tuple(id for id in device.never_merge if id not in removed)
-            draft.put(replace(draft.devices[device.id], never_merge=never_merge))
+    for device in {
+        device.id: device for id in removed for device in draft.referring_to(id)
+    }.values():
+        parents = tuple(parent for parent in device.parents if parent not in removed)
+        never_merge = tuple(id for id in device.never_merge if id not in removed)
+        draft.put(replace(device, parents=parents, never_merge=never_merge))
 
 
 def _forget_secrets(draft: Draft, removed: set[int]) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import identity, status, unused_secrets, validation
+from fleet import identity, places, status, unused_secrets, validation
 from fleet.model import Device, Event, Facts, Fleet, Refused
+from fleet.reduce.references import References
 
 MAX_SHARING = 64
 """Devices at one address, beyond which somebody makes them up."""
@@ -38,7 +39,7 @@ class Draft:
         self.removed: set[int] = set()
         self.giving_way: dict[str, list[int]] = {}
         self._active: int | None = None
-        self._changed_places: dict[str, set[int]] = {}
+        self._references = References(fleet.references)
 
     def active(self) -> int:
         """The number of devices that are not retired."""
@@ -83,37 +84,17 @@ class Draft:
             device = identity.renamed(device, kept)
         old = self.devices.get(device.id)
         self._count(old, device)
-        self._place(old, device)
+        self._refer(old, device)
         self.devices[device.id] = device
 
-    def _place(self, before: Device | None, after: Device | None) -> None:
-        """Update the index of addresses for a record."""
-        if before is not None and after is not None and _has_same_places(before, after):
+    def _refer(self, before: Device | None, after: Device | None) -> None:
+        """Update the references of a record."""
+        if before is not None and after is not None and places.has_same_references(before, after):
             return
-        had = identity.places_of(before) if before else frozenset()
-        has = identity.places_of(after) if after else frozenset()
-        if before is not None:
-            for place in had - has:
-                self._changed(place).discard(before.id)
-        if after is not None:
-            for place in has - had:
-                self._changed(place).add(after.id)
-
-    def _changed(self, place: str) -> set[int]:
-        """The ids at a place that changes. Thousands may be at one: a tuple would be copied for
-        each of them."""
-        if place not in self._changed_places:
-            self._changed_places[place] = {*self.fleet.places.get(place, ())}
-        return self._changed_places[place]
-
-    def _places(self) -> Mapping[str, tuple[int, ...]]:
-        if not self._changed_places:
-            return self.fleet.places
-        changed = {place: tuple(sorted(ids)) for place, ids in self._changed_places.items()}
-        places = {**self.fleet.places, **changed}
-        for place in [place for place, ids in changed.items() if not ids]:
-            del places[place]
-        return places
+        had = places.references_of(before) if before else frozenset()
+        has = places.references_of(after) if after else frozenset()
+        if device := after or before:
+            self._references.move(device.id, had, has)
 
     def _take(self, identity_key: str, device: Device) -> bool:
         """Point the identity at `device`; False when it stays with a record that has no other.
@@ -137,7 +118,7 @@ class Draft:
         self.is_unordered = True
         before = self.devices.pop(device.id, None)
         self._count(before, None)
-        self._place(before, None)
+        self._refer(before, None)
         for key in identity.keys_of(device):
             if self.index.get(key) == device.id:
                 del self.index[key]
@@ -163,10 +144,19 @@ class Draft:
     def at(self, site: str, address: str) -> list[Device]:
         """The devices that have, or lately had, the address at the site and are not retired;
         none when so many say so that it tells nothing."""
-        place = identity.index_key(f"{identity.ADDRESS}{address}", site)
-        changed = self._changed_places.get(place)
-        ids = self.fleet.places.get(place, ()) if changed is None else changed
-        return [self.devices[id] for id in sorted(ids)] if len(ids) <= MAX_SHARING else []
+        devices = self._referring(identity.index_key(f"{identity.ADDRESS}{address}", site))
+        return devices if len(devices) <= MAX_SHARING else []
+
+    def asked_at(self, site: str, key: str) -> list[Device]:
+        """The devices that a source asks at the place of the key, retired ones too."""
+        return self._referring(identity.index_key(key, site))
+
+    def referring_to(self, id: int) -> list[Device]:
+        """The devices with this one among their parents or exclusions."""
+        return self._referring(f"id:{id}")
+
+    def _referring(self, key: str) -> list[Device]:
+        return [self.devices[id] for id in sorted(self._references.ids(key))]
 
     def freeze(self) -> Fleet:
         """The fleet after the change; the very same one when nothing changed."""
@@ -179,7 +169,7 @@ class Draft:
             self.fleet,
             devices=self.devices,
             index=self.index,
-            places=self._places(),
+            references=self._references.freeze(),
             redirects=self.redirects,
             next_id=self.next_id,
             sequence=self.fleet.sequence + len(self.events),
@@ -190,16 +180,3 @@ class Draft:
             watched=self.watched,
             ignored=self.ignored,
         )
-
-
-def _has_same_places(before: Device, after: Device) -> bool:
-    """True if both are at the same places; quicker than comparing all of them."""
-    had, has = before.source_addresses, after.source_addresses
-    if (before.site, before.address) != (after.site, after.address):
-        return False
-    if (before.retired_at is None) != (after.retired_at is None):
-        return False
-    for source, known in has.items():
-        if source not in had or had[source].keys() != known.keys():
-            return False
-    return len(had) == len(has)

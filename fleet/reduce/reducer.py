@@ -108,17 +108,13 @@ def _tell_status(draft: Draft, device: Device) -> None:
 def _tell_children(draft: Draft) -> None:
     """A device that went down or came up changes what all those behind it are called."""
     behind = {event.device for event in draft.events if event.device}
-    if not behind:
-        return
-    children: dict[int, list[int]] = {}
-    for device in draft.devices.values():
-        for parent in device.parents:
-            children.setdefault(parent, []).append(device.id)
-    waiting = [id for id in behind if id in children]
+    waiting = list(behind)
     while waiting:
-        new = {*children.get(waiting.pop(), ())} - behind
+        id = waiting.pop()
+        new = {child.id for child in draft.referring_to(id) if id in child.parents} - behind
         behind |= new
         waiting += new
-    for device in list(draft.devices.values()) if children else ():
-        if device.parents and device.id in behind:
+    for id in sorted(behind):
+        device = draft.devices.get(id)
+        if device is not None and device.parents:
             _tell_status(draft, device)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from fleet import identity
-from fleet.access import place_key
 from fleet.database import record
 from fleet.edit.editing import can_undo, inverse
 from fleet.model import Event, Fleet, Refused, Report
+from fleet.places import access_key
 from tests.fleet.reports import NOON, Story, edit, seen
 
 HOSTS = ("10.0.1.1", "10.0.1.2", "10.0.1.3")
@@ -98,7 +98,7 @@ def troubles(fleet: Fleet) -> list[str]:
     for device in devices.values():
         for source, way in device.access.items():
             secrets.update([way.secret] if way.secret else [])
-            places.update([(device.site, place_key(source, way))] if way.host else [])
+            places.update([(device.site, access_key(source, way))] if way.host else [])
             known = fleet.secrets.get(way.secret or "")
             if way.secret and not known:
                 found.append(f"{way.secret} of {device.id} is gone")

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from fleet.access import place_key
 from fleet.database import record
 from fleet.edit.editing import can_undo, inverse
 from fleet.model import Access, Edit, Event, Invalid, Refused
+from fleet.places import access_key
 from fleet.reduce import capacity
 from tests.fleet.reports import NOON, A, B, Story, edit, missed, noon, seen
 
@@ -290,4 +290,4 @@ def test_undo_does_not_delete_what_somebody_worked_on(change: Edit) -> None:
     ],
 )
 def test_the_place_that_is_asked_has_one_key(access: Access, key: str | None) -> None:
-    assert place_key("rtsp", access) == key
+    assert access_key("rtsp", access) == key

@@ -22,7 +22,7 @@ from tests.fleet.reports import A, Story, edit, seen
 from tests.home import ROOT
 from web.http.shapes.devices import Change
 
-KEEPS_ITS_OWN = {"id", "site", "moved_at", "status", "since", "parents"}
+KEEPS_ITS_OWN = {"id", "site", "moved_at", "status", "since"}
 """What a merge leaves as the record that stays has it."""
 NOT_EDITED = {
     *("id", "kind", "kind_source", "identities", "address", "addresses", "first_seen", "last_seen"),

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.access import place_key
 from fleet.identity import (
     KINDS,
     channel_key,
@@ -18,6 +17,7 @@ from fleet.identity import (
     source_of,
 )
 from fleet.model import Access, Sighting
+from fleet.places import access_key
 from tests.fleet.reports import A, B, Story, edit, seen
 
 MAC = "d4:2d:c5:14:c5:70"
@@ -122,7 +122,7 @@ def test_what_a_key_is_tied_to(key: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_place_of_a_source_is_never_taken_for_another_kind_of_key(kind: str) -> None:
     source, access = kind.removesuffix(":"), Access("10.0.0.9", 80, "/2")
-    key = place_key(source, access)
+    key = access_key(source, access)
     assert key is not None
     assert not is_global(key)
     assert (place_of(key), source_of(key)) == ("10.0.0.9", source)

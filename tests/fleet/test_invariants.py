@@ -199,7 +199,7 @@ def check_keys(before: Fleet, fleet: Fleet) -> None:
     keys = [key for device in fleet.devices.values() for key in keys_of(device)]
     assert len(keys) == len(set(keys)) == len(fleet.index), "no key at two devices"
     assert not fleet.disputed.keys() & fleet.index.keys(), "what is disputed leads to nobody"
-    assert record.indexed(fleet).places == fleet.places, "it is the same after a restart"
+    assert record.indexed(fleet).references == fleet.references, "it is the same after a restart"
     for device in fleet.devices.values():
         assert device.claims.keys() <= {*device.identities}, "a claim ends with its key"
         assert all(len(known) <= MAX_AT_ONCE for known in device.source_addresses.values())
