@@ -8,7 +8,7 @@ from discovery.swept_queue import SweptQueue
 from fleet.model import Device
 from sources.source import Source
 
-LOOK_EVERY = 1.0
+SYNC_EVERY = 1.0
 """Seconds until a miss, or a device that is due, is noticed."""
 
 Ask = Callable[[Collection[int], Collection[str]], Awaitable[Any]]
@@ -38,7 +38,7 @@ class SweptQuestions:
                 for queue in self._queues:
                     queue.update(devices, now)
                     self._begin(queue, now)
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(SYNC_EVERY)
         finally:
             for task in self._tasks.values():
                 task.cancel()

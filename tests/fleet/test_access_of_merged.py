@@ -92,7 +92,7 @@ def test_a_record_that_is_restored_excludes_no_deleted_device() -> None:
 def troubles(fleet: Fleet) -> list[str]:
     """What must never be in a fleet: passwords, places or parents that are lost or shared."""
     devices, redirects = fleet.devices, fleet.redirects
-    found = []
+    problems = []
     places: Counter[Any] = Counter()
     secrets: Counter[str] = Counter()
     for device in devices.values():
@@ -101,13 +101,13 @@ def troubles(fleet: Fleet) -> list[str]:
             places.update([(device.site, access_key(source, way))] if way.host else [])
             known = fleet.secrets.get(way.secret or "")
             if way.secret and not known:
-                found.append(f"{way.secret} of {device.id} is gone")
+                problems.append(f"{way.secret} of {device.id} is gone")
             if known and redirects.get(known.device, known.device) != device.id:
-                found.append(f"{device.id} has {way.secret} of {known.device}")
+                problems.append(f"{device.id} has {way.secret} of {known.device}")
         lost = {*device.parents} - devices.keys()
         lost |= {*device.never_merge} - devices.keys() - redirects.keys()
         if lost or identity.is_circle(device, devices):
-            found.append(f"{device.id} refers to {lost} or to itself")
+            problems.append(f"{device.id} refers to {lost} or to itself")
     shared = [key for counts in (places, secrets) for key in counts if counts[key] > 1]
     orphans = [
         id
@@ -115,7 +115,7 @@ def troubles(fleet: Fleet) -> list[str]:
         if redirects.get(secret.device, secret.device) not in devices
     ]
     assert record.decode(record.Encoder().encode(fleet)) == fleet
-    return found + [f"{key} twice" for key in shared] + [f"{id} is nobody's" for id in orphans]
+    return problems + [f"{key} twice" for key in shared] + [f"{id} is nobody's" for id in orphans]
 
 
 def any_report(story: Story, dice: random.Random, at: datetime, number: int) -> Report | None:
