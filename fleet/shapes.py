@@ -53,7 +53,7 @@ class FindingRow(TypedDict):
 
 
 class CameraRow(TypedDict):
-    """One camera or recorder in a list."""
+    """One camera or recorder in a list. `parent` is the first of its `parents`."""
 
     id: int
     kind: str
@@ -83,16 +83,16 @@ class CameraRow(TypedDict):
     notes: str
     tags: list[str]
     parent: int | None
+    parents: list[int]
     own_name: str | None
     findings: list[FindingRow]
 
 
 class CameraDetail(CameraRow):
     """One camera with its whole history and its raw facts by source. `given_name` is what a
-    person called it; null when its own name counts. `parent` is the first of its `parents`."""
+    person called it; null when its own name counts."""
 
     given_name: str | None
-    parents: list[int]
     ip_history: list[AddressRow]
     facts: dict[str, dict[str, Any]]
     identities: list[str]
@@ -185,6 +185,7 @@ def row(device: Device, device_status: str, now: datetime, rules: Rules) -> Came
         "notes": device.notes,
         "tags": list(device.tags),
         "parent": device.parent,
+        "parents": list(device.parents),
         "own_name": _text(device, "name"),
         "findings": [_finding(finding, device, device_status) for finding in device.findings],
     }
@@ -204,7 +205,6 @@ def detail(device: Device, device_status: str, now: datetime, rules: Rules) -> C
     return {
         **row(device, device_status, now, rules),
         "given_name": device.name,
-        "parents": list(device.parents),
         "ip_history": history,
         "facts": facts,
         "identities": list(device.identities),

@@ -25,6 +25,7 @@ from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import LIST_HINT, visible_fleet
 from web.pages.bars import Bar, bar
 from web.pages.caches import page_caches
+from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
 
 FIRST_ROWS = 50
@@ -228,24 +229,6 @@ def current_issues(monitor: Monitor) -> list[Issue]:
     return sorted(issues, key=lambda finding: finding.since or "", reverse=True)
 
 
-def parent_outage(
-    device: Device, devices: Mapping[int, Device], statuses: Mapping[int, str]
-) -> str:
-    """The parent that makes a camera unreachable: the highest one that is down, as far up as
-    `devices` goes. What is down below that is so because of it. Empty for others."""
-    if statuses[device.id] != status.UNREACHABLE:
-        return ""
-    cause, seen, parent = None, {device.id}, devices.get(device.parent or 0)
-    while parent is not None and parent.id not in seen:
-        seen.add(parent.id)
-        if parent.retired_at is None and statuses[parent.id] in status.DOWN:
-            cause = parent
-        parent = devices.get(parent.parent or 0)
-    if cause is None:
-        return ""
-    return f"behind {labels.name(cause)}, which {status.TABLE[statuses[cause.id]].predicate}"
-
-
 def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
     """Everything above the table: what is wrong, the scan, the counts."""
     issues = current_issues(monitor)
@@ -352,16 +335,14 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         events = visible_fleet().events(device=device.id, limit=50)
     except Unreachable:
         events = []
-    parent = devices.get(device.parent) if device.parent else None
+    parents = [devices[id] for id in device.parents if id in devices]
     return {
         "row": row,
         "events": events,
         "bar": uptime_bars(monitor, [device]).get(device.id),
         "may_edit": visible_fleet().may("device.edit", device),
         "behind": parent_outage(device, devices, statuses),
-        "parent": shapes.row(parent, statuses[parent.id], monitor.clock(), monitor.rules())
-        if parent
-        else None,
+        "parents": [(parent.id, labels.name(parent)) for parent in parents],
         "advice": remedies,
         "link": links(),
     }

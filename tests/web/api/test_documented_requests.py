@@ -55,13 +55,13 @@ ROW: Kinds = {
     "notes": TEXT,
     "tags": LIST,
     "parent": NUMBER + NONE,
+    "parents": LIST,
     "own_name": TEXT + NONE,
     "findings": LIST,
 }
 DETAIL: Kinds = {
     **ROW,
     "given_name": TEXT + NONE,
-    "parents": LIST,
     "ip_history": LIST,
     "facts": MAP,
     "identities": LIST,

@@ -84,3 +84,57 @@ def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(chain: Home) -> N
     }
     assert shown["Cork, C-1"] == "through the cloud"
     assert shown["Gate"].startswith("127.20.0.9:")
+
+
+@pytest.fixture
+def two_uplinks(make_home: Make) -> Home:
+    """Gate stands behind two switches: East, which is retired, and West."""
+    home = make_home(
+        *(
+            Camera(f"d4:2d:c5:00:00:0{number}", f"127.20.0.{number}", name)
+            for number, name in enumerate(("Gate", "East", "West"), start=1)
+        )
+    )
+    home.scan()
+    parents = {"parents": [number_of(home, 2), number_of(home, 3)]}
+    gate = f"/api/camera/{number_of(home, 1)}"
+    assert home.client.patch(gate, json=parents).status_code == 200
+    assert home.client.post(f"/api/camera/{number_of(home, 2)}/retire").status_code == 200
+    return home
+
+
+def number_of(home: Home, last: int) -> int:
+    return next(device.id for device in home.devices() if device.address == f"127.20.0.{last}")
+
+
+def test_a_camera_with_several_parents_shows_them_all_and_names_those_that_are_down(
+    two_uplinks: Home,
+) -> None:
+    for camera in two_uplinks.network.cameras:
+        camera.on = False
+    two_uplinks.scan()
+    number = number_of(two_uplinks, 1)
+    assert reason_beside(two_uplinks, "Gate") == "behind West, which is offline"
+    page = Browser(two_uplinks.client).visit(f"/cameras/{number}")
+    assert "Behind West, which is offline." in page.find_one("aside").text
+    (network,) = [
+        terms for terms in page.find("dl") if "Behind" in [term.text for term in terms.find("dt")]
+    ]
+    assert [link.text for link in network.find("a")] == ["East", "West"]
+    (row,) = [
+        row
+        for row in two_uplinks.client.get("/api/cameras").get_json()["cameras"]
+        if row["id"] == number
+    ]
+    assert row["parents"] == [number_of(two_uplinks, 2), number_of(two_uplinks, 3)]
+
+
+def test_saving_the_page_of_a_camera_keeps_all_its_parents(two_uplinks: Home) -> None:
+    number, *parents = (number_of(two_uplinks, last) for last in (1, 2, 3))
+    form = Browser(two_uplinks.client).visit(f"/cameras/{number}").form(f"/cameras/{number}/edit")
+    fields = {field["name"]: field["value"] for field in form.find("input")}
+    assert fields["parent"] == str(parents[0])
+    edit = f"/cameras/{number}/edit"
+    two_uplinks.client.post(edit, data={**fields, "name": "Portal"})
+    device = two_uplinks.device(str(number))
+    assert (device.name, list(device.parents)) == ("Portal", parents)
