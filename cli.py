@@ -171,10 +171,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     """Run one command; its exit code. An error is one sentence on stderr."""
     logging.basicConfig(level=logging.CRITICAL)
     try:
-        wanted, extra = parser().parse_known_args(arguments)
+        args, extra = parser().parse_known_args(arguments)
         if extra:
-            wanted.parser.error(f"unrecognized arguments: {' '.join(extra)}")
-        code: int = wanted.run(options.load(), wanted)
+            args.parser.error(f"unrecognized arguments: {' '.join(extra)}")
+        code: int = args.run(options.load(), args)
     except SystemExit as end:  # argparse: help was asked for, or the arguments are wrong
         return int(end.code or 0)
     except Failed as error:

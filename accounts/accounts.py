@@ -283,8 +283,8 @@ class Accounts:
     def check(self, name: str, password: str) -> User | None:
         """Check name and password and return the user; an unknown name takes as long."""
         user = self.by_name(name)
-        is_right = passwords.matches(user.password if user else passwords.dummy_hash(), password)
-        return user if is_right else None
+        is_match = passwords.matches(user.password if user else passwords.dummy_hash(), password)
+        return user if is_match else None
 
     def name_for_log(self, name: str) -> str:
         """Format a name typed at a login for the audit log. An unknown one can be a password in

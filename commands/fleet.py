@@ -58,7 +58,7 @@ def _statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:
     return status.statuses(fleet.devices, monitor_app.utc_now(), _rules_of(settings, fleet))
 
 
-def discover(settings: Settings, wanted: argparse.Namespace) -> int:
+def discover(settings: Settings, args: argparse.Namespace) -> int:
     """Find the devices that answer now. Saved only if Camera Monitor runs and scans itself."""
     result = scan_in_monitor(settings)
     if result is None:
@@ -71,9 +71,9 @@ def discover(settings: Settings, wanted: argparse.Namespace) -> int:
         fleet = read_fleet(settings)
     started = result["at"]
     answered = [device for device in fleet.devices.values() if _answered(device, started)]
-    rows = rows_of(settings, _sorted(answered, wanted.sort or "address"), fleet)
-    report_scan(result, wanted.verbose)
-    show(rows, wanted)
+    rows = rows_of(settings, _sorted(answered, args.sort or "address"), fleet)
+    report_scan(result, args.verbose)
+    show(rows, args)
     if not rows and result["error"]:
         return CANNOT_ASK
     return DONE if rows else NOTHING
@@ -86,14 +86,14 @@ def _answered(device: Device, started: str) -> bool:
     )
 
 
-def scan(settings: Settings, wanted: argparse.Namespace) -> int:
+def scan(settings: Settings, args: argparse.Namespace) -> int:
     """Scan and remember; without a running monitor by this command itself."""
     result = scan_in_monitor(settings) or _scan_without_monitor(settings)
-    if wanted.json:
+    if args.json:
         print(as_json(result))
     else:
         print(f"{result['found']} answered, {result['missed']} did not.")
-    report_scan(result, wanted.verbose)
+    report_scan(result, args.verbose)
     return CANNOT_ASK if result["error"] and not result["found"] else DONE
 
 
@@ -123,13 +123,13 @@ def report_scan(result: Mapping[str, Any], verbose: bool) -> None:
                 complain(f"  {number} datagrams refused: {reason}")
 
 
-def list_cameras(settings: Settings, wanted: argparse.Namespace) -> int:
+def list_cameras(settings: Settings, args: argparse.Namespace) -> int:
     """The cameras in the database."""
     fleet = read_fleet(settings)
     statuses = _statuses_of(settings, fleet)
-    query = DeviceFilter(status=wanted.status, q=wanted.search, retired=wanted.retired)
+    query = DeviceFilter(status=args.status, q=args.search, retired=args.retired)
     devices = select(fleet.devices.values(), statuses, query, CAMERAS).devices
-    show(rows_of(settings, _sorted(devices, wanted.sort or "name"), fleet), wanted)
+    show(rows_of(settings, _sorted(devices, args.sort or "name"), fleet), args)
     return DONE if devices else NOTHING
 
 
@@ -140,10 +140,10 @@ def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
     )
 
 
-def stats(settings: Settings, wanted: argparse.Namespace) -> int:
+def stats(settings: Settings, args: argparse.Namespace) -> int:
     """The counts."""
     answer = tell_monitor(settings, "GET", "/api/stats") or _counts(settings)
-    if wanted.json:
+    if args.json:
         print(as_json(answer))
     else:
         for key, value in answer.items():
@@ -163,15 +163,15 @@ def _counts(settings: Settings) -> shapes.Stats:
     )
 
 
-def history(settings: Settings, wanted: argparse.Namespace) -> int:
+def history(settings: Settings, args: argparse.Namespace) -> int:
     """Every address that one camera ever had."""
     fleet = read_fleet(settings)
-    device = _device(fleet, wanted.mac)
+    device = _device(fleet, args.mac)
     rows = rows_of(settings, [device], fleet)[0]["ip_history"]
     columns = (("timestamp", "SINCE"), ("ip", "ADDRESS"), ("previous_ip", "BEFORE"))
-    if not (wanted.json or wanted.csv):
+    if not (args.json or args.csv):
         print(f"{labels.name(device)}, {identity.mac_of(device) or device.identities[0]}")
-    show(rows, wanted, columns)
+    show(rows, args, columns)
     return DONE
 
 
@@ -190,18 +190,18 @@ def _no_camera(key: str) -> Failed:
     return Failed(f"There is no camera {key[:60]}. `cli.py list` shows them all.")
 
 
-def export(settings: Settings, wanted: argparse.Namespace) -> int:
+def export(settings: Settings, args: argparse.Namespace) -> int:
     """The whole database as JSON, without secrets."""
     fleet = read_fleet(settings)
-    body = _former(fleet) if wanted.former else _whole(settings, fleet)
-    if wanted.output is None:
+    body = _former(fleet) if args.former else _whole(settings, fleet)
+    if args.output is None:
         print(as_json(body))
         return DONE
     try:
         text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
-        wanted.output.write_text(text, encoding="utf-8")
+        args.output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Failed(f"{wanted.output} cannot be written ({error.strerror}).") from None
+        raise Failed(f"{args.output} cannot be written ({error.strerror}).") from None
     return DONE
 
 
@@ -219,49 +219,49 @@ def _former(fleet: Fleet) -> Mapping[str, Any]:
     return rows
 
 
-def cleanup(settings: Settings, wanted: argparse.Namespace) -> int:
+def cleanup(settings: Settings, args: argparse.Namespace) -> int:
     """Retire what was not seen for so many days. It comes back when it answers again."""
     now = monitor_app.utc_now()
-    if wanted.dry_run:
+    if args.dry_run:
         fleet = read_fleet(settings)
-        edits = cleaning.retirements(fleet.devices.values(), wanted.days, "", now)
+        edits = cleaning.retirements(fleet.devices.values(), args.days, "", now)
         for edit in edits:
             print(labels.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
         print(f"{len(edits)} would be retired.")
         return DONE
-    answer = tell_monitor(settings, "POST", "/api/cleanup", {"days": wanted.days})
+    answer = tell_monitor(settings, "POST", "/api/cleanup", {"days": args.days})
 
     def work(monitor: Any) -> dict[str, Any]:
         retirements = cleaning.retirements(
-            monitor.tracker.devices().values(), wanted.days, "command line", now
+            monitor.tracker.devices().values(), args.days, "command line", now
         )
         return {"retired": len(monitor.tracker.apply(retirements, now)) if retirements else 0}
 
     number = (answer or with_monitor(settings, work))["retired"]
-    print(f"{number} retired that were not seen for {wanted.days} days.")
+    print(f"{number} retired that were not seen for {args.days} days.")
     return DONE
 
 
-def delete(settings: Settings, wanted: argparse.Namespace) -> int:
+def delete(settings: Settings, args: argparse.Namespace) -> int:
     """Permanently delete devices: one by its name, or a selection by their number."""
     body = {
-        "first_seen_after": wanted.first_seen_after,
-        "first_seen_before": wanted.first_seen_before,
-        "not_seen_days": wanted.not_seen_days,
-        "never_named": wanted.never_named,
+        "first_seen_after": args.first_seen_after,
+        "first_seen_before": args.first_seen_before,
+        "not_seen_days": args.not_seen_days,
+        "never_named": args.never_named,
     }
     times = (body["first_seen_after"], body["first_seen_before"], body["not_seen_days"])
-    if wanted.key:
+    if args.key:
         if any(body.values()):
             raise Failed("Name one device or select several, not both.", 2)
-        return _delete_one(settings, wanted.key, wanted.confirm)
+        return _delete_one(settings, args.key, args.confirm)
     if not any(times):
         raise Failed("Name a device, or give --first-seen-after, -before or --not-seen-days.", 2)
     confirm = {}
-    if wanted.confirm is not None:
-        if not wanted.confirm.isdecimal():
+    if args.confirm is not None:
+        if not args.confirm.isdecimal():
             raise Failed("--confirm is the number of devices to delete.", 2)
-        confirm = {"confirm": int(wanted.confirm[:9])}
+        confirm = {"confirm": int(args.confirm[:9])}
     answer = tell_monitor(settings, "POST", "/api/delete", {**body, **confirm})
     count, deleted, sample = (
         _selected(settings, body, confirm)

@@ -81,7 +81,7 @@ def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
     except CannotOpen as error:
         raise Failed(str(error)) from None
     try:
-        monitor.workbooks.keep()
+        monitor.workbooks.sync()
         return work(monitor)
     finally:
         running.stop_all(monitor.packages)

@@ -24,12 +24,12 @@ COLUMNS = (
 
 
 def show(
-    rows: Sequence[Row], wanted: argparse.Namespace, columns: Iterable[tuple[str, str]] = COLUMNS
+    rows: Sequence[Row], args: argparse.Namespace, columns: Iterable[tuple[str, str]] = COLUMNS
 ) -> None:
     """Rows as JSON, CSV or a table, on stdout."""
-    if wanted.json:
+    if args.json:
         print(as_json(list(rows)))
-    elif wanted.csv:
+    elif args.csv:
         print(as_csv(rows, [key for key, _title in columns]), end="")
     else:
         print(as_table(rows, list(columns)), end="")

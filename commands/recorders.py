@@ -26,18 +26,18 @@ COLUMNS = (
 )
 
 
-def check(settings: Settings, wanted: argparse.Namespace) -> int:
+def check(settings: Settings, args: argparse.Namespace) -> int:
     """Ask Dahua's cloud about a serial, or about a workbook and print what is not online."""
-    if (wanted.serial is None) == (wanted.excel is None):
+    if (args.serial is None) == (args.excel is None):
         raise Failed("Give a serial, or --excel FILE.")
-    rows = _rows(wanted.excel) if wanted.excel else [_recorder(wanted.serial)]
+    rows = _rows(args.excel) if args.excel else [_recorder(args.serial)]
     reports = _ask(settings, rows)
     results = _judged(rows, reports)
     down = [result for result in results if result["status"] != "online"]
-    if wanted.serial is not None:
-        _print_result(results[0], wanted.json)
+    if args.serial is not None:
+        _print_result(results[0], args.json)
     else:
-        show(down, argparse.Namespace(json=wanted.json, csv=wanted.csv), COLUMNS)
+        show(down, argparse.Namespace(json=args.json, csv=args.csv), COLUMNS)
     failed = {
         reason
         for report in reports

@@ -22,18 +22,16 @@ COLUMNS = (
 )
 
 
-def add(settings: Settings, wanted: argparse.Namespace) -> int:
+def add(settings: Settings, args: argparse.Namespace) -> int:
     """Add an account. The first one is an administrator; from then on everyone must log in."""
-    password = _password(wanted)
-    body = {"username": wanted.name, "password": password, "role": wanted.role}
-    answer = tell_monitor(
-        settings, "POST", "/api/users", {**body, "all_cameras": not wanted.limited}
-    )
+    password = _password(args)
+    body = {"username": args.name, "password": password, "role": args.role}
+    answer = tell_monitor(settings, "POST", "/api/users", {**body, "all_cameras": not args.limited})
 
     def work(monitor: Any) -> dict[str, Any]:
         accounts = monitor.authenticator.accounts
-        role = wanted.role if accounts.has_any() else "admin"
-        user = _allowed(accounts.add, wanted.name, password, role, not wanted.limited)
+        role = args.role if accounts.has_any() else "admin"
+        user = _allowed(accounts.add, args.name, password, role, not args.limited)
         _note(monitor, "user.added", user.name, f"{user.name} is {user.role} now")
         return {"username": user.name, "role": user.role}
 
@@ -42,43 +40,43 @@ def add(settings: Settings, wanted: argparse.Namespace) -> int:
     return DONE
 
 
-def passwd(settings: Settings, wanted: argparse.Namespace) -> int:
+def passwd(settings: Settings, args: argparse.Namespace) -> int:
     """Set a new password. It ends all that this user has open."""
-    password = _password(wanted)
+    password = _password(args)
     rows = tell_monitor(settings, "GET", "/api/users")
     if rows is not None:
-        id = _number(rows["users"], wanted.name)
+        id = _number(rows["users"], args.name)
         tell_monitor(settings, "PATCH", f"/api/users/{id}", {"password": password})
     else:
-        with_monitor(settings, lambda monitor: _set_password(monitor, wanted.name, password))
-    print(f"{wanted.name} has a new password.")
+        with_monitor(settings, lambda monitor: _set_password(monitor, args.name, password))
+    print(f"{args.name} has a new password.")
     return DONE
 
 
-def list_users(settings: Settings, wanted: argparse.Namespace) -> int:
+def list_users(settings: Settings, args: argparse.Namespace) -> int:
     """The accounts."""
     answer = tell_monitor(settings, "GET", "/api/users")
     rows = answer["users"] if answer is not None else with_monitor(settings, _rows)
-    if wanted.json:
+    if args.json:
         print(as_json([{key: row[key] for key, _title in COLUMNS} for row in rows]))
     else:
-        wanted.csv = False
-        show(rows, wanted, COLUMNS)
+        args.csv = False
+        show(rows, args, COLUMNS)
     return DONE
 
 
-def remove(settings: Settings, wanted: argparse.Namespace) -> int:
+def remove(settings: Settings, args: argparse.Namespace) -> int:
     """Remove an account with all that it was given."""
     rows = tell_monitor(settings, "GET", "/api/users")
     if rows is not None:
-        tell_monitor(settings, "DELETE", f"/api/users/{_number(rows['users'], wanted.name)}")
+        tell_monitor(settings, "DELETE", f"/api/users/{_number(rows['users'], args.name)}")
     else:
-        with_monitor(settings, lambda monitor: _remove(monitor, wanted.name))
-    print(f"{wanted.name} is removed.")
+        with_monitor(settings, lambda monitor: _remove(monitor, args.name))
+    print(f"{args.name} is removed.")
     return DONE
 
 
-def rotate(settings: Settings, wanted: argparse.Namespace) -> int:
+def rotate(settings: Settings, args: argparse.Namespace) -> int:
     """Seal every stored password with a new key, then drop the old keys."""
     answer = tell_monitor(settings, "POST", "/api/keys/rotate")
     count = answer["secrets"] if answer is not None else _rotate_on_files(settings)
@@ -156,9 +154,9 @@ def _allowed(act: Any, *values: Any, **more: Any) -> Any:
         raise Failed(f"{error.error}. {error.hint}") from None
 
 
-def _password(wanted: argparse.Namespace) -> str:
+def _password(args: argparse.Namespace) -> str:
     """The password, typed twice, or from stdin; never an argument."""
-    if wanted.password_stdin:
+    if args.password_stdin:
         try:
             return sys.stdin.readline().rstrip("\r\n")
         except UnicodeDecodeError as error:

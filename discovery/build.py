@@ -51,7 +51,7 @@ class DiscoveryPackage(Package):
     def jobs(self) -> Sequence[Job]:
         scanner, options, is_on = self.scanner, self.options, self.has_auto_scan()
         recorders = jobs.RecorderSweeps(
-            scanner, options.easy4ip_interval, self.inventory.workbooks.keep
+            scanner, options.easy4ip_interval, self.inventory.workbooks.sync
         )
         return (
             Job(

@@ -29,8 +29,8 @@ class Inbox:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def take(self, reports: Iterable[Report]) -> None:
-        """Take reports; the next batch hands them over."""
+    def add(self, reports: Iterable[Report]) -> None:
+        """Add reports to the next batch."""
         self._reports += reports
 
     async def hand_over(self) -> bool:

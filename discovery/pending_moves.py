@@ -32,7 +32,7 @@ class PendingMoves:
         self._disputed = disputed
         self._places: dict[tuple[str, str], dict[str, Sighting]] = {}
 
-    def take(self, sighting: Sighting) -> list[Sighting]:
+    def hold_or_pass(self, sighting: Sighting) -> list[Sighting]:
         """Return the sighting if it moves no device; hold it back otherwise."""
         address, keys = sighting.address, identity.proved(sighting, self._disputed)
         if address is None or not keys:

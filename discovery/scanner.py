@@ -115,7 +115,7 @@ class Scanner:
         self.heard: dict[str, datetime] = {}  # when anything answered last, by source
         self.sessions = sessions or Sessions()
         self.prober = Prober(
-            sources, tracker, clock, self._inbox.take, unseal, self.sessions, self.heard.__setitem__
+            sources, tracker, clock, self._inbox.add, unseal, self.sessions, self.heard.__setitem__
         )
 
     # -- for callers ---------------------------------------------------------------------
@@ -278,7 +278,7 @@ class Scanner:
                     async for report in reports:
                         self._overhear(source, report)
             except CannotAsk as error:
-                self._inbox.take([SourceDown(error.scope, self.clock(), error.reason)])
+                self._inbox.add([SourceDown(error.scope, self.clock(), error.reason)])
             except Exception:
                 log.exception("%s: an error in the program while listening", source.title)
             await asyncio.sleep(LISTEN_AGAIN)
@@ -298,7 +298,7 @@ class Scanner:
                     self._confirm(source, report)
                 return
             self.unverified.forget(report.identities[0])
-        self._inbox.take([report])
+        self._inbox.add([report])
 
     def _key(self, sighting: Sighting) -> str:
         """The first identity that the sighting proves, or else the first that it claims."""
@@ -418,7 +418,7 @@ class Scanner:
     ) -> None:
         progress.state = "failed"
         progress.failed[scope] = reason
-        self._inbox.take([SourceDown(scope, started, reason)])
+        self._inbox.add([SourceDown(scope, started, reason)])
 
     async def _collect_sweep(
         self,
@@ -515,7 +515,7 @@ class Scanner:
         if not chosen:
             return []
         answers, reports = await sweep_devices(source, chosen, self.clock, self._source_tasks)
-        self._inbox.take(reports)
+        self._inbox.add(reports)
         return answers
 
     def _has_listed(self, source: Source) -> bool:
@@ -531,10 +531,10 @@ class Scanner:
         """Collect a discovery, with address changes held back until its end."""
         moves, is_whole = PendingMoves(self.tracker.known, self.tracker.disputed()), False
         try:
-            await self._collect(started, progress, reports, moves.take)
+            await self._collect(started, progress, reports, moves.hold_or_pass)
             is_whole = progress.state == "asking"
         finally:
-            self._inbox.take(moves.end(self.clock(), is_whole))
+            self._inbox.add(moves.end(self.clock(), is_whole))
 
     async def _collect(
         self,
@@ -551,17 +551,17 @@ class Scanner:
                     case Coverage():
                         self._take_coverage(started, progress, report)
                     case Sighting(identities=()):
-                        self._inbox.take([report])  # The tracker says so.
+                        self._inbox.add([report])  # The tracker says so.
                     case Sighting():
                         self.heard[progress.name] = report.at
                         progress.found.add(self._key(report))
                         self.unverified.forget(report.identities[0])
-                        self._inbox.take(taken(replace(report, asked=started)))
+                        self._inbox.add(taken(replace(report, asked=started)))
                     case Miss():
                         progress.missed += 1
-                        self._inbox.take([replace(report, asked=started)])
+                        self._inbox.add([replace(report, asked=started)])
                     case _:
-                        self._inbox.take([report])
+                        self._inbox.add([report])
 
     def _take_coverage(
         self, started: datetime, progress: SourceProgress, coverage: Coverage
@@ -577,10 +577,10 @@ class Scanner:
         now, name = self.clock(), coverage.source
         down = [scope for scope in self.tracker.down() if scope.partition(":")[0] == name]
         asked = dict.fromkeys((name, *coverage.scopes, *down)) if coverage.scopes else {}
-        self._inbox.take(
+        self._inbox.add(
             SourceDown(scope, now, "", up=True) for scope in asked if scope not in progress.failed
         )
-        self._inbox.take(SourceDown(scope, started, why) for scope, why in progress.failed.items())
+        self._inbox.add(SourceDown(scope, started, why) for scope, why in progress.failed.items())
 
     async def _report_misses(self, started: datetime, progress: SourceProgress) -> None:
         """Report a miss for every device that this discovery asked and that did not answer. Misses
@@ -595,5 +595,5 @@ class Scanner:
 
         # In the writer, so that everything that was handed over before is known.
         misses = await self._inbox.in_thread(silent)
-        self._inbox.take(misses)
+        self._inbox.add(misses)
         progress.missed += len(misses)

@@ -65,13 +65,13 @@ def edges() -> dict[str, set[str]]:
     """The packages that each package imports."""
     known = packages()
 
-    def owner(module: str) -> str:
+    def package_of(module: str) -> str:
         parts = module.split(".")
         names = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
         return next((name for name in names if name in known), "")
 
     return {
-        name: {owner(module) for path in paths for module in imported(path)} - {name, ""}
+        name: {package_of(module) for path in paths for module in imported(path)} - {name, ""}
         for name, paths in known.items()
     }
 

@@ -22,18 +22,18 @@ Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 """A time in an answer: ISO 8601 with offset."""
 
 
-def one_of(words: Iterable[str]) -> WithJsonSchema:
+def enum_schema(words: Iterable[str]) -> WithJsonSchema:
     """Describe a text as one of `words`, in the schema only."""
     return WithJsonSchema({"type": "string", "enum": list(words)})
 
 
-def like(pattern: str) -> WithJsonSchema:
+def pattern_schema(pattern: str) -> WithJsonSchema:
     """Describe a text by its pattern, in the schema only."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-Status = Annotated[str, one_of(status.NAMES)]
-Mac = Annotated[str, like("^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
+Status = Annotated[str, enum_schema(status.NAMES)]
+Mac = Annotated[str, pattern_schema("^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
 
 
 class AddressRow(TypedDict):

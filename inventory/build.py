@@ -27,7 +27,7 @@ class InventoryPackage(Package):
     uploads: Uploads
 
     def jobs(self) -> Sequence[Job]:
-        read = self.workbooks.keep
+        read = self.workbooks.sync
         return (Job("workbook", "Read the workbook when it changed", 5, read, at_once=True),)
 
 

@@ -125,7 +125,7 @@ class Uploads:
     def _compare(self, data: bytes) -> Preview:
         name = self.workbooks.path.name
         try:
-            now, pending = self.workbooks.now()
+            now, pending = self.workbooks.read_current()
         except OSError as error:
             text = f"{name} cannot be read ({error.strerror}), so nothing compares with it"
             raise workbook.NotReadable(text, "Give this user the right to read it.") from error
@@ -206,10 +206,10 @@ class Uploads:
             raise NotFound("This upload waits no more", "Upload the workbook again.")
         left, former = base_key(data, {}), self._former_workbooks()
         try:
-            result = self.workbooks.take(data, self._former_path(left), key[32:], precondition)
+            result = self.workbooks.replace(data, self._former_path(left), key[32:], precondition)
         except (OSError, Refused, CannotKeep):
             with suppress(OSError):
-                if base_key(self.workbooks.now()[0], {}) != left:
+                if base_key(self.workbooks.read_current()[0], {}) != left:
                     self._former_path(left).unlink(missing_ok=True)
             raise
         self._delete([file for file in former if file != self._former_path(left)])
@@ -227,17 +227,17 @@ class Uploads:
     def _undo(self, precondition: Precondition) -> str:
         if not (former := self._former_workbooks()):
             raise NotFound("There is no workbook from before", "Upload the one that you want.")
-        now, pending = self.workbooks.now()
+        now, pending = self.workbooks.read_current()
         before = self._former_path(base_key(now, pending))
         if not before.is_file():
             raise self._undo_refused(now, pending, former)
         try:
             undone = self.folder / "undone.xlsx"
-            result = self.workbooks.take(
+            result = self.workbooks.replace(
                 before.read_bytes(), undone, base_key(now, pending), precondition
             )
         except Outdated:
-            raise self._undo_refused(*self.workbooks.now(), former) from None
+            raise self._undo_refused(*self.workbooks.read_current(), former) from None
         self._delete(former)
         return result
 

@@ -1,7 +1,7 @@
 """Synchronize the fleet and the workbook of recorders, both ways.
 
 The workbook decides which recorders exist. A serial that a person changes in the monitor is
-kept as pending, is used at once, and is written into its one cell by `keep()`.
+kept as pending, is used at once, and is written into its one cell by `sync()`.
 """
 
 import errno
@@ -89,15 +89,15 @@ class Workbooks:
 
     # -- reading -------------------------------------------------------------------------
 
-    def keep(self) -> str:
+    def sync(self) -> str:
         """Write pending serials, read the file if it changed; return what was done, in words."""
         with self._file_lock:
             try:
-                return self._keep()
+                return self._sync()
             finally:
                 self.was_read.set()
 
-    def _keep(self) -> str:
+    def _sync(self) -> str:
         try:
             self._finish_replacement()
         except (CannotKeep, OSError) as problem:
@@ -112,12 +112,12 @@ class Workbooks:
         self.state = replace(self.state, error=error, busy=self._lock_notice())
         return outcome
 
-    def now(self) -> tuple[bytes, Mapping[str, str]]:
+    def read_current(self) -> tuple[bytes, Mapping[str, str]]:
         """Read the file, NO_WORKBOOK for none, and the pending serials. Raises OSError."""
         with self._file_lock:
             return self._bytes_or_none(), self.pending()
 
-    def take(
+    def replace(
         self, data: bytes, before: Path, base: str, precondition: Precondition = no_precondition
     ) -> str:
         """Replace the whole workbook, NO_WORKBOOK for none; the former one is kept at `before`.
@@ -147,7 +147,7 @@ class Workbooks:
                 raise
             with suppress(CannotKeep):
                 self._finish_replacement(is_there=True)
-            return self._retire_all() if data == NO_WORKBOOK else self._keep()
+            return self._retire_all() if data == NO_WORKBOOK else self._sync()
 
     def _still_pending(self, data: bytes) -> Mapping[str, str]:
         """The pending serials that this workbook has a row for and nothing else in its place."""

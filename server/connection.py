@@ -152,7 +152,7 @@ class Connection:
     def has_part(self) -> bool:
         return self.stage in (Stage.HEAD, Stage.BODY)
 
-    def held(self) -> int:
+    def buffered_bytes(self) -> int:
         """The number of bytes kept for this client, without those that a thread works with."""
         if self.stage is Stage.RUNNING:
             return 0
@@ -183,7 +183,7 @@ class Connection:
         """True if the request is too large to be kept: a thread reads the rest of it."""
         return not self._is_whole and max(self._length, self._came) > MAX_BUFFERED
 
-    def read_on(self) -> None:
+    def stream_body(self) -> None:
         """Let the rest of the body be read where the request reads it."""
 
         since = time.monotonic() + BODY_SECONDS
@@ -233,7 +233,7 @@ class Connection:
             return min(end, self.sock.moved_at + STALL_TIMEOUT)
         return self.since + CLOSE_SECONDS if self.stage is Stage.CLOSING else float("inf")
 
-    def shut(self) -> None:
+    def close(self) -> None:
         """Close our side. Raises OSError when the client is gone."""
         self.sock.shutdown(socket.SHUT_WR)
         self.enter(Stage.CLOSING)

@@ -146,7 +146,7 @@ class Worker(base.Worker):
         for connection in waiting:
             if now > connection.expires_at():
                 self._expire(connection)
-        self._held = sum(connection.held() for connection in self._all())
+        self._held = sum(connection.buffered_bytes() for connection in self._all())
         self._limit_memory(now)
         self._no_accept.check(now)
         self._no_thread.check(now)
@@ -251,12 +251,12 @@ class Worker(base.Worker):
         """Close slow clients while too much is kept for them, stalled ones with most first."""
         if self._held > MAX_HELD:
             # Since the last tick it only grew: what has been answered meanwhile is still in it.
-            self._held = sum(connection.held() for connection in self._all())
+            self._held = sum(connection.buffered_bytes() for connection in self._all())
         while self._held > MAX_HELD:
             held: dict[str | None, int] = defaultdict(int)
             stalled = []
             for connection in self._all():
-                held[connection.client_key] += connection.held()
+                held[connection.client_key] += connection.buffered_bytes()
                 moved_at = max(connection.moved_at, connection.sock.moved_at)
                 if connection.stage is Stage.BODY or (
                     connection.stage is Stage.SENDING and now - moved_at > STALLED
@@ -265,9 +265,10 @@ class Worker(base.Worker):
             if not stalled:
                 return
             worst = max(
-                stalled, key=lambda connection: (held[connection.client_key], connection.held())
+                stalled,
+                key=lambda connection: (held[connection.client_key], connection.buffered_bytes()),
             )
-            self._held -= worst.held()
+            self._held -= worst.buffered_bytes()
             self._close(worst)
 
     # -- what comes ----------------------------------------------------------------------
@@ -319,7 +320,7 @@ class Worker(base.Worker):
                 connection.answer_expectation()
                 self._watch(connection, selectors.EVENT_READ)
             elif self._uploads.acquire(connection.client_key):
-                connection.read_on()
+                connection.stream_body()
                 self._enqueue(connection)
             else:
                 self._refuse(connection, 503)
@@ -464,7 +465,7 @@ class Worker(base.Worker):
             elif connection.goes_on:
                 self._go_on(connection)
             else:
-                connection.shut()
+                connection.close()
                 self._watch(connection, selectors.EVENT_READ)
         except OSError:
             self._close(connection)

@@ -96,7 +96,7 @@ class TokenBucket:
         self.pace, self.level = self.rate, self.burst
         self.at = asyncio.get_running_loop().time()
 
-    async def take(self, over: asyncio.Event) -> None:
+    async def acquire(self, over: asyncio.Event) -> None:
         """Wait for a place, or until it is `over`. Who waits already keeps it: levels below
         zero are promised ones."""
         now = asyncio.get_running_loop().time()
@@ -339,7 +339,7 @@ class Server(asyncio.DatagramProtocol):
         new waits for no place: by its answer we know whether the server sheds load."""
         self.backoff.check()
         if is_new:
-            await self.bucket.take(self.backoff.begun)
+            await self.bucket.acquire(self.backoff.begun)
             self.backoff.check()
         loop = asyncio.get_running_loop()
         key = (path, with_keys)

@@ -105,7 +105,7 @@ class Home:
         # Flask's test client has no connection whose owner the kernel could name.
         self.monitor.authenticator.proves_peer = lambda _environ: True
         running_packages.open_all(self.monitor.packages)
-        self.monitor.workbooks.keep()
+        self.monitor.workbooks.sync()
         self.monitor.scanner.open()
         self.app = monitor_app.create_app(self.monitor)
         self.client = self.app.test_client()

@@ -125,7 +125,7 @@ class WorkbookRig:
 
     def check(self) -> str:
         self.home.clock.forward(seconds=5)
-        return self.books.keep()
+        return self.books.sync()
 
     def listed(self) -> dict[str, str]:
         """The serials that the fleet has, by site."""
@@ -179,7 +179,7 @@ def check_pending(rig: WorkbookRig, *words: str, books: workbooks.Workbooks | No
 
 
 def check_saved(rig: WorkbookRig, books: workbooks.Workbooks | None = None) -> None:
-    (books or rig.books).keep()
+    (books or rig.books).sync()
     assert rig.cells()["SITE-001"] == "NEW12345"
     assert rig.books.pending() == {}
     assert (books or rig.books).state.error == ""

@@ -64,7 +64,7 @@ def register(app: Flask, monitor: Monitor) -> None:
         app.register_blueprint(module.bp)
     app.jinja_env.globals.update(
         monitor=monitor,
-        status_words=fleet.STATUS_TITLES,
+        status_titles=fleet.STATUS_TITLES,
         theme=settings.theme,
         can=visible_fleet.can,
         person=visible_fleet.current_person,

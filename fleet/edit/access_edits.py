@@ -25,7 +25,7 @@ def has_access_fields(edit: Edit) -> bool:
     return not edit.fields.keys().isdisjoint(access.FIELDS)
 
 
-def apply_edit(
+def apply_access_edit(
     draft: Draft, device: Device, edit: Edit, summary: EditSummary | None
 ) -> tuple[Device, EditSummary | None]:
     """Apply the edit of an access; return the device and the event, which begins with `summary`.

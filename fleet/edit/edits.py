@@ -49,7 +49,7 @@ def _apply_values(draft: Draft, device: Device, edit: Edit) -> Device:
     """The edits that set values of one device."""
     changed, summary = editing.apply_edit(device, edit, draft.devices)
     if edit.kind == "change" and access_edits.has_access_fields(edit):
-        changed, summary = access_edits.apply_edit(draft, changed, edit, summary)
+        changed, summary = access_edits.apply_access_edit(draft, changed, edit, summary)
     if summary is not None:
         _check_keys(draft, changed)
         draft.put(changed)

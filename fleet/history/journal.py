@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 RETRY_AFTER = 5.0
 """Seconds between two tries while the database does not take events."""
-MAX_AT_ONCE = 1000
+MAX_BATCH = 1000
+"""Events in one transaction."""
 
 
 class RejectedEvent(Exception):
@@ -213,7 +214,7 @@ class JournalWriter:
 
     def deliver(self) -> bool:
         """Move all events of the outbox into the journal; False when the database refuses them."""
-        size = MAX_AT_ONCE
+        size = MAX_BATCH
         while events := self.tracker.fleet().outbox[:size]:
             try:
                 self._write(events)

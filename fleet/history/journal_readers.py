@@ -162,22 +162,22 @@ class MemoryReader(JournalReader):
     """A reader whose work is in memory, and its cursor too: each run begins with new events."""
 
     def __init__(
-        self, engine: "Engine", name: str, take: Callable[[Sequence[Event]], None]
+        self, engine: "Engine", name: str, handle: Callable[[Sequence[Event]], None]
     ) -> None:
         super().__init__(engine, name)
-        self.take = take
+        self.handle = handle
 
     def _open(self, start: int) -> int:
         return start
 
     def _take(self, events: Sequence[Event], _start: int, _end: int) -> None:
-        self.take(events)
+        self.handle(events)
 
 
 class DurableReader(JournalReader):
     """A reader whose cursor is in SQL: it continues where it was, after any crash.
 
-    `take` stores what it makes of the events through the connection that it is given. The cursor
+    `handle` stores what it makes of the events through the connection that it is given. The cursor
     moves in the same transaction, so every event is taken in exactly once. A new reader begins
     with the oldest event of the journal, or with those to come.
     """
@@ -186,13 +186,13 @@ class DurableReader(JournalReader):
         self,
         engine: "Engine",
         name: str,
-        take: "Callable[[Connection, Sequence[Event]], None]",
+        handle: "Callable[[Connection, Sequence[Event]], None]",
         clock: Callable[[], datetime],
         *,
         from_oldest: bool = False,
     ) -> None:
         super().__init__(engine, name)
-        self.take = take
+        self.handle = handle
         self.clock = clock
         self.from_oldest = from_oldest
 
@@ -210,7 +210,7 @@ class DurableReader(JournalReader):
     def _take(self, events: Sequence[Event], start: int, end: int) -> None:
         with translated_errors(), self.engine.begin() as connection:
             if events:
-                self.take(connection, events)
+                self.handle(connection, events)
             cursor_rows.advance(connection, self.name, start, end, self.clock())
 
 

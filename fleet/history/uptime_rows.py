@@ -31,7 +31,7 @@ from fleet.model import Event
 from store.sql import metadata, translated_errors
 
 UNMERGED, DELETED = "device.unmerged", "device.deleted"
-MAX_AT_ONCE = 200
+MAX_QUERIED_DEVICES = 200
 """Devices in one query."""
 FILLED_AT_ONCE = 20
 """Devices in one transaction that rolls up again: others write in between."""
@@ -59,7 +59,7 @@ def since(engine: Engine, devices: Collection[int], first: date) -> dict[int, li
     """The days of each device from `first` on, oldest first, and the last one before it."""
     days: dict[int, list[Day]] = {device: [] for device in devices}
     with translated_errors(), engine.connect() as connection:
-        for ids in _parts(days, MAX_AT_ONCE):
+        for ids in _parts(days, MAX_QUERIED_DEVICES):
             for row in _latest(connection, ids, first):
                 days[row.device].append(Day(*row[1:]))
             query = (
@@ -103,7 +103,7 @@ def add(connection: Connection, events: Iterable[Event]) -> None:
         elif event.kind in (MERGED, UNMERGED):
             again.update(merged_ids(event.after) or ())
     changes = [event for event in of_devices if event.kind in KINDS and event.device not in again]
-    for ids in _parts({event.device or 0 for event in changes}, MAX_AT_ONCE):
+    for ids in _parts({event.device or 0 for event in changes}, MAX_QUERIED_DEVICES):
         known = {row.device: Day(*row[1:]) for row in _latest(connection, ids)}
         rollups.update({device: UptimeRollup(device, day) for device, day in known.items()})
     for event in changes:
@@ -119,7 +119,7 @@ def rebuild(connection: Connection, devices: Collection[int]) -> None:
     """Roll up again everything that the journal has of these devices. The days before its oldest
     event stay: nothing else knows of them."""
     stays = _merges(connection)
-    for ids in _parts(devices, MAX_AT_ONCE):
+    for ids in _parts(devices, MAX_QUERIED_DEVICES):
         gone = _deleted(connection, ids) | stays.keys()
         origins = {device: device for device in ids if device not in gone}
         origins |= {goes: end for goes in stays if (end := _last_record(goes, stays)) in origins}

@@ -21,7 +21,7 @@ from fleet.reduce.draft import Draft
 MAX_MOVES = 10
 """Of one device within a day; further ones are one finding instead of events."""
 DAY = timedelta(days=1)
-MAX_AT_ONCE = 4
+MAX_SOURCE_ADDRESSES = 4
 """Addresses of one device that each source keeps with their times: the newest."""
 FIRST_KEPT = 100
 """The oldest addresses, which no later move pushes out of a full history."""
@@ -81,7 +81,7 @@ def proved(device: Device, sighting: Sighting) -> Mapping[str, Mapping[str, date
     if sighting.address is None:
         return device.source_addresses
     known = {**device.source_addresses.get(sighting.source, {}), sighting.address: sighting.at}
-    if len(known) > MAX_AT_ONCE:
+    if len(known) > MAX_SOURCE_ADDRESSES:
         del known[min(known, key=lambda ip: known[ip])]
     return {**device.source_addresses, sighting.source: known}
 

@@ -32,7 +32,7 @@ const EDITS = {
   restore: (id) => send("POST", `/api/camera/${id}/restore`),
   merge: (id, form) => send("POST", `/api/camera/${id}/merge`, { with: Number(form.elements.with.value) }),
   split: (id, form) => send("POST", `/api/camera/${id}/split`, {
-    identities: [...form.querySelectorAll("input:checked")].map((one) => one.value),
+    identities: [...form.querySelectorAll("input:checked")].map((input) => input.value),
   }),
 };
 const MESSAGES = { change: "Saved", retire: "Retired", restore: "Restored", merge: "Merged", split: "Split" };

@@ -9,7 +9,7 @@ from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Report, Sighting
 from sources.source import Source
 from tests.home import Clock
 
-Said = AsyncIterator[Report | Coverage]
+Outcomes = AsyncIterator[Report | Coverage]
 
 
 def key(number: int) -> str:
@@ -40,7 +40,7 @@ class FindingSource:
     parts: Sequence[str] = ("here",)
     failed: dict[str, str] = field(default_factory=dict)
 
-    async def discover(self) -> Said:
+    async def discover(self) -> Outcomes:
         for number in self.devices:
             await asyncio.sleep(self.pause)
             yield seen(self.clock, self.name, number, self.part_of.get(number, "here"))
@@ -60,7 +60,7 @@ async def deaf(go: asyncio.Event) -> None:
 
 
 def hangs(timeout: float) -> Source:
-    async def discover() -> Said:
+    async def discover() -> Outcomes:
         await asyncio.Event().wait()
         yield Coverage("hangs", (), 0, 0)
 
@@ -70,7 +70,7 @@ def hangs(timeout: float) -> Source:
 def breaks(after: Iterable[Report] = (), error: Exception | None = None) -> Source:
     """Yields `after`, then raises: an error of the program unless another is given."""
 
-    async def discover() -> Said:
+    async def discover() -> Outcomes:
         for report in after:
             yield report
         raise error or ZeroDivisionError("nobody expected this")

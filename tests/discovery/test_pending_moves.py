@@ -15,7 +15,7 @@ def discovered(story: Story, minutes: int, answers: Sequence[Sighting]) -> list[
         lambda key, site: story.fleet.devices.get(story.fleet.index.get(key, 0)),
         story.fleet.disputed,
     )
-    reports: list[Report] = [report for answer in answers for report in moves.take(answer)]
+    reports: list[Report] = [report for answer in answers for report in moves.hold_or_pass(answer)]
     reports += moves.end(noon(minutes=minutes), is_whole=True)
     story.tell(*reports)
     return reports

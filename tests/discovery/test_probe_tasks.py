@@ -107,7 +107,7 @@ def test_the_monitor_ends_beside_a_probe_that_does_not(make: Make) -> None:
     tcp.odd = stubborn
     engine = make([listed(1), listed(2)], tcp.source())
     until(lambda: tcp.times(1) and tcp.times(2))
-    engine.scanner._inbox.take(
+    engine.scanner._inbox.add(
         [Sighting("here", ("onvif:new",), "tcp", fleets.now(), address="10.0.9.9")]
     )
     engine.scanner.close()
@@ -128,7 +128,7 @@ def test_the_monitor_ends_beside_a_probe_that_blocks_its_loop(
     tcp.odd = blocks
     engine = make([listed(1)], tcp.source())
     until(lambda: tcp.times(1))
-    engine.scanner._inbox.take(
+    engine.scanner._inbox.add(
         [Sighting("here", ("onvif:new",), "tcp", fleets.now(), address="10.0.9.9")]
     )
     engine.scanner.close()

@@ -10,7 +10,7 @@ import discovery.scanner
 from fleet.model import CannotAsk, Coverage
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states
-from tests.discovery.small_sources import FindingSource, Said, hangs, key, seen
+from tests.discovery.small_sources import FindingSource, Outcomes, hangs, key, seen
 from tests.home import Clock, until
 
 
@@ -120,7 +120,7 @@ def test_a_source_that_cannot_be_heard_is_tried_again(
     monkeypatch.setattr(discovery.scanner, "LISTEN_AGAIN", 0.05)
     tries: list[Exception] = [ZeroDivisionError("odd"), CannotAsk("ear", "the port is taken")]
 
-    async def listen() -> Said:
+    async def listen() -> Outcomes:
         if tries:
             raise tries.pop()
         yield seen(clock, "ear", 5)
@@ -146,7 +146,7 @@ def test_closing_ends_the_sources_that_are_still_asking(
 ) -> None:
     began, ended = Event(), Event()
 
-    async def discover() -> Said:
+    async def discover() -> Outcomes:
         began.set()
         try:
             await asyncio.Event().wait()

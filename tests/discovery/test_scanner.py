@@ -14,7 +14,15 @@ from simulators.panasonic import Camera
 from sources.source import Source
 from store.json_file import CannotKeep
 from tests.discovery.engine import Engine, MakeEngine, states
-from tests.discovery.small_sources import FindingSource, Said, breaks, cannot_ask, hangs, key, seen
+from tests.discovery.small_sources import (
+    FindingSource,
+    Outcomes,
+    breaks,
+    cannot_ask,
+    hangs,
+    key,
+    seen,
+)
 from tests.home import Clock, Home, until
 
 Make = Callable[..., Home]
@@ -73,7 +81,7 @@ def test_sources_run_side_by_side(make_engine: MakeEngine, clock: Clock) -> None
     arrived = {"left": asyncio.Event(), "right": asyncio.Event()}
 
     def waits(name: str, other: str) -> Source:
-        async def discover() -> Said:
+        async def discover() -> Outcomes:
             arrived[name].set()
             await arrived[other].wait()
             yield Coverage(name, (f"{name}:here",), 1, 0)
@@ -235,7 +243,7 @@ def test_reports_keep_flowing_whatever_one_of_them_is(
     nobody = replace(seen(clock, "odd", 3), identities=())
     nothing: Any = None
 
-    async def discover() -> Said:
+    async def discover() -> Outcomes:
         for report in (seen(clock, "odd", 1), odd, nobody, nothing, seen(clock, "odd", 4)):
             yield report
         yield Coverage("odd", ("odd:here",), 1, 2)
@@ -268,7 +276,7 @@ class Unsteady(Engine):
 def test_nothing_that_was_heard_is_lost_to_a_full_disk_or_to_a_bad_report(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def listen() -> Said:
+    async def listen() -> Outcomes:
         for number in (1, 2, 3):
             yield seen(clock, "talks", number)
         await asyncio.Event().wait()

@@ -13,7 +13,7 @@ from discovery.probing import NOT_ASKED
 from fleet.model import DEFAULT_SITE, Coverage, Target
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states
-from tests.discovery.small_sources import FindingSource, Said, deaf, key, seen
+from tests.discovery.small_sources import FindingSource, Outcomes, deaf, key, seen
 from tests.home import Clock, until
 
 
@@ -27,7 +27,7 @@ class Deaf:
     loop: asyncio.AbstractEventLoop = field(init=False)
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def discover(self) -> Said:
+    async def discover(self) -> Outcomes:
         self.began += 1
         self.loop = asyncio.get_running_loop()
         yield seen(self.clock, "deaf", 7)
@@ -35,7 +35,7 @@ class Deaf:
         yield seen(self.clock, "deaf", 8)
         yield Coverage("deaf", ("deaf:here",), 1, 2)
 
-    async def sweep(self, targets: Any, spread: float) -> Said:
+    async def sweep(self, targets: Any, spread: float) -> Outcomes:
         async for report in self.discover():
             yield report
 

@@ -32,7 +32,7 @@ from fleet.model import (
     SourceDown,
     SourceState,
 )
-from fleet.reduce.addresses import MAX_AT_ONCE
+from fleet.reduce.addresses import MAX_SOURCE_ADDRESSES
 from fleet.reduce.reducer import reduce
 from tests.fleet.reports import NOON, RULES
 
@@ -202,7 +202,7 @@ def check_keys(before: Fleet, fleet: Fleet) -> None:
     assert record.indexed(fleet).references == fleet.references, "it is the same after a restart"
     for device in fleet.devices.values():
         assert device.claims.keys() <= {*device.identities}, "a claim ends with its key"
-        assert all(len(known) <= MAX_AT_ONCE for known in device.source_addresses.values())
+        assert all(len(known) <= MAX_SOURCE_ADDRESSES for known in device.source_addresses.values())
 
 
 def check_merges(before: Fleet, events: Sequence[Event]) -> None:

@@ -218,14 +218,14 @@ def test_what_fails_while_it_is_stored_is_stored_once(
     monkeypatch.setattr("fleet.history.journal_readers.RETRY_AFTER", 0.02)
     tries: list[int] = []
 
-    def take(connection: Connection, events: Sequence[Event]) -> None:
+    def handle(connection: Connection, events: Sequence[Event]) -> None:
         note(connection, events)
         tries.append(len(events))
         if len(tries) < 4:
             raise MemoryError
 
     reader = reader_of(journal)
-    reader.take = take
+    reader.handle = handle
     write(journal, 1, 2, 3)
     with running(journal):
         until(lambda: cursor(journal) == 3)
@@ -389,13 +389,13 @@ def test_a_reader_waits_while_the_database_is_away_and_is_woken_when_it_is_back(
 def test_an_event_that_a_reader_cannot_use_is_passed_over_and_logged(
     journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def take(connection: Connection, events: Sequence[Event]) -> None:
+    def handle(connection: Connection, events: Sequence[Event]) -> None:
         if any(event.sequence == 4 for event in events):
             raise KeyError("status")
         note(connection, events)
 
     reader = reader_of(journal)
-    reader.take = take
+    reader.handle = handle
     write(journal, *range(1, 10))
     reader.step()
     assert noted(journal) == [1, 2, 3, 5, 6, 7, 8, 9]

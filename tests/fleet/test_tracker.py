@@ -30,7 +30,7 @@ def name(tracker: Tracker, id: int = 1) -> str | None:
 
 # -- durable before it returns ---------------------------------------------------------------
 
-TOLD: dict[str, list[Report]] = {
+REPORTS: dict[str, list[Report]] = {
     "a find": [seen(B, address="10.0.0.2")],
     "a move": [seen(A, at=noon(minutes=1), address="10.0.0.9")],
     "a miss": [missed(A, noon(minutes=1))],
@@ -40,12 +40,12 @@ TOLD: dict[str, list[Report]] = {
 }
 
 
-@pytest.mark.parametrize("what", TOLD)
+@pytest.mark.parametrize("what", REPORTS)
 def test_what_is_told_is_in_the_file_before_apply_returns(
     tracker: Tracker, tmp_path: Path, what: str
 ) -> None:
     tracker.apply([seen(A)], NOON)
-    events = tracker.apply(TOLD[what], noon(minutes=1))
+    events = tracker.apply(REPORTS[what], noon(minutes=1))
     assert len(events) == 1
     assert on_disk(tmp_path) == tracker.fleet()
     assert on_disk(tmp_path).outbox[-1] == events[0]

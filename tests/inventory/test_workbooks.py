@@ -201,11 +201,11 @@ def test_a_file_that_is_opened_while_a_serial_is_being_written_is_left_alone(rig
     lock = rig.path.with_name("~$P2P1.xlsx")
     books = RacedWorkbooks(rig.books, 1, lambda _turn: lock.write_bytes(b"Ada"))
     books.change_serial("SITE-001", "NEW12345", "Ada")
-    books.keep()
+    books.sync()
     assert rig.cells()["SITE-001"] == "AB12345"
     assert "1 new serial waits" in books.state.busy
     lock.unlink()
-    books.keep()
+    books.sync()
     assert rig.cells()["SITE-001"] == "NEW12345"
 
 

@@ -68,7 +68,7 @@ def test_what_somebody_else_saves_meanwhile_is_not_overwritten(rig, times, save)
     rig.write(*ROWS)
     books = RacedWorkbooks(rig.books, times, save(rig))
     books.change_serial("SITE-001", "NEW12345", "Ada")
-    books.keep()
+    books.sync()
     assert rig.cells() == SAVED
     assert books.pending() == {}
     assert books.state.error == ""
@@ -79,7 +79,7 @@ def test_after_three_times_it_says_so_and_tries_again_in_the_next_round(rig, sav
     rig.write(*ROWS)
     books = RacedWorkbooks(rig.books, workbooks.TRIES, save(rig))
     books.change_serial("SITE-001", "NEW12345", "Ada")
-    books.keep()
+    books.sync()
     assert rig.cells()["SITE-001"] == "AB12345"
     check_pending(rig, "1 new serial waits", "changed by somebody else 3 times", books=books)
     check_saved(rig, books)
@@ -91,7 +91,7 @@ def test_a_file_that_is_deleted_meanwhile_is_said_and_gets_the_serial_when_it_is
     data = rig.path.read_bytes()
     books = RacedWorkbooks(rig.books, 1, lambda _turn: rig.path.unlink())
     books.change_serial("SITE-001", "NEW12345", "Ada")
-    books.keep()
+    books.sync()
     assert not rig.path.exists(), "what somebody deletes is not brought back"
     check_pending(rig, "P2P1.xlsx is gone. Put it back", books=books)
     rig.path.write_bytes(data)
@@ -158,7 +158,7 @@ def test_twenty_people_change_twenty_sites_at_once_while_the_file_is_being_writt
     def keep() -> None:
         barrier.wait()
         while not done.is_set():
-            rig.books.keep()
+            rig.books.sync()
 
     with ThreadPoolExecutor(21) as pool:
         keeping = pool.submit(keep)
@@ -188,11 +188,11 @@ def test_a_serial_that_is_typed_while_another_is_being_written_comes_next(rig):
 
     books = RacedWorkbooks(rig.books, 1, type_it)
     books.change_serial("SITE-001", "NEW12345", "Ada")
-    books.keep()
+    books.sync()
     assert len(typed) == 2
     assert rig.cells() == {"SITE-001": "NEW12345", "SITE-002": "AB12346"}
     assert rig.asked() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
-    books.keep()
+    books.sync()
     assert rig.cells() == {"SITE-001": "NEW22222", "SITE-002": "NEW33333"}
     assert books.pending() == {}
 
@@ -242,7 +242,7 @@ class Killed(workbooks.Workbooks):
 home = Home(Path(sys.argv[1]), Clock())
 books = Killed(home.monitor.workbooks.path, home.monitor.tracker, home.clock)
 books.change_serial("SITE-001", "NEW12345", "Ada")
-books.keep()
+books.sync()
 """
 
 

@@ -9,7 +9,7 @@ from fleet.kinds import CAMERAS
 from fleet.model import Edit
 from fleet.queries import select
 from web.http.actions.devices import (
-    apply_edit,
+    apply_and_audit,
     device_edit,
     is_deleted,
     retire_silent,
@@ -136,7 +136,7 @@ def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:
 
 
 def _edited(edit: Edit) -> Response:
-    events = apply_edit(edit)
+    events = apply_and_audit(edit)
     number = edit.identity.removeprefix("id:")
     camera = None if is_deleted(events) else _detail(current_monitor(), number)
     return json_response(edited(camera, undo_number(events)))

@@ -100,7 +100,7 @@ def update() -> Response:
 def refresh() -> Response:
     """Check every recorder now, and wait for the result."""
     monitor = current_monitor()
-    monitor.workbooks.keep()
+    monitor.workbooks.sync()
     visible_fleet().check("scan.start")
     end = monotonic() + REFRESH_TIMEOUT
     # One that runs already may leave the recorders out, or not know a serial from a moment ago.

@@ -92,7 +92,7 @@ def has_hung_up(sock: socket.socket | None) -> bool:
 
 def renewed(visible: VisibleFleet) -> VisibleFleet | None:
     """The fleet as the same person sees it now; None when they cannot see events any more."""
-    now = visible.again()
+    now = visible.refreshed()
     return now if now and now.may("event.view") else None
 
 

@@ -51,7 +51,7 @@ class VisibleFleet:
     def may(self, action: str, device: Device | None = None) -> bool:
         return may(self.person, action, device, self.now)
 
-    def again(self) -> "VisibleFleet | None":
+    def refreshed(self) -> "VisibleFleet | None":
         """The fleet as the same person sees it now; None when their login has ended."""
         person = self.monitor.authenticator.accounts.refreshed(self.person)
         return visible_to(self.monitor, person) if person else None
@@ -62,7 +62,7 @@ class VisibleFleet:
         The request was authorized before; between that and the act lie work and waiting, in which
         a login can end and a right can be taken away. May be asked from any thread.
         """
-        now = self.again()
+        now = self.refreshed()
         if now is None:
             return HttpError(401, "Your login has ended", "Nothing was changed. Log in again.")
         fleet = self.monitor.tracker.fleet()

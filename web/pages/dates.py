@@ -13,7 +13,7 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 def register(app: Flask) -> None:
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.filters["clock"] = clock
-    app.jinja_env.filters["to_come"] = to_come
+    app.jinja_env.filters["time_until"] = time_until
 
 
 def span(length: timedelta) -> str:
@@ -42,7 +42,7 @@ def ago(text: str | None) -> Markup:
     return _relative(at, "past", words)
 
 
-def to_come(text: str | None) -> Markup:
+def time_until(text: str | None) -> Markup:
     """A `<time>` such as "in 12 s"."""
     if not text:
         return Markup("never")

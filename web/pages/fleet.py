@@ -11,7 +11,7 @@ from fleet.edit.editable_fields import MAX_LENGTHS
 from fleet.model import Device, Edit, Refused
 from fleet.status import TABLE
 from web.http.actions.devices import (
-    apply_edit,
+    apply_and_audit,
     delete_device,
     device_edit,
     is_deleted,
@@ -208,7 +208,7 @@ def undo(event: int) -> Any:
 
 
 def _apply(edit: Edit) -> Any:
-    events = apply_edit(edit)
+    events = apply_and_audit(edit)
     if is_deleted(events):
         return redirect("/", 303)
     device = visible_fleet().device(edit.identity.removeprefix("id:"))

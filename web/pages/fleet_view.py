@@ -343,6 +343,6 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "may_edit": visible_fleet().may("device.edit", device),
         "behind": parent_outage(device, devices, statuses),
         "parents": [(parent.id, labels.name(parent)) for parent in parents],
-        "advice": remedies,
+        "remedies": remedies,
         "link": links(),
     }

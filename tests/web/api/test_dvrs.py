@@ -78,7 +78,7 @@ def shop(make_home: Callable[..., Home]) -> Iterator[Shop]:
         cloud.clock = lambda: home.clock().timestamp()
         home.monitor.scanner.sources[easy4ip.NAME] = easy4ip.source(options)
         write(home.settings.p2p_workbook, ROWS)
-        home.monitor.workbooks.keep()
+        home.monitor.workbooks.sync()
         yield Shop(home, cloud)
         assert cloud.faults == []
         assert cloud.refused == 0
@@ -142,7 +142,7 @@ def test_a_site_without_a_serial_of_its_own_is_told_with_its_row_and_can_be_fill
     shop, serial, why
 ):
     write(shop.home.settings.p2p_workbook, [*ROWS, (serial, 104, "Dock")])
-    shop.home.monitor.workbooks.keep()
+    shop.home.monitor.workbooks.sync()
     answer = shop.home.client.get("/api/search?site=104")
     assert answer.status_code == 404
     assert answer.json["error"] == f"Row 5 of P2P1.xlsx is not used: {why}"
@@ -150,7 +150,7 @@ def test_a_site_without_a_serial_of_its_own_is_told_with_its_row_and_can_be_fill
     filled = shop.update(site="104", p2pNumber="AB12348")
     assert (filled.status_code, filled.json) == (200, {"ok": True})
     assert shop.get("/api/search?site=104")["P2P NUMBER"] == "AB12348"
-    shop.home.monitor.workbooks.keep()
+    shop.home.monitor.workbooks.sync()
     sheet = openpyxl.load_workbook(shop.home.settings.p2p_workbook).active
     assert [sheet["A5"].value, sheet["B5"].value] == ["AB12348", 104]
 
@@ -162,7 +162,7 @@ def test_a_site_is_found_whatever_cannot_be_seen_in_its_name(shop):
 
 def test_a_row_that_left_the_workbook_is_in_no_answer(shop):
     write(shop.home.settings.p2p_workbook, ROWS[:2])
-    shop.home.monitor.workbooks.keep()
+    shop.home.monitor.workbooks.sync()
     assert shop.sites() == ["SITE-001", "SITE-002"]
     assert shop.home.client.get("/api/search?site=SITE-003").status_code == 404
     assert shop.refresh()["total"] == 2
@@ -210,7 +210,7 @@ def test_the_audit_log_has_the_serial_that_counts_and_not_what_was_typed(shop):
 @pytest.mark.parametrize(("length", "status"), [(500, 200), (501, 422)])
 def test_a_site_of_500_characters_is_found(shop, length, status):
     write(shop.home.settings.p2p_workbook, [("AB12348", "S" * 500, "Long")])
-    shop.home.monitor.workbooks.keep()
+    shop.home.monitor.workbooks.sync()
     assert shop.home.client.get(f"/api/search?site={'S' * length}").status_code == status
 
 

@@ -166,7 +166,7 @@ class Counted:
 def test_a_workbook_is_taken_from_who_still_may(home: Home) -> None:
     books = home.monitor.workbooks
     path = workbooks.write(books.path, [ROW])
-    books.keep()
+    books.sync()
     before = path.read_bytes()
     ada, end = in_session(home, "Ada")
     new = io.BytesIO(workbooks.book_of([("SIM00009PAZ0009", *ROW[1:])]))

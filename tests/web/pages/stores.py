@@ -41,7 +41,7 @@ def write_rows(home: Home, stores: Stores) -> None:
         for site in sites
     ]
     workbooks.write(home.settings.p2p_workbook, rows)
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
 
 
 def ask_all(home: Home, sites: Iterable[str], silent: Iterable[str] = ()) -> None:

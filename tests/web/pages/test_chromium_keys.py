@@ -16,8 +16,8 @@ def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
     """Press Tab until it has the focus; the focus must be seen."""
     wanted.wait_for()
     for _stop in range(FAR):
-        if wanted.evaluate("one => one === document.activeElement"):
-            style = wanted.evaluate("one => getComputedStyle(one).outlineStyle")
+        if wanted.evaluate("element => element === document.activeElement"):
+            style = wanted.evaluate("element => getComputedStyle(element).outlineStyle")
             assert style != "none", f"nobody sees that {wanted} has the focus"
             return
         page.keyboard.press(key)

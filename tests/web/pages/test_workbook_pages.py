@@ -163,7 +163,7 @@ def change(home: Home, serial: str, site: str = "AAA-01") -> None:
 def test_a_serial_changed_since_the_preview_refuses_the_commit(home: Home, tmp_path: Path) -> None:
     key = key_of(upload(home, bytes_of(tmp_path, FIRST[1:])))
     change(home, "NEW00001")
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     assert refusal(home, "/settings/workbook/commit", key=key) == (
         "P2P1.xlsx was changed since you looked at it. Look again: upload it once more."
     )
@@ -178,7 +178,7 @@ def take_a_third(home: Home, tmp_path: Path) -> None:
 def test_a_serial_changed_since_the_commit_outlives_the_undo(home: Home, tmp_path: Path) -> None:
     take_a_third(home, tmp_path)
     change(home, "NEW00001")
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     assert send(home, "/settings/workbook/undo") == 303
     assert sites(home)["AAA-01"] == "NEW00001"
     assert "CCC-01" not in sites(home)
@@ -189,7 +189,7 @@ def test_a_new_serial_of_a_site_that_an_undo_would_remove_refuses_it(
 ) -> None:
     take_a_third(home, tmp_path)
     change(home, "NEW00003", "CCC-01")
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     message = refusal(home, "/settings/workbook/undo")
     assert message.startswith(
         "P2P1.xlsx was changed since the new workbook was taken. "
@@ -206,9 +206,9 @@ def test_a_preview_says_what_becomes_of_a_serial_that_a_formula_keeps_waiting(
     data = workbooks.book_of([('="SIM00001"&"PAZ0001"', *FIRST[0][1:]), FIRST[1]])
     data = workbooks.changed(data, workbooks.SHEET, r"<v ?/>|<v></v>", "<v>SIM00001PAZ0001</v>")
     (tmp_path / "P2P1.xlsx").write_bytes(data)
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     change(home, "PENDING36")
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     assert home.monitor.workbooks.pending() == {"AAA-01": "PENDING36"}
     rows = [("UPLOADED36", *FIRST[0][1:]), FIRST[1]]
     page = upload(home, bytes_of(tmp_path, rows))
@@ -220,7 +220,7 @@ def test_a_preview_says_what_becomes_of_a_serial_that_a_formula_keeps_waiting(
 
 def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path) -> None:
     workbooks.write(tmp_path / "P2P1.xlsx", [*FIRST, ("", "CCC-01", "Cork"), ("", "", "Dublin")])
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     page = read(home.client.get("/settings/workbook", headers=HEADERS).text)
     assert "2 rows were not taken" in page.text
     forms = [form for form in page.find("form") if form["action"] == "/settings/workbook/serial"]
@@ -287,9 +287,9 @@ def test_a_secret_column_of_the_workbook_is_shown_nowhere_and_that_is_said(
     home: Home, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lay_secrets(tmp_path)
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     lay_secrets(tmp_path, SECRET + "-2")
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     (device,) = [device for device in home.devices() if device.site == "AAA-01"]
     assert device.facts["workbook"]["columns"] == {"PASSWORD": "***", "PHONE": "12"}
     paths = (
@@ -333,7 +333,7 @@ def test_a_secret_that_an_older_version_kept_is_masked_everywhere(home: Home) ->
 
 def test_a_csv_of_three_columns_keeps_the_secrets_in_the_file(home: Home, tmp_path: Path) -> None:
     lay_secrets(tmp_path)
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     page = upload(home, home.client.get("/api/download.csv").data)
     assert "0 added, 0 changed, 0 removed, 2 unchanged" in page.text
     assert "Column PASSWORD is hidden" in page.text
@@ -355,7 +355,7 @@ def test_the_preview_says_what_of_the_present_file_would_be_lost(
     book.active.column_dimensions["B"].width = 33
     book.create_sheet("Notes")["A1"] = "call Ada"
     book.save(tmp_path / "P2P1.xlsx")
-    home.monitor.workbooks.keep()
+    home.monitor.workbooks.sync()
     rows = [(*FIRST[0][:2], None, None), (*FIRST[1], "13")]
     data = workbooks.book_of(rows, (*workbooks.TITLES, "PHONE"))
     page = upload(home, data)

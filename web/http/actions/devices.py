@@ -44,7 +44,7 @@ def _visible_number(number: int) -> int:
     return visible_fleet().device(str(number)).id
 
 
-def apply_edit(edit: Edit) -> list[Event]:
+def apply_and_audit(edit: Edit) -> list[Event]:
     """Apply the edit, and write it into the audit log."""
     monitor, number = current_monitor(), int(edit.identity.removeprefix("id:"))
     events = monitor.tracker.apply(

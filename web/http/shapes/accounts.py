@@ -10,15 +10,15 @@ from typing_extensions import TypedDict
 
 from accounts.model import LEVELS, RIGHTS, ROLES, SCOPES, WEEKDAYS, Grant, Person, Token, User
 from accounts.snapshot import AccountSnapshot
-from fleet.shapes import Time, like, one_of
+from fleet.shapes import Time, enum_schema, pattern_schema
 from web.http.payloads import Moment, Strict
 
-Role = Annotated[str, one_of(ROLES)]
-Level = Annotated[str, one_of(LEVELS)]
-Scope = Annotated[str, one_of(SCOPES)]
-Right = Annotated[str, one_of(RIGHTS)]
-Weekday = Annotated[str, one_of(WEEKDAYS)]
-HoursText = Annotated[str, like(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+Role = Annotated[str, enum_schema(ROLES)]
+Level = Annotated[str, enum_schema(LEVELS)]
+Scope = Annotated[str, enum_schema(SCOPES)]
+Right = Annotated[str, enum_schema(RIGHTS)]
+Weekday = Annotated[str, enum_schema(WEEKDAYS)]
+HoursText = Annotated[str, pattern_schema(r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class Login(Strict):

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from fleet.edit import recorder_list
 from fleet.model import Device
-from fleet.shapes import one_of
+from fleet.shapes import enum_schema
 from web.http.payloads import Query, Strict
 
 COLUMNS = ("P2P NUMBER", "SITE", "STORE NAME")
@@ -39,7 +39,7 @@ DvrRow = TypedDict("DvrRow", {"P2P NUMBER": str, "SITE": str, "STORE NAME": str}
 class SearchedDvr(DvrRow):
     """A recorder as a row of the workbook, with its status."""
 
-    status: Annotated[str, one_of(("online", "offline"))]
+    status: Annotated[str, enum_schema(("online", "offline"))]
 
 
 class Dvrs(TypedDict):
