@@ -47,20 +47,20 @@ wsgi_app = "app:app"
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """A refused start was said in one sentence; gunicorn's three about it add nothing."""
+    """False for the three lines of gunicorn about a refused start, which has its own message."""
     return not record.getMessage().startswith(("Worker (pid", "Shutting down", "Reason: Worker"))
 
 
 def _use_one_arena() -> None:
-    """With hundreds of threads glibc keeps a pool of freed memory for each few of them: 30 MB with
-    10,000 cameras. One is as quick, because Python's own lock lets one thread run."""
+    """Limit glibc to one pool of freed memory. One for every few threads would cost 30 MB with
+    10,000 cameras, and is no faster, because Python's own lock lets one thread run."""
     arenas = -8  # M_ARENA_MAX, mallopt(3); other C libraries have no mallopt
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(arenas, 1)
 
 
 def on_starting(server: Any) -> None:
-    """Everything that can be said before a socket is opened is said here, in words."""
+    """Check the settings and the folders before a socket is opened."""
     _use_one_arena()
     logging.getLogger("gunicorn.error").addFilter(_is_news)
     cfg = server.cfg
@@ -78,7 +78,7 @@ def on_reload(server: Any) -> None:
 
 
 def when_ready(_server: Any) -> None:
-    """Signals that ask gunicorn for more workers or a second server have no effect."""
+    """Ignore the signals that ask gunicorn for more workers or a second server."""
     for ignored in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2):
         signal.signal(ignored, signal.SIG_IGN)
 

@@ -69,7 +69,7 @@ def _load_rows(
 
 
 def _checked(table: Table, value: T) -> T:
-    """Raises InvalidValue."""
+    """Check the row read from `table`, and return it. Raises InvalidValue."""
     check(value, table.name)
     for name, allowed in CHOICES[table.name].items():
         given = getattr(value, name)

@@ -74,7 +74,7 @@ def scan_in_monitor(settings: Settings) -> dict[str, Any] | None:
 
 
 def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
-    """Do `work` with a monitor of our own that owns the files meanwhile."""
+    """Call `work` with a monitor of this process, which owns the files meanwhile."""
     try:
         monitor = monitor_app.build_monitor(settings)
         running.open_all(monitor.packages)

@@ -26,7 +26,7 @@ COLUMNS = (
 def show(
     rows: Sequence[Row], args: argparse.Namespace, columns: Iterable[tuple[str, str]] = COLUMNS
 ) -> None:
-    """Rows as JSON, CSV or a table, on stdout."""
+    """Print rows as JSON, CSV or a table."""
     if args.json:
         print(as_json(list(rows)))
     elif args.csv:
@@ -36,7 +36,7 @@ def show(
 
 
 def as_table(rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> str:
-    """Rows in columns for a terminal, with a header."""
+    """Format rows in columns for a terminal, with a header."""
     cells = [[title for _key, title in columns]]
     cells += [["" if row[key] is None else str(row[key]) for key, _t in columns] for row in rows]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
@@ -75,5 +75,5 @@ def write(text: str) -> bool:
 
 
 def _drop(stream: TextIO) -> None:
-    """Write nothing more: when Python ends, it would try the rest once more and complain."""
+    """Discard all further output: at exit Python would try to write the rest, and report that."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

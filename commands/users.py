@@ -105,7 +105,7 @@ def _rotate_on_files(settings: Settings) -> int | None:
 
 
 def _note(monitor: Any, action: str, name: str, text: str) -> None:
-    """Into the audit log, as the running monitor does it."""
+    """Write to the audit log, as the running monitor does."""
     at = monitor.clock()
     monitor.audit.note(AuditEntry(at, "command line", "this machine", action, name, text))
 
@@ -147,7 +147,7 @@ def _id_of(monitor: Any, name: str) -> int:
 
 
 def _allowed(act: Any, *values: Any, **more: Any) -> Any:
-    """Do it; what is refused is said as the command's failure."""
+    """Call `act`; turn NotAllowed into Failed."""
     try:
         return act(*values, **more)
     except NotAllowed as error:

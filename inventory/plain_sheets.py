@@ -44,8 +44,9 @@ class PlainSheet:
 
 
 def plain_sheet(packed: zipfile.ZipFile, part: str) -> PlainSheet:
-    """Raises KeyError, ValueError, expat.ExpatError for one
-    that is not XML."""
+    """Rewrite the sheet stored in `part`, with plain cells only.
+
+    Raises KeyError for a missing part, ValueError, and expat.ExpatError for invalid XML."""
     kept = {part: name for part, name in COPIED_PARTS.items() if _is_xml(packed, name)}
     texts = elements(packed, kept["sharedStrings"], "si") if "sharedStrings" in kept else []
     cells = _SheetRewriter(len(texts))

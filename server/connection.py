@@ -184,7 +184,7 @@ class Connection:
         return not self._is_whole and max(self._length, self._came) > MAX_BUFFERED
 
     def stream_body(self) -> None:
-        """Let the rest of the body be read where the request reads it."""
+        """Read the rest of the body on demand: `pull` waits for it in the thread of the request."""
 
         since = time.monotonic() + BODY_SECONDS
 
@@ -196,13 +196,13 @@ class Connection:
         self.buffer.pull = pull
 
     def answer_expectation(self) -> None:
-        """Say "go on" to a client that waits for it before it sends the body."""
+        """Send `100 Continue` to a client that waits for it before it sends the body."""
         if self.request._expected_100_continue:
             self.request._expected_100_continue = False
             self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def next_request(self) -> bool:
-        """Make ready for the next request; whether something of it has come already.
+        """Prepare for the next request. True if a part of it has arrived already.
 
         What nobody read of the last body must not be taken for a request. Raises what
         gunicorn's parser raises about it.

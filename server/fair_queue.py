@@ -14,7 +14,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def client_key(client: Any, exempt: Sequence[Network]) -> str | None:
-    """The address, or the /64 network of an IPv6 address, which belongs to one line."""
+    """The address, or the /64 network of an IPv6 address: one customer has all of it."""
     if not isinstance(client, tuple):
         return None
     address = ipaddress.ip_address(str(client[0]).partition("%")[0])

@@ -201,7 +201,7 @@ class _KeyFile:
         return self.read()
 
     def change(self, new: Callable[[bytes], bytes]) -> None:
-        """Put `new(content)` in its place, durably; the content is empty without a file."""
+        """Replace the content by `new(content)`, durably; a missing file has an empty content."""
         with self._locked():
             exists = os.path.lexists(self.path)
             content = new(self.read() if exists else b"")

@@ -40,7 +40,7 @@ PAGES = (fleet, sites, cleanup, settings, web.pages.users, login)
 
 
 def register(app: Flask, monitor: Monitor) -> None:
-    """Everything that the app answers with.
+    """Register all hooks, routes, error handlers and template filters.
 
     Raises RuntimeError for a route that names no action.
     """

@@ -34,7 +34,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def send_request(path: Path, method: str, url: str, body: Any = None) -> Reply | None:
-    """The reply of the monitor behind the socket; None when none is running. Raises NoReply."""
+    """Send the request and return the reply; None when no monitor runs. Raises NoReply."""
     connection = _Connection(path)
     try:
         data = None if body is None else json.dumps(body)

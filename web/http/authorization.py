@@ -1,4 +1,4 @@
-"""Authorize the request. A route names its action or is public; else the app does not start.
+"""Authorize the request: each route names its action or is public, else the app does not start.
 
 Until the first account exists the monitor is open to this machine only.
 """

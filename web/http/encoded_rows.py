@@ -21,7 +21,7 @@ class EncodedRows:
     def of(
         self, devices: Iterable[Device], statuses: Mapping[int, str], now: datetime, rules: Rules
     ) -> list[orjson.Fragment]:
-        """The rows of the devices, as `shapes.row` has them. `statuses` has the whole fleet's."""
+        """The rows of the devices, as `shapes.row` makes them. `statuses` has the whole fleet's."""
         rows = [self._row(device, statuses[device.id], now, rules) for device in devices]
         if len(self._rows) > len(statuses):
             self._forget_gone(statuses)

@@ -213,7 +213,7 @@ def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _drop_null_defaults(schema: dict[str, Any]) -> None:
-    """Drop null defaults: a field left out is not there; in an edit a null empties the value."""
+    """Drop null defaults: leaving a field out is different from null, which clears the value."""
     for property in schema.get("properties", {}).values():
         if property.get("default", ...) is None:
             del property["default"]

@@ -18,7 +18,7 @@ MAX_BYTES = 1 << 20
 
 
 class Strict(BaseModel):
-    """A request body or query: unknown keys are refused by name, types are not bent."""
+    """A request body or query: unknown keys are refused by name, types are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_max_length=10_000)
 
@@ -30,7 +30,9 @@ class Query(BaseModel):
 
 
 def _written_out(value: object) -> object:
-    """Numbers are refused: whether they are seconds or milliseconds would be guessed."""
+    """Require a time as ISO 8601 text: a number could be seconds or milliseconds.
+
+    Raises ValueError."""
     is_iso = isinstance(value, str) and value[:4].isdecimal() and value[4:5] == "-"
     if not is_iso and not isinstance(value, datetime):
         raise ValueError("a time in ISO 8601 with offset, for example 2026-11-27T09:12:00Z")
@@ -48,7 +50,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Annotates a text as one of these words, where a table has them: as a Literal does."""
+    """Annotation that limits a text to the values of a table, as Literal does for fixed ones."""
 
     words: tuple[str, ...]
 
@@ -95,7 +97,7 @@ def register(app: Flask) -> None:
 
 
 def _check_parameters() -> Response | None:
-    """Refuse unknown parameters: one that is ignored would look obeyed."""
+    """Refuse unknown parameters: the client would believe that an ignored one has an effect."""
     view = current_app.view_functions.get(request.endpoint or "")
     described = getattr(view, "description", None)
     if not request.args or described is None or not request.path.startswith("/api/"):

@@ -20,7 +20,7 @@ _proven: WeakSet[Any] = WeakSet()
 
 
 def is_our_own(environ: Mapping[str, Any]) -> bool:
-    """The other end of this request's connection belongs to the user of this program or root.
+    """True if the user of this program, or root, is at the other end of the connection.
 
     A proxy or forwarder that another user runs does not, whatever it passes on. Once proven, it
     holds for the connection: the other end is the same socket for as long as there is one.

@@ -78,7 +78,7 @@ class VisibleFleet:
         )
 
     def judge(self, action: str, number: int | None = None) -> Precondition:
-        """`precondition` as a function, which the change itself calls."""
+        """Return `precondition` as a function, to be called within the change."""
         return partial(self.precondition, action, number)
 
     def check(self, action: str) -> None:

@@ -14,7 +14,7 @@ CLIENT_TIMEOUT = 10.0
 
 @dataclass(slots=True, eq=False)
 class GuardedResponse:
-    """One long response. `since`: when the chunk that is being sent was handed over."""
+    """A long response. `since`: the time at which its current chunk was handed over."""
 
     sock: socket.socket
     may_go_on: Callable[[], bool]

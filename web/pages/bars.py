@@ -11,7 +11,7 @@ SHAPES = {"up": (0, 12), "part": (4, 8), "down": (8, 4), "unknown": (10, 1)}
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`paths` by kind of day, and the sentence for those who cannot see them."""
+    """Uptime bar: `paths` by kind of day, and `label`, the text for screen readers."""
 
     paths: dict[str, str]
     label: str

@@ -19,7 +19,7 @@ VALID_DAYS = range(1, 36501)
 @bp.get("/settings/cleanup")
 @needs("fleet.clean")
 def index() -> str:
-    """Both forms, and the result of the last one; a link cannot make it show other text."""
+    """Both forms, and the result of the last one, which a link cannot forge."""
     done = request.args.get("done", "")
     number, _, what = done.partition(" ")
     is_result = number.isascii() and number.isdecimal() and len(number) < 10

@@ -191,7 +191,7 @@ def uptime_bars(monitor: Monitor, devices: Sequence[Device]) -> dict[int, Bar]:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """A problem of a camera: which one, what, since when."""
+    """A problem of a camera, with its text and its beginning."""
 
     id: int
     name: str
@@ -251,8 +251,7 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
 
 
 def filters(monitor: Monitor, query: PageQuery) -> list[tuple[str, str, int]]:
-    """(status, word, how many): the counts are of what the search finds, so that each agrees
-    with the list that it leads to."""
+    """(status, title, count) of each filter. The counts include only matches of the search."""
     devices, statuses = visible_fleet().statuses()
     every = _unpaged(query, status="all", findings=False, retired=False, sort="")
     matches = select(devices.values(), statuses, every.filter(), CAMERAS).devices
@@ -264,7 +263,7 @@ def filters(monitor: Monitor, query: PageQuery) -> list[tuple[str, str, int]]:
 
 
 def active_filters(query: PageQuery, link: Links) -> list[tuple[str, str, str]]:
-    """(what, which, the link without it) of each filter that has no count of its own."""
+    """(name, value, link without it) of each active filter that has no count of its own."""
     chosen = (
         ("status", "Status", OTHER_STATUSES.get(query.status, "")),
         ("kind", "Kind", query.kind or ""),

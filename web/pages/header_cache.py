@@ -15,7 +15,7 @@ MAX_HEADERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`position`: the broadcaster's before it was made; `at`: when, by the monotonic clock."""
+    """A rendered header. `position`: that of the broadcaster before; `at`: monotonic time."""
 
     position: int
     at: float

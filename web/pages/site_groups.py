@@ -23,8 +23,8 @@ MAX_OF_STORE = 1000
 
 @dataclass(slots=True)
 class SiteSummary:
-    """A store, or a site in it or in none: how many of its devices have which status. Only a
-    store has no `site` of its own; its `sites` are places too."""
+    """Counts of the devices by status, of a store or of a site. Only a store has no `site` of its
+    own; its `sites` are places too."""
 
     store: str
     site: str
