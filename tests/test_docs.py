@@ -265,8 +265,28 @@ def test_a_page_without_a_place_for_the_drawing_is_refused() -> None:
         floors.drawn_into("before\nafter\n")
 
 
-def test_every_file_that_the_architecture_names_is_there() -> None:
-    named = re.findall(r"`([\w./]+(?:/|\.\w+))`", read("docs/architecture.md"))
-    assert named
-    missing = [name for name in named if not (ROOT / name).exists()]
-    assert missing == []
+def paths_in(page: str) -> set[str]:
+    """The paths that a page names, in backticks or in a drawing: with a suffix or a slash."""
+    drawings = "".join(re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    spans = [*re.findall(r"`([\w./-]+)`", page), *re.findall(r"(?<![\w/])[\w./-]+", drawings)]
+    return {span for span in spans if re.search(r"\w/|\.(py|md|json|html|js|css|svg|xlsx)$", span)}
+
+
+def test_every_path_that_the_architecture_names_is_there() -> None:
+    named = paths_in(read("docs/architecture.md"))
+    assert {"fleet/tracker.py", "fleet/reduce", "sources/", "camera_database.json"} <= named
+    missing = {name for name in named if not (ROOT / name).exists()}
+    assert missing == set()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "See `fleet/absent`.",
+        "See `fleet/absent/`.",
+        "See `absent.py`.",
+        "```text\n-- reduce |  fleet/absent, with\n```\n",
+    ],
+)
+def test_a_path_is_seen_in_backticks_and_in_a_drawing(page: str) -> None:
+    assert any("absent" in path for path in paths_in(page))
