@@ -12,7 +12,7 @@ from discovery.due_queue import RETRIES, phase
 from fleet.model import Device, Target
 from sources.source import Source
 
-MAX_AT_ONCE = 500
+MAX_BATCH = 500
 """Devices in one question; what is left is asked with the next one."""
 
 
@@ -63,7 +63,7 @@ class SweptQueue:
         retries = {id: times[0] for id, times in self._retries.items() if times and times[0] <= now}
         often = {id: at for id, at in self._next.items() if at <= now}
         both = {**often, **retries}
-        ids = sorted(both, key=both.__getitem__)[:MAX_AT_ONCE]
+        ids = sorted(both, key=both.__getitem__)[:MAX_BATCH]
         for id in ids:
             if id in retries:
                 self._retries[id].pop(0)

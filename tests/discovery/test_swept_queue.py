@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import discovery.swept_queue
-from discovery.swept_queue import MAX_AT_ONCE, SweptQueue, due_targets
+from discovery.swept_queue import MAX_BATCH, SweptQueue, due_targets
 from fleet.model import DEFAULT_SITE, Access, Coverage, Device, Miss, Sighting, SourceState, Target
 from fleet.status import Rules
 from sources.source import Source
@@ -78,11 +78,11 @@ def test_misses_from_before_the_start_and_of_deleted_devices_are_not_followed_up
 
 
 def test_when_all_miss_at_once_no_question_asks_about_more_than_500() -> None:
-    ids = range(1, MAX_AT_ONCE + 101)
+    ids = range(1, MAX_BATCH + 101)
     queue = queue_of(*(device(id) for id in ids))
     queue.update(by_id(*(device(id, misses=1) for id in ids)), 100.0)
     first, second = queue.due(105.0), queue.due(106.0)
-    assert (len(first), len(second)) == (MAX_AT_ONCE, 100)
+    assert (len(first), len(second)) == (MAX_BATCH, 100)
     assert {*first, *second} == {*ids}
 
 
