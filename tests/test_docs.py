@@ -162,7 +162,9 @@ def test_the_api_page_names_every_parameter_and_every_key_of_a_body(
         if "requestBody" in operation:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             model = described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-            assert set(model["properties"]) <= set(code(text)), route
+            assert set(model["properties"]) <= set(code(text)), (
+                f"docs/api.md: name each key of the body under {route}"
+            )
 
 
 def test_the_api_page_names_every_key_of_every_answer(
@@ -170,7 +172,7 @@ def test_the_api_page_names_every_key_of_every_answer(
 ) -> None:
     documented = set(code(read("docs/api.md")))
     for name, schema in described["components"]["schemas"].items():
-        assert set(schema.get("properties", {})) <= documented, name
+        assert set(schema.get("properties", {})) <= documented, f"docs/api.md: each key of {name}"
     home = make_home(Camera(MAC, "127.20.0.9"), folder="scanned")
     did, jobs = home.scan(), home.client.get("/api/jobs").get_json()
     assert set(did) | set(did["sources"][0]) | set(jobs[0]) <= documented

@@ -21,8 +21,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from fleet.model import Coverage, Sighting
+from fleet.model import Coverage, NoAnswer, Sighting, Target
+from simulators.status_line import address
 from store.vault import Vault
+from tests.discovery import status_line
+from tests.fleet.tracking import opened
 from tests.home import (
     Answer,
     Clock,
@@ -44,7 +47,7 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_the_example_of_a_source_works() -> None:
     scope: dict[str, Any] = {"__name__": "acme"}
-    text, probing = blocks(read("docs/sources.md"), "python")
+    text, probing, _trial = blocks(read("docs/sources.md"), "python")
     assert probing.strip() == read("tests/discovery/status_line.py").strip()
     exec(compile(text, "docs/sources.md", "exec", dont_inherit=True), scope)
 
@@ -67,6 +70,8 @@ def test_the_example_of_a_source_works() -> None:
         asyncio.run(asked(b"", is_on=False)),
         asyncio.run(asked(b"")),
         asyncio.run(asked(b"nonsense\n")),
+        asyncio.run(asked(b"NOT-A-MAC Front door\n")),
+        asyncio.run(asked(b"A" * 70_000 + b"\n")),
     ):
         (missed,) = reports
         assert isinstance(missed, Coverage), "one that is off was asked: it is missed, and offline"
@@ -75,6 +80,35 @@ def test_the_example_of_a_source_works() -> None:
     assert isinstance(sighting, Sighting)
     assert (sighting.identities, sighting.name) == ((f"mac:{MAC}",), "Front door")
     assert isinstance(coverage, Coverage)
+
+
+def test_the_example_of_a_probe_takes_a_line_without_end_for_no_answer() -> None:
+    async def ask() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readline()
+            writer.write(b"A" * 70_000 + b"\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            probe = status_line.build(status_line.Options(), Clock()).probe
+            assert probe is not None
+            with pytest.raises(NoAnswer, match="does not answer in this protocol"):
+                await probe(Target("here", f"status_line:127.0.0.1:{port}", "127.0.0.1", port))
+
+    asyncio.run(ask())
+
+
+def test_the_example_makes_a_database_with_devices_that_are_probed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *_sources, trial = blocks(read("docs/sources.md"), "python")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(trial, "docs/sources.md", "exec", dont_inherit=True), {"__name__": "trial"})
+    with opened(tmp_path / "data/try") as tracker:
+        devices = tracker.devices().values()
+        assert [device.access["status_line"].port for device in devices] == [7007] * 20
+        assert {device.address for device in devices} == {address(n) for n in range(20)}
 
 
 def test_the_example_of_an_error_is_a_real_one(make_home: Make) -> None:

@@ -25,6 +25,8 @@ def build(options: Options, clock: Callable[[], datetime]) -> Source:
         try:
             writer.write(b"STATUS\n")
             words = (await reader.readline()).decode("ascii", "replace").split()
+        except ValueError:  # a line of more than 64 KB, which is all that the reader takes
+            raise NoAnswer("it does not answer in this protocol") from None
         finally:
             writer.close()
         if words == ["BUSY"]:

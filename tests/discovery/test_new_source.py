@@ -17,7 +17,7 @@ TIMEOUT = 2.0
 """Of the source, in seconds."""
 OFTEN = 10
 """Seconds between two questions to each of the last hundred devices: the shortest interval."""
-PACKAGES = ("data", "media", "tests", "docs", "bench", "simulators", ".*", "__pycache__")
+PACKAGES = ("data", "tests", "docs", "bench", "simulators", ".*", "__pycache__")
 
 
 @dataclass

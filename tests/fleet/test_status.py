@@ -1,4 +1,4 @@
-"""The status of a device: the rules of monitor.md 4.3 as one table, and what holds for all."""
+"""The status of a device: the rules of `fleet/status.py` as one table, and what holds for all."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Who gets what, route by route. A new route gets its line here, decided by a person.
+"""Who gets what, route by route. A new route gets its line in TABLE, decided by a person.
 
 A letter for each kind of person, who asks about camera OWN or another one (the event for
 undo is theirs in the same way); where the URL names none, both are the same request:
@@ -29,19 +29,33 @@ COLUMNS = (
 
 #            strangers  Lea Gus tokens
 #            roles ↓    ↓   ↓   ↓   one camera
+# Open to everybody, logged in or not.
 OPEN = "     ++++       ++  ++  ++  ++"
+# What a login has no key for: 401 for everybody.
 SHUT = "     LLLL       LL  LL  LL  LL"
+# A list: everybody gets the rows of the devices that they may see.
 SEE_ALL = "  L+++       ++  ++  ++  ++"
+# One device, for whom may see it.
 SEE = "      L+++       +0  +0  ++  +0"
+# Change one device: operators, and whom it is granted to.
 EDIT = "     L-++       -0  +0  -+  +0"
+# Merge or split devices: operators who see all devices.
 JOIN = "     L-++       -0  -0  -+  -0"
+# Undo an edit, for whom may make it.
 UNDO = "     L-++       --  +0  -+  +0"
+# What is about all devices at once, read only: who sees them all.
 WATCH = "    L+++       --  --  ++  --"
+# The settings, read only: operators who see all devices.
 LOOK_IN = "  L-++       --  --  ++  --"
+# Start something for all devices: operators who see them all, and tokens that operate.
 OPERATE = "  L-++       --  --  -+  --"
+# Accounts and what cannot be undone: admins who are logged in, and no token.
 MANAGE = "   L--+       --  --  --  --"
+# The audit log: admins and their tokens.
 READ_LOG = " L--+       --  --  ++  --"
+# About the person who asks, read only: everybody who is logged in, and every token.
 OWN_LOOK = " L+++       ++  ++  ++  ++"
+# Passwords and tokens of the person who asks: everybody who is logged in, and no token.
 OWN_KEYS = " L+++       ++  ++  --  --"
 
 TABLE = {

@@ -11,6 +11,8 @@ from tests.home import Clock, Home, Running, until
 from web.http.actions.readiness import not_ready_reasons
 
 Make = Callable[..., Home]
+JOBS = {"auto_scan", "recorders", "workbook", "tick", "forget"}
+"""The names of all jobs of the packages."""
 
 
 class Timer:
@@ -150,6 +152,6 @@ def test_a_started_monitor_becomes_ready_and_its_jobs_are_due(
     until(lambda: monitor.get("/readyz").body == b"ready\n", what="the monitor is ready")
     assert monitor.get("/readyz").status == 200
     jobs = {job["name"]: job for job in monitor.get("/api/jobs").json}
-    assert set(jobs) == {"auto_scan", "recorders", "workbook", "tick", "forget"}
+    assert set(jobs) == JOBS, "tests/web/api/test_health.py: name each job in JOBS"
     assert jobs["tick"]["next_run"] is not None
     assert jobs["auto_scan"]["next_run"] is None

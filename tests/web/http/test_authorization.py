@@ -164,7 +164,10 @@ def test_every_route_names_its_action_or_is_open(home: Home) -> None:
         (method, rule): authorization.action_of(home.app, endpoint)
         for method, rule, endpoint in routes_of(home.app)
     }
-    assert actions == ROUTES
+    assert actions == ROUTES, (
+        "tests/web/http/test_authorization.py: ROUTES has each route with the action of its "
+        "@needs, one of RULES in accounts/rights.py; None where everybody may"
+    )
 
 
 def test_a_monitor_with_a_route_that_names_no_action_does_not_start(home: Home) -> None:
