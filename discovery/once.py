@@ -30,6 +30,10 @@ class MemoryTracker:
         """No device is known: nothing listens between scans, so nothing asks for one."""
         return None
 
+    def at_address(self, address: str, site: str) -> Sequence[Device]:
+        """No device: nothing is asked by an access."""
+        return ()
+
     def disputed(self) -> Mapping[str, datetime]:
         return self.fleet.disputed
 

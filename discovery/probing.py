@@ -17,10 +17,12 @@ from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
 from discovery.probe_tasks import AbnormalExit, ProbeTasks
 from discovery.secret_hosts import (
+    Proofs,
     Unproven,
     access_without_secrets,
     has_proof,
     may_send_secrets,
+    proof_of,
     with_place_key,
 )
 from discovery.sessions import Sessions, Stream, session_owner
@@ -100,7 +102,7 @@ class Prober:
         """[asked, answered] by source, since the caller cleared it."""
         self._scopes = DownScopes()
         self._probes = ProbeTasks()
-        self._proved: dict[Question, str] = {}
+        self._proofs = Proofs()
         self._awaited: dict[Question, list[asyncio.Future[ProbeResult]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged: set[tuple[str, str]] = set()
@@ -175,7 +177,7 @@ class Prober:
     def _sync(self) -> None:
         """Bring the queue in line with the newest snapshot of the fleet."""
         for question in self.queue.update(self.tracker.devices(), _now()):
-            self._proved.pop(question, None)
+            self._proofs.forget(question)
             self.deliver(self._scopes.forget(question, self.clock()))
             self._resolve(question, ProbeResult(*question, NOT_ASKED, "it is not asked any more"))
 
@@ -254,19 +256,23 @@ class Prober:
     async def _reports(self, source: Source, entry: QueueEntry, device: Device) -> Sequence[Report]:
         """The reports of the probe. Where the password may not be sent yet, the device is asked
         without it first. Raises Unproven, SecretLost and whatever ProbeTasks.run does."""
-        access, question = device.access.get(source.name, Access()), entry.question
-        if not may_send_secrets(access, entry.host) and self._proved.get(question) != entry.host:
-            target = self._target(source, entry, device, access_without_secrets(access))
-            target = with_place_key(target, source.name, access)
-            reports = await self._probes.run(source, question, target)
-            is_seen = any(isinstance(report, Sighting) for report in reports)
-            if not is_seen or self._other_device(device, reports):
-                return reports
-            if not has_proof(device, reports, self.tracker.known):
-                raise Unproven
-            self._proved[question] = entry.host
+        access = device.access.get(source.name, Access())
+        if not may_send_secrets(access, entry.host):
+            at_host = self.tracker.at_address(entry.host, device.site)
+            disputed = self.tracker.disputed()
+            proof = proof_of(entry, device, at_host, disputed, _now())
+            if not self._proofs.is_valid(proof):
+                target = self._target(source, entry, device, access_without_secrets(access))
+                target = with_place_key(target, source.name, access)
+                reports = await self._probes.run(source, entry.question, target)
+                is_seen = any(isinstance(report, Sighting) for report in reports)
+                if not is_seen or self._other_device(device, reports):
+                    return reports
+                if not has_proof(device, reports, self.tracker.known, disputed):
+                    raise Unproven
+                self._proofs.keep(proof)
         target = self._target(source, entry, device, access)
-        return await self._probes.run(source, question, target)
+        return await self._probes.run(source, entry.question, target)
 
     def _target(self, source: Source, entry: QueueEntry, device: Device, access: Access) -> Target:
         """The target of a question, with its secrets unsealed. Raises SecretLost."""
@@ -432,6 +438,8 @@ class Prober:
         is_current, now = self.queue.is_current(entry), self.clock()
         answered = {ANSWERED: True, MISSED: False}.get(answer.state)
         is_first_miss = self.queue.ended(entry, _now(), answered, again)
+        if answered is False:
+            self._proofs.forget(entry.question)
         if is_current:
             self._count(entry.source, answered, now)
             reports = answer.reports

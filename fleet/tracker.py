@@ -155,6 +155,12 @@ class Tracker:
         fleet = self._fleet
         return fleet.devices.get(fleet.index.get(identity.index_key(key, site), 0))
 
+    def at_address(self, address: str, site: str) -> Sequence[Device]:
+        """The devices that have, or lately had, the address and are not retired."""
+        fleet = self._fleet
+        place = identity.index_key(f"{identity.ADDRESS}{address}", site)
+        return [fleet.devices[id] for id in fleet.references.get(place, ())]
+
     def disputed(self) -> Mapping[str, datetime]:
         """The keys that two live devices proved at once, as in `Fleet.index`, and since when."""
         return self._fleet.disputed

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from discovery import secret_hosts
 from fleet.model import Device, Edit, Miss, Report, Sighting, Target
 from sources.source import Source
 from tests.discovery import listed as fleets
@@ -22,14 +24,16 @@ class Proving:
 
     def __init__(self, proves: str = "") -> None:
         self.proves = proves
+        self.proved_at: dict[str, str] = {}
         self.asked: list[tuple[str, str | None, bool]] = []
 
     async def probe(self, target: Target) -> Sequence[Report]:
-        if target.host != listed(2).address:
-            self.asked.append((target.host, target.secret, "community" in target.options))
+        if target.host == listed(2).address:
+            return [Sighting(target.site, (key(2),), "tcp", fleets.now(), address=target.host)]
+        self.asked.append((target.host, target.secret, "community" in target.options))
         if self.proves == "silent":
             return [Miss(target.key, "tcp", fleets.now(), "silent")]
-        keys = (self.proves or target.key,)
+        keys = (self.proved_at.get(target.host) or self.proves or target.key,)
         return [Sighting(target.site, keys, "tcp", fleets.now(), address=target.host)]
 
     def source(self) -> Source:
@@ -123,3 +127,94 @@ def test_a_password_that_is_entered_again_is_saved_for_the_new_address(make: Mak
     assert engine.scanner.ask([1])[0].state == "answered"
     assert tcp.asked[-1] == (AWAY, "plain-s9", True)
     until(lambda: not engine.tracker.devices()[1].findings)
+
+
+# -- how long a proof holds --------------------------------------------------------------
+
+
+def heard(engine: Engine, keys: str | tuple[str, ...], address: str) -> None:
+    """A broadcast says that this device is there."""
+    keys, at = (keys,) if isinstance(keys, str) else keys, fleets.now()
+    engine.tracker.apply([Sighting("here", keys, "heard", at, address=address, asked=at)], at)
+
+
+def proved_away(make: Make) -> tuple[Engine, Proving]:
+    """A device that has proved itself at AWAY, and got its password there."""
+    tcp = Proving(key(1))
+    engine = make(moved(), tcp.source())
+    until(lambda: (AWAY, "plain-s1", True) in tcp.asked)
+    engine.scanner.ask([1])
+    tcp.asked.clear()
+    return engine, tcp
+
+
+def passwords(engine: Engine, tcp: Proving) -> list[tuple[str, str | None]]:
+    """The hosts that were asked now, and with which password."""
+    tcp.asked.clear()
+    engine.scanner.ask([1])
+    return [(host, secret) for host, secret, _option in tcp.asked]
+
+
+def test_another_device_at_a_former_address_gets_no_password(make: Make) -> None:
+    """The camera was there and proved itself; it left, and a forged broadcast says it is back."""
+    engine, tcp = proved_away(make)
+    tcp.proved_at = {AWAY: "onvif:stranger"}
+    heard(engine, key(1), "10.8.8.8")
+    until(lambda: ("10.8.8.8", "plain-s1", True) in tcp.asked)
+    tcp.asked.clear()
+    heard(engine, key(1), AWAY)
+    until(lambda: (AWAY, None, False) in tcp.asked)
+    engine.scanner.ask([1])
+    assert {ask for ask in tcp.asked if ask[0] == AWAY} == {(AWAY, None, False)}
+
+
+def test_a_move_away_and_back_that_no_question_saw_ends_the_proof(make: Make) -> None:
+    engine, tcp = proved_away(make)
+    at = fleets.now()
+    away = Sighting("here", (key(1),), "heard", at, address="10.8.8.8", asked=at)
+    later = at + timedelta(microseconds=1)
+    back = replace(away, address=AWAY, at=later, asked=later)
+    engine.tracker.apply([away, back], later)
+    assert len(engine.tracker.devices()[1].addresses) == 2
+    assert passwords(engine, tcp)[0] == (AWAY, None)
+
+
+def test_another_device_that_proves_the_address_ends_the_proof(make: Make) -> None:
+    engine, tcp = proved_away(make)
+    heard(engine, "onvif:stranger", AWAY)
+    assert passwords(engine, tcp)[0] == (AWAY, None)
+    assert passwords(engine, tcp) == [(AWAY, "plain-s1")], "as often as it does so, not always"
+    heard(engine, "onvif:stranger", AWAY)
+    assert passwords(engine, tcp)[0] == (AWAY, None)
+
+
+def test_a_miss_ends_the_proof(make: Make) -> None:
+    engine, tcp = proved_away(make)
+    tcp.proves = "silent"
+    assert engine.scanner.ask([1])[0].state == "missed"
+    tcp.proves = key(1)
+    assert passwords(engine, tcp)[0] == (AWAY, None)
+
+
+def test_other_keys_and_another_access_end_the_proof(make: Make) -> None:
+    engine, tcp = proved_away(make)
+    heard(engine, (key(1), "mac:d4:2d:c5:00:00:01"), AWAY)
+    assert passwords(engine, tcp)[0] == (AWAY, None)
+    edit = Edit("change", "id:1", {"source": "tcp", "username": "eve"}, "otto", fleets.now())
+    engine.tracker.apply([edit], fleets.now())
+    assert passwords(engine, tcp)[0] == (AWAY, None)
+
+
+def test_a_proof_ends_with_its_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, tcp = proved_away(make)
+    assert passwords(engine, tcp) == [(AWAY, "plain-s1")]
+    monkeypatch.setattr(secret_hosts, "PROOF_LASTS", 0.0)
+    assert passwords(engine, tcp)[0] == (AWAY, None)
+
+
+def test_a_disputed_key_proves_nothing(make: Make) -> None:
+    """Two live devices have it: who answers with it may be the other one."""
+    engine, tcp = proved_away(make)
+    fleet = engine.tracker.fleet()
+    engine.tracker._fleet = replace(fleet, disputed={key(1): fleets.now()})
+    assert passwords(engine, tcp) == [(AWAY, None)]
