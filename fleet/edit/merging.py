@@ -197,7 +197,10 @@ def _take_substitute(draft: Draft, id: int, ended: Sequence[str]) -> None:
     into that device."""
     device = draft.devices[id]
     substitute = draft.find(f"{identity.ADDRESS}{device.address}", device.site)
-    if ended and substitute is not None and substitute.id > id and not substitute.listed:
+    if not ended or substitute is None or substitute.id <= id or substitute.listed:
+        return
+    # The other half is known by its address, too, while its keys are disputed.
+    if substitute.id not in device.never_merge and id not in substitute.never_merge:
         merge(draft, id, substitute.id)
 
 

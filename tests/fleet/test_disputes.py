@@ -7,7 +7,7 @@ import pytest
 from fleet.database import record
 from fleet.edit.editing import inverse
 from fleet.identity import channel_key
-from fleet.model import Device, Fault, Report, Sighting
+from fleet.model import Device, Event, Fault, Report, Sighting
 from fleet.reduce.disputes import SHARED
 from fleet.status import ACTIVE
 from tests.fleet.reports import MINUTE, A, B, Story, edit, missed, noon, seen
@@ -450,6 +450,29 @@ def test_a_record_that_the_version_before_merged_learns_where_its_interfaces_are
     for scan in range(1, 5):
         assert story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan)) == []
     assert story.device(1).interfaces.keys() == {A, B}
+
+
+def test_the_half_that_stays_does_not_take_the_other_in_when_a_merge_is_undone() -> None:
+    """The other half is known by its address, as a record is that was made for a disputed key."""
+    story = Story()
+
+    def merge(other: int) -> Event:
+        story.tell(edit("merge", "id:1", **{"with": other}))
+        return next(event for event in story.events[::-1] if event.kind == "device.merged")
+
+    story.tell(seen(B, address=THIRD), *(seen(A, address=ip) for ip in (SECOND, FIRST)))
+    story.tell(*(seen(A, at=noon(minutes=10), address=ip) for ip in (FIRST, THIRD)))
+    assert story.device(3).identities == (f"address:{THIRD}",)
+    second, third = merge(2), merge(3)
+    story.tell(inverse(second, "tester", noon(minutes=20)))
+    merge(2)
+    story.tell(inverse(third, "tester", noon(minutes=30)))
+    assert story.events[-1].kind == "device.unmerged"
+    assert {id: device.address for id, device in story.fleet.devices.items()} == {
+        1: THIRD,
+        3: THIRD,
+    }
+    assert (story.device(1).never_merge, story.device(3).never_merge) == ((3,), (1,))
 
 
 # -- what is no identity ---------------------------------------------------------------------
