@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from fleet import labels, status
 from fleet.model import MAX_ADDRESSES, AddressChange, Device, Finding, Sighting
-from fleet.reduce import claims
+from fleet.reduce import claims, interfaces
 from fleet.reduce.draft import Draft
 
 MAX_MOVES = 10
@@ -52,7 +52,11 @@ def moved(
     new, old = sighting.address, device.address
     if new is None or status.is_older(sighting.at, device.last_seen, draft.now):
         return device, None
-    if new == old or has_both(device, sighting, draft.rules) or _has_other(draft, device, keys):
+    if (
+        new == old
+        or has_both(device, sighting, draft.rules)
+        or _has_other(draft, device, sighting, keys)
+    ):
         return _stayed(device, sighting, draft.now)
     if claims.is_at_place_only(keys) and not claims.is_at_place_only(device.identities):
         return device, None  # Who is there says nothing of where else the device is.
@@ -130,12 +134,14 @@ def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
     return takes_turns(device, sighting, rules)
 
 
-def _has_other(draft: Draft, device: Device, keys: Sequence[str]) -> bool:
+def _has_other(draft: Draft, device: Device, sighting: Sighting, keys: Sequence[str]) -> bool:
     """True if the shown address is that of another interface, which was proved lately."""
-    shown = device.address
-    is_own = any(shown in device.interfaces.get(key, {}) for key in keys)
-    is_known = any(shown in places for places in device.interfaces.values())
-    return is_known and not is_own and is_lately(device, shown, draft.now, draft.rules)
+    shown, kept = device.address, interfaces.proved(device, sighting, keys)
+    has_left = any(
+        shown in device.interfaces.get(key, {}) and shown not in kept[key] for key in keys
+    )
+    is_known = any(shown in places for places in kept.values())
+    return is_known and not has_left and is_lately(device, shown, draft.now, draft.rules)
 
 
 def takes_turns(device: Device, sighting: Sighting, rules: status.Rules) -> bool:

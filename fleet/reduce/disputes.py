@@ -12,6 +12,7 @@ where this very key was last proved, not where the record is:
                                                                         keeps its place
     the new address proves it, the old one no more                      it moved
     it is at an interface that a person merged into the record          one device
+    one of several that share it is silent, a new address in two scans  that interface moved
     it was silent, was reset, or took turns between two addresses       one device
     one address alone proves it for a day                               disputed no longer
     a person merges the two                                             disputed no longer
@@ -81,7 +82,8 @@ def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> N
 
 
 def _start_watch(draft: Draft, sighting: Sighting, key: str) -> None:
-    watch = KeyWatch(sighting.address or "", sighting.at, sighting.at)
+    began = sighting.asked or sighting.at
+    watch = KeyWatch(sighting.address or "", began, sighting.at)
     draft.watched[identity.index_key(key, sighting.site)] = watch
     draft.is_changed = True
 
@@ -94,7 +96,12 @@ def _is_proven(draft: Draft, device: Device, sighting: Sighting, key: str) -> bo
         return True
     first = draft.watched.get(identity.index_key(key, sighting.site))
     oldest = min(_places(device, key).values(), default=None)
-    if first is None or oldest is None or not first.at < oldest <= sighting.at:
+    if first is None or oldest is None or not oldest <= sighting.at:
+        return False
+    is_since = first.at < oldest
+    if interfaces.has_several(device) and _is_of_earlier_scan(first, sighting):
+        is_since = first.since <= oldest
+    if not is_since:
         return False
     return sighting.at - first.at <= 2 * draft.rules.patience_with(device, sighting.source)
 
@@ -118,10 +125,10 @@ def _is_in_scan(draft: Draft, device: Device, sighting: Sighting, key: str) -> b
 def _is_shared(
     draft: Draft, device: Device, sighting: Sighting, key: str, keys: Iterable[str]
 ) -> bool:
+    if interfaces.has_several(device):
+        return device.retired_at is None and _is_beside(draft, device, sighting, key, keys)
     if not _is_live(draft, device):
         return False
-    if interfaces.has_several(device):
-        return _is_beside(draft, device, sighting, key, keys)
     if _is_elsewhere(draft, device, sighting) and _are_two(draft, device, sighting, keys):
         return True
     return _has_own_endpoint(draft, device, sighting, keys)
@@ -139,8 +146,24 @@ def _is_beside(
     since = sighting.at - 2 * draft.rules.patience_with(device, sighting.source)
     if min(places.values()) < since:
         return False
+    if len(places) > 1:
+        return not _has_left(draft, sighting, key, places)
     had, proved = identity.endpoints(device.identities), identity.endpoints(keys)
     return _differ(had, proved) or _names_another(draft, device, sighting, keys)
+
+
+def _has_left(draft: Draft, sighting: Sighting, key: str, places: interfaces.Places) -> bool:
+    """True if one of the interfaces has not proved the key since a new address did first, in an
+    earlier scan: then it is what moved."""
+    first = draft.watched.get(identity.index_key(key, sighting.site))
+    if first is None or not _is_of_earlier_scan(first, sighting):
+        return False
+    return min(places.values()) < first.since
+
+
+def _is_of_earlier_scan(first: KeyWatch, sighting: Sighting) -> bool:
+    """True if every interface could answer between the first sighting and this one."""
+    return sighting.asked is not None and first.at < sighting.asked
 
 
 def _is_live(draft: Draft, device: Device) -> bool:

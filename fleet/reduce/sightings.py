@@ -26,7 +26,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
         return _renew(draft, sighting)
     device, keys = matching.match(draft, sighting)
     if device is None:
-        return _add(draft, sighting, keys) if keys else None
+        return _add(draft, sighting, keys) if keys else _renew_merged(draft, sighting)
     if recorder_list.is_outdated(device, sighting):
         return None
     if matching.is_overtaken(device, sighting, draft):
@@ -62,6 +62,26 @@ def _renew(draft: Draft, sighting: Sighting) -> Device | None:
         return None
     draft.put(_with_state(device, sighting, (), draft.now))
     return device
+
+
+def _renew_merged(draft: Draft, sighting: Sighting) -> Device | None:
+    """Renew the time of a device of several interfaces whose key was seen at a new address, which
+    is not taken yet: with all of its interfaces moved, it would be called offline until then."""
+    keys = identity.proved(sighting, draft.disputed)
+    device = draft.find(keys[0], sighting.site) if keys else None
+    if device is None or not interfaces.has_several(device):
+        return None
+    return _renew(
+        draft,
+        replace(
+            sighting,
+            address=device.address,
+            device=device.id,
+            only_alive=True,
+            learned=None,
+            links={},
+        ),
+    )
 
 
 def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | None:

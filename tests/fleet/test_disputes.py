@@ -1,6 +1,9 @@
 """One key, two devices: they stay two, with one finding, and the key proves nothing any more."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
 
 import pytest
 
@@ -14,6 +17,7 @@ from tests.fleet.reports import MINUTE, A, B, Story, edit, missed, noon, seen
 
 ONE, OTHER = "onvif:urn:uuid:1", "onvif:urn:uuid:2"
 FIRST, SECOND, THIRD = "10.0.0.1", "10.0.0.2", "10.0.0.3"
+STRANGER = "10.0.0.50"
 
 
 def units(*keys: str, at: int = 0, **fields: str) -> list[Sighting]:
@@ -370,6 +374,80 @@ def test_a_foreign_unit_with_one_of_the_macs_is_noticed_all_the_same() -> None:
         foreign = seen(B, at=noon(minutes=5 * scan), address=THIRD)
         story.tell(*interfaces_at(FIRST, SECOND, at=5 * scan), foreign)
     assert (story.device(1).identities, story.fleet.disputed.keys()) == ((A,), {B})
+
+
+def scan_of_one_mac(story: Story, *ips: str, at: float) -> list[str]:
+    """One scan to which the MAC A answers at the addresses, one after the other."""
+    asked = noon(minutes=at)
+    answers = [
+        seen(A, at=asked + timedelta(seconds=number), asked=asked, address=ip)
+        for number, ip in enumerate(ips, start=1)
+    ]
+    return story.tell(*answers, at=asked + timedelta(seconds=9))
+
+
+def merged_interfaces() -> Story:
+    """One record of two interfaces with the MAC A, at .1 and .2, as a person said."""
+    story = Story()
+    for minutes in (0, 10):
+        scan_of_one_mac(story, FIRST, SECOND, at=minutes)
+    story.tell(edit("merge", "id:1", noon(minutes=11), **{"with": 2}))
+    for minutes in (20, 30):
+        assert scan_of_one_mac(story, FIRST, SECOND, at=minutes) == []
+    return story
+
+
+ORDERS = [*permutations((FIRST, SECOND, STRANGER))]
+
+
+@pytest.mark.parametrize("orders", [*((order,) for order in ORDERS), ORDERS, ORDERS[::-1]])
+def test_a_stranger_with_their_mac_takes_no_place_of_two_interfaces_that_answer(
+    orders: Sequence[Sequence[str]],
+) -> None:
+    story, told = merged_interfaces(), []
+    for scan in range(4, 6 * 25):
+        told += scan_of_one_mac(story, *orders[scan % len(orders)], at=10 * scan)
+    assert told == ["finding.raised", "device.found"]
+    device, other = story.fleet.devices.values()
+    assert device.address in (FIRST, SECOND)
+    assert {*device.source_addresses["panasonic"]} == {FIRST, SECOND}
+    assert (other.address, {*other.source_addresses["panasonic"]}) == (STRANGER, {STRANGER})
+    (finding,) = device.findings
+    assert finding.evidence["addresses"] == [FIRST, SECOND, STRANGER]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_one_answer_of_a_stranger_changes_nothing(order: Sequence[str]) -> None:
+    story = merged_interfaces()
+    assert scan_of_one_mac(story, *order, at=40) == []
+    for minutes in (50, 60, 70):
+        assert scan_of_one_mac(story, FIRST, SECOND, at=minutes) == []
+    assert story.device().interfaces[A].keys() == {FIRST, SECOND}
+    assert story.fleet.disputed == {}
+
+
+@pytest.mark.parametrize(
+    "ips",
+    [
+        *permutations((FIRST, THIRD)),
+        *permutations((THIRD, SECOND)),
+        *permutations((THIRD, "10.0.0.4")),
+    ],
+)
+def test_interfaces_that_a_person_merged_move_when_a_second_scan_finds_them(
+    ips: Sequence[str],
+) -> None:
+    story = merged_interfaces()
+    told = scan_of_one_mac(story, *ips, at=40)
+    assert (told, story.status(1, noon(minutes=40))) == ([], ACTIVE)
+    for minutes in range(50, 90, 10):
+        told += scan_of_one_mac(story, *ips, at=minutes)
+    assert set(told) <= {"device.moved", "device.settled"}
+    assert [*story.fleet.devices] == [1]
+    device = story.device()
+    assert device.interfaces[A].keys() == {*ips}
+    assert device.address in ips
+    assert (device.last_seen, story.fleet.disputed) == (noon(minutes=80, seconds=2), {})
 
 
 @pytest.mark.parametrize("ips", [(FIRST, SECOND), (FIRST, THIRD), (THIRD, FIRST), (SECOND, FIRST)])
