@@ -27,7 +27,7 @@ from fleet.build import FleetOptions, build_fleet
 from fleet.package import Packages
 from inventory.build import InventoryOptions, build_inventory
 from settings import Settings
-from sources.build import build_sources, intervals_of
+from sources.build import build_sources, source_rules
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen
 from web import application
@@ -56,7 +56,7 @@ def build_monitor(
     select, packages = settings.select, Packages()
     if sources is None:
         sources = build_sources(select, clock)
-    fleet = packages.add(build_fleet(select(FleetOptions), clock, packages, intervals_of(sources)))
+    fleet = packages.add(build_fleet(select(FleetOptions), clock, packages, source_rules(sources)))
     audit = packages.add(build_audit(select(AuditOptions), clock, fleet))
     packages.add(build_accounts(select(AccountsOptions), clock, fleet, audit))
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))

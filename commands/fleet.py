@@ -35,7 +35,7 @@ from fleet.patience import rules_of
 from fleet.queries import SORTS, DeviceFilter, select
 from fleet.status import Rules
 from settings import Settings
-from sources.build import build_sources, intervals_of
+from sources.build import build_sources, source_rules
 
 
 def rows_of(
@@ -50,7 +50,7 @@ def rows_of(
 
 def _rules_of(settings: Settings, fleet: Fleet) -> Rules:
     sources = build_sources(settings.select, monitor_app.utc_now)
-    return rules_of(fleet, settings.auto_scan_interval, intervals_of(sources))
+    return rules_of(fleet, settings.auto_scan_interval, source_rules(sources))
 
 
 def _statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:

@@ -15,9 +15,12 @@ SPREAD = 0.6
 
 
 def scan(scanner: Scanner) -> str:
-    """One automatic scan of every network. Raises CannotAsk when something was not asked."""
+    """One automatic scan of every network. Devices that are probed have intervals of their own.
+
+    Raises CannotAsk when something was not asked.
+    """
     discovering = [source.name for source in scanner.sources.values() if source.discover]
-    if not scanner.start("auto-scan", discovering):
+    if not scanner.start("auto-scan", discovering, with_probes=False):
         return "A scan was running already"
     scanner.wait(LONGEST_SCAN)
     last = scanner.last

@@ -7,9 +7,14 @@ from fleet.model import Coverage, Device, Miss
 
 
 def missed(
-    devices: Iterable[Device], coverage: Coverage, started: datetime, now: datetime
+    devices: Iterable[Device],
+    coverage: Coverage,
+    started: datetime,
+    now: datetime,
+    probes: bool = False,
 ) -> list[Miss]:
-    """A Miss for everyone who was asked by one source since `started` and did not answer."""
+    """A Miss for each device that one source asked since `started` and that did not answer. With
+    `probes` the source judges devices that have access for it by their own probes."""
     return [
         Miss(
             device.identities[0],
@@ -20,7 +25,9 @@ def missed(
             started,
         )
         for device in devices
-        if _was_asked(device, coverage) and not _answered(device, coverage, started)
+        if _was_asked(device, coverage)
+        and not _answered(device, coverage, started)
+        and not (probes and coverage.source in device.access)
     ]
 
 

@@ -8,19 +8,21 @@ from typing import Any
 from discovery.progress import Scan
 from discovery.scanner import Scanner
 from fleet.model import Coverage, Device, Event, Fleet, Report, Target
+from fleet.patience import WITHOUT_SCANS, rules_of
 from fleet.reduce.reducer import reduce
-from fleet.status import Rules
+from sources.build import source_rules
 from sources.source import Source
 
 
 class MemoryTracker:
     """A tracker without a file, by the same rules."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         self.fleet = Fleet()
+        self._rules = rules_of(self.fleet, WITHOUT_SCANS, source_rules(sources))
 
     def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]:
-        self.fleet, events = reduce(self.fleet, reports, now, Rules())
+        self.fleet, events = reduce(self.fleet, reports, now, self._rules)
         return events
 
     def devices(self) -> Mapping[int, Device]:
@@ -45,7 +47,7 @@ def discover(
     sources: Sequence[Source], clock: Callable[[], datetime]
 ) -> tuple[list[Device], Scan | None]:
     """Scan once: the devices that answer, and what the scan did."""
-    memory = MemoryTracker()
+    memory = MemoryTracker(sources)
     scanner = Scanner(sources, memory, clock)
     scanner.open(listen=False)
     try:

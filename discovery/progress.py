@@ -21,6 +21,11 @@ class SourceProgress:
     failed: dict[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
 
+    def end(self) -> None:
+        """Set the state at the end, unless it failed before."""
+        if self.state == "asking":
+            self.state = "failed" if self.failed else "done"
+
     def adopt(self, other: "SourceProgress") -> None:
         """Take over the result of another sweep of the same devices that ended first."""
         self.found, self.missed = other.found, other.missed
@@ -53,11 +58,13 @@ class SourceProgress:
 
 @dataclass(slots=True)
 class Scan:
-    """One scan over some sources. `by` is who started it."""
+    """One scan over some sources. `by`: who started it; `with_probes`: it probes, too, every
+    device that its sources probe."""
 
     started: datetime
     by: str
     sources: dict[str, SourceProgress]
+    with_probes: bool = True
     finished: datetime | None = None
     state: str = "running"
 

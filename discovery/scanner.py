@@ -127,9 +127,9 @@ class Scanner:
         if listen:
             asyncio.run_coroutine_threadsafe(self._start_background(), self._loop).result()
 
-    def start(self, by: str = "local", names: Sequence[str] = ()) -> bool:
+    def start(self, by: str = "local", names: Sequence[str] = (), with_probes: bool = True) -> bool:
         """Start a scan over the named sources, or all; False if one is running, or the monitor is
-        stopping."""
+        stopping. `with_probes`: also probe every device now that a source probes."""
         with self._lock:
             if self._scan is not None or self._is_closed:
                 return False
@@ -137,12 +137,13 @@ class Scanner:
                 source
                 for source in self.sources.values()
                 if (not names or source.name in names)
-                and (source.discover or self._has_listed(source))
+                and (source.discover or self._has_listed(source, with_probes))
             ]
             self._scan = Scan(
                 self.clock(),
                 by,
                 {source.name: SourceProgress(source.name, source.title) for source in chosen},
+                with_probes,
             )
             self._idle.clear()
             asyncio.run_coroutine_threadsafe(self._begin(self._scan), self._loop)
@@ -346,9 +347,14 @@ class Scanner:
             source.state = "cancelled" if source.state == "asking" else source.state
 
     async def _scan_source(self, scan: Scan, progress: SourceProgress) -> None:
-        """One source of a scan. When it ends, who did not answer it is missed, however long
-        the others take."""
-        await self._probe_all(progress)
+        """One source of a scan: it discovers and sweeps while its devices are probed. When that
+        ends, who did not answer it is missed, however long the others take."""
+        asks = [self._search(scan, progress)]
+        asks += [self._probe_all(progress)] if scan.with_probes else []
+        await asyncio.gather(*asks)
+        progress.end()
+
+    async def _search(self, scan: Scan, progress: SourceProgress) -> None:
         await self._ask_source(scan.started, progress)
         await self._inbox.hand_over()
         if scan.state == "running":
@@ -378,6 +384,7 @@ class Scanner:
         started = self.clock()
         try:
             await self._ask_source(started, progress, spread)
+            progress.end()
             await self._inbox.hand_over()
             await self._inbox.in_thread(self.on_asked, started, [progress])
         finally:
@@ -402,7 +409,6 @@ class Scanner:
                 task.result()
             if source.sweep:
                 await self._collect_sweep(started, progress, source, spread, deadline)
-            progress.state = "failed" if progress.failed else "done"
         except CannotAsk as error:
             self._cannot_ask(started, progress, error.scope, error.reason)
         except TimeoutError:
@@ -437,7 +443,7 @@ class Scanner:
         if not targets or (running and spread):
             return
         older = dict(running)
-        progress.listed = len(targets)
+        progress.listed += len(targets)
         collecting = self._collect(started, progress, source.sweep(targets, spread))
         task = asyncio.create_task(collecting)
         running[task] = progress
@@ -518,11 +524,11 @@ class Scanner:
         self._inbox.add(reports)
         return answers
 
-    def _has_listed(self, source: Source) -> bool:
+    def _has_listed(self, source: Source, with_probes: bool) -> bool:
         """True if a source has listed devices to ask."""
         if source.sweep and self.targets(source.name):
             return True
-        devices = self.tracker.devices().values() if source.probe else ()
+        devices = self.tracker.devices().values() if source.probe and with_probes else ()
         return any(source.name in device.access for device in devices if not device.retired_at)
 
     async def _discover(
@@ -584,14 +590,15 @@ class Scanner:
 
     async def _report_misses(self, started: datetime, progress: SourceProgress) -> None:
         """Report a miss for every device that this discovery asked and that did not answer. Misses
-        of swept devices come from the source itself."""
-        coverage = progress.coverage
-        if not (coverage and coverage.scopes and self.sources[progress.name].discover):
+        of swept devices come from the source itself, those of probed ones from their probes."""
+        coverage, source = progress.coverage, self.sources[progress.name]
+        if not (coverage and coverage.scopes and source.discover):
             return
         asked, now = coverage, self.clock()
 
         def silent() -> list[Miss]:
-            return missed(self.tracker.devices().values(), asked, started, now)
+            devices = self.tracker.devices().values()
+            return missed(devices, asked, started, now, probes=source.probe is not None)
 
         # In the writer, so that everything that was handed over before is known.
         misses = await self._inbox.in_thread(silent)

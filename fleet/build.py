@@ -15,7 +15,7 @@ from fleet.fleet_secrets import FleetSecrets
 from fleet.history.journal import Journal, JournalWriter
 from fleet.model import ClockStep
 from fleet.package import Job, Package, Packages
-from fleet.patience import SourceInterval, rules_of
+from fleet.patience import SourceRules, rules_of
 from fleet.status import Rules
 from fleet.tracker import Tracker
 from fleet.trusted_clock import TrustedClock
@@ -126,17 +126,17 @@ def build_fleet(
     options: FleetOptions,
     clock: Callable[[], datetime],
     packages: Packages,
-    intervals: Mapping[str, SourceInterval],
+    sources: Mapping[str, SourceRules],
 ) -> FleetPackage:
     """Build the tracker, its journal and their clock; nothing is opened yet.
 
-    `intervals` is how often each source asks a listed device. `packages`: those that
+    `sources` has what the rules of status need of each source. `packages`: those that
     live through the minutes and days with the fleet. Raises CannotOpen for a DATABASE_URL that
     does not fit.
     """
 
     def rules() -> Rules:
-        return rules_of(tracker.fleet(), options.auto_scan_interval, intervals)
+        return rules_of(tracker.fleet(), options.auto_scan_interval, sources)
 
     store = build_store(options.database_path, options.data_dir)
     tracker = Tracker(store, rules)

@@ -1,4 +1,4 @@
-"""The time for which the status of a device holds without a new check."""
+"""The rules of status that follow from the sources: how long one holds, and whose kind is right."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,20 +15,22 @@ WITHOUT_SCANS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class SourceInterval:
-    """Interval at which a source asks a listed device, in seconds. `probes`: it asks only
-    devices with access for it, each on the interval of that access where that has one."""
+class SourceRules:
+    """The part of a source in the rules. `interval`: seconds between two questions to a listed
+    device, None where it asks none. `probes`: it asks only devices with access for it, each on
+    the interval of that access where that has one. `names_kind`: its answers name the kind."""
 
-    seconds: float
+    interval: float | None = None
     probes: bool = False
+    names_kind: bool = False
 
 
-def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, SourceInterval]) -> Rules:
+def rules_of(fleet: Fleet, scan_interval: float, sources: Mapping[str, SourceRules]) -> Rules:
     """The rules of status: patience is two intervals of each source.
 
-    `intervals` are those of the sources that ask listed devices. A device that a source does not
-    ask by itself is only scanned, every `scan_interval` seconds while auto-scan is on; without it
-    the patience is ten minutes.
+    `sources` has the rules of each by its name. A device that a source does not ask by itself is
+    only scanned, every `scan_interval` seconds while auto-scan is on; without it the patience is
+    ten minutes.
     """
     down = {
         scope: datetime.fromisoformat(entry["since"]) for scope, entry in state.down(fleet).items()
@@ -37,8 +39,11 @@ def rules_of(fleet: Fleet, scan_interval: float, intervals: Mapping[str, SourceI
     return Rules(
         patience=timedelta(seconds=2 * (scan_interval if is_scanning else WITHOUT_SCANS)),
         intervals={
-            name: timedelta(seconds=interval.seconds) for name, interval in intervals.items()
+            name: timedelta(seconds=source.interval)
+            for name, source in sources.items()
+            if source.interval is not None
         },
-        probing=frozenset(name for name, interval in intervals.items() if interval.probes),
+        probing=frozenset(name for name, source in sources.items() if source.probes),
+        kind_sources=frozenset(name for name, source in sources.items() if source.names_kind),
         down=down,
     )

@@ -63,14 +63,16 @@ class Rules:
 
     `missing_after`: how long an offline device is silent before it is missing. `intervals`: how
     often each source asks listed devices; those in `probing` ask only devices with access for
-    them. `patience` is for a device that a source only scans. `down`: the scopes, as in
-    CannotAsk, that cannot be asked now, and since when.
+    them. `kind_sources`: those whose answers name the kind of a device. `patience` is for a device
+    that a source only scans. `down`: the scopes, as in CannotAsk, that cannot be asked now, and
+    since when.
     """
 
     missing_after: timedelta = timedelta(hours=24)
     patience: timedelta = timedelta(minutes=10)
     intervals: Mapping[str, timedelta] = field(default_factory=dict)
     probing: frozenset[str] = frozenset()
+    kind_sources: frozenset[str] = frozenset()
     down: Mapping[str, datetime] = field(default_factory=dict)
 
     def patience_with(self, device: Device, source: str) -> timedelta:

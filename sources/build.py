@@ -5,7 +5,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from fleet.patience import SourceInterval
+from fleet.patience import SourceRules
 from sources import SOURCES
 from sources.source import Source
 
@@ -18,14 +18,16 @@ def build_sources(
     return [module.build(select(module.Options), clock) for module in modules]
 
 
-def intervals_of(sources: Sequence[Source]) -> dict[str, SourceInterval]:
-    """The interval at which each source asks a listed device; discovery has none. A sweep can leave
-    a device without a result until its end."""
-    return {
-        source.name: SourceInterval(
-            source.interval + (source.timeout if source.sweep else 0.0),
-            probes=source.probe is not None and source.sweep is None,
-        )
-        for source in sources
-        if source.probe or source.sweep
-    }
+def source_rules(sources: Sequence[Source]) -> dict[str, SourceRules]:
+    """What the rules of status need of each source, by its name. Discovery asks on no interval of
+    its own. A sweep can leave a device without a result until its end."""
+    return {source.name: _rules_of(source) for source in sources}
+
+
+def _rules_of(source: Source) -> SourceRules:
+    interval = source.interval + (source.timeout if source.sweep else 0.0)
+    return SourceRules(
+        interval if source.probe or source.sweep else None,
+        probes=source.probe is not None and source.sweep is None,
+        names_kind=source.names_kind,
+    )

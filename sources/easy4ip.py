@@ -433,6 +433,7 @@ def source(options: Easy4IpOptions) -> Source:
         each=2 * 3 * MAX_SLOWDOWN / options.rate,
         sweep=swept,
         interval=options.interval,
+        names_kind=True,
         close=close,
         trouble="Nothing online? Check that this machine reaches the internet, that UDP to port "
         f"{options.server[1]} is not blocked, and that its clock is right.",

@@ -78,6 +78,7 @@ def source(options: EasyIpOptions) -> Source:
         discover=client.discover,
         listen=client.listen,
         confirm=client.confirm,
+        names_kind=True,
         trouble=(
             f"Nothing found? Check that UDP {options.reply_port} and {options.port} are open in "
             "the firewall, that no other program uses these ports, and that this machine is on "

@@ -36,10 +36,11 @@ class Source:
 
     `timeout` is the deadline in seconds of one `discover`, `sweep` or `probe`; a sweep has `each`
     more for every listed device. `interval` is how often a device is probed or swept, in
-    seconds, unless for a probe its own access says otherwise; `cap` is how many devices are
-    probed at once. `takes_session`: a probe uses one of the few sessions of a device, as a reader
-    of its stream does. `close()`
-    lets go of sockets, in the loop that opened them. `trouble` is what a person should check when
+    seconds, unless its own access has another interval; `cap` is how many devices are probed at
+    once. `takes_session`: a probe uses one of the few sessions of a device, as a reader
+    of its stream does. `names_kind`: its answers say what kind of device it is, which replaces the
+    kind that a source without it guesses. `close()` lets go of sockets, in the loop that opened
+    them. `trouble` is what a person should check when
     it finds nothing.
     """
 
@@ -57,3 +58,4 @@ class Source:
     interval: float = 60.0
     cap: int = 50
     takes_session: bool = False
+    names_kind: bool = False

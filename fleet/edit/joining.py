@@ -10,9 +10,10 @@ from fleet import identity, labels, validation
 from fleet.model import Device, Invalid
 from fleet.places import access_key
 from fleet.reduce import addresses, interfaces, kinds
+from fleet.status import Rules
 
 
-def merge_devices(remaining: Device, removed: Device) -> Device:
+def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
     """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used."""
     seen = [at for at in (remaining.first_seen, removed.first_seen) if at]
     last = [at for at in (remaining.last_seen, removed.last_seen) if at]
@@ -20,7 +21,7 @@ def merge_devices(remaining: Device, removed: Device) -> Device:
     faults = {
         (fault.source, fault.kind): fault for fault in (*removed.findings, *remaining.findings)
     }
-    kind = kinds.stronger(remaining, removed)
+    kind = kinds.stronger(remaining, removed, rules)
     return replace(
         remaining,
         kind=kind.kind,
@@ -92,18 +93,20 @@ def _interfaces_of(remaining: Device, removed: Device) -> dict[str, interfaces.P
     return {**interfaces.of(removed), **interfaces.of(remaining)}
 
 
-def unmerge_device(merged: Device, remaining: Device, removed: Device) -> Device:
+def unmerge_device(merged: Device, remaining: Device, removed: Device, rules: Rules) -> Device:
     """Remove from `merged` everything that `removed` brought when `remaining` took it in."""
     left = _addresses_of(merged, removed) - _addresses_of(merged, remaining)
-    rest = _with_own_values(merged, remaining, removed, left)
+    before = merge_devices(remaining, removed, rules)
+    rest = _with_own_values(merged, before, remaining, removed, left)
     rest = _with_own_proofs(rest, remaining, removed, left)
     rest = _with_own_results(rest, merged, remaining, removed, left)
     return _at_interfaces(rest, rest.address)
 
 
-def _with_own_values(merged: Device, remaining: Device, removed: Device, left: set[str]) -> Device:
+def _with_own_values(
+    merged: Device, before: Device, remaining: Device, removed: Device, left: set[str]
+) -> Device:
     """What has one value is as it was before the merge, unless it was changed since."""
-    before = merge_devices(remaining, removed)
     names = ("name", "notes", "tags", "address", "retired_at")
     unchanged = [name for name in names if getattr(merged, name) == getattr(before, name)]
     if (merged.kind, merged.kind_source) == (before.kind, before.kind_source):

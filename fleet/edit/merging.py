@@ -24,7 +24,7 @@ def merge(draft: Draft, remaining: int, removed: int, by: str = "") -> Device:
     led = [old for old, new in draft.redirects.items() if new == removed]
     draft.redirects.update(dict.fromkeys(led, remaining))
     draft.redirects[removed] = remaining
-    draft.put(joining.merge_devices(keep, gone))
+    draft.put(joining.merge_devices(keep, gone, draft.rules))
     behind = _redirect_references(draft, removed, remaining)
     merged = _repair_parents(draft, draft.devices[remaining])
     ignoring.forget_listed(draft, merged)
@@ -152,7 +152,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     disputes.end(draft, [key for keys in ended.values() for key in keys], device.site, edit.at)
     device = draft.devices[device.id]
     draft.drop(device)
-    back = joining.unmerge_device(device, remaining, removed)
+    back = joining.unmerge_device(device, remaining, removed, draft.rules)
     back = _with_parents_before(draft, back, remaining, removed)
     back = replace(back, never_merge=(*device.never_merge, removed.id))
     if ended[remaining.id]:

@@ -39,7 +39,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
         )
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     device, finding = addresses.moved(draft, device, sighting, keys)
-    device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting)
+    device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting, draft.rules)
     fresh = _fresh(draft, device, sighting, keys)
     claims.taken(draft, device, fresh)
     device = _with_keys(device, keys, fresh)

@@ -13,7 +13,7 @@ import pytest
 
 import discovery.due_queue
 import discovery.scanner
-from discovery import probing
+from discovery import jobs, probing
 from discovery.scanner import Scanner
 from discovery.sessions import Sessions, Stream
 from fleet.model import (
@@ -295,6 +295,42 @@ def test_a_scan_that_is_stopped_asks_no_further_and_calls_nobody_missing(make: M
     engine.scanner.ask([29])
     assert len(tcp.asked) == asked + 2
     assert set(engine.status().values()) == {"ACTIVE"}
+
+
+def discovering(tcp: ProbedSource, events: list[str]) -> Source:
+    """The source, which also discovers; nobody answers that."""
+
+    async def discover() -> Any:
+        events.append("discovery begins")
+        yield Coverage("tcp", ("tcp",), 1, 0)
+
+    return replace(tcp.source(timeout=2, cap=1, interval=86_400.0), discover=discover)
+
+
+def test_an_automatic_scan_discovers_and_leaves_probes_to_their_own_intervals(make: Make) -> None:
+    tcp, events = ProbedSource(), list[str]()
+    engine = make([listed(id) for id in (1, 2, 3)], discovering(tcp, events))
+    until(lambda: all(tcp.times(id) for id in (1, 2, 3)) and not tcp.at_once)
+    before = len(tcp.asked)
+    assert jobs.scan(engine.scanner) == "0 devices answered"
+    assert (events, len(tcp.asked)) == (["discovery begins"], before)
+    assert set(engine.status().values()) == {"ACTIVE"}, "a discovery does not judge a probed device"
+    assert engine.ended()["missed"] == 0
+
+
+def test_a_scan_of_a_person_discovers_while_it_probes_and_waits_for_both(make: Make) -> None:
+    tcp, events = ProbedSource(), list[str]()
+    engine = make([listed(id) for id in (1, 2, 3)], discovering(tcp, events))
+    until(lambda: all(tcp.times(id) for id in (1, 2, 3)) and not tcp.at_once)
+    before = len(tcp.asked)
+    tcp.behaviour |= {1: lambda target: 1.0, 2: lambda target: 1.0, 3: silent}
+    assert engine.scanner.start("otto")
+    until(lambda: events and tcp.at_once, what="it discovers while it probes")
+    did = engine.ended()
+    assert (did["state"], did["found"], did["missed"]) == ("done", 2, 1)
+    assert (did["sources"][0]["state"], did["sources"][0]["listed"]) == ("done", 3)
+    assert len(tcp.asked) == before + 3
+    assert engine.status() == {key(1): "ACTIVE", key(2): "ACTIVE", key(3): "OFFLINE"}
 
 
 class Sweeps:

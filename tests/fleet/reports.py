@@ -9,7 +9,7 @@ from fleet.model import Device, Edit, Event, Finding, Fleet, Miss, Report, Sight
 from fleet.reduce.reducer import reduce
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-RULES = status.Rules()
+RULES = status.Rules(kind_sources=frozenset({"panasonic", "dahua", "onvif"}))
 A, B, C = "mac:d4:2d:c5:00:00:0a", "mac:d4:2d:c5:00:00:0b", "mac:d4:2d:c5:00:00:0c"
 MINUTE = timedelta(minutes=1)
 

@@ -1,12 +1,19 @@
 """The kind of a device: a weaker source does not change what a stronger one said."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from fleet.model import Device
+from fleet.model import Device, Fleet
+from fleet.patience import rules_of
 from fleet.reduce.kinds import PERSON
+from fleet.reduce.reducer import reduce
+from settings import Settings
+from sources.build import build_sources, source_rules
+from sources.source import Source
 from tests.fleet.reports import A, Story, noon, seen
+from tests.home import Home
 
 CHANGES: dict[str, tuple[str, str, bool]] = {
     "a guess after a protocol": ("panasonic", "rtsp", False),
@@ -19,6 +26,25 @@ CHANGES: dict[str, tuple[str, str, bool]] = {
     "a protocol that changes its mind": ("panasonic", "panasonic", True),
     "anything after nobody knows whom": ("", "rtsp", True),
 }
+
+
+def test_a_new_vendor_whose_answers_name_the_kind_replaces_a_guess() -> None:
+    """One field of the source, from its file to the record; without it the vendor guesses too."""
+    acme = Source("acme", "Acme", 5, names_kind=True)
+    for source, kind in ((acme, "recorder"), (replace(acme, names_kind=False), "camera")):
+        rules = rules_of(Fleet(), 300, source_rules([source]))
+        fleet, _events = reduce(Fleet(), [seen(A, source="rtsp", kind="camera")], noon(), rules)
+        says = seen(A, source="acme", kind="recorder", at=noon(minutes=1))
+        fleet, _events = reduce(fleet, [says], noon(minutes=1), rules)
+        assert fleet.devices[1].kind == kind
+
+
+def test_the_sources_of_the_program_whose_protocols_name_the_kind_say_so(
+    make_home: Callable[..., Home],
+) -> None:
+    assert make_home().monitor.tracker.rules().kind_sources == {"panasonic"}
+    sources = build_sources(Settings().select, lambda: noon())
+    assert {source.name for source in sources if source.names_kind} == {"panasonic", "dahua"}
 
 
 @pytest.mark.parametrize("what", CHANGES)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fleet import shapes
 from fleet.model import Access, Device, Fleet, SourceState
-from fleet.patience import SourceInterval, rules_of
+from fleet.patience import SourceRules, rules_of
 from fleet.status import (
     ACTIVE,
     IP_CHANGED,
@@ -23,7 +23,7 @@ from fleet.status import (
     reason,
     statuses,
 )
-from sources.build import intervals_of
+from sources.build import source_rules
 from sources.source import Source
 from tests.fleet.reports import NOON, RULES, noon
 
@@ -309,7 +309,7 @@ def test_every_device_has_exactly_one_status_and_the_sums_hold(
 # -- patience by device and source ---------------------------------------------------------
 
 
-def test_patience_is_two_intervals_of_the_source_that_asks_this_device() -> None:
+def test_patience_is_two_source_rules_the_source_that_asks_this_device() -> None:
     rules = Rules(intervals={"rtsp": timedelta(seconds=60)}, probing=frozenset({"rtsp"}))
     plain = replace(CAMERA, access={"rtsp": Access()})
     often = replace(CAMERA, access={"rtsp": Access(interval=10)})
@@ -324,7 +324,7 @@ def test_patience_is_two_intervals_of_the_source_that_asks_this_device() -> None
 def test_a_device_without_access_for_a_source_is_only_scanned_by_it() -> None:
     """The source probes others on its own interval, and never this one."""
     onvif = Source("onvif", "ONVIF", 5, probe=lambda target: None, interval=60)  # type: ignore[arg-type,return-value]
-    rules = rules_of(Fleet(), 300, intervals_of([onvif]))
+    rules = rules_of(Fleet(), 300, source_rules([onvif]))
     scanned, probed = says(CAMERA, "onvif", 0), replace(CAMERA, access={"onvif": Access()})
     assert rules.patience_with(scanned, "onvif") == rules.patience == timedelta(minutes=10)
     assert rules.patience_with(probed, "onvif") == timedelta(minutes=2)
@@ -374,5 +374,5 @@ def test_a_part_of_a_source_that_is_down_concerns_what_was_heard_there_alone() -
 
 def test_the_rules_of_a_fleet_keep_the_scope_that_is_down() -> None:
     down = {"rtsp:eth0": {"since": NOON.isoformat(), "reason": "the cable is out"}}
-    rules = rules_of(Fleet(state={"down": down}), 300, {"rtsp": SourceInterval(60)})
+    rules = rules_of(Fleet(state={"down": down}), 300, {"rtsp": SourceRules(60)})
     assert rules.down == {"rtsp:eth0": NOON}
