@@ -139,7 +139,7 @@ class _Sweep:
         step = 0.0 if self.results else self.spread / len(targets)
         self.began = self._time()
         tasks = [
-            asyncio.create_task(self._one(target, place * step, places))
+            asyncio.create_task(self._check_recorder(target, place * step, places))
             for place, target in enumerate(targets)
         ]
         try:
@@ -154,12 +154,12 @@ class _Sweep:
             for task in (*tasks, *(task for _began, task in self._checks.values())):
                 task.cancel()
 
-    async def _one(
+    async def _check_recorder(
         self, target: Target, wait: float, places: asyncio.Semaphore
     ) -> tuple[Target, CheckResult]:
         # What the cloud says of all for a moment must not be heard twice.
-        apart = max(sum(self.cloud.options.waits), self.spread / 4)
-        again = self._begun.get(target.key, -apart) + apart
+        min_gap = max(sum(self.cloud.options.waits), self.spread / 4)
+        again = self._begun.get(target.key, -min_gap) + min_gap
         await asyncio.sleep(max(wait, again - self._time()))
         async with places:
             former = self.results.get(target.key)

@@ -256,7 +256,7 @@ class CloudClient:
 
 
 def _socket_to(server: Server, alone: bool) -> AbstractAsyncContextManager[Server]:
-    return server.own() if alone else nullcontext(server)
+    return server.dedicated_socket() if alone else nullcontext(server)
 
 
 async def _with_or_without_keys(server: Server, path: str) -> CloudResponse:

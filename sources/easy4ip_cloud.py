@@ -2,7 +2,7 @@
 
 An answer counts only when it comes from the server that was asked and repeats the CSeq of
 a request that waits; everything else is counted and ignored. Some servers answer with CSeq 0:
-that counts on a socket of its own (`Server.own`) that has one open question.
+that counts on a socket of its own (`Server.dedicated_socket`) that has one open question.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class CloudClock:
     def cloud(self) -> datetime:
         return self.now() + self.offset
 
-    def see(self, date: datetime, delay: float) -> None:
+    def note_date(self, date: datetime, delay: float) -> None:
         """Take the date of an answer, sent within the last `delay` seconds."""
         least = date - self.now()
         most = least + timedelta(seconds=delay + 1)  # it tells whole seconds
@@ -199,7 +199,7 @@ class ResponseTimes:
     def _longest(self, now: float) -> float:
         return self.longest * math.exp2((self.at - now) / HALF_LIFE)
 
-    def stretch(self, waits: Sequence[float]) -> float:
+    def wait_factor(self, waits: Sequence[float]) -> float:
         """The factor by which these waits are too short now; 1 when they are not."""
         longest = self._longest(asyncio.get_running_loop().time())
         return max(1.0, min(1.5 * longest, MAX_PATIENCE) / sum(waits))
@@ -246,7 +246,7 @@ class Server(asyncio.DatagramProtocol):
         )
 
     @asynccontextmanager
-    async def own(self) -> AsyncIterator["Server"]:
+    async def dedicated_socket(self) -> AsyncIterator["Server"]:
         """The same server by a socket of its own, for one question at a time. What it is asked
         and answers there counts here too. Raises NoAnswer when there is no socket."""
         server = Server(
@@ -289,7 +289,7 @@ class Server(asyncio.DatagramProtocol):
             self.heard_at = asyncio.get_running_loop().time()
             self.response_times.learn(sending)
             if answer.date is not None:
-                self.clock.see(answer.date, self.heard_at - sending.began)
+                self.clock.note_date(answer.date, self.heard_at - sending.began)
             sending.question.answer.set_result(answer)
 
     def _only_open(self) -> Transmission | None:
@@ -365,12 +365,12 @@ class Server(asyncio.DatagramProtocol):
         cseq = self._next = (self._next + 1) % MAX_CSEQ
         sending = self._waiting[cseq] = Transmission(question, asyncio.get_running_loop().time())
         question.cseqs.append(cseq)
-        stretch = self.response_times.stretch(self.waits)
+        wait_factor = self.response_times.wait_factor(self.waits)
         for wait in self.waits:
             if not question.answer.done():
                 sending.times += 1
                 self._send(path, cseq, with_keys)
-                await asyncio.wait((question.answer,), timeout=wait * stretch)
+                await asyncio.wait((question.answer,), timeout=wait * wait_factor)
         sending.is_over = True
 
     def _close(self, key: tuple[str, bool], question: PendingRequest) -> None:

@@ -183,5 +183,5 @@ def test_the_time_that_an_answer_took_is_no_fault_of_the_clock():
     now = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
     clock = CloudClock(lambda: now)
     for shown, took, off in ((-8, 8.0, 0), (-8, 2.0, -5), (40, 1.0, 40), (0, 0.1, 0)):
-        clock.see(now + timedelta(seconds=shown), took)
+        clock.note_date(now + timedelta(seconds=shown), took)
         assert clock.seen == timedelta(seconds=off)
