@@ -71,7 +71,8 @@ def test_another_name_deletes_nothing(home: Home, confirm: object) -> None:
 def test_a_deletion_cannot_be_undone(home: Home) -> None:
     delete(home, 1, "Gate")
     sequence = home.events()[-1].sequence
-    assert home.client.post("/api/undo", json={"event": sequence}).status_code in (404, 409)
+    answer = home.client.post("/api/undo", json={"event": sequence})
+    assert (answer.status_code, answer.json["error"]) == (404, "There is no camera 1")
     assert left(home) == ["Yard", "Shed"]
 
 
