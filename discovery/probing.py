@@ -124,7 +124,7 @@ class Prober:
             wait = SYNC_EVERY if due is None else min(SYNC_EVERY, max(0.01, due - _now()))
             await asyncio.sleep(wait)
 
-    def ask(
+    def submit(
         self, questions: Iterable[Question], urgency: int = NOW
     ) -> list[asyncio.Future[ProbeResult]]:
         """Ask these now; one that is under way is joined. Those that nobody can ask are left
@@ -142,11 +142,6 @@ class Prober:
                 futures.append(future)
         self._pump()
         return futures
-
-    def questions_of(self, device: int) -> list[Question]:
-        """The questions about one device, one for each source that probes it."""
-        self._sync()
-        return list(self.queue.questions_of(device))
 
     def questions(self, source: str) -> list[Question]:
         """The questions of one source, one for each device that it probes."""

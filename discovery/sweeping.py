@@ -26,7 +26,7 @@ async def sweep_devices(
     the reports for the tracker."""
     try:
         tasks.check(source)
-        task = asyncio.create_task(_sweep(source, targets, clock))
+        task = asyncio.create_task(_sweep_some(source, targets, clock))
         await tasks.wait(source, task, _deadline(source, targets) + GRACE)
         return task.result()
     except CannotAsk as error:
@@ -41,7 +41,7 @@ def _deadline(source: Source, targets: Mapping[int, Target]) -> float:
     return source.timeout + source.each * len(targets)
 
 
-async def _sweep(
+async def _sweep_some(
     source: Source, targets: Mapping[int, Target], clock: Callable[[], datetime]
 ) -> tuple[list[ProbeResult], list[Report]]:
     """Sweep these devices: the answer for each id, and the reports for the tracker.

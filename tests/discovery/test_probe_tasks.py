@@ -196,7 +196,7 @@ def test_a_question_asked_of_a_prober_that_is_closed_is_left_out(make: Make) -> 
 
     async def closes() -> list[Any]:
         await engine.scanner.prober.close()
-        return engine.scanner.prober.ask([(1, "tcp")])
+        return engine.scanner.prober.submit([(1, "tcp")])
 
     asked = asyncio.run_coroutine_threadsafe(closes(), engine.scanner._loop)
     assert asked.result(10) == []

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-import discovery.scanner
+import discovery.listening
 from fleet.model import CannotAsk, Coverage
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states
@@ -117,7 +117,7 @@ def test_reports_are_handed_over_at_most_once_a_second(
 def test_a_source_that_cannot_be_heard_is_tried_again(
     make_engine: MakeEngine, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery.scanner, "LISTEN_AGAIN", 0.05)
+    monkeypatch.setattr(discovery.listening, "LISTEN_AGAIN", 0.05)
     tries: list[Exception] = [ZeroDivisionError("odd"), CannotAsk("ear", "the port is taken")]
 
     async def listen() -> Outcomes:

@@ -326,7 +326,7 @@ def test_one_recorder_is_asked_while_a_sweep_of_all_takes_its_time(shop):
     slow = threading.Thread(target=shop.sweep, args=(50.0,))
     slow.start()
     scanner, number = shop.home.monitor.scanner, number_of(shop, "SITE-002")
-    until(lambda: scanner._sweeping[easy4ip.NAME])
+    until(lambda: scanner._source_scans.sweeping[easy4ip.NAME])
     shop.cloud.recorders["AB12346"].state = "offline"
     (answer,) = scanner.ask([number])
     assert (answer.state, answer.reason) == ("missed", "the cloud does not have it online (404)")
