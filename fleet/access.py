@@ -11,7 +11,7 @@ from fleet.model import Access, Device, Invalid, Refused, Secret
 from fleet.places import access_key, place
 from fleet.reduce.draft import Draft
 
-FIELDS = (*access_fields.FIELDS, "secret")
+FIELDS = (*access_fields.FIELDS, "secret", "secret_options")
 """What an edit may set of an access."""
 MAX_SECRET = 8000
 """Characters of a sealed text."""
@@ -44,28 +44,24 @@ def apply_fields(
 ) -> Access:
     """The access with the fields of an edit. Raises Invalid, which names the field.
 
-    A password is kept only for the source, the address and the port for which it was saved, also
-    where the edit names it by its id. An undo, whose expected place was checked, brings back both.
+    A password or a secret option is kept only for the source, the address and the port for which it
+    was saved, also where the edit names it by its id. An undo, whose expected place was checked,
+    brings back both. `secret_options` are given whole, as `options` are.
     """
     values = access_fields.values(fields)
     if "secret" in fields:
         value = fields["secret"]
         is_own = value == known.secret or (is_undo and _belongs_to(draft, value, device))
         values["secret"] = _secret(draft, value, device, is_own)
+    if "secret_options" in fields:
+        given = fields["secret_options"]
+        values["secret_options"] = _secret_options(draft, known, given, device, is_undo)
     access = replace(known, **values)
-    if access.secret != known.secret:
-        # What an undo brings back was saved for an address of former times.
-        owner = draft.devices.get(device) if isinstance(fields.get("secret"), Mapping) else None
-        access = replace(access, secret_host=owner.address if owner else None)
+    access = replace(access, secret_host=_secret_host(draft, known, access, device))
     if access.host != known.host and "tls_pin" not in values:
         access = replace(access, tls_pin=None)
-    is_elsewhere = (access.host, access.port) != (known.host, known.port)
-    if is_elsewhere and known.secret and access.secret == known.secret:
-        raise _invalid(
-            "secret",
-            f"The password was saved for {place(known)}",
-            "Enter it again for the new address or port, or remove it.",
-        )
+    if (access.host, access.port) != (known.host, known.port):
+        _check_none_stays(known, access)
     return access if _is_login_of(access, known) else replace(access, method="")
 
 
@@ -74,7 +70,55 @@ def _is_login_of(access: Access, known: Access) -> bool:
     return replace(access, interval=known.interval, options=known.options) == known
 
 
-def _secret(draft: Draft, value: Any, device: int, is_own: bool) -> str | None:
+def _secret_options(
+    draft: Draft, known: Access, given: Any, device: int, is_undo: bool
+) -> dict[str, str]:
+    """Store the secret options and return their ids by name. Raises Invalid."""
+    ids: dict[str, str] = {}
+    for name, value in access_fields.secret_options(given).items():
+        is_own = value == known.secret_options.get(name)
+        is_own = is_own or (is_undo and _belongs_to(draft, value, device))
+        if id := _secret(draft, value, device, is_own, "secret_options"):
+            ids[name] = id
+    return ids
+
+
+def _secret_ids(access: Access) -> set[str]:
+    return {id for id in (access.secret, *access.secret_options.values()) if id}
+
+
+def _secret_host(draft: Draft, known: Access, access: Access, device: int) -> str | None:
+    """The address to which the secrets may be sent. Who enters the password means the device where
+    it is now; a new option beside a secret that stays goes where that may. What an undo brings back
+    was saved for an address of former times."""
+    old, new = _secret_ids(known), _secret_ids(access)
+    added = new - old
+    if added & draft.fleet.secrets.keys():
+        return None
+    has_new_password = access.secret is not None and access.secret in added
+    if not has_new_password and (old == new or old & new):
+        return known.secret_host
+    owner = draft.devices.get(device) if added else None
+    return owner.address if owner else None
+
+
+def _check_none_stays(known: Access, access: Access) -> None:
+    """Raise Invalid when a secret would be sent to another place than the one it was saved for."""
+    stays = _secret_ids(known) & _secret_ids(access)
+    if not stays:
+        return
+    is_password = known.secret in stays
+    raise _invalid(
+        "secret" if is_password else "secret_options",
+        f"The {'password was' if is_password else 'secret options were'} saved for {place(known)}",
+        f"Enter {'it' if is_password else 'them'} again for the new address or port, or remove "
+        f"{'it' if is_password else 'them'}.",
+    )
+
+
+def _secret(
+    draft: Draft, value: Any, device: int, is_own: bool, field: str = "secret"
+) -> str | None:
     """Store a password and return its id. It comes as `{"id": ..., "sealed": ...}`, already
     sealed to that id; the id alone is one that the access has or had."""
     if value is None or value == "":
@@ -87,7 +131,8 @@ def _secret(draft: Draft, value: Any, device: int, is_own: bool) -> str | None:
             draft.secrets[str(id)] = Secret(str(sealed), device)
             draft.is_changed = True
             return str(id)
-    raise _invalid("secret", "The password cannot be saved", "Enter it again.")
+    text = "The password" if field == "secret" else "A secret option"
+    raise _invalid(field, f"{text} cannot be saved", "Enter it again.")
 
 
 def _belongs_to(draft: Draft, secret: Any, device: int) -> bool:

@@ -65,7 +65,7 @@ def access(stored: Any) -> Any:
     """The JSON object of an access without what is not shown; anything else is nothing."""
     if not isinstance(stored, Mapping):
         return None
-    return _only(ACCESS, stored) | {_PRESENCE: bool(stored.get("secret"))}
+    return _only(ACCESS, stored) | {_PRESENCE: any(stored.get(name) for name in _SECRET)}
 
 
 def of_event(facts: Mapping[str, Any]) -> dict[str, Any]:

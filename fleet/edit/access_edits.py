@@ -16,6 +16,7 @@ _TITLES = {
     "host": "address",
     "username": "user name",
     "secret": "password",  # nosec B105 (what people call it)
+    "secret_options": "secret options",  # nosec B105 (what people call them)
     "tls_pin": "certificate fingerprint",
 }
 
@@ -97,10 +98,12 @@ def _summary(
     summary: EditSummary | None,
 ) -> EditSummary:
     # A password is undone only while the place for which it was saved is still the same.
-    names = [*changed, *sorted(_BOUND - {*changed})] if "secret" in changed else changed
+    has_secrets = not {"secret", "secret_options"}.isdisjoint(changed)
+    names = [*changed, *sorted(_BOUND - {*changed})] if has_secrets else changed
     before, after = ({name: getattr(value, name) for name in names} for value in values)
     titles = [_TITLES.get(name, name) for name in changed]
-    verb = "was" if len(titles) == 1 else "were"
+    is_one = len(titles) == 1 and not titles[0].endswith("options")
+    verb = "was" if is_one else "were"
     text = f"the {' and '.join(titles)} of {labels.name(device)} for {source} {verb} changed"
     by = f", by {edit.by}"
     shown: dict[str, Any] = {"source": source}

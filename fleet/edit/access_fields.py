@@ -325,6 +325,21 @@ def _options(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def secret_options(value: Any) -> Mapping[str, Any]:
+    """The secret options of an edit, by valid names; their values are not looked at. Raises
+    Invalid."""
+    if value is None:
+        return {}
+    is_valid = isinstance(value, Mapping) and len(value) <= MAX_OPTIONS
+    if not is_valid or not all(isinstance(name, str) and WORD.fullmatch(name) for name in value):
+        raise _invalid(
+            "secret_options",
+            f"secret_options must be an object of up to {MAX_OPTIONS} values",
+            "Use names of small letters, digits and _.",
+        )
+    return dict(value)
+
+
 def _invalid(name: str, error: str, hint: str) -> Invalid:
     invalid = Invalid(error, hint)
     invalid.field = name

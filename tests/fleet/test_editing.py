@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fleet import public
 from fleet.edit.editable_fields import MAX_LENGTHS
 from fleet.edit.editing import inverse
 from fleet.model import Event, Invalid, Refused
@@ -300,6 +301,74 @@ def test_a_stored_password_is_not_sent_to_another_address() -> None:
     undo(story, story.events[-1])
     access = story.device().access["rtsp"]
     assert (access.host, access.secret, access.tls_pin) == ("10.0.0.5", "s1", "ab" * 32)
+
+
+COMMUNITY = {"community": {"id": "s2", "sealed": "v1:sealed-two"}}
+
+
+def test_a_secret_option_is_stored_like_the_password_and_undone() -> None:
+    story = story_with_a_listed_camera(secret=SEALED)
+    story.tell(edit("change", "id:1", secret_options=COMMUNITY))
+    event = story.events[-1]
+    assert event.text == "The secret options of Gate for rtsp were changed, by tester"
+    assert story.device().access["rtsp"].secret_options == {"community": "s2"}
+    assert story.fleet.secrets["s2"].sealed == "v1:sealed-two"
+    assert "sealed-" not in repr(story.events)
+    shown = public.of_event(event.after)
+    assert shown == {"source": "rtsp", "host": "10.0.0.5", "port": 554, "has_password": True}
+    more = {"privacy": {"id": "s3", "sealed": "v1:sealed-three"}, "community": "s2"}
+    story.tell(edit("change", "id:1", secret_options=more))
+    assert story.device().access["rtsp"].secret_options == {"privacy": "s3", "community": "s2"}
+    undo(story, story.events[-1])
+    assert story.device().access["rtsp"].secret_options == {"community": "s2"}
+    undo(story, event)
+    access = story.device().access["rtsp"]
+    assert (access.secret, access.secret_options) == ("s1", {})
+
+
+def test_a_secret_option_is_not_sent_to_another_address_or_port() -> None:
+    story = story_with_a_listed_camera(secret_options=COMMUNITY)
+    for place in ({"host": "203.0.113.7"}, {"port": 8554}):
+        for given in ({}, {"secret_options": {"community": "s2"}}):
+            with pytest.raises(Invalid, match=r"options were saved for 10\.0\.0\.5") as refused:
+                story.tell(edit("change", "id:1", **place, **given))
+            assert refused.value.field == "secret_options"
+    new = {"community": {"id": "s3", "sealed": "v1:sealed-three"}}
+    story.tell(edit("change", "id:1", host="203.0.113.7", secret_options=new))
+    assert story.device().access["rtsp"].secret_options == {"community": "s3"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "community",
+        {"Community": {"id": "s9", "sealed": "v1:x"}},
+        {"community": "plain text"},
+        {"community": "s1"},
+        {"other": "s2"},
+        {f"name_{number}": "x" for number in range(33)},
+    ],
+)
+def test_only_sealed_texts_and_own_ids_are_secret_options(given: Any) -> None:
+    story = story_with_a_listed_camera(secret=SEALED, secret_options=COMMUNITY)
+    before = story.fleet
+    with pytest.raises(Invalid) as refused:
+        story.tell(edit("change", "id:1", secret_options=given))
+    assert refused.value.field == "secret_options"
+    assert story.fleet == before
+
+
+def test_a_secret_beside_one_that_stays_is_sent_only_where_that_one_may() -> None:
+    story = Story()
+    story.tell(seen(A, address="10.0.0.1"))
+    story.tell(edit("link", "id:1", source="snmp", secret=SEALED))
+    story.tell(seen(A, address="203.0.113.7", at=noon(minutes=1)))
+    story.tell(edit("change", "id:1", secret_options=COMMUNITY))
+    assert story.device().address == "203.0.113.7"
+    assert story.device().access["snmp"].secret_host == "10.0.0.1"
+    new = {"id": "s4", "sealed": "v1:sealed-four"}
+    story.tell(edit("change", "id:1", secret=new, secret_options=None))
+    assert story.device().access["snmp"].secret_host == "203.0.113.7"
 
 
 @pytest.mark.parametrize("port", [8554, None])
