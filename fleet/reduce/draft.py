@@ -144,8 +144,11 @@ class Draft:
     def at(self, site: str, address: str) -> list[Device]:
         """The devices that have, or lately had, the address at the site and are not retired;
         none when so many say so that it tells nothing."""
-        devices = self._referring(identity.index_key(f"{identity.ADDRESS}{address}", site))
-        return devices if len(devices) <= MAX_SHARING else []
+        key = identity.index_key(f"{identity.ADDRESS}{address}", site)
+        # Thousands may be there: each of them would look at all the others.
+        if len(self._references.ids(key)) > MAX_SHARING:
+            return []
+        return self._referring(key)
 
     def asked_at(self, site: str, key: str) -> list[Device]:
         """The devices that a source asks at the place of the key, retired ones too."""

@@ -6,8 +6,9 @@ import pytest
 
 from fleet.model import MAX_ADDRESSES
 from fleet.reduce.addresses import FIRST_KEPT, MAX_MOVES
+from fleet.reduce.draft import MAX_SHARING, Draft
 from fleet.status import ACTIVE, IP_CHANGED
-from tests.fleet.reports import A, Story, noon, seen
+from tests.fleet.reports import NOON, RULES, A, Story, noon, seen
 
 MOVES = ["device.moved"] * MAX_MOVES
 
@@ -140,3 +141,16 @@ def test_a_source_without_a_key_finds_the_device_at_its_second_address_too() -> 
     assert story.tell(stream) == []
     assert list(story.fleet.devices) == [1]
     assert story.device().address == "10.0.0.1"
+
+
+def test_an_address_that_too_many_share_leads_to_no_device() -> None:
+    """No device is looked up: each of thousands would look at all the others."""
+    story = Story()
+    numbers = range(MAX_SHARING + 1)
+    macs = [f"mac:d4:2d:c5:00:01:{number:02x}" for number in numbers]
+    story.tell(*(seen(mac) for mac in macs[:-1]))
+    assert len(Draft(story.fleet, RULES, NOON).at("here", "10.0.0.1")) == MAX_SHARING
+    story.tell(seen(macs[-1]))
+    draft = Draft(story.fleet, RULES, NOON)
+    draft.devices.clear()
+    assert draft.at("here", "10.0.0.1") == []
