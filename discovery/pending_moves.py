@@ -51,8 +51,11 @@ class PendingMoves:
 
     def end(self, at: datetime, is_whole: bool) -> list[Report]:
         """End the discovery: the moves that nothing contradicts, and a finding for each contested
-        MAC. Only a discovery that `is_whole` clears such a finding."""
+        MAC. Only a discovery that `is_whole` clears such a finding, and only of a device of which
+        no MAC is contested: a merged one has several."""
         reports: list[Report] = []
+        contested: set[int] = set()
+        settled: dict[int, Finding] = {}
         for (key, site), places in self._places.items():
             first = next(iter(places.values()))
             device, addresses = self._known(key, site), self._known_addresses(key, site)
@@ -62,8 +65,9 @@ class PendingMoves:
                 if addresses and device and not addresses & places.keys():
                     reports.append(replace(first, address=device.address, only_alive=True))
                 reports.append(replace(finding, evidence={"addresses": sorted(places)[:20]}))
+                contested |= {device.id} if device else set()
                 continue
             reports += [places[ip] for ip in places if ip in moves]
             if is_whole and device and any(fault.kind == CONTESTED for fault in device.findings):
-                reports.append(replace(finding, cleared=True))
-        return reports
+                settled[device.id] = replace(finding, cleared=True)
+        return [*reports, *(cleared for id, cleared in settled.items() if id not in contested)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from discovery.pending_moves import CONTESTED, PendingMoves
 from fleet.model import Finding, Report, Sighting
-from tests.fleet.reports import A, Story, noon, seen
+from tests.fleet.reports import A, B, Story, edit, noon, seen
 
 ENDPOINT, HOME, SECOND = "onvif:urn:uuid:1", "10.0.0.1", "10.0.0.2"
 
@@ -53,3 +53,27 @@ def test_a_mac_that_is_disputed_is_contested_no_more() -> None:
         assert discovered(story, minutes, answers) == answers
     assert [device.last_seen for device in story.fleet.devices.values()] == [noon(minutes=10)] * 2
     assert [len(device.findings) for device in story.fleet.devices.values()] == [1, 0]
+
+
+def test_a_contested_mac_of_a_merged_camera_is_one_finding_for_as_long_as_it_lasts() -> None:
+    """Its other MAC, which nobody contests, ends nothing."""
+    story = Story()
+    cameras = ((A, HOME), (B, SECOND))
+    for minutes in (0, 5):
+        at = noon(minutes=minutes)
+        discovered(story, minutes, [seen(key, at=at, address=ip) for key, ip in cameras])
+    story.tell(edit("merge", "id:1", at=noon(minutes=6), **{"with": 2}))
+    for minutes in (10, 15):
+        at = noon(minutes=minutes)
+        discovered(story, minutes, [seen(key, at=at, address=ip) for key, ip in cameras])
+    before = len(story.events)
+    for minutes, order in ((20, 1), (25, -1), (30, 1), (35, -1)):
+        at = noon(minutes=minutes)
+        answers = [seen(key, at=at, address=ip) for key, ip in (*cameras, (A, "10.0.0.66"))]
+        discovered(story, minutes, answers[::order])
+    assert [event.kind for event in story.events[before:]] == ["finding.raised"]
+    assert [finding.kind for finding in story.device().findings] == [CONTESTED]
+    for minutes in (40, 45):
+        at = noon(minutes=minutes)
+        discovered(story, minutes, [seen(key, at=at, address=ip) for key, ip in cameras])
+    assert story.device().findings == (), "and it ends when nobody contests it"
