@@ -23,6 +23,7 @@ from commands.monitor import NOTHING, Failed
 from commands.output import complain, write
 from fleet.model import Refused
 from fleet.queries import SORTS, STATUSES
+from fleet.texts import sentences
 from settings import Settings
 from store.json_file import CannotKeep
 
@@ -184,7 +185,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         complain(str(error))
         return NOTHING
     except Refused as error:
-        complain(f"{error.error}. {error.hint}")
+        complain(sentences(error.error, error.hint))
         return NOTHING
     return code
 

@@ -17,6 +17,7 @@ from audit.build import AuditPackage
 from audit.model import AuditEntry
 from fleet.build import FleetPackage
 from fleet.package import Package
+from fleet.texts import sentences
 from store.json_file import CannotOpen
 from store.sql import Unreachable
 from store.vault import SecretLost, Vault
@@ -62,9 +63,8 @@ class AccountsPackage(Package):
                 secret.get_secret_value() if secret else None,
             )
         except NotAllowed as error:
-            raise CannotOpen(
-                f"ADMIN_USERNAME and ADMIN_PASSWORD do not fit: {error.error}. {error.hint}"
-            ) from error
+            reason = f"ADMIN_USERNAME and ADMIN_PASSWORD do not fit: {error.error}"
+            raise CannotOpen(sentences(reason, error.hint)) from error
         for user in self.accounts.snapshot.users.values() if was_open else ():
             text = f"{user.name} is the first administrator"
             entry = AuditEntry(self.clock(), "start", "", "user.added", user.name, text)

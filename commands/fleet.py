@@ -34,6 +34,7 @@ from fleet.model import Device, Fleet
 from fleet.patience import rules_of
 from fleet.queries import SORTS, DeviceFilter, select
 from fleet.status import Rules
+from fleet.texts import sentences
 from settings import Settings
 from sources.build import build_sources, source_rules
 
@@ -329,7 +330,7 @@ def _name(settings: Settings, key: str) -> str:
     if answer.status == 404:
         raise _no_camera(key)
     if answer.status >= 400:
-        raise Failed(f"{answer.body['error']}. {answer.body['hint']}")
+        raise Failed(sentences(answer.body["error"], answer.body["hint"]))
     return str(answer.body["camera_name"])
 
 

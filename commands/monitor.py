@@ -10,6 +10,7 @@ import serving
 from discovery import running
 from fleet.database.build import build_store
 from fleet.model import Fleet
+from fleet.texts import sentences
 from settings import Settings
 from store.json_file import CannotOpen
 from web import control_client
@@ -47,7 +48,7 @@ def tell_monitor(settings: Settings, method: str, path: str, body: Any = None) -
     if answer is None:
         return None
     if answer.status >= 400:
-        raise Failed(f"{answer.body['error']}. {answer.body['hint']}")
+        raise Failed(sentences(answer.body["error"], answer.body["hint"]))
     return answer.body
 
 
@@ -57,7 +58,7 @@ def scan_in_monitor(settings: Settings) -> dict[str, Any] | None:
     if answer is None:
         return None
     if answer.status not in (200, 409):
-        raise Failed(f"{answer.body['error']}. {answer.body['hint']}")
+        raise Failed(sentences(answer.body["error"], answer.body["hint"]))
     begun = ""
     while True:
         state = tell_monitor(settings, "GET", "/api/scan")

@@ -12,6 +12,7 @@ from discovery.once import sweep as sweep_once
 from fleet.edit.recorder_list import RecorderRow
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
 from fleet.serials import clean_serial
+from fleet.texts import sentences
 from inventory import workbook
 from settings import Settings
 from sources import easy4ip
@@ -66,7 +67,7 @@ def _rows(path: Path) -> list[RecorderRow]:
     except workbook.NotReadable as error:
         raise Failed(f"{path}: {error}") from None
     for problem in book.problems:
-        complain(f"Row {problem.number}: {problem.error}. {problem.hint}")
+        complain(sentences(f"Row {problem.number}: {problem.error}", problem.hint))
     return list(book.rows)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from accounts.model import NotAllowed
 from audit.model import AuditEntry
-from commands.monitor import DONE, Failed, tell_monitor, with_monitor
+from commands.monitor import DONE, Failed, read_fleet, tell_monitor, with_monitor
 from commands.output import as_json, show
+from fleet.texts import sentences
 from settings import Settings
 from store.json_file import CannotKeep
 from store.vault import SecretLost, Vault
@@ -89,7 +90,7 @@ def rotate(settings: Settings, args: argparse.Namespace) -> int:
 
 def _rotate_on_files(settings: Settings) -> int | None:
     """Rotate without a running monitor. Raises Failed."""
-    if not Vault(settings.data_dir / "keys").exists:
+    if not Vault(settings.data_dir / "keys").exists and not read_fleet(settings).secrets:
         return None
 
     def work(monitor: Any) -> int:
@@ -151,7 +152,7 @@ def _allowed(act: Any, *values: Any, **more: Any) -> Any:
     try:
         return act(*values, **more)
     except NotAllowed as error:
-        raise Failed(f"{error.error}. {error.hint}") from None
+        raise Failed(sentences(error.error, error.hint)) from None
 
 
 def _password(args: argparse.Namespace) -> str:

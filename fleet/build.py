@@ -61,6 +61,8 @@ class FleetPackage(Package):
     def open(self) -> None:
         """Own the store, update the journal's tables, and start the flow of events into it."""
         self.tracker.open()
+        if loss := self.secrets.key_loss():
+            log.error("%s", loss)
         try:
             highest = self.journal.open()
             # The former tracker's file opens in a first start, which is no update.

@@ -15,6 +15,15 @@ Seal = Callable[[str], dict[str, str]]
 """Makes of a password what an edit carries: `{"id": ..., "sealed": ...}`."""
 
 
+def loss_of(count: int) -> str:
+    """The sentence that the key of so many stored passwords is gone; empty for none."""
+    if not count:
+        return ""
+    cannot = "1 stored password" if count == 1 else f"{count} stored passwords"
+    it = "the password" if count == 1 else "the passwords"
+    return f"vault.key is gone; {cannot} cannot be read. Put it back, or enter {it} again."
+
+
 class FleetSecrets:
     """The secrets of the fleet: seal new ones, unseal stored ones, and rotate the key."""
 
@@ -47,9 +56,11 @@ class FleetSecrets:
 
         Whenever it is interrupted every secret opens, and beginning again does no harm.
         Raises SecretLost when one cannot be opened and CannotKeep when the result cannot be
-        written: then the old keys stay.
+        written: then the old keys stay. A lost key is not replaced.
         """
         with self._sealing:
+            if loss := self.key_loss():
+                raise SecretLost(loss)
             self._vault.rotate()
             while stale := self._sealed_by_old_keys():
                 sealed = {id: self._seal_again(id, secret) for id, secret in stale.items()}
@@ -57,9 +68,13 @@ class FleetSecrets:
             self._vault.forget_old()
         return len(self._tracker.fleet().secrets)
 
-    def has_key(self) -> bool:
-        """True if there is a key file, readable or not."""
-        return self._vault.exists
+    def needs_key(self) -> bool:
+        """True if there is a key file, readable or not, or a secret that was sealed with one."""
+        return self._vault.exists or bool(self._tracker.fleet().secrets)
+
+    def key_loss(self) -> str:
+        """The sentence that secrets are stored and the key file is gone; else empty."""
+        return "" if self._vault.exists else loss_of(len(self._tracker.fleet().secrets))
 
     def _sealed_by_old_keys(self) -> dict[str, Secret]:
         """The secrets that an older key sealed."""

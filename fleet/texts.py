@@ -1,4 +1,4 @@
-"""Clean texts that people typed or pasted: no invisible characters, one line. Pure."""
+"""Texts for people: clean what they typed or pasted, and join sentences. Pure."""
 
 import re
 import unicodedata
@@ -34,3 +34,9 @@ def name_of(text: str) -> str:
     if line.isascii():
         return line
     return " ".join(unicodedata.normalize("NFC", JOINERS.sub("", line)).split())
+
+
+def sentences(error: str, hint: str) -> str:
+    """An error and its hint as sentences: one full stop between them, whether the error has one
+    or not."""
+    return f"{error.removesuffix('.')}. {hint}".rstrip()

@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+from fleet.texts import sentences
+
 MAX_BYTES = 32 << 20
 MAX_UNPACKED = 150 << 20
 """Bytes after unpacking, all parts together. 50,000 rows with 20 texts each have 75 MB."""
@@ -31,7 +33,7 @@ class NotReadable(Exception):
     """The file is not a usable workbook: what is wrong, and what to do."""
 
     def __init__(self, error: str, hint: str) -> None:
-        super().__init__(f"{error}. {hint}")
+        super().__init__(sentences(error, hint))
         self.error = error
         self.hint = hint
 

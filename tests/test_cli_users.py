@@ -140,3 +140,32 @@ def test_rotating_the_keys_seals_every_password_anew_and_drops_the_old_key(
     assert not old & set(sealed_in(database).values())
     (new_key,) = key_file.read_bytes().split()
     assert new_key not in old_key
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["with a running monitor", "without one"])
+def test_without_its_key_the_stored_passwords_are_not_called_none(
+    tmp_path: Path, runs: bool
+) -> None:
+    monitor = Running(tmp_path)
+    database, data = tmp_path / "camera_database.json", tmp_path / "data"
+    data.mkdir()
+    write_secrets(database, data)
+    key_file = data / "keys" / "vault.key"
+    key_file.unlink()
+    loss = f"vault.key is gone; {len(TEXTS)} stored passwords cannot be read."
+    loss += " Put it back, or enter the passwords again."
+    try:
+        if runs:
+            monitor.start()
+            assert monitor.text().count(loss) == 1, "the log says it once, at the start"
+            assert loss in monitor.get("/", Accept="text/html").body.decode()
+            answer = monitor.request("POST", "/api/keys/rotate")
+            assert (answer.status, answer.json["error"]) == (503, loss)
+        refused = cli(monitor.environment, "keys", "rotate")
+    finally:
+        if runs:
+            monitor.kill()
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(loss)
+    assert ".." not in refused.stderr
+    assert not key_file.exists(), "a lost key is not replaced by one that opens nothing"

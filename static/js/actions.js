@@ -1,5 +1,5 @@
 // Buttons and forms without a page load, with undo; each of them also works without this.
-import { toast } from "./toast.js";
+import { sentences, toast } from "./toast.js";
 
 export async function send(method, path, body) {
   const answer = await fetch(path, {
@@ -64,7 +64,7 @@ function showFault(form, error) {
   message.className = "error";
   message.id = "fault";
   message.role = "alert";
-  message.textContent = `${error.message}. ${error.hint || ""}`;
+  message.textContent = sentences(error);
   if (!field) return form.querySelector("button").before(message);
   field.closest("label, fieldset").after(message);
   field.setAttribute("aria-invalid", "true");
@@ -87,7 +87,7 @@ export function actions() {
     if (id) return void edit(form, id, event.submitter?.value || "change");
     ACTIONS[what](form).then(
       () => document.dispatchEvent(new CustomEvent("renew")),
-      (error) => toast(`${error.message}. ${error.hint || ""}`),
+      (error) => toast(sentences(error)),
     );
   });
   document.addEventListener("click", (event) => {

@@ -1,6 +1,9 @@
 // Short words that go by themselves, with at most one thing to do.
 const STAYS = 10000;
 
+// The error of a request and its hint, with one full stop between them.
+export const sentences = (error) => `${error.message.replace(/\.$/, "")}. ${error.hint || ""}`;
+
 export function toast(text, label, act) {
   const place = document.getElementById("toasts");
   const box = document.createElement("div");
@@ -13,7 +16,7 @@ export function toast(text, label, act) {
     button.textContent = label;
     button.addEventListener("click", () => {
       end();
-      Promise.resolve(act()).catch((error) => toast(`${error.message}. ${error.hint || ""}`));
+      Promise.resolve(act()).catch((error) => toast(sentences(error)));
     });
     box.append(button);
   }

@@ -13,11 +13,11 @@ bp = Blueprint("keys", __name__)
 
 @bp.post("/api/keys/rotate")
 @needs("key.rotate")
-@describes(answer=RotatedKeys, errors=(507,))
+@describes(answer=RotatedKeys, errors=(503, 507))
 def rotate() -> Response:
     """Seal every stored password under a new key, then drop the old keys."""
     monitor = current_monitor()
-    count = monitor.secrets.rotate() if monitor.secrets.has_key() else None
+    count = monitor.secrets.rotate() if monitor.secrets.needs_key() else None
     if count is not None:
         note("keys.rotated", "keys", f"{count} secrets are sealed with a new key")
     return json_response(rotated_keys(count))

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from accounts.deletion import sample
 from fleet.edit.cleaning import Selection
 from fleet.model import Refused
+from fleet.texts import sentences
 from web.http.actions.devices import deletion, retire_silent
 from web.http.authorization import needs
 from web.http.errors import status_of
@@ -57,7 +58,7 @@ def delete() -> Any:
     except ValueError as error:
         return Response(_index(fault=str(error)), 422)
     except Refused as fault:
-        return Response(_index(fault=f"{fault.error}. {fault.hint}"), status_of(fault))
+        return Response(_index(fault=sentences(fault.error, fault.hint)), status_of(fault))
     return redirect(f"/settings/cleanup?done={number}+deleted", 303)
 
 

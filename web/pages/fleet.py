@@ -10,6 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from fleet.edit.editable_fields import MAX_LENGTHS
 from fleet.model import Device, Edit, Refused
 from fleet.status import TABLE
+from fleet.texts import sentences
 from web.http.actions.devices import (
     apply_and_audit,
     delete_device,
@@ -59,7 +60,7 @@ def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     page = _fleet_page(
         {
             "detail": fleet_view.detail(current_monitor(), device),
-            "fault": {"form": form, "field": field, "text": f"{fault.error}. {fault.hint}"},
+            "fault": {"form": form, "field": field, "text": sentences(fault.error, fault.hint)},
             "typed": request.form,
         }
     )

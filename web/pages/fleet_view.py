@@ -291,6 +291,7 @@ def notices(monitor: Monitor) -> list[str]:
         tracker.damage,
         tracker.replaced,
         tracker.store.foreign_change,
+        monitor.secrets.key_loss(),
         monitor.trusted.doubt(),
     )
     file = [text for text in warnings if text]

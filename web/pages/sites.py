@@ -7,6 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from fleet.model import Refused
 from fleet.queries import LONGEST_PLACE
 from fleet.secret_columns import secret_titles
+from fleet.texts import sentences
 from inventory.uploads import MAX_LOCK_WAIT, TooManyUploads
 from inventory.workbook import MAX_BYTES, NotReadable
 from web.http.actions.recorders import change_serial
@@ -122,7 +123,7 @@ def serial() -> Any:
     try:
         change_serial(site, request.form.get("serial", "")[:200])
     except Refused as error:
-        wrong = f"{site}: {error.error}. {error.hint}"
+        wrong = sentences(f"{site}: {error.error}", error.hint)
         return Response(_page(wrong=wrong), status_of(error))
     return redirect("/settings/workbook", 303)
 
@@ -149,7 +150,7 @@ def _done(change: Any, text: str) -> Any:
     except TooManyUploads:
         return _busy()
     except Refused as error:
-        return Response(_page(fault=f"{error.error}. {error.hint}"), status_of(error))
+        return Response(_page(fault=sentences(error.error, error.hint)), status_of(error))
     except OSError as error:
         raise HttpError(
             507,
