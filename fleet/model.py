@@ -308,11 +308,13 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class AddressChange:
-    """`ip` became the address at `at`; `previous` is None for the first one."""
+    """`ip` became the address at `at`; `previous` is None for the first one. `extra` holds what a
+    newer version wrote."""
 
     ip: str
     at: datetime
     previous: str | None
+    extra: Facts = field(default_factory=_nothing, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,11 +402,12 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class KeyWatch:
     """Where a key that is, or may be, shared was last proved: at `address` alone from `since`
-    until `at`."""
+    until `at`. `extra` holds what a newer version wrote."""
 
     address: str
     since: datetime
     at: datetime
+    extra: Facts = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def names_of(kind: type) -> tuple[str, ...]:
 
 
 _DEVICE, _ACCESS = names_of(Device), names_of(Access)
-_STATE, _FAULT = names_of(SourceState), names_of(Fault)
+_STATE, _FAULT, _ADDRESS = (names_of(kind) for kind in (SourceState, Fault, AddressChange))
 
 
 # -- writing ------------------------------------------------------------------------------
@@ -43,6 +43,7 @@ def stored(device: Device) -> dict[str, Any]:
         if not values[name]:
             del values[name]
     values["states"] = {source: _state_as_json(state) for source, state in device.states.items()}
+    values["addresses"] = [plain(change, _ADDRESS) for change in device.addresses]
     if device.findings:
         values["findings"] = [plain(fault, _FAULT) for fault in device.findings]
     if device.access:
@@ -248,7 +249,8 @@ def _address(raw: Any, device: str) -> AddressChange:
     if not isinstance(raw, dict):
         raise InvalidValue(device, "addresses", "objects are expected", raw)
     at: datetime = as_time(raw.get("at"), "at", where)
-    return AddressChange(exactly(raw, "ip", str, where), at, raw.get("previous"))
+    extra = unknown(raw, _ADDRESS, where) or NOTHING
+    return AddressChange(exactly(raw, "ip", str, where), at, raw.get("previous"), extra)
 
 
 def _fault(raw: Any, device: str) -> Fault:

@@ -6,7 +6,7 @@ know are kept and written back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,12 +14,12 @@ import orjson
 from fleet import identity, places, state, validation
 from fleet.database import device_record, migrating_v1, parents
 from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
-from fleet.model import Device, Event, Fleet, KeyWatch, Secret
+from fleet.model import NOTHING, Device, Event, Fleet, KeyWatch, Secret
 from fleet.validation import InvalidValue
 
 FORMAT = "camera-monitor"
 VERSION = 2
-_EVENT, _SECRET = device_record.names_of(Event), device_record.names_of(Secret)
+_EVENT, _SECRET, _WATCH = map(device_record.names_of, (Event, Secret, KeyWatch))
 FILE = "the file"
 """What messages call the outermost object."""
 
@@ -83,7 +83,9 @@ def _head(fleet: Fleet) -> dict[str, Any]:
             id: device_record.plain(secret, _SECRET) for id, secret in fleet.secrets.items()
         },
         "disputed": fleet.disputed,
-        "watched": {key: asdict(watch) for key, watch in fleet.watched.items()},
+        "watched": {
+            key: device_record.plain(watch, _WATCH) for key, watch in fleet.watched.items()
+        },
         "ignored": fleet.ignored,
         "outbox": [device_record.plain(event, _EVENT) for event in fleet.outbox],
     }
@@ -187,7 +189,8 @@ def _watched(raw: Mapping[str, Any]) -> dict[str, KeyWatch]:
     for key in raw:
         where, entry = f"watched, {key}", as_object(raw, key, "watched")
         since, at = (as_time(entry.get(name), name, where) for name in ("since", "at"))
-        watched[key] = KeyWatch(exactly(entry, "address", str, where), since, at)
+        extra = device_record.unknown(entry, _WATCH, where) or NOTHING
+        watched[key] = KeyWatch(exactly(entry, "address", str, where), since, at, extra)
     return watched
 
 

@@ -22,6 +22,7 @@ about is held back before it comes here (`discovery.pending_moves`).
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from fleet import identity, status
@@ -82,9 +83,13 @@ def dispute(draft: Draft, sighting: Sighting, shared: Mapping[str, Device]) -> N
 
 
 def _start_watch(draft: Draft, sighting: Sighting, key: str) -> None:
-    began = sighting.asked or sighting.at
-    watch = KeyWatch(sighting.address or "", began, sighting.at)
-    draft.watched[identity.index_key(key, sighting.site)] = watch
+    index_key, began = identity.index_key(key, sighting.site), sighting.asked or sighting.at
+    _watch(draft, index_key, KeyWatch(sighting.address or "", began, sighting.at))
+
+
+def _watch(draft: Draft, index_key: str, watch: KeyWatch) -> None:
+    known = draft.watched.get(index_key)
+    draft.watched[index_key] = replace(watch, extra=known.extra) if known else watch
     draft.is_changed = True
 
 
@@ -276,8 +281,7 @@ def _is_alone(draft: Draft, sighting: Sighting, index_key: str) -> bool:
     address, since = sighting.address or "", at
     if known and known.address == address and known.at <= at <= known.at + gap:
         since = known.since
-    draft.watched[index_key] = KeyWatch(address, since, at)
-    draft.is_changed = True
+    _watch(draft, index_key, KeyWatch(address, since, at))
     return at - since >= ALONE
 
 
