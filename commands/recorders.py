@@ -9,6 +9,7 @@ import app as monitor_app
 from commands.monitor import CANNOT_ASK, DONE, NOTHING, Failed
 from commands.output import complain, show
 from discovery.once import sweep as sweep_once
+from fleet import shapes
 from fleet.edit.recorder_list import RecorderRow
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
 from fleet.serials import clean_serial
@@ -83,7 +84,7 @@ def _ask(settings: Settings, rows: Sequence[RecorderRow]) -> list[Report | Cover
 
 def _judged(
     rows: Sequence[RecorderRow], reports: Sequence[Report | Coverage]
-) -> list[dict[str, str]]:
+) -> list[shapes.CheckedRecorder]:
     """Each row with its status: online, offline, or unknown when it could not be asked."""
     states = {}
     for report in reports:
@@ -94,16 +95,13 @@ def _judged(
     results = []
     for row in rows:
         state, reason = states.get(f"row:{row.serial}", ("unknown", "it could not be asked"))
-        values = (row.serial, row.site, row.store, state, reason)
-        results.append(dict(zip((key for key, _title in COLUMNS), values, strict=True)))
+        results.append(shapes.checked_recorder(row, state, reason))
     return results
 
 
-def _print_result(row: dict[str, str], as_json: bool) -> None:
+def _print_result(row: shapes.CheckedRecorder, as_json: bool) -> None:
     if as_json:
-        print(
-            json.dumps({"serial": row["P2P NUMBER"], **{k: row[k] for k in ("status", "reason")}})
-        )
+        print(json.dumps(shapes.checked_serial(row)))
     else:
         firmware = f" (firmware {row['reason']})" if row["reason"] else ""
         what = firmware if row["status"] == "online" else f": {row['reason']}"

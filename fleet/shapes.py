@@ -13,6 +13,7 @@ from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
 from fleet import identity, labels, state, status
+from fleet.edit.recorder_list import RecorderRow
 from fleet.history.uptime import Uptime
 from fleet.model import Device, Fault, Fleet
 from fleet.secret_columns import masked
@@ -132,6 +133,21 @@ class UptimeRow(TypedDict):
     first: str
     days: list[float | None]
     share: float | None
+
+
+CheckedRecorder = TypedDict(
+    "CheckedRecorder",
+    {"P2P NUMBER": str, "SITE": str, "STORE NAME": str, "status": str, "reason": str},
+)
+"""A row of a workbook with the result of a check: `status` is online, offline or unknown."""
+
+
+class CheckedSerial(TypedDict):
+    """The result of the check of one serial."""
+
+    serial: str
+    status: str
+    reason: str
 
 
 class Exported(TypedDict):
@@ -300,6 +316,24 @@ def stats(
         "total": len(kept),
         "online": up,
         "lastUpdated": last_updated(fleet, swept),
+    }
+
+
+def checked_recorder(row: RecorderRow, status: str, reason: str) -> CheckedRecorder:
+    return {
+        "P2P NUMBER": row.serial,
+        "SITE": row.site,
+        "STORE NAME": row.store,
+        "status": status,
+        "reason": reason,
+    }
+
+
+def checked_serial(checked: CheckedRecorder) -> CheckedSerial:
+    return {
+        "serial": checked["P2P NUMBER"],
+        "status": checked["status"],
+        "reason": checked["reason"],
     }
 
 

@@ -1,4 +1,8 @@
-"""Error answers without the app: the request cannot be read, or not be served now."""
+"""Error answers without the app: the request cannot be read, or not be served now.
+
+They have the JSON names of `web.http.shapes.errors.ErrorBody`, which this package cannot import:
+it is beside `web`. `tests/server/test_refusals.py` compares the two.
+"""
 
 import json
 from http import HTTPStatus

@@ -16,6 +16,7 @@ from store.json_file import CannotKeep
 from store.sql import Unreachable, Unwritable
 from store.vault import SecretLost
 from web.http.invalid import wording
+from web.http.shapes.errors import error_body
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def answer(status: int, error: str, hint: str, field: str = "") -> Response:
     if wants_page():
         page = render_template("error.html", status=status, error=error, hint=hint)
         return Response(page, status)
-    response = jsonify(error=error, hint=hint)
+    response = jsonify(error_body(error, hint))
     response.status_code = status
     if FIELD_NAME.fullmatch(field):
         response.headers["X-Field"] = field

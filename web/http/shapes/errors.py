@@ -8,3 +8,7 @@ class ErrorBody(TypedDict):
 
     error: str
     hint: str
+
+
+def error_body(error: str, hint: str) -> ErrorBody:
+    return {"error": error, "hint": hint}
