@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet import identity, labels, validation
+from fleet.edit import editable_fields
 from fleet.model import Device, Invalid
 from fleet.places import access_key
 from fleet.reduce import addresses, interfaces, kinds
@@ -107,7 +108,7 @@ def _with_own_values(
     merged: Device, before: Device, remaining: Device, removed: Device, left: set[str]
 ) -> Device:
     """What has one value is as it was before the merge, unless it was changed since."""
-    names = ("name", "notes", "tags", "address", "retired_at")
+    names = (*(editable_fields.BY_NAME.keys() - {"parents"}), "address", "retired_at")
     unchanged = [name for name in names if getattr(merged, name) == getattr(before, name)]
     if (merged.kind, merged.kind_source) == (before.kind, before.kind_source):
         unchanged += ["kind", "kind_source"]
@@ -116,6 +117,7 @@ def _with_own_values(
     return replace(
         merged,
         first_seen=remaining.first_seen,
+        last_seen=_last_seen(merged, remaining, removed, before),
         sightings=max(0, merged.sightings - removed.sightings),
         listed=remaining.listed,
         **{name: getattr(remaining, name) for name in unchanged},
@@ -154,6 +156,9 @@ def _with_own_results(
 ) -> Device:
     """Without what the sources said of `removed`; facts that both had are those of the address
     that `merged` shows."""
+    theirs = _seen_at_removed(merged, remaining, removed)
+    states = {source: state for source, state in device.states.items() if source not in theirs}
+    states |= {source: remaining.states[source] for source in theirs & remaining.states.keys()}
     brought = {*removed.states, *removed.facts} - {*remaining.states, *remaining.facts}
     both_sources = remaining.facts.keys() & removed.facts.keys()
     own_findings = {(finding.source, finding.kind) for finding in remaining.findings}
@@ -161,7 +166,7 @@ def _with_own_results(
     is_theirs = merged.address in left or not merged.interfaces
     return replace(
         device,
-        states={source: state for source, state in device.states.items() if source not in brought},
+        states={source: state for source, state in states.items() if source not in brought},
         facts={
             source: remaining.facts[source] if is_theirs and source in both_sources else facts
             for source, facts in device.facts.items()
@@ -180,6 +185,55 @@ def _addresses_of(merged: Device, half: Device) -> set[str]:
     known = {ip for by_ip in half.source_addresses.values() for ip in by_ip}
     since = {ip for key in half.identities for ip in merged.interfaces.get(key, {})}
     return since or {*known, *([half.address] if half.address else [])}
+
+
+def _proof_times(merged: Device, half: Device, other: Device) -> dict[str, datetime]:
+    """When the merged record was last at an address that only this half has, by source."""
+    own = _addresses_of(merged, half) - _addresses_of(merged, other)
+    times = {
+        source: [at for ip, at in by_ip.items() if ip in own]
+        for source, by_ip in merged.source_addresses.items()
+    }
+    return {source: max(by_source) for source, by_source in times.items() if by_source}
+
+
+def _seen_at_removed(merged: Device, remaining: Device, removed: Device) -> set[str]:
+    """The sources whose last sighting since the merge was at an address that only the removed
+    record has."""
+    before = {**removed.states, **remaining.states}
+    times = _proof_times(merged, removed, remaining)
+    return {
+        source
+        for source, state in merged.states.items()
+        if state.seen_at is not None
+        and (source not in before or state.seen_at != before[source].seen_at)
+        and source in times
+        and times[source] >= state.seen_at
+    }
+
+
+def _last_seen(
+    merged: Device, remaining: Device, removed: Device, before: Device
+) -> datetime | None:
+    """When the record that remained was last seen. What came since the merge, and was not at an
+    address of the removed one alone, is its own."""
+    theirs = _proof_times(merged, removed, remaining).values()
+    is_theirs = merged.last_seen is not None and max(theirs, default=None) == merged.last_seen
+    if merged.last_seen != before.last_seen and not is_theirs:
+        return merged.last_seen
+    own = _proof_times(merged, remaining, removed).values()
+    return max((at for at in (remaining.last_seen, *own) if at), default=None)
+
+
+def with_sightings_since(merged: Device, removed: Device, remaining: Device) -> Device:
+    """The removed record, seen when the merged one was at an address that only this one has."""
+    theirs = _seen_at_removed(merged, remaining, removed)
+    times = _proof_times(merged, removed, remaining).values()
+    return replace(
+        removed,
+        last_seen=max((at for at in (removed.last_seen, *times) if at), default=None),
+        states={**removed.states, **{source: merged.states[source] for source in theirs}},
+    )
 
 
 def _at_interfaces(device: Device, shown: str | None) -> Device:

@@ -160,6 +160,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     back = _without_lost(draft, back, removed.id)
     draft.put(back)
     removed = _without_lost(draft, removed, back.id)
+    removed = joining.with_sightings_since(device, removed, remaining)
     removed = joining.at_proved_addresses(device, removed)
     removed = disputes.known_by_address(draft, removed, draft.disputed)
     draft.put(replace(removed, never_merge=(*removed.never_merge, back.id)))

@@ -18,7 +18,7 @@ from fleet.database import device_record
 from fleet.edit import adding, editable_fields, joining, removal
 from fleet.edit.editing import inverse
 from fleet.model import Access, AddressChange, Device, Fault, SourceState
-from tests.fleet.reports import A, Story, edit, seen
+from tests.fleet.reports import RULES, A, Story, edit, seen
 from tests.home import ROOT
 from web.http.shapes.devices import Change
 
@@ -59,7 +59,7 @@ GIVEN: dict[str, Any] = {
     "access": {"rtsp": Access(host="camera")},
     "source_addresses": {"rtsp": {"10.0.0.1": AT}},
     "claims": {"mac:02:00:00:00:00:01": AT},
-    "interfaces": {"mac:02:00:00:00:00:01": {"10.0.0.1": AT}},
+    "interfaces": {"mac:02:00:00:00:00:01": {"10.0.0.1": AT, "10.0.0.2": AT}},
     "extra": {"of_a_newer_version": 1},
     "identities": ("mac:02:00:00:00:00:02",),
     "addresses": (AddressChange("10.0.0.1", AT, None),),
@@ -111,6 +111,46 @@ def test_a_merge_has_a_rule_for_every_field(name: str) -> None:
     assert (name in _named_in_merge()) != (name in KEEPS_ITS_OWN), (
         f"{name}: give it a rule in fleet/edit/joining.py merge_devices(), "
         "or name it in KEEPS_ITS_OWN"
+    )
+
+
+NOT_GIVEN_BACK = {
+    "never_merge": "`merging.unmerge` keeps the exclusions of both and adds the other half",
+    "status": "what was last told; the next event tells of the change",
+    "since": "the time of that",
+    "moved_at": "it is of the address that is shown, whose next scan settles it",
+}
+"""What undoing a merge leaves as the merged record has it, and why."""
+OTHER: dict[str, Any] = {
+    "kind": "recorder",
+    "kind_source": "person",
+    "identities": ("mac:02:00:00:00:00:09",),
+    "addresses": (AddressChange("10.0.0.9", AT, None),),
+    "states": {"onvif": SourceState(seen_at=AT)},
+    "recent_misses": {"onvif": {"no answer": (AT,)}},
+    "facts": {"onvif": {"model": "N"}},
+    "links": {"still": "http://camera/"},
+    "access": {"onvif": Access(host="camera")},
+    "source_addresses": {"onvif": {"10.0.0.9": AT}},
+    "claims": {"mac:02:00:00:00:00:09": AT},
+    "interfaces": {"mac:02:00:00:00:00:09": {"10.0.0.9": AT}},
+    "extra": {"of_another_version": 1},
+    "findings": (Fault("setup_open", AT, "The set-up window is open", "panasonic"),),
+}
+"""A value for the removed record where the one for every type would say nothing."""
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"id"}))
+@pytest.mark.parametrize("has_own", [True, False])
+def test_undoing_a_merge_gives_every_field_back(name: str, has_own: bool) -> None:
+    remaining = with_field(name) if has_own else BARE
+    brought = OTHER.get(name, given(name))
+    removed = replace(BARE, id=9, **({"identities": OTHER["identities"]} | {name: brought}))
+    merged = joining.merge_devices(remaining, removed, RULES)
+    undone = joining.unmerge_device(merged, remaining, removed, RULES)
+    assert name in NOT_GIVEN_BACK or getattr(undone, name) == getattr(remaining, name), (
+        f"{name}: give it back in unmerge_device() of fleet/edit/joining.py, or name it with the "
+        "reason in NOT_GIVEN_BACK of tests/fleet/test_fields.py"
     )
 
 

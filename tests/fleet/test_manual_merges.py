@@ -85,6 +85,61 @@ def test_after_an_undone_merge_the_sources_do_not_merge_them_again() -> None:
     assert list(story.fleet.devices) == [1, 2]
 
 
+def story_of_missing_and_active() -> Story:
+    """Gate, device 1, was last seen 40 days before Door, device 2."""
+    story = Story()
+    story.tell(seen(A, name="Gate", links={"stream": "rtsp://gate/"}))
+    story.tell(seen(B, name="Door", address="10.0.0.2"))
+    story.tell(missed(A, noon(days=1)), missed(A, noon(days=2)), missed(A, noon(days=3)))
+    story.tell(seen(B, address="10.0.0.2", at=noon(days=40), links={"still": "http://door/"}))
+    return story
+
+
+def merged_event(story: Story) -> Event:
+    """Merge both devices, and return the event that tells it."""
+    story.tell(merge("id:1", 2))
+    return next(event for event in story.events if event.kind == "device.merged")
+
+
+def sightings_of(story: Story, at: dict[str, float]) -> list[tuple[Any, ...]]:
+    """Status, time and state of both devices, and their links."""
+    devices = story.device(1), story.device(2)
+    return [
+        (story.status(device.id, noon(**at)), device.last_seen, device.states, device.links)
+        for device in devices
+    ]
+
+
+def test_undoing_a_merge_gives_back_when_each_was_seen() -> None:
+    story = story_of_missing_and_active()
+    before = sightings_of(story, {"days": 40})
+    assert [status for status, *_ in before] == ["MISSING", "ACTIVE"]
+    undo(story, merged_event(story), days=40)
+    assert sightings_of(story, {"days": 40}) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "address", "statuses", "last"),
+    [
+        (A, "10.0.0.1", ["ACTIVE", "ACTIVE"], [41, 40]),
+        (B, "10.0.0.2", ["MISSING", "ACTIVE"], [0, 41]),
+        (B, "10.0.0.22", ["MISSING", "ACTIVE"], [0, 41]),
+        (A, "10.0.0.11", ["IP_CHANGED", "ACTIVE"], [41, 40]),
+    ],
+    ids=["kept", "removed", "removed elsewhere", "kept elsewhere"],
+)
+def test_what_was_seen_since_a_merge_belongs_to_the_half_whose_key_it_proved(
+    key: str, address: str, statuses: list[str], last: list[int]
+) -> None:
+    story = story_of_missing_and_active()
+    merged = merged_event(story)
+    story.tell(seen(key, address=address, at=noon(days=41)))
+    undo(story, merged, days=41)
+    seen_at = [story.device(id).last_seen for id in (1, 2)]
+    assert seen_at == [noon(days=days) for days in last]
+    assert [story.status(id, noon(days=41)) for id in (1, 2)] == statuses
+
+
 def test_undoing_an_old_merge_does_not_forget_what_happened_since() -> None:
     """The record that stayed went on living: its sightings, its name, its address are true."""
     story = story_of_two()
