@@ -261,7 +261,7 @@ class Prober:
                 target = with_place_key(target, source.name, access)
                 reports = await self._probes.run(source, entry.question, target)
                 is_seen = any(isinstance(report, Sighting) for report in reports)
-                if not is_seen or self._other_device(device, reports):
+                if not is_seen or self._is_other_device(device, reports):
                     return reports
                 if not has_proof(device, reports, self.tracker.known, disputed):
                     raise Unproven
@@ -310,8 +310,9 @@ class Prober:
         reason: str = "",
     ) -> ProbeResult:
         kept = tuple(self._report_of(entry, device, started, report) for report in reports)
-        if other := self._other_device(device, kept):
-            missed = self._miss(entry, device, started, f"another device answers there: {other}")
+        if self._is_other_device(device, kept):
+            # Its name is for those who see it; a reason is for all who see this device.
+            missed = self._miss(entry, device, started, "another device answers there")
             # It may answer elsewhere at this moment, which counts more.
             missed = replace(missed, at=started)
             return ProbeResult(*entry.question, MISSED, missed.reason, (*kept, missed))
@@ -368,24 +369,19 @@ class Prober:
         proved = device.id if is_there else None
         return replace(report, identities=keys, asked=started, device=proved, learned=learned)
 
-    def _other_device(self, device: Device, reports: Iterable[Report]) -> str:
-        """The name of the known device that was proved instead of the one that was asked."""
-        others = []
+    def _is_other_device(self, device: Device, reports: Iterable[Report]) -> bool:
+        """True if another device was proved instead of the one that was asked."""
+        is_proved = False
         for sighting in reports:
             if not isinstance(sighting, Sighting):
                 continue
             keys = identity.proved(sighting, self.tracker.disputed())
             owners = [self.tracker.known(key, sighting.site) for key in keys]
-            other = next((owner for owner in owners if owner and owner.id != device.id), None)
-            if device.id in (owner.id for owner in owners if owner):
-                return ""
-            if other is not None:
-                others.append(other.name or other.identities[0])
-            elif identity.is_another(device, sighting):
-                others.append(keys[0])
-            else:
-                return ""
-        return others[0] if others else ""
+            ids = {owner.id for owner in owners if owner}
+            if device.id in ids or not (ids or identity.is_another(device, sighting)):
+                return False
+            is_proved = True
+        return is_proved
 
     def _missed(
         self, entry: QueueEntry, device: Device, started: datetime, reason: str
