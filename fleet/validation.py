@@ -36,8 +36,10 @@ HIGHEST_NUMBER = 2**31 - 1
 """What every database takes as a number."""
 HIGHEST_SEQUENCE = 2**62
 """Of events: far below what a database takes."""
-HIDDEN = ("secret", "access", "extra")
+HIDDEN = ("secret", "access", "extra", "before", "after")
 """In what is called so a value may be a password: messages do not quote it."""
+NOT_SHOWN = "(not shown)"
+"""Replaces a value in InvalidValue that may hold anything, so that no message quotes it."""
 EARLIEST, LATEST = 1970, 9000
 """Years."""
 
@@ -48,7 +50,7 @@ class InvalidValue(ValueError):
     def __init__(self, where: str, name: str, why: str, value: Any) -> None:
         self.where, self.name, self.why, self.value = where, name, why, value
         is_hidden = any(text in f"{where} {name}" for text in HIDDEN)
-        shown = "(not shown)" if is_hidden else _shown(value)
+        shown = NOT_SHOWN if is_hidden or value is NOT_SHOWN else _shown(value)
         super().__init__(f"{where}: {name} is {shown}, {why}")
 
 
@@ -241,9 +243,12 @@ def check_report(report: Report) -> None:
 
 
 def check_facts(facts: Any, where: str) -> None:
-    """Raise InvalidValue for a value that cannot be written as a JSON object."""
+    """Raise InvalidValue for a value that cannot be written as a JSON object. It names the key, and
+    quotes nothing: what this version does not know may be a password."""
     if why := _object(facts):
-        raise InvalidValue(where, "it", why, facts)
+        keys = facts if isinstance(facts, Mapping) else ()
+        names = (key for key in keys if not _text(key) and _object({key: facts[key]}))
+        raise InvalidValue(where, next(names, "it")[:60], why, NOT_SHOWN)
 
 
 def origin_of(report: Any) -> str:

@@ -15,7 +15,7 @@ from fleet import identity, places, state, validation
 from fleet.database import device_record, migrating_v1, parents
 from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
 from fleet.model import NOTHING, Device, Event, Fleet, KeyWatch, Secret
-from fleet.validation import InvalidValue
+from fleet.validation import NOT_SHOWN, InvalidValue
 
 FORMAT = "camera-monitor"
 VERSION = 2
@@ -196,11 +196,12 @@ def _watched(raw: Mapping[str, Any]) -> dict[str, KeyWatch]:
 
 def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
     secrets = {}
-    for id in raw:
-        where = f"secrets, {id}"
-        entry = as_object(raw, id, "secrets")
+    for number, (id, entry) in enumerate(raw.items(), start=1):
+        where = f"secrets, number {number}"
+        if not isinstance(entry, dict):
+            raise InvalidValue(where, "it", "an object is expected", NOT_SHOWN)
         if not isinstance(entry.get("sealed"), str):
-            raise InvalidValue(where, "sealed", "text is expected", "(not shown)")
+            raise InvalidValue(where, "sealed", "text is expected", NOT_SHOWN)
         device = exactly(entry, "device", int, where)
         extra = device_record.unknown(entry, _SECRET, where)
         secrets[id] = Secret(entry["sealed"], device, extra)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,45 @@ def test_damage_names_the_value_and_the_good_copy_is_used(tmp_path: Path, what: 
     with opened(tmp_path) as tracker:
         assert words in tracker.damage
         assert list(tracker.devices()) == [1, 2, 4]
+
+
+DEEP = reduce(lambda inner, _: [inner], range(40), "Tukan")
+"""Nested deeper than a file may be."""
+NOT_QUOTED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
+    "an unknown key": (("vault",), DEEP, "vault is (not shown), it is nested too deeply"),
+    "an unknown key of an event": (("outbox", 0, "vault"), DEEP, "outbox: vault is (not shown)"),
+    "what was before": (
+        ("outbox", 0, "before"),
+        "Tukan",
+        "outbox: before is (not shown), an object",
+    ),
+    "what came after": (("outbox", 0, "after"), ["Tukan"], "outbox: after is (not shown)"),
+    "a secret": (("secrets",), {"Tukan": "Tukan"}, "secrets, number 1: it is (not shown)"),
+    "a sealed text": (("secrets",), {"Tukan": {}}, "secrets, number 1: sealed is (not shown)"),
+    "the device of a secret": (
+        ("secrets",),
+        {"Tukan": {"sealed": "x", "device": "Tukan"}},
+        "secrets, number 1: device is (not shown), a number",
+    ),
+    "an unknown key of a secret": (
+        ("secrets",),
+        {"Tukan": {"sealed": "x", "device": 1, "vault": DEEP}},
+        "secrets, number 1: vault is (not shown)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NOT_QUOTED)
+def test_damage_names_the_place_alone_where_a_password_can_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    path, value, words = NOT_QUOTED[what]
+    raw = a_file(tmp_path)
+    (tmp_path / FILE).write_bytes(changed(raw, path, value))
+    with opened(tmp_path) as tracker:
+        assert words in tracker.damage
+        assert "Tukan" not in tracker.damage
+        assert "Tukan" not in caplog.text
 
 
 def test_an_access_that_is_damaged_is_not_lost(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_damage_of_a_secret_does_not_show_it(tmp_path: Path, vault: Vault) -> No
     path = tmp_path / "camera_database.json"
     raw = json.loads(path.read_bytes())
     raw["secrets"]["rtsp"]["sealed"] = [raw["secrets"]["rtsp"]["sealed"]]
-    with pytest.raises(record.Unreadable, match="secrets, rtsp: sealed") as refused:
+    with pytest.raises(record.Unreadable, match="secrets, number 1: sealed") as refused:
         record.decode(json.dumps(raw).encode())
     assert "v1:" not in str(refused.value)
 
