@@ -404,10 +404,10 @@ ORDERS = [*permutations((FIRST, SECOND, STRANGER))]
 def test_a_stranger_with_their_mac_takes_no_place_of_two_interfaces_that_answer(
     orders: Sequence[Sequence[str]],
 ) -> None:
-    story, told = merged_interfaces(), []
+    story, kinds = merged_interfaces(), []
     for scan in range(4, 6 * 25):
-        told += scan_of_one_mac(story, *orders[scan % len(orders)], at=10 * scan)
-    assert told == ["finding.raised", "device.found"]
+        kinds += scan_of_one_mac(story, *orders[scan % len(orders)], at=10 * scan)
+    assert kinds == ["finding.raised", "device.found"]
     device, other = story.fleet.devices.values()
     assert device.address in (FIRST, SECOND)
     assert {*device.source_addresses["panasonic"]} == {FIRST, SECOND}
@@ -438,11 +438,11 @@ def test_interfaces_that_a_person_merged_move_when_a_second_scan_finds_them(
     ips: Sequence[str],
 ) -> None:
     story = merged_interfaces()
-    told = scan_of_one_mac(story, *ips, at=40)
-    assert (told, story.status(1, noon(minutes=40))) == ([], ACTIVE)
+    kinds = scan_of_one_mac(story, *ips, at=40)
+    assert (kinds, story.status(1, noon(minutes=40))) == ([], ACTIVE)
     for minutes in range(50, 90, 10):
-        told += scan_of_one_mac(story, *ips, at=minutes)
-    assert set(told) <= {"device.moved", "device.settled"}
+        kinds += scan_of_one_mac(story, *ips, at=minutes)
+    assert set(kinds) <= {"device.moved", "device.settled"}
     assert [*story.fleet.devices] == [1]
     device = story.device()
     assert device.interfaces[A].keys() == {*ips}
