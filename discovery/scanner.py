@@ -103,7 +103,7 @@ class Scanner:
             sources, tracker, clock, self._inbox.add, unseal, self.sessions, self.heard.__setitem__
         )
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)
-        self._questions = DeviceQuestions(*common, self._source_tasks)
+        self._device_questions = DeviceQuestions(*common, self._source_tasks)
         self._source_scans = SourceScans(*common, self.unverified, self._source_tasks, self.heard)
         self.swept = self._source_scans.swept
         self._listener = Listener(tracker, clock, self._inbox, self.unverified, may_confirm)
@@ -330,7 +330,7 @@ class Scanner:
         assert task is not None
         self._awaited.add(task)
         try:
-            return await self._questions.ask(ids, names)
+            return await self._device_questions.ask(ids, names)
         finally:
             self._awaited.discard(task)
 

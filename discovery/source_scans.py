@@ -1,7 +1,7 @@
-"""The part of one source in a scan: it discovers and sweeps under its deadline, and its devices are
-probed meanwhile.
+"""The part of one source in a scan: discover and sweep under its deadline, and probe its devices
+at the same time.
 
-The only place, beside Listener, that catches whatever a source that is not probed may raise.
+Whatever `discover` and `sweep` raise is caught here and fails this source only.
 """
 
 import asyncio
@@ -69,8 +69,8 @@ class SourceScans:
         return any(source.name in device.access for device in devices if not device.retired_at)
 
     async def run(self, scan: Scan, progress: SourceProgress) -> None:
-        """One source of a scan: it discovers and sweeps while its devices are probed. When that
-        ends, who did not answer it is missed, however long the others take."""
+        """Discover and sweep while the devices are probed. Devices that did not answer are reported
+        as missed when the source has ended, however long the others take."""
         asks = [self._search_and_judge(scan, progress)]
         asks += [self._probe_all(progress)] if scan.with_probes else []
         await asyncio.gather(*asks)
@@ -86,7 +86,8 @@ class SourceScans:
     async def search(
         self, started: datetime, progress: SourceProgress, spread: float = 0.0
     ) -> None:
-        """One source under its deadline."""
+        """Discover and sweep with one source, under its deadline; the result is in
+        `progress`."""
         source = self.sources[progress.name]
         listed = len(self.targets(source.name)) if source.sweep else 0
         deadline = source.timeout + spread + source.each * listed

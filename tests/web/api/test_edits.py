@@ -385,8 +385,9 @@ BAD_BODIES = {
 }
 
 
-@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
-def test_a_bad_body_is_refused_and_never_an_error_of_the_program(still: Home, body: bytes) -> None:
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_a_bad_body_is_refused_and_never_an_error_of_the_program(still: Home, name: str) -> None:
+    body, expected = BAD_BODIES[name], {"a list": 422, "null": 422, "huge": 413}.get(name, 400)
     for method, path in (
         ("PATCH", "/api/camera/1"),
         ("POST", "/api/undo"),
@@ -394,26 +395,28 @@ def test_a_bad_body_is_refused_and_never_an_error_of_the_program(still: Home, bo
         ("POST", "/api/cleanup"),
     ):
         answer = still.client.open(path, method=method, data=body, content_type=JSON)
-        assert answer.status_code in (400, 413, 422), path
+        assert answer.status_code == expected, path
         assert set(answer.json) == {"error", "hint"}
     assert camera(still)["camera_name"] == "Gate"
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "expected"),
     [
-        b"name=%ff%ed%a0%80",
-        b"name=\xff",
-        b"name=%00",
-        b"do=merge",
-        b"do=%ff",
-        b"name=" + b"x" * 10_000,
+        (b"name=%ff%ed%a0%80", 303),
+        (b"name=\xff", 303),
+        (b"name=%00", 303),
+        (b"do=merge", 422),
+        (b"do=%ff", 422),
+        (b"name=" + b"x" * 10_000, 422),
     ],
 )
-def test_a_bad_form_is_never_an_error_of_the_program(home: Home, body: bytes) -> None:
+def test_a_bad_form_is_never_an_error_of_the_program(
+    home: Home, body: bytes, expected: int
+) -> None:
     kind = "application/x-www-form-urlencoded"
     answer = home.client.post("/cameras/1/edit", data=body, content_type=kind)
-    assert answer.status_code in (303, 409, 422)
+    assert answer.status_code == expected
     assert home.client.get("/cameras/1").status_code == 200
 
 

@@ -191,7 +191,7 @@ def test_a_name_that_is_too_long_is_a_page_that_says_so(home: Home, browser: Bro
     form = edit_form(browser.visit("/cameras/1"))
     assert int(form.find_one("input", name="name")["maxlength"]) == 120
     answer = browser.send(form, "Save", name="x" * 121)
-    assert answer.status_code in (409, 422)
+    assert answer.status_code == 422
     assert "120" in answer.text
     assert answer.mimetype == "text/html"
 
@@ -207,7 +207,7 @@ def test_a_link_from_elsewhere_cannot_make_the_undo_button_do_something_else(
 def test_the_form_offers_what_a_device_can_be_edited_by_and_nothing_more(home: Home) -> None:
     for kind in ("merge", "split", "add", "ignore", "link", "", "x" * 1000):
         answer = home.client.post("/cameras/1/edit", data={"do": kind, "name": "x"})
-        assert answer.status_code in (400, 409, 422), kind
+        assert answer.status_code == 422, kind
     assert home.kinds() == ["device.found"]
 
 
