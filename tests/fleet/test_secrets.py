@@ -314,3 +314,19 @@ def test_a_secret_has_no_representation() -> None:
     assert "v1:" not in repr(Secret("v1:x", 1))
     assert "v1:" not in repr(ResealedSecrets({"a": "v1:x"}))
     assert "abc" not in repr(Access(secret="abc", secret_options={"p": "abc"}))
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ({"secret": "s1"}, True),
+        ({"secret_options": {"privacy": "s1"}}, True),
+        ({"port": 161}, False),
+    ],
+)
+def test_of_the_secrets_of_an_access_only_their_presence_is_shown(
+    stored: dict[str, Any], shown: bool
+) -> None:
+    access = public.access(stored)
+    assert access["has_password"] is shown
+    assert "s1" not in json.dumps(access)
