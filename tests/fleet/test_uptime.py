@@ -10,7 +10,7 @@ from fleet.history.uptime import DAYS, Uptime, UptimeRollup, uptime, window
 from fleet.model import Device, Event, SourceState
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
-from web.pages.bars import bar
+from web.pages.uptime_bars import bar
 
 Make = Callable[..., Home]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -23,10 +23,10 @@ from web.http.monitor import Monitor
 from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import LIST_HINT, visible_fleet
-from web.pages.bars import Bar, bar
 from web.pages.caches import page_caches
 from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
+from web.pages.uptime_bars import Bar, bar
 
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
