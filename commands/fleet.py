@@ -24,8 +24,8 @@ from commands.monitor import (
     with_monitor,
 )
 from commands.output import as_json, complain, show
-from discovery.once import discover as discover_once
 from discovery.scan_record import scan_record
+from discovery.single_scan import discover as discover_once
 from fleet import identity, labels, shapes, state, status
 from fleet.database import original_format
 from fleet.edit import cleaning

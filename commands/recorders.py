@@ -8,7 +8,7 @@ from pathlib import Path
 import app as monitor_app
 from commands.monitor import CANNOT_ASK, DONE, NOTHING, Failed
 from commands.output import complain, show
-from discovery.once import sweep as sweep_once
+from discovery.single_scan import sweep as sweep_once
 from fleet import shapes
 from fleet.edit.recorder_list import RecorderRow
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
