@@ -31,9 +31,9 @@ from fleet.database import original_format
 from fleet.edit import cleaning
 from fleet.kinds import CAMERAS
 from fleet.model import Device, Fleet
-from fleet.patience import rules_of
 from fleet.queries import SORTS, DeviceFilter, select
 from fleet.status import Rules
+from fleet.status_rules import rules_of
 from fleet.texts import sentences
 from settings import Settings
 from sources.build import build_sources, source_rules

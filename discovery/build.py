@@ -13,7 +13,7 @@ from fleet import state
 from fleet.build import FleetPackage
 from fleet.model import AutoScan, Target
 from fleet.package import Job, Package
-from fleet.patience import AUTO_SCAN
+from fleet.status_rules import AUTO_SCAN
 from fleet.tracker import Precondition
 from inventory.build import InventoryPackage
 from sources import easy4ip

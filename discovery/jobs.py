@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from discovery.scanner import Scanner
 from fleet.model import CannotAsk
-from fleet.patience import AUTO_SCAN
+from fleet.status_rules import AUTO_SCAN
 from sources import easy4ip
 
 LONGEST_SCAN = 300

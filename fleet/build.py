@@ -15,8 +15,8 @@ from fleet.fleet_secrets import FleetSecrets
 from fleet.history.journal import Journal, JournalWriter
 from fleet.model import ClockStep
 from fleet.package import Job, Package, Packages
-from fleet.patience import SourceRules, rules_of
 from fleet.status import Rules
+from fleet.status_rules import SourceRules, rules_of
 from fleet.tracker import Tracker
 from fleet.trusted_clock import TrustedClock
 from store.disk_check import DiskCheck

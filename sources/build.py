@@ -5,7 +5,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from fleet.patience import SourceRules
+from fleet.status_rules import SourceRules
 from sources import SOURCES
 from sources.source import Source
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from fleet.model import Device, Fleet
-from fleet.patience import rules_of
 from fleet.reduce.kinds import PERSON
 from fleet.reduce.reducer import reduce
+from fleet.status_rules import rules_of
 from settings import Settings
 from sources.build import build_sources, source_rules
 from sources.source import Source

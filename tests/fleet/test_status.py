@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from fleet import shapes
 from fleet.model import Access, Device, Fleet, SourceState
-from fleet.patience import SourceRules, rules_of
 from fleet.status import (
     ACTIVE,
     IP_CHANGED,
@@ -23,6 +22,7 @@ from fleet.status import (
     reason,
     statuses,
 )
+from fleet.status_rules import SourceRules, rules_of
 from sources.build import source_rules
 from sources.source import Source
 from tests.fleet.reports import NOON, RULES, noon

@@ -1,6 +1,6 @@
 """Jobs: their rows, running one now, and confirming the date."""
 
-from fleet.patience import AUTO_SCAN
+from fleet.status_rules import AUTO_SCAN
 from web.http.auditing import note
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
