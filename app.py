@@ -21,7 +21,7 @@ import serving
 import settings as options
 from accounts.build import AccountsOptions, build_accounts
 from audit.build import AuditOptions, build_audit
-from discovery import running
+from discovery import lifecycle
 from discovery.build import DiscoveryOptions, build_discovery
 from fleet.build import FleetOptions, build_fleet
 from fleet.package import Packages
@@ -89,7 +89,7 @@ def begin(app: Flask, settings: Settings) -> None:
         log.info("FLASK_ENV is accepted and has no effect: there is no debug server.")
     monitor: Monitor = app.extensions["monitor"]
     try:
-        running.start_all(monitor.packages)
+        lifecycle.start_all(monitor.packages)
     except (CannotOpen, CannotKeep) as error:
         print(f"Camera Monitor cannot start. {error}", file=sys.stderr, flush=True)
         sys.exit(BOOT_ERROR)
@@ -106,4 +106,4 @@ def end(app: Flask) -> None:
     """Stop the monitor when the worker ends."""
     monitor: Monitor = app.extensions["monitor"]
     if monitor.scheduler.is_running():
-        running.stop_all(monitor.packages)
+        lifecycle.stop_all(monitor.packages)

@@ -7,7 +7,7 @@ from typing import Any
 
 import app as monitor_app
 import serving
-from discovery import running
+from discovery import lifecycle
 from fleet.database.build import build_store
 from fleet.model import Fleet
 from fleet.texts import sentences
@@ -78,14 +78,14 @@ def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
     """Call `work` with a monitor of this process, which owns the files meanwhile."""
     try:
         monitor = monitor_app.build_monitor(settings)
-        running.open_all(monitor.packages)
+        lifecycle.open_all(monitor.packages)
     except CannotOpen as error:
         raise Failed(str(error)) from None
     try:
         monitor.workbooks.sync()
         return work(monitor)
     finally:
-        running.stop_all(monitor.packages)
+        lifecycle.stop_all(monitor.packages)
 
 
 def read_fleet(settings: Settings) -> Fleet:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import app as monitor_app
-from discovery import running as running_packages
+from discovery import lifecycle as running_packages
 from discovery.scan_record import scan_record
 from fleet.model import Device
 from settings import Settings

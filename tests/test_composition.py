@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from discovery.running import stop_all
+from discovery.lifecycle import stop_all
 from fleet.build import FleetOptions, FleetPackage
 from fleet.package import Package, Packages
 from settings import Settings

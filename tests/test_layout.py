@@ -32,7 +32,7 @@ BROAD_EXCEPTS = {
     "discovery/inbox.py": 1,
     "discovery/probe_tasks.py": 1,
     "discovery/probing.py": 1,
-    "discovery/running.py": 1,
+    "discovery/lifecycle.py": 1,
     "discovery/listening.py": 1,
     "discovery/scanner.py": 1,
     "discovery/source_scans.py": 1,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from discovery import probe_tasks, scanner
-from discovery.running import stop_all
+from discovery.lifecycle import stop_all
 from fleet.model import CannotAsk, Device, NoAnswer, Report, Sighting, Target
 from fleet.package import Package, Packages
 from sources.source import Source
