@@ -44,7 +44,7 @@ class CannotOpen(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[T]):
+class LoadedFile(Generic[T]):
     """The data that was read. `damage` is a sentence when it came from a copy."""
 
     value: T
@@ -148,7 +148,7 @@ class JsonFile:
 
     # -- reading -----------------------------------------------------------------------
 
-    def load(self, parse: Callable[[bytes], T]) -> Loaded[T]:
+    def load(self, parse: Callable[[bytes], T]) -> LoadedFile[T]:
         """Load the newest good content with `parse`, which raises ValueError for damage.
 
         A damaged file is kept beside it and the newest good copy used instead. Raises
@@ -172,15 +172,15 @@ class JsonFile:
                 parse, f"{self.path} is damaged: {error}; its bytes are in {preserved}"
             )
         self._copy(data)
-        return Loaded(value)
+        return LoadedFile(value)
 
-    def _from_copies(self, parse: Callable[[bytes], T], trouble: str) -> Loaded[T]:
+    def _from_copies(self, parse: Callable[[bytes], T], trouble: str) -> LoadedFile[T]:
         copies = self.copies()
         for copy in copies:
             with suppress(ValueError, OSError):
                 value = parse(copy.read_bytes())
                 when = datetime.fromtimestamp(copy.stat().st_mtime, UTC).astimezone()
-                return Loaded(
+                return LoadedFile(
                     value,
                     f"{trouble}. The copy of {when:%Y-%m-%d %H:%M:%S} is used. What changed "
                     "after it may be missing: the next scan brings back what answers.",

@@ -9,7 +9,7 @@ from fleet.model import Event, Fleet
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedFleet:
     """The fleet that was read. `damage` is a sentence when an older copy was used.
 
     `is_current` is false for what must be written soon: it came from a copy or from another
@@ -37,7 +37,7 @@ class FleetStore(Protocol):
         """
         ...
 
-    def open(self) -> Opened:
+    def open(self) -> OpenedFleet:
         """Own it and read it; nothing there is an empty fleet. Raises CannotOpen in words."""
         ...
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.database import original_format, record
-from fleet.database.fleet_store import Opened
+from fleet.database.fleet_store import OpenedFleet
 from fleet.model import Event, Fleet
 from store.json_file import CannotOpen, JsonFile, read_regular_file
 
@@ -31,17 +31,17 @@ class JsonStore:
         self.file.acquire()
         self.file.release()
 
-    def open(self) -> Opened:
+    def open(self) -> OpenedFleet:
         self.file.acquire()
         try:
             loaded = self.file.load(self._parse_and_keep)
         except FileNotFoundError:
-            return Opened(Fleet())
+            return OpenedFleet(Fleet())
         except record.TooNew as error:
             raise self._too_new(error) from error
         self._encoder.renew(loaded.value)
         is_current = not (loaded.damage or self._notice)
-        return Opened(loaded.value, loaded.damage, is_current, self._is_original, self._notice)
+        return OpenedFleet(loaded.value, loaded.damage, is_current, self._is_original, self._notice)
 
     def read(self) -> Fleet:
         try:

@@ -20,18 +20,18 @@ from web.http.shapes.accounts import (
     Done,
     JwtPair,
     Login,
+    LoginAnswer,
     NewToken,
     Password,
     Profile,
     TokenMade,
     TokenRow,
-    Welcome,
     done,
     jwt_pair,
+    login_answer,
     new_token,
     profile_row,
     token_row,
-    welcome,
 )
 from web.http.visible_fleet import visible_fleet
 
@@ -40,7 +40,7 @@ bp = Blueprint("auth", __name__)
 
 @bp.post("/api/auth/login")
 @public
-@describes(body=Login, answer=Welcome, errors=(401, 429))
+@describes(body=Login, answer=LoginAnswer, errors=(401, 429))
 def login() -> Response:
     """Log in. The access token is for the Authorization header, as Bearer."""
     given = json_body(Login)
@@ -48,7 +48,7 @@ def login() -> Response:
     session, _secret = start_session(user, "script")
     jwt_tokens = current_monitor().authenticator.jwt_tokens
     refresh_token = jwt_tokens.write("refresh", session.digest, session.ends)
-    return json_response(welcome(_token_pair(session.digest), refresh_token, user))
+    return json_response(login_answer(_token_pair(session.digest), refresh_token, user))
 
 
 def _token_pair(session: str) -> JwtPair:

@@ -58,7 +58,7 @@ class OwnAccount(TypedDict):
     role: Role
 
 
-class Welcome(JwtPair):
+class LoginAnswer(JwtPair):
     refresh_token: str
     user: OwnAccount
 
@@ -197,7 +197,7 @@ def jwt_pair(access_token: str, seconds: float) -> JwtPair:
     }
 
 
-def welcome(tokens: JwtPair, refresh_token: str, user: User) -> Welcome:
+def login_answer(tokens: JwtPair, refresh_token: str, user: User) -> LoginAnswer:
     """The answer of a login."""
     return {
         **tokens,
