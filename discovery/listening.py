@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 
 from discovery.device_tracker import DeviceTracker
 from discovery.inbox import Inbox
+from discovery.outcomes import outcome, result_of
 from discovery.unverified import UnverifiedDevices
 from fleet import identity
 from fleet.model import CannotAsk, Coverage, Report, Sighting, SourceDown
@@ -40,15 +42,19 @@ class Listener:
         """Hear a source for as long as the monitor runs; try again when it cannot be heard."""
         while True:
             try:
-                assert source.listen is not None
-                async with aclosing(source.listen()) as reports:  # type: ignore[type-var]
-                    async for report in reports:
-                        self._overhear(source, report)
+                result_of(await outcome(partial(self._listen_once, source)))
             except CannotAsk as error:
                 self._inbox.add([SourceDown(error.scope, self._clock(), error.reason)])
             except Exception:
                 log.exception("%s: an error in the program while listening", source.title)
             await asyncio.sleep(LISTEN_AGAIN)
+
+    async def _listen_once(self, source: Source) -> None:
+        """Hear a source until it ends. Raises whatever it does."""
+        assert source.listen is not None
+        async with aclosing(source.listen()) as reports:  # type: ignore[type-var]
+            async for report in reports:
+                self._overhear(source, report)
 
     def _overhear(self, source: Source, report: Report | Coverage) -> None:
         """Take a report that a source hears between scans. A device that proves nothing and is not

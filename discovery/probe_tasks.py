@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from discovery.due_queue import Question
+from discovery.outcomes import outcome, result_of
 from fleet import validation
 from fleet.model import (
-    CannotAsk,
     Finding,
     Miss,
     NoAnswer,
@@ -18,19 +18,13 @@ from fleet.model import (
     SourceDown,
     Target,
 )
-from sources.source import SessionRefused, Source
+from sources.source import Source
 
 log = logging.getLogger(__name__)
 GRACE = 0.5
 """Seconds that a probe has to clean up after it was cancelled."""
 MAX_ABANDONED = 2
 """Probes of one question that may run on without end; no more are begun beside them."""
-EXPECTED = (CannotAsk, SessionRefused, NoAnswer, TimeoutError, OSError)
-"""What a probe may raise. Of several at once the first of these tells the most."""
-
-
-class AbnormalExit(Exception):
-    """The probe raised what ends a task or a process, not an error. Its name is the text."""
 
 
 class ProbeTasks:
@@ -50,7 +44,9 @@ class ProbeTasks:
         """
         if self.abandoned[question] >= MAX_ABANDONED:
             raise NoAnswer(f"{MAX_ABANDONED} earlier probes of it have not ended")
-        task = asyncio.get_running_loop().create_task(_outcome(source, target))
+        probe = source.probe
+        assert probe is not None
+        task = asyncio.get_running_loop().create_task(outcome(lambda: probe(target)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -63,7 +59,7 @@ class ProbeTasks:
             if not task.done():
                 self._abandon(source, question, task)
             raise TimeoutError
-        return _reports(task.result())
+        return _reports(result_of(task.result()))
 
     async def close(self) -> None:
         """Cancel what runs, and wait a moment for it."""
@@ -80,37 +76,11 @@ class ProbeTasks:
             log.error("%s: a probe ignores its deadline; it is abandoned", source.title)
 
 
-async def _outcome(source: Source, target: Target) -> Any:
-    """The result or error of the probe, as a value: an exit would end the whole loop."""
-    assert source.probe is not None
-    try:
-        return await source.probe(target)
-    except BaseException as error:  # noqa: BLE001  the table in tests/test_layout.py has it
-        return error
-
-
-def _reports(outcome: Any) -> tuple[Report, ...]:
-    if isinstance(outcome, BaseException):
-        error = _weightiest(outcome)
-        if isinstance(error, Exception):
-            raise error
-        raise AbnormalExit(type(error).__name__) from error
-    if not isinstance(outcome, Sequence):
-        raise TypeError(f"a probe returned {type(outcome).__name__}, not a list of reports")
-    for report in outcome:
+def _reports(result: Any) -> tuple[Report, ...]:
+    if not isinstance(result, Sequence):
+        raise TypeError(f"a probe returned {type(result).__name__}, not a list of reports")
+    for report in result:
         if not isinstance(report, Sighting | Miss | Finding | SourceDown):
             raise TypeError(f"a probe returned {type(report).__name__} as a report")
         validation.check_report(report)
-    return tuple(outcome)
-
-
-def _weightiest(error: BaseException) -> BaseException:
-    """The one error of a group that says what happened; an unexpected one comes first."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    return min((_weightiest(part) for part in error.exceptions), key=_rank)
-
-
-def _rank(error: BaseException) -> int:
-    ranks = (place for place, kind in enumerate(EXPECTED) if isinstance(error, kind))
-    return next(ranks, -1)
+    return tuple(result)

@@ -15,7 +15,8 @@ from functools import partial
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
-from discovery.probe_tasks import AbnormalExit, ProbeTasks
+from discovery.outcomes import name_of
+from discovery.probe_tasks import ProbeTasks
 from discovery.secret_hosts import (
     Proofs,
     Unproven,
@@ -415,7 +416,7 @@ class Prober:
         self, source: Source, entry: QueueEntry, device: Device, error: Exception
     ) -> ProbeResult:
         """The result after an error in the program, which is logged once."""
-        kind = str(error) if isinstance(error, AbnormalExit) else type(error).__name__
+        kind = name_of(error)
         if (source.name, kind) not in self._logged:
             self._logged.add((source.name, kind))
             log.exception("%s: an error in the program while asking a device", source.title)

@@ -214,12 +214,22 @@ class Scanner:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while not self._is_stopped_after_run():
+            pass
         if left := asyncio.all_tasks(self._loop):
             for task in left:
                 task.cancel()
             self._loop.run_until_complete(asyncio.wait(left, timeout=GRACE))
         self._loop.close()
+
+    def _is_stopped_after_run(self) -> bool:
+        """Run the loop until somebody stops it; False when a task that a source began ended it."""
+        try:
+            self._loop.run_forever()
+        except BaseException:
+            log.exception("A task of a source tried to end the scanner, which goes on")
+            return False
+        return True
 
     async def _start_background(self) -> None:
         self._background = [
@@ -246,7 +256,7 @@ class Scanner:
         for source in self.sources.values():
             try:
                 source.close()
-            except Exception:
+            except BaseException:
                 log.exception("%s: an error in the program while stopping", source.title)
         await self._inbox.hand_over()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import lost_scopes
@@ -17,8 +18,8 @@ from discovery.due_queue import SCAN
 from discovery.inbox import Inbox
 from discovery.listening import proved_key
 from discovery.misses import missed
+from discovery.outcomes import name_of, outcome, result_of
 from discovery.pending_moves import PendingMoves
-from discovery.probe_tasks import AbnormalExit
 from discovery.probing import ANSWERED, MISSED, Prober
 from discovery.progress import Scan, SourceProgress
 from discovery.source_tasks import SourceTasks
@@ -94,12 +95,10 @@ class SourceScans:
         try:
             self._source_tasks.check(source)
             if source.discover:
-                discovering = self._discover(started, progress, source.discover())
-                task = asyncio.create_task(discovering)
+                discover = partial(self._discover, started, progress, source.discover)
+                task = asyncio.create_task(outcome(discover))
                 await self._source_tasks.wait(source, task, deadline)
-                if task.cancelled():
-                    raise AbnormalExit("CancelledError")
-                task.result()
+                result_of(task.result())
             if source.sweep:
                 await self._sweep_all(started, progress, source, spread, deadline)
         except CannotAsk as error:
@@ -109,7 +108,7 @@ class SourceScans:
             self._cannot_ask(started, progress, source.name, reason)
         except Exception as error:
             log.exception("%s: an error in the program while scanning", source.title)
-            reason = f"an error in the program ({type(error).__name__}); the log has it"
+            reason = f"an error in the program ({name_of(error)}); the log has it"
             self._cannot_ask(started, progress, source.name, reason)
 
     def _cannot_ask(
@@ -137,8 +136,8 @@ class SourceScans:
             return
         older = dict(running)
         progress.listed += len(targets)
-        collecting = self._collect(started, progress, source.sweep(targets, spread))
-        task = asyncio.create_task(collecting)
+        sweep = partial(source.sweep, targets, spread)
+        task = asyncio.create_task(outcome(partial(self._collect, started, progress, sweep)))
         running[task] = progress
         try:
             await self._source_tasks.wait(source, task, deadline)
@@ -147,7 +146,7 @@ class SourceScans:
         if task.cancelled():
             return
         self.swept[source.name] = (started, progress)
-        task.result()
+        result_of(task.result())
         for other, its_progress in older.items():
             if other.cancel():
                 its_progress.adopt(progress)
@@ -173,12 +172,12 @@ class SourceScans:
                 progress.found.add(devices[answer.device].identities[0])
 
     async def _discover(
-        self, started: datetime, progress: SourceProgress, reports: Reports
+        self, started: datetime, progress: SourceProgress, discover: Callable[[], Reports]
     ) -> None:
         """Collect a discovery, with address changes held back until its end."""
         moves, is_whole = PendingMoves(self.tracker.known, self.tracker.disputed()), False
         try:
-            await self._collect(started, progress, reports, moves.hold_or_pass)
+            await self._collect(started, progress, discover, moves.hold_or_pass)
             is_whole = progress.state == "asking"
         finally:
             self._inbox.add(moves.end(self.clock(), is_whole))
@@ -187,10 +186,10 @@ class SourceScans:
         self,
         started: datetime,
         progress: SourceProgress,
-        reports: Reports,
+        ask: Callable[[], Reports],
         taken: Callable[[Sighting], list[Sighting]] = lambda sighting: [sighting],
     ) -> None:
-        async with aclosing(reports) as every:  # type: ignore[type-var]
+        async with aclosing(ask()) as every:  # type: ignore[type-var]
             async for report in every:
                 if progress.state != "asking":
                     return  # It ignored its end: what comes now is of no scan.

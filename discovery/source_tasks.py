@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class SourceTasks:
-    """Waits for the tasks of sources, and counts those that were abandoned."""
+    """Waits for the tasks of sources (`outcomes.outcome`), and counts those that were abandoned."""
 
     def __init__(self) -> None:
         self.abandoned: Counter[str] = Counter()
@@ -59,5 +59,5 @@ class SourceTasks:
 
     def _ended(self, source: Source, task: asyncio.Task[Any]) -> None:
         self.abandoned[source.name] -= 1
-        if not task.cancelled() and (error := task.exception()):
+        if not task.cancelled() and isinstance(error := task.result(), BaseException):
             log.error("%s: an abandoned scan ended with %r", source.title, error)

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
+from discovery.outcomes import name_of, outcome, result_of
 from discovery.probe_tasks import GRACE
 from discovery.probing import ANSWERED, FAILED, MISSED, NOT_ASKED, ProbeResult
 from discovery.source_tasks import SourceTasks
@@ -26,14 +27,15 @@ async def sweep_devices(
     the reports for the tracker."""
     try:
         tasks.check(source)
-        task = asyncio.create_task(_sweep_some(source, targets, clock))
+        task = asyncio.create_task(outcome(lambda: _sweep_some(source, targets, clock)))
         await tasks.wait(source, task, _deadline(source, targets) + GRACE)
-        return task.result()
+        answers, reports = result_of(task.result())
+        return answers, reports
     except CannotAsk as error:
         return [ProbeResult(id, source.name, NOT_ASKED, error.reason) for id in targets], []
     except Exception as error:
         log.exception("%s: an error in the program while asking devices", source.title)
-        reason = f"an error in the program ({type(error).__name__}); the log has it"
+        reason = f"an error in the program ({name_of(error)}); the log has it"
         return [ProbeResult(id, source.name, FAILED, reason) for id in targets], []
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ from tests.home import Clock
 def make_engine(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
 
-    def make(*sources: Source) -> Engine:
-        engines.append(Engine(tmp_path, clock, *sources))
+    def make(*sources: Source, **more: Any) -> Engine:
+        engines.append(Engine(tmp_path, clock, *sources, **more))
         return engines[-1]
 
     yield make

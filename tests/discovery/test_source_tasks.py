@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from discovery.probing import NOT_ASKED
+from discovery.probing import FAILED, NOT_ASKED
 from fleet.model import DEFAULT_SITE, Coverage, Target
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states
@@ -142,3 +142,100 @@ def test_the_monitor_ends_though_a_source_does_not(make_engine: MakeEngine, sour
     assert not any(thread.name == "scanner" for thread in threading.enumerate())
     source.go = asyncio.Event()  # the scan that waits for the former one can be collected
     gc.collect()  # and is reported here, not in the middle of another test
+
+
+# -- what ends a task or a process, raised by a source -----------------------------------
+
+EXITS = [
+    SystemExit("x"),
+    KeyboardInterrupt(),
+    GeneratorExit(),
+    asyncio.CancelledError(),
+    BaseExceptionGroup("several", [SystemExit(1)]),
+]
+TARGET = Target(DEFAULT_SITE, key(1), "10.0.0.1")
+
+
+def exiting(clock: Clock, way: str, error: BaseException) -> Source:
+    """A source that answers once, and then raises this while it discovers or sweeps."""
+
+    async def discover() -> Outcomes:
+        yield seen(clock, "odd", 1)
+        raise error
+
+    ways: dict[str, Any] = {"discover": discover, "sweep": lambda targets, spread: discover()}
+    return Source("odd", "Odd", 5.0, **{way: ways[way]})
+
+
+def name_of(error: BaseException) -> str:
+    return "SystemExit" if isinstance(error, BaseExceptionGroup) else type(error).__name__
+
+
+@pytest.mark.parametrize("way", ["discover", "sweep"])
+@pytest.mark.parametrize("error", EXITS, ids=name_of)
+def test_an_exit_that_a_source_raises_fails_its_part_of_the_scan_alone(
+    make_engine: MakeEngine,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException,
+    way: str,
+) -> None:
+    engine = make_engine(
+        exiting(clock, way, error), FindingSource(clock).source(), targets=lambda name: [TARGET]
+    )
+    did = engine.scan()
+    assert (did["state"], states(did)) == ("failed", {"odd": "failed", "finds": "done"})
+    assert f"an error in the program ({name_of(error)})" in str(did["error"])
+    assert len([entry for entry in caplog.records if entry.levelname == "ERROR"]) == 1
+    assert states(engine.scan()) == states(did), "and it scans again"
+
+
+@pytest.mark.parametrize("error", EXITS, ids=name_of)
+def test_an_exit_that_a_sweep_raises_is_the_answer_of_its_devices(
+    make_engine: MakeEngine, clock: Clock, error: BaseException
+) -> None:
+    engine = make_engine(
+        exiting(clock, "sweep", error), FindingSource(clock).source(), targets=lambda name: [TARGET]
+    )
+    engine.scan()
+    (answer,) = engine.scanner.ask([1])
+    assert (answer.state, name_of(error) in answer.reason) == (FAILED, True)
+    progress = engine.scanner.sweep("odd", 0.0)
+    assert progress is not None
+    assert (progress.state, name_of(error) in str(progress.failed)) == ("failed", True)
+
+
+def test_an_exit_of_whatever_else_a_source_does_leaves_the_scanner_running(
+    make_engine: MakeEngine, clock: Clock
+) -> None:
+    """A source that begins a task of its own, one that fails while it listens, and at its end."""
+    rounds: list[int] = []
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    async def discover() -> Outcomes:
+        rounds.append(1)
+        task = asyncio.create_task(leave())
+        await asyncio.wait((task,))
+        assert isinstance(task.exception(), SystemExit)
+        yield seen(clock, "odd", 1)
+        yield Coverage("odd", ("odd:here",), 1, 1)
+
+    async def listen() -> Outcomes:
+        rounds.append(2)
+        raise KeyboardInterrupt
+        yield seen(clock, "odd", 1)
+
+    def close() -> None:
+        rounds.append(3)
+        raise SystemExit(4)
+
+    engine = make_engine(
+        Source("odd", "Odd", 5.0, discover=discover, listen=listen, close=close),
+        FindingSource(clock).source(),
+    )
+    assert states(engine.scan()) == {"odd": "done", "finds": "done"}
+    engine.close()
+    assert rounds == [2, 1, 3]
+    assert not engine.scanner._thread.is_alive()
