@@ -19,7 +19,7 @@ from pathlib import Path
 
 from simulators import demo_cast, demo_past, demo_stores
 from simulators.panasonic import Camera, Network
-from simulators.panasonic_life import Life
+from simulators.panasonic_life import DeviceChanges
 
 CHANGE_EVERY = 10.0
 SCAN_EVERY = 20
@@ -99,7 +99,7 @@ def _write_past(folder: Path, cameras: list[Camera]) -> None:
 def _run_story(network: Network, monitor: "subprocess.Popen[bytes]") -> int:
     """Change the cameras one by one until the monitor or this program is stopped."""
     homes = [camera.ip for camera in network.cameras]
-    story = Life(homes, demo_cast.actors(network.cameras), SEED)
+    story = DeviceChanges(homes, demo_cast.actors(network.cameras), SEED)
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):

@@ -43,7 +43,9 @@ Json = dict[str, Any]
 def database(cast: Sequence[Member], cameras: Sequence[Camera], now: datetime) -> Json:
     """`camera_database.json` as the monitor would have left it just before `now`."""
     pasts = [
-        Past(number, member, camera, cast[member.parent - 1] if member.parent else None, now)
+        MemberHistory(
+            number, member, camera, cast[member.parent - 1] if member.parent else None, now
+        )
         for number, (member, camera) in enumerate(zip(cast, cameras, strict=True), start=1)
     ]
     stores, of_stores = demo_stores.past(len(pasts) + 1, now)
@@ -78,7 +80,7 @@ def make_journal(path: Path, today: date) -> None:
 
 
 @dataclass(frozen=True)
-class Past:
+class MemberHistory:
     """One member's past: its events, and its record at the end."""
 
     number: int

@@ -23,9 +23,9 @@ from itertools import count
 from random import Random
 
 from simulators import easy4ip_wire as wire
-from simulators.easy4ip_wire import CloudAnswer, Malformed, Recorder, Request, Tally, fleet
+from simulators.easy4ip_wire import CloudAnswer, Malformed, Recorder, Request, RequestCounts, fleet
 
-__all__ = ["Cloud", "Recorder", "Request", "CloudServer", "Tally", "fleet", "main"]
+__all__ = ["Cloud", "Recorder", "Request", "CloudServer", "RequestCounts", "fleet", "main"]
 
 Address = tuple[str, int]
 
@@ -56,7 +56,7 @@ class CloudServer:
         self.refused_keys = False
         self.sheds_first = False
         self.shed: dict[tuple[str, str], int] = {}  # the CSeq of each question sent away
-        self.tally = Tally()
+        self.tally = RequestCounts()
         self._lock = lock
         self._dead = False
         self._selector: selectors.BaseSelector | None = None
@@ -218,7 +218,7 @@ class Cloud:
             self.asked_foreign: Counter[str] = Counter()
             self.asked: Counter[tuple[str, str]] = Counter()
             for server in self.servers:
-                server.tally = Tally()
+                server.tally = RequestCounts()
 
     def release(self) -> None:
         """Send at once all answers that are held or on their way, oldest request first."""

@@ -346,7 +346,7 @@ def _body(recorder: Recorder, step: str, us: str, kind: str) -> str:
     return f"<body><DevVersion>{recorder.version}</DevVersion>{element}</body>"
 
 
-class Tally:
+class RequestCounts:
     """The requests to one server, lost datagrams and unknown serials included.
 
     `counts` is by step ("hello", "lookup", "probe", "info"). A request is new unless its CSeq and

@@ -24,7 +24,7 @@ from itertools import count, islice
 from random import Random
 
 from simulators import panasonic_captures as captures
-from simulators.panasonic_life import FEWEST, Life, addresses
+from simulators.panasonic_life import FEWEST, DeviceChanges, addresses
 
 Address = tuple[str, int]
 
@@ -379,7 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _live(network: Network, seed: int, every: float, endings: set[signal.Signals]) -> None:
     homes = [camera.ip for camera in network.cameras]
     begin = time.monotonic()
-    for turn, change in enumerate(Life(homes, range(CAST, len(homes)), seed), start=1):
+    for turn, change in enumerate(DeviceChanges(homes, range(CAST, len(homes)), seed), start=1):
         if signal.sigtimedwait(endings, max(0.0, begin + turn * every - time.monotonic())):
             return
         camera = network.cameras[change.index]

@@ -33,7 +33,7 @@ def addresses(first: str) -> Iterator[str]:
         number += 1
 
 
-class Life:
+class DeviceChanges:
     """An endless iterator of changes to the cameras at `homes`.
 
     Only `actors` (indexes into `homes`, at least three) change. A camera moves to an address that

@@ -55,7 +55,7 @@ class Writer(threading.Thread):
             self.answered[self.asked] = answer.json["undo"]
 
 
-class Life(threading.Thread):
+class CameraChanges(threading.Thread):
     """Cameras that nobody renames move, die and come back, and scan follows scan.
 
     Of the last two each is off for a whole round, by turns.
@@ -86,7 +86,7 @@ class Life(threading.Thread):
             time.sleep(0.02)
 
 
-class Memory:
+class WriterState:
     """What the writers know, over all rounds."""
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ def check_file(monitor: Running) -> None:
     assert len(fleet.devices) == WRITERS + LIVELY
 
 
-def check(monitor: Running, memory: Memory) -> None:
+def check(monitor: Running, memory: WriterState) -> None:
     newest = max(memory.answered.values())
     events = until(
         lambda: (events := every_event(monitor)) and events[-1]["id"] >= newest and events,
@@ -153,7 +153,7 @@ def lively_network(monitor: Running) -> Iterator[Network]:
 
 def crash(run_monitor: Run, rounds: int, **environment: str) -> None:
     monitor = run_monitor(**environment)
-    memory = Memory()
+    memory = WriterState()
     with lively_network(monitor) as network:
         assert monitor.request("POST", "/api/scan").status == 200
         until(
@@ -162,7 +162,7 @@ def crash(run_monitor: Run, rounds: int, **environment: str) -> None:
         )
         for turn in range(rounds):
             writers = [Writer(monitor, camera, turn) for camera in range(1, WRITERS + 1)]
-            life = Life(monitor, network, turn)
+            life = CameraChanges(monitor, network, turn)
             for writer in writers:
                 until(writer.answered.__len__, what="everybody writes")
             time.sleep(MOMENTS[turn % len(MOMENTS)] + Random(turn).uniform(0, 0.5))

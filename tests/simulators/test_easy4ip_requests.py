@@ -182,7 +182,7 @@ def test_a_repeated_request_is_told_from_a_new_one_and_a_stale_nonce_from_a_fres
 
 
 def test_the_peak_is_the_most_new_requests_within_any_second():
-    tally = wire.Tally()
+    tally = wire.RequestCounts()
     for cseq, at in enumerate([0.0, 0.5, 0.9, 1.0, 1.4, 1.45, 1.49, 5.0, 5.1], start=1):
         tally.add(wire.Request("hello", "", cseq, None), at)
     for _ in range(10):
@@ -191,7 +191,7 @@ def test_the_peak_is_the_most_new_requests_within_any_second():
 
 
 def test_a_cseq_of_long_ago_is_new_again():
-    tally = wire.Tally()
+    tally = wire.RequestCounts()
     for at in (0.0, 50.0, 109.0, 170.0):
         tally.add(wire.Request("lookup", SERIAL, 1, None), at)
     assert (tally.new, tally.repeats) == (2, 2)

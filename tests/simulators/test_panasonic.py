@@ -14,7 +14,7 @@ import pytest
 
 from simulators import panasonic_captures as captures
 from simulators.panasonic import Camera, Network, build_reply, checksum, crowd, fault
-from simulators.panasonic_life import Life, addresses
+from simulators.panasonic_life import DeviceChanges, addresses
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 20.0  # seconds: generous, only a broken network waits so long
@@ -388,7 +388,7 @@ def test_after_four_changes_one_has_had_three_addresses_one_is_off_and_one_just_
     homes = list(islice(addresses("127.20.0.10"), 40))
     had = [{home} for home in homes]
     on = [True] * 40
-    for change in islice(Life(homes, range(4, 40), seed), 4):
+    for change in islice(DeviceChanges(homes, range(4, 40), seed), 4):
         had[change.index].add(change.address)
         on[change.index] = change.on
     assert sorted(map(len, had))[-2:] == [2, 3]
@@ -400,7 +400,7 @@ def test_after_four_changes_one_has_had_three_addresses_one_is_off_and_one_just_
 def test_life_goes_on_without_two_new_neighbours_at_one_address(seed):
     homes = list(islice(addresses("127.20.0.10"), 12))
     off, texts = set(), []
-    for change in islice(Life(homes, range(4, 12), seed), 300):
+    for change in islice(DeviceChanges(homes, range(4, 12), seed), 300):
         homes[change.index] = change.address
         (off.discard if change.on else off.add)(change.index)
         texts.append(change.text.partition(" ")[0])
@@ -413,7 +413,9 @@ def test_life_goes_on_without_two_new_neighbours_at_one_address(seed):
 
 def test_the_same_seed_tells_the_same_life():
     homes = list(islice(addresses("127.20.0.10"), 12))
-    first, again, other = (list(islice(Life(homes, range(12), seed), 50)) for seed in (1, 1, 2))
+    first, again, other = (
+        list(islice(DeviceChanges(homes, range(12), seed), 50)) for seed in (1, 1, 2)
+    )
     assert first == again
     assert first != other
 
