@@ -93,7 +93,7 @@ def _damaged_row(connection: Connection, table: Table, build: Callable[[dict[str
         try:
             _checked(table, build(row))
         except InvalidValue as error:
-            return f"{table.name}, row {id}, {error.name}: {error.why}"
+            return f"{table.name}, row {id}, {error.name}: {error.reason}"
         except CONVERSION_ERRORS as error:
             return f"{table.name}, row {id} ({error})"
     return ""

@@ -61,7 +61,7 @@ class Deletion:
     def delete_selected(self, wanted: Selection, devices: Sequence[Device], count: int) -> int:
         """Delete the selected devices and return their number. Raises Refused when `count` is
         another number, or when the clock is in doubt and the selection goes by age."""
-        if wanted.not_seen_days and (doubt := self.trusted.doubt()):
+        if wanted.not_seen_days and (doubt := self.trusted.distrust_reason()):
             raise Refused(doubt, "Confirm the date under Settings, Jobs, or set the clock.")
         if count != len(devices):
             raise Refused(

@@ -90,7 +90,7 @@ class FleetPackage(Package):
     def tick(self) -> str:
         events = self.tracker.tick(self.clock())
         self.disk.current()
-        self.trusted.doubt()
+        self.trusted.distrust_reason()
         return f"{len(events)} changes"
 
     def forget(self) -> str:
@@ -114,7 +114,7 @@ class FleetPackage(Package):
 
     def _forget_all(self) -> str:
         """Delete what is too old in all packages; nothing while the clock is in doubt."""
-        if doubt := self.trusted.doubt():
+        if doubt := self.trusted.distrust_reason():
             return doubt
         try:
             done = [package.forget() for package in self.packages]

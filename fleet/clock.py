@@ -104,9 +104,11 @@ class Trust:
     ran: float = 0.0
 
     @property
-    def leap(self) -> timedelta | None:
-        """The time by which the clock is ahead of what is believed; None while it is believed."""
-        return None if self.at == self.last else self.last - self.at - timedelta(seconds=self.ran)
+    def seconds_ahead(self) -> float | None:
+        """Seconds by which the clock is ahead of what is believed; None while it is believed."""
+        if self.at == self.last:
+            return None
+        return (self.last - self.at).total_seconds() - self.ran
 
 
 def with_reading(trust: Trust, now: datetime, seconds: float) -> Trust:
@@ -118,6 +120,6 @@ def with_reading(trust: Trust, now: datetime, seconds: float) -> Trust:
     if now - trust.at <= LEAP + timedelta(seconds=ran):
         return Trust(now, now)
     elapsed = (now - trust.last).total_seconds()
-    if trust.leap is not None and abs(elapsed - seconds) > LEAP.total_seconds():
+    if trust.seconds_ahead is not None and abs(elapsed - seconds) > LEAP.total_seconds():
         ran = 0.0
     return Trust(now, now) if ran >= BELIEVED_AFTER else Trust(trust.at, now, ran)

@@ -1,4 +1,4 @@
-"""Identity keys of devices: global ones, keys of a place, and keys that identify nothing.
+"""Parse and compare identity keys: global ones, keys of a place, and keys that identify nothing.
 
     onvif:urn:uuid:4d454930-0000-1000-8000-bcc34217e292   endpoint reference: global, strongest
     mac:d4:2d:c5:14:c5:70                                 MAC: global

@@ -43,7 +43,7 @@ class RejectedReports:
 def _describe(error: Exception) -> str:
     """The error without any text of the report, which can hold anything."""
     if isinstance(error, InvalidValue):
-        return f"{error.name}: {error.why}"
+        return f"{error.name}: {error.reason}"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return f"an error in the program ({type(error).__name__}{place})"

@@ -7,7 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-MASK = "***"
+from store.masking import MASK
+
 WORDS = (
     *("pass", "pw", "pin", "puk", "key", "keys", "psk", "otp", "secret", "community"),
     *("communities", "creds", "clave", "chiave", "llave", "clé", "schlüssel", "schluessel"),

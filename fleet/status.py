@@ -17,7 +17,7 @@ UNREACHABLE = "UNREACHABLE"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One status: its word and everything that follows from it.
+    """A status: its name, its texts, its place in lists, and whether it is up or down.
 
     `title` is what pages call it; `predicate` is the end of a sentence that begins with the name of
     the device. `rank`: a list with the worst first begins with the lowest. A status that is

@@ -27,7 +27,7 @@ LOST = "cannot be written because of an error in the program; see the log."
 
 
 Precondition = Callable[[], Exception | None]
-"""Says, when its turn has come, what keeps who asks for a change from it."""
+"""Called just before a change is made; returns the error that forbids it, or None."""
 
 
 def no_precondition() -> None:
@@ -213,7 +213,7 @@ class Tracker:
         except validation.InvalidValue as error:
             if isinstance(report, Edit):
                 raise Invalid(
-                    f"This edit cannot be saved: {error.why}", "Send another value."
+                    f"This edit cannot be saved: {error.reason}", "Send another value."
                 ) from None
             if isinstance(report, state.Durable):
                 raise

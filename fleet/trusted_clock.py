@@ -17,7 +17,7 @@ KEEP_EVERY = 3600.0
 
 
 class TrustedClock:
-    """Guard against deleting by a wrong clock. `doubt` gives the reason why nothing old can be
+    """Guard against deleting by a wrong clock. `distrust_reason` says why nothing old can be
     deleted."""
 
     def __init__(
@@ -50,18 +50,18 @@ class TrustedClock:
             self._trust = Trust(newest, newest) if newest else None
         self._read_at = self.timer()
 
-    def doubt(self) -> str:
+    def distrust_reason(self) -> str:
         """The reason why nothing old can be deleted now; empty when the clock is believed."""
         with self._lock:
-            before, leap = self._trust, self._refresh().leap
-            if leap is None:
+            before, ahead = self._trust, self._refresh().seconds_ahead
+            if ahead is None:
                 return ""
             text = (
-                f"The clock of this server is {duration_text(leap.total_seconds())} ahead of the "
+                f"The clock of this server is {duration_text(ahead)} ahead of the "
                 "newest entry. Nothing old is deleted until an administrator confirms the "
                 "date, or this server has run for a day."
             )
-            if before is None or before.leap is None:
+            if before is None or before.seconds_ahead is None:
                 log.warning("%s", text)
             return text
 
@@ -80,7 +80,7 @@ class TrustedClock:
         before = self._trust or Trust(now, now)
         self._trust = with_reading(before, now, steady - self._read_at)
         self._read_at = steady
-        is_news = (before.leap is None) != (self._trust.leap is None)
+        is_news = (before.seconds_ahead is None) != (self._trust.seconds_ahead is None)
         if is_news or steady - self._kept_at >= KEEP_EVERY:
             self._save(self._trust)
         return self._trust

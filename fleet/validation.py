@@ -45,13 +45,13 @@ EARLIEST, LATEST = 1970, 9000
 
 
 class InvalidValue(ValueError):
-    """A value is invalid: `where` and `name` locate it, `why` is what is expected instead."""
+    """A value is invalid: `location` and `name` say where it is, `reason` what is expected."""
 
-    def __init__(self, where: str, name: str, why: str, value: Any) -> None:
-        self.where, self.name, self.why, self.value = where, name, why, value
-        is_hidden = any(text in f"{where} {name}" for text in HIDDEN)
+    def __init__(self, location: str, name: str, reason: str, value: Any) -> None:
+        self.location, self.name, self.reason, self.value = location, name, reason, value
+        is_hidden = any(text in f"{location} {name}" for text in HIDDEN)
         shown = NOT_SHOWN if is_hidden or value is NOT_SHOWN else _shown(value)
-        super().__init__(f"{where}: {name} is {shown}, {why}")
+        super().__init__(f"{location}: {name} is {shown}, {reason}")
 
 
 def _shown(value: Any) -> str:
@@ -141,7 +141,7 @@ def _object(value: Any, depth: int = 0) -> str:
 
 
 def _each_item(test: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Every one in a sequence."""
+    """The test of a list: each item passes `test`."""
 
     def test_items(value: Any) -> str:
         if not isinstance(value, list | tuple):
@@ -152,7 +152,7 @@ def _each_item(test: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def _each_value(test: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Every value of an object."""
+    """The test of an object: each value passes `test`."""
 
     def test_items(value: Any) -> str:
         if not isinstance(value, Mapping):

@@ -210,7 +210,7 @@ def attack_values() -> None:
                 parse(text)
             for field in ("last_seen", "first_seen", "current_ip", "total_discoveries"):
                 with contextlib.suppress(original_format.Unreadable):
-                    original_format.fleet_of({"00:11:22:33:44:55": {field: text}})
+                    original_format.converted_fleet({"00:11:22:33:44:55": {field: text}})
 
 
 def attack_csv() -> None:

@@ -191,7 +191,7 @@ def access_of(raw: Any, where: str) -> Access:
     access = Access(**known, extra={key: raw[key] for key in raw if key not in known})
     validation.check(access, where)
     try:
-        return access_fields.kept(access)
+        return access_fields.validated(access)
     except Invalid as error:
         why = f"{error.error[0].lower()}{error.error[1:]}. {error.hint.removesuffix('.')}"
         raise InvalidValue(where, error.field, why, getattr(access, error.field)) from None

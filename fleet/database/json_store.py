@@ -133,7 +133,7 @@ def _fleet_in(raw: Mapping[str, Any]) -> Fleet:
         if "format" in raw:
             return record.fleet_of(raw)
         if original_format.is_original(raw):
-            return original_format.fleet_of(raw)
+            return original_format.converted_fleet(raw)
     except record.Unreadable as error:
         raise ValueError(str(error)) from error
     raise ValueError("it is not a Camera Monitor database")

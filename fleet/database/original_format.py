@@ -43,7 +43,7 @@ def is_original(raw: Mapping[str, Any]) -> bool:
     return all(identity.mac(key) and isinstance(row, dict) for key, row in raw.items())
 
 
-def fleet_of(raw: Mapping[str, Any]) -> Fleet:
+def converted_fleet(raw: Mapping[str, Any]) -> Fleet:
     """The fleet in an original database. Raises Unreadable when a row does not fit.
 
     The original kept no time of its last scan: it was when the newest camera was seen.
@@ -112,7 +112,7 @@ def renumbered(fleet: Fleet, first: int) -> Fleet:
 
 def rows_of(devices: Iterable[Device]) -> dict[str, dict[str, Any]]:
     """The devices as the original kept them: those with a MAC that are not retired, with all
-    that it had a place for. What `fleet_of` read of them comes back as it was."""
+    that it had a place for. What `converted_fleet` read of them comes back as it was."""
     kept = (device for device in devices if device.retired_at is None)
     return {mac: _row(mac, device) for device in kept if (mac := identity.mac_of(device))}
 

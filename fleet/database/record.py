@@ -127,8 +127,8 @@ def _of_version_1(raw: Mapping[str, Any]) -> Fleet:
     try:
         return _fleet(migrating_v1.migrated(raw))
     except InvalidValue as error:
-        where, name = (migrating_v1.old_name(text) for text in (error.where, error.name))
-        raise InvalidValue(where, name, error.why, error.value) from error
+        where, name = (migrating_v1.old_name(text) for text in (error.location, error.name))
+        raise InvalidValue(where, name, error.reason, error.value) from error
 
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

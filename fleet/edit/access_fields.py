@@ -75,7 +75,7 @@ def values(fields: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def kept(access: Access) -> Access:
+def validated(access: Access) -> Access:
     """An access that a file holds, in the form in which an edit keeps it. Raises Invalid, which
     names the field, for a value that no edit could have set."""
     given = {name: getattr(access, name) for name in FIELDS}

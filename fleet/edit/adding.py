@@ -8,11 +8,8 @@ from fleet.access import for_event
 from fleet.edit import access_fields, editable_fields, editing, recorder_list
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.places import access_key
-from fleet.reduce import capacity
+from fleet.reduce import capacity, kinds
 from fleet.reduce.draft import Draft
-
-PERSON = "person"
-"""As the source of a kind: somebody said it."""
 
 
 def add(draft: Draft, edit: Edit) -> Device:
@@ -66,7 +63,7 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
     device = Device(
         id=draft.new_id(),
         kind=kind,
-        kind_source=PERSON,
+        kind_source=kinds.PERSON,
         site=DEFAULT_SITE,
         identities=(),
         listed=True,

@@ -22,7 +22,7 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
     faults = {
         (fault.source, fault.kind): fault for fault in (*removed.findings, *remaining.findings)
     }
-    kind = kinds.stronger(remaining, removed, rules)
+    kind = kinds.record_with_stronger_kind(remaining, removed, rules)
     return replace(
         remaining,
         kind=kind.kind,
@@ -91,7 +91,7 @@ def _interfaces_of(remaining: Device, removed: Device) -> dict[str, interfaces.P
     has_several = len({*map(identity.mac_of, (remaining, removed))}) > 1
     if not (remaining.interfaces or removed.interfaces or has_several):
         return {}
-    return {**interfaces.of(removed), **interfaces.of(remaining)}
+    return {**interfaces.proved_places(removed), **interfaces.proved_places(remaining)}
 
 
 def unmerge_device(merged: Device, remaining: Device, removed: Device, rules: Rules) -> Device:

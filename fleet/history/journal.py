@@ -27,7 +27,7 @@ MAX_BATCH = 1000
 
 
 class RejectedEvent(Exception):
-    """One of these events does not fit into the journal."""
+    """The journal cannot store one of these events."""
 
 
 class Journal:

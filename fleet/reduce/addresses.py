@@ -57,17 +57,17 @@ def moved(
         or has_both(device, sighting, draft.rules)
         or _has_other(draft, device, sighting, keys)
     ):
-        return _stayed(device, sighting, draft.now)
+        return _clear_moved(device, sighting, draft.now)
     if claims.is_at_place_only(keys) and not claims.is_at_place_only(device.identities):
         return device, None  # Who is there says nothing of where else the device is.
     was_unstable = is_unstable(device.addresses, sighting.at)
     change = AddressChange(new, sighting.at, old)
-    device = replace(device, address=new, addresses=_with(device.addresses, change))
+    device = replace(device, address=new, addresses=_with_change(device.addresses, change))
     if not claims.is_at_place_only(keys):
         claims.end_at(draft, device, new)
     if old is None:
         return device, None
-    device = gone_from(claims.left(device, old, keys), old)
+    device = gone_from(claims.without_keys_at(device, old, keys), old)
     if was_unstable:
         return device, _finding(device, sighting)
     draft.add_event(
@@ -80,7 +80,7 @@ def moved(
     return replace(device, moved_at=sighting.asked or sighting.at), None
 
 
-def proved(device: Device, sighting: Sighting) -> Mapping[str, Mapping[str, datetime]]:
+def with_proved_address(device: Device, sighting: Sighting) -> Mapping[str, Mapping[str, datetime]]:
     """The addresses of the device by source, with the time at which the sighting proved its own."""
     if sighting.address is None:
         return device.source_addresses
@@ -131,12 +131,12 @@ def has_both(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
     asked = state.asked if state else None
     if asked and all(_is_since(device, source, address, asked) for address in (new, old)):
         return True
-    return takes_turns(device, sighting, rules)
+    return alternates(device, sighting, rules)
 
 
 def _has_other(draft: Draft, device: Device, sighting: Sighting, keys: Sequence[str]) -> bool:
     """True if the shown address is that of another interface, which was proved lately."""
-    shown, kept = device.address, interfaces.proved(device, sighting, keys)
+    shown, kept = device.address, interfaces.with_proved_interface(device, sighting, keys)
     has_left = any(
         shown in device.interfaces.get(key, {}) and shown not in kept[key] for key in keys
     )
@@ -144,7 +144,7 @@ def _has_other(draft: Draft, device: Device, sighting: Sighting, keys: Sequence[
     return is_known and not has_left and is_lately(device, shown, draft.now, draft.rules)
 
 
-def takes_turns(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
+def alternates(device: Device, sighting: Sighting, rules: status.Rules) -> bool:
     """True if it went from its shown address to that of the sighting and back, and was at both
     lately."""
     new, old, changes = sighting.address, device.address, device.addresses[-2:]
@@ -165,7 +165,9 @@ def is_at(device: Device, address: str, at: datetime, rules: status.Rules) -> bo
     return device.address == address or is_lately(device, address, at, rules)
 
 
-def _stayed(device: Device, sighting: Sighting, now: datetime) -> tuple[Device, Finding | None]:
+def _clear_moved(
+    device: Device, sighting: Sighting, now: datetime
+) -> tuple[Device, Finding | None]:
     asked, since = sighting.asked, device.moved_at
     if asked is not None and since is not None and (asked > since or since > now):
         device = replace(device, moved_at=None)
@@ -180,7 +182,9 @@ def _finding(device: Device, sighting: Sighting, cleared: bool = False) -> Findi
     return Finding(key, UNSTABLE, sighting.at, TEXT, source, cleared=cleared, site=device.site)
 
 
-def _with(changes: tuple[AddressChange, ...], new: AddressChange) -> tuple[AddressChange, ...]:
+def _with_change(
+    changes: tuple[AddressChange, ...], new: AddressChange
+) -> tuple[AddressChange, ...]:
     """The history with one more change. One that was made often within a day takes the place
     of its last repetition."""
     same = [

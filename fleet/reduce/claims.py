@@ -33,7 +33,7 @@ def may_lose_place(device: Device, rules: status.Rules) -> bool:
     return is_gone and not device.listed
 
 
-def left(device: Device, address: str, keys: Iterable[str] = ()) -> Device:
+def without_keys_at(device: Device, address: str, keys: Iterable[str] = ()) -> Device:
     """The device after it left the address; `keys` are those that it still proves."""
     lost = [
         key for key in device.identities if key not in keys and identity.place_of(key) == address
@@ -45,12 +45,12 @@ def end_at(draft: Draft, device: Device, address: str) -> None:
     """End the claims of silent devices at the address that the device has proved."""
     for other in draft.at(device.site, address):
         if other.id != device.id and may_lose_place(other, draft.rules):
-            after = left(other, address)
+            after = without_keys_at(other, address)
             if after is not other:
                 draft.put(after)
 
 
-def taken(draft: Draft, device: Device, fresh: Iterable[str]) -> None:
+def take_from_owners(draft: Draft, device: Device, fresh: Iterable[str]) -> None:
     """Take keys that the device proves from their owners."""
     for key in fresh:
         owner = draft.find(key, device.site)
@@ -58,7 +58,9 @@ def taken(draft: Draft, device: Device, fresh: Iterable[str]) -> None:
             draft.put(identity.without(owner, (key,)))
 
 
-def timed(device: Device, sighting: Sighting, keys: Iterable[str]) -> Mapping[str, datetime]:
+def with_claim_times(
+    device: Device, sighting: Sighting, keys: Iterable[str]
+) -> Mapping[str, datetime]:
     """The claims of the device, with the time at which the sighting proved each key at a place."""
     at = sighting.at
     proved = {key: at for key in keys if key in device.identities and not identity.is_global(key)}

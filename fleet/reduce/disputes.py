@@ -184,7 +184,7 @@ def _is_elsewhere(draft: Draft, device: Device, sighting: Sighting) -> bool:
         return False
     if any(identity.place_of(key) == sighting.address for key in device.identities):
         return False
-    return not addresses.takes_turns(device, sighting, draft.rules)
+    return not addresses.alternates(device, sighting, draft.rules)
 
 
 def _has_own_endpoint(

@@ -20,7 +20,7 @@ def has_several(device: Device) -> bool:
     return len(device.identities) > 1 and len(identity.macs_of(device)) > 1
 
 
-def of(device: Device) -> dict[str, Places]:
+def proved_places(device: Device) -> dict[str, Places]:
     """The last places of each MAC and endpoint reference of the device."""
     places: dict[str, Places] = {}
     for key in device.identities:
@@ -41,7 +41,9 @@ def at_shown(device: Device) -> Places:
     return {ip: at} if at else {}
 
 
-def proved(device: Device, sighting: Sighting, keys: Iterable[str]) -> Mapping[str, Places]:
+def with_proved_interface(
+    device: Device, sighting: Sighting, keys: Iterable[str]
+) -> Mapping[str, Places]:
     """The interfaces after the sighting proved the keys. A new address takes the place of the one
     that was proved the longest ago."""
     address = sighting.address

@@ -22,7 +22,7 @@ def with_kind_of(device: Device, sighting: Sighting, rules: Rules) -> Device:
     return replace(device, kind=sighting.kind, kind_source=source)
 
 
-def stronger(keep: Device, gone: Device, rules: Rules) -> Device:
+def record_with_stronger_kind(keep: Device, gone: Device, rules: Rules) -> Device:
     """The record whose kind is right, of two that are one device."""
     is_other = _strength(gone.kind_source, rules) > _strength(keep.kind_source, rules)
     return gone if is_other else keep

@@ -10,7 +10,7 @@ from fleet.edit.access_fields import PIN, is_method
 from fleet.model import Access, Device, Sighting
 
 
-def kept(device: Device, sighting: Sighting) -> Mapping[str, Access]:
+def with_learned(device: Device, sighting: Sighting) -> Mapping[str, Access]:
     """The access of the device by source, with what this source learned.
 
     Nothing is kept when a person has changed the access since it was asked with; a fingerprint

@@ -25,7 +25,7 @@ def apply(draft: Draft, miss: Miss) -> Device | None:
         misses=validation.count(state.misses + 1),
         reason=miss.reason,
     )
-    recent = recent_misses.added(device.recent_misses, miss, draft.now)
+    recent = recent_misses.with_miss(device.recent_misses, miss, draft.now)
     draft.put(replace(device, states={**device.states, miss.source: state}, recent_misses=recent))
     return device
 

@@ -17,14 +17,14 @@ Times = Mapping[str, tuple[datetime, ...]]
 """When a source missed the device, oldest first, by the reason."""
 
 
-def added(known: Mapping[str, Times], miss: Miss, now: datetime) -> dict[str, Times]:
+def with_miss(known: Mapping[str, Times], miss: Miss, now: datetime) -> dict[str, Times]:
     """Add one miss and remove old ones."""
     times = known.get(miss.source, {})
     more = {**times, miss.reason: (*times.get(miss.reason, ()), miss.at)}
-    return kept({**known, miss.source: more}, now)
+    return within_window({**known, miss.source: more}, now)
 
 
-def kept(known: Mapping[str, Times], now: datetime) -> dict[str, Times]:
+def within_window(known: Mapping[str, Times], now: datetime) -> dict[str, Times]:
     """The newest MAX_KEPT of each source that are not older than KEPT_FOR. Those from after
     `now` were noted while the clock was ahead, and go too."""
     newest = {source: _newest(in_order(times), now) for source, times in known.items()}

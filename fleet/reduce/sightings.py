@@ -41,7 +41,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
     device, finding = addresses.moved(draft, device, sighting, keys)
     device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting, draft.rules)
     fresh = _fresh(draft, device, sighting, keys)
-    claims.taken(draft, device, fresh)
+    claims.take_from_owners(draft, device, fresh)
     device = _with_keys(device, keys, fresh)
     draft.put(_with_state(device, sighting, keys, draft.now))
     if finding is not None:
@@ -103,7 +103,7 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
     )
     if sighting.address and not claims.is_at_place_only(keys):
         claims.end_at(draft, device, sighting.address)
-    claims.taken(draft, device, keys)
+    claims.take_from_owners(draft, device, keys)
     device = _with_state(device, sighting, keys, draft.now)
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
@@ -185,16 +185,16 @@ def _with_state(device: Device, sighting: Sighting, keys: tuple[str, ...], now: 
     recent = device.recent_misses
     return replace(
         device,
-        access=learning.kept(device, sighting) if sighting.learned else device.access,
-        recent_misses=recent_misses.kept(recent, now) if recent else recent,
+        access=learning.with_learned(device, sighting) if sighting.learned else device.access,
+        recent_misses=recent_misses.within_window(recent, now) if recent else recent,
         states={**device.states, sighting.source: state},
         links={**device.links, **sighting.links} if sighting.links else device.links,
-        claims=claims.timed(device, sighting, keys),
-        interfaces=interfaces.proved(device, sighting, keys),
+        claims=claims.with_claim_times(device, sighting, keys),
+        interfaces=interfaces.with_proved_interface(device, sighting, keys),
         source_addresses=(
             device.source_addresses
             if is_older or sighting.only_alive
-            else addresses.proved(device, sighting)
+            else addresses.with_proved_address(device, sighting)
         ),
         first_seen=device.first_seen or sighting.at,
         last_seen=sighting.at if not is_older else device.last_seen,

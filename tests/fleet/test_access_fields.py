@@ -189,7 +189,7 @@ def test_what_does_not_fit_is_refused_by_field(fields: dict[str, Any], name: str
 )
 def test_what_fits_is_kept_and_read_again(fields: dict[str, Any], kept: dict[str, Any]) -> None:
     assert values(fields) == kept
-    assert access_fields.kept(Access(**kept)) == Access(**kept)
+    assert access_fields.validated(Access(**kept)) == Access(**kept)
 
 
 LONG = "x" * 999
@@ -197,7 +197,7 @@ LONG = "x" * 999
 
 def test_what_is_longest_when_it_was_typed_is_not_too_long_for_the_file() -> None:
     access = Access(**values({"path": LONG, "host": "cam"}))
-    assert access_fields.kept(access) == access
+    assert access_fields.validated(access) == access
     with pytest.raises(Invalid, match="more than 1000 characters"):
         values({"path": f"{LONG}x"})
     most = {f"option_{number}": number for number in range(32)}

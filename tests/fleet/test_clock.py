@@ -105,7 +105,7 @@ READINGS: dict[str, tuple[Trust, dict[str, float], float, bool]] = {
 @pytest.mark.parametrize("what", READINGS)
 def test_a_clock_that_leapt_ahead_is_not_believed_for_a_day(what: str) -> None:
     before, later, ran, is_believed = READINGS[what]
-    assert (with_reading(before, noon(**later), ran).leap is None) is is_believed
+    assert (with_reading(before, noon(**later), ran).seconds_ahead is None) is is_believed
 
 
 def test_the_day_of_waiting_goes_on_over_restarts(tmp_path: Path, clock: Clock) -> None:
@@ -116,17 +116,17 @@ def test_the_day_of_waiting_goes_on_over_restarts(tmp_path: Path, clock: Clock) 
         made.open(None)
         return made
 
-    start().doubt()
+    start().distrust_reason()
     clock.forward(days=700)
     for _ in range(4):
         trusted = start()
-        assert "700 d ahead of the newest entry" in trusted.doubt()
+        assert "700 d ahead of the newest entry" in trusted.distrust_reason()
         for _ in range(6):
             ran[0] += HOUR
             clock.forward(hours=1)
-            trusted.doubt()
-    assert trusted.doubt() == ""
-    assert start().doubt() == ""
+            trusted.distrust_reason()
+    assert trusted.distrust_reason() == ""
+    assert start().distrust_reason() == ""
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"at": "2026", "last": 3}', "\x00"])
@@ -137,9 +137,9 @@ def test_without_its_file_the_newest_entry_says_how_late_it_is(
     path.write_text(content)
     trusted = TrustedClock(path, clock, lambda: 0.0)
     trusted.open(clock() - timedelta(days=700))
-    assert "700 d ahead" in trusted.doubt()
+    assert "700 d ahead" in trusted.distrust_reason()
     trusted.confirm()
-    assert trusted.doubt() == ""
+    assert trusted.distrust_reason() == ""
 
 
 def test_a_date_is_not_confirmed_while_that_cannot_be_written(tmp_path: Path, clock: Clock) -> None:
@@ -149,10 +149,10 @@ def test_a_date_is_not_confirmed_while_that_cannot_be_written(tmp_path: Path, cl
     trusted.open(clock() - timedelta(days=700))
     with pytest.raises(CannotKeep, match="cannot be written"):
         trusted.confirm()
-    assert "700 d ahead" in trusted.doubt()
+    assert "700 d ahead" in trusted.distrust_reason()
     path.rmdir()
     trusted.confirm()
-    assert trusted.doubt() == ""
+    assert trusted.distrust_reason() == ""
 
 
 def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_person_confirms(
@@ -162,7 +162,7 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
     home.scan()
     home.monitor.audit.note(AuditEntry(clock(), "ada", "", "device.edited", "camera 1", "renamed"))
     assert home.kinds() == ["device.found"]
-    assert home.monitor.trusted.doubt() == ""
+    assert home.monitor.trusted.distrust_reason() == ""
     clock.forward(days=730)
     home.restart()
     forget = home.monitor.scheduler.jobs["forget"]
@@ -185,9 +185,9 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
 
 def test_the_form_confirms_the_date_too(make_home: Make, clock: Clock) -> None:
     home = make_home()
-    home.monitor.trusted.doubt()
+    home.monitor.trusted.distrust_reason()
     clock.forward(days=3)
-    assert home.monitor.trusted.doubt()
+    assert home.monitor.trusted.distrust_reason()
     assert home.client.post("/settings/clock").status_code == 303
-    assert home.monitor.trusted.doubt() == ""
+    assert home.monitor.trusted.distrust_reason() == ""
     assert [entry.action for entry in home.monitor.audit.find()] == ["clock.confirmed"]

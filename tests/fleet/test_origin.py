@@ -148,7 +148,7 @@ def test_the_hour_that_came_twice_and_the_one_that_never_was_open_too(moved_in: 
 
 def test_a_time_that_has_an_offset_keeps_it(in_berlin: None) -> None:
     row = {"last_seen": "2026-02-28T21:15:07+05:30"}
-    fleet = original_format.fleet_of({"d4:2d:c5:14:c5:70": row})
+    fleet = original_format.converted_fleet({"d4:2d:c5:14:c5:70": row})
     assert fleet.devices[1].last_seen == datetime.fromisoformat("2026-02-28T15:45:07+00:00")
 
 
@@ -258,7 +258,7 @@ def test_a_row_that_does_not_fit_is_damage_in_words(
 def test_one_mac_in_two_spellings_is_no_two_cameras() -> None:
     raw = {MAC: {"camera_name": "Gate"}, "D4-2D-C5-14-C5-70": {"camera_name": "Door"}}
     with pytest.raises(Unreadable):
-        original_format.fleet_of(raw)
+        original_format.converted_fleet(raw)
 
 
 # -- and back ----------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_one_mac_in_two_spellings_is_no_two_cameras() -> None:
 
 @pytest.mark.usefixtures("in_berlin")
 def test_what_the_original_kept_is_written_as_it_was():
-    written = original_format.rows_of(original_format.fleet_of(ROWS).devices.values())
+    written = original_format.rows_of(original_format.converted_fleet(ROWS).devices.values())
     assert written.keys() == {identity.mac(mac) for mac in ROWS}
     for mac, row in ROWS.items():
         new = written[identity.mac(mac) or ""]
@@ -287,10 +287,12 @@ def moment(text: str) -> datetime:
 
 @pytest.mark.usefixtures("in_berlin")
 def test_what_is_written_for_the_original_opens_as_the_same_fleet():
-    fleet = original_format.fleet_of(ROWS)
+    fleet = original_format.converted_fleet(ROWS)
     written = json.loads(json.dumps(original_format.rows_of(fleet.devices.values())))
     assert original_format.is_original(written)
-    assert list(original_format.fleet_of(written).devices.values()) == list(fleet.devices.values())
+    assert list(original_format.converted_fleet(written).devices.values()) == list(
+        fleet.devices.values()
+    )
 
 
 # -- in the place of a living fleet ------------------------------------------------------------
@@ -364,7 +366,9 @@ def test_ip_changed_opens_as_ip_changed(when: str, in_berlin: None) -> None:
         "seen_in_last_discovery": answered,
     }
     story = Story()
-    story.fleet = original_format.fleet_of({MAC: row, "d4:2d:c5:14:c5:71": {"last_seen": at}})
+    story.fleet = original_format.converted_fleet(
+        {MAC: row, "d4:2d:c5:14:c5:71": {"last_seen": at}}
+    )
     now = datetime(2026, 2, 28, 20, 16, tzinfo=UTC)
     assert story.device().status == expected
     assert story.status(at=now) == expected
@@ -382,7 +386,7 @@ def test_ip_changed_opens_as_ip_changed(when: str, in_berlin: None) -> None:
 )
 def test_what_our_own_file_could_not_hold_is_damage_at_once(row: dict[str, Any]) -> None:
     with pytest.raises(Unreadable, match="device 1"):
-        original_format.fleet_of({MAC: {"first_seen": "2026-01-01T00:00:00", **row}})
+        original_format.converted_fleet({MAC: {"first_seen": "2026-01-01T00:00:00", **row}})
 
 
 ODD: tuple[Any, ...] = (None, True, 7, -1, 2**31, "x", [], ["x"], {}, "9999-12-31T23:59:59")
@@ -400,7 +404,7 @@ def test_whatever_is_taken_of_a_former_file_can_be_read_at_the_next_start() -> N
     for mac, row in ROWS.items():
         for changed in odd_rows(row):
             with suppress(Unreadable):
-                fleet = original_format.fleet_of({mac: changed})
+                fleet = original_format.converted_fleet({mac: changed})
                 taken += 1
                 data = record.Encoder().encode(fleet)
                 try:
@@ -413,4 +417,4 @@ def test_whatever_is_taken_of_a_former_file_can_be_read_at_the_next_start() -> N
 def test_a_former_value_of_another_type_is_named_with_its_mac() -> None:
     mac, row = next(iter(ROWS.items()))
     with pytest.raises(Unreadable, match=f"{mac}: sightings is -1"):
-        original_format.fleet_of({mac: {**row, "total_discoveries": -1}})
+        original_format.converted_fleet({mac: {**row, "total_discoveries": -1}})

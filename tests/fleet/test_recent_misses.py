@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from fleet.model import Device
-from fleet.reduce.recent_misses import KEPT_FOR, MAX_KEPT, in_order, kept
+from fleet.reduce.recent_misses import KEPT_FOR, MAX_KEPT, in_order, within_window
 from fleet.status import ACTIVE, MISSING, OFFLINE, UNREACHABLE
 from simulators.panasonic import Camera
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
@@ -82,7 +82,7 @@ def test_the_newest_ten_of_the_last_hour_are_kept() -> None:
 
 def test_misses_from_a_clock_that_was_ahead_are_left_out() -> None:
     known = {"panasonic": {"silent": (noon(minutes=-1), noon(hours=5))}}
-    assert kept(known, noon()) == {"panasonic": {"silent": (noon(minutes=-1),)}}
+    assert within_window(known, noon()) == {"panasonic": {"silent": (noon(minutes=-1),)}}
 
 
 def test_a_merge_keeps_the_misses_of_both(tmp_path: Path) -> None:

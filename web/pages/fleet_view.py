@@ -292,7 +292,7 @@ def notices(monitor: Monitor) -> list[str]:
         tracker.replaced,
         tracker.store.foreign_change,
         monitor.secrets.key_loss(),
-        monitor.trusted.doubt(),
+        monitor.trusted.distrust_reason(),
     )
     file = [text for text in warnings if text]
     return [

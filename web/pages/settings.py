@@ -71,7 +71,10 @@ def jobs() -> str:
     """The jobs and their last run."""
     monitor = current_monitor()
     return render_template(
-        "settings_jobs.html", jobs=job_rows(), doubt=monitor.trusted.doubt(), now=monitor.clock()
+        "settings_jobs.html",
+        jobs=job_rows(),
+        doubt=monitor.trusted.distrust_reason(),
+        now=monitor.clock(),
     )
 
 

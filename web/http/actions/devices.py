@@ -118,7 +118,7 @@ def retire_silent(days: int) -> int:
 
 def check_clock() -> None:
     """Check that the date can be trusted, so that ages can. Raises HttpError (409)."""
-    if doubt := current_monitor().trusted.doubt():
+    if doubt := current_monitor().trusted.distrust_reason():
         raise HttpError(409, doubt, "Confirm the date under Settings, Jobs, or set the clock.")
 
 
