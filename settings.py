@@ -125,13 +125,13 @@ class Settings(BaseSettings):
         None, description="Secret that signs access tokens; made at the first start."
     )
     allowed_networks: Networks = Field(
-        (), description="Networks that may ask at all; empty: every one."
+        (), description="Networks that can open Camera Monitor; empty: all."
     )
     trusted_proxies: Networks = Field(
-        (), description="Proxies whose forwarding headers count; empty: none."
+        (), description="Proxies whose forwarding headers are trusted; empty: none."
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
-        (), description="Other web sites whose scripts may ask with a token."
+        (), description="Other web sites whose scripts can send requests with a token."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much is logged."

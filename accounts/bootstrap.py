@@ -41,7 +41,7 @@ def _import_password(accounts: Accounts, password_file: Path) -> None:
         log.info("The password in %s is that of the account %s now", password_file, NAME)
     else:
         log.warning(
-            "The password in %s cannot be checked any more; it must be set anew: "
+            "The password in %s cannot be checked any more; it must be set again: "
             "cli.py user add %s",
             password_file,
             NAME,

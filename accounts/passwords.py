@@ -31,7 +31,7 @@ def validated(password: str, name: str) -> str:
         )
     if not _is_text(text):
         raise NotAllowed(
-            "The password has half characters", "Choose another one.", field="password"
+            "The password contains invalid characters", "Choose another one.", field="password"
         )
     if _is_common(text, name):
         raise NotAllowed(

@@ -58,7 +58,7 @@ def write_fleet(folder: Path, size: int) -> None:
     at = now - timedelta(hours=1)
     awake = [camera for number, camera in enumerate(cameras) if number % EVERY_OFFLINE]
     misses = [
-        Miss(f"mac:{camera.mac}", "panasonic", at, "did not answer 12 requests on lo")
+        Miss(f"mac:{camera.mac}", "panasonic", at, "no response to 12 requests on lo")
         for camera in cameras[::EVERY_OFFLINE]
     ]
     settle(tracker, tracker.apply([*reports_of(awake, at), *misses], at))

@@ -167,6 +167,6 @@ def _password(args: argparse.Namespace) -> str:
     if not sys.stdin.isatty():
         raise Failed("There is no terminal to ask on: give --password-stdin and send it there.")
     first = getpass.getpass("Password, 10 characters or more: ")
-    if first != getpass.getpass("The same again: "):
+    if first != getpass.getpass("Repeat password: "):
         raise Failed("The two passwords differ. Nothing was changed.")
     return first

@@ -51,4 +51,4 @@ def _reason(device: Device, coverage: Coverage) -> str:
     scope = device.states[coverage.source].scope
     where = f" on {scope.partition(':')[2]}" if scope else ""
     number = coverage.by_scope.get(scope or "", coverage.requests)
-    return f"did not answer {number} {'request' if number == 1 else 'requests'}{where}"
+    return f"no response to {number} {'request' if number == 1 else 'requests'}{where}"

@@ -83,8 +83,8 @@ class FleetPackage(Package):
 
     def jobs(self) -> Sequence[Job]:
         return (
-            Job(TICK, "Let time pass, write what waits", 60, self._tick_all),
-            Job("forget", "Forget what is too old", 86400, self._forget_all),
+            Job(TICK, "Update statuses and save pending changes", 60, self._tick_all),
+            Job("forget", "Delete old events", 86400, self._forget_all),
         )
 
     def tick(self) -> str:

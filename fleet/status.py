@@ -41,7 +41,7 @@ TABLE = {
         Status(IP_CHANGED, "IP changed", "answers at a new address", 3, is_up=True),
         Status(OFFLINE, "Offline", "is offline", 0, is_down=True),
         Status(MISSING, "Missing", "is missing", 2, is_down=True),
-        Status(UNKNOWN, "Not checked", "was not asked yet", 4),
+        Status(UNKNOWN, "Not checked", "was not checked yet", 4),
         Status(UNREACHABLE, "Unreachable", "cannot be reached", 1, is_down=True),
     )
 }
@@ -226,5 +226,5 @@ def reason(device: Device) -> str:
     """The reason of the source that missed the device last; empty while it is not silent."""
     text = device.states.get(last_missed(device), SourceState()).reason
     if text and device.listed and device.last_seen is None:
-        return f"never seen, check the number: {text}"
+        return f"never online; check the serial number ({text})"
     return text

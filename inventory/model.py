@@ -170,7 +170,7 @@ def _parse_row(
         if before != number:
             if kind == SERIAL and taken.get((SITE, site)) == number:
                 del taken[SITE, site]
-            error = f"{kind} {value} stands in row {before} already"
+            error = f"{kind} {value} is already used in row {before}"
             without_serial = replace(row, serial="") if kind == SERIAL else None
             return Problem(number, error, "Keep one of the two.", without_serial)
     return row

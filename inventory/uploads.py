@@ -203,7 +203,7 @@ class Uploads:
         data = staged.read_bytes() if KEY.fullmatch(key) and staged.is_file() else NO_WORKBOOK
         if _key_of(data) != key[:32]:
             # A power cut may have left a part of it.
-            raise NotFound("This upload waits no more", "Upload the workbook again.")
+            raise NotFound("This upload has expired", "Upload the workbook again.")
         left, former = base_key(data, {}), self._former_workbooks()
         try:
             result = self.workbooks.replace(data, self._former_path(left), key[32:], precondition)

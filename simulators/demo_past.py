@@ -25,7 +25,7 @@ LAST_SCAN = 20 / 86400
 """Days ago, as all times here."""
 A_DAY = 288
 """Scans a day, one each five minutes."""
-SILENT = "did not answer 12 requests on lo"
+SILENT = "no response to 12 requests on lo"
 TURNS = {
     "ACTIVE": ("device.back", "is back"),
     "OFFLINE": ("device.offline", f"is offline: {SILENT}"),

@@ -80,7 +80,7 @@ def source(options: EasyIpOptions) -> Source:
         confirm=client.confirm,
         names_kind=True,
         trouble=(
-            f"Nothing found? Check that UDP {options.reply_port} and {options.port} are open in "
+            f"No devices found? Check that UDP {options.reply_port} and {options.port} are open in "
             "the firewall, that no other program uses these ports, and that this machine is on "
             "the cameras' own network: broadcasts do not cross a router."
         ),

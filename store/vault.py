@@ -1,6 +1,6 @@
 """Encrypt secrets for the records; the keys are in files of their own.
 
-A sealed text can be unsealed only for the owner that it was sealed for. The key file holds one
+A sealed text can be unsealed only under the id that it was sealed for. The key file holds one
 key a line, the newest first: the first one seals, every one unseals.
 """
 
@@ -41,7 +41,7 @@ class Vault:
         self._file = _KeyFile(
             folder / "vault.key",
             "the stored passwords cannot be read",
-            "Put the key back from a backup, or set the passwords anew",
+            "Put the key back from a backup, or set the passwords again",
         )
 
     @property
@@ -49,38 +49,38 @@ class Vault:
         """True if there is a key file, readable or not."""
         return os.path.lexists(self._file.path)
 
-    def seal(self, text: str, owner: str) -> str:
-        """Seal a text as `v1:...` in ASCII, which only `unseal` with the same owner opens.
+    def seal(self, text: str, secret_id: str) -> str:
+        """Seal a text as `v1:...` in ASCII, which only `unseal` with the same id opens.
 
-        `owner` is the id of the secret. Without a key file a key is made. Raises SecretLost if
+        Without a key file a key is made. Raises SecretLost if
         there is one that cannot be used (it is not changed), CannotKeep if none can be written.
         """
         keys = self._file.read_or_make(_new_key)
-        content = json.dumps([owner, text]).encode()
+        content = json.dumps([secret_id, text]).encode()
         return VERSION + self._cipher(keys).encrypt(content).decode()
 
-    def unseal(self, sealed: str, owner: str) -> str:
+    def unseal(self, sealed: str, secret_id: str) -> str:
         """Unseal a text. Raises SecretLost for a lost key, damage, or another record's secret."""
         from cryptography.fernet import InvalidToken
 
         if not sealed.startswith(VERSION):
             raise SecretLost(
-                f"The secret of {owner} is damaged or was stored by a newer Camera Monitor. "
-                "Set it anew, or install the newer version."
+                f"The secret of {secret_id} is damaged or was stored by a newer Camera Monitor. "
+                "Set it again, or install the newer version."
             )
         cipher = self._cipher(self._file.read())
         try:
             content = cipher.decrypt(sealed.removeprefix(VERSION).encode(errors="replace"))
         except InvalidToken:
             raise SecretLost(
-                f"The secret of {owner} is damaged, or its key is not in {self._file.path}. "
-                "Add the old key to that file as a further line, or set the secret anew."
+                f"The secret of {secret_id} is damaged, or its key is not in {self._file.path}. "
+                "Add the old key to that file as a further line, or set the secret again."
             ) from None
         sealed_for, text = json.loads(content)
-        if sealed_for != owner:
+        if sealed_for != secret_id:
             raise SecretLost(
-                f"The secret of {owner} was copied from another record and stays closed. "
-                "Set it anew."
+                f"The secret of {secret_id} was copied from another record and stays closed. "
+                "Set it again."
             )
         return str(text)
 
@@ -118,9 +118,9 @@ class Vault:
 
         return is_newest
 
-    def renew(self, sealed: str, owner: str) -> str:
+    def renew(self, sealed: str, secret_id: str) -> str:
         """Seal the secret again with the newest key. Raises like `unseal`."""
-        return self.seal(self.unseal(sealed, owner), owner)
+        return self.seal(self.unseal(sealed, secret_id), secret_id)
 
     def forget_old(self) -> None:
         """Drop every key but the newest: what was not renewed is lost. Raises like `rotate`.

@@ -364,7 +364,7 @@ def test_the_password_of_moncam_is_taken_over(kept: str, status: int, tmp_path: 
     finally:
         if place.process is not None and place.process.poll() is None:
             place.kill()
-    assert ("must be set anew" in place.text()) == (status == 401)
+    assert ("must be set again" in place.text()) == (status == 401)
 
 
 def test_every_word_of_the_pages_stands_on_them(monitor: Running) -> None:

@@ -105,12 +105,12 @@ def _check_rows(device: Device, other: Device) -> None:
     first, second = (str(row).removeprefix(identity.ROW) for row in rows)
     if device.retired_at is None and other.retired_at is None:
         raise Refused(
-            f"Both stand in the workbook, as {first} and {second}",
+            f"Both are in the workbook, as {first} and {second}",
             "Take the row that is wrong out of the workbook; its history stays.",
         )
     raise Refused(
-        f"They are two rows of the workbook, {first} and {second}, though not both stand in it now",
-        "There is nothing to do: a row that left it counts nowhere, and its history stays.",
+        f"They are two rows of the workbook, {first} and {second}, but not both are in it now",
+        "No action is needed: a removed row is excluded from all counts, and its history stays.",
     )
 
 

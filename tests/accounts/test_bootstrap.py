@@ -87,7 +87,7 @@ def test_a_hash_that_cannot_be_checked_is_said_and_leaves_the_monitor_open(
     home = accounts_in(tmp_path / "home")
     with caplog.at_level("INFO"):
         bootstrap_admin(home.monitor.authenticator.accounts, "", None, former)
-    assert "must be set anew" in caplog.text
+    assert "must be set again" in caplog.text
     assert not home.monitor.authenticator.accounts.has_any()
     home.close()
 

@@ -97,7 +97,7 @@ def test_a_silent_camera_is_said_to_have_been_asked_as_often_as_it_was() -> None
         second.set_camera(second.macs[0], on=False)
         monitor.scan()
         (row,) = monitor.json("/api/cameras?status=offline")["cameras"]
-        assert row["reason"] == f"did not answer 24 requests on {second.monitor_end}"
+        assert row["reason"] == f"no response to 24 requests on {second.monitor_end}"
 
 
 def test_an_interface_without_a_broadcast_address_is_asked_too() -> None:

@@ -220,11 +220,11 @@ def test_two_rows_are_two_recorders_whatever_a_person_says(listed, first):
     before = listed.fleet
     with pytest.raises(Refused) as refused:
         listed.by_hand("merge", first, **{"with": listed.device(other).id})
-    assert refused.value.error == (f"Both stand in the workbook, as {first.site} and {other.site}")
+    assert refused.value.error == (f"Both are in the workbook, as {first.site} and {other.site}")
     assert "out of the workbook" in refused.value.hint
     assert listed.fleet is before
     listed.has(MALL)
-    with pytest.raises(Refused, match="not both stand in it now"):
+    with pytest.raises(Refused, match="not both are in it now"):
         listed.by_hand("merge", first, **{"with": listed.device(other).id})
 
 

@@ -249,7 +249,7 @@ def test_two_sites_that_look_the_same_are_one():
     data = book_of([("AB12345", "Zu\u0308rich", ""), ("AB12346", "Z\u00fcrich\u200b", "")])
     book = recorders.read(data)
     assert [recorder.site for recorder in book.rows] == ["Z\u00fcrich"]
-    assert book.problems[0].error == "SITE Z\u00fcrich stands in row 2 already"
+    assert book.problems[0].error == "SITE Z\u00fcrich is already used in row 2"
 
 
 def test_a_store_keeps_the_joiners_that_its_letters_need():

@@ -103,8 +103,8 @@ def test_empty_rows_are_passed_over_and_an_empty_store_is_no_fault():
         ((None, "SITE-009", "Mall"), "P2P NUMBER of SITE-009 is empty"),
         (("AB12399", None, "Mall"), "SITE is empty"),
         (("1.23E+11", "SITE-009", "Mall"), "no serial"),
-        (("AB12399", "SITE-001", "Mall"), "SITE SITE-001 stands in row 2 already"),
-        (("ab12345", "SITE-009", "Mall"), "P2P NUMBER ab12345 stands in row 2 already"),
+        (("AB12399", "SITE-001", "Mall"), "SITE SITE-001 is already used in row 2"),
+        (("ab12345", "SITE-009", "Mall"), "P2P NUMBER ab12345 is already used in row 2"),
     ],
 )
 def test_a_bad_row_is_named_with_what_to_do_and_the_good_ones_count(row, error):

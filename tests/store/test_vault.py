@@ -171,7 +171,7 @@ def test_a_lost_key_is_told_in_one_sentence_with_what_to_do(tmp_path: Path) -> N
         vault.unseal(sealed, OWNER)
     assert str(lost.value) == (
         f"The key in {tmp_path}/keys/vault.key is gone, so the stored passwords cannot be read. "
-        "Put the key back from a backup, or set the passwords anew."
+        "Put the key back from a backup, or set the passwords again."
     )
 
 

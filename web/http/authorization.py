@@ -95,15 +95,17 @@ def action_of(app: Flask, endpoint: str) -> str | None:
 def _authorize() -> Any:
     authenticator = current_monitor().authenticator
     if host_name() is None and not over_command_socket():
-        raise HttpError(400, "The Host header names no machine", "Send the name in the URL.")
+        raise HttpError(400, "Invalid Host header", "Use the server's name or address in the URL.")
     if not is_allowed_network(authenticator):
         raise HttpError(
-            403, "This network may not ask here", "ALLOWED_NETWORKS names those that may."
+            403,
+            "Access from this network is not allowed",
+            "ALLOWED_NETWORKS lists the allowed networks.",
         )
     if request.method not in SAFE and is_cross_site():
         raise HttpError(
             403,
-            "Another web site tried to change something here",
+            "Cross-site request blocked",
             "Do it on the page of Camera Monitor itself.",
         )
     endpoint = request.endpoint
@@ -172,7 +174,7 @@ def _check_action(person: Person, action: str) -> None:
             )
         raise HttpError(
             403,
-            f"{person.name} may not do this",
+            "You don't have permission to do this",
             "An administrator can allow it, under Settings, Users.",
         )
 

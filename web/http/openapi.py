@@ -57,7 +57,7 @@ ERROR_TITLES = {
     413: "Too much at once",
     415: "Not declared as JSON",
     503: "Not now",
-    507: "The disk does not take it",
+    507: "Insufficient storage",
 }
 
 

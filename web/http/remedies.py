@@ -40,8 +40,8 @@ FINDING_REMEDIES = {
 STATUS_REMEDIES = {
     "OFFLINE": "Check its power and cable, then scan again.",
     "MISSING": "Not seen for a day. If it is gone for good, retire it; its history stays.",
-    "UNREACHABLE": "What stands before it is down; see there first.",
-    "UNKNOWN": "Nobody asked it yet. Scan the network.",
+    "UNREACHABLE": "Its parent device is down; check that first.",
+    "UNKNOWN": "It was not checked yet. Scan the network.",
     "IP_CHANGED": "Its address is new. The next scan that finds it there settles it.",
 }
 CLOUD_REMEDIES = {

@@ -89,7 +89,7 @@ def _page(**more: Any) -> str:
 @needs("workbook.edit")
 @max_body(MAX_BYTES + 4096)
 def upload() -> Any:
-    """The form "Look at it": what the new workbook would change."""
+    """The form "Preview": what the new workbook would change."""
     file = request.files.get("file")
     if file is None or not file.filename:
         return Response(_page(fault="Choose a workbook first."), 422)
@@ -131,7 +131,7 @@ def serial() -> Any:
 @bp.post("/settings/workbook/commit")
 @needs("workbook.edit")
 def commit() -> Any:
-    """The button "Use it"."""
+    """The button "Import"."""
     key, judge = request.form.get("key", ""), visible_fleet().judge("workbook.edit")
     return _done(lambda: current_monitor().uploads.commit(key, judge), "a new workbook")
 

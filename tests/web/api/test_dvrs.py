@@ -135,7 +135,7 @@ def test_any_other_name_is_unknown(shop, site):
     ("serial", "why"),
     [
         (None, "P2P NUMBER of 104 is empty"),
-        ("AB12345", "P2P NUMBER AB12345 stands in row 2 already"),
+        ("AB12345", "P2P NUMBER AB12345 is already used in row 2"),
     ],
 )
 def test_a_site_without_a_serial_of_its_own_is_told_with_its_row_and_can_be_filled(

@@ -81,11 +81,11 @@ def test_an_event_says_what_when_and_to_whom(home: Home) -> None:
         "at": "2026-03-01T12:01:01+00:00",
         "kind": "device.offline",
         "device": 1,
-        "text": "Gate is offline: did not answer 6 requests on lo",
+        "text": "Gate is offline: no response to 6 requests on lo",
         "before": {"status": "ACTIVE"},
         "after": {
             "status": "OFFLINE",
-            "reason": "did not answer 6 requests on lo",
+            "reason": "no response to 6 requests on lo",
             "misses": 1,
             "source": "panasonic",
         },

@@ -255,7 +255,7 @@ def test_another_web_site_changes_nothing_here(home: Home, headers: dict[str, st
         if method != "GET":
             answer = home.client.open(path_of(rule), method=method, headers=headers)
             assert answer.status_code == 403, f"{method} {rule}"
-            assert "Another web site" in answer.json["error"]
+            assert "Cross-site request" in answer.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -340,11 +340,11 @@ def test_a_name_with_an_underscore_is_a_name(home: Home, host: str) -> None:
     closed = home.client.get("/api/stats", headers={"Host": host})
     assert closed.status_code == 403  # not this machine, and no account yet
     own = {"Host": host, "Origin": f"http://{host.removesuffix(':80')}"}
-    assert "Another web site" not in home.client.post("/api/scan", headers=own).text
+    assert "Cross-site request" not in home.client.post("/api/scan", headers=own).text
     moved = home.client.get("/api/devices", headers={"Host": host})
     assert moved.headers.get("Location", "/").startswith("/")
     other = {"Host": host, "Origin": "http://camera-monitor:5000"}
-    assert "Another web site" in home.client.post("/api/scan", headers=other).text
+    assert "Cross-site request" in home.client.post("/api/scan", headers=other).text
 
 
 @pytest.mark.parametrize(

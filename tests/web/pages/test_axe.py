@@ -225,7 +225,7 @@ def test_everybody_can_read_and_undo_what_was_done(
 def test_everybody_can_read_what_does_not_fit(tab: Tab, cast: Running, listener: Listener) -> None:
     listener.allowed.append(r"status of 4\d\d .*/api/camera/")
     page = tab(cast, "/cameras/1")
-    detail(page).get_by_label("Stands behind number").fill("1")
+    detail(page).get_by_label("Connected through").fill("1")
     detail(page).get_by_role("button", name="Save").click()
     judge_both_looks(page, ".edit .error")
 

@@ -38,7 +38,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def fill_first(page: Page, name: str, password: str, again: str | None = None) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password, 10").fill(password)
-    page.get_by_label("The same again").fill(again if again is not None else password)
+    page.get_by_label("Repeat password").fill(again if again is not None else password)
     press(page, "Make the account")
 
 
@@ -59,7 +59,7 @@ def test_the_first_account_is_made_on_the_page_and_closes_the_monitor(
     expect(fault(page, "Password, 10")).to_contain_text("easy to guess")
     expect(page.get_by_label("Name")).to_have_value("Ada")
     fill_first(page, "Ada", PASSWORD, NEW)
-    expect(fault(page, "The same again")).to_contain_text("The two passwords differ")
+    expect(fault(page, "Repeat password")).to_contain_text("The two passwords differ")
     fill_first(page, "Ada", PASSWORD)
     page.wait_for_url("**/")
     expect(page.locator(".me")).to_have_text("Ada")
@@ -232,7 +232,7 @@ def test_a_viewer_who_forces_it_reads_who_can_allow_it(
     page.keyboard.press("s")
     for url in ("/settings", "/settings/users", "/settings/audit"):
         page.goto(url)
-        expect(page.get_by_role("heading")).to_have_text("Vera may not do this")
+        expect(page.get_by_role("heading")).to_have_text("You don't have permission to do this")
         expect(page.locator("main")).to_contain_text("An administrator can allow it")
     for url in ("/scan", "/auto-scan", "/cameras/1/edit", "/settings/users"):
         page.goto("/")
@@ -241,7 +241,7 @@ def test_a_viewer_who_forces_it_reads_who_can_allow_it(
             " form.action = url; document.body.append(form); form.submit(); }",
             url,
         )
-        expect(page.get_by_role("heading")).to_have_text("Vera may not do this")
+        expect(page.get_by_role("heading")).to_have_text("You don't have permission to do this")
     page.get_by_role("link", name="Back to the fleet").click()
     expect(rows(page)).to_have_count(CAMERAS)
 
@@ -274,14 +274,14 @@ def test_a_changed_password_ends_the_page_in_another_browser(
     expect(rows(left)).to_have_count(CAMERAS)
     page = open_logged_in(tab, closed, "Paul", "/account")
     for current, notice in (("not his password", None), (PASSWORD, "The password is changed")):
-        page.get_by_label("The one that counts now").fill(current)
-        page.get_by_label("The new one").fill(NEW)
-        page.get_by_label("The same again").fill(NEW)
+        page.get_by_label("Current password").fill(current)
+        page.get_by_label("New password").fill(NEW)
+        page.get_by_label("Repeat password").fill(NEW)
         press(page, "Change password")
         if notice:
             expect(page.locator(".notice")).to_contain_text(notice)
         else:
-            expect(fault(page, "The one that counts now")).to_contain_text("not your password")
+            expect(fault(page, "Current password")).to_contain_text("not your password")
     left.wait_for_url(re.compile(r"/login\?next="))
     page.goto("/")
     expect(rows(page)).to_have_count(CAMERAS)

@@ -110,7 +110,7 @@ def test_the_page_of_a_camera_tells_everything_known_of_it(mixed: Home) -> None:
     )
     assert "no administrator password" in browser.visit("/cameras/1").text
     assert "retired" in browser.visit("/cameras/6").text
-    assert "did not answer" in browser.visit("/cameras/3").text
+    assert "no response" in browser.visit("/cameras/3").text
 
 
 @pytest.mark.parametrize("key", ["d4:2d:c5:00:00:05", "D42DC5000005", "05"])
@@ -257,3 +257,11 @@ def test_a_source_that_cannot_be_asked_is_told_until_it_can(make_home: Make) -> 
     page = browser.visit("/")
     assert not [notice for notice in notices(page) if "cannot be asked" in notice]
     assert names(page) == ["Gate"]
+
+
+def test_the_audit_page_shows_values_as_a_person_writes_them(home: Home, browser: Browser) -> None:
+    for tags in (["lobby", "Ground Floor"], []):
+        assert home.client.patch("/api/camera/1", json={"tags": tags}).status_code == 200
+    text = browser.visit("/settings/audit").text
+    assert "Tags: none → lobby, Ground Floor" in text
+    assert "Tags: lobby, Ground Floor → none" in text

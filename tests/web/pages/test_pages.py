@@ -93,7 +93,7 @@ def test_a_row_says_why_a_camera_is_silent_what_is_found_and_that_it_is_a_record
     browser: Browser,
 ) -> None:
     by_name = {row[1].find("a")[0].text: row for row in rows(browser.visit("/"))}
-    assert "did not answer" in by_name["Stage"][1].text
+    assert "no response" in by_name["Stage"][1].text
     assert "recorder" in by_name["NX510"][1].text
     assert "no administrator password" in by_name["Gate"][0].text
 
@@ -202,7 +202,7 @@ def test_a_status_that_nobody_renewed_says_as_of_when(make_home: Make) -> None:
 
 def test_the_page_says_what_the_last_scan_did(browser: Browser) -> None:
     text = browser.visit("/").text
-    assert "3 answered, 2 did not" in text
+    assert "3 online, 2 not responding" in text
     assert "6 requests on lo" in text
 
 

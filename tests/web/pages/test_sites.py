@@ -66,8 +66,8 @@ def test_what_is_in_trouble_stands_first_the_rest_by_name_with_2_before_10(
         *("Cork 3 sites", "C-3", "C-1", "C-2"),
         *("Aachen 3 sites", "A-1", "A-2", "A-10"),
         "Bergen B-1",
-        "Depot in no store",
-        "here in no store",
+        "Depot (no store)",
+        "here (no store)",
     ]
 
 
@@ -87,8 +87,8 @@ def test_a_store_with_one_site_is_one_row_with_both_names(browser: Browser) -> N
 def test_a_site_without_a_store_is_a_row_of_its_own(browser: Browser) -> None:
     page = browser.visit("/sites")
     for name in ("Depot", "here"):
-        tbody = group(page, f"{name} in no store")
-        assert line(page, f"{name} in no store") == ["Active", "1 of 1", "0", "0", "0"]
+        tbody = group(page, f"{name} (no store)")
+        assert line(page, f"{name} (no store)") == ["Active", "1 of 1", "0", "0", "0"]
         assert not tbody.find("details")
         assert tbody.find("a")[0]["href"] == f"/?site={name}"
 
@@ -142,7 +142,7 @@ def test_a_search_finds_stores_and_sites_by_name(
     browser: Browser, text: str, expected: list[str]
 ) -> None:
     page = browser.visit(f"/sites?q={text}")
-    assert [name.removesuffix(" in no store") for name in names(page)] == expected
+    assert [name.removesuffix(" (no store)") for name in names(page)] == expected
     assert all("open" in element.attributes for element in page.find("details"))
 
 

@@ -37,7 +37,7 @@ def behind(make_home: Make) -> Home:
 def test_an_unreachable_camera_names_what_it_stands_behind(behind: Home) -> None:
     behind.scan()
     assert reason_beside(behind, "Gate") == "behind Switch, which is offline"
-    assert "did not answer" in reason_beside(behind, "Switch")
+    assert "no response" in reason_beside(behind, "Switch")
 
 
 def test_an_unreachable_camera_names_the_thing_that_is_down_by_itself(behind: Home) -> None:
@@ -82,7 +82,7 @@ def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(chain: Home) -> N
         for body in page.find("tbody")
         for row in body.find("tr")
     }
-    assert shown["Cork, C-1"] == "through the cloud"
+    assert shown["Cork, C-1"] == "via Dahua cloud"
     assert shown["Gate"].startswith("127.20.0.9:")
 
 

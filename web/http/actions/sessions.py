@@ -92,7 +92,7 @@ def change_password(user: User, current: str, new: str) -> None:
         ) from None  # fmt: skip
     if known is None:
         raise NotAllowed(
-            "This is not your password", "Type the one that counts now.", 403, "current"
+            "This is not your password", "Enter your current password.", 403, "current"
         )
     stored = passwords.hash_new(new, user.name)
     with visible_fleet().acting("account.change"):

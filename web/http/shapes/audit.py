@@ -15,7 +15,9 @@ class AuditQuery(Query):
     """A filter of the audit log, newest first."""
 
     who: str = Field("", max_length=80)
-    action: str = Field("", max_length=60, description="An action; `user.` for a family.")
+    action: str = Field(
+        "", max_length=60, description="An action; `user.` matches all user actions."
+    )
     q: str = Field("", max_length=100, pattern=r"^[^\x00]*$")
     since: Moment | None = None
     until: Moment | None = None

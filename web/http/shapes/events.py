@@ -19,7 +19,7 @@ class EventQuery(Query):
         "",
         max_length=200,
         pattern=r"^[^\x00]*$",
-        description="Kinds by comma; `device.` for a family.",
+        description="Kinds, separated by commas; `device.` matches all that begin with it.",
     )
     since: Moment | None = None
     until: Moment | None = None
