@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from discovery.scanner import Scanner
 from fleet.model import CannotAsk
+from fleet.package import JobSkipped
 from fleet.status_rules import AUTO_SCAN
 from sources import easy4ip
 
@@ -17,11 +18,11 @@ SPREAD = 0.6
 def scan(scanner: Scanner) -> str:
     """One automatic scan of every network. Devices that are probed have intervals of their own.
 
-    Raises CannotAsk when something was not asked.
+    Raises CannotAsk when something was not asked, and JobSkipped while another scan runs.
     """
     discovering = [source.name for source in scanner.sources.values() if source.discover]
     if not scanner.start("auto-scan", discovering, with_probes=False):
-        return "A scan was running already"
+        raise JobSkipped("A scan was running already")
     scanner.wait(LONGEST_SCAN)
     last = scanner.last
     if last and last.error:
@@ -41,7 +42,8 @@ class RecorderSweeps:
     def __call__(self) -> str:
         """Run at once the first time; afterwards spread, so that the cloud hears us evenly.
 
-        Raises CannotAsk when the cloud, or a part of it, could not be asked.
+        Raises CannotAsk when the cloud, or a part of it, could not be asked, and JobSkipped while
+        a scan asks about them.
         """
         self.read_list()
         if easy4ip.NAME not in self.scanner.sources:
@@ -50,6 +52,8 @@ class RecorderSweeps:
         progress = self.scanner.sweep(easy4ip.NAME, spread)
         if progress and progress.failed:
             raise CannotAsk(easy4ip.NAME, " ".join(progress.failed.values()))
+        if progress is None and self.scanner.targets(easy4ip.NAME):
+            raise JobSkipped("A scan is asking them already.")
         self._is_first = False
         if progress is None:
             return "no recorders to check"

@@ -15,7 +15,7 @@ from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 from typing import Any
 
 from fleet.model import CannotAsk
-from fleet.package import Job
+from fleet.package import Job, JobSkipped
 
 log = logging.getLogger(__name__)
 COMPARE_EVERY = 1.0
@@ -230,6 +230,8 @@ class Scheduler:
         state.last_run, state.began, begun = datetime.now(UTC), self.timer(), monotonic()
         try:
             state.last_result, state.last_error = job.run(), ""
+        except JobSkipped as reason:
+            state.last_result = str(reason)
         except CannotAsk as error:
             # Told once as an event of its source, and not again at every run.
             state.last_error = error.reason

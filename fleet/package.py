@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 
+class JobSkipped(Exception):
+    """Raised by a job that leaves its work to what does it already, in a sentence. It proves
+    nothing: the error of the run before stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One row of the table of jobs: what runs by itself every so many seconds.
 
     `run` returns a sentence about what it did; with `CannotAsk` or any other error the run has
-    failed. `paused`: it waits until it is resumed. `at_once`: the first run comes at the start,
-    not up to five seconds later.
+    failed, with `JobSkipped` it did nothing. `paused`: it waits until it is resumed. `at_once`: the
+    first run comes at the start, not up to five seconds later.
     """
 
     name: str

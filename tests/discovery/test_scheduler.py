@@ -13,7 +13,7 @@ import pytest
 
 from discovery.scheduler import Scheduler, _trigger
 from fleet.model import CannotAsk
-from fleet.package import Job
+from fleet.package import Job, JobSkipped
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, free_port, until
 
@@ -445,3 +445,35 @@ def test_the_clock_thread_outlives_a_job_that_is_removed_meanwhile(
     scheduler.stop()
     messages = [record.message for record in caplog.records if record.name == "discovery.scheduler"]
     assert messages == ["The times of the jobs were not compared; trying again"]
+
+
+def test_a_run_that_was_skipped_says_why_and_proves_nothing(start: Start) -> None:
+    ends = iter((RuntimeError("it is out"), JobSkipped("Another one does it."), None))
+
+    def run() -> str:
+        if (error := next(ends, None)) is not None:
+            raise error
+        return "done"
+
+    scheduler = start(Job("work", "Work", 3600, run, paused=True))
+    state, results = scheduler.states["work"], []
+    for _ in range(3):
+        scheduler._run("work")
+        results.append((state.last_result, state.last_error))
+    skipped = ("Another one does it.", "it is out")
+    assert results == [("", "it is out"), skipped, ("done", "")]
+
+
+def test_an_automatic_scan_that_meets_another_one_keeps_its_error(
+    make_home: Callable[..., Home],
+) -> None:
+    home = make_home()
+    scanner, state = home.monitor.scanner, home.monitor.scheduler.states["auto_scan"]
+    state.last_error = "the cable is out"
+    assert scanner.start("otto")
+    home.monitor.scheduler._run("auto_scan")
+    assert (state.last_result, state.last_error) == (
+        "A scan was running already",
+        "the cable is out",
+    )
+    assert scanner.wait(20)

@@ -321,6 +321,26 @@ def test_a_refresh_does_not_wait_for_a_sweep_that_takes_its_time(shop):
     assert shop.statuses() == dict.fromkeys(("SITE-001", "SITE-002", "SITE-003"), "online")
 
 
+def test_the_job_that_meets_another_sweep_says_so_and_keeps_its_error(shop):
+    scheduler = shop.home.monitor.scheduler
+    state = scheduler.states["recorders"]
+    silence(shop.cloud)
+    scheduler._run("recorders")
+    error = state.last_error
+    assert error != ""
+    silence(shop.cloud, False)
+    slow = threading.Thread(target=shop.sweep, args=(50.0,))
+    slow.start()
+    sweeping = shop.home.monitor.scanner._source_scans.sweeping
+    until(lambda: sweeping[easy4ip.NAME])
+    scheduler._run("recorders")
+    result = (state.last_result, state.last_error)
+    shop.home.monitor.scanner.close()
+    slow.join(20)
+    assert not slow.is_alive()
+    assert result == ("A scan is asking them already.", error)
+
+
 def test_one_recorder_is_asked_while_a_sweep_of_all_takes_its_time(shop):
     shop.sweep()
     slow = threading.Thread(target=shop.sweep, args=(50.0,))
