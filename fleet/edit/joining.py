@@ -13,6 +13,9 @@ from fleet.places import access_key
 from fleet.reduce import addresses, interfaces, kinds
 from fleet.status import Rules
 
+SPLIT_OFF = " (split)"
+"""What follows the name of the other record in that of one that was split off."""
+
 
 def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
     """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used."""
@@ -30,7 +33,7 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
         identities=tuple(
             dict.fromkeys((*remaining.identities, *_keys_of(removed, remaining.site)))
         ),
-        name=remaining.name or removed.name,
+        name=remaining.name or _given_name(removed),
         notes="\n".join(part for part in (remaining.notes, removed.notes) if part),
         tags=tuple(dict.fromkeys((*remaining.tags, *removed.tags))),
         address=remaining.address or removed.address,
@@ -53,6 +56,11 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
         retired_at=remaining.retired_at if removed.retired_at else None,
         never_merge=_others(remaining, removed, remaining.never_merge, removed.never_merge),
     )
+
+
+def _given_name(device: Device) -> str | None:
+    """The name that a person gave; that of a split only tells the two records apart."""
+    return device.name if device.name and not device.name.endswith(SPLIT_OFF) else None
 
 
 def _others(remaining: Device, removed: Device, *ids: tuple[int, ...]) -> tuple[int, ...]:
@@ -302,7 +310,7 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
         identities=tuple(going),
         access=access,
         claims={key: at for key, at in device.claims.items() if key in going},
-        name=f"{labels.name(device)} (split)",
+        name=f"{labels.name(device)}{SPLIT_OFF}",
         listed=device.listed,
         parents=device.parents,
         never_merge=(device.id,),

@@ -327,3 +327,21 @@ def test_retiring_the_parent_changes_the_word_of_what_hangs_behind_it() -> None:
     assert story.device(2).status == "UNREACHABLE"
     kinds = story.tell(edit("retire", "id:1", noon(minutes=2)))
     assert kinds == ["device.retired", "device.offline"]
+
+
+@pytest.mark.parametrize("given", [None, "North gate"])
+def test_undoing_a_split_leaves_the_name_as_it_was(given: str | None) -> None:
+    story = known_by_two_keys()
+    story.tell(edit("change", "id:1", name=given))
+    story.tell(edit("split", "id:1", identities=[RTSP]))
+    assert story.device(2).name == f"{given or 'Gate'} (split)"
+    undo(story, story.events[-1])
+    assert (story.device(1).name, list(story.fleet.devices)) == (given, [1])
+
+
+def test_the_other_half_of_a_split_keeps_a_name_that_a_person_gave() -> None:
+    story = known_by_two_keys()
+    story.tell(edit("split", "id:1", identities=[RTSP]))
+    story.tell(edit("change", "id:2", name="North gate"))
+    story.tell(merge("id:1", 2))
+    assert story.device(1).name == "North gate"
