@@ -4,8 +4,12 @@ from dataclasses import replace
 
 from fleet import identity, labels
 from fleet.edit import editable_fields, recorder_list
-from fleet.model import Device, Edit, Invalid, Refused
+from fleet.model import Device, Edit, Finding, Invalid, Refused
+from fleet.reduce import findings
 from fleet.reduce.draft import Draft
+
+OTHERS = "others"
+"""In the evidence of a finding: the MACs of the other devices that it names."""
 
 
 def delete(draft: Draft, device: Device, edit: Edit) -> Device:
@@ -46,6 +50,7 @@ def forget_removed(draft: Draft) -> None:
     removed = draft.removed
     if not removed:
         return
+    _clear_findings(draft, removed)
     _forget_secrets(
         draft, removed | {old for old, new in draft.redirects.items() if new in removed}
     )
@@ -56,6 +61,20 @@ def forget_removed(draft: Draft) -> None:
         parents = tuple(parent for parent in device.parents if parent not in removed)
         never_merge = tuple(id for id in device.never_merge if id not in removed)
         draft.put(replace(device, parents=parents, never_merge=never_merge))
+
+
+def _clear_findings(draft: Draft, removed: set[int]) -> None:
+    """Clear the findings of other devices that name the MAC of one that was removed. What is
+    still so between the others, the next scan raises again."""
+    before = (draft.fleet.devices.get(id) for id in removed)
+    macs = {mac for device in before if device for mac in identity.macs_of(device)}
+    for device in list(draft.devices.values()) if macs else ():
+        for fault in device.findings:
+            if macs.intersection(fault.evidence.get(OTHERS, ())):
+                target = f"id:{device.id}"
+                findings.apply(
+                    draft, Finding(target, fault.kind, draft.now, "", fault.source, cleared=True)
+                )
 
 
 def _forget_secrets(draft: Draft, removed: set[int]) -> None:

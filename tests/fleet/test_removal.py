@@ -8,7 +8,7 @@ from fleet.database import record
 from fleet.edit.cleaning import Selection, deletions, selected
 from fleet.edit.recorder_list import RecorderRow, edits
 from fleet.model import Invalid, NotFound, Refused, Report
-from tests.fleet.reports import NOON, A, B, C, Story, edit, noon, seen
+from tests.fleet.reports import NOON, A, B, C, Story, edit, finding, noon, seen
 
 
 def test_a_deleted_device_is_gone_and_what_has_its_mac_is_found_as_a_new_one() -> None:
@@ -130,3 +130,17 @@ def test_nothing_of_a_deleted_device_is_in_the_file() -> None:
     assert b"gone.example" in record.Encoder().encode(story.fleet)
     assert b"gone.example" not in kept
     assert b"gone.example" not in empty
+
+
+def test_a_finding_that_names_a_deleted_device_is_cleared() -> None:
+    story = Story()
+    story.tell(seen(A), seen(B), seen(C, address="10.0.0.3"))
+    mac = {key: key.removeprefix("mac:") for key in (A, B)}
+    for key, other, text in ((A, B, "b"), (B, A, "a"), (C, B, "b")):
+        evidence = {"others": [mac[other]]}
+        story.tell(finding(key, f"also the address of {text}", kind="shared", evidence=evidence))
+    story.tell(finding(B))
+    assert story.tell(edit("delete", A)) == ["device.deleted", "finding.cleared"]
+    assert story.events[-1].device == 2
+    assert [fault.kind for fault in story.device(2).findings] == ["password.unset"]
+    assert [fault.kind for fault in story.device(3).findings] == ["shared"], "names another one"

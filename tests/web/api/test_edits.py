@@ -8,7 +8,7 @@ import pytest
 
 from fleet.edit import recorder_list
 from fleet.edit.recorder_list import RecorderRow
-from fleet.model import Edit
+from fleet.model import Edit, SourceDown
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.browser import read
@@ -443,3 +443,13 @@ def test_a_clean_up_retires_what_nobody_has_seen_for_so_long(home: Home) -> None
     assert home.client.post("/api/cleanup", json={}).json == {"success": True, "retired": 1}
     assert camera(home)["retired"] is True
     assert home.kinds()[-1] == "device.retired"
+
+
+def test_an_event_without_a_device_exists_and_cannot_be_undone(home: Home) -> None:
+    down = SourceDown("panasonic", home.clock(), "the cable is out")
+    home.monitor.tracker.apply([down], home.clock())
+    (event,) = [event for event in home.events() if event.device is None]
+    refused = take_back(home, event.sequence)
+    error = f"Event {event.sequence} is not an edit by a person and cannot be undone"
+    assert (refused.status_code, refused.json["error"]) == (409, error)
+    assert take_back(home, event.sequence + 1).status_code == 404

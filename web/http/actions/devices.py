@@ -71,9 +71,10 @@ def undo_edit(monitor: Monitor, sequence: int) -> Edit:
     if not 1 <= sequence <= HIGHEST:
         raise NotFound("There is no such event", "GET /api/events lists the events.")
     event = find_event(monitor, sequence)
-    if event is None or event.device is None or not visible_fleet().may_know_edit(event):
+    if event is None or not visible_fleet().may_know_edit(event):
         raise NotFound(f"There is no event {sequence}", "GET /api/events lists the events.")
-    check_may_edit(monitor.tracker.device(f"{event.device}"))
+    if event.device is not None:
+        check_may_edit(monitor.tracker.device(f"{event.device}"))
     if visible_fleet().is_limited and "site" in event.before:
         raise needs_full_view()
     return editing.inverse(event, actor_name(), monitor.clock())
