@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from fleet.database.build import build_store
@@ -21,6 +21,7 @@ from settings import Settings
 from store import masking
 from store.json_file import CannotOpen
 
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 MAX_CONNECTIONS = 4096
 FEWEST_CONNECTIONS = 64
 OWN_DESCRIPTORS = 224
@@ -33,26 +34,14 @@ WORKER_CLASSES = ("Worker", "gthread")
 
 def set_up_logging(settings: Settings) -> None:
     """Log one line each, on stdout and in DATA_DIR/logs/app.log (5 files of 5 MB)."""
-    from logging.handlers import RotatingFileHandler
-
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
-    folder = settings.data_dir / "logs"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            RotatingFileHandler(
-                folder / "app.log", maxBytes=5_000_000, backupCount=4, encoding="utf-8"
-            )
-        )
+        handlers.append(_log_file(settings))
     except OSError as error:
+        folder = settings.data_dir / "logs"
         print(f"{folder} cannot be written ({error.strerror}); logs go to stdout only.")
     level = "DEBUG" if settings.flask_debug else settings.log_level
-    logging.basicConfig(
-        level=level,
-        handlers=handlers,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        force=True,
-    )
+    logging.basicConfig(level=level, handlers=handlers, format=LOG_FORMAT, force=True)
     masking.install(handlers)
     for secret in (
         settings.database_url,
@@ -66,6 +55,25 @@ def set_up_logging(settings: Settings) -> None:
         # Statements without their values: those may be secrets.
         logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _log_file(settings: Settings) -> logging.Handler:
+    """The handler of the log file. Raises OSError."""
+    from logging.handlers import RotatingFileHandler
+
+    folder = settings.data_dir / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return RotatingFileHandler(
+        folder / "app.log", maxBytes=5_000_000, backupCount=4, encoding="utf-8"
+    )
+
+
+def append_to_log(settings: Settings, text: str) -> None:
+    """Add a line to the log file from a command, which runs while no monitor does. A file that
+    cannot be written is left alone."""
+    with suppress(OSError), closing(_log_file(settings)) as handler:
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
+        handler.handle(logging.LogRecord("commands", logging.INFO, "", 0, text, None, None))
 
 
 def banner(settings: Settings, setup_key: str) -> str:

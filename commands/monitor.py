@@ -7,6 +7,7 @@ from typing import Any
 
 import app as monitor_app
 import serving
+from commands.output import complain
 from discovery import lifecycle
 from fleet.database.build import build_store
 from fleet.model import Fleet
@@ -86,6 +87,16 @@ def with_monitor(settings: Settings, work: Callable[[Any], Any]) -> Any:
         return work(monitor)
     finally:
         lifecycle.stop_all(monitor.packages)
+        _report_update(settings, monitor)
+
+
+def _report_update(settings: Settings, monitor: Any) -> None:
+    """Say on stderr and in the log that the files were updated to this version, which the older
+    ones cannot open any more."""
+    notices = (monitor.tracker.update_notice, monitor.journal.notice)
+    if notice := " ".join(filter(None, notices)):
+        complain(notice)
+        serving.append_to_log(settings, notice)
 
 
 def read_fleet(settings: Settings) -> Fleet:

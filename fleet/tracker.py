@@ -63,6 +63,8 @@ class Tracker:
         self.rules = rules
         self.damage = ""
         self.notice = ""
+        self.update_notice = ""
+        """That the file was updated from another format, once that is written."""
         self.trouble = ""
         self.replaced = ""
         self.was_original = False
@@ -83,8 +85,6 @@ class Tracker:
         self.was_original, self.notice = opened.is_original, opened.notice
         if self.damage:
             log.error("%s", self.damage)
-        if self.notice:
-            log.info("%s", self.notice)
         if opened.is_current:
             self._written = self._fleet
 
@@ -314,6 +314,10 @@ class Tracker:
             log.info("%s can be written again.", self.store.path)
         self.trouble = ""
         self._written = fleet
+        if self.notice and not self.update_notice:
+            # Not before: a start that is refused leaves the file as it was.
+            self.update_notice = self.notice
+            log.info("%s", self.notice)
         return True
 
     def tick(self, now: datetime) -> list[Event]:

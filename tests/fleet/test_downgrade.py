@@ -3,6 +3,8 @@
 import logging
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +15,7 @@ from store.sql import default_url, open_engine, revisions
 from tests.fleet.reports import noon
 from tests.fleet.test_version_1 import DEMO
 from tests.fleet.tracking import FILE, opened
-from tests.home import ROOT, Clock, Home
+from tests.home import ROOT, Clock, Home, Running
 from tests.store.revisions import downgrade, revision_in
 
 SQL = "camera_monitor.db"
@@ -59,7 +61,7 @@ def test_an_update_is_said_once_in_the_log_and_in_the_journal(
         f"Camera Monitor cannot open it. The original is kept in {copies / SQL}.revision{OLD}."
     )
     logged = [record.getMessage() for record in caplog.get_records("setup")]
-    assert [line for line in logged if "updated" in line] == [file, sql]
+    assert [line for line in logged if "updated" in line] == [sql, file]
     (event,) = home.events(kinds=["database.updated"])
     assert (event.device, event.text) == (None, f"{file} {sql}")
     home.restart()
@@ -94,8 +96,9 @@ def test_a_file_of_the_former_tracker_is_said_too(
     (tmp_path / FILE).write_bytes(original)
     with opened(tmp_path) as tracker:
         assert "The former tracker cannot open it. The original is kept in" in tracker.notice
-        assert caplog.messages == [tracker.notice]
+        assert caplog.messages == [], "the file is not written yet"
         tracker.tick(noon())
+        assert caplog.messages == [tracker.notice]
     with opened(tmp_path) as tracker:
         assert tracker.notice == ""
 
@@ -113,3 +116,40 @@ def test_a_path_that_is_not_text_does_not_keep_the_notice_from_the_journal(tmp_p
         )
     with opened(tmp_path) as tracker:
         assert [event.text for event in tracker.fleet().outbox] == ["It is in /srv/?."]
+
+
+def test_a_start_that_is_refused_does_not_say_that_the_file_was_updated(place: Path) -> None:
+    staged = place / "data" / "copies" / f".{SQL}.new"
+    staged.mkdir(parents=True)  # so that no copy of the SQL database can be made
+    monitor = Running(place)
+    assert monitor.spawn().wait(30) != 0
+    assert "Nothing was changed." in monitor.text()
+    assert "was updated" not in monitor.text()
+    assert (place / FILE).read_bytes() == DEMO
+    staged.rmdir()
+    assert monitor.start().stop() == 0
+    assert monitor.text().count(f"{FILE} was updated to version 2 of the file.") == 1
+    assert monitor.text().count("The SQL database was updated from revision") == 1
+
+
+def test_a_command_that_updates_the_files_says_so_once(place: Path) -> None:
+    environment = Running(place).environment
+
+    def list_users() -> str:
+        done = subprocess.run(
+            [sys.executable, "cli.py", "user", "list"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stderr
+
+    (line,) = list_users().splitlines()
+    assert f"{FILE} was updated to version 2 of the file." in line
+    assert f"The SQL database was updated from revision {OLD}" in line
+    assert (place / "data" / "logs" / "app.log").read_text().count(line) == 1
+    assert (place / FILE).read_bytes() != DEMO
+    assert list_users() == ""
