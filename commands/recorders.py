@@ -10,8 +10,8 @@ from commands.monitor import CANNOT_ASK, DONE, NOTHING, Failed
 from commands.output import complain, show
 from discovery.single_scan import sweep as sweep_once
 from fleet import shapes
-from fleet.edit.recorder_list import RecorderRow
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Miss, Report, Sighting, Target
+from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from fleet.texts import sentences
 from inventory import workbook

@@ -8,7 +8,7 @@ from typing import Any
 from discovery.progress import Scan
 from discovery.scanner import Scanner
 from fleet.model import Coverage, Device, Event, Fleet, Report, Target
-from fleet.reduce.reducer import reduce
+from fleet.reducer import reduce
 from fleet.status_rules import WITHOUT_SCANS, rules_of
 from sources.build import source_rules
 from sources.source import Source

@@ -30,6 +30,8 @@ FLOORS = {
 }
 """The floor of each package: it imports packages on lower floors only, none beside it. The
 drawing and `tests/test_layout.py` both read it here."""
+PARTS_OF_FLEET = ("history", "database", "reduce", "edit")
+"""The packages inside `fleet/`: each imports only those before it. Its own files use all."""
 APART = {"bench", "deploy", "docs", "simulators", "tests"}
 """Not part of the product that runs."""
 

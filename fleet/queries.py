@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleet import identity, labels, status
-from fleet.edit.recorder_list import SOURCE
 from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device
+from fleet.recorder_list import SOURCE
 
 STATUSES = {
     "all": frozenset(status.NAMES),

@@ -13,9 +13,9 @@ from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
 from fleet import identity, labels, state, status
-from fleet.edit.recorder_list import RecorderRow
 from fleet.history.uptime import Uptime
 from fleet.model import Device, Fault, Fleet
+from fleet.recorder_list import RecorderRow
 from fleet.secret_columns import masked
 from fleet.status import Rules
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from fleet import identity, labels, state, validation
+from fleet import identity, labels, reducer, state, validation
 from fleet.database import original_format
 from fleet.database.fleet_store import FleetStore
 from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Report
-from fleet.reduce import reducer
 from fleet.rejected import RejectedReports
 from fleet.status import Rules
 from store.json_file import CannotKeep

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they do not read)
 
-from fleet.edit.recorder_list import RecorderRow
+from fleet.recorder_list import RecorderRow
 from inventory.limits import NotReadable
 from inventory.model import SERIAL, Place, RecorderSheet, workbook_of
 from inventory.plain_sheets import cell_name, cell_place

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from fleet.edit.recorder_list import RecorderRow
+from fleet.recorder_list import RecorderRow
 from inventory import cells, frames, recorders, sheets, text_files
 from inventory.limits import SHRINK_HINT, NotReadable
 from inventory.model import Problem

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from fleet.edit.recorder_list import RecorderRow
+from fleet.recorder_list import RecorderRow
 from inventory.workbook import NEEDED, Workbook
 
 MAX_SITES = 5

@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import IO
 
-from fleet.edit import recorder_list
-from fleet.edit.recorder_list import RecorderRow
+from fleet import recorder_list
 from fleet.model import NotFound, Refused
+from fleet.recorder_list import RecorderRow
 from fleet.tracker import Precondition, no_precondition
 from inventory import workbook
 from inventory.files import write_atomically

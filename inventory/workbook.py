@@ -6,7 +6,7 @@ Only values are read: no formula is computed, no macro run, no link followed.
 import json
 from collections.abc import Mapping
 
-from fleet.edit.recorder_list import RecorderRow
+from fleet.recorder_list import RecorderRow
 from inventory import process
 from inventory.cells import SerialUpdate
 from inventory.limits import MAX_BYTES, NotReadable

@@ -15,9 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock
 
-from fleet import state
-from fleet.edit import recorder_list
-from fleet.edit.recorder_list import RecorderRow
+from fleet import recorder_list, state
 from fleet.model import (
     Edit,
     Invalid,
@@ -28,6 +26,7 @@ from fleet.model import (
     TakenWorkbook,
     Target,
 )
+from fleet.recorder_list import RecorderRow
 from fleet.serials import clean_serial
 from fleet.texts import name_of
 from fleet.tracker import Precondition, Tracker, no_precondition

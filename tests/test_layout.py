@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.floors import FLOORS
+from docs.floors import FLOORS, PARTS_OF_FLEET
 from tests.worst_cases import BEGINNINGS, ELSEWHERE, expressions
 from web import application
 
@@ -122,6 +122,24 @@ def test_pages_and_api_stand_on_http_and_beside_each_other(path: Path) -> None:
         other = _part_of_web(module)
         if module.startswith("web.") and other != part:
             assert part == "web" or WEB_FLOORS.get(other, 9) < WEB_FLOORS[part], module
+
+
+PARTS = [path for path in SOURCES if path.relative_to(ROOT).parts[:-2] == ("fleet",)]
+
+
+@pytest.mark.parametrize("path", PARTS, ids=_name)
+def test_a_part_of_the_fleet_imports_only_the_parts_before_it(path: Path) -> None:
+    part = path.parent.name
+    for module, _top in _imports(TREES[path]):
+        package, _, rest = module.partition(".")
+        other = rest.partition(".")[0]
+        if package == "fleet" and other in PARTS_OF_FLEET and other != part:
+            places = PARTS_OF_FLEET.index(other), PARTS_OF_FLEET.index(part)
+            assert places[0] < places[1], f"fleet/{part} imports {module}"
+
+
+def test_every_part_of_the_fleet_has_its_place() -> None:
+    assert {path.parent.name for path in PARTS} == set(PARTS_OF_FLEET)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "commands").glob("*.py")), ids=_name)

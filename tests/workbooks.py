@@ -9,7 +9,7 @@ from typing import Any
 
 import openpyxl
 
-from fleet.edit import recorder_list
+from fleet import recorder_list
 from inventory import workbooks
 from tests.home import Home
 

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fleet import texts
-from fleet.edit import access_fields
+from fleet import access_fields, texts
 from inventory import plain_sheets, text_files
 
 ROOT = Path(__file__).parent.parent
@@ -34,17 +33,17 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "00:11:22:33:44:5",
         "0011.2233.445",
     ),
-    ("fleet/edit/access_fields.py", access_fields.LABEL.pattern): ("a" * 63, "a" * 62 + "-", "-"),
-    ("fleet/edit/access_fields.py", access_fields.NUMBER_LABEL.pattern): ("1", "0x1"),
-    ("fleet/edit/access_fields.py", access_fields.ZONE.pattern): ("a" * 15,),
-    ("fleet/edit/access_fields.py", access_fields.WORD.pattern): ("a" * 40,),
-    ("fleet/edit/access_fields.py", access_fields.PIN.pattern): ("0" * 63,),
-    ("fleet/edit/access_fields.py", access_fields.PASSWORD.pattern): (
+    ("fleet/access_fields.py", access_fields.LABEL.pattern): ("a" * 63, "a" * 62 + "-", "-"),
+    ("fleet/access_fields.py", access_fields.NUMBER_LABEL.pattern): ("1", "0x1"),
+    ("fleet/access_fields.py", access_fields.ZONE.pattern): ("a" * 15,),
+    ("fleet/access_fields.py", access_fields.WORD.pattern): ("a" * 40,),
+    ("fleet/access_fields.py", access_fields.PIN.pattern): ("0" * 63,),
+    ("fleet/access_fields.py", access_fields.PASSWORD.pattern): (
         "password",
         "passphrase=",
         "pass",
     ),
-    ("fleet/edit/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
+    ("fleet/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
     ("fleet/identity.py", "[0-9a-f]{2}(:[0-9a-f]{2}){5}"): ("00:11:22:33:44:5",),
     ("fleet/identity.py", "[^0-9a-f]"): ("00",),

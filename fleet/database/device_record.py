@@ -7,10 +7,9 @@ from typing import Any
 
 import orjson
 
-from fleet import identity, status, validation
+from fleet import access_fields, identity, recorder_list, status, validation
 from fleet.database import migrating_v1
 from fleet.database.json_values import as_list, as_moment, as_object, as_time, as_times, exactly
-from fleet.edit import access_fields, recorder_list
 from fleet.model import NOTHING, Access, AddressChange, Device, Fault, Invalid, SourceState
 from fleet.validation import InvalidValue
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from fleet import access, identity, labels
-from fleet.edit import access_fields
+from fleet import access_fields, identity, labels
 from fleet.edit.editing import EditSummary, changed_since
 from fleet.model import Access, Device, Edit, Refused
 from fleet.places import access_key
+from fleet.reduce import access
 from fleet.reduce.draft import Draft
 
 _BOUND = {"host", "port"}

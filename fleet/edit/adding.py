@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from fleet import access, identity, labels, status
-from fleet.access import for_event
-from fleet.edit import access_fields, editable_fields, editing, recorder_list
+from fleet import access_fields, editable_fields, identity, labels, recorder_list, status
+from fleet.edit import editing
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.places import access_key
-from fleet.reduce import capacity, kinds
+from fleet.reduce import access, capacity, kinds
+from fleet.reduce.access import for_event
 from fleet.reduce.draft import Draft
 
 

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from fleet.edit import recorder_list, removal
+from fleet import recorder_list
 from fleet.model import Device, Edit, Refused
+from fleet.reduce import removal
 
 
 def retirements(devices: Iterable[Device], days: int, by: str, now: datetime) -> list[Edit]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import access, identity, labels
-from fleet.edit import editable_fields, recorder_list
-from fleet.edit.editable_fields import BY_NAME, EDITABLE, MAX_LENGTHS
+from fleet import editable_fields, identity, labels, recorder_list
+from fleet.editable_fields import BY_NAME, EDITABLE, MAX_LENGTHS
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
+from fleet.reduce import access
 
 MAX_TAGS, LONGEST_TAG = 20, 40
 MAX_PARENTS = 8

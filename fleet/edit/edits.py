@@ -1,19 +1,9 @@
 """Apply edits: each kind goes to the file that knows it."""
 
 from fleet import identity, labels
-from fleet.edit import (
-    access_edits,
-    adding,
-    cleaning,
-    editing,
-    ignoring,
-    linking,
-    merging,
-    recorder_list,
-    removal,
-)
+from fleet.edit import access_edits, adding, cleaning, editing, ignoring, linking, row_edits
 from fleet.model import DEFAULT_SITE, Device, Edit, Refused
-from fleet.reduce import capacity
+from fleet.reduce import capacity, ignore_list, merging, removal
 from fleet.reduce.draft import Draft
 
 
@@ -21,7 +11,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
     """The device of the edit, which is changed in the draft. Raises Refused."""
     match edit.kind:
         case "list":
-            return recorder_list.apply(draft, edit)
+            return row_edits.apply(draft, edit)
         case "add":
             return adding.add(draft, edit)
         case "ignore":
@@ -41,7 +31,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
             adding.check_unchanged(device, edit)
             return removal.delete(draft, device, edit)
         case "restore":
-            ignoring.check_not_ignored(draft, device)
+            ignore_list.check_not_ignored(draft, device)
     return _apply_values(draft, device, edit)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fleet import access, identity, labels
-from fleet.access import for_event, from_event, owner_to_replace
-from fleet.edit import access_fields, recorder_list
+from fleet import access_fields, identity, labels, recorder_list
 from fleet.model import Access, Device, Edit, Refused
 from fleet.places import access_key, place
+from fleet.reduce import access
+from fleet.reduce.access import for_event, from_event, owner_to_replace
 from fleet.reduce.draft import Draft
 
 

@@ -1,1 +1,1 @@
-"""The reducer: apply reports to the fleet."""
+"""Apply reports to the draft of the fleet: sightings, misses, findings, merges, removals."""

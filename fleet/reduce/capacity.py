@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from fleet import status
-from fleet.edit import removal
 from fleet.model import Device
+from fleet.reduce import removal
 from fleet.reduce.draft import Draft
 
 MAX_DEVICES = 50_000

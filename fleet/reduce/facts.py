@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from fleet.edit import recorder_list
+from fleet import recorder_list
 from fleet.model import Device, Facts, Sighting
 
 SIGHTING_FIELDS = ("name", "model", "serial", "firmware", "port")

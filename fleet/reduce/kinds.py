@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fleet.edit import recorder_list
+from fleet import recorder_list
 from fleet.model import Device, Sighting
 from fleet.status import Rules
 

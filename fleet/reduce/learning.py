@@ -6,7 +6,7 @@ It changes no status and is worth no event: it is written with the next thing th
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fleet.edit.access_fields import PIN, is_method
+from fleet.access_fields import PIN, is_method
 from fleet.model import Access, Device, Sighting
 
 

@@ -6,9 +6,8 @@ The strongest keys decide: endpoint reference, MAC, row of a list, channel, then
 from collections.abc import Sequence
 
 from fleet import identity, status
-from fleet.edit import merging
 from fleet.model import Device, Sighting
-from fleet.reduce import addresses, claims, disputes
+from fleet.reduce import addresses, claims, disputes, merging
 from fleet.reduce.draft import Draft
 
 STRENGTH = (identity.ENDPOINT, identity.MAC, identity.ROW, identity.CHANNEL)

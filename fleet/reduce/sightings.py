@@ -3,8 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import identity, labels, status, validation
-from fleet.edit import recorder_list
+from fleet import identity, labels, recorder_list, status, validation
 from fleet.model import AddressChange, Device, Sighting, SourceState
 from fleet.reduce import (
     addresses,

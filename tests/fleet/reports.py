@@ -6,7 +6,7 @@ from typing import Any
 from fleet import status
 from fleet.database import record
 from fleet.model import Device, Edit, Event, Finding, Fleet, Miss, Report, Sighting, SourceDown
-from fleet.reduce.reducer import reduce
+from fleet.reducer import reduce
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RULES = status.Rules(kind_sources=frozenset({"panasonic", "dahua", "onvif"}))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from fleet.edit import access_fields
-from fleet.edit.access_fields import (
+from fleet import access_fields
+from fleet.access_fields import (
     LONGEST_PATH,
     LONGEST_USERNAME,
     MAX_INTERVAL,

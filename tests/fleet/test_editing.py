@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from fleet import public
-from fleet.edit.editable_fields import MAX_LENGTHS
 from fleet.edit.editing import inverse
+from fleet.editable_fields import MAX_LENGTHS
 from fleet.model import Event, Invalid, Refused
 from tests.fleet.reports import A, B, C, Story, edit, missed, noon, seen
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fleet.edit.editing import inverse
-from fleet.edit.recorder_list import RecorderRow
 from fleet.model import Edit, Invalid, PendingSerials, Refused, Report
+from fleet.recorder_list import RecorderRow
 from fleet.rejected import AGAIN_AFTER, RejectedReports
 from fleet.tracker import Tracker
 from fleet.validation import MAX_DEPTH, InvalidValue

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from fleet import public, shapes
+from fleet import editable_fields, public, shapes
 from fleet.database import device_record
-from fleet.edit import adding, editable_fields, joining, removal
+from fleet.edit import adding
 from fleet.edit.editing import inverse
 from fleet.model import Access, AddressChange, Device, Fault, SourceState
+from fleet.reduce import joining, removal
 from tests.fleet.reports import RULES, A, Story, edit, seen
 from tests.home import ROOT
 from web.http.shapes.devices import Change
@@ -109,7 +110,7 @@ def _named_in_merge() -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_merge_has_a_rule_for_every_field(name: str) -> None:
     assert (name in _named_in_merge()) != (name in KEEPS_ITS_OWN), (
-        f"{name}: give it a rule in fleet/edit/joining.py merge_devices(), "
+        f"{name}: give it a rule in fleet/reduce/joining.py merge_devices(), "
         "or name it in KEEPS_ITS_OWN"
     )
 
@@ -149,7 +150,7 @@ def test_undoing_a_merge_gives_every_field_back(name: str, has_own: bool) -> Non
     merged = joining.merge_devices(remaining, removed, RULES)
     undone = joining.unmerge_device(merged, remaining, removed, RULES)
     assert name in NOT_GIVEN_BACK or getattr(undone, name) == getattr(remaining, name), (
-        f"{name}: give it back in unmerge_device() of fleet/edit/joining.py, or name it with the "
+        f"{name}: give it back in unmerge_device() of fleet/reduce/joining.py, or name it with the "
         "reason in NOT_GIVEN_BACK of tests/fleet/test_fields.py"
     )
 
@@ -160,7 +161,7 @@ def test_undoing_a_merge_gives_every_field_back(name: str, has_own: bool) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_of_every_field_it_is_said_whether_people_edit_it(name: str) -> None:
     assert (name in editable_fields.BY_NAME) != (name in NOT_EDITED), (
-        f"{name}: give it a row in FIELDS of fleet/edit/editable_fields.py, or name it in "
+        f"{name}: give it a row in FIELDS of fleet/editable_fields.py, or name it in "
         "NOT_EDITED of tests/fleet/test_fields.py"
     )
 
@@ -170,7 +171,7 @@ def test_a_device_with_a_value_of_a_person_is_not_disposable(name: str) -> None:
     assert removal.is_disposable(BARE)
     assert removal.is_disposable(with_field(name)) == (name in NO_WORK), (
         f"{name}: what a person wrote keeps a device from being deleted to make room: "
-        "marks_work in fleet/edit/editable_fields.py"
+        "marks_work in fleet/editable_fields.py"
     )
 
 

@@ -15,8 +15,8 @@ from discovery.progress import SourceProgress
 from discovery.scan_record import source_record
 from fleet import validation
 from fleet.database import record
-from fleet.edit.recorder_list import SOURCE, RecorderRow
 from fleet.model import Access, AutoScan, Edit, Fleet, LastScan, PendingSerials, Refused
+from fleet.recorder_list import SOURCE, RecorderRow
 from store.json_file import COPIES, CannotKeep, CannotOpen
 from tests.fleet.reports import NOON, A, B, down, edit, finding, missed, noon, seen
 from tests.fleet.tracking import FILE, opened, tracker_in

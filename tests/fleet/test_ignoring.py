@@ -8,8 +8,8 @@ import pytest
 from fleet.database import record
 from fleet.edit import ignoring
 from fleet.edit.editing import can_undo, inverse
-from fleet.edit.recorder_list import RecorderRow, edits
 from fleet.model import Invalid, NotFound, Refused
+from fleet.recorder_list import RecorderRow, edits
 from fleet.reduce import capacity
 from tests.fleet.reports import NOON, A, B, Story, edit, finding, noon, seen
 

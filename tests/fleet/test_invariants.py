@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from fleet import status
 from fleet.database import record
 from fleet.edit.editing import can_undo, inverse
-from fleet.edit.recorder_list import SOURCE, RecorderRow
 from fleet.identity import keys_of
 from fleet.model import (
     Access,
@@ -32,8 +31,9 @@ from fleet.model import (
     SourceDown,
     SourceState,
 )
+from fleet.recorder_list import SOURCE, RecorderRow
 from fleet.reduce.addresses import MAX_SOURCE_ADDRESSES
-from fleet.reduce.reducer import reduce
+from fleet.reducer import reduce
 from tests.fleet.reports import NOON, RULES
 
 MACS = [f"mac:d4:2d:c5:00:00:0{n}" for n in range(4)]

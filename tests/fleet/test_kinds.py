@@ -7,7 +7,7 @@ import pytest
 
 from fleet.model import Device, Fleet
 from fleet.reduce.kinds import PERSON
-from fleet.reduce.reducer import reduce
+from fleet.reducer import reduce
 from fleet.status_rules import rules_of
 from settings import Settings
 from sources.build import build_sources, source_rules

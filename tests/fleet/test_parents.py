@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.access import owner_to_replace
 from fleet.database.parents import checked, circles_of
 from fleet.edit.editing import inverse
-from fleet.edit.merging import merge
 from fleet.identity import is_circle
 from fleet.model import Device, Edit, Invalid
+from fleet.reduce.access import owner_to_replace
 from fleet.reduce.draft import Draft
+from fleet.reduce.merging import merge
 from tests.fleet.reports import MINUTE, NOON, RULES, Story, edit, missed, seen
 
 LONG = 8000

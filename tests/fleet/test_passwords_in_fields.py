@@ -2,9 +2,9 @@
 
 import pytest
 
-from fleet.access import validated_key
-from fleet.edit import access_fields
+from fleet import access_fields
 from fleet.model import Invalid
+from fleet.reduce.access import validated_key
 from fleet.validation import InvalidValue
 
 

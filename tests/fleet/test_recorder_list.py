@@ -5,12 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from fleet import status
-from fleet.edit import recorder_list
+from fleet import recorder_list, status
 from fleet.edit.editing import inverse
-from fleet.edit.recorder_list import RecorderRow
 from fleet.model import Edit, Event, Fleet, Miss, Refused, Sighting
-from fleet.reduce.reducer import reduce
+from fleet.recorder_list import RecorderRow
+from fleet.reducer import reduce
 from simulators import demo_stores
 from tests.fleet.reports import A, edit
 from tests.home import Clock

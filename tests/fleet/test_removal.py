@@ -6,8 +6,8 @@ import pytest
 
 from fleet.database import record
 from fleet.edit.cleaning import Selection, deletions, selected
-from fleet.edit.recorder_list import RecorderRow, edits
 from fleet.model import Invalid, NotFound, Refused, Report
+from fleet.recorder_list import RecorderRow, edits
 from tests.fleet.reports import NOON, A, B, C, Story, edit, finding, noon, seen
 
 

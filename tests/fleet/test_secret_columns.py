@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.edit import recorder_list
+from fleet import recorder_list
 from fleet.secret_columns import MASK, is_secret, masked, shown
 
 

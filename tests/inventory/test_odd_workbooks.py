@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from fleet.edit.recorder_list import RecorderRow
+from fleet.recorder_list import RecorderRow
 from fleet.texts import name_of, one_line, storable
 from inventory import recorders, workbook
 from inventory.export import workbook_bytes

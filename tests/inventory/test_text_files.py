@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.edit.recorder_list import RecorderRow
+from fleet.recorder_list import RecorderRow
 from inventory import recorders, text_files, workbook
 from inventory.workbook import NotReadable
 

@@ -3,7 +3,7 @@
 import openpyxl
 import pytest
 
-from fleet.edit.recorder_list import RecorderRow
+from fleet.recorder_list import RecorderRow
 from inventory import process, recorders, sheets, workbook
 from inventory.workbook import NotReadable
 from tests.workbooks import SHEET, TITLES, book_of, cell, changed, row, saved, sheet_of, with_sheet

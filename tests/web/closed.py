@@ -21,7 +21,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from accounts.model import User
-from fleet.edit import recorder_list
+from fleet import recorder_list
 from fleet.model import Finding
 from simulators.panasonic import Camera
 from tests.accounts.people import PASSWORD, add

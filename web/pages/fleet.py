@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from fleet.edit.editable_fields import MAX_LENGTHS
+from fleet.editable_fields import MAX_LENGTHS
 from fleet.model import Device, Edit, Refused
 from fleet.status import TABLE
 from fleet.texts import sentences

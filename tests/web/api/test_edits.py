@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fleet.edit import recorder_list
-from fleet.edit.recorder_list import RecorderRow
+from fleet import recorder_list
 from fleet.model import Edit, SourceDown
+from fleet.recorder_list import RecorderRow
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.browser import read

@@ -1,6 +1,6 @@
 """List the recorders of the workbook, and change the serial of a site."""
 
-from fleet.edit import recorder_list
+from fleet import recorder_list
 from fleet.model import Device
 from fleet.serials import clean_serial
 from fleet.texts import name_of

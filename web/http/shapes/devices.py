@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from fleet import shapes
 from fleet.edit import editing
-from fleet.edit.editable_fields import MAX_LENGTHS
+from fleet.editable_fields import MAX_LENGTHS
 from fleet.kinds import KINDS
 from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter, DevicePage
 from web.http.payloads import Choice, Moment, Query, Strict, lower_case

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet.edit import recorder_list
+from fleet import recorder_list
 from fleet.model import Device
 from fleet.shapes import enum_schema
 from web.http.payloads import Query, Strict

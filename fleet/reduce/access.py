@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fleet import identity, labels, status
+from fleet import access_fields, identity, labels, status
 from fleet.database import device_record
-from fleet.edit import access_fields
 from fleet.model import Access, Device, Invalid, Refused, Secret
 from fleet.places import access_key, place
 from fleet.reduce.draft import Draft

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from fleet import identity, labels
-from fleet.edit import editable_fields, recorder_list
+from fleet import editable_fields, identity, labels, recorder_list
 from fleet.model import Device, Edit, Finding, Invalid, Refused
 from fleet.reduce import findings
 from fleet.reduce.draft import Draft

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fleet import clock, labels, state, status
-from fleet.edit import edits, ignoring, removal
+from fleet.edit import edits
 from fleet.model import (
     AutoScan,
     ClockStep,
@@ -28,7 +28,7 @@ from fleet.model import (
     SourceDown,
     TakenWorkbook,
 )
-from fleet.reduce import capacity, disputes, findings, misses, sightings
+from fleet.reduce import capacity, disputes, findings, ignore_list, misses, removal, sightings
 from fleet.reduce.draft import Draft
 
 
@@ -60,7 +60,7 @@ def reduce(
 
 
 def _take(draft: Draft, report: Report) -> Device | None:
-    if ignoring.is_ignored_report(draft, report):
+    if ignore_list.is_ignored_report(draft, report):
         return None
     match report:
         case Sighting():

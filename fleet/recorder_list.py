@@ -1,13 +1,12 @@
 """The list of recorders: its rows become devices, and what leaves it is retired. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, labels, status
-from fleet.model import Device, Edit, Facts, Sighting
-from fleet.reduce.draft import Draft
+from fleet import identity
+from fleet.model import Device, Edit, Sighting
 from fleet.secret_columns import masked, shown
 
 SOURCE = "workbook"
@@ -91,55 +90,3 @@ def is_outdated(device: Device, sighting: Sighting) -> bool:
     if key_of(device) not in sighting.identities:
         return False
     return device.retired_at is not None or sighting.serial not in (None, serial_of(device))
-
-
-def apply(draft: Draft, edit: Edit) -> Device:
-    """One row: a device that was not there, or the newer facts of one that was."""
-    source, facts = str(edit.fields["source"]), dict(edit.fields["facts"])
-    device = draft.find(edit.identity, str(edit.fields["site"]))
-    if device is None:
-        return _add(draft, edit, {source: facts})
-    before: Facts = device.facts.get(source, {})
-    changed = replace(device, facts={**device.facts, source: facts}, listed=True)
-    if str(before.get("serial")).upper() != str(facts.get("serial")).upper():
-        # Another recorder stands there now: what was said of the old one does not count, and
-        # nobody has seen the new one yet.
-        changed = replace(
-            changed, facts={source: facts}, states={}, recent_misses={}, last_seen=None
-        )
-    if device.retired_at is not None:
-        changed = replace(changed, retired_at=None)
-        draft.put(changed)
-        draft.add_event("device.restored", changed, f"{labels.name(changed)} is back in the list")
-    elif before != facts:
-        draft.put(changed)
-        text = f"{labels.name(changed)} has another row in the list, by {edit.by}"
-        draft.add_event(
-            "device.edited", changed, text, {"row": _with_masked_columns(before)}, {"row": facts}
-        )
-    return changed
-
-
-def _with_masked_columns(facts: Facts) -> dict[str, Any]:
-    """An older version kept the columns as they were."""
-    columns = facts.get("columns")
-    return {**facts, "columns": masked(columns)} if columns else dict(facts)
-
-
-def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
-    device = Device(
-        id=draft.new_id(),
-        kind=str(edit.fields["kind"]),
-        site=str(edit.fields["site"]),
-        identities=(edit.identity,),
-        facts=facts,
-        first_seen=None,
-        listed=True,
-        status=status.UNKNOWN,
-        since=edit.at,
-    )
-    draft.put(device)
-    draft.add_event(
-        "device.listed", device, f"{labels.name(device)} stands in the list, by {edit.by}"
-    )
-    return device

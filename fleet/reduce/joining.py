@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, labels, validation
-from fleet.edit import editable_fields
+from fleet import editable_fields, identity, labels, validation
 from fleet.model import Device, Invalid
 from fleet.places import access_key
 from fleet.reduce import addresses, interfaces, kinds

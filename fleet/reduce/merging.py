@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet import access, identity, labels, status, unused_secrets
+from fleet import identity, labels, status, unused_secrets
 from fleet.database import device_record
-from fleet.edit import ignoring, joining
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.places import access_key
-from fleet.reduce import disputes, interfaces
+from fleet.reduce import access, disputes, ignore_list, interfaces, joining
 from fleet.reduce.draft import Draft
 
 
@@ -27,7 +26,7 @@ def merge(draft: Draft, remaining: int, removed: int, by: str = "") -> Device:
     draft.put(joining.merge_devices(keep, gone, draft.rules))
     behind = _redirect_references(draft, removed, remaining)
     merged = _repair_parents(draft, draft.devices[remaining])
-    ignoring.forget_listed(draft, merged)
+    ignore_list.forget_listed(draft, merged)
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)
