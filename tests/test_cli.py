@@ -321,7 +321,11 @@ def test_cleanup_goes_through_the_running_monitor(place: Place) -> None:
 def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(place: Place) -> None:
     original(place.folder)
     assert "Confirm with its name: --confirm Lobby" in place.cli("delete", "1").complaint
-    assert "Enter its exact name: Lobby" in place.cli("delete", "1", "--confirm", "lobby").complaint
+    refused = place.cli("delete", "1", "--confirm", "lobby")
+    updated, complaint = refused.err.splitlines()
+    assert refused.code != 0
+    assert "was updated to version 2 of the file" in updated
+    assert "Enter its exact name: Lobby" in complaint
     seen = place.cli("delete", "--not-seen-days", "30", "--never-named")
     assert seen.out == "Attic\n1 selected. Repeat with --confirm 1 to permanently delete them.\n"
     assert (
