@@ -149,7 +149,7 @@ def _is_beside(
     if _is_in_scan(draft, device, sighting, key):
         return True
     since = sighting.at - 2 * draft.rules.patience_with(device, sighting.source)
-    if min(places.values()) < since:
+    if max(places.values()) < since:
         return False
     if len(places) > 1:
         return not _has_left(draft, sighting, key, places)

@@ -427,6 +427,28 @@ def test_one_answer_of_a_stranger_changes_nothing(order: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "scans",
+    [
+        [(FIRST,), (FIRST,), (FIRST, STRANGER), *[(FIRST, SECOND)] * 3],
+        [(FIRST,), (FIRST,), (FIRST, STRANGER), *[(FIRST, SECOND, STRANGER)] * 4],
+        [(FIRST,), (FIRST,), (FIRST, STRANGER), *[(SECOND, STRANGER, FIRST)] * 4],
+        [(FIRST,), (FIRST,), *[(FIRST, STRANGER), (FIRST, SECOND)] * 3],
+        [(SECOND,), (SECOND,), (SECOND, STRANGER), *[(FIRST, STRANGER, SECOND)] * 3],
+    ],
+)
+def test_a_stranger_takes_no_place_of_an_interface_that_was_silent(
+    scans: Sequence[Sequence[str]],
+) -> None:
+    story = merged_interfaces()
+    for number, ips in enumerate(scans, start=4):
+        scan_of_one_mac(story, *ips, at=10 * number)
+    device = story.fleet.devices[1]
+    assert {*device.source_addresses["panasonic"]} == {FIRST, SECOND}
+    assert {FIRST, SECOND}.issuperset(device.interfaces.get(A, ()))
+    assert f"address:{STRANGER}" not in device.identities
+
+
+@pytest.mark.parametrize(
     "ips",
     [
         *permutations((FIRST, THIRD)),
