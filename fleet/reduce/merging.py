@@ -122,6 +122,8 @@ def _no_partner(error: str, hint: str) -> Invalid:
 def split(draft: Draft, device: Device, edit: Edit) -> Device:
     """Split identities of a record off into another device, by hand."""
     rest, new = joining.split_device(device, edit.fields["identities"], draft.new_id())
+    # Otherwise the undo, which merges the two, would restore the one that was retired.
+    new = replace(new, retired_at=device.retired_at)
     draft.put(rest)
     draft.put(new)
     for id in unused_secrets.used_by([new]) - unused_secrets.used_by([rest]):

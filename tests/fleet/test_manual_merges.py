@@ -339,6 +339,18 @@ def test_undoing_a_split_leaves_the_name_as_it_was(given: str | None) -> None:
     assert (story.device(1).name, list(story.fleet.devices)) == (given, [1])
 
 
+def test_undoing_a_split_of_a_retired_camera_leaves_it_retired() -> None:
+    story = known_by_two_keys()
+    story.tell(edit("retire", "id:1", noon(minutes=1)))
+    retired = story.events[-1]
+    story.tell(edit("split", "id:1", noon(minutes=2), identities=[RTSP]))
+    assert [device.retired_at for device in story.fleet.devices.values()] == [noon(minutes=1)] * 2
+    undo(story, story.events[-1], minutes=3)
+    assert story.device(1).retired_at == noon(minutes=1)
+    undo(story, retired, minutes=4)
+    assert story.device(1).retired_at is None
+
+
 def test_the_other_half_of_a_split_keeps_a_name_that_a_person_gave() -> None:
     story = known_by_two_keys()
     story.tell(edit("split", "id:1", identities=[RTSP]))
