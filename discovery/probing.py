@@ -20,6 +20,7 @@ from discovery.probe_tasks import ProbeTasks
 from discovery.secret_hosts import (
     Proofs,
     Unproven,
+    UnprovenRefusal,
     access_without_secrets,
     has_proof,
     may_send_secrets,
@@ -235,6 +236,9 @@ class Prober:
         except SecretLost:
             reason = "the stored password cannot be read. Enter it again"
             return self._without_password(source, entry, reason)
+        except UnprovenRefusal as error:
+            reason = f"what answers at {entry.host} has no session left ({error})"
+            return ProbeResult(*entry.question, NOT_ASKED, reason)
         except Unproven:
             return self._without_password(source, entry, self._unproven(entry, device))
         except NoAnswer as error:
@@ -251,7 +255,8 @@ class Prober:
 
     async def _reports(self, source: Source, entry: QueueEntry, device: Device) -> Sequence[Report]:
         """The reports of the probe. Where the password may not be sent yet, the device is asked
-        without it first. Raises Unproven, SecretLost and whatever ProbeTasks.run does."""
+        without it first. Raises Unproven, UnprovenRefusal, SecretLost and
+        whatever ProbeTasks.run does."""
         access = device.access.get(source.name, Access())
         if not may_send_secrets(access, entry.host):
             at_host = self.tracker.at_address(entry.host, device.site)
@@ -260,7 +265,12 @@ class Prober:
             if not self._proofs.is_valid(proof):
                 target = self._target(source, entry, device, access_without_secrets(access))
                 target = with_place_key(target, source.name, access)
-                reports = await self._probes.run(source, entry.question, target)
+                try:
+                    reports = await self._probes.run(source, entry.question, target)
+                except SessionRefused as error:
+                    reports = error.reports
+                    if not has_proof(device, reports, self.tracker.known, disputed):
+                        raise UnprovenRefusal(error.reason) from error
                 is_seen = any(isinstance(report, Sighting) for report in reports)
                 if not is_seen or self._is_other_device(device, reports):
                     return reports

@@ -33,6 +33,11 @@ class Unproven(Exception):
     """Raised when something answers that does not prove to be the device of the password."""
 
 
+class UnprovenRefusal(Exception):
+    """Raised when something refuses a session before it proved to be the device of the password:
+    that says nothing about the device."""
+
+
 def access_without_secrets(access: Access) -> Access:
     """The access without anything secret."""
     return replace(access, secret=None, secret_options={})

@@ -9,7 +9,7 @@ import pytest
 
 from discovery import secret_hosts
 from fleet.model import Device, Edit, Miss, Report, Sighting, Target
-from sources.source import Source
+from sources.source import SessionRefused, Source
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
 from tests.discovery.listed import key, listed
@@ -31,6 +31,8 @@ class Proving:
         if target.host == listed(2).address:
             return [Sighting(target.site, (key(2),), "tcp", fleets.now(), address=target.host)]
         self.asked.append((target.host, target.secret, "community" in target.options))
+        if self.proves == "refused":
+            raise SessionRefused("453")
         if self.proves == "silent":
             return [Miss(target.key, "tcp", fleets.now(), "silent")]
         keys = (self.proved_at.get(target.host) or self.proves or target.key,)
@@ -87,6 +89,18 @@ def test_who_proves_another_device_or_nothing_gets_no_password(make: Make, prove
     engine = make(moved(), tcp.source())
     assert engine.scanner.ask([1])[0].state != "answered"
     assert set(tcp.asked) == {(AWAY, None, False)}
+
+
+def test_a_refusal_at_an_address_that_is_not_proved_says_nothing_of_the_device(make: Make) -> None:
+    tcp = Proving("refused")
+    engine = make(moved(), tcp.source())
+    before = engine.tracker.devices()[1]
+    (answer,) = engine.scanner.ask([1])
+    assert (answer.state, answer.reports) == ("not asked", ())
+    assert answer.reason == f"what answers at {AWAY} has no session left (453)"
+    assert set(tcp.asked) == {(AWAY, None, False)}
+    after = engine.tracker.devices()[1]
+    assert (after.last_seen, after.states) == (before.last_seen, before.states)
 
 
 def test_a_device_that_proves_itself_at_its_new_address_gets_its_password(make: Make) -> None:
