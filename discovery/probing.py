@@ -255,30 +255,42 @@ class Prober:
 
     async def _reports(self, source: Source, entry: QueueEntry, device: Device) -> Sequence[Report]:
         """The reports of the probe. Where the password may not be sent yet, the device is asked
-        without it first. Raises Unproven, UnprovenRefusal, SecretLost and
-        whatever ProbeTasks.run does."""
+        without it first. Raises Unproven, UnprovenRefusal, SecretLost and whatever ProbeTasks.run
+        does."""
         access = device.access.get(source.name, Access())
         if not may_send_secrets(access, entry.host):
-            at_host = self.tracker.at_address(entry.host, device.site)
-            disputed = self.tracker.disputed()
-            proof = proof_of(entry, device, at_host, disputed, _now())
-            if not self._proofs.is_valid(proof):
-                target = self._target(source, entry, device, access_without_secrets(access))
-                target = with_place_key(target, source.name, access)
-                try:
-                    reports = await self._probes.run(source, entry.question, target)
-                except SessionRefused as error:
-                    reports = error.reports
-                    if not has_proof(device, reports, self.tracker.known, disputed):
-                        raise UnprovenRefusal(error.reason) from error
-                is_seen = any(isinstance(report, Sighting) for report in reports)
-                if not is_seen or self._is_other_device(device, reports):
-                    return reports
-                if not has_proof(device, reports, self.tracker.known, disputed):
-                    raise Unproven
-                self._proofs.keep(proof)
+            reports = await self._reports_before_proof(source, entry, device, access)
+            if reports is not None:
+                return reports
         target = self._target(source, entry, device, access)
         return await self._probes.run(source, entry.question, target)
+
+    async def _reports_before_proof(
+        self, source: Source, entry: QueueEntry, device: Device, access: Access
+    ) -> Sequence[Report] | None:
+        """Ask without the password, unless a proof is remembered. None when the device has proved
+        itself at this host; else the reports, of nothing or of another device. Raises as `_reports`
+        does."""
+        at_host = self.tracker.at_address(entry.host, device.site)
+        disputed = self.tracker.disputed()
+        proof = proof_of(entry, device, at_host, disputed, _now())
+        if self._proofs.is_valid(proof):
+            return None
+        target = self._target(source, entry, device, access_without_secrets(access))
+        target = with_place_key(target, source.name, access)
+        try:
+            reports = await self._probes.run(source, entry.question, target)
+        except SessionRefused as error:
+            reports = error.reports
+            if not has_proof(device, reports, self.tracker.known, disputed):
+                raise UnprovenRefusal(error.reason) from error
+        is_seen = any(isinstance(report, Sighting) for report in reports)
+        if not is_seen or self._is_other_device(device, reports):
+            return reports
+        if not has_proof(device, reports, self.tracker.known, disputed):
+            raise Unproven
+        self._proofs.keep(proof)
+        return None
 
     def _target(self, source: Source, entry: QueueEntry, device: Device, access: Access) -> Target:
         """The target of a question, with its secrets unsealed. Raises SecretLost."""
