@@ -177,7 +177,7 @@ class _Cell:
 
 
 class _CellLocator:
-    """Locator of cells in the first sheetData of a part; counts as calamine does."""
+    """Locate cells in the first sheetData of a part, in the rows and columns that calamine sees."""
 
     def __init__(self, wanted: Mapping[Place, str]) -> None:
         self.wanted = wanted

@@ -107,7 +107,7 @@ def _events(
     number: int, place: int, recorder: Recorder, turns: list[tuple[float, str]], now: datetime
 ) -> Iterator[Json]:
     name = ", ".join(_site(place))
-    yield _event(number, "device.listed", f"{name} stands in the list, by P2P1.xlsx", LISTED, now)
+    yield _event(number, "device.listed", f"{name} was added to the list by P2P1.xlsx", LISTED, now)
     for (_ago, before), (ago, after) in pairwise(turns):
         reason = REASONS.get(recorder.state, REASONS["silent"])
         kind, text = "device.offline", f"{name} is offline: {reason}"

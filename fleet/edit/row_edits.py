@@ -57,6 +57,6 @@ def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
     )
     draft.put(device)
     draft.add_event(
-        "device.listed", device, f"{labels.name(device)} stands in the list, by {edit.by}"
+        "device.listed", device, f"{labels.name(device)} was added to the list by {edit.by}"
     )
     return device

@@ -58,7 +58,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def moved(**access: object) -> Device:
-    """A device whose password was saved at HOME, and that is said to be at AWAY."""
+    """A device whose password was saved at HOME and that was reported at AWAY."""
     secrets = {"secret": "s1", "secret_options": {"community": "s2"}, "secret_host": HOME}
     return listed(1, address=AWAY, **{**secrets, **access})
 

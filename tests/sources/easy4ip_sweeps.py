@@ -94,7 +94,7 @@ class Sweeper:
 
 @contextmanager
 def sweeping(cloud: Cloud, **changes: Any) -> Iterator[Sweeper]:
-    """A running cloud and whoever asks it; the requests were all without fault."""
+    """A running cloud and its client; at the end, all requests must have been valid."""
     with cloud:
         sweeper = Sweeper(cloud, **changes)
         try:

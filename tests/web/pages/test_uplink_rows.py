@@ -11,7 +11,7 @@ from tests.web.pages.stores import Make, group, line, listed
 
 
 def reason_beside(home: Home, name: str) -> str:
-    """What stands beside a name in the list."""
+    """The text beside a name in the list."""
     page = Browser(home.client).visit("/")
     rows = [row for body in page.find("tbody") for row in body.find("tr")]
     (row,) = [row for row in rows if row.find("td")[1].find("a")[0].text == name]
@@ -20,7 +20,7 @@ def reason_beside(home: Home, name: str) -> str:
 
 @pytest.fixture
 def behind(make_home: Make) -> Home:
-    """Gate stands behind a switch, and the switch behind a router; all of them are silent."""
+    """Gate is connected through a switch, and the switch through a router; all are silent."""
     gate = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate")
     switch = Camera("d4:2d:c5:00:00:02", "127.20.0.10", "Switch")
     router = Camera("d4:2d:c5:00:00:03", "127.20.0.11", "Router")
@@ -88,7 +88,7 @@ def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(chain: Home) -> N
 
 @pytest.fixture
 def two_uplinks(make_home: Make) -> Home:
-    """Gate stands behind two switches: East, which is retired, and West."""
+    """Gate is connected through two switches: East, which is retired, and West."""
     home = make_home(
         *(
             Camera(f"d4:2d:c5:00:00:0{number}", f"127.20.0.{number}", name)
