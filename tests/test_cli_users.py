@@ -117,14 +117,19 @@ def test_wrong_use_shows_the_usage_of_that_command(
     assert last.endswith(error)
 
 
+def monitor_with_secrets(folder: Path) -> tuple[Running, Path, Path]:
+    """A monitor that does not run yet, its database with sealed passwords, its data folder."""
+    database, data = folder / "camera_database.json", folder / "data"
+    data.mkdir()
+    write_secrets(database, data)
+    return Running(folder), database, data
+
+
 @pytest.mark.parametrize("runs", [True, False], ids=["with a running monitor", "without one"])
 def test_rotating_the_keys_seals_every_password_anew_and_drops_the_old_key(
     tmp_path: Path, runs: bool
 ) -> None:
-    monitor = Running(tmp_path)
-    database, data = tmp_path / "camera_database.json", tmp_path / "data"
-    data.mkdir()
-    write_secrets(database, data)
+    monitor, database, data = monitor_with_secrets(tmp_path)
     key_file = data / "keys" / "vault.key"
     old_key, old = key_file.read_bytes().split(), set(sealed_in(database).values())
     try:
@@ -146,10 +151,7 @@ def test_rotating_the_keys_seals_every_password_anew_and_drops_the_old_key(
 def test_without_its_key_the_stored_passwords_are_not_called_none(
     tmp_path: Path, runs: bool
 ) -> None:
-    monitor = Running(tmp_path)
-    database, data = tmp_path / "camera_database.json", tmp_path / "data"
-    data.mkdir()
-    write_secrets(database, data)
+    monitor, database, data = monitor_with_secrets(tmp_path)
     key_file = data / "keys" / "vault.key"
     key_file.unlink()
     loss = f"vault.key is gone; {len(TEXTS)} stored passwords cannot be read."
