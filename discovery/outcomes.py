@@ -20,14 +20,23 @@ class AbnormalExit(Exception):
 
 async def outcome(work: Callable[[], Awaitable[Any]]) -> Any:
     """The result of the work, or its error as a value, which `result_of` raises. Only when
-    somebody cancels the task, this is cancelled."""
+    somebody cancels the task, this is cancelled.
+
+    The work has a task of its own: one that cancels its own task cancels nothing else.
+    """
+    try:
+        result = await asyncio.create_task(_caught(work))
+    except asyncio.CancelledError as error:
+        result = error
+    task = asyncio.current_task()
+    if isinstance(result, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise result
+    return result
+
+
+async def _caught(work: Callable[[], Awaitable[Any]]) -> Any:
     try:
         return await work()
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return error
     except BaseException as error:  # noqa: BLE001  the table in tests/test_layout.py has it
         return error
 

@@ -1,8 +1,9 @@
 """The hosts that a device's passwords may be sent to.
 
-A device moves when a broadcast says so, which anybody can forge; its password follows only when the
-device has proved itself at the new address, and a proof holds only while nothing hints that another
-device may be there now.
+The address that a person trusted with the password needs no proof, also when the device comes back
+to it: decision 81 has the reason. To any other address a device moves when a broadcast says so,
+which anybody can forge; the password follows only when the device has proved itself there, and a
+proof holds only while nothing hints that another device may be there now.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping

@@ -86,13 +86,13 @@ class Target:
 class Access:
     """How one source reaches a device.
 
-    `host` is set only where a person gave one; without it the source asks at the device's
-    address. `secret` is the id of the password in `Fleet.secrets`, never the password; so are
-    the values of `secret_options` (SNMPv3's second password, for example). `secret_host` is the
-    device's address for which they were saved, where no host was given: they are sent nowhere else
-    before the device proved itself there without them. `tls_pin` is the fingerprint of the
-    certificate that is accepted. `method` is the login method that worked last. `interval` is in
-    seconds. `extra` holds what a newer version wrote.
+    `host` is set only where a person gave one; without it the source asks at the device's address.
+    `secret` is the id of the password in `Fleet.secrets`, never the password; so are the values of
+    `secret_options` (SNMPv3's second password, for example). `secret_host` is the device's address
+    for which they were saved, where no host was given: they are sent there without proof, and
+    nowhere else before the device proved itself there without them. `tls_pin` is the fingerprint of
+    the certificate that is accepted. `method` is the login method that worked last. `interval` is
+    in seconds. `extra` holds what a newer version wrote.
     """
 
     host: str | None = None

@@ -44,12 +44,19 @@ EARLIEST, LATEST = 1970, 9000
 """Years."""
 
 
+MISSING = object()
+"""The value of a key that is not there."""
+
+
 class InvalidValue(ValueError):
     """A value is invalid: `location` and `name` say where it is, `reason` what is expected."""
 
     def __init__(self, location: str, name: str, reason: str, value: Any) -> None:
         self.location, self.name, self.reason, self.value = location, name, reason, value
         is_hidden = any(text in f"{location} {name}" for text in HIDDEN)
+        if value is MISSING:
+            super().__init__(f"{location}: {name} is missing, {reason}")
+            return
         shown = NOT_SHOWN if is_hidden or value is NOT_SHOWN else _shown(value)
         super().__init__(f"{location}: {name} is {shown}, {reason}")
 

@@ -11,7 +11,7 @@ from fleet import access_fields, identity, recorder_list, status, validation
 from fleet.database import migrating_v1
 from fleet.database.json_values import as_list, as_moment, as_object, as_time, as_times, exactly
 from fleet.model import NOTHING, Access, AddressChange, Device, Fault, Invalid, SourceState
-from fleet.validation import InvalidValue
+from fleet.validation import MISSING, InvalidValue
 
 _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
 _OPTIONAL = (
@@ -247,7 +247,7 @@ def _address(raw: Any, device: str) -> AddressChange:
     where = f"{device}, addresses"
     if not isinstance(raw, dict):
         raise InvalidValue(device, "addresses", "objects are expected", raw)
-    at: datetime = as_time(raw.get("at"), "at", where)
+    at: datetime = as_time(raw.get("at", MISSING), "at", where)
     extra = unknown(raw, _ADDRESS, where) or NOTHING
     return AddressChange(exactly(raw, "ip", str, where), at, raw.get("previous"), extra)
 
@@ -258,5 +258,5 @@ def _fault(raw: Any, device: str) -> Fault:
         raise InvalidValue(device, "findings", "objects are expected", raw)
     kind, text, source = (exactly(raw, key, str, where) for key in ("kind", "text", "source"))
     evidence = as_object(raw, "evidence", where)
-    since = as_time(raw.get("since"), "since", where)
+    since = as_time(raw.get("since", MISSING), "since", where)
     return Fault(kind, since, text, source, evidence, unknown(raw, _FAULT, where) or NOTHING)

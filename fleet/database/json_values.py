@@ -8,14 +8,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from fleet.validation import TIME, InvalidValue, is_in_range
+from fleet.validation import MISSING, TIME, InvalidValue, is_in_range
 
 _EXPECTED = {int: "a number", str: "text", list: "a list", dict: "an object"}
 
 
 def exactly(raw: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
     """A value of exactly this type."""
-    value = raw.get(key)
+    value = raw.get(key, MISSING)
     if type(value) is not kind:
         raise InvalidValue(where, key, f"{_EXPECTED[kind]} is expected", value)
     return value
@@ -27,7 +27,7 @@ def as_object(raw: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
 
 
 def as_list(raw: Mapping[str, Any], key: str, where: str) -> Any:
-    value = raw.get(key)
+    value = raw.get(key, MISSING)
     if not isinstance(value, list | tuple):
         raise InvalidValue(where, key, "a list is expected", value)
     return value

@@ -15,7 +15,7 @@ from fleet import identity, places, state, validation
 from fleet.database import device_record, migrating_v1, parents
 from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
 from fleet.model import NOTHING, Device, Event, Fleet, KeyWatch, Secret
-from fleet.validation import NOT_SHOWN, InvalidValue
+from fleet.validation import MISSING, NOT_SHOWN, InvalidValue
 
 FORMAT = "camera-monitor"
 VERSION = 2
@@ -188,7 +188,7 @@ def _watched(raw: Mapping[str, Any]) -> dict[str, KeyWatch]:
     watched = {}
     for key in raw:
         where, entry = f"watched, {key}", as_object(raw, key, "watched")
-        since, at = (as_time(entry.get(name), name, where) for name in ("since", "at"))
+        since, at = (as_time(entry.get(name, MISSING), name, where) for name in ("since", "at"))
         extra = device_record.unknown(entry, _WATCH, where) or NOTHING
         watched[key] = KeyWatch(exactly(entry, "address", str, where), since, at, extra)
     return watched
@@ -260,7 +260,7 @@ def _event(raw: Any) -> Event:
         raise InvalidValue(FILE, where, "objects are expected", raw)
     event = Event(
         sequence=exactly(raw, "sequence", int, where),
-        at=as_time(raw.get("at"), "at", where),
+        at=as_time(raw.get("at", MISSING), "at", where),
         kind=exactly(raw, "kind", str, where),
         device=raw.get("device"),
         text=exactly(raw, "text", str, where),

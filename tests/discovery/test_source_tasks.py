@@ -190,6 +190,32 @@ def test_an_exit_that_a_source_raises_fails_its_part_of_the_scan_alone(
     assert states(engine.scan()) == states(did), "and it scans again"
 
 
+@pytest.mark.parametrize("way", ["discover", "sweep"])
+def test_a_source_that_cancels_its_own_task_fails_its_part_of_the_scan_alone(
+    make_engine: MakeEngine, clock: Clock, way: str
+) -> None:
+    async def cancel() -> Outcomes:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(60)
+        yield seen(clock, "odd", 1)
+
+    ways: dict[str, Any] = {"discover": cancel, "sweep": lambda targets, spread: cancel()}
+    engine = make_engine(
+        Source("odd", "Odd", 5.0, **{way: ways[way]}),
+        FindingSource(clock).source(),
+        targets=lambda name: [TARGET],
+    )
+    did = engine.scan()
+    assert (did["state"], states(did)) == ("failed", {"odd": "failed", "finds": "done"})
+    assert "an error in the program (CancelledError)" in str(did["error"])
+    if way == "sweep":
+        progress = engine.scanner.sweep("odd", 0.0)
+        assert progress is not None
+        assert (progress.state, "CancelledError" in str(progress.failed)) == ("failed", True)
+
+
 @pytest.mark.parametrize("error", EXITS, ids=name_of)
 def test_an_exit_that_a_sweep_raises_is_the_answer_of_its_devices(
     make_engine: MakeEngine, clock: Clock, error: BaseException

@@ -473,3 +473,26 @@ def test_a_file_that_was_only_touched_is_no_change(tmp_path: Path) -> None:
         tracker.apply([edit("change", "id:1", name="Gate")], NOON)
         assert tracker.store.foreign_change == ""
     assert list((tmp_path / "data" / "copies").glob("*.changed-*")) == []
+
+
+def without(raw: dict[str, Any], path: tuple[Any, ...]) -> bytes:
+    """The file without the value at this place."""
+    edited = deepcopy(raw)
+    at: Any = edited
+    for key in path[:-1]:
+        at = at[key]
+    del at[path[-1]]
+    return json.dumps(edited).encode()
+
+
+def test_a_key_that_somebody_deleted_is_called_missing(tmp_path: Path) -> None:
+    raw = a_file(tmp_path)
+    errors = {}
+    for path in places(raw):
+        try:
+            record.decode(without(raw, path))
+        except record.Unreadable as error:
+            errors[path] = str(error)
+    assert not [path for path, error in errors.items() if "null" in error]
+    missing = {path[-1] for path, error in errors.items() if f"{path[-1]} is missing, " in error}
+    assert {"next_id", "redirects", "outbox", "addresses", "states", "at"} <= missing
