@@ -1,7 +1,7 @@
 """The table of events, and the queries on it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -38,18 +38,15 @@ events = Table(
 
 def add(connection: Connection, new: Sequence[Event]) -> list[Event]:
     """Write the events; those whose sequence number is there already are ignored.
-    Returns the others."""
+    Returns the others, as `find` will."""
     known = _known(connection, [event.sequence for event in new])
-    new = [event for event in new if event.sequence not in known]
+    new = [_as_stored(event) for event in new if event.sequence not in known]
     if not new:
         return []
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [
-        {column.name: _storable(getattr(event, column.name)) for column in events.columns}
-        for event in new
+        {column.name: getattr(event, column.name) for column in events.columns} for event in new
     ]
-    for row in rows:
-        row["kind"] = row["kind"][:40]
     connection.execute(insert(events).on_conflict_do_nothing(), rows)
     return new
 
@@ -59,6 +56,19 @@ def _known(connection: Connection, sequences: Sequence[int]) -> set[int]:
     first, last = min(sequences, default=0), max(sequences, default=0)
     query = select(events.c.sequence).where(events.c.sequence.between(first, last))
     return set(connection.execute(query).scalars())
+
+
+def _as_stored(event: Event) -> Event:
+    """The event with what the table has no place for left out."""
+    return Event(
+        event.sequence,
+        event.at.astimezone(UTC),
+        _storable(event.kind)[:40],
+        event.device,
+        _storable(event.text),
+        _storable(event.before),
+        _storable(event.after),
+    )
 
 
 def _storable(value: Any) -> Any:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fleet.history import asked_rows, cursor_rows, event_rows, uptime_rows
-from fleet.history.journal_readers import Readers
+from fleet.history.journal_readers import BATCH, Readers, Tail
 from fleet.history.uptime import DAYS, Uptime, uptime, window
 from fleet.model import Device, Event
 from fleet.tracker import Tracker
@@ -39,6 +39,8 @@ class Journal:
         self.readers = Readers(self.engine)
         self.newest = 0
         """The highest sequence number that it had when it was opened."""
+        self._last = 0
+        """The highest sequence number that it has, or had before those were deleted."""
         self.notice = ""
         """What a person must know when opening it changed its tables; else empty."""
 
@@ -49,14 +51,20 @@ class Journal:
         sequence, device = event_rows.highest(self.engine)
         with translated_errors(), self.engine.connect() as connection:
             # A number that a reader has passed would never be read, if it were given again.
-            self.newest = max(sequence, cursor_rows.highest(connection))
+            self.newest = self._last = max(sequence, cursor_rows.highest(connection))
         return self.newest, device
 
-    def write(self, events: Sequence[Event]) -> None:
+    def write(self, events: Sequence[Event]) -> Tail | None:
         """Write the events and their uptimes in one transaction. Those whose number is known are
-        ignored."""
+        ignored. Returns what `Readers.wake` can hand to the readers; None when they must query."""
         with translated_errors(), self.engine.begin() as connection:
-            uptime_rows.add(connection, event_rows.add(connection, events))
+            stored = event_rows.add(connection, events)
+            uptime_rows.add(connection, stored)
+        after = self._last
+        self._last = max([after, *(event.sequence for event in events)])
+        # Known numbers: an earlier try stored them, perhaps with others, and did not learn of it.
+        is_whole = len(stored) == len(events) <= BATCH
+        return Tail(after, stored) if is_whole else None
 
     def fill_uptimes(self) -> Iterator[int]:
         """Roll up all missing uptimes, in steps."""
@@ -102,7 +110,7 @@ class JournalWriter:
     """Thread that moves events from the tracker's outbox into the journal.
 
     An event leaves the outbox only after the journal has it, or when it does not fit into
-    the journal, which is logged. The journal's readers run while it runs, and are woken after each
+    the journal, which is logged. The journal's readers run while it runs, and are woken with each
     delivery. `also_deliver` moves what else waits for the database. This thread alone tries again
     and again while the database is away.
     """
@@ -217,7 +225,7 @@ class JournalWriter:
         size = MAX_BATCH
         while events := self.tracker.fleet().outbox[:size]:
             try:
-                self._write(events)
+                tail = self._write(events)
                 self._report_recovery()
             except Unreachable as error:
                 self._report_outage(str(error))
@@ -225,16 +233,17 @@ class JournalWriter:
             except RejectedEvent:
                 size = 1  # so that the one at fault is alone
                 continue
+            self.journal.readers.wake(tail)
             self.tracker.confirm(events[-1].sequence)
-            self.journal.readers.wake()
         return True
 
-    def _write(self, events: Sequence[Event]) -> None:
+    def _write(self, events: Sequence[Event]) -> Tail | None:
         """Write the events. Raises Unreachable; RejectedEvent when one of several is invalid. A
         single invalid one is skipped: it would block all later ones."""
         try:
-            self.journal.write(events)
+            return self.journal.write(events)
         except (Damaged, Unstorable, *VALUE_ERRORS) as error:
             if len(events) > 1:
                 raise RejectedEvent from error
             log.exception("Event %d does not fit into the journal: left out", events[0].sequence)
+            return None

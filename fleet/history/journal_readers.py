@@ -1,12 +1,14 @@
 """Readers of the journal: each is woken by new events and reads at its own pace.
 
-A reader never holds up the journal's writer, and no other reader: it is handed no events, it
-fetches them from SQL in order, in batches, after its own cursor.
+A reader never holds up the journal's writer, and no other reader: it fetches the events in order,
+in batches, after its own cursor. It fetches them from SQL; a reader in memory that is up to date
+finds the newest ones in memory.
 """
 
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event as Flag
 from threading import Thread
@@ -30,6 +32,21 @@ UNUSED_AFTER = timedelta(days=30)
 """The same for a cursor that no part of this program uses: it is dropped."""
 UNUSABLE = (Damaged, Unstorable, *VALUE_ERRORS)
 """What an event raises that its reader will not be able to use later either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The events that were written last, as SQL has them: all that it has above `after`, at most
+    BATCH."""
+
+    after: int
+    events: Sequence[Event]
+
+    def above(self, start: int) -> list[Event]:
+        """The events after `start`; empty when some of them, or all, are to be queried."""
+        if start < self.after:
+            return []
+        return [event for event in self.events if event.sequence > start]
 
 
 class JournalReader(ABC):
@@ -72,8 +89,8 @@ class JournalReader(ABC):
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def wake(self) -> None:
-        """Wake the thread for new events. Returns at once."""
+    def wake(self, tail: Tail | None = None) -> None:
+        """Wake the thread for new events, which are in `tail` too. Returns at once."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -116,12 +133,15 @@ class JournalReader(ABC):
             self.sequence = self._open(start)
         start = self.sequence
         try:
-            events = event_rows.find(self.engine, after=start, limit=BATCH)
+            events = self._next_batch(start)
         except Damaged:
             return self._step_over_damage(start)
         if events:
             self._take_or_halve(events, start)
         return len(events) == BATCH
+
+    def _next_batch(self, start: int) -> Sequence[Event]:
+        return event_rows.find(self.engine, after=start, limit=BATCH)
 
     def _step_over_damage(self, start: int) -> bool:
         """One row alone, after a batch in which one cannot be read. That one is passed over."""
@@ -166,6 +186,15 @@ class MemoryReader(JournalReader):
     ) -> None:
         super().__init__(engine, name)
         self.handle = handle
+        self._tail: Tail | None = None
+
+    def wake(self, tail: Tail | None = None) -> None:
+        self._tail = tail
+        super().wake()
+
+    def _next_batch(self, start: int) -> Sequence[Event]:
+        tail = self._tail
+        return (tail.above(start) if tail else []) or super()._next_batch(start)
 
     def _open(self, start: int) -> int:
         return start
@@ -242,10 +271,11 @@ class Readers:
         for reader in self._readers.values():
             reader.stop()
 
-    def wake(self) -> None:
-        """Wake all readers after events were written or the database is back. Returns at once."""
+    def wake(self, tail: Tail | None = None) -> None:
+        """Wake all readers after events were written, which are in `tail` too if all of them fit,
+        or the database is back. Returns at once."""
         for reader in self._readers.values():
-            reader.wake()
+            reader.wake(tail)
 
     def drop(self, name: str) -> bool:
         """Stop a reader that is gone for good, and forget its cursor; False if there is none."""
