@@ -44,12 +44,17 @@ Recheck = Callable[[], Callable[[Event | None], bool] | None]
 class Feed(Protocol):
     """Further messages for one reader, beside the events."""
 
-    def news(self, messages: Sequence[StreamMessage], position: int) -> bytes:
-        """The bytes to send after these messages, up to this position of the broadcaster."""
+    def news(self, messages: Sequence[StreamMessage]) -> bytes:
+        """The bytes to send with these messages."""
+        ...
+
+    def summary(self, position: int) -> bytes:
+        """The bytes to send when all up to this position of the broadcaster is sent. It takes
+        longer."""
         ...
 
     def patience(self) -> float:
-        """Seconds until the next call of `news`, if no message comes before."""
+        """Seconds until the next call of `summary`, if no message comes before."""
         ...
 
 
@@ -168,10 +173,13 @@ class EventBroadcaster:
             visible_messages = [message for message in new if may_see(message.event)]
             data = b"".join(message.data for message in visible_messages)
             if feed:
-                data += feed.news(visible_messages, position)
+                data += feed.news(visible_messages)
             if data or time.monotonic() - pinged >= PING_EVERY:
                 pinged = time.monotonic()
                 yield data or b": still here\n\n"
+            if feed and (summary := feed.summary(position)):
+                pinged = time.monotonic()
+                yield summary
             if feed and messages:
                 self._closed.wait(min(LONGEST_GATHER, GATHER_EACH * self.streams))
 

@@ -4,7 +4,8 @@ Both are rendered once for all pages with the same content.
 """
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import parse_qsl
 
 from flask import Flask, g, render_template
@@ -41,9 +42,8 @@ class FleetPageFeed:
         self._is_due = True
         self._sent = 0.0
 
-    def news(self, messages: Sequence[StreamMessage], position: int) -> bytes:
-        """The rows of the devices in the messages, all of which this viewer may see; and the head,
-        at most once a second."""
+    def news(self, messages: Sequence[StreamMessage]) -> bytes:
+        """The rows of the devices in the messages, all of which this viewer may see."""
         ids = list(
             dict.fromkeys(
                 message.event.device
@@ -52,14 +52,24 @@ class FleetPageFeed:
             )
         )
         self._is_due = self._is_due or bool(messages)
-        age = time.monotonic() - self._sent
-        wants_head = age >= (header_cache.MIN_AGE if self._is_due else MAX_HEAD_AGE)
-        if not ids and not wants_head:
+        if not ids:
             return b""
+        with self._context():
+            return self._rows(ids)
+
+    def summary(self, position: int) -> bytes:
+        """The head, at most once a second."""
+        age = time.monotonic() - self._sent
+        if age < (header_cache.MIN_AGE if self._is_due else MAX_HEAD_AGE):
+            return b""
+        with self._context():
+            return self._head(position)
+
+    @contextmanager
+    def _context(self) -> Iterator[None]:
         with self._app.app_context():
             g.person, g.visible_fleet = self.visible.person, self.visible
-            rows = self._rows(ids) if ids else b""
-            return rows + (self._head(position) if wants_head else b"")
+            yield
 
     def _rows(self, ids: Sequence[int]) -> bytes:
         if len(ids) > MAX_CHANGED_ROWS:
@@ -82,7 +92,7 @@ class FleetPageFeed:
         return position, sse_message("head", head_message(html))
 
     def patience(self) -> float:
-        """Seconds until the next call of `news`."""
+        """Seconds until the next call of `summary`."""
         if not self._is_due:
             return RECHECK_EVERY
         return min(

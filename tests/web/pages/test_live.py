@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -108,8 +109,23 @@ def test_of_very_many_changes_only_the_numbers_come(home_and_ask: tuple[Home, As
         StreamMessage(n, Event(n, NOON, "device.offline", n, ""), b"")
         for n in range(1, MAX_CHANGED_ROWS + 2)
     ]
-    body = messages(feed.news(frames, 1).decode(), "rows")[0]
+    body = messages(feed.news(frames).decode(), "rows")[0]
     assert body == {"ids": list(range(1, MAX_CHANGED_ROWS + 2)), "html": None}
+
+
+def test_a_changed_row_does_not_wait_for_the_head(home_and_ask: tuple[Home, Ask]) -> None:
+    home, ask = home_and_ask
+    person = home.monitor.authenticator.accounts.by_password(1)
+    assert person is not None
+    feed = FleetPageFeed(home.app, VisibleFleet(home.monitor, person), "?sort=id")
+    broadcaster = home.monitor.broadcaster
+    pieces = broadcaster.follow(
+        broadcaster.position(), time.monotonic() + 60, lambda: lambda _event: True, feed=feed
+    )
+    rename(ask, OWN, "Gatehouse")
+    kinds = [re.findall(rb"^event: (\w+)$", next(pieces), re.MULTILINE) for _ in range(2)]
+    assert kinds == [[b"status", b"rows"], [b"head"]]
+    pieces.close()
 
 
 # -- made once ---------------------------------------------------------------------------------
