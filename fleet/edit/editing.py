@@ -18,6 +18,10 @@ ACCESS_KEYS = frozenset({*access.FIELDS, "source"})
 """What `change` sets of the access of one source; `fleet.edit.access_edits` checks it."""
 
 
+_OF_DIVISION = ("whole", "halves")
+"""In the event of a split or of an undone merge: the record before, and the two of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class EditSummary:
     """The event of an edit, before it has a number."""
@@ -326,7 +330,8 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
         case "device.merged":
             return Edit("unmerge", key, event.before, by, at)
         case "device.split" | "device.unmerged":
-            return Edit("merge", key, {"with": event.after["goes"]}, by, at)
+            halves = {name: event.before[name] for name in _OF_DIVISION if name in event.before}
+            return Edit("merge", key, {"with": event.after["goes"], **halves}, by, at)
         case "device.added":
             return Edit("delete", key, expected, by, at)
         case "device.linked" | "device.unlinked":

@@ -1,6 +1,6 @@
 """Access of sources to a device: the key of its place, its password, and the owner of the key."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,15 @@ def from_event(raw: Any) -> Access | None:
         return None if raw is None else device_record.access_of(raw, "access")
     except ValueError:
         raise Refused("The event does not contain the former access", "Set it again.") from None
+
+
+def with_known_secrets(access: Access, secrets: Container[str]) -> Access:
+    """The access without passwords that were deleted since."""
+    options = {name: id for name, id in access.secret_options.items() if id in secrets}
+    secret = access.secret if access.secret in secrets else None
+    if (secret, options) == (access.secret, access.secret_options):
+        return access
+    return replace(access, secret=secret, secret_options=options)
 
 
 # -- what an edit sets ---------------------------------------------------------------------

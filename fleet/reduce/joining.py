@@ -1,12 +1,12 @@
 """Merge two records into one, and split one record into two. Pure."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import editable_fields, identity, labels, validation
+from fleet import identity, labels, validation
 from fleet.model import Device, Invalid
 from fleet.places import access_key
 from fleet.reduce import addresses, interfaces, kinds
@@ -43,7 +43,7 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
         states={**removed.states, **remaining.states},
         recent_misses={**removed.recent_misses, **remaining.recent_misses},
         access={**removed.access, **remaining.access},
-        source_addresses=_latest_by_source(removed.source_addresses, remaining.source_addresses),
+        source_addresses=latest_by_source(removed.source_addresses, remaining.source_addresses),
         claims={**_claims_of(removed, remaining.site), **remaining.claims},
         interfaces=_interfaces_of(remaining, removed),
         extra={**removed.extra, **remaining.extra},
@@ -68,7 +68,7 @@ def _others(remaining: Device, removed: Device, *ids: tuple[int, ...]) -> tuple[
     return tuple(id for id in dict.fromkeys(itertools.chain(*ids)) if id not in own)
 
 
-def _latest_by_source(
+def latest_by_source(
     *maps: Mapping[str, Mapping[str, datetime]],
 ) -> dict[str, dict[str, datetime]]:
     """Every address of every source with the last time at which it was proved."""
@@ -99,187 +99,6 @@ def _interfaces_of(remaining: Device, removed: Device) -> dict[str, interfaces.P
     if not (remaining.interfaces or removed.interfaces or has_several):
         return {}
     return {**interfaces.proved_places(removed), **interfaces.proved_places(remaining)}
-
-
-def unmerge_device(merged: Device, remaining: Device, removed: Device, rules: Rules) -> Device:
-    """Remove from `merged` everything that `removed` brought when `remaining` took it in."""
-    left = _addresses_of(merged, removed) - _addresses_of(merged, remaining)
-    before = merge_devices(remaining, removed, rules)
-    rest = _with_own_values(merged, before, remaining, removed, left)
-    rest = _with_own_proofs(rest, remaining, removed, left)
-    rest = _with_own_results(rest, merged, remaining, removed, left)
-    return _at_interfaces(rest, rest.address)
-
-
-def _with_own_values(
-    merged: Device, before: Device, remaining: Device, removed: Device, left: set[str]
-) -> Device:
-    """What has one value is as it was before the merge, unless it was changed since."""
-    names = (*(editable_fields.BY_NAME.keys() - {"parents"}), "address", "retired_at")
-    unchanged = [name for name in names if getattr(merged, name) == getattr(before, name)]
-    if (merged.kind, merged.kind_source) == (before.kind, before.kind_source):
-        unchanged += ["kind", "kind_source"]
-    if merged.address in left:
-        unchanged.append("address")
-    return replace(
-        merged,
-        first_seen=remaining.first_seen,
-        last_seen=_last_seen(merged, remaining, removed, before),
-        sightings=max(0, merged.sightings - removed.sightings),
-        listed=remaining.listed,
-        **{name: getattr(remaining, name) for name in unchanged},
-    )
-
-
-def _with_own_proofs(device: Device, remaining: Device, removed: Device, left: set[str]) -> Device:
-    """Without the keys, the ways to reach it and the addresses that `removed` brought."""
-
-    def list_of_own(name: str) -> tuple[Any, ...]:
-        own, brought = getattr(remaining, name), getattr(removed, name)
-        return tuple(item for item in getattr(device, name) if item not in brought or item in own)
-
-    def object_of_own(name: str) -> dict[str, Any]:
-        own, brought = getattr(remaining, name), getattr(removed, name)
-        values = getattr(device, name).items()
-        return {key: value for key, value in values if key not in brought or key in own}
-
-    return replace(
-        device,
-        identities=list_of_own("identities"),
-        addresses=list_of_own("addresses"),
-        parents=list_of_own("parents"),
-        access=object_of_own("access"),
-        claims=object_of_own("claims"),
-        recent_misses=object_of_own("recent_misses"),
-        links=object_of_own("links"),
-        extra=object_of_own("extra"),
-        source_addresses=_addresses_without(device, remaining, removed, left),
-        interfaces=_without_addresses(device.interfaces, left),
-    )
-
-
-def _with_own_results(
-    device: Device, merged: Device, remaining: Device, removed: Device, left: set[str]
-) -> Device:
-    """Without what the sources said of `removed`; facts that both had are those of the address
-    that `merged` shows."""
-    theirs = _seen_at_removed(merged, remaining, removed)
-    states = {source: state for source, state in device.states.items() if source not in theirs}
-    states |= {source: remaining.states[source] for source in theirs & remaining.states.keys()}
-    brought = {*removed.states, *removed.facts} - {*remaining.states, *remaining.facts}
-    both_sources = remaining.facts.keys() & removed.facts.keys()
-    own_findings = {(finding.source, finding.kind) for finding in remaining.findings}
-    their_findings = {(finding.source, finding.kind) for finding in removed.findings}
-    is_theirs = merged.address in left or not merged.interfaces
-    return replace(
-        device,
-        states={source: state for source, state in states.items() if source not in brought},
-        facts={
-            source: remaining.facts[source] if is_theirs and source in both_sources else facts
-            for source, facts in device.facts.items()
-            if source not in brought
-        },
-        findings=tuple(
-            finding
-            for finding in device.findings
-            if (finding.source, finding.kind) not in their_findings - own_findings
-        ),
-    )
-
-
-def _addresses_of(merged: Device, half: Device) -> set[str]:
-    """The addresses at which the keys of the half were proved since; without any, its own ones."""
-    known = {ip for by_ip in half.source_addresses.values() for ip in by_ip}
-    since = {ip for key in half.identities for ip in merged.interfaces.get(key, {})}
-    return since or {*known, *([half.address] if half.address else [])}
-
-
-def _proof_times(merged: Device, half: Device, other: Device) -> dict[str, datetime]:
-    """When the merged record was last at an address that only this half has, by source."""
-    own = _addresses_of(merged, half) - _addresses_of(merged, other)
-    times = {
-        source: [at for ip, at in by_ip.items() if ip in own]
-        for source, by_ip in merged.source_addresses.items()
-    }
-    return {source: max(by_source) for source, by_source in times.items() if by_source}
-
-
-def _seen_at_removed(merged: Device, remaining: Device, removed: Device) -> set[str]:
-    """The sources whose last sighting since the merge was at an address that only the removed
-    record has."""
-    before = {**removed.states, **remaining.states}
-    times = _proof_times(merged, removed, remaining)
-    return {
-        source
-        for source, state in merged.states.items()
-        if state.seen_at is not None
-        and (source not in before or state.seen_at != before[source].seen_at)
-        and source in times
-        and times[source] >= state.seen_at
-    }
-
-
-def _last_seen(
-    merged: Device, remaining: Device, removed: Device, before: Device
-) -> datetime | None:
-    """When the record that remained was last seen. What came since the merge, and was not at an
-    address of the removed one alone, is its own."""
-    theirs = _proof_times(merged, removed, remaining).values()
-    is_theirs = merged.last_seen is not None and max(theirs, default=None) == merged.last_seen
-    if merged.last_seen != before.last_seen and not is_theirs:
-        return merged.last_seen
-    own = _proof_times(merged, remaining, removed).values()
-    return max((at for at in (remaining.last_seen, *own) if at), default=None)
-
-
-def with_sightings_since(merged: Device, removed: Device, remaining: Device) -> Device:
-    """The removed record, seen when the merged one was at an address that only this one has."""
-    theirs = _seen_at_removed(merged, remaining, removed)
-    times = _proof_times(merged, removed, remaining).values()
-    return replace(
-        removed,
-        last_seen=max((at for at in (removed.last_seen, *times) if at), default=None),
-        states={**removed.states, **{source: merged.states[source] for source in theirs}},
-    )
-
-
-def _at_interfaces(device: Device, shown: str | None) -> Device:
-    """The device with the interfaces of its own keys. One that has one MAC is at the newest of
-    these, unless that is what is shown."""
-    device = identity.renamed(device, device.identities)
-    places = {ip: at for known in device.interfaces.values() for ip, at in known.items()}
-    if places and shown not in places:
-        device = replace(device, address=max(places, key=lambda ip: places[ip]))
-    has_one = len(identity.macs_of(device)) <= 1 and len(places) <= 1
-    return replace(device, interfaces={}) if has_one else device
-
-
-def at_proved_addresses(merged: Device, half: Device) -> Device:
-    """The half of a merged record, at the addresses where its keys were proved since."""
-    known = {key: merged.interfaces[key] for key in half.identities if key in merged.interfaces}
-    places = {ip: at for by_ip in known.values() for ip, at in by_ip.items()}
-    if not places:
-        return half
-    by_source: dict[str, Mapping[str, datetime]] = {}
-    for source, by_ip in merged.source_addresses.items():
-        if proved := {ip: at for ip, at in by_ip.items() if ip in places}:
-            by_source[source] = proved
-    seen = [at for at in (half.last_seen, *places.values()) if at]
-    half = replace(half, interfaces=known, source_addresses=by_source)
-    return _at_interfaces(replace(half, last_seen=max(seen, default=None)), half.address)
-
-
-def _addresses_without(
-    merged: Device, remaining: Device, removed: Device, left: set[str]
-) -> dict[str, Mapping[str, datetime]]:
-    """The addresses that `remaining` proved, and those that came since the merge."""
-    kept_addresses: dict[str, Mapping[str, datetime]] = {}
-    for source, by_ip in merged.source_addresses.items():
-        brought = removed.source_addresses.get(source, {}).keys()
-        theirs = (brought - remaining.source_addresses.get(source, {}).keys()) | left
-        if kept := {ip: at for ip, at in by_ip.items() if ip not in theirs}:
-            kept_addresses[source] = kept
-    return kept_addresses
 
 
 def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[Device, Device]:
@@ -324,16 +143,16 @@ def _split_addresses(device: Device, rest: Device, new: Device) -> tuple[Device,
     """Give each of the two the addresses at which its keys were proved, as far as they are
     known. Facts of the sources go with the shown address."""
     new = at_proved_addresses(device, new)
-    left = _addresses_of(device, new) - {ip for known in rest.interfaces.values() for ip in known}
-    by_source = _without_addresses(rest.source_addresses, left)
+    left = addresses_of(device, new) - {ip for known in rest.interfaces.values() for ip in known}
+    by_source = without_addresses(rest.source_addresses, left)
     rest = replace(rest, source_addresses=by_source)
     if rest.address in left:
-        new = replace(new, facts=rest.facts)
+        new = replace(new, facts=rest.facts, address=rest.address)
         rest = replace(rest, address=None, facts={})
-    return _at_interfaces(rest, rest.address), new
+    return at_interfaces(rest, rest.address), new
 
 
-def _without_addresses(
+def without_addresses(
     by_source: Mapping[str, Mapping[str, datetime]], left: set[str]
 ) -> dict[str, Mapping[str, datetime]]:
     """The addresses by source without those that were left."""
@@ -342,3 +161,46 @@ def _without_addresses(
         for source, known in by_source.items()
     }
     return {source: known for source, known in kept.items() if known}
+
+
+def addresses_of(merged: Device, half: Device) -> set[str]:
+    """The addresses at which the keys of the half were proved since; without any, its own ones."""
+    known = {ip for by_ip in half.source_addresses.values() for ip in by_ip}
+    since = {ip for key in half.identities for ip in merged.interfaces.get(key, {})}
+    return since or {*known, *([half.address] if half.address else [])}
+
+
+def at_proved_addresses(merged: Device, half: Device) -> Device:
+    """The half of a merged record, at the addresses where its keys were proved since."""
+    known = {key: merged.interfaces[key] for key in half.identities if key in merged.interfaces}
+    places = {ip: at for by_ip in known.values() for ip, at in by_ip.items()}
+    if not places:
+        return half
+    seen = [at for at in (half.last_seen, *places.values()) if at]
+    by_source = proved_addresses(merged, half, places)
+    half = replace(half, interfaces=known, source_addresses=by_source)
+    return at_interfaces(replace(half, last_seen=max(seen, default=None)), half.address)
+
+
+def proved_addresses(
+    merged: Device, half: Device, places: Container[str]
+) -> dict[str, dict[str, datetime]]:
+    """When the sources proved the places of the half. The merged record keeps the newest of both,
+    so that some may be known of the half alone."""
+    both = latest_by_source(half.source_addresses, merged.source_addresses)
+    proved = {
+        source: {ip: at for ip, at in by_ip.items() if ip in places}
+        for source, by_ip in both.items()
+    }
+    return {source: by_ip for source, by_ip in proved.items() if by_ip}
+
+
+def at_interfaces(device: Device, shown: str | None) -> Device:
+    """The device with the interfaces of its own keys. One that has one MAC is at the newest of
+    these, unless that is what is shown."""
+    device = identity.renamed(device, device.identities)
+    places = {ip: at for known in device.interfaces.values() for ip, at in known.items()}
+    if places and shown not in places:
+        device = replace(device, address=max(places, key=lambda ip: places[ip]))
+    has_one = len(identity.macs_of(device)) <= 1 and len(places) <= 1
+    return replace(device, interfaces={}) if has_one else device

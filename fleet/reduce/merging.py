@@ -8,24 +8,33 @@ from fleet import identity, labels, status, unused_secrets
 from fleet.database import device_record
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.places import access_key
-from fleet.reduce import access, disputes, ignore_list, interfaces, joining
+from fleet.reduce import access, disputes, ignore_list, interfaces, joining, undoing
 from fleet.reduce.draft import Draft
 
 
-def merge(draft: Draft, remaining: int, removed: int, by: str = "") -> Device:
-    """Merge `removed` into `remaining`: its keys, history and sources; its id redirects.
+def merge(
+    draft: Draft,
+    remaining: int,
+    removed: int,
+    by: str = "",
+    division: undoing.Division | None = None,
+) -> Device:
+    """Merge `removed` into `remaining`: its keys, history and sources; its id redirects. With
+    `division` they become again the record that they were.
 
-    The event carries both records as they were, and the parents of those that were behind the
-    removed one, so that it can be undone.
+    The event carries both records as they were, and the parents and exclusions of those that
+    named the removed one, so that it can be undone; also the merged record, where it is not what
+    merging the two makes of them.
     """
     keep, gone = draft.devices[remaining], draft.devices[removed]
     draft.drop(gone)
     led = [old for old, new in draft.redirects.items() if new == removed]
     draft.redirects.update(dict.fromkeys(led, remaining))
     draft.redirects[removed] = remaining
-    draft.put(joining.merge_devices(keep, gone, draft.rules))
-    behind = _redirect_references(draft, removed, remaining)
-    merged = _repair_parents(draft, draft.devices[remaining])
+    plain = joining.merge_devices(keep, gone, draft.rules)
+    draft.put(undoing.rejoin_devices(division, keep, gone, draft.rules) if division else plain)
+    references = _redirect_references(draft, removed, remaining)
+    merged = then = _repair_parents(draft, draft.devices[remaining])
     ignore_list.forget_listed(draft, merged)
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
@@ -39,39 +48,56 @@ def merge(draft: Draft, remaining: int, removed: int, by: str = "") -> Device:
         "goes": device_record.for_undo(gone),
     }
     before |= {"redirects": led} if led else {}
-    before |= {"behind": behind} if behind else {}
+    before |= references
+    before |= {"merged": device_record.for_undo(then)} if then != plain else {}
     draft.add_event("device.merged", merged, text, before, {"stays": remaining, "goes": removed})
     return merged
 
 
-def _redirect_references(draft: Draft, removed: int, remaining: int) -> dict[str, list[int]]:
+def _redirect_references(
+    draft: Draft, removed: int, remaining: int
+) -> dict[str, dict[str, list[int]]]:
     """Redirect parents and exclusions from the removed record to the one that remains; return
-    the former parents by the number of the device that has them."""
-    behind = {}
+    the former ones by the number of the device that has them, as the event keeps them."""
+    behind, excluding = {}, {}
     for device in draft.referring_to(removed):
-        parents = dict.fromkeys(remaining if id == removed else id for id in device.parents)
-        never_merge = dict.fromkeys(id for id in device.never_merge if id != removed)
+        parents = _redirected(device.parents, removed, remaining, device.id)
+        never_merge = _redirected(device.never_merge, removed, remaining, device.id)
         if removed in device.parents:
             behind[str(device.id)] = list(device.parents)
-        if removed in device.never_merge and device.id != remaining:
-            never_merge[remaining] = None
-        kept = tuple(id for id in parents if id != device.id)
-        draft.put(replace(device, parents=kept, never_merge=tuple(never_merge)))
-    return behind
+        if removed in device.never_merge:
+            excluding[str(device.id)] = list(device.never_merge)
+        draft.put(replace(device, parents=parents, never_merge=never_merge))
+    references = {"behind": behind, "excluding": excluding}
+    return {name: by_number for name, by_number in references.items() if by_number}
 
 
-def _give_children_back(draft: Draft, edit: Edit, remaining: int, removed: int) -> None:
-    """Let the devices that were behind the removed record be behind it again, unless their parents
-    were changed since."""
-    behind = edit.fields.get("behind", {})
-    for number, parents in behind.items() if isinstance(behind, Mapping) else ():
+def _redirected(ids: Sequence[int], removed: int, remaining: int, own: int) -> tuple[int, ...]:
+    """The numbers of other devices, with that of the record that remains for the removed one."""
+    redirected = dict.fromkeys(remaining if id == removed else id for id in ids)
+    return tuple(id for id in redirected if id != own)
+
+
+def _give_references_back(draft: Draft, edit: Edit, remaining: int, removed: int) -> None:
+    """Let the devices that were behind the removed record, unless their parents were changed
+    since, and those that excluded it name it again."""
+    for number, parents in _former(edit, "behind"):
         device = draft.find(f"id:{number}", DEFAULT_SITE)
-        if device is None or not isinstance(parents, list):
-            continue
-        redirected = dict.fromkeys(remaining if id == removed else id for id in parents)
-        if tuple(redirected) == device.parents:
+        if device and _redirected(parents, removed, remaining, device.id) == device.parents:
             draft.put(replace(device, parents=tuple(parents)))
             _repair_parents(draft, draft.devices[device.id])
+    for number, excluded in _former(edit, "excluding"):
+        device = draft.find(f"id:{number}", DEFAULT_SITE)
+        if device and remaining in device.never_merge:
+            kept = [id for id in device.never_merge if id != remaining or id in excluded]
+            draft.put(_excluding(replace(device, never_merge=tuple(kept)), removed))
+
+
+def _former(edit: Edit, name: str) -> list[tuple[str, list[int]]]:
+    """The former parents or exclusions in the event of a merge, by number."""
+    by_number = edit.fields.get(name, {})
+    entries = by_number.items() if isinstance(by_number, Mapping) else ()
+    return [(number, ids) for number, ids in entries if isinstance(ids, list)]
 
 
 def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
@@ -86,7 +112,9 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     remaining, removed = sorted((device.id, other.id))
     keys = disputes.keys_disputed_between(draft, device, other)
     if not keys:
-        return merge(draft, remaining, removed, edit.by)
+        merged = merge(draft, remaining, removed, edit.by, _division(draft, edit, (device, other)))
+        _take_secrets(draft, merged)
+        return merged
     merge(draft, remaining, removed, edit.by)
     disputes.end(draft, keys, device.site, edit.at)
     merged = draft.devices[remaining]
@@ -126,12 +154,40 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
     new = replace(new, retired_at=device.retired_at)
     draft.put(rest)
     draft.put(new)
-    for id in unused_secrets.used_by([new]) - unused_secrets.used_by([rest]):
-        if id in draft.secrets:
-            draft.secrets[id] = replace(draft.secrets[id], device=new.id)
+    for half in (rest, new):
+        _take_secrets(draft, half)
     text = f"{labels.name(rest)} was split by {edit.by}: number {new.id} is another device"
-    draft.add_event("device.split", rest, text, {"stays": device.id}, {"goes": new.id})
+    before = {"stays": device.id, **_for_rejoining(draft, device, (rest.id, new.id))}
+    draft.add_event("device.split", rest, text, before, {"goes": new.id})
     return rest
+
+
+def _for_rejoining(draft: Draft, whole: Device, halves: Sequence[int]) -> dict[str, Any]:
+    """What the event of a division keeps, so that its undo gives the record back as it was."""
+    return {
+        "whole": device_record.for_undo(whole),
+        "halves": [device_record.for_undo(draft.devices[id]) for id in halves],
+    }
+
+
+def _division(draft: Draft, edit: Edit, devices: Sequence[Device]) -> undoing.Division | None:
+    """The division of these two records that the edit undoes; None for any other merge, or if the
+    event of an earlier version does not have it."""
+    try:
+        whole = device_record.device_of_event(edit.fields["whole"])
+        rest, new = map(device_record.device_of_event, edit.fields["halves"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    if whole.id != rest.id or [rest.id, new.id] != sorted(device.id for device in devices):
+        return None
+    return undoing.Division(*(_with_current_numbers(draft, half) for half in (whole, rest, new)))
+
+
+def _take_secrets(draft: Draft, device: Device) -> None:
+    """Let the passwords that the device uses be its own."""
+    for id in unused_secrets.used_by([device]) & draft.secrets.keys():
+        if draft.secrets[id].device != device.id:
+            draft.secrets[id] = replace(draft.secrets[id], device=device.id)
 
 
 def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
@@ -146,37 +202,54 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
         # What had been merged into the removed record leads there again.
         if draft.redirects.get(old) == device.id:
             draft.redirects[old] = removed.id
-    remaining, removed = (_with_current_parents(draft, half) for half in (remaining, removed))
+    remaining, removed = (_with_current_numbers(draft, half) for half in (remaining, removed))
     ended = {
         half.id: disputes.keys_disputed_by_itself(device, half) for half in (remaining, removed)
     }
     disputes.end(draft, [key for keys in ended.values() for key in keys], device.site, edit.at)
     device = draft.devices[device.id]
     draft.drop(device)
-    back = joining.unmerge_device(device, remaining, removed, draft.rules)
+    then = _merged_then(draft, edit) or joining.merge_devices(remaining, removed, draft.rules)
+    undone = undoing.Merge(device, then, remaining, removed)
+    back, removed = undoing.remaining_device(undone), undoing.removed_device(undone)
     back = _with_parents_before(draft, back, remaining, removed)
-    back = replace(back, never_merge=(*device.never_merge, removed.id))
+    back = _excluding(back, removed.id)
     if ended[remaining.id]:
         back = disputes.with_keys_restored(back, ended[remaining.id])
     back = _without_lost(draft, back, removed.id)
     draft.put(back)
     removed = _without_lost(draft, removed, back.id)
-    removed = joining.with_sightings_since(device, removed, remaining)
-    removed = joining.at_proved_addresses(device, removed)
     removed = disputes.known_by_address(draft, removed, draft.disputed)
-    draft.put(replace(removed, never_merge=(*removed.never_merge, back.id)))
+    draft.put(_excluding(removed, back.id))
     if not (draft.devices[back.id].identities and draft.devices[removed.id].identities):
         raise Refused(
             f"The identities of {labels.name(removed)} now belong to another device",
             "Split that device first, or leave these two together.",
         )
-    _give_children_back(draft, edit, back.id, removed.id)
+    _give_references_back(draft, edit, back.id, removed.id)
     for half in (back, removed):
         _take_substitute(draft, half.id, ended[half.id])
     back, removed = (_repair_parents(draft, draft.devices[half.id]) for half in (back, removed))
+    for half in (back, removed):
+        _take_secrets(draft, half)
     text = f"{labels.name(back)} and {labels.name(removed)} are two devices again, says {edit.by}"
-    draft.add_event("device.unmerged", back, text, {}, {"stays": back.id, "goes": removed.id})
+    before = _for_rejoining(draft, device, (back.id, removed.id))
+    draft.add_event("device.unmerged", back, text, before, {"stays": back.id, "goes": removed.id})
     return back
+
+
+def _excluding(device: Device, other: int) -> Device:
+    """The device that is never merged with the other one."""
+    return replace(device, never_merge=tuple(dict.fromkeys((*device.never_merge, other))))
+
+
+def _merged_then(draft: Draft, edit: Edit) -> Device | None:
+    """The merged record in the event of a merge; None if it is what merging the two makes."""
+    try:
+        then = device_record.device_of_event(edit.fields["merged"])
+    except (KeyError, ValueError):
+        return None
+    return _with_current_numbers(draft, then)
 
 
 def _without_lost(draft: Draft, device: Device, other: int) -> Device:
@@ -186,9 +259,8 @@ def _without_lost(draft: Draft, device: Device, other: int) -> Device:
     for source, way in device.access.items():
         key = access_key(source, way)
         if key is None or access.device_asked_at(draft, device, key) is None:
-            is_there = way.secret in draft.secrets
-            kept[source] = way if is_there else replace(way, secret=None)
-    known = {other, *draft.devices, *draft.redirects}.intersection(device.never_merge)
+            kept[source] = access.with_known_secrets(way, draft.secrets)
+    known = {other, *draft.devices}.intersection(device.never_merge)
     return replace(
         device, access=kept, never_merge=tuple(id for id in device.never_merge if id in known)
     )
@@ -219,10 +291,14 @@ def _records_before(edit: Edit) -> tuple[Device, Device]:
         ) from None
 
 
-def _with_current_parents(draft: Draft, device: Device) -> Device:
-    """The device with the numbers that its parents have since their own merges."""
-    parents = dict.fromkeys(draft.redirects.get(parent, parent) for parent in device.parents)
-    return replace(device, parents=tuple(parents))
+def _with_current_numbers(draft: Draft, device: Device) -> Device:
+    """The device with the numbers that its parents and exclusions have since their own merges."""
+    parents, never_merge = (
+        tuple(dict.fromkeys(draft.redirects.get(id, id) for id in ids))
+        for ids in (device.parents, device.never_merge)
+    )
+    never_merge = tuple(id for id in never_merge if id != device.id)
+    return replace(device, parents=parents, never_merge=never_merge)
 
 
 def _with_parents_before(draft: Draft, back: Device, remaining: Device, removed: Device) -> Device:
