@@ -106,7 +106,7 @@ def _with_link(device: Device, wanted: _Link) -> Device:
 def _undo_link(draft: Draft, device: Device, edit: Edit) -> Device:
     """The link as it was before, and what another device lost is given back to it."""
     raw, expected = edit.fields["undo"], edit.fields["expect"]
-    wanted = _from_json(raw)
+    wanted = _link_before(draft, raw)
     known = _link_of(device, replace(wanted, key=expected.get("key") or wanted.key))
     if known.as_json() != dict(expected):
         raise Refused(
@@ -128,16 +128,17 @@ def _give_back(draft: Draft, lost: Mapping[str, Any]) -> None:
     owner, key = draft.find(f"id:{lost['id']}", ""), str(lost["key"])
     if owner is None or draft.find(key, owner.site) is not None:
         return
-    source, had = lost.get("source"), from_event(lost.get("access"))
-    if source in owner.access:
+    if lost.get("source") in owner.access:
         return
-    draft.put(_with_link(owner, _Link(source, had, key, owner.listed)))
+    before = _link_before(draft, {**lost, "key": key, "listed": owner.listed})
+    draft.put(_with_link(owner, before))
 
 
-def _from_json(raw: Mapping[str, Any]) -> _Link:
-    return _Link(
-        raw.get("source"), from_event(raw.get("access")), raw.get("key"), bool(raw["listed"])
-    )
+def _link_before(draft: Draft, raw: Mapping[str, Any]) -> _Link:
+    """The link in an event, without passwords that were forgotten since."""
+    had = from_event(raw.get("access"))
+    had = access.with_known_secrets(had, draft.secrets) if had else None
+    return _Link(raw.get("source"), had, raw.get("key"), bool(raw["listed"]))
 
 
 def _name(link: _Link) -> str:

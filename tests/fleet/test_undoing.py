@@ -331,3 +331,15 @@ def test_undoing_a_merge_excludes_again_what_another_one_excluded() -> None:
     assert story.device(3).never_merge == (1,)
     undo(story, merged)
     assert story.device(3).never_merge == (2,)
+
+
+def test_undoing_a_link_brings_no_password_back_that_was_deleted() -> None:
+    story = three_cameras()
+    tell_edit(story, "link", 1, source="onvif", secret=sealed("s0"))
+    linked = tell_edit(story, "link", 1, source="onvif", host="10.0.1.1", secret=sealed("s1"))
+    tell_edit(story, "link", 1, source="rtsp", secret=sealed("r0"))
+    for number in range(1, 5):
+        tell_edit(story, "change", 1, source="rtsp", secret=sealed(f"r{number}"))
+    assert "s0" not in story.fleet.secrets
+    undo(story, linked)
+    assert story.device(1).access["onvif"].secret is None
