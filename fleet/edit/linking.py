@@ -106,7 +106,7 @@ def _with_link(device: Device, wanted: _Link) -> Device:
 def _undo_link(draft: Draft, device: Device, edit: Edit) -> Device:
     """The link as it was before, and what another device lost is given back to it."""
     raw, expected = edit.fields["undo"], edit.fields["expect"]
-    wanted = _link_before(draft, raw)
+    wanted = _link_before(draft, raw, device)
     known = _link_of(device, replace(wanted, key=expected.get("key") or wanted.key))
     if known.as_json() != dict(expected):
         raise Refused(
@@ -130,14 +130,15 @@ def _give_back(draft: Draft, lost: Mapping[str, Any]) -> None:
         return
     if lost.get("source") in owner.access:
         return
-    before = _link_before(draft, {**lost, "key": key, "listed": owner.listed})
+    before = _link_before(draft, {**lost, "key": key, "listed": owner.listed}, owner)
     draft.put(_with_link(owner, before))
 
 
-def _link_before(draft: Draft, raw: Mapping[str, Any]) -> _Link:
-    """The link in an event, without passwords that were forgotten since."""
+def _link_before(draft: Draft, raw: Mapping[str, Any], device: Device) -> _Link:
+    """The link in an event, without passwords that were deleted or are another device's now."""
     had = from_event(raw.get("access"))
-    had = access.with_known_secrets(had, draft.secrets) if had else None
+    if had is not None:
+        had = access.with_known_secrets(had, access.own_secrets(draft, had, device.id))
     return _Link(raw.get("source"), had, raw.get("key"), bool(raw["listed"]))
 
 

@@ -32,7 +32,7 @@ def from_event(raw: Any) -> Access | None:
 
 
 def with_known_secrets(access: Access, secrets: Container[str]) -> Access:
-    """The access without passwords that were deleted since."""
+    """The access without passwords that are not among the secrets."""
     options = {name: id for name, id in access.secret_options.items() if id in secrets}
     secret = access.secret if access.secret in secrets else None
     if (secret, options) == (access.secret, access.secret_options):
@@ -147,6 +147,11 @@ def _belongs_to(draft: Draft, secret: Any, device: int) -> bool:
     """True if the password was saved for the device, or for one that was merged into it."""
     known = draft.secrets.get(secret) if isinstance(secret, str) else None
     return known is not None and draft.redirects.get(known.device, known.device) == device
+
+
+def own_secrets(draft: Draft, access: Access, device: int) -> set[str]:
+    """The passwords of the access that belong to the device."""
+    return {id for id in _secret_ids(access) if _belongs_to(draft, id, device)}
 
 
 def _is_text(value: Any, limit: int) -> bool:

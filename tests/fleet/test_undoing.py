@@ -343,3 +343,15 @@ def test_undoing_a_link_brings_no_password_back_that_was_deleted() -> None:
     assert "s0" not in story.fleet.secrets
     undo(story, linked)
     assert story.device(1).access["onvif"].secret is None
+
+
+def test_undoing_a_link_takes_no_password_that_another_device_has_now() -> None:
+    story = three_cameras()
+    linked = tell_edit(story, "link", 3, source="rtsp", secret=sealed("s3"))
+    merged = tell_edit(story, "merge", 1, **{"with": 3})
+    undo(story, linked)
+    unlinked = story.events[-1]
+    assert unlinked.kind == "device.unlinked"
+    undo(story, merged)
+    undo(story, unlinked)
+    assert [story.device(id).access["rtsp"].secret for id in (1, 3)] == [None, "s3"]
