@@ -301,7 +301,11 @@ def _last_seen(merge: Merge) -> datetime | None:
 
 def _own_source_addresses(merge: Merge) -> dict[str, dict[str, datetime]]:
     """The addresses that the record that remained proved, and those that came since the merge."""
-    kept_addresses = joining.proved_addresses(merge.now, merge.remaining, merge.own_places)
+    places = {*merge.own_places}
+    if not places and merge.now.address in merge.left:
+        # Only the removed one moved, so what is shown again was not left.
+        places = {str(merge.remaining.address)}
+    kept_addresses = joining.proved_addresses(merge.now, merge.remaining, places)
     for source, by_ip in merge.now.source_addresses.items():
         brought = merge.removed.source_addresses.get(source, {}).keys()
         own = merge.remaining.source_addresses.get(source, {}).keys()

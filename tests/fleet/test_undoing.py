@@ -355,3 +355,17 @@ def test_undoing_a_link_takes_no_password_that_another_device_has_now() -> None:
     undo(story, merged)
     undo(story, unlinked)
     assert [story.device(id).access["rtsp"].secret for id in (1, 3)] == [None, "s3"]
+
+
+def test_an_address_that_is_shown_again_has_the_time_at_which_it_was_proved() -> None:
+    story = Story()
+    story.tell(seen(mac(3)), seen(mac(2), address="10.0.0.2"))
+    tell_edit(story, "link", 1, source="rtsp", host="10.0.1.1", port=554)
+    tell_edit(story, "split", 1, identities=[mac(3)])
+    merged = tell_edit(story, "merge", 1, **{"with": 2})
+    story.tell(seen(mac(2), address="10.0.0.2", at=noon(minutes=40)))
+    story.tell(seen(mac(2), address="10.0.0.2", at=noon(minutes=45)))
+    assert story.device(1).address == "10.0.0.2"
+    undo(story, merged, minutes=46)
+    assert story.device(1).address == "10.0.0.1"
+    assert story.device(1).source_addresses == {"panasonic": {"10.0.0.1": NOON}}
