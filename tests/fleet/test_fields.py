@@ -79,7 +79,7 @@ BY_TYPE: dict[Any, Any] = {
     tuple[str, ...]: ("a text",),
     tuple[int, ...]: (3,),
 }
-DETAIL = ROOT / "templates/parts/detail.html"
+DETAIL = ROOT / "templates/parts/detail_edit.html"
 edited = pytest.mark.parametrize("name", editable_fields.BY_NAME)
 
 
@@ -230,7 +230,7 @@ def test_the_api_takes_nothing_that_no_edit_takes() -> None:
 @pytest.mark.parametrize("name", editable_fields.MAX_LENGTHS)
 def test_the_form_of_a_camera_has_every_text(name: str) -> None:
     assert f'name="{name}"' in DETAIL.read_text(), (
-        f"{name}: a field of the form in templates/parts/detail.html"
+        f"{name}: a field of the form in templates/parts/detail_edit.html"
     )
 
 
