@@ -20,7 +20,8 @@ def add(draft: Draft, edit: Edit) -> Device:
     device = _new_device(draft, edit)
     for key in device.identities:
         access.check_free(draft, identity.index_key(key, device.site), key)
-        _check_new(draft.find(key, device.site))
+        owner = draft.find(key, device.site)
+        _check_new(owner or access.device_asked_at(draft, device, key))
     neighbours = _at_same_address(draft, device)
     if neighbours and not edit.fields.get("is_another"):
         _check_new(neighbours[0])

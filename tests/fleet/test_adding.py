@@ -197,6 +197,18 @@ def test_the_same_place_twice_is_refused_by_name() -> None:
     assert story.tell(add(**{**GATE, "path": "/two"}, is_another=True)) == ["device.added"]
 
 
+def test_a_place_that_is_asked_is_not_added_though_its_device_lost_the_key() -> None:
+    story = Story()
+    story.tell(seen(A, name="Gate", address="10.0.0.4"))
+    story.tell(edit("link", "id:1", at=noon(minutes=1), **GATE))
+    story.tell(seen(B, RTSP, at=noon(minutes=2), address="10.0.0.5"))
+    story.tell(edit("delete", "id:2", at=noon(minutes=3)))
+    assert story.device(1).access
+    assert RTSP not in story.device(1).identities
+    with pytest.raises(Refused, match=r"^Gate \(number 1\) is in the list already"):
+        story.tell(add(**GATE, is_another=True, at=noon(minutes=5)))
+
+
 @pytest.mark.parametrize("key", [None, A])
 def test_a_device_that_was_found_already_is_to_be_linked(key: str | None) -> None:
     story = Story()
