@@ -1,13 +1,14 @@
 """Filter, search, sort and page the devices: one rule for the API, the pages and the commands."""
 
-import ipaddress
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from fleet import identity, labels, status
+from fleet import identity, labels, networks, status
 from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device
+from fleet.natural_order import Key, natural_key
 from fleet.recorder_list import SOURCE
 
 STATUSES = {
@@ -24,24 +25,40 @@ STATUSES = {
 """What a list can be filtered by: these words, and every other status by its own."""
 for _word in status.NAMES:
     STATUSES.setdefault(_word.lower(), frozenset({_word}))
+MAX_TEXTS = 100_000
+_search_texts: dict[int, tuple[Device, str]] = {}
+"""The search text of each device by number, with the very record that it was made of."""
 LONGEST_PLACE = 500
 """Characters of a site or a store, as many as a cell of the workbook keeps."""
 SortKey = Callable[[Device, str], Any]
+Condition = Callable[[Device], bool]
+ValuesOf = Callable[[Device], Iterable[str]]
+VALUES: dict[str, ValuesOf] = {
+    "tag": lambda device: device.tags,
+    "model": lambda device: _texts(labels.fact(device, "model")),
+    "site": lambda device: (device.site,),
+    "source": lambda device: device.states.keys() | device.facts.keys(),
+}
+"""By the name of a filter, the values of a device of which one must be the filter's."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFilter:
     """The filter, the order and the page of a list of devices.
 
-    Without any of it a list is whole, by number. `status` is a key of STATUSES, `sort` one of
-    SORTS, with `-` before it for the other direction.
+    Without any of it a list is whole, by number. `status` is a key of STATUSES, `network` is in
+    CIDR notation, `sort` is one of SORTS, with `-` before it for the other direction.
     """
 
     status: str = "all"
     kind: str | None = None
     q: str = ""
+    tag: str = ""
+    model: str = ""
     site: str = ""
     store: str = ""
+    network: str = ""
+    source: str = ""
     findings: bool = False
     retired: bool = False
     sort: str = ""
@@ -79,6 +96,24 @@ def store_of(device: Device, stores: Mapping[str, str]) -> str:
     return str(device.facts.get(SOURCE, {}).get("store") or stores.get(device.site, ""))
 
 
+def conditions(query: DeviceFilter, stores: Mapping[str, str]) -> dict[str, Condition]:
+    """What a device must fulfil besides status and search, by the name of the filter."""
+    wanted: dict[str, Condition] = {
+        name: partial(_has, values_of, value)
+        for name, values_of in VALUES.items()
+        if (value := getattr(query, name))
+    }
+    if query.store:
+        wanted["store"] = lambda device: store_of(device, stores) == query.store
+    if query.network:
+        wanted["network"] = networks.parse(query.network).has
+    return wanted
+
+
+def _has(values_of: ValuesOf, value: str, device: Device) -> bool:
+    return value in values_of(device)
+
+
 def select(
     devices: Collection[Device],
     statuses: Mapping[int, str],
@@ -88,9 +123,8 @@ def select(
 ) -> DevicePage:
     """The devices that fit the query. `stores` as `stores_by_site()` of the whole fleet, where
     `devices` are not the whole."""
-    if query.store:
-        known = stores_by_site(devices) if stores is None else stores
-        devices = [device for device in devices if store_of(device, known) == query.store]
+    if stores is None:
+        stores = stores_by_site(devices) if query.store else {}
     wanted = STATUSES[query.status]
     matches = [
         device
@@ -99,8 +133,9 @@ def select(
         and (shown_as(device.kind) in ({query.kind} if query.kind else kinds))
         and statuses[device.id] in wanted
         and (not query.findings or device.findings)
-        and (not query.site or device.site == query.site)
     ]
+    for condition in conditions(query, stores).values():
+        matches = [device for device in matches if condition(device)]
     if query.q.strip():
         needle = query.q.strip().casefold()
         mac = identity.mac(needle) or needle
@@ -125,7 +160,18 @@ def _mentions(device: Device, *texts: str) -> bool:
 
 
 def search_text(device: Device) -> str:
-    """Everything that a search looks in, in lower case."""
+    """Everything that a search looks in, in lower case; made once for each state of a device."""
+    known = _search_texts.get(device.id)
+    if known and known[0] is device:
+        return known[1]
+    if len(_search_texts) >= MAX_TEXTS:
+        _search_texts.clear()
+    text = _search_text(device)
+    _search_texts[device.id] = (device, text)
+    return text
+
+
+def _search_text(device: Device) -> str:
     parts = (
         labels.name(device),
         labels.fact(device, "name"),
@@ -140,24 +186,29 @@ def search_text(device: Device) -> str:
     return "\n".join(str(part) for part in parts if part).casefold()
 
 
-def _address(device: Device) -> tuple[int, int]:
-    try:
-        address = ipaddress.ip_address(device.address or "")
-    except ValueError:
-        return (9, 0)
-    return (address.version, int(address))
+def _texts(fact: object | None) -> tuple[str, ...]:
+    return () if fact is None else (str(fact),)
+
+
+def _text_key(text: object | None) -> tuple[bool, Key]:
+    """In natural order; what has no text comes last."""
+    return (not text, natural_key(str(text or "")))
+
+
+def _name_key(device: Device) -> Key:
+    return natural_key(labels.name(device))
 
 
 SORTS: dict[str, SortKey] = {
     "id": lambda device, device_status: device.id,
     "status": lambda device, device_status: (
         status.TABLE[device_status].rank,
-        labels.name(device).casefold(),
+        _name_key(device),
     ),
-    "name": lambda device, device_status: labels.name(device).casefold(),
-    "address": lambda device, device_status: _address(device),
+    "name": lambda device, device_status: _name_key(device),
+    "address": lambda device, device_status: networks.address_number(device.address),
     "mac": lambda device, device_status: identity.mac_of(device) or "~",
-    "model": lambda device, device_status: str(labels.fact(device, "model") or "~").casefold(),
+    "model": lambda device, device_status: _text_key(labels.fact(device, "model")),
     "last_seen": lambda device, device_status: (
         device.last_seen.timestamp() if device.last_seen else 0.0
     ),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 from xml.sax.saxutils import escape, quoteattr  # nosec B406 (they write, they do not read)
 
+from fleet.natural_order import natural_key
 from fleet.recorder_list import RecorderRow
 from inventory.limits import NotReadable
 from inventory.model import SERIAL, Place, RecorderSheet, workbook_of
@@ -56,7 +57,7 @@ def with_serials(data: bytes, serials: Mapping[str, str], *, tidy: bool = False)
     new, not_written = replace_texts(data, before.sheet, texts)
     refused |= {wanted[place]: reason for place, reason in not_written.items()}
     written = {place[0]: texts[place] for place in texts.keys() - not_written.keys()}
-    gone = sorted(serials.keys() - rows.keys())
+    gone = sorted(serials.keys() - rows.keys(), key=natural_key)
     if written:
         _check_written(before, new, written, tidy)
     return SerialUpdate(new if written else None, refused, gone)

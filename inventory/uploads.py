@@ -11,6 +11,7 @@ from typing import IO
 
 from fleet import recorder_list
 from fleet.model import NotFound, Refused
+from fleet.natural_order import natural_key
 from fleet.recorder_list import RecorderRow
 from fleet.tracker import Precondition, no_precondition
 from inventory import workbook
@@ -244,7 +245,9 @@ class Uploads:
     def _undo_refused(self, now: bytes, pending: Mapping[str, str], former: list[Path]) -> Refused:
         name = self.workbooks.path.name
         if pending:
-            sites = ", ".join(sorted(pending)[:5]) + (" and others" if len(pending) > 5 else "")
+            sites = ", ".join(sorted(pending, key=natural_key)[:5]) + (
+                " and others" if len(pending) > 5 else ""
+            )
             error = f"A new serial of {sites} was typed since the new workbook was taken"
         elif now == NO_WORKBOOK:
             error = f"{name} was taken away since the new workbook was taken"

@@ -47,6 +47,7 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
     ("fleet/identity.py", "[0-9a-f]{2}(:[0-9a-f]{2}){5}"): ("00:11:22:33:44:5",),
     ("fleet/identity.py", "[^0-9a-f]"): ("00",),
+    ("fleet/natural_order.py", "([0-9]+)"): ("Store 1",),
     ("fleet/secret_columns.py", r"[^\W_]+"): ("a",),
     ("settings.py", r"[,\s]+"): ("a",),
     ("settings.py", r"https?://[^/\s?#@]+"): ("https://",),
@@ -74,7 +75,6 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("web/http/openapi.py", r"{(\w+)}"): ("{a",),
     ("web/pages/settings.py", "[-_.]+"): ("a",),
     ("web/pages/settings.py", r"^([\w.-]+)=="): ("flask",),
-    ("web/pages/site_groups.py", "([0-9]{1,18})"): ("Store 1",),
     ("web/http/shapes/accounts.py", r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"): (
         "08:00-18:0",
     ),
@@ -198,14 +198,14 @@ def attack_values() -> None:
     """What people, files and workbooks hand in, each far longer than it may be."""
     from fleet import identity
     from fleet.database import original_format
+    from fleet.natural_order import natural_key
     from fleet.serials import clean_serial
     from inventory.model import clean_text
-    from web.pages.site_groups import _natural
 
     for begin in ("", "00:11:22:33:44:5", "08:00", "Store 1", "2026-11-27T12:00:0"):
         for piece in PIECES:
             text = begin + piece * (LENGTH // len(piece))
-            for parse in (identity.mac, clean_serial, clean_text, _natural):
+            for parse in (identity.mac, clean_serial, clean_text, natural_key):
                 parse(text)
             for field in ("last_seen", "first_seen", "current_ip", "total_discoveries"):
                 with contextlib.suppress(original_format.Unreadable):

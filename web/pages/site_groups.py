@@ -1,15 +1,14 @@
 """The fleet by store and site, with the statuses of their devices counted."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlencode
 
 from fleet import status
 from fleet.kinds import CAMERAS, shown_as
 from fleet.model import Device
+from fleet.natural_order import natural_key
 from fleet.queries import STATUSES, store_of, stores_by_site
 
 MAX_GROUPS = 1000
@@ -107,13 +106,7 @@ def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> li
 
 def trouble_first(summaries: Iterable[SiteSummary]) -> list[SiteSummary]:
     """The sites sorted: those with trouble first, then by name; 2 comes before 10."""
-    return sorted(summaries, key=lambda site: (not site.is_down, _natural(site.name)))
-
-
-def _natural(name: str) -> list[Any]:
-    # Python refuses to read numbers of thousands of digits.
-    parts = re.split(r"([0-9]{1,18})", name.casefold())
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
+    return sorted(summaries, key=lambda site: (not site.is_down, natural_key(site.name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from accounts.model import LEVELS, RIGHTS, ROLES, WEEKDAYS, NotAllowed, User
 from fleet import labels
 from fleet.model import NotFound
+from fleet.natural_order import natural_key
 from web.http.actions import users
 from web.http.authorization import needs
 from web.http.invalid import wording
@@ -29,7 +30,7 @@ def index() -> str:
 
 def _index(**more: Any) -> str:
     rows = [_row(user) for user in current_monitor().authenticator.accounts.snapshot.users.values()]
-    rows.sort(key=lambda row: row["username"].casefold())
+    rows.sort(key=lambda row: natural_key(row["username"]))
     return render_template("settings_users.html", users=rows, roles=ROLES, **more)
 
 
@@ -62,7 +63,7 @@ def user(id: int) -> str:
 def _user(id: int, **more: Any) -> str:
     row = _row(current_monitor().authenticator.accounts.user(id))
     devices = visible_fleet().devices()
-    sites = sorted({device.site for device in devices.values()})
+    sites = sorted({device.site for device in devices.values()}, key=natural_key)
     return render_template(
         "settings_user.html",
         row=row,

@@ -2,6 +2,7 @@
 
 from fleet import recorder_list
 from fleet.model import Device
+from fleet.natural_order import natural_key
 from fleet.serials import clean_serial
 from fleet.texts import name_of
 from web.http.auditing import actor_name, note
@@ -18,7 +19,7 @@ def recorders() -> list[tuple[Device, str]]:
         for device in devices.values()
         if recorder_list.is_in_list(device)
     ]
-    return sorted(matches, key=lambda match: workbook_row(match[0])["SITE"])
+    return sorted(matches, key=lambda match: natural_key(workbook_row(match[0])["SITE"]))
 
 
 def change_serial(site: str, number: str) -> None:

@@ -3,15 +3,22 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from fleet import shapes
+from fleet import networks, shapes
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from fleet.kinds import KINDS
 from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter, DevicePage
 from web.http.payloads import Choice, Moment, Query, Strict, lower_case
+
+MAX_SOURCE = 100
+
+
+def _network(text: str) -> str:
+    """The network without bits of a host. Raises ValueError."""
+    return networks.canonical(text) if text.strip() else ""
 
 
 class ListQuery(Query):
@@ -20,8 +27,18 @@ class ListQuery(Query):
     status: Annotated[str, Choice(tuple(STATUSES)), BeforeValidator(lower_case)] = "all"
     kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
     q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
+    tag: str = Field("", max_length=editing.LONGEST_TAG, description="A tag, exactly.")
+    model: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a model.")
     site: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a site.")
     store: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a store.")
+    network: Annotated[str, AfterValidator(_network)] = Field(
+        "",
+        max_length=networks.LONGEST,
+        description="A network in CIDR notation, such as 10.1.4.0/24.",
+    )
+    source: str = Field(
+        "", max_length=MAX_SOURCE, description="The name of a source that knows the device."
+    )
     findings: bool = Field(False, description="Only those with a finding.")
     retired: bool = Field(False, description="The retired ones instead.")
     sort: str = Field(
