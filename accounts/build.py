@@ -13,6 +13,7 @@ from accounts.accounts import Accounts
 from accounts.bootstrap import bootstrap_admin
 from accounts.jwt_tokens import JwtTokens
 from accounts.model import NotAllowed
+from accounts.preferences import Preferences
 from audit.build import AuditPackage
 from audit.model import AuditEntry
 from fleet.build import FleetPackage
@@ -36,22 +37,28 @@ class AccountsOptions:
 
 @dataclass(frozen=True, slots=True)
 class AccountsPackage(Package):
-    """Users, their sessions and tokens."""
+    """Users, their sessions, tokens and preferences."""
 
     options: AccountsOptions
     clock: Callable[[], datetime]
     audit: AuditPackage
     accounts: Accounts
     jwt_tokens: JwtTokens
+    preferences: Preferences
 
     def open(self) -> None:
         try:
-            self.accounts.open()
+            self.load()
             self._bootstrap_admin()
         except SecretLost as error:
             raise CannotOpen(str(error)) from error
         except Unreachable as error:
             raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
+
+    def load(self) -> None:
+        """Load accounts and preferences, at the start and after an outage of the database."""
+        self.accounts.open()
+        self.preferences.open()
 
     def _bootstrap_admin(self) -> None:
         """Create the first account if options or moncam's file name it. Raises CannotOpen."""
@@ -94,5 +101,7 @@ def build_accounts(
     accounts = Accounts(fleet.journal.engine, key_source("session", options.secret_key), clock)
     # Existing installations have the key in ticket.key; another name would end their logins.
     jwt_tokens = JwtTokens(key_source("ticket", options.jwt_secret_key), clock)
-    fleet.journal_writer.on_recovery = accounts.open
-    return AccountsPackage(options, clock, audit, accounts, jwt_tokens)
+    preferences = Preferences(fleet.journal.engine)
+    package = AccountsPackage(options, clock, audit, accounts, jwt_tokens, preferences)
+    fleet.journal_writer.on_recovery = package.load
+    return package

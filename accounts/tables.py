@@ -1,4 +1,4 @@
-"""The tables of accounts. They hold secrets only as digests."""
+"""The tables of accounts and preferences. They hold secrets only as digests."""
 
 from sqlalchemy import (
     JSON,
@@ -9,6 +9,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from store.sql import UtcDateTime, metadata
@@ -74,3 +75,13 @@ tokens = Table(
     Column("used", UtcDateTime),
     sqlite_autoincrement=True,
 )
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user", Integer, ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("name", String(40), nullable=False),
+    Column("value", JSON, nullable=False),
+    UniqueConstraint("user", "name", name="preference_of_user"),
+)
+"""Without a user: of everyone, while there are no accounts."""

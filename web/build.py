@@ -82,6 +82,7 @@ def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Pack
             allowed_networks=options.allowed_networks,
             allowed_origins=options.allowed_origins,
         ),
+        preferences=accounts.preferences,
         audit=packages.find(AuditPackage).audit,
         watchdog=Watchdog(),
         trusted=fleet.trusted,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import current_app
 
+from accounts.preferences import Preferences
 from audit.audit_log import AuditLog
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
@@ -53,6 +54,7 @@ class Monitor:
     workbooks: Workbooks
     uploads: Uploads
     authenticator: RequestAuthenticator
+    preferences: Preferences
     secrets: FleetSecrets
     audit: AuditLog
     watchdog: Watchdog
