@@ -38,8 +38,11 @@ function setHeight(part, rows, height) {
 }
 
 export function virtualList(table) {
+  const stopped = new AbortController();
+  const { signal } = stopped;
   const list = {
     table,
+    stop: () => stopped.abort(),
     rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []),
     renew: refreshRows,
     put: replaceRows,
@@ -101,12 +104,12 @@ export function virtualList(table) {
     wanted.set("offset", i * CHUNK);
     wanted.set("limit", CHUNK);
     try {
-      const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
-      if (loginHasEnded(answer)) return;
+      const answer = await fetch(`/parts/rows?${wanted}`, { signal }).catch(() => null);
+      if (signal.aborted || loginHasEnded(answer)) return;
       if (!answer || !answer.ok) return answer && toast("These rows could not be loaded", "Try again", async () => render(true));
       total = Number(answer.headers.get("X-Total-Count")) || total;
       const rows = rowsOf(await answer.text());
-      if (!rows.length) return;
+      if (!rows.length || signal.aborted) return;
       chunks.set(i, body(rows));
       updateTimes(chunks.get(i));
       if (chunks.size > MAX_CHUNKS) for (const old of [...chunks.keys()]) if (Math.abs(old - i) > MAX_CHUNKS / 3) chunks.delete(old);
@@ -123,11 +126,11 @@ export function virtualList(table) {
     waiting = true;
     requestAnimationFrame(() => { waiting = false; render(); });
   };
-  addEventListener("scroll", scheduleRender, { passive: true });
+  addEventListener("scroll", scheduleRender, { passive: true, signal });
   addEventListener("resize", () => {
     height = table.querySelector("tr[data-id]")?.offsetHeight || height;
     render(true);
-  });
+  }, { signal });
   render(true);
   // Rows that are out of sight are fetched again when they come back.
   list.reload = () => {
@@ -145,7 +148,9 @@ async function mergeRows(table) {
   if (table.dataset.paged === "true") return;
   const answer = await fetch(`/parts/rows?${query()}`).catch(() => null);
   if (!answer || !answer.ok) return;
-  const rows = rowsOf(await answer.text()).map((row) => {
+  const html = await answer.text();
+  if (!table.isConnected) return;
+  const rows = rowsOf(html).map((row) => {
     const old = table.querySelector(`tr[data-id="${row.dataset.id}"]`);
     return old && old.innerHTML === row.innerHTML ? old : row;
   });

@@ -7,7 +7,9 @@ const MIN_INTERVAL = 1000;
 const REFRESH_EVERY = 30000;
 const RETRY_DELAY = 3000;
 const COUNTERPART = { scan: "stop", stop: "scan" };
-const FILTERED = /[?&](status|findings|retired|q)=/;
+const FILTERED = /[?&](?!sort=|page=|per_page=)\w+=./;
+// Typing changes the filter several times a second; the stream follows when it has come to rest.
+const FOLLOW_DELAY = 1000;
 const JOINING = /^device\.(listed|retired|restored|merged|split|unmerged|deleted)$/;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
@@ -27,11 +29,13 @@ export function followServer(list, detail) {
 
   // True when this server has answered.
   async function refreshHeader() {
-    const answer = await fetch(`/parts/top${location.search}`).catch(() => null);
+    const filter = location.search;
+    const answer = await fetch(`/parts/top${filter}`).catch(() => null);
     if (loginHasEnded(answer, (text) => { stale.textContent = text; showStale(true); })) return false;
     if (!answer || !answer.ok) return false;
     forgetReload();
-    return showHeader(await answer.text().catch(() => ""));
+    const html = await answer.text().catch(() => "");
+    return filter === location.search ? showHeader(html) : true;
   }
 
   function showHeader(html) {
@@ -44,7 +48,7 @@ export function followServer(list, detail) {
     for (const part of parts) {
       const old = document.getElementById(part.id);
       if (!old) return location.reload();
-      if (old.outerHTML === part.outerHTML || old.contains(document.activeElement) && document.activeElement.id === "search") continue;
+      if (old.outerHTML === part.outerHTML) continue;
       const focused = old.contains(document.activeElement) && document.activeElement.id;
       old.replaceWith(part);
       updateTimes(part);
@@ -104,6 +108,14 @@ export function followServer(list, detail) {
   function showStale(isStale) {
     stale.hidden = !isStale;
     document.documentElement.classList.toggle("is-stale", isStale);
+  }
+
+  // The list has another filter: what the stream still brings belongs to the former one.
+  function followFilter() {
+    source.close();
+    clearTimeout(retry);
+    updateTitle();
+    retry = setTimeout(listen, FOLLOW_DELAY);
   }
 
   const body = (event) => JSON.parse(event.data);
@@ -167,6 +179,7 @@ export function followServer(list, detail) {
   addEventListener("pagehide", () => { clearTimeout(retry); source.close(); });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
   setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || refreshRows(), REFRESH_EVERY);
+  document.addEventListener("filter", followFilter);
   document.addEventListener("renew", refreshHeader);
   document.addEventListener("edited", (event) => scheduleRefresh(event.detail.id));
   document.getElementById("top").addEventListener("click", (event) => {

@@ -1,0 +1,66 @@
+// Search while typing. Without this the form leads to the list as well.
+const DELAY = 200;
+
+export function liveSearch(view) {
+  const input = document.getElementById("search");
+  const matches = document.getElementById("matches");
+  if (!input) return;
+  let timer = 0;
+  let isTyping = false;
+
+  const searched = () => new URLSearchParams(location.search).get("q") || "";
+
+  // The first letter makes an entry of the history, so that Back leads to the list before; the
+  // others change that entry.
+  async function apply() {
+    clearTimeout(timer);
+    const text = input.value.trim();
+    if (text === searched()) return;
+    const parameters = new URLSearchParams(location.search);
+    for (const key of ["page", "undo", "q"]) parameters.delete(key);
+    if (text) parameters.set("q", text);
+    const how = isTyping ? "replaceState" : "pushState";
+    isTyping = true;
+    const query = parameters.toString();
+    if (await view.go(query && `?${query}`, how)) announce();
+  }
+
+  function announce() {
+    const number = view.total;
+    matches.textContent = `${number || "No"} ${number === 1 ? "match" : "matches"}`;
+  }
+
+  function clear() {
+    input.value = "";
+    apply();
+  }
+
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(apply, DELAY);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.preventDefault();
+    clear();
+  });
+  input.addEventListener("blur", () => { isTyping = false; });
+  input.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    apply();
+  });
+  input.form.querySelector(".clear").addEventListener("click", (event) => {
+    event.preventDefault();
+    clear();
+    input.focus();
+  });
+  addEventListener("popstate", () => {
+    clearTimeout(timer);
+    isTyping = false;
+    input.value = searched();
+  });
+  // Links to another filter.
+  document.addEventListener("filter", () => {
+    if (!isTyping) input.value = searched();
+  });
+}

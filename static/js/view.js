@@ -1,0 +1,86 @@
+// The list for the filter in the URL, and for another one without a load of the page.
+import { virtualList } from "./list.js";
+import { loginHasEnded } from "./login.js";
+import { updateTimes } from "./times.js";
+import { toast } from "./toast.js";
+
+export function openView() {
+  const top = document.getElementById("top");
+  const place = document.querySelector("#split > .list");
+  let inner = virtualList(document.getElementById("fleet"));
+  let filter = location.search;
+  let request = null;
+
+  const view = {
+    get table() { return inner.table; },
+    get total() { return Number(inner.table?.dataset.total || 0); },
+    rows: () => inner.rows(),
+    renew: (ids) => inner.renew(ids),
+    put: (ids, html) => inner.put(ids, html),
+    reload: () => (inner.table ? inner.reload() : view.load()),
+    forget: () => inner.forget?.(),
+    go,
+    load,
+  };
+
+  // Show the list with this query string. `how` is a method of the history. True when it is there.
+  function go(search, how = "pushState") {
+    const isHidden = !place.checkVisibility();
+    history[how]({}, "", `${isHidden ? "/" : location.pathname}${search}`);
+    if (isHidden) dispatchEvent(new PopStateEvent("popstate"));
+    return load();
+  }
+
+  // Only the newest request is shown: an older one is given up, however late its answer is.
+  async function load() {
+    request?.abort();
+    const mine = request = new AbortController();
+    filter = location.search;
+    document.dispatchEvent(new CustomEvent("filter"));
+    const answer = await fetch(`/${filter}`, { signal: mine.signal }).catch(() => null);
+    const html = answer?.ok ? await answer.text().catch(() => "") : "";
+    if (mine.signal.aborted || loginHasEnded(answer)) return false;
+    const page = new DOMParser().parseFromString(html, "text/html");
+    if (!page.getElementById("top")) {
+      toast("The list could not be loaded.", "Try again", load);
+      return false;
+    }
+    show(page);
+    return true;
+  }
+
+  function show(page) {
+    const focus = placeOf(document.activeElement);
+    inner.stop();
+    top.replaceChildren(...page.getElementById("top").children);
+    place.replaceChildren(...page.querySelector("#split > .list").children);
+    document.querySelector("main > h1")?.remove();
+    const heading = page.querySelector("main > h1");
+    if (heading && location.pathname === "/") top.before(heading);
+    if (place.getBoundingClientRect().top < 0) scrollTo(0, 0);
+    inner = virtualList(document.getElementById("fleet"));
+    updateTimes();
+    focus?.()?.focus({ preventScroll: true });
+    document.dispatchEvent(new CustomEvent("rows"));
+  }
+
+  // Where the focus was, to be found again among new elements: by id, or as the n-th of its kind.
+  function placeOf(element) {
+    if (!top.contains(element) && !place.contains(element)) return null;
+    if (element.id) return () => document.getElementById(element.id);
+    const kind = ["#filters a", "thead a", ".pages a"].find((selector) => element.matches(selector));
+    const number = [...document.querySelectorAll(kind)].indexOf(element);
+    return () => document.querySelectorAll(kind)[number] || document.querySelector("#filters a");
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    const link = event.target.closest("#top a, .list a, dialog .panel a");
+    if (!link || link.origin !== location.origin || link.pathname !== "/" || link.id === "refresh") return;
+    event.preventDefault();
+    document.dispatchEvent(new CustomEvent("choose", { detail: { link } }));
+    go(link.search);
+  });
+  addEventListener("popstate", () => filter !== location.search && load());
+  return view;
+}
