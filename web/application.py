@@ -28,7 +28,18 @@ from web.http import (
     visible_fleet,
 )
 from web.http.monitor import Monitor
-from web.pages import caches, cleanup, dates, fleet, live, login, settings, sites
+from web.pages import (
+    caches,
+    cleanup,
+    dates,
+    filter_panel,
+    fleet,
+    live,
+    login,
+    saved_views,
+    settings,
+    sites,
+)
 
 MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
@@ -36,7 +47,16 @@ API = (
     *(cameras, deletion, dvrs, scans, jobs, events, health, metrics),
     *(auth, web.api.users, keys, audit_log, openapi),
 )
-PAGES = (fleet, sites, cleanup, settings, web.pages.users, login)
+PAGES = (
+    fleet,
+    filter_panel,
+    saved_views,
+    sites,
+    cleanup,
+    settings,
+    web.pages.users,
+    login,
+)
 
 
 def register(app: Flask, monitor: Monitor) -> None:

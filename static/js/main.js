@@ -15,4 +15,10 @@ if (document.getElementById("fleet") || document.getElementById("top")) {
   keys(view, detail);
   liveSearch(view);
   followServer(view, detail);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-panel]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    import("./panel.js").then(({ openPanel }) => openPanel(link, view), () => { location.href = link.href; });
+  });
 }

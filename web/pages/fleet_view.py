@@ -24,6 +24,7 @@ from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import LIST_HINT, visible_fleet
 from web.pages.caches import page_caches
+from web.pages.filter_titles import TITLES, value_title
 from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
 from web.pages.uptime_bars import Bar, bar
@@ -267,8 +268,7 @@ def active_filters(query: PageQuery, link: Links) -> list[tuple[str, str, str]]:
     chosen = (
         ("status", "Status", OTHER_STATUSES.get(query.status, "")),
         ("kind", "Kind", query.kind or ""),
-        ("store", "Store", query.store),
-        ("site", "Site", query.site),
+        *((key, title, value_title(key, getattr(query, key))) for key, title in TITLES.items()),
     )
     return [(what, which, link(**{key: ""})) for key, what, which in chosen if which]
 

@@ -1,0 +1,98 @@
+"""The filter panel: the values that exist for each filter of the list, with their counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flask import Blueprint, render_template, request
+
+from fleet import networks
+from fleet.facets import FACETS, count_facets
+from fleet.kinds import CAMERAS
+from fleet.natural_order import natural_key
+from fleet.queries import DeviceFilter, select
+from web.http.authorization import needs
+from web.http.visible_fleet import visible_fleet
+from web.pages.filter_titles import TITLES, value_titles
+from web.pages.fleet_view import PageQuery, links, page_query
+
+bp = Blueprint("filter_panel_pages", __name__)
+MAX_VALUES = 100
+"""Values of one filter that the panel shows at once; typing finds the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value of a filter: a link that chooses it, or removes it when it is chosen already."""
+
+    title: str
+    count: int
+    url: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FacetView:
+    """A filter and the values that are shown; `hidden` others match too."""
+
+    title: str
+    choices: Sequence[Choice]
+    hidden: int
+
+
+@bp.get("/filters")
+@needs("device.list")
+def index() -> str:
+    """The panel as a page of its own; the script shows it over the list."""
+    query, text = page_query(), request.args.get("find", "").strip()[:100]
+    devices, statuses = visible_fleet().statuses()
+    wanted = replace(query.filter(), page=None, per_page=None, sort="")
+    facets = count_facets(devices, statuses, wanted, CAMERAS)
+    _add_network(facets["network"], wanted, text)
+    views = (_facet_view(name, facets[name], query, text) for name in FACETS)
+    return render_template(
+        "filters.html",
+        facets=[view for view in views if view.choices],
+        total=select(devices.values(), statuses, wanted, CAMERAS).total,
+        text=text,
+        link=links(),
+    )
+
+
+def _add_network(counts: Counter[str], query: DeviceFilter, text: str) -> None:
+    """Offer the network that a person typed, which may span several of those that exist."""
+    try:
+        network = networks.canonical(text)
+    except ValueError:
+        return
+    devices, statuses = visible_fleet().statuses()
+    wanted = replace(query, network=network)
+    counts[network] = select(devices.values(), statuses, wanted, CAMERAS).total
+
+
+def _facet_view(name: str, counts: Counter[str], query: PageQuery, text: str) -> FacetView:
+    chosen, titles, link = getattr(query, name), value_titles(name), links()
+    needle = _needle(text)
+    values = {value: titles.get(value, value) for value in (*counts, *filter(None, (chosen,)))}
+    matches = sorted(
+        (value for value, title in values.items() if needle in title.casefold()),
+        key=lambda value: (value != chosen, natural_key(values[value])),
+    )
+    choices = [
+        Choice(
+            values[value],
+            counts[value],
+            link(**{name: "" if value == chosen else value}),
+            value == chosen,
+        )
+        for value in matches[:MAX_VALUES]
+    ]
+    return FacetView(TITLES[name], choices, len(matches) - len(choices))
+
+
+def _needle(text: str) -> str:
+    """What the title of a value must contain; a network is found however it was typed."""
+    try:
+        return networks.canonical(text)
+    except ValueError:
+        return text.casefold()
