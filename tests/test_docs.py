@@ -64,11 +64,24 @@ def test_every_make_target_and_command_in_a_text_exists(path: Path) -> None:
         assert cli.parser().parse_args(wanted).command == wanted[0]
 
 
-def test_the_readme_names_every_command_and_every_place() -> None:
-    text = read("README.md")
-    commands = {words[2] for words in map(str.split, code(text)) if words[1:2] == ["cli.py"]}
+def test_the_readme_leads_to_every_text() -> None:
+    readme = ROOT / "README.md"
+    linked = re.findall(r"\]\(([\w./-]+\.md)", readme.read_text(encoding="utf-8"))
+    assert set(DOCS) == {readme, *((ROOT / name).resolve() for name in linked)}
+
+
+def test_the_commands_page_names_every_command() -> None:
+    spans = map(str.split, code(read("docs/commands.md")))
+    commands = {words[2] for words in spans if words[1:2] == ["cli.py"]}
     actions = [action.choices for action in cli.parser()._actions if action.dest == "command"]
     assert commands == set(actions[0] or {})
+
+
+def test_the_development_page_names_every_place_and_every_make_target() -> None:
+    text = read("docs/development.md")
+    targets = {name for row in table(text, "command") for name in code(row[0])}
+    offered = re.findall(r"^([a-z]+):.*## ", read("Makefile"), re.MULTILINE)
+    assert targets == {f"make {target}" for target in offered} - {"make help"}
     places = {place for row in table(text, "place") for place in code(row[0])}
     assert all((ROOT / place).exists() for place in places)
     packages = {f"{path.parent.name}/" for path in ROOT.glob("*/*.py")}
