@@ -29,6 +29,7 @@ ERROR_TEXTS = {
     408: "The request took too long to arrive",
     413: "The request is too large",
     415: "This type of content is not accepted",
+    500: "This request met an error in the program",
 }
 """The texts for HTTP errors of the framework."""
 HINTS = {
@@ -37,7 +38,22 @@ HINTS = {
     405: "Another method is allowed here; the Allow header names it.",
     413: "Send less at once.",
     415: "Send JSON with the header Content-Type: application/json.",
+    500: "The server log has the details.",
 }
+
+PAGE_TEXTS = {
+    400: ("This request could not be read", "Go back, reload the page, and try again."),
+    404: ("Page not found", "Check the address, or start again from the fleet."),
+    405: ("This address is not a page", "Open the page with the form, and use its button."),
+    408: ("The request took too long to arrive", "Check the connection, and try again."),
+    413: ("The upload is too large", "Send a smaller file."),
+    415: ("This type of file is not accepted", "Go back, and choose another file."),
+    500: (
+        "Something went wrong on this server",
+        "Try again. If it happens again, tell your administrator: the server log has the details.",
+    ),
+}
+"""The error and the hint for a person at a browser, where the program has nothing more exact."""
 
 
 class HttpError(Exception):
@@ -133,19 +149,20 @@ def _framework_error(error: HTTPException) -> Any:
     code = error.code or 500
     if code < 400:
         return error
-    response = answer(
-        code,
-        ERROR_TEXTS.get(code, error.name),
-        HINTS.get(code, "Try again; the server log says more."),
-    )
+    response = answer(code, *_texts(code, error.name))
     response.headers.extend(
         (key, value) for key, value in error.get_headers() if key in ("Allow", "Retry-After")
     )
     return response
 
 
+def _texts(code: int, name: str) -> tuple[str, str]:
+    """The error and the hint for an HTTP code, for a person or for a script."""
+    if wants_page() and code in PAGE_TEXTS:
+        return PAGE_TEXTS[code]
+    return ERROR_TEXTS.get(code, name), HINTS.get(code, "Try again; the server log says more.")
+
+
 def _unexpected(error: Exception) -> Response:
     log.exception("%s %s met an error in the program", request.method, request.path)
-    return answer(
-        500, "This request met an error in the program", "The server log has the details."
-    )
+    return answer(500, *_texts(500, ""))
