@@ -36,6 +36,7 @@ from web.pages import (
     fleet,
     live,
     login,
+    manifest,
     saved_views,
     settings,
     sites,
@@ -54,6 +55,7 @@ PAGES = (
     sites,
     cleanup,
     settings,
+    manifest,
     web.pages.users,
     login,
 )

@@ -27,6 +27,7 @@ export function keys(list, detail) {
 
   addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, dialog");
+    if (event.key === "Escape" && document.querySelector(":popover-open")) return;
     if (event.key === "Escape" && event.target.closest?.("input, textarea")) return event.target.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !SHORTCUTS[event.key]) return;
     event.preventDefault();

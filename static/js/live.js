@@ -13,6 +13,12 @@ const FOLLOW_DELAY = 1000;
 const JOINING = /^device\.(listed|retired|restored|merged|split|unmerged|deleted)$/;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
+// The icon of the page while devices need attention: their number, on red.
+function badge(count) {
+  const text = `<text x='16' y='22' font-size='${count > 99 ? 14 : 18}' font-weight='700' text-anchor='middle' fill='%23fff' font-family='sans-serif'>${count > 99 ? "99+" : count}</text>`;
+  return `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='7' fill='%23b3261e'/>${text}</svg>`;
+}
+
 export function followServer(list, detail) {
   const top = document.getElementById("top");
   const stale = document.getElementById("stale");
@@ -50,7 +56,11 @@ export function followServer(list, detail) {
       if (!old) return location.reload();
       if (old.outerHTML === part.outerHTML) continue;
       const focused = old.contains(document.activeElement) && document.activeElement.id;
+      const scrolled = old.scrollLeft;
+      const open = old.querySelector(":popover-open")?.id;
       old.replaceWith(part);
+      part.scrollLeft = scrolled;
+      if (open) document.getElementById(open)?.showPopover();
       updateTimes(part);
       if (focused) document.getElementById(document.getElementById(focused) ? focused : COUNTERPART[focused])?.focus();
     }
@@ -61,9 +71,7 @@ export function followServer(list, detail) {
   function updateTitle() {
     const count = Number(document.getElementById("wrong")?.dataset.count || 0);
     document.title = document.title.replace(/^(?:\(\d+\) )?/, count ? `(${count}) ` : "");
-    const colour = count ? "%23c0392b" : "%232563a8";
-    const text = count ? `<text x='16' y='23' font-size='18' font-weight='700' text-anchor='middle' fill='%23fff' font-family='sans-serif'>${count > 99 ? "99" : count}</text>` : "<circle cx='16' cy='17' r='6' fill='none' stroke='%23fff' stroke-width='3'/>";
-    document.getElementById("icon").href = `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect x='2' y='5' width='28' height='23' rx='5' fill='${colour}'/>${text}</svg>`;
+    document.getElementById("icon").href = count ? badge(count) : "/static/icon.svg";
   }
 
   // Head and rows come with the events; what is fetched besides them, is at most once a second.
@@ -182,10 +190,5 @@ export function followServer(list, detail) {
   document.addEventListener("filter", followFilter);
   document.addEventListener("renew", refreshHeader);
   document.addEventListener("edited", (event) => scheduleRefresh(event.detail.id));
-  document.getElementById("top").addEventListener("click", (event) => {
-    if (!event.target.closest("#refresh")) return;
-    event.preventDefault();
-    location.reload();
-  });
   updateTitle();
 }

@@ -5,9 +5,13 @@ import { openDetails } from "./detail.js";
 import { keys } from "./keys.js";
 import { actions } from "./actions.js";
 import { liveSearch } from "./search.js";
+import { showCurrentLinks } from "./frame.js";
+import { printWholeList } from "./print.js";
 import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
+showCurrentLinks();
+printWholeList();
 actions();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();

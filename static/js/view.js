@@ -1,4 +1,5 @@
 // The list for the filter in the URL, and for another one without a load of the page.
+import { showCurrentLinks } from "./frame.js";
 import { virtualList } from "./list.js";
 import { loginHasEnded } from "./login.js";
 import { updateTimes } from "./times.js";
@@ -53,6 +54,7 @@ export function openView() {
     const focus = placeOf(document.activeElement);
     inner.stop();
     top.replaceChildren(...page.getElementById("top").children);
+    showCurrentLinks(top);
     place.replaceChildren(...page.querySelector("#split > .list").children);
     document.querySelector("main > h1")?.remove();
     const heading = page.querySelector("main > h1");

@@ -133,6 +133,7 @@ TABLE = {
     ("GET", "/openapi.json"): OWN_LOOK,
     ("GET", "/api/docs"): OWN_LOOK,
     ("GET", "/logo"): OWN_LOOK,
+    ("GET", "/manifest.webmanifest"): OWN_LOOK,
     ("POST", "/theme"): OWN_LOOK,
     ("GET", "/account"): OWN_LOOK,
     ("GET", "/api/auth/profile"): OWN_LOOK,

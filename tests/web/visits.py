@@ -76,6 +76,15 @@ def open_logged_in(tab: Tab, monitor: Running, name: str, url: str = "/", **opti
     return page
 
 
+def open_account_menu(page: Page) -> Locator:
+    page.locator(".me").click()
+    return page.locator("#account-menu")
+
+
+def log_out(page: Page) -> None:
+    open_account_menu(page).get_by_role("button", name="Log out").click()
+
+
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 

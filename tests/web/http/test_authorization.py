@@ -117,6 +117,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/settings/users/<int:id>/tokens/<int:number>/revoke"): "user.manage",
     ("POST", "/theme"): "docs.view",
     ("GET", "/logo"): "docs.view",
+    ("GET", "/manifest.webmanifest"): "docs.view",
     ("GET", "/openapi.json"): "docs.view",
 }
 """Every route, and the action that it needs; None: it is open. A new one gets its line here."""

@@ -27,6 +27,7 @@ from tests.web.chromium import (
     shown_total,
     wait_for_rows,
 )
+from tests.web.visits import open_account_menu
 
 PAGES = (
     "/",
@@ -322,7 +323,7 @@ def test_both_looks_fit_every_width(
     theme: str, tab: Tab, monitor: Running, network: Network
 ) -> None:
     page = tab(monitor)
-    page.locator(".theme").get_by_role("button", name=theme).click()
+    open_account_menu(page).get_by_role("button", name=theme).click()
     expect(page.locator("html")).to_have_attribute("data-theme", theme.lower())
     page.wait_for_load_state()
     assert (brightness(page) > 128) == (theme == "Light")
@@ -358,7 +359,7 @@ def test_without_script_the_list_the_detail_and_the_forms_work(
     for state in ("true", "false"):
         page.locator("#auto-scan").click()
         expect(page.locator("#auto-scan")).to_have_attribute("aria-checked", state)
-    page.get_by_role("button", name="Dark").click()
+    open_account_menu(page).get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     for url in PAGES:
         page.goto(url)

@@ -18,6 +18,8 @@ from tests.web.visits import (
     closed_monitor,
     fault,
     log_in,
+    log_out,
+    open_account_menu,
     open_logged_in,
     press,
     tab_to,
@@ -122,7 +124,7 @@ def test_after_logout_neither_the_back_button_nor_the_old_cookie_shows_anything(
     cookies = page.context.cookies()
     assert [(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies] == [(True, "Lax")]
     page.goto("/cameras/1")
-    press(page, "Log out")
+    log_out(page)
     page.wait_for_url(
         re.compile(r"/login(\?next=[^&]*)?$")
     )  # its stream may end first, and reload it
@@ -166,7 +168,7 @@ def test_without_script_everything_still_goes(
     expect(page.locator("#token")).to_contain_text("cm_")
     press(page, "Revoke")
     expect(page.get_by_text("By hand")).to_have_count(0)
-    press(page, "Log out")
+    log_out(page)
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
@@ -178,7 +180,11 @@ def test_one_comes_in_and_goes_by_keyboard_alone(tab: Tab, closed: Running) -> N
     expect(page.locator(".me")).to_have_text("Vera")
     tab_to(page, page.locator(".me"))
     page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("link", name="Account", exact=True))
+    page.keyboard.press("Enter")
     page.wait_for_url("**/account")
+    tab_to(page, page.locator(".me"))
+    page.keyboard.press("Enter")
     tab_to(page, page.get_by_role("button", name="Log out"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/login")
@@ -188,7 +194,8 @@ def test_the_bar_holds_a_long_name_on_a_phone(tab: Tab, closed: Running) -> None
     page = open_logged_in(tab, closed, LONG_NAME, viewport={"width": 360, "height": 740})
     page.wait_for_load_state()
     assert overflow(page) <= 0
-    for selector in (".brand", ".theme", ".me", ".leave button"):
+    open_account_menu(page)
+    for selector in (".brand", ".me", "#account-menu", ".theme"):
         box = page.locator(selector).bounding_box()
         assert box, selector
         assert box["x"] >= 0, selector

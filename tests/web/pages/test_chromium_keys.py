@@ -82,6 +82,8 @@ def test_the_switch_the_export_and_the_look_by_keys(page: Page, monitor: Running
     with page.expect_download() as waiting:
         page.keyboard.press("Enter")
     assert Path(waiting.value.path()).stat().st_size > 1000
+    tab_to(page, page.locator(".me"))
+    page.keyboard.press("Enter")
     tab_to(page, page.locator(".theme").get_by_role("button", name="Dark"))
     page.keyboard.press("Enter")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
