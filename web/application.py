@@ -29,6 +29,7 @@ from web.http import (
 )
 from web.http.monitor import Monitor
 from web.pages import (
+    audit,
     caches,
     cleanup,
     dates,
@@ -57,6 +58,7 @@ PAGES = (
     settings,
     manifest,
     web.pages.users,
+    audit,
     login,
 )
 

@@ -1,4 +1,4 @@
-"""The pages "Users" and "Audit" behind "Settings"."""
+"""The page "Users" behind "Settings"."""
 
 from typing import Any
 
@@ -14,11 +14,9 @@ from web.http.authorization import needs
 from web.http.invalid import wording
 from web.http.monitor import current_monitor
 from web.http.shapes.accounts import NewGrant, UserRow, user_row
-from web.http.shapes.audit import AuditQuery
 from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("users_pages", __name__)
-PER_PAGE = 100
 
 
 @bp.get("/settings/users")
@@ -145,17 +143,3 @@ def revoke(id: int, number: int) -> Any:
     """The button "Revoke" beside a token."""
     users.revoke_user_token(id, number)
     return redirect(f"/settings/users/{id}", 303)
-
-
-@bp.get("/settings/audit")
-@needs("audit.view")
-def audit() -> str:
-    """The audit log, newest first."""
-    asked = {key: value for key, value in request.args.items() if value}
-    try:
-        query = AuditQuery.model_validate({**asked, "limit": PER_PAGE})
-    except ValidationError:
-        query = AuditQuery(limit=PER_PAGE)
-    entries = current_monitor().audit.find(**query.model_dump())
-    older = entries[-1].id if len(entries) == PER_PAGE else None
-    return render_template("settings_audit.html", entries=entries, query=query, older=older)
