@@ -26,3 +26,13 @@ if (document.getElementById("fleet") || document.getElementById("top")) {
     import("./panel.js").then(({ openPanel }) => openPanel(link, view), () => { location.href = link.href; });
   });
 }
+
+// The palette is open at once, so that what is typed goes into it while its options are on the way.
+const palette = document.getElementById("palette");
+addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+  if (!palette || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  palette.showModal();
+  import("./palette.js").then(({ openPalette }) => openPalette(palette));
+});

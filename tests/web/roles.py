@@ -135,6 +135,7 @@ TABLE = {
     ("GET", "/logo"): OWN_LOOK,
     ("GET", "/manifest.webmanifest"): OWN_LOOK,
     ("POST", "/theme"): OWN_LOOK,
+    ("GET", "/parts/palette"): OWN_LOOK,
     ("GET", "/account"): OWN_LOOK,
     ("GET", "/api/auth/profile"): OWN_LOOK,
     ("POST", "/api/auth/logout"): OWN_LOOK,

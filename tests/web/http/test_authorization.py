@@ -55,6 +55,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/filters"): "device.list",
     ("GET", "/views"): "device.list",
     ("POST", "/views"): "account.change",
+    ("GET", "/parts/palette"): "docs.view",
     ("GET", "/parts/top"): "device.list",
     ("GET", "/parts/rows"): "device.list",
     ("GET", "/parts/camera/<key>"): "device.view",

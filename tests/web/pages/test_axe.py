@@ -210,12 +210,15 @@ def test_everybody_can_use_the_list_of_keys(tab: Tab, cast: Running) -> None:
     judge_both_looks(page, "#keys")
 
 
-def test_everybody_can_use_the_filters_and_the_views(tab: Tab, cast: Running) -> None:
+def test_everybody_can_use_the_filters_the_views_and_the_palette(tab: Tab, cast: Running) -> None:
     page = tab(cast, "/?status=active&q=a")
     for link, stays in (("#open-filter", ".facets"), ("#open-views", ".save-view")):
         page.locator(link).click()
         judge_both_looks(page, stays)
         page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("a")
+    judge_both_looks(page, "#palette [aria-selected=true]")
 
 
 def test_everybody_can_read_and_undo_what_was_done(

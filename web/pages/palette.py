@@ -1,0 +1,34 @@
+"""The command palette: the pages and actions that a person has, loaded when it is first opened."""
+
+from flask import Blueprint, render_template, request
+
+from web.http.authorization import needs
+from web.http.monitor import current_monitor
+from web.http.redirects import own_path
+
+bp = Blueprint("palette_pages", __name__)
+PAGES = (
+    ("/settings/sources", "Data sources", "settings.view", "settings panasonic dahua"),
+    ("/settings/jobs", "Jobs", "job.view", "settings schedule"),
+    ("/settings/workbook", "Workbook", "workbook.edit", "settings excel upload recorders import"),
+    ("/settings/cleanup", "Clean-up", "fleet.clean", "settings delete retire old"),
+    ("/settings/users", "Users", "user.manage", "settings accounts permissions roles"),
+    ("/settings/audit", "Audit log", "audit.view", "settings changes who"),
+    ("/settings/about", "About", "settings.view", "settings version licences"),
+    ("/api/docs", "API", "docs.view", "documentation openapi"),
+)
+"""(path, title, action that it needs, other words that find it)"""
+
+
+@bp.get("/parts/palette")
+@needs("docs.view")
+def part() -> str:
+    """The options but for the devices. `back`: the page to return to."""
+    monitor = current_monitor()
+    return render_template(
+        "parts/palette_options.html",
+        pages=PAGES,
+        scan=monitor.scanner.progress(),
+        auto_scan=monitor.has_auto_scan(),
+        back=own_path(request.args.get("back", "/")),
+    )
