@@ -204,6 +204,18 @@ def test_everybody_can_follow_a_scan(tab: Tab, monitor: Running, network: Networ
     judge_both_looks(page, "#progress")
 
 
+def test_everybody_can_use_the_account_menu_and_the_actions_of_a_phone(
+    tab: Tab, cast: Running
+) -> None:
+    page = tab(cast)
+    page.locator(".me").click()
+    judge_both_looks(page, "#account-menu")
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.get_by_role("button", name="Actions").click()
+    judge_both_looks(page, "#scan")
+
+
 def test_everybody_can_use_the_list_of_keys(tab: Tab, cast: Running) -> None:
     page = tab(cast)
     page.keyboard.press("?")
