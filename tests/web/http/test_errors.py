@@ -1,5 +1,6 @@
 """Every error as {"error", "hint"}, or as a page for a browser at a page."""
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -146,6 +147,27 @@ def test_a_browser_gets_a_page_that_leads_back(mixed: Home, path: str) -> None:
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert 'href="/"' in answer.text
+
+
+def test_an_error_of_the_program_is_said_in_plain_words_without_its_cause(
+    make_home: Callable[..., Home],
+) -> None:
+    def fail() -> str:
+        raise ZeroDivisionError("a text that is not for strangers")
+
+    home = make_home()
+    fail.action = "device.list"  # type: ignore[attr-defined]
+    home.app.add_url_rule("/failing", "failing", fail)
+    page = home.client.get("/failing", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.mimetype) == (500, "text/html")
+    for text in ("Something went wrong on this server", "Try again", 'href="/"'):
+        assert text in page.text
+    answer = home.client.get("/failing")
+    assert answer.status_code == 500
+    assert answer.json["error"] == "This request met an error in the program"
+    for text in (page.text, answer.text):
+        assert "not for strangers" not in text
+        assert "ZeroDivisionError" not in text
 
 
 def test_a_script_at_a_page_gets_json(mixed: Home) -> None:

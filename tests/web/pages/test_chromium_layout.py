@@ -187,3 +187,15 @@ def test_on_a_phone_a_filter_shows_its_effect_at_once(
     expect(rows(page).first.locator(".c-status")).to_contain_text("Missing")
     expect(rows(page).first).to_be_in_viewport(ratio=1)
     expect(chip).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_on_a_phone_the_settings_are_one_row_with_the_current_one_in_sight(
+    script: bool, tab: Tab, depot: Running
+) -> None:
+    page = tab(depot, "/settings/about", **PHONE, java_script_enabled=script)
+    assert overflow(page) <= 0
+    expect(page.locator(".tabs [aria-current]")).to_have_text("About")
+    expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.99)
+    tops = [item.bounding_box() for item in page.locator(".tabs a").all()]
+    assert len({place["y"] for place in tops if place}) == 1
