@@ -38,6 +38,7 @@ from web.pages import (
     live,
     login,
     manifest,
+    nouns,
     palette,
     saved_views,
     settings,
@@ -84,6 +85,7 @@ def register(app: Flask, monitor: Monitor) -> None:
         dates,
         caches,
         live,
+        nouns,
     ):
         module.register(app)
     for module in (*API, *PAGES):

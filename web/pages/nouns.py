@@ -1,0 +1,77 @@
+"""The noun of a list: cameras, recorders, or devices where it holds both."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import Flask, g
+
+from fleet.kinds import CAMERA, RECORDER, shown_as
+from fleet.model import Device
+from web.http.visible_fleet import visible_fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A noun in the singular and in the plural."""
+
+    one: str
+    many: str
+
+    def of(self, number: int) -> str:
+        """The noun after this number, without the number."""
+        return self.one if number == 1 else self.many
+
+    def counted(self, number: int) -> str:
+        """Such as `1 recorder`, `2 recorders`."""
+        return f"{number} {self.of(number)}"
+
+
+CAMERAS = Noun("camera", "cameras")
+RECORDERS = Noun("recorder", "recorders")
+DEVICES = Noun("device", "devices")
+OF_KIND = {CAMERA: CAMERAS, RECORDER: RECORDERS}
+
+
+def noun_of(devices: Iterable[Device]) -> Noun:
+    """The noun for all devices that are not retired. Of an empty fleet: devices."""
+    first = None
+    for device in devices:
+        kind = None if device.retired_at else shown_as(device.kind)
+        if first and kind and kind != first:
+            return DEVICES
+        first = first or kind
+    return OF_KIND[first] if first else DEVICES
+
+
+class CurrentNoun:
+    """The noun of the fleet that the person of the request sees: `noun` in templates.
+
+    It is found out when a template first uses it, and kept for the request.
+    """
+
+    @property
+    def one(self) -> str:
+        return current_noun().one
+
+    @property
+    def many(self) -> str:
+        return current_noun().many
+
+    def of(self, number: int) -> str:
+        return current_noun().of(number)
+
+    def counted(self, number: int) -> str:
+        return current_noun().counted(number)
+
+
+def current_noun() -> Noun:
+    """The noun of the visible fleet; devices where nobody is logged in."""
+    if "noun" not in g:
+        is_known = "visible_fleet" in g or g.get("person") is not None
+        g.noun = noun_of(visible_fleet().devices().values()) if is_known else DEVICES
+    noun: Noun = g.noun
+    return noun
+
+
+def register(app: Flask) -> None:
+    app.jinja_env.globals["noun"] = CurrentNoun()
