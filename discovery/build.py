@@ -60,7 +60,7 @@ class DiscoveryPackage(Package):
                 paused=not is_on,
                 at_once=True,
             ),
-            Job("recorders", "Ask about the recorders", options.easy4ip_interval, recorders),
+            Job("recorders", "Check the recorders", options.easy4ip_interval, recorders),
         )
 
     def start(self) -> None:
@@ -117,6 +117,7 @@ def build_discovery(
         may_confirm=lambda: package.has_auto_scan(),
         unseal=fleet.secrets.unseal,
     )
+    inventory.workbooks.on_new_targets = lambda: scanner.check_now(easy4ip.NAME)
     scheduler = Scheduler(on_step=lambda seconds: package.clock_was_set(seconds))
     package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler)
     return package

@@ -37,24 +37,22 @@ class RecorderSweeps:
     scanner: Scanner
     interval: float
     read_list: Callable[[], object]
-    _is_first: bool = True
 
     def __call__(self) -> str:
-        """Run at once the first time; afterwards spread, so that the cloud hears us evenly.
+        """Run at once when a recorder is new; else spread, so that the cloud hears us evenly.
 
         Raises CannotAsk when the cloud, or a part of it, could not be asked, and JobSkipped while
-        a scan asks about them.
+        all are being checked already.
         """
         self.read_list()
         if easy4ip.NAME not in self.scanner.sources:
             return ""
-        spread = 0.0 if self._is_first else self.interval * SPREAD
-        progress = self.scanner.sweep(easy4ip.NAME, spread)
+        is_new = self.scanner.has_new_targets(easy4ip.NAME)
+        progress = self.scanner.sweep(easy4ip.NAME, 0.0 if is_new else self.interval * SPREAD)
         if progress and progress.failed:
             raise CannotAsk(easy4ip.NAME, " ".join(progress.failed.values()))
         if progress is None and self.scanner.targets(easy4ip.NAME):
-            raise JobSkipped("A scan is asking them already.")
-        self._is_first = False
+            raise JobSkipped("A check of all recorders is already running.")
         if progress is None:
             return "no recorders to check"
-        return f"{len(progress.found)} online, {progress.missed} not"
+        return f"{len(progress.found)} online, {progress.missed} not responding"

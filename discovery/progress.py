@@ -6,11 +6,22 @@ from datetime import datetime
 
 from fleet.model import Coverage
 
+MIN_MEASURED = 1.0
+"""Seconds of a check before its rate says anything about its rest."""
+
+
+def seconds_left(checked: int, total: int, elapsed: float) -> float | None:
+    """The seconds that the rest of a check takes at the rate so far; None while that is unknown."""
+    if checked <= 0 or elapsed < MIN_MEASURED:
+        return None
+    return elapsed / checked * max(0, total - checked)
+
 
 @dataclass(slots=True)
 class SourceProgress:
     """One source within one scan. `state`: asking, done, failed, cancelled; `listed`: the number
-    of devices of its list; `failed`: {scope: reason} of what could not be asked."""
+    of devices of its list; `failed`: {scope: reason} of what could not be asked. `began` is the
+    monotonic time at which it began to ask about its list, over `spread` seconds."""
 
     name: str
     title: str
@@ -18,6 +29,8 @@ class SourceProgress:
     found: set[str] = field(default_factory=set)
     missed: int = 0
     listed: int = 0
+    began: float | None = None
+    spread: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
 
@@ -30,6 +43,16 @@ class SourceProgress:
         """Take over the result of another sweep of the same devices that ended first."""
         self.found, self.missed = other.found, other.missed
         self.failed, self.coverage = other.failed, other.coverage
+
+    @property
+    def checked(self) -> int:
+        """The number of devices of its list whose result is known."""
+        return min(self.listed, len(self.found) + self.missed)
+
+    def seconds_left(self, now: float) -> float | None:
+        """The seconds to the end of its list, by the monotonic time `now`; None if unknown."""
+        elapsed = 0.0 if self.began is None else now - self.began
+        return seconds_left(self.checked, self.listed, elapsed)
 
     @property
     def requests(self) -> int:

@@ -55,10 +55,12 @@ class Scanner:
     """Asks all sources, collects their reports, and hands them over in batches.
 
     `on_progress` is called with the scan whenever its progress changed, from the loop's
-    thread; `on_asked` with the start and the progress of each scan or sweep when it has ended, from
-    a thread that may wait; for what is probed by itself, once a minute. `targets` says which
-    listed devices a source that sweeps asks about, `may_confirm` whether what was only heard may
-    be asked. `unseal` is as in Prober. `sessions` is shared with whatever reads streams.
+    thread; `on_checks` once a second with the checks of whole lists that run (`checks()`), and
+    with none when the last one has ended. `on_asked` is called with the start and the progress of
+    each scan or sweep when it has ended, from a thread that may wait; for what is probed by itself,
+    once a minute. `targets` says which listed devices a source that sweeps asks about,
+    `may_confirm` whether what was only heard may be asked. `unseal` is as in Prober. `sessions` is
+    shared with whatever reads streams.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Scanner:
         self.tracker = tracker
         self.clock = clock
         self.on_progress = on_progress
+        self.on_checks: Callable[[Sequence[SourceProgress]], None] = lambda checks: None
         self.on_asked = on_asked
         self.targets = targets
         self.unverified = UnverifiedDevices()
@@ -96,7 +99,9 @@ class Scanner:
         self._swept = SweptQuestions(sources, self._ask_devices, tracker.devices, tracker.down)
         self._awaited: set[asyncio.Task[Any]] = set()
         self._calls: set[Future[Any]] = set()
+        self._checking: set[str] = set()
         self._is_closed = False
+        self._had_checks = False
         self.heard: dict[str, datetime] = {}  # when anything answered last, by source
         self.sessions = sessions or Sessions()
         self.prober = Prober(
@@ -150,6 +155,38 @@ class Scanner:
         if not targets or self._source_scans.sweeping.get(name):
             return None
         return self._wait_for(self._run_sweep(source, spread))
+
+    def check_now(self, name: str) -> bool:
+        """Begin to ask one source about all of its listed devices at once, without waiting.
+
+        False when it has none, when that is under way, or when the monitor is not running.
+        """
+        with self._lock:
+            is_running = self._thread.is_alive() and not self._is_closed
+            if not is_running or name not in self.sources or name in self._checking:
+                return False
+            if not self.targets(name) or any(check.name == name for check in self.checks()):
+                return False
+            self._checking.add(name)
+            work = self._run_sweep(self.sources[name], 0.0)
+            check = asyncio.run_coroutine_threadsafe(work, self._loop)
+        check.add_done_callback(lambda check: self._check_ended(name, check))
+        return True
+
+    def _check_ended(self, name: str, check: Future[SourceProgress]) -> None:
+        self._checking.discard(name)
+        if not check.cancelled() and (error := check.exception()) is not None:
+            title = self.sources[name].title
+            log.error("%s: an error in the program while checking", title, exc_info=error)
+
+    def has_new_targets(self, name: str) -> bool:
+        """True if a source lists a device, or a new serial of one, that was in no round yet."""
+        return self._source_scans.has_new_targets(name)
+
+    def checks(self) -> list[SourceProgress]:
+        """The checks of a whole list that run now, in a scan or alone, as fast as they can; not
+        the rounds that are spread over the interval."""
+        return self._source_scans.immediate()
 
     def ask(self, ids: Collection[int], sources: Collection[str] = ()) -> list[ProbeResult]:
         """Ask these devices now by the named sources, or by all that can ask them, and wait. What
@@ -265,11 +302,18 @@ class Scanner:
             await asyncio.sleep(BATCH_EVERY)
             if await self._inbox.hand_over():
                 self._report_progress()
+            self._report_checks()
 
     def _report_progress(self) -> None:
         """Report the progress of the running scan; `_finish` reports its end, when all is kept."""
         if self._scan is not None and self._scan.state == "running":
             self.on_progress(self._scan)
+
+    def _report_checks(self) -> None:
+        checks = self.checks()
+        if checks or self._had_checks:
+            self.on_checks(checks)
+        self._had_checks = bool(checks)
 
     # -- scanning ------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from time import monotonic
 
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import lost_scopes
@@ -59,8 +60,24 @@ class SourceScans:
         """The last sweep of all devices, by source."""
         self.sweeping: dict[str, dict[asyncio.Task[None], SourceProgress]] = {}
         """The sweeps that run, by source."""
+        self._asked_lists: dict[str, frozenset[tuple[str, str]]] = {}
+        """The keys and paths of the devices that the last whole round of a source was about."""
         self._inbox = inbox
         self._source_tasks = tasks
+
+    def immediate(self) -> list[SourceProgress]:
+        """The sweeps that run now and do not take their time. May be called from any thread."""
+        return [
+            progress
+            for running in list(self.sweeping.values())
+            for progress in list(running.values())
+            if not progress.spread
+        ]
+
+    def has_new_targets(self, name: str) -> bool:
+        """True if a listed device was in no round yet, or under another path."""
+        asked = self._asked_lists.get(name, frozenset())
+        return any((target.key, target.path) not in asked for target in self.targets(name))
 
     def has_listed(self, source: Source, with_probes: bool) -> bool:
         """True if a source has listed devices to ask."""
@@ -130,12 +147,14 @@ class SourceScans:
         beside it, and when that is whole, its answers are those of the slower one too."""
         assert source.sweep is not None
         targets, running = self.targets(source.name), self.sweeping.setdefault(source.name, {})
+        listed = frozenset((target.key, target.path) for target in targets)
         if spread:
             targets = due_targets(source, targets, self.tracker.known, started)
         if not targets or (running and spread):
             return
         older = dict(running)
         progress.listed += len(targets)
+        progress.began, progress.spread = monotonic(), spread
         sweep = partial(source.sweep, targets, spread)
         task = asyncio.create_task(outcome(partial(self._collect, started, progress, sweep)))
         running[task] = progress
@@ -147,6 +166,8 @@ class SourceScans:
             return
         self.swept[source.name] = (started, progress)
         result_of(task.result())
+        if progress.found or progress.missed:
+            self._asked_lists[source.name] = listed
         for other, its_progress in older.items():
             if other.cancel():
                 its_progress.adopt(progress)

@@ -70,6 +70,8 @@ class Workbooks:
         self.on_serials_written: Callable[[bytes, bytes, Mapping[str, str]], None] = lambda *_: None
         """Called with the file before and after these serials were written into it, under the
         lock of the file."""
+        self.on_new_targets: Callable[[], None] = lambda: None
+        """Called when the list has recorders to ask about that it did not have before."""
         self.state = WorkbookState()
         self.was_read = Event()
         """Set after the first attempt to read the file."""
@@ -241,8 +243,14 @@ class Workbooks:
             now = self.clock()
             edits = recorder_list.edits(rows, self.tracker.devices(), self.path.name, now)
             if edits:
+                before = self._asked_serials()
                 self.tracker.apply(edits, now)
+                if self._asked_serials() - before:
+                    self.on_new_targets()
             return len(edits)
+
+    def _asked_serials(self) -> set[tuple[str, str]]:
+        return {(target.key, target.path) for target in self.targets()}
 
     def _has_rows(self) -> bool:
         return bool(recorder_list.rows(self.tracker.devices()))

@@ -338,7 +338,7 @@ def test_the_job_that_meets_another_sweep_says_so_and_keeps_its_error(shop):
     shop.home.monitor.scanner.close()
     slow.join(20)
     assert not slow.is_alive()
-    assert result == ("A scan is asking them already.", error)
+    assert result == ("A check of all recorders is already running.", error)
 
 
 def test_one_recorder_is_asked_while_a_sweep_of_all_takes_its_time(shop):
