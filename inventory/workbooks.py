@@ -70,7 +70,7 @@ class Workbooks:
         self.on_serials_written: Callable[[bytes, bytes, Mapping[str, str]], None] = lambda *_: None
         """Called with the file before and after these serials were written into it, under the
         lock of the file."""
-        self.on_new_targets: Callable[[], None] = lambda: None
+        self.on_new_targets: Callable[[], object] = lambda: None
         """Called when the list has recorders to ask about that it did not have before."""
         self.state = WorkbookState()
         self.was_read = Event()

@@ -55,6 +55,7 @@ def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Pack
     journal = fleet.journal
     journal.readers.add(MemoryReader(journal.engine, "event_stream", broadcaster.publish))
     discovery.scanner.on_progress = broadcaster.progress
+    discovery.scanner.on_checks = broadcaster.checks
     monitor = Monitor(
         name=options.site_name,
         description=options.site_description,

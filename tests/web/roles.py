@@ -110,6 +110,8 @@ TABLE = {
     ("POST", "/api/update-p2p"): OPERATE,
     ("DELETE", "/api/scan"): OPERATE,
     ("POST", "/scan"): OPERATE,
+    ("POST", "/check"): OPERATE,
+    ("POST", "/api/dvrs/check"): OPERATE,
     ("POST", "/scan/stop"): OPERATE,
     ("POST", "/api/auto-scan"): OPERATE,
     ("POST", "/auto-scan"): OPERATE,

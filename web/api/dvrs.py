@@ -12,6 +12,7 @@ from fleet.model import Device
 from fleet.texts import name_of
 from inventory.export import workbook_bytes
 from web.http.actions.recorders import change_serial, recorders
+from web.http.actions.scans import check_recorders
 from web.http.auditing import actor_name, note
 from web.http.authorization import needs
 from web.http.errors import HttpError
@@ -35,6 +36,7 @@ from web.http.shapes.recorders import (
     searched_dvr,
     workbook_row,
 )
+from web.http.shapes.scans import Started, started
 from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("dvrs", __name__)
@@ -119,6 +121,20 @@ def refresh() -> Response:
     online = sum(statuses[device.id] in status.UP for device in listed)
     last_updated = shapes.last_updated(monitor.tracker.fleet(), monitor.swept_at())
     return json_response(refreshed(len(listed), online, last_updated))
+
+
+@bp.post("/api/dvrs/check")
+@needs("scan.start")
+@describes(answer=Started, errors=(409,))
+def check() -> Response:
+    """Begin to check every recorder now; GET /api/scan says how far it is."""
+    if not check_recorders():
+        raise HttpError(
+            409,
+            "No check was started: one is already running, or the list is empty",
+            "Watch it with GET /api/scan, or upload a workbook under Settings, Workbook.",
+        )
+    return json_response(started("Check started"))
 
 
 @bp.get("/api/download.csv")

@@ -10,7 +10,13 @@ from flask import Blueprint, Response, request
 from fleet.model import Event
 from web.http.authentication import client_address
 from web.http.authorization import needs
-from web.http.broadcaster import RESET, TooManyStreams, event_message, progress_message
+from web.http.broadcaster import (
+    RESET,
+    TooManyStreams,
+    checks_message,
+    event_message,
+    progress_message,
+)
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.page_feeds import PageFeed, page_feed
@@ -119,9 +125,11 @@ def _frames(
         yield RESET
     else:
         yield from (event_message(event) for event in missed)
-    scan = monitor.scanner.progress()
+    scan, checks = monitor.scanner.progress(), monitor.scanner.checks()
     if scan and not visible.is_limited:
         yield progress_message(scan)
+    if checks and not visible.is_limited:
+        yield checks_message(checks)
     # What came between the two readings is in both: it is sent once.
     known = min(last_id or -1, newest)
     last_sent = missed[-1].sequence if missed else known

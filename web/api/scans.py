@@ -40,11 +40,12 @@ def start() -> Response:
 @needs("scan.view")
 @describes(answer=ScanState)
 def progress() -> Response:
-    """The running scan, and what the last one did."""
+    """The running scan, the running checks, and what the last scan did."""
     monitor = current_monitor()
     scan = monitor.scanner.progress()
+    checks = monitor.scanner.checks()
     last, heard = visible_fleet().last_scan(), monitor.scanner.unverified.heard()
-    return json_response(scan_state(scan, last, monitor.tracker.down(), heard))
+    return json_response(scan_state(scan, checks, last, monitor.tracker.down(), heard))
 
 
 @bp.delete("/api/scan", strict_slashes=False)

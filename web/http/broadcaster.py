@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 import orjson
 
-from discovery.progress import Scan
+from discovery.progress import Scan, SourceProgress
 from fleet.model import Event
 from web.http.shapes.events import event_row
 from web.http.shapes.scans import scan_row
-from web.http.shapes.stream import reset_message, stream_kind
+from web.http.shapes.stream import checking_message, reset_message, stream_kind
 
 KEPT_MESSAGES = 2000
 """Messages kept for readers that come back or fall behind."""
@@ -74,6 +74,10 @@ def progress_message(scan: Scan) -> bytes:
     return sse_message("progress", scan_row(scan))
 
 
+def checks_message(checks: Sequence[SourceProgress]) -> bytes:
+    return sse_message("checking", checking_message(checks))
+
+
 class TooManyStreams(Exception):
     """Raised when `most` streams are open already: of this user, or of all."""
 
@@ -101,6 +105,10 @@ class EventBroadcaster:
     def progress(self, scan: Scan) -> None:
         """Send the progress of the scan; only of interest now, so without an id."""
         self._add([(None, progress_message(scan))])
+
+    def checks(self, checks: Sequence[SourceProgress]) -> None:
+        """Send the progress of the running checks, once more when there are none any more."""
+        self._add([(None, checks_message(checks))])
 
     def _add(self, messages: Sequence[tuple[Event | None, bytes]]) -> None:
         with self._news:

@@ -19,7 +19,7 @@ from web.http.actions.devices import (
     undo_edit,
     undo_number,
 )
-from web.http.actions.scans import set_auto_scan
+from web.http.actions.scans import check_recorders, set_auto_scan
 from web.http.auditing import actor_name
 from web.http.authorization import needs
 from web.http.errors import HttpError, status_of
@@ -127,6 +127,14 @@ def camera_part(key: str) -> str:
 def scan() -> Any:
     """The button "Scan network"."""
     current_monitor().scanner.start(actor_name())
+    return redirect("/", 303)
+
+
+@bp.post("/check")
+@needs("scan.start")
+def check() -> Any:
+    """The button "Check all recorders now"."""
+    check_recorders()
     return redirect("/", 303)
 
 

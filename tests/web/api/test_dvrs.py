@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -493,3 +494,22 @@ def test_one_dead_server_is_told_by_its_name_and_its_recorders_keep_their_state(
 def test_a_cloud_clock_an_hour_ahead_changes_no_verdict(shop):
     shop.cloud.skew = 3600
     assert shop.refresh()["online"] == 3
+
+
+def test_a_check_of_all_recorders_is_begun_watched_and_not_begun_twice(shop):
+    shop.cloud.delay = lambda server, request: math.inf if request.serial == "AB12346" else 0.0
+    answer = shop.home.client.post("/api/dvrs/check")
+    assert (answer.status_code, answer.json["success"]) == (200, True)
+    until(lambda: shop.get("/api/scan")["checking"], what="the check is under way")
+    (check,) = until(
+        lambda: [row for row in shop.get("/api/scan")["checking"] if row["checked"] == 2],
+        what="two of three are checked",
+    )
+    assert (check["source"], check["total"]) == ("dahua", 3)
+    assert "seconds_left" in check
+    again = shop.home.client.post("/api/dvrs/check")
+    assert (again.status_code, "already running" in again.json["error"]) == (409, True)
+    shop.cloud.delay = 0.0
+    shop.cloud.release()
+    until(lambda: shop.get("/api/scan")["checking"] == [], what="the check has ended")
+    assert shop.statuses() == dict.fromkeys(["SITE-001", "SITE-002", "SITE-003"], "online")

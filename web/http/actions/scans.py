@@ -23,6 +23,15 @@ def fleet_stats(kind: str | None = None) -> shapes.Stats:
     )
 
 
+def check_recorders() -> bool:
+    """Begin to check every recorder of the list now; False while that is under way, and when the
+    list is empty."""
+    scanner = current_monitor().scanner
+    lists = [source.name for source in scanner.sources.values() if source.sweep]
+    begun = [name for name in lists if scanner.check_now(name)]
+    return bool(begun)
+
+
 def set_auto_scan(enabled: bool) -> None:
     """Turn automatic scanning on or off, durably. Raises HttpError (401, 403)."""
     current_monitor().set_auto_scan(enabled, visible_fleet().judge("scan.automatic"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from time import monotonic
 from typing import Annotated, Any, Required, cast
 
 from pydantic import BeforeValidator
@@ -92,11 +93,23 @@ class ScanRow(TypedDict, total=False):
     sources: list[SourceRow]
 
 
+class CheckRow(TypedDict):
+    """A check of a whole list that is running. `checked`: devices with a result, of `total`;
+    `seconds_left`: by the rate so far, or null while that is unknown."""
+
+    source: str
+    title: str
+    checked: int
+    total: int
+    seconds_left: float | None
+
+
 class ScanState(TypedDict):
-    """The running scan, the last one, the scopes that cannot be asked now, and the devices that
-    announced themselves and are not confirmed."""
+    """The running scan, the running checks of whole lists, the last scan, the scopes that cannot
+    be asked now, and the devices that announced themselves and are not confirmed."""
 
     running: ScanRow | None
+    checking: list[CheckRow]
     last: ScanRow | None
     down: Mapping[str, Any]
     heard: list[HeardRow]
@@ -117,15 +130,28 @@ def toggled(enabled: bool, interval: int) -> Toggled:
 
 def scan_state(
     running: Scan | None,
+    checks: Iterable[SourceProgress],
     last: ScanRow | None,
     down: Mapping[str, Any],
     unconfirmed: Iterable[Heard],
 ) -> ScanState:
     return {
         "running": scan_row(running) if running else None,
+        "checking": [check_row(check) for check in checks],
         "last": last,
         "down": down,
         "heard": [heard_row(device) for device in unconfirmed],
+    }
+
+
+def check_row(check: SourceProgress) -> CheckRow:
+    left = check.seconds_left(monotonic())
+    return {
+        "source": check.name,
+        "title": check.title,
+        "checked": check.checked,
+        "total": check.listed,
+        "seconds_left": None if left is None else round(left, 1),
     }
 
 

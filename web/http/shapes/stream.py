@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from typing_extensions import TypedDict
 
+from discovery.progress import SourceProgress
 from fleet.model import Event
+from web.http.shapes.scans import CheckRow, check_row
 
 STREAM_KINDS = {"device.found": "found"}
 
@@ -20,6 +22,12 @@ class RowsMessage(TypedDict):
 
     ids: list[int]
     html: str | None
+
+
+class CheckingMessage(TypedDict):
+    """The running checks of whole lists; none when the last one has ended."""
+
+    checking: list[CheckRow]
 
 
 class HeadMessage(TypedDict):
@@ -40,6 +48,10 @@ def reset_message(text: str) -> ResetMessage:
 
 def rows_message(ids: Sequence[int], html: str | None) -> RowsMessage:
     return {"ids": [*ids], "html": html}
+
+
+def checking_message(checks: Sequence[SourceProgress]) -> CheckingMessage:
+    return {"checking": [check_row(check) for check in checks]}
 
 
 def head_message(html: str) -> HeadMessage:
