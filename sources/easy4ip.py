@@ -40,7 +40,7 @@ from sources.easy4ip_cloud import (
     ServerError,
 )
 from sources.easy4ip_wire import KeyPair
-from sources.source import Source
+from sources.source import Cause, Source
 
 __all__ = ["NAME", "Easy4IpOptions", "source", "waits"]
 TITLE = "Dahua recorders (Easy4IP cloud)"
@@ -435,6 +435,16 @@ def source(options: Easy4IpOptions) -> Source:
         interval=options.interval,
         names_kind=True,
         close=close,
-        trouble="Nothing online? Check that this machine reaches the internet, that UDP to port "
-        f"{options.server[1]} is not blocked, and that its clock is right.",
+        causes=(
+            Cause(
+                f"A firewall blocks UDP to port {options.server[1]} on the internet.",
+                "Allow outgoing UDP to this port and the answers to it.",
+            ),
+            Cause(
+                "This server has no internet connection, or its DNS does not work.",
+                "Check its gateway and its DNS.",
+                f"ping -c 3 {options.server[0]}",
+            ),
+            Cause("The clock of this server is wrong.", "Set it by NTP.", "timedatectl"),
+        ),
     )

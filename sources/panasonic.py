@@ -21,7 +21,7 @@ from typing import TypeVar
 from fleet.model import DEFAULT_SITE, CannotAsk, Coverage, Finding, Report, Sighting, SourceDown
 from sources import net
 from sources import panasonic_wire as wire
-from sources.source import Reports, Source
+from sources.source import Cause, Reports, Source
 
 NAME = "panasonic"
 MAX_MACS = 20_000
@@ -79,10 +79,30 @@ def source(options: EasyIpOptions) -> Source:
         listen=client.listen,
         confirm=client.confirm,
         names_kind=True,
-        trouble=(
-            f"No devices found? Check that UDP {options.reply_port} and {options.port} are open in "
-            "the firewall, that no other program uses these ports, and that this machine is on "
-            "the cameras' own network: broadcasts do not cross a router."
+        causes=_causes(options),
+    )
+
+
+def _causes(options: EasyIpOptions) -> tuple[Cause, ...]:
+    ports = f"{options.reply_port} and {options.port}"
+    return (
+        Cause(
+            "This server is not on the cameras' network. Broadcasts do not cross a router.",
+            "Connect it to the same network or VLAN as the cameras, then scan again.",
+            "ip -4 address",
+        ),
+        Cause(
+            f"A firewall on this server blocks UDP ports {ports}.",
+            "Open both ports for incoming datagrams.",
+            f"sudo ufw allow {options.reply_port}:{options.port}/udp",
+        ),
+        Cause(
+            "The switch or access point isolates its clients from each other.",
+            "Turn off client isolation for this server and the cameras.",
+        ),
+        Cause(
+            "The cameras are off, still starting, or of another manufacturer.",
+            "Check their power. This scan finds Panasonic and i-PRO devices only.",
         ),
     )
 

@@ -22,6 +22,16 @@ class SessionRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """A likely cause of an empty result, and what a person can do about it. `command` is for a
+    shell; empty if there is none."""
+
+    text: str
+    remedy: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A source of reports, as a source file's `build(options, clock)` returns it.
 
@@ -40,8 +50,7 @@ class Source:
     once. `takes_session`: a probe uses one of the few sessions of a device, as a reader
     of its stream does. `names_kind`: its answers say what kind of device it is, which replaces the
     kind that a source without it guesses. `close()` lets go of sockets, in the loop that opened
-    them. `trouble` is what a person should check when
-    it finds nothing.
+    them. `causes` are the likely ones when nothing answers, the likeliest first.
     """
 
     name: str
@@ -51,7 +60,7 @@ class Source:
     listen: Callable[[], Reports] | None = None
     confirm: Callable[[Sighting], bool] | None = None
     sweep: Callable[[Sequence[Target], float], Reports] | None = None
-    trouble: str = ""
+    causes: tuple[Cause, ...] = ()
     close: Callable[[], None] = lambda: None
     each: float = 0.0
     probe: Probe | None = None

@@ -14,6 +14,7 @@ export async function send(method, path, body) {
 
 const ACTIONS = {
   scan: () => send("POST", "/api/scan"),
+  check: () => send("POST", "/api/dvrs/check"),
   stop: () => send("DELETE", "/api/scan"),
   "auto-scan": (form) => send("POST", "/api/auto-scan", { enabled: form.elements.enabled.value === "on" }),
 };

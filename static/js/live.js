@@ -158,11 +158,12 @@ export function followServer(list, detail) {
 
   function progress(event) {
     const scan = body(event);
+    const empty = document.getElementById("no-devices");
+    if (empty && (empty.dataset.scan === "running") === Boolean(scan.finished)) return location.reload();
     const place = document.getElementById("progress");
     if (scan.finished || !place) return;
-    place.innerHTML = "Scanning: <b></b> found";
+    place.innerHTML = "Scanning: <b></b> online";
     place.firstElementChild.textContent = scan.found;
-    for (const scanned of scan.sources) place.append(`, ${scanned.title} ${scanned.state}`);
   }
 
   function onConnectionLost() {

@@ -7,12 +7,14 @@ import { actions } from "./actions.js";
 import { liveSearch } from "./search.js";
 import { showCurrentLinks } from "./frame.js";
 import { printWholeList } from "./print.js";
+import { followChecks } from "./checks.js";
 import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
 showCurrentLinks();
 printWholeList();
 actions();
+followChecks();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();
   const detail = openDetails(view);

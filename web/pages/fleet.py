@@ -24,8 +24,10 @@ from web.http.auditing import actor_name
 from web.http.authorization import needs
 from web.http.errors import HttpError, status_of
 from web.http.monitor import current_monitor
+from web.http.redirects import own_path
 from web.http.visible_fleet import visible_fleet
 from web.pages import fleet_view
+from web.pages.scan_causes import empty_results
 
 bp = Blueprint("fleet_pages", __name__)
 MAX_IDS = 200
@@ -77,7 +79,7 @@ def _fleet_page(more: dict[str, Any]) -> str:
         columns=fleet_view.COLUMNS,
         page_sizes=fleet_view.PAGE_SIZES,
         pages=fleet_view.page_numbers(table.page),
-        trouble=[source.trouble for source in monitor.scanner.sources.values()],
+        empty=[] if table.page.total else empty_results(monitor),
         **more,
     )
 
@@ -127,7 +129,12 @@ def camera_part(key: str) -> str:
 def scan() -> Any:
     """The button "Scan network"."""
     current_monitor().scanner.start(actor_name())
-    return redirect("/", 303)
+    return _back()
+
+
+def _back() -> Any:
+    """Redirect to the page of the button."""
+    return redirect(own_path(request.form.get("back", "/")), 303)
 
 
 @bp.post("/check")
@@ -135,7 +142,7 @@ def scan() -> Any:
 def check() -> Any:
     """The button "Check all recorders now"."""
     check_recorders()
-    return redirect("/", 303)
+    return _back()
 
 
 @bp.post("/scan/stop")

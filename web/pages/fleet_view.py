@@ -28,6 +28,7 @@ from web.pages.filter_titles import TITLES, value_title
 from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
 from web.pages.uptime_bars import Bar, bar
+from web.pages.watching import watching
 
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
@@ -247,6 +248,7 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
         "scan": scan_row(scan) if scan else None,
         "last": visible_fleet().last_scan(),
         "auto": auto_scan_job(),
+        "watch": watching(monitor, visible_fleet().statuses()),
         "notices": notices(monitor),
     }
 

@@ -18,13 +18,15 @@ from flask import (
 )
 
 from fleet import state
-from web.http.actions.jobs import confirm_clock, job_rows, run_job
+from web.http.actions.jobs import auto_scan_job, confirm_clock, job_rows, run_job
 from web.http.authorization import needs
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.openapi import VERSION
 from web.http.redirects import own_path
 from web.http.shapes.scans import heard_row, source_row
+from web.pages import watching
+from web.pages.scan_causes import likely_causes
 
 bp = Blueprint("settings_pages", __name__)
 THEMES = ("auto", "light", "dark")
@@ -48,14 +50,26 @@ def settings() -> Any:
 def sources() -> str:
     """The sources and their last result."""
     monitor = current_monitor()
-    last = state.last_scan(monitor.tracker.fleet())
+    last, scanner = state.last_scan(monitor.tracker.fleet()), monitor.scanner
     results = {source["name"]: source for source in last.get("sources", [])}
-    swept = monitor.scanner.swept
+    swept = dict(scanner.swept)
     results |= {name: source_row(progress) for name, (_at, progress) in swept.items()}
+    every_source = list(scanner.sources.values())
     return render_template(
         "settings_sources.html",
-        sources=list(monitor.scanner.sources.values()),
+        sources=every_source,
         results=results,
+        causes={
+            source.name: likely_causes(source, results[source.name])
+            for source in every_source
+            if source.name in results
+        },
+        every={source.name: watching.every(source.interval) for source in every_source},
+        checks=watching.running_checks(monitor),
+        listed={source.name: len(scanner.targets(source.name)) for source in every_source},
+        next_scan=auto_scan_job()["next_run"],
+        scan_every=watching.every(monitor.scan_interval),
+        is_scanning=scanner.progress() is not None,
         swept={name: at.isoformat() for name, (at, _one) in swept.items()},
         heard={name: at.isoformat() for name, at in monitor.scanner.heard.items()},
         last=last,
@@ -73,6 +87,7 @@ def jobs() -> str:
     return render_template(
         "settings_jobs.html",
         jobs=job_rows(),
+        checks=watching.running_checks(monitor),
         doubt=monitor.trusted.distrust_reason(),
         now=monitor.clock(),
     )

@@ -17,6 +17,7 @@ from web.http.errors import HttpError, status_of, wants_page
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 from web.pages import site_groups
+from web.pages.watching import running_checks
 
 bp = Blueprint("sites_pages", __name__)
 
@@ -81,6 +82,7 @@ def _page(**more: Any) -> str:
         ],
         hidden=more.pop("hidden", secret_titles(book.columns if book else ())),
         can_undo=monitor.uploads.can_undo,
+        checks=running_checks(monitor),
         **more,
     )
 

@@ -453,9 +453,9 @@ def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
     shop.home.clock.forward(seconds=3)
     page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
     card = next(section for section in page.find("section") if "Dahua" in section.text).text
-    assert "Devices that answered2 of 3" in card
+    assert "Online2 of 3" in card
     assert "clock is 40 s behind the cloud's" in card
-    assert "Last answer" in card
+    assert "Last response" in card
     silence(shop.cloud)
     shop.sweep()
     page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)

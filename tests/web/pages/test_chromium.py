@@ -46,7 +46,7 @@ def test_the_first_scan_is_started_and_followed_on_the_page(
     monitor = run_monitor("first")
     with network_of(monitor, crowd(8)):
         page = tab(monitor)
-        expect(page.get_by_role("heading", name="No cameras yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="No devices yet")).to_be_visible()
         page.locator("#scan").click()
         expect(page.locator("#progress")).to_contain_text("Scanning")
         expect(page.locator("#did")).to_contain_text("8 online")

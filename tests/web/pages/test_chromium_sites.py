@@ -56,7 +56,7 @@ def test_a_store_is_unfolded_and_its_count_followed_to_those_that_are_offline(
     page = tab(stores)
     page.get_by_role("link", name="Sites").click()
     expect(page.get_by_role("heading", name="Sites")).to_be_visible()
-    expect(page.locator(".places-head")).to_contain_text("4 stores, 9 sites, 6 of 9 answer")
+    expect(page.locator(".places-head")).to_contain_text("4 stores, 9 sites, 6 of 9 online")
     expect(line(page, "BER-02")).to_be_visible()
     expect(line(page, "AAC-01")).to_be_hidden()
     page.locator("summary", has_text="Store Aachen").click()
@@ -107,7 +107,7 @@ def test_a_phone_shows_names_statuses_and_faults_without_scrolling_sideways(
     store = line(page, "Store Bergen")
     for text in ("Store Bergen", "Offline"):
         expect(store).to_contain_text(text)
-    for link in ("1 of 3 answer, Store Bergen", "2 offline, Store Bergen"):
+    for link in ("1 of 3 online, Store Bergen", "2 offline, Store Bergen"):
         box = page.get_by_role("link", name=link).bounding_box()
         assert box
         assert box["x"] + box["width"] <= 360

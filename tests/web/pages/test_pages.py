@@ -183,11 +183,15 @@ def test_a_big_fleet_comes_in_pages_that_hold_everybody_once(make_home: Make) ->
 
 
 def test_an_empty_fleet_says_what_to_do(make_home: Make) -> None:
-    page = Browser(make_home().client).visit("/")
+    home = make_home()
+    page = Browser(home.client).visit("/")
     empty = page.find_one("div", **{"class": "empty"})
-    assert "No cameras yet Scan the network" in empty.text
-    assert "UDP" in empty.text
+    assert "No devices yet" in empty.text
+    assert "Scan the network: every device" in empty.text
+    assert "Upload a list" in empty.text
     assert empty.form("/scan").find_one("button").text == "Scan network"
+    home.scan()
+    assert "UDP" in Browser(home.client).visit("/").find_one("div", id="no-devices").text
 
 
 def test_a_status_that_nobody_renewed_says_as_of_when(make_home: Make) -> None:

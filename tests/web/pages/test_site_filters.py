@@ -27,7 +27,7 @@ def test_each_count_leads_to_as_many_rows(browser: Browser) -> None:
 def test_a_count_names_its_place_for_who_hears_it(browser: Browser) -> None:
     links = group(browser.visit("/sites"), "Cork 3 sites").find("tr")[0].find("a")
     assert [link["aria-label"] for link in links] == [
-        "1 of 3 answer, Cork",
+        "1 of 3 online, Cork",
         "1 offline, Cork",
         "1 not checked, Cork",
     ]

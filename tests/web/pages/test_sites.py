@@ -24,7 +24,7 @@ from tests.web.pages.stores import (
 )
 from web.pages.site_groups import MAX_GROUPS, MAX_IN_TROUBLE, MAX_OF_STORE, MAX_SITES
 
-HEADS = ["Store and site", "Worst status", "Answer", "Offline", "Missing", "Not checked"]
+HEADS = ["Store and site", "Worst status", "Online", "Offline", "Missing", "Not checked"]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_each_store_is_a_group_with_its_sites_and_their_counts(browser: Browser)
 
 def test_all_stores_together_stand_on_top(browser: Browser) -> None:
     page = browser.visit("/sites")
-    assert head(page) == "Sites 3 stores, 9 sites, 6 of 9 answer"
+    assert head(page) == "Sites 3 stores, 9 sites, 6 of 9 online"
     links = page.find_one("nav", **{"class": "filters"}).find("a")
     assert [link.text for link in links] == ["Offline 1", "Not checked 2"]
     assert [link["href"] for link in links] == ["/?status=silent", "/?status=unknown"]
@@ -108,7 +108,7 @@ def test_what_is_retired_counts_nowhere(chain: Home, browser: Browser) -> None:
     write_rows(chain, {**STORES, "Cork": ["C-1", "C-2"]})
     assert [device.site for device in chain.devices() if device.retired_at] == ["C-3"]
     page = browser.visit("/sites")
-    assert head(page) == "Sites 3 stores, 8 sites, 6 of 8 answer"
+    assert head(page) == "Sites 3 stores, 8 sites, 6 of 8 online"
     assert line(page, "Cork 2 sites") == ["Not checked", "1 of 2", "0", "0", "1"]
 
 
@@ -148,7 +148,7 @@ def test_a_search_finds_stores_and_sites_by_name(
 
 def test_a_search_says_what_it_counts_and_leads_back(browser: Browser) -> None:
     page = browser.visit("/sites?q=cork")
-    assert head(page) == "Sites 1 store, 3 sites, 1 of 3 answer, where “cork” was found"
+    assert head(page) == "Sites 1 store, 3 sites, 1 of 3 online, matching “cork”"
     assert page.find_one("input", name="q")["value"] == "cork"
     back = page.find_one("nav", **{"class": "filters"}).find_one("a")
     assert (back.text, back["href"]) == ("All stores and sites", "/sites")
@@ -165,7 +165,7 @@ def test_one_store_that_is_asked_for_is_alone_and_unfolded(browser: Browser) -> 
     page = browser.visit("/sites?store=Aachen")
     assert names(page) == ["Aachen 3 sites", "A-1", "A-2", "A-10"]
     assert "open" in page.find_one("details").attributes
-    assert head(page) == "Aachen 3 sites, 2 of 3 answer"
+    assert head(page) == "Aachen 3 sites, 2 of 3 online"
     links = page.find_one("nav", **{"class": "filters"}).find("a")
     assert [link["href"] for link in links] == ["/sites", "/?store=Aachen&status=unknown"]
     assert names(browser.visit("/sites?store=Aachen&q=10"))[:2] == ["Aachen 3 sites", "A-10"]
@@ -185,7 +185,7 @@ def test_of_a_big_chain_only_sites_in_trouble_are_drawn_and_the_page_says_so(
     answer = home.client.get("/sites", headers={"Accept": "text/html"})
     assert len(answer.data) < 100_000
     page = browser.visit("/sites")
-    assert head(page) == "Sites 100 stores, 5000 sites, 4947 of 5000 answer"
+    assert head(page) == "Sites 100 stores, 5000 sites, 4947 of 5000 online"
     assert len(page.find("tbody")) == 100
     assert names(page)[:5] == [
         *("Store 7 50 sites", "S7-0", "S7-1", "S7-2"),
@@ -240,7 +240,7 @@ def test_who_is_limited_sees_and_counts_what_was_granted_alone(chain: Home) -> N
     lea = add(accounts, "Lea", "viewer", False)
     visitor = Visitor(chain, user=lea.id)
     page = {"Accept": "text/html"}
-    assert "No site has a camera" in visitor.get("/sites", headers=page).text
+    assert "No sites yet." in visitor.get("/sites", headers=page).text
     ids = {device.site: device.id for device in chain.devices()}
     accounts.grant(lea.id, "view", device=ids["C-3"])
     accounts.grant(lea.id, "view", site="C-1")
@@ -249,7 +249,7 @@ def test_who_is_limited_sees_and_counts_what_was_granted_alone(chain: Home) -> N
         for hidden in ("A-1", "C-2", "Bergen", "B-1", "Depot", "of 3", "3 sites"):
             assert hidden not in text, path
     shown = visitor.get("/sites", headers=page).text
-    assert "1 store, 2 sites, <b>1 of 2</b> answer" in shown
+    assert "1 store, 2 sites, <b>1 of 2</b> online" in shown
     assert "C-3" in shown
 
 

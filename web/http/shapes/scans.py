@@ -95,13 +95,15 @@ class ScanRow(TypedDict, total=False):
 
 class CheckRow(TypedDict):
     """A check of a whole list that is running. `checked`: devices with a result, of `total`;
-    `seconds_left`: by the rate so far, or null while that is unknown."""
+    `seconds_left`: by the rate so far, or null while that is unknown; `text`: all of it in words.
+    """
 
     source: str
     title: str
     checked: int
     total: int
     seconds_left: float | None
+    text: str
 
 
 class ScanState(TypedDict):
@@ -152,7 +154,26 @@ def check_row(check: SourceProgress) -> CheckRow:
         "checked": check.checked,
         "total": check.listed,
         "seconds_left": None if left is None else round(left, 1),
+        "text": _check_text(check.checked, check.listed, left),
     }
+
+
+def _check_text(checked: int, total: int, left: float | None) -> str:
+    """Such as `251 of 793 checked, about 40 s left`."""
+    text = f"{checked} of {total} checked"
+    if left is None or checked >= total:
+        return text
+    if left < 10:
+        return f"{text}, a few seconds left"
+    return f"{text}, about {_rounded(left)} left"
+
+
+def _rounded(seconds: float) -> str:
+    """A length of time as roughly as it is known."""
+    if seconds < 90:
+        return f"{5 * round(seconds / 5)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{round(minutes / 60)} h"
 
 
 def scan_row(scan: Scan) -> ScanRow:
