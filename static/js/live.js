@@ -162,7 +162,7 @@ export function followServer(list, detail) {
     if (empty && (empty.dataset.scan === "running") === Boolean(scan.finished)) return location.reload();
     const place = document.getElementById("progress");
     if (scan.finished || !place) return;
-    place.innerHTML = "Scanning: <b></b> online";
+    place.innerHTML = "Scanning: <b></b> found";
     place.firstElementChild.textContent = scan.found;
   }
 
