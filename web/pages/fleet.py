@@ -159,7 +159,7 @@ def auto_scan() -> Any:
     """The auto-scan switch."""
     enabled = request.form.get("enabled") == "on"
     set_auto_scan(enabled)
-    return redirect("/", 303)
+    return _back()
 
 
 @bp.post("/cameras/<key>/edit")

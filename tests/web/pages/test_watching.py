@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -10,9 +11,12 @@ from simulators.easy4ip_wire import KEY, USER
 from simulators.panasonic import Camera
 from sources import easy4ip
 from sources.easy4ip_wire import KeyPair
+from sources.source import Cause, Source
 from tests import workbooks
 from tests.home import Home, until
 from tests.web.browser import Browser, Element
+from web.http.shapes.scans import SourceRow, check_text
+from web.pages.scan_causes import HEARD_ONCE, REFUSED, likely_causes
 
 Make = Callable[..., Home]
 ROWS = [(f"SIM{n:05}PAZ{n:04}", f"AAC-{n:02}", "Aachen") for n in range(1, 5)]
@@ -140,3 +144,81 @@ def test_a_scan_that_found_nothing_says_what_it_did_and_why_that_may_be(make_hom
     assert "firewall" in causes[1]
     assert any(f"sudo ufw allow {home.settings.easy_ip_reply_port}:" in text for text in causes)
     assert empty.form("/scan").find_one("button").text == "Scan again"
+
+
+def test_a_running_scan_is_not_an_empty_page(make_home: Make) -> None:
+    home = make_home()
+    browser = Browser(home.client)
+
+    def scanning() -> Element | None:
+        home.client.post("/scan")
+        page = browser.visit("/")
+        return page if page.find("form", action="/scan/stop") else None
+
+    page = until(scanning, what="a page that shows a running scan")
+    panel = page.find_one("div", id="no-devices")
+    assert panel.find_one("h1").text == "Scanning the network"
+    assert panel["data-scan"] == "running"
+    assert not page.find("form", action="/scan")
+    assert home.monitor.scanner.wait(20)
+
+
+def source_row(**changes: Any) -> SourceRow:
+    row = {"found": 0, "requests": 12, "answers": 0, "refused": {}, "failed": {}, "state": "done"}
+    return cast(SourceRow, {**row, **changes})
+
+
+CAUSES = (Cause("A firewall blocks it.", "Open it."),)
+
+
+@pytest.mark.parametrize(
+    ("row", "causes"),
+    [
+        (source_row(), CAUSES),
+        (source_row(found=3, answers=9), ()),
+        (source_row(state="asking"), ()),
+        (source_row(requests=0, failed={"panasonic": "the port is taken. Stop it."}), ()),
+        (source_row(failed={"panasonic:eth1": "it is down"}), CAUSES),
+        (source_row(answers=1), (HEARD_ONCE,)),
+        (source_row(answers=5, refused={"its length does not fit": 5}), (REFUSED, *CAUSES)),
+    ],
+)
+def test_the_likely_causes_fit_what_was_sent_heard_and_refused(
+    row: SourceRow, causes: tuple[Cause, ...]
+) -> None:
+    assert tuple(likely_causes(Source("x", "X", 1, causes=CAUSES), row)) == causes
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (None, "251 of 793 checked"),
+        (4.0, "251 of 793 checked, a few seconds left"),
+        (38.4, "251 of 793 checked, about 40 s left"),
+        (130.0, "251 of 793 checked, about 2 min left"),
+        (9000.0, "251 of 793 checked, about 2 h left"),
+    ],
+)
+def test_the_rest_of_a_check_is_said_as_roughly_as_it_is_known(
+    left: float | None, text: str
+) -> None:
+    assert check_text(251, 793, left) == text
+
+
+def test_the_sources_page_says_how_often_and_turns_auto_scan_on(mixed_fleet: Fleet) -> None:
+    mixed_fleet.home.monitor.scheduler.start()
+    page = mixed_fleet.visit("/settings/sources")
+    assert "4 recorders are checked every 10 min." in page.text
+    assert "the network is scanned only when someone starts a scan" in page.text
+    form = next(form for form in page.find("form") if form["action"] == "/auto-scan")
+    page = mixed_fleet.browser.press(form)
+    assert page.find_one("h1").text == "Data sources"
+    assert "The network is scanned every 5 min. Next scan" in page.text
+
+
+def test_a_button_leads_back_to_its_own_page_and_nowhere_else(recorders: Fleet) -> None:
+    for back, location in (("/settings/sources", "/settings/sources"), ("//elsewhere", "/")):
+        answer = recorders.home.client.post("/scan", data={"back": back})
+        assert (answer.status_code, answer.headers["Location"]) == (303, location)
+    recorders.home.monitor.scanner.cancel()
+    assert recorders.home.monitor.scanner.wait(20)

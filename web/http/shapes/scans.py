@@ -154,11 +154,11 @@ def check_row(check: SourceProgress) -> CheckRow:
         "checked": check.checked,
         "total": check.listed,
         "seconds_left": None if left is None else round(left, 1),
-        "text": _check_text(check.checked, check.listed, left),
+        "text": check_text(check.checked, check.listed, left),
     }
 
 
-def _check_text(checked: int, total: int, left: float | None) -> str:
+def check_text(checked: int, total: int, left: float | None) -> str:
     """Such as `251 of 793 checked, about 40 s left`."""
     text = f"{checked} of {total} checked"
     if left is None or checked >= total:
