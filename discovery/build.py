@@ -21,6 +21,8 @@ from sources.source import Source
 from store.sql import Unreachable
 
 log = logging.getLogger(__name__)
+RECORDERS = "recorders"
+"""The job that checks the recorders of the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class DiscoveryPackage(Package):
                 paused=not is_on,
                 at_once=True,
             ),
-            Job("recorders", "Check the recorders", options.easy4ip_interval, recorders),
+            Job(RECORDERS, "Check the recorders", options.easy4ip_interval, recorders),
         )
 
     def start(self) -> None:
@@ -117,7 +119,14 @@ def build_discovery(
         may_confirm=lambda: package.has_auto_scan(),
         unseal=fleet.secrets.unseal,
     )
-    inventory.workbooks.on_new_targets = lambda: scanner.check_now(easy4ip.NAME)
     scheduler = Scheduler(on_step=lambda seconds: package.clock_was_set(seconds))
+
+    def check_new_recorders() -> None:
+        """Check them now: by the job, or beside its round where that is running."""
+        is_busy = scanner.is_asking(easy4ip.NAME)
+        if is_busy or not scheduler.run_now(RECORDERS):
+            scanner.check_now(easy4ip.NAME)
+
+    inventory.workbooks.on_new_targets = check_new_recorders
     package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler)
     return package

@@ -173,6 +173,10 @@ class Scanner:
         check.add_done_callback(lambda check: self._check_ended(name, check))
         return True
 
+    def is_asking(self, name: str) -> bool:
+        """True while a round over the list of a source runs, fast or spread."""
+        return bool(self._source_scans.sweeping.get(name))
+
     def _check_ended(self, name: str, check: Future[SourceProgress]) -> None:
         self._checking.discard(name)
         if not check.cancelled() and (error := check.exception()) is not None:

@@ -84,7 +84,7 @@ def source(options: EasyIpOptions) -> Source:
 
 
 def _causes(options: EasyIpOptions) -> tuple[Cause, ...]:
-    ports = f"{options.reply_port} and {options.port}"
+    low, high = sorted((options.reply_port, options.port))
     return (
         Cause(
             "This server is not on the cameras' network. Broadcasts do not cross a router.",
@@ -92,9 +92,9 @@ def _causes(options: EasyIpOptions) -> tuple[Cause, ...]:
             "ip -4 address",
         ),
         Cause(
-            f"A firewall on this server blocks UDP ports {ports}.",
+            f"A firewall on this server blocks UDP ports {low} and {high}.",
             "Open both ports for incoming datagrams.",
-            f"sudo ufw allow {options.reply_port}:{options.port}/udp",
+            f"sudo ufw allow {low}:{high}/udp",
         ),
         Cause(
             "The switch or access point isolates its clients from each other.",
