@@ -76,7 +76,7 @@ def controls(page: Element) -> list[str]:
     """The buttons above the list; the primary one is marked."""
     buttons = [
         element
-        for element in page.find_one("div", id="controls").all()
+        for element in page.find_one("div", id="actions").all()
         if element.tag in ("button", "a")
     ]
     return [
