@@ -36,5 +36,10 @@ addEventListener("keydown", (event) => {
   if (!palette || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   palette.showModal();
-  import("./palette.js").then(({ openPalette }) => openPalette(palette));
+  let isEntered = false;
+  palette.onkeydown = ({ key }) => { isEntered ||= key === "Enter"; };
+  import("./palette.js").then(({ openPalette }) => {
+    palette.onkeydown = null;
+    openPalette(palette, isEntered);
+  });
 });

@@ -29,7 +29,8 @@ function submit({ post, act, fields }) {
   form.requestSubmit();
 }
 
-export function openPalette(dialog) {
+// `isEntered`: Enter was pressed already, behind what is typed.
+export function openPalette(dialog, isEntered) {
   const input = dialog.querySelector("input");
   const list = dialog.querySelector("ul");
   const none = dialog.querySelector("p");
@@ -143,5 +144,7 @@ export function openPalette(dialog) {
     input.value = none.textContent = "";
   }, { signal });
   load();
-  if (input.value) typed();
+  if (!input.value) return;
+  typed();
+  runsWhenFound = isEntered;
 }
