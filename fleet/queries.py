@@ -18,6 +18,7 @@ STATUSES = {
     "ip_changed": frozenset({status.IP_CHANGED}),
     "offline": frozenset(status.NAMES) - status.UP - {status.MISSING},
     "silent": status.DOWN - {status.MISSING},
+    "not_responding": frozenset({status.OFFLINE}),
     "missing": frozenset({status.MISSING}),
     "unknown": frozenset({status.UNKNOWN}),
     "unreachable": frozenset({status.UNREACHABLE}),

@@ -17,6 +17,8 @@ export function rowsOf(html) {
 function query() {
   const parameters = new URLSearchParams(location.search);
   for (const key of ["page", "per_page", "undo"]) parameters.delete(key);
+  const columns = document.getElementById("fleet")?.dataset.columns;
+  if (columns) parameters.set("columns", columns);
   return parameters;
 }
 
@@ -190,4 +192,5 @@ function replaceRows(ids, html) {
     if (isNew) row.classList.add("is-new");
     if (has) row.querySelector("a").focus();
   }
+  document.dispatchEvent(new CustomEvent("rows"));
 }

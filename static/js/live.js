@@ -129,7 +129,8 @@ export function followServer(list, detail) {
   const body = (event) => JSON.parse(event.data);
 
   function listen() {
-    const parameters = new URLSearchParams({ page: location.search });
+    const columns = list.table ? `${location.search ? "&" : "?"}columns=${list.table.dataset.columns}` : "";
+    const parameters = new URLSearchParams({ page: location.search + columns });
     if (newest) parameters.set("after", newest);
     source = new EventSource(`/api/events?${parameters}`);
     for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => {
@@ -190,6 +191,7 @@ export function followServer(list, detail) {
   setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || refreshRows(), REFRESH_EVERY);
   document.addEventListener("filter", followFilter);
   document.addEventListener("renew", refreshHeader);
+  document.addEventListener("edited-many", () => { hasNewRows = true; scheduleRefresh(); });
   document.addEventListener("edited", (event) => scheduleRefresh(event.detail.id));
   updateTitle();
 }

@@ -5,9 +5,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from fleet import shapes, status
-from fleet.kinds import CAMERAS
 from fleet.model import Edit
-from fleet.queries import select
 from web.http.actions.devices import (
     apply_and_audit,
     device_edit,
@@ -19,6 +17,7 @@ from web.http.actions.devices import (
 from web.http.authorization import needs
 from web.http.monitor import Monitor, current_monitor
 from web.http.payloads import describes, json_body, json_response, query_args
+from web.http.selection import selected
 from web.http.shapes.devices import (
     Change,
     Cleaned,
@@ -44,7 +43,7 @@ def cameras() -> Response:
     """Every camera and recorder, with filter, search, sort and page on request."""
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
-    page = select(devices.values(), statuses, query_args(ListQuery).filter(), CAMERAS)
+    page = selected(query_args(ListQuery), (devices, statuses))
     rows = monitor.encoded.of(page.devices, statuses, monitor.clock(), monitor.rules())
     last_scan = shapes.last_scan(monitor.tracker.fleet())
     is_scanning = monitor.scanner.progress() is not None

@@ -10,7 +10,7 @@ from fleet import shapes, status
 from fleet.csv_export import cell
 from fleet.model import Device
 from fleet.texts import name_of
-from inventory.export import workbook_bytes
+from inventory.export import XLSX, workbook_bytes
 from web.http.actions.recorders import change_serial, recorders
 from web.http.actions.scans import check_recorders
 from web.http.auditing import actor_name, note
@@ -40,7 +40,6 @@ from web.http.shapes.scans import Started, started
 from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("dvrs", __name__)
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 REFRESH_TIMEOUT = 120.0
 """Seconds that a refresh waits for its scan."""
 

@@ -1,14 +1,11 @@
-"""Liveness and readiness, and the export of the fleet."""
+"""Liveness and readiness."""
 
 from flask import Blueprint, Response
 
-from fleet import shapes
 from web.http.actions.readiness import not_ready_reasons
-from web.http.auditing import note
-from web.http.authorization import needs, public
+from web.http.authorization import public
 from web.http.monitor import current_monitor
-from web.http.payloads import describes, json_response
-from web.http.visible_fleet import visible_fleet
+from web.http.payloads import describes
 
 bp = Blueprint("health", __name__)
 
@@ -30,19 +27,3 @@ def readyz() -> Response:
     is_ready = not not_ready_reasons(monitor, monitor.disk.last)
     text = "ready\n" if is_ready else "unready\n"
     return Response(text, 200 if is_ready else 503, mimetype="text/plain")
-
-
-@bp.get("/api/export")
-@needs("fleet.export")
-@describes(answer=shapes.Exported)
-def export() -> Response:
-    """The whole database as a dated JSON file, without secrets."""
-    monitor = current_monitor()
-    devices, statuses = visible_fleet().statuses()
-    now, rules = monitor.clock(), monitor.rules()
-    note("fleet.export", "fleet", f"{len(devices)} devices exported")
-    rows = (shapes.detail(device, statuses[device.id], now, rules) for device in devices.values())
-    response = json_response(shapes.export(rows, now))
-    name = f"camera_database_{now.astimezone():%Y-%m-%d}.json"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response

@@ -11,6 +11,7 @@ from fleet.editable_fields import MAX_LENGTHS
 from fleet.model import Device, Edit, Refused
 from fleet.status import TABLE
 from fleet.texts import sentences
+from web.http import columns
 from web.http.actions.devices import (
     apply_and_audit,
     delete_device,
@@ -38,7 +39,7 @@ STATUS_TITLES = {name: status.title for name, status in TABLE.items()}
 @needs("device.list")
 def fleet() -> str:
     """All cameras with what is wrong first."""
-    return _fleet_page({})
+    return fleet_page({})
 
 
 @bp.get("/cameras/<key>")
@@ -53,13 +54,13 @@ def camera(key: str) -> Any:
         return redirect(f"/cameras/{device.id}", 302 if is_merged else 301)
     text = request.args.get("undo", "")
     undo = text if text.isdecimal() and len(text) < 19 else None
-    return _fleet_page({"detail": fleet_view.detail(monitor, device), "undo": undo})
+    return fleet_page({"detail": fleet_view.detail(monitor, device), "undo": undo})
 
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     """The camera's page with the typed values of `form` and the error beside them."""
     field = "parent" if fault.field == "parents" else fault.field
-    page = _fleet_page(
+    page = fleet_page(
         {
             "detail": fleet_view.detail(current_monitor(), device),
             "fault": {"form": form, "field": field, "text": sentences(fault.error, fault.hint)},
@@ -69,14 +70,17 @@ def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     return Response(page, status_of(fault))
 
 
-def _fleet_page(more: dict[str, Any]) -> str:
+def fleet_page(more: dict[str, Any]) -> str:
+    """The list with the filter of the URL, and whatever else is on the page."""
     monitor, query = current_monitor(), fleet_view.page_query()
     table = fleet_view.rows(monitor, query)
     return render_template(
         "fleet.html",
         **fleet_view.header(monitor, query, fleet_view.links()),
         table=table,
-        columns=fleet_view.COLUMNS,
+        columns=columns.titles(table.columns),
+        every_column=columns.EVERY,
+        is_crowded=columns.width_of(table.columns) > columns.ROOM,
         page_sizes=fleet_view.PAGE_SIZES,
         pages=fleet_view.page_numbers(table.page),
         empty=[] if table.page.total else empty_results(monitor),
@@ -100,7 +104,8 @@ def rows() -> Response:
     if "ids" in request.args:
         numbers = request.args["ids"].split(",")[:MAX_IDS]
         wanted = [int(number) for number in numbers if number.isdecimal() and len(number) < 10]
-        rendered = fleet_view.changed_rows(monitor, fleet_view.page_query(), wanted)
+        shown = fleet_view.columns_of(request.args)
+        rendered = fleet_view.changed_rows(monitor, fleet_view.page_query(), wanted, shown)
     else:
         query = fleet_view.page_query()
         limit = min(_number("limit", fleet_view.FIRST_ROWS), 200)
@@ -113,6 +118,15 @@ def _number(name: str, default: int) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise HttpError(422, f"{name} must be a whole number", "Leave it out for the beginning.")
     return int(text)
+
+
+@bp.post("/columns")
+@needs("account.change")
+def choose_columns() -> Any:
+    """The form "Columns": the columns of the list, kept for this person."""
+    is_default = request.form.get("do") == "default"
+    columns.choose_columns([] if is_default else request.form.getlist("column"))
+    return redirect(fleet_view.list_url(request.form.get("back", "")), 303)
 
 
 @bp.get("/parts/camera/<key>")

@@ -4,27 +4,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import render_template, request
 from markupsafe import Markup
 from pydantic import Field, ValidationError
 
 from fleet import labels, shapes, status
-from fleet.kinds import CAMERAS, shown_as
+from fleet.kinds import CAMERAS
 from fleet.model import Device, NotFound
-from fleet.queries import STATUSES, DevicePage, select, stores_by_site
+from fleet.queries import STATUSES, DevicePage, select, store_of, stores_by_site
 from store.sql import Unreachable
-from web.http import remedies
+from web.http import columns, remedies
 from web.http.actions.jobs import auto_scan_job
 from web.http.actions.readiness import not_ready_reasons
 from web.http.actions.scans import fleet_stats
 from web.http.monitor import Monitor
+from web.http.selection import Snapshot, selected, within_attention
 from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import LIST_HINT, visible_fleet
+from web.pages.attention_view import ATTENTION_TITLES, attention_view
 from web.pages.caches import page_caches
 from web.pages.filter_titles import TITLES, value_title
+from web.pages.nouns import DEVICES, current_noun
 from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
 from web.pages.uptime_bars import Bar, bar
@@ -33,34 +36,29 @@ from web.pages.watching import watching
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
 PAGE_SIZES = (50, 100, 500)
-MAX_ISSUES = 5
+MAX_QUERY_STRING = 4000
+HIDDEN_AT_ZERO = ("unreachable", "unknown")
+"""Filters that are shown while something matches them, or while they are chosen."""
 FILTERS = (
     ("all", "All"),
     ("active", "Active"),
     ("ip_changed", "IP changed"),
-    ("silent", "Offline"),
+    ("not_responding", "Offline"),
+    ("unreachable", "Unreachable"),
     ("missing", "Missing"),
     ("unknown", "Not checked"),
 )
-FILTER_MARKS = {"silent": "offline"}
+FILTER_MARKS = {"not_responding": "offline"}
 """The marks of filters that are not called like their mark."""
 OTHER_STATUSES = {
     **{name.lower(): entry.title for name, entry in status.TABLE.items()},
     "online": "Answering",
-    "offline": "Offline or not checked",
+    "offline": "Offline, unreachable or not checked",
+    "silent": "Offline or unreachable",
 }
 for _filter, _title in FILTERS:
     OTHER_STATUSES.pop(_filter, None)
 """What a link from elsewhere may filter by, although the page has no count for it."""
-COLUMNS = (
-    ("status", "Status"),
-    ("name", "Name"),
-    ("address", "Address"),
-    ("mac", "MAC and serial"),
-    ("model", "Model"),
-    ("last_seen", "Last seen"),
-    ("discoveries", "Found"),
-)
 
 
 class PageQuery(ListQuery):
@@ -107,28 +105,41 @@ def links() -> Links:
     return Links(request.args)
 
 
+def list_url(query_string: str) -> str:
+    """The list with the filter of this query string; nothing else in it is kept."""
+    return Links(dict(parse_qsl(query_string[:MAX_QUERY_STRING].lstrip("?"))))()
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of the table as HTML, and the list that they are cut from."""
 
     html: Markup
     page: DevicePage
+    columns: tuple[str, ...]
 
 
 def rows(monitor: Monitor, query: PageQuery) -> Rows:
     """The page of the list that the URL names, else the first rows of it."""
     size = query.per_page or FIRST_ROWS
     paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
-    devices, statuses = visible_fleet().statuses()
-    page = select(devices.values(), statuses, paged.filter(), CAMERAS)
-    return _rows(monitor, page.devices, page, (devices, statuses))
+    snapshot = visible_fleet().statuses()
+    page = selected(paged, snapshot)
+    return _rows(monitor, page.devices, page, snapshot, columns.shown_columns())
 
 
 def row_range(monitor: Monitor, query: PageQuery, offset: int, limit: int) -> Rows:
     """A range of rows of the whole list, for scrolling."""
-    devices, statuses = visible_fleet().statuses()
-    page = select(devices.values(), statuses, _unpaged(query).filter(), CAMERAS)
-    return _rows(monitor, page.devices[offset : offset + limit], page, (devices, statuses))
+    snapshot = visible_fleet().statuses()
+    page = selected(_unpaged(query), snapshot)
+    devices = page.devices[offset : offset + limit]
+    return _rows(monitor, devices, page, snapshot, columns_of(request.args))
+
+
+def columns_of(arguments: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns that an open page has, else those that it would have now."""
+    given = arguments.get("columns", "")
+    return columns.parsed(given.split(",")) if given else columns.shown_columns()
 
 
 def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
@@ -136,18 +147,19 @@ def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
 
 
 def changed_rows(
-    monitor: Monitor, query: PageQuery, ids: Sequence[int], link: Links | None = None
+    monitor: Monitor,
+    query: PageQuery,
+    ids: Sequence[int],
+    shown: tuple[str, ...],
+    link: Links | None = None,
 ) -> Rows:
     """The rows of some devices that changed, but for those that left the list by it."""
     devices, statuses = visible_fleet().statuses()
-    known = [devices[id] for id in ids if id in devices]
+    changed = {id: devices[id] for id in ids if id in devices}
+    known = within_attention(changed, query, (devices, statuses))
     stores = stores_by_site(devices.values()) if query.store else {}
-    page = select(known, statuses, _unpaged(query).filter(), CAMERAS, stores)
-    return _rows(monitor, page.devices, page, (devices, statuses), link)
-
-
-Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
-"""Devices and their statuses, read together: what one has, the other has."""
+    page = select(known.values(), statuses, _unpaged(query).filter(), CAMERAS, stores)
+    return _rows(monitor, page.devices, page, (devices, statuses), shown, link)
 
 
 def _rows(
@@ -155,31 +167,40 @@ def _rows(
     shown: Sequence[Device],
     page: DevicePage,
     snapshot: Snapshot,
+    keys: tuple[str, ...],
     link: Links | None = None,
 ) -> Rows:
-    """Render the rows, but for those that were rendered for the same filter a moment ago."""
+    """Render the rows, but for those that were rendered for the same page a moment ago."""
     devices, statuses = snapshot
     now, link = monitor.clock(), link or links()
-    page_filter = tuple(link.kept.items())
+    may_edit, is_mixed = visible_fleet().may("device.edit"), current_noun() == DEVICES
+    page_key = (tuple(link.kept.items()), keys, may_edit, is_mixed)
     sources = [
         (device, statuses[device.id], parent_outage(device, devices, statuses)) for device in shown
     ]
 
     def render(missing: Sequence[RowSource]) -> list[str]:
-        known, rules = uptime_bars(monitor, [source[0] for source in missing]), monitor.rules()
+        stores = stores_by_site(devices.values()) if "store" in keys else {}
+        bars = uptime_bars(monitor, [source[0] for source in missing]) if "bar" in keys else {}
+        rules = monitor.rules()
         return [
             render_template(
                 "parts/row.html",
                 row=shapes.row(device, device_status, now, rules),
+                columns=keys,
                 behind=why,
-                bar=known.get(device.id),
+                bar=bars.get(device.id),
+                store=store_of(device, stores),
+                parents=[labels.name(devices[id]) for id in device.parents if id in devices],
+                may_edit=may_edit,
+                is_mixed=is_mixed,
                 link=link,
             )
             for device, device_status, why in missing
         ]
 
-    html = page_caches().rows.html(page_filter, sources, now, render)
-    return Rows(Markup("\n".join(html)), page)  # nosec B704  of the template
+    html = page_caches().rows.html(page_key, sources, now, render)
+    return Rows(Markup("\n".join(html)), page, keys)  # nosec B704  of the template
 
 
 def uptime_bars(monitor: Monitor, devices: Sequence[Device]) -> dict[int, Bar]:
@@ -191,59 +212,18 @@ def uptime_bars(monitor: Monitor, devices: Sequence[Device]) -> dict[int, Bar]:
     return {id: bar(uptime) for id, uptime in uptimes.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """A problem of a camera, with its text and its beginning."""
-
-    id: int
-    name: str
-    mark: str
-    text: str
-    since: str | None
-
-
-def current_issues(monitor: Monitor) -> list[Issue]:
-    """All problems, newest first: cameras that are down, and findings."""
-    devices, statuses = visible_fleet().statuses()
-    now, rules = monitor.clock(), monitor.rules()
-    issues = []
-    for device in devices.values():
-        device_status = statuses[device.id]
-        is_down = device_status in status.DOWN
-        if device.retired_at or shown_as(device.kind) not in CAMERAS:
-            continue
-        if not (is_down or device.findings):
-            continue
-        row = shapes.row(device, device_status, now, rules)
-        if is_down:
-            why = (
-                parent_outage(device, devices, statuses) or row["reason"] or remedies.of_status(row)
-            )
-            text = f"{device_status.lower()}: {why}"
-            issues.append(
-                Issue(device.id, row["camera_name"], device_status.lower(), text, row["since"])
-            )
-        else:
-            newest = max(row["findings"], key=lambda finding: finding["since"])
-            issues.append(
-                Issue(device.id, row["camera_name"], "finding", newest["text"], newest["since"])
-            )
-    return sorted(issues, key=lambda finding: finding.since or "", reverse=True)
-
-
 def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
     """Everything above the table: what is wrong, the scan, the counts."""
-    issues = current_issues(monitor)
+    snapshot = visible_fleet().statuses()
     scan = monitor.scanner.progress()
     return {
         "query": query,
-        "issues": issues[:MAX_ISSUES],
-        "issue_count": len(issues),
+        "attention": attention_view(monitor, snapshot),
         "stats": fleet_stats(),
-        "filters": filters(monitor, query),
+        "filters": filters(query, snapshot),
         "filter_marks": FILTER_MARKS,
         "active_filters": active_filters(query, link),
-        "retired_count": retired_count(monitor, query),
+        "retired_count": retired_count(query, snapshot),
         "link": link,
         "scan": scan_row(scan) if scan else None,
         "last": visible_fleet().last_scan(),
@@ -253,33 +233,39 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
     }
 
 
-def filters(monitor: Monitor, query: PageQuery) -> list[tuple[str, str, int]]:
+def _every(query: PageQuery, **changes: Any) -> PageQuery:
+    """The query with the search, but without the filters that have a count of their own."""
+    nothing = {"status": "all", "findings": False, "attention": "", "retired": False, "sort": ""}
+    return _unpaged(query, **{**nothing, **changes})
+
+
+def filters(query: PageQuery, snapshot: Snapshot) -> list[tuple[str, str, int]]:
     """(status, title, count) of each filter. The counts include only matches of the search."""
-    devices, statuses = visible_fleet().statuses()
-    every = _unpaged(query, status="all", findings=False, retired=False, sort="")
-    matches = select(devices.values(), statuses, every.filter(), CAMERAS).devices
+    matches, statuses = selected(_every(query), snapshot).devices, snapshot[1]
     number = Counter(statuses[device.id] for device in matches)
     counted = [(key, label, sum(number[name] for name in STATUSES[key])) for key, label in FILTERS]
-    if not number[status.UNKNOWN] and query.status != "unknown":
-        counted = [entry for entry in counted if entry[0] != "unknown"]
-    return [*counted, ("finding", "Findings", sum(1 for device in matches if device.findings))]
+    findings = ("finding", "Findings", sum(1 for device in matches if device.findings))
+    return [
+        (key, label, count)
+        for key, label, count in [*counted, findings]
+        if count or key not in HIDDEN_AT_ZERO or key == query.status
+    ]
 
 
 def active_filters(query: PageQuery, link: Links) -> list[tuple[str, str, str]]:
     """(name, value, link without it) of each active filter that has no count of its own."""
     chosen = (
         ("status", "Status", OTHER_STATUSES.get(query.status, "")),
+        ("attention", "Needs attention", ATTENTION_TITLES.get(query.attention, "")),
         ("kind", "Kind", query.kind or ""),
         *((key, title, value_title(key, getattr(query, key))) for key, title in TITLES.items()),
     )
     return [(what, which, link(**{key: ""})) for key, what, which in chosen if which]
 
 
-def retired_count(monitor: Monitor, query: PageQuery) -> int:
+def retired_count(query: PageQuery, snapshot: Snapshot) -> int:
     """The number of retired devices that the search finds."""
-    devices, statuses = visible_fleet().statuses()
-    every = _unpaged(query, status="all", findings=False, retired=True, sort="")
-    return select(devices.values(), statuses, every.filter(), CAMERAS).total
+    return selected(_every(query, retired=True), snapshot).total
 
 
 def notices(monitor: Monitor) -> list[str]:

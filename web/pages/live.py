@@ -39,6 +39,7 @@ class FleetPageFeed:
         self._app = app
         self._arguments = arguments_of(page)
         self._query = fleet_view.page_query(self._arguments)
+        self._columns = dict(parse_qsl(page.lstrip("?"))).get("columns", "")
         self._is_due = True
         self._sent = 0.0
 
@@ -75,7 +76,9 @@ class FleetPageFeed:
         if len(ids) > MAX_CHANGED_ROWS:
             return sse_message("rows", rows_message(ids, None))
         link = fleet_view.Links(self._arguments)
-        rendered = fleet_view.changed_rows(self.visible.monitor, self._query, ids, link)
+        shown = fleet_view.columns_of({"columns": self._columns})
+        monitor = self.visible.monitor
+        rendered = fleet_view.changed_rows(monitor, self._query, ids, shown, link)
         return sse_message("rows", rows_message(ids, rendered.html))
 
     def _head(self, position: int) -> bytes:

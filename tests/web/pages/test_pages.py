@@ -11,7 +11,7 @@ from tests.web.browser import Browser, Element
 from tests.web.conftest import fill
 
 Make = Callable[..., Home]
-COLUMNS = ["Status", "Name", "Address", "MAC and serial", "Model", "Last seen", "Found"]
+COLUMNS = ["Status", "Name", "Address", "MAC and serial", "Model", "Last seen", "Scans answered"]
 ORDERS = {
     "Status": "status",
     "Name": "name",
@@ -19,7 +19,7 @@ ORDERS = {
     "MAC and serial": "mac",
     "Model": "model",
     "Last seen": "last_seen",
-    "Found": "discoveries",
+    "Scans answered": "discoveries",
 }
 
 
@@ -213,7 +213,9 @@ def test_the_page_says_what_the_last_scan_did(browser: Browser) -> None:
 def test_the_buttons_refresh_and_export_are_links(browser: Browser) -> None:
     links = {link.text: link["href"] for link in browser.visit("/?status=active").find("a")}
     assert links["Refresh"] == "/?status=active"
-    assert links["Export"] == "/api/export"
+    this_list = "/api/export?status=active&format=csv&columns="
+    assert links["CSV"].startswith(this_list)
+    assert links["JSON"] == "/api/export"
 
 
 # -- every page --------------------------------------------------------------------------

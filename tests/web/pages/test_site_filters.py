@@ -61,10 +61,12 @@ def test_a_filter_by_place_is_shown_kept_by_a_search_and_can_be_removed(browser:
     page = browser.visit("/?store=Cork&site=C-3&status=silent")
     chosen = page.find("a", **{"class": "chosen"})
     assert [link.text for link in chosen] == [
+        "Status: Offline or unreachable (remove this filter)",
         "Store: Cork (remove this filter)",
         "Site: C-3 (remove this filter)",
     ]
     assert [link["href"] for link in chosen] == [
+        "/?store=Cork&site=C-3",
         "/?site=C-3&status=silent",
         "/?store=Cork&status=silent",
     ]
@@ -89,7 +91,7 @@ def test_a_status_that_has_no_count_is_shown_and_can_be_removed(browser: Browser
     page = browser.visit("/?status=offline&kind=recorder")
     assert listed(page) == ["Cork, C-3", "Aachen, A-10", "Cork, C-2"]
     assert [link.text for link in page.find("a", **{"class": "chosen"})] == [
-        "Status: Offline or not checked (remove this filter)",
+        "Status: Offline, unreachable or not checked (remove this filter)",
         "Kind: recorder (remove this filter)",
     ]
 
@@ -97,7 +99,7 @@ def test_a_status_that_has_no_count_is_shown_and_can_be_removed(browser: Browser
 def test_a_list_without_a_match_names_the_place_that_was_asked_for(browser: Browser) -> None:
     page = browser.visit("/?store=Cork&site=A-1&status=silent")
     text = page.find_one("div", **{"class": "empty"}).text
-    assert "No camera matches with status offline at site A-1 in store Cork." in text
+    assert "No camera matches with status offline or unreachable at site A-1 in store Cork." in text
 
 
 def test_rows_that_are_renewed_keep_to_the_store(chain: Home) -> None:

@@ -78,7 +78,7 @@ def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> Non
 def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(chain: Home) -> None:
     page = Browser(chain.client).visit("/?sort=name")
     shown = {
-        row.find("td")[1].find("a")[0].text: row.find("td")[2].text
+        row.find("td")[1].find("a")[0].text: row.find_one("td", **{"class": "c-address"}).text
         for body in page.find("tbody")
         for row in body.find("tr")
     }

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from fleet import networks, shapes
+from fleet.attention import CHOICES as ATTENTIONS
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from fleet.kinds import KINDS
@@ -40,6 +41,12 @@ class ListQuery(Query):
         "", max_length=MAX_SOURCE, description="The name of a source that knows the device."
     )
     findings: bool = Field(False, description="Only those with a finding.")
+    attention: Annotated[
+        str,
+        Choice(("", *ATTENTIONS)),
+        BeforeValidator(lower_case),
+        Field(description="Only those that need attention: all, or those of one line of the page."),
+    ] = ""
     retired: bool = Field(False, description="The retired ones instead.")
     sort: str = Field(
         "", pattern=r"^(-?(id|status|name|address|mac|model|last_seen|discoveries))?$"
@@ -48,8 +55,8 @@ class ListQuery(Query):
     per_page: int | None = Field(None, ge=1, le=1000)
 
     def filter(self) -> DeviceFilter:
-        """The filter for `fleet.queries`."""
-        return DeviceFilter(**self.model_dump())
+        """The filter for `fleet.queries`, which does not know `attention`."""
+        return DeviceFilter(**self.model_dump(exclude={"attention"}))
 
 
 HIGHEST = 2**62

@@ -1,0 +1,112 @@
+"""What needs attention: recent concerns by name, lasting ones folded, each device once."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from fleet import attention
+from fleet.attention import Attention
+from fleet.model import Device, Fault
+from fleet.status import ACTIVE, MISSING, OFFLINE, UNREACHABLE
+from tests.fleet.reports import noon
+
+
+def device(id: int, since: datetime | None = None, *faults: Fault, **more: Any) -> Device:
+    at = since or noon()
+    return Device(id, "camera", "here", (), since=at, findings=faults, last_seen=at, **more)
+
+
+def shared(address: str, since: datetime | None = None) -> Fault:
+    text = f"{address} is also the address of another"
+    return Fault("address.shared", since or noon(), text, "test", {"address": address})
+
+
+def judged(*devices: tuple[Device, str], later: float = 1) -> Attention:
+    return attention.attention(
+        [device for device, _status in devices],
+        {device.id: status for device, status in devices},
+        noon(hours=later),
+    )
+
+
+def named(known: Attention) -> list[list[int]]:
+    return [[device.id for device in concern.devices] for concern in known.recent]
+
+
+def test_what_is_down_or_has_a_finding_needs_attention_newest_first() -> None:
+    unset = Fault("password.unset", noon(minutes=5), "no password", "test")
+    known = judged(
+        (device(1), OFFLINE),
+        (device(2), ACTIVE),
+        (device(3, None, unset), ACTIVE),
+        (device(4, noon(minutes=9)), MISSING),
+        (replace(device(5), retired_at=noon()), OFFLINE),
+    )
+    assert named(known) == [[4], [3], [1]]
+    assert known.devices() == {1, 3, 4}
+
+
+def test_two_devices_with_one_address_are_one_concern() -> None:
+    known = judged(
+        (device(1, None, shared("10.0.0.5")), ACTIVE),
+        (device(2, None, shared("10.0.0.5")), ACTIVE),
+        (device(3, None, shared("10.0.0.6")), ACTIVE),
+        (device(4, None, shared("10.0.0.6")), OFFLINE),
+        (replace(device(5, None, shared("10.0.0.5")), site="Cork"), ACTIVE),
+    )
+    assert sorted(named(known)) == [[1, 2], [3], [4], [5]]
+    assert known.devices() == {1, 2, 3, 4, 5}
+
+
+def test_a_pair_is_one_concern_although_one_of_them_has_a_newer_finding() -> None:
+    unset = Fault("password.unset", noon(minutes=30), "no password", "test")
+    known = judged(
+        (device(1, None, shared("10.0.0.5"), unset), ACTIVE),
+        (device(2, None, shared("10.0.0.5")), ACTIVE),
+    )
+    assert named(known) == [[1, 2]]
+
+
+def test_what_lasts_for_more_than_a_day_folds_by_its_kind() -> None:
+    unset = Fault("password.unset", noon(), "no password", "test")
+    known = judged(
+        *[(device(id), OFFLINE) for id in (1, 2, 3)],
+        *[(device(id, None, unset), ACTIVE) for id in (4, 5)],
+        *[(device(id), UNREACHABLE) for id in (6, 7)],
+        (device(8, noon(hours=20)), OFFLINE),
+        later=25,
+    )
+    assert named(known) == [[8]]
+    assert {key: known.devices(key) for key in known.folds} == {
+        "lasting_offline": {1, 2, 3},
+        "lasting_unreachable": {6, 7},
+        "lasting_findings": {4, 5},
+    }
+    assert known.devices() == set(range(1, 9))
+
+
+def test_missing_lasts_since_the_device_was_last_seen() -> None:
+    known = judged(
+        *[(replace(device(id), since=noon(hours=24)), MISSING) for id in (1, 2)], later=25
+    )
+    assert known.devices("lasting_missing") == {1, 2}
+
+
+def test_one_alone_is_named_however_long_it_lasts() -> None:
+    known = judged((device(1), OFFLINE), (device(2), MISSING), later=48)
+    assert sorted(named(known)) == [[1], [2]]
+    assert not known.folds
+
+
+def test_devices_that_were_never_online_fold_at_once() -> None:
+    never = [(replace(device(id), last_seen=None), OFFLINE) for id in (1, 2)]
+    known = judged(*never, (device(3), OFFLINE))
+    assert known.devices("never_online") == {1, 2}
+    assert named(known) == [[3]]
+
+
+def test_more_are_exactly_those_that_are_not_named() -> None:
+    devices = [(device(id, noon(minutes=id)), OFFLINE) for id in range(1, 10)]
+    known = judged(*devices)
+    assert [concern.devices[0].id for concern in known.named] == [9, 8, 7, 6, 5]
+    assert known.devices("more") == {1, 2, 3, 4}
