@@ -11,6 +11,7 @@ from web.api import (
     deletion,
     dvrs,
     events,
+    export,
     health,
     jobs,
     keys,
@@ -30,6 +31,7 @@ from web.http import (
 from web.http.monitor import Monitor
 from web.pages import (
     audit,
+    bulk,
     caches,
     cleanup,
     dates,
@@ -48,11 +50,12 @@ from web.pages import (
 MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
 API = (
-    *(cameras, deletion, dvrs, scans, jobs, events, health, metrics),
+    *(cameras, deletion, dvrs, scans, jobs, events, export, health, metrics),
     *(auth, web.api.users, keys, audit_log, openapi),
 )
 PAGES = (
     fleet,
+    bulk,
     filter_panel,
     saved_views,
     palette,

@@ -96,6 +96,7 @@ export function openDetails(list) {
 
   document.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    if (event.target.closest(".pick")) return;
     const link = event.target.closest("[data-open]");
     const row = event.target.closest("tr[data-id]");
     if (event.target.closest("#close")) {

@@ -8,6 +8,7 @@ import { liveSearch } from "./search.js";
 import { showCurrentLinks } from "./frame.js";
 import { printWholeList } from "./print.js";
 import { followChecks } from "./checks.js";
+import { selection } from "./selection.js";
 import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
@@ -21,6 +22,7 @@ if (document.getElementById("fleet") || document.getElementById("top")) {
   keys(view, detail);
   liveSearch(view);
   followServer(view, detail);
+  selection();
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-panel]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;

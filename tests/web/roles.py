@@ -39,6 +39,8 @@ SEE_ALL = "  L+++       ++  ++  ++  ++"
 SEE = "      L+++       +0  +0  ++  +0"
 # Change one device: operators, and whom it is granted to.
 EDIT = "     L-++       -0  +0  -+  +0"
+# Change those of many devices that are granted: operators, and whom some are granted to.
+EDIT_MANY = " L-++       --  ++  -+  ++"
 # Merge or split devices: operators who see all devices.
 JOIN = "     L-++       -0  -0  -+  -0"
 # Undo an edit, for whom may make it.
@@ -90,6 +92,11 @@ TABLE = {
     ("GET", "/api/download.xlsx"): SEE_ALL,
     ("GET", "/api/export"): SEE_ALL,
     ("GET", "/metrics"): SEE_ALL,
+    ("POST", "/columns"): OWN_KEYS,
+    ("POST", "/api/cameras/bulk"): EDIT_MANY,
+    ("POST", "/api/cameras/bulk/undo"): EDIT_MANY,
+    ("POST", "/bulk"): EDIT_MANY,
+    ("POST", "/bulk/undo"): EDIT_MANY,
     ("GET", "/cameras/<key>"): SEE,
     ("GET", "/parts/camera/<key>"): SEE,
     ("GET", "/api/camera/<key>"): SEE,

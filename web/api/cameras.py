@@ -1,11 +1,14 @@
 """The cameras: lists, one camera, and what people may change."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response
 
 from fleet import shapes, status
 from fleet.model import Edit
+from web.http.actions import bulk
+from web.http.actions.bulk import BulkChange, BulkResult
 from web.http.actions.devices import (
     apply_and_audit,
     device_edit,
@@ -15,10 +18,14 @@ from web.http.actions.devices import (
     undo_number,
 )
 from web.http.authorization import needs
+from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
 from web.http.payloads import describes, json_body, json_response, query_args
 from web.http.selection import selected
 from web.http.shapes.devices import (
+    BulkEdit,
+    BulkEdited,
+    BulkUndo,
     Change,
     Cleaned,
     Cleanup,
@@ -128,6 +135,35 @@ def undo() -> Response:
 def cleanup() -> Response:
     """Retire what discovery found once and nobody has seen for so many days."""
     return json_response(cleaned(retire_silent(json_body(Cleanup).days)))
+
+
+@bp.post("/api/cameras/bulk")
+@needs("device.edit")
+@describes(body=BulkEdit, answer=BulkEdited, errors=(409, 422, 507))
+def bulk_edit() -> Response:
+    """Change many cameras in one write: tags, site, parent device; retire or restore them."""
+    given = json_body(BulkEdit)
+    if (given.ids is None) == (given.filter is None):
+        raise HttpError(422, "Select the devices by ids or by filter", "Send one of the two.")
+    fields: dict[str, Any] = given.model_dump(include={"site", "parent"}, exclude_unset=True)
+    change = BulkChange(given.add_tags, given.remove_tags, fields, given.retired)
+    if given.filter is None:
+        devices, missing = bulk.devices_of(given.ids or ())
+        return _bulk_edited(bulk.edit_many(devices, change, missing))
+    devices = bulk.devices_matching(given.filter, given.excluded, given.count)
+    return _bulk_edited(bulk.edit_many(devices, change))
+
+
+@bp.post("/api/cameras/bulk/undo")
+@needs("device.edit")
+@describes(body=BulkUndo, answer=BulkEdited, errors=(422, 503, 507))
+def bulk_undo() -> Response:
+    """Take back a bulk edit, but for what somebody changed since."""
+    return _bulk_edited(bulk.undo_many(json_body(BulkUndo).events))
+
+
+def _bulk_edited(result: BulkResult) -> Response:
+    return json_response({"success": True, **asdict(result)})
 
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:

@@ -62,14 +62,16 @@ class VisibleFleet:
         The request was authorized before; between that and the act lie work and waiting, in which
         a login can end and a right can be taken away. May be asked from any thread.
         """
+        return self._problem(action, [number])
+
+    def _problem(self, action: str, numbers: Collection[int | None]) -> HttpError | None:
         now = self.refreshed()
         if now is None:
             return HttpError(401, "Your login has ended", "Nothing was changed. Log in again.")
         fleet = self.monitor.tracker.fleet()
         # A record that became part of another one meanwhile is judged as that one.
-        end = None if number is None else fleet.redirects.get(number, number)
-        device = None if end is None else fleet.devices.get(end)
-        if now.may(action, device):
+        ends = [None if id is None else fleet.redirects.get(id, id) for id in numbers]
+        if all(now.may(action, None if id is None else fleet.devices.get(id)) for id in ends):
             return None
         return HttpError(
             403,
@@ -80,6 +82,10 @@ class VisibleFleet:
     def judge(self, action: str, number: int | None = None) -> Precondition:
         """Return `precondition` as a function, to be called within the change."""
         return partial(self.precondition, action, number)
+
+    def judge_all(self, action: str, numbers: Collection[int]) -> Precondition:
+        """The same for several devices: the error if one of them may not be changed."""
+        return partial(self._problem, action, [*numbers])
 
     def check(self, action: str) -> None:
         """Raise the HttpError (401, 403) of `precondition`, if there is one."""

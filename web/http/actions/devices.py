@@ -17,10 +17,15 @@ from web.http.visible_fleet import visible_fleet
 def device_edit(key: str, kind: str, fields: dict[str, Any]) -> Edit:
     """The edit of one device by the person of the request, who is authorized for this device.
 
-    A person who does not see every device cannot reach another one through an edit. Raises
-    NotFound and HttpError (403).
+    Raises NotFound and HttpError (403).
     """
-    monitor, device = current_monitor(), visible_fleet().device(key)
+    return edit_of(visible_fleet().device(key), kind, fields)
+
+
+def edit_of(device: Device, kind: str, fields: dict[str, Any]) -> Edit:
+    """The same for a device as the person sees it. A person who does not see every device cannot
+    reach another one through an edit. Raises NotFound and HttpError (403)."""
+    monitor = current_monitor()
     if visible_fleet().is_limited:
         # A form sends everything back: what is as this person sees it is no change.
         fields = {

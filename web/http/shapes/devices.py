@@ -1,6 +1,7 @@
 """Lists of devices, their edits and their deletion as JSON."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,6 +15,7 @@ from fleet.kinds import KINDS
 from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter, DevicePage
 from web.http.payloads import Choice, Moment, Query, Strict, lower_case
 
+FILTER_FIELDS = {field.name for field in fields(DeviceFilter)}
 MAX_SOURCE = 100
 
 
@@ -55,10 +57,12 @@ class ListQuery(Query):
     per_page: int | None = Field(None, ge=1, le=1000)
 
     def filter(self) -> DeviceFilter:
-        """The filter for `fleet.queries`, which does not know `attention`."""
-        return DeviceFilter(**self.model_dump(exclude={"attention"}))
+        """The filter for `fleet.queries`, without what that does not know."""
+        return DeviceFilter(**self.model_dump(include=FILTER_FIELDS))
 
 
+MAX_BULK = 20_000
+"""Devices of one bulk edit."""
 HIGHEST = 2**62
 """The highest number in a database."""
 
@@ -82,6 +86,53 @@ class Change(Strict):
         max_length=editing.MAX_PARENTS,
         description="The numbers of all its parent devices: any one of them is enough.",
     )
+
+
+Count = Annotated[int, Field(ge=0)]
+DeviceId = Annotated[int, Field(ge=1, le=HIGHEST)]
+
+
+class BulkEdit(Strict):
+    """The devices, by `ids` or by `filter`, and the change. `except`: devices that the filter
+    selects but that stay as they are. `count`: the number of devices that the person saw."""
+
+    ids: list[DeviceId] | None = Field(None, max_length=MAX_BULK)
+    filter: ListQuery | None = None
+    excluded: list[DeviceId] = Field([], alias="except", max_length=MAX_BULK)
+    count: Count | None = None
+    add_tags: list[Tag] = Field([], max_length=editing.MAX_TAGS)
+    remove_tags: list[Tag] = Field([], max_length=editing.MAX_TAGS)
+    site: str | None = Field(None, max_length=MAX_LENGTHS["site"])
+    parent: ParentId | None = Field(
+        None, description="The number of the parent device of all; null for none."
+    )
+    retired: bool | None = Field(None, description="true: retire; false: restore.")
+
+
+class BulkUndo(Strict):
+    """The `undo` of a bulk edit."""
+
+    events: list[DeviceId] = Field(min_length=1, max_length=MAX_BULK)
+
+
+class BulkFailure(TypedDict):
+    """A device that was not changed, and why."""
+
+    id: int
+    name: str
+    error: str
+    hint: str
+
+
+class BulkEdited(TypedDict):
+    """`changed`: the numbers of the changed devices; `unchanged`: devices that needed no change;
+    `undo`: what POST /api/cameras/bulk/undo takes."""
+
+    success: bool
+    changed: list[int]
+    unchanged: int
+    failed: list[BulkFailure]
+    undo: list[int]
 
 
 class Merge(Strict):

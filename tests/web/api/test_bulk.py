@@ -1,0 +1,200 @@
+"""Edits of many devices in one request, with an error for each that fails, and their undo."""
+
+from typing import Any
+
+import pytest
+
+from simulators.panasonic import Camera
+from tests.accounts.people import add
+from tests.home import Home
+from tests.web.browser import Browser, Element, read
+from tests.web.closed import Visitor
+from tests.web.pages.stores import Make, listed
+
+NAMES = ("Gate", "Yard", "Ramp", "Attic")
+BULK, UNDO = "/api/cameras/bulk", "/api/cameras/bulk/undo"
+
+
+@pytest.fixture
+def home(make_home: Make) -> Home:
+    made = make_home(
+        *(
+            Camera(f"d4:2d:c5:00:00:0{number}", f"127.20.0.{number}", name)
+            for number, name in enumerate(NAMES, start=1)
+        )
+    )
+    made.scan()
+    return made
+
+
+def rows(home: Home, query: str = "") -> dict[str, Any]:
+    cameras = home.client.get(f"/api/cameras?{query}").json["cameras"]
+    return {camera["camera_name"]: camera for camera in cameras}
+
+
+def ids(home: Home, *names: str) -> list[int]:
+    known = rows(home)
+    return [known[name]["id"] for name in names]
+
+
+def edit(home: Home, status: int = 200, **body: Any) -> Any:
+    answer = home.client.post(BULK, json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json
+
+
+def undo(home: Home, events: list[int]) -> Any:
+    answer = home.client.post(UNDO, json={"events": events})
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def test_many_cameras_are_changed_in_one_write_and_one_undo_takes_it_back(home: Home) -> None:
+    (own,) = ids(home, "Ramp")
+    assert home.client.patch(f"/api/camera/{own}", json={"tags": ["old"]}).status_code == 200
+    chosen = ids(home, "Gate", "Yard", "Ramp")
+    body = edit(home, ids=chosen, add_tags=["door", "north"], site="Cork")
+    assert (sorted(body["changed"]), body["unchanged"], body["failed"]) == (sorted(chosen), 0, [])
+    now = rows(home)
+    assert now["Gate"]["tags"] == now["Yard"]["tags"] == ["door", "north"]
+    assert now["Ramp"]["tags"] == ["old", "door", "north"]
+    assert {now[name]["site"] for name in ("Gate", "Yard", "Ramp")} == {"Cork"}
+    assert (now["Attic"]["tags"], now["Attic"]["site"]) == ([], "here")
+    back = undo(home, body["undo"])
+    assert sorted(back["changed"]) == sorted(chosen)
+    now = rows(home)
+    assert now["Ramp"]["tags"] == ["old"]
+    assert {camera["site"] for camera in now.values()} == {"here"}
+    again = undo(home, back["undo"])
+    assert again["failed"] == []
+    assert rows(home)["Gate"]["tags"] == ["door", "north"]
+
+
+def test_a_tag_is_removed_where_it_is_and_the_others_need_no_change(home: Home) -> None:
+    edit(home, ids=ids(home, "Gate", "Yard"), add_tags=["door"])
+    body = edit(home, ids=ids(home, *NAMES), remove_tags=["door"])
+    assert (sorted(body["changed"]), body["unchanged"]) == (sorted(ids(home, "Gate", "Yard")), 2)
+    assert all(camera["tags"] == [] for camera in rows(home).values())
+
+
+def test_each_device_that_cannot_be_changed_is_named_and_the_others_are_changed(
+    home: Home,
+) -> None:
+    (gate,) = ids(home, "Gate")
+    body = edit(home, ids=[*ids(home, *NAMES), 999], parent=gate)
+    assert sorted(body["changed"]) == sorted(ids(home, "Yard", "Ramp", "Attic"))
+    assert [(failure["id"], failure["name"]) for failure in body["failed"]] == [
+        (999, ""),
+        (gate, "Gate"),
+    ]
+    assert body["failed"][0]["error"] == "There is no camera 999"
+    assert "is itself behind" in body["failed"][1]["error"]
+    assert all(failure["hint"] for failure in body["failed"])
+    assert rows(home)["Yard"]["parent"] == gate
+
+
+def test_what_somebody_changed_since_stays_when_the_act_is_undone(home: Home) -> None:
+    gate, yard = ids(home, "Gate", "Yard")
+    body = edit(home, ids=[gate, yard], site="Cork")
+    assert home.client.patch(f"/api/camera/{yard}", json={"site": "Bergen"}).status_code == 200
+    back = undo(home, body["undo"])
+    assert back["changed"] == [gate]
+    assert [failure["name"] for failure in back["failed"]] == ["Yard"]
+    assert (rows(home)["Gate"]["site"], rows(home)["Yard"]["site"]) == ("here", "Bergen")
+
+
+def test_all_that_match_a_filter_are_retired_but_for_some_and_restored(home: Home) -> None:
+    (attic,) = ids(home, "Attic")
+    body = edit(home, filter={"q": "a"}, **{"except": [attic]}, count=3, retired=True)
+    assert len(body["changed"]) == 3
+    assert list(rows(home)) == ["Attic"]
+    restored = edit(home, filter={"retired": True}, retired=False)
+    assert len(restored["changed"]) == 3
+    assert len(rows(home)) == 4
+
+
+def test_a_filter_that_selects_another_number_than_the_person_saw_changes_nothing(
+    home: Home,
+) -> None:
+    body = edit(home, 409, filter={"q": "a"}, count=12, retired=True)
+    assert body["error"] == "The list has 4 devices now, not 12"
+    assert len(rows(home)) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"ids": [1]}, {"add_tags": ["x"]}, {"ids": [1], "filter": {}, "site": "A"}, {"ids": [0]}],
+    ids=["no change", "no devices", "both ways", "no number"],
+)
+def test_a_request_that_does_not_say_what_or_whom_is_refused(home: Home, body: Any) -> None:
+    edit(home, 422, **body)
+    assert home.kinds(kinds=["device.edited"]) == []
+
+
+def test_who_is_limited_changes_only_what_they_may(home: Home) -> None:
+    gate, yard, ramp = ids(home, "Gate", "Yard", "Ramp")
+    accounts = home.monitor.authenticator.accounts
+    add(accounts, "Ada", "admin")
+    gus = add(accounts, "Gus", "viewer", False)
+    accounts.grant(gus.id, "admin", device=gate)
+    accounts.grant(gus.id, "view", device=yard)
+    visitor = Visitor(home, user=gus.id)
+    body = visitor.ask("POST", BULK, json={"ids": [gate, yard, ramp], "add_tags": ["his"]}).json
+    assert body["changed"] == [gate]
+    assert [failure["id"] for failure in body["failed"]] == [ramp, yard]
+    assert [failure["name"] for failure in body["failed"]] == ["", "Yard"]
+    moved = visitor.ask("POST", BULK, json={"ids": [gate], "site": "Cork"}).json
+    assert moved["changed"] == []
+    assert "sees every camera" in moved["failed"][0]["error"]
+    everything = visitor.ask("POST", BULK, json={"filter": {}, "retired": True}).json
+    assert everything["changed"] == [gate]
+
+
+def test_the_audit_log_has_one_line_for_the_whole_act(home: Home) -> None:
+    edit(home, ids=ids(home, "Gate", "Yard"), add_tags=["door"])
+    lines = home.client.get("/api/audit?action=fleet.edited").json
+    assert len(lines) == 1
+    assert lines[0]["text"].startswith("2 devices edited together: ")
+    assert sorted(lines[0]["after"]["numbers"]) == sorted(ids(home, "Gate", "Yard"))
+
+
+# -- the form, without script ----------------------------------------------------------------
+
+
+def press(browser: Browser, page: Element, button: str, **fields: Any) -> Element:
+    """Send the form of the selection as a browser without script does."""
+    form = page.find_one("form", id="bulk")
+    sent = {"do": form.find_one("button", value=button)["value"], **fields}
+    headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    answer = browser.client.post(form["action"], data=sent, headers=headers, follow_redirects=True)
+    assert answer.status_code in (200, 422), answer.text
+    return read(answer.text)
+
+
+def test_without_script_rows_are_edited_by_their_checkboxes_and_undone(home: Home) -> None:
+    browser = Browser(home.client)
+    page = browser.visit("/?q=a")
+    picks = [pick["value"] for pick in page.find("input", name="id")]
+    assert len(picks) == 4
+    done = press(browser, page, "tag", id=picks[:2], bulk_tag="door, north")
+    result = done.find_one("div", id="bulk-result")
+    assert "2 devices changed" in result.text
+    assert len(rows(home, "q=door")) == 2
+    back = browser.press(result.find_one("form", action="/bulk/undo"))
+    assert len(listed(back)) == 4
+    assert rows(home, "q=door") == {}
+
+
+def test_without_script_everything_that_matches_is_edited_and_errors_are_shown(
+    home: Home,
+) -> None:
+    browser = Browser(home.client)
+    page = browser.visit("/?q=a")
+    done = press(browser, page, "parent", every="4", bulk_parent="gate")
+    result = done.find_one("div", id="bulk-result").text
+    assert "3 devices changed, 1 not changed" in result
+    assert "Gate: Gate is itself behind" in result
+    nothing = press(browser, page, "site", bulk_site="Cork")
+    assert "No rows are selected" in nothing.find_one("div", id="bulk-result").text
+    unknown = press(browser, page, "parent", every="4", bulk_parent="Nobody")
+    assert "There is no device 'Nobody'" in unknown.find_one("div", id="bulk-result").text

@@ -1,0 +1,222 @@
+"""Edit many devices in one write, in the name of the person of the request, and undo it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from fleet import identity, labels
+from fleet.edit import bulk, editing
+from fleet.model import Device, Edit, Event, Invalid, NotFound, Refused
+from web.http.actions.devices import check_may_edit, edit_of, needs_full_view
+from web.http.auditing import actor_name, note
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.selection import selected
+from web.http.shapes.devices import MAX_BULK, ListQuery
+from web.http.visible_fleet import LIST_HINT, visible_fleet
+
+MAX_NUMBERS = 1000
+"""Numbers of devices that the audit log keeps of one act; the journal has all of them."""
+Failed = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkChange:
+    """What changes on each device. `fields` as in an edit; `retired`: retire or restore."""
+
+    add_tags: Sequence[str] = ()
+    remove_tags: Sequence[str] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    retired: bool | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        given = (self.add_tags, self.remove_tags, self.fields)
+        return self.retired is None and not any(given)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """The devices that changed, the number that did not need to, the failed ones with the error,
+    and the numbers of the events that undo it."""
+
+    changed: list[int]
+    unchanged: int
+    failed: list[Failed]
+    undo: list[int]
+
+
+def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[Failed]]:
+    """The visible devices with these numbers, and an error for each other number."""
+    visible, redirects = visible_fleet().devices(), current_monitor().redirects
+    known, failed = dict[int, Device](), list[Failed]()
+    for id in ids:
+        device = visible.get(redirects.get(id, id))
+        if device is None:
+            failed.append(_failure(id, NotFound(f"There is no camera {id}", LIST_HINT)))
+        else:
+            known[device.id] = device
+    return list(known.values()), failed
+
+
+def devices_matching(query: ListQuery, but: Iterable[int], count: int | None) -> list[Device]:
+    """The devices that the query selects, but for some.
+
+    Raises Refused when their number is not `count`: then the list is not what the person saw.
+    """
+    unpaged = query.model_copy(update={"page": None, "per_page": None})
+    excluded = set(but)
+    devices = [device for device in selected(unpaged).devices if device.id not in excluded]
+    if count is not None and count != len(devices):
+        raise Refused(
+            f"The list has {labels.device_count(devices)} now, not {count}",
+            "Nothing was changed. Review the list, then try again.",
+        )
+    return devices
+
+
+def edit_many(
+    devices: Sequence[Device], change: BulkChange, failed: Sequence[Failed] = ()
+) -> BulkResult:
+    """Change all the devices in one write. A device that cannot be changed is reported, and the
+    others are changed. Raises Refused for too many devices or no change, and HttpError."""
+    if change.is_empty:
+        raise Invalid("Nothing to change", "Give tags, a site, a parent device or retired.")
+    if len(devices) > MAX_BULK:
+        raise Invalid(
+            f"{len(devices)} devices are too many at once",
+            f"Select at most {MAX_BULK}, for example by site.",
+        )
+    edits, problems = _collect(
+        (device.id, partial(_edits_of, device, change)) for device in devices
+    )
+    return _apply(edits, [*failed, *problems], len(devices))
+
+
+def undo_many(sequences: Sequence[int]) -> BulkResult:
+    """Take back the edits of these events in one write, the newest first. What somebody changed
+    since is reported and stays."""
+    if len(sequences) > MAX_BULK:
+        raise Invalid(f"{len(sequences)} events are too many at once", "Undo fewer of them.")
+    events = sorted(_events(sequences), key=lambda event: event.sequence, reverse=True)
+    edits, problems = _collect((event.device or 0, partial(_undo_of, event)) for event in events)
+    return _apply(edits, problems, len(events))
+
+
+def _collect(
+    makers: Iterable[tuple[int, Callable[[], list[Edit]]]],
+) -> tuple[list[Edit], list[Failed]]:
+    """The edits of each device, and an error for each device that can have none."""
+    edits, failed = list[Edit](), list[Failed]()
+    for id, make in makers:
+        try:
+            edits += make()
+        except (Refused, HttpError) as error:
+            failed.append(_failure(id, error))
+    return edits, failed
+
+
+def _edits_of(device: Device, change: BulkChange) -> list[Edit]:
+    """The edits of one device. Raises Refused and HttpError."""
+    check_may_edit(device)
+    fields = dict(change.fields)
+    tags = [tag for tag in device.tags if tag not in change.remove_tags]
+    tags += [tag for tag in change.add_tags if tag not in tags]
+    if tags != list(device.tags):
+        fields["tags"] = tags
+    edits = [edit_of(device, "change", fields)] if fields else []
+    if change.retired is not None:
+        edits.append(edit_of(device, "retire" if change.retired else "restore", {}))
+    return edits
+
+
+def _events(sequences: Sequence[int]) -> list[Event]:
+    """The events with these numbers that the person may know; an unknown one is left out."""
+    monitor, wanted = current_monitor(), {*sequences}
+    if not wanted:
+        return []
+    waiting = {event.sequence: event for event in monitor.tracker.fleet().outbox}
+    events = [waiting[sequence] for sequence in wanted & waiting.keys()]
+    rest = sorted(wanted - waiting.keys())
+    if rest:
+        limit = min(rest[-1] - rest[0] + 1, 2 * MAX_BULK)
+        written = monitor.journal.find(after=rest[0] - 1, limit=limit)
+        events += [event for event in written if event.sequence in wanted - waiting.keys()]
+    return [event for event in events if visible_fleet().may_know_edit(event)]
+
+
+def _undo_of(event: Event) -> list[Edit]:
+    """The edit that takes back the event. Raises Refused and HttpError."""
+    check_may_edit(current_monitor().tracker.device(f"{event.device}"))
+    if visible_fleet().is_limited and "site" in event.before:
+        raise needs_full_view()
+    return [editing.inverse(event, actor_name(), current_monitor().clock())]
+
+
+def _apply(edits: Sequence[Edit], failed: Sequence[Failed], total: int) -> BulkResult:
+    """Apply those of the edits that can be applied, in one write, and note it."""
+    monitor = current_monitor()
+    now, fleet = monitor.clock(), monitor.tracker.fleet()
+    refused = bulk.refusals(fleet, edits, now, monitor.rules())
+    problems = [
+        *failed,
+        *(_failure(_number(edits[place]), error) for place, error in refused.items()),
+    ]
+    good = [edit for place, edit in enumerate(edits) if place not in refused]
+    numbers = {_number(edit) for edit in good}
+    judge = visible_fleet().judge_all("device.edit", numbers)
+    events = monitor.tracker.apply(good, now, judge) if good else []
+    undo = [event.sequence for event in events if editing.can_undo(event)]
+    changed = list(
+        dict.fromkeys(event.device for event in events if event.device and editing.can_undo(event))
+    )
+    if changed:
+        text = f"{labels.device_count(changed)} edited together: {events[0].text}"
+        note("fleet.edited", "fleet", text, {}, {"numbers": changed[:MAX_NUMBERS]})
+    failed_numbers = {problem["id"] for problem in problems} - {*changed}
+    unchanged = max(0, total - len(changed) - len(failed_numbers))
+    return BulkResult(changed, unchanged, problems, undo)
+
+
+def _number(edit: Edit) -> int:
+    return int(edit.identity.removeprefix("id:"))
+
+
+def _failure(id: int, error: Refused | HttpError) -> Failed:
+    """The error of one device, with its name where the person sees it."""
+    device = visible_fleet().devices().get(id)
+    name = labels.name(device) if device else ""
+    return {"id": id, "name": name, "error": error.error, "hint": error.hint}
+
+
+def device_named(text: str) -> Device:
+    """The device with this exact name, address or MAC. Raises Invalid for none and for several."""
+    wanted, mac = text.strip().casefold(), identity.mac(text.strip().casefold())
+    matches = [
+        device
+        for device in visible_fleet().devices().values()
+        if device.retired_at is None
+        and wanted
+        and (
+            wanted in (labels.name(device).casefold(), device.address)
+            or (mac and mac == identity.mac_of(device))
+        )
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise Invalid(
+            f"{len(matches)} devices are called {text[:60]!r}", "Enter its address or MAC instead."
+        )
+    raise Invalid(f"There is no device {text[:60]!r}", "Enter its exact name, address or MAC.")
+
+
+def summary(result: BulkResult) -> str:
+    """What happened, in one sentence."""
+    parts = [f"{labels.device_count(result.changed)} changed"]
+    if result.unchanged:
+        parts.append(f"{result.unchanged} already so")
+    if result.failed:
+        parts.append(f"{len(result.failed)} not changed")
+    return ", ".join(parts)

@@ -1,0 +1,74 @@
+"""The form that edits the selected rows of the list; without script it does the same."""
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request
+
+from fleet.model import Invalid, Refused
+from fleet.texts import sentences
+from web.http.actions import bulk
+from web.http.actions.bulk import BulkChange, BulkResult
+from web.http.authorization import needs
+from web.http.errors import HttpError, status_of
+from web.http.shapes.devices import MAX_BULK
+from web.pages import fleet_view
+from web.pages.fleet import fleet_page
+
+bp = Blueprint("bulk_pages", __name__)
+
+
+@bp.post("/bulk")
+@needs("device.edit")
+def edit() -> Any:
+    """The buttons of the selection: tag, site, parent device, retire and restore."""
+    try:
+        result = _edited()
+    except Refused as fault:
+        page = fleet_page({"bulk": {"fault": sentences(fault.error, fault.hint)}})
+        return Response(page, status_of(fault))
+    return fleet_page({"bulk": {"result": result, "text": bulk.summary(result)}})
+
+
+def _edited() -> BulkResult:
+    change, form = _change(), request.form
+    if form.get("every"):
+        count = int(form["every"]) if form["every"].isdecimal() else None
+        return bulk.edit_many(bulk.devices_matching(fleet_view.page_query(), (), count), change)
+    ids = [int(id) for id in form.getlist("id")[:MAX_BULK] if id.isdecimal() and len(id) < 19]
+    if not ids:
+        raise Invalid("No rows are selected", "Select rows by their checkboxes first.")
+    devices, missing = bulk.devices_of(ids)
+    return bulk.edit_many(devices, change, missing)
+
+
+def _change() -> BulkChange:
+    """The change that the pressed button names. Raises Invalid."""
+    form = request.form
+    tags = [tag.strip() for tag in form.get("bulk_tag", "").split(",") if tag.strip()]
+    match form.get("do"):
+        case "tag" | "untag" if not tags:
+            raise Invalid("No tag was entered", "Enter one or several, separated by commas.")
+        case "tag":
+            return BulkChange(add_tags=tags)
+        case "untag":
+            return BulkChange(remove_tags=tags)
+        case "site":
+            return BulkChange(fields={"site": form.get("bulk_site", "")})
+        case "parent":
+            text = form.get("bulk_parent", "").strip()
+            parent = bulk.device_named(text).id if text else None
+            return BulkChange(fields={"parent": parent})
+        case "retire":
+            return BulkChange(retired=True)
+        case "restore":
+            return BulkChange(retired=False)
+    raise HttpError(422, "The form cannot do this", "Use one of its buttons.")
+
+
+@bp.post("/bulk/undo")
+@needs("device.edit")
+def undo() -> Any:
+    """The button "Undo" after it."""
+    numbers = request.form.get("events", "").split(",")[:MAX_BULK]
+    bulk.undo_many([int(number) for number in numbers if number.isdecimal() and len(number) < 19])
+    return redirect(fleet_view.list_url(request.form.get("back", "")), 303)
