@@ -42,7 +42,7 @@ SCROLL = """async ({ stretches, length }) => {
     };
     const rows = [...document.querySelectorAll("tr[data-id]")].filter(isSeen);
     for (const row of rows) found.rows.add(row.dataset.id);
-    return rows.length && ![...document.querySelectorAll(".gap td")].some(isSeen);
+    return rows.length && ![...document.querySelectorAll(".gap td, .ghost td")].some(isSeen);
   };
   const began = performance.now();
   const whole = document.documentElement.scrollHeight - innerHeight;

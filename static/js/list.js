@@ -7,6 +7,9 @@ const CHUNK = 25;
 const MAX_CHUNKS = 60;
 // Fast scrolling passes hundreds of chunks: those in sight must not wait behind them.
 const MAX_PARALLEL = 2;
+const LOAD_EVERY = 50;
+const NAMES_AFTER = 1000;
+const NAMES_AGE = 20000;
 
 export function rowsOf(html) {
   const table = document.createElement("template");
@@ -34,6 +37,31 @@ function gap() {
   return part;
 }
 
+// Rows that are not here yet, with their names where these are known.
+function ghosts(from, to, names, columns) {
+  const part = document.createElement("tbody");
+  for (let at = from; at < to; at++) {
+    const row = part.insertRow();
+    row.className = "ghost";
+    const cell = row.insertCell();
+    cell.colSpan = columns;
+    const [id, name, title, status] = names[at] || [];
+    if (!id) {
+      cell.append(document.createElement("i"));
+      continue;
+    }
+    const word = document.createElement("span");
+    word.className = `badge ${status}`;
+    word.textContent = title;
+    const link = document.createElement("a");
+    link.href = `/cameras/${id}${location.search}`;
+    link.dataset.open = id;
+    link.textContent = name;
+    cell.append(word, link);
+  }
+  return part;
+}
+
 function setHeight(part, rows, height) {
   part.hidden = rows === 0;
   part.firstElementChild.firstElementChild.style.height = `${rows * height}px`;
@@ -56,11 +84,17 @@ export function virtualList(table) {
   if (table.dataset.paged === "true" || total <= first.length) return list;
 
   const chunks = new Map();
+  const outlines = new Map();
   const loading = new Set();
   const before = gap();
   const after = gap();
+  let names = [];
+  let namedAt = -NAMES_AGE;
   let height = first[0].offsetHeight;
   let shown = "";
+  let timer = 0;
+  let passed = scrollY;
+  const columns = table.tHead.rows[0].cells.length;
   for (let i = 0; i * CHUNK < first.length; i++) chunks.set(i, body(first.slice(i * CHUNK, (i + 1) * CHUNK)));
   table.tBodies[0].remove();
   table.append(before, after);
@@ -68,35 +102,66 @@ export function virtualList(table) {
 
   function needed() {
     const seen = table.getBoundingClientRect();
+    const last = Math.max(0, Math.ceil(total / CHUNK) - 1);
     const rows = Math.max(0, -seen.top / height - 8);
-    const from = Math.min(Math.floor(rows / CHUNK), Math.ceil(total / CHUNK) - 1);
-    const to = Math.min(Math.floor((rows + innerHeight / height + 16) / CHUNK), Math.ceil(total / CHUNK) - 1);
-    return [Math.max(0, from), to];
+    const from = Math.min(Math.floor(rows / CHUNK), last);
+    const to = Math.min(Math.floor((rows + innerHeight / height + 16) / CHUNK), last);
+    return [from, Math.max(from, to), last];
   }
 
+  function outline(i) {
+    if (!outlines.has(i)) outlines.set(i, ghosts(i * CHUNK, Math.min(total, (i + 1) * CHUNK), names, columns));
+    return outlines.get(i);
+  }
+
+  // The window is never empty: what is not here yet is there by its name, and so is one chunk more
+  // at either end, which a fast finger reaches before the next frame.
   function render(force) {
-    const [from, to] = needed();
-    for (let i = from; i <= to && loading.size < MAX_PARALLEL; i++) if (!chunks.has(i)) load(i);
-    // The first unbroken run of chunks that are here; the gaps keep the place of the others.
-    let begin = from;
-    while (begin <= to && !chunks.has(begin)) begin++;
-    let end = begin;
-    while (end <= to && chunks.has(end)) end++;
-    if (begin === end) begin = end = from;
-    const name = `${begin}-${end}`;
-    if (name === shown && !force) return;
-    shown = name;
+    const [from, to, last] = needed();
+    const begin = Math.max(0, from - 1);
+    const end = Math.min(last, to + 1);
     const wanted = [];
-    for (let i = begin; i < end; i++) wanted.push(chunks.get(i));
+    for (let i = begin; i <= end; i++) wanted.push(i >= from && i <= to && chunks.has(i) ? chunks.get(i) : outline(i));
+    if (wanted.some((part) => part.rows[0]?.className === "ghost")) scheduleLoad();
+    const name = `${begin}-${end}`;
+    if (name === shown && !force && wanted.every((part) => part.isConnected)) return;
+    shown = name;
     for (const part of [...table.tBodies]) if (part !== before && part !== after && !wanted.includes(part)) part.remove();
     let at = before;
     for (const part of wanted) {
       if (at.nextSibling !== part) at.after(part);
       at = part;
     }
+    for (const i of [...outlines.keys()]) if (i < begin || i > end) outlines.delete(i);
     setHeight(before, begin * CHUNK, height);
-    setHeight(after, Math.max(0, total - end * CHUNK), height);
+    setHeight(after, Math.max(0, total - (end + 1) * CHUNK), height);
     document.dispatchEvent(new CustomEvent("rows"));
+  }
+
+  function scheduleLoad() {
+    timer ||= setTimeout(loadNeeded, LOAD_EVERY);
+  }
+
+  // While chunks fly by, none of them is fetched: only where the scrolling slows down.
+  function loadNeeded() {
+    timer = 0;
+    const isFast = Math.abs(scrollY - passed) > innerHeight;
+    passed = scrollY;
+    const [from, to] = needed();
+    const missing = [];
+    for (let i = from; i <= to; i++) if (!chunks.has(i)) missing.push(i);
+    if (missing.length && performance.now() - namedAt > NAMES_AGE) loadNames();
+    if (isFast) return scheduleLoad();
+    for (const i of missing) if (loading.size < MAX_PARALLEL) load(i);
+  }
+
+  async function loadNames() {
+    namedAt = performance.now();
+    const answer = await fetch(`/parts/names?${query()}`, { signal }).catch(() => null);
+    if (!answer?.ok) return;
+    names = await answer.json().catch(() => names);
+    outlines.clear();
+    render(true);
   }
 
   async function load(i) {
@@ -117,6 +182,7 @@ export function virtualList(table) {
       if (chunks.size > MAX_CHUNKS) for (const old of [...chunks.keys()]) if (Math.abs(old - i) > MAX_CHUNKS / 3) chunks.delete(old);
       loading.delete(i);
       render(true);
+      loadNeeded();
     } finally {
       loading.delete(i);
     }
@@ -133,6 +199,8 @@ export function virtualList(table) {
     height = table.querySelector("tr[data-id]")?.offsetHeight || height;
     render(true);
   }, { signal });
+  const later = setTimeout(loadNames, NAMES_AFTER);
+  signal.addEventListener("abort", () => { clearTimeout(later); clearTimeout(timer); });
   render(true);
   // Rows that are out of sight are fetched again when they come back.
   list.reload = () => {

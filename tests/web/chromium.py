@@ -129,7 +129,7 @@ def shown_total(page: Page) -> int:
 def wait_for_rows(page: Page) -> None:
     """Wait until the visible part of the list has no gap."""
     page.wait_for_function(
-        "() => ![...document.querySelectorAll('.gap td')].some((one) => {"
+        "() => ![...document.querySelectorAll('.gap td, .ghost td')].some((one) => {"
         "  const box = one.getBoundingClientRect();"
         "  return box.height && box.bottom > 0 && box.top < innerHeight; })"
     )

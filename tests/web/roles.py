@@ -83,6 +83,7 @@ TABLE = {
     ("GET", "/views"): SEE_ALL,
     ("GET", "/parts/top"): SEE_ALL,
     ("GET", "/parts/rows"): SEE_ALL,
+    ("GET", "/parts/names"): SEE_ALL,
     ("GET", "/api/cameras"): SEE_ALL,
     ("GET", "/api/stats"): SEE_ALL,
     ("GET", "/api/events"): SEE_ALL,

@@ -94,7 +94,7 @@ EVERY = (
     ),
     Column("first_seen", "First seen", 130, ("first_seen",), None, _never_empty, False),
     Column("last_seen", "Last seen", 130, ("last_seen",), 1),
-    Column("discoveries", "Scans answered", 112, ("total_discoveries",), 7, _has_mac_or_serial),
+    Column("discoveries", "Scans answered", 120, ("total_discoveries",), 7, _has_mac_or_serial),
     Column("bar", "90 days", 190, (), 5, _never_empty, False),
 )
 BY_KEY = {column.key: column for column in EVERY}

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 
+from fleet import labels
 from fleet.editable_fields import MAX_LENGTHS
 from fleet.model import Device, Edit, Refused
 from fleet.status import TABLE
@@ -25,6 +26,7 @@ from web.http.auditing import actor_name
 from web.http.authorization import needs
 from web.http.errors import HttpError, status_of
 from web.http.monitor import current_monitor
+from web.http.payloads import json_response
 from web.http.redirects import own_path
 from web.http.visible_fleet import visible_fleet
 from web.pages import fleet_view
@@ -32,6 +34,8 @@ from web.pages.scan_causes import empty_results
 
 bp = Blueprint("fleet_pages", __name__)
 MAX_IDS = 200
+MAX_NAMES = 20_000
+"""Rows whose names are sent; those after them are shown when they are there."""
 STATUS_TITLES = {name: status.title for name, status in TABLE.items()}
 
 
@@ -111,6 +115,19 @@ def rows() -> Response:
         limit = min(_number("limit", fleet_view.FIRST_ROWS), 200)
         rendered = fleet_view.row_range(monitor, query, _number("offset", 0), limit)
     return Response(rendered.html, headers={"X-Total-Count": str(rendered.page.total)})
+
+
+@bp.get("/parts/names")
+@needs("device.list")
+def names() -> Response:
+    """The number, name and status of every row of the list, in its order: what is shown of a row
+    until it is there."""
+    statuses = visible_fleet().statuses()[1]
+    devices = fleet_view.whole_list(fleet_view.page_query())[:MAX_NAMES]
+    titles = {name: [title, name.lower()] for name, title in STATUS_TITLES.items()}
+    return json_response(
+        [[device.id, labels.name(device), *titles[statuses[device.id]]] for device in devices]
+    )
 
 
 def _number(name: str, default: int) -> int:

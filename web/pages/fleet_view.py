@@ -136,6 +136,11 @@ def row_range(monitor: Monitor, query: PageQuery, offset: int, limit: int) -> Ro
     return _rows(monitor, devices, page, snapshot, columns_of(request.args))
 
 
+def whole_list(query: PageQuery) -> Sequence[Device]:
+    """Every device of the list, over all its pages."""
+    return selected(_unpaged(query)).devices
+
+
 def columns_of(arguments: Mapping[str, str]) -> tuple[str, ...]:
     """The columns that an open page has, else those that it would have now."""
     given = arguments.get("columns", "")

@@ -64,6 +64,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/parts/palette"): "docs.view",
     ("GET", "/parts/top"): "device.list",
     ("GET", "/parts/rows"): "device.list",
+    ("GET", "/parts/names"): "device.list",
     ("GET", "/parts/camera/<key>"): "device.view",
     ("GET", "/settings"): "settings.view",
     ("GET", "/settings/sources"): "settings.view",

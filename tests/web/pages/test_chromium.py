@@ -214,7 +214,8 @@ def test_auto_scan_is_a_switch(page: Page, monitor: Running) -> None:
 
 def test_the_export_is_a_file_with_the_date_in_its_name(page: Page) -> None:
     with page.expect_download() as waiting:
-        page.locator("#export").click()
+        page.locator("#export summary").click()
+        page.locator("#export li:last-child a").click()
     today = datetime.now().astimezone().strftime("%Y-%m-%d")
     assert waiting.value.suggested_filename == f"camera_database_{today}.json"
     assert "Camera 10" in Path(waiting.value.path()).read_text()

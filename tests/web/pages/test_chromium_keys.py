@@ -78,11 +78,13 @@ def test_the_switch_the_export_and_the_look_by_keys(page: Page, monitor: Running
         tab_to(page, page.get_by_role("switch", name="Auto-scan"))
         page.keyboard.press("Space")
         expect(page.locator("#auto-scan")).to_have_attribute("aria-checked", state)
-    tab_to(page, page.locator("#export"), "Shift+Tab")
+    tab_to(page, page.locator("#export summary"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.locator("#export li:last-child a"))
     with page.expect_download() as waiting:
         page.keyboard.press("Enter")
     assert Path(waiting.value.path()).stat().st_size > 1000
-    tab_to(page, page.locator(".me"))
+    tab_to(page, page.locator(".me"), "Shift+Tab")
     page.keyboard.press("Enter")
     tab_to(page, page.locator(".theme").get_by_role("button", name="Dark"))
     page.keyboard.press("Enter")

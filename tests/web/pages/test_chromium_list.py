@@ -1,0 +1,203 @@
+"""The list in a real browser: many rows at once, columns, counts, and fast scrolling."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from simulators.panasonic import Network
+from tests.home import Clock, Home, Running, running
+from tests.web.chromium import CROWD, Tab, numbered, path, rows, shown_total, wait_for_rows
+from tests.web.conftest import fill
+
+MANY = 2000
+FAST = """async (seconds) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const isSeen = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.height && box.bottom > 90 && box.top < innerHeight;
+  };
+  const result = { frames: 0, bad: 0, names: new Set(), elements: 0 };
+  const whole = document.documentElement.scrollHeight - innerHeight;
+  const begin = performance.now();
+  for (let part = 0; part < 1;) {
+    part = Math.min(1, (performance.now() - begin) / 1000 / seconds);
+    scrollTo(0, whole * part);
+    await frame();
+    await new Promise((done) => setTimeout(done));
+    const links = [...document.querySelectorAll("#fleet tbody a")].filter(isSeen);
+    const isEmpty = links.length * 48 < innerHeight - 300;
+    const hasGap = [...document.querySelectorAll(".gap td")].some(isSeen);
+    result.frames++;
+    if (isEmpty || hasGap || links.some((link) => !link.textContent)) result.bad++;
+    for (const link of links) result.names.add(link.textContent);
+    result.elements = Math.max(result.elements, document.getElementsByTagName("*").length);
+  }
+  return { ...result, names: result.names.size };
+}"""
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A monitor that knows 2,000 cameras."""
+    folder = tmp_path_factory.mktemp("big")
+    home = Home(folder, Clock())
+    fill(home, MANY)
+    home.close()
+    with running(folder) as started:
+        yield started
+
+
+def pick(page: Page, at: int, **how: Any) -> None:
+    rows(page).nth(at).locator(".pick").click(**how)
+
+
+def tagged(monitor: Running, tag: str) -> int:
+    return sum(tag in row["tags"] for row in monitor.get("/api/cameras").json["cameras"])
+
+
+def test_a_range_of_rows_is_tagged_at_once_and_undone(page: Page, monitor: Running) -> None:
+    bar = page.locator("#bulk")
+    expect(bar).to_be_hidden()
+    pick(page, 1)
+    expect(page.locator("#selected")).to_have_text("1 selected")
+    pick(page, 6, modifiers=["Shift"])
+    expect(page.locator("#selected")).to_have_text("6 selected")
+    pick(page, 3)
+    expect(page.locator("#selected")).to_have_text("5 selected")
+    assert path(page) == "/", "a checkbox does not open its row"
+    bar.locator("summary", has_text="Tags").click()
+    bar.get_by_label("Tags, separated by commas").fill("lobby, north")
+    bar.get_by_role("button", name="Add tags").click()
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text("5 devices changed")
+    expect(bar).to_be_hidden()
+    assert tagged(monitor, "lobby") == tagged(monitor, "north") == 5
+    toast.get_by_role("button", name="Undo").click()
+    expect(toast).to_be_hidden()
+    page.wait_for_function("fetch('/api/cameras?q=lobby').then(a => a.json()).then(b => !b.count)")
+    assert tagged(monitor, "lobby") == 0
+
+
+def test_everything_that_matches_is_selected_and_an_error_is_shown_for_its_device(
+    page: Page, monitor: Running
+) -> None:
+    page.goto("/?q=Camera 1")
+    total = shown_total(page)
+    assert total > 2
+    name = rows(page).nth(0).locator("td.c-name a").inner_text()
+    page.locator("#pick-all").check()
+    expect(page.locator("#selected")).to_have_text(f"All {total} selected")
+    pick(page, 1)
+    expect(page.locator("#selected")).to_have_text(f"{total - 1} of {total} selected")
+    bar = page.locator("#bulk")
+    bar.locator("summary", has_text="Connected through").click()
+    bar.locator("[name=bulk_parent]").fill(name)
+    bar.get_by_role("button", name="Set parent device").click()
+    expect(page.locator(".toast")).to_contain_text(f"{total - 2} devices changed, 1 not changed")
+    expect(page.locator("#bulk-result")).to_contain_text(f"{name}: {name} is itself behind")
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.wait_for_function(
+        "fetch('/api/cameras').then(a => a.json()).then(b => b.cameras.every(c => !c.parent))"
+    )
+
+
+def test_rows_are_selected_by_keys_retired_and_brought_back(page: Page, monitor: Running) -> None:
+    everything = page.locator("[data-filter]", has_text="All").locator("b")
+    expect(everything).to_have_text(str(CROWD))
+    for key in ("j", "j", "x", "j", "j", "Shift+X"):
+        page.keyboard.press(key)
+    expect(page.locator("#selected")).to_have_text("3 selected")
+    page.locator("#bulk").get_by_role("button", name="Retire").click()
+    expect(everything).to_have_text(str(CROWD - 3))
+    expect(page.locator(".toast")).to_contain_text("3 devices changed")
+    page.keyboard.press("u")
+    expect(everything).to_have_text(str(CROWD))
+    assert monitor.get("/api/cameras?retired=true").json["count"] == 0
+
+
+def test_a_selection_stays_while_rows_come_and_go(tab: Tab, big: Running) -> None:
+    page = tab(big)
+    pick(page, 2)
+    number = rows(page).nth(2).get_attribute("data-id")
+    page.evaluate("scrollTo(0, 40000)")
+    expect(page.locator(f'tr[data-id="{number}"]')).to_have_count(0)
+    expect(page.locator("#selected")).to_have_text("1 selected")
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator(f'tr[data-id="{number}"] .pick')).to_be_checked()
+    page.locator("#select-every").click()
+    expect(page.locator("#selected")).to_have_text(f"All {MANY} selected")
+    page.locator("#select-none").click()
+    expect(page.locator("#bulk")).to_be_hidden()
+
+
+def test_fast_scrolling_shows_a_name_in_every_row_of_every_frame(tab: Tab, big: Running) -> None:
+    with_names = "**/parts/names*"
+    page = tab(big, "about:blank")
+    with page.expect_response(with_names):
+        page.goto(f"http://127.0.0.1:{big.port}/?sort=id")
+    page.wait_for_function("document.getElementById('pages') === null")
+    result = page.evaluate(FAST, 1.5)
+    assert result["frames"] > 5
+    assert result["bad"] == 0, result
+    assert result["elements"] < 2000
+    assert result["names"] > 100
+    wait_for_rows(page)
+
+
+def test_a_column_is_chosen_kept_and_reset(page: Page, monitor: Running) -> None:
+    number = numbered(monitor, "Camera 20")
+    monitor.request("PATCH", f"/api/camera/{number}", {"tags": ["door"]})
+    heads = page.locator("#fleet th")
+    expect(heads.filter(has_text="Tags")).to_have_count(0)
+    page.locator("#columns summary").click()
+    page.locator("#columns").get_by_label("Tags").check()
+    page.locator("#columns").get_by_label("Model").uncheck()
+    page.get_by_role("button", name="Show these columns").click()
+    expect(heads.filter(has_text="Tags")).to_have_count(1)
+    page.reload()
+    expect(heads.filter(has_text="Tags")).to_have_count(1)
+    expect(heads.filter(has_text="Model")).to_have_count(0)
+    row = page.locator(f'tr[data-id="{number}"]')
+    expect(row.locator(".tag")).to_have_text("door")
+    monitor.request("PATCH", f"/api/camera/{number}", {"tags": ["gate"]})
+    expect(row.locator(".tag")).to_have_text("gate")
+    assert row.locator("td").count() == heads.count(), "a row that changed has the same columns"
+    page.locator("#columns summary").click()
+    page.get_by_role("button", name="Reset").click()
+    expect(heads.filter(has_text="Tags")).to_have_count(0)
+    monitor.request("PATCH", f"/api/camera/{number}", {"tags": []})
+
+
+def test_the_list_is_exported_as_it_is_shown(page: Page) -> None:
+    page.goto("/?q=Camera 1&sort=name")
+    page.locator("#export summary").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="CSV").click()
+    assert re.fullmatch(r"camera_list_[\d-]+\.csv", waiting.value.suggested_filename)
+    lines = Path(waiting.value.path()).read_text().splitlines()
+    assert lines[0].startswith("id,kind,camera_name,site,mac_address,")
+    assert len(lines) - 1 == shown_total(page)
+
+
+def test_without_script_the_bar_appears_with_a_checked_row(
+    tab: Tab, monitor: Running, network: Network
+) -> None:
+    page = tab(monitor, "/?q=Camera 1", java_script_enabled=False)
+    bar = page.locator("#bulk")
+    expect(bar).to_be_hidden()
+    pick(page, 0)
+    pick(page, 1)
+    expect(bar).to_be_visible()
+    bar.locator("summary", has_text="Tags").click()
+    bar.locator("[name=bulk_tag]").fill("quiet")
+    bar.get_by_role("button", name="Add tags").click()
+    expect(page.locator("#bulk-result")).to_contain_text("2 devices changed")
+    assert tagged(monitor, "quiet") == 2
+    page.locator("#bulk-result").get_by_role("button", name="Undo").click()
+    expect(page.locator("#fleet")).to_be_visible()
+    assert tagged(monitor, "quiet") == 0
+    assert path(page).startswith("/?q=Camera")
