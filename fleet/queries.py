@@ -214,4 +214,12 @@ SORTS: dict[str, SortKey] = {
         device.last_seen.timestamp() if device.last_seen else 0.0
     ),
     "discoveries": lambda device, device_status: device.sightings,
+    "site": lambda device, device_status: _text_key(
+        device.site if device.site != DEFAULT_SITE else None
+    ),
+    "serial": lambda device, device_status: _text_key(labels.fact(device, "serial")),
+    "firmware": lambda device, device_status: _text_key(labels.fact(device, "firmware")),
+    "first_seen": lambda device, device_status: (
+        device.first_seen.timestamp() if device.first_seen else 0.0
+    ),
 }

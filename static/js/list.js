@@ -38,26 +38,28 @@ function gap() {
 }
 
 // Rows that are not here yet, with their names where these are known.
-function ghosts(from, to, names, columns) {
+function ghosts(from, to, names) {
   const part = document.createElement("tbody");
   for (let at = from; at < to; at++) {
     const row = part.insertRow();
     row.className = "ghost";
-    const cell = row.insertCell();
-    cell.colSpan = columns;
+    const [first, second] = [row.insertCell(), row.insertCell()];
+    first.className = "c-status";
+    second.className = "c-name";
     const [id, name, title, status] = names[at] || [];
     if (!id) {
-      cell.append(document.createElement("i"));
+      second.append(document.createElement("i"));
       continue;
     }
-    const word = document.createElement("span");
-    word.className = `badge ${status}`;
-    word.textContent = title;
+    const label = document.createElement("span");
+    label.className = `badge ${status}`;
+    label.textContent = title;
     const link = document.createElement("a");
     link.href = `/cameras/${id}${location.search}`;
     link.dataset.open = id;
     link.textContent = name;
-    cell.append(word, link);
+    first.append(label);
+    second.append(link);
   }
   return part;
 }
@@ -94,7 +96,6 @@ export function virtualList(table) {
   let shown = "";
   let timer = 0;
   let passed = scrollY;
-  const columns = table.tHead.rows[0].cells.length;
   for (let i = 0; i * CHUNK < first.length; i++) chunks.set(i, body(first.slice(i * CHUNK, (i + 1) * CHUNK)));
   table.tBodies[0].remove();
   table.append(before, after);
@@ -110,7 +111,7 @@ export function virtualList(table) {
   }
 
   function outline(i) {
-    if (!outlines.has(i)) outlines.set(i, ghosts(i * CHUNK, Math.min(total, (i + 1) * CHUNK), names, columns));
+    if (!outlines.has(i)) outlines.set(i, ghosts(i * CHUNK, Math.min(total, (i + 1) * CHUNK), names));
     return outlines.get(i);
   }
 

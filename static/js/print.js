@@ -10,6 +10,7 @@ function fetchRows(offset) {
   for (const key of ["page", "per_page", "undo"]) parameters.delete(key);
   parameters.set("offset", offset);
   parameters.set("limit", AT_ONCE);
+  parameters.set("columns", document.getElementById("fleet").dataset.columns);
   const request = new XMLHttpRequest();
   request.open("GET", `/parts/rows?${parameters}`, false);
   request.send();

@@ -1,6 +1,5 @@
 """The cameras: lists, one camera, and what people may change."""
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response
@@ -34,6 +33,7 @@ from web.http.shapes.devices import (
     Merge,
     Split,
     UndoBody,
+    bulk_edited,
     camera_list,
     cleaned,
     edited,
@@ -163,7 +163,7 @@ def bulk_undo() -> Response:
 
 
 def _bulk_edited(result: BulkResult) -> Response:
-    return json_response({"success": True, **asdict(result)})
+    return json_response(bulk_edited(result.changed, result.unchanged, result.failed, result.undo))
 
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:

@@ -1,6 +1,6 @@
 """The export of the fleet: everything as JSON, or a list with its filter as CSV, XLSX or JSON."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
@@ -63,7 +63,14 @@ def _list(query: ExportQuery) -> Response:
     keys = query.columns.split(",") if query.columns else columns.shown_columns()
     fields, rows = columns.file_fields(columns.parsed(keys)), _rows(query)
     note("fleet.export", "fleet", f"{labels.device_count(rows)} exported as {query.format}")
-    return FORMATS[query.format](rows, fields)
+    match query.format:
+        case "csv":
+            return Response(as_csv(_flat(rows, fields), fields), mimetype="text/csv")
+        case "xlsx":
+            lines = [list(row.values()) for row in _flat(rows, fields)]
+            return Response(sheet_bytes("List", [fields, *lines]), mimetype=XLSX)
+    cameras = ({name: row[name] for name in fields} for row in rows)
+    return json_response(shapes.export(cameras, current_monitor().clock()))
 
 
 def _rows(query: ExportQuery) -> Rows:
@@ -83,31 +90,10 @@ def _rows(query: ExportQuery) -> Rows:
 
 def _flat(rows: Rows, fields: Sequence[str]) -> list[dict[str, str]]:
     """The rows as texts: several values of one field are separated by commas."""
-    titled = ({**row, "status": TABLE[row["status"]].title} for row in rows)
-    return [{name: _text(row[name]) for name in fields} for row in titled]
+    return [{name: _text(name, row[name]) for name in fields} for row in rows]
 
 
-def _text(value: Any) -> str:
+def _text(name: str, value: Any) -> str:
+    if name == "status":
+        return TABLE[value].title
     return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-
-
-def _csv(rows: Rows, fields: Sequence[str]) -> Response:
-    return Response(as_csv(_flat(rows, fields), fields), mimetype="text/csv")
-
-
-def _xlsx(rows: Rows, fields: Sequence[str]) -> Response:
-    lines = [list(row.values()) for row in _flat(rows, fields)]
-    return Response(sheet_bytes("List", [list(fields), *lines]), mimetype=XLSX)
-
-
-def _json(rows: Rows, fields: Sequence[str]) -> Response:
-    cameras = [{name: row[name] for name in fields} for row in rows]
-    at = shapes.iso(current_monitor().clock())
-    return json_response({"exported_at": at, "count": len(cameras), "cameras": cameras})
-
-
-FORMATS: dict[str, Callable[[Rows, Sequence[str]], Response]] = {
-    "csv": _csv,
-    "xlsx": _xlsx,
-    "json": _json,
-}

@@ -6,7 +6,7 @@ from typing import Any
 
 from fleet import identity, labels
 from fleet.model import DEFAULT_SITE, Device, Invalid
-from fleet.queries import store_of, stores_by_site
+from fleet.queries import SORTS, store_of, stores_by_site
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
 
@@ -43,30 +43,15 @@ class Column:
     fields: Fields
     rank: int | None = None
     has_value: Callable[[Device, Stores], bool] = _never_empty
-    is_sorted: bool = True
 
 
 EVERY = (
     Column("status", "Status", 176, ("status", "reason", "since"), 0),
     Column("name", "Name", 0, (), 0),
     Column(
-        "store",
-        "Store",
-        120,
-        ("store",),
-        3,
-        lambda device, stores: bool(store_of(device, stores)),
-        False,
+        "store", "Store", 120, ("store",), 3, lambda device, stores: bool(store_of(device, stores))
     ),
-    Column(
-        "site",
-        "Site",
-        120,
-        ("site",),
-        2,
-        lambda device, _stores: device.site != DEFAULT_SITE,
-        False,
-    ),
+    Column("site", "Site", 120, ("site",), 2, lambda device, _stores: device.site != DEFAULT_SITE),
     Column(
         "address",
         "Address",
@@ -76,9 +61,9 @@ EVERY = (
         lambda device, _stores: bool(device.address),
     ),
     Column("mac", "MAC and serial", 216, ("mac_address", "serial_number"), 4, _has_mac_or_serial),
-    Column("serial", "Serial", 150, ("serial_number",), 4, _has_fact("serial"), False),
+    Column("serial", "Serial", 150, ("serial_number",), 4, _has_fact("serial")),
     Column("model", "Model", 124, ("model_name",), 6, _has_fact("model")),
-    Column("firmware", "Firmware", 120, ("firmware_version",), None, _has_fact("firmware"), False),
+    Column("firmware", "Firmware", 120, ("firmware_version",), None, _has_fact("firmware")),
     Column(
         "parent",
         "Connected through",
@@ -86,16 +71,13 @@ EVERY = (
         ("parents",),
         None,
         lambda device, _stores: bool(device.parents),
-        False,
     ),
-    Column("tags", "Tags", 160, ("tags",), None, lambda device, _stores: bool(device.tags), False),
-    Column(
-        "notes", "Notes", 180, ("notes",), None, lambda device, _stores: bool(device.notes), False
-    ),
-    Column("first_seen", "First seen", 130, ("first_seen",), None, _never_empty, False),
+    Column("tags", "Tags", 160, ("tags",), None, lambda device, _stores: bool(device.tags)),
+    Column("notes", "Notes", 180, ("notes",), None, lambda device, _stores: bool(device.notes)),
+    Column("first_seen", "First seen", 130, ("first_seen",), None, _never_empty),
     Column("last_seen", "Last seen", 130, ("last_seen",), 1),
     Column("discoveries", "Scans answered", 120, ("total_discoveries",), 7, _has_mac_or_serial),
-    Column("bar", "90 days", 190, (), 5, _never_empty, False),
+    Column("bar", "90 days", 190, (), 5, _never_empty),
 )
 BY_KEY = {column.key: column for column in EVERY}
 ROOM = 1140
@@ -164,7 +146,7 @@ def width_of(keys: Collection[str]) -> int:
 
 def titles(keys: Sequence[str]) -> list[tuple[str, str, bool]]:
     """(key, title, whether the list can be sorted by it) of each column."""
-    return [(key, title_of(key, keys), BY_KEY[key].is_sorted) for key in keys]
+    return [(key, title_of(key, keys), key in SORTS) for key in keys]
 
 
 def title_of(key: str, keys: Collection[str]) -> str:

@@ -84,6 +84,7 @@ def fleet_page(more: dict[str, Any]) -> str:
         table=table,
         columns=columns.titles(table.columns),
         every_column=columns.EVERY,
+        is_chosen=bool(columns.chosen_columns()),
         is_crowded=columns.width_of(table.columns) > columns.ROOM,
         page_sizes=fleet_view.PAGE_SIZES,
         pages=fleet_view.page_numbers(table.page),
@@ -108,7 +109,7 @@ def rows() -> Response:
     if "ids" in request.args:
         numbers = request.args["ids"].split(",")[:MAX_IDS]
         wanted = [int(number) for number in numbers if number.isdecimal() and len(number) < 10]
-        shown = fleet_view.columns_of(request.args)
+        shown = fleet_view.columns_of(request.args.get("columns", ""))
         rendered = fleet_view.changed_rows(monitor, fleet_view.page_query(), wanted, shown)
     else:
         query = fleet_view.page_query()

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from fleet import labels, shapes, status
 from fleet.kinds import CAMERAS
 from fleet.model import Device, NotFound
-from fleet.queries import STATUSES, DevicePage, select, store_of, stores_by_site
+from fleet.queries import SORTS, STATUSES, DevicePage, select, store_of, stores_by_site
 from store.sql import Unreachable
 from web.http import columns, remedies
 from web.http.actions.jobs import auto_scan_job
@@ -64,9 +64,7 @@ for _filter, _title in FILTERS:
 class PageQuery(ListQuery):
     """The filter in the URL of the fleet page, worst first by default."""
 
-    sort: str = Field(
-        "status", pattern=r"^-?(id|status|name|address|mac|model|last_seen|discoveries)$"
-    )
+    sort: str = Field("status", pattern=f"^-?({'|'.join(SORTS)})$")
 
 
 def filter_arguments(arguments: Mapping[str, str]) -> dict[str, str]:
@@ -133,7 +131,7 @@ def row_range(monitor: Monitor, query: PageQuery, offset: int, limit: int) -> Ro
     snapshot = visible_fleet().statuses()
     page = selected(_unpaged(query), snapshot)
     devices = page.devices[offset : offset + limit]
-    return _rows(monitor, devices, page, snapshot, columns_of(request.args))
+    return _rows(monitor, devices, page, snapshot, columns_of(request.args.get("columns", "")))
 
 
 def whole_list(query: PageQuery) -> Sequence[Device]:
@@ -141,9 +139,8 @@ def whole_list(query: PageQuery) -> Sequence[Device]:
     return selected(_unpaged(query)).devices
 
 
-def columns_of(arguments: Mapping[str, str]) -> tuple[str, ...]:
-    """The columns that an open page has, else those that it would have now."""
-    given = arguments.get("columns", "")
+def columns_of(given: str) -> tuple[str, ...]:
+    """The columns that an open page names, else those that it would have now."""
     return columns.parsed(given.split(",")) if given else columns.shown_columns()
 
 

@@ -76,7 +76,7 @@ class FleetPageFeed:
         if len(ids) > MAX_CHANGED_ROWS:
             return sse_message("rows", rows_message(ids, None))
         link = fleet_view.Links(self._arguments)
-        shown = fleet_view.columns_of({"columns": self._columns})
+        shown = fleet_view.columns_of(self._columns)
         monitor = self.visible.monitor
         rendered = fleet_view.changed_rows(monitor, self._query, ids, shown, link)
         return sse_message("rows", rows_message(ids, rendered.html))

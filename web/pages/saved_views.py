@@ -25,6 +25,7 @@ DESCRIBED = (
     ("q", "search “{}”"),
     ("status", "status {}"),
     ("findings", "with a finding"),
+    ("attention", "needs attention ({})"),
     ("retired", "retired"),
     ("kind", "{}s"),
     *((name, name + " {}") for name in ("tag", "model", "site", "store", "network", "source")),

@@ -95,10 +95,10 @@ class CanaryRun:
 
     def filled(self, schema: Any, schemas: Any) -> Any:
         """A value for a schema with a canary in every text of it."""
-        if "$ref" in schema:
-            schema = schemas[schema["$ref"].rpartition("/")[2]]
         for choice in schema.get("anyOf", ())[:1]:
             schema = {**choice, **{key: schema[key] for key in ("format",) if key in schema}}
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"].rpartition("/")[2]]
         if "properties" in schema:
             return {name: self.filled(part, schemas) for name, part in schema["properties"].items()}
         if schema.get("type") == "array":

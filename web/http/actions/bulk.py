@@ -13,12 +13,11 @@ from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.selection import selected
-from web.http.shapes.devices import MAX_BULK, ListQuery
+from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
 from web.http.visible_fleet import LIST_HINT, visible_fleet
 
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one act; the journal has all of them."""
-Failed = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,14 @@ class BulkResult:
 
     changed: list[int]
     unchanged: int
-    failed: list[Failed]
+    failed: list[BulkFailure]
     undo: list[int]
 
 
-def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[Failed]]:
+def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
     """The visible devices with these numbers, and an error for each other number."""
     visible, redirects = visible_fleet().devices(), current_monitor().redirects
-    known, failed = dict[int, Device](), list[Failed]()
+    known, failed = dict[int, Device](), list[BulkFailure]()
     for id in ids:
         device = visible.get(redirects.get(id, id))
         if device is None:
@@ -77,7 +76,7 @@ def devices_matching(query: ListQuery, but: Iterable[int], count: int | None) ->
 
 
 def edit_many(
-    devices: Sequence[Device], change: BulkChange, failed: Sequence[Failed] = ()
+    devices: Sequence[Device], change: BulkChange, failed: Sequence[BulkFailure] = ()
 ) -> BulkResult:
     """Change all the devices in one write. A device that cannot be changed is reported, and the
     others are changed. Raises Refused for too many devices or no change, and HttpError."""
@@ -106,9 +105,9 @@ def undo_many(sequences: Sequence[int]) -> BulkResult:
 
 def _collect(
     makers: Iterable[tuple[int, Callable[[], list[Edit]]]],
-) -> tuple[list[Edit], list[Failed]]:
+) -> tuple[list[Edit], list[BulkFailure]]:
     """The edits of each device, and an error for each device that can have none."""
-    edits, failed = list[Edit](), list[Failed]()
+    edits, failed = list[Edit](), list[BulkFailure]()
     for id, make in makers:
         try:
             edits += make()
@@ -154,7 +153,7 @@ def _undo_of(event: Event) -> list[Edit]:
     return [editing.inverse(event, actor_name(), current_monitor().clock())]
 
 
-def _apply(edits: Sequence[Edit], failed: Sequence[Failed], total: int) -> BulkResult:
+def _apply(edits: Sequence[Edit], failed: Sequence[BulkFailure], total: int) -> BulkResult:
     """Apply those of the edits that can be applied, in one write, and note it."""
     monitor = current_monitor()
     now, fleet = monitor.clock(), monitor.tracker.fleet()
@@ -183,11 +182,11 @@ def _number(edit: Edit) -> int:
     return int(edit.identity.removeprefix("id:"))
 
 
-def _failure(id: int, error: Refused | HttpError) -> Failed:
+def _failure(id: int, error: Refused | HttpError) -> BulkFailure:
     """The error of one device, with its name where the person sees it."""
     device = visible_fleet().devices().get(id)
     name = labels.name(device) if device else ""
-    return {"id": id, "name": name, "error": error.error, "hint": error.hint}
+    return bulk_failure(id, name, error.error, error.hint)
 
 
 def device_named(text: str) -> Device:

@@ -12,7 +12,7 @@ from fleet.attention import CHOICES as ATTENTIONS
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from fleet.kinds import KINDS
-from fleet.queries import LONGEST_PLACE, STATUSES, DeviceFilter, DevicePage
+from fleet.queries import LONGEST_PLACE, SORTS, STATUSES, DeviceFilter, DevicePage
 from web.http.payloads import Choice, Moment, Query, Strict, lower_case
 
 FILTER_FIELDS = {field.name for field in fields(DeviceFilter)}
@@ -50,9 +50,7 @@ class ListQuery(Query):
         Field(description="Only those that need attention: all, or those of one line of the page."),
     ] = ""
     retired: bool = Field(False, description="The retired ones instead.")
-    sort: str = Field(
-        "", pattern=r"^(-?(id|status|name|address|mac|model|last_seen|discoveries))?$"
-    )
+    sort: str = Field("", pattern=f"^(-?({'|'.join(SORTS)}))?$")
     page: int | None = Field(None, ge=1, le=1_000_000)
     per_page: int | None = Field(None, ge=1, le=1000)
 
@@ -224,6 +222,22 @@ def camera_list(
 
 def edited(camera: shapes.CameraDetail | None, undo: int | None) -> Edited:
     return {"success": True, "camera": camera, "undo": undo}
+
+
+def bulk_failure(id: int, name: str, error: str, hint: str) -> BulkFailure:
+    return {"id": id, "name": name, "error": error, "hint": hint}
+
+
+def bulk_edited(
+    changed: Sequence[int], unchanged: int, failed: Sequence[BulkFailure], undo: Sequence[int]
+) -> BulkEdited:
+    return {
+        "success": True,
+        "changed": [*changed],
+        "unchanged": unchanged,
+        "failed": [*failed],
+        "undo": [*undo],
+    }
 
 
 def cleaned(count: int) -> Cleaned:
