@@ -33,6 +33,7 @@ function body(rows) {
 
 function gap() {
   const part = document.createElement("tbody");
+  part.className = "filler";
   part.innerHTML = '<tr class="gap" aria-hidden="true"><td></td></tr>';
   return part;
 }
@@ -40,6 +41,7 @@ function gap() {
 // Rows that are not here yet, with their names where these are known.
 function ghosts(from, to, names) {
   const part = document.createElement("tbody");
+  part.className = "filler";
   for (let at = from; at < to; at++) {
     const row = part.insertRow();
     row.className = "ghost";
