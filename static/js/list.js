@@ -163,6 +163,7 @@ export function virtualList(table) {
     const answer = await fetch(`/parts/names?${query()}`, { signal }).catch(() => null);
     if (!answer?.ok) return;
     names = await answer.json().catch(() => names);
+    if (signal.aborted) return;
     outlines.clear();
     render(true);
   }
@@ -178,7 +179,7 @@ export function virtualList(table) {
       if (signal.aborted || loginHasEnded(answer)) return;
       if (!answer || !answer.ok) return answer && toast("These rows could not be loaded", "Try again", async () => render(true));
       total = Number(answer.headers.get("X-Total-Count")) || total;
-      const rows = rowsOf(await answer.text());
+      const rows = rowsOf(await answer.text().catch(() => ""));
       if (!rows.length || signal.aborted) return;
       chunks.set(i, body(rows));
       updateTimes(chunks.get(i));
