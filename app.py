@@ -86,7 +86,7 @@ def begin(app: Flask, settings: Settings) -> None:
     """Start logging and the monitor in the worker. Exits with one sentence if it cannot."""
     serving.set_up_logging(settings)
     if settings.flask_env:
-        log.info("FLASK_ENV is accepted and has no effect: there is no debug server.")
+        log.info("FLASK_ENV is ignored: there is no debug server.")
     monitor: Monitor = app.extensions["monitor"]
     try:
         lifecycle.start_all(monitor.packages)
@@ -97,7 +97,9 @@ def begin(app: Flask, settings: Settings) -> None:
     key = "" if authenticator.accounts.has_any() else authenticator.setup_key
     print(serving.banner(settings, key), flush=True)
     if settings.logo_file and not settings.logo_file.is_file():
-        log.warning("LOGO_FILE=%s is not there; pages have no logo", settings.logo_file)
+        log.warning(
+            "LOGO_FILE=%s does not exist; pages are shown without a logo", settings.logo_file
+        )
     known = len(monitor.tracker.devices())
     log.info("Camera Monitor started: %d %s", known, "device" if known == 1 else "devices")
 

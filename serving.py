@@ -39,7 +39,7 @@ def set_up_logging(settings: Settings) -> None:
         handlers.append(_log_file(settings))
     except OSError as error:
         folder = settings.data_dir / "logs"
-        print(f"{folder} cannot be written ({error.strerror}); logs go to stdout only.")
+        print(f"Cannot write to {folder} ({error.strerror}); logging to stdout only.")
     level = "DEBUG" if settings.flask_debug else settings.log_level
     logging.basicConfig(level=level, handlers=handlers, format=LOG_FORMAT, force=True)
     masking.install(handlers)
@@ -85,17 +85,21 @@ def banner(settings: Settings, setup_key: str) -> str:
     if setup_key:
         name = socket.gethostname() if is_every else url_host(settings.host)
         link = f"http://{name}:{settings.port}/setup?key={setup_key}"
-        setup = ["The first account is made here, from any machine, once:", link, ""]
+        setup = [
+            "Create the first account with this link (works once, from any computer):",
+            link,
+            "",
+        ]
     return "\n".join(
         (
             line,
             settings.site_name,
             line,
             f"Database: {settings.database_path}",
-            f"Auto-scan interval: {settings.auto_scan_interval} seconds",
+            f"Auto-scan interval: {settings.auto_scan_interval} s",
             "",
             *setup,
-            f"Starting web server on http://{shown}:{settings.port}",
+            f"Web server: http://{shown}:{settings.port}",
             "Press Ctrl+C to stop",
             line,
         )
@@ -142,8 +146,9 @@ def check_start(settings: Settings, workers: int, worker_class: str, preload: bo
     """Exit with one sentence when the monitor cannot run as it was started."""
     if workers != 1 or worker_class not in WORKER_CLASSES or preload:
         sys.exit(
-            "Camera Monitor runs with one worker of its own class and without preload, so that one "
-            "process owns the database. Start it as: .venv/bin/gunicorn app:app"
+            "Camera Monitor cannot start. It needs a single worker of its own class without "
+            "preload, so that one process owns the database. Start it with: "
+            ".venv/bin/gunicorn app:app"
         )
     url = settings.database_url
     try:
@@ -152,7 +157,7 @@ def check_start(settings: Settings, workers: int, worker_class: str, preload: bo
 
             open_engine(url.get_secret_value()).dispose()
     except ValueError as error:
-        sys.exit(f"Camera Monitor cannot start. DATABASE_URL does not fit: {error}.")
+        sys.exit(f"Camera Monitor cannot start. Invalid DATABASE_URL: {error}.")
     try:
         build_store(settings.database_path, settings.data_dir).check()
     except CannotOpen as error:
@@ -185,8 +190,8 @@ def check_command_socket(path: Path) -> None:
     """Exit with one sentence when something else has the path of the socket."""
     if path.exists() and not path.is_socket():
         sys.exit(
-            f"Camera Monitor cannot start. {path} is not a socket, so commands cannot reach this "
-            "server there. Move it to another place, then start again."
+            f"Camera Monitor cannot start. {path} is not a socket, but commands need a socket "
+            "at this path. Move the file away, then start again."
         )
 
 
@@ -207,12 +212,12 @@ def check_address(host: str, port: int) -> None:
 def _cure_of(error: OSError, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"Find out who has it (ss -ltnp 'sport = :{port}') and stop it, "
-            "or set PORT to another number."
+            f"Find the program that uses it (ss -ltnp 'sport = :{port}') and stop it, or set "
+            "PORT to another number."
         )
     if error.errno == errno.EACCES:
-        return "Only root may use ports below 1024: set PORT to 1024 or more."
-    return "Set HOST to an address of this machine (ip address lists them), or to 0.0.0.0 for all."
+        return "Only root can use ports below 1024: set PORT to 1024 or higher."
+    return "Set HOST to an address of this server (ip address lists them), or to 0.0.0.0 for all."
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def _networks(value: object) -> object:
         try:
             networks.append(ipaddress.ip_network(text))
         except ValueError:
-            raise ValueError(f"{text!r} is no network such as 192.168.1.0/24") from None
+            raise ValueError(f"{text!r} is not a network such as 192.168.1.0/24") from None
     return tuple(networks) if isinstance(value, str) else value
 
 
@@ -64,65 +64,80 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address to listen on.")
     port: Port = Field(5000, description="Port of the web server.")
     site_name: str = Field("Camera Monitor", description="Name in the header of every page.")
-    site_description: str = Field("", description="A line under that name.")
-    logo_file: Path | None = Field(None, description="A picture (SVG, PNG, JPEG, WebP) beside it.")
+    site_description: str = Field("", description="Text below that name.")
+    logo_file: Path | None = Field(
+        None, description="Logo beside that name (SVG, PNG, JPEG or WebP)."
+    )
     database_path: Path = Field(
-        Path("camera_database.json"), description="The file that remembers the fleet."
+        Path("camera_database.json"), description="File that stores the fleet."
     )
     data_dir: Path = Field(
-        Path("data"), description="Folder for the journal, copies, logs and the command socket."
+        Path("data"),
+        description="Folder for the SQLite database, copies, keys, logs and the command socket.",
     )
     database_url: SecretStr | None = Field(
-        None, description="SQL database of the journal; empty: SQLite in DATA_DIR."
+        None,
+        description="SQL database of events, accounts and audit log; empty: SQLite in DATA_DIR.",
     )
     auto_scan: bool = Field(
-        False, description="Automatic scans at the very first start; later the toggle decides."
+        False,
+        description="Automatic scans at the first start; later the switch on the page decides.",
     )
     auto_scan_interval: int = Field(
         300, ge=10, le=86400, description="Seconds between automatic scans."
     )
     easy_ip_targets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
-        (), description="IPv4 addresses to ask instead of every interface's broadcast."
+        (),
+        description="IPv4 addresses to scan instead of the broadcast address of every interface.",
     )
     easy_ip_port: Port = Field(10670, description="UDP port on which Panasonic devices listen.")
-    easy_ip_reply_port: Port = Field(10669, description="UDP port to which they answer.")
-    p2p_workbook: Path = Field(Path("P2P1.xlsx"), description="The workbook of Dahua recorders.")
+    easy_ip_reply_port: Port = Field(10669, description="UDP port on which their responses arrive.")
+    p2p_workbook: Path = Field(
+        Path("P2P1.xlsx"), description="Workbook with the list of Dahua recorders."
+    )
     easy4ip_server: str = Field(
         "www.easy4ipcloud.com:8800", description="Main server of Dahua's cloud, with its port."
     )
     easy4ip_user: str = Field(
-        "cba1b29e32cb17aa46b8ff9e73c7f40b", description="User name of the vendor's own program."
+        "cba1b29e32cb17aa46b8ff9e73c7f40b",
+        description="User name for Dahua's cloud (that of the vendor's own program).",
     )
-    easy4ip_key: str = Field("996103384cdf19179e19243e959bbf8b", description="Its key.")
+    easy4ip_key: str = Field(
+        "996103384cdf19179e19243e959bbf8b", description="Key for that user name."
+    )
     easy4ip_interval: int = Field(
-        60, ge=10, le=86400, description="Seconds over which all recorders are asked about once."
+        60, ge=10, le=86400, description="Seconds in which every recorder is checked once."
     )
     easy4ip_timeout: float = Field(
-        3.0, ge=0.5, le=60, description="Seconds for one answer of the cloud, in one round of two."
+        3.0,
+        ge=0.5,
+        le=60,
+        description="Seconds to wait for a response of the cloud, in each of two rounds.",
     )
     easy4ip_rate: int = Field(
-        200, ge=1, le=10000, description="New requests a second to one server of the cloud."
+        200, ge=1, le=10000, description="New requests per second to each cloud server."
     )
     easy4ip_concurrency: int = Field(
-        2000, ge=1, le=10000, description="Recorders that are asked about at the same time."
+        2000, ge=1, le=10000, description="Recorders checked at the same time."
     )
     keep_events_days: int = Field(
-        400, ge=91, le=36500, description="Days after which the journal forgets an event."
+        400, ge=91, le=36500, description="Days after which events are deleted."
     )
     keep_audit_days: int = Field(
-        400, ge=30, le=36500, description="Days after which the audit log forgets a line."
+        400, ge=30, le=36500, description="Days after which audit log entries are deleted."
     )
     admin_username: str = Field(
-        "", description="Name of the first account, made at a start without any account."
+        "",
+        description="User name of the first account, created at the start if there is no account.",
     )
     admin_password: SecretStr | None = Field(
-        None, description="Its password; without effect once there is an account."
+        None, description="Password of the first account; ignored once an account exists."
     )
     secret_key: SecretStr | None = Field(
-        None, description="Secret behind sessions and API tokens; made at the first start."
+        None, description="Secret for sessions and API tokens; generated at the first start."
     )
     jwt_secret_key: SecretStr | None = Field(
-        None, description="Secret that signs access tokens; made at the first start."
+        None, description="Secret that signs access tokens; generated at the first start."
     )
     allowed_networks: Networks = Field(
         (), description="Networks that can open Camera Monitor; empty: all."
@@ -131,15 +146,15 @@ class Settings(BaseSettings):
         (), description="Proxies whose forwarding headers are trusted; empty: none."
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
-        (), description="Other web sites whose scripts can send requests with a token."
+        (), description="Origins of other web sites whose scripts can send requests with a token."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="How much is logged."
+        "INFO", description="Log level."
     )
     flask_debug: bool = Field(
         False, description="The same as LOG_LEVEL=DEBUG, with SQL statements."
     )
-    flask_env: str = Field("", description="Accepted and without effect; the start says so.")
+    flask_env: str = Field("", description="Accepted but ignored; the log says so at the start.")
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -151,7 +166,7 @@ class Settings(BaseSettings):
     def _server(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
         if not host or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:
-            raise ValueError("it is a name and a port such as www.easy4ipcloud.com:8800")
+            raise ValueError("must be a host name and a port such as www.easy4ipcloud.com:8800")
         return value
 
     @field_validator("allowed_origins")
@@ -159,14 +174,14 @@ class Settings(BaseSettings):
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for item in value:
             if not re.fullmatch(r"https?://[^/\s?#@]+", item):
-                raise ValueError(f"{item!r} is no origin such as https://wall.example")
+                raise ValueError(f"{item!r} is not an origin such as https://wall.example")
         return value
 
     @field_validator("secret_key", "jwt_secret_key")
     @classmethod
     def _long(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
-            raise ValueError("it has at least 32 characters (openssl rand -hex 32)")
+            raise ValueError("must have at least 32 characters (openssl rand -hex 32)")
         return value
 
     @field_validator("database_path", "data_dir", "p2p_workbook", "logo_file")
@@ -183,7 +198,7 @@ class Settings(BaseSettings):
     @classmethod
     def _picture(cls, value: Path | None) -> Path | None:
         if value is not None and value.suffix.lower() not in LOGOS:
-            raise ValueError(f"a picture ends in {', '.join(LOGOS)}")
+            raise ValueError(f"the file name must end in {', '.join(LOGOS)}")
         return value
 
     @field_validator("easy_ip_targets")
@@ -222,8 +237,8 @@ def _sentence(error: ErrorDetails) -> str:
     wanted = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] != "value_error":
         wanted = _allowed_values(field)
-    default = f" ({field.default} when it is not set)" if field.default else ""
-    return f"{name.upper()}{value} does not fit: {wanted}{default}."
+    default = f" (default: {field.default})" if field.default else ""
+    return f"Invalid {name.upper()}{value}: {wanted}{default}."
 
 
 def _allowed_values(field: FieldInfo) -> str:
@@ -234,7 +249,7 @@ def _allowed_values(field: FieldInfo) -> str:
             for bound in ("ge", "le")
         )
         whole = "whole " if field.annotation is int else ""
-        return f"it is a {whole}number from {least} to {most}"
+        return f"must be a {whole}number from {least} to {most}"
     if field.annotation is bool:
-        return "it is true or false"
-    return f"it is one of {', '.join(get_args(field.annotation))}"
+        return "must be true or false"
+    return f"must be one of {', '.join(get_args(field.annotation))}"

@@ -62,9 +62,9 @@ def _load_rows(
         return [_checked(table, build(dict(row))) for row in rows]
     except CONVERSION_ERRORS as error:
         raise Damaged(
-            "The SQL database has a value that does not fit: "
-            f"{_damaged_row(connection, table, build) or table.name}. "
-            "Correct it, or restore a backup of the database."
+            "The SQL database contains an invalid value: "
+            f"{_damaged_row(connection, table, build) or table.name}. Correct it, or restore "
+            "a backup of the database"
         ) from error
 
 
@@ -74,7 +74,7 @@ def _checked(table: Table, value: T) -> T:
     for name, allowed in CHOICES[table.name].items():
         given = getattr(value, name)
         if not {*([given] if isinstance(given, str) else given)} <= {*allowed}:
-            raise InvalidValue(table.name, name, f"{', '.join(allowed)} are allowed", given)
+            raise InvalidValue(table.name, name, f"one of {', '.join(allowed)} is expected", given)
     return value
 
 
@@ -131,7 +131,7 @@ def parse_hours(text: str) -> Hours:
     """Parse "08:00-18:00". Raises ValueError."""
     match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text, re.ASCII)
     if match is None:
-        raise ValueError("hours look like 08:00-18:00")
+        raise ValueError("hours such as 08:00-18:00 are expected")
     start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
     return Hours(time(start_hour, start_minute), time(end_hour, end_minute))
 

@@ -90,7 +90,7 @@ class Accounts:
         """Look up a user by number. Raises NotAllowed (404)."""
         user = self.snapshot.users.get(id)
         if user is None:
-            raise NotAllowed(f"There is no user {id}", "GET /api/users lists them.", 404)
+            raise NotAllowed(f"User {id} does not exist", "GET /api/users lists them.", 404)
         return user
 
     def by_name(self, name: str) -> User | None:
@@ -111,7 +111,9 @@ class Accounts:
         """Add the first account, an administrator. Raises NotAllowed (409) when there is one."""
         with self._lock:
             if self.has_any():
-                raise NotAllowed("There is an account already", "Log in with it.", 409)
+                raise NotAllowed(
+                    "The first account already exists", "Log in with that account.", 409
+                )
             return self.add(name, password, "admin")
 
     def add(self, name: str, password: str, role: str, sees_all: bool = True) -> User:
@@ -124,7 +126,12 @@ class Accounts:
         _check_choice("role", role, ROLES)
         with self._lock:
             if self.by_name(name) is not None:
-                raise NotAllowed(f"{name} is taken", "Choose another name.", 409, field="username")
+                raise NotAllowed(
+                    f"The user name {name} is already in use",
+                    "Choose another name.",
+                    409,
+                    field="username",
+                )
             values: dict[str, Any] = {
                 "name": name,
                 "role": role,
@@ -203,7 +210,7 @@ class Accounts:
         ):
             raise NotAllowed(
                 f"{changed.name} is the last administrator",
-                "Make somebody else an administrator first.",
+                "Make another user an administrator first.",
                 409,
             )
 
@@ -223,7 +230,7 @@ class Accounts:
         """Grant a user a level of access to one device or one site."""
         _check_choice("level", level, LEVELS)
         if (device is None) == (not site):
-            raise NotAllowed("A grant is for a camera or for a site", "Name one of them.")
+            raise NotAllowed("A grant needs either a camera or a site", "Select one of the two.")
         for item in weekdays:
             _check_choice("weekdays", item, WEEKDAYS)
         for item in rights:
@@ -232,7 +239,9 @@ class Accounts:
             self.user(user)
             if len(self.snapshot.grants_of(user)) >= MAX_GRANTS:
                 raise NotAllowed(
-                    f"A user has {MAX_GRANTS} grants at the most", "Grant whole sites.", 409
+                    f"A user can have at most {MAX_GRANTS} grants",
+                    "Grant whole sites instead of single cameras.",
+                    409,
                 )
             values: dict[str, Any] = {
                 "user": user,
@@ -301,7 +310,7 @@ class Accounts:
         """
         with self._lock:
             if self.user(user.id).password != user.password:
-                raise NotAllowed("The password has just been changed", "Log in again.", 409)
+                raise NotAllowed("The password was just changed", "Log in again.", 409)
             sessions = self.snapshot.sessions
             same_kind = [
                 id for id in sorted(_ids_of_user(user.id, sessions)) if sessions[id].kind == kind
@@ -350,7 +359,7 @@ class Accounts:
             self.user(user)
             if len(_ids_of_user(user, self.snapshot.tokens)) >= MAX_TOKENS:
                 raise NotAllowed(
-                    f"A user has {MAX_TOKENS} tokens at the most", "Revoke one first.", 409
+                    f"A user can have at most {MAX_TOKENS} tokens", "Revoke a token first.", 409
                 )
             secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
             values: dict[str, Any] = {
@@ -374,7 +383,7 @@ class Accounts:
         with self._lock:
             token = self.snapshot.tokens.get(id)
             if token is None:
-                raise NotAllowed(f"There is no token {id}", "List the tokens.", 404)
+                raise NotAllowed(f"Token {id} does not exist", "List the tokens.", 404)
             rows.remove(self.engine, "tokens", id)
             self._publish(tokens=without(self.snapshot.tokens, id))
             return token
@@ -438,6 +447,6 @@ def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise NotAllowed(
             f"{name} {value[:40]!r} does not exist",
-            f"It is one of {', '.join(allowed)}.",
+            f"Use one of: {', '.join(allowed)}.",
             field=name,
         )

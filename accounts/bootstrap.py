@@ -24,9 +24,11 @@ def bootstrap_admin(
         return
     if name or password:
         if not (name and password):
-            raise NotAllowed("ADMIN_USERNAME and ADMIN_PASSWORD go together", "Set both.")
+            raise NotAllowed(
+                "Only one of ADMIN_USERNAME and ADMIN_PASSWORD is set", "Set both, or neither."
+            )
         accounts.add_first(name, password)
-        log.info("The first account is made: %s", name)
+        log.info("Created the first account: %s", name)
     elif password_file.is_file():
         _import_password(accounts, password_file)
 
@@ -38,11 +40,10 @@ def _import_password(accounts: Accounts, password_file: Path) -> None:
         stored = ""
     if passwords.is_supported(stored):
         accounts.add_hashed(NAME, stored, "admin")
-        log.info("The password in %s is that of the account %s now", password_file, NAME)
+        log.info("Imported the password in %s for the account %s", password_file, NAME)
     else:
         log.warning(
-            "The password in %s cannot be checked any more; it must be set again: "
-            "cli.py user add %s",
+            "The password in %s has an unsupported format. Set it again: cli.py user add %s",
             password_file,
             NAME,
         )

@@ -53,7 +53,7 @@ class AccountsPackage(Package):
         except SecretLost as error:
             raise CannotOpen(str(error)) from error
         except Unreachable as error:
-            raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
+            raise CannotOpen(sentences(str(error), "Check DATABASE_URL and DATA_DIR.")) from error
 
     def load(self) -> None:
         """Load accounts and preferences, at the start and after an outage of the database."""
@@ -70,10 +70,10 @@ class AccountsPackage(Package):
                 secret.get_secret_value() if secret else None,
             )
         except NotAllowed as error:
-            reason = f"ADMIN_USERNAME and ADMIN_PASSWORD do not fit: {error.error}"
+            reason = f"Invalid ADMIN_USERNAME or ADMIN_PASSWORD: {error.error}"
             raise CannotOpen(sentences(reason, error.hint)) from error
         for user in self.accounts.snapshot.users.values() if was_open else ():
-            text = f"{user.name} is the first administrator"
+            text = f"{user.name} was created as the first administrator"
             entry = AuditEntry(self.clock(), "start", "", "user.added", user.name, text)
             self.audit.audit.note(entry)
 

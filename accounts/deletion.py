@@ -47,8 +47,8 @@ class Deletion:
         """Select the devices. Raises Invalid for a selection that has no limit in time."""
         if wanted.is_empty:
             raise Invalid(
-                "The selection has no limit in time",
-                "Give first_seen_after, first_seen_before or not_seen_days.",
+                "The selection has no time limit",
+                "Set first_seen_after, first_seen_before or not_seen_days.",
             )
         return cleaning.selected(self.tracker.devices().values(), wanted, self.now)
 
@@ -62,10 +62,10 @@ class Deletion:
         """Delete the selected devices and return their number. Raises Refused when `count` is
         another number, or when the clock is in doubt and the selection goes by age."""
         if wanted.not_seen_days and (doubt := self.trusted.distrust_reason()):
-            raise Refused(doubt, "Confirm the date under Settings, Jobs, or set the clock.")
+            raise Refused(doubt, "Confirm the date under Settings > Jobs, or correct the clock.")
         if count != len(devices):
             raise Refused(
-                f"The selection has {labels.device_count(devices)} now, not {count}",
+                f"The selection now has {labels.device_count(devices)}, not {count}",
                 "Review the selection, then confirm the new number.",
             )
         edits = cleaning.deletions(devices, wanted, self.by, self.now)
@@ -83,5 +83,5 @@ class Deletion:
             )
         except Unreachable as error:
             # Harmless: no device gets these numbers again.
-            log.warning("Grants and tokens still name the deleted devices: %s", error)
+            log.warning("Cannot remove the deleted devices from grants and tokens: %s", error)
         return deleted

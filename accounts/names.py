@@ -19,18 +19,20 @@ def validated(name: str) -> str:
     text = _normalized(name)
     if not 1 <= len(text) <= LONGEST or len(name) > MAX_TYPED:
         raise NotAllowed(
-            f"A name has 1 to {LONGEST} characters", "Choose another name.", field="username"
+            f"A user name must have 1 to {LONGEST} characters",
+            "Choose another name.",
+            field="username",
         )
     if not all(_is_allowed(letter) for letter in text) or "  " in text:
         raise NotAllowed(
-            "A name has letters, digits, blanks and . _ - @ + only",
+            "A user name can contain only letters, digits, single spaces and . _ - @ +",
             "Choose another name.",
             field="username",
         )
     if len({_script(letter) for letter in text if _has_script(letter)}) > 1:
         raise NotAllowed(
-            "The letters of a name come from one alphabet",
-            "Choose another name: mixed ones can be made to look like somebody else's.",
+            "The letters of a user name must come from one alphabet",
+            "Choose another name: a mix of alphabets can imitate another user's name.",
             field="username",
         )
     return text

@@ -25,18 +25,18 @@ def validated(password: str, name: str) -> str:
     text = _normalized(password)
     if not SHORTEST <= len(text) <= LONGEST:
         raise NotAllowed(
-            f"A password has {SHORTEST} to {LONGEST} characters, this one has {len(text)}",
-            "Several words in a row are easy to remember.",
+            f"A password must have {SHORTEST} to {LONGEST} characters; this one has {len(text)}",
+            "A few unrelated words are long and easy to remember.",
             field="password",
         )
     if not _is_text(text):
         raise NotAllowed(
-            "The password contains invalid characters", "Choose another one.", field="password"
+            "The password contains invalid characters", "Choose another password.", field="password"
         )
     if _is_common(text, name):
         raise NotAllowed(
             "This password is easy to guess",
-            "Use several words that do not belong together, and not the name of the account.",
+            "Use several unrelated words, without the user name.",
             field="password",
         )
     return text

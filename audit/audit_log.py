@@ -60,9 +60,10 @@ class AuditLog:
     def _report(self, fact: str, error: OSError) -> None:
         """Log a write failure once, until writing works again."""
         if not self.trouble:
-            log.error("%s (%s); it waits in memory", fact, error.strerror)
-        lines = f"{len(self._waiting)} line{'' if len(self._waiting) == 1 else 's'}"
-        self.trouble = f"{fact} ({error.strerror}). In memory: {lines}."
+            log.error("%s (%s). Entries are kept in memory.", fact, error.strerror)
+        lines = f"{len(self._waiting)} {'entry' if len(self._waiting) == 1 else 'entries'}"
+        reason = str(error.strerror).removesuffix(".")
+        self.trouble = f"{fact} ({reason}). In memory: {lines}."
 
     def flush(self) -> bool:
         """Move the waiting lines into SQL, in order; False when the database refuses them."""
@@ -71,14 +72,16 @@ class AuditLog:
                 self._move_to_database()
             except Unreachable as error:
                 if not self._is_away:
-                    log.warning("The audit log waits on disk: %s", error)
+                    log.warning(
+                        "The audit log is kept on disk until the database is available: %s", error
+                    )
                 self._is_away = True
                 return False
             except OSError as error:
                 self._report(f"The audit log cannot be read from {self._outbox.path}", error)
                 return False
             if self._is_away:
-                log.info("The audit log is written again")
+                log.info("The audit log is written to the database again")
             self._is_away = False
             return True
 

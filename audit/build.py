@@ -32,7 +32,8 @@ class AuditPackage(Package):
 
     def forget(self) -> str:
         until = self.clock() - timedelta(days=self.options.keep_audit_days)
-        return f"{self.audit.forget(until)} lines of the audit log"
+        number = self.audit.forget(until)
+        return f"{number} audit log {'entry' if number == 1 else 'entries'}"
 
 
 def build_audit(

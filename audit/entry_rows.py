@@ -52,7 +52,7 @@ def _parsed_row(line: bytes) -> dict[str, Any] | None:
     except (ValueError, TypeError, OverflowError, RecursionError):
         if line.strip():
             # Not what is in it: names, addresses and texts belong in the audit log alone.
-            log.error("A damaged line of the audit log was left out (%d bytes)", len(line))
+            log.error("Skipped a damaged audit log entry (%d bytes)", len(line))
         return None
 
 

@@ -60,7 +60,7 @@ def _statuses_of(settings: Settings, fleet: Fleet) -> dict[int, str]:
 
 
 def discover(settings: Settings, args: argparse.Namespace) -> int:
-    """Find the devices that answer now. Saved only if Camera Monitor runs and scans itself."""
+    """Scan and print the devices that are online. Saved only if Camera Monitor is running."""
     result = scan_in_monitor(settings)
     if result is None:
         devices, scan = discover_once(
@@ -88,12 +88,12 @@ def _answered(device: Device, started: str) -> bool:
 
 
 def scan(settings: Settings, args: argparse.Namespace) -> int:
-    """Scan and remember; without a running monitor by this command itself."""
+    """Scan the network and save the result, also while Camera Monitor is not running."""
     result = scan_in_monitor(settings) or _scan_without_monitor(settings)
     if args.json:
         print(as_json(result))
     else:
-        print(f"{result['found']} answered, {result['missed']} did not.")
+        print(f"{result['found']} online, {result['missed']} not responding")
     report_scan(result, args.verbose)
     return CANNOT_ASK if result["error"] and not result["found"] else DONE
 
@@ -118,14 +118,14 @@ def report_scan(result: Mapping[str, Any], verbose: bool) -> None:
             where = ", ".join(source["interfaces"]) or "no interface"
             complain(
                 f"{source['title']}: {source['requests']} requests on {where}, "
-                f"{source['answers']} answers, {source['found']} devices"
+                f"{source['answers']} responses, {source['found']} devices"
             )
             for reason, number in source["refused"].items():
-                complain(f"  {number} datagrams refused: {reason}")
+                complain(f"  {number} datagrams rejected: {reason}")
 
 
 def list_cameras(settings: Settings, args: argparse.Namespace) -> int:
-    """The cameras in the database."""
+    """List the cameras in the database."""
     fleet = read_fleet(settings)
     statuses = _statuses_of(settings, fleet)
     query = DeviceFilter(status=args.status, q=args.search, retired=args.retired)
@@ -142,7 +142,7 @@ def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
 
 
 def stats(settings: Settings, args: argparse.Namespace) -> int:
-    """The counts."""
+    """Print the device counts."""
     answer = tell_monitor(settings, "GET", "/api/stats") or _counts(settings)
     if args.json:
         print(as_json(answer))
@@ -165,7 +165,7 @@ def _counts(settings: Settings) -> shapes.Stats:
 
 
 def history(settings: Settings, args: argparse.Namespace) -> int:
-    """Every address that one camera ever had."""
+    """Print every address that a camera has had."""
     fleet = read_fleet(settings)
     device = _device(fleet, args.mac)
     rows = rows_of(settings, [device], fleet)[0]["ip_history"]
@@ -188,11 +188,11 @@ def _device(fleet: Fleet, key: str) -> Device:
 
 
 def _no_camera(key: str) -> Failed:
-    return Failed(f"There is no camera {key[:60]}. `cli.py list` shows them all.")
+    return Failed(f"Camera {key[:60]} does not exist. `cli.py list` shows all cameras.")
 
 
 def export(settings: Settings, args: argparse.Namespace) -> int:
-    """The whole database as JSON, without secrets."""
+    """Export the whole database as JSON, without secrets."""
     fleet = read_fleet(settings)
     body = _former(fleet) if args.former else _whole(settings, fleet)
     if args.output is None:
@@ -215,20 +215,20 @@ def _former(fleet: Fleet) -> Mapping[str, Any]:
     rows = original_format.rows_of(fleet.devices.values())
     if left := len(fleet.devices) - len(rows):
         complain(
-            f"{left} {'device' if left == 1 else 'devices'} left out: retired, or without a MAC."
+            f"{left} {'device' if left == 1 else 'devices'} not exported: retired or without MAC."
         )
     return rows
 
 
 def cleanup(settings: Settings, args: argparse.Namespace) -> int:
-    """Retire what was not seen for so many days. It comes back when it answers again."""
+    """Retire devices not seen for this many days. They are restored when online again."""
     now = monitor_app.utc_now()
     if args.dry_run:
         fleet = read_fleet(settings)
         edits = cleaning.retirements(fleet.devices.values(), args.days, "", now)
         for edit in edits:
             print(labels.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
-        print(f"{len(edits)} would be retired.")
+        print(f"{labels.device_count(edits)} would be retired.")
         return DONE
     answer = tell_monitor(settings, "POST", "/api/cleanup", {"days": args.days})
 
@@ -239,12 +239,14 @@ def cleanup(settings: Settings, args: argparse.Namespace) -> int:
         return {"retired": len(monitor.tracker.apply(retirements, now)) if retirements else 0}
 
     number = (answer or with_monitor(settings, work))["retired"]
-    print(f"{number} retired that were not seen for {args.days} days.")
+    print(
+        f"{number} {'device' if number == 1 else 'devices'} retired: not seen for {args.days} days."
+    )
     return DONE
 
 
 def delete(settings: Settings, args: argparse.Namespace) -> int:
-    """Permanently delete devices: one by its name, or a selection by their number."""
+    """Permanently delete a device by its name, or selected devices by their number."""
     body = {
         "first_seen_after": args.first_seen_after,
         "first_seen_before": args.first_seen_before,
@@ -254,14 +256,16 @@ def delete(settings: Settings, args: argparse.Namespace) -> int:
     times = (body["first_seen_after"], body["first_seen_before"], body["not_seen_days"])
     if args.key:
         if any(body.values()):
-            raise Failed("Name one device or select several, not both.", 2)
+            raise Failed("Give either a device or a selection, not both.", 2)
         return _delete_one(settings, args.key, args.confirm)
     if not any(times):
-        raise Failed("Name a device, or give --first-seen-after, -before or --not-seen-days.", 2)
+        raise Failed(
+            "Give a device, or --first-seen-after, --first-seen-before or --not-seen-days.", 2
+        )
     confirm = {}
     if args.confirm is not None:
         if not args.confirm.isdecimal():
-            raise Failed("--confirm is the number of devices to delete.", 2)
+            raise Failed("--confirm must be the number of devices to delete.", 2)
         confirm = {"confirm": int(args.confirm[:9])}
     answer = tell_monitor(settings, "POST", "/api/delete", {**body, **confirm})
     count, deleted, sample = (
@@ -276,10 +280,13 @@ def delete(settings: Settings, args: argparse.Namespace) -> int:
     if not count:
         print("No device matches this selection.")
     elif confirm:
-        print(f"{deleted} deleted.")
+        print(f"{deleted} {'device' if deleted == 1 else 'devices'} deleted.")
     else:
         print("".join(f"{name}\n" for name in sample), end="")
-        print(f"{count} selected. Repeat with --confirm {count} to permanently delete them.")
+        print(
+            f"{count} {'device' if count == 1 else 'devices'} selected. To delete permanently, "
+            f"run again with --confirm {count}."
+        )
     return DONE if count else NOTHING
 
 
@@ -307,7 +314,9 @@ def _selected(
 def _delete_one(settings: Settings, key: str, confirm: str | None) -> int:
     name = _name(settings, key)
     if confirm is None:
-        raise Failed(f"Confirm with its name: --confirm {shlex.quote(name)}", 2)
+        raise Failed(
+            f"To delete it permanently, confirm its name: --confirm {shlex.quote(name)}", 2
+        )
     answer = tell_monitor(
         settings, "DELETE", f"/api/camera/{quote(key, safe='')}", {"confirm": confirm}
     )

@@ -64,14 +64,16 @@ def scan_in_monitor(settings: Settings) -> dict[str, Any] | None:
     while True:
         state = tell_monitor(settings, "GET", "/api/scan")
         if state is None:
-            raise Failed("Camera Monitor stopped during the scan.")
+            raise Failed("Camera Monitor stopped during the scan. Start it, then scan again.")
         if state["running"] is None:
             break
         begun = state["running"]["at"]
         time.sleep(0.2)
     last = state["last"]
     if last is None or last["at"] < begun:
-        raise Failed("The scan ended, but Camera Monitor could not save its result. See its page.")
+        raise Failed(
+            "The scan finished, but Camera Monitor could not save its result. See its log."
+        )
     return dict(last)
 
 

@@ -29,9 +29,9 @@ COLUMNS = (
 
 
 def check(settings: Settings, args: argparse.Namespace) -> int:
-    """Ask Dahua's cloud about a serial, or about a workbook and print what is not online."""
+    """Check one recorder, or every recorder of a workbook, via Dahua's cloud."""
     if (args.serial is None) == (args.excel is None):
-        raise Failed("Give a serial, or --excel FILE.")
+        raise Failed("Give either a serial number or --excel FILE.")
     rows = _rows(args.excel) if args.excel else [_recorder(args.serial)]
     reports = _ask(settings, rows)
     results = _judged(rows, reports)
@@ -56,7 +56,9 @@ def check(settings: Settings, args: argparse.Namespace) -> int:
 def _recorder(text: str) -> RecorderRow:
     serial = clean_serial(text)
     if serial is None:
-        raise Failed(f"{text[:60]!r} is no serial: it has 4 to 32 letters and digits.")
+        raise Failed(
+            f"{text[:60]!r} is not a serial number: it must have 4 to 32 letters and digits."
+        )
     return RecorderRow("", serial, "")
 
 
@@ -94,7 +96,7 @@ def _judged(
             states[report.identity] = ("offline", report.reason)
     results = []
     for row in rows:
-        state, reason = states.get(f"row:{row.serial}", ("unknown", "it could not be asked"))
+        state, reason = states.get(f"row:{row.serial}", ("unknown", "could not be checked"))
         results.append(shapes.checked_recorder(row, state, reason))
     return results
 

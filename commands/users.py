@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def add(settings: Settings, args: argparse.Namespace) -> int:
-    """Add an account. The first one is an administrator; from then on everyone must log in."""
+    """Add an account. The first one is an administrator; once it exists, everyone must log in."""
     password = _password(args)
     body = {"username": args.name, "password": password, "role": args.role}
     answer = tell_monitor(settings, "POST", "/api/users", {**body, "all_cameras": not args.limited})
@@ -33,16 +33,16 @@ def add(settings: Settings, args: argparse.Namespace) -> int:
         accounts = monitor.authenticator.accounts
         role = args.role if accounts.has_any() else "admin"
         user = _allowed(accounts.add, args.name, password, role, not args.limited)
-        _note(monitor, "user.added", user.name, f"{user.name} is {user.role} now")
+        _note(monitor, "user.added", user.name, f"{user.name} was added as {user.role}")
         return {"username": user.name, "role": user.role}
 
     added = answer or with_monitor(settings, work)
-    print(f"{added['username']} can log in now, as {added['role']}.")
+    print(f"Added {added['username']} as {added['role']}.")
     return DONE
 
 
 def passwd(settings: Settings, args: argparse.Namespace) -> int:
-    """Set a new password. It ends all that this user has open."""
+    """Set a new password. All sessions of the user end."""
     password = _password(args)
     rows = tell_monitor(settings, "GET", "/api/users")
     if rows is not None:
@@ -50,12 +50,12 @@ def passwd(settings: Settings, args: argparse.Namespace) -> int:
         tell_monitor(settings, "PATCH", f"/api/users/{id}", {"password": password})
     else:
         with_monitor(settings, lambda monitor: _set_password(monitor, args.name, password))
-    print(f"{args.name} has a new password.")
+    print(f"Password of {args.name} changed.")
     return DONE
 
 
 def list_users(settings: Settings, args: argparse.Namespace) -> int:
-    """The accounts."""
+    """List the accounts."""
     answer = tell_monitor(settings, "GET", "/api/users")
     rows = answer["users"] if answer is not None else with_monitor(settings, _rows)
     if args.json:
@@ -67,24 +67,27 @@ def list_users(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def remove(settings: Settings, args: argparse.Namespace) -> int:
-    """Remove an account with all that it was given."""
+    """Remove an account with its grants, sessions and tokens."""
     rows = tell_monitor(settings, "GET", "/api/users")
     if rows is not None:
         tell_monitor(settings, "DELETE", f"/api/users/{_number(rows['users'], args.name)}")
     else:
         with_monitor(settings, lambda monitor: _remove(monitor, args.name))
-    print(f"{args.name} is removed.")
+    print(f"Removed {args.name}.")
     return DONE
 
 
 def rotate(settings: Settings, args: argparse.Namespace) -> int:
-    """Seal every stored password with a new key, then drop the old keys."""
+    """Encrypt all stored passwords with a new key, then delete the old keys."""
     answer = tell_monitor(settings, "POST", "/api/keys/rotate")
     count = answer["secrets"] if answer is not None else _rotate_on_files(settings)
     if count is None:
-        print("There is no key yet: it is made when the first camera password is stored.")
+        print("There is no key yet. It is created when the first camera password is stored.")
     else:
-        print(f"{count} secrets are sealed with a new key, and the old keys are gone.")
+        print(
+            f"{count} {'password' if count == 1 else 'passwords'} encrypted with a new key. The "
+            "old keys were deleted."
+        )
     return DONE
 
 
@@ -98,7 +101,12 @@ def _rotate_on_files(settings: Settings) -> int | None:
             count: int = monitor.secrets.rotate()
         except (SecretLost, CannotKeep) as error:
             raise Failed(str(error)) from None
-        _note(monitor, "keys.rotated", "keys", f"{count} secrets are sealed with a new key")
+        _note(
+            monitor,
+            "keys.rotated",
+            "keys",
+            f"{count} {'password' if count == 1 else 'passwords'} encrypted with a new key",
+        )
         return count
 
     rotated: int = with_monitor(settings, work)
@@ -108,7 +116,7 @@ def _rotate_on_files(settings: Settings) -> int | None:
 def _note(monitor: Any, action: str, name: str, text: str) -> None:
     """Write to the audit log, as the running monitor does."""
     at = monitor.clock()
-    monitor.audit.note(AuditEntry(at, "command line", "this machine", action, name, text))
+    monitor.audit.note(AuditEntry(at, "command line", "this server", action, name, text))
 
 
 def _rows(monitor: Any) -> list[dict[str, Any]]:
@@ -131,7 +139,7 @@ def _set_password(monitor: Any, name: str, password: str) -> None:
 
 def _remove(monitor: Any, name: str) -> None:
     _allowed(monitor.authenticator.accounts.remove, _id_of(monitor, name))
-    _note(monitor, "user.removed", name, f"{name} is removed")
+    _note(monitor, "user.removed", name, f"{name} was removed")
 
 
 def _number(rows: list[dict[str, Any]], name: str) -> int:
@@ -139,7 +147,7 @@ def _number(rows: list[dict[str, Any]], name: str) -> int:
 
     ids = [int(row["id"]) for row in rows if key_of(row["username"]) == key_of(name)]
     if not ids:
-        raise Failed(f"There is no user {name}. `cli.py user list` shows them all.")
+        raise Failed(f"User {name} does not exist. `cli.py user list` shows all users.")
     return ids[0]
 
 
@@ -162,11 +170,15 @@ def _password(args: argparse.Namespace) -> str:
             return sys.stdin.readline().rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise Failed(
-                f"The password is not {error.encoding} text. Set PYTHONIOENCODING to its encoding."
+                f"The password is not valid {error.encoding} text. Set PYTHONIOENCODING to "
+                "its encoding."
             ) from None
     if not sys.stdin.isatty():
-        raise Failed("There is no terminal to ask on: give --password-stdin and send it there.")
-    first = getpass.getpass("Password, 10 characters or more: ")
+        raise Failed(
+            "No terminal to read the password from. Use --password-stdin and send the password "
+            "to stdin."
+        )
+    first = getpass.getpass("Password (at least 10 characters): ")
     if first != getpass.getpass("Repeat password: "):
-        raise Failed("The two passwords differ. Nothing was changed.")
+        raise Failed("The passwords do not match. Nothing was changed.")
     return first

@@ -22,12 +22,12 @@ def scan(scanner: Scanner) -> str:
     """
     discovering = [source.name for source in scanner.sources.values() if source.discover]
     if not scanner.start("auto-scan", discovering, with_probes=False):
-        raise JobSkipped("A scan was running already")
+        raise JobSkipped("Skipped: a scan was already running")
     scanner.wait(LONGEST_SCAN)
     last = scanner.last
     if last and last.error:
         raise CannotAsk(AUTO_SCAN, last.error)
-    return f"{last.found} devices answered" if last else ""
+    return f"{last.found} {'device' if last.found == 1 else 'devices'} online" if last else ""
 
 
 @dataclass(slots=True)

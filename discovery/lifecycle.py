@@ -42,4 +42,4 @@ def stop_all(packages: Packages) -> None:
         try:
             package.stop()
         except Exception:
-            log.exception("%s: an error in the program while stopping", type(package).__name__)
+            log.exception("%s: internal error while stopping", type(package).__name__)

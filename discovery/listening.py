@@ -46,7 +46,7 @@ class Listener:
             except CannotAsk as error:
                 self._inbox.add([SourceDown(error.scope, self._clock(), error.reason)])
             except Exception:
-                log.exception("%s: an error in the program while listening", source.title)
+                log.exception("%s: internal error while listening", source.title)
             await asyncio.sleep(LISTEN_AGAIN)
 
     async def _listen_once(self, source: Source) -> None:

@@ -14,7 +14,7 @@ from fleet.model import Device, Finding, Report, Sighting
 
 CONTESTED = "mac.contested"
 CONTESTED_TEXT = (
-    "two senders claim this MAC with different addresses; the device keeps its previous address"
+    "two senders use this MAC with different addresses; the device keeps its previous address"
 )
 
 

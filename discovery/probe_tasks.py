@@ -43,7 +43,7 @@ class ProbeTasks:
         or InvalidValue for a result that is none. What comes after the deadline is dropped.
         """
         if self.abandoned[question] >= MAX_ABANDONED:
-            raise NoAnswer(f"{MAX_ABANDONED} earlier probes of it have not ended")
+            raise NoAnswer(f"{MAX_ABANDONED} earlier checks of it are still running")
         probe = source.probe
         assert probe is not None
         task = asyncio.get_running_loop().create_task(outcome(lambda: probe(target)))
@@ -73,7 +73,7 @@ class ProbeTasks:
         task.add_done_callback(lambda task: self.abandoned.subtract((question,)))
         if source.name not in self._logged:
             self._logged.add(source.name)
-            log.error("%s: a probe ignores its deadline; it is abandoned", source.title)
+            log.error("%s: a check did not stop at its deadline and was abandoned", source.title)
 
 
 def _reports(result: Any) -> tuple[Report, ...]:

@@ -176,7 +176,9 @@ class Prober:
         for question in self.queue.update(self.tracker.devices(), _now()):
             self._proofs.forget(question)
             self.deliver(self._scopes.forget(question, self.clock()))
-            self._resolve(question, ProbeResult(*question, NOT_ASKED, "it is not asked any more"))
+            self._resolve(
+                question, ProbeResult(*question, NOT_ASKED, "no longer checked by this source")
+            )
 
     def _pump(self) -> None:
         """Begin the questions that can begin now."""
@@ -193,7 +195,7 @@ class Prober:
     # -- one question --------------------------------------------------------------------
 
     async def _question(self, entry: QueueEntry) -> None:
-        answer, again = ProbeResult(*entry.question, NOT_ASKED, "the monitor is stopping"), None
+        answer, again = ProbeResult(*entry.question, NOT_ASKED, "Camera Monitor is stopping"), None
         try:
             device = self.tracker.devices().get(entry.question[0])
             if device is not None:
@@ -211,7 +213,9 @@ class Prober:
         owner = session_owner(device, source.name, self.tracker.devices())
         if self.sessions.is_read(owner, device.id):
             proof = self._alive(device, source.name, started)
-            return ProbeResult(*entry.question, ANSWERED, "its stream is read", (proof,)), None
+            return ProbeResult(
+                *entry.question, ANSWERED, "its stream is being read", (proof,)
+            ), None
         stream = Stream(device.id, source.name)
         if not self.sessions.reserve(owner, stream):
             reason = f"all {self.sessions.budget(owner)} sessions of the device are in use"
@@ -234,17 +238,17 @@ class Prober:
         except CannotAsk as error:
             return self._not_asked(entry, error.scope, error.reason)
         except SecretLost:
-            reason = "the stored password cannot be read. Enter it again"
+            reason = "the stored password cannot be read; enter it again"
             return self._without_password(source, entry, reason)
         except UnprovenRefusal as error:
-            reason = f"what answers at {entry.host} has no session left ({error})"
+            reason = f"the device at {entry.host} has no free session ({error})"
             return ProbeResult(*entry.question, NOT_ASKED, reason)
         except Unproven:
             return self._without_password(source, entry, self._unproven(entry, device))
         except NoAnswer as error:
             return self._missed(entry, device, started, str(error))
         except TimeoutError:
-            reason = f"no answer within {source.timeout:g} s"
+            reason = f"no response within {source.timeout:g} s"
             return self._missed(entry, device, started, reason)
         except OSError as error:
             if net.cannot_ask(error):
@@ -335,14 +339,14 @@ class Prober:
         kept = tuple(self._report_of(entry, device, started, report) for report in reports)
         if self._is_other_device(device, kept):
             # Its name is for those who see it; a reason is for all who see this device.
-            missed = self._miss(entry, device, started, "another device answers there")
+            missed = self._miss(entry, device, started, "another device responds at this address")
             # It may answer elsewhere at this moment, which counts more.
             missed = replace(missed, at=started)
             return ProbeResult(*entry.question, MISSED, missed.reason, (*kept, missed))
         if not any(isinstance(report, Sighting) for report in kept):
             misses = [report for report in kept if isinstance(report, Miss)]
             if not misses:
-                misses = [self._miss(entry, device, started, "its answer proves nothing")]
+                misses = [self._miss(entry, device, started, "its response does not identify it")]
                 kept += tuple(misses)
             return ProbeResult(*entry.question, MISSED, misses[0].reason, kept)
         cleared = self._cleared(entry, device, ERROR, PASSWORD)
@@ -361,7 +365,7 @@ class Prober:
         if owner in (0, device.id) or error.reports:
             proof = error.reports or (self._alive(device, entry.source, started),)
             return self._answered(entry, device, started, proof, error.reason)
-        reason = f"the recorder has no session left ({error.reason})"
+        reason = f"the recorder has no free session ({error.reason})"
         return ProbeResult(*entry.question, NOT_ASKED, reason)
 
     def _cleared(self, entry: QueueEntry, device: Device, *kinds: str) -> list[Finding]:
@@ -424,8 +428,8 @@ class Prober:
     def _unproven(self, entry: QueueEntry, device: Device) -> str:
         saved = device.access[entry.source].secret_host or "another address"
         return (
-            f"the password was saved for {saved}, and nothing proves that {entry.host} is this "
-            "device. Enter it again"
+            f"the password was saved for {saved}, and the device at {entry.host} cannot be "
+            "identified; enter the password again"
         )
 
     def _without_password(self, source: Source, entry: QueueEntry, reason: str) -> ProbeResult:
@@ -441,8 +445,8 @@ class Prober:
         kind = name_of(error)
         if (source.name, kind) not in self._logged:
             self._logged.add((source.name, kind))
-            log.exception("%s: an error in the program while asking a device", source.title)
-        reason = f"{source.title}: an error in the program ({kind}); the log has the details"
+            log.exception("%s: internal error while checking a device", source.title)
+        reason = f"{source.title}: internal error ({kind}); see the log"
         finding = Finding(_key(device), ERROR, self.clock(), reason, source.name)
         return ProbeResult(*entry.question, FAILED, reason, (finding,))
 

@@ -26,6 +26,7 @@ from discovery.source_scans import SourceScans
 from discovery.source_tasks import SourceTasks
 from discovery.swept_questions import SweptQuestions
 from discovery.unverified import UnverifiedDevices
+from fleet import labels
 from fleet.model import (
     CannotAsk,
     Coverage,
@@ -37,7 +38,7 @@ from store.vault import SecretLost
 
 log = logging.getLogger(__name__)
 BATCH_EVERY = 1.0
-STOPPING = "the monitor is stopping"
+STOPPING = "Camera Monitor is stopping"
 STOP_TIMEOUT = 5.0
 """Seconds in which everything that runs must have ended when the monitor does."""
 NOTE_EVERY = 60.0
@@ -226,7 +227,7 @@ class Scanner:
         try:
             asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(2 * STOP_TIMEOUT)
         except TimeoutError:
-            log.error("Something that was asked does not end; it is abandoned")
+            log.error("A check did not stop in time and was abandoned")
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_TIMEOUT)
         for call in tuple(self._calls):
@@ -268,7 +269,7 @@ class Scanner:
         try:
             self._loop.run_forever()
         except BaseException:
-            log.exception("A task of a source tried to end the scanner, which goes on")
+            log.exception("A source tried to stop the scanner, which keeps running")
             return False
         return True
 
@@ -298,7 +299,7 @@ class Scanner:
             try:
                 source.close()
             except BaseException:
-                log.exception("%s: an error in the program while stopping", source.title)
+                log.exception("%s: internal error while stopping", source.title)
         await self._inbox.hand_over()
 
     async def _hand_over_always(self) -> None:
@@ -326,7 +327,7 @@ class Scanner:
 
     async def _perform(self, scan: Scan) -> None:
         """One whole scan, from the first question to what is kept of it."""
-        log.info("Scan started by %s", scan.by)
+        log.info("Scan started %s", labels.author(scan.by))
         self._report_progress()
         try:
             await self._ask_all(scan)
@@ -358,7 +359,7 @@ class Scanner:
             await self._inbox.hand_over()
             await self._inbox.in_thread(self._keep, scan)
         finally:
-            log.info("Scan %s: %d answered, %d missed", scan.state, scan.found, scan.missed)
+            log.info("Scan %s: %d online, %d not responding", scan.state, scan.found, scan.missed)
             self.last, self._scan, self._task, self._asking = scan, None, None, None
             self.on_progress(scan)
             self._idle.set()

@@ -276,7 +276,7 @@ class Scheduler:
             self.align()
         except Exception as error:
             if repr(error) != self._error:
-                log.exception("The times of the jobs were not compared; trying again")
+                log.exception("Could not compare the job times with the clock; retrying")
             self._error = repr(error)
 
     def align(self) -> None:

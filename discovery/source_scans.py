@@ -121,11 +121,11 @@ class SourceScans:
         except CannotAsk as error:
             self._cannot_ask(started, progress, error.scope, error.reason)
         except TimeoutError:
-            reason = f"it did not end within {deadline:.0f} s"
+            reason = f"it did not finish within {deadline:.0f} s"
             self._cannot_ask(started, progress, source.name, reason)
         except Exception as error:
-            log.exception("%s: an error in the program while scanning", source.title)
-            reason = f"an error in the program ({name_of(error)}); the log has it"
+            log.exception("%s: internal error while scanning", source.title)
+            reason = f"internal error ({name_of(error)}); see the log"
             self._cannot_ask(started, progress, source.name, reason)
 
     def _cannot_ask(
@@ -239,7 +239,7 @@ class SourceScans:
         if coverage.answers:
             self.heard[coverage.source] = self.clock()
         lost = lost_scopes(self.tracker.devices(), coverage)
-        progress.failed.update(dict.fromkeys(lost, "it is down or gone"))
+        progress.failed.update(dict.fromkeys(lost, "it is down or no longer exists"))
         progress.failed.update(coverage.failed)
         now, name = self.clock(), coverage.source
         down = [scope for scope in self.tracker.down() if scope.partition(":")[0] == name]

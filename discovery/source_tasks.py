@@ -23,8 +23,8 @@ class SourceTasks:
         """Raise CannotAsk while too many abandoned scans of the source still run."""
         if self.abandoned[source.name] >= MAX_ABANDONED:
             reason = (
-                f"{MAX_ABANDONED} earlier scans of it have not ended. "
-                "Restart Camera Monitor, and report this as an error in the program."
+                f"{MAX_ABANDONED} earlier scans of it are still running. Restart Camera "
+                "Monitor, and report this as a bug."
             )
             raise CannotAsk(source.name, reason)
 
@@ -52,7 +52,7 @@ class SourceTasks:
         if task.done():
             return True
         if not self.abandoned[source.name]:
-            log.error("%s: a scan ignores its end; it is abandoned", source.title)
+            log.error("%s: a scan did not stop at its deadline and was abandoned", source.title)
         self.abandoned[source.name] += 1
         task.add_done_callback(lambda task: self._ended(source, task))
         return False

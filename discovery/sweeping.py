@@ -34,8 +34,8 @@ async def sweep_devices(
     except CannotAsk as error:
         return [ProbeResult(id, source.name, NOT_ASKED, error.reason) for id in targets], []
     except Exception as error:
-        log.exception("%s: an error in the program while asking devices", source.title)
-        reason = f"an error in the program ({name_of(error)}); the log has it"
+        log.exception("%s: internal error while checking devices", source.title)
+        reason = f"internal error ({name_of(error)}); see the log"
         return [ProbeResult(id, source.name, FAILED, reason) for id in targets], []
 
 
@@ -53,7 +53,7 @@ async def _sweep_some(
     whatever else the source raises.
     """
     assert source.sweep is not None
-    started, reports, reason = clock(), list[Report](), f"{source.title} did not say anything"
+    started, reports, reason = clock(), list[Report](), f"no result from {source.title}"
     try:
         async with asyncio.timeout(_deadline(source, targets)):
             async with aclosing(source.sweep(list(targets.values()), 0.0)) as every:  # type: ignore[type-var]
@@ -65,7 +65,7 @@ async def _sweep_some(
     except CannotAsk as error:
         reason = error.reason
     except TimeoutError:
-        reason = f"{source.title} did not end in time"
+        reason = f"{source.title} did not finish in time"
     return results_of(source.name, targets, reports, reason), reports
 
 

@@ -80,9 +80,9 @@ def validated(access: Access) -> Access:
     names the field, for a value that no edit could have set."""
     given = {name: getattr(access, name) for name in FIELDS}
     if access.host is not None and (typed := endpoint(access.host)) != Endpoint(typed.host):
-        raise _invalid("host", "The address holds more than a host", _ENTER)
+        raise _invalid("host", "The address contains more than a host", _ENTER)
     if not is_method(access.method):
-        raise _invalid("method", "The login method is not a name", "Write it like digest.")
+        raise _invalid("method", "The login method is invalid", "Enter a method such as digest.")
     return replace(access, **{name: _CHECKS[name](value) for name, value in given.items()})
 
 
@@ -108,8 +108,8 @@ def _from_endpoint(typed: Endpoint, given: Mapping[str, Any]) -> dict[str, Any]:
         if given.get(name) not in (None, "", value):
             raise _invalid(
                 name,
-                f"The address has {_TITLES[name]} {value}, and {name} is {given[name]}",
-                "Enter it in one of the two places.",
+                f"The address contains {_TITLES[name]} {value}, but {name} is {given[name]}",
+                "Enter it in only one of the two places.",
             )
         kept[name] = value
     if typed.is_secure:
@@ -120,7 +120,7 @@ def _from_endpoint(typed: Endpoint, given: Mapping[str, Any]) -> dict[str, Any]:
 def source(value: Any) -> str:
     """The name of a source as edits carry it. Raises Invalid."""
     if not isinstance(value, str) or not WORD.fullmatch(value):
-        raise _invalid("source", "The source is missing or invalid", "Name the source, like rtsp.")
+        raise _invalid("source", "The source is missing or invalid", "Enter a source such as rtsp.")
     return value
 
 
@@ -136,9 +136,9 @@ def _from_url(text: str) -> Endpoint:
     if url.scheme not in DEFAULT_PORTS:
         raise _invalid("host", f"{url.scheme[:20]}:// is not supported", _EXAMPLE)
     if url.fragment or text.endswith("#"):
-        raise _invalid("host", "The URL contains a #", "Write %23 if it belongs to the path.")
+        raise _invalid("host", "The URL contains a #", "Write %23 if it is part of the path.")
     if not url.hostname:
-        raise _invalid("host", "The URL names no host", _EXAMPLE)
+        raise _invalid("host", "The URL has no host", _EXAMPLE)
     if port == 0:
         raise _invalid("host", *_BAD_PORT)
     # A zone is written %25eth0 in a URL (RFC 6874).
@@ -162,7 +162,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
         name, closed, rest = text[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
-            raise _invalid("host", "The IPv6 address is invalid", "Write it like [fe80::1]:554.")
+            raise _invalid("host", "The IPv6 address is invalid", "Enter it as in [fe80::1]:554.")
         return name, _port(rest[1:]) if rest else None
     if text.count(":") != 1:
         return text, None
@@ -185,10 +185,10 @@ def _address(text: str) -> str | None:
         return None
     address = getattr(address, "ipv4_mapped", None) or address
     if percent and not (address.version == 6 and address.is_link_local and ZONE.fullmatch(zone)):
-        raise _invalid("host", "The IPv6 zone is invalid", "Write it like fe80::1%eth0.")
+        raise _invalid("host", "The IPv6 zone is invalid", "Enter it as in fe80::1%eth0.")
     is_broadcast = address.version == 4 and int(address) >> 28 == 15
     if address.is_unspecified or address.is_multicast or is_broadcast:
-        raise _invalid("host", f"{address} is not the address of one device", _ENTER)
+        raise _invalid("host", f"{address} is not the address of a single device", _ENTER)
     return f"{address}%{zone}" if percent else str(address)
 
 
@@ -206,7 +206,9 @@ def _name(text: str) -> str:
         raise wrong
     if NUMBER_LABEL.fullmatch(labels[-1]):
         # Resolvers read 010.0.0.1 and 10.1 as addresses, each in its own way.
-        raise _invalid("host", "The IPv4 address is invalid", "Write it like 192.168.1.20.")
+        raise _invalid(
+            "host", "The IPv4 address is invalid", "Enter an address such as 192.168.1.20."
+        )
     return name
 
 
@@ -244,14 +246,18 @@ def _path(value: Any) -> str:
     if len(text) > LONGEST_PATH:
         raise _invalid("path", f"The path has more than {LONGEST_PATH} characters", "Shorten it.")
     if any(c.isspace() or unicodedata.category(c)[0] == "C" for c in text):
-        raise _invalid("path", "The path contains a space or an invisible character", "Write %20.")
+        raise _invalid(
+            "path",
+            "The path contains a space or an invisible character",
+            "Write %20 instead of a space.",
+        )
     if "#" in text:
-        raise _invalid("path", "The path contains a #", "Write %23.")
+        raise _invalid("path", "The path contains a #", "Write %23 instead.")
     if has_password(text):
         raise _invalid(
             "path",
             "The path contains a password",
-            "Leave it out of the path, and enter it as the password of the device.",
+            "Remove it from the path, and enter it as the password of the device.",
         )
     return text
 
@@ -274,7 +280,11 @@ def _username(value: Any) -> str | None:
     if any(unicodedata.category(c)[0] == "C" for c in value):
         raise _invalid("username", "The user name contains an invisible character", "Remove it.")
     if ":" in value:
-        raise _invalid("username", "A user name cannot contain a colon", "Enter only the name.")
+        raise _invalid(
+            "username",
+            "A user name cannot contain a colon",
+            "Enter only the name, and the password in its own field.",
+        )
     return value
 
 
@@ -313,15 +323,15 @@ def _options(value: Any) -> dict[str, Any]:
         if not isinstance(name, str) or not WORD.fullmatch(name):
             raise _invalid("options", "An option has an invalid name", "Use letters, digits and _.")
         if not isinstance(item, str | int | float | bool | None):
-            raise _invalid("options", f"The option {name} is no text or number", _LESS)
+            raise _invalid("options", f"The option {name} must be text or a number", _LESS)
         if is_secret(name) or (isinstance(item, str) and has_password(item)):
             raise _invalid(
                 "options",
                 f"The option {name} looks like a password or contains one",
-                "Save it as the password.",
+                "Save it as the password instead.",
             )
     if len(orjson.dumps(dict(value))) > MAX_OPTION_BYTES:
-        raise _invalid("options", f"The options have more than {MAX_OPTION_BYTES} bytes", _LESS)
+        raise _invalid("options", f"The options are longer than {MAX_OPTION_BYTES} bytes", _LESS)
     return dict(value)
 
 
@@ -335,7 +345,7 @@ def secret_options(value: Any) -> Mapping[str, Any]:
         raise _invalid(
             "secret_options",
             f"secret_options must be an object of up to {MAX_OPTIONS} values",
-            "Use names of small letters, digits and _.",
+            "Use names of lower-case letters, digits and _.",
         )
     return dict(value)
 
@@ -346,9 +356,9 @@ def _invalid(name: str, error: str, hint: str) -> Invalid:
     return invalid
 
 
-_EXAMPLE = "Enter it like rtsp://192.168.1.20:554/live."
-_ENTER = "Enter a host name or an IP address, like 192.168.1.20."
-_LESS = "Send fewer and plainer options."
+_EXAMPLE = "Enter a URL such as rtsp://192.168.1.20:554/live."
+_ENTER = "Enter a host name or an IP address such as 192.168.1.20."
+_LESS = "Send fewer and shorter options."
 _BAD_PORT = ("The port is invalid", "Enter a number from 1 to 65535.")
 _TITLES = {"port": "the port", "path": "the path", "username": "the user name"}
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {

@@ -17,6 +17,7 @@ from fleet.model import ClockStep
 from fleet.package import Job, Package, Packages
 from fleet.status import Rules
 from fleet.status_rules import SourceRules, rules_of
+from fleet.texts import sentences
 from fleet.tracker import Tracker
 from fleet.trusted_clock import TrustedClock
 from store.disk_check import DiskCheck
@@ -73,7 +74,7 @@ class FleetPackage(Package):
         except (InUse, Damaged, NotCopied) as error:
             raise CannotOpen(str(error)) from error
         except Unreachable as error:
-            raise CannotOpen(f"{error}. Check DATABASE_URL and DATA_DIR.") from error
+            raise CannotOpen(sentences(str(error), "Check DATABASE_URL and DATA_DIR.")) from error
         self.trusted.open(newest[0].at if newest else None)
         now, seen = self.clock(), clocks.newest_time(self.tracker.devices())
         if seen is not None and seen - now > AHEAD:
@@ -91,11 +92,12 @@ class FleetPackage(Package):
         events = self.tracker.tick(self.clock())
         self.disk.current()
         self.trusted.distrust_reason()
-        return f"{len(events)} changes"
+        return f"{len(events)} {'change' if len(events) == 1 else 'changes'}"
 
     def forget(self) -> str:
         until = self.clock() - timedelta(days=self.options.keep_events_days)
-        return f"{self.journal.forget(until)} events"
+        number = self.journal.forget(until)
+        return f"{number} {'event' if number == 1 else 'events'}"
 
     def stop(self) -> None:
         self.journal_writer.stop()
@@ -121,7 +123,7 @@ class FleetPackage(Package):
             behind = self.journal.readers.check(self.clock())
         except Unreachable as error:
             return str(error)
-        return ". ".join([f"{' and '.join(text for text in done if text)} forgotten", *behind])
+        return ". ".join([f"{' and '.join(text for text in done if text)} deleted", *behind])
 
 
 def build_fleet(
@@ -147,7 +149,7 @@ def build_fleet(
     try:
         journal = Journal(secret.get_secret_value() if secret else default_url(options.data_dir))
     except ValueError as error:
-        raise CannotOpen(f"DATABASE_URL does not fit: {error}.") from None
+        raise CannotOpen(f"Invalid DATABASE_URL: {error}.") from None
     journal_writer = JournalWriter(tracker, journal)
     tracker.on_events = journal_writer.notify
     trusted = TrustedClock(options.data_dir / "clock.json", clock, monotonic, store.missing)

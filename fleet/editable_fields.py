@@ -15,29 +15,27 @@ from fleet.model import Device
 class EditableField:
     """A field of `Device`, by its name there.
 
-    `sentence` tells of a change in an event, with `old` (the name of the device before), `device`
-    (its name after) and `value`. `max_length` is for texts, in characters; control characters go,
-    and so do line breaks of one that `is_one_line`. `marks_work`: a device that has a value was
-    worked on by a person, so it is not deleted to make room, nor as one that nobody named.
+    `change` tells of a new `value` in an event; without it the event says only that the field was
+    changed. `max_length` is for texts, in characters; control characters go, and so do line breaks
+    of one that `is_one_line`. `marks_work`: a device that has a value was worked on by a person, so
+    it is not deleted to make room, nor as one that nobody named.
     """
 
     name: str
-    sentence: str
+    change: str | None = None
     max_length: int | None = None
     is_one_line: bool = True
     marks_work: bool = True
 
 
 FIELDS = (
-    EditableField("name", "{old} is now called {device}", max_length=120),
-    EditableField(
-        "notes", "the notes of {device} were changed", max_length=5000, is_one_line=False
-    ),
-    EditableField("tags", "the tags of {device} were changed"),
+    EditableField("name", max_length=120),
+    EditableField("notes", max_length=5000, is_one_line=False),
+    EditableField("tags"),
     # Every device has a site.
-    EditableField("site", "the site of {device} is now {value}", max_length=60, marks_work=False),
+    EditableField("site", "site changed to {value}", max_length=60, marks_work=False),
     # `editing` says which devices.
-    EditableField("parents", "the parents of {device} were changed"),
+    EditableField("parents", "connected through {value}"),
 )
 BY_NAME: Mapping[str, EditableField] = {field.name: field for field in FIELDS}
 MAX_LENGTHS: Mapping[str, int] = {

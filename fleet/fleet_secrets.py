@@ -21,7 +21,9 @@ def loss_of(count: int) -> str:
         return ""
     cannot = "1 stored password" if count == 1 else f"{count} stored passwords"
     it = "the password" if count == 1 else "the passwords"
-    return f"vault.key is gone; {cannot} cannot be read. Put it back, or enter {it} again."
+    return (
+        f"vault.key is missing, so {cannot} cannot be read. Restore the file, or enter {it} again."
+    )
 
 
 class FleetSecrets:
@@ -48,7 +50,7 @@ class FleetSecrets:
         """The secret with this id. Raises SecretLost."""
         secret = self._tracker.fleet().secrets.get(id)
         if secret is None:
-            raise SecretLost(f"The secret {id[:40]} is not in the database. Set it again.")
+            raise SecretLost(f"The secret {id[:40]} is not in the database. Enter it again.")
         return self._vault.unseal(secret.sealed, id)
 
     def rotate(self) -> int:

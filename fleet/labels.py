@@ -3,10 +3,13 @@
 from collections.abc import Sized
 
 from fleet import identity, status
-from fleet.model import Device
+from fleet.model import DEFAULT_SITE, Device
 
 NAME_ORDER = ("panasonic",)
 """Whose name, model, serial and firmware are shown first when sources disagree."""
+AUTHORS = {"local": "on this server", "command line": "on the command line"}
+"""What is said of those who are no account."""
+NO_SITE = "(no site)"
 
 
 def fact(device: Device, key: str) -> object | None:
@@ -38,7 +41,11 @@ def status_event(device: Device, new: str) -> tuple[str, str]:
     reason = status.reason(device)
     cause = f": {reason}" if reason else ""
     if new == status.UNREACHABLE:
-        parents_down = "its parent is down" if len(device.parents) == 1 else "its parents are down"
+        parents_down = (
+            "its parent device is down"
+            if len(device.parents) == 1
+            else "its parent devices are down"
+        )
         cause = f", {parents_down}"
     elif new == status.MISSING:
         cause = f", not seen for a day{cause}"
@@ -49,10 +56,22 @@ def status_event(device: Device, new: str) -> tuple[str, str]:
     if device.status in status.UP and new != status.ACTIVE:
         return status.event_kind(new), f"{label} {status.TABLE[new].predicate}"
     if device.status in status.UP:
-        return "device.settled", f"{label} keeps its address {device.address}"
+        return "device.settled", f"{label} kept its new address {device.address}"
     if device.status == status.UNKNOWN:
-        return "device.found", f"{label} answers"
-    return "device.back", f"{label} is back"
+        return "device.found", f"{label} is online"
+    return "device.back", f"{label} is back online"
+
+
+def author(by: str) -> str:
+    """The end of a sentence that says who did it, or where, or from which workbook."""
+    if by.lower().endswith(".xlsx"):
+        return f"from {by}"
+    return AUTHORS.get(by, f"by {by}")
+
+
+def site_name(site: str, none: str = NO_SITE) -> str:
+    """A site to show, or `none` for the site of devices that were given none."""
+    return none if site == DEFAULT_SITE else site
 
 
 def device_count(devices: Sized) -> str:

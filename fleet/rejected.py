@@ -27,7 +27,7 @@ class RejectedReports:
         description = _describe(error)
         for source in {origin_of(report) for report in reports}:
             if self._is_news((source, description)):
-                log.error("A report from %s was set aside: %s", source, description)
+                log.error("Rejected a report from %s: %s", source, description)
 
     def _is_news(self, kind: tuple[str, str]) -> bool:
         now = self._clock()
@@ -46,4 +46,4 @@ def _describe(error: Exception) -> str:
         return f"{error.name}: {error.reason}"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"an error in the program ({type(error).__name__}{place})"
+    return f"internal error ({type(error).__name__}{place})"

@@ -90,8 +90,8 @@ class CameraRow(TypedDict):
 
 
 class CameraDetail(CameraRow):
-    """One camera with its whole history and its raw facts by source. `given_name` is what a
-    person called it; null when its own name counts."""
+    """One camera with its full history and its raw facts by source. `given_name` is the name that
+    a person entered; null when its own name is used."""
 
     given_name: str | None
     ip_history: list[AddressRow]
@@ -127,7 +127,7 @@ class Stats(TypedDict):
 
 
 class UptimeRow(TypedDict):
-    """Uptime by day. `days`: oldest first, the share of each day that it answered; null for
+    """Uptime by day, oldest first: `days` has the share of each day that it was online; null if
     unknown."""
 
     first: str

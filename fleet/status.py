@@ -37,12 +37,12 @@ class Status:
 TABLE = {
     status.name: status
     for status in (
-        Status(ACTIVE, "Active", "answers", 5, is_up=True),
-        Status(IP_CHANGED, "IP changed", "answers at a new address", 3, is_up=True),
+        Status(ACTIVE, "Active", "is online", 5, is_up=True),
+        Status(IP_CHANGED, "IP changed", "is online at a new address", 3, is_up=True),
         Status(OFFLINE, "Offline", "is offline", 0, is_down=True),
         Status(MISSING, "Missing", "is missing", 2, is_down=True),
-        Status(UNKNOWN, "Not checked", "was not checked yet", 4),
-        Status(UNREACHABLE, "Unreachable", "cannot be reached", 1, is_down=True),
+        Status(UNKNOWN, "Not checked", "has not been checked yet", 4),
+        Status(UNREACHABLE, "Unreachable", "is unreachable", 1, is_down=True),
     )
 }
 """Every status there is. What is not said here is in `web/http/remedies.py` (what to do)."""

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 LAZY_WRITE_AFTER = timedelta(seconds=55)
 """What only moves times and counts is written at the tick after this long: within a minute."""
 
-LOST = "cannot be written because of an error in the program; see the log."
+LOST = "cannot be written because of an internal error; see the log."
 
 
 Precondition = Callable[[], Exception | None]
@@ -123,15 +123,16 @@ class Tracker:
         """The notice that a file of the former tracker replaced ours."""
         name = self.store.path.name
         before = (
-            f"The fleet that it replaced ({labels.device_count(old.devices)}) is kept in {kept}: "
-            f"to go back, stop Camera Monitor, copy that file over {name} and start again."
+            f"The fleet that it replaced ({labels.device_count(old.devices)}) is kept in "
+            f"{kept}. To restore it, stop Camera Monitor, copy that file over {name}, and "
+            "start again."
             if kept
-            else "There is no copy of the fleet that it replaced."
+            else "The fleet that it replaced was not kept."
         )
         return (
-            f"{self.store.path} is a file of the former tracker, but the journal knows a fleet "
-            f"already. The file was opened ({labels.device_count(fleet.devices)}, numbered from "
-            f"{min(fleet.devices, default=fleet.next_id)}). {before}"
+            f"{self.store.path} is a file of the former tracker, but the journal already has "
+            f"a fleet. The file was opened ({labels.device_count(fleet.devices)}, numbered "
+            f"from {min(fleet.devices, default=fleet.next_id)}). {before}"
         )
 
     def close(self) -> None:
@@ -181,7 +182,7 @@ class Tracker:
         device = self._fleet.devices.get(self.number_of(key))
         if device is None:
             raise NotFound(
-                f"There is no camera {key[:60]}",
+                f"Camera {key[:60]} does not exist",
                 "GET /api/cameras lists the cameras with their numbers and MACs.",
             )
         return device
@@ -212,7 +213,7 @@ class Tracker:
         except validation.InvalidValue as error:
             if isinstance(report, Edit):
                 raise Invalid(
-                    f"This edit cannot be saved: {error.reason}", "Send another value."
+                    f"The edit cannot be saved: {error.reason}", "Change the value."
                 ) from None
             if isinstance(report, state.Durable):
                 raise
@@ -241,7 +242,7 @@ class Tracker:
         finally:
             for batch in batches:
                 if not batch.done and batch.error is None:
-                    batch.error = RuntimeError("this change met an error in the program")
+                    batch.error = RuntimeError("the change failed because of an internal error")
                 batch.done = True
 
     def _change(self, batches: Sequence[_Batch]) -> None:

@@ -57,9 +57,9 @@ class TrustedClock:
             if ahead is None:
                 return ""
             text = (
-                f"The clock of this server is {duration_text(ahead)} ahead of the "
-                "newest entry. Nothing old is deleted until an administrator confirms the "
-                "date, or this server has run for a day."
+                f"The clock of this server is {duration_text(ahead)} ahead of the newest "
+                "entry. Old entries are not deleted until an administrator confirms the date "
+                "or this server has run for a day."
             )
             if before is None or before.seconds_ahead is None:
                 log.warning("%s", text)

@@ -28,7 +28,7 @@ from fleet.model import (
 
 MAX_DEPTH = 32
 """Levels of lists and objects in one value; a JSON library gives up at 254 in a whole file."""
-TIME = "a time from 1970 on, with offset, is expected"
+TIME = "a time with offset, from 1970 on, is expected"
 AROUND = 8
 """Levels more in an event or an edit, which may hold devices."""
 LARGEST = 2**64
@@ -124,16 +124,16 @@ def _json(value: Any, depth: int = 0) -> str:
     if isinstance(value, str):
         return "" if value.isascii() else _text(value)
     if type(value) is int:
-        return "" if -LARGEST // 2 <= value < LARGEST else "it holds a number beyond 64 bits"
+        return "" if -LARGEST // 2 <= value < LARGEST else "it contains a number beyond 64 bits"
     if type(value) is float:
-        return "" if math.isfinite(value) else "it holds a number that is not finite"
+        return "" if math.isfinite(value) else "it contains a number that is not finite"
     if depth >= MAX_DEPTH:
         return "it is nested too deeply"
     if isinstance(value, list | tuple):
         return next((why for item in value if (why := _json(item, depth + 1))), "")
     if isinstance(value, Mapping):
         return _object(value, depth)
-    return f"it holds a value of type {type(value).__name__}"
+    return f"it contains a value of type {type(value).__name__}"
 
 
 def _object(value: Any, depth: int = 0) -> str:
@@ -141,7 +141,7 @@ def _object(value: Any, depth: int = 0) -> str:
         return "an object is expected"
     for key, item in value.items():
         if not isinstance(key, str):
-            return "it holds a key that is not text"
+            return "it contains a key that is not text"
         if why := (not key.isascii() and _text(key)) or _json(item, depth + 1):
             return why
     return ""

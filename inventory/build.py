@@ -28,7 +28,7 @@ class InventoryPackage(Package):
 
     def jobs(self) -> Sequence[Job]:
         read = self.workbooks.sync
-        return (Job("workbook", "Read the workbook when it changed", 5, read, at_once=True),)
+        return (Job("workbook", "Read the workbook after a change", 5, read, at_once=True),)
 
 
 def build_inventory(

@@ -24,7 +24,7 @@ KEPT_ATTRIBUTES = ("r", "s", "xmlns")
 """Attributes of a cell that stay: its place, its format, and the namespaces of its name."""
 BEYOND_LAST_COLUMN = 1 << 20
 """A column beyond the last one."""
-TYPE_SERIAL = "Type the serial there in Excel."
+TYPE_SERIAL = "Enter the serial number there in Excel."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,9 @@ def _check_written(
     for number, serial in serials.items():
         lines[number] = [*lines[number][:column], serial, *lines[number][column + 1 :]]
     if sheet_of_recorders(new, tidy=tidy) != replace(before, lines=lines):
-        raise NotReadable("A serial cannot be written without changing other cells", TYPE_SERIAL)
+        raise NotReadable(
+            "The serial number cannot be written without changing other cells", TYPE_SERIAL
+        )
 
 
 def replace_texts(

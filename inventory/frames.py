@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 """Rows per data frame: a cell far from the others makes all rows of the frame long."""
-SAVE_AGAIN = "Save it from the spreadsheet again, as CSV UTF-8 or as .xlsx."
+SAVE_AGAIN = "Save it again from the spreadsheet program, as CSV UTF-8 or .xlsx."
 MIDNIGHT = time()
 READ_OPTIONS: dict[str, Any] = {
     "header": None,

@@ -26,7 +26,7 @@ HEADER_BYTES = 30
 """Bytes of the header before each part, without the name and what is extra (APPNOTE 4.3.7)."""
 SAVE_HINT = "Open it in Excel and save it as .xlsx."
 UNLOCK_HINT = "Remove the password (in Excel: File, Info, Protect Workbook) and save it again."
-SHRINK_HINT = "Take out what is not about recorders: pictures, other sheets, old rows."
+SHRINK_HINT = "Remove what the recorder list does not need: pictures, other sheets, old rows."
 
 
 class NotReadable(Exception):
@@ -42,7 +42,8 @@ def check_length(data: bytes) -> None:
     """Check the size of the file. Raises NotReadable."""
     if len(data) > MAX_BYTES:
         raise NotReadable(
-            f"The file has {len(data) >> 20} MB, {MAX_BYTES >> 20} MB are allowed", SHRINK_HINT
+            f"The file has {len(data) >> 20} MB; at most {MAX_BYTES >> 20} MB are allowed",
+            SHRINK_HINT,
         )
 
 
@@ -58,7 +59,9 @@ def check(data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             _check_parts(data, packed)
     except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
-        raise NotReadable("The file is no .xlsx workbook, or it is damaged", SAVE_HINT) from error
+        raise NotReadable(
+            "The file is not an .xlsx workbook, or it is damaged", SAVE_HINT
+        ) from error
 
 
 def _describe_kind(data: bytes) -> tuple[str, str]:
@@ -66,13 +69,13 @@ def _describe_kind(data: bytes) -> tuple[str, str]:
     if data.startswith(OLE):
         if ENCRYPTED in data:
             return "The workbook is protected by a password, so it cannot be read", UNLOCK_HINT
-        return "The file is an old .xls workbook, no .xlsx workbook", SAVE_HINT
+        return "The file is an old .xls workbook, not .xlsx", SAVE_HINT
     if not data:
-        return "The file is empty, no .xlsx workbook", SAVE_HINT
+        return "The file is empty", SAVE_HINT
     if b"\x00" not in data[:4096]:
-        error = "The file is text (such as .csv), no .xlsx workbook, or it is damaged"
-        return error, f'{SAVE_HINT} Or upload it under "Settings", "Workbook".'
-    return "The file is no .xlsx workbook, or it is damaged", SAVE_HINT
+        error = "The file is text (such as .csv), not an .xlsx workbook, or it is damaged"
+        return error, f"{SAVE_HINT} Or upload it under Settings > Workbook."
+    return "The file is not an .xlsx workbook, or it is damaged", SAVE_HINT
 
 
 def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
@@ -80,27 +83,27 @@ def _check_parts(data: bytes, packed: zipfile.ZipFile) -> None:
     names = {part.filename for part in parts}
     for name, kind in OTHER_KINDS.items():
         if name in names:
-            raise NotReadable(f"The file is of the kind {kind}, no .xlsx workbook", SAVE_HINT)
+            raise NotReadable(f"The file is a {kind} file, not an .xlsx workbook", SAVE_HINT)
     if "xl/workbook.xml" not in names:
-        raise NotReadable("The file is a .zip in which no workbook is, or it is damaged", SAVE_HINT)
+        raise NotReadable("The file is a .zip without a workbook, or it is damaged", SAVE_HINT)
     if len(names) < len(parts):
-        raise NotReadable("The file has two parts of one name", SAVE_HINT)
+        raise NotReadable("The file has two parts with the same name", SAVE_HINT)
     end_before, size = 0, 0
     for part in parts:
         begin, end = _byte_range(data, part)
         if part.header_offset < end_before or end > packed.start_dir:
-            raise NotReadable("Parts of the file overlap, it is damaged", SAVE_HINT)
+            raise NotReadable("The file is damaged: parts of it overlap", SAVE_HINT)
         end_before = end
         unpacked = 0
         for piece in _pieces(data, part, begin, end):
             unpacked += len(piece)
             if size + unpacked > MAX_UNPACKED:
                 raise NotReadable(
-                    f"Unpacked the file has more than {MAX_UNPACKED >> 20} MB", SHRINK_HINT
+                    f"The file is larger than {MAX_UNPACKED >> 20} MB when unpacked", SHRINK_HINT
                 )
         if unpacked != part.file_size:
             raise NotReadable(
-                f"{part.filename[:80]} in the file has not the size it claims", SAVE_HINT
+                f"{part.filename[:80]} in the file does not have the size it declares", SAVE_HINT
             )
         size += unpacked
 
@@ -113,7 +116,7 @@ def _byte_range(data: bytes, info: zipfile.ZipInfo) -> tuple[int, int]:
         )
     if info.compress_type not in COMPRESSIONS:
         raise NotReadable(
-            f"{info.filename[:80]} in the file is packed in a way of its own", SAVE_HINT
+            f"{info.filename[:80]} in the file uses an unsupported compression", SAVE_HINT
         )
     head = data[info.header_offset : info.header_offset + HEADER_BYTES]
     if len(head) < HEADER_BYTES or not head.startswith(b"PK\x03\x04"):
@@ -135,7 +138,9 @@ def _pieces(data: bytes, info: zipfile.ZipInfo, begin: int, end: int) -> Iterato
                 f"{info.filename[:80]} in the file is in UTF-16, not UTF-8", SAVE_HINT
             )
         if is_xml and b"<!DOCTYPE" in before + piece:
-            raise NotReadable(f"{info.filename[:80]} in the file has a document type", SAVE_HINT)
+            raise NotReadable(
+                f"{info.filename[:80]} in the file contains a document type declaration", SAVE_HINT
+            )
         before = piece[-8:]
         yield piece
 

@@ -52,7 +52,7 @@ def emptied(
         names = ", ".join(site[:60] for site in sites[:MAX_SITES])
         more = f" and {len(sites) - MAX_SITES} more" if len(sites) > MAX_SITES else ""
         cells = _count(len(sites), "cell", "cells")
-        yield f"{title[:60]} of {names}{more}: {cells} would be empty."
+        yield f"{title[:60]} of {names}{more}: {cells} would become empty."
 
 
 def _count(number: int, singular: str, plural: str) -> str:

@@ -123,7 +123,9 @@ def workbook_of(table: RecorderSheet) -> Workbook:
             problems.append(parsed)
     if table.cut:
         problems.append(
-            Problem(table.cut, f"More than {MAX_ROWS:,} rows", "Split it between two servers.")
+            Problem(
+                table.cut, f"More than {MAX_ROWS:,} rows", "Split the list between two servers."
+            )
         )
     return Workbook(table.sheet, table.titles, rows, _without_duplicate_sites(rows, problems))
 
@@ -155,15 +157,15 @@ def _parse_row(
     site, typed = name_of(cell(SITE)), name_of(cell(SERIAL))
     serial = clean_serial(typed)
     if not site:
-        return Problem(number, "SITE is empty", "Give the site a name of its own.")
+        return Problem(number, "SITE is empty", "Enter a unique name for the site.")
     extra = {title: cells[place] for place, title in others if place < len(cells) and cells[place]}
     row = RecorderRow(site, serial or "", cell(STORE), extra, number)
     if not typed:
-        hint = "Enter the recorder's serial."
+        hint = "Enter the recorder's serial number."
         return Problem(number, f"P2P NUMBER of {site} is empty", hint, row)
     if serial is None:
-        error = f"P2P NUMBER {typed[:40]!r} of {site} is no serial"
-        return Problem(number, error, "A serial has 4 to 32 letters and digits.", row)
+        error = f"P2P NUMBER {typed[:40]!r} of {site} is not a serial number"
+        return Problem(number, error, "A serial number has 4 to 32 letters and digits.", row)
     for kind, value in ((SITE, site), (SERIAL, serial)):
         # Serials that differ in capitals only are one recorder's.
         before = taken.setdefault((kind, value.upper() if kind == SERIAL else value), number)
@@ -172,5 +174,5 @@ def _parse_row(
                 del taken[SITE, site]
             error = f"{kind} {value} is already used in row {before}"
             without_serial = replace(row, serial="") if kind == SERIAL else None
-            return Problem(number, error, "Keep one of the two.", without_serial)
+            return Problem(number, error, "Keep only one of the two.", without_serial)
     return row

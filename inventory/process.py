@@ -38,11 +38,12 @@ def ask(request: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
             # One cell asked for all memory, or broke the library: it may do without that one.
             process = _run({**request, **limits, "tidy": True}, data)
     if process.returncode == -signal.SIGXCPU:
-        raise NotReadable(f"The workbook takes more than {MAX_SECONDS} s", SHRINK_HINT)
+        raise NotReadable(f"Reading the workbook takes longer than {MAX_SECONDS} s", SHRINK_HINT)
     if process.returncode:
         raise NotReadable(
-            "The workbook is damaged, or one cell far from the others makes its sheet huge",
-            "Delete the columns right of the table and the rows below it, and save it in Excel.",
+            "The workbook is damaged, or a cell far from the others makes its sheet huge",
+            "Delete the columns to the right of the table and the rows below it, and save it "
+            "in Excel.",
         )
     line, _, rest = process.stdout.partition(b"\n")
     head: dict[str, Any] = json.loads(line)
@@ -59,7 +60,9 @@ def _run(request: Mapping[str, Any], data: bytes) -> subprocess.CompletedProcess
             COMMAND, input=line + data, capture_output=True, cwd=ROOT, timeout=MAX_WAIT
         )
     except subprocess.TimeoutExpired as error:
-        raise NotReadable(f"The workbook takes more than {MAX_WAIT:.0f} s", SHRINK_HINT) from error
+        raise NotReadable(
+            f"Reading the workbook takes longer than {MAX_WAIT:.0f} s", SHRINK_HINT
+        ) from error
     except OSError as error:
-        reason = f"no process can be started to read it: {error.strerror}"
+        reason = f"no process could be started to read it: {error.strerror}"
         raise ChildProcessError(error.errno, reason) from error

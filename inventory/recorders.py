@@ -39,7 +39,7 @@ def _find(data: bytes, tidy: bool) -> tuple[RecorderSheet, list[str]]:
     problem = " ".join([f"No sheet has the columns {', '.join(NEEDED)}", *lacks[:3]])
     raise NotReadable(
         ". ".join([problem, *(note.rstrip(".") for note in notes[:3])]),
-        "Put these three titles into one row of a sheet, in any order.",
+        "Put these three column titles into one row of a sheet, in any order.",
     )
 
 
@@ -77,4 +77,4 @@ def columns_note(place: str, lines: Sequence[Sequence[str]]) -> str:
     if len(missing) == len(NEEDED):
         return ""
     has = ", ".join(title[:40] for title in closest if title)[:200]
-    return f"({place} has no column {', '.join(missing)}; it has {has})"
+    return f"({place} has no column {', '.join(missing)}; found: {has})"

@@ -59,7 +59,7 @@ def each_sheet(data: bytes, *, tidy: bool = False) -> Iterator[SheetCells]:
             try:
                 yield _cells_of(packed, file, sheet)
             except DAMAGED as error:
-                note = f"Sheet {sheet.name[:40]} cannot be read, it is damaged ({error})."
+                note = f"Sheet {sheet.name[:40]} is damaged and cannot be read ({error})."
                 yield SheetCells(sheet, notes=[note])
 
 
@@ -79,7 +79,7 @@ def first_table(data: bytes, *, tidy: bool = False) -> Table:
         return Table(name, lines, [*notes, *row_limit_note(cut)])
     raise NotReadable(
         ". ".join(["The workbook is empty", *(note.rstrip(".") for note in notes[:3])]),
-        "Put the rows into its first sheet, with one line of titles above them.",
+        "Put the rows into the first sheet, below a row of column titles.",
     )
 
 

@@ -90,7 +90,9 @@ def text_table(data: bytes, name: str) -> Table:
         if any(cells := [clean_text(cell) for cell in line])
     }
     if not rows:
-        raise NotReadable("The file has no text", "Save it with its rows, as CSV UTF-8 or .xlsx.")
+        raise NotReadable(
+            "The file contains no text", "Save the list again, as CSV UTF-8 or .xlsx."
+        )
     cut = before + MAX_ROWS + 1 if len(lines) > MAX_ROWS else 0
     rows.pop(cut, None)
     return Table(name, rows, row_limit_note(cut))
@@ -151,6 +153,6 @@ def _recorder_lines(text: str, divider: str) -> tuple[Lines, int]:
     sentence = f"No line has the columns {', '.join(NEEDED)} {columns_note('The file', seen)}"
     raise NotReadable(
         sentence.strip(),
-        "Put these three titles into one line above the recorders, in any order, with a comma, "
-        "semicolon, tab or | between them; or upload an .xlsx workbook.",
+        "Put these three column titles into one line above the recorders, in any order, "
+        "separated by a comma, semicolon, tab or |. Or upload an .xlsx workbook.",
     )

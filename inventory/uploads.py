@@ -128,8 +128,11 @@ class Uploads:
         try:
             now, pending = self.workbooks.read_current()
         except OSError as error:
-            text = f"{name} cannot be read ({error.strerror}), so nothing compares with it"
-            raise workbook.NotReadable(text, "Give this user the right to read it.") from error
+            text = (
+                f"{name} cannot be read ({error.strerror}), so the upload cannot be compared with "
+                "it"
+            )
+            raise workbook.NotReadable(text, "Allow this user to read it.") from error
         try:
             return self._preview(data, now, pending)
         except ChildProcessError as error:
@@ -153,8 +156,8 @@ class Uploads:
             self._store_upload(key, data)
         except OSError as error:
             raise workbook.NotReadable(
-                f"The upload cannot be kept in {self.folder} ({error.strerror})",
-                "Make room there, or give this user the right to write it.",
+                f"The upload cannot be saved in {self.folder} ({error.strerror})",
+                "Free disk space there, or allow this user to write to the folder.",
             ) from error
         return Preview(
             key + base_key(now, pending),
@@ -227,7 +230,7 @@ class Uploads:
 
     def _undo(self, precondition: Precondition) -> str:
         if not (former := self._former_workbooks()):
-            raise NotFound("There is no workbook from before", "Upload the one that you want.")
+            raise NotFound("There is no previous workbook", "Upload the workbook you want.")
         now, pending = self.workbooks.read_current()
         before = self._former_path(base_key(now, pending))
         if not before.is_file():
@@ -248,16 +251,18 @@ class Uploads:
             sites = ", ".join(sorted(pending, key=natural_key)[:5]) + (
                 " and others" if len(pending) > 5 else ""
             )
-            error = f"A new serial of {sites} was typed since the new workbook was taken"
+            error = f"A new serial number of {sites} was entered after the import"
         elif now == NO_WORKBOOK:
-            error = f"{name} was taken away since the new workbook was taken"
+            error = f"{name} was removed after the import"
         elif all(file.name == "before.xlsx" for file in former):
-            error = f"Nobody noted what {name} was then, so it may have been changed since"
+            error = (
+                f"{name} may have been changed after the import: its state at that time is unknown"
+            )
         else:
-            error = f"{name} was changed since the new workbook was taken"
+            error = f"{name} was changed after the import"
         paths = [str(file) for file in former if file.stat().st_size]
-        where = f" The one from before is kept as {paths[-1]}." if paths else ""
-        return Refused(error, f"Upload the workbook that you want instead.{where}")
+        where = f" The previous workbook is kept as {paths[-1]}." if paths else ""
+        return Refused(error, f"Upload the workbook you want instead.{where}")
 
     def _delete(self, files: list[Path]) -> None:
         for file in files:

@@ -199,8 +199,8 @@ class Workbooks:
             self.tracker.apply([PendingSerials(left), TakenWorkbook()], self.clock())
 
     def _outdated(self) -> Outdated:
-        error = f"{self.path.name} was changed since you looked at it"
-        return Outdated(error, "Look again: upload it once more.")
+        error = f"{self.path.name} has changed since the preview"
+        return Outdated(error, "Upload the new file again to see a new preview.")
 
     def _retire_all(self) -> str:
         """Retire all recorders after the workbook was removed."""
@@ -211,7 +211,7 @@ class Workbooks:
             if gone:
                 self.tracker.apply(gone, now)
             self._drop_pending(self.pending())
-        return f"{len(gone)} recorders retired"
+        return f"{len(gone)} {'recorder' if len(gone) == 1 else 'recorders'} retired"
 
     def _read(self) -> str:
         known, self._read_error, self._read_digest = self._read_error, "", b""
@@ -224,9 +224,9 @@ class Workbooks:
             # Nobody who has no recorders needs one: it is missed only by those who had it.
             if self._has_rows():
                 self._read_error = (
-                    f"{self.path.name} is gone. Put it back; the recorders stay as they were."
+                    f"{self.path.name} is missing. Put it back; the recorders are unchanged."
                 )
-            return "there is no workbook"
+            return "no workbook"
         except (OSError, workbook.NotReadable, CannotKeep) as error:
             self._read_error = f"{self.path.name}: {_describe(error)}"
             if not isinstance(error, workbook.NotReadable):
@@ -235,7 +235,10 @@ class Workbooks:
                 log.warning("%s", self._read_error)
             return self._read_error
         self.state = WorkbookState(book, read_at=self.clock())
-        return f"{len(book.rows)} recorders, {number} changed, {len(book.problems)} rows refused"
+        return (
+            f"{len(book.rows)} recorders, {number} changed, {len(book.problems)} "
+            f"{'row' if len(book.problems) == 1 else 'rows'} skipped"
+        )
 
     def _apply(self, book: workbook.Workbook) -> int:
         with self._serials_lock:
@@ -259,10 +262,13 @@ class Workbooks:
         lock, pending = find_lock(self.path), self.pending()
         if lock is None:
             return ""
-        notice = f"{self.path.name} is open in {lock.program}. What is saved there counts."
+        notice = (
+            f"{self.path.name} is open in {lock.program}. Changes are used once they are saved "
+            "there."
+        )
         if pending:
             notice += (
-                f" {self._pending_notice(pending)} It is written when the file is closed there."
+                f" {self._pending_notice(pending)} The file is updated after it is closed there."
             )
         return f"{notice} {lock.leftover}"
 
@@ -337,16 +343,19 @@ class Workbooks:
         """
         serial, site = clean_serial(text), name_of(site)
         if serial is None:
-            raise _invalid_serial("This is no serial", "A serial has 4 to 32 letters and digits.")
+            raise _invalid_serial(
+                "Invalid serial number", "A serial number has 4 to 32 letters and digits."
+            )
         with self._serials_lock:
             rows = {row.site: row for row in recorder_list.rows(self.tracker.devices())}
             row = rows.get(site) or self._without_serial(site)
             if row is None:
-                raise NotFound(f"There is no site {site[:60]}", "GET /api/dvrs lists them.")
+                raise NotFound(f"Site {site[:60]} does not exist", "GET /api/dvrs lists the sites.")
             for other in rows.values():
                 if other.site != site and other.serial.upper() == serial.upper():
                     raise _invalid_serial(
-                        f"{serial} is that of {other.site}", "Type another serial."
+                        f"The serial number {serial} is already used at {other.site}",
+                        "Enter another serial number.",
                     )
             now = self.clock()
             facts: list[Report] = [PendingSerials({**self.pending(), site: serial})]
@@ -379,9 +388,7 @@ class Workbooks:
         except FileNotFoundError:
             self._unwritten = ""  # that it is gone is said by reading
         except OSError as error:
-            remedy = (
-                "Make room on its disk, or give this user the right to write it and its folder."
-            )
+            remedy = "Free disk space, or allow this user to write the file and its folder."
             if error.errno == errno.EBUSY:
                 remedy = "If it is mounted as a single file, mount its folder instead."
             reason = f"{self.path} cannot be written ({error.strerror}). {remedy}"
@@ -410,7 +417,7 @@ class Workbooks:
                 reasons = " ".join(f"{site}: {reason}" for site, reason in written.refused.items())
                 self._unwritten = f"{self._pending_notice(written.refused)} {reasons}"
             for site in written.gone:
-                log.warning("The new serial of %s is forgotten: its row is gone", site)
+                log.warning("Dropped the new serial number of %s: its row was removed", site)
             done = {site: pending[site] for site in pending.keys() - written.refused.keys()}
             if written.data is not None:
                 self.on_serials_written(data, written.data, done)
@@ -418,14 +425,18 @@ class Workbooks:
             return written.data is not None
         self._failed_write = None
         self._unwritten = (
-            f"{self._pending_notice(pending)} {self.path.name} was changed by somebody else "
-            f"{TRIES} times meanwhile. It is tried again soon; close the file elsewhere."
+            f"{self._pending_notice(pending)} {self.path.name} was changed by another program "
+            f"{TRIES} times meanwhile. Close the file there; the next attempt follows soon."
         )
         return False
 
     def _pending_notice(self, serials: Mapping[str, str]) -> str:
-        many = "1 new serial waits" if len(serials) == 1 else f"{len(serials)} new serials wait"
-        return f"{many} to be written into {self.path.name}; here what is new counts already."
+        many = (
+            f"1 new serial number is not yet in {self.path.name}"
+            if len(serials) == 1
+            else f"{len(serials)} new serial numbers are not yet in {self.path.name}"
+        )
+        return f"{many}; this server already uses {'it' if len(serials) == 1 else 'them'}."
 
     def _finish_pending(self, written: Mapping[str, str]) -> None:
         """Drop pending serials that the file has, or whose rows are gone."""
@@ -480,5 +491,5 @@ def _invalid_serial(error: str, hint: str) -> Invalid:
 
 def _describe(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"It cannot be read ({error.strerror}). Give this user the right to read it."
+        return f"It cannot be read ({error.strerror}). Allow this user to read it."
     return str(error)

@@ -61,7 +61,7 @@ def xml_parser() -> expat.XMLParserType:
     """Create a parser for UTF-8, whatever the file declares: byte positions must be exact."""
 
     def refuse(*_: object) -> None:
-        raise ValueError("it has a document type")
+        raise ValueError("it contains a document type declaration")
 
     parser = expat.ParserCreate("UTF-8")
     parser.StartDoctypeDeclHandler = refuse

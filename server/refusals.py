@@ -12,11 +12,11 @@ from gunicorn.http.errors import ParseException
 CHECK_CLIENT = "Check the client, and any proxy between it and this server."
 SAID = {
     400: ("The request is not valid HTTP", CHECK_CLIENT),
-    408: ("The request took too long to arrive", "Send the whole request without pauses."),
+    408: ("The request took too long to arrive", "Send the request without pauses."),
     414: ("The URL is too long", "Use fewer or shorter parameters."),
     417: ("The Expect header is not supported", "Send 100-continue or no Expect header."),
     431: ("The headers are too long", "Send fewer or shorter headers and cookies."),
-    500: ("This request failed because of an error in the program", "See this server's log."),
+    500: ("This request failed because of an internal error", "See the log of this server."),
     501: ("The transfer encoding is not supported", "Send the body chunked or with its length."),
     503: ("Other requests or uploads are running", "Try again in a minute."),
 }

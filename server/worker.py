@@ -81,10 +81,10 @@ class Worker(base.Worker):
         self._held = 0
         self._ticked_at = self._accept_again_at = 0.0
         self._no_accept = Shortage(
-            self.log, "Cannot accept a connection", "Connections are accepted again"
+            self.log, "Cannot accept a connection", "Accepting connections again"
         )
         self._no_thread = Shortage(
-            self.log, "Cannot start a thread for a request", "Threads for requests start again"
+            self.log, "Cannot start a thread for a request", "Starting threads for requests again"
         )
         self._is_listening = False
 
@@ -93,7 +93,7 @@ class Worker(base.Worker):
         """Check the options. Gunicorn calls it before it starts a worker."""
         if cfg.is_ssl:
             raise SystemExit(
-                "Camera Monitor does not serve TLS by itself: put nginx or Caddy in front of it "
+                "Camera Monitor does not serve TLS itself. Put nginx or Caddy in front of it "
                 "(docs/security.md), and start it without --certfile and --keyfile."
             )
 

@@ -27,14 +27,15 @@ A_DAY = 288
 """Scans a day, one each five minutes."""
 SILENT = "no response to 12 requests on lo"
 TURNS = {
-    "ACTIVE": ("device.back", "is back"),
+    "ACTIVE": ("device.back", "is back online"),
     "OFFLINE": ("device.offline", f"is offline: {SILENT}"),
     "MISSING": ("device.missing", f"is missing, not seen for a day: {SILENT}"),
-    "UNREACHABLE": ("device.unreachable", "cannot be reached, its parent is down"),
+    "UNREACHABLE": ("device.unreachable", "is unreachable, its parent device is down"),
 }
 FAULTS = {
-    PASSWORD: "no administrator password is set: anyone on the network can take it over",
-    SETUP: "its set-up window is open: its address can be changed until 20 minutes after start",
+    PASSWORD: "no administrator password is set: anyone on the network can take control of it",
+    SETUP: "its setup window is open: for 20 minutes after it starts, anyone on the network can "
+    "change its address",
 }
 MODELS = {"WV": "X22700-V2L", "NX": "NX510", "AW": "CAM:HE130K"}
 Json = dict[str, Any]
@@ -114,7 +115,7 @@ class MemberHistory:
             yield self._event(days_ago, kind, text, {"status": before}, {"status": after})
         yield from self._faults()
         if self.member.retired:
-            text = f"{self.name} was retired by local"
+            text = f"{self.name} was retired on this server"
             yield self._event(
                 self.member.retired, "device.retired", text, {"retired": False}, {"retired": True}
             )
@@ -135,15 +136,15 @@ class MemberHistory:
     def _edits(self, days_ago: float) -> Iterator[Json]:
         member, parent = self.member, self.parent.called if self.parent else ""
         edits: list[tuple[str, Any, Any, str]] = [
-            ("name", None, member.called, f"{self._own} is now called {member.called}"),
-            ("site", "here", member.site, f"The site of {self.name} is now {member.site}"),
-            ("tags", [], list(member.tags), f"The tags of {self.name} were changed"),
-            ("parent", None, member.parent, f"{self.name} is behind {parent}"),
-            ("notes", "", member.notes, f"The notes of {self.name} were changed"),
+            ("name", None, member.called, f"{self._own} renamed to {member.called}"),
+            ("site", "here", member.site, f"{self.name}: site changed to {member.site}"),
+            ("tags", [], list(member.tags), f"{self.name}: tags changed"),
+            ("parent", None, member.parent, f"{self.name}: connected through {parent}"),
+            ("notes", "", member.notes, f"{self.name}: notes changed"),
         ]
         for key, before, after, text in edits:
             if after and after != before:
-                text += ", by local"
+                text += ", on this server"
                 yield self._event(days_ago, "device.edited", text, {key: before}, {key: after})
 
     @property
@@ -155,7 +156,7 @@ class MemberHistory:
             old, new = change["previous"], change["ip"]
             text = f"{self.name} moved from {old} to {new}"
             yield self._event(days_ago, "device.moved", text, {"address": old}, {"address": new})
-            text = f"{self.name} keeps its address {new}"
+            text = f"{self.name} kept its new address {new}"
             next_scan, moved = days_ago - 1 / A_DAY, {"status": "IP_CHANGED"}
             yield self._event(next_scan, "device.settled", text, moved, {"status": "ACTIVE"})
 
@@ -164,7 +165,7 @@ class MemberHistory:
             text = f"{self.name}: {FAULTS[kind]}"
             yield self._event(begin, "finding.raised", text, after={"kind": kind})
             if end:
-                text = f"{self.name}: no longer so: {FAULTS[kind]}"
+                text = f"{self.name}: resolved: {FAULTS[kind]}"
                 yield self._event(end, "finding.cleared", text, {"kind": kind})
 
     def _event(

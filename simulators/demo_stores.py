@@ -28,10 +28,10 @@ STORE_CUTS = {2: (33.6, 33.2), 7: (19.7, 19.1)}
 SILENT = {7: (3.3, 0), 19: (0.4, 0), 23: (12.5, 0), 55: (0.06, 0), 12: (27.5, 26.9), 44: (8.2, 7.8)}
 """Recorders that fell silent alone; until 0 is still so."""
 REASONS = {
-    "offline": "the cloud does not have it online (404)",
-    "unknown": "the cloud does not have it online (404)",
-    "silent": "its P2P server: no answer to 4 requests",
-    "info_404": "its P2P server says 404",
+    "offline": "not online in Dahua's cloud: 404",
+    "unknown": "not online in Dahua's cloud: 404",
+    "silent": "its P2P server: no response to 4 requests",
+    "info_404": "not online on its P2P server: 404",
 }
 SOURCE = "dahua"
 A_DAY = 1440
@@ -107,14 +107,16 @@ def _events(
     number: int, place: int, recorder: Recorder, turns: list[tuple[float, str]], now: datetime
 ) -> Iterator[Json]:
     name = ", ".join(_site(place))
-    yield _event(number, "device.listed", f"{name} was added to the list by P2P1.xlsx", LISTED, now)
+    yield _event(
+        number, "device.listed", f"{name} was added to the list from P2P1.xlsx", LISTED, now
+    )
     for (_ago, before), (ago, after) in pairwise(turns):
         reason = REASONS.get(recorder.state, REASONS["silent"])
         kind, text = "device.offline", f"{name} is offline: {reason}"
         if after == "ACTIVE":
             is_first = before == "UNKNOWN"
             kind = "device.found" if is_first else "device.back"
-            text = f"{name} {'answers' if is_first else 'is back'}"
+            text = f"{name} {'is online' if is_first else 'is back online'}"
         event = _event(number, kind, text, ago, now)
         yield {**event, "before": {"status": before}, "after": {"status": after}}
 

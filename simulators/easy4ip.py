@@ -398,11 +398,26 @@ def _arrival(notes: Sequence[tuple[int, int, bytes]]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a cloud until SIGINT or SIGTERM; see `--help`."""
-    parser = argparse.ArgumentParser("simulators.easy4ip", description="A pretend Easy4IP cloud.")
+    parser = argparse.ArgumentParser("simulators.easy4ip", description="Simulated Easy4IP cloud.")
     say = parser.add_argument
-    say("--count", type=int, default=60, help="recorders (60); some are offline or odd")
-    say("--port", type=int, default=MAIN_PORT, help="main UDP port (8800); 0: choose and print one")
-    say("--loss", type=float, default=0.0, help="share of datagrams lost each way, 0 to 1 (0)")
+    say(
+        "--count",
+        type=int,
+        default=60,
+        help="number of recorders (default: 60); some are offline or unusual",
+    )
+    say(
+        "--port",
+        type=int,
+        default=MAIN_PORT,
+        help="main UDP port (default: 8800); 0: choose one and print it",
+    )
+    say(
+        "--loss",
+        type=float,
+        default=0.0,
+        help="share of datagrams lost in each direction, 0 to 1 (default: 0)",
+    )
     options = parser.parse_args(arguments)
     recorders = fleet(options.count)
     for number, recorder in enumerate(recorders):

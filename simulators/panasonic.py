@@ -389,20 +389,58 @@ def _live(network: Network, seed: int, every: float, endings: set[signal.Signals
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("simulators.panasonic", description="Pretend cameras.")
+    parser = argparse.ArgumentParser(
+        "simulators.panasonic", description="Simulated Panasonic cameras."
+    )
     say = parser.add_argument
-    say("--count", type=int, default=40, help="devices (40)")
-    say("--base-ip", default="127.20.0.10", help="the first one's address (127.20.0.10)")
-    say("--port", type=int, default=REQUEST_PORT, help="listen here; 0: choose one and print it")
-    say("--reply-port", type=int, default=REPLY_PORT, help=f"answer to this port ({REPLY_PORT})")
-    say("--listen", help="local address (127.0.0.1; 0.0.0.0 with --broadcast or --device)")
-    say("--reply-to", help="answer there (127.0.0.1; else 255.255.255.255)")
-    say("--broadcast", action="store_true", help="speak to a whole network: never on a real one")
-    say("--device", help="bind to this interface and broadcast on it: for network namespaces")
-    say("--loss", type=float, default=0.0, help="share of datagrams lost each way, 0 to 1 (0)")
-    say("--seed", type=int, default=0, help="same seed, same losses and same life (0)")
-    say("--life", action="store_true", help="let cameras move, die and come back")
-    say("--every", type=float, default=15.0, help="seconds between two changes of --life (15)")
+    say("--count", type=int, default=40, help="number of devices (default: 40)")
+    say(
+        "--base-ip",
+        default="127.20.0.10",
+        help="address of the first device (default: 127.20.0.10)",
+    )
+    say(
+        "--port",
+        type=int,
+        default=REQUEST_PORT,
+        help="UDP port to listen on; 0: choose one and print it",
+    )
+    say(
+        "--reply-port",
+        type=int,
+        default=REPLY_PORT,
+        help=f"UDP port for responses (default: {REPLY_PORT})",
+    )
+    say("--listen", help="local address (default: 127.0.0.1; 0.0.0.0 with --broadcast or --device)")
+    say(
+        "--reply-to",
+        help="address for responses (127.0.0.1; 255.255.255.255 with --broadcast or --device)",
+    )
+    say(
+        "--broadcast",
+        action="store_true",
+        help="broadcast to a whole network; never use it on a real one",
+    )
+    say("--device", help="bind to this interface and broadcast on it, for network namespaces")
+    say(
+        "--loss",
+        type=float,
+        default=0.0,
+        help="share of datagrams lost in each direction, 0 to 1 (default: 0)",
+    )
+    say(
+        "--seed",
+        type=int,
+        default=0,
+        help="random seed; the same seed gives the same losses and changes (default: 0)",
+    )
+    say("--life", action="store_true", help="let cameras move, go offline and come back")
+    say(
+        "--every",
+        type=float,
+        default=15.0,
+        help="seconds between two changes of --life (default: 15)",
+    )
     options = parser.parse_args(arguments)
     if options.life and options.count < CAST + FEWEST:
         parser.error(f"--life needs --count {CAST + FEWEST} or more, not {options.count}")

@@ -67,12 +67,25 @@ def flood(port: int, datagrams: Iterable[bytes], each_second: float = 10_000) ->
 
 def main() -> None:
     """Send them once; see `--help`."""
-    parser = argparse.ArgumentParser("simulators.panasonic_ghosts", description="Devices that lie.")
-    parser.add_argument("--count", type=int, default=50_000, help="ghosts (50000)")
-    parser.add_argument("--seconds", type=float, default=25.0, help="in so many seconds (25)")
-    parser.add_argument("--reply-port", type=int, default=REPLY_PORT, help=f"port ({REPLY_PORT})")
-    parser.add_argument("--answers", action="store_true", help="answers, not announcements")
-    parser.add_argument("--filled", action="store_true", help="with all the tags that fit")
+    parser = argparse.ArgumentParser(
+        "simulators.panasonic_ghosts",
+        description="Simulated devices that lie about their identity.",
+    )
+    parser.add_argument(
+        "--count", type=int, default=50_000, help="number of devices (default: 50000)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=25.0, help="seconds over which they are sent (default: 25)"
+    )
+    parser.add_argument(
+        "--reply-port", type=int, default=REPLY_PORT, help=f"UDP port (default: {REPLY_PORT})"
+    )
+    parser.add_argument(
+        "--answers", action="store_true", help="send responses instead of announcements"
+    )
+    parser.add_argument(
+        "--filled", action="store_true", help="fill the datagrams with as many tags as fit"
+    )
     given = parser.parse_args()
     lies = ghosts(given.count, announced=not given.answers, filled=given.filled)
     flood(given.reply_port, lies, 2 * given.count / given.seconds)

@@ -86,9 +86,13 @@ class DeviceChanges:
     def _die(self, index: int) -> CameraChange:
         self._off.append(index)
         self._has_moved = False
-        return CameraChange(index, self._homes[index], False, f"died at {self._homes[index]}")
+        return CameraChange(
+            index, self._homes[index], False, f"went offline at {self._homes[index]}"
+        )
 
     def _come_back(self, index: int) -> CameraChange:
         self._off.remove(index)
         self._has_moved = False
-        return CameraChange(index, self._homes[index], True, f"came back at {self._homes[index]}")
+        return CameraChange(
+            index, self._homes[index], True, f"is back online at {self._homes[index]}"
+        )

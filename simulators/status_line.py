@@ -140,7 +140,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7007)
     modes = ("slow", "silent", "busy", "flapping", "off")
     for mode in modes:
-        parser.add_argument(f"--{mode}", type=int, default=0, help=f"so many are {mode}")
+        parser.add_argument(
+            f"--{mode}", type=int, default=0, help=f"number of devices that are {mode}"
+        )
     given = parser.parse_args()
     devices = crowd(given.count)
     kinds = [mode for mode in modes for _ in range(getattr(given, mode))]

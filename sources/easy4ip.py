@@ -252,8 +252,9 @@ class _Sweep:
 
 def _silent(port: int) -> str:
     return (
-        "the cloud does not answer. Check this machine's line to the internet and that UDP port "
-        f"{port} is open to the outside; the recorders keep their last known state."
+        "Dahua's cloud is not responding. Check the internet connection of this server, and "
+        f"that outgoing UDP to port {port} is allowed. The recorders keep their last known "
+        "status."
     )
 
 
@@ -287,8 +288,9 @@ def _remember_silence(
         if result.state == "cut off" and is_only and length >= cloud.options.long_silence:
             host, port = result.server
             reason = (
-                f"no answer from its P2P server {host}:{port} for {length / 60:.0f} min, while the "
-                "main server answers; no other listed recorder uses that server"
+                f"no response from its P2P server {host}:{port} for {length / 60:.0f} min, "
+                "while the main server responds; no other listed recorder uses that P2P "
+                "server"
             )
             results[target.key] = replace(result, state="silent", reason=reason)
 
@@ -300,7 +302,7 @@ def _failures(sweep: _Sweep) -> dict[str, str]:
         if result.state == "cut off" and result.server:
             place = f"{result.server[0]}:{result.server[1]}"
             failed[f"{NAME}:{place}"] = (
-                f"the P2P server {place} answers about none of its recorders"
+                f"the P2P server {place} is not responding for any of its recorders"
             )
         elif result.state == "refused":
             failed[f"{NAME}:refused"] = f"{result.reason}. Check EASY4IP_USER and EASY4IP_KEY."
@@ -313,7 +315,7 @@ def _failures(sweep: _Sweep) -> dict[str, str]:
             (result.reason for result in sweep.results.values() if result.state == state), ""
         )
         if states[state] > TOLERATED * states.total() and NAME not in failed:
-            failed[f"{NAME}:{state}"] = f"{reason}. It is asked again later."
+            failed[f"{NAME}:{state}"] = f"{reason}. The next check follows later."
     return failed
 
 
@@ -362,19 +364,21 @@ def _notes(cloud: CloudClient) -> tuple[str, ...]:
     if abs(off) >= CLOCK_WARNING:
         side = "behind" if off > 0 else "ahead of"
         problems.append(
-            f"this machine's clock is {abs(off):.0f} s {side} the cloud's; the results "
-            "are not affected, but set it (timedatectl set-ntp true)"
+            f"the clock of this server is {abs(off):.0f} s {side} the cloud's; results are "
+            "not affected, but set it with: timedatectl set-ntp true"
         )
     if (usual := cloud.response_times.usual) >= SLOW_WARNING:
         problems.append(
-            f"the cloud is slow: an answer takes {usual:.1f} s. It is waited for; a "
-            "smaller EASY4IP_RATE or a longer EASY4IP_INTERVAL asks it more gently"
+            f"the cloud is slow: a response takes {usual:.1f} s. To reduce the load, set a "
+            "lower EASY4IP_RATE or a longer EASY4IP_INTERVAL"
         )
     slowest = min(
         (server.bucket.pace / server.bucket.rate for server in cloud.servers()), default=1.0
     )
     if slowest <= 0.5:
-        problems.append(f"the cloud sheds load and is asked at {slowest:.0%} of EASY4IP_RATE")
+        problems.append(
+            f"the cloud is rejecting requests, so they are sent at {slowest:.0%} of EASY4IP_RATE"
+        )
     return tuple(problems)
 
 

@@ -104,8 +104,8 @@ class CloudClient:
             why = getattr(error, "strerror", None) or error
             raise CannotAsk(
                 NAME,
-                f"the name {host} cannot be looked up ({why}). "
-                "Check this machine's line to the internet and its DNS.",
+                f"{host} cannot be resolved ({why}). Check the internet connection and the "
+                "DNS of this server.",
             ) from error
         places = [(str(entry[4][0]), port) for entry in resolved]
         self._main = next((place for place in places if place != self._main), places[0])
@@ -124,7 +124,9 @@ class CloudClient:
                 await server.open(address)
             except OSError as error:
                 raise CannotAsk(
-                    NAME, f"no way leads to {address[0]} ({error.strerror}). Check the line."
+                    NAME,
+                    f"no route to {address[0]} ({error.strerror}). Check the internet "
+                    "connection of this server.",
                 ) from error
             self._servers[address] = server
             return server
@@ -190,9 +192,9 @@ class CloudClient:
                 self._places[serial] = place = (began, *location)
             result = await self._ask_there(place[2], place[1], alone)
         except ServerBusy as error:
-            return CheckResult("busy", f"a server of the cloud is busy: {error}")
+            return CheckResult("busy", f"a cloud server is busy: {error}")
         except ServerError as error:
-            return CheckResult("failing", f"a server of the cloud has an error of its own: {error}")
+            return CheckResult("failing", f"a cloud server reported an error: {error}")
         if result.state != "online":
             self._places.pop(serial, None)
             return result
@@ -219,12 +221,14 @@ class CloudClient:
             async with _socket_to(main, alone) as server:
                 answer = await server.ask(f"/online/p2psrv/{serial}")
         except NoAnswer as error:
-            return CheckResult("unasked", f"the main server: {error}")
+            return CheckResult("unasked", f"the main cloud server: {error}")
         except KeyRejected as error:
-            return CheckResult("refused", f"the main server refuses: {error}")
+            return CheckResult("refused", f"the main cloud server rejected the request: {error}")
         if answer.code >= 400:
-            return CheckResult("unknown", f"the cloud does not have it online ({answer.code})")
-        return server_of(answer) or CheckResult("unknown", "the cloud names no server for it")
+            return CheckResult("unknown", f"not online in Dahua's cloud: {answer.code}")
+        return server_of(answer) or CheckResult(
+            "unknown", "Dahua's cloud returned no P2P server for it"
+        )
 
     async def is_there(self, place: Address, serial: str) -> bool:
         """True if the P2P server at this address answers about a serial: done, or 404."""
@@ -240,18 +244,20 @@ class CloudClient:
             async with _socket_to(await self.server(place), alone) as server:
                 probe = await _with_or_without_keys(server, f"/probe/device/{serial}")
                 if probe.code >= 400:
-                    return CheckResult("offline", f"its P2P server says {probe.code}", place)
+                    return CheckResult(
+                        "offline", f"not online on its P2P server: {probe.code}", place
+                    )
                 info = await _with_or_without_keys(server, f"/info/device/{serial}")
         except NoAnswer as error:
             return CheckResult("silent", f"its P2P server {place[0]}:{place[1]}: {error}", place)
         except CannotAsk as error:
             return CheckResult("silent", error.reason, place)
         except KeyRejected as error:
-            return CheckResult("refused", f"its P2P server refuses: {error}", place)
+            return CheckResult("refused", f"its P2P server rejected the request: {error}", place)
         if info.code >= 400:
-            return CheckResult("offline", f"its P2P server says {info.code}", place)
+            return CheckResult("offline", f"not online on its P2P server: {info.code}", place)
         if info.body is None:
-            return CheckResult("offline", "its P2P server answers without content", place)
+            return CheckResult("offline", "its P2P server sent an empty response", place)
         return CheckResult("online", "", place, facts_of(info))
 
 

@@ -134,7 +134,7 @@ class Backoff:
     def check(self) -> None:
         """Check that no pause is on. Raises ServerBusy during one."""
         if asyncio.get_running_loop().time() < self.until:
-            raise ServerBusy("it was busy and is left alone for a while")
+            raise ServerBusy("it was busy, so requests are paused")
         self.begun.clear()
 
     def end(self) -> None:
@@ -256,7 +256,7 @@ class Server(asyncio.DatagramProtocol):
         try:
             await server.open(self.address)
         except OSError as error:
-            raise NoAnswer(f"no socket of its own ({error.strerror})") from error
+            raise NoAnswer(f"cannot open another socket ({error.strerror})") from error
         try:
             yield server
         finally:
@@ -283,7 +283,7 @@ class Server(asyncio.DatagramProtocol):
             self.zero_at = asyncio.get_running_loop().time()
             sending = self._only_open() if self.is_alone else None
         if sending is None or sending.question.answer.done():
-            self.refused["nobody waits for it: late, repeated or forged"] += 1
+            self.refused["unexpected response: late, repeated or forged"] += 1
         elif not answer.is_provisional:
             self.answers += 1
             self.heard_at = asyncio.get_running_loop().time()
@@ -301,7 +301,7 @@ class Server(asyncio.DatagramProtocol):
 
     def error_received(self, _error: Exception) -> None:
         """Ignore that nobody listens there: it is like silence."""
-        self.refused["nobody listens there"] += 1
+        self.refused["port closed"] += 1
 
     # -- asking --------------------------------------------------------------------------
 
@@ -323,15 +323,15 @@ class Server(asyncio.DatagramProtocol):
                 self.bucket.slow_down()
                 self.backoff.add_rejection(path)
         else:
-            raise ServerBusy("it answers 401 TimeOut again and again")
+            raise ServerBusy("repeated 401 TimeOut responses")
         self.backoff.end()
         self.bucket.recover()
         if answer.code == 401 and answer.mentions("KeyError") and with_keys:
-            raise KeyUnknown("it does not know the key pair")
+            raise KeyUnknown("unknown key pair")
         if answer.code in (401, 403):
-            raise KeyRejected(f"it does not take the key pair ({answer.code})")
+            raise KeyRejected(f"the key pair was rejected ({answer.code})")
         if answer.code >= 400 and answer.code != 404:
-            raise ServerError(f"it answers {answer.code}")
+            raise ServerError(f"response {answer.code}")
         return answer
 
     async def _exchange(self, path: str, with_keys: bool, is_new: bool) -> CloudResponse:
@@ -356,7 +356,7 @@ class Server(asyncio.DatagramProtocol):
             else:
                 # Until then an answer to this sending is as good as one to the next.
                 loop.call_later(MAX_PATIENCE, self._close, key, question)
-        raise NoAnswer(f"no answer to {len(self.waits)} requests")
+        raise NoAnswer(f"no response to {len(self.waits)} requests")
 
     async def _send_until_answered(
         self, path: str, with_keys: bool, question: PendingRequest

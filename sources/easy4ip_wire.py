@@ -80,7 +80,7 @@ def parse_response(data: bytes) -> CloudResponse:
     """A datagram as an answer, in time proportional to its length. Raises InvalidResponse for
     everything else."""
     if len(data) > MAX_RESPONSE:
-        raise InvalidResponse("longer than any answer")
+        raise InvalidResponse("response too long")
     text = data.decode("utf-8", "replace")
     head, _, rest = text.replace("\r\n", "\n").partition("\n\n")
     lines = head.split("\n")
@@ -120,7 +120,7 @@ def _body(text: str) -> dict[str, str] | None:
     if not text.strip():
         return None
     if "<!" in text:
-        raise InvalidResponse("a document type in the body")
+        raise InvalidResponse("a document type declaration in the body")
     from xml.parsers.expat import ExpatError  # nosec B405 (no entities: refused above)
 
     import xmltodict
@@ -128,9 +128,9 @@ def _body(text: str) -> dict[str, str] | None:
     try:
         parsed: Any = xmltodict.parse(text, disable_entities=True)
     except (ExpatError, ValueError, RecursionError) as error:
-        raise InvalidResponse("the body is no XML") from error
+        raise InvalidResponse("the body is not XML") from error
     if not isinstance(parsed, dict) or "body" not in parsed:
-        raise InvalidResponse("the body is not named so")
+        raise InvalidResponse("no <body> element")
     inside = parsed["body"]
     if not isinstance(inside, dict):
         return {}

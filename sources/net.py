@@ -185,18 +185,18 @@ def cannot_ask(error: OSError) -> bool:
 def reason_of(error: OSError) -> str:
     """An error of a socket in plain words, with what to do."""
     known = {
-        errno.EADDRINUSE: "another program has the port",
-        errno.EACCES: "this user may not (permission denied, or a firewall rule)",
-        errno.EPERM: "a firewall on this machine forbids it",
-        errno.ENETUNREACH: "there is no route to it",
+        errno.EADDRINUSE: "another program uses the port",
+        errno.EACCES: "permission denied for this user, or blocked by a firewall rule",
+        errno.EPERM: "blocked by a firewall on this server",
+        errno.ENETUNREACH: "no route to it",
         errno.ENETDOWN: "the interface is down",
-        errno.ENODEV: "the interface is gone",
-        errno.EADDRNOTAVAIL: "the interface has lost its address",
+        errno.ENODEV: "the interface no longer exists",
+        errno.EADDRNOTAVAIL: "the interface has no address",
         errno.EMFILE: "this program has too many open files (raise LimitNOFILE)",
-        errno.ENFILE: "this machine has too many open files",
+        errno.ENFILE: "this server has too many open files",
         errno.ECONNREFUSED: "connection refused",
         errno.ECONNRESET: "connection closed by the device",
-        errno.EHOSTUNREACH: "no host answers at this address",
+        errno.EHOSTUNREACH: "no host at this address",
         errno.ETIMEDOUT: "connection timed out",
     }
     return known.get(error.errno or 0, (error.strerror or str(error)).lower())

@@ -211,8 +211,9 @@ class EasyIpClient:
             except OSError as error:
                 raise CannotAsk(
                     NAME,
-                    f"UDP port {port} cannot be opened: {net.reason_of(error)}. Find out who has "
-                    f"it with: ss -ulpn 'sport = :{port}', stop that program, and scan again.",
+                    f"UDP port {port} cannot be opened: {net.reason_of(error)}. Find the "
+                    f"program that uses it with: ss -ulpn 'sport = :{port}'. Stop it, then "
+                    "scan again.",
                 ) from error
             asyncio.get_running_loop().add_reader(self._listener, self._read, self._listener)
         self._users += 1
@@ -265,13 +266,11 @@ class EasyIpClient:
             return routes
         if self.options.targets:
             first = self.options.targets[0]
-            raise CannotAsk(
-                NAME, f"There is no route to {first}. Check EASY_IP_TARGETS and the network."
-            )
+            raise CannotAsk(NAME, f"No route to {first}. Check EASY_IP_TARGETS and the network.")
         raise CannotAsk(
             NAME,
-            "No network interface with an IPv4 address is up. Connect this machine to "
-            "the cameras' network (ip address shows the interfaces), then scan again.",
+            "No network interface with an IPv4 address is up. Connect this server to the "
+            "cameras' network (ip address shows the interfaces), then scan again.",
         )
 
     def _to_targets(self, discovery: Discovery) -> list[tuple[net.Interface, list[str]]]:
@@ -279,7 +278,7 @@ class EasyIpClient:
         for target in self.options.targets:
             interface = net.interface_towards(target)
             if interface is None:
-                discovery.failed[f"{NAME}:{target}"] = f"there is no route to {target}"
+                discovery.failed[f"{NAME}:{target}"] = f"no route to {target}"
             else:
                 routes.setdefault(interface, []).append(target)
         return list(routes.items())
@@ -312,7 +311,7 @@ class EasyIpClient:
 
     def _hear(self, datagram: net.Datagram) -> None:
         if datagram.is_cut:
-            self._refuse("its length does not fit")
+            self._refuse("invalid length")
             return
         answer = self._answers.get(datagram.data)
         if answer is None:
@@ -353,10 +352,10 @@ class EasyIpClient:
         if discovery.heard.get(answer.mac) == answer:
             return
         if discovery.reported[answer.mac] >= MAX_REPORTS:
-            self._refuse("its answers contradict each other")
+            self._refuse("contradictory responses")
             return
         if answer.mac not in discovery.heard and len(discovery.heard) >= MAX_MACS:
-            self._refuse("more devices than one scan takes in")
+            self._refuse("more devices than one scan can handle")
             return
         discovery.reported[answer.mac] += 1
         before = discovery.heard.get(answer.mac)
@@ -444,10 +443,13 @@ def reports(answer: wire.SearchReply, interface: str, at: datetime) -> list[Repo
     key = f"mac:{answer.mac}"
     reports: list[Report] = [sighting_of(answer, interface, at)]
     if answer.password_set is not None:
-        text = "no administrator password is set: anyone on the network can take it over"
+        text = "no administrator password is set: anyone on the network can take control of it"
         reports.append(Finding(key, "password.unset", at, text, NAME, cleared=answer.password_set))
     if answer.setup_open is not None:
-        text = "its set-up window is open: its address can be changed until 20 minutes after start"
+        text = (
+            "its setup window is open: for 20 minutes after it starts, anyone on the network can "
+            "change its address"
+        )
         reports.append(Finding(key, "setup.open", at, text, NAME, cleared=not answer.setup_open))
     return reports
 

@@ -93,7 +93,7 @@ def parse(data: bytes) -> SearchReply:
     tags = _tags(data)
     mac = data[6:12]
     if mac == bytes(6) or mac[0] & 1:
-        raise InvalidReply("its MAC is none of a single device")
+        raise InvalidReply("its MAC is not that of a single device")
     model = _text(tags.get(0xA8))
     return SearchReply(
         mac=mac.hex(":"),
@@ -118,11 +118,11 @@ def _command(data: bytes) -> int:
         raise InvalidReply("it is not Easy IP")
     length, command = struct.unpack_from(">HH", data, 2)
     if command not in (ANNOUNCE, REPLY):
-        raise InvalidReply(f"it is {OTHERS.get(command, 'no answer of a device')}")
+        raise InvalidReply(f"it is {OTHERS.get(command, 'not a response of a device')}")
     if len(data) > MAX_REPLY or length + HEADER + TRAILER != len(data):
-        raise InvalidReply("its length does not fit")
+        raise InvalidReply("invalid length")
     if data[HEADER + length : HEADER + length + 2] != END:
-        raise InvalidReply("its end mark is missing")
+        raise InvalidReply("missing end mark")
     return int(command)
 
 
@@ -139,7 +139,7 @@ def _tags(data: bytes) -> dict[int, bytes]:
         tags.setdefault(tag, data[at + 4 : at + 4 + length])
         at += 4 + length
     if 0x20 not in tags:
-        raise InvalidReply("it names no address")
+        raise InvalidReply("it contains no address")
     return tags
 
 

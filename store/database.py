@@ -78,7 +78,7 @@ class Database:
                 self._lock_database()
             except InUse as error:
                 if self._owner is not None and self._owner.is_own(error):
-                    server.outage = "its lock is not free yet"
+                    server.outage = "its lock is still held"
                     return False
                 server.outage = f"{error} Then start this one again."
                 server.is_lost = True

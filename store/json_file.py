@@ -83,8 +83,8 @@ class JsonFile:
             tempfile.TemporaryFile(dir=self.data_dir).close()
             if trouble := self.unwritable(0):
                 raise CannotOpen(
-                    f"{trouble} Make room or give this user the right to write there, "
-                    "or set DATABASE_PATH to another place."
+                    f"{trouble} Free disk space or allow this user to write there, or set "
+                    "DATABASE_PATH to another location."
                 )
             self._acquire_locks()
             real = self.path.resolve()
@@ -97,13 +97,13 @@ class JsonFile:
         except Timeout:
             self.release()
             raise CannotOpen(
-                f"{self.path} is in use by another Camera Monitor. "
-                "Stop that one first, or set DATABASE_PATH and DATA_DIR to other places."
+                f"{self.path} is in use by another Camera Monitor. Stop that one first, or "
+                "set DATABASE_PATH and DATA_DIR to other locations."
             ) from None
         except OSError as error:
             raise CannotOpen(
-                f"{self.data_dir} cannot be written ({error.strerror}). "
-                "Give this user the right to write there, or set DATA_DIR to another folder."
+                f"{self.data_dir} cannot be written ({error.strerror}). Allow this user to "
+                "write there, or set DATA_DIR to another folder."
             ) from error
 
     def missing(self) -> str:
@@ -159,17 +159,17 @@ class JsonFile:
         try:
             data = read_regular_file(self.path)
         except FileNotFoundError:
-            return self._from_copies(parse, f"{self.path} is gone")
+            return self._from_copies(parse, f"{self.path} is missing")
         except OSError as error:
             raise CannotOpen(f"{self.path} cannot be read ({error.strerror}).") from error
         if self._pending.exists():
-            return self._from_copies(parse, f"{self.path} was not written to its end")
+            return self._from_copies(parse, f"{self.path} was not written completely")
         try:
             value = parse(data)
         except ValueError as error:
             preserved = self._preserve(data)
             return self._from_copies(
-                parse, f"{self.path} is damaged: {error}; its bytes are in {preserved}"
+                parse, f"{self.path} is damaged: {error}. Its content is kept in {preserved}"
             )
         self._copy(data)
         return LoadedFile(value)
@@ -182,14 +182,14 @@ class JsonFile:
                 when = datetime.fromtimestamp(copy.stat().st_mtime, UTC).astimezone()
                 return LoadedFile(
                     value,
-                    f"{trouble}. The copy of {when:%Y-%m-%d %H:%M:%S} is used. What changed "
-                    "after it may be missing: the next scan brings back what answers.",
+                    f"{trouble}. The copy of {when:%Y-%m-%d %H:%M:%S} is used. Later changes "
+                    "may be missing; the next scan finds the devices that are online.",
                 )
-        if trouble.endswith("is gone") and not copies:
+        if trouble.endswith("is missing") and not copies:
             raise FileNotFoundError(self.path)
         raise CannotOpen(
-            f"{trouble}, and there is no good copy in {self.copies_dir}. Put a good "
-            "file in its place, or move the damaged one away to begin with an empty fleet."
+            f"{trouble}, and there is no good copy in {self.copies_dir}. Restore a good file, "
+            "or move the damaged one away to start with an empty fleet."
         )
 
     def _preserve(self, data: bytes, label: str = "damaged", limit: int = 0) -> Path:
@@ -211,8 +211,8 @@ class JsonFile:
                 extra.unlink()
         except OSError as error:
             raise CannotOpen(
-                f"The bytes of {self.path} cannot be kept in {self.copies_dir} "
-                f"({error.strerror}). Make room there first."
+                f"The content of {self.path} cannot be saved in {self.copies_dir} "
+                f"({error.strerror}). Free disk space there first."
             ) from error
         finally:
             with suppress(OSError):
@@ -249,8 +249,8 @@ class JsonFile:
             raise CannotKeep(str(error)) from error
         except OSError as error:
             raise CannotKeep(
-                f"{self.path} cannot be written ({error.strerror}). "
-                "Make room on the disk or give this user the right to write it."
+                f"{self.path} cannot be written ({error.strerror}). Free disk space or allow "
+                "this user to write the file."
             ) from error
         # The content is safe by now: a copy that fails is no reason to say otherwise.
         self._copy(data)
@@ -288,7 +288,7 @@ class JsonFile:
             self._copies_fail = False
         except OSError as error:
             if not self._copies_fail:
-                log.warning("No copy can be kept in %s (%s)", self.copies_dir, error.strerror)
+                log.warning("Cannot save a copy in %s (%s)", self.copies_dir, error.strerror)
             self._copies_fail = True
 
     def _renew_copy(self, data: bytes) -> None:
@@ -338,7 +338,7 @@ class JsonFile:
         preserved = self._preserve(data, "changed", COPIES)
         is_first = not self.foreign_change
         self.foreign_change = (
-            f"{self.path} was changed while Camera Monitor was running. That change is not "
+            f"{self.path} was changed while Camera Monitor was running. That change was not "
             f"used; it is kept in {preserved}. To edit the file, stop Camera Monitor first."
         )
         if is_first:
@@ -363,7 +363,7 @@ def read_regular_file(path: Path) -> bytes:
     Raises OSError."""
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         return file.read()
 
 

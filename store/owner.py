@@ -97,7 +97,7 @@ class ServerOwner:
 
 def _describe_holder(holder: Any) -> tuple[str, datetime | None]:
     if holder is None:
-        return "it has just ended or started", None
+        return "it has just stopped or started", None
     parts = str(holder.application_name or "").split(" ")
     if parts[0] != "camera-monitor" or len(parts) < 4:
         return f"at {holder.client_addr or 'an unknown address'}", holder.backend_start

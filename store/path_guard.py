@@ -22,10 +22,12 @@ class PathGuard:
         try:
             stat = self.path.stat()
         except OSError as error:
-            return f"{self.path} cannot be written: it is gone ({error.strerror}). {REMEDY}"
+            return (
+                f"{self.path} cannot be written: it no longer exists ({error.strerror}). {REMEDY}"
+            )
         if (stat.st_dev, stat.st_ino) != self._mark:
             return f"{self.path} cannot be written: it was replaced or unmounted. {REMEDY}"
         return ""
 
 
-REMEDY = "Put it back, or restart Camera Monitor."
+REMEDY = "Restore it, or restart Camera Monitor."

@@ -66,7 +66,7 @@ class PostgresServer:
             connection.execute("SET statement_timeout = '60s'")
             connection.commit()
         except psycopg.OperationalError as error:
-            self.outage = str(error).strip().partition("\n")[0] or "it does not answer"
+            self.outage = str(error).strip().partition("\n")[0] or "it is not responding"
             raise
         if not self.is_watched:
             self.outage = ""
@@ -92,7 +92,7 @@ class PostgresConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, seconds)
         except errors._WaitTimeout:
             self.pgconn.finish()
-            text = f"no answer within {seconds:.0f} s"
+            text = f"no response within {seconds:.0f} s"
             if self.server is not None:
                 self.server.outage = text
             raise psycopg.OperationalError(text) from None

@@ -91,7 +91,7 @@ def open_engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
     except exc.ArgumentError:
-        raise ValueError("it is not a database URL") from None
+        raise ValueError("not a database URL") from None
     backend = parsed.get_backend_name()
     if backend in ("postgres", "postgresql"):
         return _open_postgres(parsed.set(drivername="postgresql+psycopg"))
@@ -141,20 +141,22 @@ def translated_errors() -> Iterator[None]:
         yield
     except exc.StatementError as error:
         if isinstance(error, exc.DataError) or isinstance(error.orig, VALUE_ERRORS):
-            raise Unstorable("The SQL database cannot hold one of the values") from error
-        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
+            raise Unstorable("The SQL database cannot store one of the values") from error
+        reason = (
+            str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "unknown reason"
+        )
         kind = Unwritable if _is_unwritable(error.orig) else Unreachable
-        raise kind(f"The SQL database does not work: {reason}") from error
+        raise kind(f"SQL database unavailable: {reason}") from error
     except exc.TimeoutError as error:
         raise Unreachable(
             "The SQL database is busy: every connection to it has been in use for "
             f"{POOL_WAIT:.0f} s"
         ) from error
     except exc.SQLAlchemyError as error:
-        raise Unreachable(f"The SQL database does not work: {type(error).__name__}") from error
+        raise Unreachable(f"SQL database unavailable: {type(error).__name__}") from error
     except (ValueError, TypeError) as error:
         # A text where a time or JSON is expected: SQLite takes any value in any column.
-        raise Damaged(f"The SQL database has a value that does not fit ({error})") from error
+        raise Damaged(f"The SQL database contains an invalid value ({error})") from error
 
 
 def _is_unwritable(error: BaseException | None) -> bool:
@@ -193,8 +195,8 @@ def migrate(engine: Engine) -> str:
             return ""
         if current is not None and current not in known:
             raise Unreachable(
-                "The SQL database was written by a newer Camera Monitor. "
-                "Install that one again, or set DATABASE_URL to another database"
+                "The SQL database was written by a newer Camera Monitor. Install the newer "
+                "version again, or set DATABASE_URL to another database"
             )
         original = _keep_original(connection, current) if current else ""
         from alembic import command
@@ -218,15 +220,15 @@ def _keep_original(connection: Connection, revision: str) -> str:
     """Keep a copy of an SQLite file and return a sentence that names it. Raises NotCopied."""
     path = database_file(connection.engine)
     if path is None:
-        return "To go back to one, restore a backup from before the update."
+        return "To return to an older version, restore a backup from before the update."
     try:
         return f"The original is kept in {keep_copy(connection, path, revision)}."
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise NotCopied(
-            f"{path} must be updated, but no copy of it can be kept in {path.parent / 'copies'} "
-            f"({reason}). Nothing was changed. Make room there, or give this user the right to "
-            "write there, then start again."
+            f"{path} must be updated, but no copy of it can be saved in "
+            f"{path.parent / 'copies'} ({reason}). Nothing was changed. Free disk space "
+            "there, or allow this user to write there, then start again."
         ) from error
 
 

@@ -41,7 +41,7 @@ class Vault:
         self._file = _KeyFile(
             folder / "vault.key",
             "the stored passwords cannot be read",
-            "Put the key back from a backup, or set the passwords again",
+            "Restore the key from a backup, or enter the passwords again",
         )
 
     @property
@@ -65,8 +65,8 @@ class Vault:
 
         if not sealed.startswith(VERSION):
             raise SecretLost(
-                f"The secret of {secret_id} is damaged or was stored by a newer Camera Monitor. "
-                "Set it again, or install the newer version."
+                f"The secret of {secret_id} is damaged or was stored by a newer Camera "
+                "Monitor. Enter it again, or install the newer version."
             )
         cipher = self._cipher(self._file.read())
         try:
@@ -74,13 +74,13 @@ class Vault:
         except InvalidToken:
             raise SecretLost(
                 f"The secret of {secret_id} is damaged, or its key is not in {self._file.path}. "
-                "Add the old key to that file as a further line, or set the secret again."
+                "Add the old key to that file as another line, or enter the secret again."
             ) from None
         sealed_for, text = json.loads(content)
         if sealed_for != secret_id:
             raise SecretLost(
-                f"The secret of {secret_id} was copied from another record and stays closed. "
-                "Set it again."
+                f"The secret of {secret_id} was copied from another record, so it cannot be "
+                "used. Enter it again."
             )
         return str(text)
 
@@ -146,12 +146,12 @@ class Vault:
         be written.
         """
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name == "vault":
-            raise ValueError(f"{name!r} is no name for a signing key")
+            raise ValueError(f"{name!r} is not a valid name for a signing key")
         file = _KeyFile(
             self.folder / f"{name}.key",
-            "what it signed cannot be checked",
-            "Put the key back from a backup, or move the file away: a new key is made and "
-            "everybody has to sign in again",
+            "sessions and tokens signed with it cannot be verified",
+            "Restore the key from a backup, or move the file away: a new key is then "
+            "created, and everyone must log in again",
         )
         line = file.read_or_make(lambda: secrets.token_hex(SIGNING_BYTES).encode() + b"\n")
         with suppress(binascii.Error):
@@ -179,14 +179,14 @@ class _KeyFile:
                 mode = os.fstat(file.fileno()).st_mode & 0o777
                 content = file.read()
         except FileNotFoundError:
-            raise self.lost("is gone") from None
+            raise self.lost("is missing") from None
         except OSError as error:
             raise self.lost(f"cannot be read ({error.strerror})") from error
         if mode & 0o077:
             raise SecretLost(
-                f"The key in {self.path} is open to other users of this machine (mode "
-                f"{mode:03o}), so {self._loss}. Run chmod 600 on it; if somebody may have "
-                "read it, set a new key and new passwords afterwards."
+                f"The key in {self.path} can be read by other users of this server (mode "
+                f"{mode:03o}), so {self._loss}. Run chmod 600 on it. If someone may have read "
+                "it, replace the key and the passwords afterwards."
             )
         if not content.strip():
             raise self.lost("is damaged")
@@ -223,8 +223,8 @@ class _KeyFile:
             ) from None
         except OSError as error:
             raise CannotKeep(
-                f"{self.path} cannot be written ({error.strerror}). "
-                "Make room on the disk or give this user the right to write there."
+                f"{self.path} cannot be written ({error.strerror}). Free disk space or allow "
+                "this user to write there."
             ) from error
 
     def _write(self, content: bytes, put: Callable[[Path, Path], None]) -> None:

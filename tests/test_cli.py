@@ -175,7 +175,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Scanned:
 def test_discover_shows_who_answers_and_keeps_nothing(scanned: Scanned, form: str) -> None:
     place, result = scanned[f"discover -v --{form}"]
     assert result.code == 0
-    assert "12 requests on lo, 36 answers, 3 devices" in result.err
+    assert "12 requests on lo, 36 responses, 3 devices" in result.err
     macs = [camera.mac for camera in cameras()]
     if form == "table":
         head, *lines = result.out.splitlines()
@@ -205,13 +205,13 @@ def test_discover_on_a_taken_port_ends_with_3_and_says_what_to_do(place: Place) 
         discovered, scanned = place.begin("discover"), place.begin("scan")
         for result in (discovered(), scanned()):
             assert result.code == 3
-            assert f"UDP port {port} cannot be opened: another program has" in result.complaint
-            assert "stop that program" in result.complaint
+            assert f"UDP port {port} cannot be opened: another program uses" in result.complaint
+            assert "Stop it" in result.complaint
 
 
 def test_with_a_running_monitor_commands_ask_the_monitor(place: Place) -> None:
     place.start()
-    assert place.cli("scan").out == "3 answered, 0 did not.\n"
+    assert place.cli("scan").out == "3 online, 0 not responding\n"
     assert place.get("/api/stats").json["active"] == 3
     place.network.cameras[0].on = False
     result = place.cli("discover", "--json")
@@ -300,8 +300,8 @@ def test_a_database_of_the_original_tracker_is_listed_and_not_changed(place: Pla
 
 def test_cleanup_retires_what_was_not_seen_for_so_many_days(place: Place) -> None:
     before = original(place.folder)
-    assert place.cli("cleanup", "--dry-run").out == "Attic\n1 would be retired.\n"
-    assert place.cli("cleanup", "--days", "365", "--dry-run").out == "0 would be retired.\n"
+    assert place.cli("cleanup", "--dry-run").out == "Attic\n1 device would be retired.\n"
+    assert place.cli("cleanup", "--days", "365", "--dry-run").out == "0 devices would be retired.\n"
     assert place.database.read_bytes() == before
     done = place.cli("cleanup", "--days", "90")
     assert (done.code, done.out.split()[0]) == (0, "1")
@@ -320,19 +320,26 @@ def test_cleanup_goes_through_the_running_monitor(place: Place) -> None:
 
 def test_delete_removes_one_camera_by_its_name_and_a_selection_by_its_number(place: Place) -> None:
     original(place.folder)
-    assert "Confirm with its name: --confirm Lobby" in place.cli("delete", "1").complaint
+    assert (
+        "To delete it permanently, confirm its name: --confirm Lobby"
+        in place.cli("delete", "1").complaint
+    )
     refused = place.cli("delete", "1", "--confirm", "lobby")
     updated, complaint = refused.err.splitlines()
     assert refused.code != 0
-    assert "was updated to version 2 of the file" in updated
+    assert "was updated to file format 2" in updated
     assert "Enter its exact name: Lobby" in complaint
     seen = place.cli("delete", "--not-seen-days", "30", "--never-named")
-    assert seen.out == "Attic\n1 selected. Repeat with --confirm 1 to permanently delete them.\n"
     assert (
-        "The selection has 1 device now, not 2"
+        seen.out == "Attic\n1 device selected. To delete permanently, run again with --confirm 1.\n"
+    )
+    assert (
+        "The selection now has 1 device, not 2"
         in place.cli("delete", "--not-seen-days", "30", "--confirm", "2").complaint
     )
-    assert place.cli("delete", "--not-seen-days", "30", "--confirm", "1").out == "1 deleted.\n"
+    assert (
+        place.cli("delete", "--not-seen-days", "30", "--confirm", "1").out == "1 device deleted.\n"
+    )
     (row,) = place.cli("list", "--json").json
     done = place.cli("delete", str(row["id"]), "--confirm", "Lobby")
     assert done.out == f"Device {row['id']} deleted.\n"
@@ -354,7 +361,7 @@ def test_delete_goes_through_the_running_monitor(place: Place) -> None:
     original(place.folder)
     place.start()
     done = place.cli("delete", "--not-seen-days", "30", "--confirm", "1")
-    assert (done.out, done.err) == ("1 deleted.\n", "")
+    assert (done.out, done.err) == ("1 device deleted.\n", "")
     (row,) = place.get("/api/cameras").json["cameras"]
     assert place.cli("delete", row["mac_address"], "--confirm", "Lobby").code == 0
     assert place.get("/api/cameras").json["cameras"] == []
@@ -373,12 +380,15 @@ def test_delete_says_what_to_do_with_and_without_a_running_server(place: Place, 
     unknown = place.cli("delete", "999", "--confirm", "x")
     assert (unknown.code, unknown.err) == (
         1,
-        "There is no camera 999. `cli.py list` shows them all.\n",
+        "Camera 999 does not exist. `cli.py list` shows all cameras.\n",
     )
     asked = place.cli("delete", "1")
-    assert (asked.code, asked.err) == (2, "Confirm with its name: --confirm Lobby\n")
+    assert (asked.code, asked.err) == (
+        2,
+        "To delete it permanently, confirm its name: --confirm Lobby\n",
+    )
     both = place.cli("delete", "1", "--not-seen-days", "1", "--confirm", "Lobby")
-    assert (both.code, both.err) == (2, "Name one device or select several, not both.\n")
+    assert (both.code, both.err) == (2, "Give either a device or a selection, not both.\n")
     assert len(place.cli("list", "--json").json) == 2
     if runs:
         assert place.stop() == 0
@@ -411,7 +421,7 @@ def test_wrong_use_ends_with_2_and_says_what_is_right(known: Place, line: str) -
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("history", "--mac", "d4:2d:c5:99:99:99"), "There is no camera d4:2d:c5:99:99:99"),
+        (("history", "--mac", "d4:2d:c5:99:99:99"), "Camera d4:2d:c5:99:99:99"),
         (("export", "-o", "/dev/null/fleet.json"), "/dev/null/fleet.json cannot be written"),
     ],
     ids=["unknown MAC", "unwritable file"],
@@ -433,7 +443,9 @@ def test_a_database_that_cannot_be_read_is_one_sentence(place: Place) -> None:
         ends = [place.begin(command) for command in ("list", "scan")]
         for result in [end() for end in ends]:
             assert "camera_database.json" in result.complaint, what
-            assert re.search("set DATABASE_PATH|in its place", result.complaint), what
+            assert re.search(
+                "set DATABASE_PATH|replace the file|Restore a good file", result.complaint
+            ), what
         assert place.database.read_bytes() == data
 
 
@@ -445,7 +457,9 @@ def test_a_data_folder_that_is_no_folder_is_one_sentence(place: Place) -> None:
 
 
 def test_an_option_that_does_not_fit_is_named(known: Place) -> None:
-    assert known.cli("list", AUTO_SCAN_INTERVAL="soon").complaint.startswith("AUTO_SCAN_INTERVAL")
+    assert known.cli("list", AUTO_SCAN_INTERVAL="soon").complaint.startswith(
+        "Invalid AUTO_SCAN_INTERVAL"
+    )
 
 
 def test_a_monitor_that_was_killed_is_not_waited_for(place: Place) -> None:
@@ -495,7 +509,7 @@ def test_a_closed_output_is_one_sentence_and_nothing_is_done(known: Place):
         cwd=ROOT, env=known.environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert closed.returncode == 1
-    assert closed.stderr == "Standard output is closed: send it to a file or to /dev/null.\n"
+    assert closed.stderr == "Standard output is closed. Redirect it to a file or to /dev/null.\n"
 
 
 def test_a_full_disk_behind_the_complaint_too_still_ends_with_one(known: Place):
@@ -537,14 +551,14 @@ def test_a_password_in_another_encoding_is_one_sentence(known: Place):
         input="wölfe im schnee\n".encode(), capture_output=True,
     )  # fmt: skip
     assert ended.returncode == 1
-    assert ended.stderr.decode().startswith("The password is not ascii text.")
+    assert ended.stderr.decode().startswith("The password is not valid ascii text.")
     assert len(ended.stderr.splitlines()) == 1
 
 
 def test_the_export_for_the_former_tracker_opens_there_and_here(known: Place, tmp_path: Path):
     result = known.cli("export", "--former")
     assert result.code == 0
-    assert "1 device left out: retired, or without a MAC" in result.err
+    assert "1 device not exported: retired or without MAC" in result.err
     gate = result.json["d4:2d:c5:00:00:01"]
     assert (gate["camera_name"], gate["current_ip"]) == ("Gate", "127.20.0.200")
     assert [entry["previous_ip"] for entry in gate["ip_history"]] == [None, "127.20.0.9"]

@@ -84,7 +84,7 @@ def test_a_serial_that_is_offline_exits_with_1_and_says_why(check, cloud):
     cloud.recorders["AB12345"].state = "gone"
     result = check("AB12345")
     assert (result.code, result.err) == (1, "")
-    assert result.out == "AB12345 is offline: its P2P server says 404\n"
+    assert result.out == "AB12345 is offline: not online on its P2P server: 404\n"
 
 
 @pytest.mark.parametrize(("state", "code"), [("online", 0), ("offline", 1)])
@@ -101,8 +101,10 @@ def test_a_cloud_that_cannot_be_asked_exits_with_3(check, cloud):
     cloud.main.dead = True
     result = check("AB12345")
     assert (result.code, result.out) == (3, "")
-    assert "does not answer" in result.err
-    assert f"UDP port {cloud.port} is open" in result.err, "the port that EASY4IP_SERVER names"
+    assert "is not responding" in result.err
+    assert f"UDP to port {cloud.port} is allowed" in result.err, (
+        "the port that EASY4IP_SERVER names"
+    )
 
 
 def test_a_refused_key_exits_with_3_and_calls_nobody_offline(check, cloud):
@@ -170,7 +172,7 @@ def test_bad_rows_are_told_on_stderr_and_the_others_are_asked(check, cloud, tmp_
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "cannot be read"), (b"hello", "no .xlsx workbook")]
+    ("content", "message"), [(None, "cannot be read"), (b"hello", "not an .xlsx workbook")]
 )
 def test_a_file_that_cannot_be_used_is_said(check, cloud, tmp_path, content, message):
     path = tmp_path / "other.xlsx"

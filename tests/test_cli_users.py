@@ -51,7 +51,7 @@ def test_an_account_is_made_changed_listed_and_removed(place: dict[str, str]) ->
     assert names(place) == {}
     first = cli(place, "user", "add", "root", "--password-stdin", typed=GOOD)
     assert first.returncode == 0, first.stderr
-    assert "root can log in now, as admin." in first.stdout
+    assert "Added root as admin." in first.stdout
     second = cli(
         place, "user", "add", "eve", "--role", "operator", "--limited", "--password-stdin",
         typed=OTHER,
@@ -67,11 +67,11 @@ def test_an_account_is_made_changed_listed_and_removed(place: dict[str, str]) ->
 def test_what_is_refused_is_one_sentence_and_changes_nothing(place: dict[str, str]) -> None:
     assert cli(place, "user", "add", "root", "--password-stdin", typed=GOOD).returncode == 0
     refused = {
-        ("user", "add", "root", "--password-stdin"): ("is taken", OTHER),
+        ("user", "add", "root", "--password-stdin"): ("is already in use", OTHER),
         ("user", "add", "mia", "--password-stdin"): ("easy to guess", "password123"),
         ("user", "remove", "root"): ("last administrator", ""),
-        ("user", "remove", "nobody"): ("There is no user nobody", ""),
-        ("user", "passwd", "nobody", "--password-stdin"): ("There is no user nobody", GOOD),
+        ("user", "remove", "nobody"): ("User nobody", ""),
+        ("user", "passwd", "nobody", "--password-stdin"): ("User nobody", GOOD),
         ("user", "passwd", "root"): ("--password-stdin", ""),
     }
     for arguments, (says, typed) in refused.items():
@@ -137,7 +137,7 @@ def test_rotating_the_keys_seals_every_password_anew_and_drops_the_old_key(
             monitor.start()
         done = cli(monitor.environment, "keys", "rotate")
         assert done.returncode == 0, done.stderr
-        assert f"{len(TEXTS)} secrets are sealed with a new key" in done.stdout
+        assert f"{len(TEXTS)} passwords encrypted with a new key" in done.stdout
     finally:
         if runs:
             monitor.kill()
@@ -154,8 +154,8 @@ def test_without_its_key_the_stored_passwords_are_not_called_none(
     monitor, database, data = monitor_with_secrets(tmp_path)
     key_file = data / "keys" / "vault.key"
     key_file.unlink()
-    loss = f"vault.key is gone; {len(TEXTS)} stored passwords cannot be read."
-    loss += " Put it back, or enter the passwords again."
+    loss = f"vault.key is missing, so {len(TEXTS)} stored passwords cannot be read."
+    loss += " Restore the file, or enter the passwords again."
     try:
         if runs:
             monitor.start()

@@ -122,9 +122,7 @@ def test_a_package_takes_part_in_every_minute_and_every_day(home: Home) -> None:
     assert jobs["tick"].run() == "0 changes"
     packages.add(Recordings())
     assert jobs["tick"].run() == "0 changes and 2 recordings closed"
-    assert jobs["forget"].run() == (
-        "0 events and 0 lines of the audit log and 3 recordings forgotten"
-    )
+    assert jobs["forget"].run() == ("0 events and 0 audit log entries and 3 recordings deleted")
 
 
 def test_every_package_is_found_by_its_class_and_a_missing_one_is_named(home: Home) -> None:

@@ -9,19 +9,26 @@ import serving
 import settings
 
 WRONG = {
-    ("PORT", "abc"): "PORT=abc does not fit: it is a whole number from 1 to 65535 "
-    "(5000 when it is not set).",
-    ("PORT", "70000"): "PORT=70000 does not fit: it is a whole number from 1 to 65535 "
-    "(5000 when it is not set).",
-    ("AUTO_SCAN_INTERVAL", "5"): "AUTO_SCAN_INTERVAL=5 does not fit: it is a whole number from "
-    "10 to 86400 (300 when it is not set).",
-    ("LOG_LEVEL", "loud"): "LOG_LEVEL=LOUD does not fit: it is one of DEBUG, INFO, WARNING, ERROR "
-    "(INFO when it is not set).",
-    ("AUTO_SCAN", "perhaps"): "AUTO_SCAN=perhaps does not fit: it is true or false.",
-    ("EASY_IP_TARGETS", "10.0.0.300"): "EASY_IP_TARGETS=10.0.0.300 does not fit: '10.0.0.300' is "
+    ("PORT", "abc"): "Invalid PORT=abc: must be a whole number from 1 to 65535 (default: 5000).",
+    (
+        "PORT",
+        "70000",
+    ): "Invalid PORT=70000: must be a whole number from 1 to 65535 (default: 5000).",
+    (
+        "AUTO_SCAN_INTERVAL",
+        "5",
+    ): "Invalid AUTO_SCAN_INTERVAL=5: must be a whole number from 10 to 86400 (default: 300).",
+    (
+        "LOG_LEVEL",
+        "loud",
+    ): "Invalid LOG_LEVEL=LOUD: must be one of DEBUG, INFO, WARNING, ERROR (default: INFO).",
+    ("AUTO_SCAN", "perhaps"): "Invalid AUTO_SCAN=perhaps: must be true or false.",
+    ("EASY_IP_TARGETS", "10.0.0.300"): "Invalid EASY_IP_TARGETS=10.0.0.300: '10.0.0.300' is "
     "not an IPv4 address.",
-    ("LOGO_FILE", "logo.exe"): "LOGO_FILE=logo.exe does not fit: a picture ends in .svg, .png, "
-    ".jpg, .jpeg, .webp.",
+    (
+        "LOGO_FILE",
+        "logo.exe",
+    ): "Invalid LOGO_FILE=logo.exe: the file name must end in .svg, .png, .jpg, .jpeg, .webp.",
 }
 
 
@@ -38,15 +45,15 @@ def test_a_wrong_option_is_said_with_what_fits(
 def test_every_wrong_option_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "abc")
     monkeypatch.setenv("LOG_LEVEL", "loud")
-    with pytest.raises(settings.BadOption, match=r"PORT=abc .* LOG_LEVEL=LOUD"):
+    with pytest.raises(settings.BadOption, match=r"Invalid PORT=abc: .* Invalid LOG_LEVEL=LOUD"):
         settings.load()
 
 
 def test_an_address_of_another_machine_is_no_question_of_ports() -> None:
-    with pytest.raises(SystemExit, match="Set HOST to an address of this machine"):
+    with pytest.raises(SystemExit, match="Set HOST to an address of this server"):
         serving.check_address("192.0.2.1", 5000)
 
 
 def test_a_low_port_is_for_root_alone() -> None:
     error = OSError(errno.EACCES, os.strerror(errno.EACCES))
-    assert "1024 or more" in serving._cure_of(error, 80)
+    assert "1024 or higher" in serving._cure_of(error, 80)

@@ -4,6 +4,7 @@ from flask import Flask
 
 import web.api.users
 import web.pages.users
+from fleet import labels
 from web.api import (
     audit_log,
     auth,
@@ -93,6 +94,7 @@ def register(app: Flask, monitor: Monitor) -> None:
         module.register(app)
     for module in (*API, *PAGES):
         app.register_blueprint(module.bp)
+    app.jinja_env.filters["site"] = labels.site_name
     app.jinja_env.globals.update(
         monitor=monitor,
         status_titles=fleet.STATUS_TITLES,

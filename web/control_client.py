@@ -45,10 +45,10 @@ def send_request(path: Path, method: str, url: str, body: Any = None) -> Reply |
         return None
     except PermissionError:
         raise NoReply(
-            f"{path} belongs to another user. "
-            "Run this command as the user that runs Camera Monitor, or as root."
+            f"{path} belongs to another user. Run this command as the user who runs Camera "
+            "Monitor, or as root."
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoReply(f"The running Camera Monitor does not answer ({error}).") from None
+        raise NoReply(f"The running Camera Monitor is not responding ({error}).") from None
     finally:
         connection.close()

@@ -118,7 +118,7 @@ def device_of_event(raw: Any) -> Device:
 def device_of(raw: Any) -> Device:
     """A device from its JSON object. Raises InvalidValue."""
     if not isinstance(raw, dict):
-        raise InvalidValue("devices", "one of them", "an object is expected", raw)
+        raise InvalidValue("devices", "a device", "an object is expected", raw)
     id = exactly(raw, "id", int, "a device")
     where = f"device {id}"
     values = {key: raw[key] for key in _DEVICE if key in raw}

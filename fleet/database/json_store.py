@@ -52,13 +52,14 @@ class JsonStore:
             raise self._too_new(error) from error
         except OSError as error:
             raise CannotOpen(
-                f"{self.path} cannot be read: {error.strerror}. "
-                "Give this user the right to read it, or set DATABASE_PATH to the right file."
+                f"{self.path} cannot be read: {error.strerror}. Allow this user to read it, "
+                "or set DATABASE_PATH to the right file."
             ) from error
         except ValueError as error:
             raise CannotOpen(
                 f"{self.path} is damaged: {error}. Start Camera Monitor, which uses the "
-                f"newest good copy, or put one from {self.file.copies_dir} in its place."
+                "newest good copy, or replace the file with a copy from "
+                f"{self.file.copies_dir}."
             ) from error
 
     def _too_new(self, error: record.TooNew) -> CannotOpen:
@@ -79,8 +80,8 @@ class JsonStore:
         else:
             return fleet
         self._notice = (
-            f"{self.path} was updated to version {record.VERSION} of the file. {older} cannot "
-            f"open it. The original is kept in {kept}."
+            f"{self.path} was updated to file format {record.VERSION}. {older} cannot open "
+            f"it. The original is kept in {kept}."
         )
         return fleet
 

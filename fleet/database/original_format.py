@@ -56,9 +56,9 @@ def converted_fleet(raw: Mapping[str, Any]) -> Fleet:
         for mac, device in zip(raw, devices.values(), strict=True):
             validation.check_device(device, f"device {device.id}, {mac}")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise Unreadable(f"a camera in it does not fit ({error})") from error
+        raise Unreadable(f"a camera in it is invalid ({error})") from error
     if len({device.identities for device in devices.values()}) < len(devices):
-        raise Unreadable("it has one MAC twice, in two spellings")
+        raise Unreadable("it contains a MAC twice, in two spellings")
     state = {"last_scan": {"at": last_scan.isoformat()}} if last_scan else {}
     return indexed(Fleet(devices=devices, next_id=len(devices) + 1, state=state))
 
@@ -72,7 +72,7 @@ def _device(id: int, mac: str, row: Mapping[str, Any], last_scan: datetime | Non
         seen_at=last_seen,
         missed_at=None if answered else last_scan,
         misses=0 if answered else 1,
-        reason="" if answered else "did not answer the last scan of the former tracker",
+        reason="" if answered else "no response to the last scan of the former tracker",
     )
     history = _history(row, first_seen)
     moved_at = last_seen if answered and _has_just_moved(history, last_seen) else None
@@ -144,7 +144,7 @@ def _local(at: datetime | None) -> str | None:
 def _key(mac: str) -> str:
     plain = identity.mac(mac)
     if plain is None:
-        raise ValueError(f"{mac} is no MAC")
+        raise ValueError(f"{mac} is not a MAC")
     return f"{identity.MAC}{plain}"
 
 

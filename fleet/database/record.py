@@ -107,13 +107,13 @@ def fleet_of(raw: Mapping[str, Any]) -> Fleet:
     if raw.get("format") != FORMAT:
         raise Unreadable("it is not a Camera Monitor database")
     if type(raw.get("version")) is not int:
-        raise Unreadable("it has no version")
+        raise Unreadable("it has no version number")
     if raw["version"] > VERSION:
-        raise TooNew(f"it has version {raw.get('version')}, this program knows up to {VERSION}")
+        raise TooNew(f"it has format {raw.get('version')}; this version reads up to {VERSION}")
     try:
         return _of_version_1(raw) if is_version_1(raw) else _fleet(raw)
     except ValueError as error:
-        raise Unreadable(f"a value in it does not fit ({error})") from error
+        raise Unreadable(f"it contains an invalid value ({error})") from error
 
 
 def is_version_1(raw: Mapping[str, Any]) -> bool:
@@ -139,7 +139,7 @@ def parsed(data: bytes) -> dict[str, Any]:
     try:
         raw = orjson.loads(data.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as error:
-        raise Unreadable(f"it is not whole JSON ({error})") from error
+        raise Unreadable(f"it is not complete JSON ({error})") from error
     if not isinstance(raw, dict):
         raise Unreadable("it is not a JSON object")
     return raw
@@ -212,9 +212,9 @@ def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
 def _check(fleet: Fleet, devices: list[Device]) -> None:
     """Check what every rule relies on and a manual edit can break. Raises ValueError."""
     if len(fleet.devices) < len(devices):
-        raise ValueError("two devices have one id")
+        raise ValueError("two devices have the same id")
     if fleet.next_id <= max((*fleet.devices, *fleet.redirects), default=0):
-        raise ValueError("next_id was given already")
+        raise ValueError("next_id is already in use")
     is_below = (
         fleet.next_id <= validation.HIGHEST_NUMBER + 1
         and fleet.sequence <= validation.HIGHEST_SEQUENCE
@@ -222,7 +222,7 @@ def _check(fleet: Fleet, devices: list[Device]) -> None:
     if not (is_below and fleet.next_id > 0 and fleet.sequence >= 0):
         raise ValueError("next_id or sequence is out of range")
     if len(fleet.index) < sum(len(device.identities) for device in devices):
-        raise ValueError(f"two devices have one identity, {_doubled(devices)}")
+        raise ValueError(f"two devices have the same identity, {_doubled(devices)}")
 
 
 def _doubled(devices: list[Device]) -> str:

@@ -83,8 +83,8 @@ def _with_access_key(draft: Draft, device: Device, old: str | None, new: str | N
         owner = access.device_asked_at(draft, device, new)
     if owner is not None:
         raise Refused(
-            f"{labels.name(owner)} (number {owner.id}) has {new} already",
-            "Merge the two if they are one device, or enter another address.",
+            f"{labels.name(owner)} (number {owner.id}) already uses {new}",
+            "Merge the two if they are the same device, or enter another address.",
         )
     return access.with_key(device, new)
 
@@ -102,14 +102,12 @@ def _summary(
     names = [*changed, *sorted(_BOUND - {*changed})] if has_secrets else changed
     before, after = ({name: getattr(value, name) for name in names} for value in values)
     titles = [_TITLES.get(name, name) for name in changed]
-    is_one = len(titles) == 1 and not titles[0].endswith("options")
-    verb = "was" if is_one else "were"
-    text = f"the {' and '.join(titles)} of {labels.name(device)} for {source} {verb} changed"
-    by = f", by {edit.by}"
+    text, by = f"{' and '.join(titles)} for {source} changed", f", {labels.author(edit.by)}"
     shown: dict[str, Any] = {"source": source}
     if summary is None:
-        return EditSummary("device.edited", f"T{text[1:]}{by}", shown | before, shown | after)
-    text = f"{summary.text.removesuffix(by)} and {text}{by}"
+        text = f"{labels.name(device)}: {text}{by}"
+        return EditSummary("device.edited", text, shown | before, shown | after)
+    text = f"{summary.text.removesuffix(by)}; {text}{by}"
     return EditSummary(
         summary.kind,
         text,

@@ -27,14 +27,14 @@ def add(draft: Draft, edit: Edit) -> Device:
         _check_new(neighbours[0])
     if not capacity.makes_room(draft, None):
         raise Refused(
-            f"The list is full ({capacity.MAX_DEVICES:,} devices)",
-            "Retire or delete devices that are no longer there.",
+            f"The fleet is full ({capacity.MAX_DEVICES:,} devices)",
+            "Retire or delete devices that no longer exist.",
         )
     device = replace(device, never_merge=tuple(other.id for other in neighbours))
     draft.put(device)
     for other in neighbours:
         draft.put(replace(other, never_merge=(*other.never_merge, device.id)))
-    text = f"{labels.name(device)} was added by {edit.by}"
+    text = f"{labels.name(device)} was added {labels.author(edit.by)}"
     draft.add_event("device.added", device, text, {}, added_values(device))
     return draft.devices[device.id]
 
@@ -51,7 +51,7 @@ def check_unchanged(device: Device, edit: Edit) -> None:
     expected = edit.fields.get("expect")
     if expected is not None and {**added_values(device), "kind": expected.get("kind")} != expected:
         raise Refused(
-            f"{labels.name(device)} was changed again since it was added",
+            f"{labels.name(device)} was changed after it was added",
             "Undo the newer changes first, or retire or delete the device.",
         )
 
@@ -60,7 +60,7 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
     """The device of the edit, before it is known whether it may be added. Raises Invalid."""
     kind = edit.fields.get("kind", "camera")
     if not isinstance(kind, str) or not access_fields.WORD.fullmatch(kind):
-        raise _invalid("kind", "The kind is invalid", "Send one like camera or recorder.")
+        raise _invalid("kind", "The kind is invalid", "Send a kind such as camera or recorder.")
     device = Device(
         id=draft.new_id(),
         kind=kind,
@@ -80,7 +80,9 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
         device = replace(device, access={source: entry})
         keys += [key] if (key := access_key(source, entry)) else []
     elif any(name in edit.fields for name in access.FIELDS):
-        raise _invalid("source", "The source is missing", "Say how to ask it, like rtsp.")
+        raise _invalid(
+            "source", "The source is missing", "Send the source that checks it, such as rtsp."
+        )
     if not keys:
         raise _invalid("host", "The address is missing", "Enter a host name or an IP address.")
     return replace(device, identities=tuple(dict.fromkeys(keys)))
@@ -89,7 +91,7 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
 def _access(draft: Draft, edit: Edit, id: int) -> tuple[str, Access]:
     source = access_fields.source(edit.fields["source"])
     if source == recorder_list.SOURCE:
-        raise Refused("The workbook says which recorders there are", "Add a row there.")
+        raise Refused("Recorders are managed in the workbook", "Add a row to the workbook.")
     return source, access.apply_fields(draft, Access(), edit.fields, id)
 
 
@@ -107,14 +109,14 @@ def _check_new(known: Device | None) -> None:
         return
     name = f"{labels.name(known)} (number {known.id})"
     if known.retired_at is not None:
-        raise Refused(f"{name} is the same device, and retired", "Restore it instead.")
+        raise Refused(f"{name} is the same device and is retired", "Restore it instead.")
     if known.listed:
         raise Refused(
-            f"{name} is in the list already", "Change that one, or enter another address."
+            f"{name} is already in the list", "Edit that device, or enter another address."
         )
     raise Refused(
-        f"{name} was found at this address already",
-        "Link this address and login to it: it keeps its history.",
+        f"{name} was already found at this address",
+        "Link this address and login to it to keep its history.",
     )
 
 

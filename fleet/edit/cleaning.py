@@ -71,7 +71,7 @@ class Selection:
             self.first_seen_after and f"first seen from {self.first_seen_after.isoformat()}",
             self.first_seen_before and f"first seen before {self.first_seen_before.isoformat()}",
             self.not_seen_days and f"not seen for {self.not_seen_days} days",
-            "never named" if self.never_named else "",
+            "without name, notes, tags and parent device" if self.never_named else "",
         ]
         return ", ".join(part for part in parts if part)
 
@@ -114,6 +114,6 @@ def check_selected(device: Device, edit: Edit) -> None:
         device, Selection.from_json(conditions), edit.at
     ):
         raise Refused(
-            "The selection has changed since it was counted",
+            "The selection has changed",
             "Nothing was deleted. Review the selection, then confirm the new number.",
         )

@@ -1,7 +1,7 @@
 """Change a device's fields by hand, and undo it. Pure."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,7 @@ def existing(device: Device | None, edit: Edit) -> Device:
     """The device of the edit. Raises NotFound."""
     if device is None:
         raise NotFound(
-            f"There is no device {edit.identity.removeprefix('id:')}",
+            f"Device {edit.identity.removeprefix('id:')} does not exist",
             "GET /api/cameras lists the devices with their numbers and MACs.",
         )
     return device
@@ -72,8 +72,8 @@ def _check_expected(device: Device, edit: Edit) -> None:
 def changed_since(device: Device) -> Refused:
     """The refusal of an undo that would overwrite a newer change."""
     return Refused(
-        f"{labels.name(device)} was changed again since",
-        "Undo the newer change first, or set the value that you want.",
+        f"{labels.name(device)} has been changed since then",
+        "Undo the newer change first, or enter the value you want.",
     )
 
 
@@ -93,9 +93,8 @@ def _apply_change(
         return device, None
     before = {key: event_value(device, key) for key in after}
     new = replace(device, **_as_fields(after))
-    parts = [_change_text(key, device, new, devices) for key in after]
-    text = " and ".join(parts) + f", by {edit.by}"
-    return new, EditSummary("device.edited", text[0].upper() + text[1:], before, after)
+    text = f"{_change_text(after, device, new, devices)}, {labels.author(edit.by)}"
+    return new, EditSummary("device.edited", text, before, after)
 
 
 def given_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
@@ -127,7 +126,7 @@ def with_parents(fields: Mapping[str, Any], device: Device) -> dict[str, Any]:
     elif list(wanted["parents"][:1]) != parents:
         invalid = Invalid(
             "parent and parents name different devices",
-            "Send one of the two, or as parent the first of parents.",
+            "Send only one of the two, or make parent the first of parents.",
         )
         invalid.field = "parents"
         raise invalid
@@ -145,20 +144,29 @@ def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _change_text(key: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
-    """Describe one change."""
-    match key:
-        case "parent":
-            parent = devices.get(new.parent) if new.parent else None
-            behind = f"is behind {labels.name(parent)}" if parent else "has no parent any more"
-            return f"{labels.name(new)} {behind}"
-        case "parents":
-            names = [labels.name(devices[id]) for id in new.parents]
-            behind = f"is behind {' and '.join(names)}" if names else "has no parent any more"
-            return f"{labels.name(new)} {behind}"
-    return BY_NAME[key].sentence.format(
-        old=labels.name(old), device=labels.name(new), value=event_value(new, key)
-    )
+def _change_text(
+    changed: Collection[str], old: Device, new: Device, devices: Mapping[int, Device]
+) -> str:
+    """Describe the changes: "Gate renamed to Lobby; tags and notes changed"."""
+    names = ["parents" if key == "parent" else key for key in changed if key != "name"]
+    plain = [name for name in names if BY_NAME[name].change is None]
+    parts = [f"{' and '.join(plain)} changed"] if plain else []
+    parts += [_value_text(name, new, devices) for name in names if name not in plain]
+    text = ", ".join(parts)
+    if "name" not in changed:
+        return f"{labels.name(new)}: {text}"
+    renamed = f"{labels.name(old)} renamed to {labels.name(new)}"
+    return f"{renamed}; {text}" if text else renamed
+
+
+def _value_text(name: str, new: Device, devices: Mapping[int, Device]) -> str:
+    """Describe a change with the new value."""
+    value = labels.site_name(new.site)
+    if name == "parents":
+        if not new.parents:
+            return "parent device removed"
+        value = " and ".join(labels.name(devices[id]) for id in new.parents)
+    return str(BY_NAME[name].change).format(value=value)
 
 
 def _validated(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
@@ -181,11 +189,11 @@ def _check_size(key: str, kept: Any) -> None:
     """Raise Invalid for a value that is too long."""
     if key == "tags" and (len(kept) > MAX_TAGS or any(len(tag) > LONGEST_TAG for tag in kept)):
         raise Invalid(
-            f"At most {MAX_TAGS} tags of {LONGEST_TAG} characters are allowed", "Leave some out."
+            f"At most {MAX_TAGS} tags of {LONGEST_TAG} characters are allowed", "Remove some tags."
         )
     if key in MAX_LENGTHS and len(kept or "") > MAX_LENGTHS[key]:
         raise Invalid(
-            f"{key} has {len(kept)} characters, {MAX_LENGTHS[key]} are allowed",
+            f"{key} has {len(kept)} characters; at most {MAX_LENGTHS[key]} are allowed",
             f"Shorten the {key}.",
         )
 
@@ -200,7 +208,7 @@ def _parsed(key: str, edit: Edit, device: Device, devices: Mapping[int, Device])
         return _parents(edit, device, devices)
     kept = clean(key, value)
     if key == "site" and not kept:
-        raise Invalid("A site needs a name", f'Use "{DEFAULT_SITE}" for the place of this machine.')
+        raise Invalid("The site is empty", f'Enter a site, or "{DEFAULT_SITE}" for none.')
     return kept
 
 
@@ -218,11 +226,13 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
     parent = devices.get(value) if type(value) is int else None
     if parent is None:
         raise Invalid(
-            f"There is no device {str(value)[:40]} to be the parent", "Name one by its number."
+            f"The parent device {str(value)[:40]} does not exist",
+            "Send the number of an existing device.",
         )
     if identity.is_circle(replace(device, parents=(parent.id,)), devices):
         raise Invalid(
-            f"{labels.name(parent)} is itself behind {labels.name(device)}", "Choose another."
+            f"{labels.name(parent)} is itself connected through {labels.name(device)}",
+            "Choose another parent device.",
         )
     return parent.id
 
@@ -235,7 +245,7 @@ def _parents(edit: Edit, device: Device, devices: Mapping[int, Device]) -> list[
     is_list = isinstance(value, list | tuple)
     if not is_list or ("expect" not in edit.fields and _new_of(value, device) > MAX_PARENTS):
         raise Invalid(
-            f"parents must be a list of numbers of up to {MAX_PARENTS} devices",
+            f"parents must be a list of up to {MAX_PARENTS} device numbers",
             'Send {"parents": [12]}, or an empty list for none.',
         )
     parents = [_parent(parent, device, devices) for parent in value]
@@ -275,15 +285,17 @@ def _apply_retirement(device: Device, edit: Edit) -> tuple[Device, EditSummary |
         and edit.fields.get("source") != recorder_list.SOURCE
     ):
         raise Refused(
-            "The workbook says which recorders there are",
-            "Take its row out of the workbook; its history stays."
+            "Recorders are managed in the workbook",
+            "Remove its row from the workbook; its history is kept."
             if retire
-            else "Put its row back into the workbook; its history is still here.",
+            else "Put its row back into the workbook; its history is kept.",
         )
     moment: datetime | None = edit.at if retire else None
     verb, kind = ("retired", "device.retired") if retire else ("restored", "device.restored")
-    text = f"{labels.name(device)} was {verb} by {edit.by}"
+    text = f"{labels.name(device)} was {verb} {labels.author(edit.by)}"
     if "source" in edit.fields:
+        reason = "no longer in the workbook" if retire else "back in the workbook"
+        text = f"{labels.name(device)} was {verb}: {reason}"
         # The workbook retired it, so only the workbook can restore it.
         return replace(device, retired_at=moment), EditSummary(kind, text, {}, {})
     summary = EditSummary(kind, text, {"retired": not retire}, {"retired": retire})
@@ -318,9 +330,9 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
     """The edit that undoes `event`. Raises Refused unless `can_undo`."""
     if not can_undo(event):
         raise Refused(
-            f"Event {event.sequence} is not an edit by a person and cannot be undone",
-            "Edits by people can be undone: names, notes, retiring, merging. "
-            "Change data from the workbook in the workbook.",
+            f"Event {event.sequence} is not an edit by a person, so it cannot be undone",
+            "Edits such as names, notes, retiring and merging can be undone. To change data "
+            "from the workbook, edit the workbook.",
         )
     key = f"id:{event.device}"
     expected = {"expect": dict(event.after)}

@@ -54,6 +54,6 @@ def _check_keys(draft: Draft, device: Device) -> None:
         owner = draft.devices.get(draft.index.get(key, device.id))
         if owner is not None and owner.id != device.id:
             raise Refused(
-                f"{labels.name(owner)} has the same key in site {device.site}",
+                f"{labels.name(owner)} has the same identity at site {device.site}",
                 "Merge the two, or choose another site.",
             )

@@ -32,7 +32,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
         return _stop_ignoring(draft, edit, device, keys)
     if device is not None and (device.listed or identity.row_key(device)):
         raise Refused(
-            f"{labels.name(device)} is listed, so it cannot be ignored",
+            f"{labels.name(device)} was added by a person or the workbook, so it cannot be ignored",
             "Retire or delete it instead.",
         )
     new = [key for key in keys if key not in draft.ignored]
@@ -40,7 +40,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
         return device
     if len(draft.ignored) + len(new) > MAX_IGNORED:
         raise Refused(
-            f"{MAX_IGNORED:,} identities are ignored already",
+            f"{MAX_IGNORED:,} identities are already ignored",
             "Stop ignoring some of them, or separate that network from this server.",
         )
     entry = {"at": edit.at.isoformat(), "by": edit.by, **_reason(edit)}
@@ -52,7 +52,9 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
         draft.put(device)
     name = labels.name(device) if device else edit.identity
     after = {"ignored": new, "retired": is_retired_now}
-    draft.add_event("device.ignored", device, f"{name} is ignored, by {edit.by}", {}, after)
+    draft.add_event(
+        "device.ignored", device, f"{name} is ignored, {labels.author(edit.by)}", {}, after
+    )
     return device
 
 
@@ -73,7 +75,7 @@ def _stop_ignoring(
     if device is not None and is_back:
         device = replace(device, retired_at=None)
         draft.put(device)
-    text = f"{_name(device, edit)} is no longer ignored, by {edit.by}"
+    text = f"{_name(device, edit)} is no longer ignored, {labels.author(edit.by)}"
     after = {"restored": is_back}
     draft.add_event("device.unignored", device, text, {"ignored": ignored}, after)
     return device
@@ -89,7 +91,7 @@ def _subject(draft: Draft, edit: Edit) -> tuple[Device | None, list[str]]:
         return device, ignore_list.keys_of(device)
     if edit.identity.startswith("id:"):
         raise NotFound(
-            f"There is no device {edit.identity[3:][:40]}",
+            f"Device {edit.identity[3:][:40]} does not exist",
             "GET /api/cameras lists the devices with their numbers and MACs.",
         )
     return None, [identity.index_key(access.validated_key(edit.identity), site)]
@@ -101,7 +103,7 @@ def _reason(edit: Edit) -> dict[str, str]:
     if text is None:
         return {}
     if not isinstance(text, str) or len(text) > MAX_REASON:
-        raise Invalid(f"The reason has up to {MAX_REASON} characters", "Shorten it.")
+        raise Invalid(f"The reason is longer than {MAX_REASON} characters", "Shorten it.")
     kept = editing.clean("name", text)
     return {"text": kept} if kept else {}
 

@@ -41,7 +41,7 @@ def link(draft: Draft, device: Device, edit: Edit) -> Device:
     wanted = _wanted(draft, device, edit)
     if wanted == _link_of(device, wanted):
         return device
-    text = f"{_name(wanted)} was linked to {labels.name(device)} by {edit.by}"
+    text = f"{_name(wanted)} was linked to {labels.name(device)} {labels.author(edit.by)}"
     return _apply_link(draft, device, wanted, _link_of(device, wanted), "device.linked", text)
 
 
@@ -52,7 +52,7 @@ def _wanted(draft: Draft, device: Device, edit: Edit) -> _Link:
         return _Link(key=named, listed=device.listed)
     source = access_fields.source(edit.fields.get("source"))
     if source == recorder_list.SOURCE:
-        raise Refused("The workbook says which recorders there are", "Edit its row there.")
+        raise Refused("Recorders are managed in the workbook", "Edit its row in the workbook.")
     known = device.access.get(source, Access())
     new = access.apply_fields(draft, known, edit.fields, device.id)
     key = access_key(source, new)
@@ -81,7 +81,7 @@ def _apply_link(
         lost = {"source": source, "access": for_event(owner.access[source])} if source else {}
         before["from"] = {"id": owner.id, "key": wanted.key, **lost}
         draft.put(rest)
-        text += f"; {labels.name(owner)} (number {owner.id}) had it before"
+        text += f"; it was linked to {labels.name(owner)} (number {owner.id}) before"
     if known.key and known.key != wanted.key:
         device = identity.without(device, (known.key,))
     draft.put(_with_link(device, wanted))
@@ -110,13 +110,14 @@ def _undo_link(draft: Draft, device: Device, edit: Edit) -> Device:
     known = _link_of(device, replace(wanted, key=expected.get("key") or wanted.key))
     if known.as_json() != dict(expected):
         raise Refused(
-            f"{labels.name(device)} was changed again since",
+            f"{labels.name(device)} has been changed since then",
             "Undo the newer change first, or link it again.",
         )
     is_back = wanted.access is not None or (wanted.source is None and wanted.key is not None)
-    kind, verb = ("device.linked", "was linked") if is_back else ("device.unlinked", "is unlinked")
+    kind, verb = ("device.linked", "was linked") if is_back else ("device.unlinked", "was unlinked")
     link = "to" if is_back else "from"
-    text = f"{_name(wanted if is_back else known)} {verb} {link} {labels.name(device)} by {edit.by}"
+    by = labels.author(edit.by)
+    text = f"{_name(wanted if is_back else known)} {verb} {link} {labels.name(device)} {by}"
     device = _apply_link(draft, device, wanted, known, kind, text)
     if "from" in raw:
         _give_back(draft, raw["from"])

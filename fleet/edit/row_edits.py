@@ -9,6 +9,8 @@ from fleet.model import Device, Edit, Facts
 from fleet.reduce.draft import Draft
 from fleet.secret_columns import masked
 
+ROW_TITLES = {"store": "store", "row_site": "site", "columns": "other columns"}
+
 
 def apply(draft: Draft, edit: Edit) -> Device:
     """One row: a device that was not there, or the newer facts of one that was."""
@@ -27,14 +29,28 @@ def apply(draft: Draft, edit: Edit) -> Device:
     if device.retired_at is not None:
         changed = replace(changed, retired_at=None)
         draft.put(changed)
-        draft.add_event("device.restored", changed, f"{labels.name(changed)} is back in the list")
+        draft.add_event(
+            "device.restored", changed, f"{labels.name(changed)} was restored: back in the workbook"
+        )
     elif before != facts:
         draft.put(changed)
-        text = f"{labels.name(changed)} has another row in the list, by {edit.by}"
+        text = f"{labels.name(changed)}: {_change_text(before, facts)}, {labels.author(edit.by)}"
         draft.add_event(
             "device.edited", changed, text, {"row": _with_masked_columns(before)}, {"row": facts}
         )
     return changed
+
+
+def _change_text(before: Facts, after: Facts) -> str:
+    """Describe a change of a row, in the titles of its columns."""
+    if before.get("serial") and before.get("serial") != after.get("serial"):
+        return f"serial number changed from {before['serial']} to {after.get('serial')}"
+    titles = [
+        title
+        for key, title in ROW_TITLES.items()
+        if (before.get(key) or "") != (after.get(key) or "")
+    ]
+    return f"{' and '.join(titles) or 'row'} changed"
 
 
 def _with_masked_columns(facts: Facts) -> dict[str, Any]:
@@ -57,6 +73,8 @@ def _add(draft: Draft, edit: Edit, facts: Mapping[str, Facts]) -> Device:
     )
     draft.put(device)
     draft.add_event(
-        "device.listed", device, f"{labels.name(device)} was added to the list by {edit.by}"
+        "device.listed",
+        device,
+        f"{labels.name(device)} was added to the list {labels.author(edit.by)}",
     )
     return device

@@ -174,7 +174,7 @@ class JournalWriter:
             return step()
         except Exception as error:
             if repr(error) != self._error:
-                log.exception("A delivery to the SQL database failed; it is tried again")
+                log.exception("Writing events to the SQL database failed; retrying")
             self._error = repr(error)
             return False
 
@@ -186,7 +186,7 @@ class JournalWriter:
                 if self._stopping.is_set() or not self.deliver():
                     return False
         except Unreachable as error:
-            log.warning("%s. Uptimes are not complete yet.", error)
+            log.warning("%s. Uptimes are incomplete until it works again.", error)
             return False
         self.has_rolled_up = True
         return True
@@ -204,20 +204,20 @@ class JournalWriter:
     def _check_database(self) -> bool:
         database = self.journal.database
         if not database.retry():
-            self._report_outage(f"The SQL database does not work: {database.outage}")
+            self._report_outage(f"SQL database unavailable: {database.outage}")
             return False
         return True
 
     def _report_outage(self, reason: str) -> None:
         if not self.trouble:
-            log.error("%s. Events wait in the database file.", reason)
+            log.error("%s. Events are kept in the database file.", reason)
         self.trouble = f"{reason}."
 
     def _report_recovery(self) -> None:
         if self.trouble:
             self.on_recovery()
             self.journal.readers.wake()
-            log.info("The SQL database works again.")
+            log.info("The SQL database is available again.")
         self.trouble = ""
 
     def deliver(self) -> bool:
@@ -245,5 +245,5 @@ class JournalWriter:
         except (Damaged, Unstorable, *VALUE_ERRORS) as error:
             if len(events) > 1:
                 raise RejectedEvent from error
-            log.exception("Event %d does not fit into the journal: left out", events[0].sequence)
+            log.exception("Skipped event %d: the journal cannot store it", events[0].sequence)
             return None

@@ -119,7 +119,7 @@ class JournalReader(ABC):
             return False  # the journal's writer has logged it, and wakes the readers afterwards
         except Exception as error:
             if repr(error) != self._error:
-                log.exception("Reader %s of the journal failed; it is tried again", self.name)
+                log.exception("Journal reader %s failed; retrying", self.name)
             self._error = repr(error)
             return False
         self._error = ""
@@ -151,7 +151,7 @@ class JournalReader(ABC):
         try:
             events = event_rows.find(self.engine, after=start, limit=1)
         except Damaged:
-            log.exception("Event %d cannot be read from the journal: left out", number)
+            log.exception("Skipped event %d: it cannot be read from the journal", number)
             events = []
         self._take_or_halve(events, start, number)
         return True
@@ -166,7 +166,7 @@ class JournalReader(ABC):
                 self._take_or_halve(events[:middle], start)
                 self._take_or_halve(events[middle:], events[middle - 1].sequence)
                 return
-            log.exception("Event %d is left out: reader %s cannot use it", end, self.name)
+            log.exception("Skipped event %d: reader %s cannot process it", end, self.name)
             self._move((), start, end)
 
     def _move(self, events: Sequence[Event], start: int, end: int) -> None:
@@ -311,7 +311,7 @@ class Readers:
             age = now - oldest if oldest else timedelta()
             is_used = name in self._readers
             if not is_used and age > UNUSED_AFTER and self.drop(name):
-                reports.append(f"Dropped the unused reader {name} of the journal.")
+                reports.append(f"Dropped the unused journal reader {name}.")
             elif oldest and age > BEHIND_AFTER:
                 reports.append(_behind(name, count, oldest, is_used))
         for text in reports:
@@ -321,7 +321,7 @@ class Readers:
 
 def _behind(name: str, count: int, oldest: datetime, is_used: bool) -> str:
     events = "1 event" if count == 1 else f"{count} events"
-    problem = f"Reader {name} of the journal is behind: {events} since {oldest:%Y-%m-%d} not read."
+    problem = f"Journal reader {name} is behind: {events} unread since {oldest:%Y-%m-%d}."
     if not is_used:
-        return f"{problem} Nothing uses it now; it is dropped after {UNUSED_AFTER.days} days."
-    return f"{problem} No event is deleted before it was read. See the log for its errors."
+        return f"{problem} It is unused and will be dropped after {UNUSED_AFTER.days} days."
+    return f"{problem} Unread events are not deleted. See the log for its errors."

@@ -28,7 +28,9 @@ def from_event(raw: Any) -> Access | None:
     try:
         return None if raw is None else device_record.access_of(raw, "access")
     except ValueError:
-        raise Refused("The event does not contain the former access", "Set it again.") from None
+        raise Refused(
+            "The event does not contain the previous access settings", "Enter them again."
+        ) from None
 
 
 def with_known_secrets(access: Access, secrets: Container[str]) -> Access:
@@ -173,15 +175,23 @@ def validated_key(value: Any) -> str:
     kind, _, rest = text.partition(":")
     is_known = bool(rest) and text.isprintable() and len(text) <= MAX_KEY
     if not is_known or f"{kind}:" in ("id:", identity.ROW, identity.FORMER):
-        raise _invalid("key", "The identity is invalid", "Send it like mac:d4:2d:c5:14:c5:70.")
+        raise _invalid(
+            "key", "The identity is invalid", "Send an identity such as mac:d4:2d:c5:14:c5:70."
+        )
     login, at, _ = rest.partition("/")[0].partition("@")
     if (at and ":" in login) or access_fields.has_password(rest):
-        raise _invalid("key", "The identity contains a password", "Leave user and password out.")
+        raise _invalid(
+            "key", "The identity contains a password", "Remove the user name and password."
+        )
     if kind.lower() != "mac":
         return text
     mac_key = identity.mac_key(rest)
     if mac_key is None:
-        raise _invalid("key", f"{rest[:40]} is not the MAC of one device", "Check its label.")
+        raise _invalid(
+            "key",
+            f"{rest[:40]} is not the MAC of a single device",
+            "Check the label on the device.",
+        )
     return mac_key
 
 
@@ -189,8 +199,8 @@ def check_free(draft: Draft, index_key: str, key: str) -> None:
     """Raise Refused for a key that identifies no device, or that a person ignores."""
     if index_key in draft.disputed:
         raise Refused(
-            f"Several devices use {key}, so it does not identify one",
-            "Name the device by its address instead.",
+            f"Several devices use {key}, so it cannot identify one of them",
+            "Use the address of the device instead.",
         )
     if index_key in draft.ignored:
         raise Refused(f"{key} is ignored", "Stop ignoring it first.")
@@ -210,13 +220,13 @@ def owner_to_replace(draft: Draft, device: Device, key: str) -> Device | None:
         return asked
     if owner.retired_at is None and _proves(draft, owner, key):
         raise Refused(
-            f"{labels.name(owner)} (number {owner.id}) is online and has {key}",
-            "Merge the two if they are one device. Otherwise retire that one first.",
+            f"{labels.name(owner)} (number {owner.id}) is online and uses {key}",
+            "Merge the two if they are the same device. Otherwise retire that one first.",
         )
     if asked not in (None, owner):
         raise Refused(
             f"{labels.name(asked)} (number {asked.id}) is checked at {key}, which "
-            f"{labels.name(owner)} (number {owner.id}) has",
+            f"{labels.name(owner)} (number {owner.id}) uses",
             "Change the address of the first one, or delete it.",
         )
     return owner

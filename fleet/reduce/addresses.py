@@ -27,7 +27,8 @@ FIRST_KEPT = 100
 """The oldest addresses, which no later move pushes out of a full history."""
 UNSTABLE = "address.unstable"
 TEXT = (
-    f"its address changed {MAX_MOVES} times within a day; further moves are not recorded as events"
+    f"its address changed {MAX_MOVES} times within a day; further changes are not recorded as "
+    "events"
 )
 
 

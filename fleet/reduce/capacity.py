@@ -77,7 +77,7 @@ def _note(draft: Draft, address: str | None, has_given: bool) -> None:
     counts = dict(known) if isinstance(known, dict) else {}
     if not known:
         where = f" ({address})" if address else ""
-        outcome = "replaced one seen only briefly" if has_given else "was not added"
+        outcome = "replaced a device that was seen only briefly" if has_given else "was not added"
         text = f"The fleet is full ({MAX_DEVICES:,} devices): a new device{where} {outcome}"
         draft.add_event("fleet.full", None, text)
     key = "gave_way" if has_given else "refused"

@@ -11,9 +11,9 @@ from fleet.reduce.references import References
 MAX_SHARING = 64
 """Devices at one address, beyond which somebody makes them up."""
 NO_NUMBER = (
-    "There is no number left for a new device or event",
-    "Somebody set next_id or sequence in the database file too high: stop Camera Monitor and "
-    "set it to one above the highest that is in use.",
+    "No number is left for a new device or event",
+    "next_id or sequence in the database file is too high: stop Camera Monitor, and set it "
+    "to one above the highest number in use.",
 )
 
 

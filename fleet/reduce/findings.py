@@ -18,7 +18,7 @@ def apply(draft: Draft, finding: Finding) -> Device | None:
         if same:
             rest = tuple(fault for fault in device.findings if fault not in same)
             draft.put(replace(device, findings=rest))
-            text = f"{labels.name(device)}: no longer so: {same[0].text}"
+            text = f"{labels.name(device)}: resolved: {same[0].text}"
             draft.add_event("finding.cleared", device, text, {"kind": finding.kind})
         return device
     if same and same[0].text == finding.text:

@@ -112,8 +112,8 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
     staying = [key for key in device.identities if key not in identities]
     if not going or not staying or len(going) != len(set(identities)):
         raise Invalid(
-            f"{labels.name(device)} cannot be split so",
-            "Name some of its identities, but not all: " + ", ".join(device.identities),
+            f"{labels.name(device)} cannot be split this way",
+            "Select some of its identities, but not all: " + ", ".join(device.identities),
         )
     access = {
         source: entry

@@ -39,10 +39,12 @@ def merge(
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)
-        text = f"{labels.name(merged)} is back, because number {removed} was not retired"
+        text = (
+            f"{labels.name(merged)} was restored: number {removed}, merged into it, was not retired"
+        )
         draft.add_event("device.restored", merged, text)
-    text = f"{labels.name(gone)} (number {removed}) is the same device as {labels.name(keep)}"
-    text += f", says {by}" if by else ""
+    text = f"{labels.name(gone)} (number {removed}) was merged into {labels.name(keep)}"
+    text += f", {labels.author(by)}" if by else ""
     before: dict[str, Any] = {
         "stays": device_record.for_undo(keep),
         "goes": device_record.for_undo(gone),
@@ -105,9 +107,9 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     number = edit.fields["with"]
     other = draft.find(f"id:{number}", DEFAULT_SITE)
     if other is None:
-        raise _no_partner(f"There is no device {number}", "Name the other record by its number.")
+        raise _no_partner(f"Device {number} does not exist", "Send the number of the other record.")
     if other.id == device.id:
-        raise _no_partner("A device cannot be merged with itself", "Name another device.")
+        raise _no_partner("A device cannot be merged with itself", "Select another device.")
     _check_rows(device, other)
     remaining, removed = sorted((device.id, other.id))
     keys = disputes.keys_disputed_between(draft, device, other)
@@ -133,11 +135,12 @@ def _check_rows(device: Device, other: Device) -> None:
     if device.retired_at is None and other.retired_at is None:
         raise Refused(
             f"Both are in the workbook, as {first} and {second}",
-            "Take the row that is wrong out of the workbook; its history stays.",
+            "Remove the wrong row from the workbook; its history is kept.",
         )
     raise Refused(
-        f"They are two rows of the workbook, {first} and {second}, but not both are in it now",
-        "No action is needed: a removed row is excluded from all counts, and its history stays.",
+        f"They are two rows of the workbook, {first} and {second}, and only one of them is "
+        "still in it",
+        "No action is needed: a removed row is excluded from all counts, and its history is kept.",
     )
 
 
@@ -156,7 +159,7 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
     draft.put(new)
     for half in (rest, new):
         _take_secrets(draft, half)
-    text = f"{labels.name(rest)} was split by {edit.by}: number {new.id} is another device"
+    text = f"Number {new.id} was split off {labels.name(rest)}, {labels.author(edit.by)}"
     before = {"stays": device.id, **_for_rejoining(draft, device, (rest.id, new.id))}
     draft.add_event("device.split", rest, text, before, {"goes": new.id})
     return rest
@@ -195,7 +198,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     remaining, removed = _records_before(edit)
     if draft.redirects.get(removed.id) != device.id or remaining.id != device.id:
         raise Refused(
-            f"{labels.name(device)} was merged or split again since", "Undo the newer change first."
+            f"{labels.name(device)} has been merged or split since", "Undo the newer change first."
         )
     del draft.redirects[removed.id]
     for old in edit.fields.get("redirects", ()):
@@ -224,7 +227,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     if not (draft.devices[back.id].identities and draft.devices[removed.id].identities):
         raise Refused(
             f"The identities of {labels.name(removed)} now belong to another device",
-            "Split that device first, or leave these two together.",
+            "Split that device first, or keep these two merged.",
         )
     _give_references_back(draft, edit, back.id, removed.id)
     for half in (back, removed):
@@ -232,7 +235,8 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     back, removed = (_repair_parents(draft, draft.devices[half.id]) for half in (back, removed))
     for half in (back, removed):
         _take_secrets(draft, half)
-    text = f"{labels.name(back)} and {labels.name(removed)} are two devices again, says {edit.by}"
+    text = f"{labels.name(back)} and {labels.name(removed)} are separate devices again"
+    text += f", {labels.author(edit.by)}"
     before = _for_rejoining(draft, device, (back.id, removed.id))
     draft.add_event("device.unmerged", back, text, before, {"stays": back.id, "goes": removed.id})
     return back
@@ -287,7 +291,8 @@ def _records_before(edit: Edit) -> tuple[Device, Device]:
         )
     except (KeyError, ValueError):
         raise Refused(
-            "The event does not contain the records before the merge", "Split the device instead."
+            "The event does not contain the two records from before the merge",
+            "Split the device instead.",
         ) from None
 
 

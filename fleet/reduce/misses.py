@@ -39,12 +39,12 @@ def apply_source_down(draft: Draft, report: SourceDown) -> None:
             return
         del down[report.scope]
         draft.add_event(
-            "source.up", None, f"{report.scope} can be asked again", {"scope": report.scope}
+            "source.up", None, f"{report.scope} is available again", {"scope": report.scope}
         )
     elif known is None:
         down[report.scope] = {"since": report.at.isoformat(), "reason": report.reason}
         after = {"scope": report.scope, "reason": report.reason}
-        text = f"{report.scope} cannot be asked: {report.reason}"
+        text = f"{report.scope} cannot be checked: {report.reason}"
         draft.add_event("source.down", None, text, after=after)
     elif known["reason"] == report.reason:
         return

@@ -32,7 +32,9 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
         invalid.field = "confirm"
         raise invalid
     before = {"name": called, "site": device.site, "identities": list(device.identities)}
-    draft.add_event("device.deleted", device, f"{called} was deleted by {edit.by}", before)
+    draft.add_event(
+        "device.deleted", device, f"{called} was deleted {labels.author(edit.by)}", before
+    )
     remove(draft, device)
     return device
 

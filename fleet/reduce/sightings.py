@@ -34,7 +34,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
         if not capacity.makes_room(draft, sighting.address):
             return None
         draft.add_event(
-            "device.restored", device, f"{labels.name(device)} answers again, so it is back"
+            "device.restored", device, f"{labels.name(device)} is online again and was restored"
         )
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     device, finding = addresses.moved(draft, device, sighting, keys)
@@ -127,7 +127,7 @@ def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
         before = {key: known[key] for key in changed}
         after = {key: new_facts.get(key) for key in changed}
         text = ", ".join(
-            f"{key} {known[key]} is now {new_facts.get(key, 'gone')}" for key in changed
+            f"{key} changed from {known[key]} to {new_facts.get(key, 'none')}" for key in changed
         )
         draft.add_event("device.facts", device, f"{labels.name(device)}: {text}", before, after)
     return device

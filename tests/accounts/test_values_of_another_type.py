@@ -117,7 +117,7 @@ def test_a_start_is_refused_and_the_value_named(make_home: Make) -> None:
     assert put(path, "users", "role", "root")
     with pytest.raises(CannotOpen) as refused:
         home.open()
-    assert "users, row 1, role: viewer, operator, admin are allowed" in str(refused.value)
+    assert "users, row 1, role: one of viewer, operator, admin is expected" in str(refused.value)
     home.monitor.tracker.close()
     home.monitor.journal.close()
     assert put(path, "users", "role", "admin")

@@ -278,7 +278,7 @@ def test_a_damaged_line_holds_up_no_other_and_is_not_shown(
         assert audit.flush()
         assert waiting.read_bytes() == b""
     assert texts(audit.find()) == ["line 2", "line 1"]
-    assert "A damaged line of the audit log was left out" in caplog.text
+    assert "Skipped a damaged audit log entry" in caplog.text
     assert "Secret Name" not in caplog.text
 
 
@@ -298,7 +298,7 @@ def test_a_line_that_the_disk_does_not_take_is_kept_and_said(
     audit = AuditLog(sqlite_engine, folder)
     audit.note(entry(1))
     assert "No such file or directory" in audit.trouble
-    assert "1 line" in audit.trouble
+    assert "1 entry" in audit.trouble
     audit.flush()
     assert audit.trouble == ""
     folder.mkdir()
@@ -310,4 +310,4 @@ def test_what_waits_in_memory_is_bounded(sqlite_engine: Engine, tmp_path: Path) 
     audit = AuditLog(sqlite_engine, tmp_path / "gone")
     for number in range(MAX_WAITING + 2):
         audit.note(entry(number))
-    assert f"{MAX_WAITING} lines" in audit.trouble
+    assert f"{MAX_WAITING} entries" in audit.trouble

@@ -104,7 +104,7 @@ def test_all_devices_are_asked_and_each_says_how_it_is_for_itself(site: Site) ->
     assert (row["status"], row["model_name"]) == ("ACTIVE", "SL-1")
     assert site.row(site.of("slow")[0])["status"] == "ACTIVE"
     assert site.row(site.of("busy")[0])["status"] == "ACTIVE", "a refused session is an answer"
-    assert site.row(site.of("silent")[0])["reason"] == "no answer within 2 s"
+    assert site.row(site.of("silent")[0])["reason"] == "no response within 2 s"
     assert site.row(site.of("off")[0])["reason"] == "connection refused"
 
 

@@ -87,7 +87,7 @@ def test_an_unknown_camera_at_the_address_of_another_is_a_new_one(make: Make, ec
 
     engine = make([camera(1)], ProbedSource(behaviour={1: other}))
     (answer,) = engine.scanner.ask([1])
-    assert (answer.state, answer.reason) == ("missed", "another device answers there")
+    assert (answer.state, answer.reason) == ("missed", "another device responds at this address")
     assert keys(engine) == {1: (mac(1),), 2: (mac(9),)}
     assert engine.status() == {mac(1): "OFFLINE", mac(9): "ACTIVE"}
 

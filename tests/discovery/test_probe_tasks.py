@@ -77,14 +77,14 @@ def test_a_probe_that_ignores_its_deadline_is_missed_and_holds_nothing(
         tcp.source(timeout=0.2, interval=1.0, cap=1),
     )
     until(lambda: engine.status()[key(1)] == "OFFLINE")
-    assert engine.tracker.devices()[1].states["tcp"].reason == "no answer within 0.2 s"
+    assert engine.tracker.devices()[1].states["tcp"].reason == "no response within 0.2 s"
     until(lambda: tcp.times(2) and tcp.times(3))
     answers = [engine.scanner.ask([1])[0] for _ in range(3)]
     assert {answer.state for answer in answers} == {"missed"}
-    assert answers[-1].reason == "2 earlier probes of it have not ended"
+    assert answers[-1].reason == "2 earlier checks of it are still running"
     assert len(tcp.times(1)) == probe_tasks.MAX_ABANDONED, "they do not pile up"
     records = [record.message for record in caplog.records if record.levelno == logging.ERROR]
-    assert records == ["TCP: a probe ignores its deadline; it is abandoned"]
+    assert records == ["TCP: a check did not stop at its deadline and was abandoned"]
 
 
 def test_what_a_probe_returns_after_its_deadline_is_dropped(make: Make) -> None:
@@ -187,7 +187,7 @@ def test_who_asks_while_the_monitor_ends_gets_an_answer_or_is_told(make: Make) -
     engine.scanner.close()
     for thread in threads:
         thread.join(10)
-    assert reasons == ["the monitor is stopping"] * 6
+    assert reasons == ["Camera Monitor is stopping"] * 6
     assert not engine.scanner.start()
 
 
@@ -225,7 +225,7 @@ def test_a_result_that_is_none_is_an_error_in_the_program(make: Make, result: An
     engine = make([listed(1), listed(2)], tcp.source())
     (answer,) = engine.scanner.ask([1])
     assert answer.state == "failed"
-    assert answer.reason.startswith("TCP: an error in the program (")
+    assert answer.reason.startswith("TCP: internal error (")
     assert engine.status()[key(1)] == "ACTIVE", "it says nothing about the device"
     assert engine.tracker.devices()[1].findings[0].kind == "source.error"
 
@@ -247,7 +247,7 @@ def test_what_ends_a_task_or_a_process_ends_one_probe(make: Make, error: BaseExc
     engine = make([listed(1), listed(2)], tcp.source())
     (answer,) = engine.scanner.ask([1])
     name = "SystemExit" if isinstance(error, BaseExceptionGroup) else type(error).__name__
-    assert answer.reason.startswith(f"TCP: an error in the program ({name})")
+    assert answer.reason.startswith(f"TCP: internal error ({name})")
     assert [answer.state for answer in engine.scanner.ask([2])] == ["answered"]
 
 
@@ -257,7 +257,7 @@ def test_what_ends_a_task_or_a_process_ends_one_probe(make: Make, error: BaseExc
         ([NoAnswer("silent")], "missed", "silent"),
         ([ExceptionGroup("deeper", [NoAnswer("silent")])], "missed", "silent"),
         ([NoAnswer("silent"), CannotAsk("tcp:eth0", "no cable")], "not asked", "no cable"),
-        ([NoAnswer("silent"), KeyError("x")], "failed", "an error in the program (KeyError)"),
+        ([NoAnswer("silent"), KeyError("x")], "failed", "internal error (KeyError)"),
     ],
 )
 def test_errors_of_several_tasks_of_a_probe_are_judged_as_one(

@@ -109,7 +109,7 @@ def test_a_device_that_hangs_is_missed_at_its_deadline_and_holds_up_nobody(make:
     tcp = ProbedSource(behaviour={1: hangs})
     engine = make([listed(id) for id in range(1, 21)], tcp.source(timeout=0.4, cap=2))
     until(lambda: engine.status()[key(1)] == "OFFLINE")
-    assert engine.tracker.devices()[1].states["tcp"].reason == "no answer within 0.4 s"
+    assert engine.tracker.devices()[1].states["tcp"].reason == "no response within 0.4 s"
     until(lambda: all(tcp.times(id) for id in range(1, 21)))
     assert tcp.most_at_once == 2
     assert [identity for identity, status in engine.status().items() if status != "ACTIVE"] == [
@@ -126,7 +126,7 @@ def test_an_error_in_a_source_is_logged_once_and_is_no_miss(
     until(lambda: len(tcp.times(1)) >= 3)
     assert set(engine.status().values()) == {"ACTIVE"}
     text = engine.tracker.devices()[1].findings[0].text
-    assert text == "TCP: an error in the program (ZeroDivisionError); the log has the details"
+    assert text == "TCP: internal error (ZeroDivisionError); see the log"
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     assert not engine.tracker.devices()[3].findings
     tcp.behaviour.clear()
@@ -135,7 +135,7 @@ def test_an_error_in_a_source_is_logged_once_and_is_no_miss(
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(errno.ECONNREFUSED, "connection refused"), (errno.EHOSTUNREACH, "no host answers")],
+    [(errno.ECONNREFUSED, "connection refused"), (errno.EHOSTUNREACH, "no host")],
 )
 def test_an_error_of_the_network_in_front_of_a_device_is_its_miss(
     make: Make, number: int, text: str
@@ -162,7 +162,9 @@ def test_a_device_in_whose_place_another_one_answers_is_missed(make: Make) -> No
     engine = make([listed(1), listed(2)], tcp.source())
     until(lambda: engine.status()[key(1)] == "OFFLINE")
     reason = engine.tracker.devices()[1].states["tcp"].reason
-    assert reason == "another device answers there", "who sees only this one reads it, too"
+    assert reason == "another device responds at this address", (
+        "who sees only this one reads it, too"
+    )
     assert engine.status()[key(2)] == "ACTIVE"
 
 
@@ -170,7 +172,7 @@ def test_an_answer_that_proves_nothing_is_a_miss(make: Make) -> None:
     tcp = ProbedSource(behaviour={1: lambda target: []})
     engine = make([listed(1)], tcp.source())
     (answer,) = engine.scanner.ask([1])
-    assert (answer.state, answer.reason) == (probing.MISSED, "its answer proves nothing")
+    assert (answer.state, answer.reason) == (probing.MISSED, "its response does not identify it")
     assert engine.status() == {key(1): "OFFLINE"}
 
 
@@ -312,7 +314,7 @@ def test_an_automatic_scan_discovers_and_leaves_probes_to_their_own_intervals(ma
     engine = make([listed(id) for id in (1, 2, 3)], discovering(tcp, events))
     until(lambda: all(tcp.times(id) for id in (1, 2, 3)) and not tcp.at_once)
     before = len(tcp.asked)
-    assert jobs.scan(engine.scanner) == "0 devices answered"
+    assert jobs.scan(engine.scanner) == "0 devices online"
     assert (events, len(tcp.asked)) == (["discovery begins"], before)
     assert set(engine.status().values()) == {"ACTIVE"}, "a discovery does not judge a probed device"
     assert engine.ended()["missed"] == 0
@@ -412,8 +414,8 @@ def test_a_sweep_that_breaks_spoils_no_answer_of_another_source(make: Make) -> N
         assert (states[1, "tcp"].state, states[2, "tcp"].state) == ("answered", "answered")
         reasons.append((states[2, "swept"].state, states[2, "swept"].reason))
     assert reasons == [
-        ("failed", "an error in the program (ZeroDivisionError); the log has it"),
-        ("failed", "an error in the program (OSError); the log has it"),
+        ("failed", "internal error (ZeroDivisionError); see the log"),
+        ("failed", "internal error (OSError); see the log"),
         ("not asked", "cut"),
     ]
     assert engine.tracker.down() == {}
@@ -451,7 +453,7 @@ def test_a_device_whose_stream_is_read_is_seen_and_not_probed(make: Make) -> Non
     until(lambda: len(tcp.times(2)) >= 4)
     assert len(tcp.times(1)) <= before + 1, "one may have begun just before"
     (answer,) = engine.scanner.ask([1])
-    assert (answer.state, answer.reason) == ("answered", "its stream is read")
+    assert (answer.state, answer.reason) == ("answered", "its stream is being read")
 
 
 def test_a_device_that_refuses_a_session_is_alive_and_its_budget_is_lowered(make: Make) -> None:
@@ -490,8 +492,8 @@ def test_a_reader_of_one_channel_proves_no_other_channel_of_the_recorder(make: M
     engine = make(recorder_with_channels(), tcp.source(takes_session=True), sessions=sessions)
     answers = {answer.device: answer for answer in engine.scanner.ask([1, 2, 3])}
     assert {id: (answer.state, answer.reason) for id, answer in answers.items()} == {
-        1: ("answered", "its stream is read"),
-        2: ("answered", "its stream is read"),
+        1: ("answered", "its stream is being read"),
+        2: ("answered", "its stream is being read"),
         3: ("missed", "no answer to 3 requests"),
     }
     assert {target.options["number"] for _at, target in tcp.asked} == {3}
@@ -504,7 +506,7 @@ def test_a_session_that_a_recorder_refuses_says_nothing_about_the_channel(make: 
     until(lambda: engine.status()[key(3)] == "OFFLINE")
     tcp.behaviour[3] = busy
     (answer,) = engine.scanner.ask([3])
-    reason = "the recorder has no session left (453 Not Enough Bandwidth)"
+    reason = "the recorder has no free session (453 Not Enough Bandwidth)"
     assert (answer.state, answer.reason) == ("not asked", reason)
     assert engine.scanner.sessions.budget(1) == 1, "that of the recorder"
     assert engine.status() == {key(1): "ACTIVE", key(2): "ACTIVE", key(3): "OFFLINE"}
@@ -562,7 +564,7 @@ def test_a_password_that_cannot_be_read_is_a_finding_until_another_is_entered(
     (answer,) = engine.scanner.ask([1])
     assert (answer.state, answer.reason) == (
         "not asked",
-        "TCP: the stored password cannot be read. Enter it again",
+        "TCP: the stored password cannot be read; enter it again",
     )
     finding = engine.tracker.devices()[1].findings[0]
     assert (finding.kind, finding.text) == ("access.password", answer.reason)

@@ -338,7 +338,7 @@ def test_the_toggle_survives_a_restart_both_ways(run_monitor: Run) -> None:
     monitor = run_monitor(AUTO_SCAN_INTERVAL="10")
 
     def went_well() -> bool:
-        return job(monitor)["last_result"] == "1 devices answered"  # type: ignore[no-any-return]
+        return job(monitor)["last_result"] == "1 device online"  # type: ignore[no-any-return]
 
     with camera_of(monitor) as network:
         answer = toggle(monitor, True)
@@ -387,7 +387,7 @@ def test_an_automatic_scan_that_failed_is_remembered_and_the_next_one_still_come
         assert f"UDP port {port} cannot be opened" in monitor.get("/").body.decode()
     with camera_of(monitor):
         until(lambda: job(monitor)["last_error"] is None, 60, "the next scan went well")
-        assert job(monitor)["last_result"] == "1 devices answered"
+        assert job(monitor)["last_result"] == "1 device online"
     assert f"UDP port {port} cannot be opened" not in monitor.get("/").body.decode()
     kinds = [event["kind"] for event in monitor.get("/api/events?kind=source.").json["events"]]
     assert kinds == ["source.up", "source.down"]
@@ -444,7 +444,7 @@ def test_the_clock_thread_outlives_a_job_that_is_removed_meanwhile(
     assert scheduler._thread.is_alive()
     scheduler.stop()
     messages = [record.message for record in caplog.records if record.name == "discovery.scheduler"]
-    assert messages == ["The times of the jobs were not compared; trying again"]
+    assert messages == ["Could not compare the job times with the clock; retrying"]
 
 
 def test_a_run_that_was_skipped_says_why_and_proves_nothing(start: Start) -> None:
@@ -473,7 +473,7 @@ def test_an_automatic_scan_that_meets_another_one_keeps_its_error(
     assert scanner.start("otto")
     home.monitor.scheduler._run("auto_scan")
     assert (state.last_result, state.last_error) == (
-        "A scan was running already",
+        "Skipped: a scan was already running",
         "the cable is out",
     )
     assert scanner.wait(20)

@@ -79,7 +79,7 @@ def test_a_forged_move_sends_the_password_nowhere_and_says_so(make: Make) -> Non
     (finding,) = engine.tracker.devices()[1].findings
     assert finding.kind == "access.password"
     assert f"the password was saved for {HOME}" in finding.text
-    assert "Enter it again" in finding.text
+    assert "enter the password again" in finding.text
     assert set(engine.tracker.devices()) == {1, 2}, "and nothing new was added"
 
 
@@ -97,7 +97,7 @@ def test_a_refusal_at_an_address_that_is_not_proved_says_nothing_of_the_device(m
     before = engine.tracker.devices()[1]
     (answer,) = engine.scanner.ask([1])
     assert (answer.state, answer.reports) == ("not asked", ())
-    assert answer.reason == f"what answers at {AWAY} has no session left (453)"
+    assert answer.reason == f"the device at {AWAY} has no free session (453)"
     assert set(tcp.asked) == {(AWAY, None, False)}
     after = engine.tracker.devices()[1]
     assert (after.last_seen, after.states) == (before.last_seen, before.states)

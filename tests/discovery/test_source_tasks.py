@@ -66,7 +66,7 @@ def test_a_scan_ends_though_a_source_ignores_its_deadline(
     assert (did["state"], did["error"]) == ("failed", f"deaf: {REASON}")
     assert set(engine.status().values()) == {"ACTIVE"}, "what was found before is kept"
     assert engine.kinds().count("source.down") == 1
-    assert caplog.text.count("Deaf: a scan ignores its end; it is abandoned") == 1
+    assert caplog.text.count("Deaf: a scan did not stop at its deadline and was abandoned") == 1
 
 
 def test_what_an_abandoned_scan_finds_later_is_dropped(
@@ -92,7 +92,7 @@ def test_no_more_than_two_abandoned_scans_run_on(
         did = engine.scan()
         assert states(did) == {"deaf": "failed", "finds": "done"}
     assert source.began == 2
-    assert "2 earlier scans of it have not ended" in did["error"]
+    assert "2 earlier scans of it are still running" in did["error"]
 
 
 def test_a_person_stops_a_scan_though_a_source_ignores_that(
@@ -121,7 +121,7 @@ def test_a_sweep_that_ignores_its_deadline_ends_for_those_who_wait(
         did = engine.scanner.sweep("deaf", 0.0)
         assert (did.state, did.failed) == ("failed", {"deaf": REASON})
     did = engine.scanner.sweep("deaf", 0.0)
-    assert "2 earlier scans of it have not ended" in did.failed["deaf"]
+    assert "2 earlier scans of it are still running" in did.failed["deaf"]
 
 
 def test_a_question_about_one_device_ends_though_its_sweep_does_not(
@@ -185,7 +185,7 @@ def test_an_exit_that_a_source_raises_fails_its_part_of_the_scan_alone(
     )
     did = engine.scan()
     assert (did["state"], states(did)) == ("failed", {"odd": "failed", "finds": "done"})
-    assert f"an error in the program ({name_of(error)})" in str(did["error"])
+    assert f"internal error ({name_of(error)})" in str(did["error"])
     assert len([entry for entry in caplog.records if entry.levelname == "ERROR"]) == 1
     assert states(engine.scan()) == states(did), "and it scans again"
 
@@ -209,7 +209,7 @@ def test_a_source_that_cancels_its_own_task_fails_its_part_of_the_scan_alone(
     )
     did = engine.scan()
     assert (did["state"], states(did)) == ("failed", {"odd": "failed", "finds": "done"})
-    assert "an error in the program (CancelledError)" in str(did["error"])
+    assert "internal error (CancelledError)" in str(did["error"])
     if way == "sweep":
         progress = engine.scanner.sweep("odd", 0.0)
         assert progress is not None

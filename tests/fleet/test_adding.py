@@ -154,15 +154,15 @@ def test_the_id_of_another_password_cannot_be_taken() -> None:
         ({**GATE, "notes": "x" * 5001}, "notes", "5001 characters"),
         ({**GATE, "tags": "door"}, "tags", "list of texts"),
         ({**GATE, "tags": ["x"] * 3 + [f"{n}" for n in range(21)]}, "tags", "At most 20 tags"),
-        ({**GATE, "site": " "}, "site", "site needs a name"),
+        ({**GATE, "site": " "}, "site", "site is empty"),
         ({**GATE, "site": "x" * 61}, "site", "61 characters"),
-        ({**GATE, "parents": [9]}, "parents", "no device 9"),
-        ({**GATE, "parents": "1"}, "parents", "list of numbers"),
-        ({**GATE, "parent": 9}, "parent", "no device 9"),
+        ({**GATE, "parents": [9]}, "parents", "device 9 does not exist"),
+        ({**GATE, "parents": "1"}, "parents", "list of up to 8 device numbers"),
+        ({**GATE, "parent": 9}, "parent", "device 9 does not exist"),
         ({**GATE, "port": 0}, "port", "port is invalid"),
         ({**GATE, "interval": 1}, "interval", "interval is invalid"),
-        ({**GATE, "key": "mac:00:00:00:00:00:00"}, "key", "not the MAC of one device"),
-        ({**GATE, "key": "mac:gate"}, "key", "not the MAC of one device"),
+        ({**GATE, "key": "mac:00:00:00:00:00:00"}, "key", "not the MAC of a single device"),
+        ({**GATE, "key": "mac:gate"}, "key", "not the MAC of a single device"),
         ({**GATE, "key": "gate"}, "key", "identity is invalid"),
         ({**GATE, "key": "row:1041"}, "key", "identity is invalid"),
         ({**GATE, "key": "id:7"}, "key", "identity is invalid"),
@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_refused_by_field(fields: Any, name: str, why: str)
 
 
 def test_the_workbook_adds_its_rows_itself() -> None:
-    with pytest.raises(Refused, match="workbook says which recorders"):
+    with pytest.raises(Refused, match="managed in the workbook"):
         Story().tell(add(source="workbook", host="10.0.0.5"))
 
 
@@ -190,7 +190,7 @@ def test_the_workbook_adds_its_rows_itself() -> None:
 def test_the_same_place_twice_is_refused_by_name() -> None:
     story = Story()
     story.tell(add(**GATE, name="Gate"))
-    with pytest.raises(Refused, match=r"^Gate \(number 1\) is in the list already"):
+    with pytest.raises(Refused, match=r"^Gate \(number 1\) is already in the list"):
         story.tell(add(**GATE))
     assert list(story.fleet.devices) == [1]
     assert story.tell(add(**GATE, site="North")) == ["device.added"]
@@ -205,7 +205,7 @@ def test_a_place_that_is_asked_is_not_added_though_its_device_lost_the_key() -> 
     story.tell(edit("delete", "id:2", at=noon(minutes=3)))
     assert story.device(1).access
     assert RTSP not in story.device(1).identities
-    with pytest.raises(Refused, match=r"^Gate \(number 1\) is in the list already"):
+    with pytest.raises(Refused, match=r"^Gate \(number 1\) is already in the list"):
         story.tell(add(**GATE, is_another=True, at=noon(minutes=5)))
 
 
@@ -215,7 +215,7 @@ def test_a_device_that_was_found_already_is_to_be_linked(key: str | None) -> Non
     story.tell(seen(A, name="WV-1", address="10.0.0.5"))
     host = "10.0.0.9" if key else "10.0.0.5"
     fields = {**GATE, "host": host, "key": key}
-    with pytest.raises(Refused, match=r"^WV-1 \(number 1\) was found") as refused:
+    with pytest.raises(Refused, match=r"^WV-1 \(number 1\) was already found") as refused:
         story.tell(add(**fields))
     assert "Link" in refused.value.hint
 
@@ -234,7 +234,7 @@ def test_a_retired_device_is_restored_instead() -> None:
     story = Story()
     story.tell(add(**GATE, name="Gate"))
     story.tell(edit("retire", "id:1"))
-    with pytest.raises(Refused, match="and retired") as refused:
+    with pytest.raises(Refused, match="and is retired") as refused:
         story.tell(add(**GATE))
     assert "Restore" in refused.value.hint
 
@@ -250,7 +250,7 @@ def test_a_full_list_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "MAX_DEVICES", 2)
     story = Story()
     story.tell(add(**GATE), seen(A))
-    with pytest.raises(Refused, match="list is full"):
+    with pytest.raises(Refused, match="fleet is full"):
         story.tell(add(**{**GATE, "host": "10.0.0.6"}))
     assert list(story.fleet.devices) == [1, 2]
     story.tell(missed(A, noon(minutes=1)))
@@ -286,7 +286,7 @@ def test_undo_does_not_delete_what_somebody_worked_on(change: Edit) -> None:
     story.tell(add(**GATE))
     added = story.events[-1]
     story.tell(change)
-    with pytest.raises(Refused, match="changed again since it was added"):
+    with pytest.raises(Refused, match="changed after it was added"):
         undo(story, added)
     assert list(story.fleet.devices) == [1]
 

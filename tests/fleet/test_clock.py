@@ -166,8 +166,8 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
     clock.forward(days=730)
     home.restart()
     forget = home.monitor.scheduler.jobs["forget"]
-    assert "Nothing old is deleted" in forget.run()
-    assert "Nothing old is deleted" in home.client.get("/").text
+    assert "Old entries are not deleted" in forget.run()
+    assert "Old entries are not deleted" in home.client.get("/").text
     refused = home.client.post("/api/cleanup", json={"days": 90})
     assert refused.status_code == 409
     assert "ahead of the newest entry" in refused.json["error"]
@@ -179,7 +179,7 @@ def test_nothing_is_forgotten_or_retired_while_the_clock_has_leapt_until_a_perso
     assert "The date is right" in home.client.get("/settings/jobs").text
     assert home.client.post("/api/clock/confirm").status_code == 200
     assert home.client.post("/api/cleanup", json={"days": 90}).json["retired"] == 1
-    assert forget.run() == "1 events and 1 lines of the audit log forgotten"
+    assert forget.run() == "1 event and 1 audit log entry deleted"
     assert "The date is right" not in home.client.get("/settings/jobs").text
 
 

@@ -53,8 +53,8 @@ def test_an_update_is_said_once_in_the_log_and_in_the_journal(
 ) -> None:
     copies = home.settings.data_dir / "copies"
     file = (
-        f"{home.settings.database_path} was updated to version 2 of the file. Older versions of "
-        f"Camera Monitor cannot open it. The original is kept in {copies / FILE}.version1-1."
+        f"{home.settings.database_path} was updated to file format 2. Older versions of Camera "
+        f"Monitor cannot open it. The original is kept in {copies / FILE}.version1-1."
     )
     sql = (
         f"The SQL database was updated from revision {OLD} to {revisions()[-1]}. Older versions of "
@@ -128,7 +128,7 @@ def test_a_start_that_is_refused_does_not_say_that_the_file_was_updated(place: P
     assert (place / FILE).read_bytes() == DEMO
     staged.rmdir()
     assert monitor.start().stop() == 0
-    assert monitor.text().count(f"{FILE} was updated to version 2 of the file.") == 1
+    assert monitor.text().count(f"{FILE} was updated to file format 2.") == 1
     assert monitor.text().count("The SQL database was updated from revision") == 1
 
 
@@ -148,7 +148,7 @@ def test_a_command_that_updates_the_files_says_so_once(place: Path) -> None:
         return done.stderr
 
     (line,) = list_users().splitlines()
-    assert f"{FILE} was updated to version 2 of the file." in line
+    assert f"{FILE} was updated to file format 2." in line
     assert f"The SQL database was updated from revision {OLD}" in line
     assert (place / "data" / "logs" / "app.log").read_text().count(line) == 1
     assert (place / FILE).read_bytes() != DEMO

@@ -29,9 +29,37 @@ def test_a_new_name_is_told_with_the_old_one_and_who_gave_it() -> None:
     story = story_with_a_camera()
     assert story.tell(edit("change", "id:1", name="Gate")) == ["device.edited"]
     event = story.events[-1]
-    assert event.text == "WV-1 is now called Gate, by tester"
+    assert event.text == "WV-1 renamed to Gate, by tester"
     assert (event.device, event.before, event.after) == (1, {"name": None}, {"name": "Gate"})
     assert story.device().name == "Gate"
+
+
+@pytest.mark.parametrize(
+    ("by", "text"),
+    [
+        ("tester", "WV-1: notes and tags changed, site changed to North, by tester"),
+        ("local", "WV-1: notes and tags changed, site changed to North, on this server"),
+        (
+            "command line",
+            "WV-1: notes and tags changed, site changed to North, on the command line",
+        ),
+    ],
+)
+def test_several_changes_are_one_sentence_that_says_who_made_them(by: str, text: str) -> None:
+    story = story_with_a_camera()
+    change = edit("change", "id:1", notes="ladder", tags=["door"], site="North")
+    story.tell(replace(change, by=by))
+    assert story.events[-1].text == text
+
+
+def test_a_renamed_device_is_told_with_what_else_was_changed() -> None:
+    story = story_with_a_camera()
+    story.tell(edit("change", "id:1", name="Gate", tags=["door"], site="North"))
+    assert story.events[-1].text == (
+        "WV-1 renamed to Gate; tags changed, site changed to North, by tester"
+    )
+    story.tell(edit("change", "id:1", site="here"))
+    assert story.events[-1].text == "Gate: site changed to (no site), by tester"
 
 
 def test_a_device_is_named_by_its_number_or_by_its_mac() -> None:
@@ -49,14 +77,14 @@ def test_a_persons_name_outlives_the_cameras_own_until_it_is_emptied() -> None:
         story.tell(edit("change", "id:1", name="Gate"))
         story.tell(edit("change", "id:1", name=empty))
         assert story.device().name is None
-    assert story.events[-1].text == "Gate is now called WV-2, by tester"
+    assert story.events[-1].text == "Gate renamed to WV-2, by tester"
 
 
 def test_notes_are_told_without_their_text_in_the_sentence() -> None:
     story = story_with_a_camera()
     story.tell(edit("change", "id:1", notes="ladder needed\nask Ann"))
     assert story.device().notes == "ladder needed\nask Ann"
-    assert story.events[-1].text == "The notes of WV-1 were changed, by tester"
+    assert story.events[-1].text == "WV-1: notes changed, by tester"
     assert story.events[-1].after == {"notes": "ladder needed\nask Ann"}
 
 
@@ -95,8 +123,8 @@ def test_a_name_is_kept_as_one_clean_line(typed: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"name": "x" * 121}, "name has 121 characters, 120 are allowed"),
-        ({"notes": "x" * 5001}, "notes has 5001 characters, 5000 are allowed"),
+        ({"name": "x" * 121}, "name has 121 characters; at most 120 are allowed"),
+        ({"notes": "x" * 5001}, "notes has 5001 characters; at most 5000 are allowed"),
         ({"name": 7}, "name must be text"),
         ({"notes": ["a"]}, "notes must be text"),
         ({"name": False}, "name must be text"),
@@ -175,7 +203,7 @@ def test_undo_is_refused_when_somebody_changed_it_since() -> None:
     story.tell(edit("change", "id:1", name="Gate"))
     first = story.events[-1]
     story.tell(edit("change", "id:1", name="North gate"))
-    with pytest.raises(Refused, match="North gate was changed again since") as refused:
+    with pytest.raises(Refused, match="North gate has been changed since then") as refused:
         undo(story, first)
     assert "newer change" in refused.value.hint
     assert story.device().name == "North gate"
@@ -186,7 +214,7 @@ def test_the_same_undo_twice_is_refused() -> None:
     story.tell(edit("retire", "id:1"))
     retired = story.events[-1]
     undo(story, retired)
-    with pytest.raises(Refused, match="changed again since"):
+    with pytest.raises(Refused, match="changed since then"):
         undo(story, retired)
 
 
@@ -233,7 +261,7 @@ def test_a_form_that_sends_long_notes_and_many_tags_back_saves_the_name() -> Non
     sent = {"notes": before.notes.replace("\n", "\r\n"), "tags": list(before.tags)}
     assert story.tell(edit("change", "id:1", name="Gate", **sent)) == ["device.edited"]
     assert (story.device().notes, story.device().tags) == (before.notes, before.tags)
-    with pytest.raises(Refused, match="6002 characters, 5000 are allowed"):
+    with pytest.raises(Refused, match="6002 characters; at most 5000 are allowed"):
         story.tell(edit("change", "id:1", notes=before.notes + "!"))
 
 
@@ -261,9 +289,7 @@ def test_the_access_of_a_device_is_changed_with_its_name_in_one_event() -> None:
     story = story_with_a_listed_camera(interval=60)
     assert story.tell(edit("change", "id:1", name="Lobby", interval=600)) == ["device.edited"]
     event = story.events[-1]
-    assert event.text == (
-        "Gate is now called Lobby and the interval of Lobby for rtsp was changed, by tester"
-    )
+    assert event.text == ("Gate renamed to Lobby; interval for rtsp changed, by tester")
     assert event.before == {"name": "Gate", "source": "rtsp", "interval": 60}
     assert event.after == {"name": "Lobby", "source": "rtsp", "interval": 600}
     assert story.device().access["rtsp"].interval == 600
@@ -273,7 +299,7 @@ def test_another_place_is_another_key() -> None:
     story = story_with_a_listed_camera()
     story.tell(edit("change", "id:1", port=8554, path="/sub"))
     assert story.device().identities == ("rtsp:10.0.0.5:8554/sub",)
-    assert story.events[-1].text == "The port and path of Gate for rtsp were changed, by tester"
+    assert story.events[-1].text == "Gate: port and path for rtsp changed, by tester"
     undo(story, story.events[-1])
     assert story.device().identities == ("rtsp:10.0.0.5:554/live",)
     assert story.device().access["rtsp"].port == 554
@@ -282,7 +308,7 @@ def test_another_place_is_another_key() -> None:
 def test_a_new_password_is_told_by_its_id_and_undone() -> None:
     story = story_with_a_listed_camera(secret=SEALED)
     story.tell(edit("change", "id:1", secret={"id": "s2", "sealed": "v1:sealed-two"}))
-    assert story.events[-1].text == "The password of Gate for rtsp was changed, by tester"
+    assert story.events[-1].text == "Gate: password for rtsp changed, by tester"
     assert story.device().access["rtsp"].secret == "s2"
     undo(story, story.events[-1])
     assert story.device().access["rtsp"].secret == "s1"
@@ -310,7 +336,7 @@ def test_a_secret_option_is_stored_like_the_password_and_undone() -> None:
     story = story_with_a_listed_camera(secret=SEALED)
     story.tell(edit("change", "id:1", secret_options=COMMUNITY))
     event = story.events[-1]
-    assert event.text == "The secret options of Gate for rtsp were changed, by tester"
+    assert event.text == "Gate: secret options for rtsp changed, by tester"
     assert story.device().access["rtsp"].secret_options == {"community": "s2"}
     assert story.fleet.secrets["s2"].sealed == "v1:sealed-two"
     assert "sealed-" not in repr(story.events)
@@ -391,7 +417,7 @@ def test_no_undo_sends_a_removed_password_to_the_port_that_came_since() -> None:
     story.tell(edit("change", "id:1", secret=None))
     removed = story.events[-1]
     story.tell(edit("change", "id:1", port=8554))
-    with pytest.raises(Refused, match="changed again since"):
+    with pytest.raises(Refused, match="changed since then"):
         undo(story, removed)
     undo(story, story.events[-1])
     undo(story, removed)
@@ -439,7 +465,7 @@ def test_no_undo_sends_a_removed_password_to_the_address_that_came_since() -> No
     story.tell(edit("change", "id:1", secret=None))
     removed = story.events[-1]
     story.tell(edit("change", "id:1", host="203.0.113.7"))
-    with pytest.raises(Refused, match="changed again since"):
+    with pytest.raises(Refused, match="changed since then"):
         undo(story, removed)
     undo(story, story.events[-1])
     undo(story, removed)
@@ -473,7 +499,7 @@ def test_of_several_ways_the_one_that_is_meant_must_be_named() -> None:
 def test_a_place_that_another_device_has_is_refused_by_name() -> None:
     story = story_with_a_listed_camera()
     story.tell(edit("add", "", name="Yard", **{**WAY, "host": "10.0.0.6"}))
-    with pytest.raises(Refused, match=r"^Yard \(number 2\) has rtsp:10\.0\.0\.6"):
+    with pytest.raises(Refused, match=r"^Yard \(number 2\) already uses rtsp:10\.0\.0\.6"):
         story.tell(edit("change", "id:1", host="10.0.0.6"))
     assert story.device(1).access["rtsp"].host == "10.0.0.5"
 
@@ -485,12 +511,12 @@ def test_undo_of_an_access_is_refused_when_it_was_changed_or_unlinked_since() ->
     story.tell(edit("change", "id:1", source="onvif", interval=30))
     first = story.events[-1]
     story.tell(edit("change", "id:1", source="onvif", interval=60))
-    with pytest.raises(Refused, match="changed again since"):
+    with pytest.raises(Refused, match="changed since then"):
         undo(story, first)
     undo(story, story.events[-1])
     undo(story, first)
     undo(story, linked)
-    with pytest.raises(Refused, match="changed again since"):
+    with pytest.raises(Refused, match="changed since then"):
         undo(story, first)
 
 
@@ -500,7 +526,7 @@ def test_several_parents_are_set_told_and_taken_back() -> None:
     story.tell(edit("change", "id:1", parents=[2, 3, 2]))
     assert story.device().parents == (2, 3)
     event = story.events[-1]
-    assert event.text == "WV-1 is behind East and West, by tester"
+    assert event.text == "WV-1: connected through East and West, by tester"
     assert (event.before, event.after) == ({"parents": []}, {"parents": [2, 3]})
     undo(story, event)
     assert story.device().parents == ()
@@ -534,15 +560,15 @@ def test_parents_that_are_sent_back_as_they_are_stay(fields: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"parents": 2}, "list of numbers"),
-        ({"parents": "2"}, "list of numbers"),
-        ({"parents": [2] * 9}, "up to 8 devices"),
-        ({"parents": [99]}, "no device 99"),
-        ({"parents": ["2"]}, "no device 2"),
-        ({"parents": [True]}, "no device True"),
-        ({"parents": ["x" * 9000]}, "no device x+ to be"),
-        ({"parents": [1]}, "is itself behind"),
-        ({"parents": [2, 3]}, "West is itself behind WV-1"),
+        ({"parents": 2}, "list of up to 8 device numbers"),
+        ({"parents": "2"}, "list of up to 8 device numbers"),
+        ({"parents": [2] * 9}, "up to 8 device numbers"),
+        ({"parents": [99]}, "device 99 does not exist"),
+        ({"parents": ["2"]}, "device 2 does not exist"),
+        ({"parents": [True]}, "device True does not exist"),
+        ({"parents": ["x" * 9000]}, "device x+ does not exist"),
+        ({"parents": [1]}, "is itself connected through"),
+        ({"parents": [2, 3]}, "West is itself connected through WV-1"),
         ({"parents": [2], "parent": None}, "name different devices"),
     ],
 )

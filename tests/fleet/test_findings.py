@@ -85,7 +85,7 @@ def test_records_that_become_one_keep_their_findings_each_once() -> None:
 def test_a_source_that_cannot_ask_is_told_once_and_its_return_once() -> None:
     story = Story()
     assert story.tell(down("panasonic:eth0")) == ["source.down"]
-    assert story.events[-1].text == "panasonic:eth0 cannot be asked: the cable is out"
+    assert story.events[-1].text == "panasonic:eth0 cannot be checked: the cable is out"
     assert story.events[-1].device is None
     for minute in range(1, 4):
         assert story.tell(down("panasonic:eth0", at=noon(minutes=minute))) == []

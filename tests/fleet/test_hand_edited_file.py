@@ -179,9 +179,9 @@ NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             ("port", 0, "the port is invalid"),
             ("port", "554", "a number from 0"),
             ("host", "the gate", "the host name is invalid. Enter a host name or an IP address"),
-            ("host", "rtsp://10.0.0.5/live", "the address holds more than a host"),
-            ("host", "10.0.0.5:554", "the address holds more than a host"),
-            ("host", "224.0.0.1", "224.0.0.1 is not the address of one device"),
+            ("host", "rtsp://10.0.0.5/live", "the address contains more than a host"),
+            ("host", "10.0.0.5:554", "the address contains more than a host"),
+            ("host", "224.0.0.1", "224.0.0.1 is not the address of a single device"),
             ("path", "/live?password=Tukan", "the path contains a password"),
             ("path", "/a b", "the path contains a space"),
             ("username", "root:Tukan", "a user name cannot contain a colon"),
@@ -189,7 +189,7 @@ NAMED: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             ("interval", 5, "the interval is invalid. Enter seconds, from 10 to 86400 (one day)"),
             ("interval", -5, "a number from 0"),
             ("interval", 10**9, "the interval is invalid"),
-            ("method", "digest;", "the login method is not a name. Write it like digest"),
+            ("method", "digest;", "the login method is invalid. Enter a method such as digest"),
             ("options", {"password": "Tukan"}, "the option password looks like a password"),
         )
     },
@@ -384,7 +384,7 @@ def test_one_mac_in_two_spellings_is_damage(tmp_path: Path) -> None:
     raw = a_file(tmp_path)
     (tmp_path / FILE).write_bytes(changed(raw, ("devices", 1, "identities"), [A.upper()]))
     with opened(tmp_path) as tracker:
-        assert f"two devices have one identity, {A}: 1 and 2" in tracker.damage
+        assert f"two devices have the same identity, {A}: 1 and 2" in tracker.damage
 
 
 ORIGINAL = b'{"D4-2D-C5-00-00-0B": {"current_ip": "10.0.0.1", "last_seen": "2026-03-01T12:00:00"}}'
@@ -407,7 +407,7 @@ def test_a_byte_order_mark_is_passed_over_in_the_file_of_the_former_tracker(
 
 def test_a_file_of_another_encoding_is_damage(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(ORIGINAL.decode().encode("utf-16"))
-    with pytest.raises(CannotOpen, match="is damaged: it is not whole JSON"):
+    with pytest.raises(CannotOpen, match="is damaged: it is not complete JSON"):
         tracker_in(tmp_path).open()
 
 
@@ -458,11 +458,11 @@ def test_a_pipe_in_the_place_of_the_file_keeps_nobody_waiting(tmp_path: Path) ->
         tracker.apply([seen(A)], NOON)
         (tmp_path / FILE).unlink()
         os.mkfifo(tmp_path / FILE)
-        with pytest.raises(CannotKeep, match="it is no plain file"):
+        with pytest.raises(CannotKeep, match="it is not a regular file"):
             tracker.apply([edit("change", "id:1", name="Gate")], NOON)
-        with pytest.raises(CannotOpen, match="it is no plain file"):
+        with pytest.raises(CannotOpen, match="it is not a regular file"):
             tracker.store.read()
-    with pytest.raises(CannotOpen, match="it is no plain file"):
+    with pytest.raises(CannotOpen, match="it is not a regular file"):
         tracker_in(tmp_path).open()
 
 

@@ -128,7 +128,9 @@ def test_ignored_sightings_take_no_place_in_a_full_list(monkeypatch: pytest.Monk
 def test_a_listed_device_is_not_ignored() -> None:
     story = Story()
     story.tell(edit("add", "", source="rtsp", host="10.0.0.5", name="Gate"))
-    with pytest.raises(Refused, match="Gate is listed, so it cannot be ignored"):
+    with pytest.raises(
+        Refused, match="Gate was added by a person or the workbook, so it cannot be ignored"
+    ):
         story.tell(edit("ignore", "id:1"))
 
 
@@ -136,7 +138,7 @@ def test_a_row_of_the_workbook_is_not_ignored_though_it_left() -> None:
     story = Story()
     story.tell(*edits([RecorderRow("S1", "4F02BC9PAJ01A15", "North")], {}, "workbook", NOON))
     story.tell(*edits([], story.fleet.devices, "workbook", NOON))
-    with pytest.raises(Refused, match="is listed"):
+    with pytest.raises(Refused, match="was added by a person"):
         story.tell(edit("ignore", "id:1"))
 
 
@@ -177,7 +179,7 @@ def test_the_list_of_ignored_ones_has_a_limit(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(ignoring, "MAX_IGNORED", 1)
     story = Story()
     story.tell(edit("ignore", A))
-    with pytest.raises(Refused, match="1 identities are ignored already"):
+    with pytest.raises(Refused, match="1 identities are already ignored"):
         story.tell(edit("ignore", B))
     assert set(story.fleet.ignored) == {A}
 

@@ -156,7 +156,7 @@ def moved_to(report: Report | Undo, now: datetime, events: Sequence[Event]) -> R
     """The report as of now; what was asked, so many seconds before. May raise Refused."""
     if isinstance(report, Undo):
         if report.back >= len(events):
-            raise Refused("There is no such event", "")
+            raise Refused("Event not found", "")
         event = events[-1 - report.back]
         assert fit_to_undo(event) == can_undo(event), event
         return inverse(event, "tester", now)

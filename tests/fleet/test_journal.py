@@ -251,7 +251,7 @@ def test_an_event_that_does_not_fit_is_left_out_and_holds_up_no_other(
     assert tracker.fleet().outbox == ()
     assert [
         record.message for record in caplog.records if record.name == "fleet.history.journal"
-    ] == ["Event 2 does not fit into the journal: left out"]
+    ] == ["Skipped event 2: the journal cannot store it"]
 
 
 def test_a_delivery_that_fails_unexpectedly_is_tried_again(
@@ -281,7 +281,7 @@ def test_a_delivery_that_fails_unexpectedly_is_tried_again(
     messages = [
         record.message for record in caplog.records if record.name == "fleet.history.journal"
     ]
-    assert messages == ["A delivery to the SQL database failed; it is tried again"]
+    assert messages == ["Writing events to the SQL database failed; retrying"]
 
 
 def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_back(
@@ -297,7 +297,7 @@ def test_events_wait_in_the_file_while_the_server_is_down_and_arrive_once_it_is_
     tracker.apply([missed(A, noon(minutes=1))], noon(minutes=1))
     for _ in range(3):
         assert not journal_writer.deliver()
-    assert "The SQL database does not work" in journal_writer.trouble
+    assert "SQL database unavailable" in journal_writer.trouble
     assert PASSWORD not in journal_writer.trouble + caplog.text
     with pytest.raises(Unreachable):
         journal.find()

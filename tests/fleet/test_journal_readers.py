@@ -236,7 +236,7 @@ def test_what_fails_while_it_is_stored_is_stored_once(
         for record in caplog.records
         if record.name == "fleet.history.journal_readers"
     ]
-    assert messages == ["Reader notes of the journal failed; it is tried again"]
+    assert messages == ["Journal reader notes failed; retrying"]
 
 
 CRASHING = """
@@ -405,7 +405,7 @@ def test_an_event_that_a_reader_cannot_use_is_passed_over_and_logged(
         for record in caplog.records
         if record.name == "fleet.history.journal_readers"
     ]
-    assert messages == ["Event 4 is left out: reader notes cannot use it"]
+    assert messages == ["Skipped event 4: reader notes cannot process it"]
 
 
 def test_a_row_that_cannot_be_read_is_passed_over_and_logged(
@@ -426,7 +426,7 @@ def test_a_row_that_cannot_be_read_is_passed_over_and_logged(
         for record in caplog.records
         if record.name == "fleet.history.journal_readers"
     ]
-    assert messages == ["Event 2 cannot be read from the journal: left out"]
+    assert messages == ["Skipped event 2: it cannot be read from the journal"]
     journal.close()
 
 
@@ -495,8 +495,8 @@ def test_a_reader_that_is_a_week_behind_is_reported(
     assert journal.readers.check(oldest + BEHIND_AFTER) == []
     problems = journal.readers.check(oldest + BEHIND_AFTER + timedelta(seconds=1))
     assert problems == [
-        "Reader notes of the journal is behind: 2 events since 2026-03-01 not read. "
-        "No event is deleted before it was read. See the log for its errors."
+        "Journal reader notes is behind: 2 events unread since 2026-03-01. Unread events are not "
+        "deleted. See the log for its errors."
     ]
     warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert warned == problems
@@ -515,10 +515,10 @@ def test_a_reader_that_nothing_uses_is_reported_and_dropped_after_a_month(sql_ur
     oldest = noon(minutes=1)
     [problem] = again.readers.check(oldest + UNUSED_AFTER)
     assert problem.endswith(
-        "1 event since 2026-03-01 not read. Nothing uses it now; it is dropped after 30 days."
+        "1 event unread since 2026-03-01. It is unused and will be dropped after 30 days."
     )
     assert again.readers.check(oldest + UNUSED_AFTER + timedelta(seconds=1)) == [
-        "Dropped the unused reader notes of the journal."
+        "Dropped the unused journal reader notes."
     ]
     assert again.readers.positions() == {}
     again.close()

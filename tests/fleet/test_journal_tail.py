@@ -175,7 +175,7 @@ def test_an_event_in_memory_that_a_reader_cannot_use_is_passed_over(
     reader.handle = handle
     write(journal, 1, 2, 3)
     assert reader.catch_up() == [1, 3]
-    assert "Event 2 is left out: reader reading cannot use it" in caplog.messages
+    assert "Skipped event 2: reader reading cannot process it" in caplog.messages
 
 
 def test_an_older_copy_of_the_database_behind_a_running_reader_loses_nothing_new(

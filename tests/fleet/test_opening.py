@@ -17,7 +17,7 @@ def test_a_file_of_a_newer_version_is_refused_in_words_and_stays(tmp_path: Path)
     with pytest.raises(CannotOpen) as refused:
         tracker_in(tmp_path).open()
     text = str(refused.value)
-    assert "was written by a newer Camera Monitor: it has version 3" in text
+    assert "was written by a newer Camera Monitor: it has format 3" in text
     assert "Install the newer version again, or set DATABASE_PATH" in text
     assert (tmp_path / FILE).read_bytes() == data
     assert list((tmp_path / "data" / "copies").glob("*damaged*")) == []

@@ -315,7 +315,7 @@ def test_a_former_file_never_replaces_a_living_fleet_in_silence(
     assert home.client.get("/api/camera/1").status_code == 404, "the number was another camera's"
     page = unescape(home.client.get("/").text)
     for text in (caplog.text, page, home.events()[-1].text):
-        assert "is a file of the former tracker, but the journal knows a fleet already" in text
+        assert "is a file of the former tracker, but the journal already has a fleet" in text
         assert f"(1 device) is kept in {kept}" in text
     assert home.events()[-1].kind == "fleet.replaced"
     assert home.events()[-1].sequence > newest
@@ -338,7 +338,7 @@ def test_a_limited_token_sees_no_other_camera_after_a_former_file_was_put_there(
     home.settings.database_path.write_bytes(ORIGINAL.read_bytes())
     home.open()
     assert min(device.id for device in home.devices()) == 2, "the journal knows number 1"
-    assert "There is no copy of the fleet" in home.monitor.tracker.replaced
+    assert "The fleet that it replaced was not kept" in home.monitor.tracker.replaced
 
 
 def test_the_first_former_file_is_opened_without_a_word(moved_in: Home) -> None:

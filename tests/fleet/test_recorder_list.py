@@ -192,8 +192,8 @@ def test_a_recorder_of_the_list_is_not_retired_by_hand(listed):
     before = listed.fleet
     with pytest.raises(Refused) as refused:
         listed.by_hand("retire", MALL)
-    assert "The workbook says which recorders there are" in refused.value.error
-    assert "Take its row out of the workbook" in refused.value.hint
+    assert "Recorders are managed in the workbook" in refused.value.error
+    assert "Remove its row from the workbook" in refused.value.hint
     assert listed.fleet is before
 
 
@@ -220,10 +220,10 @@ def test_two_rows_are_two_recorders_whatever_a_person_says(listed, first):
     with pytest.raises(Refused) as refused:
         listed.by_hand("merge", first, **{"with": listed.device(other).id})
     assert refused.value.error == (f"Both are in the workbook, as {first.site} and {other.site}")
-    assert "out of the workbook" in refused.value.hint
+    assert "from the workbook" in refused.value.hint
     assert listed.fleet is before
     listed.has(MALL)
-    with pytest.raises(Refused, match="not both are in it now"):
+    with pytest.raises(Refused, match="only one of them is still in it"):
         listed.by_hand("merge", first, **{"with": listed.device(other).id})
 
 
@@ -265,12 +265,12 @@ def test_the_first_answer_is_told_as_found_and_a_later_one_as_back(listed):
     listed.answers(MALL)
     assert (listed.events[-1].kind, listed.events[-1].text) == (
         "device.found",
-        "Mall, SITE-001 answers",
+        "Mall, SITE-001 is online",
     )
     listed.is_silent(MALL)
     listed.answers(MALL)
     assert listed.kinds[-2:] == ["device.offline", "device.back"]
-    assert listed.events[-1].text == "Mall, SITE-001 is back"
+    assert listed.events[-1].text == "Mall, SITE-001 is back online"
 
 
 def test_the_past_of_the_demo_is_told_with_the_same_kinds_and_words() -> None:
@@ -280,7 +280,10 @@ def test_the_past_of_the_demo_is_told_with_the_same_kinds_and_words() -> None:
         for event in events
         if event["after"].get("status") == "ACTIVE"
     }
-    assert ups == {("device.found", "UNKNOWN", "answers"), ("device.back", "OFFLINE", "is back")}
+    assert ups == {
+        ("device.found", "UNKNOWN", "is online"),
+        ("device.back", "OFFLINE", "is back online"),
+    }
 
 
 def test_another_spelling_of_a_serial_is_the_same_recorder(listed):

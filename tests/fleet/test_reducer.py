@@ -252,7 +252,7 @@ def test_a_retired_device_that_answers_is_back_with_exactly_one_event() -> None:
     assert story.tell(edit("retire", "id:1", noon(minutes=2))) == ["device.retired"]
     assert story.tell(at=noon(days=3)) == []
     assert story.tell(seen(A, name="Gate", at=noon(days=4))) == ["device.restored"]
-    assert story.events[-1].text == "Gate answers again, so it is back"
+    assert story.events[-1].text == "Gate is online again and was restored"
     assert story.device().retired_at is None
     assert story.device().status == story.status(at=noon(days=4)) == ACTIVE
 
@@ -264,7 +264,7 @@ def test_a_batch_with_an_edit_that_cannot_be_done_is_not_done_at_all() -> None:
     for wrong in (edit("retire", "id:9"), edit("retire", C), edit("explode", "id:1")):
         with pytest.raises(Refused):
             story.tell(seen(B, address="10.0.0.2"), wrong)
-    with pytest.raises(NotFound, match="There is no device 9"):
+    with pytest.raises(NotFound, match="Device 9 does not exist"):
         story.tell(edit("retire", "id:9"))
     assert story.fleet is before
 

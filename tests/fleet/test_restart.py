@@ -133,9 +133,9 @@ def test_an_edit_on_a_full_disk_answers_507_and_is_not_done(
         answer = monitor.request("PATCH", "/api/camera/1", body)
         assert answer.status == 507
         assert answer.json == {
-            "error": f"{path} cannot be written (No space left on device). "
-            "Make room on the disk or give this user the right to write it.",
-            "hint": "Nothing was changed. Try again afterwards.",
+            "error": f"{path} cannot be written (No space left on device). Free disk space or "
+            "allow this user to write the file.",
+            "hint": "Nothing was changed. Solve the problem, then try again.",
         }
     row = monitor.get("/api/camera/1").json
     assert (row["camera_name"], row["notes"]) == ("Gate", "first")
@@ -182,7 +182,7 @@ def refusal(tmp_path: Path, **environment: str) -> str:
             monitor.kill()
     lines = [line for line in monitor.text().splitlines() if "cannot start" in line]
     assert "Traceback" not in monitor.text(), monitor.text()
-    assert "Starting web server" not in monitor.text(), "nothing is announced that does not come"
+    assert "Web server:" not in monitor.text(), "nothing is announced that does not come"
     assert len(lines) == 1, monitor.text()
     return lines[0]
 

@@ -65,7 +65,7 @@ def test_a_frozen_server_stops_no_page_and_no_edit_and_everything_arrives_once(
         for path in ("/api/events", "/api/audit"):
             refused = home.client.get(path, headers=key)
             assert refused.status_code == 503
-            assert refused.json["error"].startswith("The SQL database does not work: ")
+            assert refused.json["error"].startswith("SQL database unavailable: ")
             assert PASSWORD not in refused.text
         answer = home.client.post(
             "/api/users",

@@ -107,7 +107,8 @@ def test_a_bar_says_by_height_and_in_words_what_it_says_by_colour() -> None:
     assert set(drawn.paths) == {"unknown", "up", "part", "down"}
     assert drawn.paths["up"] == "M86 0h2v12h-2z"
     assert drawn.label == (
-        "Answered 62.4 % of the known time of the last 90 days, trouble on 2 days, 86 days unknown"
+        "Online 62.4 % of the monitored time in the last 90 days, outages on 2 days, no data "
+        "for 86 days"
     )
 
 

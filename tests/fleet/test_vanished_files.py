@@ -57,9 +57,9 @@ def test_nothing_is_acknowledged_while_data_dir_is_away_and_it_heals_when_it_is_
         data.mkdir()
     refused = rename(home, "Gate")
     assert refused.status_code == 507
-    how = "is gone" if way == "renamed" else "was replaced or unmounted"
+    how = "no longer exists" if way == "renamed" else "was replaced or unmounted"
     assert f"{data} cannot be written: it {how}" in refused.json["error"]
-    assert "Put it back, or restart Camera Monitor." in refused.json["error"]
+    assert "Restore it, or restart Camera Monitor." in refused.json["error"]
     refused = add_user(home)
     assert refused.status_code == 503
     assert "camera_monitor.db" in refused.json["error"]
@@ -105,7 +105,7 @@ def test_a_full_disk_under_the_sql_file_is_said_with_what_helps(
     refused = add_user(home)
     assert refused.status_code == 503
     assert "disk is full" in refused.json["error"]
-    assert "Make room on the disk of DATA_DIR" in refused.json["hint"]
+    assert "Free disk space in DATA_DIR" in refused.json["hint"]
     disk.make_room()
     assert add_user(home).status_code == 201
 
@@ -166,7 +166,7 @@ def test_audit_lines_wait_in_memory_meanwhile_and_are_written_when_it_is_back(ho
     failed = home.client.post("/api/auth/login", json={"username": "x", "password": "y"})
     assert failed.status_code == 401
     home.monitor.audit.note(line := note_of(home))
-    assert "1 line" in home.monitor.audit.trouble
+    assert "1 entry" in home.monitor.audit.trouble
     away.rename(data)
     assert line.text in [entry.text for entry in home.monitor.audit.find()]
     assert home.monitor.audit.trouble == ""

@@ -304,7 +304,9 @@ def test_a_cell_with_a_formula_is_not_overwritten_and_the_others_are():
         r'\1 t="str"\2<v>AB12345</v>',
     )
     result = cells.with_serials(data, {**NEW, "SITE-001": "NEW00001"})
-    assert result.refused == {"SITE-001": "A2 has a formula. Type the serial there in Excel."}
+    assert result.refused == {
+        "SITE-001": "A2 has a formula. Enter the serial number there in Excel."
+    }
     assert result.data is not None
     assert sites(result.data) == {"SITE-001": "AB12345", "SITE-002": "NEW12345"}
 
@@ -361,7 +363,7 @@ def test_a_cell_inside_a_merged_one_is_not_written():
     result = cells.with_serials(data, NEW)
     assert result.data is None
     assert result.refused == {
-        "SITE-002": "A3 is part of a merged cell. Type the serial there in Excel."
+        "SITE-002": "A3 is part of a merged cell. Enter the serial number there in Excel."
     }
 
 

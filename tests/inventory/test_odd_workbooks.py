@@ -88,13 +88,13 @@ def test_a_damaged_sheet_is_named_and_the_others_are_looked_at():
     assert book.sheet == "Second"
     assert len(book.rows) == 2
     (note,) = book.notes
-    assert note.startswith("Sheet First cannot be read, it is damaged")
+    assert note.startswith("Sheet First is damaged and cannot be read")
 
 
 def test_when_no_sheet_is_left_the_damaged_one_is_named_in_the_error():
     whole = parts(book_of(ROWS))
     whole[SHEET] = whole[SHEET][:-20]
-    with pytest.raises(NotReadable, match="Sheet Sheet cannot be read, it is damaged"):
+    with pytest.raises(NotReadable, match="Sheet Sheet is damaged and cannot be read"):
         recorders.read(packed(whole))
 
 
@@ -197,7 +197,7 @@ def test_the_missing_title_is_named_with_those_that_are_there():
         recorders.read(book_of(ROWS, ("P2P NO", "SITE", "STORE NAME")))
     assert caught.value.error == (
         "No sheet has the columns P2P NUMBER, SITE, STORE NAME (Sheet Sheet has no column "
-        "P2P NUMBER; it has P2P NO, SITE, STORE NAME)"
+        "P2P NUMBER; found: P2P NO, SITE, STORE NAME)"
     )
 
 

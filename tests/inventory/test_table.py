@@ -139,10 +139,10 @@ def test_what_is_beyond_the_last_row_that_is_read_is_said(monkeypatch):
     ("data", "says"),
     [
         (b"", "The file is empty"),
-        (b"\n \n", "The file has no text"),
+        (b"\n \n", "The file contains no text"),
         (book_of([], []), "The workbook is empty"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old .xls workbook"),
-        (bytes(600), "no .xlsx workbook"),
+        (bytes(600), "not an .xlsx workbook"),
         (bytes(MAX_BYTES + 1), "32 MB are allowed"),
     ],
 )

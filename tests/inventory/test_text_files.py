@@ -92,8 +92,8 @@ def test_what_a_dos_program_ends_its_files_with_is_no_row():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("P2P NO,SITE,STORE NAME\nA,B,C\n", "has no column P2P NUMBER; it has P2P NO, SITE, ST"),
-        ("P2P NUMBER;SITE\nA;B\n", "has no column STORE NAME; it has P2P NUMBER, SITE"),
+        ("P2P NO,SITE,STORE NAME\nA,B,C\n", "has no column P2P NUMBER; found: P2P NO, SITE, ST"),
+        ("P2P NUMBER;SITE\nA;B\n", "has no column STORE NAME; found: P2P NUMBER, SITE"),
         ("<html><table><tr><td>P2P NUMBER SITE STORE NAME</td></tr></table></html>", "No line"),
         ("P2P NUMBER SITE STORE NAME\nA B C\n", "No line has the columns"),
         ("just words", "No line has the columns P2P NUMBER, SITE, STORE NAME"),

@@ -91,7 +91,7 @@ def test_a_workbook_that_cannot_be_replaced_stays_and_the_upload_waits(rig, uplo
 def test_an_upload_that_cannot_be_kept_is_said(rig, uploads):
     uploads.folder.parent.mkdir(exist_ok=True)
     uploads.folder.write_bytes(b"a file lies where the folder should be")
-    with pytest.raises(NotReadable, match="cannot be kept"):
+    with pytest.raises(NotReadable, match="cannot be saved"):
         uploads.preview(book_of(UPLOADED))
 
 
@@ -105,7 +105,7 @@ def test_what_is_looked_at_is_what_is_taken(rig, uploads, tmp_path: Path):
 # -- what somebody else does meanwhile ---------------------------------------------------------
 
 PIER = ("AB12347", "SITE-003", "Pier")
-LOOKED = "P2P1.xlsx was changed since you looked at it"
+LOOKED = "P2P1.xlsx has changed since the preview"
 
 
 def waiting(rig: WorkbookRig) -> None:
@@ -150,7 +150,7 @@ def test_what_changed_since_the_preview_is_not_overwritten(rig, uploads, change)
     before, pending = bytes_of(rig), rig.books.pending()
     with pytest.raises(Refused, match=LOOKED) as caught:
         uploads.commit(key)
-    assert caught.value.hint == "Look again: upload it once more."
+    assert caught.value.hint == "Upload the new file again to see a new preview."
     assert (bytes_of(rig), rig.books.pending()) == (before, pending)
     assert not uploads.can_undo
     assert (uploads.folder / f"wait-{key[:32]}.xlsx").is_file(), "it goes on waiting"
@@ -180,10 +180,10 @@ def test_a_first_workbook_that_somebody_laid_there_meanwhile_stays(rig, uploads)
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (typed, "A new serial of SITE-001 was typed since the new workbook was taken"),
-        (written, "P2P1.xlsx was changed since the new workbook was taken"),
-        (saved, "P2P1.xlsx was changed since the new workbook was taken"),
-        (deleted, "P2P1.xlsx was taken away since the new workbook was taken"),
+        (typed, "A new serial number of SITE-001 was entered after the import"),
+        (written, "P2P1.xlsx was changed after the import"),
+        (saved, "P2P1.xlsx was changed after the import"),
+        (deleted, "P2P1.xlsx was removed after the import"),
     ],
 )
 def test_what_changed_since_the_commit_is_not_undone(rig, uploads, change, says):
@@ -197,7 +197,7 @@ def test_what_changed_since_the_commit_is_not_undone(rig, uploads, change, says)
     assert caught.value.error == says
     (kept,) = uploads.folder.glob("before-*.xlsx")
     assert caught.value.hint == (
-        f"Upload the workbook that you want instead. The one from before is kept as {kept}."
+        f"Upload the workbook you want instead. The previous workbook is kept as {kept}."
     )
     assert (bytes_of(rig), rig.books.pending()) == (before, pending)
 
@@ -234,7 +234,7 @@ def test_a_monitor_that_was_updated_has_no_note_and_says_so(rig, uploads):
     old = uploads.folder / "before.xlsx"
     old.write_bytes(book_of(UPLOADED))
     assert uploads.can_undo
-    with pytest.raises(Refused, match="Nobody noted what P2P1.xlsx was then") as caught:
+    with pytest.raises(Refused, match="its state at that time is unknown") as caught:
         uploads.undo()
     assert not isinstance(caught.value, NotFound)
     assert len(rig.cells()) == 2

@@ -28,7 +28,7 @@ def test_without_a_workbook_nothing_is_wrong_and_nobody_is_asked(rig):
 
 
 def test_every_row_is_a_recorder_to_ask_about(rig):
-    assert rig.write(*ROWS) == "2 recorders, 2 changed, 0 rows refused"
+    assert rig.write(*ROWS) == "2 recorders, 2 changed, 0 rows skipped"
     assert rig.listed() == rig.asked() == {"SITE-001": "AB12345", "SITE-002": "AB12346"}
     assert rig.home.status() == "UNKNOWN"
 
@@ -87,10 +87,10 @@ def test_a_workbook_that_is_gone_is_said_and_the_recorders_stay(rig):
     rig.write(*ROWS)
     rig.path.unlink()
     rig.check()
-    assert "P2P1.xlsx is gone" in rig.books.state.error
+    assert "P2P1.xlsx is missing" in rig.books.state.error
     assert len(rig.asked()) == 2
     rig.home.restart()
-    assert "P2P1.xlsx is gone" in rig.books.state.error
+    assert "P2P1.xlsx is missing" in rig.books.state.error
     assert len(rig.asked()) == 2
 
 
@@ -174,12 +174,12 @@ def test_while_it_is_open_a_new_serial_waits_and_counts(rig, name, program):
     rig.check()
     assert rig.path.read_bytes() == before
     assert rig.asked()["SITE-001"] == "NEW12345"
-    assert "1 new serial waits" in rig.books.state.busy
+    assert "1 new serial number" in rig.books.state.busy
     assert f"delete {name}" in rig.books.state.busy
     assert rig.books.state.error == ""
     rig.books.change_serial("SITE-002", "NEW12346", "Ada")
     rig.check()
-    assert "2 new serials wait" in rig.books.state.busy
+    assert "2 new serial numbers" in rig.books.state.busy
 
 
 def test_what_excel_saves_at_last_gets_the_serials_that_waited(rig):
@@ -203,7 +203,7 @@ def test_a_file_that_is_opened_while_a_serial_is_being_written_is_left_alone(rig
     books.change_serial("SITE-001", "NEW12345", "Ada")
     books.sync()
     assert rig.cells()["SITE-001"] == "AB12345"
-    assert "1 new serial waits" in books.state.busy
+    assert "1 new serial number" in books.state.busy
     lock.unlink()
     books.sync()
     assert rig.cells()["SITE-001"] == "NEW12345"

@@ -34,7 +34,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_lost(share):
     disk.lock()
     rig.books.change_serial("SITE-001", "NEW12345", "Ada")
     rig.check()
-    check_pending(rig, "cannot be written", "read-only", "right to write")
+    check_pending(rig, "cannot be written", "read-only", "allow this user to write")
     rig.home.restart()
     check_pending(rig, "cannot be written", "read-only")
     disk.unlock()
@@ -48,7 +48,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(share):
     rig.books.change_serial("SITE-001", "NEW12345", "Ada")
     for _turn in range(2):
         rig.check()
-        check_pending(rig, "cannot be written", "No space left on device", "Make room")
+        check_pending(rig, "cannot be written", "No space left on device", "Free disk space")
         assert rig.path.read_bytes() == before
         assert sorted(path.name for path in disk.folder.iterdir()) == ["P2P1.xlsx", "filler"]
     disk.make_room()

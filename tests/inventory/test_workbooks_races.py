@@ -81,7 +81,7 @@ def test_after_three_times_it_says_so_and_tries_again_in_the_next_round(rig, sav
     books.change_serial("SITE-001", "NEW12345", "Ada")
     books.sync()
     assert rig.cells()["SITE-001"] == "AB12345"
-    check_pending(rig, "1 new serial waits", "changed by somebody else 3 times", books=books)
+    check_pending(rig, "1 new serial number", "changed by another program 3 times", books=books)
     check_saved(rig, books)
     assert rig.cells() == SAVED
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_deleted_meanwhile_is_said_and_gets_the_serial_when_it_is
     books.change_serial("SITE-001", "NEW12345", "Ada")
     books.sync()
     assert not rig.path.exists(), "what somebody deletes is not brought back"
-    check_pending(rig, "P2P1.xlsx is gone. Put it back", books=books)
+    check_pending(rig, "P2P1.xlsx is missing. Put it back", books=books)
     rig.path.write_bytes(data)
     check_saved(rig, books)
 
@@ -302,7 +302,7 @@ def test_one_cell_with_a_formula_keeps_no_other_serial_out(rig):
     rig.books.change_serial("SITE-002", "NEW12346", "Ada")
     rig.replace(lambda path: shutil.copy(rig.path.with_name("formula.xlsx"), path))
     rig.check()
-    assert "1 new serial waits" in rig.books.state.error
+    assert "1 new serial number" in rig.books.state.error
     assert "SITE-001: A2 has a formula" in rig.books.state.error
     assert rig.books.pending() == {"SITE-001": "NEW12345"}
     assert serials(rig.path)["SITE-002"] == "NEW12346"
@@ -319,7 +319,7 @@ def test_what_cannot_be_written_is_not_tried_again_before_something_changes(rig)
     assert tried is not None
     rig.check()
     assert rig.books._failed_write is tried
-    check_pending(rig, "no .xlsx workbook")
+    check_pending(rig, "not an .xlsx workbook")
     rig.write(*ROWS)
     assert rig.cells()["SITE-001"] == "NEW12345"
 

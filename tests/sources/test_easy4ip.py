@@ -8,25 +8,25 @@ from tests.sources.easy4ip_sweeps import SweepResult, sweeping, with_online_reco
 
 STATES = {
     "online": "online",
-    "offline": "does not have it online (404)",
-    "unknown": "does not have it online (404)",
-    "no_us": "names no server",
-    **dict.fromkeys(wire.BAD_US, "names no server"),
-    "probe_404": "P2P server says 404",
-    "info_404": "P2P server says 404",
-    "gone": "P2P server says 404",
-    "silent": "no answer",
-    "probe_silent": "no answer",
-    "info_silent": "no answer",
+    "offline": "not online in Dahua's cloud: 404",
+    "unknown": "not online in Dahua's cloud: 404",
+    "no_us": "returned no P2P server",
+    **dict.fromkeys(wire.BAD_US, "returned no P2P server"),
+    "probe_404": "not online on its P2P server: 404",
+    "info_404": "not online on its P2P server: 404",
+    "gone": "not online on its P2P server: 404",
+    "silent": "no response",
+    "probe_silent": "no response",
+    "info_silent": "no response",
     "info_empty": "online",
     "info_missing": "online",
-    "no_body": "without content",
+    "no_body": "an empty response",
     "key_error": "online",
 }
 FORMS = {
     **dict.fromkeys(("no_reason", "odd_spaces", "lower_case", "long"), "online"),
-    **dict.fromkeys(("dtd", "not_xml", "cut", "noise", "empty"), "no answer"),
-    "no_blank_line": "without content",
+    **dict.fromkeys(("dtd", "not_xml", "cut", "noise", "empty"), "no response"),
+    "no_blank_line": "an empty response",
 }
 
 
@@ -64,7 +64,7 @@ def test_a_malformed_answer_is_none_and_one_that_can_be_read_counts(every_state,
 
 def test_the_coverage_counts_what_could_not_be_used(every_state):
     assert every_state.coverage.refused["no status line"] >= 2
-    assert every_state.coverage.refused["a document type in the body"] >= 1
+    assert every_state.coverage.refused["a document type declaration in the body"] >= 1
     assert every_state.coverage.requests > every_state.coverage.answers > 30
 
 

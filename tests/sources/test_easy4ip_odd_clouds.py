@@ -24,7 +24,7 @@ def test_a_server_that_sends_every_first_request_away_is_not_busy():
             assert set(result.offline) == {"SIM00004PAZ0004"}
             assert len(result.online) == 119
             assert result.failed_scopes == set()
-            assert not any("sheds load" in note for note in result.coverage.notes)
+            assert not any("is rejecting requests" in note for note in result.coverage.notes)
 
 
 def test_who_refuses_the_repetition_too_is_busy():
@@ -32,7 +32,7 @@ def test_who_refuses_the_repetition_too_is_busy():
     cloud.busy = 1.0
     with sweeping(cloud, waits=(0.5, 0.5)) as sweeper:
         result = sweeper.sweep()
-        assert any("sheds load" in note for note in result.coverage.notes)
+        assert any("is rejecting requests" in note for note in result.coverage.notes)
         asked = cloud.asked.total()
         sweeper.sweep()
         assert cloud.asked.total() == asked
@@ -101,7 +101,7 @@ def test_the_only_recorder_of_a_dead_server_is_offline_after_a_long_silence():
         assert result.failed_scopes == {f"dahua:127.0.0.1:{cloud.regions[0].port}"}
         until(lambda: (result := sweeper.sweep()).offline or result.failed_scopes == set())
         result = sweeper.sweep()
-        assert "while the main server answers" in result.offline["AB12340"]
+        assert "while the main server responds" in result.offline["AB12340"]
         assert result.failed_scopes == set()
         cloud.regions[0].silent = False
         assert set(sweeper.sweep().online) == {"AB12340", "AB12341"}

@@ -60,7 +60,7 @@ def test_without_the_main_server_nobody_can_be_asked(mark):
         setattr(cloud.main, mark, True)
         result = sweeper.sweep()
         assert result.cannot.scope == "dahua"
-        assert "does not answer" in result.cannot.reason
+        assert "is not responding" in result.cannot.reason
         assert result.online == result.offline == {}
         assert result.coverage is None
         setattr(cloud.main, mark, False)
@@ -163,7 +163,7 @@ def test_a_cloud_that_is_busy_for_all_ends_the_sweep_and_calls_nothing_up_again(
         result = sweeper.sweep()
         assert result.failed_scopes == {"dahua:busy"}
         assert result.coverage.scopes == ()
-        assert any("sheds load" in note for note in result.coverage.notes)
+        assert any("is rejecting requests" in note for note in result.coverage.notes)
         assert cloud.asked.total() < 400, "nobody goes on asking a cloud that has no time"
 
 

@@ -44,21 +44,21 @@ def captured(command: int) -> bytes:
 LIES = {
     "it is too short": [b"", b"\0", b"hello", SOUND[:51]],
     "it is not Easy IP": [b"\0" * 100, b"M-SEARCH * HTTP/1.1\r\n" * 4, b"\xff" * 1400],
-    "its length does not fit": [
+    "invalid length": [
         SOUND[:-1],
         SOUND[:200],
         SOUND + b"\0",
         b"\0\1\xff\xff" + SOUND[4:],
     ],
-    "its end mark is missing": [with_checksum(SOUND[:-4] + b"\0\0\0\0")],
+    "missing end mark": [with_checksum(SOUND[:-4] + b"\0\0\0\0")],
     "a tag is cut off": [
         datagram()[:2] + struct.pack(">H", 2) + datagram()[4:50] + b"\xff\xff\0\0"
     ],
     "a tag is longer than the datagram": [
         with_checksum(datagram()[:50] + b"\xff\xff" + datagram()[52:])
     ],
-    "it names no address": [datagram([(0xA7, b"Gate")])],
-    "its MAC is none of a single device": [
+    "it contains no address": [datagram([(0xA7, b"Gate")])],
+    "its MAC is not that of a single device": [
         datagram(mac="00:00:00:00:00:00"),
         datagram(mac="ff:ff:ff:ff:ff:ff"),
         datagram(mac="01:00:5e:7f:ff:fa"),
@@ -66,7 +66,7 @@ LIES = {
     "it is a config message": [captured(0x0002)],
     "it is a config acknowledge": [captured(0x0003)],
     "it is a commit": [captured(0x0004)],
-    "it is no answer of a device": [captured(0x000D), datagram(command=0x0021)],
+    "it is not a response of a device": [captured(0x000D), datagram(command=0x0021)],
 }
 
 
@@ -103,7 +103,7 @@ def test_a_device_whose_answers_contradict_each_other_is_one_device_with_a_findi
     """A cloned MAC: told a few times in one scan, never without end."""
     with stranger(home, lambda n: [datagram(plain_tags(f"127.66.0.{n + 1}"), mac=STRANGER)]):
         (did,) = home.scan()["sources"]
-        assert did["refused"] == {"its answers contradict each other": 2}
+        assert did["refused"] == {"contradictory responses": 2}
         assert known(home) == [STRANGER, A, B]
         assert home.device(STRANGER).sightings == 1
         assert len(home.device(STRANGER).addresses) == 1
@@ -125,7 +125,7 @@ def test_a_stranger_with_the_mac_of_a_camera_moves_nobody_and_is_a_finding(home:
     assert finding.kind == "mac.contested"
     assert finding.evidence == {"addresses": ["127.20.0.1", "127.66.0.1"]}
     page = home.client.get(f"/cameras/{home.device(A).id}").text
-    assert "Two senders claim this MAC" in page
+    assert "Two senders use this MAC" in page
     home.scan()
     assert home.device(A).findings == ()
     kinds = home.kinds(kinds=["finding.", "device.moved"])
@@ -170,7 +170,7 @@ def test_a_datagram_too_big_to_be_read_whole_is_refused(home: Home) -> None:
     with stranger(home, lambda n: [sound + b"and more" * 100]):
         (did,) = home.scan()["sources"]
     assert known(home) == [A, B]
-    assert did["refused"] == {"its length does not fit": 6}
+    assert did["refused"] == {"invalid length": 6}
 
 
 def test_a_huge_datagram_is_refused(home: Home) -> None:
@@ -178,7 +178,7 @@ def test_a_huge_datagram_is_refused(home: Home) -> None:
     with stranger(home, lambda n: [huge]):
         (did,) = home.scan()["sources"]
     assert known(home) == [A, B]
-    assert did["refused"] == {"its length does not fit": 6}
+    assert did["refused"] == {"invalid length": 6}
 
 
 def test_names_that_act_or_cannot_be_read_enter_as_plain_text(home: Home) -> None:

@@ -78,7 +78,7 @@ def test_a_taken_port_is_said_in_words_and_nobody_goes_offline(make_home: Make) 
             assert did["state"] == "failed"
             assert (did["found"], did["missed"]) == (0, 0)
             assert did["error"].startswith(
-                f"panasonic: UDP port {port} cannot be opened: another program has the port."
+                f"panasonic: UDP port {port} cannot be opened: another program uses the port."
             )
             assert f"ss -ulpn 'sport = :{port}'" in did["error"]
         assert [home.status(mac) for mac in (A, B)] == ["ACTIVE", "ACTIVE"]
@@ -99,7 +99,7 @@ def test_a_monitor_that_starts_with_the_port_taken_says_so_before_any_scan(make_
         home.open()
         (event,) = until(home.events, what="something was told")
     assert event.kind == "source.down"
-    assert "another program has the port" in event.text
+    assert "another program uses the port" in event.text
 
 
 @pytest.mark.usefixtures("netns")
@@ -122,7 +122,7 @@ def test_a_target_without_a_route_is_named() -> None:
         answer = discovered_in(namespace, "10.77.9.9")
     assert isinstance(answer, dict)
     assert answer["scope"].startswith("panasonic")
-    assert answer["reason"].startswith("There is no route to 10.77.9.9.")
+    assert answer["reason"].startswith("No route to 10.77.9.9.")
     assert "EASY_IP_TARGETS" in answer["reason"]
 
 
@@ -132,9 +132,7 @@ def test_an_interface_that_sends_nothing_counts_as_not_asked() -> None:
         for state in ("up", "down"):  # from then on it has its address, and is off
             subprocess.run(["ip", "-n", namespace, "link", "set", "lo", state], check=True)
         answer = discovered_in(namespace, "127.0.0.1")
-    assert answer == [
-        {"scopes": [], "failed": {"panasonic:lo": "there is no route to it"}, "requests": 0}
-    ]
+    assert answer == [{"scopes": [], "failed": {"panasonic:lo": "no route to it"}, "requests": 0}]
 
 
 @pytest.mark.usefixtures("netns")

@@ -80,7 +80,7 @@ def test_an_address_that_no_single_device_can_have_is_none(address: str) -> None
 
 def test_without_any_address_it_is_no_answer() -> None:
     for tags in ([], [(0xA7, b"Gate")], [(0xA0, ip(ADDRESS))]):
-        with pytest.raises(wire.InvalidReply, match="it names no address"):
+        with pytest.raises(wire.InvalidReply, match="it contains no address"):
             wire.parse(datagram(tags))
 
 

@@ -48,7 +48,7 @@ def test_a_full_disk_under_the_file_is_said_and_nothing_is_lost(
     for _ in range(3):
         with pytest.raises(CannotKeep) as refused:
             file.write(NEW)
-        one_sentence(refused.value, str(path), "No space left on device", "Make room on the disk")
+        one_sentence(refused.value, str(path), "No space left on device", "Free disk space")
         assert path.read_bytes() == OLD
     disk.make_room()
     file.write(NEW)
@@ -134,7 +134,7 @@ def test_a_read_only_folder_is_said_and_works_again_later(disks: Disks, tmp_path
     disk.lock()
     with pytest.raises(CannotKeep) as refused:
         file.write(NEW)
-    one_sentence(refused.value, str(path), "Read-only file system", "right to write")
+    one_sentence(refused.value, str(path), "Read-only file system", "allow this user to write")
     assert path.read_bytes() == OLD
     disk.unlock()
     file.write(NEW)

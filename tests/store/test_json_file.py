@@ -150,7 +150,9 @@ def test_a_damaged_file_is_put_aside_and_the_newest_good_copy_is_used_and_said(
     place.path.write_bytes(DAMAGE[what])
     loaded = place.file().load(parse)
     assert loaded.value == "two"
-    assert f"{place.path} is damaged: it is not in brackets; its bytes are in" in loaded.damage
+    assert (
+        f"{place.path} is damaged: it is not in brackets. Its content is kept in" in loaded.damage
+    )
     assert "The copy of " in loaded.damage
     assert place.aside("damaged") == [DAMAGE[what]]
     assert str(next(place.copies_dir.glob("*damaged*"))) in loaded.damage
@@ -192,7 +194,7 @@ def test_a_file_that_is_gone_is_replaced_by_its_newest_copy_and_said(place: Plac
     place.path.unlink()
     loaded = place.file().load(parse)
     assert loaded.value == "two"
-    assert loaded.damage.startswith(f"{place.path} is gone. The copy of ")
+    assert loaded.damage.startswith(f"{place.path} is missing. The copy of ")
 
 
 def test_a_file_that_is_gone_with_only_damaged_copies_is_refused(place: Place) -> None:
@@ -200,7 +202,7 @@ def test_a_file_that_is_gone_with_only_damaged_copies_is_refused(place: Place) -
     for copy in place.file().copies():
         copy.write_bytes(b"[on")
     place.path.unlink()
-    with pytest.raises(CannotOpen, match=r"is gone, and there is no good copy"):
+    with pytest.raises(CannotOpen, match=r"is missing, and there is no good copy"):
         place.file().load(parse)
 
 
@@ -266,8 +268,8 @@ def owned_by_another(path: Path, data_dir: Path) -> str:
 def test_a_second_owner_is_refused_in_words(place: Place) -> None:
     place.file()
     assert owned_by_another(place.path, place.data_dir) == (
-        f"{place.path} is in use by another Camera Monitor. "
-        "Stop that one first, or set DATABASE_PATH and DATA_DIR to other places."
+        f"{place.path} is in use by another Camera Monitor. Stop that one first, or set "
+        "DATABASE_PATH and DATA_DIR to other locations."
     )
     place.end()
     assert owned_by_another(place.path, place.data_dir) == ""

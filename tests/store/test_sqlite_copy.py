@@ -79,7 +79,8 @@ def test_without_room_for_the_copy_nothing_is_changed(disks: Disks, tmp_path: Pa
     old_database(tmp_path).dispose()
     disks.small(tmp_path / "copies", "40k")
     with pytest.raises(
-        NotCopied, match=r"\(0\.1 MB needed, 0\.0 MB free\)\. Nothing was changed\. Make room there"
+        NotCopied,
+        match=r"\(0\.1 MB needed, 0\.0 MB free\)\. Nothing was changed\. Free disk space there",
     ):
         open_database(tmp_path)
     assert copies(tmp_path) == []
@@ -152,5 +153,6 @@ def test_postgresql_says_to_restore_a_backup(postgres: Cluster) -> None:
     database.close()
     assert notice == (
         f"The SQL database was updated from revision {OLD} to {NEW}. Older versions of Camera "
-        "Monitor cannot open it. To go back to one, restore a backup from before the update."
+        "Monitor cannot open it. To return to an older version, restore a backup from before "
+        "the update."
     )

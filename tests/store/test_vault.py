@@ -170,8 +170,8 @@ def test_a_lost_key_is_told_in_one_sentence_with_what_to_do(tmp_path: Path) -> N
     with pytest.raises(SecretLost) as lost:
         vault.unseal(sealed, OWNER)
     assert str(lost.value) == (
-        f"The key in {tmp_path}/keys/vault.key is gone, so the stored passwords cannot be read. "
-        "Put the key back from a backup, or set the passwords again."
+        f"The key in {tmp_path}/keys/vault.key is missing, so the stored passwords cannot be "
+        "read. Restore the key from a backup, or enter the passwords again."
     )
 
 
@@ -181,7 +181,7 @@ def test_after_a_loss_new_secrets_work_and_old_ones_once_the_key_is_added(vault:
     key_file(vault).unlink()
     new = vault.seal("new", OWNER)
     assert vault.unseal(new, OWNER) == "new"
-    with pytest.raises(SecretLost, match="as a further line"):
+    with pytest.raises(SecretLost, match="as another line"):
         vault.unseal(old, OWNER)
     with key_file(vault).open("a") as file:
         file.write(lost_key)
@@ -207,9 +207,9 @@ SPOILERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "is damaged"),
     "torn": (lambda path: path.write_bytes(path.read_bytes()[:20]), "is damaged"),
     "scribbled": (_scribble, "is damaged"),
-    "open": (lambda path: path.chmod(0o640), "is open to other users .* .mode 640."),
+    "open": (lambda path: path.chmod(0o640), "can be read by other users .* .mode 640."),
     "a folder": (_be_a_folder, "cannot be read .Is a directory."),
-    "a link to nothing": (_be_a_link_to_nothing, "is gone"),
+    "a link to nothing": (_be_a_link_to_nothing, "is missing"),
 }
 
 
@@ -481,13 +481,13 @@ def test_a_signing_key_stays_and_each_name_has_its_own(vault: Vault) -> None:
 def test_a_damaged_signing_key_is_told_with_what_to_do(vault: Vault, content: str) -> None:
     vault.signing_key("session")
     (vault.folder / "session.key").write_text(content)
-    with pytest.raises(SecretLost, match="everybody has to sign in again"):
+    with pytest.raises(SecretLost, match="everyone must log in again"):
         vault.signing_key("session")
 
 
 @pytest.mark.parametrize("name", ["vault", "", "../x", "a/b", "A", "x.key"])
 def test_a_signing_key_cannot_be_any_file(vault: Vault, name: str) -> None:
-    with pytest.raises(ValueError, match="is no name for a signing key"):
+    with pytest.raises(ValueError, match="is not a valid name for a signing key"):
         vault.signing_key(name)
     assert not vault.folder.exists()
 

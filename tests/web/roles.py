@@ -228,7 +228,7 @@ def outcome(answer: TestResponse) -> str:
     """The letter of the table for this answer."""
     assert answer.status_code < 500, answer.text
     if answer.status_code == 404 and answer.text.startswith(
-        ('{"error":"There is no camera', '{"error":"There is no event')
+        ('{"error":"Camera ', '{"error":"Event ')
     ):
         return "0"
     return {401: "L", 403: "-"}.get(answer.status_code, "+")

@@ -16,7 +16,7 @@ COLUMNS = ("at", "who", "address", "action", "about", "text")
 @needs("audit.view")
 @describes(query=AuditQuery, answer=list[EntryRow], errors=(422, 503))
 def audit() -> Response:
-    """The audit log, newest first."""
+    """List audit log entries, newest first."""
     entries = current_monitor().audit.find(**query_args(AuditQuery).model_dump())
     return json_response([entry_row(entry) for entry in entries])
 
@@ -25,7 +25,7 @@ def audit() -> Response:
 @needs("audit.view")
 @describes(query=AuditQuery, answer=str, media=("text/csv",), errors=(422, 503))
 def audit_csv() -> Response:
-    """The audit log as CSV for a spreadsheet."""
+    """Download the audit log as CSV."""
     entries = current_monitor().audit.find(**query_args(AuditQuery).model_dump())
     text = as_csv([entry_row(entry) for entry in entries], COLUMNS)
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}

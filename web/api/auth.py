@@ -42,7 +42,7 @@ bp = Blueprint("auth", __name__)
 @public
 @describes(body=Login, answer=LoginAnswer, errors=(401, 429))
 def login() -> Response:
-    """Log in. The access token is for the Authorization header, as Bearer."""
+    """Log in. Send the access token as Bearer in the Authorization header."""
     given = json_body(Login)
     user = authenticate(given.username, given.password)
     session, _secret = start_session(user, "script")
@@ -60,14 +60,14 @@ def _token_pair(session: str) -> JwtPair:
 @public
 @describes(answer=JwtPair, errors=(401, 422), security=("refresh",))
 def refresh() -> Response:
-    """Get a new access token. The refresh token comes in the Authorization header, as Bearer."""
+    """Get a new access token. Send the refresh token as Bearer in the Authorization header."""
     authenticator = current_monitor().authenticator
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     session = (
         authenticator.jwt_tokens.read("refresh", text.strip()) if kind.lower() == "bearer" else None
     )
     if session is None or authenticator.accounts.by_digest(session) is None:
-        raise HttpError(401, "The refresh token does not count any more", "Log in again.")
+        raise HttpError(401, "The refresh token is no longer valid", "Log in again.")
     return json_response(_token_pair(session))
 
 
@@ -75,7 +75,7 @@ def refresh() -> Response:
 @needs("account.view")
 @describes(answer=Profile)
 def profile() -> Response:
-    """The person of this request, and what they can do."""
+    """Get your account and its permissions."""
     person: Person = g.person
     grants = visible_fleet().person.grants
     return json_response(profile_row(person, grants, current_monitor().redirects))
@@ -85,7 +85,7 @@ def profile() -> Response:
 @needs("account.view")
 @describes(answer=Done)
 def logout() -> Response:
-    """End this session, with its tokens and open streams."""
+    """Log out. This session, its tokens and its event streams end."""
     response = json_response(done())
     end_session(response)
     return response
@@ -108,7 +108,7 @@ def password() -> Response:
 @needs("account.change")
 @describes(answer=list[TokenRow], errors=(409,))
 def tokens() -> Response:
-    """Your tokens."""
+    """List your tokens."""
     return json_response(
         [token_row(token, current_monitor().redirects) for token in tokens_of(own_user().id)]
     )
@@ -118,7 +118,7 @@ def tokens() -> Response:
 @needs("account.change")
 @describes(body=NewToken, answer=TokenMade, errors=(404, 409, 422), status=201)
 def make_token() -> Response:
-    """Make a token for a script. Its text is shown only once."""
+    """Create a token for a script. The token itself is shown only once."""
     given = json_body(NewToken)
     token, text = create_token(own_user(), given)
     return json_response(new_token(token, text, current_monitor().redirects), 201)
@@ -128,6 +128,6 @@ def make_token() -> Response:
 @needs("account.change")
 @describes(answer=Done, errors=(404, 409))
 def revoke_token(id: int) -> Response:
-    """Delete one of your tokens."""
+    """Revoke one of your tokens."""
     revoke_own_token(own_user(), id)
     return json_response(done())

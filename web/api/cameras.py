@@ -47,7 +47,7 @@ bp = Blueprint("cameras", __name__)
 @needs("device.list")
 @describes(query=ListQuery, answer=shapes.CameraList)
 def cameras() -> Response:
-    """Every camera and recorder, with filter, search, sort and page on request."""
+    """List all cameras and recorders, with optional filter, search, sorting and paging."""
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
     page = selected(query_args(ListQuery), (devices, statuses))
@@ -61,7 +61,7 @@ def cameras() -> Response:
 @needs("device.view")
 @describes(answer=shapes.CameraDetail, errors=(404,))
 def camera(key: str) -> Response:
-    """One camera, by its number or by its MAC in any spelling."""
+    """Get a camera by its number or its MAC in any spelling."""
     return json_response(_detail(current_monitor(), key))
 
 
@@ -81,7 +81,7 @@ def change(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Merge, answer=Edited, errors=(404, 409, 422))
 def merge(key: str) -> Response:
-    """Merge two records of one device: the lower number stays, the other leads to it."""
+    """Merge two records of one device. The lower number is kept; the other redirects to it."""
     return _edit(key, "merge", json_body(Merge).model_dump(by_alias=True))
 
 
@@ -89,7 +89,7 @@ def merge(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Split, answer=Edited, errors=(404, 409, 422))
 def split(key: str) -> Response:
-    """Split identities off a record: they become another device, and stay so."""
+    """Split identities off a record into another device. The two stay separate."""
     return _edit(key, "split", json_body(Split).model_dump())
 
 
@@ -97,7 +97,7 @@ def split(key: str) -> Response:
 @needs("device.view")
 @describes(answer=shapes.UptimeRow, errors=(404, 503))
 def uptime(key: str) -> Response:
-    """The uptime of a camera on each of the last 90 days."""
+    """Get the uptime of a camera for each of the last 90 days."""
     monitor = current_monitor()
     device = visible_fleet().device(key)
     return json_response(
@@ -109,7 +109,7 @@ def uptime(key: str) -> Response:
 @needs("device.edit")
 @describes(answer=Edited, errors=(404, 409, 507))
 def retire(key: str) -> Response:
-    """Take a camera out of all counts. When it answers again, it comes back by itself."""
+    """Retire a camera: exclude it from all counts. It is restored when it is online again."""
     return _edit(key, "retire", {})
 
 
@@ -117,7 +117,7 @@ def retire(key: str) -> Response:
 @needs("device.edit")
 @describes(answer=Edited, errors=(404, 409, 507))
 def restore(key: str) -> Response:
-    """Bring a retired camera back."""
+    """Restore a retired camera."""
     return _edit(key, "restore", {})
 
 
@@ -125,7 +125,7 @@ def restore(key: str) -> Response:
 @needs("device.edit")
 @describes(body=UndoBody, answer=Edited, errors=(404, 409, 422, 503))
 def undo() -> Response:
-    """Take an edit back, unless somebody changed the same thing since."""
+    """Undo an edit, unless the same value was changed since."""
     return _edited(undo_edit(current_monitor(), json_body(UndoBody).event))
 
 
@@ -133,7 +133,7 @@ def undo() -> Response:
 @needs("fleet.clean")
 @describes(body=Cleanup, answer=Cleaned, errors=(409, 422))
 def cleanup() -> Response:
-    """Retire what discovery found once and nobody has seen for so many days."""
+    """Retire devices found by discovery that were not seen for this many days."""
     return json_response(cleaned(retire_silent(json_body(Cleanup).days)))
 
 

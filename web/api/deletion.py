@@ -32,7 +32,7 @@ def delete(key: str) -> Response:
 @needs("fleet.delete")
 @describes(body=DeleteMany, answer=DeletedMany, errors=(409, 422, 507))
 def delete_many() -> Response:
-    """Count the devices of a selection, or permanently delete them by confirming their number."""
+    """Count the selected devices, or permanently delete them by confirming their number."""
     given = json_body(DeleteMany).model_dump()
     count = given.pop("confirm")
     selection, devices_deletion = Selection(**given), deletion()

@@ -61,7 +61,7 @@ def _rows(wanted: str) -> list[DvrRow]:
 @needs("device.list")
 @describes(query=DvrQuery, answer=Dvrs)
 def dvrs() -> Response:
-    """The recorders of the workbook, all or by status."""
+    """List the recorders of the workbook, optionally by status."""
     return json_response(dvr_list(_rows(query_args(DvrQuery).status)))
 
 
@@ -69,7 +69,7 @@ def dvrs() -> Response:
 @needs("device.list")
 @describes(query=SiteQuery, answer=SearchedDvr, errors=(404,))
 def search() -> Response:
-    """The recorder of one site, with its status."""
+    """Get the recorder of a site, with its status."""
     wanted = name_of(query_args(SiteQuery).site)
     for device, status_name in recorders():
         row = workbook_row(device)
@@ -79,17 +79,17 @@ def search() -> Response:
     if (skipped := books.skip_reason(wanted)) and not visible_fleet().is_limited:
         raise HttpError(
             404,
-            f"Row {skipped.number} of {books.path.name} is not used: {skipped.error}",
-            "Enter its serial with POST /api/update-p2p, or in the workbook.",
+            f"Row {skipped.number} of {books.path.name} was skipped: {skipped.error}",
+            "Enter its serial number with POST /api/update-p2p, or in the workbook.",
         )
-    raise HttpError(404, f"There is no site {wanted[:60]}", "GET /api/dvrs lists the sites.")
+    raise HttpError(404, f"Site {wanted[:60]} does not exist", "GET /api/dvrs lists the sites.")
 
 
 @bp.post("/api/update-p2p")
 @needs("workbook.edit")
 @describes(body=NewSerial, answer=Ok, errors=(404, 422))
 def update() -> Response:
-    """Replace the recorder of a site: the new serial is written into the workbook."""
+    """Replace the recorder of a site. The new serial number is written to the workbook."""
     given = json_body(NewSerial)
     change_serial(given.site, given.number)
     return json_response(ok())
@@ -99,7 +99,7 @@ def update() -> Response:
 @needs("scan.start")
 @describes(answer=Refreshed, errors=(503,))
 def refresh() -> Response:
-    """Check every recorder now, and wait for the result."""
+    """Check all recorders now, and wait for the result."""
     monitor = current_monitor()
     monitor.workbooks.sync()
     visible_fleet().check("scan.start")
@@ -109,7 +109,7 @@ def refresh() -> Response:
         visible_fleet().check("scan.start")
         monitor.scanner.start(actor_name())
     if not monitor.scanner.wait(max(0.0, end - monotonic())):
-        raise HttpError(503, "The scan has not ended yet", "Ask GET /api/stats in a minute.")
+        raise HttpError(503, "The scan is still running", "Check GET /api/stats in a minute.")
     visible_fleet().check("scan.start")
     devices, statuses = visible_fleet().statuses()
     listed = [
@@ -140,7 +140,7 @@ def check() -> Response:
 @needs("fleet.export")
 @describes(query=DvrQuery, answer=str, media=("text/csv",))
 def download() -> Response:
-    """The same rows as a file for a spreadsheet."""
+    """Download the recorders as CSV."""
     wanted = query_args(DvrQuery).status
     rows = _rows(wanted)
     note("fleet.export", "recorders", f"{len(rows)} recorders exported")
@@ -156,7 +156,7 @@ def download() -> Response:
 @needs("fleet.export")
 @describes(query=DvrQuery, answer=bytes, media=(XLSX,))
 def download_workbook() -> Response:
-    """The same rows as a workbook; uploading it again changes nothing."""
+    """Download the recorders as a workbook. Importing it again changes nothing."""
     wanted = query_args(DvrQuery).status
     chosen = _recorders(wanted)
     note("fleet.export", "recorders", f"{len(chosen)} recorders exported")

@@ -38,7 +38,7 @@ MAX_REPLAYED = 1000
     errors=(422, 429, 503),
 )
 def events() -> Response:
-    """List events. With `Accept: text/event-stream`, new events follow as they happen."""
+    """List events. With `Accept: text/event-stream`, new events are streamed."""
     query = query_args(EventQuery)
     if request.accept_mimetypes.best == "text/event-stream":
         return _stream(query)
@@ -72,14 +72,14 @@ def _too_many(error: TooManyStreams) -> HttpError:
     if error.is_own:
         return HttpError(
             429,
-            f"You have {error.most} open event streams",
-            "Close pages of this server in other tabs and on other screens, then try again.",
+            f"You already have {error.most} open event streams",
+            "Close Camera Monitor in other tabs and on other screens, then try again.",
             {"Retry-After": "60"},
         )
     return HttpError(
         503,
-        f"{error.most} event streams are open already",
-        "Close unused pages of this server, then try again.",
+        f"{error.most} event streams are already open",
+        "Close Camera Monitor in unused tabs, then try again.",
         {"Retry-After": "60"},
     )
 

@@ -14,7 +14,7 @@ bp = Blueprint("health", __name__)
 @public
 @describes(answer=str, media=("text/plain",))
 def healthz() -> Response:
-    """Check that the process answers."""
+    """Check that the server is running."""
     return Response("ok\n", mimetype="text/plain")
 
 
@@ -22,7 +22,7 @@ def healthz() -> Response:
 @public
 @describes(answer=str, media=("text/plain",), errors=(503,))
 def readyz() -> Response:
-    """Check that the jobs run and the databases can be written."""
+    """Check that the jobs run and the databases are writable."""
     monitor = current_monitor()
     is_ready = not not_ready_reasons(monitor, monitor.disk.last)
     text = "ready\n" if is_ready else "unready\n"

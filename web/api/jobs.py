@@ -14,7 +14,7 @@ bp = Blueprint("jobs", __name__)
 @needs("job.view")
 @describes(answer=list[JobRow])
 def jobs() -> Response:
-    """The background jobs: last run, next run, last error."""
+    """List the background jobs with their last run, next run and last error."""
     return json_response(job_rows())
 
 
@@ -22,7 +22,7 @@ def jobs() -> Response:
 @needs("job.run")
 @describes(answer=Started, errors=(404,))
 def run(name: str) -> Response:
-    """Run a job now, out of turn."""
+    """Run a job now."""
     run_job(name)
     return json_response(started("Job started"))
 
@@ -31,6 +31,6 @@ def run(name: str) -> Response:
 @needs("fleet.clean")
 @describes(answer=Started, errors=(507,))
 def confirm() -> Response:
-    """Confirm the date after the clock leapt ahead, so that old entries are deleted again."""
+    """Confirm the date after the clock jumped ahead, so that old entries are deleted again."""
     confirm_clock()
-    return json_response(started("The date is confirmed"))
+    return json_response(started("Date confirmed"))

@@ -15,9 +15,13 @@ bp = Blueprint("keys", __name__)
 @needs("key.rotate")
 @describes(answer=RotatedKeys, errors=(503, 507))
 def rotate() -> Response:
-    """Seal every stored password under a new key, then drop the old keys."""
+    """Encrypt all stored passwords with a new key, then delete the old keys."""
     monitor = current_monitor()
     count = monitor.secrets.rotate() if monitor.secrets.needs_key() else None
     if count is not None:
-        note("keys.rotated", "keys", f"{count} secrets are sealed with a new key")
+        note(
+            "keys.rotated",
+            "keys",
+            f"{count} {'password' if count == 1 else 'passwords'} encrypted with a new key",
+        )
     return json_response(rotated_keys(count))

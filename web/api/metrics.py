@@ -20,8 +20,8 @@ bp = Blueprint("metrics", __name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FORMER_METRICS = (
     ("cameras_total", "Cameras and recorders that are not retired", "total_cameras"),
-    ("cameras_active", "Cameras that answer, with those at a new address", "active"),
-    ("cameras_missing", "Cameras not seen for a day", "missing"),
+    ("cameras_active", "Cameras and recorders online, including those at a new address", "active"),
+    ("cameras_missing", "Cameras and recorders not seen for a day", "missing"),
 )
 
 
@@ -29,7 +29,7 @@ FORMER_METRICS = (
 @needs("metrics.view")
 @describes(answer=str, media=("text/plain",))
 def metrics() -> Response:
-    """The counts in Prometheus' text format."""
+    """Get the metrics in the Prometheus text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(FleetCollector(current_monitor()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE)
@@ -76,13 +76,17 @@ class FleetCollector(Collector):
             return [shown]
         return [
             shown,
-            ("events_waiting", "Events that the journal has not yet", len(fleet.outbox)),
-            ("sources_down", "Sources, or parts, not askable", len(monitor.tracker.down())),
+            ("events_waiting", "Events not yet in the journal", len(fleet.outbox)),
+            (
+                "sources_down",
+                "Sources, or parts of them, that cannot be checked",
+                len(monitor.tracker.down()),
+            ),
             ("event_streams", "Open event streams", monitor.broadcaster.streams),
-            ("last_scan_seconds", "How long the last scan took", took),
+            ("last_scan_seconds", "Duration of the last scan in seconds", took),
             (
                 "ready",
-                "1 when /readyz says ready",
+                "1 when the server is ready, as /readyz reports",
                 float(not not_ready_reasons(monitor, monitor.disk.current())),
             ),
         ]

@@ -28,10 +28,12 @@ bp = Blueprint("scans", __name__)
 @needs("scan.start")
 @describes(answer=Started, errors=(409,))
 def start() -> Response:
-    """Start a network scan now."""
+    """Start a network scan."""
     if not current_monitor().scanner.start(actor_name()):
         raise HttpError(
-            409, "A scan is already running", "Watch it with GET /api/scan, or stop it with DELETE."
+            409,
+            "A scan is already running",
+            "Follow it with GET /api/scan, or stop it with DELETE /api/scan.",
         )
     return json_response(started("Scan started"))
 
@@ -40,7 +42,7 @@ def start() -> Response:
 @needs("scan.view")
 @describes(answer=ScanState)
 def progress() -> Response:
-    """The running scan, the running checks, and what the last scan did."""
+    """Get the running scan, the running checks, and the result of the last scan."""
     monitor = current_monitor()
     scan = monitor.scanner.progress()
     checks = monitor.scanner.checks()
@@ -52,10 +54,10 @@ def progress() -> Response:
 @needs("scan.start")
 @describes(answer=Started, errors=(409,))
 def cancel() -> Response:
-    """Stop the running scan. What was found stays; devices of sources that had not
-    finished keep their status."""
+    """Stop the running scan. Devices already found are kept; devices of unfinished
+    sources keep their status."""
     if not current_monitor().scanner.cancel():
-        raise HttpError(409, "No scan is running", "There is nothing to stop.")
+        raise HttpError(409, "No scan is running", "Start one with POST /api/scan.")
     return json_response(started("Scan stopped"))
 
 
@@ -63,7 +65,7 @@ def cancel() -> Response:
 @needs("scan.automatic")
 @describes(body=Toggle, answer=Toggled, errors=(422,))
 def auto_scan() -> Response:
-    """Turn automatic scanning on or off. It stays so after a restart."""
+    """Turn automatic scans on or off. The setting is kept after a restart."""
     enabled = json_body(Toggle).enabled
     set_auto_scan(enabled)
     interval = current_monitor().scan_interval
@@ -74,5 +76,5 @@ def auto_scan() -> Response:
 @needs("device.list")
 @describes(query=StatsQuery, answer=shapes.Stats)
 def stats() -> Response:
-    """The counts, of all or of one kind. Active + offline + missing = total."""
+    """Get the device counts, of all or one kind. Active + offline + missing = total."""
     return json_response(fleet_stats(query_args(StatsQuery).kind))

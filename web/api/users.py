@@ -35,7 +35,7 @@ bp = Blueprint("users", __name__)
 @needs("user.manage")
 @describes(answer=Users)
 def users() -> Response:
-    """Every user with grants and tokens."""
+    """List the users with their grants and tokens."""
     rows = [_row(user) for user in current_monitor().authenticator.accounts.snapshot.users.values()]
     return json_response(user_list(rows))
 
@@ -54,7 +54,7 @@ def add() -> Response:
 @needs("user.manage")
 @describes(answer=UserRow, errors=(404,))
 def user(id: int) -> Response:
-    """One user."""
+    """Get a user."""
     return json_response(_row(current_monitor().authenticator.accounts.user(id)))
 
 
@@ -62,7 +62,7 @@ def user(id: int) -> Response:
 @needs("user.manage")
 @describes(body=UserChange, answer=UserRow, errors=(404, 409, 422))
 def change(id: int) -> Response:
-    """Change role, password or limits. A new role or password ends that user's sessions."""
+    """Change a user's role, password or access. A new role or password ends their sessions."""
     given = json_body(UserChange)
     return json_response(_row(change_user(id, given.role, given.password, given.all_cameras)))
 
@@ -83,7 +83,7 @@ def remove(id: int) -> Response:
 @needs("user.manage")
 @describes(answer=list[GrantRow], errors=(404,))
 def grants(id: int) -> Response:
-    """The grants of a user."""
+    """List a user's grants."""
     accounts = current_monitor().authenticator.accounts
     return json_response(
         [
@@ -97,7 +97,7 @@ def grants(id: int) -> Response:
 @needs("user.manage")
 @describes(body=NewGrant, answer=GrantRow, errors=(404, 409, 422), status=201)
 def grant(id: int) -> Response:
-    """Grant a camera or a site. It adds to what the role gives."""
+    """Grant access to a camera or a site, in addition to the role."""
     return json_response(
         grant_row(add_grant(id, json_body(NewGrant)), current_monitor().redirects), 201
     )
@@ -107,7 +107,7 @@ def grant(id: int) -> Response:
 @needs("user.manage")
 @describes(answer=Done, errors=(404,))
 def take_back(id: int, number: int) -> Response:
-    """Remove a grant. It ends within a second."""
+    """Remove a grant. The change takes effect within a second."""
     remove_grant(id, number)
     return json_response(done())
 
@@ -116,7 +116,7 @@ def take_back(id: int, number: int) -> Response:
 @needs("user.manage")
 @describes(answer=Done, errors=(404,))
 def revoke(id: int, number: int) -> Response:
-    """Delete a token of a user."""
+    """Revoke a user's token."""
     revoke_user_token(id, number)
     return json_response(done())
 

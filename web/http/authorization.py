@@ -31,11 +31,11 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BEARER = 'Bearer realm="Camera Monitor"'
 ONLY_HERE = (
-    "This Camera Monitor has no account yet, so it answers only to its own machine",
-    "Create the first account: with the set-up link that it printed when it started, with "
-    "`cli.py user add NAME` on that machine, or there, as the user that runs it or as root, in "
-    "the browser: http://localhost:{port}. Or come through a tunnel of that user: "
-    "ssh -L {port}:localhost:{port} USER@THAT-MACHINE",
+    "Camera Monitor is not set up yet",
+    "Until the first account is created, only this server can open it. Use the setup link "
+    "that was printed at the start, run `cli.py user add NAME` on this server, or open "
+    "http://localhost:{port} there as root or as the user who runs Camera Monitor. From "
+    "another computer, use a tunnel of that user: ssh -L {port}:localhost:{port} USER@SERVER",
 )
 
 
@@ -100,13 +100,13 @@ def _authorize() -> Any:
         raise HttpError(
             403,
             "Access from this network is not allowed",
-            "ALLOWED_NETWORKS lists the allowed networks.",
+            "The setting ALLOWED_NETWORKS lists the allowed networks.",
         )
     if request.method not in SAFE and is_cross_site():
         raise HttpError(
             403,
             "Cross-site request blocked",
-            "Do it on the page of Camera Monitor itself.",
+            "Use the pages of Camera Monitor itself.",
         )
     endpoint = request.endpoint
     if endpoint == "static" or (endpoint and action_of(current_app, endpoint) is None):
@@ -145,13 +145,13 @@ def _authenticate() -> Person | None:
         person = person_of(current_monitor().authenticator)
         if "failed_name" in g:
             name = current_monitor().authenticator.accounts.name_for_log(g.failed_name)
-            note("login.failed", name, "wrong name or password", by="nobody")
+            note("login.failed", name, "wrong user name or password", by="nobody")
         return person
     except TooManyTries as error:
         raise HttpError(
             429,
-            "Too many tries with this account or from this address",
-            f"Try again in {error.seconds} seconds.",
+            "Too many login attempts with this account or from this address",
+            f"Try again in {error.seconds} s.",
             {"Retry-After": str(error.seconds)},
         ) from None
 
@@ -169,13 +169,13 @@ def _check_action(person: Person, action: str) -> None:
         ):
             raise HttpError(
                 403,
-                "A token that is limited to some cameras is not allowed to do this",
-                "Log in, or make a token for all cameras on the page of your account.",
+                "A token limited to some cameras cannot do this",
+                "Log in, or create a token for all cameras on your account page.",
             )
         raise HttpError(
             403,
             "You don't have permission to do this",
-            "An administrator can allow it, under Settings, Users.",
+            "An administrator can allow it under Settings > Users.",
         )
 
 
@@ -185,10 +185,10 @@ def _insufficient_scope(person: Person, action: str) -> HttpError:
     challenge = f'{BEARER}, error="insufficient_scope"' + (f', scope="{needed}"' if needed else "")
     return HttpError(
         403,
-        f'A token with the scope "{person.scope}" is not allowed to do this ({action})',
-        f'Make a token with the scope "{needed}" on the page of your account.'
+        f'A token with the scope "{person.scope}" cannot do this ({action})',
+        f'Create a token with the scope "{needed}" on your account page.'
         if needed
-        else "No token can do this. Log in instead.",
+        else "Tokens cannot do this. Log in instead.",
         {"WWW-Authenticate": challenge},
     )
 
@@ -223,12 +223,12 @@ def _credentials_error(authenticator: RequestAuthenticator) -> tuple[str, str]:
     """The error and the hint for the credentials; never whether the account exists."""
     kind = request.headers.get("Authorization", "").partition(" ")[0].lower()
     if not kind:
-        return "Log in first", "Send a token as Authorization: Bearer ..., or log in at /login."
+        return "Login required", "Send a token as Authorization: Bearer ..., or log in at /login."
     if kind == "bearer":
         return (
-            "This token or login is not valid (any more)",
-            "Check that the token is complete. Make a new one on the page of your account, or "
-            "log in again.",
+            "This token or login is not valid",
+            "It may have expired, or the token may be incomplete. Create a new token on your "
+            "account page, or log in again.",
         )
     if kind != "basic":
         return (
@@ -242,8 +242,8 @@ def _credentials_error(authenticator: RequestAuthenticator) -> tuple[str, str]:
         )
     return (
         "Wrong user name or password",
-        "Check both, or send a token as Authorization: Bearer ... An administrator can set a new "
-        "password under Settings, Users.",
+        "Check both, or send a token as Authorization: Bearer ... An administrator can set a "
+        "new password under Settings > Users.",
     )
 
 

@@ -24,21 +24,21 @@ FIELD_NAME = re.compile(r"[a-z_]{1,40}")
 """The field names that fit in a header; unknown fields of a body have any name."""
 ERROR_TEXTS = {
     400: "The request cannot be read",
-    404: "There is nothing at this address",
-    405: "This address does not accept this method",
+    404: "This URL does not exist",
+    405: "This URL does not accept this method",
     408: "The request took too long to arrive",
     413: "The request is too large",
-    415: "This type of content is not accepted",
-    500: "This request met an error in the program",
+    415: "This content type is not supported",
+    500: "This request failed because of an internal error",
 }
 """The texts for HTTP errors of the framework."""
 HINTS = {
     400: "Send one JSON object, as /api/docs describes.",
-    404: "The addresses that exist are listed at /api/docs.",
-    405: "Another method is allowed here; the Allow header names it.",
-    413: "Send less at once.",
+    404: "Check the URL; /api/docs lists the URLs of the API.",
+    405: "Use a method that the Allow header lists.",
+    413: "Send less data in one request.",
     415: "Send JSON with the header Content-Type: application/json.",
-    500: "The server log has the details.",
+    500: "See the log of this server for details.",
 }
 
 PAGE_TEXTS = {
@@ -74,12 +74,13 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotAllowed, lambda e: answer(e.status, e.error, e.hint, e.field))
     app.register_error_handler(Refused, lambda e: answer(status_of(e), e.error, e.hint, e.field))
     app.register_error_handler(
-        CannotKeep, lambda e: answer(507, str(e), "Nothing was changed. Try again afterwards.")
+        CannotKeep,
+        lambda e: answer(507, str(e), "Nothing was changed. Solve the problem, then try again."),
     )
     app.register_error_handler(
         Unreachable,
         lambda e: answer(
-            503, str(e), "The fleet can be seen and changed meanwhile. Try this again in a minute."
+            503, str(e), "You can still view and change the fleet. Try again in a minute."
         ),
     )
     app.register_error_handler(
@@ -87,12 +88,12 @@ def register(app: Flask) -> None:
         lambda e: answer(
             503,
             str(e),
-            "Nothing was changed. Make room on the disk of DATA_DIR, or give this user the right "
-            "to write there. Then try again.",
+            "Nothing was changed. Free disk space in DATA_DIR, or allow this user to write "
+            "there, then try again.",
         ),
     )
     app.register_error_handler(
-        SecretLost, lambda e: answer(503, str(e), "Everything else goes on meanwhile.")
+        SecretLost, lambda e: answer(503, str(e), "Everything else continues to work.")
     )
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(HTTPException, _framework_error)
@@ -141,7 +142,7 @@ def _invalid(error: ValidationError) -> Response:
         where = ".".join(str(part) for part in detail["loc"]) or "the request"
         field = field or str(detail["loc"][0] if detail["loc"] else "")
         parts.append(f"{where}: {wording(detail)}")
-    hint = "Correct the value; /api/docs says what is allowed."
+    hint = "Correct the value; /api/docs lists the allowed values."
     return answer(422, "; ".join(parts)[:1000], hint, field)
 
 
@@ -160,9 +161,10 @@ def _texts(code: int, name: str) -> tuple[str, str]:
     """The error and the hint for an HTTP code, for a person or for a script."""
     if wants_page() and code in PAGE_TEXTS:
         return PAGE_TEXTS[code]
-    return ERROR_TEXTS.get(code, name), HINTS.get(code, "Try again; the server log says more.")
+    hint = HINTS.get(code, "Try again. The log of this server may have details.")
+    return ERROR_TEXTS.get(code, name), hint
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("%s %s met an error in the program", request.method, request.path)
+    log.exception("%s %s failed because of an internal error", request.method, request.path)
     return answer(500, *_texts(500, ""))

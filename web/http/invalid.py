@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-A_TIME = "must be a time with offset, for example 2026-11-27T09:12:00Z"
+A_TIME = "must be a time with offset such as 2026-11-27T09:12:00Z"
 ERROR_TEXTS = {
     "missing": "is missing",
     "extra_forbidden": "unknown key",

@@ -22,41 +22,41 @@ SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token, or the access token of a login.",
+        "description": "A token, or the access token from a login.",
     },
     "basic": {
         "type": "http",
         "scheme": "basic",
-        "description": "Name and password: only over TLS, or on the server itself.",
+        "description": "User name and password, only over HTTPS or on this server.",
     },
     "session": {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": "The cookie of the login page.",
+        "description": "The cookie from the login page.",
     },
     "refresh": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The refresh token of a login.",
+        "description": "The refresh token from a login.",
     },
 }
 BY_DEFAULT = ("bearer", "basic", "session")
 COMMON_ERRORS = {
-    400: "Not understood",
+    400: "Invalid request",
     401: "Not logged in",
-    403: "Not allowed",
-    422: "A value does not fit",
-    429: "Too many tries",
-    500: "An error in the program",
+    403: "No permission",
+    422: "Invalid value",
+    429: "Too many attempts",
+    500: "Internal error",
 }
 ERROR_TITLES = {
     **COMMON_ERRORS,
-    404: "Not there",
-    409: "Not possible as things are",
-    413: "Too much at once",
-    415: "Not declared as JSON",
-    503: "Not now",
+    404: "Not found",
+    409: "Conflict with the current state",
+    413: "Request too large",
+    415: "Content-Type is not application/json",
+    503: "Temporarily unavailable",
     507: "Insufficient storage",
 }
 
@@ -65,7 +65,7 @@ ERROR_TITLES = {
 @needs("docs.view")
 @describes(answer=dict[str, Any])
 def openapi() -> Response:
-    """The OpenAPI description of this API."""
+    """Get the OpenAPI description of this API."""
     return json_response(description(current_app._get_current_object()))  # type: ignore[attr-defined]
 
 
@@ -100,7 +100,7 @@ def description(app: Flask) -> dict[str, Any]:
         "info": {
             "title": "Camera Monitor",
             "version": VERSION,
-            "description": "Every camera a place owns: what is active, moved, offline or missing.",
+            "description": "All cameras and recorders: active, moved, offline or missing.",
         },
         "servers": [{"url": "/", "description": "This server"}],
         "security": _security(BY_DEFAULT),
@@ -136,7 +136,7 @@ def _operation(
         "tags": [id.split("_")[0]],
         "parameters": [_path_parameter(name) for name in names] + _query(documented["query"]),
         "responses": {
-            str(documented["status"]): {"description": "Done", "content": media},
+            str(documented["status"]): {"description": "Success", "content": media},
             **{str(code): _error(code, is_word) for code in sorted(codes)},
         },
         "security": _security(documented["security"] or (() if action is None else BY_DEFAULT)),

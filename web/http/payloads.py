@@ -35,7 +35,7 @@ def _written_out(value: object) -> object:
     Raises ValueError."""
     is_iso = isinstance(value, str) and value[:4].isdecimal() and value[4:5] == "-"
     if not is_iso and not isinstance(value, datetime):
-        raise ValueError("a time in ISO 8601 with offset, for example 2026-11-27T09:12:00Z")
+        raise ValueError("a time in ISO 8601 with offset such as 2026-11-27T09:12:00Z")
     return value
 
 
@@ -109,7 +109,7 @@ def _check_parameters() -> Response | None:
     if not unknown:
         return None
     route = f"{request.method} {request.path}"
-    hint = f"{route} takes {', '.join(known) or 'no parameters'}."
+    hint = f"Parameters of {route}: {', '.join(known) or 'none'}."
     error = "; ".join(f"{name[:40]}: unknown parameter" for name in unknown[:5])
     return answer(422, error, hint, unknown[0])
 
@@ -119,13 +119,15 @@ def json_body(model: type[Body]) -> Body:
     if request.mimetype != "application/json":
         raise HttpError(
             415,
-            "The body is not declared as JSON",
+            "The Content-Type of the body is not JSON",
             "Send the header Content-Type: application/json.",
         )
     try:
         raw = orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
-        raise HttpError(400, f"The body is not JSON: {error}", "Send one JSON object.") from None
+        raise HttpError(
+            400, f"The body is not valid JSON: {error}", "Send one JSON object."
+        ) from None
     return model.model_validate(raw)
 
 

@@ -5,48 +5,49 @@ from fleet.shapes import CameraRow
 FINDING_REMEDIES = {
     "password.unset": (
         "No administrator password",
-        "Open its page by the address and set one; until then anybody on the network can.",
+        "Open its web page and set a password; until then anyone on the network can.",
     ),
     "setup.open": (
-        "Set-up window open",
-        "It closes 20 minutes after the device started. If nobody restarted it, find out why "
-        "it did.",
+        "Setup window open",
+        "It closes 20 minutes after the device starts. If nobody restarted it, find out why "
+        "it restarted.",
     ),
     "address.shared": (
-        "Shared address",
-        "Give one of the two another address, or take it out of the router's list of fixed ones.",
+        "Duplicate address",
+        "Give one of the devices another address, or remove its reservation in the router.",
     ),
     "mac.contested": (
-        "Two senders claim this MAC",
-        "One of them is a copy or an attacker. Look for the MAC at each of the addresses, for "
-        "example in the switch, and unplug the one that does not belong there.",
+        "Two senders use this MAC",
+        "One of them is a clone or an attacker. Find the MAC at each of the addresses, for "
+        "example in the switch, and disconnect the device that does not belong there.",
     ),
     "identity.shared": (
-        "MAC or endpoint reference used twice",
-        "Two devices report the same one, often by the manufacturer's mistake. Reserve a fixed "
-        "address for each in the router, and ask the manufacturer for an update.",
+        "Duplicate MAC or endpoint reference",
+        "Two devices report the same one, often because of a manufacturing error. Reserve a "
+        "fixed address for each in the router, and ask the manufacturer for a firmware "
+        "update.",
     ),
     "access.password": (
         "Stored password unreadable",
-        "Enter it again. If the key file was lost, that is so for every stored password.",
+        "Enter the password again. If the key file was lost, no stored password can be read.",
     ),
     "address.unstable": (
         "Address changes constantly",
-        "Reserve a fixed address for it in the router. If it has one, somebody else may use its "
-        "MAC.",
+        "Reserve a fixed address for it in the router. If it already has one, another device "
+        "may be using its MAC.",
     ),
 }
 
 STATUS_REMEDIES = {
-    "OFFLINE": "Check its power and cable, then scan again.",
-    "MISSING": "Not seen for a day. If it is gone for good, retire it; its history stays.",
+    "OFFLINE": "Check its power and network cable, then scan again.",
+    "MISSING": "Not seen for a day. If it was removed for good, retire it; its history is kept.",
     "UNREACHABLE": "Its parent device is down; check that first.",
-    "UNKNOWN": "It was not checked yet. Scan the network.",
-    "IP_CHANGED": "Its address is new. The next scan that finds it there settles it.",
+    "UNKNOWN": "Not checked yet. Scan the network.",
+    "IP_CHANGED": "Its address changed. The next scan that finds it there confirms it.",
 }
 CLOUD_REMEDIES = {
-    "OFFLINE": "Check its power and its line to the internet, and that P2P is on in its menu.",
-    "UNKNOWN": "It is asked about at the cloud within a minute.",
+    "OFFLINE": "Check its power and internet connection, and that P2P is enabled in its menu.",
+    "UNKNOWN": "The first check via Dahua's cloud follows within a minute.",
 }
 
 

@@ -25,7 +25,7 @@ OWN_FINDINGS = ("password.unset", "setup.open", "address.unstable", "source.erro
 REDACTED_TEXTS = {
     "address.shared": "another device has its address",
     "identity.shared": "another device has the same MAC or endpoint reference",
-    "mac.contested": "two senders claim its MAC",
+    "mac.contested": "two senders use its MAC",
 }
 """The text of a finding for a person who does not see the other device."""
 MAX_QUERIED_DEVICES = 20_000
@@ -75,8 +75,8 @@ class VisibleFleet:
             return None
         return HttpError(
             403,
-            f"{now.person.name} no longer has permission to do this",
-            "Nothing was changed. An administrator can allow it, under Settings, Users.",
+            "You no longer have permission to do this",
+            "Nothing was changed. An administrator can allow it under Settings > Users.",
         )
 
     def judge(self, action: str, number: int | None = None) -> Precondition:
@@ -124,7 +124,7 @@ class VisibleFleet:
         # The same work whether it is not seen or not there: its time tells nothing either.
         device = self.devices().get(self.monitor.tracker.number_of(key))
         if device is None:
-            raise NotFound(f"There is no camera {key[:60]}", LIST_HINT)
+            raise NotFound(f"Camera {key[:60]} does not exist", LIST_HINT)
         return device
 
     def events(self, **wanted: Any) -> Sequence[Event]:
@@ -221,7 +221,7 @@ def _redacted(finding: Fault) -> Fault:
     """The finding without facts about another device."""
     if finding.kind in OWN_FINDINGS:
         return finding
-    text = REDACTED_TEXTS.get(finding.kind, "another device may be involved")
+    text = REDACTED_TEXTS.get(finding.kind, "involves another device")
     return replace(finding, text=text, evidence={}, extra={})
 
 

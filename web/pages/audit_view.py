@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.model import AuditEntry
+from fleet import labels
 from fleet.model import DEFAULT_SITE
 
 NameOf = Callable[[int], str | None]
@@ -129,7 +130,7 @@ def sentence(entry: AuditEntry, name_of: NameOf) -> str:
         case "user.added":
             return f"Added the user {about}"
         case "user.changed":
-            password = " (new password)" if "password" in text.split(", ") else ""
+            password = " (new password)" if "password" in text else ""
             return f"Changed the user {about}{password}"
         case "user.removed":
             return f"Removed the user {about}"
@@ -157,7 +158,11 @@ def _access(grant: Mapping[str, Any], text: str, name_of: NameOf) -> str:
     level, device, site = grant.get("level"), grant.get("device"), grant.get("site")
     if not level:
         return text
-    place = _name(device, name_of) if isinstance(device, int) else f"the site {site}"
+    place = (
+        _name(device, name_of)
+        if isinstance(device, int)
+        else f"the site {labels.site_name(str(site))}"
+    )
     weekdays = ", ".join(grant.get("weekdays") or [])
     rights = " and ".join(grant.get("rights") or [])
     limits = [weekdays, grant.get("hours"), f"with {rights}" if rights else ""]

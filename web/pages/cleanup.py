@@ -87,4 +87,4 @@ def _moment(name: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text[:40]).astimezone() if text else None
     except (ValueError, OverflowError):
-        raise ValueError("A time looks like 2026-11-27T09:30.") from None
+        raise ValueError("Enter a time such as 2026-11-27T09:30.") from None

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from fleet import labels
 from fleet.editable_fields import MAX_LENGTHS
-from fleet.model import Device, Edit, Refused
+from fleet.model import DEFAULT_SITE, Device, Edit, Refused
 from fleet.status import TABLE
 from fleet.texts import sentences
 from web.http import columns
@@ -134,7 +134,7 @@ def names() -> Response:
 def _number(name: str, default: int) -> int:
     text = request.args.get(name, str(default))
     if not text.isdecimal() or len(text) > 9:
-        raise HttpError(422, f"{name} must be a whole number", "Leave it out for the beginning.")
+        raise HttpError(422, f"{name} must be a whole number", "Omit it to start at the beginning.")
     return int(text)
 
 
@@ -200,7 +200,7 @@ def edit(key: str) -> Any:
     """The form of a camera: name, notes, tags, site, parent; retire, restore."""
     kind = request.form.get("do", "change")
     if kind not in ("change", "retire", "restore"):
-        raise HttpError(422, f"The form cannot do {kind[:40]!r}", "Use one of its buttons.")
+        raise HttpError(422, f"Unknown action {kind[:40]!r}", "Use a button of the form.")
     return _edit(key, kind, _fields() if kind == "change" else {})
 
 
@@ -208,6 +208,8 @@ def _fields() -> dict[str, Any]:
     """The fields of the edit, from the texts of the form."""
     form = request.form
     fields: dict[str, Any] = {key: form[key] for key in MAX_LENGTHS if key in form}
+    if "site" in fields:  # the page shows no name for the site of those that were given none
+        fields["site"] = fields["site"].strip() or DEFAULT_SITE
     if "tags" in form:
         fields["tags"] = [tag.strip() for tag in form["tags"].split(",") if tag.strip()]
     if "parent" in form:

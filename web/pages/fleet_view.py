@@ -52,7 +52,7 @@ FILTER_MARKS = {"not_responding": "offline"}
 """The marks of filters that are not called like their mark."""
 OTHER_STATUSES = {
     **{name.lower(): entry.title for name, entry in status.TABLE.items()},
-    "online": "Answering",
+    "online": "Online",
     "offline": "Offline, unreachable or not checked",
     "silent": "Offline or unreachable",
 }
@@ -275,7 +275,7 @@ def notices(monitor: Monitor) -> list[str]:
     if visible_fleet().is_limited:
         return []
     down = monitor.tracker.down()
-    asked = [f"{scope} cannot be asked: {state['reason']}" for scope, state in down.items()]
+    asked = [f"{scope} cannot be checked: {state['reason']}" for scope, state in down.items()]
     tracker = monitor.tracker
     warnings = (
         tracker.damage,
@@ -301,8 +301,8 @@ def capacity_notice(monitor: Monitor) -> list[str]:
     counts = full if isinstance(full, dict) else {}
     refused, gave_way = counts.get("refused", 0), counts.get("gave_way", 0)
     return [
-        f"The fleet is full. New devices not added: {refused}. Devices seen only briefly that were "
-        f"replaced: {gave_way}. Delete devices that are not yours under Settings, Clean-up."
+        f"The fleet is full. New devices not added: {refused}. Devices seen only briefly and "
+        f"replaced: {gave_way}. Delete devices that are not yours under Settings > Clean-up."
     ]
 
 
@@ -318,7 +318,7 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
     devices, statuses = visible_fleet().statuses()
     # Since the URL was read, the device can have been deleted or merged into another one.
     if device.id not in devices:
-        raise NotFound(f"There is no camera {device.id}", LIST_HINT)
+        raise NotFound(f"Camera {device.id} does not exist", LIST_HINT)
     device = devices[device.id]
     row = shapes.detail(device, statuses[device.id], monitor.clock(), monitor.rules())
     try:

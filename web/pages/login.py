@@ -107,12 +107,16 @@ def set_up() -> Any:
     name, password = form.get("username", ""), form.get("password", "")
     try:
         if password != form.get("again"):
-            raise NotAllowed("The two passwords differ", "Type the same twice.", field="again")
+            raise NotAllowed(
+                "The passwords do not match", "Enter the same password twice.", field="again"
+            )
         user = current_monitor().authenticator.accounts.add_first(name[:200], password[:1000])
     except NotAllowed as fault:
         page = render_template("setup.html", key=form.get("key", ""), fault=fault, typed=name[:200])
         return Response(page, fault.status)
-    note("user.added", user.name, f"{user.name} is the first administrator", by=user.name)
+    note(
+        "user.added", user.name, f"{user.name} was created as the first administrator", by=user.name
+    )
     return _welcome(user, "/")
 
 
@@ -141,12 +145,14 @@ def password() -> Any:
     form = request.form
     try:
         if form.get("password") != form.get("again"):
-            raise NotAllowed("The two passwords differ", "Type the same twice.", field="again")
+            raise NotAllowed(
+                "The passwords do not match", "Enter the same password twice.", field="again"
+            )
         new = form.get("password", "")[:1000]
         change_password(own_user(), form.get("current", "")[:1000], new)
     except NotAllowed as fault:
         return _account(fault.status, fault=fault)
-    return _account(done="The password is changed. Everybody else who was logged in as you is out.")
+    return _account(done="Password changed. All your other sessions were logged out.")
 
 
 @bp.post("/account/tokens")
@@ -165,7 +171,9 @@ def make_token() -> Any:
         )
         token, text = create_token(own_user(), given)
     except ValidationError:
-        fault = NotAllowed("A name has 1 to 60 characters", "Choose another.", field="name")
+        fault = NotAllowed(
+            "A name must have 1 to 60 characters", "Choose another name.", field="name"
+        )
         return _account(422, fault=fault)
     except (NotAllowed, NotFound) as problem:
         fault = NotAllowed(problem.error, problem.hint, field=problem.field or "devices")

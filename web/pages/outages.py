@@ -22,7 +22,7 @@ def parent_outage(
         for cause in causes[:MAX_NAMED]
     ]
     if len(causes) > MAX_NAMED:
-        parts.append(f"{len(causes) - MAX_NAMED} more that are down")
+        parts.append(f"{len(causes) - MAX_NAMED} more devices that are down")
     if len(parts) > 1:
         parts[-1] = f"and {parts[-1]}"
     return f"behind {', '.join(parts)}" if parts else ""

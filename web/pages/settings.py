@@ -168,5 +168,5 @@ def logo() -> Response:
     """The picture of LOGO_FILE."""
     file = current_monitor().logo
     if file is None or not file.is_file():
-        raise HttpError(404, "There is no logo", "Set LOGO_FILE to an SVG, PNG, JPEG or WebP file.")
+        raise HttpError(404, "No logo is set", "Set LOGO_FILE to an SVG, PNG, JPEG or WebP file.")
     return send_file(file.resolve(), mimetype=current_monitor().logo_type, max_age=300)

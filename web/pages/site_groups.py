@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from fleet import status
+from fleet import labels, status
 from fleet.kinds import CAMERAS, shown_as
 from fleet.model import Device
 from fleet.natural_order import natural_key
@@ -32,7 +32,7 @@ class SiteSummary:
 
     @property
     def name(self) -> str:
-        return self.site or self.store
+        return labels.site_name(self.site) or self.store
 
     def add(self, counts: Mapping[str, int]) -> None:
         for name, number in counts.items():
@@ -105,8 +105,11 @@ def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> li
 
 
 def trouble_first(summaries: Iterable[SiteSummary]) -> list[SiteSummary]:
-    """The sites sorted: those with trouble first, then by name; 2 comes before 10."""
-    return sorted(summaries, key=lambda site: (not site.is_down, natural_key(site.name)))
+    """The sites sorted: those with trouble first, then by name, 2 before 10; "(no site)" last."""
+    return sorted(
+        summaries,
+        key=lambda site: (not site.is_down, site.name == labels.NO_SITE, natural_key(site.name)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

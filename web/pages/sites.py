@@ -110,11 +110,11 @@ def upload() -> Any:
 
 def _busy() -> Response:
     """The answer to too many uploads at the same time."""
-    error, wait = "Other uploads are being read", f"{MAX_LOCK_WAIT:.0f}"
+    error, wait = "Other uploads are being processed", f"{MAX_LOCK_WAIT:.0f}"
     headers = {"Retry-After": wait}
     if not wants_page():
-        raise HttpError(503, error, f"Upload it again in {wait} s.", headers)
-    return Response(_page(fault=f"{error}. Upload it again in {wait} s."), 503, headers)
+        raise HttpError(503, error, f"Upload the file again in {wait} s.", headers)
+    return Response(_page(fault=f"{error}. Upload the file again in {wait} s."), 503, headers)
 
 
 @bp.post("/settings/workbook/serial")
@@ -143,7 +143,7 @@ def commit() -> Any:
 def undo() -> Any:
     """The button "Undo": the workbook from before."""
     judge = visible_fleet().judge("workbook.edit")
-    return _done(lambda: current_monitor().uploads.undo(judge), "the workbook from before")
+    return _done(lambda: current_monitor().uploads.undo(judge), "the previous workbook")
 
 
 def _done(change: Any, text: str) -> Any:
@@ -157,7 +157,7 @@ def _done(change: Any, text: str) -> Any:
         raise HttpError(
             507,
             f"{current_monitor().workbooks.path} cannot be written ({error.strerror})",
-            "Make room or give this user the right to write it.",
+            "Free disk space or allow this user to write the file.",
         ) from None
     note("workbook.changed", current_monitor().workbooks.path.name, f"{text}: {result}")
     return redirect("/settings/workbook", 303)

@@ -43,11 +43,13 @@ def _kind(share: float | None) -> str:
 
 def _label(kinds: list[str], share: float | None) -> str:
     if share is None:
-        return "Nothing is known of the last 90 days"
+        return "No data for the last 90 days"
     unknown, bad = kinds.count("unknown"), kinds.count("part") + kinds.count("down")
-    text = f"Answered {_percent(share)} of the known time of the last 90 days"
-    text += f", trouble on {bad} {'day' if bad == 1 else 'days'}" if bad else ""
-    return text + (f", {unknown} days unknown" if unknown else "")
+    text = f"Online {_percent(share)} of the monitored time in the last 90 days"
+    text += f", outages on {bad} {('day' if bad == 1 else 'days')}" if bad else ""
+    return text + (
+        f", no data for {unknown} {'day' if unknown == 1 else 'days'}" if unknown else ""
+    )
 
 
 def _percent(share: float | None) -> str:

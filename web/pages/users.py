@@ -98,7 +98,9 @@ def _check_sure(id: int) -> None:
     accounts = current_monitor().authenticator.accounts
     user = accounts.user(id)
     if accounts.by_name(request.form.get("sure", "")) != user:
-        raise NotAllowed("This is not the name", f"Type {user.name} to remove it.", field="sure")
+        raise NotAllowed(
+            "The name does not match", f"Enter {user.name} to remove the user.", field="sure"
+        )
 
 
 @bp.post("/settings/users/<int:id>/grants")
@@ -117,7 +119,7 @@ def grant(id: int) -> Any:
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     except ValidationError as error:
         detail = error.errors()[0]
-        fault = NotAllowed(wording(detail), "Correct it.", 422, str(detail["loc"][0]))
+        fault = NotAllowed(wording(detail), "Correct the value.", 422, str(detail["loc"][0]))
         return Response(_user(id, grant_fault=fault, typed=form), 422)
     return redirect(f"/settings/users/{id}", 303)
 

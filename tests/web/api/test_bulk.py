@@ -88,7 +88,7 @@ def test_each_device_that_cannot_be_changed_is_named_and_the_others_are_changed(
         (gate, "Gate"),
     ]
     assert body["failed"][0]["error"] == "There is no camera 999"
-    assert "is itself behind" in body["failed"][1]["error"]
+    assert "is itself connected through" in body["failed"][1]["error"]
     assert all(failure["hint"] for failure in body["failed"])
     assert rows(home)["Yard"]["parent"] == gate
 
@@ -193,7 +193,7 @@ def test_without_script_everything_that_matches_is_edited_and_errors_are_shown(
     done = press(browser, page, "parent", every="4", bulk_parent="gate")
     result = done.find_one("div", id="bulk-result").text
     assert "3 devices changed, 1 not changed" in result
-    assert "Gate: Gate is itself behind" in result
+    assert "Gate: Gate is itself connected through" in result
     nothing = press(browser, page, "site", bulk_site="Cork")
     assert "No rows are selected" in nothing.find_one("div", id="bulk-result").text
     unknown = press(browser, page, "parent", every="4", bulk_parent="Nobody")

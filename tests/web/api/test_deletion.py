@@ -72,7 +72,7 @@ def test_a_deletion_cannot_be_undone(home: Home) -> None:
     delete(home, 1, "Gate")
     sequence = home.events()[-1].sequence
     answer = home.client.post("/api/undo", json={"event": sequence})
-    assert (answer.status_code, answer.json["error"]) == (404, "There is no camera 1")
+    assert (answer.status_code, answer.json["error"]) == (404, "Camera 1 does not exist")
     assert left(home) == ["Yard", "Shed"]
 
 
@@ -93,7 +93,7 @@ def test_a_selection_is_counted_first_and_deleted_by_its_number(home: Home, cloc
 def test_a_selection_of_one_is_told_in_the_singular(home: Home) -> None:
     before = {"first_seen_before": home.clock().isoformat()}
     wrong = delete_many(home, **before, confirm=2)
-    assert wrong.json["error"] == "The selection has 1 device now, not 2"
+    assert wrong.json["error"] == "The selection now has 1 device, not 2"
     delete_many(home, **before, confirm=1)
     (line,) = home.client.get("/api/audit?action=fleet.deleted").json
     assert line["text"].startswith("1 device deleted: ")
@@ -174,7 +174,10 @@ def test_the_clean_up_page_shows_what_it_would_delete_before_it_does(home: Home)
     assert "<li>Gate</li>" in shown
     assert left(home) == ["Gate", "Yard", "Shed"]
     wrong = home.client.post("/settings/cleanup/delete", data={**chosen, "confirm": "4"})
-    assert (wrong.status_code, "The selection has 3 devices now" in wrong.text) == (409, True)
+    assert (wrong.status_code, "The selection now has 3 devices, not 4" in wrong.text) == (
+        409,
+        True,
+    )
     done = home.client.post("/settings/cleanup/delete", data={**chosen, "confirm": "3"})
     assert done.location == "/settings/cleanup?done=3+deleted"
     assert left(home) == []

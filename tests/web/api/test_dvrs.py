@@ -146,7 +146,7 @@ def test_a_site_without_a_serial_of_its_own_is_told_with_its_row_and_can_be_fill
     shop.home.monitor.workbooks.sync()
     answer = shop.home.client.get("/api/search?site=104")
     assert answer.status_code == 404
-    assert answer.json["error"] == f"Row 5 of P2P1.xlsx is not used: {why}"
+    assert answer.json["error"] == f"Row 5 of P2P1.xlsx was skipped: {why}"
     assert "POST /api/update-p2p" in answer.json["hint"]
     filled = shop.update(site="104", p2pNumber="AB12348")
     assert (filled.status_code, filled.json) == (200, {"ok": True})
@@ -350,7 +350,7 @@ def test_one_recorder_is_asked_while_a_sweep_of_all_takes_its_time(shop):
     until(lambda: scanner._source_scans.sweeping[easy4ip.NAME])
     shop.cloud.recorders["AB12346"].state = "offline"
     (answer,) = scanner.ask([number])
-    assert (answer.state, answer.reason) == ("missed", "the cloud does not have it online (404)")
+    assert (answer.state, answer.reason) == ("missed", "not online in Dahua's cloud: 404")
     assert shop.statuses()["SITE-002"] == "offline"
     shop.cloud.recorders["AB12346"].state = "online"
     (answer,) = scanner.ask([number])
@@ -454,15 +454,15 @@ def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
     page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
     card = next(section for section in page.find("section") if "Dahua" in section.text).text
     assert "Online2 of 3" in card
-    assert "clock is 40 s behind the cloud's" in card
+    assert "the clock of this server is 40 s behind the cloud's" in card
     assert "Last response" in card
     silence(shop.cloud)
     shop.sweep()
     page = read(shop.home.client.get("/settings/sources", headers={"Accept": "text/html"}).text)
     card = next(section for section in page.find("section") if "Dahua" in section.text).text
-    assert "the cloud does not answer. Check this machine's line" in card
+    assert "Dahua's cloud is not responding. Check the internet connection of this server" in card
     sites = read(shop.home.client.get("/sites", headers={"Accept": "text/html"}).text).text
-    assert "the cloud does not answer. Check this machine's line" in sites
+    assert "Dahua's cloud is not responding. Check the internet connection of this server" in sites
     fleet = read(shop.home.client.get("/", headers={"Accept": "text/html"}).text).text
     assert fleet.count("last known at") == 3, "both who answered and who did not"
 
@@ -471,7 +471,7 @@ def test_a_recorder_that_is_offline_says_what_to_do_about_it(shop):
     shop.cloud.recorders["AB12345"].state = "offline"
     shop.sweep()
     page = page_of(shop, "SITE-001")
-    assert "its line to the internet" in read(page).text
+    assert "internet connection" in read(page).text
     sites = read(shop.home.client.get("/sites", headers={"Accept": "text/html"}).text).text
     assert "2 of 3 online" in sites
 

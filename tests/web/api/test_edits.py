@@ -117,7 +117,7 @@ def test_every_edit_is_in_the_journal_with_before_and_after(home: Home) -> None:
         ("device.retired", {"retired": False}, {"retired": True}),
         ("device.restored", {"retired": True}, {"retired": False}),
     ]
-    assert "Gate is now called North gate" in home.events()[1].text
+    assert "Gate renamed to North gate" in home.events()[1].text
 
 
 def test_edits_survive_a_restart_and_can_still_be_undone(home: Home) -> None:
@@ -163,7 +163,7 @@ def test_the_parents_of_a_camera_are_changed_and_undone(family: Home) -> None:
     undo = edit(family, "2", parents=[3, 4, 3])
     assert parents(family, 2) == (3, [3, 4])
     event = family.events()[-1]
-    assert event.text.startswith("C2 is behind C3 and C4, by ")
+    assert event.text.startswith("C2: connected through C3 and C4, on this server")
     assert (event.before, event.after) == ({"parents": [1]}, {"parents": [3, 4]})
     again = take_back(family, undo)
     assert (again.status_code, parents(family, 2)) == (200, (1, [1]))
@@ -179,16 +179,16 @@ def test_an_undo_of_parents_is_refused_after_a_newer_change(family: Home) -> Non
     undo = edit(family, "2", parents=[3, 4])
     edit(family, "2", parents=[4])
     answer = take_back(family, undo)
-    assert (answer.status_code, "was changed again since" in answer.text) == (409, True)
+    assert (answer.status_code, "has been changed since" in answer.text) == (409, True)
     assert parents(family, 2) == (4, [4])
 
 
 @pytest.mark.parametrize(
     ("number", "body", "words"),
     [
-        (1, {"parents": [3, 2]}, "C2 is itself behind C1"),
-        (1, {"parents": [1]}, "C1 is itself behind C1"),
-        (2, {"parents": [99]}, "There is no device 99 to be the parent"),
+        (1, {"parents": [3, 2]}, "C2 is itself connected through C1"),
+        (1, {"parents": [1]}, "C1 is itself connected through C1"),
+        (2, {"parents": [99]}, "The parent device 99 does not exist"),
         (2, {"parents": [0]}, "parents.0: must be at least 1"),
         (2, {"parents": ["1"]}, "parents.0: must be a whole number"),
         (2, {"parents": 1}, "parents: must be a list"),
@@ -240,7 +240,7 @@ def test_an_undo_is_refused_after_a_newer_change(home: Home) -> None:
     edit(home, "1", name="Second")
     answer = take_back(home, undo)
     assert answer.status_code == 409
-    assert "changed again" in answer.json["error"]
+    assert "changed" in answer.json["error"]
     assert camera(home)["camera_name"] == "Second"
 
 
@@ -306,7 +306,7 @@ def test_a_name_that_is_html_is_shown_as_the_text_that_it_is(home: Home, name: s
         page = read(home.client.get(path).text)
         assert name in page.text
         assert [script.get("src") for script in page.find("script")] == ["/static/js/main.js"]
-        assert not page.find("img")
+        assert [image["src"] for image in page.find("img")] == ["/static/icon.svg"]
 
 
 def test_names_that_devices_call_themselves_are_shown_as_text_too(make_home: Make) -> None:
@@ -450,6 +450,6 @@ def test_an_event_without_a_device_exists_and_cannot_be_undone(home: Home) -> No
     home.monitor.tracker.apply([down], home.clock())
     (event,) = [event for event in home.events() if event.device is None]
     refused = take_back(home, event.sequence)
-    error = f"Event {event.sequence} is not an edit by a person and cannot be undone"
+    error = f"Event {event.sequence} is not an edit by a person, so it cannot be undone"
     assert (refused.status_code, refused.json["error"]) == (409, error)
     assert take_back(home, event.sequence + 1).status_code == 404

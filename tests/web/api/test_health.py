@@ -72,7 +72,7 @@ def test_a_tick_that_stopped_makes_it_unready_until_it_comes_again(
     assert ready(home) == (200, "ready\n")
     timer.now = 151
     assert ready(home) == (503, "unready\n")
-    assert any("does not tick" in reason for reason in not_ready_reasons(home.monitor, ""))
+    assert any("is stuck" in reason for reason in not_ready_reasons(home.monitor, ""))
     scheduler.states[TICK].began = timer()
     assert ready(home) == (200, "ready\n")
 

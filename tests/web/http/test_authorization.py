@@ -223,7 +223,7 @@ def test_a_stranger_with_a_browser_reads_why_and_what_to_do(home: Home) -> None:
     )
     assert answer.status_code == 403
     assert answer.mimetype == "text/html"
-    assert "only to its own machine" in answer.text
+    assert "is not set up yet" in answer.text
     assert "ssh -L" in answer.text
     assert 'href="/static/style.css"' in answer.text
 
@@ -233,7 +233,7 @@ def test_a_stranger_at_the_api_reads_the_same_as_json(home: Home) -> None:
         "/api/cameras", headers={"Accept": "text/html"}, environ_base={"REMOTE_ADDR": "10.1.1.1"}
     )
     assert answer.status_code == 403
-    assert "only to its own machine" in answer.json["error"]
+    assert "is not set up yet" in answer.json["error"]
     assert "ssh -L" in answer.json["hint"]
 
 

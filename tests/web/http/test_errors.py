@@ -67,7 +67,7 @@ def test_an_error_of_the_api_is_an_error_and_a_hint(
             "GET",
             "/api/events?since=2026-11-27T09:12:00",
             None,
-            "since: must be a time with offset, for example 2026-11-27T09:12:00Z",
+            "since: must be a time with offset such as 2026-11-27T09:12:00Z",
         ),
         ("GET", "/api/events?limit=0", None, "limit: must be at least 1"),
         ("GET", "/api/events?limit=1001", None, "limit: must be at most 1000"),
@@ -77,8 +77,8 @@ def test_an_error_of_the_api_is_an_error_and_a_hint(
         ("POST", "/api/auto-scan", b"[]", "the request: must be a JSON object"),
         ("PATCH", "/api/camera/1", b'{"title": "x"}', "title: unknown key"),
         ("PATCH", "/api/camera/1", HUGE, "The request is too large"),
-        ("GET", "/api/nothing", None, "There is nothing at this address"),
-        ("PUT", "/api/scan", None, "This address does not accept this method"),
+        ("GET", "/api/nothing", None, "This URL does not exist"),
+        ("PUT", "/api/scan", None, "This URL does not accept this method"),
     ],
 )
 def test_an_error_is_said_in_our_words(
@@ -112,11 +112,11 @@ def test_a_wrong_method_is_told_which_are_allowed(
 @pytest.mark.parametrize(
     ("method", "path", "takes"),
     [
-        ("GET", "/api/camera/1", "no parameters"),
+        ("GET", "/api/camera/1", "none"),
         ("GET", "/api/stats", "kind"),
         ("GET", "/api/events", "device, kind, since"),
-        ("POST", "/api/scan", "no parameters"),
-        ("PATCH", "/api/camera/1", "no parameters"),
+        ("POST", "/api/scan", "none"),
+        ("PATCH", "/api/camera/1", "none"),
     ],
 )
 def test_a_parameter_that_the_route_does_not_have_is_refused_by_name(
@@ -125,7 +125,7 @@ def test_a_parameter_that_the_route_does_not_have_is_refused_by_name(
     answer = mixed.client.open(f"{path}?colour=1&%0a{'x' * 99}=2", method=method)
     assert answer.status_code == 422
     assert answer.json["error"].startswith("colour: unknown parameter; \nxxx")
-    assert answer.json["hint"].startswith(f"{method} {path} takes {takes}")
+    assert answer.json["hint"].startswith(f"Parameters of {method} {path}: {takes}")
     assert answer.headers["X-Field"] == "colour"
 
 
@@ -164,7 +164,7 @@ def test_an_error_of_the_program_is_said_in_plain_words_without_its_cause(
         assert text in page.text
     answer = home.client.get("/failing")
     assert answer.status_code == 500
-    assert answer.json["error"] == "This request met an error in the program"
+    assert answer.json["error"] == "This request failed because of an internal error"
     for text in (page.text, answer.text):
         assert "not for strangers" not in text
         assert "ZeroDivisionError" not in text

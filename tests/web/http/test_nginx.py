@@ -284,7 +284,7 @@ def test_the_audit_log_has_the_real_address_of_the_client(
 ) -> None:
     assert proxy.log_in("Vera", **lies).status == 303
     entry = entries(proxy, "login")[0]
-    assert (entry["who"], entry["text"]) == ("Vera", "logged in by browser")
+    assert (entry["who"], entry["text"]) == ("Vera", "logged in (browser)")
     assert entry["address"] != LIAR
     if not lies or proxy.tells_scheme:
         assert entry["address"] == CLIENT

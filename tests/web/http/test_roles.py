@@ -370,10 +370,10 @@ def test_who_is_limited_reaches_no_other_camera_through_an_edit(home: Home, ask:
     for parent in (OTHER, NOBODY):
         answer = gus.ask("PATCH", camera, json={"parent": parent})
         assert answer.status_code == 404
-        assert answer.json["error"] == f"There is no camera {parent}"
+        assert answer.json["error"] == f"Camera {parent} does not exist"
         answer = gus.ask("PATCH", camera, json={"parents": [parent]})
         assert answer.status_code == 404
-        assert answer.json["error"] == f"There is no camera {parent}"
+        assert answer.json["error"] == f"Camera {parent} does not exist"
     assert home.device(str(OTHER)) == before
 
 

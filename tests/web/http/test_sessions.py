@@ -135,8 +135,8 @@ def test_a_401_says_what_is_wrong_with_the_credentials(make_home: Make) -> None:
         assert answer.json["hint"]
         return str(answer.json["error"])
 
-    invalid = "This token or login is not valid (any more)"
-    assert error_of({}) == "Log in first"
+    invalid = "This token or login is not valid"
+    assert error_of({}) == "Login required"
     assert error_of(bearer(f"{TOKEN_PREFIX}mistyped")) == invalid
     assert error_of(bearer("mistyped")) == invalid
     assert error_of(ended) == invalid
@@ -161,11 +161,11 @@ def test_a_token_that_does_too_much_reads_its_scope_and_the_one_that_is_needed(
         answer = ask["operate token"].get(path)
         assert answer.status_code == 403
         assert 'scope "operate"' in answer.json["error"]
-        assert answer.json["hint"] == "No token can do this. Log in instead."
+        assert answer.json["hint"] == "Tokens cannot do this. Log in instead."
     for token in ("operate token", "camera token"):
         answer = ask[token].ask("POST", "/api/delete", json={"not_seen_days": 1})
         assert answer.status_code == 403
-        assert answer.json["hint"] == "No token can do this. Log in instead."
+        assert answer.json["hint"] == "Tokens cannot do this. Log in instead."
     answer = ask["camera token"].ask("POST", "/api/scan")
     assert answer.status_code == 403
     assert "limited to some cameras" in answer.json["error"], "its owner may do it"

@@ -57,7 +57,7 @@ def test_a_request_without_a_thread_is_refused_and_the_next_one_is_answered(
         assert crowded.get("/healthz").status == 200
     # What was refused waits in the pool no more than its thread: nothing is answered twice.
     assert [crowded.get("/healthz").status for _ in range(5)] == [200] * 5
-    until(lambda: "Threads for requests start again" in crowded.text(), what="its end is told")
+    until(lambda: "Starting threads for requests again" in crowded.text(), what="its end is told")
     assert worker_of(crowded) == worker
     assert crowded.text().count("Cannot start a thread for a request") == 1
     assert "Traceback" not in crowded.text()
@@ -88,7 +88,7 @@ def test_a_shortage_of_descriptors_is_told_once_and_its_end_too(
         # Each failure lets one of them go.
         until(lambda: all(connection.recv(1) == b"" for connection in first), what="six failures")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
-        until(lambda: "Connections are accepted again" in monitor.text(), what="its end is told")
+        until(lambda: "Accepting connections again" in monitor.text(), what="its end is told")
     assert monitor.get("/healthz").status == 200
     assert monitor.text().count("Cannot accept a connection") == 1
-    assert monitor.text().count("Connections are accepted again") == 1
+    assert monitor.text().count("Accepting connections again") == 1

@@ -371,7 +371,7 @@ def test_one_person_has_a_share_of_the_streams(make_home: Make) -> None:
         broadcaster.enter("127.0.0.1")
     refused = home.client.get("/api/events?for=1", headers=STREAM)
     assert refused.status_code == 429
-    assert refused.json["error"] == f"You have {MAX_STREAMS_OF_USER} open event streams"
+    assert refused.json["error"] == f"You already have {MAX_STREAMS_OF_USER} open event streams"
     other = home.client.get(
         "/api/events?for=1",
         headers=STREAM,

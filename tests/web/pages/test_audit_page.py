@@ -84,7 +84,7 @@ def test_users_permissions_and_logins_are_said_in_sentences_with_names(home: Hom
     answer = visitor.get("/settings/audit", headers={"Accept": "text/html"})
     shown = read(answer.text)
     assert actions(shown)[:5] == [
-        "Failed login as Otto Wrong name or password",
+        "Failed login as Otto Wrong user name or password",
         "Created the token Report (read)",
         "Changed the user Otto (new password) Role: viewer → operator",
         "Removed Otto's view access to Lobby, 08:00-18:00",

@@ -175,7 +175,7 @@ def test_everybody_can_read_that_the_monitor_is_closed_to_them(
     listener.allowed.append("status of 40[34]")  # its icon is closed too
     headers = {"X-Forwarded-For": "192.0.2.7"}
     page = tab(cast, color_scheme=scheme, extra_http_headers=headers)
-    expect(page.get_by_role("heading")).to_contain_text("answers only to its own machine")
+    expect(page.get_by_role("heading")).to_contain_text("is not set up yet")
     assert not faults(page)
 
 

@@ -47,13 +47,13 @@ def outage(ways: dict[int, tuple[str, list[int]]]) -> str:
             {1: (CUT, [2]), 2: (GONE, [3, 4]), 3: (UP, [4]), 4: (DOWN, [])},
             "behind D, which is offline",
         ),
-        ({1: (CUT, [2]), 2: (CUT, [HIDDEN])}, "behind B, which cannot be reached"),
-        ({1: (CUT, [2]), 2: (CUT, [3]), 3: (UP, [HIDDEN])}, "behind B, which cannot be reached"),
+        ({1: (CUT, [2]), 2: (CUT, [HIDDEN])}, "behind B, which is unreachable"),
+        ({1: (CUT, [2]), 2: (CUT, [3]), 3: (UP, [HIDDEN])}, "behind B, which is unreachable"),
         ({1: (CUT, [HIDDEN])}, ""),
         (
             {1: (CUT, [2, 3, 4, 5, 6]), **{id: (DOWN, []) for id in range(2, 7)}},
-            "behind B, which is offline, C, which is offline, D, which is offline, "
-            "and 2 more that are down",
+            "behind B, which is offline, C, which is offline, D, which is offline, and 2 "
+            "more devices that are down",
         ),
     ],
 )

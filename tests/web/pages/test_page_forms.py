@@ -77,6 +77,22 @@ def test_pressed_twice_the_buttons_lead_back_to_the_fleet(home: Home) -> None:
     home.monitor.scanner.wait(20)
 
 
+def test_the_site_of_a_camera_that_was_given_none_is_shown_as_no_site(
+    home: Home, browser: Browser
+) -> None:
+    page = browser.visit("/cameras/1")
+    assert "(no site)" in page.text
+    assert fields(edit_form(page))["site"] == ""
+    browser.send(edit_form(page), name="Gate 3")
+    assert home.device().site == "here"
+    assert home.device().name == "Gate 3", "a form without a site is saved"
+    browser.send(edit_form(browser.visit("/cameras/1")), site="North")
+    assert fields(edit_form(browser.visit("/cameras/1")))["site"] == "North"
+    browser.send(edit_form(browser.visit("/cameras/1")), site=" ")
+    assert home.device().site == "here"
+    assert "(no site)" in browser.visit("/sites").text
+
+
 def test_the_auto_scan_switch_turns_it_on_and_off(home: Home, browser: Browser) -> None:
     home.monitor.scheduler.start()
     page = browser.visit("/")
@@ -183,7 +199,7 @@ def test_an_undo_that_comes_too_late_is_a_page_that_says_so(home: Home, browser:
     browser.press(edit_form(first), "Save", name="Second")
     answer = browser.send(undo_form(first))
     assert (answer.status_code, answer.mimetype) == (409, "text/html")
-    assert "was changed again since" in answer.text
+    assert "has been changed since" in answer.text
     assert 'href="/"' in answer.text
 
 
@@ -250,12 +266,14 @@ def test_a_source_that_cannot_be_asked_is_told_until_it_can(make_home: Make) -> 
         home = make_home(Camera(MAC, "127.20.0.1", name="Gate"), easy_ip_reply_port=port)
         home.scan()
         browser = Browser(home.client)
-        matches = [notice for notice in notices(browser.visit("/")) if "cannot be asked" in notice]
+        matches = [
+            notice for notice in notices(browser.visit("/")) if "cannot be checked" in notice
+        ]
         assert len(matches) == 1
         assert f"UDP port {port} cannot be opened" in matches[0]
     home.scan()
     page = browser.visit("/")
-    assert not [notice for notice in notices(page) if "cannot be asked" in notice]
+    assert not [notice for notice in notices(page) if "cannot be checked" in notice]
     assert names(page) == ["Gate"]
 
 

@@ -67,7 +67,7 @@ def test_what_is_in_trouble_stands_first_the_rest_by_name_with_2_before_10(
         *("Aachen 3 sites", "A-1", "A-2", "A-10"),
         "Bergen B-1",
         "Depot (no store)",
-        "here (no store)",
+        "(no site) (no store)",
     ]
 
 
@@ -86,11 +86,11 @@ def test_a_store_with_one_site_is_one_row_with_both_names(browser: Browser) -> N
 
 def test_a_site_without_a_store_is_a_row_of_its_own(browser: Browser) -> None:
     page = browser.visit("/sites")
-    for name in ("Depot", "here"):
+    for name, site in (("Depot", "Depot"), ("(no site)", "here")):
         tbody = group(page, f"{name} (no store)")
         assert line(page, f"{name} (no store)") == ["Active", "1 of 1", "0", "0", "0"]
         assert not tbody.find("details")
-        assert tbody.find("a")[0]["href"] == f"/?site={name}"
+        assert tbody.find("a")[0]["href"] == f"/?site={site}"
 
 
 def test_a_camera_at_the_site_of_a_recorder_counts_in_its_store(
@@ -134,7 +134,7 @@ def test_a_monitor_without_cameras_says_where_they_come_from(make_home: Make) ->
         ("cork", ["Cork 3 sites", "C-3", "C-1", "C-2"]),
         ("a-1", ["Aachen 3 sites", "A-1", "A-10", "1 more site not shown. All 3 sites of Aachen"]),
         ("B-1", ["Bergen B-1"]),
-        ("here", ["here"]),
+        ("no%20site", ["(no site)"]),
         ("%20%20DEPOT%20", ["Depot"]),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_search_finds_stores_and_sites_by_name(
 def test_a_search_says_what_it_counts_and_leads_back(browser: Browser) -> None:
     page = browser.visit("/sites?q=cork")
     assert head(page) == "Sites 1 store, 3 sites, 1 of 3 online, matching “cork”"
-    assert page.find_one("input", name="q")["value"] == "cork"
+    assert page.find_one("main").find_one("input", name="q")["value"] == "cork"
     back = page.find_one("nav", **{"class": "filters"}).find_one("a")
     assert (back.text, back["href"]) == ("All stores and sites", "/sites")
 
@@ -273,7 +273,7 @@ def test_a_hostile_name_is_text_and_its_counts_lead_to_it(make_home: Make, name:
         assert [heading.text for heading in tbody.find("th")][1:] == [f"{name} 1", f"{name} 2"], (
             path
         )
-        assert not page.find("img")
+        assert [image["src"] for image in page.find("img")] == ["/static/icon.svg"]
         assert all(script.get("src") for script in page.find("script"))
         links = [link["href"] for link in tbody.find("a")]
         assert [len(listed(browser.visit(url))) for url in links] == [2, 2, *[1] * 6]

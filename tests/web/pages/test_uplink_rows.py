@@ -48,8 +48,8 @@ def test_an_unreachable_camera_names_the_thing_that_is_down_by_itself(behind: Ho
     behind.scan()
     assert reason_beside(behind, "Switch") == "behind Router, which is missing"
     page = Browser(behind.client).visit("/sites")
-    assert line(page, "here") == ["Unreachable", "0 of 3", "2", "1", "0"]
-    for link in group(page, "here").find("tr")[0].find("a")[2:]:
+    assert line(page, "(no site)") == ["Unreachable", "0 of 3", "2", "1", "0"]
+    for link in group(page, "(no site)").find("tr")[0].find("a")[2:]:
         assert len(listed(Browser(behind.client).visit(link["href"]))) == int(link.text)
     gate = next(device for device in behind.devices() if device.address == "127.20.0.9")
     shown = Browser(behind.client).visit(f"/cameras/{gate.id}").find_one("aside").text
@@ -71,7 +71,7 @@ def test_who_does_not_see_the_parent_does_not_read_its_name(behind: Home) -> Non
         assert "behind" not in text
     accounts.grant(lea.id, "view", device=numbers["127.20.0.10"])
     text = visitor.get("/", headers={"Accept": "text/html"}).text
-    assert "behind Switch, which cannot be reached" in text
+    assert "behind Switch, which is unreachable" in text
     assert "Router" not in text
 
 

@@ -95,7 +95,7 @@ def test_a_removed_recorder_comes_back_with_its_history(home: Home, tmp_path: Pa
     ("data", "says"),
     [
         (b"no workbook at all", "No line has the columns"),
-        (b"", "Choose"),
+        (b"", "The file is empty"),
         (b"PK\x03\x04 half of one", "damaged"),
     ],
 )
@@ -103,7 +103,7 @@ def test_what_is_no_workbook_is_said_beside_the_field(home: Home, data: bytes, s
     page = upload(home, data, 422)
     assert (
         says in page.find_one("p", id="fault").text
-        or "no .xlsx" in page.find_one("p", id="fault").text
+        or "not an .xlsx" in page.find_one("p", id="fault").text
     )
     assert len(sites(home)) == 2
 
@@ -165,7 +165,7 @@ def test_a_serial_changed_since_the_preview_refuses_the_commit(home: Home, tmp_p
     change(home, "NEW00001")
     home.monitor.workbooks.sync()
     assert refusal(home, "/settings/workbook/commit", key=key) == (
-        "P2P1.xlsx was changed since you looked at it. Look again: upload it once more."
+        "P2P1.xlsx has changed since the preview. Upload the new file again to see a new preview."
     )
     assert sites(home)["AAA-01"] == "NEW00001"
 
@@ -192,8 +192,8 @@ def test_a_new_serial_of_a_site_that_an_undo_would_remove_refuses_it(
     home.monitor.workbooks.sync()
     message = refusal(home, "/settings/workbook/undo")
     assert message.startswith(
-        "P2P1.xlsx was changed since the new workbook was taken. "
-        "Upload the workbook that you want instead. The one from before is kept as "
+        "P2P1.xlsx was changed after the import. Upload the workbook you want instead. The "
+        "previous workbook is kept as "
     )
     (kept,) = home.monitor.uploads.folder.glob("before-*.xlsx")
     assert str(kept) in message
@@ -229,7 +229,7 @@ def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path
         "/settings/workbook/serial", data={"site": "CCC-01", "serial": "x"}, headers=HEADERS
     )
     assert answer.status_code == 422
-    assert "CCC-01: This is no serial." in read(answer.text).text
+    assert "CCC-01: Invalid serial number." in read(answer.text).text
     assert send(home, "/settings/workbook/serial", site="CCC-01", serial="SIM00003PAZ0003") == 303
     assert sites(home)["CCC-01"] == "SIM00003PAZ0003"
     page = read(home.client.get("/settings/workbook", headers=HEADERS).text)
@@ -370,8 +370,8 @@ def test_the_preview_says_what_of_the_present_file_would_be_lost(
         "Column widths (1).",
         "Comments (1).",
         "Cell formats (1).",
-        "STORE NAME of AAA-01: 1 cell would be empty.",
-        "PHONE of AAA-01: 1 cell would be empty.",
+        "STORE NAME of AAA-01: 1 cell would become empty.",
+        "PHONE of AAA-01: 1 cell would become empty.",
     ]
 
 

@@ -91,11 +91,11 @@ def test_ten_uploads_side_by_side_have_one_child_in_all(
         assert after == "20"
         if kind == "*/*":
             assert json.loads(text) == {
-                "error": "Other uploads are being read",
-                "hint": "Upload it again in 20 s.",
+                "error": "Other uploads are being processed",
+                "hint": "Upload the file again in 20 s.",
             }
         else:
-            assert "Other uploads are being read. Upload it again in 20 s." in text
+            assert "Other uploads are being processed. Upload the file again in 20 s." in text
     assert upload(monitor, large, "text/html")[0] == 200, "the queue is empty again"
     code, text, _after = upload(monitor, b"PK no workbook", "*/*")
     assert code == 422

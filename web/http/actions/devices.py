@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from accounts.deletion import Deletion
-from fleet import public
+from fleet import labels, public
 from fleet.edit import cleaning, editing
 from fleet.model import Device, Edit, Event, NotFound
 from web.http.auditing import actor_name, note
@@ -74,10 +74,10 @@ def undo_number(events: Sequence[Event]) -> int | None:
 def undo_edit(monitor: Monitor, sequence: int) -> Edit:
     """The edit that takes back event `sequence`. Raises NotFound or Refused."""
     if not 1 <= sequence <= HIGHEST:
-        raise NotFound("There is no such event", "GET /api/events lists the events.")
+        raise NotFound("Event not found", "GET /api/events lists the events.")
     event = find_event(monitor, sequence)
     if event is None or not visible_fleet().may_know_edit(event):
-        raise NotFound(f"There is no event {sequence}", "GET /api/events lists the events.")
+        raise NotFound(f"Event {sequence} does not exist", "GET /api/events lists the events.")
     if event.device is not None:
         check_may_edit(monitor.tracker.device(f"{event.device}"))
     if visible_fleet().is_limited and "site" in event.before:
@@ -96,8 +96,8 @@ def check_may_edit(device: Device) -> None:
     if not visible_fleet().may("device.edit", device):
         raise HttpError(
             403,
-            f"{actor_name()} may not edit this camera",
-            "An administrator can allow it, under Settings, Users.",
+            "You don't have permission to edit this camera",
+            "An administrator can allow it under Settings > Users.",
         )
 
 
@@ -105,8 +105,8 @@ def needs_full_view() -> HttpError:
     """The error for a limited person who would change what others see."""
     return HttpError(
         403,
-        "Only someone who sees every camera can merge, split or move to another site",
-        "Ask an administrator to do it.",
+        "Only users with access to all cameras can merge and split devices or change their site",
+        "Ask an administrator.",
     )
 
 
@@ -118,14 +118,16 @@ def retire_silent(days: int) -> int:
     edits = cleaning.retirements(monitor.tracker.devices().values(), days, actor_name(), now)
     judge = visible_fleet().judge("fleet.clean")
     events = monitor.tracker.apply(edits, now, judge) if edits else []
-    note("fleet.cleaned", "fleet", f"{len(events)} retired, not seen for {days} days")
+    note(
+        "fleet.cleaned", "fleet", f"{labels.device_count(events)} retired, not seen for {days} days"
+    )
     return len(events)
 
 
 def check_clock() -> None:
     """Check that the date can be trusted, so that ages can. Raises HttpError (409)."""
     if doubt := current_monitor().trusted.distrust_reason():
-        raise HttpError(409, doubt, "Confirm the date under Settings, Jobs, or set the clock.")
+        raise HttpError(409, doubt, "Confirm the date under Settings > Jobs, or correct the clock.")
 
 
 def delete_device(key: str, confirm: str) -> int:

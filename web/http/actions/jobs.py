@@ -23,11 +23,11 @@ def auto_scan_job() -> JobRow:
 def run_job(name: str) -> None:
     """Run a job now, out of turn. Raises HttpError (404)."""
     if not current_monitor().scheduler.run_now(name):
-        raise HttpError(404, f"There is no job {name[:60]}", "GET /api/jobs lists the jobs.")
+        raise HttpError(404, f"Job {name[:60]} does not exist", "GET /api/jobs lists the jobs.")
 
 
 def confirm_clock() -> None:
     """Accept the date, so that entries are judged by their age again."""
     monitor = current_monitor()
     monitor.trusted.confirm()
-    note("clock.confirmed", "clock", f"{monitor.clock().isoformat(timespec='seconds')} is right")
+    note("clock.confirmed", "clock", f"{monitor.clock().isoformat(timespec='seconds')} is correct")

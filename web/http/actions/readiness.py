@@ -13,7 +13,11 @@ def not_ready_reasons(monitor: Monitor, disk: str) -> list[str]:
     `disk` is the result of the disk check: `last` for strangers, whose requests write nothing.
     """
     tracker, journal_writer = monitor.tracker, monitor.journal_writer
-    carried = "" if journal_writer.is_alive() else "Events are not carried to the journal any more."
+    carried = (
+        ""
+        if journal_writer.is_alive()
+        else "Events are no longer written to the journal. Restart Camera Monitor."
+    )
     reasons = [
         tracker.trouble or disk,
         journal_writer.trouble or carried,
@@ -26,7 +30,7 @@ def not_ready_reasons(monitor: Monitor, disk: str) -> list[str]:
 def _scheduler_trouble(monitor: Monitor) -> str:
     """A sentence when the tick is late by the monotonic clock; else empty."""
     if not monitor.scheduler.is_running():
-        return "The scheduler does not run."
+        return "The scheduler is not running. Restart Camera Monitor."
     if monitor.scheduler.silence(TICK) > LONGEST_SILENCE:
-        return "The scheduler does not tick."
+        return "The scheduler is stuck. Restart Camera Monitor."
     return ""

@@ -31,7 +31,7 @@ def change_serial(site: str, number: str) -> None:
     note(
         "workbook.changed",
         site,
-        f"P2P NUMBER of {site}",
+        f"Serial number of {site} changed",
         {"p2p": before.get(name_of(site), "")},
         {"p2p": clean_serial(number)},
     )

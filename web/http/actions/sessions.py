@@ -17,27 +17,27 @@ def authenticate(name: str, password: str) -> User:
     """The user with this name and password. Raises HttpError (401, 429); failures are logged."""
     authenticator = current_monitor().authenticator
     if not authenticator.accounts.has_any():
-        raise HttpError(401, "There is no account yet", "Make the first one at /setup.")
+        raise HttpError(401, "No account exists yet", "Create the first account at /setup.")
     try:
         user = log_in(authenticator, name, password)
     except TooManyTries as error:
         raise HttpError(
             429,
-            "Too many tries with this account or from this address",
-            f"Try again in {error.seconds} seconds.",
+            "Too many login attempts with this account or from this address",
+            f"Try again in {error.seconds} s.",
             {"Retry-After": str(error.seconds)},
         ) from None
     if user is None:
         note(
             "login.failed",
             authenticator.accounts.name_for_log(name),
-            "wrong name or password",
+            "wrong user name or password",
             by="nobody",
         )
         raise HttpError(
             401,
-            "The name or the password is wrong",
-            "An administrator can set a new password, under Settings, Users.",
+            "Wrong user name or password",
+            "An administrator can set a new password under Settings > Users.",
         )
     return user
 
@@ -48,7 +48,7 @@ def start_session(user: User, kind: str) -> tuple[Session, str]:
     address = client_address(authenticator)
     agent = request.headers.get("User-Agent", "")
     session = authenticator.accounts.begin_session(user, kind, address, agent)
-    note("login", user.name, f"logged in by {kind}", by=user.name)
+    note("login", user.name, f"logged in ({kind})", by=user.name)
     return session
 
 
@@ -76,7 +76,7 @@ def own_user() -> User:
     """The account of the person of the request. Raises HttpError (409) if they have none."""
     person: Person = g.person
     if person.user is None:
-        raise HttpError(409, "You have no account here", "Make one under Settings, Users.")
+        raise HttpError(409, "You have no account", "Create one under Settings > Users.")
     return current_monitor().authenticator.accounts.user(person.user)
 
 
@@ -87,14 +87,12 @@ def change_password(user: User, current: str, new: str) -> None:
         known = log_in(authenticator, user.name, current)
     except TooManyTries as error:
         raise HttpError(
-            429, "Too many tries", f"Try again in {error.seconds} seconds.",
+            429, "Too many attempts", f"Try again in {error.seconds} s.",
             {"Retry-After": str(error.seconds)},
         ) from None  # fmt: skip
     if known is None:
-        raise NotAllowed(
-            "This is not your password", "Enter your current password.", 403, "current"
-        )
+        raise NotAllowed("Wrong password", "Enter your current password.", 403, "current")
     stored = passwords.hash_new(new, user.name)
     with visible_fleet().acting("account.change"):
         authenticator.accounts.change(user.id, stored=stored, keep=g.person.session)
-    note("user.password", user.name, "changed the own password")
+    note("user.password", user.name, "changed their own password")

@@ -18,7 +18,7 @@ def create_token(user: User, given: NewToken) -> tuple[Token, str]:
     if devices is not None:  # a number that was merged away leads to the one that stays
         devices = [visible_fleet().device(str(number)).id for number in devices]
     if given.expires is not None and given.expires <= current_monitor().clock():
-        raise NotAllowed("expires is in the past", "Name a later time.", field="expires")
+        raise NotAllowed("expires is in the past", "Enter a later time.", field="expires")
     accounts = current_monitor().authenticator.accounts
     with visible_fleet().acting("account.change"):
         token_and_text = accounts.add_token(
@@ -32,6 +32,6 @@ def revoke_own_token(user: User, id: int) -> None:
     """Delete a token. Raises HttpError: 404 for a token that is not this user's, 401 and 403."""
     with visible_fleet().acting("account.change"):
         if id not in {own.id for own in tokens_of(user.id)}:
-            raise HttpError(404, f"There is no token {id}", "GET /api/tokens lists them.")
+            raise HttpError(404, f"Token {id} does not exist", "GET /api/tokens lists the tokens.")
         token = current_monitor().authenticator.accounts.revoke_token(id)
     note("token.revoked", user.name, token.name)

@@ -4,10 +4,13 @@ from flask import g
 
 from accounts import account_rows, names, passwords
 from accounts.model import Grant, Hours, NotAllowed, User
+from fleet import labels
 from web.http.auditing import note
 from web.http.monitor import current_monitor
 from web.http.shapes.accounts import NewGrant, grant_row
 from web.http.visible_fleet import visible_fleet
+
+CHANGE_TITLES = {"role": "role", "all_cameras": "access to all cameras"}
 
 
 def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> User:
@@ -19,7 +22,7 @@ def add_user(name: str, password: str, role: str, all_cameras: bool = True) -> U
         if not accounts.has_any():
             role, all_cameras = "admin", True
         user = accounts.add_hashed(name, stored, role, all_cameras)
-    note("user.added", user.name, f"{user.name} is {user.role} now")
+    note("user.added", user.name, f"{user.name} was added as {user.role}")
     return user
 
 
@@ -34,12 +37,13 @@ def change_user(id: int, role: str | None, password: str | None, all_cameras: bo
         new = accounts.change(id, role=role, stored=stored, sees_all=all_cameras, keep=keep)
     before, after = ({"role": user.role, "all_cameras": user.sees_all} for user in (old, new))
     changed = {key for key in before if before[key] != after[key]}
-    text = ", ".join([*sorted(changed), *(["password"] if password is not None else [])])
-    if text:
+    titles = [CHANGE_TITLES[key] for key in before if key in changed]
+    titles += ["password"] if password is not None else []
+    if titles:
         note(
             "user.changed",
             new.name,
-            text,
+            f"{' and '.join(titles)} changed".capitalize(),
             {key: before[key] for key in changed},
             {key: after[key] for key in changed},
         )
@@ -52,7 +56,7 @@ def remove_user(id: int) -> None:
     with visible_fleet().acting("user.manage"):
         user = accounts.user(id)
         accounts.remove(id)
-    note("user.removed", user.name, f"{user.name} was {user.role}")
+    note("user.removed", user.name, f"{user.name} ({user.role}) was removed")
 
 
 def add_grant(id: int, given: NewGrant) -> Grant:
@@ -91,8 +95,9 @@ def remove_grant(id: int, number: int) -> None:
 
 
 def _grant_text(grant: Grant) -> str:
-    place = f"camera {grant.device}" if grant.device is not None else f"site {grant.site}"
-    return f"{grant.level} on {place}"
+    if grant.device is not None:
+        return f"{grant.level} on camera {grant.device}"
+    return f"{grant.level} on site {labels.site_name(str(grant.site))}"
 
 
 def revoke_user_token(id: int, number: int) -> None:

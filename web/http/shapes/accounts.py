@@ -36,7 +36,7 @@ class Password(Strict):
 
 
 class NewToken(Strict):
-    """A key for a script. `devices`: numbers of the only cameras it sees; none: all."""
+    """A token for a script. `devices`: the numbers of the cameras it can see; null: all."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
     scope: Scope = Field("read", description="`read` or `operate`.")
@@ -68,7 +68,7 @@ class Done(TypedDict):
 
 
 class RotatedKeys(TypedDict):
-    """The number of passwords sealed with the new key; null when there was no key yet."""
+    """The number of passwords encrypted with the new key; null if there was no key yet."""
 
     success: bool
     secrets: int | None
@@ -87,7 +87,7 @@ class TokenRow(TypedDict):
 
 
 class TokenMade(TokenRow):
-    """`token` is shown this once."""
+    """`token` is shown only this once."""
 
     token: str
 
@@ -121,27 +121,27 @@ def _hours(text: str | None) -> str | None:
     if text is None:
         return None
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError("hours look like 08:00-18:00")
+        raise ValueError("must be hours such as 08:00-18:00")
     return text
 
 
 def _site(text: str | None) -> str | None:
     if text is not None and (not text.strip() or not text.isprintable()):
-        raise ValueError("the name of a site, without control characters")
+        raise ValueError("must be the name of a site, without control characters")
     return text
 
 
 class NewUser(Strict):
-    """A new user. The very first one becomes an administrator in any case."""
+    """A new user. The first one always becomes an administrator."""
 
     username: str = Field(max_length=200)
     password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
     role: Role = Field("viewer", description="`viewer`, `operator` or `admin`.")
-    all_cameras: bool = Field(True, description="false: only what is granted.")
+    all_cameras: bool = Field(True, description="false: only granted cameras and sites.")
 
 
 class UserChange(Strict):
-    """The changes; fields that are left out stay as they are."""
+    """The changes. Fields that are left out keep their value."""
 
     role: Role | None = None
     password: str | None = Field(None, max_length=1000, json_schema_extra={"format": "password"})
@@ -149,13 +149,15 @@ class UserChange(Strict):
 
 
 class NewGrant(Strict):
-    """Rights to one camera or one site; `hours` are in the time zone of this server."""
+    """Access to a camera or a site; `hours` are in the time zone of this server."""
 
     level: Level = Field(description="`view`, `control` or `admin`.")
     device: Annotated[int, NUMBER] | None = None
     site: Annotated[str | None, AfterValidator(_site)] = Field(None, min_length=1, max_length=60)
     hours: Annotated[HoursText | None, AfterValidator(_hours)] = None
-    weekdays: list[Weekday] = Field([], max_length=7, description="`mon` to `sun`; none: all.")
+    weekdays: list[Weekday] = Field(
+        [], max_length=7, description="`mon` to `sun`; empty: every day."
+    )
     rights: list[Right] = Field([], max_length=3, description="`record`, `schedule`, `download`.")
 
 

@@ -26,7 +26,7 @@ class AuditQuery(Query):
 
 
 class EntryRow(TypedDict):
-    """One line of the audit log; `before` and `after` hold what changed."""
+    """One entry of the audit log; `before` and `after` hold what changed."""
 
     id: int
     at: Time

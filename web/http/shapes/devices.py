@@ -25,7 +25,7 @@ def _network(text: str) -> str:
 
 
 class ListQuery(Query):
-    """Filter, search, sort and page. Without any of these a list is complete, by number."""
+    """Filter, search, sorting and paging. Without any of these the list is complete, by number."""
 
     status: Annotated[str, Choice(tuple(STATUSES)), BeforeValidator(lower_case)] = "all"
     kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
@@ -42,14 +42,16 @@ class ListQuery(Query):
     source: str = Field(
         "", max_length=MAX_SOURCE, description="The name of a source that knows the device."
     )
-    findings: bool = Field(False, description="Only those with a finding.")
+    findings: bool = Field(False, description="Only devices with a finding.")
     attention: Annotated[
         str,
         Choice(("", *ATTENTIONS)),
         BeforeValidator(lower_case),
-        Field(description="Only those that need attention: all, or those of one line of the page."),
+        Field(
+            description="Only devices that need attention: all, or those of one line of the page."
+        ),
     ] = ""
-    retired: bool = Field(False, description="The retired ones instead.")
+    retired: bool = Field(False, description="Only retired devices.")
     sort: str = Field("", pattern=f"^(-?({'|'.join(SORTS)}))?$")
     page: int | None = Field(None, ge=1, le=1_000_000)
     per_page: int | None = Field(None, ge=1, le=1000)
@@ -72,7 +74,8 @@ ParentId = Annotated[int, Field(ge=1)]
 
 
 class Change(Strict):
-    """The changes; fields that are left out stay. An empty name restores the camera's own name."""
+    """The changes. Fields that are left out keep their value; an empty name restores the camera's
+    own name."""
 
     name: str | None = Field(None, max_length=MAX_LENGTHS["name"])
     notes: str | None = Field(None, max_length=MAX_LENGTHS["notes"])
@@ -82,7 +85,7 @@ class Change(Strict):
     parents: list[ParentId] | None = Field(
         None,
         max_length=editing.MAX_PARENTS,
-        description="The numbers of all its parent devices: any one of them is enough.",
+        description="The numbers of all its parent devices; one of them is enough to reach it.",
     )
 
 
@@ -146,13 +149,13 @@ class Split(Strict):
 
 
 class UndoBody(Strict):
-    """The number of the edit's event, as the edit answered it."""
+    """The number of the edit: `undo` in the response to it."""
 
     event: int = Field(ge=1, le=HIGHEST)
 
 
 class Cleanup(Strict):
-    """The age for retiring: not seen for so many days."""
+    """The age: devices not seen for this many days are retired."""
 
     days: int = Field(90, ge=1, le=36500)
 
@@ -163,8 +166,8 @@ class Cleaned(TypedDict):
 
 
 class Edited(TypedDict):
-    """The device after an edit, null when undoing that it was added deleted it. `undo`: what
-    POST /api/undo takes, or null."""
+    """The device after an edit; null when undoing its addition deleted it. `undo`: the number
+    for POST /api/undo, or null."""
 
     success: bool
     camera: shapes.CameraDetail | None
@@ -178,7 +181,7 @@ class Confirmation(Strict):
 
 
 class DeleteMany(Strict):
-    """A selection; without `confirm`, which is their number, devices are only counted."""
+    """A selection. Without `confirm`, the number of selected devices, they are only counted."""
 
     first_seen_after: Moment | None = Field(None, strict=False)
     first_seen_before: Moment | None = Field(None, strict=False)
@@ -197,7 +200,7 @@ class Deleted(TypedDict):
 
 
 class DeletedMany(TypedDict):
-    """`count`: devices in the selection; `deleted`: deleted ones; `sample`: some names."""
+    """`count`: selected devices; `deleted`: deleted devices; `sample`: some of their names."""
 
     success: bool
     count: int

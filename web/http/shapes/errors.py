@@ -4,7 +4,7 @@ from typing_extensions import TypedDict
 
 
 class ErrorBody(TypedDict):
-    """Every error: what is wrong, and what to do."""
+    """Every error: what is wrong, and what to do next."""
 
     error: str
     hint: str

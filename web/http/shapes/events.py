@@ -19,7 +19,7 @@ class EventQuery(Query):
         "",
         max_length=200,
         pattern=r"^[^\x00]*$",
-        description="Kinds, separated by commas; `device.` matches all that begin with it.",
+        description="Kinds, separated by commas; `device.` matches all kinds that begin with it.",
     )
     since: Moment | None = None
     until: Moment | None = None
@@ -29,10 +29,10 @@ class EventQuery(Query):
     page: str | None = Field(
         None,
         max_length=4000,
-        description="For the page itself: its filter. `rows` and `head` come as HTML too.",
+        description="Used by the page: its filter. `rows` and `head` are then sent as HTML too.",
     )
     follow: int | None = Field(
-        None, alias="for", ge=1, le=86400, description="A stream ends after so many seconds."
+        None, alias="for", ge=1, le=86400, description="Seconds after which a stream ends."
     )
 
 
@@ -49,7 +49,7 @@ class EventRow(TypedDict):
 
 
 class EventPage(TypedDict):
-    """A page of events. `next`: the `before` (or `after`) of the next one; null at the end."""
+    """A page of events. `next`: the `before` (or `after`) of the next page; null on the last."""
 
     events: list[EventRow]
     count: int

@@ -27,7 +27,7 @@ class SiteQuery(Query):
 
 
 class NewSerial(Strict):
-    """The serial of the recorder that is now at a site."""
+    """The serial number of the recorder that is now at a site."""
 
     site: str = Field(max_length=500)
     number: str = Field(alias="p2pNumber", max_length=200)

@@ -30,8 +30,8 @@ class JobRow(TypedDict):
 
 
 class HeardRow(TypedDict):
-    """A device that announced itself and is not confirmed. `camera`: the number of the record
-    whose MAC it uses, or null."""
+    """A device that announced itself but is not confirmed. `camera`: the number of the record
+    with this MAC, or null."""
 
     identity: str
     source: str
@@ -62,9 +62,9 @@ class Toggled(TypedDict):
 
 
 class SourceRow(TypedDict):
-    """One source in a scan. `interfaces`: where it asked; `refused`: datagrams that did not
-    enter, by reason; `failed`: what could not be asked, with the reason; `listed`: devices of
-    its list that it asked."""
+    """One source in a scan. `interfaces`: where it sent requests; `refused`: rejected
+    datagrams by reason; `failed`: what could not be checked, with the reason; `listed`: listed
+    devices that it checked."""
 
     name: str
     title: str
@@ -81,7 +81,7 @@ class SourceRow(TypedDict):
 
 
 class ScanRow(TypedDict, total=False):
-    """One scan. Of a scan before this program's first one, only `at` is known."""
+    """One scan. Of a scan by an older version, only `at` may be known."""
 
     at: Required[Time]
     finished: Time | None
@@ -108,7 +108,7 @@ class CheckRow(TypedDict):
 
 class ScanState(TypedDict):
     """The running scan, the running checks of whole lists, the last scan, the scopes that cannot
-    be asked now, and the devices that announced themselves and are not confirmed."""
+    be checked now, and the devices that announced themselves but are not confirmed."""
 
     running: ScanRow | None
     checking: list[CheckRow]

@@ -12,7 +12,7 @@ STREAM_KINDS = {"device.found": "found"}
 
 
 class ResetMessage(TypedDict):
-    """The notice that events were left out: the reader has to load everything again."""
+    """The notice that events were skipped: the client must reload everything."""
 
     text: str
 
