@@ -145,7 +145,7 @@ def test_who_is_limited_changes_only_what_they_may(home: Home) -> None:
     assert [failure["name"] for failure in body["failed"]] == ["", "Yard"]
     moved = visitor.ask("POST", BULK, json={"ids": [gate], "site": "Cork"}).json
     assert moved["changed"] == []
-    assert "sees every camera" in moved["failed"][0]["error"]
+    assert "access to all cameras" in moved["failed"][0]["error"]
     everything = visitor.ask("POST", BULK, json={"filter": {}, "retired": True}).json
     assert everything["changed"] == [gate]
 

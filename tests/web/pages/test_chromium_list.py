@@ -98,7 +98,9 @@ def test_everything_that_matches_is_selected_and_an_error_is_shown_for_its_devic
     bar.locator("[name=bulk_parent]").fill(name)
     bar.get_by_role("button", name="Set parent device").click()
     expect(page.locator(".toast")).to_contain_text(f"{total - 2} devices changed, 1 not changed")
-    expect(page.locator("#bulk-result")).to_contain_text(f"{name}: {name} is itself connected through")
+    expect(page.locator("#bulk-result")).to_contain_text(
+        f"{name}: {name} is itself connected through"
+    )
     page.locator(".toast").get_by_role("button", name="Undo").click()
     page.wait_for_function(
         "fetch('/api/cameras').then(a => a.json()).then(b => b.cameras.every(c => !c.parent))"
