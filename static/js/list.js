@@ -8,7 +8,6 @@ const MAX_CHUNKS = 60;
 // Fast scrolling passes hundreds of chunks: those in sight must not wait behind them.
 const MAX_PARALLEL = 2;
 const LOAD_EVERY = 50;
-const NAMES_AFTER = 1000;
 const NAMES_AGE = 20000;
 
 export function rowsOf(html) {
@@ -203,8 +202,10 @@ export function virtualList(table) {
     height = table.querySelector("tr[data-id]")?.offsetHeight || height;
     render(true);
   }, { signal });
-  const later = setTimeout(loadNames, NAMES_AFTER);
-  signal.addEventListener("abort", () => { clearTimeout(later); clearTimeout(timer); });
+  // A page that nobody touches fetches nothing; a hand on it may scroll the next moment.
+  const prepare = () => performance.now() - namedAt > NAMES_AGE && loadNames();
+  for (const sign of ["pointermove", "touchstart", "wheel", "keydown", "scroll"]) addEventListener(sign, prepare, { once: true, passive: true, signal });
+  signal.addEventListener("abort", () => clearTimeout(timer));
   render(true);
   // Rows that are out of sight are fetched again when they come back.
   list.reload = () => {
