@@ -93,8 +93,8 @@ def test_without_script_a_store_is_unfolded_and_found_too(tab: Tab, stores: Runn
     expect(line(page, "DRE-02")).to_be_visible()
     page.locator("summary", has_text="Store Dresden").click()
     expect(line(page, "DRE-02")).to_be_hidden()
-    page.get_by_role("searchbox").fill("aac-03")
-    page.get_by_role("searchbox").press("Enter")
+    page.get_by_role("searchbox", name="Search stores and sites").fill("aac-03")
+    page.get_by_role("searchbox", name="Search stores and sites").press("Enter")
     expect(line(page, "AAC-03")).to_be_visible()
     expect(line(page, "Store Bergen")).to_have_count(0)
 
