@@ -1,13 +1,15 @@
 """What needs attention, as the page shows it: a few lines by name, and one for each fold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from fleet import attention, labels, shapes, status
+from fleet import attention, labels, recorder_list, shapes, status
 from fleet.attention import Concern
 from web.http import remedies
 from web.http.monitor import Monitor
 from web.http.selection import Snapshot, current_attention
+from web.pages.nouns import RECORDERS
 from web.pages.outages import parent_outage
 
 MAX_NAMES = 3
@@ -64,7 +66,7 @@ class AttentionView:
 
 def attention_view(monitor: Monitor, snapshot: Snapshot) -> AttentionView:
     known = current_attention(snapshot)
-    folds = [_fold(key, len(known.devices(key))) for key in known.folds]
+    folds = [_fold(key, concerns) for key, concerns in known.folds.items()]
     return AttentionView(
         len(known.devices()),
         [_line(monitor, concern, snapshot) for concern in known.named],
@@ -80,7 +82,12 @@ def url_of(choice: str) -> str:
     return "/?" + urlencode({"attention": choice})
 
 
-def _fold(key: str, count: int) -> Fold:
+def _fold(key: str, concerns: Sequence[Concern]) -> Fold:
+    devices = [device for concern in concerns for device in concern.devices]
+    count = len({device.id for device in devices})
+    if key == attention.NEVER and all(map(recorder_list.is_in_list, devices)):
+        text = f"{RECORDERS.of(count)} never online: check the serial numbers"
+        return Fold(count, "offline", text, url_of(key))
     hint = FOLD_HINTS.get(key)
     text = f"{attention.FOLDS[key]}: {hint}" if hint else attention.FOLDS[key]
     mark = FOLD_MARKS.get(key) or key.removeprefix("lasting_")

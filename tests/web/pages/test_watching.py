@@ -146,6 +146,29 @@ def test_a_scan_that_found_nothing_says_what_it_did_and_why_that_may_be(make_hom
     assert empty.form("/scan").find_one("button").text == "Scan again"
 
 
+def test_recorders_that_were_never_online_are_one_line_with_a_link_to_them(
+    recorders: Fleet,
+) -> None:
+    for row in ROWS[:2]:
+        recorders.cloud.recorders[row[0]].state = "offline"
+    recorders.check()
+    recorders.end_check()
+
+    def link() -> Element | None:
+        links = recorders.visit().find_one("section", id="wrong").find("a")
+        text = "2 recorders never online: check the serial numbers"
+        return next((link for link in links if link.text == text), None)
+
+    listed = recorders.visit(until(link, what="the line")["href"])
+    (table,) = listed.find("table", id="fleet")
+    assert table["data-total"] == "2"
+    assert "AAC-01" in table.text
+    assert "AAC-02" in table.text
+    heads = [heading.text for heading in table.find("th")]
+    assert {"Site", "Store", "Serial"} <= {head.removesuffix(" ↑") for head in heads}
+    assert not [head for head in heads if "MAC" in head]
+
+
 def test_a_running_scan_is_not_an_empty_page(make_home: Make) -> None:
     home = make_home()
     browser = Browser(home.client)
