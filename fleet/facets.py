@@ -15,7 +15,6 @@ from fleet.queries import (
     conditions,
     select,
     store_of,
-    stores_by_site,
 )
 
 FACETS = ("tag", "model", "site", "store", "network", "source")
@@ -27,10 +26,10 @@ def count_facets(
     statuses: Mapping[int, str],
     query: DeviceFilter,
     kinds: frozenset[str],
+    stores: Mapping[str, str],
 ) -> dict[str, Counter[str]]:
     """{facet: {value: devices}}: each facet counts the devices that fit all the other filters, as
-    many as are listed when that value is chosen."""
-    stores = stores_by_site(devices.values())
+    many as are listed when that value is chosen. `stores` as for `select`."""
     none: dict[str, Any] = dict.fromkeys(FACETS, "")
     others = replace(query, **none, sort="", page=None, per_page=None)
     matches = select(devices.values(), statuses, others, kinds).devices

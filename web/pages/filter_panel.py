@@ -10,8 +10,9 @@ from fleet import networks
 from fleet.facets import FACETS, count_facets
 from fleet.kinds import CAMERAS
 from fleet.natural_order import natural_key
-from fleet.queries import DeviceFilter, select
+from fleet.queries import select, stores_by_site
 from web.http.authorization import needs
+from web.http.selection import within_attention
 from web.http.visible_fleet import visible_fleet
 from web.pages.filter_titles import TITLES, value_titles
 from web.pages.fleet_view import PageQuery, links, page_query
@@ -45,34 +46,38 @@ class FacetView:
 def index() -> str:
     """The panel as a page of its own; the script shows it over the list."""
     query, text = page_query(), request.args.get("find", "").strip()[:100]
-    devices, statuses = visible_fleet().statuses()
+    devices, statuses = snapshot = visible_fleet().statuses()
+    stores = stores_by_site(devices.values())
+    devices = within_attention(devices, query, snapshot)
     wanted = replace(query.filter(), page=None, per_page=None, sort="")
-    facets = count_facets(devices, statuses, wanted, CAMERAS)
-    _add_network(facets["network"], wanted, text)
+    facets = count_facets(devices, statuses, wanted, CAMERAS, stores)
+    if network := _typed_network(text):
+        typed = replace(wanted, network=network)
+        facets["network"][network] = select(
+            devices.values(), statuses, typed, CAMERAS, stores
+        ).total
     views = (_facet_view(name, facets[name], query, text) for name in FACETS)
     return render_template(
         "filters.html",
         facets=[view for view in views if view.choices],
-        total=select(devices.values(), statuses, wanted, CAMERAS).total,
+        total=select(devices.values(), statuses, wanted, CAMERAS, stores).total,
         text=text,
         link=links(),
     )
 
 
-def _add_network(counts: Counter[str], query: DeviceFilter, text: str) -> None:
-    """Offer the network that a person typed, which may span several of those that exist."""
+def _typed_network(text: str) -> str:
+    """The network that a person typed, which may span several of those that exist; empty for
+    another text."""
     try:
-        network = networks.canonical(text)
+        return networks.canonical(text)
     except ValueError:
-        return
-    devices, statuses = visible_fleet().statuses()
-    wanted = replace(query, network=network)
-    counts[network] = select(devices.values(), statuses, wanted, CAMERAS).total
+        return ""
 
 
 def _facet_view(name: str, counts: Counter[str], query: PageQuery, text: str) -> FacetView:
     chosen, titles, link = getattr(query, name), value_titles(name), links()
-    needle = _needle(text)
+    needle = _typed_network(text) or text.casefold()
     values = {value: titles.get(value, value) for value in (*counts, *filter(None, (chosen,)))}
     matches = sorted(
         (value for value, title in values.items() if needle in title.casefold()),
@@ -88,11 +93,3 @@ def _facet_view(name: str, counts: Counter[str], query: PageQuery, text: str) ->
         for value in matches[:MAX_VALUES]
     ]
     return FacetView(TITLES[name], choices, len(matches) - len(choices))
-
-
-def _needle(text: str) -> str:
-    """What the title of a value must contain; a network is found however it was typed."""
-    try:
-        return networks.canonical(text)
-    except ValueError:
-        return text.casefold()

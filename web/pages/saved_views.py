@@ -25,6 +25,7 @@ DESCRIBED = (
     ("q", "search “{}”"),
     ("status", "status {}"),
     ("findings", "with a finding"),
+    ("attention", "needs attention"),
     ("attention", "needs attention ({})"),
     ("retired", "retired"),
     ("kind", "{}s"),

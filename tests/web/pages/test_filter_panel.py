@@ -119,6 +119,16 @@ def test_active_filters_are_chips_that_can_be_removed(browser: Browser) -> None:
     }
 
 
+def test_a_list_without_a_match_names_the_filters(browser: Browser) -> None:
+    page = browser.visit("/?tag=gone&network=10.0.0.0/8")
+    text = page.find_one("div", **{"class": "empty"}).text
+    assert "matches with tag gone with network 10.0.0.0/8." in text
+
+
+def test_the_counts_keep_to_what_needs_attention(browser: Browser) -> None:
+    assert facets(browser.visit("/filters?attention=all")) == {}
+
+
 def test_a_filter_that_does_not_fit_is_left_out_by_the_page(browser: Browser) -> None:
     assert len(listed(browser.visit("/?network=gate"))) == 3
 
