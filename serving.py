@@ -28,6 +28,7 @@ OWN_DESCRIPTORS = 224
 """Files, sockets of the scans and pipes that the program itself has open at the most."""
 PREDECESSOR_SECONDS = 60.0
 """Longer than gunicorn leaves a worker that does not end."""
+LOCALHOST = "localhost"
 WORKER_CLASSES = ("Worker", "gthread")
 """Names of our own, and of those that gunicorn takes for it when options ask for threads."""
 
@@ -77,17 +78,19 @@ def append_to_log(settings: Settings, text: str) -> None:
 
 
 def banner(settings: Settings, setup_key: str) -> str:
-    """The lines printed at the start; with a key, the link that makes the first account."""
+    """The lines printed at the start; with a key, the link that creates the first account."""
     line = "=" * 70
-    is_every = settings.host.strip("[]") in ("0.0.0.0", "::")
-    shown = "localhost" if is_every else url_host(settings.host)
+    best, *others = addresses(settings.host)
+    url = f"http://{best}:{settings.port}"
+    more = f" (and {len(others)} more)" if others else ""
     setup = []
     if setup_key:
-        name = socket.gethostname() if is_every else url_host(settings.host)
-        link = f"http://{name}:{settings.port}/setup?key={setup_key}"
+        is_local = best in (LOCALHOST, "[::1]") or best.startswith("127.")
+        place = "on this server" if is_local else "on any computer that can reach it"
         setup = [
-            "Create the first account with this link (works once, from any computer):",
-            link,
+            f"No account exists yet. Open this link {place} to create the first one:",
+            f"{url}/setup?key={setup_key}",
+            "Then scan the network, or upload a list of recorders.",
             "",
         ]
     return "\n".join(
@@ -99,11 +102,39 @@ def banner(settings: Settings, setup_key: str) -> str:
             f"Auto-scan interval: {settings.auto_scan_interval} s",
             "",
             *setup,
-            f"Web server: http://{shown}:{settings.port}",
+            f"Web server: {url}{more}",
             "Press Ctrl+C to stop",
             line,
         )
     )
+
+
+def addresses(host: str) -> list[str]:
+    """The addresses of this server for URLs, the one of its main interface first; of a server
+    that listens on one address, just that. Nothing is sent."""
+    plain = host.strip("[]")
+    if plain not in ("0.0.0.0", "::"):  # nosec B104  compared only
+        return [LOCALHOST if plain == "127.0.0.1" else url_host(plain)]
+    from sources import net
+
+    main = _source_address(socket.AF_INET, "192.0.2.1")
+    own = [interface.address for interface in net.interfaces()]
+    known = [address for address in dict.fromkeys([main, *own]) if address]
+    reachable = [address for address in known if not address.startswith("127.")]
+    if not reachable and plain == "::":
+        main = _source_address(socket.AF_INET6, "2001:db8::1")
+        reachable = [url_host(main)] if main else []
+    return reachable or [LOCALHOST]
+
+
+def _source_address(family: socket.AddressFamily, host: str) -> str:
+    """The own address from which the kernel would send to `host`; empty without a route."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))  # of a datagram socket: it chooses a route and sends nothing
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
 
 
 def command_socket(settings: Settings) -> list[str]:

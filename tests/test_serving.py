@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import serving
+from settings import Settings
 from tests.home import ROOT, Running, until
 
 
@@ -101,3 +102,51 @@ def test_a_read_only_root_without_tmp_is_enough(tmp_path: Path, netns: None) -> 
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+NETWORKS = """
+set -e
+ip link set lo up
+for number in 1 2 3; do
+  ip link add net$number type veth peer name far$number
+  ip addr add 10.77.$number.5/24 dev net$number
+  ip link set net$number up
+  ip link set far$number up
+done
+%s
+exec %s -c "import serving; print(serving.addresses('%s'))"
+"""
+
+
+@pytest.mark.parametrize(
+    ("routes", "host", "addresses"),
+    [
+        ("ip route add default via 10.77.2.1", "0.0.0.0", ["10.77.2.5", "10.77.1.5", "10.77.3.5"]),
+        ("ip route add default via 10.77.3.1", "::", ["10.77.3.5", "10.77.1.5", "10.77.2.5"]),
+        ("", "0.0.0.0", ["10.77.1.5", "10.77.2.5", "10.77.3.5"]),
+        ("ip addr flush scope global", "0.0.0.0", ["localhost"]),
+        ("", "10.77.2.5", ["10.77.2.5"]),
+        ("", "127.0.0.1", ["localhost"]),
+    ],
+)
+def test_the_address_of_the_main_interface_comes_first(
+    routes: str, host: str, addresses: list[str]
+) -> None:
+    script = NETWORKS % (routes, sys.executable, host)
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    assert done.stdout.strip() == str(addresses)
+
+
+def test_the_start_prints_the_link_with_an_address_and_what_to_do_next() -> None:
+    text = serving.banner(Settings(host="192.0.2.10"), "a-key")
+    assert "\nhttp://192.0.2.10:5000/setup?key=a-key\n" in text
+    assert "No account exists yet. Open this link on any computer that can reach it" in text
+    assert "Then scan the network, or upload a list of recorders." in text
+    assert "\nWeb server: http://192.0.2.10:5000\n" in text
+    local = serving.banner(Settings(host="127.0.0.1"), "a-key")
+    assert "Open this link on this server" in local
+    assert "http://localhost:5000/setup?key=a-key" in local
+    assert "setup" not in serving.banner(Settings(host="127.0.0.1"), "")
