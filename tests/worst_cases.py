@@ -70,7 +70,6 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("store/vault.py", "[a-z][a-z0-9_-]*"): ("a",),
     ("web/http/errors.py", "[a-z_]{1,40}"): ("name",),
     ("web/http/redirects.py", r"/(?!/)[\w./?=&%+:,~-]*"): ("/", "/a?"),
-    ("web/pages/login.py", r"\d{1,9}"): ("1,",),
     ("web/http/openapi.py", r"<(?:\w+:)?(\w+)>"): ("<a", "<int:"),
     ("web/http/openapi.py", r"{(\w+)}"): ("{a",),
     ("web/pages/settings.py", "[-_.]+"): ("a",),

@@ -43,6 +43,7 @@ from web.pages import (
     manifest,
     nouns,
     palette,
+    pickers,
     saved_views,
     settings,
     sites,
@@ -57,6 +58,7 @@ API = (
 PAGES = (
     fleet,
     bulk,
+    pickers,
     filter_panel,
     saved_views,
     palette,

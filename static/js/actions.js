@@ -1,4 +1,5 @@
 // Buttons and forms without a page load, with undo; each of them also works without this.
+import { chosenIn, settle } from "./picker.js";
 import { sentences, toast } from "./toast.js";
 
 export async function send(method, path, body) {
@@ -23,15 +24,19 @@ const splitTags = (text) => text.split(",").map((tag) => tag.trim()).filter(Bool
 
 const EDITS = {
   change: (id, form) => {
-    const { name, notes, tags, site, parent } = form.elements;
+    const { name, notes, tags, site } = form.elements;
     return send("PATCH", `/api/camera/${id}`, {
       name: name.value, notes: notes.value, tags: splitTags(tags.value), site: site.value,
-      parent: parent.value ? Number(parent.value) : null,
+      parents: chosenIn(form, "parents").map(Number),
     });
   },
   retire: (id) => send("POST", `/api/camera/${id}/retire`),
   restore: (id) => send("POST", `/api/camera/${id}/restore`),
-  merge: (id, form) => send("POST", `/api/camera/${id}/merge`, { with: Number(form.elements.with.value) }),
+  merge: (id, form) => {
+    const [other] = chosenIn(form, "with");
+    if (!other) throw Object.assign(new Error("Choose the other record"), { hint: "Search by name, address or model.", field: "with" });
+    return send("POST", `/api/camera/${id}/merge`, { with: Number(other) });
+  },
   split: (id, form) => send("POST", `/api/camera/${id}/split`, {
     identities: [...form.querySelectorAll("input:checked")].map((input) => input.value),
   }),
@@ -41,6 +46,7 @@ const MESSAGES = { change: "Saved", retire: "Retired", restore: "Restored", merg
 async function edit(form, id, what) {
   clearFault(form);
   try {
+    if (what === "change" || what === "merge") await settle(form);
     const reply = await EDITS[what](id, form);
     if (reply.undo === null) return toast("Nothing changed");
     toast(MESSAGES[what], "Undo", () => send("POST", "/api/undo", { event: reply.undo }).then(() => announceEdit(id)));
@@ -60,14 +66,15 @@ function clearFault(form) {
 
 // Beside the field that it is about, else above the buttons.
 function showFault(form, error) {
-  const field = error.field && form.querySelector(`[name="${CSS.escape(error.field)}"]`);
+  const name = error.field && CSS.escape(error.field);
+  const field = name && form.querySelector(`[name="${name}_search"], [name="${name}"]:not([data-picker] *)`);
   const message = document.createElement("p");
   message.className = "error";
   message.id = "fault";
   message.role = "alert";
   message.textContent = sentences(error);
   if (!field) return form.querySelector("button").before(message);
-  field.closest("label, fieldset").after(message);
+  field.closest("label, fieldset, .pick").after(message);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", "fault");
   field.focus();

@@ -9,6 +9,8 @@ import { showCurrentLinks } from "./frame.js";
 import { printWholeList } from "./print.js";
 import { followChecks } from "./checks.js";
 import { selection } from "./selection.js";
+import { pickers } from "./picker.js";
+import { showPasswords } from "./passwords.js";
 import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
@@ -16,6 +18,8 @@ showCurrentLinks();
 printWholeList();
 actions();
 followChecks();
+pickers();
+showPasswords();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();
   const detail = openDetails(view);

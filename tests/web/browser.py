@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -87,11 +88,15 @@ def read(html: str) -> Element:
     return reader.open[0]
 
 
-def fields(form: Element, button: str = "") -> dict[str, str]:
-    """The fields that a browser sends when the button with this text is pressed."""
-    sent: dict[str, str] = {}
+def fields(form: Element, button: str = "") -> dict[str, Any]:
+    """The fields that a browser sends when the button with this text is pressed; a list where
+    several have one name."""
+    sent: dict[str, Any] = {}
     for element in form.all():
-        if element.tag == "input" and element.get("name"):
+        if element.get("type") in ("checkbox", "radio"):
+            if "checked" in element.attributes:
+                sent.setdefault(element["name"], []).append(element.get("value", "on"))
+        elif element.tag == "input" and element.get("name"):
             sent[element["name"]] = element.get("value")
         elif element.tag == "textarea":
             sent[element["name"]] = element.raw_text
@@ -112,7 +117,7 @@ class Browser:
         assert answer.mimetype == "text/html"
         return read(answer.text)
 
-    def send(self, form: Element, button: str = "", **changes: str) -> TestResponse:
+    def send(self, form: Element, button: str = "", **changes: Any) -> TestResponse:
         assert form["method"] == "post"
         headers = {
             "Accept": "text/html,*/*;q=0.8",
@@ -122,7 +127,7 @@ class Browser:
         sent = {**fields(form, button), **changes}
         return self.client.post(form["action"], data=sent, headers=headers)
 
-    def press(self, form: Element, button: str = "", **changes: str) -> Element:
+    def press(self, form: Element, button: str = "", **changes: Any) -> Element:
         """Send a form and read the page that it leads to."""
         answer = self.send(form, button, **changes)
         assert answer.status_code == 303, answer.text

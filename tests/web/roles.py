@@ -84,6 +84,7 @@ TABLE = {
     ("GET", "/parts/top"): SEE_ALL,
     ("GET", "/parts/rows"): SEE_ALL,
     ("GET", "/parts/names"): SEE_ALL,
+    ("GET", "/parts/choices"): SEE_ALL,
     ("GET", "/api/cameras"): SEE_ALL,
     ("GET", "/api/stats"): SEE_ALL,
     ("GET", "/api/events"): SEE_ALL,
@@ -202,6 +203,7 @@ PATHS = (
     *(f"/parts/rows?{query}" for query in (*QUERIES, "ids=1,7002,7003", "offset=0&limit=200")),
     *(f"/filters?{query}" for query in ("network=127.20.0.0/16", "source=panasonic", "find=127")),
     *(f"/api/cameras?{query}" for query in ("network=127.20.0.0/16", "source=panasonic")),
+    *(f"/parts/choices?{query}" for query in ("sites&q=", "sites&q=basement", "q=zebra", "q=s")),
     *(f"/api/events?{query}" for query in ("limit=1000", "after=0", "device=7002", "limit=1")),
     *("/api/events?kind=device.edited", "/api/events?kind=device."),
 )

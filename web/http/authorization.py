@@ -213,10 +213,10 @@ def deny_stranger() -> Any:
             return redirect(f"/login?next={quote(path, safe='/')}" if path else "/login", 303)
         raise HttpError(401, *_credentials_error(authenticator), _challenges(authenticator))
     error, hint = ONLY_HERE
-    hint = hint.format(port=request.environ.get("SERVER_PORT", "5000"))
+    port = request.environ.get("SERVER_PORT", "5000")
     if wants_page():
-        return Response(render_template("closed.html", error=error, hint=hint), 403)
-    raise HttpError(403, error, hint)
+        return Response(render_template("closed.html", port=port), 403)
+    raise HttpError(403, error, hint.format(port=port))
 
 
 def _credentials_error(authenticator: RequestAuthenticator) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The "Clean-up" settings page: retire silent devices, delete unwanted ones."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,11 +8,11 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from accounts.deletion import sample
 from fleet.edit.cleaning import Selection
-from fleet.model import Refused
-from fleet.texts import sentences
+from fleet.model import Device, Invalid, Refused
 from web.http.actions.devices import deletion, retire_silent
 from web.http.authorization import needs
 from web.http.errors import status_of
+from web.pages.pickers import invalid
 
 bp = Blueprint("cleanup_pages", __name__)
 VALID_DAYS = range(1, 36501)
@@ -31,14 +32,19 @@ def _index(**more: Any) -> str:
     return render_template("settings_cleanup.html", typed=request.form, **more)
 
 
+def _with_fault(fault: Refused, **more: Any) -> Response:
+    """The page with the typed values, and the error beside its field."""
+    return Response(_index(fault=fault, **more), status_of(fault))
+
+
 @bp.post("/settings/cleanup")
 @needs("fleet.clean")
 def retire() -> Any:
     """The button "Retire devices"."""
     try:
         days = _days("days")
-    except ValueError as error:
-        return Response(_index(fault=str(error)), 422)
+    except Invalid as fault:
+        return _with_fault(fault)
     number = retire_silent(days or 90)
     return redirect(f"/settings/cleanup?done={number}+retired", 303)
 
@@ -49,21 +55,27 @@ def delete() -> Any:
     """The button "Preview", and then "Delete" with the number of devices."""
     try:
         wanted = _selection()
-        act = deletion()
-        selected = act.select(wanted)
-        count = request.form.get("confirm", "").strip()
-        if not count.isdecimal() or len(count) > 9:
-            return _index(wanted=wanted, count=len(selected), sample=sample(selected))
-        number = act.delete_selected(wanted, selected, int(count))
-    except ValueError as error:
-        return Response(_index(fault=str(error)), 422)
+        selected = deletion().select(wanted)
+    except Invalid as fault:
+        fault.field = fault.field or "not_seen_days"
+        return _with_fault(fault)
+    count = request.form.get("confirm", "").strip()
+    if not count.isdecimal() or len(count) > 9:
+        return _index(**_preview(wanted, selected))
+    try:
+        number = deletion().delete_selected(wanted, selected, int(count))
     except Refused as fault:
-        return Response(_index(fault=sentences(fault.error, fault.hint)), status_of(fault))
+        fault.field = "confirm"
+        return _with_fault(fault, **_preview(wanted, selected))
     return redirect(f"/settings/cleanup?done={number}+deleted", 303)
 
 
+def _preview(wanted: Selection, selected: Sequence[Device]) -> dict[str, Any]:
+    return {"wanted": wanted, "count": len(selected), "sample": sample(selected)}
+
+
 def _selection() -> Selection:
-    """The form's fields. Raises ValueError with a sentence."""
+    """The form's fields. Raises Invalid."""
     return Selection(
         _moment("first_seen_after"),
         _moment("first_seen_before"),
@@ -77,14 +89,14 @@ def _days(name: str) -> int | None:
     if not text:
         return None
     if not (text.isdecimal() and len(text) < 6 and int(text) in VALID_DAYS):
-        raise ValueError("Days must be a whole number from 1 to 36500.")
+        raise invalid(name, "Days must be a whole number from 1 to 36500", "Correct the number.")
     return int(text)
 
 
 def _moment(name: str) -> datetime | None:
-    """A time in the zone of this server, as a browser's field sends it."""
+    """A time in the zone of this server, as a browser's field sends it. Raises Invalid."""
     text = request.form.get(name, "").strip()
     try:
         return datetime.fromisoformat(text[:40]).astimezone() if text else None
     except (ValueError, OverflowError):
-        raise ValueError("Enter a time such as 2026-11-27T09:30.") from None
+        raise invalid(name, "Invalid time", "Enter a time such as 2026-11-27T09:30.") from None

@@ -3,6 +3,7 @@
 One template part serves the first page and every refresh, so that they cannot differ.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
@@ -18,6 +19,7 @@ from web.http.actions.devices import (
     delete_device,
     device_edit,
     is_deleted,
+    needs_full_view,
     undo_edit,
     undo_number,
 )
@@ -29,7 +31,7 @@ from web.http.monitor import current_monitor
 from web.http.payloads import json_response
 from web.http.redirects import own_path
 from web.http.visible_fleet import visible_fleet
-from web.pages import fleet_view
+from web.pages import fleet_view, pickers
 from web.pages.scan_causes import empty_results
 
 bp = Blueprint("fleet_pages", __name__)
@@ -63,11 +65,13 @@ def camera(key: str) -> Any:
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     """The camera's page with the typed values of `form` and the error beside them."""
-    field = "parent" if fault.field == "parents" else fault.field
+    name = {"change": "parents", "merge": "with"}.get(form)
+    text = sentences(fault.error, fault.hint)
     page = fleet_page(
         {
             "detail": fleet_view.detail(current_monitor(), device),
-            "fault": {"form": form, "field": field, "text": sentences(fault.error, fault.hint)},
+            "fault": {"form": form, "field": fault.field, "text": text},
+            "pickers": {name: pickers.as_typed(name, but_for=(str(device.id),))} if name else {},
             "typed": request.form,
         }
     )
@@ -201,40 +205,51 @@ def edit(key: str) -> Any:
     kind = request.form.get("do", "change")
     if kind not in ("change", "retire", "restore"):
         raise HttpError(422, f"Unknown action {kind[:40]!r}", "Use a button of the form.")
-    return _edit(key, kind, _fields() if kind == "change" else {})
+    return _edit(key, kind, _fields if kind == "change" else dict)
 
 
 def _fields() -> dict[str, Any]:
-    """The fields of the edit, from the texts of the form."""
+    """The fields of the edit, from the texts of the form. Raises Invalid."""
     form = request.form
     fields: dict[str, Any] = {key: form[key] for key in MAX_LENGTHS if key in form}
     if "site" in fields:  # the page shows no name for the site of those that were given none
         fields["site"] = fields["site"].strip() or DEFAULT_SITE
     if "tags" in form:
         fields["tags"] = [tag.strip() for tag in form["tags"].split(",") if tag.strip()]
-    if "parent" in form:
-        text = form["parent"].strip()
-        fields["parent"] = int(text) if text.isdecimal() and len(text) < 10 else text or None
+    if "parents_search" in form:
+        fields["parents"] = pickers.picked_numbers("parents")
     return fields
 
 
 @bp.post("/cameras/<key>/merge")
 @needs("device.edit")
 def merge(key: str) -> Any:
-    """The form "The same device as number"."""
-    return _edit(key, "merge", {"with": request.form.get("with", "").strip()[:20]})
+    """The form "Merge with"."""
+    return _edit(key, "merge", _other_record)
+
+
+def _other_record() -> dict[str, Any]:
+    """The field of a merge. Raises Invalid, and HttpError (403) for a limited person."""
+    if visible_fleet().is_limited:
+        raise needs_full_view()
+    numbers = pickers.picked_numbers("with")
+    if len(numbers) != 1:
+        raise pickers.invalid(
+            "with", "Choose the other record", "Search by name, address or model."
+        )
+    return {"with": numbers[0]}
 
 
 @bp.post("/cameras/<key>/split")
 @needs("device.edit")
 def split(key: str) -> Any:
     """The form "These are another device"."""
-    return _edit(key, "split", {"identities": request.form.getlist("identities")})
+    return _edit(key, "split", lambda: {"identities": request.form.getlist("identities")})
 
 
-def _edit(key: str, kind: str, fields: dict[str, Any]) -> Any:
+def _edit(key: str, kind: str, read_fields: Callable[[], dict[str, Any]]) -> Any:
     try:
-        return _apply(device_edit(key, kind, fields))
+        return _apply(device_edit(key, kind, read_fields()))
     except Refused as fault:
         return _with_fault(visible_fleet().device(key), kind, fault)
 

@@ -1,15 +1,13 @@
 """The pages for login, logout, the first account, and the own account."""
 
 import hmac
-import re
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 from pydantic import ValidationError
 
 from accounts.model import NotAllowed, User
-from fleet import labels
-from fleet.model import NotFound
+from fleet.model import Invalid, NotFound
 from web.http.actions.sessions import (
     authenticate,
     change_password,
@@ -27,6 +25,7 @@ from web.http.monitor import current_monitor
 from web.http.redirects import own_path
 from web.http.shapes.accounts import NewToken
 from web.http.visible_fleet import can, visible_fleet
+from web.pages import pickers
 
 bp = Blueprint("login_pages", __name__)
 
@@ -133,7 +132,8 @@ def account() -> Any:
 def _account(status: int = 200, **more: Any) -> Response:
     person = visible_fleet().person
     tokens = tokens_of(person.user) if person.user is not None and can("account.change") else []
-    cameras = {device.id: labels.name(device) for device in visible_fleet().devices().values()}
+    numbers = [number for token in tokens for number in token.devices or ()]
+    cameras = pickers.device_names([*numbers, *(grant.device for grant in person.grants)])
     page = render_template("account.html", me=person, tokens=tokens, cameras=cameras, **more)
     return Response(page, status)
 
@@ -160,13 +160,12 @@ def password() -> Any:
 def make_token() -> Any:
     """The form "New token". Its text is shown this once."""
     form = request.form
-    numbers = re.findall(r"\d{1,9}", form.get("devices", ""))
     try:
         given = NewToken.model_validate(
             {
                 "name": form.get("name", ""),
                 "scope": form.get("scope", "read"),
-                "devices": [int(number) for number in numbers] or None,
+                "devices": pickers.picked_numbers("devices") or None,
             }
         )
         token, text = create_token(own_user(), given)
@@ -174,10 +173,10 @@ def make_token() -> Any:
         fault = NotAllowed(
             "A name must have 1 to 60 characters", "Choose another name.", field="name"
         )
-        return _account(422, fault=fault)
-    except (NotAllowed, NotFound) as problem:
+        return _account(422, fault=fault, picker=pickers.as_typed("devices"))
+    except (NotAllowed, Invalid, NotFound) as problem:
         fault = NotAllowed(problem.error, problem.hint, field=problem.field or "devices")
-        return _account(422, fault=fault)
+        return _account(422, fault=fault, picker=pickers.as_typed("devices"))
     return _account(made=token, text=text)
 
 

@@ -6,15 +6,14 @@ from flask import Blueprint, Response, redirect, render_template, request
 from pydantic import ValidationError
 
 from accounts.model import LEVELS, RIGHTS, ROLES, WEEKDAYS, NotAllowed, User
-from fleet import labels
-from fleet.model import NotFound
+from fleet.model import Refused
 from fleet.natural_order import natural_key
 from web.http.actions import users
 from web.http.authorization import needs
 from web.http.invalid import wording
 from web.http.monitor import current_monitor
 from web.http.shapes.accounts import NewGrant, UserRow, user_row
-from web.http.visible_fleet import visible_fleet
+from web.pages import pickers
 
 bp = Blueprint("users_pages", __name__)
 
@@ -60,8 +59,8 @@ def user(id: int) -> str:
 
 def _user(id: int, **more: Any) -> str:
     row = _row(current_monitor().authenticator.accounts.user(id))
-    devices = visible_fleet().devices()
-    sites = sorted({device.site for device in devices.values()}, key=natural_key)
+    numbers = [number for token in row["tokens"] for number in token["devices"] or ()]
+    cameras = pickers.device_names([*numbers, *(grant["device"] for grant in row["grants"])])
     return render_template(
         "settings_user.html",
         row=row,
@@ -69,8 +68,7 @@ def _user(id: int, **more: Any) -> str:
         levels=LEVELS,
         rights=RIGHTS,
         weekdays=WEEKDAYS,
-        sites=sites,
-        cameras={device.id: labels.name(device) for device in devices.values()},
+        cameras=cameras,
         **more,
     )
 
@@ -78,16 +76,17 @@ def _user(id: int, **more: Any) -> str:
 @bp.post("/settings/users/<int:id>")
 @needs("user.manage")
 def change(id: int) -> Any:
-    """The form of one user."""
+    """The forms of one user: role, password, removal."""
     form = request.form
     try:
         if form.get("do") == "remove":
             _check_sure(id)
             users.remove_user(id)
             return redirect("/settings/users", 303)
-        users.change_user(
-            id, form.get("role"), form.get("password", "")[:1000] or None, "limited" not in form
-        )
+        if form.get("do") == "password":
+            users.change_user(id, None, form.get("password", "")[:1000], None)
+        else:
+            users.change_user(id, form.get("role"), None, "limited" not in form)
     except NotAllowed as fault:
         return Response(_user(id, fault=fault), fault.status)
     return redirect(f"/settings/users/{id}", 303)
@@ -113,25 +112,38 @@ def grant(id: int) -> Any:
         if remove.isdecimal() and len(remove) < 10:
             users.remove_grant(id, int(remove))
         else:
-            users.add_grant(id, _grant())
-    except (NotAllowed, NotFound) as problem:
-        fault = NotAllowed(problem.error, problem.hint, 422, problem.field or "device")
-        return Response(_user(id, grant_fault=fault, typed=form), 422)
+            for new in _grants():
+                users.add_grant(id, new)
+    except (NotAllowed, Refused) as problem:
+        return _with_fault(id, problem.error, problem.hint, problem.field)
     except ValidationError as error:
         detail = error.errors()[0]
-        fault = NotAllowed(wording(detail), "Correct the value.", 422, str(detail["loc"][0]))
-        return Response(_user(id, grant_fault=fault, typed=form), 422)
+        return _with_fault(id, wording(detail), "Correct the value.", str(detail["loc"][0]))
     return redirect(f"/settings/users/{id}", 303)
 
 
-def _grant() -> NewGrant:
-    form = request.form
-    device = form.get("device", "").strip()
+def _with_fault(id: int, error: str, hint: str, field: str) -> Response:
+    """The user's page with the typed values of the form "Grant" and the error beside its field."""
+    field = "places" if field in ("", "device", "site") else field
+    fault = NotAllowed(error, hint, 422, field)
+    return Response(_user(id, grant_fault=fault, picker=pickers.as_typed("places", True)), 422)
+
+
+def _grants() -> list[NewGrant]:
+    """A grant for each chosen device and site. Raises Invalid and ValidationError."""
+    places = pickers.picked("places", with_sites=True)
+    if not places:
+        raise NotAllowed("Choose a device or a site", "Search for it by name.", field="places")
+    return [_grant(place) for place in places]
+
+
+def _grant(place: str) -> NewGrant:
+    form, is_site = request.form, place.startswith(pickers.SITE)
     return NewGrant.model_validate(
         {
             "level": form.get("level", ""),
-            "device": int(device) if device.isdecimal() and len(device) < 10 else None,
-            "site": form.get("site") or None,
+            "device": pickers.number_in(place),
+            "site": place.removeprefix(pickers.SITE) if is_site else None,
             "hours": form.get("hours", "").replace(" ", "") or None,
             "weekdays": form.getlist("weekdays"),
             "rights": form.getlist("rights"),

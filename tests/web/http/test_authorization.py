@@ -65,6 +65,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/parts/top"): "device.list",
     ("GET", "/parts/rows"): "device.list",
     ("GET", "/parts/names"): "device.list",
+    ("GET", "/parts/choices"): "device.list",
     ("GET", "/parts/camera/<key>"): "device.view",
     ("GET", "/settings"): "settings.view",
     ("GET", "/settings/sources"): "settings.view",
@@ -224,6 +225,7 @@ def test_a_stranger_with_a_browser_reads_why_and_what_to_do(home: Home) -> None:
     assert answer.status_code == 403
     assert answer.mimetype == "text/html"
     assert "is not set up yet" in answer.text
+    assert "only this server itself can open it" in answer.text
     assert "ssh -L" in answer.text
     assert 'href="/static/style.css"' in answer.text
 

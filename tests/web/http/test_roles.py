@@ -381,8 +381,8 @@ def test_who_is_limited_saves_the_form_of_the_own_camera_as_it_is(home: Home, as
     """It holds the site too, and not the hidden camera that this one stands behind."""
     page = ask["Gus"].get(f"/cameras/{OWN}").text
     form = page[page.index(f'data-edit="{OWN}"') : page.index("</form>", page.index("data-edit"))]
-    fields = dict(re.findall(r'<input name="(\w+)" value="([^"]*)"', form))
-    assert set(fields) == {"name", "tags", "site", "parent"}
+    fields = dict(re.findall(r'<input[^>]* name="(\w+)" value="([^"]*)"', form))
+    assert set(fields) == {"name", "tags", "site", "parents_search"}
     answer = ask["Gus"].ask("POST", f"/cameras/{OWN}/edit", data={**fields, "name": "Portal"})
     assert answer.status_code == 303, answer.text
     assert home.device().name == "Portal"
@@ -417,8 +417,12 @@ def test_hidden_parents_stay_and_who_changed_the_others_can_undo_it(
     camera, gus = f"/api/camera/{OWN}", ask["Gus"]
     body_of(ask["Ada"].ask("PATCH", camera, json={"parents": had}))
     if way == "page":
-        parent = sent.get("parent", "")
-        form = {"name": "Porch", "parent": "" if parent is None else f"{parent}"}
+        parents = sent["parents"] if "parents" in sent else [sent["parent"]]
+        form = {
+            "name": "Porch",
+            "parents": [parent for parent in parents if parent],
+            "parents_search": "",
+        }
         answer = gus.ask("POST", f"/cameras/{OWN}/edit", data=form)
         assert answer.status_code == 303, answer.text
         undo = int(answer.location.partition("?undo=")[2])
@@ -448,9 +452,9 @@ def test_an_error_about_a_parent_is_beside_its_field_for_who_is_limited(
     home: Home, ask: Ask
 ) -> None:
     body_of(ask["Ada"].ask("PATCH", "/api/camera/2", json={"parent": OWN}))
-    answer = ask["Gus"].ask("POST", f"/cameras/{OWN}/edit", data={"parent": "2"})
+    answer = ask["Gus"].ask("POST", f"/cameras/{OWN}/edit", data={"parents_search": "Shed"})
     assert answer.status_code == 422
-    field = answer.text[answer.text.index('<input name="parent"') :]
+    field = answer.text[answer.text.index('name="parents_search"') :]
     assert 'aria-invalid="true"' in field[: field.index(">")]
     body_of(ask["Ada"].ask("PATCH", "/api/camera/2", json={"parent": OTHER}))
 

@@ -248,7 +248,7 @@ def test_everybody_can_read_and_undo_what_was_done(
 def test_everybody_can_read_what_does_not_fit(tab: Tab, cast: Running, listener: Listener) -> None:
     listener.allowed.append(r"status of 4\d\d .*/api/camera/")
     page = tab(cast, "/cameras/1")
-    detail(page).get_by_label("Connected through").fill("1")
+    detail(page).get_by_label("Connected through").fill("No such camera")
     detail(page).get_by_role("button", name="Save").click()
     judge_both_looks(page, ".edit .error")
 
@@ -277,7 +277,7 @@ def test_everybody_can_make_the_first_account(
     page.get_by_label("Name").fill("Ada")
     for field in page.locator('input[type="password"]').all():
         field.fill("password123")
-    press(page, "Make the account")
+    press(page, "Create account")
     judge(page, look, "#fault")
 
 
@@ -294,6 +294,6 @@ def test_everybody_can_use_the_pages_of_accounts(
     press(page, "Grant")
     judge(page, look, "#fault")
     page.goto("/account")
-    page.get_by_label("What it is for").fill("Report")
-    press(page, "Make a token")
+    page.get_by_label("Name, for example").fill("Report")
+    press(page, "Create token")
     judge(page, look, "#token")

@@ -1,13 +1,15 @@
 """Accounts in a real browser: the first one, coming in and out, and what each role gets."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.accounts.people import NEW, PASSWORD
-from tests.home import Running, until
+from tests.home import ROOT, Running, until
 from tests.web.chromium import Listener, Tab, detail, overflow, path, rows
 from tests.web.visits import (
     ADMIN,
@@ -39,9 +41,9 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def fill_first(page: Page, name: str, password: str, again: str | None = None) -> None:
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Password, 10").fill(password)
+    page.get_by_label("Password, at least").fill(password)
     page.get_by_label("Repeat password").fill(again if again is not None else password)
-    press(page, "Make the account")
+    press(page, "Create account")
 
 
 # -- the first account ---------------------------------------------------------------------
@@ -55,10 +57,10 @@ def test_the_first_account_is_made_on_the_page_and_closes_the_monitor(
     other = tab(monitor)
     expect(other.locator("#scan").first).to_be_visible()
     page = tab(monitor, "/settings/users")
-    expect(page.locator(".empty")).to_contain_text("There is no account yet")
-    page.get_by_role("link", name="Make the first account").click()
+    expect(page.locator(".empty")).to_contain_text("No account exists yet")
+    page.get_by_role("link", name="Create the first account").click()
     fill_first(page, "Ada", "password123")
-    expect(fault(page, "Password, 10")).to_contain_text("easy to guess")
+    expect(fault(page, "Password, at least")).to_contain_text("easy to guess")
     expect(page.get_by_label("Name")).to_have_value("Ada")
     fill_first(page, "Ada", PASSWORD, NEW)
     expect(fault(page, "Repeat password")).to_contain_text("The passwords do not match")
@@ -67,6 +69,41 @@ def test_the_first_account_is_made_on_the_page_and_closes_the_monitor(
     expect(page.locator(".me")).to_have_text("Ada")
     assert monitor.get("/api/cameras").status == 401
     other.wait_for_url("**/login")  # it was let in as somebody at this machine
+
+
+def test_the_fleet_page_leads_to_the_first_account_and_says_what_is_open(
+    tab: Tab, run_monitor: Run
+) -> None:
+    monitor = run_monitor("lead")
+    page = tab(monitor)
+    notice = page.get_by_role("region", name="First account")
+    expect(notice).to_contain_text("the user that runs it and root can open it on this server")
+    expect(notice).to_contain_text("Nobody else has access")
+    notice.get_by_role("link", name="Create the first account").click()
+    expect(page.locator("form")).to_contain_text("Cameras of other makes")
+    password = page.get_by_label("Password, at least")
+    password.fill(PASSWORD)
+    show = page.get_by_role("button", name="Show").first
+    tab_to(page, show)
+    page.keyboard.press("Space")
+    expect(show).to_have_attribute("aria-pressed", "true")
+    expect(password).to_have_attribute("type", "text")
+    page.keyboard.press("Space")
+    expect(password).to_have_attribute("type", "password")
+    fill_first(page, "Ada", PASSWORD)
+    expect(page.locator(".me")).to_have_text("Ada")
+    expect(notice).to_have_count(0)
+
+
+def test_the_login_page_says_how_to_reset_a_password(tab: Tab, closed: Running) -> None:
+    page = tab(closed)
+    page.get_by_text("Forgot your password?").click()
+    expect(page.locator("details code")).to_have_text(".venv/bin/python cli.py user passwd NAME")
+    command = page.locator("details code").inner_text().split()[1:4]
+    done = subprocess.run(
+        [sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_printed_link_makes_the_first_account_from_anywhere_once(
@@ -163,8 +200,8 @@ def test_without_script_everything_still_goes(
     log_in(page, "Otto")
     expect(rows(page)).to_have_count(CAMERAS)
     page.goto("/account")
-    page.get_by_label("What it is for").fill("By hand")
-    press(page, "Make a token")
+    page.get_by_label("Name, for example").fill("By hand")
+    press(page, "Create token")
     expect(page.locator("#token")).to_contain_text("cm_")
     press(page, "Revoke")
     expect(page.get_by_text("By hand")).to_have_count(0)

@@ -23,7 +23,7 @@ def test_two_records_are_merged_and_taken_apart_again(page: Page, monitor: Runni
     first, second = numbered(monitor, "Camera 40"), numbered(monitor, "Camera 41")
     page.goto(f"/cameras/{first}")
     detail(page).locator("summary", has_text="Merge or split").click()
-    detail(page).get_by_label("The same device as number").fill(str(second))
+    detail(page).get_by_label("Merge with").fill("Camera 41")
     detail(page).get_by_role("button", name="Merge").click()
     expect(page.locator(".toast")).to_contain_text("Merged")
     assert len(camera(monitor, first)["identities"]) > len(camera(monitor, 1)["identities"])
@@ -32,6 +32,37 @@ def test_two_records_are_merged_and_taken_apart_again(page: Page, monitor: Runni
     until(lambda: camera(monitor, second)["id"] == second, what="the second record is back")
     assert camera(monitor, second)["camera_name"] == "Camera 41"
     expect(page.locator(f'tr[data-id="{second}"] td.c-name a')).to_have_text("Camera 41")
+
+
+def test_parents_are_picked_by_keyboard_and_mouse_and_removed(page: Page, monitor: Running) -> None:
+    number, first, second = (numbered(monitor, f"Camera {n}") for n in (48, 49, 50))
+    page.goto(f"/cameras/{number}")
+    form = detail(page).locator("form[data-edit]")
+    field = form.get_by_role("textbox", name="Connected through")
+    field.fill("camera 49")
+    combobox = form.get_by_role("combobox", name="Connected through")
+    expect(combobox).to_have_attribute("aria-expanded", "true")
+    expect(form.get_by_role("option", selected=True)).to_contain_text("Camera 49")
+    page.keyboard.press("Enter")
+    expect(form.get_by_role("checkbox", name="Camera 49")).to_be_checked()
+    expect(combobox).to_have_value("")
+    page.keyboard.type(camera(monitor, second)["current_ip"])
+    form.get_by_role("option", name="Camera 50").click()
+    expect(combobox).to_be_focused()
+    page.keyboard.type("camera 4")
+    expect(form.get_by_role("option").first).to_be_visible()
+    expect(form.get_by_role("option", name="Camera 48")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(form.get_by_role("option").first).to_be_hidden()
+    expect(detail(page)).to_be_visible()
+    combobox.fill("")
+    form.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    assert camera(monitor, number)["parents"] == [first, second]
+    form.get_by_role("checkbox", name="Camera 49").uncheck()
+    form.get_by_role("button", name="Save").click()
+    until(lambda: camera(monitor, number)["parents"] == [second], what="one parent is removed")
+    expect(form.get_by_role("checkbox", name="Camera 49")).to_have_count(0)
 
 
 def test_a_record_is_split_and_the_split_undone(page: Page, monitor: Running) -> None:
@@ -117,12 +148,12 @@ def test_without_script_a_form_keeps_what_was_typed(
     page = tab(monitor, f"/cameras/{number}", java_script_enabled=False)
     form = detail(page).locator("form[data-edit]")
     form.get_by_label("Notes").fill("Typed before")
-    form.get_by_label("Connected through").fill(str(number))
+    form.get_by_label("Connected through").fill("No such camera")
     form.get_by_role("button", name="Save").click()
     field = detail(page).get_by_label("Connected through")
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_have_value(str(number))
-    expect(field).to_have_accessible_description(re.compile("behind"))
+    expect(field).to_have_value("No such camera")
+    expect(field).to_have_accessible_description(re.compile("Nothing matches"))
     expect(detail(page).get_by_label("Notes")).to_have_value("Typed before")
     assert camera(monitor, number)["notes"] == ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.accounts.people import PASSWORD
+from tests.accounts.people import NEW, PASSWORD
 from tests.home import Running
 from tests.web.chromium import Listener, Tab, path, rows
 from tests.web.visits import (
@@ -50,14 +50,14 @@ def test_a_user_is_added_by_keyboard_and_what_does_not_fit_is_said(
     listener.allowed.append("status of 4(09|22)")
     page = open_logged_in(tab, closed, "Ada", "/settings/users")
     tab_to(page, page.get_by_label("Name"))
-    for text in ("vera", PASSWORD, "operator", " "):
+    for text in ("vera", PASSWORD, "", "operator", " "):  # "Show" is between password and role
         page.keyboard.press("Space") if text == " " else page.keyboard.type(text)
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(fault(page, "Name")).to_contain_text("already in use")
     expect(page.get_by_label("Name")).to_have_value("vera")
     expect(page.get_by_label("Role")).to_have_value("operator")
-    expect(page.get_by_label("Only the cameras")).to_be_checked()
+    expect(page.get_by_label("Only devices granted")).to_be_checked()
     page.get_by_label("Name").fill("Nils")
     page.get_by_label("Password").fill("password123")
     press(page, "Add user")
@@ -65,7 +65,7 @@ def test_a_user_is_added_by_keyboard_and_what_does_not_fit_is_said(
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Nils")).to_be_visible()
-    expect(page.get_by_label("Only the cameras")).to_be_checked()
+    expect(page.get_by_label("Only devices granted")).to_be_checked()
     page.get_by_role("link", name="All users").click()
     expect(row(page, "Nils")).to_contain_text("operator")
     expect(row(page, "Nils")).to_contain_text("as granted")
@@ -77,10 +77,10 @@ def test_a_grant_with_hours_is_given_and_taken_back(
     listener.allowed.append("status of 422")
     number = add(closed, "Nina", sees_all=False)
     page = open_logged_in(tab, closed, "Ada", f"/settings/users/{number}")
-    camera = page.get_by_role("combobox", name="Camera")
+    place = page.get_by_label("Devices or sites")
     press(page, "Grant")
-    expect(fault(page, camera)).to_contain_text("A grant needs either a camera or a site")
-    camera.select_option("2")
+    expect(fault(page, place)).to_contain_text("Choose a device or a site")
+    place.fill("Camera 2")
     page.get_by_label("Hours").fill("8-18")
     page.get_by_label("mon").check()
     page.get_by_label("record").check()
@@ -88,7 +88,7 @@ def test_a_grant_with_hours_is_given_and_taken_back(
     expect(fault(page, "Hours")).to_contain_text("Must be hours such as 08:00-18:00")
     for label in ("mon", "record"):
         expect(page.get_by_label(label)).to_be_checked()
-    expect(camera).to_have_value("2")
+    expect(page.get_by_role("checkbox", name="Camera 2")).to_be_checked()
     page.get_by_label("mon").uncheck()
     page.get_by_label("Hours").fill("00:00 - 23:59")
     press(page, "Grant")
@@ -99,7 +99,36 @@ def test_a_grant_with_hours_is_given_and_taken_back(
     press(page, "Remove grant")
     expect(row(page, "Camera 2")).to_have_count(0)
     nina.reload()
-    expect(nina.get_by_role("heading", name="No cameras to see")).to_be_visible()
+    expect(nina.get_by_role("heading", name="No devices to see")).to_be_visible()
+
+
+def test_a_site_is_picked_for_a_grant_by_keyboard(tab: Tab, closed: Running) -> None:
+    number = add(closed, "Nele", sees_all=False)
+    ask(closed, "PATCH", "/api/camera/3", {"site": "Depot North"})
+    page = open_logged_in(tab, closed, "Ada", f"/settings/users/{number}")
+    tab_to(page, page.get_by_label("Devices or sites"))
+    active = page.locator(".options [aria-selected=true]")
+    page.keyboard.type("depot")
+    expect(active).to_contain_text("site, 1 device")
+    page.keyboard.press("ArrowDown")
+    expect(active).to_contain_text("Camera 3")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("checkbox", name="Depot North")).to_be_checked()
+    press(page, "Grant")
+    expect(row(page, "Depot North")).to_contain_text("view")
+    ask(closed, "PATCH", "/api/camera/3", {"site": "here"})
+
+
+def test_a_new_password_is_set_beside_its_own_button(tab: Tab, closed: Running) -> None:
+    number = add(closed, "Nick")
+    page = open_logged_in(tab, closed, "Ada", f"/settings/users/{number}")
+    page.get_by_label("New password").fill(NEW)
+    press(page, "Set password")
+    page.wait_for_load_state()
+    nick = tab(closed)
+    log_in(nick, "Nick", NEW)
+    expect(nick.locator(".me")).to_have_text("Nick")
 
 
 def test_a_new_role_ends_what_is_open_and_a_removed_user_is_gone(
@@ -117,10 +146,10 @@ def test_a_new_role_ends_what_is_open_and_a_removed_user_is_gone(
     assert status_of(closed, first) == 401
     log_in(nora, "Nora")
     expect(nora.locator("#scan")).to_be_visible()
-    page.get_by_label("To be sure").fill("Vera")
+    page.get_by_label("Type ").fill("Vera")
     press(page, "Remove user")
-    expect(fault(page, "To be sure")).to_contain_text("The name does not match")
-    page.get_by_label("To be sure").fill("Nora")
+    expect(fault(page, "Type ")).to_contain_text("The name does not match")
+    page.get_by_label("Type ").fill("Nora")
     press(page, "Remove user")
     page.wait_for_url("**/settings/users")
     expect(row(page, "Nora")).to_have_count(0)
@@ -155,15 +184,15 @@ def test_a_token_is_shown_once_copied_used_and_revoked(
     listener.allowed.append("status of 422")
     page = open_logged_in(tab, closed, "Vera", "/account")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_label("What it is for").fill("Report")
-    page.get_by_label("It may").select_option("operate")
-    page.get_by_label("Only the cameras").fill("1, 999")
-    press(page, "Make a token")
-    expect(fault(page, "Only the cameras")).to_contain_text("Camera 999")
-    expect(page.get_by_label("What it is for")).to_have_value("Report")
-    expect(page.get_by_label("It may")).to_have_value("operate")
-    page.get_by_label("Only the cameras").fill("1")
-    press(page, "Make a token")
+    page.get_by_label("Name, for example").fill("Report")
+    page.get_by_label("Scope").select_option("operate")
+    page.get_by_label("Limit to these devices").fill("Camera 999")
+    press(page, "Create token")
+    expect(fault(page, "Limit to these devices")).to_contain_text("Nothing matches “Camera 999”")
+    expect(page.get_by_label("Name, for example")).to_have_value("Report")
+    expect(page.get_by_label("Scope")).to_have_value("operate")
+    page.get_by_label("Limit to these devices").fill("Camera 1")
+    press(page, "Create token")
     text = page.locator("#token").inner_text()
     press(page, "Copy")
     expect(page.locator(".toast")).to_have_text("Copied")

@@ -5,7 +5,7 @@ import pytest
 from simulators.panasonic import Camera
 from tests.accounts.people import add
 from tests.home import Home
-from tests.web.browser import Browser
+from tests.web.browser import Browser, fields
 from tests.web.closed import Visitor
 from tests.web.pages.stores import Make, group, line, listed
 
@@ -132,9 +132,9 @@ def test_a_camera_with_several_parents_shows_them_all_and_names_those_that_are_d
 def test_saving_the_page_of_a_camera_keeps_all_its_parents(two_uplinks: Home) -> None:
     number, *parents = (number_of(two_uplinks, last) for last in (1, 2, 3))
     form = Browser(two_uplinks.client).visit(f"/cameras/{number}").form(f"/cameras/{number}/edit")
-    fields = {field["name"]: field["value"] for field in form.find("input")}
-    assert fields["parent"] == str(parents[0])
+    sent = fields(form)
+    assert sent["parents"] == [str(parent) for parent in parents]
     edit = f"/cameras/{number}/edit"
-    two_uplinks.client.post(edit, data={**fields, "name": "Portal"})
+    two_uplinks.client.post(edit, data={**sent, "name": "Portal"})
     device = two_uplinks.device(str(number))
     assert (device.name, list(device.parents)) == ("Portal", parents)

@@ -1,0 +1,149 @@
+"""Pickers without script: the forms themselves search for devices and sites."""
+
+from collections.abc import Callable
+
+import pytest
+
+from simulators.panasonic import Camera
+from tests.accounts.people import PASSWORD
+from tests.home import Home
+from tests.web.browser import Browser, Element, read
+
+Make = Callable[..., Home]
+
+
+@pytest.fixture
+def home(make_home: Make) -> Home:
+    """Gate (1), East (2), West (3), and two cameras called Yard (4, 5)."""
+    names = ("Gate", "East", "West", "Yard", "Yard")
+    cameras = [
+        Camera(f"d4:2d:c5:00:00:0{n}", f"127.20.0.{n}", name) for n, name in enumerate(names, 1)
+    ]
+    made = make_home(*cameras)
+    made.scan()
+    for number, camera in enumerate(cameras, 1):
+        assert made.client.get(f"/api/camera/{camera.mac}").json["id"] == number
+    return made
+
+
+def edit_form(page: Element) -> Element:
+    return page.form("/cameras/1/edit")
+
+
+def picker(form: Element, name: str) -> Element:
+    return form.find_one("div", **{"data-picker": name})
+
+
+def rows(form: Element, name: str, label: str) -> list[str]:
+    """The names in one list of a picker."""
+    lists = picker(form, name).find("ul", **{"aria-label": label})
+    return [row.text.split()[0] for entry in lists for row in entry.find("span")]
+
+
+def error(page: Element) -> str:
+    return page.find_one("p", id="fault").text
+
+
+def test_several_parents_are_added_by_name_and_address_and_removed(home: Home) -> None:
+    browser = Browser(home.client)
+    page = browser.visit("/cameras/1")
+    page = browser.press(edit_form(page), "Save", parents_search="east")
+    page = browser.press(edit_form(page), "Save", parents_search="127.20.0.3")
+    assert rows(edit_form(page), "parents", "Chosen") == ["East", "West"]
+    assert home.device().parents == (2, 3)
+    page = browser.press(edit_form(page), "Save", parents=["3"])
+    assert home.device().parents == (3,)
+    page = browser.press(edit_form(page), "Save", parents=[])
+    assert home.device().parents == ()
+    assert rows(edit_form(page), "parents", "Chosen") == []
+
+
+def test_a_text_that_is_no_name_shows_what_matches_and_keeps_what_was_typed(home: Home) -> None:
+    browser = Browser(home.client)
+    page = browser.press(edit_form(browser.visit("/cameras/1")), "Save", parents_search="West")
+    answer = browser.send(edit_form(page), "Save", notes="Ladder", parents_search="ard")
+    assert answer.status_code == 422
+    page = read(answer.text)
+    assert "“ard” is not a whole name, address or serial number. Choose" in error(page)
+    assert rows(edit_form(page), "parents", "Chosen") == ["West"]
+    assert rows(edit_form(page), "parents", "Matches") == ["Yard", "Yard"]
+    assert edit_form(page).find_one("textarea").raw_text == "Ladder"
+    page = browser.press(edit_form(page), "Save", parents=["3", "5"], parents_search="")
+    assert home.device().parents == (3, 5)
+    assert home.device().notes == "Ladder"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Yard", "2 entries match “Yard”. Choose from the list."),
+        ("Moon", "Nothing matches “Moon”. Search by name, address or model."),
+        ("<b>", "Nothing matches “<b>”. Search by name, address or model."),
+    ],
+)
+def test_a_text_that_names_none_or_several_is_an_error_beside_the_field(
+    home: Home, text: str, sentence: str
+) -> None:
+    browser = Browser(home.client)
+    answer = browser.send(edit_form(browser.visit("/cameras/1")), "Save", parents_search=text)
+    page = read(answer.text)
+    field = page.find_one("input", id="pick-parents")
+    assert (field["aria-invalid"], field["value"]) == ("true", text)
+    assert error(page) == sentence
+    assert home.device().parents == ()
+
+
+def test_two_records_are_merged_by_name(home: Home) -> None:
+    browser = Browser(home.client)
+    form = browser.visit("/cameras/1").form("/cameras/1/merge")
+    answer = browser.send(form, "Merge")
+    assert "Choose the other record" in error(read(answer.text))
+    page = browser.press(form, "Merge", with_search="d4:2d:c5:00:00:02")
+    assert page.find_one("h1").text == "Gate"
+    assert home.client.get("/api/camera/2").json["id"] == 1
+
+
+def test_the_search_finds_by_model_and_puts_retired_ones_last(home: Home) -> None:
+    assert home.client.post("/api/camera/2/retire").status_code == 200
+    page = Browser(home.client).visit("/parts/choices?q=x22700")
+    options = page.find("li", role="option")
+    assert [option["data-value"] for option in options] == ["1", "3", "4", "5", "2"]
+    assert "retired" in options[-1].text
+
+
+def test_a_search_shows_twenty_and_how_many_more(make_home: Make) -> None:
+    home = make_home(*(Camera(f"d4:2d:c5:00:01:{n:02x}", f"127.20.1.{n}") for n in range(1, 26)))
+    home.scan()
+    page = Browser(home.client).visit("/parts/choices?q=127.20.1.")
+    assert len([row for row in page.find("li") if row.get("data-value")]) == 20
+    assert "5 more. Type more" in page.text
+
+
+def test_a_grant_for_devices_and_sites_is_given_without_a_number(home: Home) -> None:
+    for number in (4, 5):
+        body = {"site": "Depot"}
+        assert home.client.patch(f"/api/camera/{number}", json=body).status_code == 200
+    accounts = home.monitor.authenticator.accounts
+    accounts.add_first("Ada", PASSWORD)
+    vera = accounts.add("Vera", PASSWORD, "viewer", False)
+    browser = Browser(home.client)
+    entered = browser.send(
+        browser.visit("/login").form("/login"), username="Ada", password=PASSWORD
+    )
+    assert entered.status_code == 303
+    grants = f"/settings/users/{vera.id}/grants"
+
+    def form(page: Element) -> Element:
+        return next(entry for entry in page.find("form", action=grants) if entry.find("fieldset"))
+
+    page = browser.visit(f"/settings/users/{vera.id}")
+    answer = browser.send(form(page), level="view", places=["3"], places_search="depo")
+    page = read(answer.text)
+    assert rows(form(page), "places", "Matches")[0] == "Depot"
+    answer = browser.send(form(page), level="view", places=["3"], places_search="depot", hours="x")
+    page = read(answer.text)
+    assert rows(form(page), "places", "Chosen") == ["West", "Depot"], "typed, and kept"
+    assert not accounts.snapshot.grants_of(vera.id), "nothing is granted by half"
+    browser.press(form(page), level="view", hours="")
+    given = {(grant.device, grant.site) for grant in accounts.snapshot.grants_of(vera.id)}
+    assert given == {(3, None), (None, "Depot")}
