@@ -20,13 +20,16 @@ const ACTIONS = {
   "auto-scan": (form) => send("POST", "/api/auto-scan", { enabled: form.elements.enabled.value === "on" }),
 };
 
+// How the API calls the site of devices that were given none.
+const NO_SITE = "here";
+
 const splitTags = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
 
 const EDITS = {
   change: (id, form) => {
     const { name, notes, tags, site } = form.elements;
     return send("PATCH", `/api/camera/${id}`, {
-      name: name.value, notes: notes.value, tags: splitTags(tags.value), site: site.value,
+      name: name.value, notes: notes.value, tags: splitTags(tags.value), site: site.value.trim() || NO_SITE,
       parents: chosenIn(form, "parents").map(Number),
     });
   },

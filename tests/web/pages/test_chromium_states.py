@@ -24,6 +24,8 @@ def test_two_records_are_merged_and_taken_apart_again(page: Page, monitor: Runni
     page.goto(f"/cameras/{first}")
     detail(page).locator("summary", has_text="Merge or split").click()
     detail(page).get_by_label("Merge with").fill("Camera 41")
+    expect(detail(page).get_by_role("option", name="Camera 41")).to_be_visible()
+    page.keyboard.press("Enter")
     detail(page).get_by_role("button", name="Merge").click()
     expect(page.locator(".toast")).to_contain_text("Merged")
     assert len(camera(monitor, first)["identities"]) > len(camera(monitor, 1)["identities"])
