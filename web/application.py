@@ -5,6 +5,7 @@ from flask import Flask
 import web.api.users
 import web.pages.users
 from fleet import labels
+from fleet.model import DEFAULT_SITE
 from web.api import (
     audit_log,
     auth,
@@ -36,6 +37,7 @@ from web.pages import (
     caches,
     cleanup,
     dates,
+    event_groups,
     filter_panel,
     fleet,
     live,
@@ -100,6 +102,8 @@ def register(app: Flask, monitor: Monitor) -> None:
     app.jinja_env.globals.update(
         monitor=monitor,
         status_titles=fleet.STATUS_TITLES,
+        mark_of=event_groups.mark_of,
+        no_site=DEFAULT_SITE,
         theme=settings.theme,
         can=visible_fleet.can,
         person=visible_fleet.current_person,

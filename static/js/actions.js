@@ -1,4 +1,5 @@
 // Buttons and forms without a page load, with undo; each of them also works without this.
+import { copy, showCopyButtons } from "./copy.js";
 import { chosenIn, settle } from "./picker.js";
 import { sentences, toast } from "./toast.js";
 
@@ -88,7 +89,7 @@ function announceEdit(id) {
 }
 
 export function actions() {
-  document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+  showCopyButtons(document);
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const { do: what, edit: change, merge, split } = form.dataset;
@@ -104,7 +105,6 @@ export function actions() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
-    const text = document.getElementById(button.dataset.copy).textContent;
-    navigator.clipboard.writeText(text).then(() => toast("Copied"), () => toast("The browser did not allow it"));
+    copy(document.getElementById(button.dataset.copy).textContent);
   });
 }

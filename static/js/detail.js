@@ -1,5 +1,9 @@
 // A camera beside the list, at its own URL; back always works.
+import { showCopyButtons } from "./copy.js";
+import { listSearch } from "./list.js";
+import { followEvents, keepOlder } from "./timeline.js";
 import { updateTimes } from "./times.js";
+import { openDays } from "./uptime.js";
 
 const ERRORS = {
   401: "You are logged out. Load the page again to log in.",
@@ -20,39 +24,75 @@ function skeleton() {
 export function openDetails(list) {
   const place = document.getElementById("detail");
   const split = document.getElementById("split");
-  if (!place) return { isOpen: () => false, close() {}, renew() {} };
+  if (!place) return { isOpen: () => false, close() {}, renew() {}, step() {} };
   const current = () => location.pathname.match(/^\/cameras\/(\d+)$/)?.[1];
+  const position = () => document.getElementById("detail-name")?.dataset.at;
   let from = null;
+  let at = position();
   let leftAt = 0;
 
   function markRow() {
     const id = current();
     for (const row of list.rows()) row.classList.toggle("is-open", row.dataset.id === id);
-    place.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
   }
 
+  // What the script adds to the details.
+  function improve() {
+    updateTimes(place);
+    showCopyButtons(place);
+    openDays(place);
+    markRow();
+  }
+
+  // `focus`: "heading" or "row", else what is shown is only renewed.
   async function show(id, focus) {
     place.hidden = false;
     split.classList.add("with-detail");
     const waiting = focus && setTimeout(() => place.replaceChildren(skeleton()), SLOW);
-    const answer = await fetch(`/parts/camera/${id}${location.search}`).catch(() => null);
+    const wanted = new URLSearchParams(location.search);
+    if (!focus) wanted.set("renewed", "yes");
+    const answer = await fetch(`/parts/camera/${id}?${wanted}`).catch(() => null);
     clearTimeout(waiting);
     if (current() !== String(id)) return;
     if (!answer || !answer.ok) {
-      place.textContent = ERRORS[answer?.status] || "This camera could not be loaded. Check the connection, then try again.";
+      place.textContent = ERRORS[answer?.status] || "The details could not be loaded. Check the connection, then try again.";
       return;
     }
     const html = await answer.text();
     if (!focus && isTyping()) return;
     const scrolled = place.scrollTop;
+    const events = focus ? null : document.getElementById("events");
     const open = [...place.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
+    const restoreFocus = focus ? () => {} : keepFocus();
     place.innerHTML = html;
     for (const summary of place.querySelectorAll("details > summary")) if (open.includes(summary.textContent)) summary.parentElement.open = true;
+    keepOlder(events, document.getElementById("events"));
     place.scrollTop = focus ? 0 : scrolled;
-    updateTimes(place);
-    markRow();
+    improve();
+    restoreFocus();
+    if (focus) at = position();
     setTitle(document.getElementById("detail-name").textContent);
-    if (focus) document.getElementById("detail-name").focus({ preventScroll: innerWidth >= 1100 });
+    if (focus) moveFocus(id, focus);
+  }
+
+  // What had the focus has it again after the details were renewed.
+  function keepFocus() {
+    const targets = () => [...place.querySelectorAll("a, button, summary, input, [tabindex]")];
+    const before = document.activeElement;
+    const index = targets().indexOf(before);
+    return () => {
+      if (index < 0) return;
+      const now = targets();
+      const target = before.id ? document.getElementById(before.id) : now.find((element, place) => place >= index - 1 && element.textContent === before.textContent);
+      target?.focus({ preventScroll: true });
+    };
+  }
+
+  function moveFocus(id, focus) {
+    if (at) list.show(Number(at));
+    const row = focus === "row" && document.querySelector(`tr[data-id="${id}"] td.c-name a`);
+    if (row?.offsetParent) row.focus({ preventScroll: true });
+    else document.getElementById("detail-name").focus({ preventScroll: innerWidth >= 1100 });
   }
 
   // The count of what is wrong stays in front.
@@ -62,7 +102,7 @@ export function openDetails(list) {
   }
 
   // What a person has begun to change is not renewed under their hands.
-  const isTyping = () => [...place.querySelectorAll("input, textarea")].some((input) =>
+  const isTyping = () => document.activeElement?.matches("[data-days]") || [...place.querySelectorAll("input:not(.exact-times), textarea")].some((input) =>
     input === document.activeElement || (input.type === "checkbox" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue));
 
   function hide() {
@@ -71,6 +111,7 @@ export function openDetails(list) {
     split.classList.remove("with-detail");
     setTitle("");
     markRow();
+    if (at) list.show(Number(at));
     leftAt = Date.now();
     document.querySelector(`tr[data-id="${from}"] a`)?.focus();
   }
@@ -84,13 +125,41 @@ export function openDetails(list) {
   function go(id) {
     from = id;
     history.pushState({}, "", `/cameras/${id}${location.search}`);
-    show(id, true);
+    show(id, "heading");
+  }
+
+  // The next device of the list, also one that is not loaded yet. The way back stays that to the list.
+  async function step(by) {
+    const rows = list.rows();
+    const open = rows.findIndex((row) => row.dataset.id === current());
+    const row = open < 0 ? null : rows[open + by];
+    const id = row?.dataset.id || (at && Number(at) + by >= 0 && await idAt(Number(at) + by));
+    if (!id || !current()) return;
+    from = id;
+    if (at) at = String(Number(at) + by);
+    history.replaceState({}, "", `/cameras/${id}${location.search}`);
+    show(id, "row");
+  }
+
+  async function idAt(offset) {
+    const wanted = new URLSearchParams(location.search);
+    wanted.set("offset", offset);
+    wanted.set("limit", 1);
+    const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
+    return answer?.ok ? (await answer.text()).match(/data-id="(\d+)"/)?.[1] : null;
+  }
+
+  // To a section of the details, and to the first field of it.
+  function jump(id) {
+    const section = document.getElementById(id);
+    section?.scrollIntoView({ block: "start" });
+    section?.querySelector("input, textarea")?.focus({ preventScroll: true });
   }
 
   function close() {
     if (!current()) return;
     from = current();
-    history.pushState({}, "", `/${location.search}`);
+    history.pushState({}, "", `/${listSearch(location.search)}`);
     hide();
   }
 
@@ -99,7 +168,11 @@ export function openDetails(list) {
     if (event.target.closest(".pick")) return;
     const link = event.target.closest("[data-open]");
     const row = event.target.closest("tr[data-id]");
-    if (event.target.closest("#close")) {
+    const section = event.target.closest("[data-jump]");
+    if (section) {
+      event.preventDefault();
+      jump(section.dataset.jump);
+    } else if (event.target.closest("#close")) {
       event.preventDefault();
       close();
     } else if (link || (row && !getSelection().toString())) {
@@ -107,10 +180,14 @@ export function openDetails(list) {
       go((link?.dataset.open) || row.dataset.id);
     }
   });
-  addEventListener("popstate", () => (current() ? show(current(), true) : hide()));
+  addEventListener("popstate", () => (current() ? show(current(), "heading") : hide()));
+  followEvents(place, updateTimes);
   document.addEventListener("rows", markRow);
   document.addEventListener("rows", focusRow);
-  markRow();
+  // The place in the list is that by the filter with which the details were opened.
+  document.addEventListener("filter", () => { at = ""; });
+  improve();
+  if (at) list.show(Number(at));
   const renew = (ids) => current() && (!ids || ids.includes(Number(current()))) && !isTyping() && show(current());
   document.addEventListener("edited", (event) => {
     document.activeElement?.blur();
@@ -118,5 +195,5 @@ export function openDetails(list) {
     if (String(event.detail.id) !== current() && current()) history.replaceState({}, "", `/cameras/${event.detail.id}${location.search}`);
     show(event.detail.id);
   });
-  return { isOpen: () => Boolean(current()), close, renew, go };
+  return { isOpen: () => Boolean(current()), close, renew, go, step };
 }

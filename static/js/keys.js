@@ -3,8 +3,10 @@ export function keys(list, detail) {
   let at = null;
 
   function move(step) {
+    if (detail.isOpen()) return detail.step(step);
     const rows = list.rows();
     if (!rows.length) return;
+    at = document.activeElement?.closest("tr[data-id]")?.dataset.id || at;
     const place = rows.findIndex((row) => row.dataset.id === at);
     const row = rows[Math.min(rows.length - 1, Math.max(0, place + step))] || rows[0];
     rows.forEach((other) => other.classList.toggle("is-at", other === row));

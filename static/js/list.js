@@ -16,6 +16,13 @@ export function rowsOf(html) {
   return [...table.content.querySelectorAll("tr")];
 }
 
+// The filter of the list in a query string, without what belongs to the details alone.
+export function listSearch(search) {
+  const parameters = new URLSearchParams(search);
+  for (const key of ["events", "before", "undo"]) parameters.delete(key);
+  return parameters.size ? `?${parameters}` : "";
+}
+
 function query() {
   const parameters = new URLSearchParams(location.search);
   for (const key of ["page", "per_page", "undo"]) parameters.delete(key);
@@ -79,6 +86,7 @@ export function virtualList(table) {
     rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []),
     renew: refreshRows,
     put: replaceRows,
+    show: (at) => list.rows()[at]?.scrollIntoView({ block: "nearest" }),
     reload: () => (table ? mergeRows(table) : location.reload()),
   };
   if (!table) return list;
@@ -93,11 +101,13 @@ export function virtualList(table) {
   const after = gap();
   let names = [];
   let namedAt = -NAMES_AGE;
-  let height = first[0].offsetHeight;
+  let height = first[0].offsetHeight || 36;
   let shown = "";
   let timer = 0;
   let passed = scrollY;
-  for (let i = 0; i * CHUNK < first.length; i++) chunks.set(i, body(first.slice(i * CHUNK, (i + 1) * CHUNK)));
+  // The page begins with the row of the open device, where that is not among the first.
+  const start = Number(table.dataset.first) / CHUNK;
+  for (let i = 0; i * CHUNK < first.length; i++) chunks.set(start + i, body(first.slice(i * CHUNK, (i + 1) * CHUNK)));
   table.tBodies[0].remove();
   table.append(before, after);
   document.getElementById("pages")?.remove();
@@ -119,6 +129,7 @@ export function virtualList(table) {
   // The window is never empty: what is not here yet is there by its name, and so is one chunk more
   // at either end, which a fast finger reaches before the next frame.
   function render(force) {
+    if (!table.offsetHeight) return;
     const [from, to, last] = needed();
     const begin = Math.max(0, from - 1);
     const end = Math.min(last, to + 1);
@@ -206,7 +217,18 @@ export function virtualList(table) {
   const prepare = () => performance.now() - namedAt > NAMES_AGE && loadNames();
   for (const sign of ["pointermove", "touchstart", "wheel", "keydown", "scroll"]) addEventListener(sign, prepare, { once: true, passive: true, signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
-  render(true);
+
+  // Scroll to a row, which need not be loaded; not at all when it is in sight.
+  list.show = (at) => {
+    if (!table.offsetHeight) return;
+    height = table.querySelector("tr[data-id]")?.offsetHeight || height;
+    if (!shown) setHeight(before, total, height);
+    const top = table.getBoundingClientRect().top + table.tHead.offsetHeight + at * height;
+    if (top < 90 || top + height > innerHeight) scrollBy(0, top - innerHeight / 2);
+    render(true);
+  };
+  if (start) list.show(start * CHUNK + first.length / 2);
+  else render(true);
   // Rows that are out of sight are fetched again when they come back.
   list.reload = () => {
     for (const [i, part] of chunks) {

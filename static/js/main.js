@@ -12,6 +12,7 @@ import { selection } from "./selection.js";
 import { pickers } from "./picker.js";
 import { showPasswords } from "./passwords.js";
 import { keepTimesCurrent } from "./times.js";
+import { followBars } from "./uptime.js";
 
 keepTimesCurrent();
 showCurrentLinks();
@@ -20,6 +21,7 @@ actions();
 followChecks();
 pickers();
 showPasswords();
+followBars();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();
   const detail = openDetails(view);

@@ -1,5 +1,6 @@
 // Times in the viewer's own zone: relative in the text, absolute on hover.
-const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const zone = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+const EXACT = "exact-times";
 const STEPS = [[86400, "d"], [3600, "h"], [60, "min"]];
 
 export function span(seconds) {
@@ -20,6 +21,7 @@ function update(time) {
     time.title = zone.format(at);
     time.dataset.zoned = "yes";
   }
+  if (time.dataset.both) return updateBoth(time, at);
   if (!time.dataset.ago) return;
   const seconds = (Date.now() - at) / 1000;
   const text = time.dataset.ago === "next" ? (seconds < 0 ? `in ${span(-seconds)}` : "now")
@@ -27,11 +29,29 @@ function update(time) {
   if (time.textContent !== text) time.textContent = text;
 }
 
+// Both forms of a time; the style shows one of them.
+function updateBoth(time, at) {
+  const seconds = (Date.now() - at) / 1000;
+  const isLasting = time.dataset.both === "for";
+  const [relative, exact] = time.children;
+  exact.textContent = isLasting ? `since ${zone.format(at)}` : zone.format(at);
+  relative.textContent = isLasting ? `for ${span(seconds)}` : seconds < 10 ? "just now" : `${span(seconds)} ago`;
+}
+
 export function updateTimes(root = document) {
   root.querySelectorAll("time").forEach(update);
+  const name = zone.formatToParts().find((part) => part.type === "timeZoneName").value;
+  root.querySelectorAll("[data-zone]").forEach((place) => { place.textContent = name; });
+  root.querySelectorAll(`.${EXACT}`).forEach((box) => { box.checked = localStorage.getItem(EXACT) === "yes"; });
+}
+
+// A person's choice between relative and exact times is kept in this browser.
+function keepChoice(event) {
+  if (event.target.matches(`.${EXACT}`)) localStorage.setItem(EXACT, event.target.checked ? "yes" : "no");
 }
 
 export function keepTimesCurrent() {
   updateTimes();
-  setInterval(updateTimes, 10000);
+  document.addEventListener("change", keepChoice);
+  setInterval(() => updateTimes(), 10000);
 }

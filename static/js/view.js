@@ -1,6 +1,6 @@
 // The list for the filter in the URL, and for another one without a load of the page.
 import { showCurrentLinks } from "./frame.js";
-import { virtualList } from "./list.js";
+import { listSearch, virtualList } from "./list.js";
 import { loginHasEnded } from "./login.js";
 import { updateTimes } from "./times.js";
 import { toast } from "./toast.js";
@@ -19,6 +19,7 @@ export function openView() {
     renew: (ids) => inner.renew(ids),
     put: (ids, html) => inner.put(ids, html),
     reload: () => (inner.table ? inner.reload() : view.load()),
+    show: (at) => inner.show(at),
     forget: () => inner.forget?.(),
     go,
     load,
@@ -83,6 +84,6 @@ export function openView() {
     document.dispatchEvent(new CustomEvent("choose", { detail: { link } }));
     go(link.search);
   });
-  addEventListener("popstate", () => filter !== location.search && load());
+  addEventListener("popstate", () => listSearch(filter) !== listSearch(location.search) && load());
   return view;
 }

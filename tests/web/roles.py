@@ -101,6 +101,7 @@ TABLE = {
     ("POST", "/bulk/undo"): EDIT_MANY,
     ("GET", "/cameras/<key>"): SEE,
     ("GET", "/parts/camera/<key>"): SEE,
+    ("GET", "/parts/camera/<key>/events"): SEE,
     ("GET", "/api/camera/<key>"): SEE,
     ("GET", "/api/camera/<key>/uptime"): SEE,
     ("PATCH", "/api/camera/<key>"): EDIT,

@@ -1,6 +1,6 @@
 """Template filters for times and durations."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from flask import Flask
 from markupsafe import Markup
@@ -14,6 +14,10 @@ def register(app: Flask) -> None:
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.filters["clock"] = clock
     app.jinja_env.filters["time_until"] = time_until
+    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["lasting"] = lasting
+    app.jinja_env.filters["day"] = day
+    app.jinja_env.globals.update(zone=zone, utc_offset=utc_offset)
 
 
 def span(length: timedelta) -> str:
@@ -49,6 +53,54 @@ def time_until(text: str | None) -> Markup:
     at = datetime.fromisoformat(text)
     length = at - current_monitor().clock()
     return _relative(at, "next", f"in {span(length)}" if length > timedelta() else "now")
+
+
+def moment(value: str | datetime | None) -> Markup:
+    """A `<time>` in two forms, of which the page shows one: "3 h ago", and date, time and zone."""
+    return _both(value, "past")
+
+
+def lasting(value: str | datetime | None) -> Markup:
+    """A `<time>` in two forms: "for 3 h", and "since" with date, time and zone."""
+    return _both(value, "for")
+
+
+def _both(value: str | datetime | None, kind: str) -> Markup:
+    if not value:
+        return Markup("never")
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    length = current_monitor().clock() - at
+    if kind == "for":
+        relative, full = f"for {span(length)}", f"since {exact(at)}"
+    else:
+        relative = "just now" if length < timedelta(seconds=10) else f"{span(length)} ago"
+        full = exact(at)
+    shape = (
+        '<time datetime="{}" data-both="{}" title="{}"><span class="rel">{}</span>'
+        '<span class="abs">{}</span></time>'
+    )
+    return Markup(shape).format(at.isoformat(), kind, exact(at), relative, full)
+
+
+def exact(at: datetime) -> str:
+    """Such as "27 Nov 2026, 09:12:03 CET", in the zone of this server."""
+    return at.astimezone().strftime("%-d %b %Y, %H:%M:%S %Z")
+
+
+def zone() -> str:
+    """The name of this server's zone now."""
+    return current_monitor().clock().astimezone().strftime("%Z")
+
+
+def utc_offset() -> int:
+    """The minutes by which this server's zone is ahead of UTC now."""
+    offset = current_monitor().clock().astimezone().utcoffset() or timedelta()
+    return int(offset.total_seconds() // 60)
+
+
+def day(value: date) -> str:
+    """Such as "27 Nov 2026"."""
+    return value.strftime("%-d %b %Y")
 
 
 def _relative(at: datetime, kind: str, words: str) -> Markup:

@@ -31,7 +31,7 @@ from web.http.monitor import current_monitor
 from web.http.payloads import json_response
 from web.http.redirects import own_path
 from web.http.visible_fleet import visible_fleet
-from web.pages import fleet_view, pickers
+from web.pages import device_view, event_groups, fleet_view, pickers
 from web.pages.scan_causes import empty_results
 
 bp = Blueprint("fleet_pages", __name__)
@@ -60,7 +60,7 @@ def camera(key: str) -> Any:
         return redirect(f"/cameras/{device.id}", 302 if is_merged else 301)
     text = request.args.get("undo", "")
     undo = text if text.isdecimal() and len(text) < 19 else None
-    return fleet_page({"detail": fleet_view.detail(monitor, device), "undo": undo})
+    return fleet_page({**device_view.detail(monitor, device), "undo": undo})
 
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
@@ -69,7 +69,7 @@ def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     text = sentences(fault.error, fault.hint)
     page = fleet_page(
         {
-            "detail": fleet_view.detail(current_monitor(), device),
+            **device_view.detail(current_monitor(), device),
             "fault": {"form": form, "field": fault.field, "text": text},
             "pickers": {name: pickers.as_typed(name, but_for=(str(device.id),))} if name else {},
             "typed": request.form,
@@ -81,20 +81,19 @@ def _with_fault(device: Device, form: str, fault: Refused) -> Response:
 def fleet_page(more: dict[str, Any]) -> str:
     """The list with the filter of the URL, and whatever else is on the page."""
     monitor, query = current_monitor(), fleet_view.page_query()
-    table = fleet_view.rows(monitor, query)
-    return render_template(
-        "fleet.html",
+    table = fleet_view.rows(monitor, query, more.get("position") or 0)
+    values = {
         **fleet_view.header(monitor, query, fleet_view.links()),
-        table=table,
-        columns=columns.titles(table.columns),
-        every_column=columns.EVERY,
-        is_chosen=bool(columns.chosen_columns()),
-        is_crowded=columns.width_of(table.columns) > columns.ROOM,
-        page_sizes=fleet_view.PAGE_SIZES,
-        pages=fleet_view.page_numbers(table.page),
-        empty=[] if table.page.total else empty_results(monitor),
-        **more,
-    )
+        "table": table,
+        "columns": columns.titles(table.columns),
+        "every_column": columns.EVERY,
+        "is_chosen": bool(columns.chosen_columns()),
+        "is_crowded": columns.width_of(table.columns) > columns.ROOM,
+        "page_sizes": fleet_view.PAGE_SIZES,
+        "pages": fleet_view.page_numbers(table.page),
+        "empty": [] if table.page.total else empty_results(monitor),
+    }
+    return render_template("fleet.html", **{**values, **more})
 
 
 @bp.get("/parts/top")
@@ -156,8 +155,22 @@ def choose_columns() -> Any:
 def camera_part(key: str) -> str:
     """The detail of one camera, for a refresh."""
     monitor = current_monitor()
-    detail = fleet_view.detail(monitor, visible_fleet().device(key))
+    detail = device_view.detail(monitor, visible_fleet().device(key))
     return render_template("parts/detail.html", **detail, undo=None)
+
+
+@bp.get("/parts/camera/<key>/events")
+@needs("event.view")
+def camera_events_part(key: str) -> str:
+    """The events of one camera by a filter, or older ones."""
+    device = visible_fleet().device(key)
+    return render_template(
+        "parts/detail_events.html",
+        row={"id": device.id},
+        events=device_view.device_events(device),
+        event_groups=event_groups,
+        link=fleet_view.links(),
+    )
 
 
 @bp.post("/scan")

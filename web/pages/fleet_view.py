@@ -12,10 +12,10 @@ from pydantic import Field, ValidationError
 
 from fleet import labels, shapes, status
 from fleet.kinds import CAMERAS
-from fleet.model import Device, NotFound
+from fleet.model import Device
 from fleet.queries import SORTS, STATUSES, DevicePage, select, store_of, stores_by_site
 from store.sql import Unreachable
-from web.http import columns, remedies
+from web.http import columns
 from web.http.actions.jobs import auto_scan_job
 from web.http.actions.readiness import not_ready_reasons
 from web.http.actions.scans import fleet_stats
@@ -23,7 +23,7 @@ from web.http.monitor import Monitor
 from web.http.selection import Snapshot, selected, within_attention
 from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
-from web.http.visible_fleet import LIST_HINT, visible_fleet
+from web.http.visible_fleet import visible_fleet
 from web.pages.attention_view import ATTENTION_TITLES, attention_view
 from web.pages.caches import page_caches
 from web.pages.filter_titles import TITLES, value_title
@@ -117,13 +117,19 @@ class Rows:
     columns: tuple[str, ...]
 
 
-def rows(monitor: Monitor, query: PageQuery) -> Rows:
-    """The page of the list that the URL names, else the first rows of it."""
+def rows(monitor: Monitor, query: PageQuery, position: int = 0) -> Rows:
+    """The page of the list that the URL names, else the one with the row at `position`."""
     size = query.per_page or FIRST_ROWS
-    paged = query.model_copy(update={"page": query.page or 1, "per_page": size})
+    paged = query.model_copy(update={"page": query.page or position // size + 1, "per_page": size})
     snapshot = visible_fleet().statuses()
     page = selected(paged, snapshot)
     return _rows(monitor, page.devices, page, snapshot, columns.shown_columns())
+
+
+def position(query: PageQuery, device: Device) -> int | None:
+    """The place of the device in the whole list, from 0; None if the filter leaves it out."""
+    places = (place for place, match in enumerate(whole_list(query)) if match.id == device.id)
+    return next(places, None)
 
 
 def row_range(monitor: Monitor, query: PageQuery, offset: int, limit: int) -> Rows:
@@ -311,28 +317,3 @@ def page_numbers(devices: DevicePage) -> list[int]:
     current = devices.page or 1
     near = {1, devices.pages, *range(current - 2, current + 3)}
     return sorted(page for page in near if 1 <= page <= devices.pages)
-
-
-def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
-    """One camera with all that is known of it. Raises NotFound when it has just gone."""
-    devices, statuses = visible_fleet().statuses()
-    # Since the URL was read, the device can have been deleted or merged into another one.
-    if device.id not in devices:
-        raise NotFound(f"Camera {device.id} does not exist", LIST_HINT)
-    device = devices[device.id]
-    row = shapes.detail(device, statuses[device.id], monitor.clock(), monitor.rules())
-    try:
-        events = visible_fleet().events(device=device.id, limit=50)
-    except Unreachable:
-        events = []
-    parents = [devices[id] for id in device.parents if id in devices]
-    return {
-        "row": row,
-        "events": events,
-        "bar": uptime_bars(monitor, [device]).get(device.id),
-        "may_edit": visible_fleet().may("device.edit", device),
-        "behind": parent_outage(device, devices, statuses),
-        "parents": [(parent.id, labels.name(parent)) for parent in parents],
-        "remedies": remedies,
-        "link": links(),
-    }

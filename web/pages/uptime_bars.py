@@ -20,7 +20,7 @@ class Bar:
 
 def bar(uptime: Uptime) -> Bar:
     """The bar of one device, oldest day left."""
-    kinds = [_kind(share) for share in uptime.days]
+    kinds = [kind_of_day(share) for share in uptime.days]
     paths: dict[str, str] = {}
     start = 0
     for place in range(1, len(kinds) + 1):
@@ -30,10 +30,11 @@ def bar(uptime: Uptime) -> Bar:
             run = f"M{start} {top}h{width}v{height}h-{width}z"
             paths[kinds[start]] = paths.get(kinds[start], "") + run
             start = place
-    return Bar(paths, _label(kinds, uptime.share), _percent(uptime.share))
+    return Bar(paths, _label(kinds, uptime.share), percent(uptime.share))
 
 
-def _kind(share: float | None) -> str:
+def kind_of_day(share: float | None) -> str:
+    """The kind of a day: `up`, `part`, `down` or `unknown`."""
     if share is None:
         return "unknown"
     if share >= 0.9995:
@@ -45,14 +46,14 @@ def _label(kinds: list[str], share: float | None) -> str:
     if share is None:
         return "No data for the last 90 days"
     unknown, bad = kinds.count("unknown"), kinds.count("part") + kinds.count("down")
-    text = f"Online {_percent(share)} of the monitored time in the last 90 days"
+    text = f"Online {percent(share)} of the monitored time in the last 90 days"
     text += f", outages on {bad} {('day' if bad == 1 else 'days')}" if bad else ""
     return text + (
         f", no data for {unknown} {'day' if unknown == 1 else 'days'}" if unknown else ""
     )
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
     """The percentage, rounded down: 100 % means all of it."""
     if share is None:
         return ""

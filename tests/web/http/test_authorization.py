@@ -67,6 +67,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/parts/names"): "device.list",
     ("GET", "/parts/choices"): "device.list",
     ("GET", "/parts/camera/<key>"): "device.view",
+    ("GET", "/parts/camera/<key>/events"): "event.view",
     ("GET", "/settings"): "settings.view",
     ("GET", "/settings/sources"): "settings.view",
     ("GET", "/settings/jobs"): "job.view",

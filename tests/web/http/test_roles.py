@@ -380,7 +380,8 @@ def test_who_is_limited_reaches_no_other_camera_through_an_edit(home: Home, ask:
 def test_who_is_limited_saves_the_form_of_the_own_camera_as_it_is(home: Home, ask: Ask) -> None:
     """It holds the site too, and not the hidden camera that this one stands behind."""
     page = ask["Gus"].get(f"/cameras/{OWN}").text
-    form = page[page.index(f'data-edit="{OWN}"') : page.index("</form>", page.index("data-edit"))]
+    begin = page.index(f'data-edit="{OWN}" class="edit"')
+    form = page[begin : page.index("</form>", begin)]
     fields = dict(re.findall(r'<input[^>]* name="(\w+)" value="([^"]*)"', form))
     assert set(fields) == {"name", "tags", "site", "parents_search"}
     answer = ask["Gus"].ask("POST", f"/cameras/{OWN}/edit", data={**fields, "name": "Portal"})

@@ -24,6 +24,7 @@ PAGES = (
     "/?retired=true",
     "/cameras/1",
     "/cameras/3",
+    "/cameras/3?events=status",
     "/settings/sources",
     "/settings/jobs",
     "/sites",

@@ -87,7 +87,7 @@ def test_the_raw_record_is_copied(page: Page, monitor: Running) -> None:
     number = numbered(monitor, "Camera 44")
     page.goto(f"/cameras/{number}")
     detail(page).locator("summary", has_text="Raw record").click()
-    detail(page).get_by_role("button", name="Copy").click()
+    detail(page).get_by_role("button", name="Copy record").click()
     expect(page.locator(".toast")).to_contain_text("Copied")
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
     assert copied["mac_address"] == camera(monitor, number)["mac_address"]

@@ -29,7 +29,11 @@ def browser(home: Home) -> Browser:
 
 
 def edit_form(page: Element) -> Element:
-    return page.form("/cameras/1/edit")
+    return page.find_one("form", action="/cameras/1/edit", **{"class": "edit"})
+
+
+def retire_form(page: Element) -> Element:
+    return page.find_one("form", action="/cameras/1/edit", **{"class": "retire"})
 
 
 def undo_form(page: Element) -> Element:
@@ -178,17 +182,17 @@ def test_an_emptied_name_gives_the_own_name_back(home: Home, browser: Browser) -
 
 
 def test_a_camera_is_retired_restored_and_both_are_undone(home: Home, browser: Browser) -> None:
-    page = browser.press(edit_form(browser.visit("/cameras/1")), "Retire camera")
+    page = browser.press(retire_form(browser.visit("/cameras/1")), "Retire camera")
     assert "retired" in page.text
     assert names(browser.visit("/")) == []
-    page = browser.press(edit_form(page), "Restore camera")
+    page = browser.press(retire_form(page), "Restore camera")
     assert names(browser.visit("/")) == ["Gate"]
     page = browser.press(undo_form(page))
     assert names(browser.visit("/")) == []
 
 
 def test_retiring_does_not_save_what_stands_in_the_fields(home: Home, browser: Browser) -> None:
-    form = edit_form(browser.visit("/cameras/1"))
+    form = retire_form(browser.visit("/cameras/1"))
     browser.press(form, "Retire camera", name="Not meant", notes="Not meant")
     row = home.client.get("/api/camera/1").json
     assert (row["camera_name"], row["notes"]) == ("Gate", "")

@@ -1,0 +1,272 @@
+"""The details of a device in a real browser: its head, its uptime bar, its events, its place."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from bench.fleets import write_fleet
+from simulators.panasonic import Network
+from tests.home import Running, running
+from tests.web.chromium import Tab, camera, detail, numbered, path, rows
+
+NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
+"""As on a page without HTTPS from another machine."""
+
+
+def is_in_sight(row: Locator) -> bool:
+    box = row.bounding_box()
+    return box is not None and 80 <= box["y"] <= 900 - box["height"]
+
+
+def selected_row(page: Page) -> Locator:
+    return page.locator("tr.is-open")
+
+
+def bar(page: Page) -> Locator:
+    return page.get_by_role("slider", name="Days")
+
+
+def tip(page: Page) -> Locator:
+    return page.locator(".tip")
+
+
+# -- the head ------------------------------------------------------------------------------
+
+
+def test_the_head_leads_to_the_web_page_of_the_device_and_to_its_form(
+    page: Page, monitor: Running
+) -> None:
+    number = numbered(monitor, "Camera 12")
+    page.goto(f"/cameras/{number}")
+    link = detail(page).get_by_role("link", name="Open its web page")
+    expect(link).to_have_attribute("href", f"http://{camera(monitor, number)['current_ip']}/")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+    detail(page).get_by_role("link", name="Edit", exact=True).click()
+    expect(detail(page).get_by_label("Name")).to_be_focused()
+    assert path(page) == f"/cameras/{number}"
+    assert is_in_sight(detail(page).get_by_label("Name"))
+    expect(detail(page).get_by_role("figure")).to_have_count(0)
+
+
+@pytest.mark.parametrize("script", ["", NO_CLIPBOARD], ids=["secure", "without HTTPS"])
+def test_address_mac_and_serial_are_copied_by_a_button_each(
+    script: str, page: Page, monitor: Running
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    number = numbered(monitor, "Camera 6")
+    page.goto(f"/cameras/{number}")
+    page.evaluate("window.board = navigator.clipboard")
+    if script:
+        page.evaluate(script)
+    row = camera(monitor, number)
+    for label, key in (("address", "current_ip"), ("MAC", "mac_address")):
+        button = detail(page).get_by_role("button", name=f"Copy {label}")
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".toast")).to_contain_text(f"Copied {row[key]}")
+        assert page.evaluate("board.readText()") == row[key]
+        expect(button).to_be_focused()
+    serial = detail(page).get_by_role("button", name="Copy serial")
+    assert serial.count() == (1 if row["serial_number"] else 0)
+
+
+def test_every_time_of_the_details_can_be_read_exactly_by_keyboard_and_stays_so(
+    page: Page, monitor: Running
+) -> None:
+    number = numbered(monitor, "Camera 7")
+    page.goto(f"/cameras/{number}")
+    seen = detail(page).locator(".state time").last
+    expect(seen).to_have_text(re.compile(r"(just now|ago)"), use_inner_text=True)
+    expect(seen).to_have_attribute("title", re.compile(r"\d{4}, \d\d:\d\d:\d\d \w+"))
+    box = detail(page).get_by_label("Exact times")
+    box.focus()
+    page.keyboard.press("Space")
+    expect(seen).to_have_text(re.compile(r"\d{4}, \d\d:\d\d:\d\d \w+"), use_inner_text=True)
+    page.reload()
+    expect(box).to_be_checked()
+    expect(seen).to_have_text(re.compile(r"\d{4}, \d\d:\d\d:\d\d \w+"), use_inner_text=True)
+
+
+# -- the uptime bar ------------------------------------------------------------------------
+
+
+def test_the_days_of_the_bar_are_read_by_arrow_keys(page: Page, monitor: Running) -> None:
+    page.goto(f"/cameras/{numbered(monitor, 'Camera 8')}")
+    page.keyboard.press("Tab")
+    bar(page).focus()
+    expect(bar(page)).to_have_attribute("aria-valuenow", "90")
+    today = str(bar(page).get_attribute("aria-valuetext"))
+    assert re.fullmatch(r"\w{3}, \d+ \w+ \d{4}: Online( [\d.]+ %)?", today), today
+    page.keyboard.press("ArrowLeft")
+    expect(bar(page)).to_have_attribute("aria-valuenow", "89")
+    expect(bar(page)).to_have_attribute("aria-valuetext", re.compile(": Not known$"))
+    expect(tip(page)).to_contain_text("Not known")
+    page.keyboard.press("Home")
+    expect(bar(page)).to_have_attribute("aria-valuenow", "1")
+    page.keyboard.press("End")
+    expect(tip(page)).to_have_text(today)
+    page.keyboard.press("Escape")
+    expect(tip(page)).to_be_hidden()
+    expect(detail(page)).to_be_visible()
+
+
+def test_the_days_of_the_bar_have_a_legend_an_axis_and_a_table(
+    page: Page, monitor: Running
+) -> None:
+    page.goto(f"/cameras/{numbered(monitor, 'Camera 8')}")
+    for title in ("Online", "Partly online", "Offline", "Not known"):
+        expect(detail(page).get_by_label("Legend")).to_contain_text(title)
+    expect(detail(page).locator(".axis")).to_contain_text("Today")
+    detail(page).locator("summary", has_text="Days as a table").click()
+    lines = detail(page).get_by_role("region", name="Days").locator("tbody tr")
+    expect(lines.first).to_contain_text("Online")
+    expect(lines.nth(1)).to_contain_text("Not known")
+    assert sum(int(line.get_attribute("data-count") or "") for line in lines.all()) == 90
+
+
+def test_a_day_is_told_under_the_mouse_in_the_details_and_in_a_row(page: Page) -> None:
+    row = rows(page).nth(3)
+    box = row.locator(".uptime").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 5)
+    expect(tip(page)).to_contain_text(re.compile(r"\d{4}: (Online|Partly online)"))
+    page.mouse.move(box["x"] + 1, box["y"] + 5)
+    expect(tip(page)).to_contain_text("Not known")
+    page.mouse.move(10, 10)
+    expect(tip(page)).to_be_hidden()
+    row.locator("td.c-address").click()
+    bar(page).scroll_into_view_if_needed()
+    bar(page).hover(position={"x": 2, "y": 4})
+    expect(tip(page)).to_contain_text("Not known")
+
+
+# -- its place in the list -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[400, pytest.param(10_000, marks=pytest.mark.torture)])
+def big(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Running, int]]:
+    """A monitor with so many cameras, and the place of one far down in the list, from 0."""
+    folder = tmp_path_factory.mktemp("big")
+    write_fleet(folder, request.param)
+    with running(folder) as monitor:
+        yield monitor, request.param * 4 // 5 - 1
+
+
+def number_at(monitor: Running, place: int, filter: str) -> int:
+    """The number of the device at this place of the list, from 0."""
+    page = monitor.get(f"/api/cameras?{filter}&per_page=1&page={place + 1}").json
+    return int(page["cameras"][0]["id"])
+
+
+def test_a_shared_link_brings_its_row_into_view_however_far_down_and_keys_go_on(
+    tab: Tab, big: tuple[Running, int]
+) -> None:
+    monitor, place = big
+    number = number_at(monitor, place, "sort=name")
+    page = tab(monitor, f"/cameras/{number}?sort=name")
+    expect(selected_row(page)).to_have_attribute("data-id", str(number))
+    page.wait_for_function("document.querySelector('tr.is-open').getBoundingClientRect().top > 0")
+    assert is_in_sight(selected_row(page))
+    following = number_at(monitor, place + 1, "sort=name")
+    page.keyboard.press("j")
+    expect(selected_row(page)).to_have_attribute("data-id", str(following))
+    name = selected_row(page).locator("td.c-name a").inner_text()
+    expect(page.locator("#detail-name")).to_have_text(name)
+    page.keyboard.press("Escape")
+    expect(page.locator(f'tr[data-id="{following}"] td.c-name a')).to_be_focused()
+
+
+def test_without_script_a_shared_link_shows_the_page_of_the_list_with_its_row(
+    tab: Tab, big: tuple[Running, int]
+) -> None:
+    monitor, place = big
+    number = number_at(monitor, place, "sort=name")
+    page = tab(monitor, f"/cameras/{number}?sort=name", java_script_enabled=False)
+    expect(page.locator(f'tr[data-id="{number}"]')).to_have_count(1)
+    expect(page.locator("#pages [aria-current]")).to_have_text(str(place // 50 + 1))
+
+
+def test_j_and_k_move_the_details_too_and_back_leads_to_the_list(page: Page) -> None:
+    ids = [row.get_attribute("data-id") for row in rows(page).all()[:4]]
+    rows(page).first.locator("td.c-name a").click()
+    expect(page.locator("#detail-name")).to_be_focused()
+    for key, place in (("j", 1), ("j", 2), ("j", 3), ("k", 2)):
+        page.keyboard.press(key)
+        expect(selected_row(page)).to_have_attribute("data-id", ids[place] or "")
+        name = rows(page).nth(place).locator("td.c-name a").inner_text()
+        expect(page.locator("#detail-name")).to_have_text(name)
+        assert path(page) == f"/cameras/{ids[place]}"
+    page.go_back()
+    expect(detail(page)).to_be_hidden()
+    assert path(page) == "/"
+
+
+def test_j_moves_the_details_where_there_is_no_room_for_the_list(
+    tab: Tab, monitor: Running, network: Network
+) -> None:
+    names = [row["camera_name"] for row in monitor.get("/api/cameras?sort=name").json["cameras"]]
+    page = tab(monitor, "/?sort=name", viewport={"width": 720, "height": 800})
+    rows(page).first.locator("td.c-name a").click()
+    expect(page.locator("#detail-name")).to_have_text(names[0])
+    for name in names[1:4]:
+        page.keyboard.press("j")
+        expect(page.locator("#detail-name")).to_have_text(name)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name=names[3], exact=True)).to_be_focused()
+
+
+# -- its events ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def edited(monitor: Running, network: Network) -> int:
+    """The number of a camera with more events than a page of them has."""
+    number = numbered(monitor, "Camera 9")
+    for note in range(26):
+        body = {"notes": f"Note {note}" if note else ""}
+        assert monitor.request("PATCH", f"/api/camera/{number}", body).status == 200
+    monitor.request("PATCH", f"/api/camera/{number}", {"notes": ""})
+    return number
+
+
+def test_events_are_filtered_by_kind_and_continued_without_a_page_load(
+    tab: Tab, monitor: Running, edited: int
+) -> None:
+    page = tab(monitor, f"/cameras/{edited}")
+    events, page_size = detail(page).locator("[data-event]"), 20
+    expect(events).to_have_count(page_size)
+    page.evaluate("window.stays = true")
+    detail(page).get_by_role("link", name="Older events").click()
+    expect(events.nth(page_size)).to_be_focused()
+    count = events.count()
+    assert count > page_size
+    body = {"notes": "Newest note"}
+    assert monitor.request("PATCH", f"/api/camera/{edited}", body).status == 200
+    expect(detail(page).locator(".notes")).to_have_text("Newest note")
+    expect(events).to_have_count(count + 1)
+    detail(page).get_by_role("link", name="Status", exact=True).click()
+    expect(events).to_have_count(1)
+    expect(events).to_contain_text("was found")
+    assert "events=status" in path(page)
+    page.keyboard.press("Escape")
+    assert path(page) == "/"
+    assert page.evaluate("window.stays")
+
+
+def test_without_script_events_are_filtered_and_continued(
+    tab: Tab, monitor: Running, edited: int
+) -> None:
+    page = tab(monitor, f"/cameras/{edited}", java_script_enabled=False)
+    events = detail(page).locator("[data-event]")
+    first = events.first.get_attribute("data-event")
+    detail(page).get_by_role("link", name="Older events").click()
+    expect(events.first).not_to_have_attribute("data-event", first or "")
+    detail(page).get_by_role("link", name="Status", exact=True).click()
+    expect(events).to_have_count(1)
+    expect(detail(page).get_by_role("link", name="Status", exact=True)).to_have_attribute(
+        "aria-current", "true"
+    )

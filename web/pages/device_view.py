@@ -1,0 +1,107 @@
+"""The values that the details of one device show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from flask import request
+
+from fleet import labels, shapes
+from fleet.history.uptime import KINDS as STATUS_KINDS
+from fleet.history.uptime import Uptime
+from fleet.kinds import shown_as
+from fleet.model import Device, Event, NotFound
+from fleet.recorder_list import SOURCE as LIST
+from store.sql import Unreachable
+from web.http import remedies
+from web.http.monitor import Monitor
+from web.http.visible_fleet import LIST_HINT, visible_fleet
+from web.pages import event_groups
+from web.pages.fleet_view import links, page_query, position
+from web.pages.outages import parent_outage
+from web.pages.uptime_bars import bar
+from web.pages.uptime_days import days_of, outages
+from web.pages.web_address import web_page
+
+EVENTS_PER_PAGE = 20
+MAX_STATUS_EVENTS = 1000
+"""Changes of status whose reasons the uptime bar knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventList:
+    """A page of events. `chosen` is the group that filters them, `older` the number before which
+    the next page begins, `before` that of this one."""
+
+    events: Sequence[Event]
+    chosen: str
+    older: int | None
+    before: int | None
+
+
+def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
+    """One device with all that is known of it. Raises NotFound when it has just gone."""
+    devices, statuses = visible_fleet().statuses()
+    # Since the URL was read, the device can have been deleted or merged into another one.
+    if device.id not in devices:
+        raise NotFound(f"Camera {device.id} does not exist", LIST_HINT)
+    device = devices[device.id]
+    row = shapes.detail(device, statuses[device.id], monitor.clock(), monitor.rules())
+    parents = [devices[id] for id in device.parents if id in devices]
+    return {
+        "row": row,
+        "kind_word": shown_as(device.kind),
+        "store": device.facts.get(LIST, {}).get("store"),
+        "is_listed": any(key.startswith("row:") for key in row["identities"]),
+        "web_page": web_page(device),
+        "events": device_events(device),
+        "event_groups": event_groups,
+        "uptime": _uptime(monitor, device),
+        "may_edit": visible_fleet().may("device.edit", device),
+        "behind": parent_outage(device, devices, statuses),
+        "parents": [(parent.id, labels.name(parent)) for parent in parents],
+        # It takes a look at the whole list, and is needed only to bring its row into view.
+        "position": None if "renewed" in request.args else position(page_query(), device),
+        "remedies": remedies,
+        "link": links(),
+    }
+
+
+def device_events(device: Device) -> EventList:
+    """The events of a device that the URL asks for: `events` is the group, `before` a number."""
+    chosen = request.args.get("events", "")
+    chosen = chosen if chosen in event_groups.KINDS else ""
+    text = request.args.get("before", "")
+    before = int(text) if text.isdecimal() and 0 < len(text) < 19 and int(text) else None
+    try:
+        events = visible_fleet().events(
+            device=device.id,
+            kinds=event_groups.chosen_kinds(chosen),
+            before=before,
+            limit=EVENTS_PER_PAGE + 1,
+        )
+    except Unreachable:
+        events = []
+    shown = events[:EVENTS_PER_PAGE]
+    older = shown[-1].sequence if len(events) > EVENTS_PER_PAGE else None
+    return EventList(shown, chosen, older, before)
+
+
+def _uptime(monitor: Monitor, device: Device) -> dict[str, Any] | None:
+    """The uptime bar and its days in words; None while the journal cannot be read."""
+    try:
+        uptime = monitor.journal.uptimes([device], monitor.clock())[device.id]
+        return {"bar": bar(uptime), "days": days_of(uptime, _outages(device, uptime))}
+    except Unreachable:
+        return None
+
+
+def _outages(device: Device, uptime: Uptime) -> Any:
+    """The outages of the days of the bar. Raises store.sql.Unreachable."""
+    begin = datetime.combine(uptime.first, time()).astimezone()
+    wanted: dict[str, Any] = {"device": device.id, "kinds": STATUS_KINDS}
+    events = visible_fleet().events(since=begin, limit=MAX_STATUS_EVENTS, **wanted)
+    oldest = {"before": events[-1].sequence} if events else {"until": begin}
+    before = visible_fleet().events(limit=1, **wanted, **oldest)
+    return outages(before[0] if before else None, reversed(events))
