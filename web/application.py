@@ -3,6 +3,7 @@
 from flask import Flask
 
 import web.api.users
+import web.pages.events
 import web.pages.users
 from fleet import labels
 from fleet.model import DEFAULT_SITE
@@ -64,6 +65,7 @@ PAGES = (
     filter_panel,
     saved_views,
     palette,
+    web.pages.events,
     sites,
     cleanup,
     settings,

@@ -2,6 +2,7 @@
 import { followServer } from "./live.js";
 import { openView } from "./view.js";
 import { openDetails } from "./detail.js";
+import { followAllEvents } from "./events.js";
 import { keys } from "./keys.js";
 import { actions } from "./actions.js";
 import { liveSearch } from "./search.js";
@@ -22,6 +23,7 @@ followChecks();
 pickers();
 showPasswords();
 followBars();
+if (document.getElementById("event-list")) followAllEvents();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();
   const detail = openDetails(view);

@@ -1,6 +1,6 @@
 // The days of an uptime bar: a tooltip by mouse, touch and arrow keys.
 const DAY = 86400000;
-const TITLES = { up: "Online", part: "Partly online", down: "Offline", unknown: "Not known" };
+const TITLES = { up: "Online", part: "Partly online", down: "Offline", unknown: "No data" };
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -7, PageDown: 7, Home: -Infinity, End: Infinity };
 const date = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 

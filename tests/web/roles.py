@@ -102,6 +102,8 @@ TABLE = {
     ("GET", "/cameras/<key>"): SEE,
     ("GET", "/parts/camera/<key>"): SEE,
     ("GET", "/parts/camera/<key>/events"): SEE,
+    ("GET", "/events"): SEE_ALL,
+    ("GET", "/parts/events"): SEE_ALL,
     ("GET", "/api/camera/<key>"): SEE,
     ("GET", "/api/camera/<key>/uptime"): SEE,
     ("PATCH", "/api/camera/<key>"): EDIT,

@@ -128,21 +128,22 @@ class VisibleFleet:
         return device
 
     def events(self, **wanted: Any) -> Sequence[Event]:
-        """Find events as Journal.find does, without what this person must not see."""
+        """Find events as Journal.find does, without what this person must not see. `devices`: the
+        numbers of those whose events are wanted, None for all."""
         redirects = self.monitor.tracker.fleet().redirects
-        device = wanted.pop("device", None)
-        only = None if device is None else {redirects.get(device, device)}
-        if not self.is_limited:
-            return self.monitor.journal.find(
-                devices=only and with_merged_ids(only, redirects), **wanted
-            )
-        seen = self.devices().keys() if only is None else self.devices().keys() & only
-        devices = with_merged_ids(seen, redirects)
+        device, only = wanted.pop("device", None), wanted.pop("devices", None)
+        if device is not None:
+            only = {redirects.get(device, device)}
+        if self.is_limited:
+            only = self.devices().keys() if only is None else self.devices().keys() & only
+        if only is None:
+            return self.monitor.journal.find(**wanted)
+        devices = with_merged_ids(only, redirects)
         named = devices if len(devices) <= MAX_QUERIED_DEVICES else None
-        limit, events = int(wanted.get("limit", 100)), list[Event]()
+        ids, limit, events = set(devices), int(wanted.get("limit", 100)), list[Event]()
         while devices:
             page = self.monitor.journal.find(devices=named, **wanted)
-            events += [event for event in page if self.sees_event(event)]
+            events += [event for event in page if event.device in ids and self.sees_event(event)]
             if len(page) < limit or len(events) >= limit:
                 break
             side = "after" if wanted.get("after") is not None else "before"

@@ -88,7 +88,7 @@ def days_of(uptime: Uptime, outages: Sequence[Outage]) -> list[Days]:
 def _state(kind: str, share: float | None) -> str:
     if kind == "part":
         return f"Online {percent(share)}"
-    return {"up": "Online", "down": "Offline", "unknown": "Not known"}[kind]
+    return {"up": "Online", "down": "Offline", "unknown": "No data"}[kind]
 
 
 def _reasons(day: date, outages: Sequence[Outage]) -> str:

@@ -68,6 +68,8 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/parts/choices"): "device.list",
     ("GET", "/parts/camera/<key>"): "device.view",
     ("GET", "/parts/camera/<key>/events"): "event.view",
+    ("GET", "/events"): "event.view",
+    ("GET", "/parts/events"): "event.view",
     ("GET", "/settings"): "settings.view",
     ("GET", "/settings/sources"): "settings.view",
     ("GET", "/settings/jobs"): "job.view",

@@ -25,6 +25,8 @@ PAGES = (
     "/cameras/1",
     "/cameras/3",
     "/cameras/3?events=status",
+    "/events",
+    "/events?q=nobody+has+this+name",
     "/settings/sources",
     "/settings/jobs",
     "/sites",

@@ -36,6 +36,7 @@ PAGES = (
     "/settings/jobs",
     "/settings/workbook",
     "/sites",
+    "/events",
     "/settings/about",
 )
 

@@ -101,8 +101,8 @@ def test_the_days_of_the_bar_are_read_by_arrow_keys(page: Page, monitor: Running
     assert re.fullmatch(r"\w{3}, \d+ \w+ \d{4}: Online( [\d.]+ %)?", today), today
     page.keyboard.press("ArrowLeft")
     expect(bar(page)).to_have_attribute("aria-valuenow", "89")
-    expect(bar(page)).to_have_attribute("aria-valuetext", re.compile(": Not known$"))
-    expect(tip(page)).to_contain_text("Not known")
+    expect(bar(page)).to_have_attribute("aria-valuetext", re.compile(": No data$"))
+    expect(tip(page)).to_contain_text("No data")
     page.keyboard.press("Home")
     expect(bar(page)).to_have_attribute("aria-valuenow", "1")
     page.keyboard.press("End")
@@ -116,13 +116,13 @@ def test_the_days_of_the_bar_have_a_legend_an_axis_and_a_table(
     page: Page, monitor: Running
 ) -> None:
     page.goto(f"/cameras/{numbered(monitor, 'Camera 8')}")
-    for title in ("Online", "Partly online", "Offline", "Not known"):
+    for title in ("Online", "Partly online", "Offline", "No data"):
         expect(detail(page).get_by_label("Legend")).to_contain_text(title)
     expect(detail(page).locator(".axis")).to_contain_text("Today")
     detail(page).locator("summary", has_text="Days as a table").click()
     lines = detail(page).get_by_role("region", name="Days").locator("tbody tr")
     expect(lines.first).to_contain_text("Online")
-    expect(lines.nth(1)).to_contain_text("Not known")
+    expect(lines.nth(1)).to_contain_text("No data")
     assert sum(int(line.get_attribute("data-count") or "") for line in lines.all()) == 90
 
 
@@ -133,13 +133,13 @@ def test_a_day_is_told_under_the_mouse_in_the_details_and_in_a_row(page: Page) -
     page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 5)
     expect(tip(page)).to_contain_text(re.compile(r"\d{4}: (Online|Partly online)"))
     page.mouse.move(box["x"] + 1, box["y"] + 5)
-    expect(tip(page)).to_contain_text("Not known")
+    expect(tip(page)).to_contain_text("No data")
     page.mouse.move(10, 10)
     expect(tip(page)).to_be_hidden()
     row.locator("td.c-address").click()
     bar(page).scroll_into_view_if_needed()
     bar(page).hover(position={"x": 2, "y": 4})
-    expect(tip(page)).to_contain_text("Not known")
+    expect(tip(page)).to_contain_text("No data")
 
 
 # -- its place in the list -----------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_j_moves_the_details_where_there_is_no_room_for_the_list(
         page.keyboard.press("j")
         expect(page.locator("#detail-name")).to_have_text(name)
     page.keyboard.press("Escape")
-    expect(page.get_by_role("link", name=names[3], exact=True)).to_be_focused()
+    expect(page.locator("#fleet").get_by_role("link", name=names[3], exact=True)).to_be_focused()
 
 
 # -- its events ----------------------------------------------------------------------------
@@ -270,3 +270,46 @@ def test_without_script_events_are_filtered_and_continued(
     expect(detail(page).get_by_role("link", name="Status", exact=True)).to_have_attribute(
         "aria-current", "true"
     )
+
+
+# -- the events of the fleet ---------------------------------------------------------------
+
+
+def test_the_page_of_all_events_follows_what_happens_and_filters_while_typing(
+    tab: Tab, monitor: Running, edited: int
+) -> None:
+    page = tab(monitor)
+    page.get_by_role("link", name="Events", exact=True).click()
+    expect(page.get_by_role("heading", name="Events", exact=True)).to_be_visible()
+    page.evaluate("window.stays = true")
+    body = {"notes": "Seen live"}
+    assert monitor.request("PATCH", f"/api/camera/{edited}", body).status == 200
+    newest = page.locator("[data-event]").first
+    expect(newest).to_contain_text("Camera 9")
+    expect(newest).to_have_class(re.compile("is-new"))
+    page.get_by_role("searchbox", name="Device").fill("camera 10")
+    page.wait_for_url("**/events?q=camera+10")
+    expect(page.locator("[data-event]")).to_have_count(1)
+    page.get_by_label("Kind").select_option("Edits")
+    expect(page.locator(".empty")).to_contain_text("No events match")
+    page.get_by_role("searchbox", name="Device").fill("camera 9")
+    expect(newest).to_contain_text("Camera 9")
+    assert page.evaluate("window.stays")
+    newest.get_by_role("link").click()
+    expect(page.locator("#detail-name")).to_have_text("Camera 9")
+
+
+def test_new_events_can_be_paused(tab: Tab, monitor: Running, edited: int) -> None:
+    page = tab(monitor, "/events")
+    live = page.get_by_role("switch", name="Live")
+    live.click()
+    expect(live).to_have_attribute("aria-checked", "false")
+    newest = page.locator("[data-event]").first
+    shown = newest.get_attribute("data-event") or ""
+    other = tab(monitor, "/events")
+    body = {"notes": "Not seen yet"}
+    assert monitor.request("PATCH", f"/api/camera/{edited}", body).status == 200
+    expect(other.locator("[data-event]").first).not_to_have_attribute("data-event", shown)
+    assert newest.get_attribute("data-event") == shown
+    live.click()
+    expect(newest).not_to_have_attribute("data-event", shown)

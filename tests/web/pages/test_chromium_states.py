@@ -179,6 +179,7 @@ def test_twice_the_size_and_a_wall_of_pixels_fit(
         "/settings/jobs",
         "/settings/workbook",
         "/sites",
+        "/events",
         "/settings/about",
     )
     for width, height, scale in ((720, 450, 2), (3840, 2160, 1)):

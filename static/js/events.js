@@ -1,0 +1,85 @@
+// The page of all events: it filters without a page load, and shows new events as they come.
+import { loginHasEnded } from "./login.js";
+import { updateTimes } from "./times.js";
+
+const PAUSE = 1000;
+const TYPING = 200;
+
+export function followAllEvents() {
+  const form = document.getElementById("event-filter");
+  const place = document.getElementById("event-list");
+  const live = document.getElementById("live");
+  let source = null;
+  let timer = 0;
+  let request = 0;
+
+  async function refresh(isNews) {
+    timer = 0;
+    const mine = ++request;
+    const answer = await fetch(`/parts/events${location.search}`).catch(() => null);
+    if (loginHasEnded(answer) || !answer?.ok) return;
+    const html = await answer.text();
+    if (mine !== request) return;
+    const before = Number(place.firstElementChild.dataset.newest);
+    if (isNews && html.match(/data-newest="(\d+)"/)?.[1] === String(before)) return;
+    const focused = place.contains(document.activeElement) && document.activeElement.closest("[data-event]")?.dataset.event;
+    place.innerHTML = html;
+    updateTimes(place);
+    if (isNews) for (const entry of place.querySelectorAll("[data-event]")) entry.classList.toggle("is-new", Number(entry.dataset.event) > before);
+    if (focused) place.querySelector(`[data-event="${focused}"] a`)?.focus({ preventScroll: true });
+  }
+
+  function schedule() {
+    if (!timer) timer = setTimeout(() => refresh(true), PAUSE);
+  }
+
+  function filter() {
+    const given = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    history.replaceState({}, "", given.size ? `/events?${given}` : "/events");
+    refresh(false);
+  }
+
+  function follow() {
+    source = new EventSource("/api/events");
+    for (const kind of ["status", "found", "event", "reset"]) source.addEventListener(kind, schedule);
+    // What happened between the page and the stream, or while the connection was lost.
+    source.addEventListener("open", () => {
+      setLost(false);
+      schedule();
+    });
+    source.addEventListener("error", () => {
+      setLost(true);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => isLive() && follow(), 5 * PAUSE);
+    });
+  }
+
+  const isLive = () => live.getAttribute("aria-checked") === "true";
+
+  function setLost(isLost) {
+    const stale = document.getElementById("stale");
+    stale.textContent = "Connection lost. Trying again.";
+    stale.hidden = !isLost;
+  }
+
+  let typing = 0;
+  form.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(filter, TYPING); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(typing); filter(); });
+  if (!live) return;
+  live.hidden = false;
+  live.addEventListener("click", () => {
+    const isOn = !isLive();
+    live.setAttribute("aria-checked", String(isOn));
+    source?.close();
+    clearTimeout(timer);
+    timer = 0;
+    request++;
+    setLost(false);
+    if (isOn) {
+      follow();
+      refresh(true);
+    }
+  });
+  follow();
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+}
