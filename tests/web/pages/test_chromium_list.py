@@ -29,7 +29,10 @@ FAST = """async (seconds) => {
     await frame();
     await new Promise((done) => setTimeout(done));
     const links = [...document.querySelectorAll("#fleet tbody a")].filter(isSeen);
-    const isEmpty = links.length * 64 < innerHeight - 450;
+    const box = document.getElementById("fleet").getBoundingClientRect();
+    const height = links[0]?.closest("tr").offsetHeight || 1;
+    const seen = Math.min(box.bottom, innerHeight) - Math.max(box.top, 90);
+    const isEmpty = links.length * height < seen - 2 * height;
     const hasGap = [...document.querySelectorAll(".gap td")].some(isSeen);
     result.frames++;
     if (isEmpty || hasGap || links.some((link) => !link.textContent)) result.bad++;

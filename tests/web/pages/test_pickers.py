@@ -27,7 +27,7 @@ def home(make_home: Make) -> Home:
 
 
 def edit_form(page: Element) -> Element:
-    return page.form("/cameras/1/edit")
+    return page.find_one("form", action="/cameras/1/edit", **{"class": "edit"})
 
 
 def picker(form: Element, name: str) -> Element:
