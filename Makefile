@@ -17,7 +17,7 @@ setup: .venv/.installed ## install what the product needs into .venv
 run: setup ## start Camera Monitor on http://localhost:5000
 	@$(python) app.py
 
-demo: setup ## start it with a pretend fleet, on copies of the live files
+demo: setup ## start it with a simulated fleet, on copies of the live files
 	@$(python) -m simulators.demo
 
 test: .venv/.installed-dev ## run the tests (ARGS="-k words" picks some)

@@ -81,7 +81,10 @@ class Settings(BaseSettings):
     )
     auto_scan: bool = Field(
         False,
-        description="Automatic scans at the first start; later the switch on the page decides.",
+        description=(
+            "Whether auto-scan is on at the first start. "
+            "After that, the switch on the page decides."
+        ),
     )
     auto_scan_interval: int = Field(
         300, ge=10, le=86400, description="Seconds between automatic scans."
@@ -106,7 +109,7 @@ class Settings(BaseSettings):
         "996103384cdf19179e19243e959bbf8b", description="Key for that user name."
     )
     easy4ip_interval: int = Field(
-        60, ge=10, le=86400, description="Seconds in which every recorder is checked once."
+        60, ge=10, le=86400, description="Seconds between two checks of a recorder."
     )
     easy4ip_timeout: float = Field(
         3.0,

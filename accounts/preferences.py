@@ -6,6 +6,7 @@ set of them.
 
 import json
 import logging
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from accounts import preference_rows as rows
@@ -28,6 +29,7 @@ class Preferences:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._known: dict[rows.Key, Any] = {}
+        self._lock = Lock()
 
     def open(self) -> None:
         """Load all of them. While the database is unavailable, the defaults apply.
@@ -51,7 +53,8 @@ class Preferences:
             raise Invalid(
                 f"{name} is longer than {MAX_BYTES} bytes", "Save less, or delete some of it first."
             )
-        rows.save(self._engine, (user, name), value)
-        # A copy, so that a page that reads meanwhile never sees half of a change.
-        known = {key: kept for key, kept in self._known.items() if key != (user, name)}
-        self._known = known if value is None else {**known, (user, name): value}
+        with self._lock:
+            rows.save(self._engine, (user, name), value)
+            # A copy, so that a page that reads meanwhile never sees half of a change.
+            known = {key: kept for key, kept in self._known.items() if key != (user, name)}
+            self._known = known if value is None else {**known, (user, name): value}

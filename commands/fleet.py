@@ -117,11 +117,12 @@ def report_scan(result: Mapping[str, Any], verbose: bool) -> None:
         if verbose:
             where = ", ".join(source["interfaces"]) or "no interface"
             complain(
-                f"{source['title']}: {source['requests']} requests on {where}, "
-                f"{source['answers']} responses, {source['found']} devices"
+                f"{source['title']}: {labels.counted(source['requests'], 'request')} on {where}, "
+                f"{labels.counted(source['answers'], 'response')}, "
+                f"{labels.counted(source['found'], 'device')}"
             )
             for reason, number in source["refused"].items():
-                complain(f"  {number} datagrams rejected: {reason}")
+                complain(f"  {labels.counted(number, 'datagram')} rejected: {reason}")
 
 
 def list_cameras(settings: Settings, args: argparse.Namespace) -> int:
@@ -240,7 +241,8 @@ def cleanup(settings: Settings, args: argparse.Namespace) -> int:
 
     number = (answer or with_monitor(settings, work))["retired"]
     print(
-        f"{number} {'device' if number == 1 else 'devices'} retired: not seen for {args.days} days."
+        f"{labels.counted(number, 'device')} retired: "
+        f"not seen for {labels.counted(args.days, 'day')}."
     )
     return DONE
 

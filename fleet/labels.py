@@ -74,7 +74,11 @@ def site_name(site: str, none: str = NO_SITE) -> str:
     return none if site == DEFAULT_SITE else site
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which takes an s in the plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def device_count(devices: Sized) -> str:
     """The number of devices as text."""
-    number = len(devices)
-    return "1 device" if number == 1 else f"{number} devices"
+    return counted(len(devices), "device")

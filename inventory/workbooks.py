@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock
 
-from fleet import recorder_list, state
+from fleet import labels, recorder_list, state
 from fleet.model import (
     Edit,
     Invalid,
@@ -236,8 +236,8 @@ class Workbooks:
             return self._read_error
         self.state = WorkbookState(book, read_at=self.clock())
         return (
-            f"{len(book.rows)} recorders, {number} changed, {len(book.problems)} "
-            f"{'row' if len(book.problems) == 1 else 'rows'} skipped"
+            f"{labels.counted(len(book.rows), 'recorder')}, {number} changed, "
+            f"{labels.counted(len(book.problems), 'row')} skipped"
         )
 
     def _apply(self, book: workbook.Workbook) -> int:

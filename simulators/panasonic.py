@@ -339,7 +339,7 @@ class Network:
 def crowd(size: int, first: str = "127.20.0.10") -> list[Camera]:
     """`size` devices from address `first` upwards, all of them on.
 
-    Camera 2 has no password set, 3 has its set-up window open, 4 has the address of Camera 1. Every
+    Camera 2 has no password set, 3 has its setup window open, 4 has the address of Camera 1. Every
     twentieth is a recorder, every tenth an AW camera.
     """
     cameras: list[Camera] = []

@@ -22,7 +22,7 @@ REQUEST = bytes.fromhex(
     """
 )
 
-# Camera WV-X22700-V2L: password set, set-up window closed, HTTPS only (port 443).
+# Camera WV-X22700-V2L: password set, setup window closed, HTTPS only (port 443).
 # Source: Rickardjd/Easy_IP Wireshark/responses.txt.
 WV_REPLY = bytes.fromhex(
     """

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from fleet import recorder_list
+from fleet import labels, recorder_list
 from fleet.model import Device, Edit, Refused
 from fleet.reduce import removal
 
@@ -70,7 +70,7 @@ class Selection:
         parts = [
             self.first_seen_after and f"first seen from {self.first_seen_after.isoformat()}",
             self.first_seen_before and f"first seen before {self.first_seen_before.isoformat()}",
-            self.not_seen_days and f"not seen for {self.not_seen_days} days",
+            self.not_seen_days and f"not seen for {labels.counted(self.not_seen_days, 'day')}",
             "without name, notes, tags and parent device" if self.never_named else "",
         ]
         return ", ".join(part for part in parts if part)

@@ -227,7 +227,7 @@ def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | 
     if parent is None:
         raise Invalid(
             f"The parent device {str(value)[:40]} does not exist",
-            "Send the number of an existing device.",
+            "Select an existing device.",
         )
     if identity.is_circle(replace(device, parents=(parent.id,)), devices):
         raise Invalid(

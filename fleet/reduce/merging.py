@@ -107,7 +107,7 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     number = edit.fields["with"]
     other = draft.find(f"id:{number}", DEFAULT_SITE)
     if other is None:
-        raise _no_partner(f"Device {number} does not exist", "Send the number of the other record.")
+        raise _no_partner(f"Device {number} does not exist", "Select the device to merge with.")
     if other.id == device.id:
         raise _no_partner("A device cannot be merged with itself", "Select another device.")
     _check_rows(device, other)

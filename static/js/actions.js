@@ -9,7 +9,7 @@ export async function send(method, path, body) {
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const reply = await answer.json().catch(() => ({ error: "This server did not answer", hint: "" }));
+  const reply = await answer.json().catch(() => ({ error: "The server is not responding", hint: "" }));
   if (!answer.ok) throw Object.assign(new Error(reply.error), { hint: reply.hint, field: answer.headers.get("X-Field") });
   return reply;
 }
@@ -38,7 +38,7 @@ const EDITS = {
   restore: (id) => send("POST", `/api/camera/${id}/restore`),
   merge: (id, form) => {
     const [other] = chosenIn(form, "with");
-    if (!other) throw Object.assign(new Error("Choose the other record"), { hint: "Search by name, address or model.", field: "with" });
+    if (!other) throw Object.assign(new Error("Select the device to merge with"), { hint: "Search by name, address or model.", field: "with" });
     return send("POST", `/api/camera/${id}/merge`, { with: Number(other) });
   },
   split: (id, form) => send("POST", `/api/camera/${id}/split`, {
@@ -105,6 +105,6 @@ export function actions() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
-    copy(document.getElementById(button.dataset.copy).textContent);
+    copy(document.getElementById(button.dataset.copy).textContent, button.dataset.copy !== "token");
   });
 }

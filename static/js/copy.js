@@ -14,11 +14,11 @@ function copySelected(text) {
   return isCopied;
 }
 
-export async function copy(text) {
+export async function copy(text, isShown = true) {
   const isCopied = navigator.clipboard
     ? await navigator.clipboard.writeText(text).then(() => true, () => copySelected(text))
     : copySelected(text);
-  toast(isCopied ? `Copied ${text.length < 60 ? text : ""}`.trim() : "Not copied: the browser does not allow it. Select the text and press Ctrl+C.");
+  toast(isCopied ? `Copied ${isShown && text.length < 60 ? text : ""}`.trim() : "The browser blocked copying. Select the text and press Ctrl+C.");
 }
 
 export function showCopyButtons(root) {

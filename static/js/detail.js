@@ -7,7 +7,7 @@ import { openDays } from "./uptime.js";
 
 const ERRORS = {
   401: "You are logged out. Load the page again to log in.",
-  404: "There is no such camera any more. Go back to the list.",
+  404: "This device no longer exists. Go back to the list.",
 };
 
 const SLOW = 200;

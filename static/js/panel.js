@@ -19,7 +19,7 @@ export function openPanel(link, view) {
     const html = answer && await answer.text().catch(() => "");
     if (mine.signal.aborted) return;
     const panel = new DOMParser().parseFromString(html || "", "text/html").querySelector(".panel");
-    if (!panel) return toast("This could not be loaded. Check the connection, then try again.");
+    if (!panel) return toast("The panel could not be loaded. Check the connection, then try again.");
     const old = part && dialog.querySelector(part);
     if (old) old.replaceWith(panel.querySelector(part));
     else show(panel);

@@ -105,7 +105,7 @@ export async function settle(form) {
     await search(picker);
     const exact = optionsOf(partsOf(picker).list).filter((option) => "exact" in option.dataset);
     if (exact.length !== 1) {
-      const error = new Error(`“${text}” is not the name of one device`);
+      const error = new Error(`“${text}” does not match a single device`);
       throw Object.assign(error, { hint: "Choose one from the list, or clear the field.", field: picker.dataset.picker });
     }
     choose(picker, exact[0]);

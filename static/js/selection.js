@@ -65,7 +65,8 @@ export function selection() {
   }
 
   function filter() {
-    const wanted = Object.fromEntries([...new URLSearchParams(location.search)].filter(([key, value]) => value && !["page", "per_page", "undo"].includes(key)));
+    const given = Object.entries(JSON.parse(bar().dataset.filter));
+    const wanted = Object.fromEntries(given.filter(([key, value]) => value && key !== "per_page"));
     for (const key of ["findings", "retired"]) if (key in wanted) wanted[key] = wanted[key] === "true";
     return wanted;
   }
@@ -75,7 +76,7 @@ export function selection() {
     switch (what) {
       case "tag": return { add_tags: split(tag.value) };
       case "untag": return { remove_tags: split(tag.value) };
-      case "site": return { site: site.value };
+      case "site": return { site: site.value.trim() || "here" };
       case "parent": return { parent: parent.value.trim() ? await numberOf(parent.value.trim()) : null };
       default: return { retired: what === "retire" };
     }
@@ -131,7 +132,7 @@ export function selection() {
     const list = document.createElement("ul");
     for (const failure of failed.slice(0, FEW)) {
       const item = document.createElement("li");
-      item.textContent = `${failure.name || failure.id}: ${failure.error}. ${failure.hint}`;
+      item.textContent = `${failure.name || failure.id}: ${sentences({ message: failure.error, hint: failure.hint })}`;
       list.append(item);
     }
     if (failed.length) notice.append(list);

@@ -141,7 +141,7 @@ OTHER: dict[str, Any] = {
     "claims": {"mac:02:00:00:00:00:09": AT},
     "interfaces": {"mac:02:00:00:00:00:09": {"10.0.0.9": AT}},
     "extra": {"of_another_version": 1},
-    "findings": (Fault("setup_open", AT, "The set-up window is open", "panasonic"),),
+    "findings": (Fault("setup_open", AT, "The setup window is open", "panasonic"),),
 }
 """A value for the removed record where the one for every type would say nothing."""
 

@@ -158,7 +158,7 @@ def bulk_edit() -> Response:
 @needs("device.edit")
 @describes(body=BulkUndo, answer=BulkEdited, errors=(422, 503, 507))
 def bulk_undo() -> Response:
-    """Take back a bulk edit, but for what somebody changed since."""
+    """Undo a bulk edit. Values changed since are kept."""
     return _bulk_edited(bulk.undo_many(json_body(BulkUndo).events))
 
 

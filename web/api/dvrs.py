@@ -126,12 +126,12 @@ def refresh() -> Response:
 @needs("scan.start")
 @describes(answer=Started, errors=(409,))
 def check() -> Response:
-    """Begin to check every recorder now; GET /api/scan says how far it is."""
+    """Start a check of all recorders. GET /api/scan shows its progress."""
     if not check_recorders():
         raise HttpError(
             409,
-            "No check was started: one is already running, or the list is empty",
-            "Watch it with GET /api/scan, or upload a workbook under Settings, Workbook.",
+            "No check was started: one is already running, or there are no recorders",
+            "Wait for it to finish, or upload a workbook under Settings > Workbook.",
         )
     return json_response(started("Check started"))
 

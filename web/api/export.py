@@ -77,6 +77,7 @@ def _rows(query: ExportQuery) -> Rows:
     """The rows of the list with the fields of a file."""
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
+    whole = query.model_copy(update={"page": None, "per_page": None})
     now, rules, stores = monitor.clock(), monitor.rules(), stores_by_site(devices.values())
     return [
         columns.file_row(
@@ -84,7 +85,7 @@ def _rows(query: ExportQuery) -> Rows:
             store_of(device, stores),
             [labels.name(devices[id]) for id in device.parents if id in devices],
         )
-        for device in selected(query, (devices, statuses)).devices
+        for device in selected(whole, (devices, statuses)).devices
     ]
 
 

@@ -33,7 +33,7 @@ def start() -> Response:
         raise HttpError(
             409,
             "A scan is already running",
-            "Follow it with GET /api/scan, or stop it with DELETE /api/scan.",
+            "Wait for it to finish, or stop it first.",
         )
     return json_response(started("Scan started"))
 
@@ -57,7 +57,7 @@ def cancel() -> Response:
     """Stop the running scan. Devices already found are kept; devices of unfinished
     sources keep their status."""
     if not current_monitor().scanner.cancel():
-        raise HttpError(409, "No scan is running", "Start one with POST /api/scan.")
+        raise HttpError(409, "No scan is running", "The scan has already finished.")
     return json_response(started("Scan stopped"))
 
 

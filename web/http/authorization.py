@@ -169,8 +169,8 @@ def _check_action(person: Person, action: str) -> None:
         ):
             raise HttpError(
                 403,
-                "A token limited to some cameras cannot do this",
-                "Log in, or create a token for all cameras on your account page.",
+                "A token limited to some devices cannot do this",
+                "Log in, or create a token for all devices on your account page.",
             )
         raise HttpError(
             403,

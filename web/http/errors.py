@@ -44,7 +44,7 @@ HINTS = {
 PAGE_TEXTS = {
     400: ("This request could not be read", "Go back, reload the page, and try again."),
     404: ("Page not found", "Check the address, or start again from the fleet."),
-    405: ("This address is not a page", "Open the page with the form, and use its button."),
+    405: ("This page cannot be opened directly", "Go back and use the button on the page."),
     408: ("The request took too long to arrive", "Check the connection, and try again."),
     413: ("The upload is too large", "Send a smaller file."),
     415: ("This type of file is not accepted", "Go back, and choose another file."),
@@ -80,7 +80,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(
         Unreachable,
         lambda e: answer(
-            503, str(e), "You can still view and change the fleet. Try again in a minute."
+            503, str(e), "You can still view and edit devices. Try again in a minute."
         ),
     )
     app.register_error_handler(

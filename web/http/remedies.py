@@ -5,7 +5,8 @@ from fleet.shapes import CameraRow
 FINDING_REMEDIES = {
     "password.unset": (
         "No administrator password",
-        "Open its web page and set a password; until then anyone on the network can.",
+        "Open its web page and set a password. "
+        "Until then, anyone on the network can take control of it.",
     ),
     "setup.open": (
         "Setup window open",
@@ -43,7 +44,7 @@ STATUS_REMEDIES = {
     "MISSING": "Not seen for a day. If it was removed for good, retire it; its history is kept.",
     "UNREACHABLE": "Its parent device is down; check that first.",
     "UNKNOWN": "Not checked yet. Scan the network.",
-    "IP_CHANGED": "Its address changed. The next scan that finds it there confirms it.",
+    "IP_CHANGED": "Its address changed. The next scan confirms the new address.",
 }
 CLOUD_REMEDIES = {
     "OFFLINE": "Check its power and internet connection, and that P2P is enabled in its menu.",

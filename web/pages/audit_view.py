@@ -39,7 +39,8 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         "Fleet",
         "fleet.",
         {
-            "fleet.cleaned": "Silent devices retired",
+            "fleet.edited": "Several devices edited",
+            "fleet.cleaned": "Unseen devices retired",
             "fleet.deleted": "Devices deleted",
             "fleet.export": "Export",
         },
@@ -61,7 +62,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         "",
         {
             "workbook.changed": "Workbook changed",
-            "scan.automatic": "Auto-scan switched",
+            "scan.automatic": "Auto-scan turned on or off",
             "clock.confirmed": "Date confirmed",
             "keys.rotated": "Encryption key replaced",
         },
@@ -83,7 +84,7 @@ FIELDS = {
     "has_password": "Password",  # nosec B105 (the title of a field)
     "p2p": "Serial number",
     "role": "Role",
-    "all_cameras": "Sees every camera",
+    "all_cameras": "Access to all devices",
 }
 """The fields whose change is shown, and their titles; others are in the folded details."""
 DEVICE_ACTS = {

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 
-from fleet.model import Invalid, Refused
+from fleet.model import DEFAULT_SITE, Invalid, Refused
 from fleet.texts import sentences
 from web.http.actions import bulk
 from web.http.actions.bulk import BulkChange, BulkResult
@@ -53,7 +53,7 @@ def _change() -> BulkChange:
         case "untag":
             return BulkChange(remove_tags=tags)
         case "site":
-            return BulkChange(fields={"site": form.get("bulk_site", "")})
+            return BulkChange(fields={"site": form.get("bulk_site", "").strip() or DEFAULT_SITE})
         case "parent":
             text = form.get("bulk_parent", "").strip()
             parent = bulk.device_named(text).id if text else None

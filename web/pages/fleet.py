@@ -126,11 +126,11 @@ def rows() -> Response:
 def names() -> Response:
     """The number, name and status of every row of the list, in its order: what is shown of a row
     until it is there."""
-    statuses = visible_fleet().statuses()[1]
-    devices = fleet_view.whole_list(fleet_view.page_query())[:MAX_NAMES]
+    snapshot = visible_fleet().statuses()
+    devices = fleet_view.whole_list(fleet_view.page_query(), snapshot)[:MAX_NAMES]
     titles = {name: [title, name.lower()] for name, title in STATUS_TITLES.items()}
     return json_response(
-        [[device.id, labels.name(device), *titles[statuses[device.id]]] for device in devices]
+        [[device.id, labels.name(device), *titles[snapshot[1][device.id]]] for device in devices]
     )
 
 
@@ -248,7 +248,7 @@ def _other_record() -> dict[str, Any]:
     numbers = pickers.picked_numbers("with")
     if len(numbers) != 1:
         raise pickers.invalid(
-            "with", "Choose the other record", "Search by name, address or model."
+            "with", "Select the device to merge with", "Search by name, address or model."
         )
     return {"with": numbers[0]}
 

@@ -128,8 +128,8 @@ def rows(monitor: Monitor, query: PageQuery, position: int = 0) -> Rows:
 
 def position(query: PageQuery, device: Device) -> int | None:
     """The place of the device in the whole list, from 0; None if the filter leaves it out."""
-    places = (place for place, match in enumerate(whole_list(query)) if match.id == device.id)
-    return next(places, None)
+    matches = whole_list(query, visible_fleet().statuses())
+    return next((place for place, match in enumerate(matches) if match.id == device.id), None)
 
 
 def row_range(monitor: Monitor, query: PageQuery, offset: int, limit: int) -> Rows:
@@ -140,9 +140,9 @@ def row_range(monitor: Monitor, query: PageQuery, offset: int, limit: int) -> Ro
     return _rows(monitor, devices, page, snapshot, columns_of(request.args.get("columns", "")))
 
 
-def whole_list(query: PageQuery) -> Sequence[Device]:
+def whole_list(query: PageQuery, snapshot: Snapshot) -> Sequence[Device]:
     """Every device of the list, over all its pages."""
-    return selected(_unpaged(query)).devices
+    return selected(_unpaged(query), snapshot).devices
 
 
 def columns_of(given: str) -> tuple[str, ...]:

@@ -152,7 +152,9 @@ def password() -> Any:
         change_password(own_user(), form.get("current", "")[:1000], new)
     except NotAllowed as fault:
         return _account(fault.status, fault=fault)
-    return _account(done="Password changed. All your other sessions were logged out.")
+    return _account(
+        done="Password changed. Your other sessions were logged out and your tokens revoked."
+    )
 
 
 @bp.post("/account/tokens")

@@ -22,10 +22,14 @@ def parent_outage(
         for cause in causes[:MAX_NAMED]
     ]
     if len(causes) > MAX_NAMED:
-        parts.append(f"{len(causes) - MAX_NAMED} more devices that are down")
+        parts.append(_others_down(len(causes) - MAX_NAMED))
     if len(parts) > 1:
         parts[-1] = f"and {parts[-1]}"
     return f"behind {', '.join(parts)}" if parts else ""
+
+
+def _others_down(number: int) -> str:
+    return "1 more device that is down" if number == 1 else f"{number} more devices that are down"
 
 
 def _causes(

@@ -88,7 +88,7 @@ def picked(name: str, with_sites: bool = False) -> list[str]:
     if exact:
         error = f"{len(exact)} entries match “{text}”"
     elif matches:
-        error = f"“{text}” is not a whole name, address or serial number"
+        error = f"“{text}” has no exact match"
     else:
         raise invalid(name, f"Nothing matches “{text}”", "Search by name, address or model.")
     raise invalid(name, error, "Choose from the list.")

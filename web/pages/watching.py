@@ -7,15 +7,14 @@ from datetime import datetime, timedelta
 from discovery.progress import SourceProgress
 from fleet import recorder_list, status
 from fleet.kinds import CAMERAS, shown_as
-from fleet.model import Device
 from web.http.monitor import Monitor
+from web.http.selection import Snapshot
 from web.http.shapes.scans import CheckRow, check_row
 from web.http.visible_fleet import can, visible_fleet
 from web.pages.dates import span
 
 CHECK, SCAN, UPLOAD = "check", "scan", "upload"
 """The primary buttons."""
-Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def test_who_is_limited_changes_only_what_they_may(home: Home) -> None:
     assert [failure["name"] for failure in body["failed"]] == ["", "Yard"]
     moved = visitor.ask("POST", BULK, json={"ids": [gate], "site": "Cork"}).json
     assert moved["changed"] == []
-    assert "access to all cameras" in moved["failed"][0]["error"]
+    assert "access to all devices" in moved["failed"][0]["error"]
     everything = visitor.ask("POST", BULK, json={"filter": {}, "retired": True}).json
     assert everything["changed"] == [gate]
 
@@ -194,6 +194,10 @@ def test_without_script_everything_that_matches_is_edited_and_errors_are_shown(
     result = done.find_one("div", id="bulk-result").text
     assert "3 devices changed, 1 not changed" in result
     assert "Gate: Gate is itself connected through" in result
+    moved = press(browser, page, "site", every="4", bulk_site="Cork")
+    assert "4 devices changed" in moved.find_one("div", id="bulk-result").text
+    press(browser, page, "site", every="4", bulk_site=" ")
+    assert {row["site"] for row in rows(home, "q=a").values()} == {"here"}
     nothing = press(browser, page, "site", bulk_site="Cork")
     assert "No rows are selected" in nothing.find_one("div", id="bulk-result").text
     unknown = press(browser, page, "parent", every="4", bulk_parent="Nobody")

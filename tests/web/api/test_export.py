@@ -75,6 +75,15 @@ def test_the_json_of_a_list_has_the_fields_of_the_api(home: Home) -> None:
     assert camera["mac_address"] == known["mac_address"]
 
 
+def test_the_export_of_a_paged_list_has_all_of_its_pages(home: Home) -> None:
+    body = fetched(home, "format=json&per_page=1&page=2&sort=-name").json
+    names = [camera["camera_name"] for camera in body["cameras"]]
+    assert names == ["Yard", "Ramp", "=HYPERLINK(1)"]
+    page = home.client.get("/?per_page=50&sort=name").text
+    assert "format=csv" in page
+    assert "per_page=50&amp;format" not in page
+
+
 def test_without_a_format_it_is_everything_as_before(home: Home) -> None:
     body = fetched(home, "").json
     assert body["count"] == 3

@@ -196,7 +196,7 @@ def test_a_value_that_does_not_fit_is_said_beside_the_field(
     form.get_by_label("Notes").fill("Typed before")
     field.fill("No such camera")
     form.get_by_role("button", name="Save").click()
-    expect(form.get_by_role("alert")).to_contain_text("is not the name of one device")
+    expect(form.get_by_role("alert")).to_contain_text("does not match a single device")
     expect(field).to_have_value("No such camera")
     expect(field).to_be_focused()
     expect(form.get_by_label("Notes")).to_have_value("Typed before")

@@ -259,7 +259,7 @@ def test_each_role_is_offered_what_it_may(
     page = open_logged_in(tab, closed, name, "/cameras/1")
     expect(rows(page)).to_have_count(CAMERAS)
     expect(detail(page).locator("#detail-name")).to_have_text("Camera 1")
-    for selector in ("#scan", "#auto-scan", "[data-edit]"):
+    for selector in ("#scan", "#auto-scan", ".edit[data-edit]"):
         expect(page.locator(selector)).to_have_count(int(works))
     link = page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings")
     expect(link).to_have_count(int(works))

@@ -119,7 +119,7 @@ def test_the_days_of_the_bar_have_a_legend_an_axis_and_a_table(
     for title in ("Online", "Partly online", "Offline", "No data"):
         expect(detail(page).get_by_label("Legend")).to_contain_text(title)
     expect(detail(page).locator(".axis")).to_contain_text("Today")
-    detail(page).locator("summary", has_text="Days as a table").click()
+    detail(page).locator("summary", has_text="Show as table").click()
     lines = detail(page).get_by_role("region", name="Days").locator("tbody tr")
     expect(lines.first).to_contain_text("Online")
     expect(lines.nth(1)).to_contain_text("No data")

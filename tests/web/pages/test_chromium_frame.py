@@ -92,7 +92,7 @@ def test_an_address_that_is_no_page_is_said_in_plain_words_with_a_way_back(
 ) -> None:
     listener.allowed.append("status of 40[45]")
     page = tab(monitor, url, **PHONE)
-    title = "This address is not a page" if url == "/scan" else "Page not found"
+    title = "This page cannot be opened directly" if url == "/scan" else "Page not found"
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     expect(page.locator("main")).not_to_contain_text("api")
     assert overflow(page) <= 0

@@ -67,7 +67,7 @@ def test_the_first_check_begins_with_the_upload_and_is_watched_on_every_page(
     tab: Tab, monitor: Running, cloud: SlowCloud, tmp_path: Path
 ) -> None:
     page = tab(monitor)
-    page.get_by_role("link", name="Upload list").click()
+    page.get_by_role("link", name="Upload workbook").click()
     upload(page, tmp_path)
     expect(page.locator("#checks b")).to_have_text(WATCHED)
     jobs, sources, fleet = (
@@ -80,7 +80,7 @@ def test_the_first_check_begins_with_the_upload_and_is_watched_on_every_page(
         re.compile(r"Checking recorders: 37 of 60 checked")
     )
     expect(fleet.locator("#wrong")).to_have_text(
-        "Checking: 37 of 60. Nothing wrong so far. 23 not checked yet"
+        "Checking: 37 of 60. No problems so far. 23 not checked yet"
     )
     expect(fleet.get_by_role("button", name="Check all recorders now")).to_be_disabled()
     cloud.let_go()

@@ -99,7 +99,7 @@ def test_a_grant_with_hours_is_given_and_taken_back(
     press(page, "Remove grant")
     expect(row(page, "Camera 2")).to_have_count(0)
     nina.reload()
-    expect(nina.get_by_role("heading", name="No devices to see")).to_be_visible()
+    expect(nina.get_by_role("heading", name="No devices to show")).to_be_visible()
 
 
 def test_a_site_is_picked_for_a_grant_by_keyboard(tab: Tab, closed: Running) -> None:

@@ -64,7 +64,7 @@ def test_a_text_that_is_no_name_shows_what_matches_and_keeps_what_was_typed(home
     answer = browser.send(edit_form(page), "Save", notes="Ladder", parents_search="ard")
     assert answer.status_code == 422
     page = read(answer.text)
-    assert "“ard” is not a whole name, address or serial number. Choose" in error(page)
+    assert "“ard” has no exact match. Choose" in error(page)
     assert rows(edit_form(page), "parents", "Chosen") == ["West"]
     assert rows(edit_form(page), "parents", "Matches") == ["Yard", "Yard"]
     assert edit_form(page).find_one("textarea").raw_text == "Ladder"
@@ -97,7 +97,7 @@ def test_two_records_are_merged_by_name(home: Home) -> None:
     browser = Browser(home.client)
     form = browser.visit("/cameras/1").form("/cameras/1/merge")
     answer = browser.send(form, "Merge")
-    assert "Choose the other record" in error(read(answer.text))
+    assert "Select the device to merge with" in error(read(answer.text))
     page = browser.press(form, "Merge", with_search="d4:2d:c5:00:00:02")
     assert page.find_one("h1").text == "Gate"
     assert home.client.get("/api/camera/2").json["id"] == 1

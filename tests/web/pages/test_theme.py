@@ -15,7 +15,7 @@ def test_the_switch_changes_the_look_and_leads_back(mixed: Home) -> None:
     page = browser.press(page.form("/theme"), "Dark")
     assert page.find_one("html")["data-theme"] == "dark"
     assert page.find_one("button", name="theme", value="dark")["aria-pressed"] == "true"
-    assert "3 cameras" in page.text
+    assert "3 devices" in page.text
 
 
 @pytest.mark.parametrize(

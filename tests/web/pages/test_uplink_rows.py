@@ -118,7 +118,9 @@ def test_a_camera_with_several_parents_shows_them_all_and_names_those_that_are_d
     page = Browser(two_uplinks.client).visit(f"/cameras/{number}")
     assert "Behind West, which is offline." in page.find_one("aside").text
     (network,) = [
-        terms for terms in page.find("dl") if "Behind" in [term.text for term in terms.find("dt")]
+        terms
+        for terms in page.find("dl")
+        if "Connected through" in [term.text for term in terms.find("dt")]
     ]
     assert [link.text for link in network.find("a")] == ["East", "West"]
     (row,) = [
@@ -131,7 +133,8 @@ def test_a_camera_with_several_parents_shows_them_all_and_names_those_that_are_d
 
 def test_saving_the_page_of_a_camera_keeps_all_its_parents(two_uplinks: Home) -> None:
     number, *parents = (number_of(two_uplinks, last) for last in (1, 2, 3))
-    form = Browser(two_uplinks.client).visit(f"/cameras/{number}").form(f"/cameras/{number}/edit")
+    page = Browser(two_uplinks.client).visit(f"/cameras/{number}")
+    form = page.find_one("form", action=f"/cameras/{number}/edit", **{"class": "edit"})
     sent = fields(form)
     assert sent["parents"] == [str(parent) for parent in parents]
     edit = f"/cameras/{number}/edit"

@@ -110,7 +110,7 @@ def test_a_list_that_cannot_be_read_is_to_be_uploaded_first(recorders: Fleet) ->
     recorders.home.settings.p2p_workbook.write_text("no workbook")
     recorders.home.monitor.workbooks.sync()
     page = recorders.visit()
-    assert controls(page)[0] == "[Upload list]"
+    assert controls(page)[0] == "[Upload workbook]"
     assert controls(page)[1] == "Check all recorders now"
 
 
@@ -120,7 +120,7 @@ def test_nothing_is_called_right_before_it_was_checked(recorders: Fleet) -> None
 
     assert calm() == "4 recorders not checked yet"
     recorders.check()
-    until(lambda: "Checking: 3 of 4. Nothing wrong so far." in calm(), what="three are checked")
+    until(lambda: "Checking: 3 of 4. No problems so far." in calm(), what="three are checked")
     until(lambda: "1 not checked yet" in calm(), what="their status is known")
     page = recorders.visit()
     bar = page.find_one("progress")
@@ -129,7 +129,7 @@ def test_nothing_is_called_right_before_it_was_checked(recorders: Fleet) -> None
     button = page.form("/check").find_one("button")
     assert "disabled" in button.attributes
     recorders.end_check()
-    until(lambda: calm() == "Nothing is wrong.", what="all are known to be online")
+    until(lambda: calm() == "No problems found.", what="all are known to be online")
 
 
 def test_a_scan_that_found_nothing_says_what_it_did_and_why_that_may_be(make_home: Make) -> None:

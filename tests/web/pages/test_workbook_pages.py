@@ -360,7 +360,9 @@ def test_the_preview_says_what_of_the_present_file_would_be_lost(
     data = workbooks.book_of(rows, (*workbooks.TITLES, "PHONE"))
     page = upload(home, data)
     (lost,) = [
-        element for element in page.find("ul") if element.get("aria-label") == "Would be lost"
+        element
+        for element in page.find("ul")
+        if element.get("aria-label") == "Data that would be lost"
     ]
     assert [item.text for item in lost.find("li")] == [
         "Column PASSWORD with 1 filled cell.",
@@ -378,4 +380,4 @@ def test_the_preview_says_what_of_the_present_file_would_be_lost(
 def test_a_preview_of_the_same_file_loses_nothing(home: Home, tmp_path: Path) -> None:
     lay_secrets(tmp_path)
     page = upload(home, (tmp_path / "P2P1.xlsx").read_bytes())
-    assert "Would be lost" not in page.text
+    assert "Data that would be lost" not in page.text

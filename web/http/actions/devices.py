@@ -105,7 +105,7 @@ def needs_full_view() -> HttpError:
     """The error for a limited person who would change what others see."""
     return HttpError(
         403,
-        "Only users with access to all cameras can merge and split devices or change their site",
+        "Only users with access to all devices can merge and split devices or change their site",
         "Ask an administrator.",
     )
 
@@ -119,7 +119,9 @@ def retire_silent(days: int) -> int:
     judge = visible_fleet().judge("fleet.clean")
     events = monitor.tracker.apply(edits, now, judge) if edits else []
     note(
-        "fleet.cleaned", "fleet", f"{labels.device_count(events)} retired, not seen for {days} days"
+        "fleet.cleaned",
+        "fleet",
+        f"{labels.device_count(events)} retired, not seen for {labels.counted(days, 'day')}",
     )
     return len(events)
 
