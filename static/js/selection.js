@@ -65,7 +65,7 @@ export function selection() {
   }
 
   function filter() {
-    const given = Object.entries(JSON.parse(bar().dataset.filter));
+    const given = Object.entries(JSON.parse(bar().dataset.query));
     const wanted = Object.fromEntries(given.filter(([key, value]) => value && key !== "per_page"));
     for (const key of ["findings", "retired"]) if (key in wanted) wanted[key] = wanted[key] === "true";
     return wanted;

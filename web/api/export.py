@@ -16,7 +16,7 @@ from web.http.auditing import note
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.payloads import Choice, describes, json_response, query_args
-from web.http.selection import selected
+from web.http.selection import selected, unpaged
 from web.http.shapes.devices import ListQuery
 from web.http.visible_fleet import visible_fleet
 
@@ -77,7 +77,6 @@ def _rows(query: ExportQuery) -> Rows:
     """The rows of the list with the fields of a file."""
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
-    whole = query.model_copy(update={"page": None, "per_page": None})
     now, rules, stores = monitor.clock(), monitor.rules(), stores_by_site(devices.values())
     return [
         columns.file_row(
@@ -85,7 +84,7 @@ def _rows(query: ExportQuery) -> Rows:
             store_of(device, stores),
             [labels.name(devices[id]) for id in device.parents if id in devices],
         )
-        for device in selected(whole, (devices, statuses)).devices
+        for device in selected(unpaged(query), (devices, statuses)).devices
     ]
 
 

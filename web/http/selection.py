@@ -1,6 +1,7 @@
 """The devices of the visible fleet that a list's query selects."""
 
 from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from fleet.attention import Attention, attention
 from fleet.kinds import CAMERAS
@@ -9,8 +10,14 @@ from fleet.queries import DevicePage, select, stores_by_site
 from web.http.shapes.devices import ListQuery
 from web.http.visible_fleet import visible_fleet
 
+Query = TypeVar("Query", bound=ListQuery)
 Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
 """Devices and their statuses, read together: what one has, the other has."""
+
+
+def unpaged(query: Query, **changes: Any) -> Query:
+    """The query of the whole list instead of one of its pages, with other values too."""
+    return query.model_copy(update={"page": None, "per_page": None, **changes})
 
 
 def selected(query: ListQuery, snapshot: Snapshot | None = None) -> DevicePage:

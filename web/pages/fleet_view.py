@@ -20,7 +20,7 @@ from web.http.actions.jobs import auto_scan_job
 from web.http.actions.readiness import not_ready_reasons
 from web.http.actions.scans import fleet_stats
 from web.http.monitor import Monitor
-from web.http.selection import Snapshot, selected, within_attention
+from web.http.selection import Snapshot, selected, unpaged, within_attention
 from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import visible_fleet
@@ -135,23 +135,19 @@ def position(query: PageQuery, device: Device) -> int | None:
 def row_range(monitor: Monitor, query: PageQuery, offset: int, limit: int) -> Rows:
     """A range of rows of the whole list, for scrolling."""
     snapshot = visible_fleet().statuses()
-    page = selected(_unpaged(query), snapshot)
+    page = selected(unpaged(query), snapshot)
     devices = page.devices[offset : offset + limit]
     return _rows(monitor, devices, page, snapshot, columns_of(request.args.get("columns", "")))
 
 
 def whole_list(query: PageQuery, snapshot: Snapshot) -> Sequence[Device]:
     """Every device of the list, over all its pages."""
-    return selected(_unpaged(query), snapshot).devices
+    return selected(unpaged(query), snapshot).devices
 
 
 def columns_of(given: str) -> tuple[str, ...]:
     """The columns that an open page names, else those that it would have now."""
     return columns.parsed(given.split(",")) if given else columns.shown_columns()
-
-
-def _unpaged(query: PageQuery, **changes: Any) -> PageQuery:
-    return query.model_copy(update={"page": None, "per_page": None, **changes})
 
 
 def changed_rows(
@@ -166,7 +162,7 @@ def changed_rows(
     changed = {id: devices[id] for id in ids if id in devices}
     known = within_attention(changed, query, (devices, statuses))
     stores = stores_by_site(devices.values()) if query.store else {}
-    page = select(known.values(), statuses, _unpaged(query).filter(), CAMERAS, stores)
+    page = select(known.values(), statuses, unpaged(query).filter(), CAMERAS, stores)
     return _rows(monitor, page.devices, page, (devices, statuses), shown, link)
 
 
@@ -244,7 +240,7 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
 def _every(query: PageQuery, **changes: Any) -> PageQuery:
     """The query with the search, but without the filters that have a count of their own."""
     nothing = {"status": "all", "findings": False, "attention": "", "retired": False, "sort": ""}
-    return _unpaged(query, **{**nothing, **changes})
+    return unpaged(query, **{**nothing, **changes})
 
 
 def filters(query: PageQuery, snapshot: Snapshot) -> list[tuple[str, str, int]]:

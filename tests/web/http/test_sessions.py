@@ -168,6 +168,6 @@ def test_a_token_that_does_too_much_reads_its_scope_and_the_one_that_is_needed(
         assert answer.json["hint"] == "Tokens cannot do this. Log in instead."
     answer = ask["camera token"].ask("POST", "/api/scan")
     assert answer.status_code == 403
-    assert "limited to some cameras" in answer.json["error"], "its owner may do it"
-    assert "token for all cameras" in answer.json["hint"]
+    assert "limited to some devices" in answer.json["error"], "its owner may do it"
+    assert "token for all devices" in answer.json["hint"]
     assert "scope" not in answer.json["error"], "its scope is right, its cameras are the limit"

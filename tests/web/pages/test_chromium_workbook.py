@@ -62,7 +62,7 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     expect(page.locator("main")).to_contain_text("Store Bergen")
     page.get_by_role("link", name="BBB-01").click()
     expect(rows(page)).to_have_count(1)
-    expect(rows(page)).to_contain_text("Offline")
+    expect(rows(page)).to_contain_text("Offline", timeout=120_000)
     page.goto("/settings/workbook")
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download").click()
