@@ -34,7 +34,7 @@ check: .venv/.installed-dev ## format, lint, types, security, the layout, deploy
 bench: .venv/.installed-dev ## measure it, beside a peer where there is one
 	@$(python) -m bench
 
-pictures: .venv/.installed-dev ## take the pictures of the README anew
+pictures: .venv/.installed-dev ## take the screenshots of the README again
 	@$(python) -m docs.pictures
 
 floors: .venv/.installed-dev ## draw the packages in docs/architecture.md from the imports
@@ -48,7 +48,7 @@ bare: ## build a bare Debian and run only README.md's commands there
 	@deploy/bare.sh
 
 # In this order: each file is held to the versions of those before it. UPGRADE=--upgrade lifts them.
-lock: setup ## write the locked requirement files anew
+lock: setup ## write the locked requirement files again
 	echo uv | $(compile) --no-annotate - --output-file requirements-uv.txt
 	$(compile) requirements.in --output-file requirements.txt
 	$(compile) requirements-scale.in --output-file requirements-scale.txt

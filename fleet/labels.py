@@ -8,7 +8,7 @@ from fleet.model import DEFAULT_SITE, Device
 NAME_ORDER = ("panasonic",)
 """Whose name, model, serial and firmware are shown first when sources disagree."""
 AUTHORS = {"local": "on this server", "command line": "on the command line"}
-"""What is said of those who are no account."""
+"""How events name authors that have no account."""
 NO_SITE = "(no site)"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from fleet import labels
 from fleet.model import DEFAULT_SITE
 from web.http.monitor import current_monitor
 
@@ -19,7 +20,7 @@ TITLES = {
 def value_titles(name: str) -> Mapping[str, str]:
     """{value: title} of the values of a filter that people know by another name."""
     if name == "site":
-        return {DEFAULT_SITE: "(no site)"}
+        return {DEFAULT_SITE: labels.NO_SITE}
     if name == "source":
         sources = current_monitor().scanner.sources.values()
         return {"workbook": "Workbook", **{source.name: source.title for source in sources}}
