@@ -12,7 +12,7 @@ from web.http.actions.devices import check_may_edit, edit_of, needs_full_view
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
-from web.http.selection import selected
+from web.http.selection import selected, unpaged
 from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
 from web.http.visible_fleet import LIST_HINT, visible_fleet
 
@@ -53,7 +53,7 @@ def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
     for id in ids:
         device = visible.get(redirects.get(id, id))
         if device is None:
-            failed.append(_failure(id, NotFound(f"There is no camera {id}", LIST_HINT)))
+            failed.append(_failure(id, NotFound(f"There is no camera {id}", LIST_HINT), visible))
         else:
             known[device.id] = device
     return list(known.values()), failed
@@ -64,9 +64,8 @@ def devices_matching(query: ListQuery, but: Iterable[int], count: int | None) ->
 
     Raises Refused when their number is not `count`: then the list is not what the person saw.
     """
-    unpaged = query.model_copy(update={"page": None, "per_page": None})
     excluded = set(but)
-    devices = [device for device in selected(unpaged).devices if device.id not in excluded]
+    devices = [device for device in selected(unpaged(query)).devices if device.id not in excluded]
     if count is not None and count != len(devices):
         raise Refused(
             f"The list has {labels.device_count(devices)} now, not {count}",
@@ -107,12 +106,12 @@ def _collect(
     makers: Iterable[tuple[int, Callable[[], list[Edit]]]],
 ) -> tuple[list[Edit], list[BulkFailure]]:
     """The edits of each device, and an error for each device that can have none."""
-    edits, failed = list[Edit](), list[BulkFailure]()
+    edits, failed, visible = list[Edit](), list[BulkFailure](), visible_fleet().devices()
     for id, make in makers:
         try:
             edits += make()
         except (Refused, HttpError) as error:
-            failed.append(_failure(id, error))
+            failed.append(_failure(id, error, visible))
     return edits, failed
 
 
@@ -156,11 +155,11 @@ def _undo_of(event: Event) -> list[Edit]:
 def _apply(edits: Sequence[Edit], failed: Sequence[BulkFailure], total: int) -> BulkResult:
     """Apply those of the edits that can be applied, in one write, and note it."""
     monitor = current_monitor()
-    now, fleet = monitor.clock(), monitor.tracker.fleet()
+    now, fleet, visible = monitor.clock(), monitor.tracker.fleet(), visible_fleet().devices()
     refused = bulk.refusals(fleet, edits, now, monitor.rules())
     problems = [
         *failed,
-        *(_failure(_number(edits[place]), error) for place, error in refused.items()),
+        *(_failure(_number(edits[place]), error, visible) for place, error in refused.items()),
     ]
     good = [edit for place, edit in enumerate(edits) if place not in refused]
     numbers = {_number(edit) for edit in good}
@@ -182,9 +181,9 @@ def _number(edit: Edit) -> int:
     return int(edit.identity.removeprefix("id:"))
 
 
-def _failure(id: int, error: Refused | HttpError) -> BulkFailure:
+def _failure(id: int, error: Refused | HttpError, visible: Mapping[int, Device]) -> BulkFailure:
     """The error of one device, with its name where the person sees it."""
-    device = visible_fleet().devices().get(id)
+    device = visible.get(id)
     name = labels.name(device) if device else ""
     return bulk_failure(id, name, error.error, error.hint)
 
