@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 LOCK_CLASS = 0x43414D  # "CAM": tells this lock from those of other programs in one database
 LOCK_QUERY = text(
-    "SELECT pg_try_advisory_lock(:class, n.oid::int) FROM pg_namespace n"
+    "SELECT pg_advisory_lock(:class, n.oid::int) FROM pg_namespace n"
     " WHERE n.nspname = current_schema()"
 )
+# The server ends the session of a program that has just stopped a moment later: a restart waits
+# for it. Source: lock_timeout applies to advisory locks (PostgreSQL 15, "Client Connection
+# Defaults").
+LOCK_TIMEOUT = "lock_timeout = '3s'"
 HOLDER_QUERY = text(
     "SELECT a.application_name, a.client_addr::text, a.backend_start"
     " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
@@ -28,6 +32,7 @@ HOLDER_QUERY = text(
     " WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :class"
     " AND n.nspname = current_schema() AND a.datname = current_database()"
 )
+LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE of a lock that was not free in time
 KEEPALIVES = ("tcp_keepalives_idle = 15", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
 """On the server's side: a machine that lost its power gives the lock back in half a minute."""
 
@@ -70,11 +75,15 @@ class ServerOwner:
         connection.execute(
             text("SELECT set_config('application_name', :me, false)"), {"me": application}
         )
-        for setting in KEEPALIVES:
+        for setting in (*KEEPALIVES, LOCK_TIMEOUT):
             connection.execute(text(f"SET {setting}"))
-        if not connection.execute(LOCK_QUERY, {"class": LOCK_CLASS}).scalar():
+        try:
+            connection.execute(LOCK_QUERY, {"class": LOCK_CLASS})
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
             holder = connection.execute(HOLDER_QUERY, {"class": LOCK_CLASS}).first()
-            raise _in_use(*_describe_holder(holder))
+            raise _in_use(*_describe_holder(holder)) from None
 
     def _is_alive(self, connection: Connection) -> bool:
         try:

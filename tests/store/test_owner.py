@@ -2,6 +2,7 @@
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,28 @@ def test_a_second_program_is_refused_until_the_first_one_ends(sql_url: str) -> N
     first.close()
     second.open()
     second.close()
+
+
+def test_a_restart_waits_for_the_lock_of_the_program_that_is_just_ending(
+    postgres: Cluster,
+) -> None:
+    """PostgreSQL ends a session, and frees its lock, a moment after the connection closes."""
+    url = postgres.new_database()
+    first, second = Database(url), Database(url)
+    first.open()
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url, autocommit=True) as watch:
+        opening = pool.submit(second.open)
+        until(lambda: _number_waiting(watch) == 1, what="the second one waits for the lock")
+        first.close()
+        opening.result(30)
+    second.close()
+
+
+def _number_waiting(connection: psycopg.Connection) -> int:
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_two_programs_on_two_databases_do_not_meet(postgres: Cluster, tmp_path: Path) -> None:
