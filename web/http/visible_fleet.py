@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,17 @@ REDACTED_TEXTS = {
 """The text of a finding for a person who does not see the other device."""
 MAX_QUERIED_DEVICES = 20_000
 """Devices that one question to the journal may name."""
+MAX_SEEN_AGE = timedelta(seconds=1)
+"""How long the visible devices of a snapshot stay the same, as grants have hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The visible `devices` of a snapshot `every` at a time."""
+
+    every: Mapping[int, Device]
+    at: datetime
+    devices: Mapping[int, Device]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class VisibleFleet:
 
     monitor: Monitor
     person: Person
+    _last_seen: "list[Seen]" = field(default_factory=list, compare=False, repr=False)
+    """The last snapshot that was filtered, at most."""
 
     @property
     def now(self) -> datetime:
@@ -107,10 +120,17 @@ class VisibleFleet:
         return self._seen(self.monitor.tracker.devices())
 
     def _seen(self, every: Mapping[int, Device]) -> Mapping[int, Device]:
+        """The devices that this person sees of all; the same ones are judged once a second."""
         if not self.is_limited:
             return every
-        seen = {id: device for id, device in every.items() if self.may("device.view", device)}
-        return {id: _without_hidden(device, seen) for id, device in seen.items()}
+        now = self.now
+        for last in self._last_seen:
+            if last.every is every and timedelta() <= now - last.at < MAX_SEEN_AGE:
+                return last.devices
+        seen = {id: dev for id, dev in every.items() if may(self.person, "device.view", dev, now)}
+        devices = {id: _without_hidden(device, seen) for id, device in seen.items()}
+        self._last_seen[:] = [Seen(every, now, devices)]
+        return devices
 
     def statuses(self) -> tuple[Mapping[int, Device], Mapping[int, str]]:
         """The visible devices, and the status of each, from one snapshot of the fleet."""

@@ -10,6 +10,7 @@ from tests.home import Home
 from tests.web.browser import Browser, Element, read
 from tests.web.closed import Visitor
 from tests.web.pages.stores import Make, listed
+from tests.web.work import work_of
 
 NAMES = ("Gate", "Yard", "Ramp", "Attic")
 BULK, UNDO = "/api/cameras/bulk", "/api/cameras/bulk/undo"
@@ -148,6 +149,31 @@ def test_who_is_limited_changes_only_what_they_may(home: Home) -> None:
     assert "access to all devices" in moved["failed"][0]["error"]
     everything = visitor.ask("POST", BULK, json={"filter": {}, "retired": True}).json
     assert everything["changed"] == [gate]
+
+
+def test_who_is_limited_has_the_fleet_filtered_once_for_all_that_they_change(home: Home) -> None:
+    gate, *others = ids(home, *NAMES)
+    accounts = home.monitor.authenticator.accounts
+    add(accounts, "Ada", "admin")
+    gus = add(accounts, "Gus", "viewer", False)
+    for id in (gate, *others):
+        accounts.grant(gus.id, "admin", device=id)
+    visitor = Visitor(home, user=gus.id)
+
+    def judged(path: str, body: dict[str, Any]) -> tuple[Any, int]:
+        """The answer, and how often a right was looked up for it."""
+        answers: list[Any] = []
+        called = work_of(lambda: answers.append(visitor.ask("POST", path, json=body).json))
+        return answers[0], sum(name.endswith("rights.py:may") for name in called)
+
+    few, for_few = judged(BULK, {"ids": others[:1], "parent": gate})
+    many, for_many = judged(BULK, {"ids": others, "parent": gate})
+    assert (len(few["changed"]), len(many["changed"])) == (1, 2)
+    undone, for_undo = judged(UNDO, {"events": [*few["undo"], *many["undo"]]})
+    assert [len(body["changed"]) for body in (few, many, undone)] == [1, 2, 3]
+    # Each device of the fleet once, and each device of the act at most three times.
+    assert for_few <= len(NAMES) + 3
+    assert max(for_many, for_undo) <= len(NAMES) + 3 * len(others)
 
 
 def test_the_audit_log_has_one_line_for_the_whole_act(home: Home) -> None:

@@ -1,13 +1,11 @@
 """Every route for every role, and no trace of devices outside their grants."""
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from threading import Barrier
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from werkzeug.test import TestResponse
 from fleet.edit.editing import inverse
 from fleet.model import Edit, Event
 from tests.accounts.people import add
-from tests.home import ROOT, Clock, Home
+from tests.home import Clock, Home
 from tests.web.closed import (
     API,
     NOBODY,
@@ -39,6 +37,7 @@ from tests.web.closed import (
 )
 from tests.web.http.test_authorization import STRANGERS, refusal_of
 from tests.web.roles import COLUMNS, NEEDLES, OPEN, PATHS, TABLE, Ask, call, edits, outcome
+from tests.web.work import work_of
 
 LIMITED = ("Lea", "Gus", "camera token", "token of Nia")
 
@@ -143,24 +142,6 @@ def test_nothing_that_can_be_read_has_a_trace_of_another_camera(ask: Ask, name: 
         with ask[name].get(path) as answer:
             assert answer.status_code == status_of(name, path), path
             assert traces_in(answer) == [], path
-
-
-def work_of(act: Callable[[], Any]) -> list[str]:
-    """Every function of ours that is called, in order."""
-    called: list[str] = []
-
-    def note(frame: FrameType, event: str, _argument: Any) -> None:
-        code = frame.f_code
-        is_ours = code.co_filename.startswith(str(ROOT)) and ".venv" not in code.co_filename
-        if event == "call" and is_ours:
-            called.append(f"{code.co_filename}:{code.co_name}")
-
-    sys.setprofile(note)
-    try:
-        act()
-    finally:
-        sys.setprofile(None)
-    return called
 
 
 @pytest.mark.parametrize("name", LIMITED)
