@@ -14,6 +14,7 @@ import { pickers } from "./picker.js";
 import { showPasswords } from "./passwords.js";
 import { keepTimesCurrent } from "./times.js";
 import { followBars } from "./uptime.js";
+import { toast } from "./toast.js";
 
 keepTimesCurrent();
 showCurrentLinks();
@@ -51,5 +52,8 @@ addEventListener("keydown", (event) => {
   import("./palette.js").then(({ openPalette }) => {
     palette.onkeydown = null;
     openPalette(palette, isEntered);
+  }, () => {
+    palette.close();
+    toast("The commands could not be loaded. Check the connection, then try again.");
   });
 });

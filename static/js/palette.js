@@ -27,6 +27,7 @@ function submit({ post, act, fields }) {
   }
   document.body.append(form);
   form.requestSubmit();
+  form.remove();
 }
 
 // `isEntered`: Enter was pressed already, behind what is typed.
@@ -42,6 +43,8 @@ export function openPalette(dialog, isEntered) {
   let timer = 0;
   let request = null;
   let runsWhenFound = false;
+  let isLoading = true;
+  let isCutOff = false;
 
   const words = () => input.value.toLowerCase().split(/\s+/).filter(Boolean);
 
@@ -53,7 +56,12 @@ export function openPalette(dialog, isEntered) {
     });
     list.replaceChildren(...devices, ...matches);
     mark(list.contains(at) ? at : list.firstElementChild);
-    none.textContent = list.childElementCount ? "" : request || !fixed.length ? "Searching…" : "No device, page or action matches.";
+    none.textContent = list.childElementCount ? "" : message();
+  }
+
+  function message() {
+    if (isLoading || request) return "Searching…";
+    return isCutOff ? "The server is not responding. Check the connection, then try again." : "No device, page or action matches.";
   }
 
   function mark(option) {
@@ -89,6 +97,7 @@ export function openPalette(dialog, isEntered) {
     render();
     const query = new URLSearchParams({ q: text, sort: "name", per_page: MAX_DEVICES });
     const answer = await fetch(`/api/cameras?${query}`, { signal: mine.signal }).catch(() => null);
+    isCutOff = !answer?.ok;
     const rows = answer?.ok ? (await answer.json().catch(() => ({}))).cameras : [];
     if (mine.signal.aborted) return;
     request = null;
@@ -117,6 +126,8 @@ export function openPalette(dialog, isEntered) {
     const answer = await fetch(`/parts/palette?${new URLSearchParams({ back })}`, { signal }).catch(() => null);
     const html = answer?.ok && !answer.redirected ? await answer.text().catch(() => "") : "";
     if (signal.aborted) return;
+    isLoading = false;
+    isCutOff ||= !html;
     list.innerHTML = html;
     fixed = [...list.children];
     render();

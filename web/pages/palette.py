@@ -5,6 +5,8 @@ from flask import Blueprint, render_template, request
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.redirects import own_path
+from web.http.visible_fleet import visible_fleet
+from web.pages.watching import watching
 
 bp = Blueprint("palette_pages", __name__)
 PAGES = (
@@ -29,6 +31,7 @@ def part() -> str:
         "parts/palette_options.html",
         pages=PAGES,
         scan=monitor.scanner.progress(),
+        watch=watching(monitor, visible_fleet().statuses()),
         auto_scan=monitor.has_auto_scan(),
         back=own_path(request.args.get("back", "/")),
     )

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from simulators.panasonic import Network
 from tests.home import Running
-from tests.web.chromium import Tab, detail, numbered, path
+from tests.web.chromium import Listener, Tab, detail, numbered, path
 
 
 def test_a_camera_is_found_and_opened_from_any_page_by_keys(
@@ -66,9 +66,32 @@ def test_actions_of_the_palette_do_what_their_buttons_do(page: Page, monitor: Ru
     expect(page.locator("#progress")).to_be_visible()
     expect(page.locator("#scan")).to_be_visible()
     assert page.evaluate("window.stays")
+    expect(page.locator("#palette")).to_be_hidden()
+    expect(page.locator("body > form")).to_have_count(0)
     page.goto("/sites")
     page.keyboard.press("Control+k")
     page.keyboard.type("dark")
     page.get_by_role("option", name="Dark theme").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert path(page) == "/sites"
+
+
+def test_a_palette_that_cannot_be_loaded_says_so_and_gives_the_page_back(
+    page: Page, listener: Listener
+) -> None:
+    listener.allowed.append("net::ERR_FAILED|palette.js")
+    page.route("**/palette.js", lambda route: route.abort())
+    page.keyboard.press("Control+k")
+    expect(page.locator(".toast")).to_contain_text("could not be loaded")
+    expect(page.locator("#palette")).to_be_hidden()
+
+
+def test_a_palette_that_the_server_does_not_answer_says_so(page: Page, listener: Listener) -> None:
+    listener.allowed.append("net::ERR_FAILED")
+    page.route("**/parts/palette*", lambda route: route.abort())
+    page.route("**/api/cameras*", lambda route: route.abort())
+    page.keyboard.press("Control+k")
+    message = page.locator("#palette-none")
+    expect(message).to_contain_text("The server is not responding")
+    page.keyboard.type("Camera 61")
+    expect(message).to_contain_text("The server is not responding")

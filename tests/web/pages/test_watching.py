@@ -85,6 +85,39 @@ def controls(page: Element) -> list[str]:
     ]
 
 
+def commands(fleet: Fleet) -> list[str]:
+    """The actions in the palette that check or scan."""
+    options = fleet.visit("/parts/palette").find("li", role="option")
+    titles = [option.find("span")[0].text for option in options if option.get("data-post")]
+    return [title for title in titles if "scan" in title.lower() or "heck" in title]
+
+
+def keys(fleet: Fleet) -> list[str]:
+    return [entry.text for entry in fleet.visit().find_one("dialog", id="keys").find("dd")]
+
+
+def test_the_palette_and_the_keys_offer_what_the_buttons_of_this_fleet_do(
+    recorders: Fleet,
+) -> None:
+    assert commands(recorders) == ["Check all recorders now"]
+    assert "Check all recorders now" in keys(recorders)
+    assert "Scan network" not in keys(recorders)
+    recorders.check()
+    until(recorders.home.monitor.scanner.checks, what="the check is under way")
+    assert commands(recorders) == []
+    recorders.end_check()
+    assert commands(recorders) == ["Check all recorders now"]
+
+
+def test_the_palette_of_a_mixed_fleet_scans_and_checks(mixed_fleet: Fleet) -> None:
+    assert commands(mixed_fleet) == [
+        "Scan network",
+        "Check all recorders now",
+        "Turn auto-scan on",
+    ]
+    assert "Scan network" in keys(mixed_fleet)
+
+
 def test_a_fleet_of_recorders_is_checked_and_never_scanned(recorders: Fleet) -> None:
     page = recorders.visit()
     assert controls(page) == ["[Check all recorders now]", "Refresh"]
