@@ -8,6 +8,9 @@ from accounts.model import NotAllowed
 LONGEST = 40
 EAST = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL")
 MAX_TYPED = 10 * LONGEST
+RESERVED = frozenset({"auto-scan", "command line", "local", "nobody"})
+"""The keys of what acts without an account, as events and the audit log name it; a name that ends
+in `.xlsx` is read there as a workbook."""
 
 
 def validated(name: str) -> str:
@@ -27,6 +30,12 @@ def validated(name: str) -> str:
         raise NotAllowed(
             "A user name can contain only letters, digits, single spaces and . _ - @ +",
             "Choose another name.",
+            field="username",
+        )
+    if key_of(text) in RESERVED or key_of(text).endswith(".xlsx"):
+        raise NotAllowed(
+            f"The user name {text} is reserved",
+            "Choose another name: the audit log uses this one for what is not a user.",
             field="username",
         )
     if len({_script(letter) for letter in text if _has_script(letter)}) > 1:
