@@ -1,10 +1,12 @@
 """The pages, as a browser without script uses them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 
+from fleet.model import Sighting
 from simulators.panasonic import Camera
 from tests.home import Home
 from tests.web.browser import Browser, Element
@@ -298,3 +300,24 @@ def test_the_licences_are_those_of_what_the_server_runs_on(browser: Browser) -> 
     assert "Flask" in shown
     assert "SQLAlchemy" in shown
     assert "playwright" not in shown, "what only tests need does not ship"
+
+
+def test_a_recorder_behind_the_cloud_has_no_port_until_it_has_an_address(chain: Home) -> None:
+    def ports() -> list[str]:
+        facts = Browser(chain.client).visit(f"/cameras/{number}").find_one("aside", id="detail")
+        titles = [title.text for title in facts.find("dt")]
+        return [
+            value.text
+            for title, value in zip(titles, facts.find("dd"), strict=True)
+            if title == "Port"
+        ]
+
+    now, row = chain.clock(), "row:B-1"
+    number = chain.client.get("/api/cameras?q=B-1").json["cameras"][0]["id"]
+    facts = {"port": 37777}
+    seen = Sighting("B-1", (row,), "easy4ip", now, kind="recorder", facts=facts, asked=now)
+    chain.monitor.tracker.apply([seen], now)
+    assert chain.client.get(f"/api/camera/{number}").json["current_port"] == 37777
+    assert ports() == []
+    chain.monitor.tracker.apply([replace(seen, address="10.1.4.21")], now)
+    assert ports() == ["37777"]
