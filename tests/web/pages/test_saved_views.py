@@ -152,3 +152,15 @@ def test_each_user_has_their_own_views(home: Home) -> None:
     assert "Only you see your views." in ask(ada, do="save", name="Of Ada", query="q=gate")
     assert "Of Ada" in ask(ada)
     assert "Of Ada" not in ask(vera)
+
+
+@pytest.mark.parametrize("path", ["/", "/filters", "/views", "/views?status=active"])
+def test_pages_of_the_list_are_part_of_the_fleet_in_the_navigation(
+    browser: Browser, path: str
+) -> None:
+    (current,) = [
+        link.text
+        for link in browser.visit(path).find_one("nav", **{"aria-label": "Main"}).find("a")
+        if link.get("aria-current") == "page"
+    ]
+    assert current == "Fleet"

@@ -149,7 +149,9 @@ def test_a_search_finds_stores_and_sites_by_name(
 def test_a_search_says_what_it_counts_and_leads_back(browser: Browser) -> None:
     page = browser.visit("/sites?q=cork")
     assert head(page) == "Sites 1 store, 3 sites, 1 of 3 online, matching “cork”"
-    assert page.find_one("main").find_one("input", name="q")["value"] == "cork"
+    (search,) = page.find("form", role="search")
+    assert search["action"] == "/sites"
+    assert search.find_one("input", name="q")["value"] == "cork"
     back = page.find_one("nav", **{"class": "filters"}).find_one("a")
     assert (back.text, back["href"]) == ("All stores and sites", "/sites")
 
