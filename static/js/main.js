@@ -3,6 +3,7 @@ import { followServer } from "./live.js";
 import { openView } from "./view.js";
 import { openDetails } from "./detail.js";
 import { followAllEvents } from "./events.js";
+import { showHiddenColumns } from "./columns.js";
 import { keys } from "./keys.js";
 import { actions } from "./actions.js";
 import { liveSearch } from "./search.js";
@@ -32,6 +33,7 @@ if (document.getElementById("fleet") || document.getElementById("top")) {
   liveSearch(view);
   followServer(view, detail);
   selection();
+  showHiddenColumns();
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-panel]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;

@@ -105,6 +105,14 @@ function kindAt(svg, index) {
 }
 
 // The bars of the rows: the day under the mouse, and its state.
+// The reasons of past days are read when the details open; that of now is in the row already.
+function reasonNow(svg, index, count) {
+  if (index < count - 1) return "";
+  const row = svg.closest("tr");
+  const reason = row.querySelector(".badge:is(.offline, .missing, .unreachable)") && row.querySelector(".c-name small[title]")?.title;
+  return reason ? ` Offline now: ${reason}.` : "";
+}
+
 export function followBars() {
   document.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "mouse" || event.target.closest?.("[data-days]")) return;
@@ -114,7 +122,7 @@ export function followBars() {
     const index = dayUnder(svg, event.clientX, count);
     const offset = Number(document.getElementById("split").dataset.utcOffset) * 60000;
     const day = date.format(Date.now() + offset - (count - 1 - index) * DAY);
-    showTip(svg, index, count, `${day}: ${TITLES[kindAt(svg, index)] || TITLES.unknown}. ${svg.getAttribute("aria-label")}`);
+    showTip(svg, index, count, `${day}: ${TITLES[kindAt(svg, index)] || TITLES.unknown}.${reasonNow(svg, index, count)} ${svg.getAttribute("aria-label")}`);
   });
   addEventListener("scroll", () => {
     const bar = document.activeElement;

@@ -182,6 +182,29 @@ def test_a_column_is_chosen_kept_and_reset(page: Page, monitor: Running) -> None
     monitor.request("PATCH", f"/api/camera/{number}", {"tags": []})
 
 
+def test_the_menu_of_the_columns_says_which_have_no_room(page: Page) -> None:
+    menu, note = page.locator("#columns"), page.locator("#no-room")
+    menu.locator("summary").click()
+    for title in ("Tags", "Notes", "Firmware"):
+        menu.get_by_label(title).check()
+    menu.get_by_role("button", name="Show these columns").click()
+    page.set_viewport_size({"width": 1440, "height": 800})
+    menu.locator("summary").click()
+    expect(note).to_be_hidden()
+    page.set_viewport_size({"width": 900, "height": 800})
+    heads = page.locator("#fleet th").all()
+    hidden = sum(not head.is_visible() for head in heads)
+    assert hidden >= 3
+    expect(note).to_have_text(f"{hidden} columns hidden: window too narrow")
+    expect(menu.locator(".no-room")).to_have_count(hidden)
+    expect(menu.locator(".no-room").filter(has_text="Tags")).to_be_visible()
+    page.set_viewport_size({"width": 360, "height": 800})
+    expect(menu).to_be_hidden()
+    page.set_viewport_size({"width": 1440, "height": 800})
+    menu.get_by_role("button", name="Reset").click()
+    expect(page.locator("#fleet th").filter(has_text="Notes")).to_have_count(0)
+
+
 def test_the_list_is_exported_as_it_is_shown(page: Page) -> None:
     page.goto("/?q=Camera 1&sort=name")
     page.locator("#export summary").click()
