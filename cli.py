@@ -125,7 +125,7 @@ def _delete_command(subparser: argparse.ArgumentParser) -> None:
     subparser.add_argument(
         "--never-named",
         action="store_true",
-        help="only devices without name, notes, tags and parent device",
+        help="only devices without a name, notes, tags, or parent device",
     )
     subparser.add_argument(
         "--confirm",

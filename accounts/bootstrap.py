@@ -9,7 +9,7 @@ from accounts.model import NotAllowed
 
 log = logging.getLogger(__name__)
 MONCAM_PASSWORD_FILE = Path("pass_user")
-"""The file in which moncam's set-up left the hash of its one password."""
+"""The file in which moncam's setup left the hash of its one password."""
 NAME = "admin"
 
 

@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def check(settings: Settings, args: argparse.Namespace) -> int:
-    """Check one recorder, or every recorder of a workbook, via Dahua's cloud."""
+    """Check one recorder, or every recorder of a workbook, via Dahua cloud."""
     if (args.serial is None) == (args.excel is None):
         raise Failed("Give either a serial number or --excel FILE.")
     rows = _rows(args.excel) if args.excel else [_recorder(args.serial)]

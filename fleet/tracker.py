@@ -183,7 +183,7 @@ class Tracker:
         if device is None:
             raise NotFound(
                 f"Camera {key[:60]} does not exist",
-                "GET /api/cameras lists the cameras with their numbers and MACs.",
+                "GET /api/cameras lists the devices with their numbers and MACs.",
             )
         return device
 

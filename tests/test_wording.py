@@ -145,6 +145,22 @@ REFUSED = (
     "workbook from before",
     "would be retired that",
     "you have no account here",
+    '"Settings", "',
+    "already so",
+    "Settings, Users",
+    "via Dahua's cloud",
+    ">Clean-up<",
+    "clean-up page",
+    "set-up link",
+    "set-up page",
+    "told apart by their",
+    "An announcement alone is not proof",
+    "Number in the API",
+    "recorders come from",
+    "only this server itself",
+    "devices are called",
+    "There is no device {",
+    "There is no device $",
 )
 
 

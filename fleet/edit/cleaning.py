@@ -1,4 +1,4 @@
-"""Selection of the devices that a clean-up retires and a deletion deletes. Pure."""
+"""Selection of the devices that a cleanup retires and a deletion deletes. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -68,12 +68,17 @@ class Selection:
 
     def __str__(self) -> str:
         parts = [
-            self.first_seen_after and f"first seen from {self.first_seen_after.isoformat()}",
-            self.first_seen_before and f"first seen before {self.first_seen_before.isoformat()}",
+            self.first_seen_after and f"first seen on or after {_moment(self.first_seen_after)}",
+            self.first_seen_before and f"first seen before {_moment(self.first_seen_before)}",
             self.not_seen_days and f"not seen for {labels.counted(self.not_seen_days, 'day')}",
-            "without name, notes, tags and parent device" if self.never_named else "",
+            "without a name, notes, tags, or parent device" if self.never_named else "",
         ]
         return ", ".join(part for part in parts if part)
+
+
+def _moment(at: datetime) -> str:
+    """A time for people, in the zone in which it was given."""
+    return at.strftime("%-d %b %Y, %H:%M:%S %Z")
 
 
 def selected(devices: Iterable[Device], wanted: Selection, now: datetime) -> list[Device]:

@@ -240,9 +240,9 @@ def known_by_address(draft: Draft, device: Device, keys: Iterable[str]) -> Devic
 
 def _finding(device: Device, sighting: Sighting, keys: list[str], places: set[str]) -> Finding:
     text = (
-        f"Its {_key_names(keys)} is also used by another device, at {sighting.address}. It "
-        "identifies neither of them, so they are told apart by their addresses. If they are "
-        "the same device, merge them"
+        f"Another device, at {sighting.address}, reports the same {_key_names(keys)}. Camera "
+        "Monitor identifies the two by their addresses instead. If they are the same device, "
+        "merge them"
     )
     evidence = {"keys": keys, "addresses": [*sorted(places), sighting.address]}
     target = f"id:{device.id}"

@@ -86,7 +86,7 @@ export function selection() {
     const matches = await find(text);
     const exact = matches.filter((row) => [row.camera_name, row.current_ip, row.mac_address].some((value) => value?.toLowerCase() === text.toLowerCase()));
     if (exact.length === 1) return exact[0].id;
-    throw Object.assign(new Error(exact.length ? `${exact.length} devices are called ${text}` : `There is no device ${text}`), { hint: exact.length ? "Enter its address or MAC instead." : "Enter its exact name, address or MAC." });
+    throw Object.assign(new Error(exact.length ? `${exact.length} devices are named ${text}` : `No device is named ${text}`), { hint: exact.length ? "Enter its address or MAC instead." : "Enter its exact name, address or MAC." });
   }
 
   async function find(text) {
@@ -113,7 +113,7 @@ export function selection() {
 
   function report(reply) {
     const parts = [`${counted(reply.changed.length)} changed`];
-    if (reply.unchanged) parts.push(`${reply.unchanged} already so`);
+    if (reply.unchanged) parts.push(`${reply.unchanged} unchanged`);
     if (reply.failed.length) parts.push(`${reply.failed.length} not changed`);
     tell("", reply.failed);
     const undo = () => send("POST", "/api/cameras/bulk/undo", { events: reply.undo }).then((undone) => { renew(); tell("", undone.failed); });

@@ -1,4 +1,4 @@
-"""A clean-up retires what was found once and has been gone for long; nothing else."""
+"""A cleanup retires what was found once and has been gone for long; nothing else."""
 
 from dataclasses import replace
 

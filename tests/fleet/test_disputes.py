@@ -53,7 +53,7 @@ def test_two_endpoint_references_with_one_mac_stay_two_with_one_finding() -> Non
     assert [device.address for device in story.fleet.devices.values()] == [FIRST, SECOND]
     assert findings(story) == [SHARED]
     (finding,) = story.device(1).findings
-    assert finding.text.startswith(f"Its MAC {A[4:]} is also used by another device, at {SECOND}.")
+    assert finding.text.startswith(f"Another device, at {SECOND}, reports the same MAC {A[4:]}.")
     assert finding.evidence == {"keys": [A], "addresses": [FIRST, SECOND]}
     assert [event.kind for event in story.events].count("finding.raised") == 1
 
@@ -516,7 +516,7 @@ def of_the_version_before(story: Story) -> None:
     half = Device(
         3, "camera", "here", (f"address:{SECOND}",), address=SECOND, last_seen=noon(minutes=5)
     )
-    text = f"Its MAC {B[4:]} is also used by another device, at {SECOND}"
+    text = f"Another device, at {SECOND}, reports the same MAC {B[4:]}"
     evidence = {"keys": [B], "addresses": [FIRST, SECOND]}
     fault = Fault(SHARED, noon(minutes=5), text, "panasonic", evidence)
     device = replace(story.device(1), identities=(A,), interfaces={}, findings=(fault,))

@@ -130,7 +130,7 @@ def check() -> Response:
     if not check_recorders():
         raise HttpError(
             409,
-            "No check was started: one is already running, or there are no recorders",
+            "No check started: one is already running, or no recorders are listed",
             "Wait for it to finish, or upload a workbook under Settings > Workbook.",
         )
     return json_response(started("Check started"))

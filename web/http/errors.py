@@ -54,6 +54,9 @@ PAGE_TEXTS = {
     ),
 }
 """The error and the hint for a person at a browser, where the program has nothing more exact."""
+API_HINT = "GET /api/"
+"""How a hint begins that names a request of the API: no help for a person at a browser."""
+PAGE_HINT = "It was deleted, or the link is wrong. Go back to the fleet and search for it."
 
 
 class HttpError(Exception):
@@ -119,6 +122,7 @@ def answer(status: int, error: str, hint: str, field: str = "") -> Response:
     The header X-Field names the value that does not fit, so that a form can say it there.
     """
     if wants_page():
+        hint = PAGE_HINT if hint.startswith(API_HINT) else hint
         page = render_template("error.html", status=status, error=error, hint=hint)
         return Response(page, status)
     response = jsonify(error_body(error, hint))

@@ -48,7 +48,7 @@ STATUS_REMEDIES = {
 }
 CLOUD_REMEDIES = {
     "OFFLINE": "Check its power and internet connection, and that P2P is enabled in its menu.",
-    "UNKNOWN": "The first check via Dahua's cloud follows within a minute.",
+    "UNKNOWN": "The first check via Dahua cloud follows within a minute.",
 }
 
 

@@ -198,7 +198,7 @@ class VisibleFleet:
         return None if self.is_limited or not record else stored_scan_row(record)
 
 
-LIST_HINT = "GET /api/cameras lists the cameras with their numbers and MACs."
+LIST_HINT = "GET /api/cameras lists the devices with their numbers and MACs."
 
 
 def with_merged_ids(devices: Collection[int], redirects: Mapping[int, int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The "Clean-up" settings page: retire silent devices, delete unwanted ones."""
+"""The "Cleanup" settings page: retire silent devices, delete unwanted ones."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -304,7 +304,7 @@ def capacity_notice(monitor: Monitor) -> list[str]:
     refused, gave_way = counts.get("refused", 0), counts.get("gave_way", 0)
     return [
         f"The fleet is full. New devices not added: {refused}. Devices seen only briefly and "
-        f"replaced: {gave_way}. Delete devices that are not yours under Settings > Clean-up."
+        f"replaced: {gave_way}. Delete devices that are not yours under Settings > Cleanup."
     ]
 
 

@@ -13,7 +13,7 @@ PAGES = (
     ("/settings/sources", "Data sources", "settings.view", "settings panasonic dahua"),
     ("/settings/jobs", "Jobs", "job.view", "settings schedule"),
     ("/settings/workbook", "Workbook", "workbook.edit", "settings excel upload recorders import"),
-    ("/settings/cleanup", "Clean-up", "fleet.clean", "settings delete retire old"),
+    ("/settings/cleanup", "Cleanup", "fleet.clean", "settings delete retire old"),
     ("/settings/users", "Users", "user.manage", "settings accounts permissions roles"),
     ("/settings/audit", "Audit log", "audit.view", "settings changes who"),
     ("/settings/about", "About", "settings.view", "settings version licences"),

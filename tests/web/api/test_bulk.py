@@ -88,7 +88,7 @@ def test_each_device_that_cannot_be_changed_is_named_and_the_others_are_changed(
         (999, ""),
         (gate, "Gate"),
     ]
-    assert body["failed"][0]["error"] == "There is no camera 999"
+    assert body["failed"][0]["error"] == "Device 999 does not exist"
     assert "is itself connected through" in body["failed"][1]["error"]
     assert all(failure["hint"] for failure in body["failed"])
     assert rows(home)["Yard"]["parent"] == gate
@@ -227,4 +227,4 @@ def test_without_script_everything_that_matches_is_edited_and_errors_are_shown(
     nothing = press(browser, page, "site", bulk_site="Cork")
     assert "No rows are selected" in nothing.find_one("div", id="bulk-result").text
     unknown = press(browser, page, "parent", every="4", bulk_parent="Nobody")
-    assert "There is no device 'Nobody'" in unknown.find_one("div", id="bulk-result").text
+    assert "No device is named 'Nobody'" in unknown.find_one("div", id="bulk-result").text

@@ -87,7 +87,7 @@ def test_a_selection_is_counted_first_and_deleted_by_its_number(home: Home, cloc
     assert left(home) == ["Gate"]
     lines = home.client.get("/api/audit?action=fleet.deleted").json
     assert [entry["before"] for entry in lines] == [{"numbers": [2, 3]}]
-    assert "2 devices deleted: first seen from" in lines[0]["text"]
+    assert "2 devices deleted: first seen on or after" in lines[0]["text"]
 
 
 def test_a_selection_of_one_is_told_in_the_singular(home: Home) -> None:

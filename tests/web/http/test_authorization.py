@@ -228,7 +228,7 @@ def test_a_stranger_with_a_browser_reads_why_and_what_to_do(home: Home) -> None:
     assert answer.status_code == 403
     assert answer.mimetype == "text/html"
     assert "is not set up yet" in answer.text
-    assert "only this server itself can open it" in answer.text
+    assert "only this server can open it" in answer.text
     assert "ssh -L" in answer.text
     assert 'href="/static/style.css"' in answer.text
 

@@ -147,6 +147,7 @@ def test_a_browser_gets_a_page_that_leads_back(mixed: Home, path: str) -> None:
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert 'href="/"' in answer.text
+    assert "GET /api/" not in answer.text, "a request of the API does not help at a page"
 
 
 def test_an_error_of_the_program_is_said_in_plain_words_without_its_cause(

@@ -45,7 +45,7 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     )
     page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(file)
     page.get_by_role("button", name="Preview").click()
-    expect(page.locator("main")).to_contain_text("2 added, 0 changed, 0 removed")
+    expect(page.locator("main")).to_contain_text("2 to add, 0 to change, 0 to retire")
     expect(page.locator("main")).to_contain_text("is already used in row 3")
     assert monitor.get("/api/dvrs").json["items"] == []
     page.get_by_role("button", name="Import").click()
@@ -69,7 +69,7 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     assert waiting.value.suggested_filename == "dvrs_all.xlsx"
     page.get_by_label("A workbook (.xlsx or .csv)").set_input_files(waiting.value.path())
     page.get_by_role("button", name="Preview").click()
-    expect(page.locator("main")).to_contain_text("0 added, 0 changed, 0 removed, 2 unchanged")
+    expect(page.locator("main")).to_contain_text("0 to add, 0 to change, 0 to retire, 2 unchanged")
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)

@@ -121,7 +121,7 @@ def test_the_sign_of_a_status_stands_beside_its_word(browser: Browser) -> None:
 
 def test_a_monitor_without_cameras_says_where_they_come_from(make_home: Make) -> None:
     page = Browser(make_home().client).visit("/sites")
-    assert "recorders come from the workbook" in page.find_one("div", **{"class": "empty"}).text
+    assert "upload a workbook of recorders" in page.find_one("div", **{"class": "empty"}).text
     assert not page.find("table")
 
 

@@ -19,7 +19,7 @@ ROWS: list[tuple[Any, ...]] = [
     ("SIM00004PAZ0004", "DDD-01", "Café Zürich", "123"),
 ]
 HEADERS = {"Accept": "text/html", "Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
-SAME = "0 added, 0 changed, 0 removed, 4 unchanged, 0 skipped"
+SAME = "0 to add, 0 to change, 0 to retire, 4 unchanged, 0 skipped"
 
 
 def write_texts(path: Path, rows: list[Any]) -> None:
@@ -90,7 +90,7 @@ def test_a_csv_of_any_spreadsheet_is_taken_and_keeps_the_further_columns(
     writer.writerows([site, store, serial] for serial, site, store, _phone in ROWS[:3])
     writer.writerow(["DDD-01", "Café Genève", "SIM00004PAZ0004"])
     page = upload(home, out.getvalue().encode(code), "list.csv")
-    assert "0 added, 1 changed, 0 removed, 3 unchanged, 0 skipped" in page.text
+    assert "0 to add, 1 to change, 0 to retire, 3 unchanged, 0 skipped" in page.text
     key = page.form("/settings/workbook/commit").find_one("input", name="key")["value"]
     sent = home.client.post("/settings/workbook/commit", data={"key": key}, headers=HEADERS)
     assert sent.status_code == 303

@@ -68,7 +68,7 @@ def test_an_upload_is_looked_at_taken_and_taken_back(home: Home, tmp_path: Path)
         ("", "DDD-01", "Store Dresden"),
     ]
     page = upload(home, bytes_of(tmp_path, rows))
-    assert "1 added, 1 changed, 1 removed, 0 unchanged, 1 skipped" in page.text
+    assert "1 to add, 1 to change, 1 to retire, 0 unchanged, 1 skipped" in page.text
     assert "P2P NUMBER of DDD-01 is empty" in page.text
     assert set(sites(home)) == {"AAA-01", "BBB-01"}, "looking changes nothing"
     assert send(home, "/settings/workbook/commit", key=key_of(page)) == 303
@@ -263,7 +263,7 @@ def test_the_page_says_that_the_sheet_is_hidden(home: Home) -> None:
 def test_a_character_that_no_file_can_hold_breaks_no_upload_and_no_download(home: Home) -> None:
     text = "P2P NUMBER,SITE,STORE NAME,NOTE\nSIM00001PAZ0001,AAA-01,Aa\x08chen,a\x0eb\n\x1a"
     page = upload(home, text.encode())
-    assert "1 changed, 1 removed, 0 unchanged, 0 skipped" in page.text
+    assert "1 to change, 1 to retire, 0 unchanged, 0 skipped" in page.text
     send(home, "/settings/workbook/commit", key=key_of(page))
     for path in ("/api/download.xlsx", "/api/download.csv", "/api/export", "/", "/sites"):
         answer = home.client.get(path, headers={"Accept": "text/html"})
@@ -335,7 +335,7 @@ def test_a_csv_of_three_columns_keeps_the_secrets_in_the_file(home: Home, tmp_pa
     lay_secrets(tmp_path)
     home.monitor.workbooks.sync()
     page = upload(home, home.client.get("/api/download.csv").data)
-    assert "0 added, 0 changed, 0 removed, 2 unchanged" in page.text
+    assert "0 to add, 0 to change, 0 to retire, 2 unchanged" in page.text
     assert "Column PASSWORD is hidden" in page.text
     assert SECRET not in page.text
     send(home, "/settings/workbook/commit", key=key_of(page))

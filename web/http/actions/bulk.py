@@ -14,8 +14,9 @@ from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.selection import selected, unpaged
 from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
-from web.http.visible_fleet import LIST_HINT, visible_fleet
+from web.http.visible_fleet import visible_fleet
 
+GONE_HINT = "It was deleted, or its number is wrong."
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one act; the journal has all of them."""
 
@@ -53,7 +54,7 @@ def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
     for id in ids:
         device = visible.get(redirects.get(id, id))
         if device is None:
-            failed.append(_failure(id, NotFound(f"There is no camera {id}", LIST_HINT), visible))
+            failed.append(_failure(id, NotFound(f"Device {id} does not exist", GONE_HINT), visible))
         else:
             known[device.id] = device
     return list(known.values()), failed
@@ -205,16 +206,16 @@ def device_named(text: str) -> Device:
         return matches[0]
     if matches:
         raise Invalid(
-            f"{len(matches)} devices are called {text[:60]!r}", "Enter its address or MAC instead."
+            f"{len(matches)} devices are named {text[:60]!r}", "Enter its address or MAC instead."
         )
-    raise Invalid(f"There is no device {text[:60]!r}", "Enter its exact name, address or MAC.")
+    raise Invalid(f"No device is named {text[:60]!r}", "Enter its exact name, address or MAC.")
 
 
 def summary(result: BulkResult) -> str:
     """What happened, in one sentence."""
     parts = [f"{labels.device_count(result.changed)} changed"]
     if result.unchanged:
-        parts.append(f"{result.unchanged} already so")
+        parts.append(f"{result.unchanged} unchanged")
     if result.failed:
         parts.append(f"{len(result.failed)} not changed")
     return ", ".join(parts)

@@ -187,7 +187,7 @@ class DeleteMany(Strict):
     first_seen_before: Moment | None = Field(None, strict=False)
     not_seen_days: int | None = Field(None, ge=1, le=36500)
     never_named: bool = Field(
-        False, description="Only devices without name, notes, tags and parent device."
+        False, description="Only devices without a name, notes, tags, or parent device."
     )
     confirm: int | None = Field(None, ge=0)
 
