@@ -89,5 +89,5 @@ class FleetSecrets:
             return self._vault.renew(secret.sealed, id)
         except SecretLost as error:
             device = self._tracker.devices().get(secret.device)
-            named = labels.name(device) if device else "a merged record"
-            raise SecretLost(f"{named} (number {secret.device}): {error}") from None
+            named = labels.name_at(device) if device else "a merged record"
+            raise SecretLost(f"{named}: {error}") from None

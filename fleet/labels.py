@@ -35,6 +35,14 @@ def name(device: Device) -> str:
     return identity.mac_of(device) or device.address or device.identities[0]
 
 
+def name_at(device: Device) -> str:
+    """The name and what tells the device from others of this name, such as its address."""
+    label = name(device)
+    parts = device.address, identity.mac_of(device), fact(device, "serial")
+    place = next((part for part in parts if part and str(part) not in label), None)
+    return f"{label} ({place})" if place else label
+
+
 def status_event(device: Device, new: str) -> tuple[str, str]:
     """The event kind and the sentence for a status that becomes `new`."""
     label = name(device)

@@ -83,7 +83,7 @@ def _with_access_key(draft: Draft, device: Device, old: str | None, new: str | N
         owner = access.device_asked_at(draft, device, new)
     if owner is not None:
         raise Refused(
-            f"{labels.name(owner)} (number {owner.id}) already uses {new}",
+            f"{labels.name_at(owner)} already uses {new}",
             "Merge the two if they are the same device, or enter another address.",
         )
     return access.with_key(device, new)

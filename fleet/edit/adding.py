@@ -107,7 +107,7 @@ def _check_new(known: Device | None) -> None:
     """Raise Refused, with what to do, for a device that already exists."""
     if known is None:
         return
-    name = f"{labels.name(known)} (number {known.id})"
+    name = labels.name_at(known)
     if known.retired_at is not None:
         raise Refused(f"{name} is the same device and is retired", "Restore it instead.")
     if known.listed:

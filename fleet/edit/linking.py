@@ -81,7 +81,7 @@ def _apply_link(
         lost = {"source": source, "access": for_event(owner.access[source])} if source else {}
         before["from"] = {"id": owner.id, "key": wanted.key, **lost}
         draft.put(rest)
-        text += f"; it was linked to {labels.name(owner)} (number {owner.id}) before"
+        text += f"; it was linked to {labels.name_at(owner)} before"
     if known.key and known.key != wanted.key:
         device = identity.without(device, (known.key,))
     draft.put(_with_link(device, wanted))

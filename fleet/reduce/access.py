@@ -220,13 +220,12 @@ def owner_to_replace(draft: Draft, device: Device, key: str) -> Device | None:
         return asked
     if owner.retired_at is None and _proves(draft, owner, key):
         raise Refused(
-            f"{labels.name(owner)} (number {owner.id}) is online and uses {key}",
+            f"{labels.name_at(owner)} is online and uses {key}",
             "Merge the two if they are the same device. Otherwise retire that one first.",
         )
     if asked not in (None, owner):
         raise Refused(
-            f"{labels.name(asked)} (number {asked.id}) is checked at {key}, which "
-            f"{labels.name(owner)} (number {owner.id}) uses",
+            f"{labels.name_at(asked)} is checked at {key}, which {labels.name_at(owner)} uses",
             "Change the address of the first one, or delete it.",
         )
     return owner

@@ -39,11 +39,9 @@ def merge(
     if keep.retired_at is not None and merged.retired_at is None:
         merged = replace(merged, status=status.ACTIVE, since=draft.now)
         draft.put(merged)
-        text = (
-            f"{labels.name(merged)} was restored: number {removed}, merged into it, was not retired"
-        )
+        text = f"{labels.name(merged)} was restored: the device merged into it was not retired"
         draft.add_event("device.restored", merged, text)
-    text = f"{labels.name(gone)} (number {removed}) was merged into {labels.name(keep)}"
+    text = f"{labels.name_at(gone)} was merged into {labels.name(keep)}"
     text += f", {labels.author(by)}" if by else ""
     before: dict[str, Any] = {
         "stays": device_record.for_undo(keep),
@@ -107,7 +105,7 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     number = edit.fields["with"]
     other = draft.find(f"id:{number}", DEFAULT_SITE)
     if other is None:
-        raise _no_partner(f"Device {number} does not exist", "Select the device to merge with.")
+        raise _no_partner("The device to merge with does not exist", "Select another device.")
     if other.id == device.id:
         raise _no_partner("A device cannot be merged with itself", "Select another device.")
     _check_rows(device, other)

@@ -26,7 +26,7 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
         )
     if confirm is not None and confirm != called:
         invalid = Invalid(
-            f"The name does not match device {device.id}",
+            "The name does not match",
             f"Enter its exact name: {called}",
         )
         invalid.field = "confirm"

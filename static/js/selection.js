@@ -132,7 +132,7 @@ export function selection() {
     const list = document.createElement("ul");
     for (const failure of failed.slice(0, FEW)) {
       const item = document.createElement("li");
-      item.textContent = `${failure.name || failure.id}: ${sentences({ message: failure.error, hint: failure.hint })}`;
+      item.textContent = `${failure.name || "A device"}: ${sentences({ message: failure.error, hint: failure.hint })}`;
       list.append(item);
     }
     if (failed.length) notice.append(list);

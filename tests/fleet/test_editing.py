@@ -499,7 +499,7 @@ def test_of_several_ways_the_one_that_is_meant_must_be_named() -> None:
 def test_a_place_that_another_device_has_is_refused_by_name() -> None:
     story = story_with_a_listed_camera()
     story.tell(edit("add", "", name="Yard", **{**WAY, "host": "10.0.0.6"}))
-    with pytest.raises(Refused, match=r"^Yard \(number 2\) already uses rtsp:10\.0\.0\.6"):
+    with pytest.raises(Refused, match=r"^Yard already uses rtsp:10\.0\.0\.6"):
         story.tell(edit("change", "id:1", host="10.0.0.6"))
     assert story.device(1).access["rtsp"].host == "10.0.0.5"
 

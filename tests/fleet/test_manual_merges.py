@@ -35,7 +35,7 @@ def undo(story: Story, event: Event, **at: float) -> list[str]:
 def test_a_person_may_say_that_two_macs_are_one_device(first: int, other: int) -> None:
     story = story_of_two()
     assert story.tell(merge(f"id:{first}", other)) == ["device.merged"]
-    assert story.events[-1].text == "Door (number 2) was merged into Gate, by tester"
+    assert story.events[-1].text == "Door (10.0.0.2) was merged into Gate, by tester"
     assert list(story.fleet.devices) == [1]
     assert story.device().identities == (A, B)
     assert story.fleet.redirects == {2: 1}
@@ -55,7 +55,7 @@ def test_merging_with_itself_or_nobody_is_refused() -> None:
     story = story_of_two()
     with pytest.raises(Refused, match="cannot be merged with itself"):
         story.tell(merge("id:1", 1))
-    with pytest.raises(Refused, match="Device 9 does not exist"):
+    with pytest.raises(Refused, match="The device to merge with does not exist"):
         story.tell(merge("id:1", 9))
     story.tell(merge("id:1", 2))
     with pytest.raises(Refused, match="cannot be merged with itself"):

@@ -88,7 +88,7 @@ def test_each_device_that_cannot_be_changed_is_named_and_the_others_are_changed(
         (999, ""),
         (gate, "Gate"),
     ]
-    assert body["failed"][0]["error"] == "Device 999 does not exist"
+    assert body["failed"][0]["error"] == "This device no longer exists"
     assert "is itself connected through" in body["failed"][1]["error"]
     assert all(failure["hint"] for failure in body["failed"])
     assert rows(home)["Yard"]["parent"] == gate

@@ -54,7 +54,8 @@ def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
     for id in ids:
         device = visible.get(redirects.get(id, id))
         if device is None:
-            failed.append(_failure(id, NotFound(f"Device {id} does not exist", GONE_HINT), visible))
+            gone = NotFound("This device no longer exists", GONE_HINT)
+            failed.append(_failure(id, gone, visible))
         else:
             known[device.id] = device
     return list(known.values()), failed

@@ -96,7 +96,8 @@ def remove_grant(id: int, number: int) -> None:
 
 def _grant_text(grant: Grant) -> str:
     if grant.device is not None:
-        return f"{grant.level} on camera {grant.device}"
+        device = current_monitor().tracker.devices().get(grant.device)
+        return f"{grant.level} on {labels.name(device) if device else 'a deleted device'}"
     return f"{grant.level} on site {labels.site_name(str(grant.site))}"
 
 
