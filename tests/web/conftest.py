@@ -48,6 +48,25 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         home.close()
 
 
+@pytest.fixture(scope="module")
+def home_with_events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Events 1 found, 2 found, 3 offline (an hour later), 4 edited: the site, 5 retired."""
+    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate")
+    yard = Camera("d4:2d:c5:00:00:02", "127.20.0.2", "Yard")
+    made = Home(tmp_path_factory.mktemp("events"), Clock(), gate, yard)
+    try:
+        made.scan()
+        made.clock.forward(hours=1)
+        gate.on = False
+        made.scan()
+        edit(made, "2", site="Depot")
+        made.client.post("/api/camera/1/retire")
+        made.events()
+        yield made
+    finally:
+        made.close()
+
+
 def edit(home: Home, key: str, **fields: Any) -> int | None:
     """Change a camera by API; the number that undoes it."""
     answer = home.client.patch(f"/api/camera/{key}", json=fields)

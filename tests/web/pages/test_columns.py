@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import pytest
-
-from simulators.panasonic import Camera
 from tests.accounts.people import add
 from tests.home import Home
 from tests.web.browser import Browser, Element, read
@@ -24,16 +21,6 @@ def choose(client: Any, *keys: str, **more: str) -> Element:
     answer = client.post("/columns", data=data, headers=FORM, follow_redirects=True)
     assert answer.status_code == 200, answer.text
     return read(answer.text)
-
-
-@pytest.fixture
-def home(make_home: Make) -> Home:
-    made = make_home(
-        Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate"),
-        Camera("d4:2d:c5:00:00:02", "127.20.0.2", "Yard"),
-    )
-    made.scan()
-    return made
 
 
 def cells(page: Element, key: str) -> list[str]:

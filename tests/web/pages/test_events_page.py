@@ -1,7 +1,7 @@
 """The page of all events without script, and the details of a device."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,9 +12,9 @@ from fleet.model import Device, Event
 from simulators.panasonic import Camera
 from tests.accounts import people
 from tests.accounts.people import PASSWORD
-from tests.home import ROOT, Clock, Home
+from tests.home import ROOT, Home
 from tests.web.browser import Browser, Element
-from tests.web.conftest import edit, fill
+from tests.web.conftest import fill
 from web.pages import event_groups
 from web.pages.uptime_days import days_of, outages
 from web.pages.web_address import web_page
@@ -24,22 +24,8 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Events 1 found, 2 found, 3 offline (an hour later), 4 edited: the site, 5 retired."""
-    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate")
-    yard = Camera("d4:2d:c5:00:00:02", "127.20.0.2", "Yard")
-    made = Home(tmp_path_factory.mktemp("events_page"), Clock(), gate, yard)
-    try:
-        made.scan()
-        made.clock.forward(hours=1)
-        gate.on = False
-        made.scan()
-        edit(made, "2", site="Depot")
-        made.client.post("/api/camera/1/retire")
-        made.events()
-        yield made
-    finally:
-        made.close()
+def home(home_with_events: Home) -> Home:
+    return home_with_events
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from simulators.panasonic import Camera
 from tests.accounts.people import add
 from tests.home import Home
 from tests.web.browser import Browser, Element
@@ -13,16 +12,6 @@ from tests.web.pages.stores import listed
 from web.pages.saved_views import LONGEST_NAME, MAX_VIEWS
 
 Make = Callable[..., Home]
-
-
-@pytest.fixture
-def home(make_home: Make) -> Home:
-    home = make_home(
-        Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate"),
-        Camera("d4:2d:c5:00:00:02", "127.20.0.2", "Yard"),
-    )
-    home.scan()
-    return home
 
 
 @pytest.fixture
