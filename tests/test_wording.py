@@ -1,10 +1,13 @@
 """Phrases that nobody says: not in templates, scripts, messages or documentation."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from fleet.model import DEFAULT_SITE
 
 ROOT = Path(__file__).parent.parent
 OUTSIDE = {".venv", ".git", "node_modules", "tests", "bench", "data", "media"}
@@ -192,6 +195,20 @@ def refused_in(text: str) -> list[str]:
 def test_no_text_has_a_refused_phrase() -> None:
     matches = {f"{place}: {phrase}" for place, text in texts() for phrase in refused_in(text)}
     assert matches == set()
+
+
+def test_the_value_of_no_site_is_in_one_place_of_the_program_and_one_of_its_scripts() -> None:
+    programs = {place.partition(":")[0] for place, text in texts() if text == DEFAULT_SITE}
+    scripts = {
+        place
+        for place, text in texts()
+        if place.endswith((".js", ".html")) and re.search(rf"""["']{DEFAULT_SITE}["']""", text)
+    }
+    # The simulators import nothing of the program.
+    assert {place for place in programs if not place.startswith("simulators/")} == {
+        "fleet/model.py"
+    }
+    assert scripts == {"static/js/actions.js"}
 
 
 @pytest.mark.parametrize(

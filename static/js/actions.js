@@ -22,7 +22,7 @@ const ACTIONS = {
 };
 
 // How the API calls the site of devices that were given none.
-const NO_SITE = "here";
+export const NO_SITE = "here";
 
 const splitTags = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
 

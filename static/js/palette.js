@@ -1,4 +1,6 @@
 // The command palette: devices from this server; pages and actions as this person has them.
+import { NO_SITE } from "./actions.js";
+
 const DELAY = 150;
 const MAX_DEVICES = 8;
 
@@ -81,7 +83,7 @@ export function openPalette(dialog, isEntered) {
     const name = document.createElement("span");
     name.textContent = row.camera_name;
     const more = document.createElement("small");
-    more.textContent = [row.current_ip, row.model_name, row.site === "here" ? "" : row.site].filter(Boolean).join(" · ");
+    more.textContent = [row.current_ip, row.model_name, row.site === NO_SITE ? "" : row.site].filter(Boolean).join(" · ");
     option.append(name, " ", more);
     return option;
   }

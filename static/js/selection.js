@@ -1,6 +1,6 @@
 // Rows are selected by checkbox, by shift for a range and by x; the bar above the list edits them
 // all at once. Without this the same form works by itself.
-import { send } from "./actions.js";
+import { NO_SITE, send } from "./actions.js";
 import { sentences, toast } from "./toast.js";
 
 const FEW = 20;
@@ -76,7 +76,7 @@ export function selection() {
     switch (what) {
       case "tag": return { add_tags: split(tag.value) };
       case "untag": return { remove_tags: split(tag.value) };
-      case "site": return { site: site.value.trim() || "here" };
+      case "site": return { site: site.value.trim() || NO_SITE };
       case "parent": return { parent: parent.value.trim() ? await numberOf(parent.value.trim()) : null };
       default: return { retired: what === "retire" };
     }

@@ -96,4 +96,6 @@ def _flat(rows: Rows, fields: Sequence[str]) -> list[dict[str, str]]:
 def _text(name: str, value: Any) -> str:
     if name == "status":
         return TABLE[value].title
+    if name == "site":
+        return labels.site_name(value, "")
     return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)

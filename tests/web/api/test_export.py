@@ -54,7 +54,7 @@ def test_a_table_has_the_filtered_rows_with_identity_and_shown_columns(
     by_name = {line[2].removeprefix("'"): dict(zip(head, line, strict=True)) for line in lines}
     assert list(by_name) == ["Yard", "Ramp", "=HYPERLINK(1)"]
     assert by_name["Yard"]["parents"].removeprefix("'") == "=HYPERLINK(1)"
-    assert by_name["Yard"]["status"] == "Active"
+    assert (by_name["Yard"]["status"], by_name["Yard"]["site"]) == ("Active", "")
     assert by_name["=HYPERLINK(1)"]["tags"] == "a, b"
 
 
