@@ -1,6 +1,6 @@
 """Can everybody read and use it? axe-core judges each page, in both looks and two widths."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,37 +13,46 @@ from playwright.sync_api import Page, expect
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, running
 from tests.web.chromium import Listener, Tab, detail, numbered
+from tests.web.roles import TABLE
 from tests.web.visits import basic, closed_monitor, log_in, open_logged_in, press
 
 GRAVE = ("serious", "critical")
 LOOKS = ("light", "dark")
 WIDTHS = (1440, 360)
-PAGES = (
-    "/",
-    "/?q=nobody+has+this+name",
-    "/?retired=true",
-    "/cameras/1",
-    "/cameras/3",
-    "/cameras/3?events=status",
-    "/events",
-    "/events?q=nobody+has+this+name",
-    "/settings/sources",
-    "/settings/jobs",
-    "/sites",
-    "/settings/workbook",
-    "/settings/cleanup",
-    "/settings/about",
-    "/api/docs",
-)
+NO_PAGES = ("/api/", "/parts/", "/static/")
+"""The beginnings of the addresses of data, parts of pages, and files."""
+NO_PAGE = {
+    *("/healthz", "/readyz", "/metrics", "/openapi.json", "/logo", "/manifest.webmanifest"),
+    "/settings",  # leads on to the first of its pages
+}
+ENTRIES = {"/login", "/setup"}
+"""Pages with tests of their own."""
+OF_USERS = {"/account", "/settings/users", "/settings/users/<int:id>", "/settings/audit"}
+"""Pages that are judged where there are accounts, as an admin sees them."""
+EXAMPLES = {
+    "/": ("/", "/?q=nobody+has+this+name", "/?retired=true"),
+    "/cameras/<key>": ("/cameras/1", "/cameras/3", "/cameras/3?events=status"),
+    "/events": ("/events", "/events?q=nobody+has+this+name"),
+    "/filters": ("/filters", "/filters?find=nobody+has+this+name"),
+    "/views": ("/views", "/views?status=active"),
+    "/settings/users/<int:id>": ("/settings/users/4",),  # who has a grant and a token
+}
+"""The addresses under which a page is judged, where there is more than its own."""
+ROUTES = [
+    rule
+    for method, rule in TABLE
+    if method == "GET"
+    and (rule == "/api/docs" or not (rule.startswith(NO_PAGES) or rule in NO_PAGE))
+]
+"""Every page: tests/web/http/test_roles.py sees to it that TABLE has every route."""
 
-OWN_PAGES = (
-    "/account",
-    "/settings/users",
-    "/settings/users/4",
-    "/settings/audit",
-    "/settings/jobs",
-)
-"""Pages of a closed monitor, seen by an admin; user 4 has a grant and a token."""
+
+def addresses(rules: Iterable[str]) -> list[str]:
+    return [path for rule in rules for path in EXAMPLES.get(rule, (rule,))]
+
+
+PAGES = addresses(rule for rule in ROUTES if rule not in ENTRIES | OF_USERS)
+OWN_PAGES = [*addresses(rule for rule in ROUTES if rule in OF_USERS), "/settings/jobs"]
 
 both_looks = pytest.mark.parametrize("look", LOOKS)
 
@@ -148,6 +157,12 @@ def test_a_text_too_pale_to_read_is_found(tab: Tab, cast: Running) -> None:
     page = tab(cast, "/settings/about")
     page.evaluate("document.querySelector('h1').style.color = '#ccc'")
     assert any(fault.startswith("serious color-contrast: h1") for fault in faults(page))
+
+
+def test_the_special_cases_are_pages() -> None:
+    routes = {rule for method, rule in TABLE if method == "GET"}
+    assert not {*EXAMPLES, *OF_USERS, *ENTRIES, *NO_PAGE} - routes
+    assert not [path for path in (*PAGES, *OWN_PAGES) if "<" in path], "add it to EXAMPLES"
 
 
 @both_looks

@@ -88,6 +88,20 @@ def test_the_filter_offline_shows_offline_recorders_and_the_store_can_be_taken_a
     expect(filters.get_by_role("link", name="Offline 3")).to_have_attribute("aria-current", "true")
 
 
+def test_the_bar_of_an_offline_row_says_why_it_is_offline_now(tab: Tab, stores: Running) -> None:
+    page = tab(stores, "/?store=Store+Bergen&sort=name")
+    offline, tip = rows(page).filter(has_text="BER-02"), page.locator(".tip")
+    why = offline.locator(".c-name small").get_attribute("title")
+    assert why
+    box = offline.locator(".uptime").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 5)
+    expect(tip).to_contain_text(f"Offline now: {why}.")
+    page.mouse.move(box["x"] + 1, box["y"] + 5)
+    expect(tip).to_contain_text("No data")
+    expect(tip).not_to_contain_text("Offline now")
+
+
 def test_without_script_a_store_is_unfolded_and_found_too(tab: Tab, stores: Running) -> None:
     page = tab(stores, "/sites", java_script_enabled=False)
     expect(line(page, "DRE-02")).to_be_visible()
