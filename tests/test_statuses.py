@@ -11,7 +11,7 @@ from fleet.queries import STATUSES
 from tests.fleet.reports import A, noon, seen
 from tests.fleet.reports import Story as FleetStory
 from web.http import remedies
-from web.pages.fleet_view import FILTERS, OTHER_STATUSES
+from web.pages.filter_titles import FILTERS, OTHER_STATUSES
 
 ROOT = Path(__file__).parent.parent
 WITHOUT_REMEDY = {status.ACTIVE}

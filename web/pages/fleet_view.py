@@ -10,7 +10,7 @@ from flask import render_template, request
 from markupsafe import Markup
 from pydantic import Field, ValidationError
 
-from fleet import labels, shapes, status
+from fleet import labels, shapes
 from fleet.kinds import CAMERAS
 from fleet.model import Device
 from fleet.queries import SORTS, STATUSES, DevicePage, select, store_of, stores_by_site
@@ -24,9 +24,10 @@ from web.http.selection import Snapshot, selected, unpaged, within_attention
 from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import visible_fleet
-from web.pages.attention_view import ATTENTION_TITLES, attention_view
+from web.pages import filter_titles
+from web.pages.attention_view import attention_view
 from web.pages.caches import page_caches
-from web.pages.filter_titles import TITLES, value_title
+from web.pages.filter_titles import FILTERS
 from web.pages.nouns import DEVICES, current_noun
 from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
@@ -39,26 +40,8 @@ PAGE_SIZES = (50, 100, 500)
 MAX_QUERY_STRING = 4000
 HIDDEN_AT_ZERO = ("unreachable", "unknown")
 """Filters that are shown while something matches them, or while they are chosen."""
-FILTERS = (
-    ("all", "All"),
-    ("active", "Active"),
-    ("ip_changed", "IP changed"),
-    ("not_responding", "Offline"),
-    ("unreachable", "Unreachable"),
-    ("missing", "Missing"),
-    ("unknown", "Not checked"),
-)
 FILTER_MARKS = {"not_responding": "offline"}
 """The marks of filters that are not called like their mark."""
-OTHER_STATUSES = {
-    **{name.lower(): entry.title for name, entry in status.TABLE.items()},
-    "online": "Online",
-    "offline": "Offline, unreachable or not checked",
-    "silent": "Offline or unreachable",
-}
-for _filter, _title in FILTERS:
-    OTHER_STATUSES.pop(_filter, None)
-"""What a link from elsewhere may filter by, although the page has no count for it."""
 
 
 class PageQuery(ListQuery):
@@ -227,6 +210,7 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
         "filters": filters(query, snapshot),
         "filter_marks": FILTER_MARKS,
         "active_filters": active_filters(query, link),
+        "filter_sentence": filter_titles.sentence(query),
         "retired_count": retired_count(query, snapshot),
         "link": link,
         "scan": scan_row(scan) if scan else None,
@@ -258,13 +242,11 @@ def filters(query: PageQuery, snapshot: Snapshot) -> list[tuple[str, str, int]]:
 
 def active_filters(query: PageQuery, link: Links) -> list[tuple[str, str, str]]:
     """(name, value, link without it) of each active filter that has no count of its own."""
-    chosen = (
-        ("status", "Status", OTHER_STATUSES.get(query.status, "")),
-        ("attention", "Needs attention", ATTENTION_TITLES.get(query.attention, "")),
-        ("kind", "Kind", query.kind or ""),
-        *((key, title, value_title(key, getattr(query, key))) for key, title in TITLES.items()),
-    )
-    return [(what, which, link(**{key: ""})) for key, what, which in chosen if which]
+    return [
+        (part.title, part.value, link(**{part.key: ""}))
+        for part in filter_titles.described(query)
+        if not part.is_counted
+    ]
 
 
 def retired_count(query: PageQuery, snapshot: Snapshot) -> int:

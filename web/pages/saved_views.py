@@ -14,25 +14,14 @@ from web.http.authorization import needs
 from web.http.errors import HttpError, status_of
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person
-from web.pages.fleet_view import Links
+from web.pages import filter_titles
+from web.pages.fleet_view import Links, page_query
 
 bp = Blueprint("saved_views_pages", __name__)
 PREFERENCE = "views"
 MAX_VIEWS = 50
 LONGEST_NAME = 80
 LONGEST_QUERY = 2000
-DESCRIBED = (
-    ("q", "search “{}”"),
-    ("status", "status {}"),
-    ("findings", "with a finding"),
-    ("attention", "needs attention"),
-    ("attention", "needs attention ({})"),
-    ("retired", "retired"),
-    ("kind", "{}s"),
-    *((name, name + " {}") for name in ("tag", "model", "site", "store", "network", "source")),
-    ("sort", "sorted by {}"),
-)
-"""The words for each filter, in the order of the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +67,9 @@ def canonical(query: str) -> str:
 
 
 def described(query: str) -> str:
-    """The filter in words, such as `Search “gate”, status offline, sorted by name`."""
-    values = dict(parse_qsl(query))
-    parts = [
-        text.format(values[key].replace("_", " ") if key in ("status", "sort") else values[key])
-        for key, text in DESCRIBED
-        if key in values
-    ]
-    text = ", ".join(parts)
+    """The filter in words, such as `“gate”, status Offline, sorted by Name.`"""
+    parts = filter_titles.described(page_query(dict(parse_qsl(query))))
+    text = ", ".join(part.text for part in parts) or "the whole list"
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -122,7 +122,28 @@ def test_active_filters_are_chips_that_can_be_removed(browser: Browser) -> None:
 def test_a_list_without_a_match_names_the_filters(browser: Browser) -> None:
     page = browser.visit("/?tag=gone&network=10.0.0.0/8")
     text = page.find_one("div", **{"class": "empty"}).text
-    assert "matches with tag gone with network 10.0.0.0/8." in text
+    assert "matches tag gone, network 10.0.0.0/8." in text
+
+
+def test_a_filter_has_the_same_words_as_a_chip_in_an_empty_list_and_in_a_view(
+    browser: Browser,
+) -> None:
+    query = "status=silent&attention=all&tag=gone&site=here&source=panasonic"
+    page = browser.visit(f"/?{query}")
+    chips = [link.text for link in page.find("a", **{"class": "chosen"})]
+    assert {chip.removesuffix(" (remove this filter)") for chip in chips} == {
+        "Status: Offline or unreachable",
+        "Needs attention: all",
+        "Tag: gone",
+        "Site: (no site)",
+        "Source: Panasonic and i-PRO",
+    }
+    words = (
+        "tatus Offline or unreachable, needs attention (all), tag gone, "
+        "site (no site), source Panasonic and i-PRO."
+    )
+    assert f"matches s{words}" in page.find_one("div", **{"class": "empty"}).text
+    assert f"S{words}" in browser.visit(f"/views?{query}").find_one("main").text
 
 
 def test_the_counts_keep_to_what_needs_attention(browser: Browser) -> None:

@@ -41,7 +41,7 @@ def form_of(page: Element, name: str, button: str) -> Element:
 
 def test_a_filter_is_saved_opened_renamed_and_deleted(browser: Browser) -> None:
     page = browser.visit("/views?q=gate&status=active&sort=-name&page=3&per_page=50&nonsense=1")
-    assert "Search “gate”, status active, sorted by -name." in save_form(page).text
+    assert "“gate”, status Active, sorted by Name (descending)." in save_form(page).text
     page = browser.press(save_form(page), "Save view", name="  Gates \t at work ")
     assert saved(page) == {"Gates at work": "/?q=gate&status=active&sort=-name"}
     assert "is saved as “Gates at work”" in page.find_one("main").text
