@@ -83,7 +83,7 @@ class Row:
 def rows() -> list[Row]:
     parts = re.split(r"^## From (.+)$", read("docs/coming-from.md"), flags=re.MULTILINE)
     named = zip(parts[1::2], parts[2::2], strict=True)
-    return [Row(origin, *cells) for origin, text in named for cells in table(text, "there")]
+    return [Row(origin, *cells) for origin, text in named for cells in table(text, "before")]
 
 
 ROWS = rows()
