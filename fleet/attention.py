@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
-from fleet import status
+from fleet import labels, status
 from fleet.model import Device, Fault
+from fleet.natural_order import Key, natural_key
 
 LASTING = timedelta(days=1)
 """A concern that is older folds together with others of its kind."""
@@ -73,8 +74,14 @@ def attention(devices: Iterable[Device], statuses: Mapping[int, str], now: datet
         (folds[key] if key else recent).append(concern)
     # One alone is named: a line that says "1 offline" would be as long.
     recent += [fold.pop() for fold in folds.values() if len(fold) == 1]
-    recent.sort(key=lambda concern: concern.since.timestamp() if concern.since else 0, reverse=True)
+    recent.sort(key=_place)
     return Attention(recent, {key: folds[key] for key in FOLDS if folds.get(key)})
+
+
+def _place(concern: Concern) -> tuple[float, Key]:
+    """Newest first; those of one moment by name."""
+    since = concern.since.timestamp() if concern.since else 0
+    return -since, natural_key(labels.name(concern.devices[0]))
 
 
 def _concerns(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[Concern]:

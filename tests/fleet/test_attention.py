@@ -13,6 +13,7 @@ from tests.fleet.reports import noon
 
 def device(id: int, since: datetime | None = None, *faults: Fault, **more: Any) -> Device:
     at = since or noon()
+    more.setdefault("name", f"Camera {id}")
     return Device(id, "camera", "here", (), since=at, findings=faults, last_seen=at, **more)
 
 
@@ -44,6 +45,12 @@ def test_what_is_down_or_has_a_finding_needs_attention_newest_first() -> None:
     )
     assert named(known) == [[4], [3], [1]]
     assert known.devices() == {1, 3, 4}
+
+
+def test_devices_that_went_down_at_one_moment_are_in_the_order_of_their_names() -> None:
+    names = ("Gate 10", "gate 2", "Car park")
+    known = judged(*((device(n, name=name), OFFLINE) for n, name in enumerate(names, 1)))
+    assert named(known) == [[3], [2], [1]]
 
 
 def test_two_devices_with_one_address_are_one_concern() -> None:
