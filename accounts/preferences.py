@@ -6,6 +6,7 @@ set of them.
 
 import json
 import logging
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +48,27 @@ class Preferences:
 
     def save(self, user: int | None, name: str, value: Any) -> None:
         """Save a JSON value; None restores the default. Raises Invalid and Unreachable."""
+        self.change(user, name, lambda _known: value)
+
+    def change(self, user: int | None, name: str, make: Callable[[Any], Any]) -> None:
+        """Save what `make` returns for the value as it is; nobody else writes meanwhile.
+
+        Raises Invalid and Unreachable, and what `make` raises; then nothing is saved.
+        """
         if name not in NAMES:
             raise Invalid(f"There is no preference {name[:40]!r}", f"Use {' or '.join(NAMES)}.")
-        if value is not None and len(json.dumps(value)) > MAX_BYTES:
-            raise Invalid(
-                f"{name} is longer than {MAX_BYTES} bytes", "Save less, or delete some of it first."
-            )
         with self._lock:
+            value = make(self._known.get((user, name)))
+            self._check(name, value)
             rows.save(self._engine, (user, name), value)
             # A copy, so that a page that reads meanwhile never sees half of a change.
             known = {key: kept for key, kept in self._known.items() if key != (user, name)}
             self._known = known if value is None else {**known, (user, name): value}
+
+    @staticmethod
+    def _check(name: str, value: Any) -> None:
+        """Raise Invalid for a value that is too long."""
+        if value is not None and len(json.dumps(value)) > MAX_BYTES:
+            raise Invalid(
+                f"{name} is longer than {MAX_BYTES} bytes", "Save less, or delete some of it first."
+            )

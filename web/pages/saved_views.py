@@ -1,6 +1,6 @@
 """Saved views: filters of the list that a person gave a name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -38,7 +38,10 @@ class SavedView:
 
 def saved_views() -> list[SavedView]:
     """The views of the person of the request, by name; what is not a view is left out."""
-    value = current_monitor().preferences.of(_user(), PREFERENCE)
+    return _views_in(current_monitor().preferences.of(_user(), PREFERENCE))
+
+
+def _views_in(value: Any) -> list[SavedView]:
     rows = value if isinstance(value, list) else []
     views = [
         SavedView(row["name"], canonical(row["query"]))
@@ -50,9 +53,14 @@ def saved_views() -> list[SavedView]:
     return sorted(views, key=lambda view: natural_key(view.name))
 
 
-def _save(views: Sequence[SavedView]) -> None:
-    rows = [{"name": view.name, "query": view.query} for view in views]
-    current_monitor().preferences.save(_user(), PREFERENCE, rows or None)
+def _change(make: Callable[[list[SavedView]], Sequence[SavedView]]) -> None:
+    """Save the views that `make` returns for those that there are; nobody writes in between."""
+
+    def changed(value: Any) -> Any:
+        views = make(_views_in(value))
+        return [{"name": view.name, "query": view.query} for view in views] or None
+
+    current_monitor().preferences.change(_user(), PREFERENCE, changed)
 
 
 def _user() -> int | None:
@@ -136,28 +144,38 @@ def save(name: str, query: str) -> None:
     _check(name)
     if not query:
         raise Invalid("There is no filter to save", "Filter, search or sort the list first.")
-    kept = [view for view in saved_views() if not _is_same(view.name, name)]
-    if len(kept) >= MAX_VIEWS:
-        raise Invalid(f"You have {MAX_VIEWS} views already", "Delete one first.")
-    _save([*kept, SavedView(name, query)])
+
+    def added(views: list[SavedView]) -> list[SavedView]:
+        kept = [view for view in views if not _is_same(view.name, name)]
+        if len(kept) >= MAX_VIEWS:
+            raise Invalid(f"You have {MAX_VIEWS} views already", "Delete one first.")
+        return [*kept, SavedView(name, query)]
+
+    _change(added)
 
 
 def rename(name: str, new_name: str) -> None:
     """Give a view another name. Raises Invalid and Unreachable."""
     _check(new_name)
-    views = saved_views()
-    if any(_is_same(view.name, new_name) and view.name != name for view in views):
-        raise Invalid(f"Another view is called {new_name}", "Choose another name.")
-    _save([SavedView(new_name, view.query) if view.name == name else view for view in views])
+
+    def renamed(views: list[SavedView]) -> list[SavedView]:
+        if any(_is_same(view.name, new_name) and view.name != name for view in views):
+            raise Invalid(f"Another view is called {new_name}", "Choose another name.")
+        return [SavedView(new_name, view.query) if view.name == name else view for view in views]
+
+    _change(renamed)
 
 
 def delete(name: str) -> SavedView | None:
     """Delete a view and return it; None when it is not there any more. Raises Unreachable."""
-    views = saved_views()
-    gone = next((view for view in views if view.name == name), None)
-    if gone:
-        _save([view for view in views if view != gone])
-    return gone
+    deleted: list[SavedView] = []
+
+    def without(views: list[SavedView]) -> list[SavedView]:
+        deleted.extend(view for view in views if view.name == name)
+        return [view for view in views if view.name != name]
+
+    _change(without)
+    return deleted[0] if deleted else None
 
 
 def _check(name: str) -> None:

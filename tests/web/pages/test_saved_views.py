@@ -1,6 +1,8 @@
 """Saved views without script: save, open, rename, delete and undo, each for one user."""
 
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -114,6 +116,25 @@ def test_the_number_of_views_is_limited(home: Home, browser: Browser) -> None:
     answer = browser.send(save_form(browser.visit("/views?q=gate")), "Save view", name="More")
     assert answer.status_code == 422
     assert f"You have {MAX_VIEWS} views already. Delete one first." in answer.text
+
+
+def test_views_that_are_saved_in_two_tabs_at_once_are_all_kept(home: Home) -> None:
+    names = {f"{tab} {number}" for tab in ("left", "right") for number in range(20)}
+
+    def save_all(tab: str) -> None:
+        client = home.app.test_client()
+        for name in sorted(name for name in names if name.startswith(tab)):
+            form = {"do": "save", "name": name, "query": f"q={name}"}
+            assert client.post("/views", data=form).status_code == 303
+
+    pause = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # The two take turns between reading and writing.
+    try:
+        with ThreadPoolExecutor(2) as tabs:
+            list(tabs.map(save_all, ("left", "right")))
+    finally:
+        sys.setswitchinterval(pause)
+    assert set(saved(Browser(home.client).visit("/views"))) == names
 
 
 @pytest.mark.parametrize(
