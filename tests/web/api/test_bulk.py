@@ -104,6 +104,14 @@ def test_what_somebody_changed_since_stays_when_the_act_is_undone(home: Home) ->
     assert (rows(home)["Gate"]["site"], rows(home)["Yard"]["site"]) == ("here", "Bergen")
 
 
+def test_a_device_with_two_changes_is_one_device_when_they_are_undone(home: Home) -> None:
+    chosen = ids(home, "Gate", "Yard")
+    body = edit(home, ids=chosen, add_tags=["door"], retired=True)
+    assert len(body["undo"]) == 4
+    back = undo(home, body["undo"])
+    assert (sorted(back["changed"]), back["unchanged"]) == (sorted(chosen), 0)
+
+
 def test_all_that_match_a_filter_are_retired_but_for_some_and_restored(home: Home) -> None:
     (attic,) = ids(home, "Attic")
     body = edit(home, filter={"q": "a"}, **{"except": [attic]}, count=3, retired=True)

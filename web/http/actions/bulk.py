@@ -101,7 +101,7 @@ def undo_many(sequences: Sequence[int]) -> BulkResult:
         raise Invalid(f"{len(sequences)} events are too many at once", "Undo fewer of them.")
     events = sorted(_events(sequences), key=lambda event: event.sequence, reverse=True)
     edits, problems = _collect((event.device or 0, partial(_undo_of, event)) for event in events)
-    return _apply(edits, problems, len(events))
+    return _apply(edits, problems, len({event.device for event in events}))
 
 
 def _collect(
