@@ -85,6 +85,14 @@ def controls(page: Element) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize(("name", "is_offered"), [("recorders", False), ("mixed_fleet", True)])
+def test_a_recorder_of_the_list_is_retired_by_its_row_and_not_by_a_button(
+    request: pytest.FixtureRequest, name: str, is_offered: bool
+) -> None:
+    form = request.getfixturevalue(name).visit().find_one("form", id="bulk")
+    assert ("retire" in {button.get("value") for button in form.find("button")}) is is_offered
+
+
 def commands(fleet: Fleet) -> list[str]:
     """The actions in the palette that check or scan."""
     options = fleet.visit("/parts/palette").find("li", role="option")
@@ -265,7 +273,7 @@ def test_the_sources_page_says_how_often_and_turns_auto_scan_on(mixed_fleet: Fle
     mixed_fleet.home.monitor.scheduler.start()
     page = mixed_fleet.visit("/settings/sources")
     assert "4 recorders are checked every 10 min." in page.text
-    assert "the network is scanned only when someone starts a scan" in page.text
+    assert "the network is scanned only on request" in page.text
     form = next(form for form in page.find("form") if form["action"] == "/auto-scan")
     page = mixed_fleet.browser.press(form)
     assert page.find_one("h1").text == "Data sources"
