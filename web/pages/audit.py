@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 from pydantic import ValidationError
 
 from fleet import labels
+from fleet.natural_order import natural_key
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.shapes.audit import AuditQuery
@@ -72,7 +73,7 @@ def _day(key: str) -> datetime | None:
 def _people() -> list[str]:
     """The names that the filter by person offers."""
     users = current_monitor().authenticator.accounts.snapshot.users.values()
-    return [*sorted((user.name for user in users), key=str.casefold), *NOT_USERS]
+    return [*sorted((user.name for user in users), key=natural_key), *NOT_USERS]
 
 
 def _user_numbers() -> dict[str, int]:

@@ -11,6 +11,7 @@ from flask import Blueprint, render_template, request
 from fleet import labels
 from fleet.kinds import CAMERAS
 from fleet.model import DEFAULT_SITE, Event
+from fleet.natural_order import natural_key
 from fleet.queries import DeviceFilter, select
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
@@ -102,13 +103,13 @@ def events() -> str:
     """All events, newest first."""
     devices = visible_fleet().devices()
     wanted = event_filter()
-    sites = sorted({device.site for device in devices.values()} - {DEFAULT_SITE})
+    sites = {device.site for device in devices.values()} - {DEFAULT_SITE}
     chosen = devices.get(wanted.device or 0)
     return render_template(
         "events.html",
         groups=[group for group in event_groups.GROUPS if _is_offered(group.key)],
         periods=PERIODS,
-        sites=sites,
+        sites=sorted(sites, key=natural_key),
         chosen=labels.name(chosen) if chosen else wanted.device,
         **_list(wanted),
     )

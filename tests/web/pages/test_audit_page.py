@@ -115,6 +115,24 @@ def test_the_log_is_filtered_by_person_action_and_day(home: Home) -> None:
     assert home.client.get(link).text.count("\n") == 2, "the titles and the one line of that day"
 
 
+def test_users_and_sites_to_filter_by_are_in_the_order_in_which_people_read(home: Home) -> None:
+    for number, site in enumerate(("Store 10", "store 9", "Annex"), start=1):
+        change(home, number, site=site)
+    accounts = home.monitor.authenticator.accounts
+    boss = people.add(accounts, "Boss", "admin")
+    for name in ("ward10", "Ward2"):
+        people.add(accounts, name)
+    visitor = Visitor(home, user=boss.id)
+
+    def see(path: str) -> Element:
+        return read(visitor.get(path, headers={"Accept": "text/html"}).text)
+
+    names = see("/settings/audit").find_one("datalist", id="people").find("option")
+    assert [name["value"] for name in names[:3]] == ["Boss", "Ward2", "ward10"]
+    sites = see("/events").find_one("select", name="site").find("option")
+    assert [site.text for site in sites[1:]] == ["Annex", "store 9", "Store 10"]
+
+
 @pytest.mark.parametrize("day", ["", "x", "9999-12-31", "0001-01-01", "2026-02-30", "2026-1-1"])
 def test_a_day_that_is_none_is_left_out_of_the_filter(home: Home, day: str) -> None:
     change(home, 1, tags=["seen"])
