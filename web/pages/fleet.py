@@ -10,6 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from fleet import labels
 from fleet.editable_fields import MAX_LENGTHS
+from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device, Edit, Refused
 from fleet.status import TABLE
 from fleet.texts import sentences
@@ -167,6 +168,7 @@ def camera_events_part(key: str) -> str:
     return render_template(
         "parts/detail_events.html",
         row={"id": device.id},
+        kind_word=shown_as(device.kind),
         events=device_view.device_events(device),
         event_groups=event_groups,
         link=fleet_view.links(),

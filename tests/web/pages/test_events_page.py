@@ -92,6 +92,13 @@ def test_the_events_of_one_device_name_it_in_a_filter_that_can_be_removed(
     assert shown(browser.visit(chosen["href"])) == [3, 2, 1]
 
 
+def test_the_details_lead_to_all_events_of_the_device(browser: Browser) -> None:
+    for path in ("/cameras/2", "/parts/camera/2", "/parts/camera/2/events"):
+        page = browser.visit(path)
+        (link,) = [a for a in page.find("a") if a.text == "All events of this camera"]
+        assert shown(browser.visit(link["href"])) == [4, 2], path
+
+
 def test_pages_one_after_the_other_hold_every_event_once(make_home: Make) -> None:
     home = make_home()
     fill(home, 250)
