@@ -72,4 +72,6 @@ def test_a_workbook_is_uploaded_looked_at_taken_and_taken_back(
     expect(page.locator("main")).to_contain_text("0 to add, 0 to change, 0 to retire, 2 unchanged")
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name="Undo").click()
+    expect(page.locator("main")).to_contain_text("There is no workbook yet")
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    assert monitor.get("/api/dvrs").json["items"] == []
