@@ -21,7 +21,7 @@ ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY --from=packages /venv /venv
 WORKDIR /app
 COPY . .
-# Whoever --user says may add files here, but not replace the code (hence the sticky bit).
+# The user of --user can add files here, but not replace the code (hence the sticky bit).
 RUN mkdir -p data media && chmod 1777 . data media
 USER 1000:1000
 VOLUME /app/data
