@@ -213,7 +213,7 @@ def test_the_audit_log_is_filtered_downloaded_and_leafed_through(tab: Tab, close
     lines = page.locator("main tbody tr")
     expect(lines).to_have_count(100)
     expect(lines.first).to_contain_text("Logged in (browser)")
-    page.get_by_label("User").fill("Otto")
+    page.get_by_label("User", exact=True).fill("Otto")
     page.locator("select[name=action]").select_option("token.")
     page.get_by_role("button", name="Filter").click()
     page.wait_for_url(re.compile("who=Otto"))
