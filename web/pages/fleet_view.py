@@ -216,7 +216,7 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
         "scan": scan_row(scan) if scan else None,
         "last": visible_fleet().last_scan(),
         "auto": auto_scan_job(),
-        "watch": watching(monitor, visible_fleet().statuses()),
+        "watch": watching(monitor, snapshot),
         "notices": notices(monitor),
     }
 
