@@ -205,6 +205,7 @@ PATHS = (
     *(f"{path}?{query}" for path in ("/", "/api/cameras", "/parts/top") for query in QUERIES),
     *(f"/parts/rows?{query}" for query in (*QUERIES, "ids=1,7002,7003", "offset=0&limit=200")),
     *(f"/filters?{query}" for query in ("network=127.20.0.0/16", "source=panasonic", "find=127")),
+    *(f"/api/export?format={format}&columns=name,parent" for format in ("csv", "xlsx", "json")),
     *(f"/api/cameras?{query}" for query in ("network=127.20.0.0/16", "source=panasonic")),
     *(f"/parts/choices?{query}" for query in ("sites&q=", "sites&q=basement", "q=zebra", "q=s")),
     *(f"/api/events?{query}" for query in ("limit=1000", "after=0", "device=7002", "limit=1")),

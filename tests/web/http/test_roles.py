@@ -15,6 +15,7 @@ from fleet.edit.editing import inverse
 from fleet.model import Edit, Event
 from tests.accounts.people import add
 from tests.home import Clock, Home
+from tests.web.browser import read
 from tests.web.closed import (
     API,
     NOBODY,
@@ -189,6 +190,20 @@ def test_a_search_for_another_camera_finds_what_one_for_nonsense_finds(
         text = hidden.text.replace("%3A", ":")
         assert text == absent.text.replace("%3A", ":").replace("nowhere", needle)
         assert hidden.headers.get("X-Total-Count") == absent.headers.get("X-Total-Count")
+
+
+@pytest.mark.parametrize(("name", "count"), [("Lea", 1), ("Gus", 2)])
+def test_filters_and_pickers_offer_the_values_of_the_own_cameras_alone(
+    ask: Ask, name: str, count: int
+) -> None:
+    panel = read(ask[name].get("/filters").text)
+    counts = [b.text for b in panel.find_one("div", **{"class": "facets"}).find("b")]
+    assert counts
+    assert {int(number) for number in counts} <= {*range(1, count + 1)}
+    head = panel.find_one("div", **{"class": "panel-head"})
+    assert head.find_one("p", role="status").text.startswith(f"{count} match")
+    options = read(ask[name].get("/parts/choices?q=").text).find("li", role="option")
+    assert len(options) == count
 
 
 @pytest.mark.parametrize("name", LIMITED)
