@@ -236,13 +236,7 @@ class Accounts:
         for item in rights:
             _check_choice("rights", item, RIGHTS)
         with self._lock:
-            self.user(user)
-            if len(self.snapshot.grants_of(user)) >= MAX_GRANTS:
-                raise NotAllowed(
-                    f"A user can have at most {MAX_GRANTS} grants",
-                    "Grant whole sites instead of single cameras.",
-                    409,
-                )
+            self.check_room_for_grants(user, 1)
             values: dict[str, Any] = {
                 "user": user,
                 "level": level,
@@ -255,6 +249,16 @@ class Accounts:
             grant = Grant(id=rows.add_grant(self.engine, **values), **values)
             self._publish(grants={**self.snapshot.grants, grant.id: grant})
             return grant
+
+    def check_room_for_grants(self, user: int, number: int) -> None:
+        """Raise NotAllowed (404, 409) where the user cannot have so many more grants."""
+        self.user(user)
+        if len(self.snapshot.grants_of(user)) + number > MAX_GRANTS:
+            raise NotAllowed(
+                f"A user can have at most {MAX_GRANTS} grants",
+                "Grant whole sites instead of single cameras.",
+                409,
+            )
 
     def revoke_grant(self, user: int, id: int) -> Grant:
         """Remove a grant. Raises NotAllowed (404)."""

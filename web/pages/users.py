@@ -112,8 +112,7 @@ def grant(id: int) -> Any:
         if remove.isdecimal() and len(remove) < 10:
             users.remove_grant(id, int(remove))
         else:
-            for new in _grants():
-                users.add_grant(id, new)
+            users.add_grants(id, _grants())
     except (NotAllowed, Refused) as problem:
         return _with_fault(id, problem.error, problem.hint, problem.field)
     except ValidationError as error:

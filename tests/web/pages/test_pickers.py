@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from simulators.panasonic import Camera
-from tests.accounts.people import PASSWORD
+from tests.accounts.people import PASSWORD, add
 from tests.home import Home
 from tests.web.browser import Browser, Element, read
+from tests.web.closed import Visitor
 
 Make = Callable[..., Home]
 
@@ -147,3 +148,13 @@ def test_a_grant_for_devices_and_sites_is_given_without_a_number(home: Home) -> 
     browser.press(form(page), level="view", hours="")
     given = {(grant.device, grant.site) for grant in accounts.snapshot.grants_of(vera.id)}
     assert given == {(3, None), (None, "Depot")}
+
+
+def test_several_grants_are_made_together_or_not_at_all(home: Home) -> None:
+    accounts = home.monitor.authenticator.accounts
+    boss, guest = add(accounts, "Boss", "admin"), add(accounts, "Guest")
+    visitor = Visitor(home, user=boss.id)
+    path = f"/settings/users/{guest.id}/grants"
+    for places, count in ((["1", "999"], 0), (["1", "2"], 2)):
+        visitor.ask("POST", path, data={"places": places, "level": "view"})
+        assert len(accounts.snapshot.grants_of(guest.id)) == count, places

@@ -1,9 +1,11 @@
 """Add, change and remove users, their grants and tokens."""
 
+from collections.abc import Sequence
+
 from flask import g
 
 from accounts import account_rows, names, passwords
-from accounts.model import Grant, Hours, NotAllowed, User
+from accounts.model import Grant, NotAllowed, User
 from fleet import labels
 from web.http.auditing import note
 from web.http.monitor import current_monitor
@@ -61,24 +63,36 @@ def remove_user(id: int) -> None:
 
 def add_grant(id: int, given: NewGrant) -> Grant:
     """Add a grant. Raises NotAllowed, NotFound and HttpError (401, 403)."""
-    device = visible_fleet().device(str(given.device)).id if given.device is not None else None
-    hours: Hours | None = account_rows.parse_hours(given.hours) if given.hours else None
-    accounts = current_monitor().authenticator.accounts
-    with visible_fleet().acting("user.manage"):
-        name = accounts.user(id).name
-        grant = accounts.grant(
-            id,
-            given.level,
-            device=device,
-            site=given.site,
-            hours=hours,
-            weekdays=given.weekdays,
-            rights=given.rights,
-        )
-    note(
-        "grant.added", name, _grant_text(grant), after=grant_row(grant, current_monitor().redirects)
-    )
+    (grant,) = add_grants(id, [given])
     return grant
+
+
+def add_grants(id: int, wanted: Sequence[NewGrant]) -> list[Grant]:
+    """Add several grants, or none of them where one is refused. Raises as `add_grant` does."""
+    visible, accounts = visible_fleet(), current_monitor().authenticator.accounts
+    devices = [
+        None if given.device is None else visible.device(str(given.device)).id for given in wanted
+    ]
+    hours = [account_rows.parse_hours(given.hours) if given.hours else None for given in wanted]
+    with visible.acting("user.manage"):
+        name = accounts.user(id).name
+        accounts.check_room_for_grants(id, len(wanted))
+        grants = [
+            accounts.grant(
+                id,
+                given.level,
+                device=device,
+                site=given.site,
+                hours=span,
+                weekdays=given.weekdays,
+                rights=given.rights,
+            )
+            for given, device, span in zip(wanted, devices, hours, strict=True)
+        ]
+    redirects = current_monitor().redirects
+    for grant in grants:
+        note("grant.added", name, _grant_text(grant), after=grant_row(grant, redirects))
+    return grants
 
 
 def remove_grant(id: int, number: int) -> None:
