@@ -24,7 +24,7 @@ const ACTIONS = {
 // How the API calls the site of devices that were given none.
 export const NO_SITE = "here";
 
-const splitTags = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
+export const splitTags = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
 
 const EDITS = {
   change: (id, form) => {

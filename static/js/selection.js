@@ -1,6 +1,7 @@
 // Rows are selected by checkbox, by shift for a range and by x; the bar above the list edits them
 // all at once. Without this the same form works by itself.
-import { NO_SITE, send } from "./actions.js";
+import { NO_SITE, send, splitTags } from "./actions.js";
+import { chosenIn, settle } from "./picker.js";
 import { sentences, toast } from "./toast.js";
 
 const FEW = 20;
@@ -9,13 +10,11 @@ const table = () => document.getElementById("fleet");
 const picks = () => [...document.querySelectorAll("tr[data-id] .pick")];
 const total = () => Number(table()?.dataset.total || 0);
 const counted = (number) => `${number} ${number === 1 ? "device" : "devices"}`;
-const split = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
 
 export function selection() {
   const chosen = new Set();
   let isEvery = false;
   let anchor = null;
-  const parents = new Map();
   // With isEvery those in `chosen` are left out.
   const has = (id) => chosen.has(id) !== isEvery;
   const number = () => (isEvery ? total() - chosen.size : chosen.size);
@@ -72,30 +71,22 @@ export function selection() {
   }
 
   async function change(what) {
-    const { bulk_tag: tag, bulk_site: site, bulk_parent: parent } = bar().elements;
+    const { bulk_tag: tag, bulk_site: site } = bar().elements;
     switch (what) {
-      case "tag": return { add_tags: split(tag.value) };
-      case "untag": return { remove_tags: split(tag.value) };
+      case "tag": return { add_tags: splitTags(tag.value) };
+      case "untag": return { remove_tags: splitTags(tag.value) };
       case "site": return { site: site.value.trim() || NO_SITE };
-      case "parent": return { parent: parent.value.trim() ? await numberOf(parent.value.trim()) : null };
+      case "parent": return { parent: await parent() };
+      case "no_parent": return { parent: null };
       default: return { retired: what === "retire" };
     }
   }
 
-  async function numberOf(text) {
-    const matches = await find(text);
-    const exact = matches.filter((row) => [row.camera_name, row.current_ip, row.mac_address].some((value) => value?.toLowerCase() === text.toLowerCase()));
-    if (exact.length === 1) return exact[0].id;
-    throw Object.assign(new Error(exact.length ? `${exact.length} devices are named ${text}` : `No device is named ${text}`), { hint: exact.length ? "Enter its address or MAC instead." : "Enter its exact name, address or MAC." });
-  }
-
-  async function find(text) {
-    return (await send("GET", `/api/cameras?${new URLSearchParams({ q: text, page: 1, per_page: FEW })}`)).cameras;
-  }
-
-  async function suggest(text) {
-    const rows = text.length > 1 ? await find(text).catch(() => []) : [];
-    document.getElementById("known-parents").replaceChildren(...rows.map((row) => new Option(row.model_name || "", row.camera_name)));
+  async function parent() {
+    await settle(bar());
+    const [number] = chosenIn(bar(), "parent");
+    if (number) return Number(number);
+    throw Object.assign(new Error("Select one parent device"), { hint: "Search by name, address or model." });
   }
 
   async function apply(what) {
@@ -103,7 +94,7 @@ export function selection() {
     document.getElementById("bulk-result").replaceChildren();
     try {
       const reply = await send("POST", "/api/cameras/bulk", { ...devices, ...await change(what) });
-      bar().querySelectorAll("details").forEach((menu) => { menu.open = false; });
+      bar()?.querySelectorAll("details").forEach((menu) => { menu.open = false; });
       report(reply);
       clear();
     } catch (error) {
@@ -144,7 +135,7 @@ export function selection() {
     const pick = event.target.closest("tr[data-id] .pick");
     if (pick) toggle(pick, pick.checked, event.shiftKey);
     else if (event.target.id === "pick-all") event.target.checked ? every() : clear();
-    else if (event.target.id === "select-every") every();
+    else if (event.target.closest("#select-every")) every();
     else if (event.target.id === "select-none") clear();
   });
   document.addEventListener("keydown", (event) => {
@@ -159,8 +150,7 @@ export function selection() {
     event.preventDefault();
     apply(event.submitter?.value);
   });
-  document.addEventListener("input", (event) => { if (event.target.form === bar() && event.target.name === "bulk_parent") suggest(event.target.value.trim()); });
-  document.addEventListener("filter", clear);
+  document.addEventListener("filter", () => { clear(); tell(""); });
   document.addEventListener("rows", show);
   show();
 }

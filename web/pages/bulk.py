@@ -11,10 +11,11 @@ from web.http.actions.bulk import BulkChange, BulkResult
 from web.http.authorization import needs
 from web.http.errors import HttpError, status_of
 from web.http.shapes.devices import MAX_BULK
-from web.pages import fleet_view
+from web.pages import fleet_view, pickers
 from web.pages.fleet import fleet_page
 
 bp = Blueprint("bulk_pages", __name__)
+HINT = "Search by name, address or model."
 
 
 @bp.post("/bulk")
@@ -24,7 +25,8 @@ def edit() -> Any:
     try:
         result = _edited()
     except Refused as fault:
-        page = fleet_page({"bulk": {"fault": sentences(fault.error, fault.hint)}})
+        typed = {"parent": pickers.as_typed("parent")}
+        page = fleet_page({"bulk": {"fault": sentences(fault.error, fault.hint)}, "pickers": typed})
         return Response(page, status_of(fault))
     return fleet_page({"bulk": {"result": result, "text": bulk.summary(result)}})
 
@@ -55,14 +57,22 @@ def _change() -> BulkChange:
         case "site":
             return BulkChange(fields={"site": form.get("bulk_site", "").strip() or DEFAULT_SITE})
         case "parent":
-            text = form.get("bulk_parent", "").strip()
-            parent = bulk.device_named(text).id if text else None
-            return BulkChange(fields={"parent": parent})
+            return BulkChange(fields={"parent": _parent()})
+        case "no_parent":
+            return BulkChange(fields={"parent": None})
         case "retire":
             return BulkChange(retired=True)
         case "restore":
             return BulkChange(retired=False)
     raise HttpError(422, "The form cannot do this", "Use one of its buttons.")
+
+
+def _parent() -> int:
+    """The device that the form chose. Raises Invalid."""
+    numbers = pickers.picked_numbers("parent")
+    if len(numbers) != 1:
+        raise pickers.invalid("parent", "Select one parent device", HINT)
+    return numbers[0]
 
 
 @bp.post("/bulk/undo")

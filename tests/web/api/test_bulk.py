@@ -224,7 +224,7 @@ def test_without_script_everything_that_matches_is_edited_and_errors_are_shown(
 ) -> None:
     browser = Browser(home.client)
     page = browser.visit("/?q=a")
-    done = press(browser, page, "parent", every="4", bulk_parent="gate")
+    done = press(browser, page, "parent", every="4", parent_search="gate")
     result = done.find_one("div", id="bulk-result").text
     assert "3 devices changed, 1 not changed" in result
     assert "Gate: Gate is itself connected through" in result
@@ -234,5 +234,37 @@ def test_without_script_everything_that_matches_is_edited_and_errors_are_shown(
     assert {row["site"] for row in rows(home, "q=a").values()} == {"here"}
     nothing = press(browser, page, "site", bulk_site="Cork")
     assert "No rows are selected" in nothing.find_one("div", id="bulk-result").text
-    unknown = press(browser, page, "parent", every="4", bulk_parent="Nobody")
-    assert "No device is named 'Nobody'" in unknown.find_one("div", id="bulk-result").text
+    unknown = press(browser, page, "parent", every="4", parent_search="Nobody")
+    assert "Nothing matches “Nobody”" in unknown.find_one("div", id="bulk-result").text
+    assert unknown.find_one("input", name="parent_search")["value"] == "Nobody"
+    none = press(browser, page, "parent", every="4")
+    assert "Select one parent device" in none.find_one("div", id="bulk-result").text
+    press(browser, page, "no_parent", every="4")
+    assert {row["parent"] for row in rows(home, "q=a").values()} == {None}
+
+
+def test_without_script_a_parent_is_chosen_among_matches(home: Home) -> None:
+    browser = Browser(home.client)
+    page = browser.visit("/?q=a")
+    picks = [pick["value"] for pick in page.find("input", name="id")]
+    (ramp,) = ids(home, "Ramp")
+    several = press(browser, page, "parent", id=picks, parent_search="ra")
+    assert "“ra” has no exact match" in several.find_one("div", id="bulk-result").text
+    (choice,) = several.find("input", name="parent")
+    assert (choice["type"], choice["value"]) == ("radio", str(ramp))
+    chosen = [pick for pick in picks if pick != str(ramp)]
+    done = press(browser, several, "parent", id=chosen, parent=choice["value"])
+    assert "3 devices changed" in done.find_one("div", id="bulk-result").text
+    assert {row["parent"] for row in rows(home, "q=a").values()} == {None, ramp}
+
+
+def test_without_script_an_edit_that_empties_the_list_is_reported_and_undone(home: Home) -> None:
+    edit(home, ids=ids(home, "Gate", "Yard"), add_tags=["door"])
+    browser = Browser(home.client)
+    page = browser.visit("/?tag=door")
+    done = press(browser, page, "untag", every="2", bulk_tag="door")
+    result = done.find_one("div", id="bulk-result")
+    assert "2 devices changed" in result.text
+    assert not done.find("table")
+    back = browser.press(result.find_one("form", action="/bulk/undo"))
+    assert sorted(listed(back)) == ["Gate", "Yard"]

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from simulators.panasonic import Network
 from tests.home import Clock, Home, Running, running
-from tests.web.chromium import CROWD, Tab, numbered, path, rows, shown_total, wait_for_rows
+from tests.web.chromium import CROWD, Tab, camera, numbered, path, rows, shown_total, wait_for_rows
 from tests.web.conftest import fill
 
 MANY = 2000
@@ -92,13 +92,18 @@ def test_everything_that_matches_is_selected_and_an_error_is_shown_for_its_devic
     total = shown_total(page)
     assert total > 2
     name = rows(page).nth(0).locator("td.c-name a").inner_text()
+    number = numbered(monitor, name)
     page.locator("#pick-all").check()
     expect(page.locator("#selected")).to_have_text(f"All {total} selected")
     pick(page, 1)
     expect(page.locator("#selected")).to_have_text(f"{total - 1} of {total} selected")
     bar = page.locator("#bulk")
     bar.locator("summary", has_text="Connected through").click()
-    bar.locator("[name=bulk_parent]").fill(name)
+    bar.get_by_role("button", name="Set parent device").click()
+    expect(page.locator("#bulk-result")).to_contain_text("Select one parent device")
+    bar.get_by_role("textbox", name="Parent device").fill(camera(monitor, number)["current_ip"])
+    bar.get_by_role("option", name=name).click()
+    expect(bar.get_by_role("radio", name=name)).to_be_checked()
     bar.get_by_role("button", name="Set parent device").click()
     expect(page.locator(".toast")).to_contain_text(f"{total - 2} devices changed, 1 not changed")
     expect(page.locator("#bulk-result")).to_contain_text(

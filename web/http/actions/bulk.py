@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fleet import identity, labels
+from fleet import labels
 from fleet.edit import bulk, editing
 from fleet.model import Device, Edit, Event, Invalid, NotFound, Refused
 from web.http.actions.devices import check_may_edit, edit_of, needs_full_view
@@ -188,28 +188,6 @@ def _failure(id: int, error: Refused | HttpError, visible: Mapping[int, Device])
     device = visible.get(id)
     name = labels.name(device) if device else ""
     return bulk_failure(id, name, error.error, error.hint)
-
-
-def device_named(text: str) -> Device:
-    """The device with this exact name, address or MAC. Raises Invalid for none and for several."""
-    wanted, mac = text.strip().casefold(), identity.mac(text.strip().casefold())
-    matches = [
-        device
-        for device in visible_fleet().devices().values()
-        if device.retired_at is None
-        and wanted
-        and (
-            wanted in (labels.name(device).casefold(), device.address)
-            or (mac and mac == identity.mac_of(device))
-        )
-    ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise Invalid(
-            f"{len(matches)} devices are named {text[:60]!r}", "Enter its address or MAC instead."
-        )
-    raise Invalid(f"No device is named {text[:60]!r}", "Enter its exact name, address or MAC.")
 
 
 def summary(result: BulkResult) -> str:
