@@ -77,26 +77,68 @@ function setHeight(part, rows, height) {
   part.firstElementChild.firstElementChild.style.height = `${rows * height}px`;
 }
 
-export function virtualList(table) {
+// The number of rows that the whole list has, wherever the page shows it.
+function setTotal(table, total) {
+  const { one, many } = table.dataset;
+  const text = `${total} ${total === 1 ? one : many}`;
+  table.dataset.total = total;
+  table.setAttribute("aria-rowcount", total + 1);
+  for (const place of document.querySelectorAll("[data-counted]")) place.textContent = text;
+  const all = document.getElementById("pick-all");
+  if (!all) return;
+  all.value = total;
+  all.ariaLabel = `Select all ${text}`;
+}
+
+const totalIn = (answer) => Number(answer.headers.get("X-Total-Count"));
+
+// The list of the table, which is null for an empty one. `load` shows the page again where the
+// rows alone do not do: it became empty, or it has another number of pages.
+export function virtualList(table, load) {
   const stopped = new AbortController();
-  const { signal } = stopped;
   const list = {
     table,
+    load,
+    signal: stopped.signal,
     stop: () => stopped.abort(),
     rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []),
     renew: refreshRows,
     put: replaceRows,
     show: (at) => list.rows()[at]?.scrollIntoView({ block: "nearest" }),
-    reload: () => (table ? mergeRows(table) : location.reload()),
+    reload: load,
   };
   if (!table) return list;
-  let total = Number(table.dataset.total);
-  const first = [...table.tBodies[0].rows];
-  if (table.dataset.paged === "true" || total <= first.length) return list;
+  const isPaged = table.dataset.paged === "true";
+  if (!isPaged && Number(table.dataset.total) > table.tBodies[0].rows.length) openWindow(list);
+  else list.reload = oneAtATime(() => mergeRows(list, isPaged));
+  return list;
+}
 
+// Calls while `act` runs make it run once more after that.
+function oneAtATime(act) {
+  let isRunning = false;
+  let isDue = false;
+  return async () => {
+    isDue = true;
+    if (isRunning) return;
+    isRunning = true;
+    while (isDue) {
+      isDue = false;
+      await act();
+    }
+    isRunning = false;
+  };
+}
+
+// From here on the table has only the rows around the window.
+function openWindow(list) {
+  const { table, signal } = list;
+  const first = [...table.tBodies[0].rows];
+  const total = () => Number(table.dataset.total);
   const chunks = new Map();
   const outlines = new Map();
   const loading = new Set();
+  const outdated = new Set();
   const before = gap();
   const after = gap();
   let names = [];
@@ -114,7 +156,7 @@ export function virtualList(table) {
 
   function needed() {
     const seen = table.getBoundingClientRect();
-    const last = Math.max(0, Math.ceil(total / CHUNK) - 1);
+    const last = Math.max(0, Math.ceil(total() / CHUNK) - 1);
     const rows = Math.max(0, -seen.top / height - 8);
     const from = Math.min(Math.floor(rows / CHUNK), last);
     const to = Math.min(Math.floor((rows + innerHeight / height + 16) / CHUNK), last);
@@ -122,7 +164,7 @@ export function virtualList(table) {
   }
 
   function outline(i) {
-    if (!outlines.has(i)) outlines.set(i, ghosts(i * CHUNK, Math.min(total, (i + 1) * CHUNK), names));
+    if (!outlines.has(i)) outlines.set(i, ghosts(i * CHUNK, Math.min(total(), (i + 1) * CHUNK), names));
     return outlines.get(i);
   }
 
@@ -147,7 +189,7 @@ export function virtualList(table) {
     }
     for (const i of [...outlines.keys()]) if (i < begin || i > end) outlines.delete(i);
     setHeight(before, begin * CHUNK, height);
-    setHeight(after, Math.max(0, total - (end + 1) * CHUNK), height);
+    setHeight(after, Math.max(0, total() - (end + 1) * CHUNK), height);
     document.dispatchEvent(new CustomEvent("rows"));
   }
 
@@ -178,6 +220,14 @@ export function virtualList(table) {
     render(true);
   }
 
+  // What was shown of rows that were not here yet ends where the list ended.
+  function follow(now) {
+    if (now === total()) return;
+    setTotal(table, now);
+    outlines.clear();
+    namedAt = -NAMES_AGE;
+  }
+
   async function load(i) {
     if (loading.has(i)) return;
     loading.add(i);
@@ -188,17 +238,21 @@ export function virtualList(table) {
       const answer = await fetch(`/parts/rows?${wanted}`, { signal }).catch(() => null);
       if (signal.aborted || loginHasEnded(answer)) return;
       if (!answer || !answer.ok) return answer && toast("These rows could not be loaded", "Try again", async () => render(true));
-      total = Number(answer.headers.get("X-Total-Count")) || total;
-      const rows = rowsOf(await answer.text().catch(() => ""));
-      if (!rows.length || signal.aborted) return;
-      chunks.set(i, body(rows));
-      updateTimes(chunks.get(i));
+      const html = await answer.text().catch(() => null);
+      if (html === null || signal.aborted) return;
+      follow(totalIn(answer));
+      if (!total()) return list.load();
+      const rows = rowsOf(html);
+      if (rows.length) chunks.set(i, body(rows));
+      else chunks.delete(i);
+      if (rows.length) updateTimes(chunks.get(i));
       if (chunks.size > MAX_CHUNKS) for (const old of [...chunks.keys()]) if (Math.abs(old - i) > MAX_CHUNKS / 3) chunks.delete(old);
       loading.delete(i);
       render(true);
       loadNeeded();
     } finally {
       loading.delete(i);
+      if (outdated.delete(i) && !signal.aborted) load(i);
     }
   }
 
@@ -222,38 +276,46 @@ export function virtualList(table) {
   list.show = (at) => {
     if (!table.offsetHeight) return;
     height = table.querySelector("tr[data-id]")?.offsetHeight || height;
-    if (!shown) setHeight(before, total, height);
+    if (!shown) setHeight(before, total(), height);
     const top = table.getBoundingClientRect().top + table.tHead.offsetHeight + at * height;
     if (top < 90 || top + height > innerHeight) scrollBy(0, top - innerHeight / 2);
     render(true);
   };
   if (start) list.show(start * CHUNK + first.length / 2);
   else render(true);
-  // Rows that are out of sight are fetched again when they come back.
+  // Rows that are out of sight are fetched again when they come back; those on their way are, too.
   list.reload = () => {
+    loading.forEach((i) => outdated.add(i));
     for (const [i, part] of chunks) {
       if (part.isConnected) load(i);
       else chunks.delete(i);
     }
   };
   list.forget = () => { for (const [i, part] of chunks) if (!part.isConnected) chunks.delete(i); };
-  return list;
 }
 
-// Refresh a short list: rows that are there stay the same elements, new ones join them.
-async function mergeRows(table) {
-  if (table.dataset.paged === "true") return;
-  const answer = await fetch(`/parts/rows?${query()}`).catch(() => null);
-  if (!answer || !answer.ok) return;
-  const html = await answer.text();
-  if (!table.isConnected) return;
+// Refresh a short list or one of its pages: rows that are there stay the same elements, new ones
+// join them. A short list that has become a long one goes on as a window.
+async function mergeRows(list, isPaged) {
+  const { table, signal } = list;
+  const { first, limit } = table.dataset;
+  const wanted = query();
+  wanted.set("offset", first);
+  wanted.set("limit", limit);
+  const answer = await fetch(`/parts/rows?${wanted}`, { signal }).catch(() => null);
+  const html = answer?.ok && !loginHasEnded(answer) ? await answer.text().catch(() => null) : null;
+  if (html === null || signal.aborted) return;
+  const pages = (number) => isPaged && Math.ceil(number / limit);
+  const [before, total] = [Number(table.dataset.total), totalIn(answer)];
+  setTotal(table, total);
+  if (!total || pages(total) !== pages(before)) return list.load();
   const rows = rowsOf(html).map((row) => {
     const old = table.querySelector(`tr[data-id="${row.dataset.id}"]`);
     return old && old.innerHTML === row.innerHTML ? old : row;
   });
   table.tBodies[0].replaceChildren(...rows);
-  table.dataset.total = rows.length;
   updateTimes(table);
+  if (!isPaged && total > rows.length) openWindow(list);
   document.dispatchEvent(new CustomEvent("rows"));
 }
 

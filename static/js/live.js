@@ -29,7 +29,7 @@ export function followServer(list, detail) {
   let wasLost = false;
   let hasNewRows = false;
   let source = null;
-  let newest = "";
+  let newest = 0;
   let pause = RETRY_DELAY;
   let retry = 0;
 
@@ -130,11 +130,12 @@ export function followServer(list, detail) {
 
   function listen() {
     const columns = list.table ? `${location.search ? "&" : "?"}columns=${list.table.dataset.columns}` : "";
-    const parameters = new URLSearchParams({ page: location.search + columns });
-    if (newest) parameters.set("after", newest);
+    // The stream begins where the page ends: what happened meanwhile is sent again.
+    newest = Math.max(newest, document.getElementById("split").dataset.newest);
+    const parameters = new URLSearchParams({ page: location.search + columns, after: newest });
     source = new EventSource(`/api/events?${parameters}`);
     for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => {
-      newest = event.lastEventId || newest;
+      newest = Math.max(newest, event.lastEventId);
       const message = body(event);
       if (kind === "found" || JOINING.test(message.kind)) hasNewRows = true;
       scheduleRefresh(message.device);
@@ -146,7 +147,7 @@ export function followServer(list, detail) {
       else list.put(ids, html);
     });
     source.addEventListener("progress", progress);
-    source.addEventListener("reset", refreshAll);
+    source.addEventListener("reset", catchUp);
     source.addEventListener("open", () => {
       showStale(false);
       forgetReload();

@@ -8,7 +8,8 @@ export function liveSearch(view) {
   let timer = 0;
   let isTyping = false;
 
-  const searched = () => new URLSearchParams(location.search).get("q") || "";
+  const textIn = (search) => new URLSearchParams(search).get("q") || "";
+  const searched = () => textIn(location.search);
 
   // The first letter makes an entry of the history, so that Back leads to the list before; the
   // others change that entry.
@@ -58,6 +59,16 @@ export function liveSearch(view) {
     clearTimeout(timer);
     isTyping = false;
     input.value = searched();
+  });
+  // A link that keeps the search leads to what is typed, also before the list has followed.
+  document.addEventListener("choose", ({ detail: { link } }) => {
+    const text = input.value.trim();
+    if (textIn(link.search) !== textIn(view.filter) || textIn(link.search) === text) return;
+    clearTimeout(timer);
+    const parameters = new URLSearchParams(link.search);
+    if (text) parameters.set("q", text);
+    else parameters.delete("q");
+    link.search = parameters;
   });
   // Links to another filter.
   document.addEventListener("filter", () => {

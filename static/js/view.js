@@ -8,17 +8,20 @@ import { toast } from "./toast.js";
 export function openView() {
   const top = document.getElementById("top");
   const place = document.querySelector("#split > .list");
-  let inner = virtualList(document.getElementById("fleet"));
+  let inner = virtualList(document.getElementById("fleet"), load);
   let filter = location.search;
+  let shown = filter;
   let request = null;
 
   const view = {
     get table() { return inner.table; },
     get total() { return Number(inner.table?.dataset.total || 0); },
+    // The query string of the list that is shown; another one may be on its way.
+    get filter() { return shown; },
     rows: () => inner.rows(),
     renew: (ids) => inner.renew(ids),
     put: (ids, html) => inner.put(ids, html),
-    reload: () => (inner.table ? inner.reload() : view.load()),
+    reload: () => inner.reload(),
     show: (at) => inner.show(at),
     forget: () => inner.forget?.(),
     go,
@@ -33,12 +36,14 @@ export function openView() {
     return load();
   }
 
-  // Only the newest request is shown: an older one is given up, however late its answer is.
+  // Show the list again, or that of another filter in the URL. Only the newest request is shown: an
+  // older one is given up, however late its answer is.
   async function load() {
     request?.abort();
     const mine = request = new AbortController();
+    const isOther = listSearch(filter) !== listSearch(location.search);
     filter = location.search;
-    document.dispatchEvent(new CustomEvent("filter"));
+    if (isOther) document.dispatchEvent(new CustomEvent("filter"));
     const answer = await fetch(`/${filter}`, { signal: mine.signal }).catch(() => null);
     const html = answer?.ok ? await answer.text().catch(() => "") : "";
     if (mine.signal.aborted || loginHasEnded(answer)) return false;
@@ -53,6 +58,9 @@ export function openView() {
 
   function show(page) {
     const focus = placeOf(document.activeElement);
+    const isOther = listSearch(shown) !== listSearch(filter);
+    shown = filter;
+    place.parentElement.dataset.newest = page.getElementById("split").dataset.newest;
     inner.stop();
     top.replaceChildren(...page.getElementById("top").children);
     showCurrentLinks(top);
@@ -60,8 +68,8 @@ export function openView() {
     document.querySelector("main > h1")?.remove();
     const heading = page.querySelector("main > h1");
     if (heading && location.pathname === "/") top.before(heading);
-    if (place.getBoundingClientRect().top < 0) scrollTo(0, 0);
-    inner = virtualList(document.getElementById("fleet"));
+    if (isOther && place.getBoundingClientRect().top < 0) scrollTo(0, 0);
+    inner = virtualList(document.getElementById("fleet"), load);
     updateTimes();
     focus?.()?.focus({ preventScroll: true });
     document.dispatchEvent(new CustomEvent("rows"));

@@ -12,6 +12,7 @@ from web.http.authentication import client_address
 from web.http.authorization import needs
 from web.http.broadcaster import (
     RESET,
+    StreamMessage,
     TooManyStreams,
     checks_message,
     event_message,
@@ -125,6 +126,8 @@ def _frames(
         yield RESET
     else:
         yield from (event_message(event) for event in missed)
+        if feed and missed:
+            yield feed.news([StreamMessage(position, event, b"") for event in missed])
     scan, checks = monitor.scanner.progress(), monitor.scanner.checks()
     if scan and not visible.is_limited:
         yield progress_message(scan)

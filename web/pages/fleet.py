@@ -37,6 +37,7 @@ from web.pages.scan_causes import empty_results
 
 bp = Blueprint("fleet_pages", __name__)
 MAX_IDS = 200
+MAX_ROWS = 1000
 MAX_NAMES = 20_000
 """Rows whose names are sent; those after them are shown when they are there."""
 STATUS_TITLES = {name: status.title for name, status in TABLE.items()}
@@ -82,10 +83,12 @@ def _with_fault(device: Device, form: str, fault: Refused) -> Response:
 def fleet_page(more: dict[str, Any]) -> str:
     """The list with the filter of the URL, and whatever else is on the page."""
     monitor, query = current_monitor(), fleet_view.page_query()
+    newest = monitor.tracker.fleet().sequence
     table = fleet_view.rows(monitor, query, more.get("position") or 0)
     values = {
         **fleet_view.header(monitor, query, fleet_view.links()),
         "table": table,
+        "newest": newest,
         "columns": columns.titles(table.columns),
         "every_column": columns.EVERY,
         "is_chosen": bool(columns.chosen_columns()),
@@ -117,7 +120,7 @@ def rows() -> Response:
         rendered = fleet_view.changed_rows(monitor, fleet_view.page_query(), wanted, shown)
     else:
         query = fleet_view.page_query()
-        limit = min(_number("limit", fleet_view.FIRST_ROWS), 200)
+        limit = min(_number("limit", fleet_view.FIRST_ROWS), MAX_ROWS)
         rendered = fleet_view.row_range(monitor, query, _number("offset", 0), limit)
     return Response(rendered.html, headers={"X-Total-Count": str(rendered.page.total)})
 

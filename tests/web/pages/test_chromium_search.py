@@ -6,7 +6,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Route, expect
 
 from simulators.panasonic import Network, crowd
-from tests.home import Running
+from tests.home import Running, until
 from tests.web.chromium import (
     CROWD,
     Tab,
@@ -164,3 +164,79 @@ def test_without_script_the_search_keeps_the_filter_and_can_be_cleared(
     assert {"status=active", "sort=name"} <= set(page.url.split("?")[1].split("&"))
     page.get_by_role("link", name="Clear the search").click()
     assert page.url.endswith("/?status=active&sort=name")
+
+
+TYPE_AND_CLICK = """(link, text) => {
+  const search = document.getElementById("search");
+  search.value = text;
+  search.dispatchEvent(new Event("input", { bubbles: true }));
+  link.click();
+}"""
+
+
+def test_a_filter_chosen_right_after_typing_keeps_what_was_typed(page: Page) -> None:
+    chip, search = page.locator("[data-filter]"), page.locator("#search")
+    chip.filter(has_text="Active").evaluate(TYPE_AND_CLICK, "camera 6")
+    total(page, 6)
+    assert path(page) == "/?status=active&q=camera+6"
+    expect(search).to_have_value("camera 6")
+    slow: list[Route] = []
+    page.route(re.compile(r"/\?status=active&q=camera\+62$"), lambda route: slow.append(route))
+    search.fill("camera 62")
+    page.wait_for_url("**/?status=active&q=camera+62")
+    chip.filter(has_text="All").click()
+    total(page, 1)
+    assert path(page) == "/?q=camera+62"
+    expect(search).to_have_value("camera 62")
+    assert slow
+
+
+def test_a_link_without_the_search_ends_it_right_after_typing_too(page: Page) -> None:
+    page.goto("/?q=nothing")
+    page.get_by_role("link", name="Show all").evaluate(TYPE_AND_CLICK, "nothing else")
+    total(page, CROWD)
+    expect(page.locator("#search")).to_have_value("")
+    assert path(page) == "/"
+
+
+def test_what_happens_while_the_filter_changes_reaches_the_list(
+    tab: Tab, run_monitor: Callable[..., Running]
+) -> None:
+    monitor = run_monitor("between")
+    with network_of(monitor, crowd(12)):
+        scan(monitor)
+        page = tab(monitor)
+        everything = page.locator("[data-filter]", has_text="All").locator("b")
+        expect(everything).to_have_text("12")
+        held: list[Route] = []
+        page.route(re.compile(r"/api/events"), lambda route: held.append(route))
+        with page.expect_request(re.compile(r"/api/events")):
+            page.locator("#search").fill("camera 1")
+            total(page, 4)
+            rename(monitor, "Camera 7", "Camera 1b")
+            rename(monitor, "Camera 11", "Yard")
+        until(lambda: bool(page.evaluate("true") and held), what="the stream is held")
+        held[0].continue_()
+        page.unroute_all()
+        expect(page.locator(NAMES)).to_have_text(
+            ["Camera 1", "Camera 1b", "Camera 10", "Camera 12", "Yard"]
+        )
+
+
+def test_a_page_shows_what_happened_before_its_stream_began(
+    tab: Tab, run_monitor: Callable[..., Running]
+) -> None:
+    monitor = run_monitor("before")
+    with network_of(monitor, crowd(3)):
+        scan(monitor)
+        page = tab(monitor, "about:blank")
+        held: list[Route] = []
+        page.route(re.compile(r"/api/events"), lambda route: held.append(route))
+        with page.expect_request(re.compile(r"/api/events")):
+            page.goto(f"http://127.0.0.1:{monitor.port}/")
+        expect(page.locator(NAMES, has_text="Camera 3")).to_be_visible()
+        rename(monitor, "Camera 3", "Yard")
+        until(lambda: bool(page.evaluate("true") and held), what="the stream is held")
+        held[0].continue_()
+        page.unroute_all()
+        expect(page.locator(NAMES, has_text="Yard")).to_be_visible()
