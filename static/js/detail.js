@@ -12,6 +12,11 @@ const ERRORS = {
 
 const SLOW = 200;
 
+function isChanged(field) {
+  if (field.options) return field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
+  return /^(checkbox|radio)$/.test(field.type) ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+}
+
 function skeleton() {
   const shape = document.createElement("div");
   shape.className = "skeleton";
@@ -102,8 +107,7 @@ export function openDetails(list) {
   }
 
   // What a person has begun to change is not renewed under their hands.
-  const isTyping = () => document.activeElement?.matches("[data-days]") || [...place.querySelectorAll("input:not(.exact-times), textarea")].some((input) =>
-    input === document.activeElement || (input.type === "checkbox" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue));
+  const isTyping = () => document.activeElement?.matches("[data-days]") || [...place.querySelectorAll("input:not(.exact-times), textarea, select")].some((field) => field === document.activeElement || isChanged(field));
 
   function hide() {
     place.hidden = true;

@@ -12,14 +12,19 @@ export function followAllEvents() {
   let source = null;
   let timer = 0;
   let request = 0;
+  let shown = location.search;
 
-  async function refresh(isNews) {
+  // News that come while a filter is on its way bring the list of that filter.
+  async function refresh() {
     timer = 0;
     const mine = ++request;
-    const answer = await fetch(`/parts/events${location.search}`).catch(() => null);
+    const wanted = location.search;
+    const answer = await fetch(`/parts/events${wanted}`).catch(() => null);
     if (loginHasEnded(answer) || !answer?.ok) return;
     const html = await answer.text();
     if (mine !== request) return;
+    const isNews = wanted === shown;
+    shown = wanted;
     const before = Number(place.firstElementChild.dataset.newest);
     if (isNews && html.match(/data-newest="(\d+)"/)?.[1] === String(before)) return;
     const focused = place.contains(document.activeElement) && document.activeElement.closest("[data-event]")?.dataset.event;
@@ -30,13 +35,13 @@ export function followAllEvents() {
   }
 
   function schedule() {
-    if (!timer) timer = setTimeout(() => refresh(true), PAUSE);
+    if (!timer) timer = setTimeout(refresh, PAUSE);
   }
 
   function filter() {
     const given = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
     history.replaceState({}, "", given.size ? `/events?${given}` : "/events");
-    refresh(false);
+    refresh();
   }
 
   function follow() {
@@ -72,12 +77,10 @@ export function followAllEvents() {
     source?.close();
     clearTimeout(timer);
     timer = 0;
-    request++;
     setLost(false);
-    if (isOn) {
-      follow();
-      refresh(true);
-    }
+    if (isOn) follow();
+    if (isOn || shown !== location.search) refresh();
+    else request++;
   });
   follow();
   addEventListener("pagehide", () => source.close());

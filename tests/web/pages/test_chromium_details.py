@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from bench.fleets import write_fleet
 from simulators.panasonic import Network
 from tests.home import Running, running
-from tests.web.chromium import Tab, camera, detail, numbered, path, rows
+from tests.web.chromium import CROWD, Tab, camera, detail, numbered, path, rows
 
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
 """As on a page without HTTPS from another machine."""
@@ -329,3 +329,46 @@ def test_new_events_can_be_paused(tab: Tab, monitor: Running, edited: int) -> No
     assert newest.get_attribute("data-event") == shown
     live.click()
     expect(newest).not_to_have_attribute("data-event", shown)
+
+
+def test_a_filter_is_shown_though_an_event_comes_before_its_answer(
+    tab: Tab, monitor: Running, edited: int
+) -> None:
+    for number in (numbered(monitor, "Camera 12"), edited):
+        body = {"notes": "Written before"}
+        assert monitor.request("PATCH", f"/api/camera/{number}", body).status == 200
+    page = tab(monitor, "/events")
+    others = page.locator("[data-event]", has_text="Camera 12")
+    expect(others).not_to_have_count(0)
+    held: list[Route] = []
+    asked = re.compile(r"/parts/events\?q=camera\+9$")
+    page.route(asked, lambda route: route.continue_() if held else held.append(route))
+    page.get_by_role("searchbox", name="Device").fill("camera 9")
+    page.wait_for_url("**/events?q=camera+9")
+    with page.expect_response(asked):
+        body = {"notes": "Written meanwhile"}
+        other = numbered(monitor, "Camera 13")
+        assert monitor.request("PATCH", f"/api/camera/{other}", body).status == 200
+    expect(others).to_have_count(0)
+    assert held
+
+
+def test_what_is_chosen_in_the_details_is_not_renewed_away(page: Page, monitor: Running) -> None:
+    number, other = (numbered(monitor, f"Camera {n}") for n in (20, 21))
+    page.goto(f"/cameras/{number}")
+    page.locator("summary", has_text="Merge or split").click()
+    merge = detail(page).locator("form[data-merge]")
+    merge.get_by_role("textbox", name="Merge with").fill("camera 21")
+    expect(merge.get_by_role("option", selected=True)).to_contain_text("Camera 21")
+    page.keyboard.press("Enter")
+    chosen = merge.get_by_role("radio", name="Camera 21")
+    expect(chosen).to_be_checked()
+    page.evaluate("document.activeElement.blur()")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    assert monitor.request("PATCH", f"/api/camera/{number}", {"notes": "Meanwhile"}).status == 200
+    assert monitor.request("POST", f"/api/camera/{other}/retire").status == 200
+    expect(page.locator("#shown")).to_contain_text(f"{CROWD - 1} ")
+    monitor.request("POST", f"/api/camera/{other}/restore")
+    assert not [url for url in asked if "/parts/camera/" in url]
+    expect(chosen).to_be_checked()
