@@ -93,6 +93,7 @@ def test_filter_search_and_sort_live_in_the_url_and_back_works(page: Page) -> No
     asked = path(page)
     assert "status=active" in asked
     assert "sort=name" in asked, "a search keeps the order"
+    expect(page.locator("#matches")).to_contain_text("match")
     for name in page.locator("td.c-name a").all_inner_texts():
         assert name.startswith("Camera 1")
     all_count = page.locator("[data-filter]", has_text="All").locator("b")

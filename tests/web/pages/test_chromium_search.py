@@ -146,7 +146,7 @@ def test_a_search_beside_an_open_camera_keeps_it(page: Page, monitor: Running) -
 def test_a_search_on_another_page_leads_to_the_list(
     tab: Tab, monitor: Running, network: Network
 ) -> None:
-    page = tab(monitor, "/sites")
+    page = tab(monitor, "/events")
     page.keyboard.press("Tab")
     page.locator("#search").fill("Camera 62")
     page.locator("#search").press("Enter")
