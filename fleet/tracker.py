@@ -3,7 +3,7 @@
 import logging
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 from fleet import identity, labels, reducer, state, validation
 from fleet.database import original_format
 from fleet.database.fleet_store import FleetStore
-from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Report
+from fleet.edit import bulk
+from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Refused, Report
 from fleet.rejected import RejectedReports
 from fleet.status import Rules
 from store.json_file import CannotKeep
@@ -40,6 +41,7 @@ class _Batch:
     reports: Sequence[Report]
     now: datetime
     precondition: Precondition = no_precondition
+    refused: MutableMapping[int, Any] | None = None
     done: bool = False
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
@@ -48,6 +50,11 @@ class _Batch:
     def must_be_durable(self) -> bool:
         """A person waits for this: without a durable write it is refused."""
         return any(isinstance(report, Edit | state.Durable) for report in self.reports)
+
+    def accepted(self) -> Sequence[Report]:
+        """The reports that nothing forbids so far."""
+        refused = self.refused or {}
+        return [report for place, report in enumerate(self.reports) if place not in refused]
 
 
 def _with_event(fleet: Fleet, event: Event) -> Fleet:
@@ -190,7 +197,11 @@ class Tracker:
     # -- changing ------------------------------------------------------------------------
 
     def apply(
-        self, reports: Sequence[Report], now: datetime, precondition: Precondition = no_precondition
+        self,
+        reports: Sequence[Report],
+        now: datetime,
+        precondition: Precondition = no_precondition,
+        refused: MutableMapping[int, Any] | None = None,
     ) -> list[Event]:
         """Apply reports and return their events; without reports, only let time pass.
 
@@ -201,9 +212,13 @@ class Tracker:
         full or not: they are kept in memory and written when it works again. A
         report that cannot be kept is set aside, and the others are done. What `precondition` gives
         is raised instead, and nothing is done.
+
+        With `refused`, each edit stands alone: the ones that cannot be done are put there by
+        their place in `reports` with their error, and the others are done. `precondition` can put
+        edits there too.
         """
         fitting = tuple(report for report in reports if self._is_storable(report))
-        return self._submit(_Batch(fitting, now, precondition))
+        return self._submit(_Batch(fitting, now, precondition, refused))
 
     def _is_storable(self, report: Report) -> bool:
         """True if the report can be kept. Raises Invalid for an edit that cannot, and
@@ -277,9 +292,25 @@ class Tracker:
 
     def _apply_batch(self, fleet: Fleet, batch: _Batch) -> tuple[Fleet, list[Event]]:
         """Apply one batch and encode its changes. Raises any error in it."""
-        after, events = reducer.reduce(fleet, batch.reports, batch.now, self.rules())
+        after, events = self._reduce(fleet, batch)
         self.store.prepare(after, events)
         return after, events
+
+    def _reduce(self, fleet: Fleet, batch: _Batch) -> tuple[Fleet, list[Event]]:
+        rules, refused = self.rules(), batch.refused
+        if refused is None:
+            return reducer.reduce(fleet, batch.reports, batch.now, rules)
+        try:
+            return self._reduce_accepted(fleet, batch, rules)
+        except Refused:
+            refused.update(bulk.refusals(fleet, batch.reports, batch.now, rules, refused))
+            return self._reduce_accepted(fleet, batch, rules)
+
+    @staticmethod
+    def _reduce_accepted(fleet: Fleet, batch: _Batch, rules: Rules) -> tuple[Fleet, list[Event]]:
+        # No reports at all would let time pass.
+        reports = batch.accepted()
+        return reducer.reduce(fleet, reports, batch.now, rules) if reports else (fleet, [])
 
     def _apply_storable(
         self, fleet: Fleet, batch: _Batch, error: Exception

@@ -104,11 +104,29 @@ def given_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> d
 
 def _new_values(device: Device, edit: Edit, devices: Mapping[int, Device]) -> dict[str, Any]:
     """The editable values of an edit; `parent` as `parents` where there are several."""
+    edit = replace(edit, fields=_resolved(edit.fields, device))
     given = [key for key in EDITABLE if key in edit.fields]
     wanted = {key: _validated(key, edit, device, devices) for key in given}
     return (
         with_parents(wanted, device) if len(device.parents) > 1 or "parents" in wanted else wanted
     )
+
+
+def _resolved(fields: Mapping[str, Any], device: Device) -> dict[str, Any]:
+    """The fields with the values that depend on what the device has at the moment of the write.
+
+    `add_tags` and `remove_tags` become its `tags`. With `seen_parents`, the `parents` take the
+    place of these alone: the person of the edit does not see the others. Raises Invalid.
+    """
+    wanted = dict(fields)
+    added, removed = wanted.pop("add_tags", ()), wanted.pop("remove_tags", ())
+    if added or removed:
+        kept = [tag for tag in device.tags if tag not in _tags(removed)]
+        wanted["tags"] = [*kept, *_tags(added)]
+    seen = wanted.pop("seen_parents", None)
+    if seen is not None and "parents" in wanted:
+        wanted["parents"] = [*wanted["parents"], *(id for id in device.parents if id not in seen)]
+    return wanted
 
 
 def with_parents(fields: Mapping[str, Any], device: Device) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The fleet as the person of the request sees it: the only way by which routes reach devices."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -75,30 +75,39 @@ class VisibleFleet:
         The request was authorized before; between that and the act lie work and waiting, in which
         a login can end and a right can be taken away. May be asked from any thread.
         """
-        return self._problem(action, [number])
-
-    def _problem(self, action: str, numbers: Collection[int | None]) -> HttpError | None:
         now = self.refreshed()
         if now is None:
-            return HttpError(401, "Your login has ended", "Nothing was changed. Log in again.")
+            return login_ended()
+        return None if now._may_change(action, number) else permission_gone()
+
+    def _may_change(self, action: str, number: int | None) -> bool:
+        if number is None:
+            return self.may(action)
         fleet = self.monitor.tracker.fleet()
         # A record that became part of another one meanwhile is judged as that one.
-        ends = [None if id is None else fleet.redirects.get(id, id) for id in numbers]
-        if all(now.may(action, None if id is None else fleet.devices.get(id)) for id in ends):
-            return None
-        return HttpError(
-            403,
-            "You no longer have permission to do this",
-            "Nothing was changed. An administrator can allow it under Settings > Users.",
-        )
+        return self.may(action, fleet.devices.get(fleet.redirects.get(number, number)))
 
     def judge(self, action: str, number: int | None = None) -> Precondition:
         """Return `precondition` as a function, to be called within the change."""
         return partial(self.precondition, action, number)
 
-    def judge_all(self, action: str, numbers: Collection[int]) -> Precondition:
-        """The same for several devices: the error if one of them may not be changed."""
-        return partial(self._problem, action, [*numbers])
+    def judge_each(
+        self, action: str, numbers: Sequence[int], refused: MutableMapping[int, Any]
+    ) -> Precondition:
+        """The same for the edits of several devices, by their numbers: the places of those that
+        may not be changed are put into `refused`; if none may, it is the error of all."""
+
+        def judge() -> HttpError | None:
+            now = self.refreshed()
+            if now is None:
+                return login_ended()
+            allowed = {number: now._may_change(action, number) for number in {*numbers}}
+            for place, number in enumerate(numbers):
+                if not allowed[number]:
+                    refused[place] = permission_gone()
+            return None if any(allowed.values()) else permission_gone()
+
+        return judge
 
     def check(self, action: str) -> None:
         """Raise the HttpError (401, 403) of `precondition`, if there is one."""
@@ -196,6 +205,18 @@ class VisibleFleet:
         """The result of the last scan; hidden from a limited person, as it counts every device."""
         record = state.last_scan(self.monitor.tracker.fleet())
         return None if self.is_limited or not record else stored_scan_row(record)
+
+
+def login_ended() -> HttpError:
+    return HttpError(401, "Your login has ended", "Nothing was changed. Log in again.")
+
+
+def permission_gone() -> HttpError:
+    return HttpError(
+        403,
+        "You no longer have permission to do this",
+        "Nothing was changed. An administrator can allow it under Settings > Users.",
+    )
 
 
 LIST_HINT = "GET /api/cameras lists the devices with their numbers and MACs."

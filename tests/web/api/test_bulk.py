@@ -1,12 +1,13 @@
 """Edits of many devices in one request, with an error for each that fails, and their undo."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from simulators.panasonic import Camera
 from tests.accounts.people import add
-from tests.home import Home
+from tests.home import Home, until
 from tests.web.browser import Browser, Element, read
 from tests.web.closed import Visitor
 from tests.web.pages.stores import Make, listed
@@ -102,6 +103,57 @@ def test_what_somebody_changed_since_stays_when_the_act_is_undone(home: Home) ->
     assert back["changed"] == [gate]
     assert [failure["name"] for failure in back["failed"]] == ["Yard"]
     assert (rows(home)["Gate"]["site"], rows(home)["Yard"]["site"]) == ("here", "Bergen")
+
+
+def at_once(home: Home, *acts: tuple[str, str, dict[str, Any]]) -> list[Any]:
+    """The answers to requests that were all worked out before the first of them was written."""
+    tracker = home.monitor.tracker
+    with ThreadPoolExecutor(len(acts)) as pool:
+        with tracker._lock:
+            answers = []
+            for place, (method, path, body) in enumerate(acts, start=1):
+                answers.append(
+                    pool.submit(home.app.test_client().open, path, method=method, json=body)
+                )
+                until(lambda place=place: len(tracker._waiting) == place, what="the edit waits")  # type: ignore[misc]
+        return [answer.result().json for answer in answers]
+
+
+def test_tags_that_somebody_changes_meanwhile_are_kept(home: Home) -> None:
+    chosen = ids(home, "Gate", "Yard")
+    edit(home, ids=chosen, add_tags=["old"])
+    answers = at_once(
+        home,
+        ("PATCH", f"/api/camera/{chosen[0]}", {"tags": ["old", "mine"]}),
+        ("POST", BULK, {"ids": chosen, "add_tags": ["door"], "remove_tags": ["old"]}),
+        ("POST", BULK, {"ids": chosen, "add_tags": ["north"]}),
+    )
+    assert [sorted(answer["changed"]) for answer in answers[1:]] == [sorted(chosen)] * 2
+    now = rows(home)
+    assert now["Gate"]["tags"] == ["mine", "door", "north"]
+    assert now["Yard"]["tags"] == ["door", "north"]
+
+
+def test_a_device_that_changed_meanwhile_is_refused_alone(home: Home) -> None:
+    gate, yard, ramp = ids(home, "Gate", "Yard", "Ramp")
+    delete = {"confirm": "Gate"}
+    cut, edited = at_once(
+        home,
+        ("DELETE", f"/api/camera/{gate}", delete),
+        ("POST", BULK, {"ids": [gate, yard, ramp], "add_tags": ["door"]}),
+    )
+    assert (cut["deleted"], sorted(edited["changed"])) == (gate, sorted([yard, ramp]))
+    assert [(failure["name"], failure["error"]) for failure in edited["failed"]] == [
+        ("Gate", "This device no longer exists")
+    ]
+    taken, undone = at_once(
+        home,
+        ("PATCH", f"/api/camera/{yard}", {"tags": ["mine"]}),
+        ("POST", UNDO, {"events": edited["undo"]}),
+    )
+    assert (taken["success"], undone["changed"]) == (True, [ramp])
+    assert [failure["name"] for failure in undone["failed"]] == ["Yard"]
+    assert rows(home)["Yard"]["tags"] == ["mine"]
 
 
 def test_a_device_with_two_changes_is_one_device_when_they_are_undone(home: Home) -> None:

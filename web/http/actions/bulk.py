@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from fleet import labels
-from fleet.edit import bulk, editing
+from fleet.edit import editing
 from fleet.model import Device, Edit, Event, Invalid, NotFound, Refused
 from web.http.actions.devices import check_may_edit, edit_of, needs_full_view
 from web.http.auditing import actor_name, note
@@ -16,7 +16,6 @@ from web.http.selection import selected, unpaged
 from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
 from web.http.visible_fleet import visible_fleet
 
-GONE_HINT = "It was deleted, or its number is wrong."
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one act; the journal has all of them."""
 
@@ -54,8 +53,7 @@ def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
     for id in ids:
         device = visible.get(redirects.get(id, id))
         if device is None:
-            gone = NotFound("This device no longer exists", GONE_HINT)
-            failed.append(_failure(id, gone, visible))
+            failed.append(_failure(id, _gone(), visible))
         else:
             known[device.id] = device
     return list(known.values()), failed
@@ -74,6 +72,10 @@ def devices_matching(query: ListQuery, but: Iterable[int], count: int | None) ->
             "Nothing was changed. Review the list, then try again.",
         )
     return devices
+
+
+def _gone() -> NotFound:
+    return NotFound("This device no longer exists", "It was deleted, or its number is wrong.")
 
 
 def edit_many(
@@ -120,11 +122,9 @@ def _collect(
 def _edits_of(device: Device, change: BulkChange) -> list[Edit]:
     """The edits of one device. Raises Refused and HttpError."""
     check_may_edit(device)
-    fields = dict(change.fields)
-    tags = [tag for tag in device.tags if tag not in change.remove_tags]
-    tags += [tag for tag in change.add_tags if tag not in tags]
-    if tags != list(device.tags):
-        fields["tags"] = tags
+    # The tags are worked out within the write: somebody else can change them until then.
+    tags = {"add_tags": [*change.add_tags], "remove_tags": [*change.remove_tags]}
+    fields = {**change.fields, **{key: value for key, value in tags.items() if value}}
     edits = [edit_of(device, "change", fields)] if fields else []
     if change.retired is not None:
         edits.append(edit_of(device, "retire" if change.retired else "restore", {}))
@@ -157,16 +157,14 @@ def _undo_of(event: Event) -> list[Edit]:
 def _apply(edits: Sequence[Edit], failed: Sequence[BulkFailure], total: int) -> BulkResult:
     """Apply those of the edits that can be applied, in one write, and note it."""
     monitor = current_monitor()
-    now, fleet, visible = monitor.clock(), monitor.tracker.fleet(), visible_fleet().devices()
-    refused = bulk.refusals(fleet, edits, now, monitor.rules())
-    problems = [
-        *failed,
-        *(_failure(_number(edits[place]), error, visible) for place, error in refused.items()),
+    visible, refused = visible_fleet().devices(), dict[int, Refused | HttpError]()
+    judge = visible_fleet().judge_each("device.edit", [*map(_number, edits)], refused)
+    events = monitor.tracker.apply(edits, monitor.clock(), judge, refused) if edits else []
+    errors = [
+        (_number(edits[place]), _gone() if isinstance(error, NotFound) else error)
+        for place, error in refused.items()
     ]
-    good = [edit for place, edit in enumerate(edits) if place not in refused]
-    numbers = {_number(edit) for edit in good}
-    judge = visible_fleet().judge_all("device.edit", numbers)
-    events = monitor.tracker.apply(good, now, judge) if good else []
+    problems = [*failed, *(_failure(id, error, visible) for id, error in errors)]
     undo = [event.sequence for event in events if editing.can_undo(event)]
     changed = list(
         dict.fromkeys(event.device for event in events if event.device and editing.can_undo(event))

@@ -37,9 +37,8 @@ def edit_of(device: Device, kind: str, fields: dict[str, Any]) -> Edit:
             raise needs_full_view()
         if "parents" in fields:
             # Parents that this person does not see stay.
-            every = monitor.tracker.device(f"{device.id}").parents
-            hidden = (id for id in every if id not in device.parents)
-            fields["parents"] = [*map(_visible_number, fields["parents"]), *hidden]
+            fields["parents"] = [*map(_visible_number, fields["parents"])]
+            fields["seen_parents"] = [*device.parents]
     return Edit(kind, f"id:{device.id}", fields, actor_name(), monitor.clock())
 
 
