@@ -325,6 +325,12 @@ class Workbooks:
         known = {} if self.state.book is None else without_serial(self.state.book)
         return None if site in self.pending() else known.get(site)
 
+    def row_number(self, site: str) -> int | None:
+        """The row of a site in the sheet, from 1; None when the file was not read or lacks it."""
+        book = self.state.book
+        rows = () if book is None else effective_rows(book, self.pending())
+        return next((row.number for row in rows if row.site == site), None)
+
     def _without_serial(self, site: str) -> RecorderRow | None:
         problem = self.skip_reason(site)
         if problem is None or problem.row is None:

@@ -47,9 +47,21 @@ const EDITS = {
 };
 const MESSAGES = { change: "Saved", retire: "Retired", restore: "Restored", merge: "Merged", split: "Split" };
 
+// Undo saves the former number; a row that had none has nothing to undo.
+async function correctSerial(form, id) {
+  const site = form.elements.site.value;
+  const { defaultValue: before, value: after } = form.elements.p2pNumber;
+  const save = (p2pNumber) => send("POST", "/api/update-p2p", { site, p2pNumber }).then(() => announceEdit(id));
+  if (after.trim() === before) return toast("Nothing changed");
+  await save(after);
+  if (!before) return toast("Serial number saved");
+  toast("Serial number saved", "Undo", () => save(before));
+}
+
 async function edit(form, id, what) {
   clearFault(form);
   try {
+    if (what === "serial") return await correctSerial(form, id);
     if (what === "change" || what === "merge") await settle(form);
     const reply = await EDITS[what](id, form);
     if (reply.undo === null) return toast("Nothing changed");

@@ -114,6 +114,7 @@ TABLE = {
     ("POST", "/cameras/<key>/edit"): EDIT,
     ("POST", "/cameras/<key>/merge"): JOIN,
     ("POST", "/cameras/<key>/split"): JOIN,
+    ("POST", "/cameras/<key>/serial"): OPERATE,
     ("POST", "/undo/<int:event>"): UNDO,
     ("POST", "/api/undo"): UNDO,
     ("GET", "/api/scan"): WATCH,

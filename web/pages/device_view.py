@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from fleet import labels, shapes
+from fleet import labels, recorder_list, shapes
 from fleet.history.uptime import KINDS as STATUS_KINDS
 from fleet.history.uptime import Uptime
 from fleet.kinds import shown_as
@@ -16,7 +16,7 @@ from fleet.recorder_list import SOURCE as LIST
 from store.sql import Unreachable
 from web.http import remedies
 from web.http.monitor import Monitor
-from web.http.visible_fleet import LIST_HINT, visible_fleet
+from web.http.visible_fleet import LIST_HINT, can, visible_fleet
 from web.pages import event_groups
 from web.pages.fleet_view import links, page_query, position
 from web.pages.outages import parent_outage
@@ -40,6 +40,17 @@ class EventList:
     before: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkbookRow:
+    """The row of a recorder whose serial this person can correct. `number` is its row in the
+    sheet, from 1; None while the file lacks it."""
+
+    file: str
+    number: int | None
+    site: str
+    serial: str
+
+
 def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
     """One device with all that is known of it. Raises NotFound when it has just gone."""
     devices, statuses = visible_fleet().statuses()
@@ -54,6 +65,7 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "kind_word": shown_as(device.kind),
         "store": device.facts.get(LIST, {}).get("store"),
         "is_listed": any(key.startswith("row:") for key in row["identities"]),
+        "workbook_row": workbook_row(monitor, device),
         "web_page": web_page(device),
         "events": device_events(device),
         "event_groups": event_groups,
@@ -66,6 +78,15 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "remedies": remedies,
         "link": links(),
     }
+
+
+def workbook_row(monitor: Monitor, device: Device) -> WorkbookRow | None:
+    """The row of the device in the workbook; None for one that has none, and for a person who may
+    not change it."""
+    if not (recorder_list.is_in_list(device) and can("workbook.edit")):
+        return None
+    books, row = monitor.workbooks, recorder_list.recorder_row(device)
+    return WorkbookRow(books.path.name, books.row_number(row.site), row.site, row.serial)
 
 
 def device_events(device: Device) -> EventList:

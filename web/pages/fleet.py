@@ -24,6 +24,7 @@ from web.http.actions.devices import (
     undo_edit,
     undo_number,
 )
+from web.http.actions.recorders import change_serial
 from web.http.actions.scans import check_recorders, set_auto_scan
 from web.http.auditing import actor_name
 from web.http.authorization import needs
@@ -270,6 +271,24 @@ def _edit(key: str, kind: str, read_fields: Callable[[], dict[str, Any]]) -> Any
         return _apply(device_edit(key, kind, read_fields()))
     except Refused as fault:
         return _with_fault(visible_fleet().device(key), kind, fault)
+
+
+@bp.post("/cameras/<key>/serial")
+@needs("workbook.edit")
+def serial(key: str) -> Any:
+    """The form "Correct the serial number" of a recorder of the workbook."""
+    device = visible_fleet().device(key)
+    row = device_view.workbook_row(current_monitor(), device)
+    if row is None:
+        raise Refused(
+            f"{labels.name(device)} is not in the workbook",
+            "Add its row to the workbook, then correct its serial number.",
+        )
+    try:
+        change_serial(row.site, request.form.get("p2pNumber", "")[:200])
+    except Refused as fault:
+        return _with_fault(device, "serial", fault)
+    return redirect(f"/cameras/{device.id}", 303)
 
 
 @bp.post("/cameras/<key>/delete")

@@ -85,6 +85,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/settings/workbook"): "workbook.edit",
     ("POST", "/settings/workbook/commit"): "workbook.edit",
     ("POST", "/settings/workbook/serial"): "workbook.edit",
+    ("POST", "/cameras/<key>/serial"): "workbook.edit",
     ("POST", "/settings/workbook/undo"): "workbook.edit",
     ("GET", "/api/dvrs"): "device.list",
     ("GET", "/api/search"): "device.list",

@@ -122,6 +122,7 @@ ACTS: list[tuple[str, str, Any]] = [
     ("POST", "/api/update-p2p", {"site": "AAA-01", "p2pNumber": "MALLORY123"}),
     ("POST", "/settings/workbook", multipart(workbooks.book_of([("MALLORY123", "AAA-01", "M")]))),
     ("POST", "/settings/workbook/serial", {"site": "AAA-01", "serial": "MALLORY123"}),
+    ("POST", "/cameras/1/serial", {"p2pNumber": "MALLORY123"}),
     ("POST", "/settings/workbook/commit", {"key": "a" * 64}),
     ("POST", "/settings/workbook/undo", {"x": "y"}),
 ]

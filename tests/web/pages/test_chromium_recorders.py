@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from simulators.easy4ip import Cloud, CloudServer, Recorder, Request
 from tests import workbooks
 from tests.home import Running, until
-from tests.web.chromium import Tab, overflow, rows
+from tests.web.chromium import Listener, Tab, overflow, rows
 from tests.web.pages.test_axe import both_looks, judge, with_look
 
 COUNT = 60
@@ -93,6 +93,28 @@ def test_the_first_check_begins_with_the_upload_and_is_watched_on_every_page(
     expect(sources.locator("#sources")).to_contain_text("57 of 60")
     expect(fleet.get_by_role("button", name="Scan network")).to_have_count(0)
     expect(fleet.get_by_text("Auto-scan")).to_have_count(0)
+
+
+def test_a_wrong_serial_is_corrected_where_it_is_said(
+    tab: Tab, monitor: Running, cloud: SlowCloud, listener: Listener
+) -> None:
+    listener.allowed.append("status of 422")
+    cloud.let_go()
+    workbooks.write(monitor.folder / "P2P1.xlsx", [(f"WRONG{n}", *ROWS[n][1:]) for n in (4, 5)])
+    until(lambda: len(monitor.get("/api/cameras").json["cameras"]) == 2, 30, "the list was read")
+    page = tab(monitor)
+    page.get_by_role("link", name="Store 4, AAC-04").first.click()
+    field = page.get_by_label("Serial number", exact=True)
+    expect(field).to_be_visible(timeout=60_000)
+    expect(field).to_have_value("WRONG4")
+    field.fill("WRONG5")
+    field.press("Enter")
+    expect(page.locator("#detail .error")).to_contain_text("already used at AAC-05")
+    field.fill(ROWS[4][0])
+    field.press("Enter")
+    expect(page.locator("#copy-serial")).to_have_text(ROWS[4][0])
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#copy-serial")).to_have_text("WRONG4")
 
 
 @both_looks

@@ -238,6 +238,41 @@ def test_a_row_without_a_serial_is_filled_on_the_page(home: Home, tmp_path: Path
     assert line.about == "CCC-01"
 
 
+def details(home: Home, site: str) -> Element:
+    (number,) = [device.id for device in home.devices() if device.site == site]
+    return read(home.client.get(f"/cameras/{number}", headers=HEADERS).text)
+
+
+def test_the_serial_of_a_recorder_is_corrected_in_its_details(home: Home, tmp_path: Path) -> None:
+    page = details(home, "BBB-01")
+    form = next(form for form in page.find("form") if form["action"].endswith("/serial"))
+    assert form.find_one("input", name="p2pNumber")["value"] == "SIM00002PAZ0002"
+    assert "Site BBB-01, P2P1.xlsx, row 3." in form.text
+    answer = home.client.post(form["action"], data={"p2pNumber": "a b"}, headers=HEADERS)
+    assert answer.status_code == 422
+    page = read(answer.text)
+    assert "Invalid serial number." in page.find_one("p", id="fault").text
+    assert page.find_one("input", name="p2pNumber")["value"] == "a b"
+    assert send(home, form["action"], p2pNumber="SIM00003PAZ0003") == 303
+    assert sites(home)["BBB-01"] == "SIM00003PAZ0003"
+    home.monitor.workbooks.sync()
+    sheet = openpyxl.load_workbook(tmp_path / "P2P1.xlsx").active
+    assert sheet.cell(3, 1).value == "SIM00003PAZ0003"
+    (entry,) = home.monitor.audit.find(action="workbook.changed")
+    assert entry.about == "BBB-01"
+
+
+def test_a_recorder_outside_the_workbook_has_no_serial_to_correct(
+    home: Home, tmp_path: Path
+) -> None:
+    workbooks.write(tmp_path / "P2P1.xlsx", FIRST[:1])
+    home.monitor.workbooks.sync()
+    page = details(home, "BBB-01")
+    assert not page.find("input", name="p2pNumber")
+    (number,) = [device.id for device in home.devices() if device.site == "BBB-01"]
+    assert send(home, f"/cameras/{number}/serial", p2pNumber="SIM00003PAZ0003") == 409
+
+
 def test_a_text_without_the_titles_is_refused_and_retires_nobody(home: Home) -> None:
     for text in ("P2P NUMBER SITE STORE NAME\nA B C\n", "<table>P2P NUMBER,SITE</table>"):
         page = upload(home, text.encode(), 422)
