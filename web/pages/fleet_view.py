@@ -162,12 +162,9 @@ def _rows(
     now, link = monitor.clock(), link or links()
     may_edit, is_mixed = visible_fleet().may("device.edit"), current_noun() == DEVICES
     page_key = (tuple(link.kept.items()), keys, may_edit, is_mixed)
-    sources = [
-        (device, statuses[device.id], parent_outage(device, devices, statuses)) for device in shown
-    ]
+    sources = _row_sources(shown, snapshot, keys)
 
     def render(missing: Sequence[RowSource]) -> list[str]:
-        stores = stores_by_site(devices.values()) if "store" in keys else {}
         bars = uptime_bars(monitor, [source[0] for source in missing]) if "bar" in keys else {}
         rules = monitor.rules()
         return [
@@ -177,17 +174,38 @@ def _rows(
                 columns=keys,
                 behind=why,
                 bar=bars.get(device.id),
-                store=store_of(device, stores),
-                parents=[labels.name(devices[id]) for id in device.parents if id in devices],
+                store=store,
+                parents=parents,
                 may_edit=may_edit,
                 is_mixed=is_mixed,
                 link=link,
             )
-            for device, device_status, why in missing
+            for device, device_status, why, store, parents in missing
         ]
 
     html = page_caches().rows.html(page_key, sources, now, render)
     return Rows(Markup("\n".join(html)), page, keys)  # nosec B704  of the template
+
+
+def _row_sources(
+    shown: Sequence[Device], snapshot: Snapshot, keys: tuple[str, ...]
+) -> list[RowSource]:
+    """What the rows with these columns show. What is said of other devices is a part of it: two
+    viewers of the same device can see different ones."""
+    devices, statuses = snapshot
+    stores = stores_by_site(devices.values()) if "store" in keys else None
+    return [
+        (
+            device,
+            statuses[device.id],
+            parent_outage(device, devices, statuses),
+            "" if stores is None else store_of(device, stores),
+            tuple(labels.name(devices[id]) for id in device.parents if id in devices)
+            if "parent" in keys
+            else (),
+        )
+        for device in shown
+    ]
 
 
 def uptime_bars(monitor: Monitor, devices: Sequence[Device]) -> dict[int, Bar]:

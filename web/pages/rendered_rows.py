@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import Any
 
 from fleet.model import Device
 
@@ -12,8 +13,9 @@ AGE = timedelta(seconds=5)
 """How long a row can show relative times and an uptime of when it was rendered."""
 MAX_CACHED_ROWS = 3000
 
-RowSource = tuple[Device, str, str]
-"""What a row is rendered from: the device, its status, and what it is behind."""
+RowSource = tuple[Device, *tuple[Any, ...]]
+"""What a row is rendered from: the device, and everything else that it shows as the viewer sees
+it, such as its status and what it is behind."""
 
 
 @dataclass(frozen=True, slots=True)

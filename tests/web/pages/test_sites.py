@@ -8,7 +8,7 @@ from fleet.model import DEFAULT_SITE
 from tests.accounts.people import add
 from tests.home import Home
 from tests.web.browser import Browser
-from tests.web.closed import Visitor
+from tests.web.closed import PAGE, Visitor
 from tests.web.pages.stores import (
     STORES,
     Make,
@@ -253,6 +253,33 @@ def test_who_is_limited_sees_and_counts_what_was_granted_alone(chain: Home) -> N
     shown = visitor.get("/sites", headers=page).text
     assert "1 store, 2 sites, <b>1 of 2</b> online" in shown
     assert "C-3" in shown
+
+
+def test_a_row_that_others_read_tells_a_limited_person_nothing_of_what_is_hidden(
+    chain: Home,
+) -> None:
+    accounts = chain.monitor.authenticator.accounts
+    add(accounts, "Ada", "admin")
+    vera, lea = add(accounts, "Vera", "viewer"), add(accounts, "Lea", "viewer", False)
+    gate, parent = (number_of(chain, name) for name in ("here", "C-1"))
+    accounts.grant(lea.id, "view", device=gate)
+    ada = Visitor(chain, user=1)
+    changes = {"site": "C-1", "parent": parent}
+    assert ada.ask("PATCH", f"/api/camera/{gate}", json=changes).status_code == 200
+
+    def row(user: int) -> str:
+        rows = Visitor(chain, user=user).get("/parts/rows?columns=name,store,parent", headers=PAGE)
+        return next(row for row in rows.text.split("<tr") if f'data-id="{gate}"' in row)
+
+    for user, is_told in ((vera.id, True), (lea.id, False), (vera.id, True)):
+        assert ("Cork" in row(user)) == is_told
+    named = {"name": "Tower"}
+    assert ada.ask("PATCH", f"/api/camera/{parent}", json=named).status_code == 200
+    assert "Tower" in row(vera.id)
+
+
+def number_of(home: Home, site: str) -> int:
+    return next(device.id for device in home.devices() if device.site == site)
 
 
 HOSTILE = [
