@@ -173,6 +173,8 @@ def _parse_row(
             if kind == SERIAL and taken.get((SITE, site)) == number:
                 del taken[SITE, site]
             error = f"{kind} {value} is already used in row {before}"
-            without_serial = replace(row, serial="") if kind == SERIAL else None
-            return Problem(number, error, "Keep only one of the two.", without_serial)
+            if kind == SITE:
+                return Problem(number, error, "Keep only one of the two rows.")
+            hint = f"Enter the serial number of the recorder at {site}."
+            return Problem(number, error, hint, replace(row, serial=""))
     return row

@@ -1,10 +1,12 @@
 """Uploads of a new workbook: preview, commit and undo."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import IO
@@ -63,6 +65,14 @@ class Preview:
     lost: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The last import, which can be undone. `is_first`: there was no workbook before it."""
+
+    at: datetime
+    is_first: bool
+
+
 class Uploads:
     """Folder of uploaded workbooks that wait for a commit."""
 
@@ -100,20 +110,38 @@ class Uploads:
         with suppress(OSError, workbook.NotReadable):
             if not before.is_file():
                 return
-            data = before.read_bytes()
+            data, imported = before.read_bytes(), before.stat().st_mtime
             updated = workbook.with_serials(data, serials)
             if not updated.refused and not updated.gone:
-                write_atomically(self._former_path(base_key(new, {})), updated.data or data)
+                renewed = self._former_path(base_key(new, {}))
+                write_atomically(renewed, updated.data or data)
+                os.utime(renewed, (imported, imported))
                 before.unlink()
 
     def _former_workbooks(self) -> list[Path]:
         """The former workbooks, also those of older versions, without a base in their name."""
         return [*self.folder.glob("before-*.xlsx"), *self.folder.glob("before.xlsx")]
 
+    def last_import(self) -> Replacement | None:
+        """The last commit while the workbook before it is still there, so that undo is offered."""
+        with suppress(OSError):
+            stats = [file.stat() for file in self._former_workbooks()]
+            if stats:
+                newest = max(stats, key=lambda stat: stat.st_mtime)
+                return Replacement(_modified(newest), not newest.st_size)
+        return None
+
+    def undone_at(self) -> datetime | None:
+        """The time of the last undo, if it was the last change made here."""
+        with suppress(OSError):
+            if not self._former_workbooks():
+                return _modified(self._undone_path.stat())
+        return None
+
     @property
-    def can_undo(self) -> bool:
-        """True if the workbook before the last commit is still there."""
-        return bool(self._former_workbooks())
+    def _undone_path(self) -> Path:
+        """The path of the workbook that was in use before the last undo."""
+        return self.folder / "undone.xlsx"
 
     def preview(self, upload: bytes | IO[bytes]) -> Preview:
         """Preview the changes of these bytes, a workbook or CSV, to the current list. Raises
@@ -236,9 +264,8 @@ class Uploads:
         if not before.is_file():
             raise self._undo_refused(now, pending, former)
         try:
-            undone = self.folder / "undone.xlsx"
             result = self.workbooks.replace(
-                before.read_bytes(), undone, base_key(now, pending), precondition
+                before.read_bytes(), self._undone_path, base_key(now, pending), precondition
             )
         except Outdated:
             raise self._undo_refused(*self.workbooks.read_current(), former) from None
@@ -267,6 +294,10 @@ class Uploads:
     def _delete(self, files: list[Path]) -> None:
         for file in files:
             file.unlink(missing_ok=True)
+
+
+def _modified(stat: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(stat.st_mtime, UTC)
 
 
 def _key_of(data: bytes) -> str:

@@ -38,7 +38,7 @@ def test_while_the_workbook_is_open_nothing_is_replaced_and_the_upload_waits(rig
     assert "P2P1.xlsx is open in Excel" in caught.value.error
     assert "delete ~$P2P1.xlsx" in caught.value.hint
     assert rig.cells() == rig.asked() == {"SITE-001": "AB12345", "SITE-002": "AB12346"}
-    assert not uploads.can_undo
+    assert uploads.last_import() is None
     lock.unlink()
     uploads.commit(key)
     assert rig.cells() == rig.asked() == {"SITE-009": "AB12399"}
@@ -51,7 +51,7 @@ def test_while_the_workbook_is_open_nothing_is_taken_back(rig, uploads):
     lock.write_bytes(b"Ada")
     with pytest.raises(Refused, match="open in LibreOffice"):
         uploads.undo()
-    assert uploads.can_undo
+    assert uploads.last_import()
     lock.unlink()
     uploads.undo()
     assert rig.cells() == {"SITE-001": "AB12345", "SITE-002": "AB12346"}
@@ -152,7 +152,7 @@ def test_what_changed_since_the_preview_is_not_overwritten(rig, uploads, change)
         uploads.commit(key)
     assert caught.value.hint == "Upload the new file again to see a new preview."
     assert (bytes_of(rig), rig.books.pending()) == (before, pending)
-    assert not uploads.can_undo
+    assert uploads.last_import() is None
     assert (uploads.folder / f"wait-{key[:32]}.xlsx").is_file(), "it goes on waiting"
     uploads.commit(uploads.preview(book_of(UPLOADED)).key)
     assert rig.cells() == rig.asked() == {"SITE-009": "AB12399"}
@@ -210,7 +210,7 @@ def test_serials_saved_here_since_the_commit_are_kept_by_an_undo(rig, uploads):
     rig.check()
     uploads.undo()
     assert rig.cells() == rig.asked() == {"SITE-001": "NEW12345", "SITE-002": "NEW22222"}
-    assert not uploads.can_undo
+    assert uploads.last_import() is None
 
 
 def test_a_commit_that_keeps_a_waiting_serial_can_be_undone(rig, uploads):
@@ -233,7 +233,7 @@ def test_a_monitor_that_was_updated_has_no_note_and_says_so(rig, uploads):
     uploads.folder.mkdir(parents=True)
     old = uploads.folder / "before.xlsx"
     old.write_bytes(book_of(UPLOADED))
-    assert uploads.can_undo
+    assert uploads.last_import()
     with pytest.raises(Refused, match="its state at that time is unknown") as caught:
         uploads.undo()
     assert not isinstance(caught.value, NotFound)
@@ -311,7 +311,7 @@ def test_when_the_file_cannot_be_replaced_what_is_pending_stays(rig, uploads):
     with pytest.raises(PermissionError):
         uploads.commit(key)
     assert rig.books.pending() == {"SITE-001": "PENDING36"}
-    assert not uploads.can_undo
+    assert uploads.last_import() is None
     rig.path.chmod(0o644)
     rig.check()
     assert rig.cells()["SITE-001"] == "PENDING36"

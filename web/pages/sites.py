@@ -1,5 +1,6 @@
 """The page of sites with their counts, and the settings page of the workbook."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
@@ -16,10 +17,12 @@ from web.http.authorization import max_body, needs
 from web.http.errors import HttpError, status_of, wants_page
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
-from web.pages import site_groups
+from web.pages import serial_history, site_groups
 from web.pages.watching import running_checks
 
 bp = Blueprint("sites_pages", __name__)
+NEWS_FOR = timedelta(minutes=10)
+"""How long the page says that an import was undone."""
 
 
 @bp.get("/sites")
@@ -81,10 +84,16 @@ def _page(**more: Any) -> str:
             problem for problem in problems if not (problem.row and problem.row.site in pending)
         ],
         hidden=more.pop("hidden", secret_titles(book.columns if book else ())),
-        can_undo=monitor.uploads.can_undo,
+        last_import=monitor.uploads.last_import(),
+        undone_at=_recent(monitor.uploads.undone_at()),
         checks=running_checks(monitor),
         **more,
     )
+
+
+def _recent(at: datetime | None) -> datetime | None:
+    """A time of the last minutes; None for an earlier one, which is no news."""
+    return at if at and current_monitor().clock() - at < NEWS_FOR else None
 
 
 @bp.post("/settings/workbook")
@@ -105,7 +114,8 @@ def upload() -> Any:
         return _busy()
     finally:
         visible_fleet().check("workbook.edit")  # reading it may have taken half a minute
-    return _page(preview=preview, hidden=secret_titles(preview.book.columns))
+    reverted = serial_history.reverted(preview.changed)
+    return _page(preview=preview, reverted=reverted, hidden=secret_titles(preview.book.columns))
 
 
 def _busy() -> Response:

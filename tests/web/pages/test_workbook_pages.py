@@ -57,6 +57,10 @@ def sites(home: Home) -> dict[str, str]:
     return {item["SITE"]: item["P2P NUMBER"] for item in items}
 
 
+def settings_text(home: Home) -> str:
+    return " ".join(read(home.client.get("/settings/workbook", headers=HEADERS).text).text.split())
+
+
 def key_of(page: Element) -> str:
     return page.form("/settings/workbook/commit").find_one("input", name="key")["value"]
 
@@ -73,9 +77,41 @@ def test_an_upload_is_looked_at_taken_and_taken_back(home: Home, tmp_path: Path)
     assert set(sites(home)) == {"AAA-01", "BBB-01"}, "looking changes nothing"
     assert send(home, "/settings/workbook/commit", key=key_of(page)) == 303
     assert sites(home) == {"AAA-01": "SIM00009PAZ0009", "CCC-01": "SIM00003PAZ0003"}
+    shown = settings_text(home)
+    assert "The workbook was replaced just now. Undo restores the previous workbook" in shown
     assert send(home, "/settings/workbook/undo") == 303
     assert sites(home) == {"AAA-01": "SIM00001PAZ0001", "BBB-01": "SIM00002PAZ0002"}
+    assert "The import was undone just now. The previous workbook" in settings_text(home)
     assert send(home, "/settings/workbook/undo") == 404, "once"
+
+
+def test_the_first_workbook_replaces_nothing_and_its_undo_says_so(
+    home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "P2P1.xlsx").unlink()
+    home.monitor.workbooks.sync()
+    send(home, "/settings/workbook/commit", key=key_of(upload(home, bytes_of(tmp_path, FIRST))))
+    shown = settings_text(home)
+    assert "The first workbook was imported just now. Undo removes it" in shown
+    assert "replaced" not in shown
+    send(home, "/settings/workbook/undo")
+    assert "There was no workbook before it; its recorders are retired." in settings_text(home)
+
+
+def test_a_preview_warns_of_a_list_that_brings_back_a_corrected_serial(
+    home: Home, tmp_path: Path
+) -> None:
+    change(home, "RIGHT001")
+    home.monitor.workbooks.sync()
+    home.events()
+    rows = [FIRST[0], ("SIM00009PAZ0009", *FIRST[1][1:])]
+    page = upload(home, bytes_of(tmp_path, rows))
+    (warning,) = page.find("ul", **{"aria-label": "Former serial numbers"})
+    assert warning.text == "Row 2: AAA-01 RIGHT001 goes back to SIM00001PAZ0001"
+    page = upload(home, bytes_of(tmp_path, rows[1:]))
+    assert not page.find("ul", **{"aria-label": "Former serial numbers"})
+    button = page.form("/settings/workbook/commit").find_one("button")
+    assert button.text == "Import 1 recorder, retire 1"
 
 
 def test_a_removed_recorder_comes_back_with_its_history(home: Home, tmp_path: Path) -> None:
