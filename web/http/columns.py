@@ -7,6 +7,7 @@ from typing import Any
 from fleet import identity, labels
 from fleet.model import DEFAULT_SITE, Device, Invalid
 from fleet.queries import SORTS, store_of, stores_by_site
+from fleet.recorder_list import SOURCE
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
 
@@ -23,6 +24,11 @@ def _never_empty(_device: Device, _stores: Stores) -> bool:
 
 def _has_fact(key: str) -> Callable[[Device, Stores], bool]:
     return lambda device, _stores: labels.fact(device, key) is not None
+
+
+def _has_store_beside_name(device: Device, stores: Stores) -> bool:
+    """False for a recorder of the list without a name of its own: that begins with the store."""
+    return bool(device.name or SOURCE not in device.facts) and bool(store_of(device, stores))
 
 
 def _has_mac_or_serial(device: Device, _stores: Stores) -> bool:
@@ -48,9 +54,7 @@ class Column:
 EVERY = (
     Column("status", "Status", 176, ("status", "reason", "since"), 0),
     Column("name", "Name", 0, (), 0),
-    Column(
-        "store", "Store", 120, ("store",), 3, lambda device, stores: bool(store_of(device, stores))
-    ),
+    Column("store", "Store", 120, ("store",), 3, _has_store_beside_name),
     Column("site", "Site", 120, ("site",), 2, lambda device, _stores: device.site != DEFAULT_SITE),
     Column(
         "address",

@@ -48,13 +48,15 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class Watching:
     """`every`: how often the list is checked, in words. `checks` is empty for those who must not
-    know how many devices there are; so is `last_round`."""
+    know how many devices there are; so is `last_round`. `stale_since`: the last scan, if it is
+    so long ago that the statuses may have changed since."""
 
     census: Census
     primary: str
     every: str
     checks: list[CheckRow]
     last_round: Round | None
+    stale_since: datetime | None = None
 
     @property
     def is_mostly_unchecked(self) -> bool:
@@ -98,7 +100,19 @@ def watching(monitor: Monitor, snapshot: Snapshot) -> Watching:
         every(min((source.interval for source in lists), default=60)),
         [] if is_hidden else running_checks(monitor),
         None if is_hidden else _last_round(scanner.swept),
+        _stale_since(monitor, snapshot) if counted.scanned else None,
     )
+
+
+def _stale_since(monitor: Monitor, snapshot: Snapshot) -> datetime | None:
+    """The last scan if it is older than a status stays current, else None. A person who must not
+    know of it gets the last check of the devices that they see."""
+    if last := visible_fleet().last_scan():
+        at: datetime | None = datetime.fromisoformat(last["at"])
+    else:
+        scanned = (dev for dev in snapshot[0].values() if not recorder_list.is_in_list(dev))
+        at = max(filter(None, map(status.last_asked, scanned)), default=None)
+    return at if at and monitor.clock() - at > monitor.rules().patience else None
 
 
 def running_checks(monitor: Monitor) -> list[CheckRow]:

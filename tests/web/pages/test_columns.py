@@ -40,8 +40,10 @@ def test_cameras_have_no_column_of_sites_and_stores_until_there_are_some(home: H
 def test_recorders_have_stores_sites_and_serials_and_no_empty_column(make_home: Make) -> None:
     home = open_stores(make_home, STORES)
     page = Browser(home.client).visit("/?q=C-3")
-    assert heads(page) == ["Status", "Name", "Store", "Site", "Serial", "Last seen", "90 days"]
-    assert (cells(page, "store"), cells(page, "site")) == (["Cork"], ["C-3"])
+    assert heads(page) == ["Status", "Name", "Site", "Serial", "Last seen", "90 days"]
+    (name,) = page.find_one("table", id="fleet").find("a", **{"data-open": "7"})
+    assert (name.text, name.find_one("span").text) == ("Cork, C-3", ", C-3"), "the place folds"
+    assert cells(page, "site") == ["C-3"]
     assert cells(page, "serial")[0].startswith("SIM")
 
 

@@ -200,10 +200,15 @@ def test_a_status_that_nobody_renewed_says_as_of_when(make_home: Make) -> None:
     home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
     home.scan()
     browser = Browser(home.client)
-    assert "last known at" not in browser.visit("/").text
+    stale = "Not scanned for 11 min: statuses may be out of date."
+    assert stale not in browser.visit("/").text
     home.clock.forward(minutes=11)
-    for path in ("/", "/cameras/1"):
-        assert "last known at" in browser.visit(path).text
+    page = browser.visit("/")
+    head = page.find_one("div", id="did").find("p")[0]
+    assert " ".join(head.text.split("since")[0].split()) == "Not scanned for 11 min"
+    assert "statuses may be out of date" in head.text
+    assert "last known at" not in page.text, "said once"
+    assert "last known at" in browser.visit("/cameras/1").text
 
 
 def test_the_page_says_what_the_last_scan_did(browser: Browser) -> None:

@@ -206,7 +206,7 @@ def test_recorders_that_were_never_online_are_one_line_with_a_link_to_them(
     assert "AAC-01" in table.text
     assert "AAC-02" in table.text
     heads = [heading.text for heading in table.find("th")]
-    assert {"Site", "Store", "Serial"} <= {head.removesuffix(" ↑") for head in heads}
+    assert {"Name", "Site", "Serial"} <= {head.removesuffix(" ↑") for head in heads}
     assert not [head for head in heads if "MAC" in head]
 
 
