@@ -1,8 +1,11 @@
 // The page of all events: it filters without a page load, and shows new events as they come.
+import { asInstants, regroupDays, showTimeFields } from "./days.js";
 import { loginHasEnded } from "./login.js";
 import { updateTimes } from "./times.js";
 
 const PAUSE = 1000;
+// News that go on and on bring the list less and less often.
+const LONGEST_PAUSE = 8000;
 const TYPING = 200;
 
 export function followAllEvents() {
@@ -12,11 +15,23 @@ export function followAllEvents() {
   let source = null;
   let timer = 0;
   let request = 0;
+  // The newest event of the stream, now and when the list was last asked for; it is in the list by then.
+  let heard = 0;
+  let asked = 0;
+  let askedAt = -Infinity;
+  let pause = PAUSE;
   let shown = location.search;
+
+  function improve() {
+    updateTimes(place);
+    regroupDays(place);
+  }
 
   // News that come while a filter is on its way bring the list of that filter.
   async function refresh() {
     timer = 0;
+    asked = heard;
+    askedAt = performance.now();
     const mine = ++request;
     const wanted = location.search;
     const answer = await fetch(`/parts/events${wanted}`).catch(() => null);
@@ -29,24 +44,33 @@ export function followAllEvents() {
     if (isNews && html.match(/data-newest="(\d+)"/)?.[1] === String(before)) return;
     const focused = place.contains(document.activeElement) && document.activeElement.closest("[data-event]")?.dataset.event;
     place.innerHTML = html;
-    updateTimes(place);
+    improve();
     if (isNews) for (const entry of place.querySelectorAll("[data-event]")) entry.classList.toggle("is-new", Number(entry.dataset.event) > before);
     if (focused) place.querySelector(`[data-event="${focused}"] a`)?.focus({ preventScroll: true });
   }
 
   function schedule() {
-    if (!timer) timer = setTimeout(refresh, PAUSE);
+    if (timer) return;
+    pause = performance.now() - askedAt < 2 * pause ? Math.min(2 * pause, LONGEST_PAUSE) : PAUSE;
+    timer = setTimeout(refresh, pause);
+  }
+
+  function onNews({ lastEventId, data }) {
+    heard = Math.max(heard, lastEventId);
+    const { device } = form.elements;
+    if (heard > asked && !(device && JSON.parse(data).device !== Number(device.dataset.now))) schedule();
   }
 
   function filter() {
-    const given = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    const given = new URLSearchParams([...asInstants(form)].filter(([, value]) => value));
     history.replaceState({}, "", given.size ? `/events?${given}` : "/events");
     refresh();
   }
 
   function follow() {
     source = new EventSource("/api/events");
-    for (const kind of ["status", "found", "event", "reset"]) source.addEventListener(kind, schedule);
+    for (const kind of ["status", "found", "event"]) source.addEventListener(kind, onNews);
+    source.addEventListener("reset", schedule);
     // What happened between the page and the stream, or while the connection was lost.
     source.addEventListener("open", () => {
       setLost(false);
@@ -66,6 +90,8 @@ export function followAllEvents() {
     stale.hidden = !isLost;
   }
 
+  improve();
+  showTimeFields(form);
   let typing = 0;
   form.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(filter, TYPING); });
   form.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(typing); filter(); });

@@ -33,7 +33,8 @@ FIELDS = ("kind", "device", "q", "site", "within", "since", "until", "before")
 @dataclass(frozen=True, slots=True)
 class EventFilter:
     """The filter in the URL; an empty text is no filter. `since` and `until` are in the zone of
-    this server, as the browser sends them. What does not fit is left out."""
+    this server where they name none, as a browser without script sends them. What does not fit is
+    left out."""
 
     kind: str = ""
     device: int | None = None
@@ -56,14 +57,14 @@ class EventFilter:
 
     def begin(self, now: datetime) -> datetime | None:
         """The time from which on events are wanted."""
-        times = [_local(self.since)] if self.since else []
+        times = [local_time(self.since)] if self.since else []
         if self.within:
             hours = int(self.within[:-1]) * LENGTHS[self.within[-1]]
             times.append(now - timedelta(hours=hours))
         return max(times, default=None)
 
     def end(self) -> datetime | None:
-        return _local(self.until) if self.until else None
+        return local_time(self.until) if self.until else None
 
 
 def event_filter() -> EventFilter:
@@ -92,7 +93,7 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def _local(text: str) -> datetime:
+def local_time(text: str) -> datetime:
     """The time of a field, in the zone of this server where it names none."""
     return datetime.fromisoformat(text).astimezone()
 
@@ -110,6 +111,7 @@ def events() -> str:
         groups=[group for group in event_groups.GROUPS if _is_offered(group.key)],
         periods=PERIODS,
         sites=sorted(sites, key=natural_key),
+        local_time=local_time,
         chosen=labels.name(chosen) if chosen else wanted.device,
         **_list(wanted),
     )

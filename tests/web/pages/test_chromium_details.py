@@ -353,6 +353,53 @@ def test_a_filter_is_shown_though_an_event_comes_before_its_answer(
     assert held
 
 
+def test_days_and_times_of_events_are_in_the_zone_of_the_browser(
+    tab: Tab, monitor: Running, edited: int
+) -> None:
+    """The two zones are 25 hours apart, so that no day is the same in both."""
+    headings = set()
+    for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
+        page = tab(monitor, f"/events?device={edited}", timezone_id=zone)
+        heading = page.get_by_role("heading", level=2).first
+        seen = page.locator("[data-event] time").first
+        expect(heading).to_contain_text((seen.get_attribute("title") or "").split(",")[0])
+        headings.add(heading.inner_text())
+        page.locator("summary", has_text="From and to").click()
+        expect(page.get_by_text("In the time zone of this browser")).to_be_visible()
+        hour_ago = page.evaluate(
+            "new Date(Date.now() - 36e5 - 6e4 * new Date().getTimezoneOffset())"
+            ".toISOString().slice(0, 16)"
+        )
+        page.get_by_label("From").fill(hour_ago)
+        page.wait_for_url("**/events?*since=*Z")
+        expect(page.locator("[data-event]")).not_to_have_count(0)
+        page.reload()
+        expect(page.get_by_label("From")).to_have_value(hour_ago)
+        expect(page.locator("[data-event]")).not_to_have_count(0)
+        page.get_by_label("To").fill(hour_ago)
+        expect(page.locator(".empty")).to_contain_text("No events match")
+    assert len(headings) == 2
+
+
+def test_events_of_other_devices_bring_no_request_for_those_of_one(
+    tab: Tab, monitor: Running, edited: int
+) -> None:
+    other = numbered(monitor, "Camera 14")
+    page, every = tab(monitor, f"/events?device={edited}"), tab(monitor, "/events")
+    for open_page in (page, every):
+        with open_page.expect_response("**/parts/events*"):  # that of the first contact
+            open_page.reload()
+    requests: list[str] = []
+    page.on("request", lambda request: "/parts/" in request.url and requests.append(request.url))
+    for number, name in ((other, "Camera 14"), (edited, "Camera 9")):
+        assert not requests, name
+        body = {"notes": f"Written for {name}"}
+        assert monitor.request("PATCH", f"/api/camera/{number}", body).status == 200
+        expect(every.locator("[data-event]").first).to_contain_text(name)
+    expect(page.locator(".is-new")).to_have_count(1)
+    assert len(requests) == 1
+
+
 def test_what_is_chosen_in_the_details_is_not_renewed_away(page: Page, monitor: Running) -> None:
     number, other = (numbered(monitor, f"Camera {n}") for n in (20, 21))
     page.goto(f"/cameras/{number}")
