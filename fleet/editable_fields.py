@@ -31,7 +31,7 @@ class EditableField:
 FIELDS = (
     EditableField("name", max_length=120),
     EditableField("notes", max_length=5000, is_one_line=False),
-    EditableField("tags"),
+    EditableField("tags", "{value}"),
     # Every device has a site.
     EditableField("site", "site changed to {value}", max_length=60, marks_work=False),
     # `editing` says which devices.

@@ -135,10 +135,12 @@ class MemberHistory:
 
     def _edits(self, days_ago: float) -> Iterator[Json]:
         member, parent = self.member, self.parent.called if self.parent else ""
+        tags = list(member.tags)
+        named = f"{'tag' if len(tags) == 1 else 'tags'} {' and '.join(tags)}"
         edits: list[tuple[str, Any, Any, str]] = [
             ("name", None, member.called, f"{self._own} renamed to {member.called}"),
             ("site", "here", member.site, f"{self.name}: site changed to {member.site}"),
-            ("tags", [], list(member.tags), f"{self.name}: tags changed"),
+            ("tags", [], tags, f"{self.name}: {named} added"),
             ("parent", None, member.parent, f"{self.name}: connected through {parent}"),
             ("notes", "", member.notes, f"{self.name}: notes changed"),
         ]

@@ -1,7 +1,7 @@
 """Change a device's fields by hand, and undo it. Pure."""
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFo
 from fleet.reduce import access
 
 MAX_TAGS, LONGEST_TAG = 20, 40
+MAX_NAMED_TAGS = 3
 MAX_PARENTS = 8
 UNDOABLE = frozenset({*EDITABLE, "retired"})
 ACCESS_KEYS = frozenset({*access.FIELDS, "source"})
@@ -169,7 +170,7 @@ def _change_text(
     names = ["parents" if key == "parent" else key for key in changed if key != "name"]
     plain = [name for name in names if BY_NAME[name].change is None]
     parts = [f"{' and '.join(plain)} changed"] if plain else []
-    parts += [_value_text(name, new, devices) for name in names if name not in plain]
+    parts += [_value_text(name, old, new, devices) for name in names if name not in plain]
     text = ", ".join(parts)
     if "name" not in changed:
         return f"{labels.name(new)}: {text}"
@@ -177,14 +178,34 @@ def _change_text(
     return f"{renamed}; {text}" if text else renamed
 
 
-def _value_text(name: str, new: Device, devices: Mapping[int, Device]) -> str:
+def _value_text(name: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
     """Describe a change with the new value."""
     value = labels.site_name(new.site)
     if name == "parents":
         if not new.parents:
             return "parent device removed"
         value = " and ".join(labels.name(devices[id]) for id in new.parents)
+    if name == "tags":
+        value = _tags_text(*tag_changes(old.tags, new.tags))
     return str(BY_NAME[name].change).format(value=value)
+
+
+def tag_changes(old: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The added and the removed tags."""
+    return [tag for tag in new if tag not in old], [tag for tag in old if tag not in new]
+
+
+def tags_named(tags: Sequence[str]) -> str:
+    """Some tags in a sentence; of many their number."""
+    if len(tags) > MAX_NAMED_TAGS:
+        return f"{len(tags)} tags"
+    return f"{'tag' if len(tags) == 1 else 'tags'} {' and '.join(tags)}"
+
+
+def _tags_text(added: Sequence[str], removed: Sequence[str]) -> str:
+    parts = [f"{tags_named(added)} added"] if added else []
+    parts += [f"{tags_named(removed)} removed"] if removed else []
+    return " and ".join(parts) or "tags reordered"
 
 
 def _validated(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:
@@ -197,6 +218,8 @@ def _validated(key: str, edit: Edit, device: Device, devices: Mapping[int, Devic
         kept = _parsed(key, edit, device, devices)
         if kept != event_value(device, key) and "expect" not in edit.fields:
             _check_size(key, kept)
+            if key == "tags":
+                _check_commas(tag for tag in kept if tag not in device.tags)
     except Invalid as invalid:
         invalid.field = key
         raise
@@ -214,6 +237,13 @@ def _check_size(key: str, kept: Any) -> None:
             f"{key} has {len(kept)} characters; at most {MAX_LENGTHS[key]} are allowed",
             f"Shorten the {key}.",
         )
+
+
+def _check_commas(tags: Iterable[str]) -> None:
+    """Raise Invalid for a tag that forms would read as two."""
+    for tag in tags:
+        if "," in tag:
+            raise Invalid(f'The tag "{tag}" contains a comma', "Send its parts as separate tags.")
 
 
 def _parsed(key: str, edit: Edit, device: Device, devices: Mapping[int, Device]) -> Any:

@@ -37,11 +37,11 @@ def test_a_new_name_is_told_with_the_old_one_and_who_gave_it() -> None:
 @pytest.mark.parametrize(
     ("by", "text"),
     [
-        ("tester", "WV-1: notes and tags changed, site changed to North, by tester"),
-        ("local", "WV-1: notes and tags changed, site changed to North, on this server"),
+        ("tester", "WV-1: notes changed, tag door added, site changed to North, by tester"),
+        ("local", "WV-1: notes changed, tag door added, site changed to North, on this server"),
         (
             "command line",
-            "WV-1: notes and tags changed, site changed to North, on the command line",
+            "WV-1: notes changed, tag door added, site changed to North, on the command line",
         ),
     ],
 )
@@ -56,7 +56,7 @@ def test_a_renamed_device_is_told_with_what_else_was_changed() -> None:
     story = story_with_a_camera()
     story.tell(edit("change", "id:1", name="Gate", tags=["door"], site="North"))
     assert story.events[-1].text == (
-        "WV-1 renamed to Gate; tags changed, site changed to North, by tester"
+        "WV-1 renamed to Gate; tag door added, site changed to North, by tester"
     )
     story.tell(edit("change", "id:1", site="here"))
     assert story.events[-1].text == "Gate: site changed to (no site), by tester"

@@ -156,14 +156,15 @@ def bulk_edit() -> Response:
 
 @bp.post("/api/cameras/bulk/undo")
 @needs("device.edit")
-@describes(body=BulkUndo, answer=BulkEdited, errors=(422, 503, 507))
+@describes(body=BulkUndo, answer=BulkEdited, errors=(404, 422, 503, 507))
 def bulk_undo() -> Response:
     """Undo a bulk edit. Values changed since are kept."""
     return _bulk_edited(bulk.undo_many(json_body(BulkUndo).events))
 
 
 def _bulk_edited(result: BulkResult) -> Response:
-    return json_response(bulk_edited(result.changed, result.unchanged, result.failed, result.undo))
+    answer = bulk_edited(result.changed, result.unchanged, result.failed, result.undo, result.text)
+    return json_response(answer)
 
 
 def _edit(key: str, kind: str, fields: dict[str, Any]) -> Response:

@@ -34,7 +34,7 @@ def edit() -> Any:
 def _edited() -> BulkResult:
     change, form = _change(), request.form
     if form.get("every"):
-        count = int(form["every"]) if form["every"].isdecimal() else None
+        count = bulk.count_in(form["every"])
         return bulk.edit_many(bulk.devices_matching(fleet_view.page_query(), (), count), change)
     ids = [int(id) for id in form.getlist("id")[:MAX_BULK] if id.isdecimal() and len(id) < 19]
     if not ids:
@@ -78,7 +78,17 @@ def _parent() -> int:
 @bp.post("/bulk/undo")
 @needs("device.edit")
 def undo() -> Any:
-    """The button "Undo" after it."""
-    numbers = request.form.get("events", "").split(",")[:MAX_BULK]
-    bulk.undo_many([int(number) for number in numbers if number.isdecimal() and len(number) < 19])
-    return redirect(fleet_view.list_url(request.form.get("back", "")), 303)
+    """The button "Undo" after it. The list says what could not be undone."""
+    numbers = [
+        int(number)
+        for number in request.form.get("events", "").split(",")[:MAX_BULK]
+        if number.isdecimal() and len(number) < 19
+    ]
+    try:
+        result = bulk.undo_many(numbers)
+    except Refused as fault:
+        page = fleet_page({"bulk": {"fault": sentences(fault.error, fault.hint)}})
+        return Response(page, status_of(fault))
+    if result.changed and not result.failed:
+        return redirect(fleet_view.links()(), 303)
+    return fleet_page({"bulk": {"result": result, "text": bulk.summary(result)}})

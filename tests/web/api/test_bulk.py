@@ -240,7 +240,7 @@ def test_the_audit_log_has_one_line_for_the_whole_act(home: Home) -> None:
     edit(home, ids=ids(home, "Gate", "Yard"), add_tags=["door"])
     lines = home.client.get("/api/audit?action=fleet.edited").json
     assert len(lines) == 1
-    assert lines[0]["text"].startswith("2 devices edited together: ")
+    assert lines[0]["text"] == "Tag door added to 2 devices"
     assert sorted(lines[0]["after"]["numbers"]) == sorted(ids(home, "Gate", "Yard"))
 
 
@@ -264,9 +264,9 @@ def test_without_script_rows_are_edited_by_their_checkboxes_and_undone(home: Hom
     assert len(picks) == 4
     done = press(browser, page, "tag", id=picks[:2], bulk_tag="door, north")
     result = done.find_one("div", id="bulk-result")
-    assert "2 devices changed" in result.text
+    assert "Tags door and north added to 2 devices." in result.text
     assert len(rows(home, "q=door")) == 2
-    back = browser.press(result.find_one("form", action="/bulk/undo"))
+    back = browser.press(result.find_one("form", action="/bulk/undo?q=a"))
     assert len(listed(back)) == 4
     assert rows(home, "q=door") == {}
 
@@ -278,10 +278,10 @@ def test_without_script_everything_that_matches_is_edited_and_errors_are_shown(
     page = browser.visit("/?q=a")
     done = press(browser, page, "parent", every="4", parent_search="gate")
     result = done.find_one("div", id="bulk-result").text
-    assert "3 devices changed, 1 not changed" in result
+    assert "3 devices: connected through Gate, 1 not changed" in result
     assert "Gate: Gate is itself connected through" in result
     moved = press(browser, page, "site", every="4", bulk_site="Cork")
-    assert "4 devices changed" in moved.find_one("div", id="bulk-result").text
+    assert "4 devices: site changed to Cork." in moved.find_one("div", id="bulk-result").text
     press(browser, page, "site", every="4", bulk_site=" ")
     assert {row["site"] for row in rows(home, "q=a").values()} == {"here"}
     nothing = press(browser, page, "site", bulk_site="Cork")
@@ -306,7 +306,7 @@ def test_without_script_a_parent_is_chosen_among_matches(home: Home) -> None:
     assert (choice["type"], choice["value"]) == ("radio", str(ramp))
     chosen = [pick for pick in picks if pick != str(ramp)]
     done = press(browser, several, "parent", id=chosen, parent=choice["value"])
-    assert "3 devices changed" in done.find_one("div", id="bulk-result").text
+    assert "3 devices: connected through Ramp." in done.find_one("div", id="bulk-result").text
     assert {row["parent"] for row in rows(home, "q=a").values()} == {None, ramp}
 
 
@@ -316,7 +316,44 @@ def test_without_script_an_edit_that_empties_the_list_is_reported_and_undone(hom
     page = browser.visit("/?tag=door")
     done = press(browser, page, "untag", every="2", bulk_tag="door")
     result = done.find_one("div", id="bulk-result")
-    assert "2 devices changed" in result.text
+    assert "Tag door removed from 2 devices." in result.text
     assert not done.find("table")
-    back = browser.press(result.find_one("form", action="/bulk/undo"))
+    back = browser.press(result.find_one("form", action="/bulk/undo?tag=door"))
     assert sorted(listed(back)) == ["Gate", "Yard"]
+
+
+def test_without_script_an_undo_that_comes_too_late_says_so(home: Home) -> None:
+    browser = Browser(home.client)
+    gate, yard = ids(home, "Gate", "Yard")
+    done = press(browser, browser.visit("/"), "tag", id=[str(gate), str(yard)], bulk_tag="door")
+    for id in (gate, yard):
+        home.client.patch(f"/api/camera/{id}", json={"tags": ["other"]})
+    late = browser.send(done.find_one("form", action="/bulk/undo"))
+    result = read(late.text).find_one("div", id="bulk-result").text
+    assert "Nothing changed, 2 not changed." in result
+    assert "Gate: Gate has been changed since then" in result
+
+
+@pytest.mark.parametrize("every", ["59x", "\N{SUPERSCRIPT TWO}", "4" * 5000], ids=len)
+def test_a_number_of_rows_that_is_none_changes_nothing(home: Home, every: str) -> None:
+    form = {"do": "tag", "every": every, "bulk_tag": "door"}
+    headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    answer = home.client.post("/bulk", data=form, headers=headers)
+    assert answer.status_code == 422
+    assert "Invalid number of devices" in answer.text
+    assert all(camera["tags"] == [] for camera in rows(home).values())
+
+
+def test_an_undo_of_events_that_do_not_exist_is_refused(home: Home) -> None:
+    body = edit(home, ids=ids(home, "Gate"), add_tags=["door"])
+    answer = home.client.post(UNDO, json={"events": [*body["undo"], 99999]})
+    assert (answer.status_code, answer.json["error"]) == (404, "Event 99999 does not exist")
+    assert rows(home)["Gate"]["tags"] == ["door"]
+
+
+def test_a_tag_with_a_comma_is_refused_as_forms_would_make_it_two(home: Home) -> None:
+    (gate,) = ids(home, "Gate")
+    body = edit(home, ids=[gate], add_tags=["a,b"])
+    assert [failure["error"] for failure in body["failed"]] == ['The tag "a,b" contains a comma']
+    assert home.client.patch(f"/api/camera/{gate}", json={"tags": ["a,b"]}).status_code == 422
+    assert rows(home)["Gate"]["tags"] == []

@@ -233,7 +233,7 @@ def test_without_script_the_bar_appears_with_a_checked_row(
     bar.locator("summary", has_text="Tags").click()
     bar.locator("[name=bulk_tag]").fill("quiet")
     bar.get_by_role("button", name="Add tags").click()
-    expect(page.locator("#bulk-result")).to_contain_text("2 devices changed")
+    expect(page.locator("#bulk-result")).to_contain_text("Tag quiet added to 2 devices")
     assert tagged(monitor, "quiet") == 2
     page.locator("#bulk-result").get_by_role("button", name="Undo").click()
     expect(page.locator("#fleet")).to_be_visible()

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from fleet import labels
-from fleet.edit import editing
+from fleet.edit import acts, editing
 from fleet.model import Device, Edit, Event, Invalid, NotFound, Refused
 from web.http.actions.devices import check_may_edit, edit_of, needs_full_view
 from web.http.auditing import actor_name, note
@@ -16,6 +16,7 @@ from web.http.selection import selected, unpaged
 from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
 from web.http.visible_fleet import visible_fleet
 
+MAX_DIGITS = 9
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one act; the journal has all of them."""
 
@@ -38,12 +39,13 @@ class BulkChange:
 @dataclass(frozen=True, slots=True)
 class BulkResult:
     """The devices that changed, the number that did not need to, the failed ones with the error,
-    and the numbers of the events that undo it."""
+    the numbers of the events that undo it, and what was changed as a sentence."""
 
     changed: list[int]
     unchanged: int
     failed: list[BulkFailure]
     undo: list[int]
+    text: str
 
 
 def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
@@ -57,6 +59,13 @@ def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
         else:
             known[device.id] = device
     return list(known.values()), failed
+
+
+def count_in(text: str) -> int:
+    """The number of devices that a form says were on the page. Raises Invalid."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise Invalid("Invalid number of devices", "Reload the list, then try again.")
+    return int(text)
 
 
 def devices_matching(query: ListQuery, but: Iterable[int], count: int | None) -> list[Device]:
@@ -102,6 +111,8 @@ def undo_many(sequences: Sequence[int]) -> BulkResult:
     if len(sequences) > MAX_BULK:
         raise Invalid(f"{len(sequences)} events are too many at once", "Undo fewer of them.")
     events = sorted(_events(sequences), key=lambda event: event.sequence, reverse=True)
+    if missing := {*sequences} - {event.sequence for event in events}:
+        raise NotFound(f"Event {min(missing)} does not exist", "GET /api/events lists the events.")
     edits, problems = _collect((event.device or 0, partial(_undo_of, event)) for event in events)
     return _apply(edits, problems, len({event.device for event in events}))
 
@@ -169,12 +180,12 @@ def _apply(edits: Sequence[Edit], failed: Sequence[BulkFailure], total: int) -> 
     changed = list(
         dict.fromkeys(event.device for event in events if event.device and editing.can_undo(event))
     )
+    text = acts.sentence([event for event in events if editing.can_undo(event)], actor_name())
     if changed:
-        text = f"{labels.device_count(changed)} edited together: {events[0].text}"
         note("fleet.edited", "fleet", text, {}, {"numbers": changed[:MAX_NUMBERS]})
     failed_numbers = {problem["id"] for problem in problems} - {*changed}
     unchanged = max(0, total - len(changed) - len(failed_numbers))
-    return BulkResult(changed, unchanged, problems, undo)
+    return BulkResult(changed, unchanged, problems, undo, text)
 
 
 def _number(edit: Edit) -> int:
@@ -190,7 +201,7 @@ def _failure(id: int, error: Refused | HttpError, visible: Mapping[int, Device])
 
 def summary(result: BulkResult) -> str:
     """What happened, in one sentence."""
-    parts = [f"{labels.device_count(result.changed)} changed"]
+    parts = [result.text or "Nothing changed"]
     if result.unchanged:
         parts.append(f"{result.unchanged} unchanged")
     if result.failed:

@@ -127,13 +127,14 @@ class BulkFailure(TypedDict):
 
 class BulkEdited(TypedDict):
     """`changed`: the numbers of the changed devices; `unchanged`: devices that needed no change;
-    `undo`: what POST /api/cameras/bulk/undo takes."""
+    `undo`: what POST /api/cameras/bulk/undo takes; `text`: what was changed."""
 
     success: bool
     changed: list[int]
     unchanged: int
     failed: list[BulkFailure]
     undo: list[int]
+    text: str
 
 
 class Merge(Strict):
@@ -232,7 +233,11 @@ def bulk_failure(id: int, name: str, error: str, hint: str) -> BulkFailure:
 
 
 def bulk_edited(
-    changed: Sequence[int], unchanged: int, failed: Sequence[BulkFailure], undo: Sequence[int]
+    changed: Sequence[int],
+    unchanged: int,
+    failed: Sequence[BulkFailure],
+    undo: Sequence[int],
+    text: str,
 ) -> BulkEdited:
     return {
         "success": True,
@@ -240,6 +245,7 @@ def bulk_edited(
         "unchanged": unchanged,
         "failed": [*failed],
         "undo": [*undo],
+        "text": text,
     }
 
 
