@@ -5,13 +5,11 @@ from fleet.shapes import CameraRow
 FINDING_REMEDIES = {
     "password.unset": (
         "No administrator password",
-        "Open its web page and set a password. "
-        "Until then, anyone on the network can take control of it.",
+        "Open its web page and set a password.",
     ),
     "setup.open": (
         "Setup window open",
-        "It closes 20 minutes after the device starts. If nobody restarted it, find out why "
-        "it restarted.",
+        "If nobody restarted it, find out why it restarted.",
     ),
     "address.shared": (
         "Duplicate address",
@@ -24,9 +22,8 @@ FINDING_REMEDIES = {
     ),
     "identity.shared": (
         "Duplicate MAC or endpoint reference",
-        "Two devices report the same one, often because of a manufacturing error. Reserve a "
-        "fixed address for each in the router, and ask the manufacturer for a firmware "
-        "update.",
+        "This is often a manufacturing error. Reserve a fixed address for each in the router, "
+        "and ask the manufacturer for a firmware update.",
     ),
     "access.password": (
         "Stored password unreadable",
@@ -38,6 +35,9 @@ FINDING_REMEDIES = {
         "may be using its MAC.",
     ),
 }
+
+SAID_BY_TITLE = ("password.unset", "setup.open")
+"""The findings whose text begins with what their title says, before a colon."""
 
 STATUS_REMEDIES = {
     "OFFLINE": "Check its power and network cable, then scan again.",
@@ -62,6 +62,13 @@ def of_status(row: CameraRow) -> str:
 def title(kind: str) -> str:
     """A finding's name; its kind when we have none."""
     return FINDING_REMEDIES.get(kind, (kind, ""))[0]
+
+
+def explanation(kind: str, text: str) -> str:
+    """The text of a finding as a sentence that goes on after its title, without a full stop."""
+    rest = text.partition(": ")[2] if kind in SAID_BY_TITLE else ""
+    shown = rest or text
+    return shown[:1].upper() + shown[1:]
 
 
 def what_to_do(kind: str) -> str:

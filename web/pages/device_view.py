@@ -1,23 +1,24 @@
 """The values that the details of one device show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
 from flask import request
 
-from fleet import labels, recorder_list, shapes
+from fleet import identity, labels, recorder_list, shapes
 from fleet.history.uptime import KINDS as STATUS_KINDS
 from fleet.history.uptime import Uptime
 from fleet.kinds import shown_as
-from fleet.model import Device, Event, NotFound
+from fleet.model import Device, Event, Fault, NotFound
 from fleet.recorder_list import SOURCE as LIST
 from store.sql import Unreachable
 from web.http import remedies
 from web.http.monitor import Monitor
 from web.http.visible_fleet import LIST_HINT, can, visible_fleet
 from web.pages import event_groups
+from web.pages.filter_titles import value_title
 from web.pages.fleet_view import links, page_query, position
 from web.pages.outages import parent_outage
 from web.pages.uptime_bars import bar
@@ -69,6 +70,8 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "web_page": web_page(device),
         "events": device_events(device),
         "event_groups": event_groups,
+        "source_titles": {source: value_title("source", source) for source in row["facts"]},
+        "others": [_other_devices(device, fault, devices) for fault in device.findings],
         "uptime": _uptime(monitor, device),
         "may_edit": visible_fleet().may("device.edit", device),
         "behind": parent_outage(device, devices, statuses),
@@ -78,6 +81,23 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "remedies": remedies,
         "link": links(),
     }
+
+
+def _other_devices(
+    device: Device, fault: Fault, devices: Mapping[int, Device]
+) -> list[tuple[int, str]]:
+    """(number, name) of the other devices that a finding is about, as far as they are visible."""
+    others, addresses = (fault.evidence.get(key) or () for key in ("others", "addresses"))
+    named = {text for text in (*others, *addresses) if text != device.address}
+    if not named:
+        return []
+    return [
+        (other.id, labels.name(other))
+        for other in devices.values()
+        if other.id != device.id
+        and other.retired_at is None
+        and not named.isdisjoint((identity.mac_of(other), other.address))
+    ]
 
 
 def workbook_row(monitor: Monitor, device: Device) -> WorkbookRow | None:
@@ -113,9 +133,16 @@ def _uptime(monitor: Monitor, device: Device) -> dict[str, Any] | None:
     """The uptime bar and its days in words; None while the journal cannot be read."""
     try:
         uptime = monitor.journal.uptimes([device], monitor.clock())[device.id]
-        return {"bar": bar(uptime), "days": days_of(uptime, _outages(device, uptime))}
+        days = days_of(uptime, _outages(device, uptime))
+        return {"bar": bar(uptime), "days": days, "since": _measured_since(device, uptime)}
     except Unreachable:
         return None
+
+
+def _measured_since(device: Device, uptime: Uptime) -> datetime | None:
+    """The time from which on the share of a device counts that is not known for all the days."""
+    first = device.first_seen
+    return first if first and first.astimezone().date() > uptime.first else None
 
 
 def _outages(device: Device, uptime: Uptime) -> Any:

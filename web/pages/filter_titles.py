@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet import labels, status
+from fleet.attention import ALL
 from fleet.model import DEFAULT_SITE
 from web.http.columns import BY_KEY
 from web.http.monitor import current_monitor
@@ -86,7 +87,8 @@ def _parts(query: ListQuery) -> Iterator[FilterPart]:
     finding = "yes" if query.findings else ""
     yield FilterPart("findings", "Finding", finding, "with a finding", is_counted=True)
     need = ATTENTION_TITLES.get(query.attention, "")
-    yield FilterPart("attention", "Needs attention", need, f"needs attention ({need})")
+    part = "" if query.attention == ALL else f" ({need})"
+    yield FilterPart("attention", "Needs attention", need, f"needs attention{part}")
     retired = "yes" if query.retired else ""
     yield FilterPart("retired", "Retired", retired, "only retired", is_counted=True)
     yield FilterPart("kind", "Kind", query.kind or "", f"kind {query.kind}")

@@ -148,11 +148,39 @@ def test_a_person_sees_the_events_of_their_own_cameras_only(make_home: Make) -> 
 def test_the_details_come_in_the_order_of_use(mixed: Home) -> None:
     page = Browser(mixed.client).visit("/cameras/1").find_one("aside", id="detail")
     assert [heading.text.split(" ")[0] for heading in page.find("h2")] == [
-        *("Network", "Last", "Events", "Addresses", "Edit", "Details"),
+        *("Details", "Network", "Last", "Events", "Addresses", "Edit", "Record"),
     ]
-    text = page.text
-    assert text.index("No administrator password") < text.index("Network")
+    text = " ".join(page.text.split())
+    assert text.index("No administrator password") < text.index("Firmware") < text.index("Network")
+    assert "Anyone on the network can take control of it. Open its web page" in text
+    head = text[: text.index("Network")].lower()
+    assert head.count("no administrator password") == 1, "said once"
+    assert head.count("anyone on the network") == 1
+    assert "Data from Panasonic and i-PRO" in text
+    assert re.search(r"Last 90 days [\d.]+ % online since it was first seen ", text)
     assert not page.find("figure")
+
+
+def test_former_addresses_say_until_when_and_a_shared_one_links_the_other_device(
+    make_home: Make,
+) -> None:
+    gate = Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate")
+    home = make_home(gate, Camera("d4:2d:c5:00:00:02", "127.20.0.2", "Yard"))
+    home.scan()
+    gate.ip = "127.20.0.2"
+    for _scan in range(3):
+        home.clock.forward(minutes=5)
+        home.scan()
+    page = Browser(home.client).visit("/cameras/1").find_one("aside", id="detail")
+    (notice,) = page.find("div", **{"class": "notice"})
+    (link,) = notice.find("a")
+    assert "127.20.0.2 is also the address of d4:2d:c5:00:00:02. Other device: Yard." in notice.text
+    assert (link.text, link["data-open"]) == ("Yard", "2")
+    (addresses,) = page.find("ol", **{"aria-label": "Addresses"})
+    newest, oldest = addresses.find("li")
+    assert newest.text.startswith("127.20.0.2 for 10 min")
+    assert oldest.text.startswith("127.20.0.1 until 10 min ago")
+    assert "before" not in addresses.text
 
 
 def test_a_recorder_of_the_list_is_shown_with_its_store_site_and_serial(chain: Home) -> None:

@@ -139,7 +139,7 @@ def test_a_filter_has_the_same_words_as_a_chip_in_an_empty_list_and_in_a_view(
         "Source: Panasonic and i-PRO",
     }
     words = (
-        "tatus Offline or unreachable, needs attention (all), tag gone, "
+        "tatus Offline or unreachable, needs attention, tag gone, "
         "site (no site), source Panasonic and i-PRO."
     )
     assert f"matches s{words}" in page.find_one("div", **{"class": "empty"}).text
