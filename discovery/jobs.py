@@ -9,6 +9,8 @@ from fleet.package import JobSkipped
 from fleet.status_rules import AUTO_SCAN
 from sources import easy4ip
 
+AUTO_SCAN_AUTHOR = "auto-scan"
+"""Who starts a scan, where no person does."""
 LONGEST_SCAN = 300
 """Seconds that the job waits for the scan that it started."""
 SPREAD = 0.6
@@ -21,7 +23,7 @@ def scan(scanner: Scanner) -> str:
     Raises CannotAsk when something was not asked, and JobSkipped while another scan runs.
     """
     discovering = [source.name for source in scanner.sources.values() if source.discover]
-    if not scanner.start("auto-scan", discovering, with_probes=False):
+    if not scanner.start(AUTO_SCAN_AUTHOR, discovering, with_probes=False):
         raise JobSkipped("Skipped: a scan was already running")
     scanner.wait(LONGEST_SCAN)
     last = scanner.last

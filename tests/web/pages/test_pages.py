@@ -211,6 +211,21 @@ def test_a_status_that_nobody_renewed_says_as_of_when(make_home: Make) -> None:
     assert "last known at" in browser.visit("/cameras/1").text
 
 
+def test_the_jobs_tell_of_a_scan_that_a_person_started(make_home: Make) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"))
+    browser = Browser(home.client)
+
+    def scan_row() -> str:
+        jobs = browser.visit("/settings/jobs").find_one("div", id="jobs")
+        return next(row.text for row in jobs.find("tr") if "Scan the network" in row.text)
+
+    assert "never" in scan_row()
+    assert home.client.post("/api/scan").status_code == 200
+    home.monitor.scanner.wait(30)
+    assert "1 device online, started on this server" in scan_row()
+    assert "never" not in scan_row()
+
+
 def test_the_page_says_what_the_last_scan_did(browser: Browser) -> None:
     text = browser.visit("/").find_one("div", id="did").text
     assert "3 online, 2 not responding" in text
