@@ -122,14 +122,18 @@ def answer(status: int, error: str, hint: str, field: str = "") -> Response:
     The header X-Field names the value that does not fit, so that a form can say it there.
     """
     if wants_page():
-        hint = PAGE_HINT if hint.startswith(API_HINT) else hint
-        page = render_template("error.html", status=status, error=error, hint=hint)
+        page = render_template("error.html", status=status, error=error, hint=page_hint(hint))
         return Response(page, status)
     response = jsonify(error_body(error, hint))
     response.status_code = status
     if FIELD_NAME.fullmatch(field):
         response.headers["X-Field"] = field
     return response
+
+
+def page_hint(hint: str) -> str:
+    """The hint for a person at a browser: none that names a request of the API."""
+    return PAGE_HINT if hint.startswith(API_HINT) else hint
 
 
 def wants_page() -> bool:
@@ -146,7 +150,7 @@ def _invalid(error: ValidationError) -> Response:
         where = ".".join(str(part) for part in detail["loc"]) or "the request"
         field = field or str(detail["loc"][0] if detail["loc"] else "")
         parts.append(f"{where}: {wording(detail)}")
-    hint = "Correct the value; /api/docs lists the allowed values."
+    hint = "Correct the value" + ("." if wants_page() else "; /api/docs lists the allowed values.")
     return answer(422, "; ".join(parts)[:1000], hint, field)
 
 

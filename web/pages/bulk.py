@@ -9,7 +9,7 @@ from fleet.texts import sentences
 from web.http.actions import bulk
 from web.http.actions.bulk import BulkChange, BulkResult
 from web.http.authorization import needs
-from web.http.errors import HttpError, status_of
+from web.http.errors import HttpError, page_hint, status_of
 from web.http.shapes.devices import MAX_BULK
 from web.pages import fleet_view, pickers
 from web.pages.fleet import fleet_page
@@ -26,7 +26,9 @@ def edit() -> Any:
         result = _edited()
     except Refused as fault:
         typed = {"parent": pickers.as_typed("parent")}
-        page = fleet_page({"bulk": {"fault": sentences(fault.error, fault.hint)}, "pickers": typed})
+        page = fleet_page(
+            {"bulk": {"fault": sentences(fault.error, page_hint(fault.hint))}, "pickers": typed}
+        )
         return Response(page, status_of(fault))
     return fleet_page({"bulk": {"result": result, "text": bulk.summary(result)}})
 

@@ -28,7 +28,7 @@ from web.http.actions.recorders import change_serial
 from web.http.actions.scans import check_recorders, set_auto_scan
 from web.http.auditing import actor_name
 from web.http.authorization import needs
-from web.http.errors import HttpError, status_of
+from web.http.errors import HttpError, page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.payloads import json_response
 from web.http.redirects import own_path
@@ -69,7 +69,7 @@ def camera(key: str) -> Any:
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     """The camera's page with the typed values of `form` and the error beside them."""
     name = {"change": "parents", "merge": "with"}.get(form)
-    text = sentences(fault.error, fault.hint)
+    text = sentences(fault.error, page_hint(fault.hint))
     page = fleet_page(
         {
             **device_view.detail(current_monitor(), device),

@@ -14,7 +14,7 @@ from inventory.workbook import MAX_BYTES, NotReadable
 from web.http.actions.recorders import change_serial
 from web.http.auditing import note
 from web.http.authorization import max_body, needs
-from web.http.errors import HttpError, status_of, wants_page
+from web.http.errors import HttpError, page_hint, status_of, wants_page
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 from web.pages import serial_history, site_groups
@@ -135,7 +135,7 @@ def serial() -> Any:
     try:
         change_serial(site, request.form.get("serial", "")[:200])
     except Refused as error:
-        wrong = sentences(f"{site}: {error.error}", error.hint)
+        wrong = sentences(f"{site}: {error.error}", page_hint(error.hint))
         return Response(_page(wrong=wrong), status_of(error))
     return redirect("/settings/workbook", 303)
 
@@ -162,7 +162,9 @@ def _done(change: Any, text: str) -> Any:
     except TooManyUploads:
         return _busy()
     except Refused as error:
-        return Response(_page(fault=sentences(error.error, error.hint)), status_of(error))
+        return Response(
+            _page(fault=sentences(error.error, page_hint(error.hint))), status_of(error)
+        )
     except OSError as error:
         raise HttpError(
             507,
