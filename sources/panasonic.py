@@ -88,7 +88,8 @@ def _causes(options: EasyIpOptions) -> tuple[Cause, ...]:
     return (
         Cause(
             "This server is not on the cameras' network. Broadcasts do not cross a router.",
-            "Connect it to the same network or VLAN as the cameras, then scan again.",
+            "Connect it to the same network or VLAN as the cameras, then scan again. One of the "
+            "addresses that this command shows must be in the cameras' network:",
             "ip -4 address",
         ),
         Cause(

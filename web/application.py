@@ -48,6 +48,7 @@ from web.pages import (
     palette,
     pickers,
     saved_views,
+    scan_causes,
     settings,
     sites,
 )
@@ -101,6 +102,7 @@ def register(app: Flask, monitor: Monitor) -> None:
     for module in (*API, *PAGES):
         app.register_blueprint(module.bp)
     app.jinja_env.filters["site"] = labels.site_name
+    app.jinja_env.filters["with_addresses"] = scan_causes.with_addresses
     app.jinja_env.globals.update(
         monitor=monitor,
         status_titles=fleet.STATUS_TITLES,

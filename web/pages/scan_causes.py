@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sources import net
 from sources.source import Cause, Source
 from web.http.monitor import Monitor
 from web.http.shapes.scans import SourceRow
@@ -16,6 +17,22 @@ HEARD_ONCE = Cause(
     "Devices responded only once in this scan. A device is added when it responds twice.",
     "Scan again. If that does not help, the network loses datagrams: check cables and Wi-Fi.",
 )
+
+
+MAX_ADDRESSES = 3
+"""Addresses of one interface that are named."""
+
+
+def with_addresses(names: Sequence[str]) -> list[str]:
+    """The interfaces of a scan with their addresses now, such as `eth0 (192.168.1.5/24)`."""
+    own: dict[str, list[str]] = {}
+    for interface in net.interfaces() if names else ():
+        text = f"{interface.address}/{interface.subnet.prefixlen}"
+        own.setdefault(interface.name, []).append(text)
+    return [
+        f"{name} ({', '.join(own[name][:MAX_ADDRESSES])})" if name in own else name
+        for name in names
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,9 +179,11 @@ def test_a_scan_that_found_nothing_says_what_it_did_and_why_that_may_be(make_hom
     empty = Browser(home.client).visit("/").find_one("div", id="no-devices")
     assert "No devices found" in empty.text
     facts = [element.text for element in empty.find_one("dl").all()]
-    assert facts == ["Sent", "6 requests on lo", "Received", "no responses"]
+    assert [facts[0], *facts[2:]] == ["Sent", "Received", "no responses"]
+    assert facts[1].startswith("6 requests on lo (127.0.0.1/8")
     causes = [cause.text for cause in empty.find_one("ol").find("li")]
     assert "Broadcasts do not cross a router" in causes[0]
+    assert "must be in the cameras' network: ip -4 address" in causes[0]
     assert "firewall" in causes[1]
     assert "sudo ufw allow" in causes[1]
     assert empty.form("/scan").find_one("button").text == "Scan again"
