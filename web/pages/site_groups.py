@@ -29,14 +29,16 @@ class SiteSummary:
     site: str
     counts: dict[str, int] = field(default_factory=dict)
     sites: "list[SiteSummary]" = field(default_factory=list)
+    never_online: int = 0
 
     @property
     def name(self) -> str:
         return labels.site_name(self.site) or self.store
 
-    def add(self, counts: Mapping[str, int]) -> None:
-        for name, number in counts.items():
+    def add(self, place: "SiteSummary") -> None:
+        for name, number in place.counts.items():
             self.counts[name] = self.counts.get(name, 0) + number
+        self.never_online += place.never_online
 
     def number(self, names: Iterable[str]) -> int:
         return sum(self.counts.get(name, 0) for name in names)
@@ -65,6 +67,22 @@ class SiteSummary:
     def is_down(self) -> bool:
         """True if a device does not answer."""
         return not status.DOWN.isdisjoint(self.counts)
+
+    @property
+    def outages(self) -> int:
+        """The devices that are down and were online before."""
+        return self.number(status.DOWN) - self.never_online
+
+    @property
+    def trouble(self) -> tuple[int, int]:
+        """The place in the order: of what is down as a whole first, then by the number of
+        outages; where devices were only never online, after it."""
+        if not self.is_down:
+            return (3, 0)
+        if not self.outages:
+            return (2, 0)
+        is_whole = self.outages + self.never_online == self.total > 1
+        return (0 if is_whole else 1, -self.outages)
 
     @property
     def worst(self) -> str:
@@ -98,17 +116,21 @@ def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> li
             if store:
                 stores.setdefault(store, SiteSummary(store, "")).sites.append(place)
         place.counts[name] = number
+    for device in kept:
+        if device.last_seen is None and statuses[device.id] in status.DOWN:
+            sites[store_of(device, known), device.site].never_online += 1
     for group in stores.values():
         for place in group.sites:
-            group.add(place.counts)
+            group.add(place)
     return [*stores.values(), *(site for site in sites.values() if not site.store)]
 
 
 def trouble_first(summaries: Iterable[SiteSummary]) -> list[SiteSummary]:
-    """The sites sorted: those with trouble first, then by name, 2 before 10; "(no site)" last."""
+    """The sites sorted: those with trouble first, the worst of them on top, then by name, 2 before
+    10; "(no site)" last."""
     return sorted(
         summaries,
-        key=lambda site: (not site.is_down, site.name == labels.NO_SITE, natural_key(site.name)),
+        key=lambda site: (*site.trouble, site.name == labels.NO_SITE, natural_key(site.name)),
     )
 
 
@@ -148,7 +170,7 @@ def sites_view(summaries: Sequence[SiteSummary], text: str = "", store: str = ""
         ]
     total = SiteSummary(store, "")
     for site in matches:
-        total.add(site.counts)
+        total.add(site)
     return SitesView(
         _groups(trouble_first(matches), needle, store),
         total,

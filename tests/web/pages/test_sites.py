@@ -71,6 +71,20 @@ def test_what_is_in_trouble_stands_first_the_rest_by_name_with_2_before_10(
     ]
 
 
+def test_whole_outages_come_first_and_what_was_never_online_after_all_outages(
+    make_home: Make,
+) -> None:
+    stores = {name: [f"{name}-1", f"{name}-2", f"{name}-3"] for name in ("A", "B", "C", "D", "E")}
+    home = open_stores(make_home, stores)
+    seen = [site for site in sites_of(stores) if site != "A-1"]
+    ask_all(home, seen)
+    silent = ("A-1", "B-1", "C-1", "C-2", "D-1", "D-2", "D-3")
+    ask_all(home, sites_of(stores), silent)
+    page = Browser(home.client).visit("/sites")
+    shown = [name[0] for name in names(page) if name.endswith("sites")]
+    assert shown == ["D", "C", "B", "A", "E"]
+
+
 def test_a_store_in_trouble_is_unfolded_and_a_healthy_one_folded(browser: Browser) -> None:
     page = browser.visit("/sites")
     assert "open" in group(page, "Cork 3 sites").find_one("details").attributes
