@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 log = logging.getLogger(__name__)
-MAX_BYTES = 16_000
+MAX_BYTES = 128_000
 """Of one value as JSON."""
 NAMES = ("columns", "views")
 """Every preference that there is."""

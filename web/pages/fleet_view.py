@@ -37,7 +37,6 @@ from web.pages.watching import watching
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
 PAGE_SIZES = (50, 100, 500)
-MAX_QUERY_STRING = 4000
 HIDDEN_AT_ZERO = ("unreachable", "unknown")
 """Filters that are shown while something matches them, or while they are chosen."""
 FILTER_MARKS = {"not_responding": "offline"}
@@ -55,16 +54,22 @@ def filter_arguments(arguments: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in arguments.items() if key in PageQuery.model_fields}
 
 
+def fitting_arguments(arguments: Mapping[str, str]) -> dict[str, str]:
+    """The arguments of the filter with a value that fits; the page leaves out the others."""
+    values = {key: value for key, value in filter_arguments(arguments).items() if value}
+    try:
+        PageQuery.model_validate(values)
+    except ValidationError as error:
+        bad = {str(error_detail["loc"][0]) for error_detail in error.errors()}
+        return {key: value for key, value in values.items() if key not in bad}
+    return values
+
+
 def page_query(arguments: Mapping[str, str] | None = None) -> PageQuery:
     """The filter in the arguments, or in the URL of the request; what does not fit there is left
     out rather than refused."""
-    given = filter_arguments(request.args if arguments is None else arguments)
-    values = {key: value for key, value in given.items() if value}
-    try:
-        return PageQuery.model_validate(values)
-    except ValidationError as error:
-        bad = {str(error_detail["loc"][0]) for error_detail in error.errors()}
-        return PageQuery.model_validate({k: v for k, v in values.items() if k not in bad})
+    given = request.args if arguments is None else arguments
+    return PageQuery.model_validate(fitting_arguments(given))
 
 
 class Links:
@@ -72,7 +77,7 @@ class Links:
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
         self.kept = {
-            key: value for key, value in filter_arguments(arguments).items() if key != "page"
+            key: value for key, value in fitting_arguments(arguments).items() if key != "page"
         }
 
     def __call__(self, path: str = "/", **changes: Any) -> str:
@@ -88,7 +93,7 @@ def links() -> Links:
 
 def list_url(query_string: str) -> str:
     """The list with the filter of this query string; nothing else in it is kept."""
-    return Links(dict(parse_qsl(query_string[:MAX_QUERY_STRING].lstrip("?"))))()
+    return Links(dict(parse_qsl(query_string.lstrip("?"))))()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +225,12 @@ def uptime_bars(monitor: Monitor, devices: Sequence[Device]) -> dict[int, Bar]:
 def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
     """Everything above the table: what is wrong, the scan, the counts."""
     snapshot = visible_fleet().statuses()
-    scan = monitor.scanner.progress()
+    scan, watch = monitor.scanner.progress(), watching(monitor, snapshot)
     return {
         "query": query,
         "attention": attention_view(monitor, snapshot),
         "stats": fleet_stats(),
-        "filters": filters(query, snapshot),
+        "filters": filters(query, snapshot, watch.census.is_list_only),
         "filter_marks": FILTER_MARKS,
         "active_filters": active_filters(query, link),
         "filter_sentence": filter_titles.sentence(query),
@@ -234,7 +239,7 @@ def header(monitor: Monitor, query: PageQuery, link: Links) -> dict[str, Any]:
         "scan": scan_row(scan) if scan else None,
         "last": visible_fleet().last_scan(),
         "auto": auto_scan_job(),
-        "watch": watching(monitor, snapshot),
+        "watch": watch,
         "notices": notices(monitor),
     }
 
@@ -245,16 +250,18 @@ def _every(query: PageQuery, **changes: Any) -> PageQuery:
     return unpaged(query, **{**nothing, **changes})
 
 
-def filters(query: PageQuery, snapshot: Snapshot) -> list[tuple[str, str, int]]:
+def filters(query: PageQuery, snapshot: Snapshot, is_list_only: bool) -> list[tuple[str, str, int]]:
     """(status, title, count) of each filter. The counts include only matches of the search."""
     matches, statuses = selected(_every(query), snapshot).devices, snapshot[1]
     number = Counter(statuses[device.id] for device in matches)
     counted = [(key, label, sum(number[name] for name in STATUSES[key])) for key, label in FILTERS]
     findings = ("finding", "Findings", sum(1 for device in matches if device.findings))
+    # A recorder of the workbook has no address of its own, and is offline for however long.
+    hidden = (*HIDDEN_AT_ZERO, "ip_changed", "missing") if is_list_only else HIDDEN_AT_ZERO
     return [
         (key, label, count)
         for key, label, count in [*counted, findings]
-        if count or key not in HIDDEN_AT_ZERO or key == query.status
+        if count or key not in hidden or key == query.status
     ]
 
 

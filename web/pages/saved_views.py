@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from fleet.model import Invalid, Refused
+from fleet.model import Invalid, NotFound, Refused
 from fleet.natural_order import natural_key
 from fleet.texts import sentences
 from web.http.authorization import needs
@@ -70,7 +70,7 @@ def _user() -> int | None:
 
 def canonical(query: str) -> str:
     """The query string with the filter alone, and only with what has a value."""
-    kept = Links(dict(parse_qsl(query[:LONGEST_QUERY].lstrip("?")))).kept
+    kept = Links(dict(parse_qsl(query.lstrip("?")))).kept
     return urlencode({key: value for key, value in kept.items() if value and key != "per_page"})
 
 
@@ -86,8 +86,13 @@ def described(query: str) -> str:
 def index() -> str:
     """The saved views, and the form that saves the current filter."""
     deleted, query = request.args.get("deleted", "")[:LONGEST_NAME], request.args.get("was", "")
-    undo = SavedView(deleted, canonical(query)) if deleted and query else None
+    undo = SavedView(deleted, canonical(query)) if deleted and query and _is_own_link() else None
     return _page(canonical(request.query_string.decode(errors="replace")), deleted=undo)
+
+
+def _is_own_link() -> bool:
+    """False for a link from elsewhere, which could claim that a view was deleted."""
+    return request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
 
 
 def _page(current: str, **more: Any) -> str:
@@ -121,7 +126,8 @@ def change() -> Any:
                 raise HttpError(422, "The form cannot do this", "Use one of its buttons.")
     except Refused as error:
         typed, of = (new_name, name) if form.get("do") == "rename" else (name, "")
-        fault = {"name": of, "typed": typed, "text": sentences(error.error, error.hint)}
+        text, is_gone = sentences(error.error, error.hint), isinstance(error, NotFound)
+        fault = {"name": of, "typed": typed, "text": text, "is_gone": is_gone}
         return Response(_page(current, fault=fault), status_of(error))
     return redirect(f"/views?{current}" if current else "/views", 303)
 
@@ -144,6 +150,8 @@ def save(name: str, query: str) -> None:
     _check(name)
     if not query:
         raise Invalid("There is no filter to save", "Filter, search or sort the list first.")
+    if len(query) > LONGEST_QUERY:
+        raise Invalid("This filter is too long for a view", "Use shorter values in it.")
 
     def added(views: list[SavedView]) -> list[SavedView]:
         kept = [view for view in views if not _is_same(view.name, name)]
@@ -155,12 +163,16 @@ def save(name: str, query: str) -> None:
 
 
 def rename(name: str, new_name: str) -> None:
-    """Give a view another name. Raises Invalid and Unreachable."""
+    """Give a view another name. Raises Invalid, NotFound and Unreachable."""
     _check(new_name)
 
     def renamed(views: list[SavedView]) -> list[SavedView]:
         if any(_is_same(view.name, new_name) and view.name != name for view in views):
             raise Invalid(f"Another view is called {new_name}", "Choose another name.")
+        if all(view.name != name for view in views):
+            raise NotFound(
+                f"The view {name} no longer exists", "It was renamed or deleted in another window."
+            )
         return [SavedView(new_name, view.query) if view.name == name else view for view in views]
 
     _change(renamed)

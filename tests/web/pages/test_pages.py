@@ -104,7 +104,7 @@ def test_each_count_is_a_link_to_as_many_rows(mixed: Home, browser: Browser) -> 
     tabs = counts(browser.visit("/"))
     assert {status: count for status, (count, _link) in tabs.items()} == {
         "All": 5,
-        "Active": 3,
+        "Active incl. IP changed": 3,
         "IP changed": 1,
         "Offline": 1,
         "Missing": 1,
@@ -201,9 +201,12 @@ def test_a_status_that_nobody_renewed_says_as_of_when(make_home: Make) -> None:
     home.scan()
     browser = Browser(home.client)
     stale = "Not scanned for 11 min: statuses may be out of date."
-    assert stale not in browser.visit("/").text
+    fresh = browser.visit("/")
+    assert stale not in fresh.text
+    assert "No problems found." in fresh.find_one("section", id="wrong").text
     home.clock.forward(minutes=11)
     page = browser.visit("/")
+    assert page.find_one("section", id="wrong").text == "No problems at the last scan."
     head = page.find_one("div", id="did").find("p")[0]
     assert " ".join(head.text.split("since")[0].split()) == "Not scanned for 11 min"
     assert "statuses may be out of date" in head.text

@@ -174,3 +174,37 @@ def test_pages_of_the_list_are_part_of_the_fleet_in_the_navigation(
         if link.get("aria-current") == "page"
     ]
     assert current == "Fleet"
+
+
+def test_a_view_that_is_gone_cannot_be_renamed(browser: Browser) -> None:
+    page = browser.press(save_form(browser.visit("/views?q=gate")), "Save view", name="Mine")
+    rename = form_of(page, "Mine", "rename")
+    browser.press(form_of(page, "Mine", "delete"), "Delete Mine")
+    answer = browser.send(rename, "Rename", new_name="Yours")
+    assert answer.status_code == 404
+    assert "The view Mine no longer exists." in answer.text
+
+
+def test_a_filter_that_is_too_long_is_refused_and_not_cut(browser: Browser) -> None:
+    long = browser.visit(f"/views?site={'%F0%9F%8E%A5' * 300}")
+    answer = browser.send(save_form(long), "Save view", name="Long")
+    assert answer.status_code == 422
+    assert "This filter is too long for a view." in answer.text
+    for number in range(20):
+        page = browser.visit(f"/views?site={number}{'s' * 498}&store={'t' * 499}&model={'m' * 499}")
+        page = browser.press(save_form(page), "Save view", name=f"Long {number}")
+    assert len(saved(page)) == 20
+
+
+def test_a_link_from_elsewhere_cannot_claim_that_a_view_was_deleted(home: Home) -> None:
+    for origin, is_told in (("same-origin", True), ("cross-site", False), ("none", False)):
+        headers = {"Accept": "text/html", "Sec-Fetch-Site": origin}
+        page = home.client.get("/views?deleted=Mine&was=q%3Dgate", headers=headers).text
+        assert ("“Mine” deleted" in page) == is_told
+
+
+def test_a_value_that_does_not_fit_is_in_no_link(browser: Browser) -> None:
+    page = browser.visit(f"/?site={'s' * 4000}&status=active&model=X22700-V2L")
+    links = [link["href"] for link in page.find("a") if "model=" in link["href"]]
+    assert links
+    assert not any("sss" in link for link in links)
