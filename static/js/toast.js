@@ -1,8 +1,11 @@
 // Short words that go by themselves, with at most one thing to do.
 const STAYS = 10000;
 
-// The error of a request and its hint, with one full stop between them; no hint for a program.
-export const sentences = (error) => `${error.message.replace(/\.$/, "")}. ${error.hint?.startsWith("GET /api/") ? "" : error.hint || ""}`.trim();
+// A hint without what only helps a program: the documentation or a request of the API.
+const forPeople = (hint) => (hint?.startsWith("GET /api/") ? "" : (hint || "").replace(/; \/api\/docs .*/, "."));
+
+// The error of a request and its hint, with one full stop between them.
+export const sentences = (error) => `${error.message.replace(/\.$/, "")}. ${forPeople(error.hint)}`.trim();
 
 export function toast(text, label, act) {
   const place = document.getElementById("toasts");

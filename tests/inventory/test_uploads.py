@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from inventory.workbook import NotReadable
 from tests.home import ROOT
 from tests.workbooks import ROWS, WorkbookRig, book_of, write
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UPLOADED = [("AB12399", "SITE-009", "Quay")]
 
 
@@ -205,9 +207,12 @@ def test_what_changed_since_the_commit_is_not_undone(rig, uploads, change, says)
 def test_serials_saved_here_since_the_commit_are_kept_by_an_undo(rig, uploads):
     rig.write(*ROWS)
     uploads.commit(uploads.preview(book_of([*ROWS, PIER])).key)
+    (former,) = uploads.folder.glob("before-*.xlsx")
+    os.utime(former, (NOON.timestamp(),) * 2)
     written(rig)
     rig.books.change_serial("SITE-002", "NEW22222", "Ada")
     rig.check()
+    assert uploads.last_import().at == NOON, "a serial is no import"
     uploads.undo()
     assert rig.cells() == rig.asked() == {"SITE-001": "NEW12345", "SITE-002": "NEW22222"}
     assert uploads.last_import() is None
