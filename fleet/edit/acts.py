@@ -80,6 +80,6 @@ def sentence(events: Sequence[Event], by: str) -> str:
     for kind in kinds:
         same = [event for event in events if event.kind == kind]
         author = labels.author(by)
-        told = text(same, labels.device_count({event.device for event in same}))
-        parts.append(told.removesuffix(author).rstrip(", "))
+        line = text(same, labels.device_count({event.device for event in same}))
+        parts.append(line.removesuffix(author).rstrip(", "))
     return "; ".join(parts)

@@ -79,8 +79,7 @@ function setHeight(part, rows, height) {
 
 // The number of rows that the whole list has, wherever the page shows it.
 function setTotal(table, total) {
-  const { one, many } = table.dataset;
-  const text = `${total} ${total === 1 ? one : many}`;
+  const text = `${total} ${total === 1 ? table.dataset.one : table.dataset.many}`;
   table.dataset.total = total;
   table.setAttribute("aria-rowcount", total + 1);
   for (const place of document.querySelectorAll("[data-counted]")) place.textContent = text;
