@@ -109,7 +109,11 @@ export function virtualList(table, load) {
   if (!table) return list;
   const isPaged = table.dataset.paged === "true";
   if (!isPaged && Number(table.dataset.total) > table.tBodies[0].rows.length) openWindow(list);
-  else list.reload = oneAtATime(() => mergeRows(list, isPaged));
+  else {
+    // A list that has become a window while rows were on their way is renewed as a window.
+    const merge = oneAtATime(() => (list.reload === merge ? mergeRows(list, isPaged) : list.reload()));
+    list.reload = merge;
+  }
   return list;
 }
 

@@ -77,6 +77,36 @@ def test_a_short_list_that_grows_shows_every_row_without_a_reload(
         assert page.evaluate("window.stays")
 
 
+def test_a_list_that_grows_while_its_rows_are_fetched_has_each_row_once(
+    doors: Page, monitor: Running
+) -> None:
+    page, number = doors, numbered(monitor, "Camera 1")
+    others = [row["id"] for row in monitor.get("/api/cameras").json["cameras"]]
+    few = {number, *others[:9]}
+    body = {"ids": [*few], "add_tags": ["north"]}
+    assert monitor.request("POST", "/api/cameras/bulk", body).status == 200
+    page.goto(f"/cameras/{number}?tag=north")
+    expect(rows(page)).to_have_count(len(few))
+    held: list[Route] = []
+    page.route("**/parts/rows*", lambda route: held.append(route))
+    edit_all(monitor, add_tags=["north"])
+    until(lambda: bool(page.evaluate("true") and held), what="the rows are asked for")
+    for notes in ("Asked for again", ""):
+        assert monitor.request("PATCH", f"/api/camera/{number}", {"notes": notes}).status == 200
+        expect(page.locator("#detail .notes")).to_have_count(1 if notes else 0)
+    held[0].continue_()
+    page.unroute_all()
+    expect(page.locator("#fleet")).to_have_attribute("data-total", str(CROWD))
+    expect(page.locator("#fleet tr.gap")).to_have_count(2)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    wait_for_rows(page)
+    expect(page.locator("#fleet tr.gap")).to_have_count(2)
+    ids = page.locator("#fleet tr[data-id]").evaluate_all(
+        "rows => rows.map((row) => row.dataset.id)"
+    )
+    assert len(ids) == len({*ids}) > len(few)
+
+
 @pytest.mark.parametrize("filter", ["tag=door", "tag=door&per_page=50", "tag=door&q=Camera 6"])
 def test_a_list_that_becomes_empty_shows_no_old_rows_and_comes_back(
     filter: str, doors: Page, monitor: Running
