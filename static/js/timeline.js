@@ -18,6 +18,17 @@ export function keepOlder(before, now) {
   if (older.length) append(now, older, before.querySelector("[data-older]"));
 }
 
+// The filter of the page as it is now, with the events of the link: the link is as old as the details.
+function searchOf(link) {
+  const given = new URL(link.href).searchParams;
+  const parameters = new URLSearchParams(location.search);
+  for (const key of ["events", "before"]) {
+    if (given.get(key)) parameters.set(key, given.get(key));
+    else parameters.delete(key);
+  }
+  return parameters.size ? `?${parameters}` : "";
+}
+
 function append(section, older, link) {
   section.querySelector(".timeline").append(...older);
   const place = section.querySelector("[data-older]");
@@ -32,8 +43,7 @@ export function followEvents(root, improve) {
     const section = link?.closest("[data-events]");
     if (!section) return;
     event.preventDefault();
-    const address = new URL(link.href);
-    const now = await part(`/parts/camera/${section.dataset.events}/events${address.search}`);
+    const now = await part(`/parts/camera/${section.dataset.events}/events${searchOf(link)}`);
     if (!now || !section.isConnected) return;
     improve(now);
     if (link.matches("[data-older]")) {
@@ -42,7 +52,7 @@ export function followEvents(root, improve) {
       older[0]?.setAttribute("tabindex", "-1");
       older[0]?.focus();
     } else {
-      history.replaceState({}, "", address.pathname + address.search);
+      history.replaceState({}, "", location.pathname + searchOf(link));
       section.replaceWith(now);
       now.querySelector("[aria-current]")?.focus();
     }

@@ -31,7 +31,7 @@ export function openView() {
   // Show the list with this query string. `how` is a method of the history. True when it is there.
   function go(search, how = "pushState") {
     const isHidden = !place.checkVisibility();
-    history[how]({}, "", `${isHidden ? "/" : location.pathname}${search}`);
+    history[how]({}, "", isHidden ? `/${listSearch(search)}` : `${location.pathname}${search}`);
     if (isHidden) dispatchEvent(new PopStateEvent("popstate"));
     return load();
   }

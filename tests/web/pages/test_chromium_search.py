@@ -136,6 +136,10 @@ def test_a_search_beside_an_open_camera_keeps_it(page: Page, monitor: Running) -
     total(page, 6)
     expect(detail(page)).to_be_visible()
     assert path(page) == f"/cameras/{number}?q=camera+6"
+    detail(page).get_by_role("link", name="Edits", exact=True).click()
+    expect(detail(page).locator(".kinds [aria-current]")).to_have_text("Edits")
+    assert path(page) == f"/cameras/{number}?q=camera+6&events=edit"
+    total(page, 6)
     page.set_viewport_size({"width": 360, "height": 800})
     page.locator("#search").fill("camera 61")
     expect(detail(page)).to_be_hidden()
