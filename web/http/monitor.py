@@ -25,6 +25,7 @@ from store.disk_check import DiskCheck
 from web.http.authentication import RequestAuthenticator
 from web.http.broadcaster import EventBroadcaster
 from web.http.encoded_rows import EncodedRows
+from web.http.latest_attention import LatestAttention
 from web.http.watchdog import Watchdog
 
 
@@ -62,6 +63,7 @@ class Monitor:
     packages: Packages
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
+    attention: LatestAttention = field(default_factory=LatestAttention)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 
     def statuses(self) -> tuple[Mapping[int, Device], dict[int, str]]:

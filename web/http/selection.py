@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from fleet.attention import Attention, attention
+from fleet.attention import Attention
 from fleet.kinds import CAMERAS
 from fleet.model import Device
 from fleet.queries import DevicePage, select, stores_by_site
@@ -41,4 +41,5 @@ def within_attention(
 def current_attention(snapshot: Snapshot | None = None) -> Attention:
     """What needs attention now among the devices that the viewer sees."""
     devices, statuses = snapshot or visible_fleet().statuses()
-    return attention(devices.values(), statuses, visible_fleet().monitor.clock())
+    monitor = visible_fleet().monitor
+    return monitor.attention.of(devices, statuses, monitor.clock())

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from flask import render_template, request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import Field, ValidationError
 
 from fleet import labels, shapes
@@ -37,6 +38,9 @@ from web.pages.watching import watching
 FIRST_ROWS = 50
 """Rows on the first page; the script fetches more while a person scrolls."""
 PAGE_SIZES = (50, 100, 500)
+FILTER_OF_PAGE = token_hex(16)
+"""What a cached row has in its links for the query string of the page. No text of a device can
+have it."""
 HIDDEN_AT_ZERO = ("unreachable", "unknown")
 """Filters that are shown while something matches them, or while they are chosen."""
 FILTER_MARKS = {"not_responding": "offline"}
@@ -162,11 +166,11 @@ def _rows(
     keys: tuple[str, ...],
     link: Links | None = None,
 ) -> Rows:
-    """Render the rows, but for those that were rendered for the same page a moment ago."""
-    devices, statuses = snapshot
+    """Render the rows, but for those that were rendered for the same page a moment ago, whatever
+    its filter was: that is only in the links, and put into them at the end."""
     now, link = monitor.clock(), link or links()
     may_edit, is_mixed = visible_fleet().may("device.edit"), current_noun() == DEVICES
-    page_key = (tuple(link.kept.items()), keys, may_edit, is_mixed)
+    page_key = (keys, may_edit, is_mixed)
     sources = _row_sources(shown, snapshot, keys)
 
     def render(missing: Sequence[RowSource]) -> list[str]:
@@ -183,13 +187,14 @@ def _rows(
                 parents=parents,
                 may_edit=may_edit,
                 is_mixed=is_mixed,
-                link=link,
+                filter_of_page=FILTER_OF_PAGE,
             )
             for device, device_status, why, store, parents in missing
         ]
 
-    html = page_caches().rows.html(page_key, sources, now, render)
-    return Rows(Markup("\n".join(html)), page, keys)  # nosec B704  of the template
+    rendered = "\n".join(page_caches().rows.html(page_key, sources, now, render))
+    html = rendered.replace(FILTER_OF_PAGE, escape(link("")))
+    return Rows(Markup(html), page, keys)  # nosec B704  of the template
 
 
 def _row_sources(

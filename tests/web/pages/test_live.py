@@ -1,5 +1,6 @@
 """Open pages: their head and changed rows come with the events, made once for all of them."""
 
+import html
 import re
 import threading
 import time
@@ -9,15 +10,20 @@ from typing import Any
 
 import orjson
 import pytest
+from flask import g, template_rendered
+from jinja2 import Template
 from playwright.sync_api import Page, Request, expect
 
+from fleet.attention import Attention
 from fleet.model import Device, Event
 from tests.fleet.reports import NOON
 from tests.home import Clock, Home, Running
 from tests.web.chromium import Tab, rows
 from tests.web.closed import OTHER, OWN, body_of, follow, monitor_of_two, read_until, traces_in
 from tests.web.roles import Ask
+from web.http.authentication import THIS_MACHINE
 from web.http.broadcaster import StreamMessage
+from web.http.selection import current_attention
 from web.http.visible_fleet import VisibleFleet
 from web.pages.header_cache import MAX_AGE, MIN_AGE, HeaderCache
 from web.pages.live import MAX_CHANGED_ROWS, FleetPageFeed
@@ -202,6 +208,36 @@ def test_of_many_who_want_the_same_row_at_once_one_draws_it() -> None:
     for thread in threads:
         thread.join()
     assert calls == [1]
+
+
+def test_lists_with_other_filters_share_a_row_and_each_has_its_own_links(home: Home) -> None:
+    rendered: list[str] = []
+
+    def note(_app: object, template: Template, **_more: object) -> None:
+        rendered.append(template.name or "")
+
+    with template_rendered.connected_to(note, home.app):
+        for query in ("", "?sort=-name&status=active"):
+            page = home.client.get(f"/parts/rows{query}").text
+            links = [html.unescape(link) for link in re.findall(r'href="(/cameras[^"]+)"', page)]
+            assert sorted(links) == [f"/cameras/{number}{query}" for number in (1, 2)]
+    assert rendered.count("parts/row.html") == 2
+
+
+def test_what_needs_attention_is_worked_out_once_for_a_snapshot(
+    home_and_ask: tuple[Home, Ask],
+) -> None:
+    home, ask = home_and_ask
+
+    def judged() -> Attention:
+        with home.app.test_request_context():
+            g.person = THIS_MACHINE
+            return current_attention()
+
+    first = judged()
+    assert judged() is first
+    rename(ask, OWN, "Watchtower")
+    assert judged() is not first
 
 
 # -- in the browser ----------------------------------------------------------------------------
