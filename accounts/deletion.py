@@ -44,7 +44,7 @@ class Deletion:
     precondition: Precondition = no_precondition
 
     def select(self, wanted: Selection) -> list[Device]:
-        """Select the devices. Raises Invalid for a selection that has no limit in time."""
+        """Select the devices. Raises Invalid for a selection without a time limit."""
         if wanted.is_empty:
             raise Invalid(
                 "The selection has no time limit",

@@ -21,7 +21,7 @@ Question = tuple[int, str]
 """The id of a device and the name of a source."""
 
 NOW, SCAN, ROUTINE = range(3)
-"""How urgent a question is: one that somebody waits for, one of a scan, one that is due."""
+"""The urgency of a question: a caller waits for it, a scan asks it, or it is due."""
 RETRIES = (5.0, 15.0)
 """Seconds after the first miss of a device that was up, when it is asked again."""
 FIRST_RATE = 200.0
@@ -32,8 +32,8 @@ SHORTEST_INTERVAL = 1.0
 @dataclass(slots=True, eq=False)
 class QueueEntry:
     """One device as one source asks it. `due`: when it is asked by itself; `ready_at`: since when
-    it waits for room, which is earlier where somebody asks out of turn; `began`: when it was asked
-    last; `owner`: the device that serves its answer; `ticket`: the number of the one heap item
+    it waits for room, which is before `due` if it is asked out of turn; `began`: when it was last
+    asked; `owner`: the device that serves its answer; `ticket`: the number of the one heap item
     that is valid."""
 
     question: Question
@@ -185,7 +185,7 @@ class DueQueue:
         return True
 
     def make_due(self, question: Question, now: float) -> None:
-        """Ask as soon as there is room, also when nobody waits for it."""
+        """Ask as soon as there is room, also without a caller that waits."""
         if self.prioritize(question, now):
             entry = self._entries[question]
             entry.due = min(entry.due, now)

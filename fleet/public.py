@@ -1,7 +1,7 @@
 """What events tell of devices, as it leaves this server: in answers about events and in the audit
 log. Pure.
 
-An allow-list, so a new field is hidden until its name stands here. It filters JSON that is written
+An allow-list, so a new field is hidden until its name is added. It filters JSON that is written
 already, of every version; `fleet.shapes` builds the JSON of the devices as they are now. A new
 field of a device that people may see is added to both.
 """

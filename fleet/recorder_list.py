@@ -10,9 +10,9 @@ from fleet.model import Device, Edit, Sighting
 from fleet.secret_columns import masked, shown
 
 SOURCE = "workbook"
-"""Under this name the facts of a row stand in the device."""
+"""The source name under which a device has the facts of its row."""
 KEYS = ("row_site", "serial", "store")
-"""Where site, serial and store stand in these facts."""
+"""The keys of site, serial and store in these facts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class Tracker:
         self, sequence: int, device: int, now: datetime, notices: Sequence[str] = ()
     ) -> None:
         """Number events and devices above what the journal has: the file may be an older
-        copy, and a number that was somebody's must not become somebody else's.
+        copy, and the number of one device must never become that of another.
 
         The journal tells of the `notices`, and of a file of the former tracker that took the
         place of a fleet.
@@ -203,7 +203,7 @@ class Tracker:
         precondition: Precondition = no_precondition,
         refused: MutableMapping[int, Any] | None = None,
     ) -> list[Event]:
-        """Apply reports and return their events; without reports, only let time pass.
+        """Apply reports and return their events; without reports, only let the statuses age.
 
         A change of status, address or finding, every edit and every fact for which a person
         waits (state.Durable) is on disk before this returns. Raises Refused for an edit that
@@ -308,7 +308,7 @@ class Tracker:
 
     @staticmethod
     def _reduce_accepted(fleet: Fleet, batch: _Batch, rules: Rules) -> tuple[Fleet, list[Event]]:
-        # No reports at all would let time pass.
+        # Without reports, reduce() would update statuses as time passes.
         reports = batch.accepted()
         return reducer.reduce(fleet, reports, batch.now, rules) if reports else (fleet, [])
 

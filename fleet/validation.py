@@ -204,7 +204,7 @@ _TYPES: dict[Any, Callable[[Any], str]] = {
     tuple[AddressChange, ...]: _each_item(lambda value: ""),
     tuple[Fault, ...]: _each_item(lambda value: ""),
 }
-"""Of a type that is not among these, whoever makes the value answers for it."""
+"""Values of other types are not validated; the code that creates them must keep them valid."""
 
 
 def _test_of(kind: type, name: str, type_: Any) -> Callable[[Any], str]:

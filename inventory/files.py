@@ -42,7 +42,7 @@ def write_atomically(path: Path, data: bytes, expected: bytes | None = None) -> 
     """
     real = path.resolve()
     if real.exists() and not (os.access(real, os.W_OK) and real.stat().st_mode & 0o222):
-        # A new file could take its place all the same: whoever locked it did not mean that.
+        # Replacing the file would still work, but a read-only file is not meant to be changed.
         raise PermissionError(errno.EACCES, "the file is read-only")
     staged = real.with_name(f".{real.name}.new")
     try:

@@ -129,7 +129,7 @@ def _byte_range(data: bytes, info: zipfile.ZipInfo) -> tuple[int, int]:
 def _pieces(data: bytes, info: zipfile.ZipInfo, begin: int, end: int) -> Iterator[bytes]:
     """Unpack a part in pieces. Raises NotReadable for XML that Excel does not write."""
     is_xml = info.filename.lower().endswith((".xml", ".rels"))
-    # A document of somebody else may lie in a workbook, in any encoding; nobody reads it.
+    # A workbook can contain documents of other programs, in any encoding; they are not read.
     is_own = is_xml and not info.filename.startswith("customXml/")
     before = b""
     for piece in _unpacked(data, info, begin, end):

@@ -99,8 +99,8 @@ class Uploads:
             self._slots.release()
 
     def _former_path(self, base: str) -> Path:
-        """The path of the workbook from before the commit that left `base`, which is part of
-        its name."""
+        """The path of the workbook that the commit with the result `base` replaced; `base` is
+        part of its name."""
         return self.folder / f"before-{base}.xlsx"
 
     def _update_former(self, old: bytes, new: bytes, serials: Mapping[str, str]) -> None:
@@ -223,7 +223,7 @@ class Uploads:
     def commit(self, key: str, precondition: Precondition = no_precondition) -> str:
         """Replace the workbook with a previewed one; return what was done, in words.
 
-        Raises TooManyUploads; NotFound for one that waits no more. It goes on waiting when this
+        Raises TooManyUploads; NotFound for an upload that has expired. The upload is kept when this
         raises Refused, as the workbook is open or is not what the preview compared with; OSError
         or CannotKeep when the file cannot be written; and what `precondition` gives.
         """
@@ -249,7 +249,7 @@ class Uploads:
         return result
 
     def undo(self, precondition: Precondition = no_precondition) -> str:
-        """Restore the workbook from before the last commit.
+        """Restore the workbook that the last commit replaced.
 
         Raises like `commit`, Refused also when anything was changed since that commit.
         """

@@ -52,7 +52,7 @@ class Outdated(Refused):
 @dataclass(frozen=True, slots=True)
 class WorkbookState:
     """The state of the file. `error` says why it cannot be used; then the recorders of
-    the last good one stay. `busy` says that somebody has it open."""
+    the last good one stay. `busy`: the file is open in another program."""
 
     book: workbook.Workbook | None = None
     error: str = ""
@@ -122,12 +122,12 @@ class Workbooks:
         self, data: bytes, before: Path, base: str, precondition: Precondition = no_precondition
     ) -> str:
         """Replace the whole workbook, NO_WORKBOOK for none; the former one is kept at `before`.
-        What was pending is forgotten, but for rows without a serial in `data`: `base` says that
-        whoever wants this one has seen it.
+        Pending serials are dropped, but for rows without a serial in `data`: the caller that
+        sends `base` has seen them.
 
         Raises Outdated when file and pending serials are not `base` any more, Refused while
-        somebody has the workbook open, OSError or CannotKeep when it cannot be written, and
-        what `precondition` gives.
+        the workbook is open in another program, OSError or CannotKeep when it cannot be
+        written, and what `precondition` gives.
         """
         with self._file_lock:
             if (error := precondition()) is not None:
@@ -221,7 +221,7 @@ class Workbooks:
             book = workbook.read(data)
             number = self._apply(book)
         except FileNotFoundError:
-            # Nobody who has no recorders needs one: it is missed only by those who had it.
+            # A fleet without recorders needs no workbook: report it only if there was one.
             if self._has_rows():
                 self._read_error = (
                     f"{self.path.name} is missing. Put it back; the recorders are unchanged."
@@ -343,7 +343,7 @@ class Workbooks:
         """Change the serial of a site: durable when this returns, in the file soon after. The
         row of the site may have had none, or that of another row.
 
-        Raises NotFound for a site that is not in the workbook, Invalid for what is no serial,
+        Raises NotFound for a site that is not in the workbook, Invalid for an invalid serial,
         CannotKeep when it cannot be made durable, and what `precondition` gives: then it is
         not done.
         """
@@ -405,7 +405,7 @@ class Workbooks:
     def _try_to_write(self, pending: Mapping[str, str]) -> bool:
         for _try in range(TRIES):
             if find_lock(self.path):
-                # Whoever has it open would save over it: the state says what it waits for.
+                # The program that has it open would save over it; the state says what is pending.
                 self._unwritten, self._failed_write = "", None
                 return False
             data = self._bytes()

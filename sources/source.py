@@ -35,12 +35,12 @@ class Cause:
 class Source:
     """A source of reports, as a source file's `build(options, clock)` returns it.
 
-    `discover()` looks for whoever is there and ends by itself with one Coverage.
+    `discover()` searches for devices and ends by itself with one Coverage.
     `listen()` yields what devices say unasked, for as long as the monitor runs, marked as
     `only_alive`; `confirm(sighting)` asks one of those, if it is on our own subnets, and its
     answer comes out of `listen()` as proof; False when nothing was sent. `sweep(targets,
-    seconds)` asks about those that somebody listed, begun over so many seconds, and ends with
-    one Coverage. `probe(target)` asks one device and returns its reports; it may raise NoAnswer,
+    seconds)` asks about the listed devices, spread over that many seconds, and ends with one
+    Coverage. `probe(target)` asks one device and returns its reports; it may raise NoAnswer,
     SessionRefused, and OSError, which is judged by its number (`net.cannot_ask`). All may raise
     CannotAsk.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Database:
-    """One SQL database and the right to write it."""
+    """One SQL database, and the lock that permits writing to it."""
 
     def __init__(self, url: str | URL) -> None:
         self.engine: Engine = open_engine(url)

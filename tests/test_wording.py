@@ -1,7 +1,9 @@
-"""Phrases that nobody says: not in templates, scripts, messages or documentation."""
+"""Phrases that nobody says: not in templates, scripts, messages, comments or documentation."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,7 +177,7 @@ REFUSED = (
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Each file that people read, and each string literal of the product, with its place."""
+    """Each file that people read, and each string and comment of the product, with its place."""
     for path in sorted(ROOT.rglob("*")):
         name = path.relative_to(ROOT)
         if OUTSIDE.intersection(name.parts):
@@ -187,12 +189,26 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def messages(source: str) -> Iterator[tuple[int, str]]:
-    """The string literals of a program with their lines, but for docstrings."""
-    tree = ast.parse(source)
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+    """The string literals of a program, docstrings too, and its comments, with their lines.
+
+    Comments on lines that follow each other are one text.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
+    block: list[str] = []
+    first = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        line, text = token.start[0], token.string.lstrip("#! ")
+        if block and line != first + len(block):
+            yield first, " ".join(block)
+            block = []
+        first = first if block else line
+        block.append(text)
+    if block:
+        yield first, " ".join(block)
 
 
 def refused_in(text: str) -> list[str]:
@@ -226,11 +242,10 @@ def test_the_value_of_no_site_is_in_one_place_of_the_program_and_one_of_its_scri
         "print(f'{name} counts nowhere')",
         "raise Refused('It counts '\n    'nowhere.')",
         "TEXT = '''It counts\nnowhere.'''",
+        'def f():\n    """It counts nowhere."""',
+        "number = 1  # It counts nowhere.",
+        "# It counts\n# nowhere.\nnumber = 1",
     ],
 )
-def test_a_phrase_in_a_message_is_seen(source: str) -> None:
+def test_a_phrase_in_a_message_docstring_or_comment_is_seen(source: str) -> None:
     assert ["counts nowhere"] in [refused_in(text) for _line, text in messages(source)]
-
-
-def test_a_docstring_is_no_message() -> None:
-    assert list(messages('def f():\n    """It counts nowhere."""\n')) == []

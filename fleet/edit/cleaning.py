@@ -44,7 +44,7 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """True if the selection has no limit in time and would match everything."""
+        """True if the selection has no time limit and would match everything."""
         times = (self.first_seen_after, self.first_seen_before, self.not_seen_days)
         return all(time is None for time in times)
 

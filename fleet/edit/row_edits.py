@@ -21,8 +21,8 @@ def apply(draft: Draft, edit: Edit) -> Device:
     before: Facts = device.facts.get(source, {})
     changed = replace(device, facts={**device.facts, source: facts}, listed=True)
     if str(before.get("serial")).upper() != str(facts.get("serial")).upper():
-        # Another recorder stands there now: what was said of the old one does not count, and
-        # nobody has seen the new one yet.
+        # Another recorder replaced this one: the reports about the old one do not apply, and the
+        # new one has not been seen yet.
         changed = replace(
             changed, facts={source: facts}, states={}, recent_misses={}, last_seen=None
         )

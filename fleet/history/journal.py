@@ -112,7 +112,7 @@ class JournalWriter:
     An event leaves the outbox only after the journal has it, or when it does not fit into
     the journal, which is logged. The journal's readers run while it runs, and are woken with each
     delivery. `also_deliver` moves what else waits for the database. This thread alone tries again
-    and again while the database is away.
+    and again while the database is unavailable.
     """
 
     def __init__(

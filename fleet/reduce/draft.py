@@ -9,7 +9,7 @@ from fleet.model import Device, Event, Facts, Fleet, Refused
 from fleet.reduce.references import References
 
 MAX_SHARING = 64
-"""Devices at one address, beyond which somebody makes them up."""
+"""With more devices at one address, which only a forger causes, none is found by it."""
 NO_NUMBER = (
     "No number is left for a new device or event",
     "next_id or sequence in the database file is too high: stop Camera Monitor, and set it "
@@ -145,7 +145,7 @@ class Draft:
         """The devices that have, or lately had, the address at the site and are not retired;
         none when so many say so that it tells nothing."""
         key = identity.index_key(f"{identity.ADDRESS}{address}", site)
-        # Thousands may be there: each of them would look at all the others.
+        # There can be thousands: each of them would be compared with all the others.
         if len(self._references.ids(key)) > MAX_SHARING:
             return []
         return self._referring(key)

@@ -9,10 +9,10 @@ from fleet import recorder_list
 from fleet.model import Device, Facts, Sighting
 
 SIGHTING_FIELDS = ("name", "model", "serial", "firmware", "port")
-"""The facts whose change is told."""
+"""The facts whose changes become events."""
 MAX_BYTES = 4096
-"""Of what all sources say of one device, as it stands in the database. What a person listed is
-not among them: its cells have their own limits."""
+"""The size limit of the facts of one device from all sources, as JSON in the database. Facts from
+a list are exempt: its cells have limits of their own."""
 
 
 def facts_of(sighting: Sighting, device: Device | None = None) -> Facts:

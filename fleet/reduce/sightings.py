@@ -157,8 +157,8 @@ def _fresh(
 
 
 def _with_keys(device: Device, keys: tuple[str, ...], fresh: tuple[str, ...]) -> Device:
-    """The device with new keys. An endpoint reference replaces the one from before a reset, and
-    any key what a record without one was called."""
+    """The device with new keys. An endpoint reference replaces that of before a reset, and any
+    key replaces the placeholder key of a record without one."""
     if not fresh:
         return device
     proved, had = identity.endpoints(keys), identity.endpoints(device.identities)

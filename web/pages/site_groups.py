@@ -97,7 +97,7 @@ class SiteSummary:
 
 
 def site_summaries(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[SiteSummary]:
-    """Each store with its sites, and each site that is in no store, in no order."""
+    """Each store with its sites, and each site without a store, unordered."""
     kept = [
         device
         for device in devices

@@ -151,7 +151,7 @@ def commit() -> Any:
 @bp.post("/settings/workbook/undo")
 @needs("workbook.edit")
 def undo() -> Any:
-    """The button "Undo": the workbook from before."""
+    """The button "Undo": restore the previous workbook."""
     judge = visible_fleet().judge("workbook.edit")
     return _done(lambda: current_monitor().uploads.undo(judge), "the previous workbook")
 
