@@ -3,13 +3,15 @@ import { copy, showCopyButtons } from "./copy.js";
 import { chosenIn, settle } from "./picker.js";
 import { sentences, toast } from "./toast.js";
 
+const noAnswer = () => Object.assign(new Error("The server is not responding"), { hint: "Check the connection, then try again." });
+
 export async function send(method, path, body) {
   const answer = await fetch(path, {
     method,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const reply = await answer.json().catch(() => ({ error: "The server is not responding", hint: "" }));
+  }).catch(() => { throw noAnswer(); });
+  const reply = await answer.json().catch(() => { throw noAnswer(); });
   if (!answer.ok) throw Object.assign(new Error(reply.error), { hint: reply.hint, field: answer.headers.get("X-Field") });
   return reply;
 }
@@ -65,8 +67,12 @@ async function edit(form, id, what) {
     if (what === "change" || what === "merge") await settle(form);
     const reply = await EDITS[what](id, form);
     if (reply.undo === null) return toast("Nothing changed");
-    toast(MESSAGES[what], "Undo", () => send("POST", "/api/undo", { event: reply.undo }).then(() => announceEdit(id)));
-    announceEdit(reply.camera.id);
+    const shown = reply.camera.id;
+    toast(MESSAGES[what], "Undo", () => send("POST", "/api/undo", { event: reply.undo }).then(() => {
+      toast("Undone");
+      announceEdit(id, shown);
+    }));
+    announceEdit(shown, id);
   } catch (error) {
     showFault(form, error);
   }
@@ -96,8 +102,9 @@ function showFault(form, error) {
   field.focus();
 }
 
-function announceEdit(id) {
-  document.dispatchEvent(new CustomEvent("edited", { detail: { id } }));
+// `before`: the number of the same device until now, by which it may be open.
+function announceEdit(id, before) {
+  document.dispatchEvent(new CustomEvent("edited", { detail: { id, before } }));
 }
 
 export function actions() {

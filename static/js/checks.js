@@ -1,15 +1,22 @@
 // Keeps the progress of running checks current on pages without a list, and renews them at the end.
+import { whileSeen } from "./streams.js";
 import { updateTimes } from "./times.js";
 
 export function followChecks() {
   const place = document.getElementById("checks");
   if (!place) return;
-  const source = new EventSource("/api/events");
-  source.addEventListener("checking", (event) => {
-    const { checking } = JSON.parse(event.data);
-    place.replaceChildren(...checking.map(line));
-    if (!checking.length) renew();
-  });
+  let source = null;
+  function follow() {
+    source = new EventSource("/api/events");
+    source.addEventListener("checking", (event) => {
+      const { checking } = JSON.parse(event.data);
+      place.replaceChildren(...checking.map(line));
+      if (!checking.length) renew();
+    });
+  }
+  follow();
+  // What ended meanwhile is not said again.
+  whileSeen({ rest: () => source.close(), wake: () => { follow(); renew(); } });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
@@ -34,6 +41,7 @@ async function renew() {
   const answer = await fetch(location.href).catch(() => null);
   if (!answer?.ok) return;
   const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.getElementById("checks").replaceChildren(...now.getElementById("checks")?.children || []);
   for (const part of document.querySelectorAll("[data-renew]")) {
     const newer = now.getElementById(part.id);
     if (!newer || part.contains(document.activeElement)) continue;

@@ -146,7 +146,7 @@ export function openDetails(list) {
   }
 
   async function idAt(offset) {
-    const wanted = new URLSearchParams(location.search);
+    const wanted = new URLSearchParams(list.filter);
     wanted.set("offset", offset);
     wanted.set("limit", 1);
     const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
@@ -193,11 +193,14 @@ export function openDetails(list) {
   improve();
   if (at) list.show(Number(at));
   const renew = (ids) => current() && (!ids || ids.includes(Number(current()))) && !isTyping() && show(current());
+  // Another device, or none, may be open by now: that one stays.
   document.addEventListener("edited", (event) => {
+    const { id, before } = event.detail;
+    if (![id, before].map(String).includes(current())) return;
     document.activeElement?.blur();
     place.querySelectorAll("form").forEach((form) => form.reset());
-    if (String(event.detail.id) !== current() && current()) history.replaceState({}, "", `/cameras/${event.detail.id}${location.search}`);
-    show(event.detail.id);
+    if (String(id) !== current()) history.replaceState({}, "", `/cameras/${id}${location.search}`);
+    show(id);
   });
   return { isOpen: () => Boolean(current()), close, renew, go, step };
 }

@@ -1,6 +1,7 @@
 // The page of all events: it filters without a page load, and shows new events as they come.
 import { asInstants, regroupDays, showTimeFields } from "./days.js";
 import { loginHasEnded } from "./login.js";
+import { whileSeen } from "./streams.js";
 import { updateTimes } from "./times.js";
 
 const PAUSE = 1000;
@@ -20,6 +21,7 @@ export function followAllEvents() {
   let asked = 0;
   let askedAt = -Infinity;
   let pause = PAUSE;
+  let isResting = false;
   let shown = location.search;
 
   function improve() {
@@ -82,7 +84,7 @@ export function followAllEvents() {
     });
   }
 
-  const isLive = () => live.getAttribute("aria-checked") === "true";
+  const isLive = () => !isResting && live.getAttribute("aria-checked") === "true";
 
   function setLost(isLost) {
     const stale = document.getElementById("stale");
@@ -109,6 +111,10 @@ export function followAllEvents() {
     else request++;
   });
   follow();
+  whileSeen({
+    rest: () => { isResting = true; source.close(); },
+    wake: () => { isResting = false; if (isLive()) follow(); },
+  });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }

@@ -1,4 +1,16 @@
-// The keyboard. Nothing fires while a person types.
+// The keyboard. Nothing fires while a person types or has a menu open.
+import { areKeysFree, openMenu, takesText } from "./popovers.js";
+
+// The search of the bar is on every page.
+export function searchKey() {
+  const search = document.getElementById("search");
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || !search || !areKeysFree(event)) return;
+    event.preventDefault();
+    search.focus();
+  });
+}
+
 export function keys(list, detail) {
   let at = null;
 
@@ -18,7 +30,6 @@ export function keys(list, detail) {
   }
 
   const SHORTCUTS = {
-    "/": () => document.getElementById("search")?.focus(),
     j: () => move(1),
     k: () => move(-1),
     s: () => document.getElementById("scan")?.click(),
@@ -28,10 +39,8 @@ export function keys(list, detail) {
   };
 
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, dialog");
-    if (event.key === "Escape" && document.querySelector(":popover-open")) return;
-    if (event.key === "Escape" && event.target.closest?.("input, textarea")) return event.target.blur();
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !SHORTCUTS[event.key]) return;
+    if (event.key === "Escape" && !openMenu() && event.target.matches?.("input, textarea") && takesText(event.target)) return event.target.blur();
+    if (!SHORTCUTS[event.key] || !areKeysFree(event)) return;
     event.preventDefault();
     SHORTCUTS[event.key]();
   });

@@ -23,8 +23,10 @@ export function listSearch(search) {
   return parameters.size ? `?${parameters}` : "";
 }
 
-function query() {
-  const parameters = new URLSearchParams(location.search);
+// The parameters for rows of the list that is shown, which another one in the URL may be about to
+// replace.
+function queryOf(list) {
+  const parameters = new URLSearchParams(list.search);
   for (const key of ["page", "per_page", "undo"]) parameters.delete(key);
   const columns = document.getElementById("fleet")?.dataset.columns;
   if (columns) parameters.set("columns", columns);
@@ -45,7 +47,7 @@ function gap() {
 }
 
 // Rows that are not here yet, with their names where these are known.
-function ghosts(from, to, names) {
+function ghosts(from, to, names, search) {
   const part = document.createElement("tbody");
   part.className = "filler";
   for (let at = from; at < to; at++) {
@@ -63,7 +65,7 @@ function ghosts(from, to, names) {
     label.className = `badge ${status}`;
     label.textContent = title;
     const link = document.createElement("a");
-    link.href = `/cameras/${id}${location.search}`;
+    link.href = `/cameras/${id}${search}`;
     link.dataset.open = id;
     link.textContent = name;
     first.append(label);
@@ -91,18 +93,29 @@ function setTotal(table, total) {
 
 const totalIn = (answer) => Number(answer.headers.get("X-Total-Count"));
 
-// The list of the table, which is null for an empty one. `load` shows the page again where the
+// Numbers, names and statuses of the whole list in its order; null when they cannot be loaded.
+async function namesOf(list) {
+  const answer = await fetch(`/parts/names?${queryOf(list)}`, { signal: list.signal }).catch(() => null);
+  return answer?.ok ? answer.json().catch(() => null) : null;
+}
+
+// Rows may have joined or left the list.
+const announceMoves = () => document.dispatchEvent(new CustomEvent("moves"));
+
+// The list of the table, which is null for an empty one, for this query string. `load` shows the page again where the
 // rows alone do not do: it became empty, or it has another number of pages.
-export function virtualList(table, load) {
+export function virtualList(table, load, search) {
   const stopped = new AbortController();
   const list = {
     table,
     load,
+    search,
     signal: stopped.signal,
     stop: () => stopped.abort(),
     rows: () => (table ? [...table.querySelectorAll("tr[data-id]")] : []),
     renew: refreshRows,
     put: replaceRows,
+    names: () => namesOf(list),
     show: (at) => list.rows()[at]?.scrollIntoView({ block: "nearest" }),
     reload: load,
   };
@@ -167,7 +180,7 @@ function openWindow(list) {
   }
 
   function outline(i) {
-    if (!outlines.has(i)) outlines.set(i, ghosts(i * CHUNK, Math.min(total(), (i + 1) * CHUNK), names));
+    if (!outlines.has(i)) outlines.set(i, ghosts(i * CHUNK, Math.min(total(), (i + 1) * CHUNK), names, listSearch(list.search)));
     return outlines.get(i);
   }
 
@@ -215,10 +228,9 @@ function openWindow(list) {
 
   async function loadNames() {
     namedAt = performance.now();
-    const answer = await fetch(`/parts/names?${query()}`, { signal }).catch(() => null);
-    if (!answer?.ok) return;
-    names = await answer.json().catch(() => names);
-    if (signal.aborted) return;
+    const loaded = await list.names();
+    if (!loaded || signal.aborted) return;
+    names = loaded;
     outlines.clear();
     render(true);
   }
@@ -234,7 +246,7 @@ function openWindow(list) {
   async function load(i) {
     if (loading.has(i)) return;
     loading.add(i);
-    const wanted = query();
+    const wanted = queryOf(list);
     wanted.set("offset", i * CHUNK);
     wanted.set("limit", CHUNK);
     try {
@@ -288,6 +300,7 @@ function openWindow(list) {
   else render(true);
   // Rows that are out of sight are fetched again when they come back; those on their way are, too.
   list.reload = () => {
+    announceMoves();
     loading.forEach((i) => outdated.add(i));
     for (const [i, part] of chunks) {
       if (part.isConnected) load(i);
@@ -302,7 +315,7 @@ function openWindow(list) {
 async function mergeRows(list, isPaged) {
   const { table, signal } = list;
   const { first, limit } = table.dataset;
-  const wanted = query();
+  const wanted = queryOf(list);
   wanted.set("offset", first);
   wanted.set("limit", limit);
   const answer = await fetch(`/parts/rows?${wanted}`, { signal }).catch(() => null);
@@ -319,6 +332,7 @@ async function mergeRows(list, isPaged) {
   table.tBodies[0].replaceChildren(...rows);
   updateTimes(table);
   if (!isPaged && total > rows.length) openWindow(list);
+  announceMoves();
   document.dispatchEvent(new CustomEvent("rows"));
 }
 
@@ -326,7 +340,7 @@ async function mergeRows(list, isPaged) {
 async function refreshRows(ids) {
   const shown = ids.filter((id) => document.querySelector(`tr[data-id="${id}"]`));
   if (!shown.length) return;
-  const wanted = query();
+  const wanted = queryOf(this);
   wanted.set("ids", shown.slice(0, 200).join());
   const answer = await fetch(`/parts/rows?${wanted}`).catch(() => null);
   if (!answer || !answer.ok) return;

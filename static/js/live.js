@@ -1,5 +1,6 @@
 // Keeps the page up to date by the event stream, and shows when the connection is lost.
 import { loginHasEnded, forgetReload } from "./login.js";
+import { whileSeen } from "./streams.js";
 import { updateTimes } from "./times.js";
 
 const DEBOUNCE = 60;
@@ -32,16 +33,18 @@ export function followServer(list, detail) {
   let newest = 0;
   let pause = RETRY_DELAY;
   let retry = 0;
+  let isResting = false;
 
   // True when this server has answered.
   async function refreshHeader() {
-    const filter = location.search;
+    if (list.isBehind) return list.catchUp();
+    const filter = list.filter;
     const answer = await fetch(`/parts/top${filter}`).catch(() => null);
     if (loginHasEnded(answer, (text) => { stale.textContent = text; showStale(true); })) return false;
     if (!answer || !answer.ok) return false;
     forgetReload();
     const html = await answer.text().catch(() => "");
-    return filter === location.search ? showHeader(html) : true;
+    return filter === list.filter ? showHeader(html) : true;
   }
 
   function showHeader(html) {
@@ -86,7 +89,7 @@ export function followServer(list, detail) {
     const ids = [...changed];
     changed.clear();
     list.forget?.();
-    const moves = hasNewRows || (ids.length && FILTERED.test(location.search));
+    const moves = hasNewRows || (ids.length && FILTERED.test(list.filter));
     hasNewRows = false;
     if (moves) list.reload();
     detail.renew(ids);
@@ -108,6 +111,7 @@ export function followServer(list, detail) {
 
   // After a gap in the stream: rows may be new too.
   async function catchUp() {
+    if (list.isBehind) return list.catchUp();
     const isThere = await refreshAll();
     if (isThere && list.table) list.reload();
     return isThere;
@@ -123,16 +127,19 @@ export function followServer(list, detail) {
     source.close();
     clearTimeout(retry);
     updateTitle();
-    retry = setTimeout(listen, FOLLOW_DELAY);
+    if (!isResting) retry = setTimeout(listen, FOLLOW_DELAY);
   }
 
   const body = (event) => JSON.parse(event.data);
 
   function listen() {
-    const columns = list.table ? `${location.search ? "&" : "?"}columns=${list.table.dataset.columns}` : "";
+    const streamed = list.filter;
+    const isShown = () => streamed === list.filter;
+    const columns = list.table ? `${streamed ? "&" : "?"}columns=${list.table.dataset.columns}` : "";
     // The stream begins where the page ends: what happened meanwhile is sent again.
     newest = Math.max(newest, document.getElementById("split").dataset.newest);
-    const parameters = new URLSearchParams({ page: location.search + columns, after: newest });
+    const parameters = new URLSearchParams({ page: streamed + columns, after: newest });
+    source?.close();
     source = new EventSource(`/api/events?${parameters}`);
     for (const kind of ["status", "found", "event"]) source.addEventListener(kind, (event) => {
       newest = Math.max(newest, event.lastEventId);
@@ -140,30 +147,38 @@ export function followServer(list, detail) {
       if (kind === "found" || JOINING.test(message.kind)) hasNewRows = true;
       scheduleRefresh(message.device);
     });
-    source.addEventListener("head", (event) => showHeader(body(event).html));
+    source.addEventListener("head", (event) => isShown() && showHeader(body(event).html));
     source.addEventListener("rows", (event) => {
       const { ids, html } = body(event);
       if (html === null) list.renew(ids);
-      else list.put(ids, html);
+      else if (isShown()) list.put(ids, html);
     });
     source.addEventListener("progress", progress);
+    source.addEventListener("checking", (event) => body(event).checking.length || renewList());
     source.addEventListener("reset", catchUp);
     source.addEventListener("open", () => {
       showStale(false);
       forgetReload();
       pause = RETRY_DELAY;
-      if (wasLost) catchUp();
+      if (wasLost || list.isBehind) catchUp();
       wasLost = false;
     });
     source.addEventListener("error", onConnectionLost);
+  }
+
+  // Statuses and their reasons are other ones now, and with them the order.
+  function renewList() {
+    hasNewRows = true;
+    scheduleRefresh();
   }
 
   function progress(event) {
     const scan = body(event);
     const empty = document.getElementById("no-devices");
     if (empty && (empty.dataset.scan === "running") === Boolean(scan.finished)) return location.reload();
+    if (scan.finished) return renewList();
     const place = document.getElementById("progress");
-    if (scan.finished || !place) return;
+    if (!place) return;
     place.innerHTML = "Scanning: <b></b> found";
     place.firstElementChild.textContent = scan.found;
   }
@@ -186,11 +201,31 @@ export function followServer(list, detail) {
     if (source.readyState !== EventSource.OPEN) showStale(!isThere);
   }
 
+  // Hidden for a while: only the title and the icon are kept current.
+  function rest() {
+    isResting = true;
+    clearTimeout(retry);
+    source.close();
+  }
+
+  function wake() {
+    isResting = false;
+    listen();
+    catchUp();
+  }
+
+  function keepCurrent() {
+    if (isResting) refreshHeader();
+    else if (!document.hidden && source.readyState === EventSource.OPEN) refreshRows();
+  }
+
   listen();
   addEventListener("pagehide", () => { clearTimeout(retry); source.close(); });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
-  setInterval(() => document.hidden || source.readyState !== EventSource.OPEN || refreshRows(), REFRESH_EVERY);
+  setInterval(keepCurrent, REFRESH_EVERY);
+  whileSeen({ rest, wake });
   document.addEventListener("filter", followFilter);
+  document.addEventListener("shown", followFilter);
   document.addEventListener("renew", refreshHeader);
   document.addEventListener("edited-many", () => { hasNewRows = true; scheduleRefresh(); });
   document.addEventListener("edited", (event) => scheduleRefresh(event.detail.id));

@@ -3,6 +3,8 @@ import { NO_SITE } from "./actions.js";
 
 const DELAY = 150;
 const MAX_DEVICES = 8;
+// A server that hangs is not waited for longer, in milliseconds.
+const PATIENCE = 8000;
 
 // A device opens beside the list where there is one.
 function follow({ path, device }) {
@@ -98,7 +100,7 @@ export function openPalette(dialog, isEntered) {
     const mine = request = new AbortController();
     render();
     const query = new URLSearchParams({ q: text, sort: "name", per_page: MAX_DEVICES });
-    const answer = await fetch(`/api/cameras?${query}`, { signal: mine.signal }).catch(() => null);
+    const answer = await fetch(`/api/cameras?${query}`, { signal: AbortSignal.any([mine.signal, AbortSignal.timeout(PATIENCE)]) }).catch(() => null);
     isCutOff = !answer?.ok;
     const rows = answer?.ok ? (await answer.json().catch(() => ({}))).cameras : [];
     if (mine.signal.aborted) return;
@@ -125,7 +127,7 @@ export function openPalette(dialog, isEntered) {
 
   async function load() {
     const back = location.pathname + location.search;
-    const answer = await fetch(`/parts/palette?${new URLSearchParams({ back })}`, { signal }).catch(() => null);
+    const answer = await fetch(`/parts/palette?${new URLSearchParams({ back })}`, { signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]) }).catch(() => null);
     const html = answer?.ok && !answer.redirected ? await answer.text().catch(() => "") : "";
     if (signal.aborted) return;
     isLoading = false;

@@ -69,9 +69,13 @@ export function openPanel(link, view) {
     if (find) query.set("find", find);
     load(`/filters?${query}`);
   };
+  // Back and forward change the filter too.
+  const renew = () => load(link.pathname + location.search);
   document.addEventListener("choose", follow);
+  addEventListener("popstate", renew);
   dialog.addEventListener("close", () => {
     document.removeEventListener("choose", follow);
+    removeEventListener("popstate", renew);
     request?.abort();
     clearTimeout(timer);
     dialog.remove();

@@ -32,6 +32,7 @@ async function search(picker) {
   list.innerHTML = answer?.ok ? await answer.text() : "<li role='option' aria-disabled='true'>The search failed. Check the connection, then try again.</li>";
   const left = new Set([picker.dataset.butFor, ...[...chosen.querySelectorAll("input")].map((box) => box.value)]);
   for (const option of optionsOf(list)) if (left.has(option.dataset.value)) option.remove();
+  list.classList.toggle("is-empty", !optionsOf(list).length);
   optionsOf(list).forEach((option, index) => { option.id = `${list.id}-${index}`; });
   return true;
 }
@@ -74,7 +75,8 @@ function move(picker, step) {
 function choose(picker, option) {
   const { input, chosen } = partsOf(picker);
   const box = document.createElement("input");
-  box.type = "single" in picker.dataset ? "radio" : "checkbox";
+  // A checkbox, also where only one is chosen: it can be unchecked again.
+  box.type = "checkbox";
   box.name = picker.dataset.picker;
   box.value = option.dataset.value;
   const label = document.createElement("label");
@@ -84,7 +86,7 @@ function choose(picker, option) {
   label.append(box, " ", text);
   const row = document.createElement("li");
   row.append(label);
-  if (box.type === "radio") chosen.replaceChildren();
+  if ("single" in picker.dataset) chosen.replaceChildren();
   chosen.append(row);
   box.checked = true;
   input.value = "";
@@ -125,6 +127,10 @@ const KEYS = {
 
 export function pickers() {
   let timer;
+  // What is below the list must not move between the press and the release of a button.
+  let isPressed = false;
+  document.addEventListener("pointerdown", () => { isPressed = true; }, true);
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => { isPressed = false; }, true);
   const pickerOf = (target) => target.name?.endsWith("_search") && target.closest("[data-picker]");
   document.addEventListener("input", (event) => {
     const picker = pickerOf(event.target);
@@ -153,6 +159,7 @@ export function pickers() {
   });
   document.addEventListener("focusout", (event) => {
     const picker = pickerOf(event.target);
-    if (picker) close(picker);
+    if (picker && !isPressed) close(picker);
+    else if (picker) document.addEventListener("pointerup", () => setTimeout(close, 0, picker), { once: true });
   });
 }

@@ -1,20 +1,27 @@
 // Rows are selected by checkbox, by shift for a range and by x; the bar above the list edits them
 // all at once. Without this the same form works by itself.
 import { NO_SITE, send, splitTags } from "./actions.js";
+import { summaryOf } from "./bulk_texts.js";
 import { chosenIn, settle } from "./picker.js";
+import { areKeysFree } from "./popovers.js";
 import { sentences, toast } from "./toast.js";
 
 const FEW = 20;
+const PAUSE = 300;
+// The names of a list that the server sends at most.
+const MOST = 20000;
 const bar = () => document.getElementById("bulk");
 const table = () => document.getElementById("fleet");
 const picks = () => [...document.querySelectorAll("tr[data-id] .pick")];
 const total = () => Number(table()?.dataset.total || 0);
-const counted = (number) => `${number} ${number === 1 ? "device" : "devices"}`;
 
-export function selection() {
+export function selection(list) {
   const chosen = new Set();
   let isEvery = false;
   let anchor = null;
+  let noun = {};
+  let timer = 0;
+  const counted = (number) => `${number} ${number === 1 ? noun.one : noun.many}`;
   // With isEvery those in `chosen` are left out.
   const has = (id) => chosen.has(id) !== isEvery;
   const number = () => (isEvery ? total() - chosen.size : chosen.size);
@@ -53,21 +60,55 @@ export function selection() {
     show();
   }
 
-  function toggle(pick, on, isRange) {
-    const rows = picks();
-    const from = isRange ? rows.findIndex((other) => other.value === anchor) : -1;
-    const to = rows.indexOf(pick);
-    const range = from < 0 ? [pick] : rows.slice(Math.min(from, to), Math.max(from, to) + 1);
-    for (const each of range) set(each.value, on);
-    anchor = pick.value;
+  async function toggle(id, on, isRange) {
+    const from = isRange && anchor !== id ? anchor : null;
+    const range = from && await idsBetween(from, id);
+    if (from && !range) toast("The range could not be selected. Check the connection, then try again.");
+    for (const each of range || [id]) set(each, on);
+    anchor = id;
     show();
   }
 
-  function filter() {
-    const given = Object.entries(JSON.parse(bar().dataset.query));
-    const wanted = Object.fromEntries(given.filter(([key, value]) => value && key !== "per_page"));
-    for (const key of ["findings", "retired"]) if (key in wanted) wanted[key] = wanted[key] === "true";
-    return wanted;
+  // The numbers of the devices from one row to another, of which some may be out of sight. Null
+  // when they cannot be loaded.
+  async function idsBetween(first, last) {
+    const isHere = !document.querySelector("#fleet .ghost");
+    const between = isHere && slice(picks().map((pick) => pick.value), first, last);
+    if (between) return between;
+    const ids = await idsOfList();
+    return ids && (slice(ids, first, last) || [last]);
+  }
+
+  function slice(ids, first, last) {
+    const [from, to] = [ids.indexOf(first), ids.indexOf(last)].sort((a, b) => a - b);
+    return from < 0 ? null : ids.slice(from, to + 1);
+  }
+
+  // Null where they are not all there.
+  async function idsOfList() {
+    const names = await list.names();
+    return names && names.length < MOST ? names.map(([id]) => String(id)) : null;
+  }
+
+  // A device that left the list is not selected any more.
+  async function prune() {
+    if (!chosen.size) return;
+    const ids = await idsOfList();
+    if (!ids) return;
+    const there = new Set(ids);
+    for (const id of chosen) if (!there.has(id)) chosen.delete(id);
+    show();
+  }
+
+  // Of "all" those stay that are in the list after an edit, which may have taken some out of it.
+  async function keep() {
+    if (isEvery) {
+      const left = new Set(chosen);
+      const ids = await idsOfList();
+      clear();
+      for (const id of ids || []) if (!left.has(id)) chosen.add(id);
+    } else await prune();
+    show();
   }
 
   async function change(what) {
@@ -90,25 +131,38 @@ export function selection() {
   }
 
   async function apply(what) {
-    const devices = isEvery ? { filter: filter(), except: [...chosen].map(Number), count: number() } : { ids: [...chosen].map(Number) };
+    noun = { ...table()?.dataset };
+    const devices = isEvery ? { filter: JSON.parse(bar().dataset.query), except: [...chosen].map(Number), count: number() } : { ids: [...chosen].map(Number) };
     document.getElementById("bulk-result").replaceChildren();
     try {
-      const reply = await send("POST", "/api/cameras/bulk", { ...devices, ...await change(what) });
-      bar()?.querySelectorAll("details").forEach((menu) => { menu.open = false; });
-      report(reply);
-      clear();
+      const edit = await change(what);
+      const reply = await send("POST", "/api/cameras/bulk", { ...devices, ...edit });
+      closeMenus();
+      report(edit, reply);
+      await keep();
     } catch (error) {
       tell(sentences(error));
     }
   }
 
-  function report(reply) {
-    const parts = [`${counted(reply.changed.length)} changed`];
-    if (reply.unchanged) parts.push(`${reply.unchanged} unchanged`);
-    if (reply.failed.length) parts.push(`${reply.failed.length} not changed`);
+  // What was typed in a menu is not for the next edit.
+  function closeMenus() {
+    for (const menu of bar()?.querySelectorAll("details") || []) {
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus({ preventScroll: true });
+      menu.open = false;
+      menu.querySelector(".chosen")?.replaceChildren();
+      for (const field of menu.querySelectorAll("input")) field.value = "";
+    }
+  }
+
+  function report(edit, reply) {
     tell("", reply.failed);
-    const undo = () => send("POST", "/api/cameras/bulk/undo", { events: reply.undo }).then((undone) => { renew(); tell("", undone.failed); });
-    toast(parts.join(", "), reply.undo.length ? "Undo" : "", undo);
+    const undo = () => send("POST", "/api/cameras/bulk/undo", { events: reply.undo }).then((undone) => {
+      renew();
+      tell("", undone.failed);
+      toast(undone.changed.length ? `Undone for ${counted(undone.changed.length)}` : "Nothing was undone");
+    });
+    toast(summaryOf(edit, reply, counted), reply.undo.length ? "Undo" : "", undo);
     renew();
   }
 
@@ -133,24 +187,27 @@ export function selection() {
 
   document.addEventListener("click", (event) => {
     const pick = event.target.closest("tr[data-id] .pick");
-    if (pick) toggle(pick, pick.checked, event.shiftKey);
+    if (pick) toggle(pick.value, pick.checked, event.shiftKey);
     else if (event.target.id === "pick-all") event.target.checked ? every() : clear();
     else if (event.target.closest("#select-every")) every();
     else if (event.target.id === "select-none") clear();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "x" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest?.("input:not(.pick), textarea, select, dialog")) return;
+    if (event.key.toLowerCase() !== "x" || !areKeysFree(event)) return;
     const row = event.target.closest?.("tr[data-id]") || document.querySelector("tr.is-at");
     const pick = row?.querySelector(".pick");
-    if (pick) toggle(pick, !has(pick.value), event.shiftKey);
+    if (pick) toggle(pick.value, !has(pick.value), event.shiftKey);
   });
   document.addEventListener("submit", (event) => {
     if (event.target !== bar()) return;
     event.preventDefault();
-    apply(event.submitter?.value);
+    if (event.submitter.value !== "enter") apply(event.submitter.value);
   });
-  document.addEventListener("filter", () => { clear(); tell(""); });
+  for (const change of ["filter", "shown"]) document.addEventListener(change, () => { clear(); tell(""); });
+  document.addEventListener("moves", () => {
+    clearTimeout(timer);
+    timer = setTimeout(prune, PAUSE);
+  });
   document.addEventListener("rows", show);
   show();
 }

@@ -8,9 +8,9 @@ import { toast } from "./toast.js";
 export function openView() {
   const top = document.getElementById("top");
   const place = document.querySelector("#split > .list");
-  let inner = virtualList(document.getElementById("fleet"), load);
   let filter = location.search;
   let shown = filter;
+  let inner = virtualList(document.getElementById("fleet"), load, shown);
   let request = null;
 
   const view = {
@@ -18,14 +18,18 @@ export function openView() {
     get total() { return Number(inner.table?.dataset.total || 0); },
     // The query string of the list that is shown; another one may be on its way.
     get filter() { return shown; },
+    // Another list is wanted: on its way, or, where its request failed, with the next contact.
+    get isBehind() { return listSearch(shown) !== listSearch(filter); },
     rows: () => inner.rows(),
     renew: (ids) => inner.renew(ids),
     put: (ids, html) => inner.put(ids, html),
-    reload: () => inner.reload(),
+    reload: () => (view.isBehind ? catchUp() : inner.reload()),
+    names: () => inner.names(),
     show: (at) => inner.show(at),
     forget: () => inner.forget?.(),
     go,
     load,
+    catchUp,
   };
 
   // Show the list with this query string. `how` is a method of the history. True when it is there.
@@ -38,7 +42,7 @@ export function openView() {
 
   // Show the list again, or that of another filter in the URL. Only the newest request is shown: an
   // older one is given up, however late its answer is.
-  async function load() {
+  async function load(isQuiet = false) {
     request?.abort();
     const mine = request = new AbortController();
     const isOther = listSearch(filter) !== listSearch(location.search);
@@ -46,14 +50,21 @@ export function openView() {
     if (isOther) document.dispatchEvent(new CustomEvent("filter"));
     const answer = await fetch(`/${filter}`, { signal: mine.signal }).catch(() => null);
     const html = answer?.ok ? await answer.text().catch(() => "") : "";
-    if (mine.signal.aborted || loginHasEnded(answer)) return false;
+    if (mine.signal.aborted) return false;
+    request = null;
+    if (loginHasEnded(answer)) return false;
     const page = new DOMParser().parseFromString(html, "text/html");
     if (!page.getElementById("top")) {
-      toast("The list could not be loaded.", "Try again", load);
+      if (isQuiet !== true) toast("The list could not be loaded.", "Try again", load);
       return false;
     }
     show(page);
     return true;
+  }
+
+  // The list that is wanted, once the server can be reached again.
+  async function catchUp() {
+    return request ? false : load(true);
   }
 
   function show(page) {
@@ -69,9 +80,10 @@ export function openView() {
     const heading = page.querySelector("main > h1");
     if (heading && location.pathname === "/") top.before(heading);
     if (isOther && place.getBoundingClientRect().top < 0) scrollTo(0, 0);
-    inner = virtualList(document.getElementById("fleet"), load);
+    inner = virtualList(document.getElementById("fleet"), load, shown);
     updateTimes();
     focus?.()?.focus({ preventScroll: true });
+    document.dispatchEvent(new CustomEvent(isOther ? "shown" : "moves"));
     document.dispatchEvent(new CustomEvent("rows"));
   }
 

@@ -1,5 +1,6 @@
 """The form that edits the selected rows of the list; without script it does the same."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request
@@ -34,7 +35,7 @@ def edit() -> Any:
 
 
 def _edited() -> BulkResult:
-    change, form = _change(), request.form
+    change, form = _change(request.form.get("do", "")), request.form
     if form.get("every"):
         count = bulk.count_in(form["every"])
         return bulk.edit_many(bulk.devices_matching(fleet_view.page_query(), (), count), change)
@@ -45,11 +46,11 @@ def _edited() -> BulkResult:
     return bulk.edit_many(devices, change, missing)
 
 
-def _change() -> BulkChange:
-    """The change that the pressed button names. Raises Invalid."""
+def _change(action: str) -> BulkChange:
+    """The change of this button. Raises Invalid."""
     form = request.form
     tags = [tag.strip() for tag in form.get("bulk_tag", "").split(",") if tag.strip()]
-    match form.get("do"):
+    match action:
         case "tag" | "untag" if not tags:
             raise Invalid("No tag was entered", "Enter one or several, separated by commas.")
         case "tag":
@@ -66,7 +67,19 @@ def _change() -> BulkChange:
             return BulkChange(retired=True)
         case "restore":
             return BulkChange(retired=False)
+        case "enter":
+            return _change(_filled(form))
     raise HttpError(422, "The form cannot do this", "Use one of its buttons.")
+
+
+def _filled(form: Mapping[str, str]) -> str:
+    """The button of the only filled menu of the form, for Enter in it without script. Raises
+    Invalid."""
+    fields = {"tag": ("bulk_tag",), "site": ("bulk_site",), "parent": ("parent", "parent_search")}
+    filled = [name for name, keys in fields.items() if any(form.get(key) for key in keys)]
+    if len(filled) != 1:
+        raise Invalid("Nothing was changed", "Press the button of the change that you want.")
+    return filled[0]
 
 
 def _parent() -> int:

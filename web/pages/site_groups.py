@@ -175,7 +175,7 @@ def sites_view(summaries: Sequence[SiteSummary], text: str = "", store: str = ""
         _groups(trouble_first(matches), needle, store),
         total,
         sum(1 for site in matches if site.store),
-        sum(len(site.sites) or 1 for site in matches),
+        sum(place.name != labels.NO_SITE for site in matches for place in (site.sites or [site])),
         max(0, len(matches) - MAX_GROUPS),
         bool(summaries),
     )

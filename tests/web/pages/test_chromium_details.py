@@ -408,7 +408,7 @@ def test_what_is_chosen_in_the_details_is_not_renewed_away(page: Page, monitor: 
     merge.get_by_role("textbox", name="Merge with").fill("camera 21")
     expect(merge.get_by_role("option", selected=True)).to_contain_text("Camera 21")
     page.keyboard.press("Enter")
-    chosen = merge.get_by_role("radio", name="Camera 21")
+    chosen = merge.get_by_role("checkbox", name="Camera 21")
     expect(chosen).to_be_checked()
     page.evaluate("document.activeElement.blur()")
     asked: list[str] = []

@@ -134,7 +134,7 @@ def test_a_bulk_edit_that_empties_the_list_is_reported_and_undone(
     use_tags(page, "door", "Remove tags")
     expect(page.locator(".empty")).to_be_visible()
     toast = page.locator(".toast")
-    expect(toast).to_contain_text(f"{CROWD} devices changed")
+    expect(toast).to_contain_text(f"Tag door removed from {CROWD} devices")
     expect(page.locator("#bulk-result")).to_be_empty()
     toast.get_by_role("button", name="Undo").click()
     expect(page.locator("#fleet")).to_have_attribute("data-total", str(CROWD))
@@ -151,7 +151,7 @@ def test_select_all_of_a_page_is_the_whole_list_as_it_is_now(doors: Page, monito
     selected(page, f"All {CROWD - 1} selected")
     expect(rows(page)).to_have_count(CROWD - 51)
     use_tags(page, "north", "Add tags")
-    expect(page.locator(".toast")).to_contain_text(f"{CROWD - 1} devices changed")
+    expect(page.locator(".toast")).to_contain_text(f"Tag north added to {CROWD - 1} devices")
     assert monitor.request("POST", f"/api/camera/{number}/restore").status == 200
     expect(page.locator(SHOWN)).to_contain_text(f"{CROWD} ")
 
@@ -175,6 +175,6 @@ def test_a_list_that_changed_is_not_edited_before_the_page_shows_it(
     page.unroute_all()
     selected(page, "All 7 selected")
     page.locator("#bulk").get_by_role("button", name="Add tags").click()
-    expect(page.locator(".toast")).to_contain_text("7 devices changed")
+    expect(page.locator(".toast")).to_contain_text("Tag north added to 7 ")
     expect(result).to_be_empty()
     monitor.request("PATCH", f"/api/camera/{number}", {"name": ""})

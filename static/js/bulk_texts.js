@@ -1,0 +1,20 @@
+// What an edit of the selected rows did, in one sentence.
+import { NO_SITE } from "./actions.js";
+
+const plural = (words, text) => `${text}${words.length === 1 ? "" : "s"} ${words.join(", ")}`;
+
+const SENTENCES = {
+  add_tags: (tags, devices) => `${plural(tags, "Tag")} added to ${devices}`,
+  remove_tags: (tags, devices) => `${plural(tags, "Tag")} removed from ${devices}`,
+  site: (site, devices) => (site === NO_SITE ? `Site removed from ${devices}` : `${devices} moved to site ${site}`),
+  parent: (parent, devices) => (parent === null ? `Parent devices removed from ${devices}` : `Parent device set for ${devices}`),
+  retired: (isRetired, devices) => `${devices} ${isRetired ? "retired" : "restored"}`,
+};
+
+// `counted`: a number with its noun. Only one field changes at once.
+export function summaryOf(change, reply, counted) {
+  const [[field, value]] = Object.entries(change);
+  const [changed, failed] = [reply.changed.length, reply.failed.length];
+  const rest = [reply.unchanged && `${reply.unchanged} unchanged`, failed && `${failed} not changed`].filter(Boolean);
+  return [changed || !rest.length ? SENTENCES[field](value, counted(changed)) : "Nothing changed", ...rest].join(", ");
+}
