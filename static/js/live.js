@@ -166,8 +166,10 @@ export function followServer(list, detail) {
     source.addEventListener("error", onConnectionLost);
   }
 
-  // Statuses and their reasons are other ones now, and with them the order.
+  // Statuses and their reasons are other ones now, and with them the order. What a person has
+  // scrolled to stays where it is.
   function renewList() {
+    if (list.table?.getBoundingClientRect().top < 0) return refreshRows();
     hasNewRows = true;
     scheduleRefresh();
   }

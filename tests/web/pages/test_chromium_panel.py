@@ -83,3 +83,14 @@ def test_without_script_the_panel_is_a_page(tab: Tab, monitor: Running, network:
     page.get_by_role("link", name="127.20.0.0/16").click()
     expect(page.locator("a.chosen")).to_contain_text("Network: 127.20.0.0/16")
     assert page.url.endswith("/?status=active&network=127.20.0.0%2F16")
+
+
+def test_back_changes_what_the_open_panel_marks(tagged: Running, page: Page) -> None:
+    page.locator("#open-filter").click()
+    panel = page.get_by_role("dialog", name="Filter")
+    panel.get_by_role("link", name="lobby").click()
+    expect(panel.locator(".facets a[aria-current]")).to_have_count(1)
+    page.go_back()
+    total(page, CROWD)
+    expect(panel.locator(".facets a[aria-current]")).to_have_count(0)
+    expect(panel.get_by_role("status")).to_have_text(f"{CROWD} matches")

@@ -134,3 +134,25 @@ def test_everybody_can_read_and_use_the_stores(
     tab: Tab, stores: Running, look: str, url: str
 ) -> None:
     judge(tab(stores, url, **with_look(look)), look)
+
+
+def test_sites_are_filtered_while_typing_and_esc_clears(tab: Tab, stores: Running) -> None:
+    page = tab(stores, "/sites")
+    page.evaluate("window.stays = true")
+    page.keyboard.press("/")
+    page.keyboard.type("berg")
+    expect(page.locator(".places tr.store")).to_have_count(1)
+    assert path(page) == "/sites?q=berg"
+    expect(page.locator("#matches")).to_have_text(
+        "1 store, 3 sites, 1 of 3 online, matching “berg”"
+    )
+    expect(page.get_by_label("Clear the search")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".places tr.store")).to_have_count(3)
+    assert path(page) == "/sites"
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("nowhere")
+    expect(page.locator("#matches")).to_have_text("No store or site matches “nowhere”.")
+    page.get_by_label("Clear the search").click()
+    expect(page.locator(".places tr.store")).to_have_count(3)
+    assert page.evaluate("window.stays")
