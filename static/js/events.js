@@ -45,10 +45,12 @@ export function followAllEvents() {
     const before = Number(place.firstElementChild.dataset.newest);
     if (isNews && html.match(/data-newest="(\d+)"/)?.[1] === String(before)) return;
     const focused = place.contains(document.activeElement) && document.activeElement.closest("[data-event]")?.dataset.event;
+    const opened = [...place.querySelectorAll("details[open]")].map((each) => each.closest("[data-event]").dataset.event);
     place.innerHTML = html;
+    for (const each of opened) place.querySelector(`[data-event="${each}"] details`)?.setAttribute("open", "");
     improve();
     if (isNews) for (const entry of place.querySelectorAll("[data-event]")) entry.classList.toggle("is-new", Number(entry.dataset.event) > before);
-    if (focused) place.querySelector(`[data-event="${focused}"] a`)?.focus({ preventScroll: true });
+    if (focused) place.querySelector(`[data-event="${focused}"] :is(a, summary)`)?.focus({ preventScroll: true });
   }
 
   function schedule() {

@@ -9,17 +9,25 @@ from urllib.parse import urlencode
 from flask import Blueprint, render_template, request
 
 from fleet import labels
+from fleet.edit import acts
+from fleet.edit.acts import Act
 from fleet.kinds import CAMERAS
-from fleet.model import DEFAULT_SITE, Event
+from fleet.model import DEFAULT_SITE
 from fleet.natural_order import natural_key
 from fleet.queries import DeviceFilter, select
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
+from web.http.shapes.devices import MAX_BULK
 from web.http.visible_fleet import visible_fleet
 from web.pages import event_groups
+from web.pages.nouns import current_noun
 
 bp = Blueprint("events_pages", __name__)
 PER_PAGE = 100
+MAX_READS = 5
+"""Questions to the journal for one page, as an edit of many devices is one line of it."""
+MAX_NAMES = 200
+"""Devices that the line of such an edit names."""
 PERIODS = (
     ("1h", "Last hour"),
     ("24h", "Last 24 hours"),
@@ -131,28 +139,63 @@ def _is_offered(group: str) -> bool:
 
 def _list(wanted: EventFilter) -> dict[str, Any]:
     """The events of the filter by day. Raises store.sql.Unreachable."""
-    matches = visible_fleet().events(
-        kinds=event_groups.chosen_kinds(wanted.kind),
-        devices=_devices(wanted),
-        since=wanted.begin(current_monitor().clock()),
-        until=wanted.end(),
-        before=wanted.before,
-        limit=PER_PAGE + 1,
-    )
-    page = matches[:PER_PAGE]
+    page, older = _acts(wanted)
     devices, redirects = visible_fleet().devices(), current_monitor().redirects
     return {
         "query": wanted,
-        "days": [(day, list(events)) for day, events in groupby(page, _day)],
-        "older": page[-1].sequence if len(matches) > PER_PAGE else None,
-        "newest": page[0].sequence if page else 0,
+        "days": [(day, list(acts)) for day, acts in groupby(page, _day)],
+        "older": older,
+        "newest": page[0].first.sequence if page else 0,
         "devices": devices,
         "redirects": redirects,
+        "act_text": act_text,
+        "name_of": labels.name,
+        "most_names": MAX_NAMES,
     }
 
 
-def _day(event: Event) -> Any:
-    return event.at.astimezone().date()
+def _acts(wanted: EventFilter) -> tuple[list[Act], int | None]:
+    """One page of acts, and the number before which older events are. An edit of many devices is
+    on one page with all its events, and the page goes on after it."""
+    given = {
+        "kinds": event_groups.chosen_kinds(wanted.kind),
+        "devices": _devices(wanted),
+        "since": wanted.begin(current_monitor().clock()),
+        "until": wanted.end(),
+    }
+    page, before = list[Act](), wanted.before
+    for _ in range(MAX_READS):
+        matches = visible_fleet().events(**given, before=before, limit=PER_PAGE + 1)
+        found = list(acts.folded(matches[:PER_PAGE]))
+        if len(matches) <= PER_PAGE:
+            return page + found, None
+        found[-1] = _whole(found[-1], given)
+        page += found
+        before = found[-1].events[-1].sequence
+        if len(page) >= PER_PAGE // 2:
+            break
+    return page, before
+
+
+def _whole(act: Act, given: dict[str, Any]) -> Act:
+    """The act with those of its events that did not fit on the page."""
+    if act.first.kind not in acts.KINDS:
+        return act
+    moment = {"since": act.first.at, "until": act.first.at + timedelta(microseconds=1)}
+    # No sequence of the act lies between those of others: one write made it.
+    rest = visible_fleet().events(
+        **{**given, **moment}, before=act.events[-1].sequence, limit=MAX_BULK
+    )
+    return next(acts.folded([*act.events, *rest]))
+
+
+def _day(act: Act) -> Any:
+    return act.first.at.astimezone().date()
+
+
+def act_text(act: Act) -> str:
+    """The act as a sentence, with the noun of the fleet."""
+    return acts.text(act.events, current_noun().counted(len(act.events)))
 
 
 def _devices(wanted: EventFilter) -> set[int] | None:

@@ -111,6 +111,33 @@ def test_pages_one_after_the_other_hold_every_event_once(make_home: Make) -> Non
     assert numbers == list(range(250, 0, -1))
 
 
+def test_an_edit_of_many_devices_is_one_line_and_each_device_has_its_own(
+    make_home: Make,
+) -> None:
+    cameras = [
+        Camera(f"d4:2d:c5:00:01:{n:02x}", f"127.20.1.{n}", f"Gate {n}") for n in range(1, 131)
+    ]
+    home = make_home(*cameras)
+    home.scan()
+    body = {"filter": {}, "add_tags": ["lobby"]}
+    reply = home.client.post("/api/cameras/bulk", json=body).json
+    assert reply["text"] == "Tag lobby added to 130 devices"
+    home.clock.forward(seconds=5)
+    home.client.post("/api/cameras/bulk/undo", json={"events": reply["undo"][:3]})
+    home.events()
+    browser = Browser(home.client)
+    page = browser.visit("/events?kind=edit")
+    lines = [entry for entry in page.find("li") if entry.get("data-event")]
+    assert [line.find_one("summary").text for line in lines] == [
+        "Tag lobby removed from 3 cameras, on this server",
+        "Tag lobby added to 130 cameras, on this server",
+    ]
+    assert len(lines[1].find("a")) == 130
+    assert not [link for link in page.find("a") if link.text == "Older events"]
+    of_device = browser.visit("/cameras/130").find_one("section", id="events").text
+    assert "Gate 130: tag lobby added, on this server" in of_device
+
+
 def test_every_kind_of_event_belongs_to_one_group() -> None:
     kinds = [kind for group in event_groups.GROUPS for kind in group.kinds]
     assert len(kinds) == len(set(kinds))
