@@ -154,15 +154,6 @@ def test_name_and_notes_are_changed_by_the_form_and_taken_back(
     assert page.find_one("h1").text == "North gate"
 
 
-def test_a_form_with_a_device_that_is_gone_names_no_request_of_the_api(home: Home) -> None:
-    headers = {"Accept": "text/html", "Origin": "http://localhost"}
-    form = {"with": "99", "with_search": ""}
-    answer = home.client.post("/cameras/1/merge", data=form, headers=headers)
-    assert answer.status_code in (404, 422)
-    assert "does not exist" in answer.text
-    assert "GET /api" not in answer.text
-
-
 @pytest.mark.parametrize("family", ["WV", "NX"], ids=["named by itself", "without a name"])
 def test_saved_without_a_change_nothing_is_told_and_nothing_can_be_undone(
     make_home: Make, family: str

@@ -309,6 +309,14 @@ def test_a_recorder_outside_the_workbook_has_no_serial_to_correct(
     assert send(home, f"/cameras/{number}/serial", p2pNumber="SIM00003PAZ0003") == 409
 
 
+def test_the_serial_of_an_unknown_site_is_refused_without_a_hint_for_programs(home: Home) -> None:
+    form = {"site": "NOPE-01", "serial": "SIM00003PAZ0003"}
+    answer = home.client.post("/settings/workbook/serial", data=form, headers=HEADERS)
+    assert answer.status_code == 404
+    assert "Site NOPE-01 does not exist" in answer.text
+    assert "GET /api" not in answer.text
+
+
 def test_a_text_without_the_titles_is_refused_and_retires_nobody(home: Home) -> None:
     for text in ("P2P NUMBER SITE STORE NAME\nA B C\n", "<table>P2P NUMBER,SITE</table>"):
         page = upload(home, text.encode(), 422)
