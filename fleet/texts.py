@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+LIST_HINT = "GET /api/cameras lists the devices with their numbers and MACs."
+"""The hint of an error that a device does not exist."""
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters, halves of surrogate pairs and noncharacters: XML 1.0 (2.2) forbids most
 of them, so that no spreadsheet can store them, and none has a shape to show."""

@@ -17,6 +17,7 @@ from fleet.edit import bulk
 from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Refused, Report
 from fleet.rejected import RejectedReports
 from fleet.status import Rules
+from fleet.texts import LIST_HINT
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class Tracker:
         if device is None:
             raise NotFound(
                 f"Camera {key[:60]} does not exist",
-                "GET /api/cameras lists the devices with their numbers and MACs.",
+                LIST_HINT,
             )
         return device
 

@@ -10,6 +10,7 @@ from fleet import editable_fields, identity, labels, recorder_list
 from fleet.editable_fields import BY_NAME, EDITABLE, MAX_LENGTHS
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
 from fleet.reduce import access
+from fleet.texts import LIST_HINT
 
 MAX_TAGS, LONGEST_TAG = 20, 40
 MAX_NAMED_TAGS = 3
@@ -38,7 +39,7 @@ def existing(device: Device | None, edit: Edit) -> Device:
     if device is None:
         raise NotFound(
             f"Device {edit.identity.removeprefix('id:')} does not exist",
-            "GET /api/cameras lists the devices with their numbers and MACs.",
+            LIST_HINT,
         )
     return device
 

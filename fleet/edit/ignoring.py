@@ -15,6 +15,7 @@ from fleet.model import (
 )
 from fleet.reduce import access, ignore_list
 from fleet.reduce.draft import Draft
+from fleet.texts import LIST_HINT
 
 MAX_IGNORED = 10_000
 """Keys that can be ignored at a time."""
@@ -92,7 +93,7 @@ def _subject(draft: Draft, edit: Edit) -> tuple[Device | None, list[str]]:
     if edit.identity.startswith("id:"):
         raise NotFound(
             f"Device {edit.identity[3:][:40]} does not exist",
-            "GET /api/cameras lists the devices with their numbers and MACs.",
+            LIST_HINT,
         )
     return None, [identity.index_key(access.validated_key(edit.identity), site)]
 

@@ -15,7 +15,7 @@ from web.http import columns
 from web.http.auditing import note
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
-from web.http.payloads import Choice, describes, json_response, query_args
+from web.http.payloads import OneOf, describes, json_response, query_args
 from web.http.selection import selected, unpaged
 from web.http.shapes.devices import ListQuery
 from web.http.visible_fleet import visible_fleet
@@ -30,7 +30,7 @@ class ExportQuery(ListQuery):
     device."""
 
     format: Annotated[
-        str, Choice(("", "csv", "xlsx", "json")), Field(description="The format of the list.")
+        str, OneOf(("", "csv", "xlsx", "json")), Field(description="The format of the list.")
     ] = ""
     columns: str = Field("", description="Columns of the page, separated by commas.")
 

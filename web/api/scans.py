@@ -1,5 +1,7 @@
 """Start, watch and stop a scan; the auto-scan toggle; statistics."""
 
+from time import monotonic
+
 from flask import Blueprint, Response
 
 from fleet import shapes
@@ -47,7 +49,7 @@ def progress() -> Response:
     scan = monitor.scanner.progress()
     checks = monitor.scanner.checks()
     last, heard = visible_fleet().last_scan(), monitor.scanner.unverified.heard()
-    return json_response(scan_state(scan, checks, last, monitor.tracker.down(), heard))
+    return json_response(scan_state(scan, checks, last, monitor.tracker.down(), heard, monotonic()))
 
 
 @bp.delete("/api/scan", strict_slashes=False)

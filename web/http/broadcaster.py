@@ -75,7 +75,7 @@ def progress_message(scan: Scan) -> bytes:
 
 
 def checks_message(checks: Sequence[SourceProgress]) -> bytes:
-    return sse_message("checking", checking_message(checks))
+    return sse_message("checking", checking_message(checks, time.monotonic()))
 
 
 class TooManyStreams(Exception):

@@ -49,7 +49,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OneOf:
     """Annotation that limits a text to the values of a table, as Literal does for fixed ones."""
 
     words: tuple[str, ...]

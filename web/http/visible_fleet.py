@@ -13,6 +13,7 @@ from accounts.model import Person
 from accounts.rights import following_redirects, may
 from fleet import state
 from fleet.model import Device, Event, Facts, Fault, NotFound
+from fleet.texts import LIST_HINT
 from fleet.tracker import Precondition
 from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
@@ -217,9 +218,6 @@ def permission_gone() -> HttpError:
         "You no longer have permission to do this",
         "Nothing was changed. An administrator can allow it under Settings > Users.",
     )
-
-
-LIST_HINT = "GET /api/cameras lists the devices with their numbers and MACs."
 
 
 def with_merged_ids(devices: Collection[int], redirects: Mapping[int, int]) -> list[int]:

@@ -9,7 +9,7 @@ from fleet.attention import Concern
 from web.http import remedies
 from web.http.monitor import Monitor
 from web.http.selection import Snapshot, current_attention
-from web.pages.nouns import RECORDERS
+from web.pages.nouns import RECORDER_NOUN
 from web.pages.outages import parent_outage
 
 MAX_NAMES = 3
@@ -86,7 +86,7 @@ def _fold(key: str, concerns: Sequence[Concern]) -> Fold:
     devices = [device for concern in concerns for device in concern.devices]
     count = len({device.id for device in devices})
     if key == attention.NEVER and all(map(recorder_list.is_in_list, devices)):
-        text = f"{RECORDERS.of(count)} never online: check the serial numbers"
+        text = f"{RECORDER_NOUN.of(count)} never online: check the serial numbers"
         return Fold(count, "offline", text, url_of(key))
     hint = FOLD_HINTS.get(key)
     text = f"{attention.FOLDS[key]}: {hint}" if hint else attention.FOLDS[key]

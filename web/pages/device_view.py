@@ -13,10 +13,11 @@ from fleet.history.uptime import Uptime
 from fleet.kinds import shown_as
 from fleet.model import Device, Event, Fault, NotFound
 from fleet.recorder_list import SOURCE as LIST
+from fleet.texts import LIST_HINT
 from store.sql import Unreachable
 from web.http import remedies
 from web.http.monitor import Monitor
-from web.http.visible_fleet import LIST_HINT, can, visible_fleet
+from web.http.visible_fleet import can, visible_fleet
 from web.pages import event_groups
 from web.pages.filter_titles import value_title
 from web.pages.fleet_view import links, page_query, position

@@ -80,17 +80,17 @@ def event_filter() -> EventFilter:
     given = {name: request.args.get(name, "").strip()[:200] for name in FIELDS}
     return EventFilter(
         kind=given["kind"] if given["kind"] in event_groups.KINDS else "",
-        device=_number(given["device"], 9),
+        device=_positive_number(given["device"], 9),
         q=given["q"],
         site=given["site"],
         within=given["within"] if given["within"] in dict(PERIODS) else "",
         since=given["since"] if _is_time(given["since"]) else "",
         until=given["until"] if _is_time(given["until"]) else "",
-        before=_number(given["before"], 18),
+        before=_positive_number(given["before"], 18),
     )
 
 
-def _number(text: str, digits: int) -> int | None:
+def _positive_number(text: str, digits: int) -> int | None:
     return int(text) or None if text.isdecimal() and len(text) <= digits else None
 
 

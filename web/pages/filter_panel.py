@@ -23,7 +23,7 @@ MAX_VALUES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FacetValue:
     """A value of a filter: a link that chooses it, or removes it when it is chosen already."""
 
     title: str
@@ -37,7 +37,7 @@ class FacetView:
     """A filter and the values that are shown; `hidden` others match too."""
 
     title: str
-    choices: Sequence[Choice]
+    choices: Sequence[FacetValue]
     hidden: int
 
 
@@ -84,7 +84,7 @@ def _facet_view(name: str, counts: Counter[str], query: PageQuery, text: str) ->
         key=lambda value: (value != chosen, natural_key(values[value])),
     )
     choices = [
-        Choice(
+        FacetValue(
             values[value],
             counts[value],
             link(**{name: "" if value == chosen else value}),

@@ -121,8 +121,8 @@ def rows() -> Response:
         rendered = fleet_view.changed_rows(monitor, fleet_view.page_query(), wanted, shown)
     else:
         query = fleet_view.page_query()
-        limit = min(_number("limit", fleet_view.FIRST_ROWS), MAX_ROWS)
-        rendered = fleet_view.row_range(monitor, query, _number("offset", 0), limit)
+        limit = min(_number_argument("limit", fleet_view.FIRST_ROWS), MAX_ROWS)
+        rendered = fleet_view.row_range(monitor, query, _number_argument("offset", 0), limit)
     return Response(rendered.html, headers={"X-Total-Count": str(rendered.page.total)})
 
 
@@ -139,7 +139,7 @@ def names() -> Response:
     )
 
 
-def _number(name: str, default: int) -> int:
+def _number_argument(name: str, default: int) -> int:
     text = request.args.get(name, str(default))
     if not text.isdecimal() or len(text) > 9:
         raise HttpError(422, f"{name} must be a whole number", "Omit it to start at the beginning.")

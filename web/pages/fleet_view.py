@@ -29,7 +29,7 @@ from web.pages import filter_titles
 from web.pages.attention_view import attention_view
 from web.pages.caches import page_caches
 from web.pages.filter_titles import FILTERS
-from web.pages.nouns import DEVICES, current_noun
+from web.pages.nouns import DEVICE_NOUN, current_noun
 from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
 from web.pages.uptime_bars import Bar, bar
@@ -169,7 +169,7 @@ def _rows(
     """Render the rows, but for those that were rendered for the same page a moment ago, whatever
     its filter was: that is only in the links, and put into them at the end."""
     now, link = monitor.clock(), link or links()
-    may_edit, is_mixed = visible_fleet().may("device.edit"), current_noun() == DEVICES
+    may_edit, is_mixed = visible_fleet().may("device.edit"), current_noun() == DEVICE_NOUN
     page_key = (keys, may_edit, is_mixed)
     sources = _row_sources(shown, snapshot, keys)
 

@@ -26,10 +26,10 @@ class Noun:
         return f"{number} {self.of(number)}"
 
 
-CAMERAS = Noun("camera", "cameras")
-RECORDERS = Noun("recorder", "recorders")
-DEVICES = Noun("device", "devices")
-OF_KIND = {CAMERA: CAMERAS, RECORDER: RECORDERS}
+CAMERA_NOUN = Noun("camera", "cameras")
+RECORDER_NOUN = Noun("recorder", "recorders")
+DEVICE_NOUN = Noun("device", "devices")
+OF_KIND = {CAMERA: CAMERA_NOUN, RECORDER: RECORDER_NOUN}
 
 
 def noun_of(devices: Iterable[Device]) -> Noun:
@@ -38,9 +38,9 @@ def noun_of(devices: Iterable[Device]) -> Noun:
     for device in devices:
         kind = None if device.retired_at else shown_as(device.kind)
         if first and kind and kind != first:
-            return DEVICES
+            return DEVICE_NOUN
         first = first or kind
-    return OF_KIND[first] if first else DEVICES
+    return OF_KIND[first] if first else DEVICE_NOUN
 
 
 class CurrentNoun:
@@ -68,7 +68,7 @@ def current_noun() -> Noun:
     """The noun of the visible fleet; devices where nobody is logged in."""
     if "noun" not in g:
         is_known = "visible_fleet" in g or g.get("person") is not None
-        g.noun = noun_of(visible_fleet().devices().values()) if is_known else DEVICES
+        g.noun = noun_of(visible_fleet().devices().values()) if is_known else DEVICE_NOUN
     noun: Noun = g.noun
     return noun
 

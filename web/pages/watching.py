@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 from discovery.progress import SourceProgress
 from fleet import recorder_list, status
@@ -116,7 +117,8 @@ def _stale_since(monitor: Monitor, snapshot: Snapshot) -> datetime | None:
 
 
 def running_checks(monitor: Monitor) -> list[CheckRow]:
-    return [check_row(check) for check in monitor.scanner.checks()]
+    now = monotonic()
+    return [check_row(check, now) for check in monitor.scanner.checks()]
 
 
 def _last_round(swept: Mapping[str, tuple[datetime, SourceProgress]]) -> Round | None:

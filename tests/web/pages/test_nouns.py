@@ -9,7 +9,7 @@ from tests.home import Home
 from tests.web.pages.stores import STORES, Make, open_stores
 from web.http.authentication import THIS_MACHINE
 from web.http.visible_fleet import visible_to
-from web.pages.nouns import CAMERAS, DEVICES, RECORDERS, noun_of
+from web.pages.nouns import CAMERA_NOUN, DEVICE_NOUN, RECORDER_NOUN, noun_of
 
 RETIRED = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -21,25 +21,25 @@ def devices(*kinds: str, retired: str = "") -> list[Device]:
 
 
 def test_a_list_of_one_kind_has_its_noun_and_a_mixed_one_has_devices() -> None:
-    assert noun_of(devices("camera", "camera")) == CAMERAS
-    assert noun_of(devices("recorder", "recorder")) == RECORDERS
-    assert noun_of(devices("camera", "recorder")) == DEVICES
-    assert noun_of([]) == DEVICES
+    assert noun_of(devices("camera", "camera")) == CAMERA_NOUN
+    assert noun_of(devices("recorder", "recorder")) == RECORDER_NOUN
+    assert noun_of(devices("camera", "recorder")) == DEVICE_NOUN
+    assert noun_of([]) == DEVICE_NOUN
 
 
 def test_a_kind_without_a_list_of_its_own_is_a_camera_as_everywhere() -> None:
-    assert noun_of(devices("doorbell", "camera")) == CAMERAS
+    assert noun_of(devices("doorbell", "camera")) == CAMERA_NOUN
 
 
 def test_a_retired_device_does_not_change_the_noun() -> None:
-    assert noun_of(devices("recorder", retired="camera")) == RECORDERS
-    assert noun_of(devices(retired="camera")) == DEVICES
+    assert noun_of(devices("recorder", retired="camera")) == RECORDER_NOUN
+    assert noun_of(devices(retired="camera")) == DEVICE_NOUN
 
 
 def test_the_noun_has_the_right_number() -> None:
-    assert RECORDERS.counted(1) == "1 recorder"
-    assert RECORDERS.counted(793) == "793 recorders"
-    assert CAMERAS.of(0) == "cameras"
+    assert RECORDER_NOUN.counted(1) == "1 recorder"
+    assert RECORDER_NOUN.counted(793) == "793 recorders"
+    assert CAMERA_NOUN.of(0) == "cameras"
 
 
 def test_a_template_has_the_noun_of_the_visible_fleet(make_home: Make) -> None:

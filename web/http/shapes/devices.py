@@ -13,7 +13,7 @@ from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from fleet.kinds import KINDS
 from fleet.queries import LONGEST_PLACE, SORTS, STATUSES, DeviceFilter, DevicePage
-from web.http.payloads import Choice, Moment, Query, Strict, lower_case
+from web.http.payloads import Moment, OneOf, Query, Strict, lower_case
 
 FILTER_FIELDS = {field.name for field in fields(DeviceFilter)}
 MAX_SOURCE = 100
@@ -27,8 +27,8 @@ def _network(text: str) -> str:
 class ListQuery(Query):
     """Filter, search, sorting and paging. Without any of these the list is complete, by number."""
 
-    status: Annotated[str, Choice(tuple(STATUSES)), BeforeValidator(lower_case)] = "all"
-    kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
+    status: Annotated[str, OneOf(tuple(STATUSES)), BeforeValidator(lower_case)] = "all"
+    kind: Annotated[Annotated[str, OneOf(KINDS)] | None, BeforeValidator(lower_case)] = None
     q: str = Field("", max_length=100, description="Text in name, address, MAC, serial or model.")
     tag: str = Field("", max_length=editing.LONGEST_TAG, description="A tag, exactly.")
     model: str = Field("", max_length=LONGEST_PLACE, description="The exact name of a model.")
@@ -45,7 +45,7 @@ class ListQuery(Query):
     findings: bool = Field(False, description="Only devices with a finding.")
     attention: Annotated[
         str,
-        Choice(("", *ATTENTIONS)),
+        OneOf(("", *ATTENTIONS)),
         BeforeValidator(lower_case),
         Field(
             description="Only devices that need attention: all, or those of one line of the page."

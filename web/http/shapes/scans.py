@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from time import monotonic
 from typing import Annotated, Any, Required, cast
 
 from pydantic import BeforeValidator
@@ -14,7 +13,7 @@ from discovery.scheduler import JobState
 from discovery.unverified import Heard
 from fleet.kinds import KINDS
 from fleet.shapes import Time, iso
-from web.http.payloads import Choice, Query, Strict, lower_case
+from web.http.payloads import OneOf, Query, Strict, lower_case
 
 
 class JobRow(TypedDict):
@@ -118,7 +117,7 @@ class ScanState(TypedDict):
 
 
 class StatsQuery(Query):
-    kind: Annotated[Annotated[str, Choice(KINDS)] | None, BeforeValidator(lower_case)] = None
+    kind: Annotated[Annotated[str, OneOf(KINDS)] | None, BeforeValidator(lower_case)] = None
 
 
 def started(message: str) -> Started:
@@ -136,18 +135,21 @@ def scan_state(
     last: ScanRow | None,
     down: Mapping[str, Any],
     unconfirmed: Iterable[Heard],
+    now: float,
 ) -> ScanState:
+    """The state at the monotonic time `now`."""
     return {
         "running": scan_row(running) if running else None,
-        "checking": [check_row(check) for check in checks],
+        "checking": [check_row(check, now) for check in checks],
         "last": last,
         "down": down,
         "heard": [heard_row(device) for device in unconfirmed],
     }
 
 
-def check_row(check: SourceProgress) -> CheckRow:
-    left = check.seconds_left(monotonic())
+def check_row(check: SourceProgress, now: float) -> CheckRow:
+    """A running check at the monotonic time `now`."""
+    left = check.seconds_left(now)
     return {
         "source": check.name,
         "title": check.title,

@@ -50,8 +50,8 @@ def rows_message(ids: Sequence[int], html: str | None) -> RowsMessage:
     return {"ids": [*ids], "html": html}
 
 
-def checking_message(checks: Sequence[SourceProgress]) -> CheckingMessage:
-    return {"checking": [check_row(check) for check in checks]}
+def checking_message(checks: Sequence[SourceProgress], now: float) -> CheckingMessage:
+    return {"checking": [check_row(check, now) for check in checks]}
 
 
 def head_message(html: str) -> HeadMessage:
