@@ -35,7 +35,7 @@ def validated(name: str) -> str:
     if key_of(text) in RESERVED or key_of(text).endswith(".xlsx"):
         raise NotAllowed(
             f"The user name {text} is reserved",
-            "Choose another name: the audit log uses this one for what is not a user.",
+            "Choose another name: the audit log uses this one for actions without a user.",
             field="username",
         )
     if len({_script(letter) for letter in text if _has_script(letter)}) > 1:

@@ -182,7 +182,7 @@ class Scanner:
         self._checking.discard(name)
         if not check.cancelled() and (error := check.exception()) is not None:
             title = self.sources[name].title
-            log.error("%s: an error in the program while checking", title, exc_info=error)
+            log.error("%s: internal error while checking", title, exc_info=error)
 
     def has_new_targets(self, name: str) -> bool:
         """True if a source lists a device, or a new serial of one, that was in no round yet."""

@@ -442,7 +442,7 @@ def source(options: Easy4IpOptions) -> Source:
         causes=(
             Cause(
                 f"A firewall blocks UDP to port {options.server[1]} on the internet.",
-                "Allow outgoing UDP to this port and the answers to it.",
+                "Allow outgoing UDP to this port and the responses.",
             ),
             Cause(
                 "This server has no internet connection, or its DNS does not work.",

@@ -149,8 +149,8 @@ def sentence(entry: AuditEntry, name_of: NameOf) -> str:
             return f"Auto-scan {text}"
         case "clock.confirmed":
             return f"Confirmed the date: {text}"
-        case "workbook.changed":
-            return f"Changed the serial number of {about}" if entry.after else f"Workbook: {text}"
+        case "workbook.changed" if entry.after:
+            return f"Changed the serial number of {about}"
     return text[:1].upper() + text[1:]
 
 

@@ -10,12 +10,12 @@ from web.pages.watching import watching
 
 bp = Blueprint("palette_pages", __name__)
 PAGES = (
-    ("/settings/sources", "Data sources", "settings.view", "settings panasonic dahua"),
+    ("/settings/sources", "Sources", "settings.view", "settings data panasonic dahua"),
     ("/settings/jobs", "Jobs", "job.view", "settings schedule"),
     ("/settings/workbook", "Workbook", "workbook.edit", "settings excel upload recorders import"),
     ("/settings/cleanup", "Cleanup", "fleet.clean", "settings delete retire old"),
     ("/settings/users", "Users", "user.manage", "settings accounts permissions roles"),
-    ("/settings/audit", "Audit log", "audit.view", "settings changes who"),
+    ("/settings/audit", "Audit", "audit.view", "settings log changes who"),
     ("/settings/about", "About", "settings.view", "settings version licences"),
     ("/api/docs", "API", "docs.view", "documentation openapi"),
 )

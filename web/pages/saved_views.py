@@ -156,7 +156,7 @@ def save(name: str, query: str) -> None:
     def added(views: list[SavedView]) -> list[SavedView]:
         kept = [view for view in views if not _is_same(view.name, name)]
         if len(kept) >= MAX_VIEWS:
-            raise Invalid(f"You have {MAX_VIEWS} views already", "Delete one first.")
+            raise Invalid(f"You already have {MAX_VIEWS} views", "Delete one first.")
         return [*kept, SavedView(name, query)]
 
     _change(added)
@@ -168,7 +168,7 @@ def rename(name: str, new_name: str) -> None:
 
     def renamed(views: list[SavedView]) -> list[SavedView]:
         if any(_is_same(view.name, new_name) and view.name != name for view in views):
-            raise Invalid(f"Another view is called {new_name}", "Choose another name.")
+            raise Invalid(f"Another view is already named {new_name}", "Choose another name.")
         if all(view.name != name for view in views):
             raise NotFound(
                 f"The view {name} no longer exists", "It was renamed or deleted in another window."
@@ -192,10 +192,11 @@ def delete(name: str) -> SavedView | None:
 
 def _check(name: str) -> None:
     if not name:
-        raise Invalid("A view needs a name", "Type one.")
+        raise Invalid("Enter a name", "")
     if len(name) > LONGEST_NAME:
         raise Invalid(
-            f"The name has {len(name)} characters", f"Use at most {LONGEST_NAME} characters."
+            f"The name is too long ({len(name)} characters)",
+            f"Use at most {LONGEST_NAME} characters.",
         )
 
 

@@ -130,7 +130,7 @@ def _busy() -> Response:
 @bp.post("/settings/workbook/serial")
 @needs("workbook.edit")
 def serial() -> Any:
-    """The button "Save serial" of a row that has none of its own."""
+    """The button "Save serial number" of a row that has none of its own."""
     site = request.form.get("site", "")[:LONGEST_PLACE]
     try:
         change_serial(site, request.form.get("serial", "")[:200])
@@ -145,7 +145,7 @@ def serial() -> Any:
 def commit() -> Any:
     """The button "Import"."""
     key, judge = request.form.get("key", ""), visible_fleet().judge("workbook.edit")
-    return _done(lambda: current_monitor().uploads.commit(key, judge), "a new workbook")
+    return _done(lambda: current_monitor().uploads.commit(key, judge), "imported a workbook")
 
 
 @bp.post("/settings/workbook/undo")
@@ -153,7 +153,7 @@ def commit() -> Any:
 def undo() -> Any:
     """The button "Undo": restore the previous workbook."""
     judge = visible_fleet().judge("workbook.edit")
-    return _done(lambda: current_monitor().uploads.undo(judge), "the previous workbook")
+    return _done(lambda: current_monitor().uploads.undo(judge), "restored the previous workbook")
 
 
 def _done(change: Any, text: str) -> Any:

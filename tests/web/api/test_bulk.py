@@ -344,6 +344,13 @@ def test_a_number_of_rows_that_is_none_changes_nothing(home: Home, every: str) -
     assert all(camera["tags"] == [] for camera in rows(home).values())
 
 
+def test_an_edit_without_effect_says_for_how_many_devices(home: Home) -> None:
+    form = {"do": "untag", "id": ids(home, "Gate", "Yard"), "bulk_tag": "door"}
+    headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    answer = home.client.post("/bulk", data=form, headers=headers)
+    assert "Nothing to change on 2 devices." in answer.text
+
+
 def test_an_undo_of_events_that_do_not_exist_is_refused(home: Home) -> None:
     body = edit(home, ids=ids(home, "Gate"), add_tags=["door"])
     answer = home.client.post(UNDO, json={"events": [*body["undo"], 99999]})

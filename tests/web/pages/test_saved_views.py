@@ -80,9 +80,13 @@ def test_without_a_filter_there_is_nothing_to_save(home: Home, browser: Browser)
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("", "A view needs a name."),
-        (" \x00 ", "A view needs a name."),
-        ("n" * (LONGEST_NAME + 1), f"Use at most {LONGEST_NAME} characters."),
+        ("", "Enter a name."),
+        (" \x00 ", "Enter a name."),
+        (
+            "n" * (LONGEST_NAME + 1),
+            f"The name is too long ({LONGEST_NAME + 1} characters). "
+            f"Use at most {LONGEST_NAME} characters.",
+        ),
     ],
 )
 def test_a_name_that_does_not_fit_is_said_beside_the_field_and_kept(
@@ -100,7 +104,7 @@ def test_a_view_cannot_take_the_name_of_another(browser: Browser) -> None:
         page = browser.press(save_form(browser.visit(f"/views?q={name}")), "Save view", name=name)
     answer = browser.send(form_of(page, "Yards", "rename"), "Rename", new_name="gates")
     assert answer.status_code == 422
-    assert "Another view is called gates. Choose another name." in answer.text
+    assert "Another view is already named gates. Choose another name." in answer.text
     assert list(saved(browser.visit("/views"))) == ["Gates", "Yards"]
 
 
@@ -115,7 +119,7 @@ def test_the_number_of_views_is_limited(home: Home, browser: Browser) -> None:
     home.monitor.preferences.save(None, "views", rows)
     answer = browser.send(save_form(browser.visit("/views?q=gate")), "Save view", name="More")
     assert answer.status_code == 422
-    assert f"You have {MAX_VIEWS} views already. Delete one first." in answer.text
+    assert f"You already have {MAX_VIEWS} views. Delete one first." in answer.text
 
 
 def test_views_that_are_saved_in_two_tabs_at_once_are_all_kept(home: Home) -> None:

@@ -278,7 +278,7 @@ def test_the_sources_page_says_how_often_and_turns_auto_scan_on(mixed_fleet: Fle
     assert "the network is scanned only on request" in page.text
     form = next(form for form in page.find("form") if form["action"] == "/auto-scan")
     page = mixed_fleet.browser.press(form)
-    assert page.find_one("h1").text == "Data sources"
+    assert page.find_one("h1").text == "Sources"
     assert "The network is scanned every 5 min. Next scan" in page.text
 
 

@@ -183,6 +183,10 @@ def test_the_audit_log_tells_of_the_new_workbook(home: Home, tmp_path: Path) -> 
     send(home, "/settings/workbook/commit", key=key_of(page))
     lines = home.monitor.audit.find(action="workbook.changed")
     assert [entry.who for entry in lines] == ["local"]
+    send(home, "/settings/workbook/undo")
+    shown = read(home.client.get("/settings/audit", headers=HEADERS).text).text
+    assert "Imported a workbook: " in shown
+    assert "Restored the previous workbook: " in shown
 
 
 def refusal(home: Home, path: str, **form: str) -> str:

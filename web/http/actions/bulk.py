@@ -201,6 +201,8 @@ def _failure(id: int, error: Refused | HttpError, visible: Mapping[int, Device])
 
 def summary(result: BulkResult) -> str:
     """What happened, in one sentence."""
+    if result.unchanged and not (result.text or result.failed):
+        return f"Nothing to change on {labels.counted(result.unchanged, 'device')}"
     parts = [result.text or "Nothing changed"]
     if result.unchanged:
         parts.append(f"{result.unchanged} unchanged")
