@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request
 from pydantic import ValidationError
 
-from accounts.model import LEVELS, RIGHTS, ROLES, WEEKDAYS, NotAllowed, User
+from accounts.model import LEVELS, ROLES, WEEKDAYS, NotAllowed, User
 from fleet.model import Refused
 from fleet.natural_order import natural_key
 from web.http.actions import users
@@ -66,7 +66,6 @@ def _user(id: int, **more: Any) -> str:
         row=row,
         roles=ROLES,
         levels=LEVELS,
-        rights=RIGHTS,
         weekdays=WEEKDAYS,
         cameras=cameras,
         **more,
@@ -145,7 +144,6 @@ def _grant(place: str) -> NewGrant:
             "site": place.removeprefix(pickers.SITE) if is_site else None,
             "hours": form.get("hours", "").replace(" ", "") or None,
             "weekdays": form.getlist("weekdays"),
-            "rights": form.getlist("rights"),
         }
     )
 

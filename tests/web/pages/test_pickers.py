@@ -138,6 +138,13 @@ def test_a_grant_for_devices_and_sites_is_given_without_a_number(home: Home) -> 
         return next(entry for entry in page.find("form", action=grants) if entry.find("fieldset"))
 
     page = browser.visit(f"/settings/users/{vera.id}")
+    levels = form(page).find_one("select", name="level").find("option")
+    assert [(level["value"], level.text) for level in levels] == [
+        ("view", "View"),
+        ("control", "Control"),
+        ("admin", "Admin"),
+    ]
+    assert not form(page).find("input", name="rights"), "nothing needs them yet"
     answer = browser.send(form(page), level="view", places=["3"], places_search="depo")
     page = read(answer.text)
     assert rows(form(page), "places", "Matches")[0] == "Depot"
