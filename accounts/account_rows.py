@@ -150,15 +150,22 @@ def change_user(
         _delete(connection, tables.tokens, tokens)
 
 
-def add_grant(engine: Engine, **values: Any) -> int:
-    hours = values.pop("hours")
-    row = {
-        **values,
-        "hours": str(hours) if hours else None,
-        "weekdays": list(values["weekdays"]),
-        "rights": list(values["rights"]),
+def add_grants(engine: Engine, grants: Sequence[Grant]) -> list[int]:
+    """Add the grants, all of them or none, and return their numbers."""
+    with translated_errors(), engine.begin() as connection:
+        return [_insert_row(connection, tables.grants, _grant_row(grant)) for grant in grants]
+
+
+def _grant_row(grant: Grant) -> dict[str, Any]:
+    return {
+        "user": grant.user,
+        "level": grant.level,
+        "device": grant.device,
+        "site": grant.site,
+        "hours": str(grant.hours) if grant.hours else None,
+        "weekdays": list(grant.weekdays),
+        "rights": list(grant.rights),
     }
-    return _insert(engine, tables.grants, row)
 
 
 def forget_devices(
@@ -191,9 +198,13 @@ def save_last_uses(engine: Engine, times: dict[int, datetime]) -> None:
 
 def _insert(engine: Engine, table: Any, values: dict[str, Any]) -> int:
     with translated_errors(), engine.begin() as connection:
-        key = connection.execute(insert(table).values(**values)).inserted_primary_key
-        assert key is not None
-        return int(key[0])
+        return _insert_row(connection, table, values)
+
+
+def _insert_row(connection: Connection, table: Any, values: dict[str, Any]) -> int:
+    key = connection.execute(insert(table).values(**values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def remove(engine: Engine, table: str, *ids: int) -> None:

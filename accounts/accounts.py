@@ -228,29 +228,21 @@ class Accounts:
         rights: Sequence[str] = (),
     ) -> Grant:
         """Grant a user a level of access to one device or one site."""
-        _check_choice("level", level, LEVELS)
-        if (device is None) == (not site):
-            raise NotAllowed("A grant needs either a camera or a site", "Select one of the two.")
-        for item in weekdays:
-            _check_choice("weekdays", item, WEEKDAYS)
-        for item in rights:
-            _check_choice("rights", item, RIGHTS)
-        with self._lock:
-            self.check_room_for_grants(user, 1)
-            values: dict[str, Any] = {
-                "user": user,
-                "level": level,
-                "device": device,
-                "site": site or None,
-                "hours": hours,
-                "weekdays": tuple(weekday for weekday in WEEKDAYS if weekday in weekdays),
-                "rights": tuple(right for right in RIGHTS if right in rights),
-            }
-            grant = Grant(id=rows.add_grant(self.engine, **values), **values)
-            self._publish(grants={**self.snapshot.grants, grant.id: grant})
-            return grant
+        wanted = Grant(0, user, level, device, site, hours, tuple(weekdays), tuple(rights))
+        (grant,) = self.grant_all(user, [wanted])
+        return grant
 
-    def check_room_for_grants(self, user: int, number: int) -> None:
+    def grant_all(self, user: int, wanted: Sequence[Grant]) -> list[Grant]:
+        """Grant a user all of these, or none of them where one is refused."""
+        checked = [_checked_grant(replace(grant, user=user)) for grant in wanted]
+        with self._lock:
+            self._check_room_for_grants(user, len(checked))
+            ids = rows.add_grants(self.engine, checked)
+            grants = [replace(grant, id=id) for grant, id in zip(checked, ids, strict=True)]
+            self._publish(grants={**self.snapshot.grants, **{grant.id: grant for grant in grants}})
+            return grants
+
+    def _check_room_for_grants(self, user: int, number: int) -> None:
         """Raise NotAllowed (404, 409) where the user cannot have so many more grants."""
         self.user(user)
         if len(self.snapshot.grants_of(user)) + number > MAX_GRANTS:
@@ -445,6 +437,23 @@ def _ids_of_user(
 
 def _manages(user: User) -> bool:
     return user.role == "admin" and user.sees_all
+
+
+def _checked_grant(grant: Grant) -> Grant:
+    """The grant with its days and rights in their order. Raises NotAllowed."""
+    _check_choice("level", grant.level, LEVELS)
+    if (grant.device is None) == (not grant.site):
+        raise NotAllowed("A grant needs either a camera or a site", "Select one of the two.")
+    for item in grant.weekdays:
+        _check_choice("weekdays", item, WEEKDAYS)
+    for item in grant.rights:
+        _check_choice("rights", item, RIGHTS)
+    return replace(
+        grant,
+        site=grant.site or None,
+        weekdays=tuple(weekday for weekday in WEEKDAYS if weekday in grant.weekdays),
+        rights=tuple(right for right in RIGHTS if right in grant.rights),
+    )
 
 
 def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -5,11 +5,11 @@ from datetime import time
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from accounts.account_rows import parse_hours
 from accounts.accounts import MAX_GRANTS, Accounts
-from accounts.model import Hours, NotAllowed, User
+from accounts.model import Grant, Hours, NotAllowed, User
 from tests.accounts.people import (
     NEW,
     NOON,
@@ -256,6 +256,18 @@ def test_no_number_is_ever_given_again(engine: Engine, clock: Clock) -> None:
 
 
 # -- grants ----------------------------------------------------------------------------------
+
+
+def test_several_grants_are_one_transaction_and_none_is_made_of_some(accounts: Accounts) -> None:
+    ada, commits = add(accounts, "Ada"), list[Connection]()
+    event.listen(accounts.engine, "commit", commits.append)
+    wanted = [Grant(0, ada.id, "view", device=number) for number in (1, 2, 3)]
+    with refused(422):
+        accounts.grant_all(ada.id, [*wanted, Grant(0, ada.id, "own", device=4)])
+    assert not accounts.snapshot.grants_of(ada.id)
+    grants = accounts.grant_all(ada.id, wanted)
+    assert len(commits) == 1
+    assert sorted(accounts.snapshot.grants_of(ada.id), key=lambda grant: grant.id) == grants
 
 
 def test_a_grant_is_given_and_taken_back(accounts: Accounts) -> None:

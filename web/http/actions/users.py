@@ -76,19 +76,22 @@ def add_grants(id: int, wanted: Sequence[NewGrant]) -> list[Grant]:
     hours = [account_rows.parse_hours(given.hours) if given.hours else None for given in wanted]
     with visible.acting("user.manage"):
         name = accounts.user(id).name
-        accounts.check_room_for_grants(id, len(wanted))
-        grants = [
-            accounts.grant(
-                id,
-                given.level,
-                device=device,
-                site=given.site,
-                hours=span,
-                weekdays=given.weekdays,
-                rights=given.rights,
-            )
-            for given, device, span in zip(wanted, devices, hours, strict=True)
-        ]
+        grants = accounts.grant_all(
+            id,
+            [
+                Grant(
+                    0,
+                    id,
+                    given.level,
+                    device,
+                    given.site,
+                    span,
+                    tuple(given.weekdays),
+                    tuple(given.rights),
+                )
+                for given, device, span in zip(wanted, devices, hours, strict=True)
+            ],
+        )
     redirects = current_monitor().redirects
     for grant in grants:
         note("grant.added", name, _grant_text(grant), after=grant_row(grant, redirects))
