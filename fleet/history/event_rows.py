@@ -107,6 +107,7 @@ def find(
     *,
     device: int | None = None,
     devices: Sequence[int] | None = None,
+    sequences: Sequence[int] | None = None,
     kinds: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
@@ -117,13 +118,15 @@ def find(
     """The events that match, newest first; with `after`, the oldest ones above it, ascending.
 
     A kind that ends in a dot (`device.`) matches all that begin with it. `devices`: only those
-    that belong to one of them.
+    that belong to one of them. `sequences`: only those with these numbers.
     """
     query = select(events)
     if device is not None:
         query = query.where(events.c.device == device)
     if devices is not None:
         query = query.where(events.c.device.in_(devices))
+    if sequences is not None:
+        query = query.where(events.c.sequence.in_(sequences))
     if kinds:
         query = query.where(_any_kind(kinds))
     if since is not None:

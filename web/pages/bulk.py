@@ -17,6 +17,7 @@ from web.pages.fleet import fleet_page
 
 bp = Blueprint("bulk_pages", __name__)
 HINT = "Search by name, address or model."
+MAX_DIGITS = 9
 
 
 @bp.post("/bulk")
@@ -37,13 +38,20 @@ def edit() -> Any:
 def _edited() -> BulkResult:
     change, form = _change(request.form.get("do", "")), request.form
     if form.get("every"):
-        count = bulk.count_in(form["every"])
+        count = _count_in(form["every"])
         return bulk.edit_many(bulk.devices_matching(fleet_view.page_query(), (), count), change)
     ids = [int(id) for id in form.getlist("id")[:MAX_BULK] if id.isdecimal() and len(id) < 19]
     if not ids:
         raise Invalid("No rows are selected", "Select rows by their checkboxes first.")
     devices, missing = bulk.devices_of(ids)
     return bulk.edit_many(devices, change, missing)
+
+
+def _count_in(text: str) -> int:
+    """The number of devices that the form says were on the page. Raises Invalid."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise Invalid("Invalid number of devices", "Reload the list, then try again.")
+    return int(text)
 
 
 def _change(action: str) -> BulkChange:

@@ -12,6 +12,7 @@ from tests.web.browser import Browser, Element, read
 from tests.web.closed import Visitor
 from tests.web.pages.stores import Make, listed
 from tests.web.work import work_of
+from web.http.actions import bulk
 
 NAMES = ("Gate", "Yard", "Ramp", "Attic")
 BULK, UNDO = "/api/cameras/bulk", "/api/cameras/bulk/undo"
@@ -332,6 +333,18 @@ def test_without_script_an_undo_that_comes_too_late_says_so(home: Home) -> None:
     result = read(late.text).find_one("div", id="bulk-result").text
     assert "Nothing changed, 2 not changed." in result
     assert "Gate: Gate has been changed since then" in result
+
+
+def test_events_far_apart_are_undone_together(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, yard = ids(home, "Gate", "Yard")
+    first = edit(home, ids=[gate], add_tags=["old"])["undo"]
+    for number in range(6):
+        edit(home, ids=[yard], site=f"Cork {number}")
+    last = edit(home, ids=[gate], add_tags=["new"])["undo"]
+    until(lambda: not home.monitor.tracker.fleet().outbox, what="the events are written")
+    monkeypatch.setattr(bulk, "MAX_BULK", 2)
+    assert undo(home, [*first, *last])["changed"] == [gate]
+    assert rows(home)["Gate"]["tags"] == []
 
 
 @pytest.mark.parametrize("every", ["59x", "\N{SUPERSCRIPT TWO}", "4" * 5000], ids=len)

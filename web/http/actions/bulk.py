@@ -16,7 +16,6 @@ from web.http.selection import selected, unpaged
 from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
 from web.http.visible_fleet import visible_fleet
 
-MAX_DIGITS = 9
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one act; the journal has all of them."""
 
@@ -59,13 +58,6 @@ def devices_of(ids: Iterable[int]) -> tuple[list[Device], list[BulkFailure]]:
         else:
             known[device.id] = device
     return list(known.values()), failed
-
-
-def count_in(text: str) -> int:
-    """The number of devices that a form says were on the page. Raises Invalid."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
-        raise Invalid("Invalid number of devices", "Reload the list, then try again.")
-    return int(text)
 
 
 def devices_matching(query: ListQuery, but: Iterable[int], count: int | None) -> list[Device]:
@@ -151,9 +143,7 @@ def _events(sequences: Sequence[int]) -> list[Event]:
     events = [waiting[sequence] for sequence in wanted & waiting.keys()]
     rest = sorted(wanted - waiting.keys())
     if rest:
-        limit = min(rest[-1] - rest[0] + 1, 2 * MAX_BULK)
-        written = monitor.journal.find(after=rest[0] - 1, limit=limit)
-        events += [event for event in written if event.sequence in wanted - waiting.keys()]
+        events += monitor.journal.find(sequences=rest, limit=len(rest))
     return [event for event in events if visible_fleet().may_know_edit(event)]
 
 
