@@ -8,11 +8,14 @@ from fleet.kinds import CAMERAS
 from fleet.model import Device
 from fleet.queries import DevicePage, select, stores_by_site
 from web.http.shapes.devices import ListQuery
+from web.http.snapshot_cache import SnapshotCache
 from web.http.visible_fleet import visible_fleet
 
 Query = TypeVar("Query", bound=ListQuery)
 Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
 """Devices and their statuses, read together: what one has, the other has."""
+stores_of = SnapshotCache(stores_by_site).of
+"""The store of each site among these devices."""
 
 
 def unpaged(query: Query, **changes: Any) -> Query:
@@ -23,7 +26,7 @@ def unpaged(query: Query, **changes: Any) -> Query:
 def selected(query: ListQuery, snapshot: Snapshot | None = None) -> DevicePage:
     """The page of devices that the query selects, of those that the viewer sees."""
     devices, statuses = snapshot or visible_fleet().statuses()
-    stores = stores_by_site(devices.values()) if query.store else {}
+    stores = stores_of(devices) if query.store else {}
     matching = within_attention(devices, query, (devices, statuses))
     return select(matching.values(), statuses, query.filter(), CAMERAS, stores)
 

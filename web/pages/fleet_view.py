@@ -14,14 +14,14 @@ from pydantic import Field, ValidationError
 from fleet import labels, shapes
 from fleet.kinds import CAMERAS
 from fleet.model import Device
-from fleet.queries import SORTS, STATUSES, DevicePage, select, store_of, stores_by_site
+from fleet.queries import SORTS, STATUSES, DevicePage, select, store_of
 from store.sql import Unreachable
 from web.http import columns
 from web.http.actions.jobs import auto_scan_job
 from web.http.actions.readiness import not_ready_reasons
 from web.http.actions.scans import fleet_stats
 from web.http.monitor import Monitor
-from web.http.selection import Snapshot, selected, unpaged, within_attention
+from web.http.selection import Snapshot, selected, stores_of, unpaged, within_attention
 from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
 from web.http.visible_fleet import visible_fleet
@@ -153,7 +153,7 @@ def changed_rows(
     devices, statuses = visible_fleet().statuses()
     changed = {id: devices[id] for id in ids if id in devices}
     known = within_attention(changed, query, (devices, statuses))
-    stores = stores_by_site(devices.values()) if query.store else {}
+    stores = stores_of(devices) if query.store else {}
     page = select(known.values(), statuses, unpaged(query).filter(), CAMERAS, stores)
     return _rows(monitor, page.devices, page, (devices, statuses), shown, link)
 
@@ -203,7 +203,7 @@ def _row_sources(
     """What the rows with these columns show. What is said of other devices is a part of it: two
     viewers of the same device can see different ones."""
     devices, statuses = snapshot
-    stores = stores_by_site(devices.values()) if "store" in keys else None
+    stores = stores_of(devices) if "store" in keys else None
     return [
         (
             device,

@@ -7,6 +7,7 @@ from flask import Flask, g
 
 from fleet.kinds import CAMERA, RECORDER, shown_as
 from fleet.model import Device
+from web.http.snapshot_cache import SnapshotCache
 from web.http.visible_fleet import visible_fleet
 
 
@@ -43,6 +44,9 @@ def noun_of(devices: Iterable[Device]) -> Noun:
     return OF_KIND[first] if first else DEVICE_NOUN
 
 
+_noun_of_snapshot = SnapshotCache(noun_of).of
+
+
 class CurrentNoun:
     """The noun of the fleet that the person of the request sees: `noun` in templates.
 
@@ -68,7 +72,7 @@ def current_noun() -> Noun:
     """The noun of the visible fleet; devices where nobody is logged in."""
     if "noun" not in g:
         is_known = "visible_fleet" in g or g.get("person") is not None
-        g.noun = noun_of(visible_fleet().devices().values()) if is_known else DEVICE_NOUN
+        g.noun = _noun_of_snapshot(visible_fleet().devices()) if is_known else DEVICE_NOUN
     noun: Noun = g.noun
     return noun
 
