@@ -6,6 +6,7 @@ from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.redirects import own_path
 from web.http.visible_fleet import visible_fleet
+from web.pages.filter_titles import FILTERS
 from web.pages.watching import watching
 
 bp = Blueprint("palette_pages", __name__)
@@ -30,6 +31,7 @@ def part() -> str:
     return render_template(
         "parts/palette_options.html",
         pages=PAGES,
+        filters=FILTERS,
         scan=monitor.scanner.progress(),
         watch=watching(monitor, visible_fleet().statuses()),
         auto_scan=monitor.has_auto_scan(),

@@ -76,6 +76,22 @@ def test_actions_of_the_palette_do_what_their_buttons_do(page: Page, monitor: Ru
     assert path(page) == "/sites"
 
 
+def test_the_palette_finds_a_theme_an_export_and_a_status_by_a_few_letters(page: Page) -> None:
+    options = page.locator("#palette").get_by_role("option")
+    for text, first in (("dark", "Dark theme"), ("export", "Export all devices as CSV")):
+        page.keyboard.press("Control+k")
+        expect(page.locator("#palette input")).to_be_focused()
+        page.keyboard.type(text)
+        expect(options.first).to_contain_text(first)
+        page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    page.keyboard.type("offl")
+    expect(options.first).to_contain_text("Offline")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?status=not_responding")
+
+
 def test_a_palette_that_cannot_be_loaded_says_so_and_gives_the_page_back(
     page: Page, listener: Listener
 ) -> None:
