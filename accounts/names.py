@@ -4,13 +4,11 @@ import re
 import unicodedata
 
 from accounts.model import NotAllowed
+from fleet.authors import NOT_USERS
 
 LONGEST = 40
 EAST = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL")
 MAX_TYPED = 10 * LONGEST
-RESERVED = frozenset({"auto-scan", "command line", "local", "nobody"})
-"""The keys of what acts without an account, as events and the audit log name it; a name that ends
-in `.xlsx` is read there as a workbook."""
 
 
 def validated(name: str) -> str:
@@ -32,7 +30,8 @@ def validated(name: str) -> str:
             "Choose another name.",
             field="username",
         )
-    if key_of(text) in RESERVED or key_of(text).endswith(".xlsx"):
+    # The author of a change can also be a workbook.
+    if key_of(text) in NOT_USERS or key_of(text).endswith(".xlsx"):
         raise NotAllowed(
             f"The user name {text} is reserved",
             "Choose another name: the audit log uses this one for actions without a user.",

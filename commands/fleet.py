@@ -27,6 +27,7 @@ from commands.output import as_json, complain, show
 from discovery.scan_record import scan_record
 from discovery.single_scan import discover as discover_once
 from fleet import identity, labels, shapes, state, status
+from fleet.authors import COMMAND_LINE
 from fleet.database import original_format
 from fleet.edit import cleaning
 from fleet.kinds import CAMERAS
@@ -101,7 +102,7 @@ def scan(settings: Settings, args: argparse.Namespace) -> int:
 def _scan_without_monitor(settings: Settings) -> dict[str, Any]:
     def work(monitor: Any) -> dict[str, Any]:
         monitor.scanner.open(listen=False)
-        monitor.scanner.start("command line")
+        monitor.scanner.start(COMMAND_LINE)
         monitor.scanner.wait()
         return scan_record(monitor.scanner.last)
 
@@ -235,7 +236,7 @@ def cleanup(settings: Settings, args: argparse.Namespace) -> int:
 
     def work(monitor: Any) -> dict[str, Any]:
         retirements = cleaning.retirements(
-            monitor.tracker.devices().values(), args.days, "command line", now
+            monitor.tracker.devices().values(), args.days, COMMAND_LINE, now
         )
         return {"retired": len(monitor.tracker.apply(retirements, now)) if retirements else 0}
 
@@ -346,7 +347,7 @@ def _name(settings: Settings, key: str) -> str:
 
 
 def _deletion(monitor: Any) -> Deletion:
-    now, by = monitor_app.utc_now(), "command line"
+    now, by = monitor_app.utc_now(), COMMAND_LINE
 
     def note(action: str, about: str, text: str, before: Mapping[str, Any]) -> None:
         monitor.audit.note(AuditEntry(now, by, "", action, about, text, without_secrets(before)))

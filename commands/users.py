@@ -9,6 +9,7 @@ from accounts.model import NotAllowed
 from audit.model import AuditEntry
 from commands.monitor import DONE, Failed, read_fleet, tell_monitor, with_monitor
 from commands.output import as_json, show
+from fleet.authors import COMMAND_LINE
 from fleet.texts import sentences
 from settings import Settings
 from store.json_file import CannotKeep
@@ -116,7 +117,7 @@ def _rotate_on_files(settings: Settings) -> int | None:
 def _note(monitor: Any, action: str, name: str, text: str) -> None:
     """Write to the audit log, as the running monitor does."""
     at = monitor.clock()
-    monitor.audit.note(AuditEntry(at, "command line", "this server", action, name, text))
+    monitor.audit.note(AuditEntry(at, COMMAND_LINE, "this server", action, name, text))
 
 
 def _rows(monitor: Any) -> list[dict[str, Any]]:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from discovery.scanner import Scanner
+from fleet.authors import AUTO_SCAN_AUTHOR
 from fleet.model import CannotAsk
 from fleet.package import JobSkipped
 from fleet.status_rules import AUTO_SCAN
 from sources import easy4ip
 
-AUTO_SCAN_AUTHOR = "auto-scan"
-"""Who starts a scan, where no person does."""
 LONGEST_SCAN = 300
 """Seconds that the job waits for the scan that it started."""
 SPREAD = 0.6

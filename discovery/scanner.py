@@ -27,6 +27,7 @@ from discovery.source_tasks import SourceTasks
 from discovery.swept_questions import SweptQuestions
 from discovery.unverified import UnverifiedDevices
 from fleet import labels
+from fleet.authors import LOCAL
 from fleet.model import (
     CannotAsk,
     Coverage,
@@ -123,7 +124,7 @@ class Scanner:
         if listen:
             asyncio.run_coroutine_threadsafe(self._start_background(), self._loop).result()
 
-    def start(self, by: str = "local", names: Sequence[str] = (), with_probes: bool = True) -> bool:
+    def start(self, by: str = LOCAL, names: Sequence[str] = (), with_probes: bool = True) -> bool:
         """Start a scan over the named sources, or all; False if one is running, or the monitor is
         stopping. `with_probes`: also probe every device now that a source probes."""
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Any
 
 from discovery.progress import Scan
 from discovery.scanner import Scanner
+from fleet.authors import COMMAND_LINE
 from fleet.model import Coverage, Device, Event, Fleet, Report, Target
 from fleet.reducer import reduce
 from fleet.status_rules import WITHOUT_SCANS, rules_of
@@ -51,7 +52,7 @@ def discover(
     scanner = Scanner(sources, memory, clock)
     scanner.open(listen=False)
     try:
-        scanner.start("command line")
+        scanner.start(COMMAND_LINE)
         scanner.wait()
     finally:
         scanner.close()

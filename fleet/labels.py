@@ -3,11 +3,12 @@
 from collections.abc import Sized
 
 from fleet import identity, status
+from fleet.authors import COMMAND_LINE, LOCAL
 from fleet.model import DEFAULT_SITE, Device
 
 NAME_ORDER = ("panasonic",)
 """Whose name, model, serial and firmware are shown first when sources disagree."""
-AUTHORS = {"local": "on this server", "command line": "on the command line"}
+AUTHORS = {LOCAL: "on this server", COMMAND_LINE: "on the command line"}
 """How events name authors that have no account."""
 NO_SITE = "(no site)"
 

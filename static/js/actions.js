@@ -1,6 +1,6 @@
 // Buttons and forms without a page load, with undo; each of them also works without this.
 import { copy, showCopyButtons } from "./copy.js";
-import { chosenIn, settle } from "./picker.js";
+import { HINT, chosenIn, settle } from "./picker.js";
 import { sentences, toast } from "./toast.js";
 
 const noAnswer = () => Object.assign(new Error("The server is not responding"), { hint: "Check the connection, then try again." });
@@ -40,7 +40,7 @@ const EDITS = {
   restore: (id) => send("POST", `/api/camera/${id}/restore`),
   merge: (id, form) => {
     const [other] = chosenIn(form, "with");
-    if (!other) throw Object.assign(new Error("Select the device to merge with"), { hint: "Search by name, address or model.", field: "with" });
+    if (!other) throw Object.assign(new Error("Select the device to merge with"), { hint: HINT, field: "with" });
     return send("POST", `/api/camera/${id}/merge`, { with: Number(other) });
   },
   split: (id, form) => send("POST", `/api/camera/${id}/split`, {

@@ -1,6 +1,7 @@
 // A field that finds devices by name, address or model: a combobox over the search of the server.
 // Without script the form itself is searched when it is sent.
 const PAUSE = 150;
+export const HINT = "Search by name, address or model.";
 
 const partsOf = (picker) => ({
   input: picker.querySelector("[name$='_search']"),

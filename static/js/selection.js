@@ -2,7 +2,7 @@
 // all at once. Without this the same form works by itself.
 import { NO_SITE, send, splitTags } from "./actions.js";
 import { summaryOf } from "./bulk_texts.js";
-import { chosenIn, settle } from "./picker.js";
+import { HINT, chosenIn, settle } from "./picker.js";
 import { areKeysFree } from "./popovers.js";
 import { sentences, toast } from "./toast.js";
 
@@ -127,7 +127,7 @@ export function selection(list) {
     await settle(bar());
     const [number] = chosenIn(bar(), "parent");
     if (number) return Number(number);
-    throw Object.assign(new Error("Select one parent device"), { hint: "Search by name, address or model." });
+    throw Object.assign(new Error("Select one parent device"), { hint: HINT });
   }
 
   async function apply(what) {

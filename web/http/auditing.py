@@ -7,6 +7,7 @@ from flask import g
 
 from audit.audit_log import without_secrets
 from audit.model import AuditEntry
+from fleet.authors import NOBODY
 from web.http.authentication import client_address, over_command_socket
 from web.http.monitor import current_monitor
 
@@ -14,7 +15,7 @@ from web.http.monitor import current_monitor
 def actor_name() -> str:
     """The name of the person of the request, as events and the audit log have it."""
     person = g.get("person")
-    return str(person.name) if person else "nobody"
+    return str(person.name) if person else NOBODY
 
 
 def note(

@@ -19,14 +19,15 @@ from accounts.accounts import TOKEN_PREFIX, Accounts
 from accounts.jwt_tokens import JwtTokens
 from accounts.limiter import Limiter
 from accounts.model import Person, User
+from fleet.authors import COMMAND_LINE, LOCAL
 from web.http import peer
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 COOKIE = "camera_monitor"
-THIS_MACHINE = Person("local", "admin", until_first=True)
+THIS_MACHINE = Person(LOCAL, "admin", until_first=True)
 """The person at this server while there is no account."""
-COMMANDS = Person("command line", "admin")
+COMMANDS = Person(COMMAND_LINE, "admin")
 MAX_REMEMBERED = 1000
 LONGEST_ROUTE = 2000
 """Characters of X-Forwarded-For that are read: the newest, more proxies than anybody has."""

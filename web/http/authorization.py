@@ -13,6 +13,7 @@ from werkzeug.datastructures import Headers
 
 from accounts.model import Person
 from accounts.rights import RULES, is_in_scope, may, scope_for
+from fleet.authors import NOBODY
 from web.http.auditing import note
 from web.http.authentication import (
     RequestAuthenticator,
@@ -145,7 +146,7 @@ def _authenticate() -> Person | None:
         person = person_of(current_monitor().authenticator)
         if "failed_name" in g:
             name = current_monitor().authenticator.accounts.name_for_log(g.failed_name)
-            note("login.failed", name, "wrong user name or password", by="nobody")
+            note("login.failed", name, "wrong user name or password", by=NOBODY)
         return person
     except TooManyTries as error:
         raise HttpError(

@@ -17,7 +17,6 @@ from web.http.shapes.errors import ErrorBody
 bp = Blueprint("openapi", __name__)
 REF = "#/components/schemas/{model}"
 VERSION = "0.1.0"
-TEXT_SCHEMA = {"type": "string"}
 SCHEMES = {
     "bearer": {
         "type": "http",

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 from pydantic import ValidationError
 
 from fleet import labels
+from fleet.authors import AUTO_SCAN_AUTHOR, NOT_USERS
 from fleet.natural_order import natural_key
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
@@ -17,8 +18,6 @@ from web.pages import audit_view
 
 bp = Blueprint("audit_pages", __name__)
 PER_PAGE = 100
-NOT_USERS = ("local", "command line", "nobody")
-"""Names in the log that no account has."""
 ALL_IN_CSV = 1000
 
 
@@ -73,7 +72,8 @@ def _day(key: str) -> datetime | None:
 def _people() -> list[str]:
     """The names that the filter by person offers."""
     users = current_monitor().authenticator.accounts.snapshot.users.values()
-    return [*sorted((user.name for user in users), key=natural_key), *NOT_USERS]
+    others = (name for name in NOT_USERS if name != AUTO_SCAN_AUTHOR)
+    return [*sorted((user.name for user in users), key=natural_key), *others]
 
 
 def _user_numbers() -> dict[str, int]:

@@ -16,7 +16,6 @@ from web.pages import fleet_view, pickers
 from web.pages.fleet import fleet_page
 
 bp = Blueprint("bulk_pages", __name__)
-HINT = "Search by name, address or model."
 MAX_DIGITS = 9
 
 
@@ -94,7 +93,7 @@ def _parent() -> int:
     """The device that the form chose. Raises Invalid."""
     numbers = pickers.picked_numbers("parent")
     if len(numbers) != 1:
-        raise pickers.invalid("parent", "Select one parent device", HINT)
+        raise pickers.invalid("parent", "Select one parent device", pickers.HINT)
     return numbers[0]
 
 

@@ -253,9 +253,7 @@ def _other_record() -> dict[str, Any]:
         raise needs_full_view()
     numbers = pickers.picked_numbers("with")
     if len(numbers) != 1:
-        raise pickers.invalid(
-            "with", "Select the device to merge with", "Search by name, address or model."
-        )
+        raise pickers.invalid("with", "Select the device to merge with", pickers.HINT)
     return {"with": numbers[0]}
 
 

@@ -6,8 +6,8 @@ from web.http.authorization import needs
 from web.http.monitor import current_monitor
 
 bp = Blueprint("manifest_pages", __name__)
-BACKGROUND = "#f5f6f7"
-"""The surface of the light theme in static/style.css; a manifest has one colour for both."""
+BACKGROUND, BAR = "#f5f6f7", "#ffffff"
+"""Colours of the light theme in static/style.css; a manifest has no second set for the dark one."""
 ICONS = (
     ("icon.svg", "image/svg+xml", "any", "any"),
     ("icon-192.png", "image/png", "192x192", "any"),
@@ -29,7 +29,7 @@ def manifest() -> Response:
         "scope": "/",
         "display": "standalone",
         "background_color": BACKGROUND,
-        "theme_color": BACKGROUND,
+        "theme_color": BAR,
         "icons": [
             {"src": f"/static/{file}", "type": kind, "sizes": sizes, "purpose": purpose}
             for file, kind, sizes, purpose in ICONS

@@ -19,6 +19,7 @@ from web.http.authorization import needs
 from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("pickers_pages", __name__)
+HINT = "Search by name, address or model."
 SHOWN = 20
 """Choices that a search shows."""
 MAX_PICKED = 1000
@@ -90,7 +91,7 @@ def picked(name: str, with_sites: bool = False) -> list[str]:
     elif matches:
         error = f"“{text}” has no exact match"
     else:
-        raise invalid(name, f"Nothing matches “{text}”", "Search by name, address or model.")
+        raise invalid(name, f"Nothing matches “{text}”", HINT)
     raise invalid(name, error, "Choose from the list.")
 
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from discovery.jobs import AUTO_SCAN_AUTHOR
 from discovery.scheduler import JobState
 from fleet import labels
+from fleet.authors import AUTO_SCAN_AUTHOR
 from fleet.status_rules import AUTO_SCAN
 from web.http.auditing import note
 from web.http.errors import HttpError

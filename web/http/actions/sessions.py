@@ -6,6 +6,7 @@ from flask import g, request
 
 from accounts import passwords
 from accounts.model import NotAllowed, Person, Session, User
+from fleet.authors import NOBODY
 from web.http.auditing import note
 from web.http.authentication import COOKIE, TooManyTries, client_address, is_encrypted, log_in
 from web.http.errors import HttpError
@@ -32,7 +33,7 @@ def authenticate(name: str, password: str) -> User:
             "login.failed",
             authenticator.accounts.name_for_log(name),
             "wrong user name or password",
-            by="nobody",
+            by=NOBODY,
         )
         raise HttpError(
             401,
