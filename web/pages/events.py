@@ -166,12 +166,12 @@ def _acts(wanted: EventFilter) -> tuple[list[Act], int | None]:
     page, before = list[Act](), wanted.before
     for _ in range(MAX_READS):
         matches = visible_fleet().events(**given, before=before, limit=PER_PAGE + 1)
-        found = list(acts.folded(matches[:PER_PAGE]))
+        groups = list(acts.folded(matches[:PER_PAGE]))
         if len(matches) <= PER_PAGE:
-            return page + found, None
-        found[-1] = _whole(found[-1], given)
-        page += found
-        before = found[-1].events[-1].sequence
+            return page + groups, None
+        groups[-1] = _whole(groups[-1], given)
+        page += groups
+        before = groups[-1].events[-1].sequence
         if len(page) >= PER_PAGE // 2:
             break
     return page, before
