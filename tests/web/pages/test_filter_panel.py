@@ -122,7 +122,7 @@ def test_active_filters_are_chips_that_can_be_removed(browser: Browser) -> None:
 def test_a_list_without_a_match_names_the_filters(browser: Browser) -> None:
     page = browser.visit("/?tag=gone&network=10.0.0.0/8")
     text = page.find_one("div", **{"class": "empty"}).text
-    assert "matches tag gone, network 10.0.0.0/8." in text
+    assert "match: tag gone, network 10.0.0.0/8." in text
 
 
 def test_a_filter_has_the_same_words_as_a_chip_in_an_empty_list_and_in_a_view(
@@ -142,7 +142,7 @@ def test_a_filter_has_the_same_words_as_a_chip_in_an_empty_list_and_in_a_view(
         "tatus Offline or unreachable, needs attention, tag gone, "
         "site (no site), source Panasonic and i-PRO."
     )
-    assert f"matches s{words}" in page.find_one("div", **{"class": "empty"}).text
+    assert f"match: s{words}" in page.find_one("div", **{"class": "empty"}).text
     assert f"S{words}" in browser.visit(f"/views?{query}").find_one("main").text
 
 

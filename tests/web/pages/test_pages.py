@@ -167,7 +167,7 @@ def test_a_value_in_the_url_that_does_not_fit_is_left_out(browser: Browser) -> N
 def test_when_nothing_matches_the_page_says_so_and_leads_back(browser: Browser) -> None:
     page = browser.visit("/?q=nowhere")
     empty = page.find_one("div", **{"class": "empty"})
-    assert empty.text == "No device matches “nowhere”.Show all 5"
+    assert empty.text == "No devices match: “nowhere”.Show all 5"
     assert len(rows(browser.visit(empty.find_one("a")["href"]))) == 5
 
 

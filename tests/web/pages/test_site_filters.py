@@ -99,7 +99,7 @@ def test_a_status_that_has_no_count_is_shown_and_can_be_removed(browser: Browser
 def test_a_list_without_a_match_names_the_place_that_was_asked_for(browser: Browser) -> None:
     page = browser.visit("/?store=Cork&site=A-1&status=silent")
     text = page.find_one("div", **{"class": "empty"}).text
-    assert "No device matches status Offline or unreachable, store Cork, site A-1." in text
+    assert "No devices match: status Offline or unreachable, store Cork, site A-1." in text
 
 
 def test_rows_that_are_renewed_keep_to_the_store(chain: Home) -> None:
