@@ -205,7 +205,7 @@ def check() -> Any:
 def stop() -> Any:
     """The button "Stop"."""
     current_monitor().scanner.cancel()
-    return redirect("/", 303)
+    return _back()
 
 
 @bp.post("/auto-scan")

@@ -81,6 +81,11 @@ def test_pressed_twice_the_buttons_lead_back_to_the_fleet(home: Home) -> None:
     home.monitor.scanner.wait(20)
 
 
+def test_the_stop_button_leads_back_to_its_page(home: Home) -> None:
+    answer = home.client.post("/scan/stop", data={"back": "/settings/sources"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/settings/sources")
+
+
 def test_the_site_of_a_camera_that_was_given_none_is_shown_as_no_site(
     home: Home, browser: Browser
 ) -> None:
