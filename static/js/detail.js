@@ -60,6 +60,8 @@ export function openDetails(list) {
     clearTimeout(waiting);
     if (current() !== String(id)) return;
     if (!answer || !answer.ok) {
+      // Details that are shown already stay until they can be renewed; they may be older then.
+      if (!focus && !ERRORS[answer?.status]) return;
       place.textContent = ERRORS[answer?.status] || "The details could not be loaded. Check the connection, then try again.";
       return;
     }

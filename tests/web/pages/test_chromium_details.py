@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from bench.fleets import write_fleet
 from simulators.panasonic import Network
-from tests.home import Running, running
-from tests.web.chromium import CROWD, Tab, camera, detail, numbered, path, rows
+from tests.home import Running, running, until
+from tests.web.chromium import CROWD, Listener, Tab, camera, detail, numbered, path, rows
 
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
 """As on a page without HTTPS from another machine."""
@@ -419,3 +419,23 @@ def test_what_is_chosen_in_the_details_is_not_renewed_away(page: Page, monitor: 
     monitor.request("POST", f"/api/camera/{other}/restore")
     assert not [url for url in asked if "/parts/camera/" in url]
     expect(chosen).to_be_checked()
+
+
+def test_details_that_cannot_be_renewed_stay_until_they_can(
+    page: Page, monitor: Running, listener: Listener
+) -> None:
+    listener.allowed = ["503"]
+    number, failed = numbered(monitor, "Camera 22"), list[Route]()
+    page.goto(f"/cameras/{number}")
+    page.route("**/parts/camera/*", lambda route: (failed.append(route), route.fulfill(status=503)))
+    assert monitor.request("PATCH", f"/api/camera/{number}", {"notes": "Too busy"}).status == 200
+    until(lambda: bool(page.evaluate("true") and failed), what="a renewal fails")
+    page.unroute_all()
+    assert monitor.request("PATCH", f"/api/camera/{number}", {"notes": "Back"}).status == 200
+    expect(detail(page).locator(".notes")).to_have_text("Back")
+    page.route("**/parts/camera/*", lambda route: route.fulfill(status=503))
+    with page.expect_response("**/parts/camera/*"):
+        monitor.request("PATCH", f"/api/camera/{number}", {"notes": ""})
+    page.evaluate("new Promise(requestAnimationFrame)")
+    expect(detail(page).locator("#detail-name")).to_have_text("Camera 22")
+    page.unroute_all()
