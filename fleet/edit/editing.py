@@ -123,8 +123,8 @@ def _resolved(fields: Mapping[str, Any], device: Device) -> dict[str, Any]:
     wanted = dict(fields)
     added, removed = wanted.pop("add_tags", ()), wanted.pop("remove_tags", ())
     if added or removed:
-        kept = [tag for tag in device.tags if tag not in _tags(removed)]
-        wanted["tags"] = [*kept, *_tags(added)]
+        gone, new = _parsed_tags("remove_tags", removed), _parsed_tags("add_tags", added)
+        wanted["tags"] = [*(tag for tag in device.tags if tag not in gone), *new]
     seen = wanted.pop("seen_parents", None)
     if seen is not None and "parents" in wanted:
         wanted["parents"] = [*wanted["parents"], *(id for id in device.parents if id not in seen)]
@@ -266,6 +266,15 @@ def _tags(value: Any) -> list[str]:
         raise Invalid("tags must be a list of texts", 'Send {"tags": ["door", "north"]}.')
     plain = (" ".join(_plain(tag).split()) for tag in value)
     return list(dict.fromkeys(tag for tag in plain if tag))
+
+
+def _parsed_tags(key: str, value: Any) -> list[str]:
+    """The tags of the field `key`. Raises Invalid, which names it."""
+    try:
+        return _tags(value)
+    except Invalid as invalid:
+        invalid.field = key
+        raise
 
 
 def _parent(value: Any, device: Device, devices: Mapping[int, Device]) -> int | None:

@@ -138,6 +138,14 @@ def test_what_does_not_fit_is_refused_in_words(fields: dict[str, Any], why: str)
     assert story.device().name is None
 
 
+@pytest.mark.parametrize("field", ["add_tags", "remove_tags"])
+def test_tags_that_are_no_texts_are_refused_at_their_field(field: str) -> None:
+    story = story_with_a_camera()
+    with pytest.raises(Invalid, match="tags must be a list of texts") as refused:
+        story.tell(edit("change", "id:1", **{field: [7]}))
+    assert refused.value.field == field
+
+
 def test_an_unknown_kind_of_edit_is_refused() -> None:
     with pytest.raises(Refused, match="cannot be edited by 'explode'"):
         story_with_a_camera().tell(edit("explode", "id:1"))
