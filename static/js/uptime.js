@@ -30,6 +30,12 @@ function dayUnder(bar, x, count) {
   return Math.max(0, Math.min(count - 1, Math.floor((x - box.left) / box.width * count)));
 }
 
+// The reason alone after "Offline", which it would repeat.
+function reasonOf(state, reason) {
+  if (!reason) return "";
+  return state === TITLES.down ? `: ${reason}` : `. Offline: ${reason}`;
+}
+
 // Of the table below the bar: one text for each day, oldest first.
 function daysOf(section) {
   const days = [];
@@ -37,7 +43,7 @@ function daysOf(section) {
     const [, state, reason] = [...row.cells].map((cell) => cell.textContent);
     for (let i = 0; i < Number(row.dataset.count); i++) {
       const day = date.format(Date.parse(row.dataset.first) + i * DAY);
-      days.push(`${day}: ${state}${reason ? `. Offline ${reason}` : ""}`);
+      days.push(`${day}: ${state}${reasonOf(state, reason)}`);
     }
   }
   return days;
@@ -104,7 +110,6 @@ function kindAt(svg, index) {
   return [...svg.querySelectorAll("path")].find((path) => path.isPointInFill(point))?.getAttribute("class");
 }
 
-// The bars of the rows: the day under the mouse, and its state.
 // The reasons of past days are read when the details open; that of now is in the row already.
 function reasonNow(svg, index, count) {
   if (index < count - 1) return "";
@@ -113,6 +118,7 @@ function reasonNow(svg, index, count) {
   return reason ? ` Offline now: ${reason}.` : "";
 }
 
+// The bars of the rows: the day under the mouse, and its state.
 export function followBars() {
   document.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "mouse" || event.target.closest?.("[data-days]")) return;
