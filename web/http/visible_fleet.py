@@ -37,7 +37,7 @@ MAX_SEEN_AGE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The visible `devices` of a snapshot `every` at a time."""
+    """The devices of the snapshot `every` that a person saw at the time `at`."""
 
     every: Mapping[int, Device]
     at: datetime
@@ -51,7 +51,8 @@ class VisibleFleet:
     monitor: Monitor
     person: Person
     _last_seen: "list[Seen]" = field(default_factory=list, compare=False, repr=False)
-    """The last snapshot that was filtered, at most."""
+    """The result for the last snapshot, or none. The one field that changes: a list, so that all
+    else stays frozen, and a request filters each snapshot only once."""
 
     @property
     def now(self) -> datetime:

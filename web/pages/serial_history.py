@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from fleet import recorder_list
-from fleet.model import Event
+from fleet.model import Facts
 from fleet.recorder_list import RecorderRow
 from store.sql import Unreachable
 from web.http.visible_fleet import visible_fleet
@@ -15,7 +15,8 @@ Change = tuple[RecorderRow, RecorderRow]
 
 def reverted(changes: Iterable[Change]) -> list[Change]:
     """The changes (row now, row then) that bring back a serial which was replaced before, such as
-    a list made before the serial was corrected. None while the journal cannot be read."""
+    a list made before the serial was corrected. Empty while the journal cannot be read, and of a
+    change that is not among the last MAX_EVENTS edits of these devices."""
     changed = {old.key: (old, new) for old, new in changes if old.serial != new.serial}
     devices = visible_fleet().devices().values()
     keys = {dev.id: key for dev in devices if (key := recorder_list.key_of(dev)) in changed}
@@ -27,7 +28,11 @@ def reverted(changes: Iterable[Change]) -> list[Change]:
         )
     except Unreachable:
         return []
-    replaced = {(keys[event.device], *_serials(event)) for event in events if event.device in keys}
+    replaced = {
+        (keys[event.device], _serial(event.before), _serial(event.after))
+        for event in events
+        if event.device in keys
+    }
     return [
         (old, new)
         for key, (old, new) in changed.items()
@@ -35,10 +40,7 @@ def reverted(changes: Iterable[Change]) -> list[Change]:
     ]
 
 
-def _serials(event: Event) -> tuple[str, str]:
-    """The serials before and after an edit of a row; empty where the event has none."""
-    before, after = event.before.get("row"), event.after.get("row")
-    return tuple(  # type: ignore[return-value]
-        str(row.get("serial") or "").upper() if isinstance(row, dict) else ""
-        for row in (before, after)
-    )
+def _serial(values: Facts) -> str:
+    """The serial of the row in one side of an edit; empty where it has none."""
+    row = values.get("row")
+    return str(row.get("serial") or "").upper() if isinstance(row, dict) else ""
