@@ -28,7 +28,10 @@ def viewer_group(visible: VisibleFleet) -> Hashable:
     """The key of viewers for whom a page is the same: all who see every device, but for buttons."""
     if visible.is_limited:
         return visible.person
-    return tuple(visible.may(action) for action in ("scan.start", "scan.automatic", "scan.view"))
+    return tuple(
+        visible.may(action)
+        for action in ("scan.start", "scan.automatic", "scan.view", "workbook.edit")
+    )
 
 
 class FleetPageFeed:
