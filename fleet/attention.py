@@ -4,14 +4,14 @@ What is recent is named one by one. What has lasted for more than a day folds in
 each kind, and so do devices that were never online.
 """
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
-from fleet import labels, status
-from fleet.model import Device, Fault
+from fleet import labels, queries, status
+from fleet.model import DEFAULT_SITE, Device, Fault
 from fleet.natural_order import Key, natural_key
 
 LASTING = timedelta(days=1)
@@ -30,14 +30,31 @@ CHOICES = (ALL, MORE, *FOLDS)
 """The values of the filter `attention`."""
 
 
+SILENT = frozenset((status.OFFLINE, status.UNREACHABLE))
+"""The statuses of a place that is down as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store or a site. `kind`: which of the two, as the filter of the list is called."""
+
+    kind: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """One device that is down, or one finding: of several devices when it is the same one."""
+    """One device that is down, one finding, or a place that is down as a whole.
+
+    A finding is of several devices when it is the same one; a place is of all its devices, and its
+    `status` is the one of the first.
+    """
 
     devices: tuple[Device, ...]
     status: str
     fault: Fault | None
     since: datetime | None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +86,11 @@ def attention(devices: Iterable[Device], statuses: Mapping[int, str], now: datet
     """What needs attention among the devices that are not retired."""
     folds: dict[str, list[Concern]] = defaultdict(list)
     recent = list[Concern]()
-    for concern in _concerns(devices, statuses):
+    every = list(devices)
+    for concern in _concerns(every, statuses):
         key = _fold_of(concern, now)
         (folds[key] if key else recent).append(concern)
+    recent = _by_place(recent, every)
     # One alone is named: a line that says "1 offline" would be as long.
     recent += [fold.pop() for fold in folds.values() if len(fold) == 1]
     recent.sort(key=_place)
@@ -81,7 +100,46 @@ def attention(devices: Iterable[Device], statuses: Mapping[int, str], now: datet
 def _place(concern: Concern) -> tuple[float, Key]:
     """Newest first; those of one moment by name."""
     since = concern.since.timestamp() if concern.since else 0
-    return -since, natural_key(labels.name(concern.devices[0]))
+    place = concern.place
+    return -since, natural_key(place.name if place else labels.name(concern.devices[0]))
+
+
+def _by_place(recent: list[Concern], every: Sequence[Device]) -> list[Concern]:
+    """One concern for each store, and then each site, all of whose devices are silent now."""
+    silent = [concern for concern in recent if not concern.fault and concern.status in SILENT]
+    if len(silent) < 2:
+        return recent
+    stores = queries.stores_by_site(every)
+    named: dict[str, Callable[[Device], str]] = {
+        "store": lambda device: queries.store_of(device, stores),
+        "site": lambda device: "" if device.site == DEFAULT_SITE else device.site,
+    }
+    for kind, name_of in named.items():
+        recent = _fold_places(recent, every, kind, name_of)
+    return recent
+
+
+def _fold_places(
+    recent: list[Concern], every: Sequence[Device], kind: str, name_of: Callable[[Device], str]
+) -> list[Concern]:
+    sizes = Counter(name_of(device) for device in every if device.retired_at is None)
+    silent: dict[str, list[Concern]] = defaultdict(list)
+    for concern in recent:
+        if not concern.place and not concern.fault and concern.status in SILENT:
+            silent[name_of(concern.devices[0])].append(concern)
+    whole = {name for name, those in silent.items() if name and sizes[name] == len(those) > 1}
+    kept = [
+        concern
+        for concern in recent
+        if concern.place or concern.fault or name_of(concern.devices[0]) not in whole
+    ]
+    return kept + [_place_concern(Place(kind, name), silent[name]) for name in whole]
+
+
+def _place_concern(place: Place, concerns: Sequence[Concern]) -> Concern:
+    devices = tuple(concern.devices[0] for concern in concerns)
+    newest = max((concern.since for concern in concerns if concern.since), default=None)
+    return Concern(devices, concerns[0].status, None, newest, place)
 
 
 def _concerns(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[Concern]:

@@ -7,6 +7,7 @@ from typing import Any
 from fleet import attention
 from fleet.attention import Attention
 from fleet.model import Device, Fault
+from fleet.recorder_list import SOURCE
 from fleet.status import ACTIVE, MISSING, OFFLINE, UNREACHABLE
 from tests.fleet.reports import noon
 
@@ -117,3 +118,53 @@ def test_more_are_exactly_those_that_are_not_named() -> None:
     known = judged(*devices)
     assert [concern.devices[0].id for concern in known.named] == [9, 8, 7, 6, 5]
     assert known.devices("more") == {1, 2, 3, 4}
+
+
+def at_store(id: int, store: str, site: str, *faults: Fault, **more: Any) -> Device:
+    made = device(id, None, *faults, facts={SOURCE: {"store": store}}, **more)
+    return replace(made, site=site)
+
+
+def places(known: Attention) -> list[tuple[str, str, set[int]]]:
+    return [
+        (concern.place.kind, concern.place.name, {device.id for device in concern.devices})
+        for concern in known.recent
+        if concern.place
+    ]
+
+
+def test_a_store_whose_devices_are_all_silent_is_one_concern() -> None:
+    known = judged(
+        (at_store(1, "Cork", "C-1"), OFFLINE),
+        (at_store(2, "Cork", "C-1"), UNREACHABLE),
+        (at_store(3, "Cork", "C-2"), OFFLINE),
+        (replace(device(4), site="C-2"), OFFLINE),
+        (at_store(5, "Bergen", "B-1"), OFFLINE),
+        (at_store(6, "Bergen", "B-1"), ACTIVE),
+        (replace(at_store(7, "Cork", "C-2"), retired_at=noon()), ACTIVE),
+    )
+    assert places(known) == [("store", "Cork", {1, 2, 3, 4})]
+    assert known.devices() == {1, 2, 3, 4, 5}
+    assert not known.devices(attention.MORE)
+
+
+def test_a_site_whose_devices_are_all_silent_is_one_concern_in_a_store_that_answers() -> None:
+    known = judged(
+        (at_store(1, "Cork", "C-1"), OFFLINE),
+        (at_store(2, "Cork", "C-1"), OFFLINE),
+        (at_store(3, "Cork", "C-2"), ACTIVE),
+        (at_store(4, "", "Gate"), OFFLINE),
+        (at_store(5, "", "Gate"), MISSING),
+    )
+    assert places(known) == [("site", "C-1", {1, 2})]
+    assert sorted(named(known)) == [[1, 2], [4], [5]]
+
+
+def test_devices_without_a_site_or_alone_at_one_are_named_one_by_one() -> None:
+    known = judged(
+        (device(1), OFFLINE),
+        (device(2), OFFLINE),
+        (replace(device(3), site="Gate"), OFFLINE),
+    )
+    assert places(known) == []
+    assert sorted(named(known)) == [[1], [2], [3]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from fleet import attention, labels, recorder_list, shapes, status
-from fleet.attention import Concern
+from fleet.attention import Concern, Place
 from web.http import remedies
 from web.http.monitor import Monitor
 from web.http.selection import Snapshot, current_attention
@@ -33,13 +33,16 @@ class NamedDevice:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One concern by name. `others`: devices of it that are not named."""
+    """One concern by name. `others`: devices of it that are not named; all of them where the name
+    is that of a place, whose list is at `url`."""
 
     devices: list[NamedDevice]
     others: int
     mark: str
     text: str
     since: str | None
+    place: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,19 @@ def _fold(key: str, concerns: Sequence[Concern]) -> Fold:
     return Fold(count, mark, text, url_of(key))
 
 
+def _place_line(place: Place, concern: Concern, snapshot: Snapshot) -> Line:
+    """A store or site whose devices are all silent; the list of its devices has these."""
+    seen = {snapshot[1][device.id] for device in concern.devices}
+    words = [status.TABLE[name].title.lower() for name in status.NAMES if name in seen]
+    text = f"all {len(concern.devices)} {' or '.join(words)}"
+    url = "/?" + urlencode({place.kind: place.name, "status": "silent"})
+    mark = concern.status.lower()
+    return Line([], len(concern.devices), mark, text, shapes.iso(concern.since), place.name, url)
+
+
 def _line(monitor: Monitor, concern: Concern, snapshot: Snapshot) -> Line:
+    if concern.place:
+        return _place_line(concern.place, concern, snapshot)
     named = [NamedDevice(device.id, labels.name(device)) for device in concern.devices[:MAX_NAMES]]
     others = len(concern.devices) - len(named)
     since = shapes.iso(concern.since)

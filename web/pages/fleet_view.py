@@ -284,12 +284,23 @@ def retired_count(query: PageQuery, snapshot: Snapshot) -> int:
     return selected(_every(query, retired=True), snapshot).total
 
 
+def _scope_title(monitor: Monitor, scope: str) -> str:
+    """The title of a source, and the part of it that is meant, such as an interface."""
+    name, _, part = scope.partition(":")
+    source = monitor.scanner.sources.get(name)
+    title = source.title if source else name
+    return f"{title} ({part})" if part else title
+
+
 def notices(monitor: Monitor) -> list[str]:
     """The notices at the head of the page."""
     if visible_fleet().is_limited:
         return []
     down = monitor.tracker.down()
-    asked = [f"{scope} cannot be checked: {state['reason']}" for scope, state in down.items()]
+    asked = [
+        f"{_scope_title(monitor, scope)} cannot be checked: {state['reason']}"
+        for scope, state in down.items()
+    ]
     tracker = monitor.tracker
     warnings = (
         tracker.damage,

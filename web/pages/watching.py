@@ -122,8 +122,10 @@ def running_checks(monitor: Monitor) -> list[CheckRow]:
 
 
 def _last_round(swept: Mapping[str, tuple[datetime, SourceProgress]]) -> Round | None:
-    """The last round of the source that was asked last."""
-    newest = max(list(swept.values()), key=lambda entry: entry[0], default=None)
+    """The last round of the source that was asked last. A round in which the source could not be
+    reached at all checked nothing and is none."""
+    rounds = [entry for name, entry in list(swept.items()) if name not in entry[1].failed]
+    newest = max(rounds, key=lambda entry: entry[0], default=None)
     if newest is None:
         return None
     at, progress = newest

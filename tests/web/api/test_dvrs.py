@@ -465,6 +465,8 @@ def test_the_page_of_the_sources_tells_how_the_cloud_stands(shop):
     assert "Dahua's cloud is not responding. Check the internet connection of this server" in sites
     fleet = read(shop.home.client.get("/", headers={"Accept": "text/html"}).text).text
     assert fleet.count("cannot be checked: Dahua's cloud is not responding") == 1, "said once"
+    assert "Dahua recorders (Easy4IP cloud) cannot be checked" in fleet
+    assert ": 0 online" not in fleet, "a round that reached nobody checked nothing"
 
 
 def test_a_recorder_that_is_offline_says_what_to_do_about_it(shop):

@@ -8,7 +8,7 @@ import pytest
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.browser import Browser, Element
-from tests.web.pages.stores import listed
+from tests.web.pages.stores import STORES, Make, ask_all, listed, open_stores, sites_of
 
 SEARCHES = ("", "q=cam", "q=b&site=here", "kind=camera", "attention=all", "findings=true")
 
@@ -133,3 +133,18 @@ def test_the_api_has_the_same_filter(home: Home) -> None:
     body = home.client.get("/api/cameras?attention=lasting_missing").json
     assert body["count"] == 9
     assert home.client.get("/api/cameras?attention=some").status_code == 422
+
+
+def test_a_store_that_is_down_as_a_whole_is_one_line_that_opens_its_list(make_home: Make) -> None:
+    home = open_stores(make_home, STORES)
+    cork = STORES["Cork"]
+    ask_all(home, sites_of(STORES))
+    ask_all(home, sites_of(STORES), silent=cork)
+    browser = Browser(home.client)
+    section = wrong(browser.visit("/"))
+    (line,) = section.find("li")
+    assert re.match(r"Cork all 3 offline", line.text)
+    link = line.find_one("a")
+    assert (total(browser.visit(link["href"])), link["data-count"]) == (3, "3")
+    assert section["data-count"] == "3"
+    assert total(browser.visit("/?attention=all")) == 3
