@@ -51,6 +51,7 @@ from web.pages import (
     scan_causes,
     settings,
     sites,
+    workbook,
 )
 
 MAX_BODY = 1 << 20
@@ -68,6 +69,7 @@ PAGES = (
     palette,
     web.pages.events,
     sites,
+    workbook,
     cleanup,
     settings,
     manifest,
