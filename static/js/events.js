@@ -67,9 +67,14 @@ export function followAllEvents() {
 
   function filter() {
     const given = new URLSearchParams([...asInstants(form)].filter(([, value]) => value));
-    history.replaceState({}, "", given.size ? `/events?${given}` : "/events");
+    history.replaceState({}, "", pathOf(given));
+    document.getElementById("clear").hidden = !given.size;
+    given.delete("device");
+    form.querySelector(".chosen")?.setAttribute("href", pathOf(given));
     refresh();
   }
+
+  const pathOf = (given) => (given.size ? `/events?${given}` : "/events");
 
   function follow() {
     source = new EventSource("/api/events");

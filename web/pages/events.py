@@ -113,14 +113,15 @@ def events() -> str:
     devices = visible_fleet().devices()
     wanted = event_filter()
     sites = {device.site for device in devices.values()} - {DEFAULT_SITE}
-    chosen = devices.get(wanted.device or 0)
+    number = wanted.device or 0
+    chosen = devices.get(current_monitor().redirects.get(number, number))
     return render_template(
         "events.html",
         groups=[group for group in event_groups.GROUPS if _is_offered(group.key)],
         periods=PERIODS,
         sites=sorted(sites, key=natural_key),
         local_time=local_time,
-        chosen=labels.name(chosen) if chosen else wanted.device,
+        chosen=f"Device {labels.name(chosen)}" if chosen else "Deleted device",
         **_list(wanted),
     )
 

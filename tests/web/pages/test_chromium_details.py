@@ -315,6 +315,22 @@ def test_the_page_of_all_events_follows_what_happens_and_filters_while_typing(
     expect(page.locator("#detail-name")).to_have_text("Camera 9")
 
 
+def test_a_filter_by_script_offers_clear_and_goes_on_without_the_device(
+    tab: Tab, monitor: Running, edited: int
+) -> None:
+    page = tab(monitor, f"/events?device={edited}")
+    page.get_by_label("Kind").select_option("Edits")
+    page.wait_for_url(f"**/events?device={edited}&kind=edit")
+    page.get_by_role("link", name="Device Camera 9: remove filter").click()
+    page.wait_for_url("**/events?kind=edit")
+    clear = page.get_by_role("link", name="Clear", exact=True)
+    page.get_by_label("Kind").select_option("All")
+    expect(clear).to_be_hidden()
+    page.locator("[name=within]").select_option("Last hour")
+    clear.click()
+    page.wait_for_url("**/events")
+
+
 def test_new_events_can_be_paused(tab: Tab, monitor: Running, edited: int) -> None:
     page = tab(monitor, "/events")
     live = page.get_by_role("switch", name="Live")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fleet import labels
 from fleet.history.uptime import KINDS as STATUS_KINDS
 from fleet.history.uptime import Uptime
 from fleet.model import Device, Event
@@ -90,6 +91,29 @@ def test_the_events_of_one_device_name_it_in_a_filter_that_can_be_removed(
     (chosen,) = page.find("a", **{"class": "chosen"})
     assert chosen.text == "Device Yard"
     assert shown(browser.visit(chosen["href"])) == [3, 2, 1]
+
+
+def test_a_merged_device_has_its_name_in_the_filter_and_a_deleted_one_no_number(
+    make_home: Make,
+) -> None:
+    home = make_home(
+        Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate"),
+        Camera("d4:2d:c5:00:00:02", "127.20.0.2", "Yard"),
+    )
+    home.scan()
+    home.events()
+    stays, goes = (
+        next(device for device in home.devices() if labels.name(device) == name)
+        for name in ("Gate", "Yard")
+    )
+    merge = home.client.post(f"/api/camera/{goes.id}/merge", json={"with": stays.id})
+    assert merge.status_code == 200, merge.text
+    browser = Browser(home.client)
+    chips = [
+        browser.visit(f"/events?device={number}").find_one("a", **{"class": "chosen"}).text
+        for number in (goes.id, 99)
+    ]
+    assert chips == ["Device Gate", "Deleted device"]
 
 
 def test_the_details_lead_to_all_events_of_the_device(browser: Browser) -> None:
