@@ -11,7 +11,7 @@ from flask import render_template, request
 from markupsafe import Markup, escape
 from pydantic import Field, ValidationError
 
-from fleet import labels, shapes
+from fleet import labels, recorder_list, shapes
 from fleet.kinds import CAMERAS
 from fleet.model import Device
 from fleet.queries import SORTS, STATUSES, DevicePage, select, store_of
@@ -186,6 +186,7 @@ def _rows(
                 store=store,
                 parents=parents,
                 may_edit=may_edit,
+                is_listed=recorder_list.key_of(device) is not None,
                 is_mixed=is_mixed,
                 filter_of_page=FILTER_OF_PAGE,
             )

@@ -4,6 +4,7 @@ import pytest
 
 from simulators.panasonic import Camera
 from tests.accounts.people import add
+from tests.fleet.reports import seen
 from tests.home import Home
 from tests.web.browser import Browser, fields
 from tests.web.closed import Visitor
@@ -84,6 +85,20 @@ def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(chain: Home) -> N
     }
     assert shown["Cork, C-1"] == "via Dahua cloud"
     assert shown["Gate"].startswith("127.20.0.9:")
+
+
+def test_a_recorder_found_by_a_scan_is_not_shown_as_one_of_the_workbook(make_home: Make) -> None:
+    home = make_home()
+    found = seen("serial:X1", at=home.clock(), address=None, kind="recorder")
+    camera = seen("mac:d4:2d:c5:00:00:01", at=home.clock())
+    home.monitor.tracker.apply([found, camera], home.clock())
+    browser = Browser(home.client)
+    cells = browser.visit("/").find_one("tbody").find("td", **{"class": "c-address"})
+    assert sorted(cell.text for cell in cells) == ["10.0.0.1", "no address"]
+    details = browser.visit("/cameras/1").find_one("aside").text
+    assert "via Dahua cloud" not in details
+    assert "Checks answered" not in details
+    assert "Scans answered" in details
 
 
 @pytest.fixture
