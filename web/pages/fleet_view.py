@@ -187,6 +187,7 @@ def _rows(
                 parents=parents,
                 may_edit=may_edit,
                 is_listed=recorder_list.key_of(device) is not None,
+                is_named=device.name is not None,
                 is_mixed=is_mixed,
                 filter_of_page=FILTER_OF_PAGE,
             )

@@ -101,6 +101,24 @@ def test_a_recorder_found_by_a_scan_is_not_shown_as_one_of_the_workbook(make_hom
     assert "Scans answered" in details
 
 
+def test_a_name_that_a_person_entered_is_whole_beside_its_site(make_home: Make) -> None:
+    home = make_home(
+        Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate, Depot"),
+        Camera("d4:2d:c5:00:00:02", "127.20.0.2", "Yard"),
+    )
+    home.scan()
+    for last, change in ((1, {}), (2, {"name": "Portal, Depot"})):
+        body = {"site": "Depot", **change}
+        assert (
+            home.client.patch(f"/api/camera/{number_of(home, last)}", json=body).status_code == 200
+        )
+    home.monitor.tracker.apply([seen("mac:d4:2d:c5:00:00:09", at=home.clock())], home.clock())
+    page = Browser(home.client).visit("/")
+    assert page.find_one("tbody").find("td", **{"class": "c-site"})
+    shortened = page.find_one("tbody").find("span", **{"class": "in-site"})
+    assert len(shortened) == 1, "only the name that the camera has of itself"
+
+
 @pytest.fixture
 def two_uplinks(make_home: Make) -> Home:
     """Gate is connected through two switches: East, which is retired, and West."""
