@@ -154,7 +154,9 @@ def _user_commands(commands: Any) -> None:
     subparser.add_argument(
         "--role", choices=ROLES, default="viewer", help="role of the user (default: viewer)"
     )
-    subparser.add_argument("--limited", action="store_true", help="only granted cameras and sites")
+    subparser.add_argument(
+        "--limited", action="store_true", help="only granted cameras, sites and stores"
+    )
     _user_command(acts, "passwd", users.passwd, with_password=True)
     _user_command(acts, "remove", users.remove)
     subparser = acts.add_parser("list", help=_first_line(users.list_users))

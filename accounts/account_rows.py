@@ -165,6 +165,7 @@ def _grant_row(grant: Grant) -> dict[str, Any]:
         "hours": str(grant.hours) if grant.hours else None,
         "weekdays": list(grant.weekdays),
         "rights": list(grant.rights),
+        "store": grant.store,
     }
 
 

@@ -226,9 +226,10 @@ class Accounts:
         hours: Hours | None = None,
         weekdays: Sequence[str] = (),
         rights: Sequence[str] = (),
+        store: str | None = None,
     ) -> Grant:
-        """Grant a user a level of access to one device or one site."""
-        wanted = Grant(0, user, level, device, site, hours, tuple(weekdays), tuple(rights))
+        """Grant a user a level of access to one device, one site or one store."""
+        wanted = Grant(0, user, level, device, site, hours, tuple(weekdays), tuple(rights), store)
         (grant,) = self.grant_all(user, [wanted])
         return grant
 
@@ -248,7 +249,7 @@ class Accounts:
         if len(self.snapshot.grants_of(user)) + number > MAX_GRANTS:
             raise NotAllowed(
                 f"A user can have at most {MAX_GRANTS} grants",
-                "Grant whole sites instead of single cameras.",
+                "Grant whole sites or stores instead of single cameras.",
                 409,
             )
 
@@ -442,8 +443,8 @@ def _manages(user: User) -> bool:
 def _checked_grant(grant: Grant) -> Grant:
     """The grant with its days and rights in their order. Raises NotAllowed."""
     _check_choice("level", grant.level, LEVELS)
-    if (grant.device is None) == (not grant.site):
-        raise NotAllowed("A grant needs either a camera or a site", "Select one of the two.")
+    if (grant.device is not None) + bool(grant.site) + bool(grant.store) != 1:
+        raise NotAllowed("A grant needs a camera, a site or a store", "Select one of the three.")
     for item in grant.weekdays:
         _check_choice("weekdays", item, WEEKDAYS)
     for item in grant.rights:
@@ -451,6 +452,7 @@ def _checked_grant(grant: Grant) -> Grant:
     return replace(
         grant,
         site=grant.site or None,
+        store=grant.store or None,
         weekdays=tuple(weekday for weekday in WEEKDAYS if weekday in grant.weekdays),
         rights=tuple(right for right in RIGHTS if right in grant.rights),
     )

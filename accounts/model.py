@@ -34,7 +34,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The permissions of a user for one device, or with all of one site.
+    """The permissions of a user for one device, or with all of one site or store.
 
     `hours` and `weekdays` are in the monitor's own time zone; without them it is always.
     """
@@ -47,6 +47,7 @@ class Grant:
     hours: Hours | None = None
     weekdays: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
+    store: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

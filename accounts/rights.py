@@ -63,11 +63,14 @@ RULES = {
 """Every action that a route may name. Those with a level are about devices."""
 
 
-def may(person: Person, action: str, device: ProtectedDevice | None, now: datetime) -> bool:
+def may(
+    person: Person, action: str, device: ProtectedDevice | None, now: datetime, store: str = ""
+) -> bool:
     """True if `person` may do `action`, with `device` where it is about one.
 
-    `now` is in the monitor's own time zone. Without a device, an action on devices asks
-    whether there can be one at all; an action on the whole monitor needs to see all of it.
+    `now` is in the monitor's own time zone. `store` is the device's store in the whole fleet,
+    needed only where the person has a grant for a store. Without a device, an action on devices
+    asks whether there can be one at all; an action on the whole monitor needs to see all of it.
     """
     rule = RULES[action]
     if not is_in_scope(person, action):
@@ -83,7 +86,9 @@ def may(person: Person, action: str, device: ProtectedDevice | None, now: dateti
         return True
     if device is None:
         return rule.reads or any(_permits(grant, rule, now) for grant in person.grants)
-    return any(_covers(grant, device) and _permits(grant, rule, now) for grant in person.grants)
+    return any(
+        _covers(grant, device, store) and _permits(grant, rule, now) for grant in person.grants
+    )
 
 
 def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
@@ -118,8 +123,12 @@ def scope_for(action: str) -> str | None:
     return None if rule.personal or rule.role == "admin" else "operate"
 
 
-def _covers(grant: Grant, device: ProtectedDevice) -> bool:
-    return device.id == grant.device if grant.device is not None else device.site == grant.site
+def _covers(grant: Grant, device: ProtectedDevice, store: str) -> bool:
+    if grant.device is not None:
+        return device.id == grant.device
+    if grant.site is not None:
+        return device.site == grant.site
+    return bool(store) and store == grant.store
 
 
 def _permits(grant: Grant, rule: Rule, now: datetime) -> bool:

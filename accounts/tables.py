@@ -46,6 +46,7 @@ grants = Table(
     Column("hours", String(11)),
     Column("weekdays", JSON, nullable=False),
     Column("rights", JSON, nullable=False),
+    Column("store", String(500)),
     sqlite_autoincrement=True,
 )
 sessions = Table(

@@ -298,6 +298,10 @@ WRONG = [
     {"level": "view"},
     {"level": "view", "site": ""},
     {"level": "view", "device": 1, "site": "north"},
+    {"level": "view", "device": 1, "store": "Cork"},
+    {"level": "view", "site": "north", "store": "Cork"},
+    {"level": "view", "device": 1, "site": "north", "store": "Cork"},
+    {"level": "view", "store": ""},
     {"level": "view", "device": 1, "weekdays": ["monday"]},
     {"level": "view", "device": 1, "rights": ["delete"]},
 ]
@@ -356,6 +360,7 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
     accounts.add_hashed("Größe 門", STORED, "operator", sees_all=False)
     accounts.grant(vera.id, "admin", site="Nørd", hours=NIGHT, weekdays=["fri"], rights=["record"])
     accounts.grant(vera.id, "view", device=7)
+    accounts.grant(vera.id, "view", store="Größe 門")
     session = secret_of(accounts, vera)
     _token, limited = accounts.add_token(ada.id, "Größe", "operate", [3, 1, 3], clock())
     accounts.add_token(ada.id, "none", "read", [])
@@ -365,6 +370,8 @@ def test_everything_is_there_after_a_restart(engine: Engine, clock: Clock) -> No
     again = open_accounts(engine, clock)
     for name in ("users", "grants", "sessions", "tokens"):
         assert dict(getattr(again.snapshot, name)) == dict(getattr(accounts.snapshot, name)), name
+    stores = [grant.store for grant in again.snapshot.grants.values()]
+    assert stores == [None, None, "Größe 門"]
     assert [token.devices for token in again.snapshot.tokens.values()] == [(1, 3), (), None]
     person = again.by_secret(session)
     assert person

@@ -1,6 +1,6 @@
 """Permissions: the table of the manual, and giving less never allows more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -56,6 +56,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "account.view": (EVERYBODY, ANYWHERE, "read operate"),
     "account.change": (EVERYBODY, ANYWHERE, ""),
 }
+NO_STORES: dict[int, str] = {}
 NAMES = {"gate": GATE, "yard": YARD, "dock": DOCK, "-": None}
 
 
@@ -72,12 +73,19 @@ def token(role: str, scope: str, **more: Any) -> Person:
 
 
 def grant(level: str = "view", **more: Any) -> Grant:
-    place = {} if "site" in more else {"device": GATE.id}
+    place = {} if {"site", "store"} & more.keys() else {"device": GATE.id}
     return Grant(1, 1, level, **{**place, **more})
 
 
-def allowed(user: Person, action: str, now: datetime = NOON) -> set[Spot | None]:
-    return {spot for spot in SPOTS if may(user, action, spot, now)}
+def allowed(
+    user: Person, action: str, now: datetime = NOON, stores: Mapping[int, str] = NO_STORES
+) -> set[Spot | None]:
+    """Where the person may; `stores` by the numbers of their devices."""
+    return {
+        spot
+        for spot in SPOTS
+        if may(user, action, spot, now, stores.get(spot.id, "") if spot else "")
+    }
 
 
 # -- the table -------------------------------------------------------------------------------
@@ -157,6 +165,21 @@ def test_a_grant_for_a_camera_is_not_for_its_site_too() -> None:
 def test_a_grant_for_another_site_or_camera_gives_nothing_here() -> None:
     user = limited(grant(site="NORTH"), grant(device=99))
     assert allowed(user, "device.view") == {None}
+
+
+@pytest.mark.parametrize(("store", "is_allowed"), [("Cork", True), ("cork", False), ("", False)])
+def test_a_grant_for_a_store_is_for_the_devices_of_that_store(store: str, is_allowed: bool) -> None:
+    """A device is in a store by the caller's word, whatever its site is."""
+    user = limited(grant(store="Cork"))
+    assert {spot for spot in SPOTS if may(user, "device.view", spot, NOON, store)} == (
+        {*SPOTS} if is_allowed else {None}
+    )
+    assert not may(user, "device.edit", GATE, NOON, store)
+
+
+@pytest.mark.parametrize("store", ["", None])
+def test_a_grant_without_a_place_is_for_no_device_without_a_store(store: str | None) -> None:
+    assert allowed(limited(grant(store=store)), "device.view") == {None}
 
 
 def test_the_better_of_two_grants_counts() -> None:
@@ -301,10 +324,14 @@ grants = st.builds(
     st.just(1),
     st.sampled_from(LEVELS),
     device=st.sampled_from([None, 1, 2, 3]),
-    site=st.sampled_from(["north", "south"]),
+    site=st.sampled_from([None, "north", "south"]),
+    store=st.sampled_from([None, "Cork", "Bergen"]),
     hours=st.none() | hours,
     weekdays=st.sets(st.sampled_from(WEEKDAYS)).map(tuple),
     rights=st.sets(st.sampled_from(RIGHTS)).map(tuple),
+)
+stores_of_spots = st.fixed_dictionaries(
+    dict.fromkeys((GATE.id, YARD.id, DOCK.id), st.sampled_from(["", "Cork", "Bergen"]))
 )
 people = st.builds(
     Person,
@@ -330,6 +357,8 @@ def lesser_grants(grant: Grant) -> list[Grant]:
         weaker += [replace(grant, hours=DAY)]
     if grant.hours is None and not grant.weekdays:  # else it is the morning after instead
         weaker += [replace(grant, hours=NIGHT)]
+    if (grant.device, grant.site) == (None, None):
+        weaker += [replace(grant, store=None)]
     if grant.device is None and grant.site == "north":
         weaker += [replace(grant, device=GATE.id), replace(grant, device=YARD.id)]
     days = grant.weekdays or WEEKDAYS
@@ -351,18 +380,22 @@ def lesser(user: Person) -> list[Person]:
 
 
 @settings(deadline=None, max_examples=50)
-@given(people, moments)
-def test_giving_a_person_less_never_allows_more(user: Person, now: datetime) -> None:
+@given(people, moments, stores_of_spots)
+def test_giving_a_person_less_never_allows_more(
+    user: Person, now: datetime, stores: dict[int, str]
+) -> None:
     for action in RULES:
-        before = allowed(user, action, now)
+        before = allowed(user, action, now, stores)
         for less in lesser(user):
-            assert allowed(less, action, now) <= before, (action, less)
+            assert allowed(less, action, now, stores) <= before, (action, less)
 
 
 @settings(deadline=None)
-@given(people, moments)
-def test_what_is_not_asked_of_a_camera_is_true_of_one_that_may(user: Person, now: datetime) -> None:
+@given(people, moments, stores_of_spots)
+def test_what_is_not_asked_of_a_camera_is_true_of_one_that_may(
+    user: Person, now: datetime, stores: dict[int, str]
+) -> None:
     """Who may edit a camera may open the page from which cameras are edited."""
     for action in RULES:
-        spots = allowed(user, action, now)
+        spots = allowed(user, action, now, stores)
         assert None in spots or not spots, action

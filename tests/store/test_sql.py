@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, inspect, select, text
 
 from store.sql import (
@@ -134,6 +136,37 @@ def test_half_a_migration_is_none(engine: Engine) -> None:
         connection.execute(text("DROP TABLE events"))
     migrate(engine)
     assert "events" in tables(engine)
+
+
+def test_a_grant_from_before_stores_is_kept(engine: Engine) -> None:
+    """It is for its site, and for no store."""
+    _upgrade(engine, "0007")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO users (id, key, name, password, role, sees_all, created, last_address)"
+                " VALUES (1, 'vera', 'Vera', '-', 'viewer', false, '2026-03-01 12:00:00', '')"
+            )
+        )
+        connection.execute(
+            text(
+                'INSERT INTO grants ("user", level, site, weekdays, rights)'
+                " VALUES (1, 'view', 'north', '[]', '[]')"
+            )
+        )
+    migrate(engine)
+    with engine.connect() as connection:
+        rows = connection.execute(text('SELECT "user", level, site, store FROM grants')).all()
+    assert [tuple(row) for row in rows] == [(1, "view", "north", None)]
+
+
+def _upgrade(engine: Engine, revision: str) -> None:
+    """Make the tables as a program of this revision had them."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 # -- times -----------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def grants(id: int) -> Response:
 @needs("user.manage")
 @describes(body=NewGrant, answer=GrantRow, errors=(404, 409, 422), status=201)
 def grant(id: int) -> Response:
-    """Grant access to a camera or a site, in addition to the role."""
+    """Grant access to a camera, a site or a store, in addition to the role."""
     return json_response(
         grant_row(add_grant(id, json_body(NewGrant)), current_monitor().redirects), 201
     )

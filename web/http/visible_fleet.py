@@ -13,11 +13,13 @@ from accounts.model import Person
 from accounts.rights import following_redirects, may
 from fleet import state
 from fleet.model import Device, Event, Facts, Fault, NotFound
+from fleet.queries import store_of, stores_by_site
 from fleet.texts import LIST_HINT
 from fleet.tracker import Precondition
 from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
 from web.http.shapes.scans import ScanRow, stored_scan_row
+from web.http.snapshot_cache import SnapshotCache
 
 NAMING_OTHERS = ("device.merged", "device.split", "device.unmerged")
 """Events whose text names another device."""
@@ -33,6 +35,9 @@ MAX_QUERIED_DEVICES = 20_000
 """Devices that one question to the journal may name."""
 MAX_SEEN_AGE = timedelta(seconds=1)
 """How long the visible devices of a snapshot stay the same, as grants have hours."""
+
+_stores_of = SnapshotCache(stores_by_site).of
+"""The store of each site in the whole fleet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,29 @@ class VisibleFleet:
     def is_limited(self) -> bool:
         return self.person.is_limited
 
+    @property
+    def may_move(self) -> bool:
+        """True if this person may merge and split devices and change their sites.
+
+        A recorder brings the cameras of its site into its store. So a person who edits
+        by a grant for a store could reach the cameras of any site.
+        """
+        if self.is_limited:
+            return False
+        by_store = any(grant.store for grant in self.person.grants)
+        by_role = replace(self.person, grants=())
+        return not by_store or may(by_role, "device.edit", None, self.now)
+
     def may(self, action: str, device: Device | None = None) -> bool:
-        return may(self.person, action, device, self.now)
+        return self._may(action, device, self.monitor.tracker.devices(), self.now)
+
+    def _may(
+        self, action: str, device: Device | None, every: Mapping[int, Device], now: datetime
+    ) -> bool:
+        """`every`: all devices, which tell the store of each."""
+        has_stores = device is not None and any(grant.store for grant in self.person.grants)
+        store = store_of(device, _stores_of(every)) if device and has_stores else ""
+        return may(self.person, action, device, now, store)
 
     def refreshed(self) -> "VisibleFleet | None":
         """The fleet as the same person sees it now; None when their login has ended."""
@@ -138,7 +164,7 @@ class VisibleFleet:
         for last in self._last_seen:
             if last.every is every and timedelta() <= now - last.at < MAX_SEEN_AGE:
                 return last.devices
-        seen = {id: dev for id, dev in every.items() if may(self.person, "device.view", dev, now)}
+        seen = {id: dev for id, dev in every.items() if self._may("device.view", dev, every, now)}
         devices = {id: _without_hidden(device, seen) for id, device in seen.items()}
         self._last_seen[:] = [Seen(every, now, devices)]
         return devices

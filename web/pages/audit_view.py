@@ -159,11 +159,12 @@ def _access(grant: Mapping[str, Any], text: str, name_of: NameOf) -> str:
     level, device, site = grant.get("level"), grant.get("device"), grant.get("site")
     if not level:
         return text
-    place = (
-        _name(device, name_of)
-        if isinstance(device, int)
-        else f"the site {labels.site_name(str(site))}"
-    )
+    if isinstance(device, int):
+        place = _name(device, name_of)
+    elif store := grant.get("store"):
+        place = f"the store {store}"
+    else:
+        place = f"the site {labels.site_name(str(site))}"
     weekdays = ", ".join(grant.get("weekdays") or [])
     rights = " and ".join(grant.get("rights") or [])
     limits = [weekdays, grant.get("hours"), f"with {rights}" if rights else ""]

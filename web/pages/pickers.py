@@ -1,4 +1,4 @@
-"""Pickers: choose devices and sites in a form by searching for them, also without script.
+"""Pickers: choose devices, sites and stores in a form by searching for them, also without script.
 
 A picker `parents` sends the values that are chosen as `parents`, and what was typed to find more
 as `parents_search`. A text that names exactly one choice is as good as choosing it.
@@ -14,7 +14,7 @@ from fleet import identity, labels
 from fleet.kinds import CAMERAS, RECORDER
 from fleet.model import DEFAULT_SITE, Device, Invalid
 from fleet.natural_order import natural_key
-from fleet.queries import DeviceFilter, select
+from fleet.queries import DeviceFilter, select, store_of, stores_by_site
 from web.http.authorization import needs
 from web.http.visible_fleet import visible_fleet
 
@@ -26,6 +26,7 @@ MAX_PICKED = 1000
 LONGEST_SEARCH = 100
 SITE = "site:"
 """Before the name of a site, in the value of a choice; that of a device is its number."""
+STORE = "store:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Picker:
 @bp.get("/parts/choices")
 @needs("device.list")
 def choices() -> str:
-    """The matches of `q` as options; with `sites` also sites."""
+    """The matches of `q` as options; with `sites` also stores and sites."""
     text = request.args.get("q", "")[:LONGEST_SEARCH]
     return render_template("parts/choices.html", picker=search(text, "sites" in request.args))
 
@@ -117,7 +118,7 @@ def device_names(numbers: Iterable[int | None]) -> dict[int, str]:
 
 def search(text: str, with_sites: bool = False, left_out: Collection[str] = ()) -> Picker:
     """The first matches of a text, by name, those that begin with it first; retired ones last."""
-    sites = _sites(text) if with_sites else []
+    sites = [*_stores(text), *_sites(text)] if with_sites else []
     devices = [device for retired in (False, True) for device in _devices(text, retired)]
     devices = [device for device in devices if str(device.id) not in left_out]
     sites = [site for site in sites if site.value not in left_out]
@@ -162,6 +163,28 @@ def _sites(text: str) -> list[Choice]:
     return [_of_site(name, number[name], is_exact[name]) for name in names]
 
 
+def _stores(text: str) -> list[Choice]:
+    """The stores with this text in their names."""
+    needle = text.strip().casefold()
+    sites = _sites_by_store()
+    names = sorted((name for name in sites if needle in name.casefold()), key=natural_key)
+    return [_of_store(name, len(sites[name]), name.casefold() == needle) for name in names]
+
+
+def _sites_by_store() -> dict[str, set[str]]:
+    devices = visible_fleet().devices().values()
+    stores, sites = stores_by_site(devices), dict[str, set[str]]()
+    for device in devices:
+        if device.retired_at is None and (store := store_of(device, stores)):
+            sites.setdefault(store, set()).add(device.site)
+    return sites
+
+
+def _of_store(name: str, count: int, is_exact: bool = False) -> Choice:
+    sites = "1 site" if count == 1 else f"{count} sites"
+    return Choice(STORE + name, name, f"store, {sites}", is_exact)
+
+
 def _of_site(name: str, count: int, is_exact: bool = False) -> Choice:
     devices = "1 device" if count == 1 else f"{count} devices"
     return Choice(SITE + name, labels.site_name(name), f"site, {devices}", is_exact)
@@ -188,6 +211,10 @@ def _choice(value: str) -> Choice | None:
         name = value.removeprefix(SITE)
         count = sum(1 for device in devices.values() if device.site == name)
         return _of_site(name, count) if count else None
+    if value.startswith(STORE):
+        name = value.removeprefix(STORE)
+        sites = _sites_by_store().get(name)
+        return _of_store(name, len(sites)) if sites else None
     redirects = visible_fleet().monitor.redirects
     number = number_in(value) or 0
     device = devices.get(redirects.get(number, number))

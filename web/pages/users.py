@@ -122,26 +122,30 @@ def grant(id: int) -> Any:
 
 def _with_fault(id: int, error: str, hint: str, field: str) -> Response:
     """The user's page with the typed values of the form "Grant" and the error beside its field."""
-    field = "places" if field in ("", "device", "site") else field
+    field = "places" if field in ("", "device", "site", "store") else field
     fault = NotAllowed(error, hint, 422, field)
     return Response(_user(id, grant_fault=fault, picker=pickers.as_typed("places", True)), 422)
 
 
 def _grants() -> list[NewGrant]:
-    """A grant for each chosen device and site. Raises Invalid and ValidationError."""
+    """A grant for each chosen device, site and store. Raises Invalid and ValidationError."""
     places = pickers.picked("places", with_sites=True)
     if not places:
-        raise NotAllowed("Choose a device or a site", "Search for it by name.", field="places")
+        raise NotAllowed(
+            "Choose a device, a site or a store", "Search for it by name.", field="places"
+        )
     return [_grant(place) for place in places]
 
 
 def _grant(place: str) -> NewGrant:
-    form, is_site = request.form, place.startswith(pickers.SITE)
+    form = request.form
+    is_site, is_store = place.startswith(pickers.SITE), place.startswith(pickers.STORE)
     return NewGrant.model_validate(
         {
             "level": form.get("level", ""),
             "device": pickers.number_in(place),
             "site": place.removeprefix(pickers.SITE) if is_site else None,
+            "store": place.removeprefix(pickers.STORE) if is_store else None,
             "hours": form.get("hours", "").replace(" ", "") or None,
             "weekdays": form.getlist("weekdays"),
         }

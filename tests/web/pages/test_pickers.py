@@ -9,6 +9,7 @@ from tests.accounts.people import PASSWORD, add
 from tests.home import Home
 from tests.web.browser import Browser, Element, read
 from tests.web.closed import Visitor
+from tests.web.pages.stores import STORES, ask_all, open_stores, sites_of
 
 Make = Callable[..., Home]
 
@@ -155,6 +156,31 @@ def test_a_grant_for_devices_and_sites_is_given_without_a_number(home: Home) -> 
     browser.press(form(page), level="view", hours="")
     given = {(grant.device, grant.site) for grant in accounts.snapshot.grants_of(vera.id)}
     assert given == {(3, None), (None, "Depot")}
+
+
+def test_a_store_is_offered_for_a_grant_and_granted_by_its_name(make_home: Make) -> None:
+    home = open_stores(make_home, STORES)
+    ask_all(home, sites_of(STORES))
+    accounts = home.monitor.authenticator.accounts
+    boss, guest = add(accounts, "Boss", "admin"), add(accounts, "Guest", sees_all=False)
+    visitor = Visitor(home, user=boss.id)
+    options = read(visitor.get("/parts/choices?q=cor&sites=1").text).find("li", role="option")
+    assert options[0]["data-value"] == "store:Cork"
+    assert "Cork" in options[0].text
+    assert "store," in options[0].text
+    without = read(visitor.get("/parts/choices?q=cor").text).find("li", role="option")
+    assert "store:Cork" not in [option["data-value"] for option in without]
+    path = f"/settings/users/{guest.id}/grants"
+    answer = visitor.ask("POST", path, data={"places_search": "Moon", "level": "view"})
+    assert "Nothing matches “Moon”" in error(read(answer.text))
+    visitor.ask("POST", path, data={"places_search": "cork", "level": "view"})
+    visitor.ask("POST", path, data={"places": "store:Aachen", "level": "admin"})
+    given = {
+        (grant.store, grant.site, grant.device, grant.level)
+        for grant in accounts.snapshot.grants_of(guest.id)
+    }
+    assert given == {("Cork", None, None, "view"), ("Aachen", None, None, "admin")}
+    assert "store Cork" in read(visitor.get(f"/settings/users/{guest.id}").text).text
 
 
 def test_several_grants_are_made_together_or_not_at_all(home: Home) -> None:

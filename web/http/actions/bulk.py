@@ -150,7 +150,7 @@ def _events(sequences: Sequence[int]) -> list[Event]:
 def _undo_of(event: Event) -> list[Edit]:
     """The edit that takes back the event. Raises Refused and HttpError."""
     check_may_edit(current_monitor().tracker.device(f"{event.device}"))
-    if visible_fleet().is_limited and "site" in event.before:
+    if not visible_fleet().may_move and "site" in event.before:
         raise needs_full_view()
     return [editing.inverse(event, actor_name(), current_monitor().clock())]
 

@@ -23,10 +23,10 @@ def device_edit(key: str, kind: str, fields: dict[str, Any]) -> Edit:
 
 
 def edit_of(device: Device, kind: str, fields: dict[str, Any]) -> Edit:
-    """The same for a device as the person sees it. A person who does not see every device cannot
+    """The same for a device as the person sees it. A person who may not move devices cannot
     reach another one through an edit. Raises NotFound and HttpError (403)."""
     monitor = current_monitor()
-    if visible_fleet().is_limited:
+    if not visible_fleet().may_move:
         # A form sends everything back: what is as this person sees it is no change.
         fields = {
             key: value
@@ -79,7 +79,7 @@ def undo_edit(monitor: Monitor, sequence: int) -> Edit:
         raise NotFound(f"Event {sequence} does not exist", "GET /api/events lists the events.")
     if event.device is not None:
         check_may_edit(monitor.tracker.device(f"{event.device}"))
-    if visible_fleet().is_limited and "site" in event.before:
+    if not visible_fleet().may_move and "site" in event.before:
         raise needs_full_view()
     return editing.inverse(event, actor_name(), monitor.clock())
 
@@ -101,7 +101,7 @@ def check_may_edit(device: Device) -> None:
 
 
 def needs_full_view() -> HttpError:
-    """The error for a limited person who would change what others see."""
+    """The error for a person who may not move devices, as that changes what others see."""
     return HttpError(
         403,
         "Only users with access to all devices can merge and split devices or change their site",

@@ -88,6 +88,7 @@ def add_grants(id: int, wanted: Sequence[NewGrant]) -> list[Grant]:
                     span,
                     tuple(given.weekdays),
                     tuple(given.rights),
+                    given.store,
                 )
                 for given, device, span in zip(wanted, devices, hours, strict=True)
             ],
@@ -115,6 +116,8 @@ def _grant_text(grant: Grant) -> str:
     if grant.device is not None:
         device = current_monitor().tracker.devices().get(grant.device)
         return f"{grant.level} on {labels.name(device) if device else 'a deleted device'}"
+    if grant.store is not None:
+        return f"{grant.level} on store {grant.store}"
     return f"{grant.level} on site {labels.site_name(str(grant.site))}"
 
 

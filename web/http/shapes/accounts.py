@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from accounts.model import LEVELS, RIGHTS, ROLES, SCOPES, WEEKDAYS, Grant, Person, Token, User
 from accounts.snapshot import AccountSnapshot
+from fleet.queries import LONGEST_PLACE
 from fleet.shapes import Time, enum_schema, pattern_schema
 from web.http.payloads import Moment, Strict
 
@@ -93,12 +94,13 @@ class TokenMade(TokenRow):
 
 
 class GrantRow(TypedDict):
-    """The permissions of a user for one camera or one site."""
+    """The permissions of a user for one camera, one site or one store."""
 
     id: int
     level: Level
     device: int | None
     site: str | None
+    store: str | None
     hours: HoursText | None
     weekdays: list[Weekday]
     rights: list[Right]
@@ -126,8 +128,16 @@ def _hours(text: str | None) -> str | None:
 
 
 def _site(text: str | None) -> str | None:
+    return _name_of("site", text)
+
+
+def _store(text: str | None) -> str | None:
+    return _name_of("store", text)
+
+
+def _name_of(place: str, text: str | None) -> str | None:
     if text is not None and (not text.strip() or not text.isprintable()):
-        raise ValueError("must be the name of a site, without control characters")
+        raise ValueError(f"must be the name of a {place}, without control characters")
     return text
 
 
@@ -137,7 +147,7 @@ class NewUser(Strict):
     username: str = Field(max_length=200)
     password: str = Field(max_length=1000, json_schema_extra={"format": "password"})
     role: Role = Field("viewer", description="`viewer`, `operator` or `admin`.")
-    all_cameras: bool = Field(True, description="false: only granted cameras and sites.")
+    all_cameras: bool = Field(True, description="false: only granted cameras, sites and stores.")
 
 
 class UserChange(Strict):
@@ -149,11 +159,14 @@ class UserChange(Strict):
 
 
 class NewGrant(Strict):
-    """Access to a camera or a site; `hours` are in the time zone of this server."""
+    """Access to a camera, a site or a store; `hours` are in the time zone of this server."""
 
     level: Level = Field(description="`view`, `control` or `admin`.")
     device: Annotated[int, NUMBER] | None = None
     site: Annotated[str | None, AfterValidator(_site)] = Field(None, min_length=1, max_length=60)
+    store: Annotated[str | None, AfterValidator(_store)] = Field(
+        None, min_length=1, max_length=LONGEST_PLACE
+    )
     hours: Annotated[HoursText | None, AfterValidator(_hours)] = None
     weekdays: list[Weekday] = Field(
         [], max_length=7, description="`mon` to `sun`; empty: every day."
@@ -226,6 +239,7 @@ def grant_row(grant: Grant, redirects: Mapping[int, int]) -> GrantRow:
         "level": grant.level,
         "device": None if grant.device is None else redirects.get(grant.device, grant.device),
         "site": grant.site,
+        "store": grant.store,
         "hours": str(grant.hours) if grant.hours else None,
         "weekdays": list(grant.weekdays),
         "rights": list(grant.rights),
