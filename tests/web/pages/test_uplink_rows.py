@@ -89,9 +89,9 @@ def test_a_recorder_of_the_workbook_is_asked_through_the_cloud(chain: Home) -> N
 
 def test_a_recorder_found_by_a_scan_is_not_shown_as_one_of_the_workbook(make_home: Make) -> None:
     home = make_home()
-    found = seen("serial:X1", at=home.clock(), address=None, kind="recorder")
+    recorder = seen("serial:X1", at=home.clock(), address=None, kind="recorder")
     camera = seen("mac:d4:2d:c5:00:00:01", at=home.clock())
-    home.monitor.tracker.apply([found, camera], home.clock())
+    home.monitor.tracker.apply([recorder, camera], home.clock())
     browser = Browser(home.client)
     cells = browser.visit("/").find_one("tbody").find("td", **{"class": "c-address"})
     assert sorted(cell.text for cell in cells) == ["10.0.0.1", "no address"]
