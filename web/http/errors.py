@@ -56,7 +56,7 @@ PAGE_TEXTS = {
 """The error and the hint for a person at a browser, where the program has nothing more exact."""
 API_HINT = "GET /api/"
 """How a hint begins that names a request of the API: no help for a person at a browser."""
-PAGE_HINT = "It was deleted, or the link is wrong. Go back to the fleet and search for it."
+PAGE_HINT = "It was deleted, or the link is wrong. Go back and reload the page."
 
 
 class HttpError(Exception):

@@ -164,6 +164,33 @@ def test_on_a_phone_the_first_row_stands_on_the_first_screen(tab: Tab, demo: Run
     assert box(page, "#search")["bottom"] <= box(page, ".bar")["bottom"], "the search is in the bar"
 
 
+def test_on_a_tablet_the_first_row_stands_on_the_first_screen(tab: Tab, demo: Running) -> None:
+    page = tab(demo, viewport={"width": 768, "height": 1024})
+    assert overflow(page) <= 0
+    assert box(page, "#fleet tr[data-id]")["bottom"] < 1024
+
+
+def test_weight_and_colour_are_for_trouble_only(tab: Tab, demo: Running) -> None:
+    page = tab(demo)
+    style = """row => {
+        const of = selector => getComputedStyle(row.querySelector(selector));
+        return [of(".badge").fontWeight, of(".badge").color, of(".c-name a").fontWeight];
+    }"""
+    status = page.locator("tr[data-id]")
+    active = status.filter(has=page.locator(".badge.active")).first.evaluate(style)
+    offline = status.filter(has=page.locator(".badge.offline")).first.evaluate(style)
+    quiet = page.locator("#shown").evaluate("place => getComputedStyle(place).color")
+    assert active == ["400", quiet, "400"]
+    assert (offline[0], offline[2]) == ("600", "400")
+    assert offline[1] != quiet
+
+
+def test_the_details_have_no_empty_place_for_a_picture(tab: Tab, demo: Running) -> None:
+    page = tab(demo, "/cameras/6")
+    expect(page.locator("#detail-name")).to_be_visible()
+    expect(page.locator("#detail :is(img, video, picture, figure, canvas)")).to_have_count(0)
+
+
 def test_on_a_phone_the_actions_are_in_a_menu(tab: Tab, demo: Running) -> None:
     page = tab(demo, **PHONE)
     expect(page.locator("#scan")).to_be_hidden()
