@@ -1,11 +1,10 @@
-// Search while typing. Without this the form leads to the list as well.
-const DELAY = 200;
+// The search of the list.
+import { searchField } from "./search_field.js";
 
 export function liveSearch(view) {
   const input = document.getElementById("search");
   const matches = document.getElementById("matches");
   if (!input) return;
-  let timer = 0;
   let isTyping = false;
 
   const textIn = (search) => new URLSearchParams(search).get("q") || "";
@@ -14,7 +13,6 @@ export function liveSearch(view) {
   // The first letter makes an entry of the history, so that Back leads to the list before; the
   // others change that entry.
   async function apply() {
-    clearTimeout(timer);
     const text = input.value.trim();
     if (text === searched()) return;
     const parameters = new URLSearchParams(location.search);
@@ -31,32 +29,10 @@ export function liveSearch(view) {
     matches.textContent = `${number || "No"} ${number === 1 ? "match" : "matches"}`;
   }
 
-  function clear() {
-    input.value = "";
-    apply();
-  }
-
-  input.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(apply, DELAY);
-  });
-  input.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.isComposing) return;
-    event.preventDefault();
-    clear();
-  });
+  const { cancel } = searchField(input, apply);
   input.addEventListener("blur", () => { isTyping = false; });
-  input.form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    apply();
-  });
-  input.form.querySelector(".clear").addEventListener("click", (event) => {
-    event.preventDefault();
-    clear();
-    input.focus();
-  });
   addEventListener("popstate", () => {
-    clearTimeout(timer);
+    cancel();
     isTyping = false;
     input.value = searched();
   });
@@ -64,7 +40,7 @@ export function liveSearch(view) {
   document.addEventListener("choose", ({ detail: { link } }) => {
     const text = input.value.trim();
     if (textIn(link.search) !== textIn(view.filter) || textIn(link.search) === text) return;
-    clearTimeout(timer);
+    cancel();
     const parameters = new URLSearchParams(link.search);
     if (text) parameters.set("q", text);
     else parameters.delete("q");

@@ -1,19 +1,16 @@
-// The search of the page of sites, while typing. Without this its form leads to the same page.
+// The search of the page of sites.
 import { loginHasEnded } from "./login.js";
+import { searchField } from "./search_field.js";
 import { updateTimes } from "./times.js";
-
-const DELAY = 200;
 
 export function searchSites() {
   const input = document.getElementById("search");
   const form = input?.form;
   if (!form || form.getAttribute("action") !== "/sites") return;
   const main = document.getElementById("main");
-  let timer = 0;
   let request = null;
 
   async function apply() {
-    clearTimeout(timer);
     const given = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value));
     const path = given.size ? `/sites?${given}` : "/sites";
     request?.abort();
@@ -31,28 +28,5 @@ export function searchSites() {
     updateTimes(main);
   }
 
-  function clear() {
-    input.value = "";
-    apply();
-  }
-
-  input.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(apply, DELAY);
-  });
-  input.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.isComposing) return;
-    event.preventDefault();
-    if (input.value) clear();
-    else input.blur();
-  });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    apply();
-  });
-  form.querySelector(".clear").addEventListener("click", (event) => {
-    event.preventDefault();
-    clear();
-    input.focus();
-  });
+  searchField(input, apply);
 }

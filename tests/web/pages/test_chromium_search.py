@@ -21,6 +21,13 @@ from tests.web.chromium import (
 NAMES = "td.c-name a"
 
 
+def hold_streams(page: Page) -> list[Route]:
+    """The requests for the event stream, which wait here until they are let go."""
+    held: list[Route] = []
+    page.route(re.compile(r"/api/events"), lambda route: held.append(route))
+    return held
+
+
 def total(page: Page, number: int) -> None:
     """Wait until the list has so many rows."""
     if number:
@@ -212,8 +219,7 @@ def test_what_happens_while_the_filter_changes_reaches_the_list(
         page = tab(monitor)
         everything = page.locator("[data-filter]", has_text="All").locator("b")
         expect(everything).to_have_text("12")
-        held: list[Route] = []
-        page.route(re.compile(r"/api/events"), lambda route: held.append(route))
+        held = hold_streams(page)
         with page.expect_request(re.compile(r"/api/events")):
             page.locator("#search").fill("camera 1")
             total(page, 4)
@@ -234,8 +240,7 @@ def test_a_page_shows_what_happened_before_its_stream_began(
     with network_of(monitor, crowd(3)):
         scan(monitor)
         page = tab(monitor, "about:blank")
-        held: list[Route] = []
-        page.route(re.compile(r"/api/events"), lambda route: held.append(route))
+        held = hold_streams(page)
         with page.expect_request(re.compile(r"/api/events")):
             page.goto(f"http://127.0.0.1:{monitor.port}/")
         expect(page.locator(NAMES, has_text="Camera 3")).to_be_visible()
