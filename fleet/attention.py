@@ -109,31 +109,24 @@ def _by_place(recent: list[Concern], every: Sequence[Device]) -> list[Concern]:
     silent = [concern for concern in recent if not concern.fault and concern.status in SILENT]
     if len(silent) < 2:
         return recent
+    whole = [concern for concern in recent if concern.fault or concern.status not in SILENT]
     stores = queries.stores_by_site(every)
     named: dict[str, Callable[[Device], str]] = {
         "store": lambda device: queries.store_of(device, stores),
         "site": lambda device: "" if device.site == DEFAULT_SITE else device.site,
     }
     for kind, name_of in named.items():
-        recent = _fold_places(recent, every, kind, name_of)
-    return recent
-
-
-def _fold_places(
-    recent: list[Concern], every: Sequence[Device], kind: str, name_of: Callable[[Device], str]
-) -> list[Concern]:
-    sizes = Counter(name_of(device) for device in every if device.retired_at is None)
-    silent: dict[str, list[Concern]] = defaultdict(list)
-    for concern in recent:
-        if not concern.place and not concern.fault and concern.status in SILENT:
-            silent[name_of(concern.devices[0])].append(concern)
-    whole = {name for name, those in silent.items() if name and sizes[name] == len(those) > 1}
-    kept = [
-        concern
-        for concern in recent
-        if concern.place or concern.fault or name_of(concern.devices[0]) not in whole
-    ]
-    return kept + [_place_concern(Place(kind, name), silent[name]) for name in whole]
+        sizes = Counter(name_of(device) for device in every if device.retired_at is None)
+        groups: dict[str, list[Concern]] = defaultdict(list)
+        for concern in silent:
+            groups[name_of(concern.devices[0])].append(concern)
+        silent = []
+        for name, group in groups.items():
+            if name and sizes[name] == len(group) > 1:
+                whole.append(_place_concern(Place(kind, name), group))
+            else:
+                silent += group
+    return whole + silent
 
 
 def _place_concern(place: Place, concerns: Sequence[Concern]) -> Concern:
