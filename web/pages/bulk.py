@@ -109,7 +109,7 @@ def undo() -> Any:
     try:
         result = bulk.undo_many(numbers)
     except Refused as fault:
-        page = fleet_page({"bulk": {"fault": sentences(fault.error, fault.hint)}})
+        page = fleet_page({"bulk": {"fault": sentences(fault.error, page_hint(fault.hint))}})
         return Response(page, status_of(fault))
     if result.changed and not result.failed:
         return redirect(fleet_view.links()(), 303)
