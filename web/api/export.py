@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fleet import labels, shapes
 from fleet.csv_export import as_csv
-from fleet.queries import store_of, stores_by_site
+from fleet.queries import store_of
 from fleet.status import TABLE
 from inventory.export import XLSX, sheet_bytes
 from web.http import columns
@@ -18,7 +18,7 @@ from web.http.monitor import current_monitor
 from web.http.payloads import OneOf, describes, json_response, query_args
 from web.http.selection import selected, unpaged
 from web.http.shapes.devices import ListQuery
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import stores_of, visible_fleet
 
 bp = Blueprint("export", __name__)
 Rows = list[dict[str, Any]]
@@ -77,7 +77,7 @@ def _rows(query: ExportQuery) -> Rows:
     """The rows of the list with the fields of a file."""
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
-    now, rules, stores = monitor.clock(), monitor.rules(), stores_by_site(devices.values())
+    now, rules, stores = monitor.clock(), monitor.rules(), stores_of(devices)
     return [
         columns.file_row(
             shapes.row(device, statuses[device.id], now, rules),

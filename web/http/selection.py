@@ -6,16 +6,13 @@ from typing import Any, TypeVar
 from fleet.attention import Attention
 from fleet.kinds import CAMERAS
 from fleet.model import Device
-from fleet.queries import DevicePage, select, stores_by_site
+from fleet.queries import DevicePage, select
 from web.http.shapes.devices import ListQuery
-from web.http.snapshot_cache import SnapshotCache
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import stores_of, visible_fleet
 
 Query = TypeVar("Query", bound=ListQuery)
 Snapshot = tuple[Mapping[int, Device], Mapping[int, str]]
 """Devices and their statuses, read together: what one has, the other has."""
-stores_of = SnapshotCache(stores_by_site).of
-"""The store of each site among these devices."""
 
 
 def unpaged(query: Query, **changes: Any) -> Query:

@@ -36,8 +36,8 @@ MAX_QUERIED_DEVICES = 20_000
 MAX_SEEN_AGE = timedelta(seconds=1)
 """How long the visible devices of a snapshot stay the same, as grants have hours."""
 
-_stores_of = SnapshotCache(stores_by_site).of
-"""The store of each site in the whole fleet."""
+stores_of = SnapshotCache(stores_by_site).of
+"""The store of each site among the devices of a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class VisibleFleet:
     ) -> bool:
         """`every`: all devices, which tell the store of each."""
         has_stores = device is not None and any(grant.store for grant in self.person.grants)
-        store = store_of(device, _stores_of(every)) if device and has_stores else ""
+        store = store_of(device, stores_of(every)) if device and has_stores else ""
         return may(self.person, action, device, now, store)
 
     def refreshed(self) -> "VisibleFleet | None":

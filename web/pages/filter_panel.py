@@ -10,10 +10,10 @@ from fleet import networks
 from fleet.facets import FACETS, count_facets
 from fleet.kinds import CAMERAS
 from fleet.natural_order import natural_key
-from fleet.queries import select, stores_by_site
+from fleet.queries import select
 from web.http.authorization import needs
 from web.http.selection import within_attention
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import stores_of, visible_fleet
 from web.pages.filter_titles import TITLES, value_titles
 from web.pages.fleet_view import PageQuery, links, page_query
 
@@ -47,7 +47,7 @@ def index() -> str:
     """The panel as a page of its own; the script shows it over the list."""
     query, text = page_query(), request.args.get("find", "").strip()[:100]
     devices, statuses = snapshot = visible_fleet().statuses()
-    stores = stores_by_site(devices.values())
+    stores = stores_of(devices)
     devices = within_attention(devices, query, snapshot)
     wanted = replace(query.filter(), page=None, per_page=None, sort="")
     facets = count_facets(devices, statuses, wanted, CAMERAS, stores)

@@ -21,10 +21,10 @@ from web.http.actions.jobs import auto_scan_job
 from web.http.actions.readiness import not_ready_reasons
 from web.http.actions.scans import fleet_stats
 from web.http.monitor import Monitor
-from web.http.selection import Snapshot, selected, stores_of, unpaged, within_attention
+from web.http.selection import Snapshot, selected, unpaged, within_attention
 from web.http.shapes.devices import ListQuery
 from web.http.shapes.scans import scan_row
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import stores_of, visible_fleet
 from web.pages import filter_titles
 from web.pages.attention_view import attention_view
 from web.pages.caches import page_caches
@@ -202,8 +202,8 @@ def _rows(
 def _row_sources(
     shown: Sequence[Device], snapshot: Snapshot, keys: tuple[str, ...]
 ) -> list[RowSource]:
-    """What the rows with these columns show. What is said of other devices is a part of it: two
-    viewers of the same device can see different ones."""
+    """What the rows with these columns show. It includes the store and the parents as the viewer
+    sees them: two viewers of one device can see different ones."""
     devices, statuses = snapshot
     stores = stores_of(devices) if "store" in keys else None
     return [

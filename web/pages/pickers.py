@@ -14,9 +14,9 @@ from fleet import identity, labels
 from fleet.kinds import CAMERAS, RECORDER
 from fleet.model import DEFAULT_SITE, Device, Invalid
 from fleet.natural_order import natural_key
-from fleet.queries import DeviceFilter, select, store_of, stores_by_site
+from fleet.queries import DeviceFilter, select, store_of
 from web.http.authorization import needs
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import stores_of, visible_fleet
 
 bp = Blueprint("pickers_pages", __name__)
 HINT = "Search by name, address or model."
@@ -172,17 +172,16 @@ def _stores(text: str) -> list[Choice]:
 
 
 def _sites_by_store() -> dict[str, set[str]]:
-    devices = visible_fleet().devices().values()
-    stores, sites = stores_by_site(devices), dict[str, set[str]]()
-    for device in devices:
+    devices = visible_fleet().devices()
+    stores, sites = stores_of(devices), dict[str, set[str]]()
+    for device in devices.values():
         if device.retired_at is None and (store := store_of(device, stores)):
             sites.setdefault(store, set()).add(device.site)
     return sites
 
 
 def _of_store(name: str, count: int, is_exact: bool = False) -> Choice:
-    sites = "1 site" if count == 1 else f"{count} sites"
-    return Choice(STORE + name, name, f"store, {sites}", is_exact)
+    return Choice(STORE + name, name, f"store, {labels.counted(count, 'site')}", is_exact)
 
 
 def _of_site(name: str, count: int, is_exact: bool = False) -> Choice:
