@@ -31,6 +31,7 @@ export function followServer(list, detail) {
   let hasNewRows = false;
   let source = null;
   let newest = 0;
+  let streamedHeads = 0;
   let pause = RETRY_DELAY;
   let retry = 0;
   let isResting = false;
@@ -39,12 +40,14 @@ export function followServer(list, detail) {
   async function refreshHeader() {
     if (list.isBehind) return list.catchUp();
     const filter = list.filter;
+    const heads = streamedHeads;
     const answer = await fetch(`/parts/top${filter}`).catch(() => null);
     if (loginHasEnded(answer, (text) => { stale.textContent = text; showStale(true); })) return false;
     if (!answer || !answer.ok) return false;
     forgetReload();
     const html = await answer.text().catch(() => "");
-    return filter === list.filter ? showHeader(html) : true;
+    // A header that the stream brought meanwhile is newer than this late one.
+    return filter === list.filter && heads === streamedHeads ? showHeader(html) : true;
   }
 
   function showHeader(html) {
@@ -147,7 +150,11 @@ export function followServer(list, detail) {
       if (kind === "found" || JOINING.test(message.kind)) hasNewRows = true;
       scheduleRefresh(message.device);
     });
-    source.addEventListener("head", (event) => isShown() && showHeader(body(event).html));
+    source.addEventListener("head", (event) => {
+      if (!isShown()) return;
+      streamedHeads += 1;
+      showHeader(body(event).html);
+    });
     source.addEventListener("rows", (event) => {
       const { ids, html } = body(event);
       if (html === null) list.renew(ids);

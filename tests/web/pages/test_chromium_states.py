@@ -3,11 +3,12 @@
 import json
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from simulators.panasonic import Network
 from tests.home import Running, until
 from tests.web.chromium import (
+    CROWD,
     Listener,
     Tab,
     camera,
@@ -99,6 +100,22 @@ def test_a_scan_is_stopped_on_the_page(page: Page) -> None:
     page.locator("#stop").click()
     expect(page.locator("#did")).to_contain_text("stopped")
     expect(page.locator("#scan")).to_be_visible()
+
+
+def test_a_late_header_does_not_bring_back_a_scan_that_has_ended(page: Page) -> None:
+    page.locator("#scan").click()
+    expect(page.locator("#progress")).to_contain_text(f"{CROWD} found")
+    old = page.request.get("/parts/top").text()
+    assert 'id="progress"' in old
+    held: list[Route] = []
+    page.route("**/parts/top*", lambda route: held.append(route))
+    page.locator("#stop").click()
+    expect(page.locator("#did")).to_contain_text("stopped")
+    with page.expect_response("**/parts/top*") as late:
+        held[0].fulfill(body=old, content_type="text/html")
+    late.value.finished()
+    page.evaluate("new Promise((done) => setTimeout(done))")
+    expect(page.locator("#progress")).to_have_count(0)
 
 
 def test_the_title_says_which_camera_is_open(page: Page, monitor: Running) -> None:
