@@ -59,6 +59,16 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "HTTP/1.1 200 OK",
     ),
     ("sources/easy4ip_wire.py", "[0-9]{1,5}"): ("1",),
+    ("sources/rtsp_wire.py", r"RTSP/[0-9]\.[0-9]\s+([0-9]{3})(?:\s+(.*))?"): (
+        "RTSP/1.0",
+        "RTSP/1.0 200",
+        "RTSP/1.0 200 OK",
+    ),
+    ("sources/rtsp_wire.py", r"([A-Z_]{1,32})\s+(\S+)\s+RTSP/[0-9]\.[0-9]"): ("OPTIONS", "GET *"),
+    ("sources/rtsp_wire.py", "[0-9]{1,9}"): ("1",),
+    ("sources/rtsp_wire.py", r"(?i)timeout\s*=\s*\"?([0-9]{1,5})"): ("timeout", "timeout="),
+    ("sources/session_description.py", r"[0-9]{1,5}(\.[0-9]{1,6})?"): ("25.", "25"),
+    ("sources/session_description.py", "[0-9]{1,5}"): ("1",),
     ("fleet/serials.py", "[A-Za-z0-9_-]{4,32}"): ("AB12345",),
     ("fleet/texts.py", texts.UNFIT.pattern): ("a\x00",),
     ("fleet/texts.py", texts.INVISIBLE.pattern): ("a\u200b",),
@@ -193,6 +203,38 @@ def attack_easy_ip() -> None:
                 raise AssertionError("the worst datagram is refused before it is read") from error
 
 
+def attack_rtsp() -> None:
+    """Responses of cameras: heads and descriptions as long as they may be, and login challenges."""
+    from sources import login_challenges, rtsp_wire, session_description
+
+    for piece in (
+        *PIECES,
+        "$",
+        "m=video 0 RTP/AVP 96\n",
+        "a=fmtp:96 ",
+        "a=rtpmap:96 ",
+        ";=",
+        ', a="',
+    ):
+        for begin in ("", "RTSP/1.0 200 OK\r\n", "RTSP/1.0 200 OK\r\nSession: ", "$\x00"):
+            run = begin + piece * (LENGTH // len(piece))
+            reader = rtsp_wire.Reader()
+            with contextlib.suppress(rtsp_wire.InvalidResponse):
+                for place in range(0, len(run), 1000):
+                    reader.feed(run[place : place + 1000].encode())
+                    while reader.next() is not None:
+                        pass
+        for begin in ("", "m=video 0 RTP/AVP 96\na=fmtp:96 sprop-parameter-sets=", "a=control:"):
+            text = begin + piece * (LENGTH // len(piece))
+            description = session_description.parse(text.encode())
+            for medium in description.media:
+                _ = medium.picture, medium.encoding, medium.control, medium.is_send_only
+            session_description.control_url("rtsp://10.0.0.5/live", text, text)
+        for begin in ("", "Digest ", 'Digest nonce="'):
+            header = begin + piece * (LENGTH // len(piece))
+            login_challenges.challenges([header, header[: login_challenges.LONGEST_HEADER]] * 20)
+
+
 def attack_values() -> None:
     """What people, files and workbooks hand in, each far longer than it may be."""
     from fleet import identity
@@ -254,6 +296,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "expressions": attack_expressions,
     "easy4ip": attack_easy4ip,
     "easy ip": attack_easy_ip,
+    "rtsp": attack_rtsp,
     "values": attack_values,
     "csv": attack_csv,
     "headers": attack_headers,

@@ -1,0 +1,238 @@
+"""Login challenges of HTTP and RTSP: reads them, and answers with Basic or Digest. Pure, no I/O.
+
+RFC 7617 (Basic), RFC 7616 and RFC 2617 (Digest), as cameras really send them: several headers,
+several challenges in one header, values without quotes, blanks doubled.
+"""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+MAX_CHALLENGES = 16
+MAX_PARAMETERS = 32
+LONGEST_HEADER = 8192
+"""Characters of one header; what is longer is not read."""
+ALGORITHMS = {"sha-256": "sha256", "sha-512-256": "sha512_256", "md5": "md5"}
+"""Digest algorithms, the strongest first, by what RFC 7616 calls them and hashlib calls them.
+
+SHA-256 comes before SHA-512-256: the latter is specified twice and devices differ in it.
+"""
+SEPARATORS = " \t,="
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge. `scheme` and the names of `parameters` are in lower case."""
+
+    scheme: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def algorithm(self) -> str:
+        """The name in lower case without "-sess"; "md5" where the device names none."""
+        return self._algorithm.removesuffix("-sess")
+
+    @property
+    def is_session(self) -> bool:
+        return self._algorithm.endswith("-sess")
+
+    @property
+    def _algorithm(self) -> str:
+        return self.parameters.get("algorithm", "").strip().lower() or "md5"
+
+    @property
+    def is_stale(self) -> bool:
+        """True if the device refused the age of its nonce, and not the password."""
+        return self.parameters.get("stale", "").strip().lower() == "true"
+
+    @property
+    def qualities(self) -> tuple[str, ...]:
+        """The values of qop; empty for the form of RFC 2069, which has none."""
+        values = self.parameters.get("qop", "").lower().replace(" ", "").split(",")
+        return tuple(value for value in values if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A username and a password, which may be empty. No login at all is None, not this."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+class MethodNotSupported(Exception):
+    """No challenge can be answered with a username and a password; `schemes` are those offered."""
+
+    def __init__(self, schemes: tuple[str, ...]) -> None:
+        super().__init__("login method not supported")
+        self.schemes = schemes
+
+
+def challenges(headers: Iterable[str]) -> list[Challenge]:
+    """The challenges of all WWW-Authenticate headers, in their order.
+
+    What cannot be read as a challenge is left out. A header is read by itself: the nonce of one
+    never belongs to another.
+    """
+    every = list[Challenge]()
+    for header in headers:
+        if len(header) <= LONGEST_HEADER:
+            every += _read(header)
+    return every[:MAX_CHALLENGES]
+
+
+def _read(header: str) -> list[Challenge]:
+    every = list[Challenge]()
+    scheme, parameters = "", dict[str, str]()
+    for name, value in _parts(header):
+        if value is not None:
+            if len(parameters) < MAX_PARAMETERS:
+                parameters.setdefault(name, value)
+            continue
+        if scheme:
+            every.append(Challenge(scheme, parameters))
+        scheme, parameters = name, {}
+    if scheme:
+        every.append(Challenge(scheme, parameters))
+    return every
+
+
+def _parts(header: str) -> Iterable[tuple[str, str | None]]:
+    """Names with their values, and the names of schemes, which have the value None."""
+    at = 0
+    while at < len(header):
+        if header[at] in SEPARATORS:
+            at += 1
+            continue
+        start = at
+        while at < len(header) and header[at] not in SEPARATORS:
+            at += 1
+        name = header[start:at].lower()
+        after = at
+        while after < len(header) and header[after] in " \t":
+            after += 1
+        if after < len(header) and header[after] == "=":
+            value, at = _value(header, after + 1)
+            yield name, value
+        else:
+            yield name, None
+
+
+def _value(header: str, at: int) -> tuple[str, int]:
+    """The value that begins here, and where it ends. Without quotes it may have blanks."""
+    while at < len(header) and header[at] in " \t":
+        at += 1
+    if at < len(header) and header[at] == '"':
+        return _quoted(header, at + 1)
+    end = header.find(",", at)
+    end = len(header) if end < 0 else end
+    return header[at:end].strip(), end
+
+
+def _quoted(header: str, at: int) -> tuple[str, int]:
+    characters = list[str]()
+    while at < len(header) and header[at] != '"':
+        if header[at] == "\\" and at + 1 < len(header):
+            at += 1
+        characters.append(header[at])
+        at += 1
+    return "".join(characters), at + 1
+
+
+def strongest(offered: Iterable[Challenge], *, may_use_basic: bool = True) -> Challenge:
+    """The strongest challenge that can be answered. Raises MethodNotSupported.
+
+    Basic sends the password as it is: `may_use_basic` is False where the other end has not proved
+    who it is.
+    """
+    every = list(offered)
+    for algorithm in ALGORITHMS:
+        for challenge in every:
+            if challenge.scheme == "digest" and _can_answer(challenge, algorithm):
+                return challenge
+    for challenge in every:
+        if challenge.scheme == "basic" and may_use_basic:
+            return challenge
+    raise MethodNotSupported(tuple(dict.fromkeys(challenge.scheme for challenge in every)))
+
+
+def _can_answer(challenge: Challenge, algorithm: str) -> bool:
+    is_known = not challenge.qualities or {"auth", "auth-int"} & set(challenge.qualities)
+    return bool(is_known) and challenge.algorithm == algorithm and "nonce" in challenge.parameters
+
+
+class Authorization:
+    """The answers to one challenge. Each use of a nonce has a count of its own, as RFC 7616 asks.
+
+    `answer()` gives the value of the Authorization header.
+    """
+
+    def __init__(self, challenge: Challenge, login: Login) -> None:
+        self.challenge = challenge
+        self._login = login
+        self._count = 0
+        self._client_nonce = secrets.token_hex(8)
+
+    def answer(self, method: str, uri: str, body: bytes = b"") -> str:
+        """`uri` is the one of the request line, exactly as it is sent."""
+        if self.challenge.scheme == "basic":
+            pair = f"{self._login.username}:{self._login.password}".encode()
+            return f"Basic {base64.b64encode(pair).decode()}"
+        self._count += 1
+        return "Digest " + ", ".join(self._parameters(method, uri, body))
+
+    def _parameters(self, method: str, uri: str, body: bytes) -> list[str]:
+        given = self.challenge.parameters
+        quality = self._quality()
+        count = f"{self._count:08x}"
+        first = self._hash(
+            f"{self._login.username}:{given.get('realm', '')}:{self._login.password}"
+        )
+        if self.challenge.is_session:
+            first = self._hash(f"{first}:{given['nonce']}:{self._client_nonce}")
+        action = f"{method}:{uri}"
+        if quality == "auth-int":
+            action += f":{self._hash_bytes(body)}"
+        middle = f":{count}:{self._client_nonce}:{quality}" if quality else ""
+        response = self._hash(f"{first}:{given['nonce']}{middle}:{self._hash(action)}")
+        parameters = [
+            *self._username(),
+            f"realm={_quote(given.get('realm', ''))}",
+            f"nonce={_quote(given['nonce'])}",
+            f"uri={_quote(uri)}",
+            f'response="{response}"',
+        ]
+        if "algorithm" in given:
+            parameters.append(f"algorithm={given['algorithm'].strip()}")
+        if "opaque" in given:
+            parameters.append(f"opaque={_quote(given['opaque'])}")
+        if quality:
+            parameters += [f"qop={quality}", f"nc={count}", f'cnonce="{self._client_nonce}"']
+        elif self.challenge.is_session:
+            parameters.append(f'cnonce="{self._client_nonce}"')
+        return parameters
+
+    def _quality(self) -> str:
+        qualities = self.challenge.qualities
+        return next((name for name in ("auth", "auth-int") if name in qualities), "")
+
+    def _username(self) -> list[str]:
+        if self.challenge.parameters.get("userhash", "").strip().lower() == "true":
+            realm = self.challenge.parameters.get("realm", "")
+            return [f'username="{self._hash(f"{self._login.username}:{realm}")}"', "userhash=true"]
+        return [f"username={_quote(self._login.username)}"]
+
+    def _hash(self, text: str) -> str:
+        return self._hash_bytes(text.encode())
+
+    def _hash_bytes(self, data: bytes) -> str:
+        # MD5 is the device's choice: what it offers is what it can check.
+        name = ALGORITHMS[self.challenge.algorithm]
+        return hashlib.new(name, data, usedforsecurity=False).hexdigest()
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
