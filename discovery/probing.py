@@ -310,6 +310,10 @@ class Prober:
             access.tls_pin,
             access.method,
             {**access.options, **secrets},
+            access.refusals,
+            access.attempts_left,
+            access.worked_at,
+            access.clock,
         )
 
     def _alive(self, device: Device, source: str, at: datetime) -> Sighting:

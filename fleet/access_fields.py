@@ -5,6 +5,7 @@ in words, because both are shown and passwords are not.
 """
 
 import ipaddress
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -23,6 +24,10 @@ MIN_INTERVAL, MAX_INTERVAL = 10, 86_400
 """Seconds between two checks."""
 LONGEST_HOST, LONGEST_PATH, LONGEST_USERNAME = 253, 1000, 128
 LONGEST_METHOD = 40
+MAX_ATTEMPTS = 1000
+"""Login attempts of one device, refused or left; no device has so many."""
+MAX_CLOCK_ERROR = 1e10
+"""Seconds; a clock that is set wrong shows its first day, which is decades ago."""
 MAX_OPTIONS, MAX_OPTION_BYTES = 32, 2000
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 SECURE = ("rtsps", "https")
@@ -83,7 +88,24 @@ def validated(access: Access) -> Access:
         raise _invalid("host", "The address contains more than a host", _ENTER)
     if not is_method(access.method):
         raise _invalid("method", "The login method is invalid", "Enter a method such as digest.")
+    for name, is_valid in LEARNED.items():
+        if not is_valid(getattr(access, name)):
+            raise _invalid(name, f"The value of {name} is invalid", "Remove it.")
     return replace(access, **{name: _CHECKS[name](value) for name, value in given.items()})
+
+
+def _is_clock(seconds: float | None) -> bool:
+    return seconds is None or (math.isfinite(seconds) and abs(seconds) <= MAX_CLOCK_ERROR)
+
+
+LEARNED: Mapping[str, Callable[[Any], bool]] = {
+    "refusals": lambda number: 0 <= number <= MAX_ATTEMPTS,
+    "attempts_left": lambda number: number is None or 0 <= number <= MAX_ATTEMPTS,
+    "worked_at": lambda at: at is None or at.tzinfo is not None,
+    "clock": _is_clock,
+}
+"""What sources learn about an access, beside the method and the certificate, with the test of a
+value of the right type."""
 
 
 def is_method(text: str) -> bool:

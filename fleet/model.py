@@ -67,7 +67,10 @@ class Target:
     `key` is the row of a list, or for a probe the key of the place that is asked. `secret` is the
     plain password, unsealed when the question begins; without it, where there is one, the device
     moved: the probe says what the device proves before it logs in. `options` are the source's own,
-    with those that are secret. `tls_pin` and `method` are as in Access.
+    with those that are secret. `tls_pin`, `method`, `attempts_left`, `worked_at` and `clock` are as
+    in Access. `refusals` are the refused logins that were spent of the budget which all that use
+    this login at this device share. `digest_only`: the device did not prove who it is, so no login
+    that reveals the password is tried. Unless `may_login`, only what needs no login is asked.
     """
 
     site: str
@@ -80,6 +83,12 @@ class Target:
     tls_pin: str | None = None
     method: str = ""
     options: Facts = field(default_factory=dict, repr=False)
+    refusals: int = 0
+    attempts_left: int | None = None
+    worked_at: datetime | None = None
+    clock: float | None = None
+    digest_only: bool = False
+    may_login: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +100,13 @@ class Access:
     `secret_options` (SNMPv3's second password, for example). `secret_host` is the device's address
     for which they were saved, where no host was given: they are sent there without proof, and
     nowhere else before the device proved itself there without them. `tls_pin` is the fingerprint of
-    the certificate that is accepted. `method` is the login method that worked last. `interval` is
-    in seconds. `extra` holds what a newer version wrote.
+    the certificate that is accepted. `interval` is in seconds. `credentials` is the id of a set in
+    `Fleet.credentials`, whose login is used where the access has none of its own.
+
+    Sources learn the rest. `method` is the login method that worked last. `refusals` are the logins
+    that the device refused since the last success or change, `attempts_left` the number that it
+    said it still takes. `worked_at` is when this path last gave a stream. `clock` is how many
+    seconds the device's clock is ahead. `extra` holds what a newer version wrote.
     """
 
     host: str | None = None
@@ -106,18 +120,32 @@ class Access:
     options: Facts = field(default_factory=dict)
     secret_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_host: str | None = None
+    credentials: str = ""
+    refusals: int = 0
+    attempts_left: int | None = None
+    worked_at: datetime | None = None
+    clock: float | None = None
     extra: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a source learned about reaching a device: the login method that worked, and the
-    fingerprint of the certificate that it met first. `access` is the one that was asked with; the
-    Prober fills it in, and nothing is kept for another one."""
+    """What a source learned about reaching a device: the login method that worked, the fingerprint
+    of the certificate that it met first, and the other values as in Access; None and an empty text
+    change nothing.
+
+    `refusals` is the target's number and one more for each login that was refused, or 0 after one
+    that was accepted, which also ends `attempts_left`. A refusal because of the clock or the method
+    is not one of the login. `access` is the one that was asked with; the Prober fills it in, and
+    nothing is kept for another one."""
 
     method: str = ""
     tls_pin: str | None = None
     access: Access | None = None
+    refusals: int | None = None
+    attempts_left: int | None = None
+    worked_at: datetime | None = None
+    clock: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,12 @@ STATE = frozenset({"seen_at", "missed_at", "asked", "misses", "reason", "scope"}
 FINDING = frozenset({"kind", "since", "text", "source", "evidence"})
 ADDRESS = frozenset({"ip", "at", "previous"})
 """Fields of one change of address as JSON."""
-ACCESS = frozenset({"host", "port", "path", "method", "interval"})
+ACCESS = frozenset(
+    {
+        *("host", "port", "path", "method", "interval", "credentials"),
+        *("refusals", "attempts_left", "worked_at", "clock"),
+    }
+)
 """Fields of an access as JSON; of a password it is shown that there is one."""
 EVENT = frozenset(
     {

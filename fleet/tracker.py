@@ -14,7 +14,8 @@ from fleet import identity, labels, reducer, state, validation
 from fleet.database import original_format
 from fleet.database.fleet_store import FleetStore
 from fleet.edit import bulk
-from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Refused, Report
+from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Refused, Report, Sighting
+from fleet.reduce import learning
 from fleet.rejected import RejectedReports
 from fleet.status import Rules
 from fleet.texts import LIST_HINT
@@ -51,6 +52,14 @@ class _Batch:
     def must_be_durable(self) -> bool:
         """A person waits for this: without a durable write it is refused."""
         return any(isinstance(report, Edit | state.Durable) for report in self.reports)
+
+    @property
+    def should_be_written(self) -> bool:
+        """A refused login is written at once: a crash must not give the device's budget back."""
+        return self.must_be_durable or any(
+            isinstance(report, Sighting) and learning.has_refusal(report.learned)
+            for report in self.reports
+        )
 
     def accepted(self) -> Sequence[Report]:
         """The reports that nothing forbids so far."""
@@ -265,7 +274,7 @@ class Tracker:
         before = self._fleet
         after = self._apply(before, batches)
         must_write = after.sequence > before.sequence or any(
-            batch.must_be_durable for batch in batches
+            batch.should_be_written for batch in batches
         )
         if after is not before and must_write and not self._try_to_write(after):
             after = self._apply(

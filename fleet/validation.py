@@ -247,6 +247,8 @@ def check_report(report: Report) -> None:
     check(report, origin_of(report))
     if isinstance(report, Sighting) and not report.identities:
         raise InvalidValue(report.source, "identities", "at least one is expected", ())
+    if isinstance(report, Sighting) and report.learned is not None:
+        check(report.learned, report.source)
 
 
 def check_facts(facts: Any, where: str) -> None:

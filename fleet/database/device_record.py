@@ -29,6 +29,7 @@ def names_of(kind: type) -> tuple[str, ...]:
 
 
 _DEVICE, _ACCESS = names_of(Device), names_of(Access)
+_EMPTY_ACCESS = {name: getattr(Access(), name) for name in _ACCESS}
 _STATE, _FAULT, _ADDRESS = (names_of(kind) for kind in (SourceState, Fault, AddressChange))
 
 
@@ -91,7 +92,11 @@ def unknown(raw: Mapping[str, Any], names: Container[str], where: str) -> dict[s
 
 def access_as_json(access: Access) -> dict[str, Any]:
     """An access without what is empty. Of a password it has the id."""
-    values = {name: value for name in _ACCESS if (value := getattr(access, name))}
+    values = {
+        name: value
+        for name, default in _EMPTY_ACCESS.items()
+        if (value := getattr(access, name)) != default
+    }
     return with_extra(values, access.extra)
 
 
@@ -187,6 +192,8 @@ def access_of(raw: Any, where: str) -> Access:
     if not isinstance(raw, dict):
         raise InvalidValue(where, "it", "an object is expected", raw)
     known = {key: raw[key] for key in _ACCESS if key in raw}
+    if "worked_at" in known:
+        known["worked_at"] = as_moment(raw, "worked_at", where)
     access = Access(**known, extra={key: raw[key] for key in raw if key not in known})
     validation.check(access, where)
     try:

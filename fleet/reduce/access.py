@@ -8,6 +8,7 @@ from fleet import access_fields, identity, labels, status
 from fleet.database import device_record
 from fleet.model import Access, Device, Invalid, Refused, Secret
 from fleet.places import access_key, place
+from fleet.reduce import learning
 from fleet.reduce.draft import Draft
 
 FIELDS = (*access_fields.FIELDS, "secret", "secret_options")
@@ -20,7 +21,7 @@ MAX_KEY = 400
 
 def for_event(access: Access | None) -> dict[str, Any] | None:
     """An access as events keep it, without what was only learned. Of a password it has the id."""
-    return None if access is None else device_record.access_as_json(replace(access, method=""))
+    return None if access is None else device_record.access_as_json(learning.forgotten(access))
 
 
 def from_event(raw: Any) -> Access | None:
@@ -72,12 +73,7 @@ def apply_fields(
         access = replace(access, tls_pin=None)
     if (access.host, access.port) != (known.host, known.port):
         _check_none_stays(known, access)
-    return access if _is_login_of(access, known) else replace(access, method="")
-
-
-def _is_login_of(access: Access, known: Access) -> bool:
-    """True if the login method that was learned still concerns this access."""
-    return replace(access, interval=known.interval, options=known.options) == known
+    return learning.with_valid(known, access)
 
 
 def _secret_options(

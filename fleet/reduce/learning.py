@@ -1,13 +1,26 @@
-"""Keep what a source learned about reaching a device: login method and certificate. Pure.
+"""Keep what a source learned about reaching a device: login method, certificate, refused logins,
+clock. Pure.
 
-It changes no status and is worth no event: it is written with the next thing that is.
+It changes no status and is worth no event: it is written with the next thing that is, and a refused
+login at once.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
-from fleet.access_fields import PIN, is_method
-from fleet.model import Access, Device, Sighting
+from fleet.access_fields import LEARNED, PIN, is_method
+from fleet.model import Access, Device, Learned, Sighting
+
+EMPTY: Mapping[str, Any] = {
+    field.name: field.default for field in fields(Access) if field.name in ("method", *LEARNED)
+}
+"""The fields of an access that only sources set, as they are before anything was learned; a
+fingerprint can be a person's."""
+LOGIN = ("host", "port", "username", "secret", "secret_options", "credentials")
+"""What refusals concern: a change of any of these begins a new budget."""
+PATH = ("host", "port", "path")
+"""What a stream that worked once proves."""
 
 
 def with_learned(device: Device, sighting: Sighting) -> Mapping[str, Access]:
@@ -21,15 +34,59 @@ def with_learned(device: Device, sighting: Sighting) -> Mapping[str, Access]:
         return device.access
     if not is_same_but_learned(learned.access, access):
         return device.access
-    method = learned.method if learned.method and is_method(learned.method) else access.method
-    pin = access.tls_pin or (learned.tls_pin if PIN.fullmatch(learned.tls_pin or "") else None)
-    if (method, pin) == (access.method, access.tls_pin):
-        return device.access
-    return {**device.access, sighting.source: replace(access, method=method, tls_pin=pin)}
+    new = replace(access, **_values(learned, access))
+    return device.access if new == access else {**device.access, sighting.source: new}
+
+
+def _values(learned: Learned, access: Access) -> dict[str, Any]:
+    """The values to keep; what does not fit is left out."""
+    values: dict[str, Any] = {
+        name: value
+        for name, is_valid in LEARNED.items()
+        if (value := getattr(learned, name)) is not None and is_valid(value)
+    }
+    if values.get("refusals") == 0:
+        values["attempts_left"] = None
+    if learned.method and is_method(learned.method):
+        values["method"] = learned.method
+    if access.tls_pin is None and PIN.fullmatch(learned.tls_pin or ""):
+        values["tls_pin"] = learned.tls_pin
+    return values
+
+
+def has_refusal(learned: Learned | None) -> bool:
+    """True if one more login was refused."""
+    if learned is None or learned.access is None or learned.refusals is None:
+        return False
+    return learned.refusals > learned.access.refusals
 
 
 def is_same_but_learned(asked: Access, access: Access) -> bool:
     """True if the access differs from the one that was asked with only in what was learned."""
     is_first_pin = asked.tls_pin is None and access.tls_pin is not None
     pin = None if is_first_pin else access.tls_pin
-    return replace(access, method=asked.method, tls_pin=pin) == asked
+    return forgotten(replace(access, tls_pin=pin)) == forgotten(asked)
+
+
+def forgotten(access: Access) -> Access:
+    """The access without what sources learned; the fingerprint stays."""
+    return replace(access, **EMPTY)
+
+
+def with_valid(known: Access, access: Access) -> Access:
+    """The access that an edit made of `known`, without what was learned of another login, path or
+    host."""
+    values: dict[str, Any] = {}
+    if replace(access, interval=known.interval, options=known.options) != known:
+        values["method"] = ""
+    if _differs(LOGIN, known, access) or known.options.get("login") != access.options.get("login"):
+        values |= {"refusals": 0, "attempts_left": None}
+    if _differs(PATH, known, access):
+        values["worked_at"] = None
+    if access.host != known.host:
+        values["clock"] = None
+    return replace(access, **values)
+
+
+def _differs(names: tuple[str, ...], known: Access, access: Access) -> bool:
+    return any(getattr(known, name) != getattr(access, name) for name in names)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fleet.database import record
 from fleet.model import Device, Edit, Learned, Report, Sighting, Target
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
@@ -154,6 +155,20 @@ def test_the_login_method_and_the_first_certificate_are_kept_for_the_next_questi
     engine.scanner.ask([1])
     assert engine.devices()[1].access["tcp"] == access
     assert len(engine.kinds()) == before, "it is worth no event"
+
+
+def test_a_refused_login_is_in_the_file_at_once(make: Make, tmp_path: Path) -> None:
+    def refuses(target: Target) -> Sequence[Report]:
+        return answers(target, target.key, learned=Learned(refusals=target.refusals + 1))
+
+    def written() -> int:
+        (device,) = record.decode((tmp_path / "fleet.json").read_bytes()).devices.values()
+        return device.access["tcp"].refusals
+
+    engine = make([camera(1, username="root")], ProbedSource(behaviour={1: refuses}))
+    for count in (1, 2):
+        engine.scanner.ask([1])
+        until(lambda count=count: written() == count)
 
 
 def test_what_was_learned_with_an_access_that_a_person_changed_since_is_not_kept(

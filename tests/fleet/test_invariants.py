@@ -340,6 +340,11 @@ ACCESS = st.builds(
     interval=st.none() | st.integers(10, 86400),
     options=st.dictionaries(SOURCES, st.none() | st.booleans() | NUMBER, max_size=2),
     secret_options=st.dictionaries(TEXT, TEXT, max_size=2),
+    credentials=st.just("") | st.from_regex(r"[a-z0-9]{1,16}", fullmatch=True),
+    refusals=st.integers(0, 1000),
+    attempts_left=st.none() | st.integers(0, 1000),
+    worked_at=MAYBE,
+    clock=st.none() | st.floats(-1e10, 1e10),
     extra=st.dictionaries(NEW_KEY, st.integers(0, 9), max_size=2),
 )
 DEVICES = st.builds(
