@@ -50,6 +50,10 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("fleet/natural_order.py", "([0-9]+)"): ("Store 1",),
     ("fleet/secret_columns.py", r"[^\W_]+"): ("a",),
     ("settings.py", r"[,\s]+"): ("a",),
+    (
+        "sources/xml_tree.py",
+        "&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)",
+    ): ("&", "&#1", "&#xa", "&amp"),
     ("settings.py", r"https?://[^/\s?#@]+"): ("https://",),
     ("sources/easy4ip_wire.py", r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}"): ("1.2.3.",),
     ("sources/easy4ip_wire.py", "-?[0-9]{1,10}"): ("-1",),
@@ -235,6 +239,21 @@ def attack_rtsp() -> None:
             login_challenges.challenges([header, header[: login_challenges.LONGEST_HEADER]] * 20)
 
 
+def attack_xml() -> None:
+    """Documents and URLs of ONVIF devices, each as long as it may be."""
+    from sources import device_urls, ws_discovery_wire, xml_tree
+
+    for begin in ("", "<a ", "<a>", "<!--", "<![CDATA[", "<a b='"):
+        for piece in (" ", "a:", "a ", "<a>", "<a/>", "&", "&amp;", "]]>", "--", "x='1' ", "\x00"):
+            data = (begin + piece * (LENGTH // len(piece))).encode()
+            for document in (data, b"<r>" + data + b"</r>"):
+                with contextlib.suppress(xml_tree.NotXml):
+                    list(xml_tree.descendants(xml_tree.parse(document), "b"))
+            with contextlib.suppress(ws_discovery_wire.InvalidReply):
+                ws_discovery_wire.parse(data, "127.0.0.1")
+            device_urls.parse(f"http://{begin}{data.decode()}")
+
+
 def attack_values() -> None:
     """What people, files and workbooks hand in, each far longer than it may be."""
     from fleet import identity
@@ -297,6 +316,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "easy4ip": attack_easy4ip,
     "easy ip": attack_easy_ip,
     "rtsp": attack_rtsp,
+    "xml": attack_xml,
     "values": attack_values,
     "csv": attack_csv,
     "headers": attack_headers,

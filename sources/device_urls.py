@@ -1,0 +1,76 @@
+"""URLs that devices hand out, as they really write them. Pure, no I/O.
+
+The host of such a URL is never trusted: whoever uses it asks at an address of its own.
+"""
+
+import html
+from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import unquote
+
+SCHEMES = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
+"""The schemes that are accepted, with their ports."""
+LONGEST = 2048
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUrl:
+    """`host` is without brackets; `path` has the query and begins with a slash. `username` and
+    `password` are those of the URL, decoded; None where it has none."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def is_tls(self) -> bool:
+        return self.scheme in ("https", "rtsps")
+
+    @property
+    def address(self) -> Address | None:
+        """The host as an address; None for a name."""
+        with suppress(ValueError):
+            return ip_address(self.host)
+        return None
+
+
+def parse(text: str) -> DeviceUrl | None:
+    """The URL, repaired: line breaks and blanks dropped, entities decoded, a port that is written
+    twice taken once. None for another scheme, or what is no URL."""
+    text = "".join(character for character in text if character > " ")
+    if "&" in text and ";" in text:
+        text = html.unescape(text)
+    scheme, separator, rest = text.partition("://")
+    if scheme.lower() not in SCHEMES or not separator or len(rest) > LONGEST:
+        return None
+    end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
+    userinfo, marker, place = rest[:end].rpartition("@")
+    host, port = _host_and_port(place, SCHEMES[scheme.lower()])
+    if not host:
+        return None
+    username, _, password = userinfo.partition(":")
+    path = rest[end:].partition("#")[0]
+    return DeviceUrl(
+        scheme.lower(),
+        host,
+        port,
+        path if path.startswith("/") else f"/{path}",
+        unquote(username) if marker else None,
+        unquote(password) if marker else None,
+    )
+
+
+def _host_and_port(place: str, default: int) -> tuple[str, int]:
+    """The host and the last usable port; an empty host for what is none."""
+    if place.startswith("["):
+        host, _, ports = place[1:].partition("]")
+    else:
+        host, _, ports = place.partition(":")
+    numbers = [int(port) for port in ports.split(":") if port.isascii() and port[:6].isdecimal()]
+    usable = [number for number in numbers if 0 < number < 65536]
+    return host, usable[-1] if usable else default
