@@ -25,6 +25,7 @@ from discovery.sessions import Sessions
 from discovery.source_scans import SourceScans
 from discovery.source_tasks import SourceTasks
 from discovery.swept_questions import SweptQuestions
+from discovery.trials import Trial, TrialRequest, Trials
 from discovery.unverified import UnverifiedDevices
 from fleet import labels
 from fleet.authors import LOCAL
@@ -109,6 +110,7 @@ class Scanner:
         self.prober = Prober(
             sources, tracker, clock, self._inbox.add, unseal, self.sessions, self.heard.__setitem__
         )
+        self._trials = Trials(self.sources)
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)
         self._device_questions = DeviceQuestions(*common, self._source_tasks)
         self._source_scans = SourceScans(*common, self.unverified, self._source_tasks, self.heard)
@@ -200,6 +202,28 @@ class Scanner:
         and no other one is held up. Devices that are only discovered cannot be asked alone.
         Raises CannotAsk when the monitor is stopping."""
         return self._wait_for(self._ask_devices(ids, sources))
+
+    def try_out(self, request: TrialRequest) -> Trial:
+        """Begin to ask an address with a login that a person just gave; nothing of it is kept. The
+        trial gives its steps as they come. Raises TooManyTrials, and CannotAsk when the monitor is
+        stopping."""
+        trial = Trial()
+        with self._lock:
+            if self._is_closed:
+                raise CannotAsk("monitor", STOPPING)
+            self._trials.enter()
+            work = self._trials.run(request, trial.add)
+            call = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._calls.add(call)
+        call.add_done_callback(self._trial_ended)
+        trial.follow(call)
+        return trial
+
+    def _trial_ended(self, call: Future[None]) -> None:
+        self._trials.leave()
+        self._calls.discard(call)
+        if not call.cancelled() and (error := call.exception()) is not None:
+            log.error("Internal error in a connection test", exc_info=error)
 
     def progress(self) -> Scan | None:
         """The scan that is running, or None."""
@@ -293,6 +317,7 @@ class Scanner:
         for task in tasks:
             task.cancel()
         await self.prober.close()
+        await self._trials.close()
         # Threads wait for the sweeps that were asked for: each must come to its own end.
         ending = asyncio.gather(*tasks, *self._awaited, return_exceptions=True)
         await asyncio.wait((ending,), timeout=STOP_TIMEOUT)

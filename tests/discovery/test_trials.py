@@ -1,0 +1,302 @@
+"""A trial asks an address with a login that nobody saved, and keeps nothing of it."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery import trials
+from discovery.trials import MAX_TRIALS, Step, TooManyTrials, TrialRequest, Way
+from fleet import identity
+from fleet.model import CannotAsk, Finding, Learned, NoAnswer, Report, Sighting, Target
+from sources.source import SessionRefused, Source
+from tests.discovery.engine import Engine
+from tests.discovery.listed import now
+from tests.home import Clock, until
+
+SECRET = "gräs/h0pper"
+HOST = "127.0.0.7"
+Behaviour = Callable[[Target], Sequence[Report]]
+
+
+@dataclass
+class Scripted:
+    """A source that answers as its `behaviour` says, and remembers what it was asked with."""
+
+    name: str
+    behaviour: Behaviour = lambda target: [sighting(target, "rtsp")]
+    asked: list[Target] = field(default_factory=list)
+    blocks: bool = False
+    ended: int = 0
+
+    async def probe(self, target: Target) -> Sequence[Report]:
+        self.asked.append(target)
+        try:
+            if self.blocks:
+                await asyncio.Event().wait()
+            return self.behaviour(target)
+        finally:
+            self.ended += 1
+
+    def source(self) -> Source:
+        return Source(self.name, self.name.title(), 30.0, probe=self.probe)
+
+
+def sighting(target: Target, source: str, **more: Any) -> Sighting:
+    keys = more.pop("identities", (target.key,))
+    return Sighting(target.site, keys, source, now(), address=target.host, **more)
+
+
+def finding(target: Target, kind: str, text: str) -> Finding:
+    return Finding(target.key, kind, now(), text, "rtsp")
+
+
+def camera(target: Target) -> list[Report]:
+    """An RTSP camera whose password is SECRET."""
+    if not target.may_login or (target.username, target.secret) != ("admin", SECRET):
+        refused = replace(sighting(target, "rtsp"), learned=Learned(refusals=target.refusals + 1))
+        text = "wrong user name or password"
+        return [refused] + [finding(target, "login.wrong", text)] * target.may_login
+    facts = {"codec": "H264", "width": 1920, "height": 1080, "rate": 25.0}
+    learned = Learned(method="digest-md5", refusals=0)
+    return [sighting(target, "rtsp", facts=facts, learned=learned)]
+
+
+def onvif_camera(target: Target) -> list[Report]:
+    identities = ("onvif:urn:uuid:1", "mac:d4:2d:c5:00:00:09")
+    if not target.may_login:
+        return [sighting(target, "onvif", identities=identities, model="X-1")]
+    streams = [
+        {"profile": "Main", "path": "/main", "port": 8554, "codec": "H265"},
+        {"profile": "Sub", "path": "/sub", "codec": "H264"},
+    ]
+    more = {"facts": {"streams": streams}, "learned": Learned(method="digest-md5")}
+    return [sighting(target, "onvif", identities=identities, model="X-1", name="Gate", **more)]
+
+
+@pytest.fixture
+def rtsp() -> Scripted:
+    return Scripted("rtsp", camera)
+
+
+@pytest.fixture
+def onvif() -> Scripted:
+    return Scripted("onvif", onvif_camera)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, clock: Clock, onvif: Scripted, rtsp: Scripted) -> Iterator[Engine]:
+    engine = Engine(tmp_path, clock, onvif.source(), rtsp.source())
+    yield engine
+    engine.close()
+
+
+RTSP_ONLY = (Way("rtsp", 554, "/live"),)
+
+
+def request(password: str | None = SECRET, ways: Sequence[Way] = RTSP_ONLY) -> TrialRequest:
+    return TrialRequest(HOST, tuple(ways), "admin", password)
+
+
+def tried(engine: Engine, wanted: TrialRequest) -> list[Step]:
+    return list(engine.scanner.try_out(wanted))
+
+
+def states(steps: Sequence[Step]) -> list[tuple[str, str, str]]:
+    return [(step.source, step.name, step.state) for step in steps]
+
+
+def test_a_camera_is_tried_by_onvif_and_by_the_stream_that_onvif_names(
+    engine: Engine, rtsp: Scripted
+) -> None:
+    steps = tried(engine, request(ways=(Way("onvif"), Way("rtsp"))))
+    assert states(steps) == [
+        ("onvif", "connect", "ok"),
+        ("onvif", "identify", "ok"),
+        ("onvif", "login", "ok"),
+        ("onvif", "streams", "ok"),
+        ("rtsp", "connect", "ok"),
+        ("rtsp", "identify", "skipped"),
+        ("rtsp", "login", "ok"),
+        ("rtsp", "describe", "ok"),
+        ("", "result", "ok"),
+    ]
+    assert {(target.port, target.path) for target in rtsp.asked} == {(8554, "/main")}
+    result = steps[-1].facts
+    assert (result["name"], result["model"], result["mac"]) == ("Gate", "X-1", "d4:2d:c5:00:00:09")
+    assert result["sources"] == ["onvif", "rtsp"]
+    main, sub = result["streams"]
+    assert (main["profile"], main["codec"], main["width"]) == ("Main", "H264", 1920)
+    assert sub["path"] == "/sub"
+    assert steps[7].text == "H264, 1920 × 1080, 25 fps"
+
+
+def test_nothing_of_a_trial_is_kept(engine: Engine) -> None:
+    before = engine.tracker.fleet()
+    assert tried(engine, request())[-1].state == "ok"
+    assert engine.tracker.fleet() is before
+    assert engine.batches == []
+
+
+def test_the_login_is_not_sent_before_the_device_answered_without_it(
+    engine: Engine, rtsp: Scripted
+) -> None:
+    tried(engine, request())
+    first, second = rtsp.asked
+    assert (first.username, first.secret, first.may_login) == (None, None, False)
+    assert (second.username, second.secret, second.may_login) == ("admin", SECRET, True)
+
+
+def test_a_wrong_password_is_tried_once(engine: Engine, rtsp: Scripted) -> None:
+    steps = tried(engine, request("magpie-7"))
+    assert states(steps)[2:] == [("rtsp", "login", "failed"), ("", "result", "failed")]
+    assert steps[2].text == "wrong user name or password"
+    (asked,) = (target for target in rtsp.asked if target.may_login)
+    assert asked.refusals == 1, "a second refusal would be the last that the budget allows"
+
+
+def test_no_login_is_asked_at_a_device_whose_budget_is_spent(
+    engine: Engine, rtsp: Scripted
+) -> None:
+    reason = "The login was refused twice"
+    wanted = replace(request(), may_login=False, no_login_reason=reason)
+    steps = tried(engine, wanted)
+    assert [step.text for step in steps if step.state == "skipped"][1:] == [reason, reason]
+    assert not any(target.may_login for target in rtsp.asked)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (NoAnswer("not RTSP"), "RTSP at 127.0.0.7:554: not RTSP"),
+        (CannotAsk("rtsp", "the cable is out"), "RTSP at 127.0.0.7:554: the cable is out"),
+        (ConnectionRefusedError(111, "x"), "RTSP at 127.0.0.7:554: connection refused"),
+        (TimeoutError(), "RTSP at 127.0.0.7:554: no response within 30 s"),
+        (SessionRefused("453"), "RTSP at 127.0.0.7:554: no free session (453)"),
+    ],
+)
+def test_a_device_that_does_not_answer_is_named_with_the_reason(
+    engine: Engine, rtsp: Scripted, error: Exception, text: str
+) -> None:
+    def fail(target: Target) -> Sequence[Report]:
+        raise error
+
+    rtsp.behaviour = fail
+    steps = tried(engine, request())
+    assert states(steps) == [("rtsp", "connect", "failed"), ("", "result", "failed")]
+    assert steps[0].text == text
+
+
+def test_an_error_in_a_source_ends_its_own_part_alone(
+    engine: Engine, onvif: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(target: Target) -> Sequence[Report]:
+        raise ZeroDivisionError(f"{target.username}:{target.secret}")
+
+    onvif.behaviour = lambda target: fail(target) if target.may_login else onvif_camera(target)
+    steps = tried(engine, request(ways=(Way("onvif"), *RTSP_ONLY)))
+    assert ("onvif", "login", "failed") in states(steps)
+    assert states(steps)[-1] == ("", "result", "ok")
+    assert "ZeroDivisionError" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_one_source_alone_is_enough(engine: Engine, onvif: Scripted) -> None:
+    def fail(target: Target) -> Sequence[Report]:
+        raise NoAnswer("HTML instead of ONVIF")
+
+    onvif.behaviour = fail
+    steps = tried(engine, request(ways=(Way("onvif"), *RTSP_ONLY)))
+    assert steps[-1].state == "ok"
+    assert steps[-1].facts["sources"] == ["rtsp"]
+
+
+def test_a_source_that_this_server_does_not_have_is_skipped(engine: Engine) -> None:
+    steps = tried(engine, request(ways=(Way("carrier"), *RTSP_ONLY)))
+    assert (steps[0].state, steps[-1].state) == ("skipped", "ok")
+
+
+def test_a_recorder_names_its_channels(engine: Engine, onvif: Scripted) -> None:
+    def recorder(target: Target) -> Sequence[Report]:
+        owner = "onvif:urn:uuid:9"
+        channels = [
+            sighting(
+                target,
+                "onvif",
+                identities=(identity.channel_key(owner, f"V{number}"),),
+                links={"stream": f"/ch{number}"},
+                facts={"channel": str(number)},
+                name=f"Door {number}",
+            )
+            for number in (1, 2)
+        ]
+        return [sighting(target, "onvif", identities=(owner,), kind="recorder"), *channels]
+
+    onvif.behaviour = recorder
+    steps = tried(engine, request(ways=(Way("onvif"),)))
+    assert steps[3].text == "2 channels"
+    assert steps[-1].facts["channels"] == [
+        {"name": "Door 1", "channel": "1", "path": "/ch1"},
+        {"name": "Door 2", "channel": "2", "path": "/ch2"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "echo", [SECRET, "gr%C3%A4s%2Fh0pper", "gr%c3%a4s%2fh0pper", "rtsp://admin:gräs@cam/"]
+)
+def test_a_password_that_the_device_echoes_is_in_no_step(
+    engine: Engine, rtsp: Scripted, echo: str
+) -> None:
+    rtsp.behaviour = lambda target: [
+        sighting(target, "rtsp", name=f"x{echo}y", facts={"codec": echo, echo: [{"a": echo}]}),
+        finding(target, "login.none", f"open: {echo}"),
+    ]
+    steps = tried(engine, request())
+    assert steps[-1].state == "ok"
+    text = repr(steps)
+    assert echo not in text
+    assert trials.MASK in text
+    assert SECRET not in repr(request()), "nor in what a traceback shows"
+
+
+def test_what_a_device_says_is_bounded() -> None:
+    deep: list[Any] = []
+    for _ in range(100):
+        deep = [deep, "x" * 100_000, *range(1000)]
+    assert len(repr(trials.shown({"x": deep}, ""))) < 100_000
+
+
+def test_a_trial_ends_when_its_reader_leaves(engine: Engine, rtsp: Scripted) -> None:
+    rtsp.blocks = True
+    steps = engine.scanner.try_out(request()).steps(0.01)
+    until(lambda: next(steps) is None and rtsp.asked, what="it is under way, and nothing came")
+    steps.close()  # type: ignore[attr-defined]
+    until(lambda: rtsp.ended == 1, what="the probe was cancelled")
+
+
+def test_no_more_trials_run_at_once_than_allowed(engine: Engine, rtsp: Scripted) -> None:
+    rtsp.blocks = True
+    running = [engine.scanner.try_out(request()) for _ in range(MAX_TRIALS)]
+    with pytest.raises(TooManyTrials):
+        engine.scanner.try_out(request())
+    until(lambda: len(rtsp.asked) == MAX_TRIALS, what="all are under way")
+    running[0].close()
+    assert list(running[0]) == []
+    until(lambda: rtsp.ended == 1, what="its place is free")
+    rtsp.blocks = False
+    assert tried(engine, request())[-1].state == "ok"
+    for trial in running:
+        trial.close()
+
+
+def test_trials_end_with_the_monitor(engine: Engine, rtsp: Scripted) -> None:
+    rtsp.blocks = True
+    trial = engine.scanner.try_out(request())
+    until(lambda: rtsp.asked, what="it is under way")
+    engine.scanner.close()
+    assert list(trial) == []
+    with pytest.raises(CannotAsk):
+        engine.scanner.try_out(request())
