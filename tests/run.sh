@@ -13,6 +13,15 @@ missing_packages() {
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx
     command -v openssl >/dev/null || echo openssl
     ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || echo faketime
+    command -v ffprobe >/dev/null || echo ffmpeg
+    # A real RTSP server, which runs under Debian's own Python.
+    ls /usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib >/dev/null 2>&1 ||
+        echo gir1.2-gst-rtsp-server-1.0
+    [ -d /usr/lib/python3/dist-packages/gi ] || echo python3-gi
+    for part in base:videotestsrc good:rtpmanager bad:videoparsersbad; do
+        ls /usr/lib/*/gstreamer-1.0/libgst"${part#*:}".so >/dev/null 2>&1 ||
+            echo "gstreamer1.0-plugins-${part%:*}"
+    done
 }
 
 # Says what will be installed and how large it is: a browser and a database bring a lot along.

@@ -1,0 +1,76 @@
+"""The media of a pretend RTSP device: RTP (RFC 3550, RFC 6184) in interleaved frames (RFC 2326
+10.12)."""
+
+import asyncio
+import itertools
+import struct
+from collections.abc import Callable, Iterator
+
+from simulators import parameter_sets as sets
+from simulators.rtsp_sdp import Stream
+
+LARGEST = 1400
+"""Bytes of a packet's payload."""
+CLOCK = 90_000
+KEY_FRAME_EVERY = 30
+SOURCE_ID = 0x5E5E5E5E
+
+
+def interleaved(channel: int, packet: bytes) -> bytes:
+    """A packet as it is sent between answers."""
+    return struct.pack("!cBH", b"$", channel, len(packet)) + packet
+
+
+def sender_report(channel: int = 1) -> bytes:
+    """An RTCP report with zero in each field, interleaved."""
+    return interleaved(channel, struct.pack("!BBHI20x", 0x80, 200, 6, SOURCE_ID))
+
+
+def _payloads(unit: bytes) -> Iterator[tuple[bytes, bool]]:
+    """A NAL unit in fragments that fit into a packet, and whether each is the last."""
+    if len(unit) <= LARGEST:
+        yield unit, True
+        return
+    indicator, kind = (unit[0] & 0xE0) | 28, unit[0] & 0x1F
+    for start in range(1, len(unit), LARGEST):
+        is_last = start + LARGEST >= len(unit)
+        header = kind | (0x80 if start == 1 else 0) | (0x40 if is_last else 0)
+        yield bytes((indicator, header)) + unit[start : start + LARGEST], is_last
+
+
+def frames(stream: Stream) -> Iterator[list[bytes]]:
+    """The NAL units of each picture, for ever."""
+    size = (stream.width, stream.height)
+    for number in itertools.count():
+        place = number % KEY_FRAME_EVERY
+        if place:
+            yield [sets.h264_same_frame(*size, place)]
+        else:
+            yield [sets.h264_sps(*size), sets.h264_pps(), sets.h264_key_frame(*size)]
+
+
+def packets(stream: Stream, channel: int) -> Iterator[bytes]:
+    """The interleaved packets of each picture, as one block of bytes."""
+    sequence = itertools.count()
+    for number, units in enumerate(frames(stream)):
+        timestamp = number * CLOCK // stream.fps % 2**32
+        block = bytearray()
+        for unit in units:
+            for payload, is_last in _payloads(unit):
+                marker = 0x80 if is_last and unit is units[-1] else 0
+                header = (0x80, 96 | marker, next(sequence) % 65536, timestamp, SOURCE_ID)
+                block += interleaved(channel, struct.pack("!BBHII", *header) + payload)
+        yield bytes(block)
+
+
+async def play(stream: Stream, channel: int, mode: str, write: Callable[[bytes], None]) -> None:
+    """Send until the task is cancelled. H.264 is sent; of other codecs only RTCP is."""
+    if mode == "no-media":
+        return
+    if mode == "rtcp-only" or stream.codec != "H264":
+        while True:
+            write(sender_report(channel + 1))
+            await asyncio.sleep(1)
+    for block in packets(stream, channel):
+        write(block)
+        await asyncio.sleep(1 / stream.fps)
