@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import re
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 
 HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
@@ -27,10 +27,13 @@ class Attempt:
     outcome: str
     method: str
     fields: dict[str, str]
-    """Of Digest its parameters; of Basic and of WS-UsernameToken the password."""
+    """Of Digest its parameters; of WS-UsernameToken (scheme wsse) its elements; of Basic, and of
+    a token in clear text (wsse-text), the password."""
 
     def shows(self, password: str) -> bool:
         """Whether this password was used for it, also where only its digest was sent."""
+        if self.scheme == "wsse":
+            return self.fields.get("digest") == token_digest(self.fields, password)
         if self.scheme != "digest":
             return self.fields.get("password") == password
         return self.fields.get("response") == response(self.fields, self.method, password)
@@ -50,6 +53,16 @@ def response(fields: dict[str, str], method: str, password: str) -> str:
         return digest(secret, nonce, request)
     middle = (nonce, fields.get("nc", ""), fields.get("cnonce", ""), fields["qop"])
     return digest(secret, *middle, request)
+
+
+def token_digest(fields: dict[str, str], password: str) -> str:
+    """The password digest of a WS-UsernameToken with this nonce and time."""
+    try:
+        nonce = b64decode(fields.get("nonce", ""))
+    except ValueError:
+        nonce = b""
+    text = nonce + fields.get("created", "").encode() + password.encode()
+    return b64encode(hashlib.sha1(text, usedforsecurity=False).digest()).decode()
 
 
 @dataclass
@@ -176,6 +189,21 @@ class Accounts:
             if self.lock_after and self.wrong_in_a_row >= self.lock_after:
                 self.locked_until = time.monotonic() + self.lock_seconds
         return outcome
+
+    def judge_token(self, fields: dict[str, str], is_fresh: bool) -> str:
+        """The outcome of a WS-UsernameToken: right, wrong, locked, or stale by the device's clock.
+        `fields`: username, and either nonce, created and digest, or the password."""
+        if self.is_open:
+            return "right"
+        fits = fields.get("username") == self.username and (
+            fields["password"] == self.password
+            if "password" in fields
+            else fields.get("digest") == token_digest(fields, self.password)
+        )
+        scheme = "wsse-text" if "password" in fields else "wsse"
+        if scheme == "wsse" and not is_fresh:
+            return self.note(scheme, fields, "stale")
+        return self.note(scheme, fields, self._right_or_wrong(fits))
 
     def _judge_basic(self, fields: dict[str, str]) -> str:
         fits = (fields.get("username"), fields.get("password")) == (
