@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from fleet.model import Device, Event, Report
+from fleet.model import Device, Event, Fleet, Report
 
 
 class DeviceTracker(Protocol):
     """Applies reports and knows the devices; its methods are those of `fleet.tracker.Tracker`."""
 
     def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]: ...
+
+    def fleet(self) -> Fleet: ...
 
     def devices(self) -> Mapping[int, Device]: ...
 

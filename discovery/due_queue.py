@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from discovery.sessions import host_of, session_owner
-from fleet.model import Access, Device
+from fleet import logins
+from fleet.model import NOTHING, Access, Device
+from fleet.places import host_of, session_owner
 from fleet.reduce.learning import is_same_but_learned
 from sources.source import Source
 
@@ -31,10 +32,10 @@ SHORTEST_INTERVAL = 1.0
 
 @dataclass(slots=True, eq=False)
 class QueueEntry:
-    """One device as one source asks it. `due`: when it is asked by itself; `ready_at`: since when
-    it waits for room, which is before `due` if it is asked out of turn; `began`: when it was last
-    asked; `owner`: the device that serves its answer; `ticket`: the number of the one heap item
-    that is valid."""
+    """One device as one source asks it, by `access` with the login that is used. `due`: when it is
+    asked by itself; `ready_at`: since when it waits for room, which is before `due` if it is asked
+    out of turn; `began`: when it was last asked; `owner`: the device that serves its answer;
+    `ticket`: the number of the one heap item that is valid."""
 
     question: Question
     host: str
@@ -72,6 +73,9 @@ class DueQueue:
     def __init__(self, sources: Iterable[Source]) -> None:
         self.sources = {source.name: source for source in sources if source.probe}
         self._devices: Mapping[int, Device] = {}
+        self._sets: logins.Sets = NOTHING
+        self._borrowers: dict[int, set[int]] = {}
+        """The devices that may use the login of a recorder."""
         self._entries: dict[Question, QueueEntry] = {}
         self._tickets = itertools.count()
         self._idle: list[HeapItem] = []
@@ -82,26 +86,41 @@ class DueQueue:
 
     # -- who is asked --------------------------------------------------------------------
 
-    def update(self, devices: Mapping[int, Device], now: float) -> list[Question]:
+    def update(
+        self, devices: Mapping[int, Device], now: float, sets: logins.Sets = NOTHING
+    ) -> list[Question]:
         """Take the newest snapshot and return the questions that nobody asks any more. Only
-        devices that are other values are looked at."""
+        devices that are other values are looked at, and those that use the login of one."""
         before, self._devices = self._devices, devices
-        if devices is before or not self.sources:
+        is_other_sets, self._sets = sets is not self._sets, sets
+        if not self.sources or (devices is before and not is_other_sets):
             return []
         changed = [device for id, device in devices.items() if before.get(id) is not device]
         gone = [before[id] for id in before.keys() - devices.keys()]
         ended: list[Question] = []
         new: list[QueueEntry] = []
+        other: dict[int, Device] = {}
         for device in itertools.chain(changed, gone):
             old, is_gone = before.get(device.id), device.id not in devices
             if old is None or is_gone or _has_other_question(old, device):
-                for name in self.sources:
-                    self._renew((device.id, name), None if is_gone else device, new, ended, now)
+                other[device.id] = device
+        for id, device in {**other, **self._with_other_login(other, is_other_sets)}.items():
+            for name in self.sources:
+                self._renew((id, name), device if id in devices else None, new, ended, now)
         pace = len(new) / FIRST_RATE
         for entry in new:
             entry.due = now + phase(entry.question) * min(pace, entry.interval)
             self._put_idle(entry)
         return ended
+
+    def _with_other_login(
+        self, other: Mapping[int, Device], is_other_sets: bool
+    ) -> Mapping[int, Device]:
+        """The devices whose login another record, or a credential set, may have changed."""
+        if is_other_sets:
+            return {id: device for id, device in self._devices.items() if device.access}
+        ids = {id for lender in other for id in self._borrowers.get(lender, ())}
+        return {id: self._devices[id] for id in ids if id in self._devices}
 
     def _renew(
         self,
@@ -135,9 +154,13 @@ class DueQueue:
         name = question[1]
         if device is None or device.retired_at is not None:
             return None
-        host, access = host_of(device, name), device.access.get(name)
-        if access is None or not host:
+        host = host_of(device, name)
+        if name not in device.access or not host:
             return None
+        access = logins.resolved(device, name, self._devices, self._sets)
+        if not logins.has_own_login(device.access[name]):
+            for parent in device.parents:
+                self._borrowers.setdefault(parent, set()).add(device.id)
         state = device.states.get(name)
         interval = max(SHORTEST_INTERVAL, access.interval or self.sources[name].interval)
         was_up = state is not None and state.seen_at is not None and state.misses == 0
@@ -293,5 +316,6 @@ def _has_other_question(old: Device, new: Device) -> bool:
     return (
         old.access is not new.access
         or old.address != new.address
+        or old.parents != new.parents
         or (old.retired_at is None) != (new.retired_at is None)
     )

@@ -15,6 +15,7 @@ from functools import partial
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
+from discovery.logins import Allowance, LoginGate
 from discovery.outcomes import name_of
 from discovery.probe_tasks import ProbeTasks
 from discovery.secret_hosts import (
@@ -27,8 +28,8 @@ from discovery.secret_hosts import (
     proof_of,
     with_place_key,
 )
-from discovery.sessions import Sessions, Stream, session_owner
-from fleet import identity
+from discovery.sessions import Sessions, Stream
+from fleet import identity, logins
 from fleet.model import (
     Access,
     CannotAsk,
@@ -40,7 +41,7 @@ from fleet.model import (
     Sighting,
     Target,
 )
-from fleet.places import access_key
+from fleet.places import access_key, session_owner
 from fleet.reduce import claims
 from sources import net
 from sources.source import SessionRefused, Source
@@ -105,6 +106,7 @@ class Prober:
         self._scopes = DownScopes()
         self._probes = ProbeTasks()
         self._proofs = Proofs()
+        self._gate = LoginGate(tracker)
         self._awaited: dict[Question, list[asyncio.Future[ProbeResult]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged: set[tuple[str, str]] = set()
@@ -173,8 +175,10 @@ class Prober:
 
     def _sync(self) -> None:
         """Bring the queue in line with the newest snapshot of the fleet."""
-        for question in self.queue.update(self.tracker.devices(), _now()):
+        fleet = self.tracker.fleet()
+        for question in self.queue.update(fleet.devices, _now(), fleet.credentials):
             self._proofs.forget(question)
+            self._gate.forget(question)
             self.deliver(self._scopes.forget(question, self.clock()))
             self._resolve(
                 question, ProbeResult(*question, NOT_ASKED, "no longer checked by this source")
@@ -261,13 +265,23 @@ class Prober:
         """The reports of the probe. Where the password may not be sent yet, the device is asked
         without it first. Raises Unproven, UnprovenRefusal, SecretLost and whatever ProbeTasks.run
         does."""
-        access = device.access.get(source.name, Access())
+        access = self._access(device, source.name)
         if not may_send_secrets(access, entry.host):
             reports = await self._reports_before_proof(source, entry, device, access)
             if reports is not None:
                 return reports
-        target = self._target(source, entry, device, access)
-        return await self._probes.run(source, entry.question, target)
+        allowance = self._gate.allowance(device, source.name, access)
+        target = self._target(source, entry, device, access, allowance)
+        judge = partial(self._gate.judged, device, source.name, access, allowance, self.clock())
+        try:
+            return judge(await self._probes.run(source, entry.question, target))
+        except SessionRefused as error:
+            raise SessionRefused(error.reason, judge(error.reports)) from error
+
+    def _access(self, device: Device, source: str) -> Access:
+        """The access of the device as it is now, with the login that is used."""
+        fleet = self.tracker.fleet()
+        return logins.resolved(device, source, fleet.devices, fleet.credentials)
 
     async def _reports_before_proof(
         self, source: Source, entry: QueueEntry, device: Device, access: Access
@@ -280,7 +294,8 @@ class Prober:
         proof = proof_of(entry, device, at_host, disputed, _now())
         if self._proofs.is_valid(proof):
             return None
-        target = self._target(source, entry, device, access_without_secrets(access))
+        plain = access_without_secrets(access)
+        target = self._target(source, entry, device, plain, Allowance(may_login=False))
         target = with_place_key(target, source.name, access)
         try:
             reports = await self._probes.run(source, entry.question, target)
@@ -296,8 +311,18 @@ class Prober:
         self._proofs.keep(proof)
         return None
 
-    def _target(self, source: Source, entry: QueueEntry, device: Device, access: Access) -> Target:
-        """The target of a question, with its secrets unsealed. Raises SecretLost."""
+    def _target(
+        self,
+        source: Source,
+        entry: QueueEntry,
+        device: Device,
+        access: Access,
+        allowance: Allowance,
+    ) -> Target:
+        """The target of a question, with its secrets unsealed if a login is allowed. Raises
+        SecretLost."""
+        if not allowance.may_login:
+            access = access_without_secrets(access)
         secrets = {name: self.unseal(id) for name, id in access.secret_options.items()}
         return Target(
             device.site,
@@ -310,10 +335,11 @@ class Prober:
             access.tls_pin,
             access.method,
             {**access.options, **secrets},
-            access.refusals,
-            access.attempts_left,
+            allowance.refusals,
+            allowance.attempts_left,
             access.worked_at,
             access.clock,
+            may_login=allowance.may_login,
         )
 
     def _alive(self, device: Device, source: str, at: datetime) -> Sighting:
@@ -346,7 +372,12 @@ class Prober:
             missed = self._miss(entry, device, started, "another device responds at this address")
             # It may answer elsewhere at this moment, which counts more.
             missed = replace(missed, at=started)
-            return ProbeResult(*entry.question, MISSED, missed.reason, (*kept, missed))
+            about = tuple(
+                report
+                for report in kept
+                if not (isinstance(report, Finding) and report.identity == _key(device))
+            )
+            return ProbeResult(*entry.question, MISSED, missed.reason, (*about, missed))
         if not any(isinstance(report, Sighting) for report in kept):
             misses = [report for report in kept if isinstance(report, Miss)]
             if not misses:
@@ -387,9 +418,11 @@ class Prober:
         was asked proves nothing beside a key of the device that answers there."""
         if isinstance(report, Miss):
             return replace(report, asked=started)
+        place = access_key(entry.source, replace(entry.access, host=entry.host))
+        if isinstance(report, Finding) and report.identity == place:
+            return replace(report, identity=_key(device))
         if not isinstance(report, Sighting):
             return report
-        place = access_key(entry.source, replace(entry.access, host=entry.host))
         is_there = place in report.identities or report.address in (None, entry.host)
         keys = report.identities
         if not claims.is_at_place_only(identity.proved(report, self.tracker.disputed())):
@@ -430,7 +463,7 @@ class Prober:
         return ProbeResult(*entry.question, NOT_ASKED, reason, tuple(down))
 
     def _unproven(self, entry: QueueEntry, device: Device) -> str:
-        saved = device.access[entry.source].secret_host or "another address"
+        saved = entry.access.secret_host or "another address"
         return (
             f"the password was saved for {saved}, and the device at {entry.host} cannot be "
             "identified; enter the password again"

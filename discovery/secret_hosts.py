@@ -24,10 +24,10 @@ MAX_NEIGHBOURS = 16
 
 
 def may_send_secrets(access: Access, host: str) -> bool:
-    """True if the secrets of the access may be sent to this host: a person gave the host, or the
-    password was saved while the device was there."""
+    """True if the secrets of a resolved access may be sent to this host: a person gave the host, or
+    the password was saved, or its credential set chosen, while the device was there."""
     has_secret = access.secret or access.secret_options
-    return not has_secret or access.host is not None or access.secret_host == host
+    return not has_secret or access.secret_host == host
 
 
 class Unproven(Exception):

@@ -5,13 +5,11 @@ probe while it runs, a reader of one stream) reserves it first. Readers run in t
 own: all of this may be called from any thread.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
 from typing import NamedTuple
-
-from fleet.model import Device
 
 FRESH = 10.0
 """Seconds for which a packet of a stream proves that the device is alive."""
@@ -40,7 +38,7 @@ class _Budget:
 
 class Sessions:
     """The sessions of all devices, by the id of their `owner`, the device that serves them
-    (`session_owner`)."""
+    (`fleet.places.session_owner`)."""
 
     def __init__(self, timer: Callable[[], float] = monotonic) -> None:
         self._timer = timer
@@ -107,19 +105,3 @@ class Sessions:
                 for stream, at in budget.alive.items()
                 if device in (owner, stream.device)
             )
-
-
-def host_of(device: Device, source: str) -> str | None:
-    """The host at which this source asks the device: the one a person gave, else its address."""
-    access = device.access.get(source)
-    return (access.host or device.address) if access else None
-
-
-def session_owner(device: Device, source: str, devices: Mapping[int, Device]) -> int:
-    """The device whose sessions a question uses: the recorder that a channel is part of, which is
-    its parent at the same host; else the device itself."""
-    host = host_of(device, source)
-    for parent in (devices.get(id) for id in device.parents):
-        if parent is not None and host in (parent.address, host_of(parent, source)):
-            return parent.id
-    return device.id

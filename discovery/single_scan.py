@@ -19,15 +19,18 @@ class MemoryTracker:
     """A tracker without a file, by the same rules."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self.fleet = Fleet()
-        self._rules = rules_of(self.fleet, WITHOUT_SCANS, source_rules(sources))
+        self._fleet = Fleet()
+        self._rules = rules_of(self._fleet, WITHOUT_SCANS, source_rules(sources))
 
     def apply(self, reports: Sequence[Report], now: datetime) -> list[Event]:
-        self.fleet, events = reduce(self.fleet, reports, now, self._rules)
+        self._fleet, events = reduce(self._fleet, reports, now, self._rules)
         return events
 
+    def fleet(self) -> Fleet:
+        return self._fleet
+
     def devices(self) -> Mapping[int, Device]:
-        return self.fleet.devices
+        return self._fleet.devices
 
     def known(self, key: str, site: str) -> Device | None:
         """No device is known: nothing listens between scans, so nothing asks for one."""
@@ -38,7 +41,7 @@ class MemoryTracker:
         return ()
 
     def disputed(self) -> Mapping[str, datetime]:
-        return self.fleet.disputed
+        return self._fleet.disputed
 
     def down(self) -> Mapping[str, Any]:
         return {}

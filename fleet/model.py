@@ -359,7 +359,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A sealed text, and the device for which it was stored.
+    """A sealed text, and the device for which it was stored; 0 for that of a credential set.
 
     Sealed to its own id, so that it opens wherever a merge or split takes that id. `extra` holds
     what a newer version wrote.
@@ -368,6 +368,17 @@ class Secret:
     sealed: str = field(repr=False)
     device: int
     extra: Facts = field(default_factory=_nothing, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSet:
+    """A login with a name that many devices use. `secret` is the id of the password in
+    `Fleet.secrets`; without it the password is empty. `extra` holds what a newer version wrote."""
+
+    name: str
+    username: str
+    secret: str | None = field(default=None, repr=False)
+    extra: Facts = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +463,7 @@ class Fleet:
     that two live devices proved at once, with the time: they prove nothing as long as they stand
     there. `watched` holds what is known meanwhile of these, and of those that may be shared.
     `ignored` holds the index keys that discovery never adds, with who said so (`at`, `by`).
+    `credentials` holds the credential sets by id.
     `extra` holds what a newer version wrote.
     """
 
@@ -467,4 +479,5 @@ class Fleet:
     disputed: Mapping[str, datetime] = field(default_factory=dict)
     watched: Mapping[str, KeyWatch] = field(default_factory=dict)
     ignored: Mapping[str, Facts] = field(default_factory=dict)
+    credentials: Mapping[str, CredentialSet] = field(default_factory=dict)
     extra: Facts = field(default_factory=dict)

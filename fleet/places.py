@@ -1,5 +1,7 @@
 """The places where a device is or is asked, and the other devices that its record names. Pure."""
 
+from collections.abc import Mapping
+
 from fleet import identity
 from fleet.model import Access, Device
 
@@ -19,6 +21,26 @@ def access_key(source: str, access: Access) -> str | None:
     if access.host is None:
         return None
     return identity.place_key(source, place(access))
+
+
+def host_of(device: Device, source: str) -> str | None:
+    """The host at which this source asks the device: the one a person gave, else its address."""
+    access = device.access.get(source)
+    return (access.host or device.address) if access else None
+
+
+def session_owner(device: Device, source: str, devices: Mapping[int, Device]) -> int:
+    """The device whose sessions and logins a question uses: the recorder that a channel is part of,
+    which is its parent at the same host; else the device itself."""
+    host = host_of(device, source)
+    for parent in (devices.get(id) for id in device.parents):
+        if (
+            parent is not None
+            and host is not None
+            and host in (parent.address, host_of(parent, source))
+        ):
+            return parent.id
+    return device.id
 
 
 def references_of(device: Device) -> frozenset[str]:

@@ -28,7 +28,16 @@ from fleet.model import (
     SourceDown,
     TakenWorkbook,
 )
-from fleet.reduce import capacity, disputes, findings, ignore_list, misses, removal, sightings
+from fleet.reduce import (
+    capacity,
+    disputes,
+    findings,
+    ignore_list,
+    login_budgets,
+    misses,
+    removal,
+    sightings,
+)
 from fleet.reduce.draft import Draft
 
 
@@ -76,7 +85,7 @@ def _take(draft: Draft, report: Report) -> Device | None:
             clock.apply_step(draft, report)
             return None
         case Edit():
-            return edits.apply(draft, report)
+            return _take_edit(draft, report)
         case ResealedSecrets(secrets):
             draft.reseal(secrets)
             return None
@@ -84,6 +93,14 @@ def _take(draft: Draft, report: Report) -> Device | None:
             draft.state = state.with_fact(draft.state, report)
             draft.is_changed = True
             return None
+
+
+def _take_edit(draft: Draft, edit: Edit) -> Device | None:
+    device = edits.apply(draft, edit)
+    if device is None or device.id not in draft.devices:
+        return device
+    login_budgets.renew_changed(draft, draft.devices[device.id])
+    return draft.devices[device.id]
 
 
 def _tell_status(draft: Draft, device: Device) -> None:

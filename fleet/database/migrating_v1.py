@@ -10,7 +10,7 @@ from typing import Any
 _FLEET = {"memo": "state"}
 _DEVICE = {"words": "states", "apart": "never_merge"}
 _OLD = {new: old for old, new in {**_FLEET, **_DEVICE, "parent": "parents"}.items()}
-_NEW_IN_FLEET = frozenset({"state", "secrets", "disputed", "watched", "ignored"})
+_NEW_IN_FLEET = frozenset({"state", "secrets", "disputed", "watched", "ignored", "credentials"})
 _NEW_IN_DEVICE = frozenset(
     {
         *("states", "never_merge", "parents", "kind_source"),

@@ -14,12 +14,14 @@ import orjson
 from fleet import identity, places, state, validation
 from fleet.database import device_record, migrating_v1, parents
 from fleet.database.json_values import as_list, as_object, as_time, as_times, exactly
-from fleet.model import NOTHING, Device, Event, Fleet, KeyWatch, Secret
+from fleet.model import NOTHING, CredentialSet, Device, Event, Fleet, KeyWatch, Secret
 from fleet.validation import MISSING, NOT_SHOWN, InvalidValue
 
 FORMAT = "camera-monitor"
 VERSION = 2
-_EVENT, _SECRET, _WATCH = map(device_record.names_of, (Event, Secret, KeyWatch))
+_EVENT, _SECRET, _WATCH, _CREDENTIALS = map(
+    device_record.names_of, (Event, Secret, KeyWatch, CredentialSet)
+)
 FILE = "the file"
 """What messages call the outermost object."""
 
@@ -87,6 +89,9 @@ def _head(fleet: Fleet) -> dict[str, Any]:
             key: device_record.plain(watch, _WATCH) for key, watch in fleet.watched.items()
         },
         "ignored": fleet.ignored,
+        "credentials": {
+            id: device_record.plain(entry, _CREDENTIALS) for id, entry in fleet.credentials.items()
+        },
         "outbox": [device_record.plain(event, _EVENT) for event in fleet.outbox],
     }
     extra = {key: value for key, value in fleet.extra.items() if key != "devices"}
@@ -146,7 +151,7 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 
 def _fleet(raw: Mapping[str, Any]) -> Fleet:
-    raw = {"secrets": {}, "disputed": {}, "watched": {}, "ignored": {}, **raw}
+    raw = {"secrets": {}, "disputed": {}, "watched": {}, "ignored": {}, "credentials": {}, **raw}
     listed = as_list(raw, "devices", FILE)
     device_record.share_texts(listed)
     devices = [device_record.device_of(item) for item in listed]
@@ -169,6 +174,7 @@ def _fleet(raw: Mapping[str, Any]) -> Fleet:
             disputed=as_times(as_object(raw, "disputed", FILE), f"{FILE}, disputed"),
             watched=_watched(as_object(raw, "watched", FILE)),
             ignored={key: as_object(ignored, key, "ignored") for key in ignored},
+            credentials=_credentials(as_object(raw, "credentials", FILE)),
             extra=extra,
         )
     )
@@ -207,6 +213,17 @@ def _secrets(raw: Mapping[str, Any]) -> dict[str, Secret]:
         secrets[id] = Secret(entry["sealed"], device, extra)
         validation.check(secrets[id], where)
     return secrets
+
+
+def _credentials(raw: Mapping[str, Any]) -> dict[str, CredentialSet]:
+    sets = {}
+    for id in raw:
+        where, entry = f"credentials, {id}", as_object(raw, id, "credentials")
+        name, username = (exactly(entry, key, str, where) for key in ("name", "username"))
+        extra = device_record.unknown(entry, _CREDENTIALS, where)
+        sets[id] = CredentialSet(name, username, entry.get("secret"), extra or NOTHING)
+        validation.check(sets[id], where)
+    return sets
 
 
 def _check(fleet: Fleet, devices: list[Device]) -> None:

@@ -33,6 +33,7 @@ class Draft:
         self.disputed = dict(fleet.disputed)
         self.watched = dict(fleet.watched)
         self.ignored = dict(fleet.ignored)
+        self.credentials = dict(fleet.credentials)
         self.events: list[Event] = []
         self.is_changed = False
         self.is_unordered = False
@@ -158,6 +159,9 @@ class Draft:
         """The devices with this one among their parents or exclusions."""
         return self._referring(f"id:{id}")
 
+    def ids_referring_to(self, id: int) -> tuple[int, ...]:
+        return tuple(self._references.ids(f"id:{id}"))
+
     def _referring(self, key: str) -> list[Device]:
         return [self.devices[id] for id in sorted(self._references.ids(key))]
 
@@ -182,4 +186,5 @@ class Draft:
             disputed=self.disputed,
             watched=self.watched,
             ignored=self.ignored,
+            credentials=self.credentials,
         )

@@ -79,13 +79,19 @@ def with_valid(known: Access, access: Access) -> Access:
     values: dict[str, Any] = {}
     if replace(access, interval=known.interval, options=known.options) != known:
         values["method"] = ""
-    if _differs(LOGIN, known, access) or known.options.get("login") != access.options.get("login"):
+    if has_other_login(known, access):
         values |= {"refusals": 0, "attempts_left": None}
     if _differs(PATH, known, access):
         values["worked_at"] = None
     if access.host != known.host:
         values["clock"] = None
     return replace(access, **values)
+
+
+def has_other_login(known: Access, access: Access) -> bool:
+    """True if refusals of the one login say nothing about the other."""
+    options = known.options.get("login"), access.options.get("login")
+    return _differs(LOGIN, known, access) or options[0] != options[1]
 
 
 def _differs(names: tuple[str, ...], known: Access, access: Access) -> bool:

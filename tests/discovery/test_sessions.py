@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from discovery.sessions import FRESH, RELEARN, Sessions, Stream, session_owner
+from discovery.sessions import FRESH, RELEARN, Sessions, Stream
 from fleet.model import Access, Device
+from fleet.places import session_owner
 
 
 class Timer:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fleet.database import record
 from fleet.edit.editing import inverse
-from fleet.model import LastScan, ResealedSecrets
+from fleet.model import CredentialSet, LastScan, ResealedSecrets
 from tests.fleet.reports import (
     MINUTE,
     A,
@@ -26,7 +27,7 @@ from tests.fleet.reports import (
 NEW = "of_a_newer_version"
 PLACE = "rtsp:10.0.0.5:554/live"
 BY_NAME = {
-    *("redirects", "secrets", "disputed", "watched", "ignored", "state.down"),
+    *("redirects", "secrets", "disputed", "watched", "ignored", "credentials", "state.down"),
     *("devices.*.access", "devices.*.states", "devices.*.facts", "devices.*.links"),
     *("devices.*.claims", "devices.*.source_addresses", "devices.*.source_addresses.*"),
     *("devices.*.interfaces", "devices.*.interfaces.*"),
@@ -60,6 +61,7 @@ def rich_story() -> Story:
     story.tell(finding("id:2", at=noon(minutes=10)), down("easy4ip", at=noon(minutes=10)))
     story.tell(missed(PLACE, noon(minutes=11), source="rtsp"))
     story.tell(LastScan({"at": noon().isoformat()}), at=noon(minutes=11))
+    story.fleet = replace(story.fleet, credentials={"c1": CredentialSet("Gates", "root")})
     return story
 
 
@@ -102,6 +104,7 @@ def test_every_kind_of_object_is_in_the_file() -> None:
     paths = {path for path, _value in objects(written(rich_story()))}
     assert {path for path in paths if not path.startswith("outbox.*.")} == {
         *("", "outbox.*", "devices.*", "secrets.*", "watched.*", "ignored.*", "state"),
+        "credentials.*",
         *("state.down.*", "devices.*.addresses.*", "devices.*.states.*", "devices.*.findings.*"),
         *("devices.*.access.*", *VALUES),
         *BY_NAME - {"devices.*.access.*.secret_options"},

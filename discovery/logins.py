@@ -1,0 +1,136 @@
+"""The login gate: how many refused logins a device may still cost. A lockout of a camera also locks
+out its owner.
+
+All that logs in at a device under one user name shares one budget: all sources of the device, and
+of a recorder all of its channels. What is spent is kept in the access of each source; what the
+tracker does not have yet is remembered here.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from discovery.device_tracker import DeviceTracker
+from discovery.due_queue import Question
+from fleet import logins
+from fleet.model import Access, Device, Finding, Report, Sighting
+from fleet.reduce.learning import is_same_but_learned
+
+MOST = 2
+"""Refused logins until none is tried any more."""
+KEPT = 2
+"""Attempts that are left to people, where a device tells how many it still takes."""
+WRONG = "login.wrong"
+"""The kind of the finding about a login that was refused."""
+SPENT = "The login was refused. It is not tried again until the user name or password is changed."
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a question may cost: `refusals` are spent, `attempts_left` is what the device told."""
+
+    refusals: int = 0
+    attempts_left: int | None = None
+    may_login: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """The state of one access by the newest answer: `access` is the one before it."""
+
+    access: Access
+    refusals: int
+    attempts_left: int | None
+
+
+class LoginGate:
+    """Decides whether a question may log in, and remembers what each one cost."""
+
+    def __init__(self, tracker: DeviceTracker) -> None:
+        self._tracker = tracker
+        self._newest: dict[Question, _Spent] = {}
+
+    def allowance(self, device: Device, source: str, login: Access) -> Allowance:
+        """What the next question may cost; `login` is the access with the login that is used.
+
+        A login that worked last and that nothing has refused since is tried whatever other logins
+        were refused.
+        """
+        own = self._spent(device, source)
+        spent, left, is_refused = 0, None, False
+        for member, name in self._family(device, source):
+            state = self._spent(member, name)
+            if not state.refusals and state.attempts_left is None:
+                continue
+            other = self._resolved(member, name)
+            if other.username != login.username:
+                continue
+            spent += state.refusals
+            if state.attempts_left is not None:
+                left = min(state.attempts_left, state.attempts_left if left is None else left)
+            is_refused = is_refused or other.secret == login.secret
+        has_worked = login.method not in ("", logins.NO_LOGIN)
+        if has_worked and own.refusals == 0 and not is_refused:
+            return Allowance()
+        is_low = left is not None and left <= KEPT
+        may_login = own.refusals < MOST and spent < MOST and not is_low
+        return Allowance(spent, left, may_login)
+
+    def judged(
+        self,
+        device: Device,
+        source: str,
+        login: Access,
+        allowance: Allowance,
+        now: datetime,
+        reports: Sequence[Report],
+    ) -> Sequence[Report]:
+        """The reports of a question, with the refusals of this access in what was learned, and the
+        finding about a login that is not tried."""
+        judged = [self._counted(device, source, allowance, report) for report in reports]
+        if allowance.may_login or not logins.has_login(login):
+            return judged
+        is_alive = any(isinstance(report, Sighting) for report in judged)
+        kinds = {report.kind for report in judged if isinstance(report, Finding)}
+        kinds |= {fault.kind for fault in device.findings if fault.source == source}
+        if is_alive and WRONG not in kinds:
+            judged.append(Finding(f"id:{device.id}", WRONG, now, SPENT, source, site=device.site))
+        return judged
+
+    def forget(self, question: Question) -> None:
+        """Forget a device that is not asked any more."""
+        self._newest.pop(question, None)
+
+    def _counted(self, device: Device, source: str, allowance: Allowance, report: Report) -> Report:
+        """The report; of what was learned, the refusals are those of this access alone."""
+        if not isinstance(report, Sighting) or (learned := report.learned) is None:
+            return report
+        if learned.refusals is None and learned.attempts_left is None:
+            return report
+        known = self._spent(device, source)
+        refusals, left = 0, None
+        if learned.refusals != 0:
+            refusals = known.refusals + max(0, (learned.refusals or 0) - allowance.refusals)
+            left = known.attempts_left if learned.attempts_left is None else learned.attempts_left
+        self._newest[device.id, source] = _Spent(device.access[source], refusals, left)
+        return replace(report, learned=replace(learned, refusals=refusals))
+
+    def _spent(self, device: Device, source: str) -> _Spent:
+        """What an access cost so far: by the fleet, or by an answer that is newer."""
+        access, newest = device.access[source], self._newest.get((device.id, source))
+        kept = _Spent(access, access.refusals, access.attempts_left)
+        if newest is None:
+            return kept
+        is_kept = access is not newest.access and access.refusals in (0, newest.refusals)
+        if is_kept or not is_same_but_learned(newest.access, access):
+            del self._newest[device.id, source]
+            return kept
+        return newest
+
+    def _family(self, device: Device, source: str) -> Iterator[tuple[Device, str]]:
+        fleet = self._tracker.fleet()
+        return logins.family_of(device, source, fleet.devices, fleet.references)
+
+    def _resolved(self, device: Device, source: str) -> Access:
+        fleet = self._tracker.fleet()
+        return logins.resolved(device, source, fleet.devices, fleet.credentials)

@@ -1,0 +1,87 @@
+"""Which login a source uses at a device: the access's own, its credential set's, or for a channel
+that of its recorder. Pure.
+
+"No login" (the option `login` is `none`) and "empty password" (a user name and no password) are two
+things: the first says nothing, the second logs in.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from fleet.model import Access, CredentialSet, Device
+from fleet.places import session_owner
+
+NO_LOGIN = "none"
+"""The value of the option `login` of an access that logs in nowhere."""
+Sets = Mapping[str, CredentialSet]
+
+
+def resolved(device: Device, source: str, devices: Mapping[int, Device], sets: Sets) -> Access:
+    """The access with the login that is used. Its `secret_host` is the host for which a person
+    trusted the device with that login, also where the access names its host."""
+    access = device.access.get(source, Access())
+    if access.options.get("login") == NO_LOGIN:
+        return replace(access, username=None, secret=None, secret_options={}, credentials="")
+    if has_own_login(access) or access.credentials in sets:
+        return _with_set(access, sets)
+    owner = devices.get(session_owner(device, source, devices))
+    lender = _lender(owner, source, sets) if owner and owner.id != device.id else None
+    if lender is None:
+        return _with_set(access, sets)
+    return replace(
+        access,
+        username=lender.username,
+        secret=lender.secret,
+        secret_options=lender.secret_options,
+        secret_host=lender.secret_host,
+    )
+
+
+def has_own_login(access: Access) -> bool:
+    """True if the access has a login that no set and no other device lends it."""
+    return access.username is not None or access.secret is not None
+
+
+def has_login(access: Access) -> bool:
+    """True if a resolved access has a login, also one with an empty password."""
+    return has_own_login(access) or bool(access.secret_options)
+
+
+def family_of(
+    device: Device,
+    source: str,
+    devices: Mapping[int, Device],
+    referring: Mapping[str, tuple[int, ...]],
+) -> Iterator[tuple[Device, str]]:
+    """Each device and source of what logs in where `source` does at this device: all sources of the
+    device, and of a recorder with all of its channels."""
+    owner = session_owner(device, source, devices)
+    ids = dict.fromkeys((device.id, owner, *referring.get(f"id:{owner}", ())))
+    for member in (devices[id] for id in ids if id in devices):
+        for name in member.access:
+            if member.id in (device.id, owner) or session_owner(member, name, devices) == owner:
+                yield member, name
+
+
+def _with_set(access: Access, sets: Sets) -> Access:
+    """The access with the login of its set, unless it has one of its own."""
+    trusted = access.host or access.secret_host
+    credentials = sets.get(access.credentials)
+    if credentials is None or has_own_login(access):
+        return replace(access, secret_host=trusted)
+    return replace(
+        access, username=credentials.username, secret=credentials.secret, secret_host=trusted
+    )
+
+
+def _lender(owner: Device, source: str, sets: Sets) -> Access | None:
+    """The access of a recorder whose login its channels use: of the same source, else the first
+    that has one."""
+    for name in sorted(owner.access, key=lambda name: (name != source, name)):
+        access = owner.access[name]
+        if access.options.get("login") == NO_LOGIN:
+            continue
+        lender = _with_set(access, sets)
+        if has_own_login(lender):
+            return lender
+    return None

@@ -1,0 +1,28 @@
+"""Begin a new budget of refused logins when a person changed a login."""
+
+from dataclasses import replace
+
+from fleet import logins
+from fleet.model import Access, Device
+from fleet.reduce import learning
+from fleet.reduce.draft import Draft
+
+
+def renew_changed(draft: Draft, device: Device) -> None:
+    """Renew the budgets in which a login of this device was changed by the batch so far."""
+    before = draft.fleet.devices.get(device.id)
+    known = before.access if before else {}
+    for source, access in device.access.items():
+        if learning.has_other_login(known.get(source, Access()), access):
+            renew(draft, device, source)
+
+
+def renew(draft: Draft, device: Device, source: str) -> None:
+    """Forget what was refused to all that shares the budget of this source at the device."""
+    references = {f"id:{id}": draft.ids_referring_to(id) for id in (device.id, *device.parents)}
+    for member, name in [*logins.family_of(device, source, draft.devices, references)]:
+        access = draft.devices[member.id].access[name]
+        if access.refusals or access.attempts_left is not None:
+            forgotten = replace(access, refusals=0, attempts_left=None)
+            member = draft.devices[member.id]
+            draft.put(replace(member, access={**member.access, name: forgotten}))

@@ -1,0 +1,104 @@
+"""Devices that want a login, and a small source that logs in to them: one line over TCP.
+
+The protocol: `LOGIN <path> <user name> <password>` or `ALIVE`; the answer is `OK`, `REFUSED`,
+`REFUSED <attempts left>` or `CLOCK`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Thread
+from typing import Self
+
+from fleet.model import Finding, Learned, NoAnswer, Report, Sighting, Target
+from sources.source import Source
+
+
+@dataclass
+class GuardedDevice:
+    """A device at a port of its own that takes one password. `refused` are the passwords that it
+    refused, `asked` how often it was asked at all. `left`: attempts until it locks, which it tells.
+    `mode`: login, or clock (it refuses every login because of the time)."""
+
+    password: str
+    left: int | None = None
+    mode: str = "login"
+    refused: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+    port: int = 0
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(5)
+        self._server, self.port = server, server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._loop.call_soon_threadsafe(self._server.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = (await reader.readline()).decode().split()
+        self.asked[line[0]] += 1
+        writer.write(f"{self._answer(line[3:])}\n".encode())
+        writer.close()
+
+    def _answer(self, login: Sequence[str]) -> str:
+        if not login or login == [self.password]:
+            self.accepted += login
+            return "OK"
+        if self.mode == "clock":
+            return "CLOCK"
+        self.refused += login
+        if self.left is None:
+            return "REFUSED"
+        self.left -= 1
+        return f"REFUSED {self.left}"
+
+
+def guarded(name: str, clock: Callable[[], datetime]) -> Source:
+    """The source. It logs in only where it may, and keeps what it learned of it."""
+
+    async def probe(target: Target) -> Sequence[Report]:
+        reader, writer = await asyncio.open_connection(target.host, target.port)
+        may_login = target.may_login and target.refusals < 2 and target.username is not None
+        login = f"LOGIN {target.path or '/'} {target.username} {target.secret or '-'}"
+        writer.write(f"{login if may_login else 'ALIVE'}\n".encode())
+        answer = (await reader.readline()).decode().split()
+        writer.close()
+        if not answer:
+            raise NoAnswer("it closed the connection")
+        proof = Sighting(target.site, (target.key,), name, clock(), address=target.host)
+        return _reports(proof, target, answer) if may_login else [proof]
+
+    return Source(name, name.title(), timeout=3, probe=probe, interval=600)
+
+
+def _reports(proof: Sighting, target: Target, answer: Sequence[str]) -> list[Report]:
+    learned = Learned("digest", refusals=0)
+    if answer[0] == "REFUSED":
+        left = int(answer[1]) if answer[1:] else None
+        learned = Learned(refusals=target.refusals + 1, attempts_left=left)
+    if answer[0] == "CLOCK":
+        learned = Learned(clock=-3600.0)
+    sighting = Sighting(
+        proof.site, proof.identities, proof.source, proof.at, address=proof.address, learned=learned
+    )
+    wrong = Finding(target.key, "login.wrong", proof.at, "Wrong login", proof.source)
+    if answer[0] == "CLOCK":
+        return [sighting]
+    return [sighting, Finding(*_values(wrong), cleared=answer[0] == "OK")]
+
+
+def _values(finding: Finding) -> tuple[str, str, datetime, str, str]:
+    return finding.identity, finding.kind, finding.at, finding.text, finding.source

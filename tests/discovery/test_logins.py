@@ -1,0 +1,169 @@
+"""Refused logins are spent once: by whatever asks a device, and also after a restart."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.model import Access, Device, Edit
+from tests.discovery import listed as fleets
+from tests.discovery.engine import Engine
+from tests.discovery.guarded import GuardedDevice, guarded
+from tests.discovery.listed import listed, now
+from tests.home import until
+
+Make = Callable[..., Engine]
+HOST = "127.0.0.1"
+CHANNELS = range(2, 66)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Start an engine over these devices, or again over those of the file."""
+    engines: list[Engine] = []
+
+    def made(devices: Sequence[Device] = ()) -> Engine:
+        if devices:
+            fleets.write_fleet(tmp_path / "fleet.json", devices)
+        sources = (guarded("rtsp", now), guarded("onvif", now))
+        engines.append(Engine(tmp_path, now, *sources, unseal=str))  # type: ignore[arg-type]
+        return engines[-1]
+
+    yield made
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def guard() -> Iterator[GuardedDevice]:
+    with GuardedDevice("right") as device:
+        yield device
+
+
+def camera(id: int, guard: GuardedDevice, *names: str, **access: Any) -> Device:
+    login = {"username": "root", "secret": "wrong", "port": guard.port, "secret_host": HOST}
+    device = listed(id, *names or ("rtsp",), address=HOST, **login | access)
+    return replace(device, identities=(f"mac:d4:2d:c5:00:00:{id:02x}",))
+
+
+def channel(id: int, guard: GuardedDevice, **access: Any) -> Device:
+    bare = {"username": None, "secret": None, "secret_host": None, "path": f"/{id}"}
+    return replace(camera(id, guard, **bare | access), parents=(1,))
+
+
+def ask(engine: Engine, ids: Sequence[int] = (1,), times: int = 4) -> None:
+    for _ in range(times):
+        assert {answer.state for answer in engine.scanner.ask(ids)} == {"answered"}
+
+
+def change(engine: Engine, id: int = 1, **fields: Any) -> None:
+    engine.tracker.apply([Edit("change", f"id:{id}", fields, "otto", now())], now())
+
+
+def findings(engine: Engine, id: int = 1) -> set[str]:
+    return {fault.kind for fault in engine.devices()[id].findings}
+
+
+def test_a_wrong_login_is_tried_twice_and_the_device_is_still_alive(
+    make: Make, guard: GuardedDevice
+) -> None:
+    engine = make([camera(1, guard)])
+    ask(engine)
+    assert guard.refused == ["wrong", "wrong"]
+    assert guard.asked["ALIVE"] >= 2
+    assert findings(engine) == {"login.wrong"}
+    assert engine.devices()[1].access["rtsp"].refusals == 2
+
+
+def test_a_restart_gives_no_new_attempts(make: Make, guard: GuardedDevice) -> None:
+    first = make([camera(1, guard)])
+    ask(first)
+    first.close()
+    again = make()
+    ask(again)
+    assert guard.refused == ["wrong", "wrong"]
+    assert findings(again) == {"login.wrong"}
+
+
+def test_all_sources_of_a_device_share_the_attempts(make: Make, guard: GuardedDevice) -> None:
+    engine = make([camera(1, guard, "rtsp", "onvif")])
+    ask(engine)
+    assert guard.refused == ["wrong", "wrong"]
+    assert guard.asked["ALIVE"] >= 4, "both sources still prove that it is alive"
+
+
+def test_64_channels_share_the_attempts_of_their_recorder(make: Make, guard: GuardedDevice) -> None:
+    devices = [camera(1, guard), *(channel(id, guard) for id in CHANNELS)]
+    engine = make(devices)
+    ask(engine, [1, *CHANNELS], times=2)
+    assert guard.refused == ["wrong", "wrong"]
+    assert {kind for id in CHANNELS for kind in findings(engine, id)} == {"login.wrong"}
+    assert set(engine.status().values()) == {"ACTIVE"}
+
+
+def test_a_login_that_is_corrected_is_tried_at_once_by_all(
+    make: Make, guard: GuardedDevice
+) -> None:
+    devices = [camera(1, guard), *(channel(id, guard) for id in CHANNELS[:4])]
+    engine = make(devices)
+    ask(engine, [device.id for device in devices])
+    change(engine, source="rtsp", username="otto", secret={"id": "right", "sealed": "v1"})
+    until(lambda: len(guard.accepted) == len(devices))
+    assert guard.refused == ["wrong", "wrong"]
+    until(lambda: not any(findings(engine, device.id) for device in devices))
+
+
+def test_a_login_that_works_goes_on_beside_one_that_does_not(
+    make: Make, guard: GuardedDevice
+) -> None:
+    device = camera(1, guard, "rtsp", "onvif")
+    right = replace(device.access["onvif"], secret="right", method="digest")  # nosec B106
+    engine = make([replace(device, access={**device.access, "onvif": right})])
+    ask(engine)
+    assert guard.refused == ["wrong", "wrong"]
+    assert len(guard.accepted) >= 4
+
+
+def test_a_password_that_was_changed_at_the_recorder_costs_two_refusals_and_no_more(
+    make: Make, guard: GuardedDevice
+) -> None:
+    recorder = camera(1, guard, secret="right")  # nosec B106
+    devices = [recorder, *(channel(id, guard) for id in CHANNELS)]
+    engine = make(devices)
+    ask(engine, [1, *CHANNELS], times=1)
+    assert guard.refused == []
+    guard.password = "new"  # nosec B105
+    ask(engine, [1, *CHANNELS], times=2)
+    assert guard.refused == ["right", "right"]
+
+
+@pytest.mark.parametrize(("left", "tried"), [(5, 2), (3, 1), (4, 2)])
+def test_a_device_that_tells_few_attempts_left_is_asked_less(
+    make: Make, guard: GuardedDevice, left: int, tried: int
+) -> None:
+    guard.left = left
+    engine = make([camera(1, guard)])
+    ask(engine)
+    assert len(guard.refused) == tried
+    assert engine.devices()[1].access["rtsp"].attempts_left == left - tried
+
+
+def test_a_login_that_is_refused_for_the_clock_is_not_a_wrong_one(
+    make: Make, guard: GuardedDevice
+) -> None:
+    guard.mode = "clock"
+    engine = make([camera(1, guard)])
+    ask(engine)
+    access = engine.devices()[1].access["rtsp"]
+    assert (guard.refused, access.refusals, access.clock) == ([], 0, -3600.0)
+    assert guard.asked["LOGIN"] >= 4
+
+
+def test_no_login_and_an_empty_password_are_two_things(make: Make, guard: GuardedDevice) -> None:
+    none = {"options": {"number": 1, "login": "none"}}
+    engine = make([camera(1, guard, **none), camera(2, guard, secret=None)])
+    ask(engine, [1, 2])
+    assert guard.refused == ["-", "-"], "an empty password is a login, and no login is none"
+    assert isinstance(engine.devices()[1].access["rtsp"], Access)
