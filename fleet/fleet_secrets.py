@@ -7,7 +7,7 @@ from datetime import datetime
 from threading import Lock
 
 from fleet import labels
-from fleet.model import ResealedSecrets, Secret
+from fleet.model import OF_A_SET, ResealedSecrets, Secret
 from fleet.tracker import Tracker
 from store.vault import SecretLost, Vault
 
@@ -90,4 +90,6 @@ class FleetSecrets:
         except SecretLost as error:
             device = self._tracker.devices().get(secret.device)
             named = labels.name_at(device) if device else "a merged record"
+            if secret.device == OF_A_SET:
+                named = "a credential set"
             raise SecretLost(f"{named}: {error}") from None

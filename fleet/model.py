@@ -213,7 +213,8 @@ class Edit:
     """A change by a person or a file.
 
     `kind` is one of add, change, retire, restore, delete, merge, split, unmerge, ignore, link,
-    list. `identity` is `id:12` for a device by its number, or any key of it.
+    list, credentials. `identity` is `id:12` for a device by its number, or any key of it;
+    of `credentials` it is the id of the set.
     """
 
     kind: str
@@ -357,9 +358,13 @@ class Fault:
     extra: Facts = field(default_factory=_nothing)
 
 
+OF_A_SET = 0
+"""The device of a secret that belongs to a credential set."""
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A sealed text, and the device for which it was stored; 0 for that of a credential set.
+    """A sealed text, and the device for which it was stored, or OF_A_SET.
 
     Sealed to its own id, so that it opens wherever a merge or split takes that id. `extra` holds
     what a newer version wrote.

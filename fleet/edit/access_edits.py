@@ -17,6 +17,7 @@ _TITLES = {
     "username": "user name",
     "secret": "password",  # nosec B105 (what people call it)
     "secret_options": "secret options",  # nosec B105 (what people call them)
+    "credentials": "credential set",
     "tls_pin": "certificate fingerprint",
 }
 

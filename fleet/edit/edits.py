@@ -1,7 +1,16 @@
 """Apply edits: each kind goes to the file that knows it."""
 
 from fleet import identity, labels
-from fleet.edit import access_edits, adding, cleaning, editing, ignoring, linking, row_edits
+from fleet.edit import (
+    access_edits,
+    adding,
+    cleaning,
+    credential_edits,
+    editing,
+    ignoring,
+    linking,
+    row_edits,
+)
 from fleet.model import DEFAULT_SITE, Device, Edit, Refused
 from fleet.reduce import capacity, ignore_list, merging, removal
 from fleet.reduce.draft import Draft
@@ -16,6 +25,9 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
             return adding.add(draft, edit)
         case "ignore":
             return ignoring.apply(draft, edit)
+        case "credentials":
+            credential_edits.apply(draft, edit)
+            return None
     device = editing.existing(draft.find(edit.identity, DEFAULT_SITE), edit)
     match edit.kind:
         case "merge":

@@ -11,7 +11,7 @@ from fleet.places import access_key, place
 from fleet.reduce import learning
 from fleet.reduce.draft import Draft
 
-FIELDS = (*access_fields.FIELDS, "secret", "secret_options")
+FIELDS = (*access_fields.FIELDS, "secret", "secret_options", "credentials")
 """What an edit may set of an access."""
 MAX_SECRET = 8000
 """Characters of a sealed text."""
@@ -63,16 +63,24 @@ def apply_fields(
     if "secret" in fields:
         value = fields["secret"]
         is_own = value == known.secret or (is_undo and _belongs_to(draft, value, device))
-        values["secret"] = _secret(draft, value, device, is_own)
+        values["secret"] = stored_secret(draft, value, device, is_own)
     if "secret_options" in fields:
         given = fields["secret_options"]
         values["secret_options"] = _secret_options(draft, known, given, device, is_undo)
+    if "credentials" in fields:
+        values["credentials"] = credentials_id(draft, fields["credentials"])
     access = replace(known, **values)
     access = replace(access, secret_host=_secret_host(draft, known, access, device))
     if access.host != known.host and "tls_pin" not in values:
         access = replace(access, tls_pin=None)
     if (access.host, access.port) != (known.host, known.port):
         _check_none_stays(known, access)
+        if access.credentials and "credentials" not in fields:
+            raise _invalid(
+                "credentials",
+                f"The credential set was chosen for {place(known)}",
+                "Choose it again for the new address or port, or remove it.",
+            )
     return learning.with_valid(known, access)
 
 
@@ -84,7 +92,7 @@ def _secret_options(
     for name, value in access_fields.secret_options(given).items():
         is_own = value == known.secret_options.get(name)
         is_own = is_own or (is_undo and _belongs_to(draft, value, device))
-        if id := _secret(draft, value, device, is_own, "secret_options"):
+        if id := stored_secret(draft, value, device, is_own, "secret_options"):
             ids[name] = id
     return ids
 
@@ -96,7 +104,10 @@ def _secret_ids(access: Access) -> set[str]:
 def _secret_host(draft: Draft, known: Access, access: Access, device: int) -> str | None:
     """The address to which the secrets may be sent. Who enters the password means the device where
     it is now; a new option beside a secret that stays goes where that may. What an undo brings back
-    was saved for an address of former times."""
+    was saved for an address of former times. Who chooses a credential set means that place too."""
+    if access.credentials and access.credentials != known.credentials:
+        owner = draft.devices.get(device)
+        return owner.address if owner else None
     old, new = _secret_ids(known), _secret_ids(access)
     added = new - old
     if added & draft.fleet.secrets.keys():
@@ -106,6 +117,22 @@ def _secret_host(draft: Draft, known: Access, access: Access, device: int) -> st
         return known.secret_host
     owner = draft.devices.get(device) if added else None
     return owner.address if owner else None
+
+
+def credentials_id(draft: Draft, value: Any) -> str:
+    """The id of a credential set, by its id or its name; empty for none. Raises Invalid."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str):
+        if value in draft.credentials:
+            return value
+        name = value.strip().casefold()
+        for id, entry in draft.credentials.items():
+            if entry.name.casefold() == name:
+                return id
+    raise _invalid(
+        "credentials", "The credential set does not exist", "Choose another one, or create it."
+    )
 
 
 def _check_none_stays(known: Access, access: Access) -> None:
@@ -122,7 +149,7 @@ def _check_none_stays(known: Access, access: Access) -> None:
     )
 
 
-def _secret(
+def stored_secret(
     draft: Draft, value: Any, device: int, is_own: bool, field: str = "secret"
 ) -> str | None:
     """Store a password and return its id. It comes as `{"id": ..., "sealed": ...}`, already

@@ -47,6 +47,7 @@ GROUPS = (
         (
             *("source.down", "source.up", "fleet.full", "fleet.replaced"),
             *("database.updated", "server.clock"),
+            *("credentials.added", "credentials.changed", "credentials.deleted"),
         ),
     ),
 )
