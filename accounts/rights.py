@@ -44,6 +44,7 @@ RULES = {
     "metrics.view": _view_rule(),
     "fleet.export": _view_rule(),
     "device.edit": Rule("operator", "admin"),
+    "device.add": Rule("operator"),
     "scan.view": Rule("viewer", reads=True),
     "scan.start": Rule("operator"),
     "scan.automatic": Rule("operator"),

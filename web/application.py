@@ -33,10 +33,12 @@ from web.http import (
 )
 from web.http.monitor import Monitor
 from web.pages import (
+    adding,
     audit,
     bulk,
     caches,
     cleanup,
+    connection,
     dates,
     event_groups,
     filter_panel,
@@ -61,6 +63,8 @@ API = (
     *(auth, web.api.users, keys, audit_log, openapi),
 )
 PAGES = (
+    adding,
+    connection,
     fleet,
     bulk,
     pickers,

@@ -17,7 +17,7 @@ import { popovers } from "./popovers.js";
 import { showPasswords } from "./passwords.js";
 import { keepTimesCurrent } from "./times.js";
 import { followBars } from "./uptime.js";
-import { toast } from "./toast.js";
+import { toast, toastNotice } from "./toast.js";
 
 keepTimesCurrent();
 showCurrentLinks();
@@ -30,6 +30,8 @@ searchSites();
 searchKey();
 showPasswords();
 followBars();
+toastNotice();
+if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ trials }) => trials(), () => {});
 if (document.getElementById("event-list")) followAllEvents();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();

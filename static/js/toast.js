@@ -26,3 +26,15 @@ export function toast(text, label, act) {
   place.replaceChildren(box);
   setTimeout(end, STAYS);
 }
+
+// The notice of a page about what was just saved becomes a toast, once. Its form undoes it.
+export function toastNotice() {
+  const form = document.querySelector("form[data-toast]");
+  if (!form) return;
+  toast(form.dataset.toast, "Undo", () => form.submit());
+  form.hidden = true;
+  const { pathname, search } = location;
+  const query = new URLSearchParams(search);
+  query.delete("added");
+  history.replaceState(history.state, "", `${pathname}${String(query) && `?${query}`}`);
+}

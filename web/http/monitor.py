@@ -25,6 +25,7 @@ from store.disk_check import DiskCheck
 from web.http.authentication import RequestAuthenticator
 from web.http.broadcaster import EventBroadcaster
 from web.http.encoded_rows import EncodedRows
+from web.http.entered_logins import EnteredLogins
 from web.http.latest_attention import LatestAttention
 from web.http.watchdog import Watchdog
 
@@ -63,6 +64,7 @@ class Monitor:
     packages: Packages
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
+    entered_logins: EnteredLogins = field(default_factory=EnteredLogins)
     attention: LatestAttention = field(default_factory=LatestAttention)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 

@@ -29,6 +29,83 @@ FINDING_REMEDIES = {
         "Stored password unreadable",
         "Enter the password again. If the key file was lost, no stored password can be read.",
     ),
+    "login.wrong": (
+        "Login refused",
+        "Enter the right user name and password under Connections. Until then only its presence "
+        "is checked, so that the device does not lock the account.",
+    ),
+    "login.method": (
+        "Login method not supported",
+        "Turn on Digest login for RTSP or ONVIF in the menu of the device. The password may be "
+        "right.",
+    ),
+    "login.clock": (
+        "Login refused because of the clock",
+        "Set the time, the time zone and a time server in the menu of the device.",
+    ),
+    "login.none": (
+        "Open to everybody",
+        "Set a password on the device; anybody in its network can watch it.",
+    ),
+    "tls.changed": (
+        "Certificate changed",
+        "If the certificate or the device was replaced on purpose, confirm the new certificate "
+        "under Connections. Until then the device gets no login.",
+    ),
+    "tls.old": (
+        "TLS too old",
+        "Install newer firmware, or use a connection without TLS in a network that you trust.",
+    ),
+    "stream.missing": (
+        "Stream not offered now",
+        "Check whether it was switched off, or whether privacy mode is on.",
+    ),
+    "stream.refused": (
+        "Stream not offered over TCP",
+        "Allow RTSP over TCP in the menu of the device; UDP and multicast are not supported.",
+    ),
+    "stream.none": (
+        "No video in the stream",
+        "Choose another stream under Connections, or turn on video in the menu of the device.",
+    ),
+    "stream.path": (
+        "Wrong stream path",
+        "Correct the path under Connections; the manual of the device names it.",
+    ),
+    "clock.drift": (
+        "Clock is wrong",
+        "Set a time server (NTP) in the menu of the device.",
+    ),
+    "clock.zone": (
+        "Time zone or summer time is wrong",
+        "Correct the time zone and the summer time in the menu of the device.",
+    ),
+    "clock.local": (
+        "Reports local time as UTC",
+        "Logins take it into account. Newer firmware may correct it.",
+    ),
+    "address.told": (
+        "Names another address",
+        "Nothing to do behind a router. Otherwise correct the address in its network settings.",
+    ),
+    "snapshot.broken": (
+        "Snapshot does not work",
+        "Pictures are taken from the stream instead. Newer firmware may correct it.",
+    ),
+    "signal.none": (
+        "No video signal",
+        "Check the camera of this channel, its cable and its power.",
+    ),
+    "identity.unproven": (
+        "Identity unproven",
+        "Use ONVIF or TLS, with which the device can prove who it is. Until then, a password is "
+        "sent only as Digest.",
+    ),
+    "identity.two": (
+        "Two MACs at one address",
+        "Two devices may have the same address, or the device has two network ports. Give each its "
+        "own address.",
+    ),
     "address.unstable": (
         "Address changes constantly",
         "Reserve a fixed address for it in the router. If it already has one, another device "

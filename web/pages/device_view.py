@@ -19,6 +19,7 @@ from web.http import remedies
 from web.http.monitor import Monitor
 from web.http.visible_fleet import can, visible_fleet
 from web.pages import event_groups
+from web.pages.connection_view import connections
 from web.pages.filter_titles import value_title
 from web.pages.fleet_view import links, page_query, position
 from web.pages.outages import parent_outage
@@ -72,6 +73,7 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "events": device_events(device),
         "event_groups": event_groups,
         "source_titles": {source: value_title("source", source) for source in row["facts"]},
+        "connections": connections(device, devices, visible_fleet().may("device.edit", device)),
         "others": [_other_devices(device, fault, devices) for fault in device.findings],
         "uptime": _uptime(monitor, device),
         "may_edit": visible_fleet().may("device.edit", device),

@@ -41,6 +41,8 @@ MAX_IDS = 200
 MAX_ROWS = 1000
 MAX_NAMES = 20_000
 """Rows whose names are sent; those after them are shown when they are there."""
+MAX_ADDED = 300
+"""Events of a new device, which its page offers to undo."""
 STATUS_TITLES = {name: status.title for name, status in TABLE.items()}
 
 
@@ -63,7 +65,9 @@ def camera(key: str) -> Any:
         return redirect(f"/cameras/{device.id}", 302 if is_merged else 301)
     text = request.args.get("undo", "")
     undo = text if text.isdecimal() and len(text) < 19 else None
-    return fleet_page({**device_view.detail(monitor, device), "undo": undo})
+    numbers = request.args.get("added", "").split(",")[:MAX_ADDED]
+    added = ",".join(text for text in numbers if text.isdecimal() and len(text) < 19)
+    return fleet_page({**device_view.detail(monitor, device), "undo": undo, "added": added})
 
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:

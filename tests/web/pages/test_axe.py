@@ -32,6 +32,7 @@ OF_USERS = {"/account", "/settings/users", "/settings/users/<int:id>", "/setting
 EXAMPLES = {
     "/": ("/", "/?q=nobody+has+this+name", "/?retired=true"),
     "/cameras/<key>": ("/cameras/1", "/cameras/3", "/cameras/3?events=status"),
+    "/cameras/<key>/connection": ("/cameras/1/connection", "/cameras/1/connection?source=onvif"),
     "/events": ("/events", "/events?q=nobody+has+this+name"),
     "/filters": ("/filters", "/filters?find=nobody+has+this+name"),
     "/views": ("/views", "/views?status=active"),

@@ -16,6 +16,7 @@ from web.http.selection import selected, unpaged
 from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
 from web.http.visible_fleet import visible_fleet
 
+DELETED = "device.deleted"
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one act; the journal has all of them."""
 
@@ -167,10 +168,10 @@ def _apply(edits: Sequence[Edit], failed: Sequence[BulkFailure], total: int) -> 
     ]
     problems = [*failed, *(_failure(id, error, visible) for id, error in errors)]
     undo = [event.sequence for event in events if editing.can_undo(event)]
-    changed = list(
-        dict.fromkeys(event.device for event in events if event.device and editing.can_undo(event))
-    )
-    text = acts.sentence([event for event in events if editing.can_undo(event)], actor_name())
+    # To undo an addition is to delete.
+    acted = [event for event in events if editing.can_undo(event) or event.kind == DELETED]
+    changed = list(dict.fromkeys(event.device for event in acted if event.device))
+    text = acts.sentence(acted, actor_name())
     if changed:
         note("fleet.edited", "fleet", text, {}, {"numbers": changed[:MAX_NUMBERS]})
     failed_numbers = {problem["id"] for problem in problems} - {*changed}

@@ -1,0 +1,146 @@
+"""The page that edits a connection, and what the details say about it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from fleet.model import Access, Edit, Finding, Learned, Sighting
+from tests.home import Clock, Home
+from tests.web.browser import Browser, Element, read
+
+SECRET = "gräs/h0pper"
+PLACE = "10.9.1.1"
+PIN, OTHER_PIN = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A camera (1) that a person added, with a password; nothing asks it."""
+    made = Home(tmp_path_factory.mktemp("connection"), Clock())
+    with made.monitor.secrets.sealing() as seal:
+        fields = {"source": "rtsp", "host": PLACE, "port": 554, "path": "/live", "name": "Ramp"}
+        login = {"username": "admin", "secret": seal(SECRET), "tls_pin": PIN}
+        edit = Edit("add", "", {**fields, **login}, "anna", made.clock())
+        made.monitor.tracker.apply([edit], made.clock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def browser(home: Home) -> Browser:
+    return Browser(home.client)
+
+
+def access(home: Home) -> Access:
+    return home.device("1").access["rtsp"]
+
+
+def form_of(browser: Browser, source: str = "rtsp") -> Element:
+    path = f"/cameras/1/connection?source={source}"
+    return browser.visit(path).form(path)
+
+
+def learn(home: Home, **learned: object) -> None:
+    """Let a check of the camera learn this about its connection."""
+    device, now = home.device("1"), home.clock()
+    kept = Learned(access=device.access["rtsp"], **learned)  # type: ignore[arg-type]
+    keys = ("rtsp:10.9.1.1:554/live",)
+    sighting = Sighting(device.site, keys, "rtsp", now, address=PLACE, device=1, learned=kept)
+    home.monitor.tracker.apply([sighting], now)
+
+
+def test_the_form_shows_what_is_saved_but_for_the_password(browser: Browser) -> None:
+    form = form_of(browser)
+    values = {name: form.find_one("input", name=name).get("value") for name in ("host", "port")}
+    assert values == {"host": PLACE, "port": "554"}
+    assert "Keep the saved login (admin)" in form.text
+    assert "checked" in form.find_one("input", name="login", value="keep").attributes
+    assert form.find_one("input", name="password").get("value") == ""
+
+
+def test_a_new_path_keeps_the_password_and_is_undone(home: Home, browser: Browser) -> None:
+    before = access(home)
+    page = browser.press(form_of(browser), "Save", path="/other", interval="120")
+    after = access(home)
+    assert (after.path, after.interval) == ("/other", 120)
+    assert (after.secret, after.tls_pin, after.username) == (before.secret, PIN, "admin")
+    browser.press(
+        page.form(next(f["action"] for f in page.find("form") if "/undo/" in f["action"])), "Undo"
+    )
+    assert access(home) == before
+
+
+def test_a_new_address_needs_the_password_again(home: Home, browser: Browser) -> None:
+    answer = browser.send(form_of(browser), "Save", host="10.9.1.2")
+    assert answer.status_code == 422
+    page = read(answer.text)
+    assert "The password was saved for" in page.text
+    assert page.find_one("input", name="password")["aria-invalid"] == "true"
+    assert page.find_one("input", name="host")["value"] == "10.9.1.2"
+    typed = {"host": "10.9.1.2", "login": "password", "username": "root", "password": "new one"}
+    browser.press(form_of(browser), "Save", **typed)
+    assert (access(home).host, access(home).username) == ("10.9.1.2", "root")
+    assert home.monitor.secrets.unseal(access(home).secret or "") == "new one"
+
+
+def test_a_login_is_removed_or_becomes_one_with_an_empty_password(
+    home: Home, browser: Browser
+) -> None:
+    browser.press(form_of(browser), "Save", login="empty", username="admin")
+    assert (access(home).username, access(home).secret) == ("admin", None)
+    assert access(home).options == {}
+    browser.press(form_of(browser), "Save", login="none")
+    assert (access(home).username, access(home).options) == (None, {"login": "none"})
+    browser.press(form_of(browser), "Save", login="password", username="a", password="b")
+    assert access(home).options == {}
+
+
+def test_a_pasted_url_as_address_is_taken_apart(home: Home, browser: Browser) -> None:
+    url = "rtsps://root:s%40fe@10.9.1.3:7441/stream"
+    browser.press(form_of(browser), "Save", host=url, port="", path="")
+    new = access(home)
+    assert (new.host, new.port, new.path) == ("10.9.1.3", 7441, "/stream")
+    assert (new.username, new.options) == ("root", {"tls": True})
+    assert home.monitor.secrets.unseal(new.secret or "") == "s@fe"
+
+
+def test_a_test_never_sends_the_saved_password(home: Home, browser: Browser) -> None:
+    page = read(browser.send(form_of(browser), "Test connection").text)
+    assert "Connection test" in page.text
+    assert SECRET not in page.raw_text
+    assert access(home).secret
+
+
+def test_a_second_protocol_is_added_to_a_device(home: Home, browser: Browser) -> None:
+    typed = {"host": PLACE, "login": "password", "username": "admin", "password": SECRET}
+    browser.press(form_of(browser, "onvif"), "Save", **typed)
+    assert {*home.device("1").access} == {"rtsp", "onvif"}
+
+
+def test_a_changed_certificate_is_confirmed_by_a_person(home: Home, browser: Browser) -> None:
+    evidence = {"accepted": PIN, "presented": OTHER_PIN}
+    finding = Finding("id:1", "tls.changed", home.clock(), "changed", "rtsp", evidence)
+    home.monitor.tracker.apply([finding], home.clock())
+    details = browser.visit("/cameras/1")
+    assert "confirm the new certificate under Connections" in details.text
+    assert OTHER_PIN in form_of(browser).text
+    browser.press(form_of(browser), "Confirm the new certificate")
+    assert access(home).tls_pin == OTHER_PIN
+
+
+def test_the_details_say_how_the_login_stands(home: Home, browser: Browser) -> None:
+    text = browser.visit("/cameras/1").text
+    assert f"rtsp://{PLACE}/live" in text
+    assert "admin, password saved" in text
+    assert PIN in text
+    assert SECRET not in text
+    learn(home, refusals=1)
+    assert "1 refused login" in browser.visit("/cameras/1").text
+    learn(home, refusals=2)
+    sentence = "2 refused logins: not tried again until you change it"
+    assert sentence in browser.visit("/cameras/1").text
+    assert sentence in form_of(browser).text
+    worked_at: datetime = home.clock()
+    learn(home, refusals=0, attempts_left=2, worked_at=worked_at)
+    assert "Last worked" in browser.visit("/cameras/1").text

@@ -1,0 +1,113 @@
+"""Add a device with its connections and channels, or add connections to one that is known, in the
+name of the person of the request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fleet import public
+from fleet.edit import editing
+from fleet.fleet_secrets import Seal
+from fleet.model import Device, Edit, Event, Refused
+from web.http.auditing import actor_name, note
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How one source reaches the device: `fields` of its access, and the password."""
+
+    source: str
+    fields: Mapping[str, Any]
+    secret: str | None = field(default=None, repr=False)
+
+    def sealed(self, seal: Seal) -> dict[str, Any]:
+        """The fields of an edit."""
+        secret = {"secret": seal(self.secret)} if self.secret else {}
+        return {**self.fields, "source": self.source, **secret}
+
+
+@dataclass(frozen=True, slots=True)
+class NewChannel:
+    """A channel of a new recorder, by its key. `is_wanted`: add it, else ignore it. `path` is that
+    of its stream."""
+
+    key: str
+    name: str
+    is_wanted: bool = True
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The device, and the events that undo all of it."""
+
+    device: int
+    undo: Sequence[int]
+
+
+def add_device(
+    values: Mapping[str, Any], ways: Sequence[Connection], channels: Sequence[NewChannel] = ()
+) -> Saved:
+    """Add a device with its first connection, then all others and the channels. Raises Refused,
+    before anything was added, and HttpError (401, 403)."""
+    with current_monitor().secrets.sealing() as seal:
+        events = _apply([_edit("add", "", {**values, **ways[0].sealed(seal)})])
+        id = next(event.device for event in events if event.kind == "device.added")
+        assert id is not None  # nosec B101  events of this kind have a device
+        more = [_edit("link", f"id:{id}", way.sealed(seal)) for way in ways[1:]]
+        more += [edit for channel in channels for edit in _channel_edits(channel, id, values)]
+        refused: dict[int, Refused | HttpError] = {}
+        events += _apply(more, refused) if more else []
+    _name_found(channels, values)
+    return Saved(id, _undoable(events))
+
+
+def add_connections(device: Device, ways: Sequence[Connection]) -> Saved:
+    """Add the connections to a device that is known. Raises Refused and HttpError (401, 403)."""
+    with current_monitor().secrets.sealing() as seal:
+        edits = [_edit("link", f"id:{device.id}", way.sealed(seal)) for way in ways]
+        return Saved(device.id, _undoable(_apply(edits)))
+
+
+def _edit(kind: str, identity: str, fields: Mapping[str, Any]) -> Edit:
+    return Edit(kind, identity, fields, actor_name(), current_monitor().clock())
+
+
+def _channel_edits(channel: NewChannel, recorder: int, values: Mapping[str, Any]) -> list[Edit]:
+    site = {"site": values["site"]} if "site" in values else {}
+    if not channel.is_wanted:
+        return [_edit("ignore", channel.key, site)]
+    name = {"name": channel.name} if channel.name else {}
+    return [_edit("add", "", {"key": channel.key, "parents": [recorder], **name, **site})]
+
+
+def _name_found(channels: Sequence[NewChannel], values: Mapping[str, Any]) -> None:
+    """Name the channels that the check of the recorder found first."""
+    tracker, site = current_monitor().tracker, values.get("site")
+    edits = [
+        _edit("change", f"id:{device.id}", {"name": channel.name})
+        for channel in channels
+        if channel.is_wanted and channel.name
+        if (device := tracker.known(channel.key, site or "")) and device.name is None
+    ]
+    if edits:
+        _apply(edits, {})
+
+
+def _apply(edits: Sequence[Edit], refused: dict[int, Any] | None = None) -> list[Event]:
+    """Apply the edits in one write, and write them into the audit log."""
+    monitor = current_monitor()
+    judge = visible_fleet().judge("device.add")
+    events = monitor.tracker.apply(edits, monitor.clock(), judge, refused)
+    for event in events:
+        about = f"camera {event.device}" if event.device else "fleet"
+        before, after = public.of_event(event.before), public.of_event(event.after)
+        note(event.kind, about, event.text, before, after)
+    return list(events)
+
+
+def _undoable(events: Sequence[Event]) -> list[int]:
+    return [event.sequence for event in events if editing.can_undo(event)]

@@ -1,0 +1,260 @@
+"""The page "Add camera": test an address with its login, choose a stream or channels, save.
+
+Without script each step is a page of its own. With script the steps of the test arrive as lines of
+JSON with the same HTML.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
+
+from discovery.trials import Step
+from fleet import identity as keys
+from fleet import labels
+from fleet.kinds import RECORDER
+from fleet.model import DEFAULT_SITE, Device, Invalid, Refused
+from fleet.natural_order import natural_key
+from fleet.texts import sentences
+from web.http.actions import adding
+from web.http.actions.adding import Connection, NewChannel, Saved
+from web.http.authorization import needs
+from web.http.entered_logins import Entry
+from web.http.errors import page_hint, status_of
+from web.http.visible_fleet import current_person, visible_fleet
+from web.pages import connection_form, new_camera, pickers, trial_view, trials
+from web.pages.new_camera import Choice, NewCamera, Result, logins
+
+bp = Blueprint("adding_pages", __name__)
+LINES = "application/x-ndjson"
+MAX_SITES = 500
+"""Names of sites that the field offers."""
+FIELDS = {
+    **dict.fromkeys(("host", "port", "path", "rtsp_url"), "address"),
+    "secret": "password",  # nosec B105
+}
+"""The field of the form for a field of the edit."""
+OF_FORM = ("address", "username", "password", "credentials", "stream", "channel", "parents")
+ANOTHER = "another"
+"""That the camera is not one of the devices at its address."""
+
+
+@bp.get("/cameras/add")
+@needs("device.add")
+def add() -> str:
+    """The empty form."""
+    return _page(NewCamera())
+
+
+@bp.post("/cameras/add")
+@needs("device.add")
+def submit() -> Any:
+    """The buttons "Test connection", "Save" and "Save without testing"."""
+    form = new_camera.from_request()
+    try:
+        if request.form.get("do", "test") == "test":
+            return _test(form)
+        saved = _save(form, is_tested=request.form["do"] == "save")
+    except Refused as fault:
+        return Response(_with_fault(form, fault), status_of(fault))
+    if (person := current_person()) is not None:
+        logins().forget(person, form.token)
+    added = ",".join(map(str, saved.undo))
+    return redirect(f"/cameras/{saved.device}?added={added}", 303)
+
+
+# -- the test ------------------------------------------------------------------------------
+
+
+def _test(form: NewCamera) -> Any:
+    """Test the connection. Raises Invalid and HttpError before it begins."""
+    connection_form.check(form.login, has_password=bool(form.entry.secret))
+    steps = trials.run(form)
+    if LINES in request.headers.get("Accept", ""):
+        return Response(stream_with_context(_lines(form, steps)), mimetype=LINES)
+    return _page(_tested(form, list(steps)))
+
+
+def _lines(form: NewCamera, steps: Iterator[Step]) -> Iterator[bytes]:
+    """Each step as it comes, and at the end all that follows the login in the form."""
+    done = []
+    for step in steps:
+        done.append(step)
+        if step.name != trial_view.RESULT:
+            html = render_template("parts/trial_step.html", row=trial_view.row(step))
+            yield orjson.dumps({"step": html}) + b"\n"
+    form = _tested(form, done)
+    end = {"html": render_template("parts/add_trial.html", **_values(form))}
+    yield orjson.dumps({**end, "entered": form.token}) + b"\n"
+
+
+def _tested(form: NewCamera, steps: Sequence[Step]) -> NewCamera:
+    """The form with the result of its test, and a new token for both."""
+    return _kept(form, Entry(form.secret, trials.result(form, steps)))
+
+
+def _kept(form: NewCamera, entry: Entry) -> NewCamera:
+    person = current_person()
+    token = logins().keep(person, entry, form.token) if person else ""
+    return replace(form, entry=entry, token=token)
+
+
+# -- saving --------------------------------------------------------------------------------
+
+
+def _save(form: NewCamera, is_tested: bool) -> Saved:
+    """Save what the form has. Raises Refused."""
+    connection_form.check(form.login, has_password=bool(form.entry.secret))
+    values, place = form.values(), form.place()
+    channels: list[NewChannel] = []
+    if not is_tested:
+        ways = [form.connection(place.source, new_camera.fields_of(place))]
+    else:
+        result = form.result
+        if result is None or not result.is_ready:
+            raise Invalid(
+                "The address or the login was changed after the test, or the test is too old",
+                "Test again, or save without testing.",
+            )
+        ways = [form.connection(source, way) for source, way in result.ways]
+        if result.is_recorder:
+            values["kind"] = RECORDER
+            channels = _channels(result)
+        elif result.choices:
+            ways.append(form.connection(trials.RTSP, _chosen(result).connection))
+    return _saved(form, values, ways, channels)
+
+
+def _saved(
+    form: NewCamera,
+    values: dict[str, Any],
+    ways: Sequence[Connection],
+    channels: Sequence[NewChannel],
+) -> Saved:
+    """Save as a new device, or as the known one that the person chose. Raises Refused."""
+    known = {str(device.id): device for device in known_at(form)}
+    choice = form.texts.get("same_as", "")
+    if known and choice not in (ANOTHER, *known):
+        raise connection_form.invalid(
+            "same_as", "There is a device at this address", "Choose whether it is the same one."
+        )
+    if choice in known:
+        return adding.add_connections(known[choice], ways)
+    return adding.add_device({**values, "is_another": choice == ANOTHER}, ways, channels)
+
+
+def _chosen(result: Result) -> Choice:
+    """The stream that the form chose. Raises Invalid."""
+    number = pickers.number_in(request.form.get("stream", ""))
+    if number is None or number >= len(result.choices):
+        raise connection_form.invalid("stream", "No stream is chosen", "Choose one of them.")
+    return result.choices[number]
+
+
+def _channels(result: Result) -> list[NewChannel]:
+    """The channels of the form: those that are not ticked are ignored. Raises Invalid."""
+    ticked = set(request.form.getlist("channel"))
+    if not ticked & set(map(str, range(len(result.choices)))):
+        raise connection_form.invalid("channel", "No channel is chosen", "Choose at least one.")
+    return [
+        NewChannel(
+            choice.key,
+            _channel_name(number, choice),
+            str(number) in ticked,
+            str(choice.connection.get("path", "")),
+        )
+        for number, choice in enumerate(result.choices)
+    ]
+
+
+def _channel_name(number: int, choice: Choice) -> str:
+    """The name that a person gave; empty for the device's own, which it may change."""
+    name = request.form.get(f"channel_name_{number}", "").strip()
+    return "" if name == choice.name else name
+
+
+def known_at(form: NewCamera) -> list[Device]:
+    """The devices at this address and site that are not retired."""
+    try:
+        host = form.place().host
+    except Invalid:
+        return []
+    return [
+        device
+        for device in visible_fleet().devices().values()
+        if device.retired_at is None
+        and device.site == form.site
+        and not any(key.startswith(keys.CHANNEL) for key in device.identities)
+        and (device.address == host or any(way.host == host for way in device.access.values()))
+    ]
+
+
+# -- the page ------------------------------------------------------------------------------
+
+
+def _with_fault(form: NewCamera, fault: Refused) -> str:
+    """The page with what was typed, and the error beside its field."""
+    name = FIELDS.get(fault.field, fault.field)
+    text = sentences(fault.error, page_hint(fault.hint))
+    if form.secret:
+        form = _kept(form, replace(form.entry, secret=form.secret))
+    is_known = name in (*new_camera.TEXTS, *OF_FORM)
+    return _page(form, {"field": name if is_known else "", "text": text})
+
+
+def _page(form: NewCamera, fault: dict[str, str] | None = None) -> str:
+    return render_template("add.html", **_values(form, fault))
+
+
+def _values(form: NewCamera, fault: dict[str, str] | None = None) -> dict[str, Any]:
+    """The values of the templates."""
+    result = form.result
+    is_open = fault is not None and request.form.get("do") == "untested"
+    return {
+        "typed": {**form.texts, "address": form.address},
+        "login": form.login,
+        "has_password": bool(form.secret),
+        "sets": new_camera.credential_sets(),
+        "token": form.token,
+        "fault": fault,
+        "steps": result.steps if result else (),
+        "is_ready": bool(result and result.is_ready),
+        "is_recorder": bool(result and result.is_recorder),
+        "choices": _choices(result) if result else (),
+        "own_name": result.own_name if result else "",
+        "known": [_known_row(device) for device in known_at(form)] if form.address else (),
+        "needs_protocol": "://" not in form.address,
+        "is_open": is_open,
+        "parents": pickers.as_typed("parents"),
+        "site_names": site_names(),
+    }
+
+
+def _choices(result: Result) -> list[dict[str, Any]]:
+    """The streams or channels with what the form chose of them, once it had them."""
+    had_them = request.form.get("do") != "test"
+    name = "channel" if result.is_recorder else "stream"
+    chosen = request.form.getlist(name)
+    return [
+        {
+            "title": choice.title,
+            "about": choice.about,
+            "name": request.form.get(f"channel_name_{number}") if had_them else choice.name,
+            "is_chosen": str(number) in chosen if had_them else choice.is_chosen,
+        }
+        for number, choice in enumerate(result.choices)
+    ]
+
+
+def _known_row(device: Device) -> dict[str, Any]:
+    model = labels.fact(device, "model")
+    about = " · ".join(str(part) for part in (device.address, model) if part)
+    return {"id": device.id, "name": labels.name(device), "about": about}
+
+
+def site_names() -> list[str]:
+    """The sites that the field offers."""
+    names = {device.site for device in visible_fleet().devices().values()} - {DEFAULT_SITE}
+    return sorted(names, key=natural_key)[:MAX_SITES]

@@ -1,0 +1,247 @@
+"""The page that edits how a source reaches a device, with the same test as for a new one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
+
+from discovery.trials import Step, TrialRequest, Way
+from fleet import access_fields, labels
+from fleet.model import Access, Device, NotFound, Refused
+from fleet.texts import sentences
+from web.http.actions.devices import apply_and_audit, device_edit, undo_number
+from web.http.authorization import needs
+from web.http.entered_logins import Entry
+from web.http.errors import page_hint, status_of
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import current_person, visible_fleet
+from web.pages import connection_form, trial_view, trials
+from web.pages.adding import LINES
+from web.pages.connection_form import EMPTY, KEEP, NONE, PASSWORD, SAVED, TypedLogin
+from web.pages.connection_view import EDITABLE, presented_certificate, refused_text
+from web.pages.new_camera import credential_sets, logins
+from web.pages.trial_view import SOURCES
+
+bp = Blueprint("connection_pages", __name__)
+FIELDS = ("host", "port", "path", "interval", "tls_pin")
+OF_FORM = {"secret": "password", "options": "host"}  # nosec B105
+"""The field of the form for a field of the edit."""
+LONGEST = 1300
+NOT_SENT = (
+    "The saved login is sent only by the regular check, which first verifies that this is the same "
+    "device. Enter the login again to test it now"
+)
+
+
+@bp.get("/cameras/<key>/connection")
+@needs("device.edit")
+def connection(key: str) -> Any:
+    """The form with the values that are saved."""
+    device, source = _subject(key)
+    return _page(device, source, _saved_values(device, source), TypedLogin(_choice(device, source)))
+
+
+@bp.post("/cameras/<key>/connection")
+@needs("device.edit")
+def submit(key: str) -> Any:
+    """The buttons "Test connection", "Save" and "Confirm the new certificate"."""
+    device, source = _subject(key)
+    typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in (*FIELDS, "tls")}
+    address = connection_form.without_login(typed["host"])
+    typed["host"] = address.text
+    login = connection_form.with_login_of(address, connection_form.login_of(request.form, KEEP))
+    person, token = current_person(), request.form.get("entered", "")[:100]
+    entry = (logins().entry(person, token) if person else None) or Entry()
+    secret = (login.password or entry.secret) if login.choice == PASSWORD else None
+    try:
+        connection_form.check(login, has_password=bool(secret))
+        if request.form.get("do", "test") == "test":
+            return _test(device, source, typed, login, secret)
+        return _save(device, source, typed, login, secret)
+    except Refused as fault:
+        text = sentences(fault.error, page_hint(fault.hint))
+        field = OF_FORM.get(fault.field, fault.field)
+        shown = field if field in (*FIELDS, "username", "password", "credentials") else ""
+        page = _page(device, source, typed, login, secret, fault={"field": shown, "text": text})
+        return Response(page, status_of(fault))
+
+
+def _subject(key: str) -> tuple[Device, str]:
+    """The device, and the source that the URL names or that it has. Raises NotFound."""
+    device = visible_fleet().device(key)
+    own = [source for source in device.access if source in EDITABLE]
+    source = request.args.get("source") or next(iter(own), EDITABLE[0])
+    if source not in EDITABLE:
+        raise NotFound("There is no such connection", "Open the details of the device.")
+    return device, source
+
+
+def _saved_values(device: Device, source: str) -> dict[str, str]:
+    access = device.access.get(source, Access())
+    values = {name: getattr(access, name) for name in FIELDS}
+    shown = {name: "" if value is None else str(value) for name, value in values.items()}
+    return {**shown, "tls": "on" if access.options.get("tls") else ""}
+
+
+def _choice(device: Device, source: str) -> str:
+    """The choice of the login that is saved."""
+    access = device.access.get(source)
+    if access is None:
+        return PASSWORD
+    return NONE if access.options.get("login") == "none" else KEEP
+
+
+# -- the test ------------------------------------------------------------------------------
+
+
+def _test(
+    device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
+) -> Any:
+    """Test what the form has. Raises Invalid and HttpError before it begins."""
+    steps = trials.begin(_trial(device, source, typed, login, secret))
+    if LINES in request.headers.get("Accept", ""):
+        lines = _lines(device, source, typed, login, secret, steps)
+        return Response(stream_with_context(lines), mimetype=LINES)
+    return _page(device, source, typed, login, secret, steps=trial_view.rows(steps))
+
+
+def _lines(
+    device: Device,
+    source: str,
+    typed: dict[str, str],
+    login: TypedLogin,
+    secret: str | None,
+    steps: Iterator[Step],
+) -> Iterator[bytes]:
+    done = []
+    for step in steps:
+        done.append(step)
+        if step.name != trial_view.RESULT:
+            html = render_template("parts/trial_step.html", row=trial_view.row(step))
+            yield orjson.dumps({"step": html}) + b"\n"
+    html = render_template("parts/trial.html", steps=trial_view.rows(done))
+    yield orjson.dumps({"html": html, "entered": _kept(secret)}) + b"\n"
+
+
+def _trial(
+    device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
+) -> TrialRequest:
+    """The trial of what the form has. A saved login is never part of it. Raises Invalid."""
+    access = replace(Access(), **_access_values(typed))
+    host = access.host or device.address
+    if host is None:
+        raise connection_form.invalid(
+            "host", "The address of the device is not known yet", "Enter it."
+        )
+    way = Way(source, access.port, access.path, bool(access.options.get("tls")))
+    has_name = login.choice in (PASSWORD, EMPTY)
+    is_saved = login.choice in (KEEP, SAVED)
+    return TrialRequest(
+        host,
+        (way,),
+        login.username if has_name else None,
+        secret,
+        may_login=not is_saved,
+        no_login_reason=NOT_SENT if is_saved else "",
+    )
+
+
+# -- saving --------------------------------------------------------------------------------
+
+
+def _access_values(typed: dict[str, str]) -> dict[str, Any]:
+    """The fields of an access that the form has. Raises Invalid."""
+    fields: dict[str, Any] = {name: typed[name] or None for name in FIELDS}
+    fields["path"] = typed["path"]
+    fields["options"] = {"tls": True} if typed["tls"] else {}
+    return access_fields.values(fields)
+
+
+def _save(
+    device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
+) -> Any:
+    """Save the connection. Raises Refused."""
+    known = device.access.get(source)
+    if request.form.get("do") == "confirm":
+        fields: dict[str, Any] = {"tls_pin": presented_certificate(device, source)}
+    else:
+        fields = {**_access_values(typed), **_login_fields(login)}
+        fields["options"] = _options(known, fields["options"], login)
+    kind = "change" if known is not None else "link"
+    with current_monitor().secrets.sealing() as seal:
+        if "username" in fields:
+            fields["secret"] = seal(secret) if secret else None
+        edit = device_edit(str(device.id), kind, {**fields, "source": source})
+        events = apply_and_audit(edit)
+    undo = undo_number(events)
+    return redirect(f"/cameras/{device.id}{f'?undo={undo}' if undo else ''}", 303)
+
+
+def _options(known: Access | None, given: dict[str, Any], login: TypedLogin) -> dict[str, Any]:
+    """The options of the access: those that the form does not have stay."""
+    options = dict(known.options) if known else {}
+    if login.choice != KEEP:
+        options.pop("login", None)
+    options.pop("tls", None)
+    return {**options, **given, **({"login": "none"} if login.choice == NONE else {})}
+
+
+def _login_fields(login: TypedLogin) -> dict[str, Any]:
+    match login.choice:
+        case "keep":
+            return {}
+        case "saved":
+            return {"username": None, "credentials": login.credentials}
+        case "none":
+            return {"username": None, "credentials": ""}
+    return {"username": login.username, "credentials": ""}
+
+
+# -- the page ------------------------------------------------------------------------------
+
+
+def _kept(secret: str | None) -> str:
+    """The token of the password that was typed; empty without one."""
+    person, token = current_person(), request.form.get("entered", "")[:100]
+    return logins().keep(person, Entry(secret), token) if person and secret else ""
+
+
+def _page(
+    device: Device,
+    source: str,
+    typed: dict[str, str],
+    login: TypedLogin,
+    secret: str | None = None,
+    **more: Any,
+) -> str:
+    access = device.access.get(source)
+    return render_template(
+        "connection_page.html",
+        device=device,
+        name=labels.name(device),
+        source=source,
+        source_title=SOURCES[source],
+        sources=[(other, SOURCES[other]) for other in EDITABLE],
+        typed=typed,
+        login=login,
+        saved=_saved_title(access),
+        refused=refused_text(access) if access else "",
+        presented=presented_certificate(device, source),
+        has_password=bool(secret),
+        token=_kept(secret),
+        sets=credential_sets(),
+        **{"steps": (), "fault": None, **more},
+    )
+
+
+def _saved_title(access: Access | None) -> str:
+    """The choice that keeps the login; empty without one to keep."""
+    if access is None or access.options.get("login") == "none":
+        return ""
+    if access.secret:
+        return (
+            f"Keep the saved login ({access.username})" if access.username else "Keep the password"
+        )
+    return "Keep the login" if access.username or access.credentials else "Login of the recorder"

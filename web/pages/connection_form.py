@@ -1,0 +1,110 @@
+"""What a person typed into a form about a connection: address or URL, and the login. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
+
+from fleet import access_fields
+from fleet.model import Invalid
+
+PASSWORD, EMPTY, NONE, SAVED, KEEP = "password", "empty", "none", "saved", "keep"  # nosec B105
+LOGINS = (PASSWORD, EMPTY, NONE, SAVED, KEEP)
+"""The choices: user name and password, an empty password, no login, a saved credential set, and
+for a device that is known already the login that it has."""
+LONGEST_PASSWORD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TypedLogin:
+    """The login of the form. `password` is only what was typed now."""
+
+    choice: str = PASSWORD
+    username: str = ""
+    password: str = field(default="", repr=False)
+    credentials: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedAddress:
+    """An address without its login, and the login that it contained."""
+
+    text: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def login_of(form: Mapping[str, str], default: str = PASSWORD) -> TypedLogin:
+    """The login as the form has it."""
+    choice = form.get("login", default)
+    return TypedLogin(
+        choice if choice in LOGINS else default,
+        form.get("username", "").strip()[: access_fields.LONGEST_USERNAME],
+        form.get("password", "")[:LONGEST_PASSWORD],
+        form.get("credentials", "")[: access_fields.LONGEST_HOST],
+    )
+
+
+def with_login_of(address: TypedAddress, login: TypedLogin) -> TypedLogin:
+    """The login with that of a URL, which a person pasted and so means."""
+    if address.username is None:
+        return login
+    choice = PASSWORD if address.password else EMPTY
+    return replace(login, choice=choice, username=address.username, password=address.password or "")
+
+
+def without_login(text: str) -> TypedAddress:
+    """Take user name and password out of a pasted URL, also out of one that is not valid: what is
+    left can be shown again."""
+    text = text.strip()[: access_fields.LONGEST_HOST + access_fields.LONGEST_PATH]
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return TypedAddress(_shown(text))
+    authority, slash, path = rest.partition("/")
+    if "@" not in authority and _has_password_before(authority) and "@" in path:
+        # A slash in the password that nobody encoded.
+        userinfo, _, after = rest.rpartition("@")
+    else:
+        userinfo, at, host = authority.rpartition("@")
+        if not at:
+            return TypedAddress(_shown(text))
+        after = f"{host}{slash}{path}"
+    name, _, password = userinfo.partition(":")
+    shown = _shown(f"{scheme}://{after}")
+    return TypedAddress(shown, unquote(name) or None, unquote(password) or None)
+
+
+def _has_password_before(authority: str) -> bool:
+    """True if what looks like a port is not one."""
+    port = authority.rpartition(":")[2] if ":" in authority else ""
+    return bool(port) and not port.isdecimal() and not authority.startswith("[")
+
+
+def _shown(text: str) -> str:
+    """The address as it can be shown: without a path that contains a password."""
+    if not access_fields.has_password(text):
+        return text
+    scheme, separator, rest = text.partition("://")
+    return f"{scheme}{separator}{rest.partition('/')[0].partition('?')[0]}"
+
+
+def check(login: TypedLogin, has_password: bool) -> None:
+    """Check that the login is complete. `has_password`: one was typed in this form before. Raises
+    Invalid."""
+    if login.choice == PASSWORD and not login.username:
+        raise invalid("username", "Enter the user name", "Or choose another kind of login.")
+    if login.choice == PASSWORD and not (login.password or has_password):
+        raise invalid(
+            "password",
+            "Enter the password",
+            "If the device has an empty password, choose “User name, empty password”.",
+        )
+    if login.choice == EMPTY and not login.username:
+        raise invalid("username", "Enter the user name", "Or choose another kind of login.")
+    if login.choice == SAVED and not login.credentials:
+        raise invalid("credentials", "Choose the saved login", "Or enter a user name.")
+
+
+def invalid(name: str, error: str, hint: str) -> Invalid:
+    fault = Invalid(error, hint)
+    fault.field = name
+    return fault

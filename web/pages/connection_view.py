@@ -1,0 +1,111 @@
+"""How each source reaches a device, as its details show it. Of a password it says that there is
+one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from fleet import identity, labels
+from fleet.access_fields import DEFAULT_PORTS, MAX_INTERVAL
+from fleet.model import Access, Device
+from web.pages.trial_view import SOURCES
+
+MAX_REFUSALS = 2
+"""Refused logins after which a device is not asked with a login."""
+EDITABLE = ("rtsp", "onvif")
+"""The sources whose connections people enter."""
+CERTIFICATE = "tls.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """One connection. `refused` says that its login is no longer tried; `certificate` is the
+    fingerprint that is accepted."""
+
+    source: str
+    title: str
+    address: str
+    login: str
+    refused: str = ""
+    certificate: str | None = None
+    worked_at: datetime | None = None
+    interval: str = ""
+    recorder: tuple[int, str] | None = None
+
+
+def connections(
+    device: Device, devices: Mapping[int, Device], may_edit: bool
+) -> list[ConnectionRow]:
+    """The connections of a device, of those that people enter. Without the right to edit them, a
+    person sees no user name and no fingerprint."""
+    recorder = _recorder_of(device, devices)
+    return [
+        ConnectionRow(
+            source,
+            SOURCES[source],
+            address_text(source, access, device),
+            _login_text(access, recorder, may_edit),
+            refused_text(access),
+            access.tls_pin if may_edit else None,
+            access.worked_at,
+            _interval_text(access.interval),
+            (recorder.id, labels.name(recorder)) if recorder else None,
+        )
+        for source, access in device.access.items()
+        if source in EDITABLE
+    ]
+
+
+def _recorder_of(device: Device, devices: Mapping[int, Device]) -> Device | None:
+    """The device that serves the channel; None for one that is not a channel."""
+    is_channel = any(key.startswith(identity.CHANNEL) for key in device.identities)
+    return devices.get(device.parents[0]) if is_channel and device.parents else None
+
+
+def address_text(source: str, access: Access, device: Device) -> str:
+    """The address as a URL without its login."""
+    scheme = "rtsp" if source == "rtsp" else "http"
+    scheme += "s" if access.options.get("tls") else ""
+    host = access.host or device.address or "(address not known)"
+    host = f"[{host}]" if ":" in host else host
+    is_usual = access.port in (None, DEFAULT_PORTS[scheme])
+    return f"{scheme}://{host}{'' if is_usual else f':{access.port}'}{access.path}"
+
+
+def _login_text(access: Access, recorder: Device | None, may_edit: bool) -> str:
+    if access.options.get("login") == "none":
+        return "No login"
+    if access.username is not None or access.secret:
+        named = f"{access.username}, " if access.username and may_edit else ""
+        text = f"{named}password saved" if access.secret else f"{named}empty password"
+        return f"{text[0].upper()}{text[1:]}" if not named else text
+    if access.credentials:
+        return "Saved login"
+    return f"That of {labels.name(recorder)}" if recorder else "None entered"
+
+
+def refused_text(access: Access) -> str:
+    """Why the login is not tried any more; empty while it is."""
+    if access.refusals >= MAX_REFUSALS:
+        return f"{access.refusals} refused logins: not tried again until you change it"
+    if access.attempts_left is not None and access.attempts_left <= MAX_REFUSALS:
+        left = labels.counted(access.attempts_left, "attempt")
+        return f"The device reports {left} left: not tried again until you change it"
+    if access.refusals:
+        return labels.counted(access.refusals, "refused login")
+    return ""
+
+
+def _interval_text(seconds: int | None) -> str:
+    if seconds is None or not 0 < seconds <= MAX_INTERVAL:
+        return ""
+    return f"every {seconds // 60} min" if seconds % 60 == 0 else f"every {seconds} s"
+
+
+def presented_certificate(device: Device, source: str) -> str | None:
+    """The fingerprint of a new certificate that nobody confirmed yet."""
+    for fault in device.findings:
+        if fault.kind == CERTIFICATE and fault.source == source:
+            presented = fault.evidence.get("presented")
+            return presented if isinstance(presented, str) else None
+    return None

@@ -1,0 +1,88 @@
+"""Run the connection test of a form, and what its result lets a person choose."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from discovery.trials import Step, TooManyTrials, TrialRequest, Way, stream_text
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.pages.new_camera import Choice, NewCamera, Place, Result, fields_of
+from web.pages.trial_view import RESULT, rows
+
+ONVIF, RTSP = "onvif", "rtsp"
+
+
+def run(form: NewCamera) -> Iterator[Step]:
+    """The steps of the test as they come. Raises Invalid and HttpError before it begins."""
+    place, (username, password) = form.place(), form.tried_login
+    return begin(TrialRequest(place.host, _ways(place), username, password))
+
+
+def begin(request: TrialRequest) -> Iterator[Step]:
+    """Begin the trial. Raises HttpError when too many run already."""
+    try:
+        return iter(current_monitor().scanner.try_out(request))
+    except TooManyTrials:
+        raise HttpError(
+            503,
+            "Other connection tests are running",
+            "Test again in a few seconds.",
+            {"Retry-After": "5"},
+        ) from None
+
+
+def _ways(place: Place) -> tuple[Way, ...]:
+    """ONVIF first, which tells more. A URL leaves the other protocol at its usual place."""
+    given = Way(place.source, place.port, place.path, place.tls)
+    if place.source == RTSP:
+        return (Way(ONVIF), given)
+    return (given, Way(RTSP))
+
+
+def result(form: NewCamera, steps: Sequence[Step]) -> Result:
+    """What the steps found."""
+    facts = next((step.facts for step in steps if step.name == RESULT), {})
+    sources, shown = facts.get("sources") or (), tuple(rows(steps))
+    if not sources:
+        return Result(form.tested, shown)
+    place, pins = form.place(), _certificates(steps)
+    ways = {way.source: _fields(place.host, way, pins) for way in _ways(place)}
+    channels = facts.get("channels") or ()
+    streams = channels or (facts.get("streams") if RTSP in sources else None) or ()
+    choices = [
+        _choice(number, stream, ways[RTSP], bool(channels)) for number, stream in enumerate(streams)
+    ]
+    kept = [(name, ways[name]) for name in sources if name in ways]
+    if choices:
+        kept = [(name, way) for name, way in kept if name != RTSP]
+    named = str(facts.get("name") or facts.get("model") or "")
+    return Result(form.tested, shown, True, bool(channels), tuple(choices), tuple(kept), named)
+
+
+def _fields(host: str, way: Way, pins: Mapping[str, str]) -> dict[str, Any]:
+    fields = fields_of(Place(way.source, host, way.port, way.path, way.tls))
+    return fields | ({"tls_pin": pins[way.source]} if way.source in pins else {})
+
+
+def _certificates(steps: Sequence[Step]) -> dict[str, str]:
+    """The fingerprint of the certificate that each source met."""
+    pins = {step.source: step.facts.get("certificate") for step in steps}
+    return {source: pin for source, pin in pins.items() if isinstance(pin, str)}
+
+
+def _choice(
+    number: int, stream: Mapping[str, Any], way: Mapping[str, Any], channel: bool
+) -> Choice:
+    """A stream or a channel of the device, whose texts are its own."""
+    fields = dict(way)
+    if path := stream.get("path"):
+        fields["path"] = str(path)
+    if type(port := stream.get("port")) is int:
+        fields["port"] = port
+    name = str(stream.get("name") or "") if channel else ""
+    about = stream_text(stream)
+    if channel:
+        title = name or f"Channel {stream.get('channel') or number + 1}"
+        return Choice(title, about, name, True, fields, str(stream.get("key") or ""))
+    title = str(stream.get("profile") or ("Main stream" if number == 0 else f"Stream {number + 1}"))
+    return Choice(title, about, "", number == 0, fields)
