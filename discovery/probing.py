@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from discovery.channel_reports import is_of_channel, missed_along, of_channel, unreported
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
@@ -30,6 +31,7 @@ from discovery.secret_hosts import (
 )
 from discovery.sessions import Sessions, Stream
 from fleet import identity, logins
+from fleet.channels import recorder_of
 from fleet.model import (
     Access,
     CannotAsk,
@@ -367,23 +369,22 @@ class Prober:
         reason: str = "",
     ) -> ProbeResult:
         kept = tuple(self._report_of(entry, device, started, report) for report in reports)
+        kept = tuple(of_channel(device, entry.source, kept))
         if self._is_other_device(device, kept):
             # Its name is for those who see it; a reason is for all who see this device.
             missed = self._miss(entry, device, started, "another device responds at this address")
             # It may answer elsewhere at this moment, which counts more.
             missed = replace(missed, at=started)
-            about = tuple(
-                report
-                for report in kept
-                if not (isinstance(report, Finding) and report.identity == _key(device))
-            )
-            return ProbeResult(*entry.question, MISSED, missed.reason, (*about, missed))
+            kept = tuple(report for report in kept if not _is_about(device, report))
+            return ProbeResult(*entry.question, MISSED, missed.reason, (*kept, missed))
         if not any(isinstance(report, Sighting) for report in kept):
             misses = [report for report in kept if isinstance(report, Miss)]
             if not misses:
                 misses = [self._miss(entry, device, started, "its response does not identify it")]
                 kept += tuple(misses)
             return ProbeResult(*entry.question, MISSED, misses[0].reason, kept)
+        channels = self.tracker.channels_of(device.id)
+        kept += tuple(unreported(channels, kept, entry.source, started))
         cleared = self._cleared(entry, device, ERROR, PASSWORD)
         return ProbeResult(*entry.question, ANSWERED, reason, (*kept, *cleared))
 
@@ -416,11 +417,12 @@ class Prober:
     ) -> Report:
         """The report for the tracker, with the time and the device of the question. The place that
         was asked proves nothing beside a key of the device that answers there."""
+        place = access_key(entry.source, replace(entry.access, host=entry.host))
+        if isinstance(report, Miss | Finding) and report.identity == place:
+            # A device that is asked at its own address is not known by that place.
+            report = replace(report, identity=_key(device))
         if isinstance(report, Miss):
             return replace(report, asked=started)
-        place = access_key(entry.source, replace(entry.access, host=entry.host))
-        if isinstance(report, Finding) and report.identity == place:
-            return replace(report, identity=_key(device))
         if not isinstance(report, Sighting):
             return report
         is_there = place in report.identities or report.address in (None, entry.host)
@@ -437,7 +439,7 @@ class Prober:
         """True if another device was proved instead of the one that was asked."""
         is_proved = False
         for sighting in reports:
-            if not isinstance(sighting, Sighting):
+            if not isinstance(sighting, Sighting) or is_of_channel(sighting):
                 continue
             keys = identity.proved(sighting, self.tracker.disputed())
             owners = [self.tracker.known(key, sighting.site) for key in keys]
@@ -451,8 +453,10 @@ class Prober:
         self, entry: QueueEntry, device: Device, started: datetime, reason: str
     ) -> ProbeResult:
         miss, cleared = self._miss(entry, device, started, reason), self._cleared
+        channels = self.tracker.channels_of(device.id)
+        behind = missed_along(channels, entry.source, miss)
         return ProbeResult(
-            *entry.question, MISSED, reason, (miss, *cleared(entry, device, PASSWORD))
+            *entry.question, MISSED, reason, (miss, *behind, *cleared(entry, device, PASSWORD))
         )
 
     def _miss(self, entry: QueueEntry, device: Device, started: datetime, reason: str) -> Miss:
@@ -491,6 +495,7 @@ class Prober:
         """Hand over the result of a question, and begin those that waited for it."""
         self._sync()
         is_current, now = self.queue.is_current(entry), self.clock()
+        was_up = entry.was_up
         answered = {ANSWERED: True, MISSED: False}.get(answer.state)
         is_first_miss = self.queue.ended(entry, _now(), answered, again)
         if answered is False:
@@ -503,6 +508,9 @@ class Prober:
             self.deliver(reports)
             if is_first_miss:
                 self._ask_parents(entry.question[0])
+                self._ask_next_channel(entry.question[0])
+            elif answered and not was_up:
+                self._ask_channels(entry.question[0])
         # What was asked in another way than the device has now says nothing: it is asked again.
         if is_current or self.queue.entry(entry.question) is None:
             self._resolve(entry.question, answer)
@@ -529,6 +537,30 @@ class Prober:
                 if entry is not None and now - entry.began >= PARENT_RETRY:
                     self.queue.make_due(question, now)
 
+    def _ask_channels(self, recorder: int) -> None:
+        """Ask the channels of a recorder that is back."""
+        for channel in self.tracker.channels_of(recorder):
+            for question in self.queue.questions_of(channel.id):
+                self.queue.make_due(question, _now())
+
+    def _ask_next_channel(self, device: int) -> None:
+        """Ask one channel that was up, of a recorder that is silent, or of that of a silent
+        channel: each miss asks the next, and one that answers ends it."""
+        devices = self.tracker.devices()
+        served_by = recorder_of(devices[device], devices) if device in devices else None
+        recorder = served_by.id if served_by else device
+        if any(entry.was_up for entry in self._entries(recorder)):
+            return
+        for channel in self.tracker.channels_of(recorder):
+            for entry in self._entries(channel.id):
+                if entry.was_up:
+                    self.queue.make_due(entry.question, _now())
+                    return
+
+    def _entries(self, device: int) -> list[QueueEntry]:
+        entries = (self.queue.entry(question) for question in self.queue.questions_of(device))
+        return [entry for entry in entries if entry is not None]
+
     def _resolve(self, question: Question, answer: ProbeResult) -> None:
         for future in list(self._awaited.get(question, ())):
             if not future.done():
@@ -538,6 +570,11 @@ class Prober:
 def _key(device: Device) -> str:
     """The key of the record itself, whatever its identities become."""
     return f"id:{device.id}"
+
+
+def _is_about(device: Device, report: Report) -> bool:
+    """True for a finding about the record itself."""
+    return isinstance(report, Finding) and report.identity == _key(device)
 
 
 def _now() -> float:

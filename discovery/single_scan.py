@@ -40,6 +40,10 @@ class MemoryTracker:
         """No device: nothing is asked by an access."""
         return ()
 
+    def channels_of(self, id: int) -> Sequence[Device]:
+        """No device: nothing is asked by an access."""
+        return ()
+
     def disputed(self) -> Mapping[str, datetime]:
         return self._fleet.disputed
 

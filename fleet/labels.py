@@ -2,7 +2,7 @@
 
 from collections.abc import Sized
 
-from fleet import identity, status
+from fleet import channels, identity, status
 from fleet.authors import COMMAND_LINE, LOCAL
 from fleet.model import DEFAULT_SITE, Device
 
@@ -30,7 +30,10 @@ def _rank(source: str) -> tuple[int, str]:
 
 def name(device: Device) -> str:
     """The name to show: a person's, the device's own, its model, or its strongest key."""
-    label = device.name or fact(device, "name") or fact(device, "model")
+    label = device.name or fact(device, "name")
+    if not label and channels.is_channel(device):
+        label = channels.title(device)  # All have the model of their recorder.
+    label = label or fact(device, "model")
     if label:
         return str(label)
     return identity.mac_of(device) or device.address or device.identities[0]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fleet import identity
+from fleet.channels import is_channel
 from fleet.model import Access, Device
 
 
@@ -45,9 +46,10 @@ def session_owner(device: Device, source: str, devices: Mapping[int, Device]) ->
 
 def references_of(device: Device) -> frozenset[str]:
     """The keys in `Fleet.references` that lead to the device: the addresses that it has or lately
-    had unless it is retired, the places at which it is asked, and its parents and exclusions."""
+    had unless it is retired, the places at which it is asked, and its parents and exclusions. The
+    address of a channel is that of its recorder, and leads to the recorder alone."""
     keys = {f"id:{id}" for id in (*device.parents, *device.never_merge)}
-    if device.retired_at is None:
+    if device.retired_at is None and not is_channel(device):
         known = {ip for by_ip in device.source_addresses.values() for ip in by_ip}
         if device.address is not None:
             known.add(device.address)
@@ -67,6 +69,8 @@ def has_same_references(before: Device, after: Device) -> bool:
     if (before.retired_at is None) != (after.retired_at is None):
         return False
     if (before.parents, before.never_merge) != (after.parents, after.never_merge):
+        return False
+    if before.identities != after.identities and is_channel(before) != is_channel(after):
         return False
     if before.access is not after.access and before.access != after.access:
         return False

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from fleet import identity, labels, reducer, state, validation
+from fleet.channels import is_channel
 from fleet.database import original_format
 from fleet.database.fleet_store import FleetStore
 from fleet.edit import bulk
@@ -177,6 +178,13 @@ class Tracker:
         fleet = self._fleet
         place = identity.index_key(f"{identity.ADDRESS}{address}", site)
         return [fleet.devices[id] for id in fleet.references.get(place, ())]
+
+    def channels_of(self, id: int) -> Sequence[Device]:
+        """The channels that the device serves and that are not retired."""
+        fleet = self._fleet
+        behind = (fleet.devices[child] for child in fleet.references.get(f"id:{id}", ()))
+        served = (device for device in behind if device.parents[:1] == (id,))
+        return [device for device in served if is_channel(device) and device.retired_at is None]
 
     def disputed(self) -> Mapping[str, datetime]:
         """The keys that two live devices proved at once, as in `Fleet.index`, and since when."""

@@ -12,7 +12,7 @@ from fleet.edit import (
     row_edits,
 )
 from fleet.model import DEFAULT_SITE, Device, Edit, Refused
-from fleet.reduce import capacity, ignore_list, merging, removal
+from fleet.reduce import capacity, channels, ignore_list, merging, removal
 from fleet.reduce.draft import Draft
 
 
@@ -55,9 +55,21 @@ def _apply_values(draft: Draft, device: Device, edit: Edit) -> Device:
     if summary is not None:
         _check_keys(draft, changed)
         draft.put(changed)
-        draft.add_event(summary.kind, changed, summary.text, summary.before, summary.after)
+        text = summary.text + _along(draft, device, changed)
+        draft.add_event(summary.kind, changed, text, summary.before, summary.after)
         capacity.trim_retired(draft)
     return changed
+
+
+def _along(draft: Draft, before: Device, after: Device) -> str:
+    """Retire or restore the channels of a recorder with it; return how many, as text."""
+    if before.retired_at == after.retired_at:
+        return ""
+    if after.retired_at is not None:
+        number = channels.retire_along(draft, after, after.retired_at)
+    else:
+        number = channels.restore_along(draft, after, before.retired_at)
+    return f", with {labels.counted(number, 'channel')}" if number else ""
 
 
 def _check_keys(draft: Draft, device: Device) -> None:

@@ -13,7 +13,7 @@ from fleet.model import (
     NotFound,
     Refused,
 )
-from fleet.reduce import access, ignore_list
+from fleet.reduce import access, channels, ignore_list
 from fleet.reduce.draft import Draft
 from fleet.texts import LIST_HINT
 
@@ -51,6 +51,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
     if device is not None and is_retired_now:
         device = replace(device, retired_at=edit.at)
         draft.put(device)
+        channels.retire_along(draft, device, edit.at)
     name = labels.name(device) if device else edit.identity
     after = {"ignored": new, "retired": is_retired_now}
     draft.add_event(
@@ -74,6 +75,7 @@ def _stop_ignoring(
         del draft.ignored[key]
     draft.is_changed = True
     if device is not None and is_back:
+        channels.restore_along(draft, device, device.retired_at)
         device = replace(device, retired_at=None)
         draft.put(device)
     text = f"{_name(device, edit)} is no longer ignored, {labels.author(edit.by)}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from fleet import labels, status
 from fleet.model import Device, Edit, Facts
+from fleet.reduce import channels
 from fleet.reduce.draft import Draft
 from fleet.secret_columns import masked
 
@@ -29,6 +30,7 @@ def apply(draft: Draft, edit: Edit) -> Device:
     if device.retired_at is not None:
         changed = replace(changed, retired_at=None)
         draft.put(changed)
+        channels.restore_along(draft, changed, device.retired_at)
         draft.add_event(
             "device.restored", changed, f"{labels.name(changed)} was restored: back in the workbook"
         )

@@ -91,6 +91,13 @@ def with_proved_address(device: Device, sighting: Sighting) -> Mapping[str, Mapp
     return {**device.source_addresses, sighting.source: known}
 
 
+def with_address(device: Device, ip: str, at: datetime) -> Device:
+    """The device at another address, which another device proved for it."""
+    change = AddressChange(ip, at, device.address)
+    addresses = _with_change(device.addresses, change)
+    return replace(device, address=ip, addresses=addresses, source_addresses={})
+
+
 def gone_from(device: Device, address: str) -> Device:
     """Remove an address from all sources of the device."""
     left = {

@@ -54,7 +54,10 @@ def _is_ignored_sighting(draft: Draft, sighting: Sighting) -> bool:
     proved = identity.proved(sighting, draft.disputed)
     everywhere = [key for key in proved if identity.is_global(key)]
     if everywhere:
-        return any(key in draft.ignored and not is_known(key) for key in everywhere)
+        return any(
+            not is_known(key) and {key, identity.owner_of(key)} & draft.ignored.keys()
+            for key in everywhere
+        )
     places = [identity.index_key(key, sighting.site) for key in proved]
     if sighting.address:
         places.append(identity.index_key(f"{identity.ADDRESS}{sighting.address}", sighting.site))

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from fleet import identity, labels, validation
-from fleet.model import Device, Invalid
+from fleet.channels import is_channel
+from fleet.model import Access, Device, Invalid
 from fleet.places import access_key
 from fleet.reduce import addresses, interfaces, kinds
 from fleet.status import Rules
@@ -42,7 +43,7 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
         sightings=validation.count(remaining.sightings + removed.sightings),
         states={**removed.states, **remaining.states},
         recent_misses={**removed.recent_misses, **remaining.recent_misses},
-        access={**removed.access, **remaining.access},
+        access={**_access_of(removed, remaining), **_access_of(remaining, removed)},
         source_addresses=latest_by_source(removed.source_addresses, remaining.source_addresses),
         claims={**_claims_of(removed, remaining.site), **remaining.claims},
         interfaces=_interfaces_of(remaining, removed),
@@ -55,6 +56,14 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
         retired_at=remaining.retired_at if removed.retired_at else None,
         never_merge=_others(remaining, removed, remaining.never_merge, removed.never_merge),
     )
+
+
+def _access_of(device: Device, other: Device) -> Mapping[str, Access]:
+    """The access of the device in a merged record. The path of a channel is one of its recorder:
+    a camera at an address of its own is not asked for it."""
+    if not is_channel(device) or is_channel(other):
+        return device.access
+    return {source: access for source, access in device.access.items() if access.host}
 
 
 def _given_name(device: Device) -> str | None:

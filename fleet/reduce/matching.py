@@ -6,8 +6,9 @@ The strongest keys decide: endpoint reference, MAC, row of a list, channel, then
 from collections.abc import Sequence
 
 from fleet import identity, status
+from fleet.channels import is_channel
 from fleet.model import Device, Sighting
-from fleet.reduce import addresses, claims, disputes, merging
+from fleet.reduce import addresses, channels, claims, disputes, merging
 from fleet.reduce.draft import Draft
 
 STRENGTH = (identity.ENDPOINT, identity.MAC, identity.ROW, identity.CHANNEL)
@@ -47,14 +48,14 @@ def is_overtaken(device: Device, sighting: Sighting, draft: Draft) -> bool:
 
 
 def _device(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> Device | None:
-    holders = _holders(draft, sighting, keys)
+    holders = _holders(draft, sighting, keys) or channels.known_otherwise(draft, sighting)
     ids = sorted({holder.id for holder in holders})
     if len(ids) > 1 and may_be_one([draft.devices[id] for id in ids]):
         for other in ids[1:]:
             merging.merge(draft, ids[0], other)
         return draft.devices[ids[0]]
     holder = holders[0] if holders else _asked(draft, sighting)
-    if not claims.is_at_place_only(keys):
+    if not claims.is_at_place_only(keys) or (holder is not None and is_channel(holder)):
         return holder
     if holder is not None and not claims.may_lose_place(holder, draft.rules):
         return holder
@@ -72,8 +73,8 @@ def _holders(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> list[Devi
 
 def _asked(draft: Draft, sighting: Sighting) -> Device | None:
     """The device that was asked, for an answer that proves no key of any record. It is another
-    one that answered if the keys contradict its own."""
-    if sighting.device is None:
+    one that answered if the keys contradict its own, and a channel is not its recorder."""
+    if sighting.device is None or channels.keys_in(sighting):
         return None
     device = draft.find(f"id:{sighting.device}", sighting.site)
     if device is None or device.retired_at is not None or device.site != sighting.site:
@@ -102,7 +103,7 @@ def at_address(draft: Draft, sighting: Sighting, but: Device | None = None) -> D
 
     Only for what proves where it is and no more; with two that answer nobody is chosen.
     """
-    if sighting.address is None or any(map(_is_channel, sighting.identities)):
+    if sighting.address is None or channels.keys_in(sighting):
         return None
     candidates = [
         device
@@ -114,7 +115,3 @@ def at_address(draft: Draft, sighting: Sighting, but: Device | None = None) -> D
     if len(candidates) > 1 or but is not None:
         candidates = [device for device in candidates if not status.is_silent(device, draft.rules)]
     return candidates[0] if len(candidates) == 1 else None
-
-
-def _is_channel(key: str) -> bool:
-    return key.startswith(identity.CHANNEL)

@@ -8,7 +8,7 @@ from fleet import identity, labels, status, unused_secrets
 from fleet.database import device_record
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.places import access_key
-from fleet.reduce import access, disputes, ignore_list, interfaces, joining, undoing
+from fleet.reduce import access, channels, disputes, ignore_list, interfaces, joining, undoing
 from fleet.reduce.draft import Draft
 
 
@@ -109,6 +109,7 @@ def merge_edit(draft: Draft, device: Device, edit: Edit) -> Device:
     if other.id == device.id:
         raise _no_partner("A device cannot be merged with itself", "Select another device.")
     _check_rows(device, other)
+    channels.check_merge(draft, device, other)
     remaining, removed = sorted((device.id, other.id))
     keys = disputes.keys_disputed_between(draft, device, other)
     if not keys:
@@ -157,6 +158,7 @@ def split(draft: Draft, device: Device, edit: Edit) -> Device:
     draft.put(new)
     for half in (rest, new):
         _take_secrets(draft, half)
+    channels.divide(draft, (rest, new))
     text = f"Number {new.id} was split off {labels.name(rest)}, {labels.author(edit.by)}"
     before = {"stays": device.id, **_for_rejoining(draft, device, (rest.id, new.id))}
     draft.add_event("device.split", rest, text, before, {"goes": new.id})
@@ -231,6 +233,7 @@ def unmerge(draft: Draft, device: Device, edit: Edit) -> Device:
     for half in (back, removed):
         _take_substitute(draft, half.id, ended[half.id])
     back, removed = (_repair_parents(draft, draft.devices[half.id]) for half in (back, removed))
+    channels.divide(draft, (back, removed))
     for half in (back, removed):
         _take_secrets(draft, half)
     text = f"{labels.name(back)} and {labels.name(removed)} are separate devices again"

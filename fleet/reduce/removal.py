@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fleet import editable_fields, identity, labels, recorder_list
 from fleet.model import Device, Edit, Finding, Invalid, Refused
-from fleet.reduce import findings
+from fleet.reduce import channels, findings
 from fleet.reduce.draft import Draft
 
 OTHERS = "others"
@@ -14,9 +14,9 @@ OTHERS = "others"
 def delete(draft: Draft, device: Device, edit: Edit) -> Device:
     """Permanently delete a record. `confirm` in the edit is the exact name of the device.
 
-    Its number is never used again, and what has its keys is found as a new device, unless a
-    person ignored them. Its passwords are gone; its events stay in the journal.
-    Raises Refused for a row that is in the workbook.
+    The channels of a recorder are deleted with it. Its number is never used again, and what has its
+    keys is found as a new device, unless a person ignored them. Its passwords are gone; its
+    events stay in the journal. Raises Refused for a row that is in the workbook.
     """
     called, confirm = labels.name(device), edit.fields.get("confirm")
     if recorder_list.is_in_list(device):
@@ -32,10 +32,13 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
         invalid.field = "confirm"
         raise invalid
     before = {"name": called, "site": device.site, "identities": list(device.identities)}
-    draft.add_event(
-        "device.deleted", device, f"{called} was deleted {labels.author(edit.by)}", before
-    )
-    remove(draft, device)
+    # A selection deletes exactly what was counted.
+    along = channels.of(draft, device) if "selection" not in edit.fields else []
+    text = f"{called} was deleted {labels.author(edit.by)}"
+    text += f", with {labels.counted(len(along), 'channel')}" if along else ""
+    draft.add_event("device.deleted", device, text, before)
+    for gone in (device, *along):
+        remove(draft, gone)
     return device
 
 

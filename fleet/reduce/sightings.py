@@ -8,6 +8,7 @@ from fleet.model import AddressChange, Device, Sighting, SourceState
 from fleet.reduce import (
     addresses,
     capacity,
+    channels,
     claims,
     facts,
     findings,
@@ -23,6 +24,11 @@ from fleet.reduce.draft import Draft
 def apply(draft: Draft, sighting: Sighting) -> Device | None:
     if sighting.only_alive:
         return _renew(draft, sighting)
+    placed = channels.at_recorder(draft, sighting)
+    return _apply(draft, placed) if placed is not None else None
+
+
+def _apply(draft: Draft, sighting: Sighting) -> Device | None:
     device, keys = matching.match(draft, sighting)
     if device is None:
         return _add(draft, sighting, keys) if keys else _renew_merged(draft, sighting)
@@ -36,15 +42,20 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
         draft.add_event(
             "device.restored", device, f"{labels.name(device)} is online again and was restored"
         )
+        channels.restore_along(draft, device, device.retired_at)
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
+    before = device.address
     device, finding = addresses.moved(draft, device, sighting, keys)
     device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting, draft.rules)
     fresh = _fresh(draft, device, sighting, keys)
     claims.take_from_owners(draft, device, fresh)
-    device = _with_keys(device, keys, fresh)
+    device = channels.with_sighting(draft, _with_keys(device, keys, fresh), sighting)
     draft.put(_with_state(device, sighting, keys, draft.now))
+    if device.address != before:
+        channels.move_along(draft, device)
     if finding is not None:
         findings.apply(draft, finding)
+    channels.tell_signal(draft, device, sighting)
     return device
 
 
@@ -84,7 +95,7 @@ def _renew_merged(draft: Draft, sighting: Sighting) -> Device | None:
 
 
 def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | None:
-    if not capacity.makes_room(draft, sighting.address):
+    if not (channels.has_room(draft, sighting) and capacity.makes_room(draft, sighting.address)):
         return None
     device = Device(
         id=draft.new_id(),
@@ -103,11 +114,13 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
     if sighting.address and not claims.is_at_place_only(keys):
         claims.end_at(draft, device, sighting.address)
     claims.take_from_owners(draft, device, keys)
+    device = channels.with_sighting(draft, device, sighting)
     device = _with_state(device, sighting, keys, draft.now)
     draft.put(device)
     where = f" at {sighting.address}" if sighting.address else ""
     after = status.evidence(device, device.status)
     draft.add_event("device.found", device, f"{labels.name(device)} was found{where}", after=after)
+    channels.tell_signal(draft, device, sighting)
     return device
 
 

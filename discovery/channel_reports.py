@@ -1,0 +1,73 @@
+"""What a probe of a recorder says about its channels, and one of a channel about itself. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from fleet import identity
+from fleet.channels import is_channel
+from fleet.model import Device, Finding, Miss, Report, Sighting
+
+NOT_REPORTED = "the recorder no longer reports this channel"
+NO_STREAM = frozenset({"stream.missing", "stream.path"})
+"""Findings about a path that the device does not serve."""
+
+
+def is_of_channel(report: Report) -> bool:
+    """True for the sighting of a channel, which a recorder reports beside its own."""
+    return isinstance(report, Sighting) and any(
+        key.startswith(identity.CHANNEL) for key in report.identities
+    )
+
+
+def unreported(
+    channels: Iterable[Device], reports: Sequence[Report], source: str, at: datetime
+) -> list[Miss]:
+    """The misses of the channels that the source reported before, and does not report now. A probe
+    that lists no channels was not about them."""
+    keys = {
+        part
+        for report in reports
+        if isinstance(report, Sighting) and is_of_channel(report)
+        for part in _parts(report.identities)
+    }
+    if not keys:
+        return []
+    return [
+        Miss(f"id:{device.id}", source, at, NOT_REPORTED, device.site)
+        for device in channels
+        if source in device.states and not keys & _parts(device.identities)
+    ]
+
+
+def missed_along(channels: Iterable[Device], source: str, miss: Miss) -> list[Miss]:
+    """The misses of the channels that this source knows only through the recorder, which it has
+    missed: what it reported of them before is no proof of life any more."""
+    return [
+        replace(miss, identity=f"id:{device.id}", site=device.site)
+        for device in channels
+        if source in device.states and source not in device.access
+    ]
+
+
+def _parts(identities: Iterable[str]) -> set[str]:
+    """The video sources in keys of channels, whatever the key of the recorder is now."""
+    return {key.rpartition("/")[2] for key in identities if key.startswith(identity.CHANNEL)}
+
+
+def of_channel(device: Device, source: str, reports: Sequence[Report]) -> list[Report]:
+    """The reports about a channel. If the recorder does not serve its path, only the recorder
+    answered: the channel is missed, with that finding as the reason."""
+    texts = [
+        report.text
+        for report in reports
+        if isinstance(report, Finding) and report.kind in NO_STREAM and not report.cleared
+    ]
+    if not texts or not is_channel(device):
+        return list(reports)
+    return [
+        Miss(f"id:{device.id}", source, report.at, texts[0], device.site, report.asked)
+        if isinstance(report, Sighting)
+        else report
+        for report in reports
+    ]

@@ -1,0 +1,52 @@
+"""Channels: the cameras that one device serves at its own address. Pure.
+
+A recorder has one for each camera that it records, a camera with several sensors one for each of
+them. A channel has a record of its own, with the device that serves it as its first parent, and is
+asked at the address of that device.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from fleet import identity
+from fleet.model import Device
+
+STREAM = "stream"
+"""The link of a device with the path of its main stream."""
+SOURCE = "rtsp"
+"""The source that asks the stream of a channel."""
+
+
+def is_channel(device: Device) -> bool:
+    """True for a device that is known only as a channel of another one. A camera that proved
+    itself has an address of its own, though a recorder records it too."""
+    keys = device.identities
+    if not any(key.startswith(identity.CHANNEL) for key in keys):
+        return False
+    return not any(key.startswith((identity.MAC, identity.ENDPOINT)) for key in keys)
+
+
+def recorder_of(device: Device, devices: Mapping[int, Device]) -> Device | None:
+    """The device that serves the channel; None for one that is not a channel."""
+    if not device.parents or not is_channel(device):
+        return None
+    return devices.get(device.parents[0])
+
+
+def part_of(key: str) -> str:
+    """The video source or path in the key of a channel."""
+    return unquote(key.rpartition("/")[2])
+
+
+def parts_of(device: Device) -> set[str]:
+    """The video sources or paths by which the channel is known."""
+    return {part_of(key) for key in device.identities if key.startswith(identity.CHANNEL)}
+
+
+def title(device: Device) -> str:
+    """What a channel without a name is called: "Channel 2"."""
+    for facts in device.facts.values():
+        if number := facts.get("channel"):
+            return f"Channel {number}"
+    part = next((part for part in sorted(parts_of(device)) if not part.startswith("/")), "")
+    return f"Channel {part}" if part else "Channel"

@@ -1,0 +1,210 @@
+"""Keep the channels of a recorder: whose they are, where they are, and what stream each one has.
+
+a recorder reports a channel            a camera of its own behind the recorder
+under another key of the recorder       the same camera, by its video source
+with the path of one added by hand      that one
+the stream has another path             it is asked there, unless a person set the path
+the recorder moves                      its channels move with it
+it is retired, restored, deleted        so are its channels
+it is split                             a channel goes with the key of its recorder
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from fleet import access_fields, channels, identity, labels
+from fleet.channels import SOURCE, STREAM, is_channel, recorder_of
+from fleet.model import Access, Device, Finding, Invalid, Refused, Sighting
+from fleet.reduce import addresses, findings
+from fleet.reduce.draft import Draft
+
+MAX_CHANNELS = 128
+"""Channels of one device; more are only reported by one that invents them."""
+NO_SIGNAL = "signal.none"
+NO_SIGNAL_TEXT = "The recorder receives no video signal on this channel."
+
+
+def keys_in(sighting: Sighting) -> list[str]:
+    """The keys of a channel in the sighting; none if it is of another device."""
+    return [key for key in sighting.identities if key.startswith(identity.CHANNEL)]
+
+
+def recorder(draft: Draft, sighting: Sighting) -> Device | None:
+    """The device that serves the channel of the sighting: the one that its key names, else the
+    one that was asked."""
+    for key in keys_in(sighting):
+        owner = draft.find(identity.owner_of(key), sighting.site)
+        if owner is not None:
+            return owner
+    asked = draft.find(f"id:{sighting.device}", sighting.site) if sighting.device else None
+    return asked if asked and not is_channel(asked) else None
+
+
+def of(draft: Draft, owner: Device) -> list[Device]:
+    """The channels that the device serves, retired ones too."""
+    return [
+        device
+        for device in draft.referring_to(owner.id)
+        if device.parents[:1] == (owner.id,) and is_channel(device)
+    ]
+
+
+def known_otherwise(draft: Draft, sighting: Sighting) -> list[Device]:
+    """The channel of the sighting by its video source, when the recorder is known by another key
+    now, or by the path of its stream, when a person added it."""
+    owner, keys = recorder(draft, sighting), keys_in(sighting)
+    if owner is None or not keys:
+        return []
+    parts, others = set(map(channels.part_of, keys)), of(draft, owner)
+    same = [device for device in others if parts & channels.parts_of(device)]
+    stream = stream_access(sighting.links.get(STREAM))
+    if not same and stream is not None:
+        same = [device for device in others if _is_added_with(device, stream)]
+    return same[:1]
+
+
+def _is_added_with(device: Device, stream: Access) -> bool:
+    """True for a channel that a person added with the path of this stream."""
+    access = device.access.get(SOURCE)
+    return bool(access and access.path == stream.path and STREAM not in device.links)
+
+
+def at_recorder(draft: Draft, sighting: Sighting) -> Sighting | None:
+    """The sighting of a channel at the address of its recorder, wherever the recorder says that it
+    is; None where a camera that proved itself has the key: a recorder proves nothing about it."""
+    if not (keys := keys_in(sighting)):
+        return sighting
+    holders = (draft.find(key, sighting.site) for key in keys)
+    if any(holder is not None and not is_channel(holder) for holder in holders):
+        return None
+    owner = recorder(draft, sighting)
+    return replace(sighting, address=owner.address) if owner and owner.address else sighting
+
+
+def has_room(draft: Draft, sighting: Sighting) -> bool:
+    """False for one more channel of a device that has too many already."""
+    owner = recorder(draft, sighting) if keys_in(sighting) else None
+    if owner is None:
+        return True
+    return sum(1 for device in of(draft, owner) if device.retired_at is None) < MAX_CHANNELS
+
+
+def with_sighting(draft: Draft, device: Device, sighting: Sighting) -> Device:
+    """The channel with its recorder as the first parent, with the keys that this one has now, and
+    with the access to the stream that is reported."""
+    keys, owner = keys_in(sighting), recorder(draft, sighting)
+    if not keys or owner is None:
+        return device
+    device = _with_stream(_with_parent(draft, device, owner), sighting)
+    old = {
+        key
+        for key in device.identities
+        if key.startswith(identity.CHANNEL)
+        and key not in keys
+        and channels.part_of(key) in map(channels.part_of, keys)
+        and draft.find(identity.owner_of(key), device.site) is None
+    }
+    return identity.without(device, old) if old and set(keys) & {*device.identities} else device
+
+
+def _with_parent(draft: Draft, device: Device, owner: Device) -> Device:
+    if device.parents[:1] == (owner.id,):
+        return device
+    former = draft.devices.get(device.parents[0]) if device.parents else None
+    gone = former.id if former and former.kind == owner.kind else 0
+    rest = (id for id in device.parents if id not in (owner.id, gone))
+    wanted = replace(device, parents=(owner.id, *rest))
+    return device if identity.is_circle(wanted, draft.devices) else wanted
+
+
+def _with_stream(device: Device, sighting: Sighting) -> Device:
+    """The channel with the path of its stream. One that a person set stays, and an access that a
+    person removed does not come back."""
+    before, new = device.links.get(STREAM), sighting.links.get(STREAM)
+    stream, known = stream_access(new), device.access.get(SOURCE)
+    if stream is None or new == before:
+        return device
+    if known is None:
+        access = None if before else stream
+    else:
+        former = stream_access(before)
+        is_ours = former is not None and (known.port, known.path) == (former.port, former.path)
+        access = replace(known, port=stream.port, path=stream.path) if is_ours else None
+    return replace(device, access={**device.access, SOURCE: access}) if access else device
+
+
+def stream_access(link: str | None) -> Access | None:
+    """The access to the stream of a link without host, such as `/cam?channel=2` or
+    `:8554/cam?channel=2`; None for what nobody can be asked for."""
+    if not link or link == ":":
+        return None
+    port, slash, rest = link.removeprefix(":").partition("/") if link[0] == ":" else ("", "", link)
+    fields = {"path": f"{slash}{rest}", "port": port or None}
+    try:
+        return Access(**access_fields.values(fields))
+    except Invalid:
+        return None
+
+
+def tell_signal(draft: Draft, device: Device, sighting: Sighting) -> None:
+    """Raise or clear the finding about a channel that gets no picture from its camera."""
+    signal = sighting.facts.get("signal")
+    if not isinstance(signal, bool) or not keys_in(sighting):
+        return
+    key, source = f"id:{device.id}", sighting.source
+    finding = Finding(key, NO_SIGNAL, sighting.at, NO_SIGNAL_TEXT, source, cleared=signal)
+    findings.apply(draft, replace(finding, site=device.site))
+
+
+def check_merge(draft: Draft, device: Device, other: Device) -> None:
+    """Raise Refused for a channel and its recorder, which are never one device."""
+    for channel, owner in ((device, other), (other, device)):
+        if recorder_of(channel, draft.devices) is owner:
+            raise Refused(
+                f"{labels.name(channel)} is a channel of {labels.name(owner)}",
+                "Retire the channel if its camera is not needed in the list.",
+            )
+
+
+# -- with the recorder -----------------------------------------------------------------------
+
+
+def move_along(draft: Draft, owner: Device) -> None:
+    """Move the channels to the address of their recorder. It is the move of one device, told
+    once."""
+    for device in of(draft, owner):
+        if owner.address and device.address != owner.address:
+            draft.put(addresses.with_address(device, owner.address, draft.now))
+
+
+def retire_along(draft: Draft, owner: Device, at: datetime) -> int:
+    """Retire the channels of a recorder with it; return how many."""
+    active = [device for device in of(draft, owner) if device.retired_at is None]
+    for device in active:
+        draft.put(replace(device, retired_at=at))
+    return len(active)
+
+
+def restore_along(draft: Draft, owner: Device, retired_at: datetime | None) -> int:
+    """Restore the channels that were retired with their recorder; return how many."""
+    retired = [device for device in of(draft, owner) if device.retired_at == retired_at]
+    for device in retired if retired_at else ():
+        draft.put(replace(device, retired_at=None))
+    return len(retired) if retired_at else 0
+
+
+def divide(draft: Draft, halves: Iterable[Device]) -> None:
+    """Put each channel of a recorder that was split behind the half that has the key of its
+    owner."""
+    both = list(halves)
+    for half in both:
+        others = {other.id for other in both if other.id != half.id}
+        for device in of(draft, half):
+            owners = {
+                owner.id
+                for key in device.identities
+                if (owner := draft.find(identity.owner_of(key), device.site)) is not None
+            }
+            if len(new := owners & others) == 1 and half.id not in owners:
+                draft.put(replace(device, parents=(*new, *device.parents[1:])))
