@@ -15,6 +15,8 @@ STREAM = "stream"
 """The link of a device with the path of its main stream."""
 SOURCE = "rtsp"
 """The source that asks the stream of a channel."""
+PORT = 554
+"""The port of that source where none is given."""
 
 
 def is_channel(device: Device) -> bool:
@@ -48,5 +50,4 @@ def title(device: Device) -> str:
     for facts in device.facts.values():
         if number := facts.get("channel"):
             return f"Channel {number}"
-    part = next((part for part in sorted(parts_of(device)) if not part.startswith("/")), "")
-    return f"Channel {part}" if part else "Channel"
+    return f"Channel {max(parts_of(device), default='')}".strip()

@@ -1,12 +1,13 @@
 """Add a listed device by hand, which is asked before discovery finds it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet import access_fields, editable_fields, identity, labels, recorder_list, status
+from fleet import access_fields, channels, editable_fields, identity, labels, recorder_list, status
 from fleet.edit import editing
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
-from fleet.places import access_key
+from fleet.places import access_key, place
 from fleet.reduce import access, capacity, kinds
 from fleet.reduce.access import for_event
 from fleet.reduce.draft import Draft
@@ -15,14 +16,18 @@ from fleet.reduce.draft import Draft
 def add(draft: Draft, edit: Edit) -> Device:
     """A new listed device by its way of asking (`source` and its access), its `key`, or both.
 
-    `is_another`: it is not the device that has this address already. Raises Refused.
+    `is_another`: it is not the device that has this address already. A stream of a recorder is a
+    channel of it. Raises Refused.
     """
     device = _new_device(draft, edit)
+    neighbours = _at_same_address(draft, device)
+    recorder = _recorder(draft, device, neighbours)
+    if recorder is not None:
+        device, neighbours = _as_channel(device, recorder), []
     for key in device.identities:
         access.check_free(draft, identity.index_key(key, device.site), key)
         owner = draft.find(key, device.site)
         _check_new(owner or access.device_asked_at(draft, device, key))
-    neighbours = _at_same_address(draft, device)
     if neighbours and not edit.fields.get("is_another"):
         _check_new(neighbours[0])
     if not capacity.makes_room(draft, None):
@@ -101,6 +106,30 @@ def _at_same_address(draft: Draft, device: Device) -> list[Device]:
     return [
         other for host in hosts for other in draft.at(device.site, host) if other.address == host
     ]
+
+
+def _recorder(draft: Draft, device: Device, neighbours: Sequence[Device]) -> Device | None:
+    """The recorder that serves the stream of the new device: the one at its address, or its parent
+    that is asked there."""
+    hosts = {entry.host for entry in device.access.values()}
+    parents = [draft.devices[id] for id in device.parents if id in draft.devices]
+    asked = [
+        parent
+        for parent in parents
+        if hosts & {parent.address, *(entry.host for entry in parent.access.values())}
+    ]
+    recorders = [other for other in (*neighbours, *asked) if other.kind == "recorder"]
+    is_stream = device.access.keys() == {channels.SOURCE} and None not in hosts
+    return recorders[0] if recorders and is_stream else None
+
+
+def _as_channel(device: Device, recorder: Device) -> Device:
+    """The device as a channel of the recorder, by the path of its stream."""
+    entry = device.access[channels.SOURCE]
+    server = place(replace(entry, port=entry.port or channels.PORT, path=""))
+    key = identity.channel_key(f"{channels.SOURCE}:{server}", entry.path or "/")
+    parents = dict.fromkeys((recorder.id, *device.parents))
+    return replace(device, identities=(key, *device.identities), parents=tuple(parents))
 
 
 def _check_new(known: Device | None) -> None:

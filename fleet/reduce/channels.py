@@ -67,7 +67,10 @@ def known_otherwise(draft: Draft, sighting: Sighting) -> list[Device]:
 def _is_added_with(device: Device, stream: Access) -> bool:
     """True for a channel that a person added with the path of this stream."""
     access = device.access.get(SOURCE)
-    return bool(access and access.path == stream.path and STREAM not in device.links)
+    if access is None or STREAM in device.links:
+        return False
+    ports = {known.port or channels.PORT for known in (access, stream)}
+    return access.path == stream.path and len(ports) == 1
 
 
 def at_recorder(draft: Draft, sighting: Sighting) -> Sighting | None:

@@ -1,26 +1,27 @@
 """Channels of a recorder: cameras of their own that share its address, its MAC and its fate."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fleet.edit.editing import inverse
 from fleet.identity import channel_key
-from fleet.model import Access, Edit, Event, Refused, Report
+from fleet.model import Access, Edit, Event, Refused, Sighting
 from fleet.reduce.channels import MAX_CHANNELS, NO_SIGNAL
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 ENDPOINT, OTHER = "onvif:urn:uuid:1", "onvif:urn:uuid:2"
 
 
-def channel(part: str, owner: str = A, minute: int = 0, **fields: Any) -> Report:
+def channel(part: str, owner: str = A, minute: int = 0, **fields: Any) -> Sighting:
     """What a recorder reports of one channel."""
     links = {"stream": f"/cam?channel={part}"}
     given = {"source": "onvif", "links": links, "facts": {"channel": part}, **fields}
     return seen(channel_key(owner, f"VideoSource_{part}"), at=noon(minutes=minute), **given)
 
 
-def scan(*parts: str, owner: str = A, minute: int = 0, **fields: Any) -> list[Report]:
+def scan(*parts: str, owner: str = A, minute: int = 0, **fields: Any) -> list[Sighting]:
     """A probe of the recorder with its channels."""
     recorder = seen(owner, at=noon(minutes=minute), source="onvif", kind="recorder", **fields)
     return [recorder, *(channel(part, owner, minute, **fields) for part in parts)]
@@ -332,3 +333,106 @@ def test_a_camera_that_a_recorder_records_too_is_asked_at_its_own_address() -> N
     assert story.tell(*scan("1", minute=6)) == []
     assert (story.device(2).address, story.device(2).access) == ("10.0.0.50", {})
     assert list(story.fleet.devices) == [1, 2]
+
+
+# -- added by a person -----------------------------------------------------------------------
+
+
+def added(path: str, **fields: Any) -> Edit:
+    way = {"source": "rtsp", "host": "10.0.0.1", "path": path}
+    return Edit("add", "", {**way, **fields}, "tester", noon(minutes=1))
+
+
+def listed_recorder(site: str = "here") -> Edit:
+    way = {"source": "onvif", "host": "10.0.0.1", "site": site}
+    return Edit("add", "", {**way, "kind": "recorder"}, "tester", noon())
+
+
+def test_a_stream_that_a_person_adds_at_a_recorder_is_a_channel_of_it() -> None:
+    story = Story()
+    story.tell(seen(A, kind="recorder"), added("/cam?channel=1"), added("/cam?channel=2"))
+    first, second = story.device(2), story.device(3)
+    assert [device.parents for device in (first, second)] == [(1,), (1,)]
+    key = "channel:rtsp:10.0.0.1:554/%2Fcam%3Fchannel%3D2"
+    assert second.identities == (key, "rtsp:10.0.0.1/cam?channel=2")
+    at = noon(minutes=5)
+    story.tell(*(seen(device.identities[1], at=at, source="rtsp") for device in (first, second)))
+    story.tell(seen(A, at=noon(minutes=6), kind="recorder"))
+    assert [device.last_seen for device in (story.device(2), story.device(3))] == [at, at]
+    assert list(story.fleet.devices) == [1, 2, 3]
+
+
+def test_the_same_stream_of_a_recorder_is_not_added_twice() -> None:
+    story = Story()
+    story.tell(seen(A, kind="recorder"), added("/1"))
+    for port in (None, 554):
+        with pytest.raises(Refused, match="is already in the list"):
+            story.tell(added("/1", port=port))
+    assert story.tell(added("/1", port=8554)) == ["device.added"]
+
+
+def test_a_channel_that_a_person_added_is_the_one_that_the_recorder_reports_with_its_path() -> None:
+    story = Story()
+    story.tell(seen(A, kind="recorder"), added("/cam?channel=2", name="Gate", username="viewer"))
+    story.tell(*scan("1", "2", minute=5))
+    assert [device.name for device in story.fleet.devices.values()] == [None, "Gate", None]
+    access = Access("10.0.0.1", path="/cam?channel=2", username="viewer")
+    assert story.device(2).access["rtsp"] == access
+    assert story.tell(*scan("1", "2", minute=10)) == []
+
+
+def test_a_stream_at_a_recorder_that_was_only_listed_is_its_channel_by_the_parent() -> None:
+    story = Story()
+    story.tell(listed_recorder())
+    story.tell(added("/1", parents=[1]))
+    assert story.device(2).identities[0].startswith("channel:rtsp:10.0.0.1:554/")
+
+
+def test_a_recorder_of_the_workbook_gets_channels_by_the_address_that_a_person_links() -> None:
+    story = Story()
+    row = {"kind": "recorder", "site": "1041"}
+    facts = {"serial": "ABC1", "row_site": "1041", "store": "North"}
+    story.tell(
+        Edit("list", "row:1041", {**row, "source": "workbook", "facts": facts}, "p.xlsx", noon())
+    )
+    story.tell(edit("link", "id:1", source="onvif", host="10.0.0.1", username="admin"))
+    for minute in (1, 6):
+        at = noon(minutes=minute)
+        given = {"at": at, "source": "onvif", "device": 1}
+        reports = [seen(ENDPOINT, A, kind="recorder", **given)]
+        reports += [
+            seen(channel_key(ENDPOINT, part), links={"stream": f"/{part}"}, **given)
+            for part in "12"
+        ]
+        story.tell(*(replace(report, site="1041") for report in reports))
+    recorder, *served = story.fleet.devices.values()
+    assert recorder.identities[0] == "row:1041"
+    assert [(device.site, device.parents) for device in served] == [("1041", (1,))] * 2
+
+
+@pytest.mark.parametrize("site", ["here", "North"])
+def test_the_links_of_a_camera_have_no_host_and_stay_when_it_moves(site: str) -> None:
+    story = Story()
+    links = {"stream": "/live?profile=1", "snapshot": "/snap.jpg"}
+    first = seen(ENDPOINT, A, source="onvif", links=links)
+    moved = seen(A, at=noon(minutes=5), address="10.0.0.7")
+    story.tell(replace(first, site=site), replace(moved, site=site))
+    assert (story.device().address, story.device().links) == ("10.0.0.7", links)
+
+
+def test_the_channels_of_equal_recorders_at_two_sites_are_those_of_each() -> None:
+    """Both prove only their place, which is the same private address."""
+    story = Story()
+    for site in ("North", "South"):
+        story.tell(listed_recorder(site))
+        place = "at:onvif:10.0.0.1"
+        recorder = seen(place, source="onvif", kind="recorder")
+        served = channel("1", place)
+        story.tell(replace(recorder, site=site), replace(served, site=site))
+    devices = story.fleet.devices.values()
+    assert [(device.site, device.parents) for device in devices] == [
+        ("North", ()),
+        ("North", (1,)),
+        ("South", ()),
+        ("South", (3,)),
+    ]
