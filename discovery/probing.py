@@ -368,8 +368,9 @@ class Prober:
         reports: Sequence[Report],
         reason: str = "",
     ) -> ProbeResult:
-        kept = tuple(self._report_of(entry, device, started, report) for report in reports)
-        kept = tuple(of_channel(device, entry.source, kept))
+        every = (self._report_of(entry, device, started, report) for report in reports)
+        own = tuple(report for report in every if not _is_cleared_already(device, report))
+        kept = tuple(of_channel(device, entry.source, own))
         if self._is_other_device(device, kept):
             # Its name is for those who see it; a reason is for all who see this device.
             missed = self._miss(entry, device, started, "another device responds at this address")
@@ -575,6 +576,14 @@ def _key(device: Device) -> str:
 def _is_about(device: Device, report: Report) -> bool:
     """True for a finding about the record itself."""
     return isinstance(report, Finding) and report.identity == _key(device)
+
+
+def _is_cleared_already(device: Device, report: Report) -> bool:
+    """True for the end of a finding that the device does not have: sources report all that an
+    answer disproves."""
+    if not (isinstance(report, Finding) and report.cleared and _is_about(device, report)):
+        return False
+    return (report.source, report.kind) not in {(f.source, f.kind) for f in device.findings}
 
 
 def _now() -> float:

@@ -19,6 +19,10 @@ ALGORITHMS = {"sha-256": "sha256", "sha-512-256": "sha512_256", "md5": "md5"}
 
 SHA-256 comes before SHA-512-256: the latter is specified twice and devices differ in it.
 """
+ATTEMPTS = ("attempt", "tries", "retries", "chance")
+"""Beginnings of the nouns for what is left."""
+BETWEEN = frozenset(("", "s", "more", "remaining", "left", "login", "is", "are"))
+"""What may be between that noun and the number."""
 SEPARATORS = " \t,="
 
 
@@ -139,6 +143,31 @@ def _quoted(header: str, at: int) -> tuple[str, int]:
         characters.append(header[at])
         at += 1
     return "".join(characters), at + 1
+
+
+def attempts_left(text: str) -> int | None:
+    """The number of login attempts that a refusal says are left, such as "You still have 29
+    attempt(s)"; None if it says nothing about them."""
+    words = text[:LONGEST_HEADER].lower().replace("(", " ").replace(":", " ").split()
+    for place, name in enumerate(words):
+        if name.startswith(ATTEMPTS):
+            before, after = reversed(words[max(0, place - 3) : place]), words[place + 1 : place + 5]
+            left = _number(before)
+            left = _number(after) if left is None else left
+            if left is not None:
+                return left
+    return None
+
+
+def _number(words: Iterable[str]) -> int | None:
+    """The first word as a number, apart from those that may be between it and its noun."""
+    for part in words:
+        text = part.strip(".,;)!=")
+        if text.isascii() and text.isdecimal() and len(text) <= 3:
+            return int(text)
+        if text not in BETWEEN:
+            return None
+    return None
 
 
 def strongest(offered: Iterable[Challenge], *, may_use_basic: bool = True) -> Challenge:

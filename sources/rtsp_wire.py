@@ -11,17 +11,22 @@ from dataclasses import dataclass, field
 VERSION = "RTSP/1.0"
 MAX_HEAD = 64 * 1024
 """Bytes of a message before its body."""
-MAX_BODY = 1024 * 1024
+MAX_BODY = 256 * 1024
 MAX_HEADERS = 256
 STATUS_LINE = re.compile(r"RTSP/[0-9]\.[0-9]\s+([0-9]{3})(?:\s+(.*))?", re.DOTALL)
 REQUEST_LINE = re.compile(r"([A-Z_]{1,32})\s+(\S+)\s+RTSP/[0-9]\.[0-9]")
 LENGTH = re.compile(r"[0-9]{1,9}")
 SESSION_TIMEOUT = re.compile(r"(?i)timeout\s*=\s*\"?([0-9]{1,5})")
 BEGINNINGS = (b"RTSP/", b"$")
+MEDIA = ord("$")
 
 
 class InvalidResponse(Exception):
     """Raised for bytes that are not RTSP, or too many of them; the text is the reason."""
+
+
+class TooLong(InvalidResponse):
+    """Raised for a response with a body that no camera needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,16 @@ class Reader:
     def feed(self, data: bytes) -> None:
         self._buffer += data
 
+    def skip_media(self) -> None:
+        """Drop the interleaved data at the beginning, quicker than one message after the other."""
+        place, size = 0, len(self._buffer)
+        while self._head is None and size - place >= 4 and self._buffer[place] == MEDIA:
+            end = place + 4 + (self._buffer[place + 2] << 8) + self._buffer[place + 3]
+            if end > size:
+                break
+            place = end
+        del self._buffer[:place]
+
     @property
     def is_within_message(self) -> bool:
         """True while the bytes so far end in the middle of a message."""
@@ -154,7 +169,7 @@ class Reader:
         if begin and not is_begun and not _may_be_request(begin):
             raise InvalidResponse(_what_is(begin))
         if len(self._buffer) > MAX_HEAD:
-            raise InvalidResponse("a response without an end")
+            raise InvalidResponse("sent a response without an end")
 
     def _with_body(self) -> Message | None:
         if self._head is None:
@@ -203,7 +218,7 @@ def _length(headers: tuple[tuple[str, str], ...]) -> int:
     text = next((value for name, value in headers if name == "content-length"), "")
     length = int(text) if LENGTH.fullmatch(text) else 0
     if length > MAX_BODY:
-        raise InvalidResponse(f"a response of {length} bytes")
+        raise TooLong(f"sent a response of {length} bytes")
     return length
 
 

@@ -9,6 +9,7 @@ from sources.login_challenges import (
     Challenge,
     Login,
     MethodNotSupported,
+    attempts_left,
     challenges,
     strongest,
 )
@@ -164,3 +165,19 @@ def test_headers_without_end_are_read_within_bounds() -> None:
     assert len(challenges([many])[0].parameters) == 1
     assert challenges(["Digest realm=" + "x" * 10_000]) == []
     assert len(challenges(["Basic, " * 100] * 100)) <= 16
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Login failed. You still have 29 attempt(s).", 29),
+        ("3 more login attempts", 3),
+        ("Attempts left: 4", 4),
+        ("remaining tries 0!", 0),
+        ("Unauthorized", None),
+        ("401 Unauthorized, attempt to log in failed", None),
+        ("attempts: 99999999", None),
+    ],
+)
+def test_the_attempts_that_a_device_has_left_are_read(text: str, left: int | None) -> None:
+    assert attempts_left(text) == left

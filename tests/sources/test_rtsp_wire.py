@@ -97,6 +97,29 @@ def test_media_data_between_responses_are_told_apart() -> None:
     assert isinstance(third, Response)
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 7, 100])
+def test_media_data_can_be_skipped_however_they_arrive(size: int) -> None:
+    data = b"$\x07\x00\x03abc$\x01\x00\x00" + OK + b"$\x00\x00\x02xy" + OK
+    reader, every = Reader(), list[Message]()
+    for place in range(0, len(data), size):
+        reader.feed(data[place : place + size])
+        reader.skip_media()
+        while (message := reader.next()) is not None:
+            every.append(message)
+    assert [message for message in every if isinstance(message, Response)] == messages(OK, OK)
+
+
+def test_media_data_are_not_skipped_within_a_body() -> None:
+    reader = Reader()
+    reader.feed(b"RTSP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n")
+    assert reader.next() is None
+    reader.feed(b"$\x00\x00\x00!")
+    reader.skip_media()
+    message = reader.next()
+    assert isinstance(message, Response)
+    assert message.body == b"$\x00\x00\x00!"
+
+
 def test_a_question_of_the_device_is_no_response() -> None:
     sent, answer = messages(b"OPTIONS rtsp://x/ RTSP/1.0\r\nCSeq: 9\r\n\r\n" + OK)
     assert isinstance(sent, Request)

@@ -30,7 +30,8 @@ def connect(port: int) -> str | None:
     async def ask() -> str | None:
         async with asyncio.timeout(5):
             _reader, writer, seen = await tls.open_connection("127.0.0.1", port, uses_tls=True)
-        writer.close()
+        writer.transport.abort()
+        await asyncio.sleep(0)
         return seen
 
     return asyncio.run(ask())

@@ -1,0 +1,387 @@
+"""RTSP cameras: is the stream offered, and to this login? One DESCRIBE, and no media.
+
+OPTIONS is answered without a login by nearly all devices, so it proves life and DESCRIBE proves the
+login. The first question carries no credentials; its refusal says how to log in. SETUP follows only
+while the stream never worked: it tells whether the device sends over TCP, and uses a session.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from fleet.model import Finding, Invalid, Learned, Report, Sighting, Target
+from fleet.stream_url import StreamUrl
+from fleet.stream_url import parse as parse_url
+from sources import login_challenges, session_description, stream_facts, tls
+from sources.login_challenges import Authorization, Challenge, Login, MethodNotSupported
+from sources.rtsp_client import Connection
+from sources.rtsp_wire import Response, TooLong
+from sources.session_description import Medium
+from sources.source import SessionRefused, Source
+
+NAME = "rtsp"
+TITLE = "RTSP cameras"
+INTERVAL = 600.0
+TIMEOUT = 10.0
+CAP = 500
+PORT, TLS_PORT = 554, 322
+MAX_REFUSALS = 2
+"""Refused logins, after which none is tried until the login is changed."""
+KEPT_ATTEMPTS = 2
+"""Login attempts that are left to people, where a device says how many it still takes."""
+MAX_REDIRECTS = 3
+MAX_ANSWERS = 2
+"""Answers to the challenges of one check: the second only to a nonce that was outdated."""
+FOREIGN_REALMS = frozenset(("tp-link streaming media",))
+"""Realms of login methods of a maker's own, which call themselves Digest."""
+SAFE_IN_PATH = "!#$%&'()*+,/:;=?@[]~-._"
+TRANSPORT = "RTP/AVP/TCP;unicast;interleaved=0-1"
+
+LOGIN_FINDINGS = ("login.wrong", "login.method", "login.none")
+STREAM_FINDINGS = ("stream.missing", "stream.path", "stream.refused", "stream.none")
+TLS_FINDINGS = ("tls.changed", "tls.old")
+NOT_ENCRYPTED = "it redirects to an unencrypted address, which is not followed"
+REFUSED_TEXT = (
+    "it refuses the user name or password. After two refusals, no login is tried until it is "
+    "changed in this device's connection"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """It has none."""
+
+
+def build(options: Options, clock: Callable[[], datetime]) -> Source:
+    return source(clock)
+
+
+def source(clock: Callable[[], datetime], timeout: float = TIMEOUT) -> Source:
+    """The source. `timeout` is the deadline of one check in seconds."""
+
+    async def probe(target: Target) -> Sequence[Report]:
+        return await _Check(target, clock).run()
+
+    return Source(
+        *(NAME, TITLE, timeout),
+        probe=probe,
+        interval=INTERVAL,
+        cap=CAP,
+        takes_session=True,
+    )
+
+
+class _Redirected(Exception):
+    """The device named another URL of its own."""
+
+    def __init__(self, url: StreamUrl) -> None:
+        super().__init__()
+        self.url = url
+
+
+@dataclass(slots=True)
+class _Check:
+    """One check of one device, and what it has proved so far."""
+
+    target: Target
+    clock: Callable[[], datetime]
+    facts: dict[str, Any] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
+    raised: dict[str, str] = field(default_factory=dict)
+    """Findings by kind, each with its text."""
+    cleared: set[str] = field(default_factory=set)
+    latency: float | None = None
+
+    async def run(self) -> list[Report]:
+        """The reports of the check. Raises as a probe may."""
+        url = url_of(self.target)
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                return await self._at(url)
+            except _Redirected as redirected:
+                url = redirected.url
+        self._fail("stream.refused", "it redirects again and again, without a stream at the end")
+        return self._reports()
+
+    async def _at(self, url: StreamUrl) -> list[Report]:
+        """Ask at this URL of the device. Raises _Redirected besides."""
+        text = request_url(url)
+        began = asyncio.get_running_loop().time()
+        try:
+            async with Connection(url.host, url.port, text, uses_tls=url.tls) as connection:
+                if connection.certificate and tls.is_changed(self.target, connection.certificate):
+                    return await self._with_changed(connection)
+                self.learned = replace(self.learned, tls_pin=connection.certificate)
+                self.cleared |= {*TLS_FINDINGS}
+                response = await connection.ask("OPTIONS", text)
+                self.latency = asyncio.get_running_loop().time() - began
+                if self._may_login():
+                    await self._stream(connection, url, response)
+        except tls.TooOld:
+            return [self._sighting(), tls.too_old(self.target, NAME, self.clock())]
+        except SessionRefused as error:
+            raise SessionRefused(error.reason, self._reports()) from None
+        return self._reports()
+
+    async def _with_changed(self, connection: Connection) -> list[Report]:
+        """Prove only that it is alive: nothing secret goes to a device with another certificate."""
+        await connection.ask("OPTIONS", connection.url)
+        assert connection.certificate is not None
+        finding = tls.changed(self.target, connection.certificate, NAME, self.clock())
+        return [self._sighting(), finding]
+
+    def _may_login(self) -> bool:
+        """True if DESCRIBE may be asked, which most devices answer only after a login."""
+        target, left = self.target, self.target.attempts_left
+        is_spent = target.refusals >= MAX_REFUSALS or (left is not None and left <= KEPT_ATTEMPTS)
+        return target.may_login and not is_spent
+
+    # -- the stream ----------------------------------------------------------------------
+
+    async def _stream(self, connection: Connection, url: StreamUrl, options: Response) -> None:
+        """Ask for the description, and judge the answer."""
+        try:
+            response = await self._describe(connection)
+        except TooLong as error:
+            self._fail("stream.none", f"it {error} as its description, which is too long to read")
+            return
+        match response.code:
+            case 200:
+                await self._described(connection, response, options)
+            case 401 | 403:
+                pass
+            case 404:
+                self._not_offered()
+            case 453 | 503:
+                raise SessionRefused(session_reason(response.code))
+            case 301 | 302 | 303 | 305 | 307 | 308:
+                self._redirected(url, response)
+            case 406 | 461:
+                self._fail("stream.refused", transport_reason(response.code))
+            case code:
+                self._fail("stream.refused", f"it refuses the stream (RTSP {code})")
+
+    async def _describe(self, connection: Connection) -> Response:
+        """The answer to DESCRIBE, after a login if that is needed and possible. A 401 or 403 in the
+        end is a finding already."""
+        response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
+        login = login_of(self.target)
+        if response.code == 403:
+            self._raise("login.wrong", "it does not let anybody see this stream (RTSP 403)")
+        if response.code != 401:
+            if response.code == 200:
+                text = "the stream is open to everybody: the device asks for no login"
+                self._raise("login.none", text)
+            return response
+        if login is None:
+            self._raise("login.wrong", "it requires a user name and a password")
+            return response
+        return await self._log_in(connection, login, response)
+
+    async def _log_in(self, connection: Connection, login: Login, response: Response) -> Response:
+        for _ in range(MAX_ANSWERS):
+            offered = challenges_of(response)
+            try:
+                challenge = login_challenges.strongest(
+                    offered, may_use_basic=not self.target.digest_only
+                )
+            except MethodNotSupported as error:
+                self._raise("login.method", method_reason(error.schemes, self.target.digest_only))
+                return response
+            used = challenge.parameters.get("nonce")
+            connection.authorization = Authorization(challenge, login)
+            response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
+            if response.code not in (401, 403):
+                self._accepted(challenge)
+                return response
+            if response.code == 403 or not is_outdated(response, used):
+                break
+        self._refused(response)
+        return response
+
+    def _accepted(self, challenge: Challenge) -> None:
+        """The device took the login; what else it answers is no matter of the login."""
+        is_basic = challenge.scheme == "basic"
+        method = "basic" if is_basic else f"digest-{challenge.algorithm}"
+        self.learned = replace(self.learned, method=method, refusals=0)
+        self.cleared |= {*LOGIN_FINDINGS}
+
+    def _refused(self, response: Response) -> None:
+        """A login that was refused is spent, whatever the reason that the device gives."""
+        text = f"{response.reason} {response.body.decode('utf-8', 'replace')}"
+        left = login_challenges.attempts_left(text)
+        self.learned = replace(self.learned, refusals=self.target.refusals + 1, attempts_left=left)
+        if any(challenge.is_stale for challenge in challenges_of(response)):
+            text = "it calls every login outdated (stale nonce), so nobody can log in"
+            self._raise("login.method", text)
+            return
+        text = REFUSED_TEXT
+        if response.code == 403:
+            text = f"this user may not see the stream (RTSP 403), or {text}"
+        if left is not None:
+            text = f"{text}. It says that {left} more attempts are left"
+        self._raise("login.wrong", text)
+
+    async def _described(
+        self, connection: Connection, response: Response, options: Response
+    ) -> None:
+        """Read a description, and set the stream up as long as it never worked."""
+        description = session_description.parse(response.body)
+        secrets = [value for value in (self.target.secret, self.target.username) if value]
+        server = response.header("server") or options.header("server")
+        self.facts = stream_facts.facts_of(description, server, secrets)
+        video = description.video
+        if video is None:
+            self._fail("stream.none", "it describes a stream without video")
+            return
+        if self.target.worked_at is None and not await self._set_up(connection, response, video):
+            return
+        self.learned = replace(self.learned, worked_at=self.clock())
+        self.cleared |= {*STREAM_FINDINGS}
+
+    async def _set_up(self, connection: Connection, response: Response, video: Medium) -> bool:
+        """True unless the device refuses to send this video over TCP. The end of the connection
+        ends the session."""
+        base = response.header("content-base") or response.header("content-location")
+        url = session_description.control_url(connection.url, base, video.control)
+        answer = await connection.ask("SETUP", url, {"Transport": TRANSPORT})
+        if answer.code in (453, 503):
+            raise SessionRefused(session_reason(answer.code))
+        if answer.code in (406, 461):
+            self._fail("stream.refused", transport_reason(answer.code))
+            return False
+        return True
+
+    def _not_offered(self) -> None:
+        worked = self.target.worked_at
+        if worked is None:
+            text = "the path of the stream does not exist on the device (RTSP 404)"
+            self._fail("stream.path", text)
+            return
+        text = (
+            f"stream not offered now (worked until {worked:%Y-%m-%d %H:%M} UTC): switched off or "
+            "privacy mode?"
+        )
+        self._fail("stream.missing", text)
+
+    def _redirected(self, url: StreamUrl, response: Response) -> None:
+        """Raise _Redirected for a URL of the same host, else note the finding."""
+        try:
+            other = redirect_of(url, response.header("location"))
+        except Invalid:
+            self._fail("stream.refused", "it redirects to an invalid address")
+            return
+        if other.host.lower() != url.host.lower():
+            text = "it redirects to another host, which is not followed"
+            self._fail("stream.refused", text)
+        elif url.tls and not other.tls:
+            self._fail("stream.refused", NOT_ENCRYPTED)
+        else:
+            raise _Redirected(other)
+
+    # -- reports -------------------------------------------------------------------------
+
+    def _raise(self, kind: str, text: str) -> None:
+        """Note a finding of the login, which replaces the others."""
+        self.raised[kind] = text
+        self.cleared |= {*LOGIN_FINDINGS} - {kind}
+
+    def _fail(self, kind: str, text: str) -> None:
+        """Note why there is no stream, which replaces the other reasons."""
+        self.raised[kind] = text
+        self.cleared |= {*STREAM_FINDINGS} - {kind}
+
+    def _sighting(self) -> Sighting:
+        target = self.target
+        return Sighting(
+            *(target.site, (target.key,), NAME, self.clock()),
+            address=target.host,
+            latency=self.latency,
+            facts=self.facts,
+            learned=self.learned,
+        )
+
+    def _reports(self) -> list[Report]:
+        target, at = self.target, self.clock()
+        raised = [
+            Finding(target.key, kind, at, text, NAME, site=target.site)
+            for kind, text in self.raised.items()
+        ]
+        cleared = [
+            Finding(target.key, kind, at, "", NAME, cleared=True, site=target.site)
+            for kind in sorted(self.cleared - self.raised.keys())
+        ]
+        return [self._sighting(), *raised, *cleared]
+
+
+DESCRIBE: Mapping[str, str] = {"Accept": "application/sdp"}
+
+
+def url_of(target: Target) -> StreamUrl:
+    """Where the stream of the target is asked for."""
+    uses_tls = target.options.get("tls") is True
+    port = target.port or (TLS_PORT if uses_tls else PORT)
+    return StreamUrl(uses_tls, target.host, port, target.path)
+
+
+def request_url(url: StreamUrl) -> str:
+    """The URL as a request line has it: no blanks, no login."""
+    path = quote(url.path, safe=SAFE_IN_PATH)
+    return replace(url, path=path if path.startswith("/") else f"/{path}").text
+
+
+def login_of(target: Target) -> Login | None:
+    """The login; None where the person entered none. An empty password is a login."""
+    if target.options.get("login") == "none" or (target.username is None and not target.secret):
+        return None
+    return Login(target.username or "", target.secret or "")
+
+
+def redirect_of(url: StreamUrl, location: str) -> StreamUrl:
+    """The URL of a Location header, which may be a path only. Raises Invalid."""
+    if location.startswith("/") and not location.startswith("//"):
+        return replace(url, path=location)
+    return replace(parse_url(location), username=None, password=None)
+
+
+def challenges_of(response: Response) -> list[Challenge]:
+    """The challenges that a user name and a password can fit."""
+    return [
+        challenge if not is_makers_own(challenge) else replace(challenge, scheme="maker's own")
+        for challenge in login_challenges.challenges(response.every("www-authenticate"))
+    ]
+
+
+def is_makers_own(challenge: Challenge) -> bool:
+    return challenge.parameters.get("realm", "").strip().lower() in FOREIGN_REALMS
+
+
+def is_outdated(response: Response, used: str | None) -> bool:
+    """True if the device refused only the age of the nonce, and names a newer one."""
+    return any(
+        challenge.is_stale and challenge.parameters.get("nonce") != used
+        for challenge in challenges_of(response)
+    )
+
+
+def method_reason(schemes: Iterable[str], is_digest_only: bool) -> str:
+    """Why no login was tried."""
+    if is_digest_only and "basic" in schemes:
+        return (
+            "login method not supported: it offers only Basic, which would reveal the password to "
+            "a device that has not proved its identity"
+        )
+    known = sorted({*schemes} & {"basic", "digest"})
+    named = f" ({', '.join(known)} in a form that is not supported)" if known else ""
+    return f"login method not supported{named}. The password was not used"
+
+
+def session_reason(code: int) -> str:
+    return f"busy, or at its limit of viewers (RTSP {code})"
+
+
+def transport_reason(code: int) -> str:
+    return f"it sends the stream only over UDP or multicast, not over TCP (RTSP {code})"
