@@ -46,6 +46,10 @@ class FleetSecrets:
         id = secrets.token_hex(8)
         return {"id": id, "sealed": self._vault.seal(text, id)}
 
+    def is_newest(self, sealed: str) -> bool:
+        """True if the newest key sealed the text. Raises SecretLost."""
+        return self._vault.newest_key()(sealed)
+
     def unseal(self, id: str) -> str:
         """The secret with this id. Raises SecretLost."""
         secret = self._tracker.fleet().secrets.get(id)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fleet.build import FleetPackage
 from fleet.package import Job, Package
+from inventory.staging import StagedImports
 from inventory.uploads import Uploads
 from inventory.workbooks import Workbooks
 
@@ -21,10 +22,11 @@ class InventoryOptions:
 
 @dataclass(frozen=True, slots=True)
 class InventoryPackage(Package):
-    """The workbook, its uploads and their jobs."""
+    """The workbook, its uploads and their jobs, and the imports that wait."""
 
     workbooks: Workbooks
     uploads: Uploads
+    imports: StagedImports
 
     def jobs(self) -> Sequence[Job]:
         read = self.workbooks.sync
@@ -36,4 +38,6 @@ def build_inventory(
 ) -> InventoryPackage:
     """Build the workbook beside the fleet; a job reads it for the first time."""
     workbooks = Workbooks(options.p2p_workbook, fleet.tracker, clock)
-    return InventoryPackage(workbooks, Uploads(options.data_dir / "uploads", workbooks))
+    return InventoryPackage(
+        workbooks, Uploads(options.data_dir / "uploads", workbooks), StagedImports()
+    )

@@ -4,6 +4,7 @@ from flask import Flask
 
 import web.api.users
 import web.pages.events
+import web.pages.imports
 import web.pages.users
 from fleet import labels
 from fleet.model import DEFAULT_SITE
@@ -16,6 +17,7 @@ from web.api import (
     events,
     export,
     health,
+    imports,
     jobs,
     keys,
     metrics,
@@ -59,7 +61,7 @@ from web.pages import (
 MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
 API = (
-    *(cameras, deletion, dvrs, scans, jobs, events, export, health, metrics),
+    *(cameras, imports, deletion, dvrs, scans, jobs, events, export, health, metrics),
     *(auth, web.api.users, keys, audit_log, openapi),
 )
 PAGES = (
@@ -67,6 +69,7 @@ PAGES = (
     connection,
     fleet,
     bulk,
+    web.pages.imports,
     pickers,
     filter_panel,
     saved_views,

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from fleet import labels
-from fleet.edit import editing
+from fleet.edit import editing, import_events
 from fleet.model import Event
 
-KINDS = ("device.edited", "device.retired", "device.restored", "device.listed", "device.deleted")
+KINDS = (
+    *("device.edited", "device.retired", "device.restored", "device.listed", "device.deleted"),
+    "device.added",
+)
 """The events that an edit of many devices makes."""
+WHOLE = (*KINDS, import_events.EVENT)
+"""The first events of acts that may have many."""
 TITLES = {"parent": "parent device", "parents": "parent devices"}
 
 
@@ -25,9 +30,26 @@ class Act:
 
 
 def folded(events: Iterable[Event]) -> Iterator[Act]:
-    """The events as acts: neighbours of one kind, one moment and one author are one."""
-    for _, group in groupby(events, key=_key):
+    """The events, the newest first, as acts: an import with all its rows is one, and so are
+    neighbours of one kind, one moment and one author."""
+    for _, group in groupby(events, key=_Keys()):
         yield Act([*group])
+
+
+class _Keys:
+    """Gives each event the key of its act. The event of an import comes before those of its
+    rows."""
+
+    def __init__(self) -> None:
+        self._rows = range(0)
+        self._import = 0
+
+    def __call__(self, event: Event) -> tuple[object, ...]:
+        if event.kind == import_events.EVENT:
+            self._rows = range(event.after["first"], event.after["last"] + 1)
+            self._import = event.sequence
+            return (self._import,)
+        return (self._import,) if event.sequence in self._rows else _key(event)
 
 
 def _key(event: Event) -> tuple[object, ...]:
@@ -44,7 +66,7 @@ def _end(event: Event) -> str:
 def text(events: Sequence[Event], counted: str) -> str:
     """The sentence for all events of an act. `counted`: how many devices, such as "2 cameras"."""
     first = events[0]
-    if len(events) == 1:
+    if len(events) == 1 or first.kind == import_events.EVENT:
         return first.text
     if first.kind != "device.edited":
         return f"{counted} were {_end(first)}"

@@ -8,6 +8,7 @@ from fleet.edit import (
     credential_edits,
     editing,
     ignoring,
+    import_events,
     linking,
     row_edits,
 )
@@ -27,6 +28,9 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
             return ignoring.apply(draft, edit)
         case "credentials":
             credential_edits.apply(draft, edit)
+            return None
+        case "import":
+            import_events.finish(draft, edit)
             return None
     device = editing.existing(draft.find(edit.identity, DEFAULT_SITE), edit)
     match edit.kind:

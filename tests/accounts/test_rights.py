@@ -40,6 +40,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "metrics.view": (*LOOK, "read operate"),
     "fleet.export": (*LOOK, "read operate"),
     "device.edit": (STAFF, {"admin": "gate -"}, "operate"),
+    "device.add": (STAFF, NOWHERE, "operate"),
     "scan.view": (EVERYBODY, NOWHERE, "read operate"),
     "scan.start": (STAFF, NOWHERE, "operate"),
     "scan.automatic": (STAFF, NOWHERE, "operate"),

@@ -40,6 +40,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         "fleet.",
         {
             "fleet.edited": "Several devices edited",
+            "fleet.imported": "List imported",
             "fleet.cleaned": "Unseen devices retired",
             "fleet.deleted": "Devices deleted",
             "fleet.export": "Export",

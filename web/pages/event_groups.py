@@ -38,7 +38,7 @@ GROUPS = (
             *("device.edited", "device.added", "device.listed", "device.deleted"),
             *("device.retired", "device.restored", "device.merged", "device.split"),
             *("device.unmerged", "device.linked", "device.unlinked"),
-            *("device.ignored", "device.unignored"),
+            *("device.ignored", "device.unignored", "fleet.imported"),
         ),
     ),
     Group(

@@ -180,7 +180,7 @@ def _acts(wanted: EventFilter) -> tuple[list[Act], int | None]:
 
 def _whole(act: Act, given: dict[str, Any]) -> Act:
     """The act with those of its events that did not fit on the page."""
-    if act.first.kind not in acts.KINDS:
+    if act.first.kind not in acts.WHOLE:
         return act
     moment = {"since": act.first.at, "until": act.first.at + timedelta(microseconds=1)}
     # No sequence of the act lies between those of others: one write made it.

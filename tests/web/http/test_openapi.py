@@ -197,7 +197,7 @@ def test_every_query_parameter_is_taken_as_described(mixed: Home, document: Any)
 
 BAD_BODIES = {
     400: (b"{", "application/json"),
-    413: (b" " * (2 << 20), "application/json"),
+    413: (b" " * (9 << 20), "application/json"),
     415: (b"{}", "text/plain"),
     422: (b'{"no such key": 1}', "application/json"),
 }
