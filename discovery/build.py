@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from discovery import jobs
 from discovery.progress import SourceProgress, scopes_of
+from discovery.range_scan import RangeAnswer, RangeScans
+from discovery.ranges import RangePlan
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
 from fleet import state
@@ -43,6 +45,7 @@ class DiscoveryPackage(Package):
     inventory: InventoryPackage
     scanner: Scanner
     scheduler: Scheduler
+    ranges: RangeScans
 
     def open(self) -> None:
         """Set the toggle as the options say, unless somebody has set it before."""
@@ -128,5 +131,15 @@ def build_discovery(
             scanner.check_now(easy4ip.NAME)
 
     inventory.workbooks.on_new_targets = check_new_recorders
-    package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler)
+
+    def keep(plan: RangePlan, answers: Sequence[RangeAnswer]) -> None:
+        """Put the answers of a scanned range into the inbox."""
+        by_address = {answer.address: asdict(answer) for answer in answers}
+        try:
+            inventory.inbox.keep(plan.site, by_address, fleet.clock())
+        except Unreachable as error:
+            log.warning("What the scan of a range found was not saved: %s", error)
+
+    ranges = RangeScans(scanner.begin, keep)
+    package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler, ranges)
     return package

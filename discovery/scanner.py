@@ -225,6 +225,18 @@ class Scanner:
         if not call.cancelled() and (error := call.exception()) is not None:
             log.error("Internal error in a connection test", exc_info=error)
 
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin work in the loop, which ends with the monitor. Raises CannotAsk when the monitor
+        is stopping."""
+        with self._lock:
+            if self._is_closed or not self._thread.is_alive():
+                work.close()
+                raise CannotAsk("monitor", STOPPING)
+            call = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return call
+
     def progress(self) -> Scan | None:
         """The scan that is running, or None."""
         return self._scan

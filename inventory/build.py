@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fleet.build import FleetPackage
 from fleet.package import Job, Package
+from inventory.range_inbox import RangeInbox
 from inventory.staging import StagedImports
 from inventory.uploads import Uploads
 from inventory.workbooks import Workbooks
@@ -27,6 +28,7 @@ class InventoryPackage(Package):
     workbooks: Workbooks
     uploads: Uploads
     imports: StagedImports
+    inbox: RangeInbox
 
     def jobs(self) -> Sequence[Job]:
         read = self.workbooks.sync
@@ -38,6 +40,5 @@ def build_inventory(
 ) -> InventoryPackage:
     """Build the workbook beside the fleet; a job reads it for the first time."""
     workbooks = Workbooks(options.p2p_workbook, fleet.tracker, clock)
-    return InventoryPackage(
-        workbooks, Uploads(options.data_dir / "uploads", workbooks), StagedImports()
-    )
+    uploads = Uploads(options.data_dir / "uploads", workbooks)
+    return InventoryPackage(workbooks, uploads, StagedImports(), RangeInbox(fleet.journal.engine))

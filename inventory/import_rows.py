@@ -24,7 +24,7 @@ SYNONYMS = {
     "port": "port rtspport onvifport httpport",
     "path": "path streampath",
     "username": "username user login userid loginname",
-    "password": "password pass passwd pwd pw",
+    "password": "password pass passwd pwd pw",  # nosec B105 (titles of a column)
     "site": "site location place building store",
     "tags": "tags tag groups group labels",
     "notes": "notes note description comment comments remark remarks",

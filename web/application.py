@@ -5,6 +5,7 @@ from flask import Flask
 import web.api.users
 import web.pages.events
 import web.pages.imports
+import web.pages.ranges
 import web.pages.users
 from fleet import labels
 from fleet.model import DEFAULT_SITE
@@ -21,6 +22,7 @@ from web.api import (
     jobs,
     keys,
     metrics,
+    ranges,
     scans,
 )
 from web.http import (
@@ -61,7 +63,7 @@ from web.pages import (
 MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
 API = (
-    *(cameras, imports, deletion, dvrs, scans, jobs, events, export, health, metrics),
+    *(cameras, imports, deletion, dvrs, scans, ranges, jobs, events, export, health, metrics),
     *(auth, web.api.users, keys, audit_log, openapi),
 )
 PAGES = (
@@ -70,6 +72,7 @@ PAGES = (
     fleet,
     bulk,
     web.pages.imports,
+    web.pages.ranges,
     pickers,
     filter_panel,
     saved_views,

@@ -30,7 +30,8 @@ class ListedRow:
     """A row of an imported list whose values fit.
 
     `access` has the fields of the access but for the password; `values` those of the device.
-    `place` is the address or URL to show. `is_address`: it names no path.
+    `place` is the address or URL to show. `is_address`: it names no path. `key`: an
+    identity that the device proved.
     """
 
     number: int
@@ -42,6 +43,7 @@ class ListedRow:
     kind: str = ""
     password: str = field(default="", repr=False)
     is_address: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def refused_row(number: int, place: str, name: str, error: Refused) -> RowResult
 
 def known_device(fleet: Fleet, row: ListedRow) -> Device | None:
     """The device that the row means."""
+    if row.key and (proved := fleet.index.get(identity.index_key(row.key, row.site))):
+        return fleet.devices.get(proved)
     access = Access(row.access.get("host"), row.access.get("port"), _path(row))
     key = access_key(row.source, access)
     if key is None:
@@ -97,7 +101,8 @@ def edits_of(
     if device is None or device.retired_at is not None:
         secret = {"secret": seal(row.password)} if row.password else {}
         kind = {"kind": row.kind} if row.kind else {}
-        given = {**row.access, **row.values, **kind, **secret}
+        proved = {"key": row.key} if row.key else {}
+        given = {**row.access, **row.values, **kind, **secret, **proved}
         return [Edit("add", "", {**given, "source": row.source, "site": row.site}, by, at)]
     key, has_access = f"id:{device.id}", row.source in device.access
     fields = _access_fields(row, device, has_access)

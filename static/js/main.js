@@ -18,6 +18,7 @@ import { showPasswords } from "./passwords.js";
 import { keepTimesCurrent } from "./times.js";
 import { followBars } from "./uptime.js";
 import { toast, toastNotice } from "./toast.js";
+import { followRange } from "./range.js";
 
 keepTimesCurrent();
 showCurrentLinks();
@@ -32,6 +33,7 @@ showPasswords();
 followBars();
 toastNotice();
 if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ trials }) => trials(), () => {});
+followRange();
 if (document.getElementById("event-list")) followAllEvents();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();

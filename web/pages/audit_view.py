@@ -63,6 +63,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         "",
         {
             "workbook.changed": "Workbook changed",
+            "range.scanned": "Address range scanned",
             "scan.automatic": "Auto-scan turned on or off",
             "clock.confirmed": "Date confirmed",
             "keys.rotated": "Encryption key replaced",

@@ -12,6 +12,7 @@ from web.pages.watching import watching
 bp = Blueprint("palette_pages", __name__)
 PAGES = (
     ("/cameras/add", "Add camera", "device.add", "new rtsp onvif url address recorder"),
+    ("/scan-range", "Scan a range", "scan.start", "addresses subnet cidr inbox"),
     ("/cameras/import", "Import cameras", "device.add", "add bulk list csv paste"),
     ("/settings/sources", "Sources", "settings.view", "settings data panasonic dahua"),
     ("/settings/jobs", "Jobs", "job.view", "settings schedule"),

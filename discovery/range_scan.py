@@ -1,0 +1,220 @@
+"""Scan a range of addresses by hand: what listens there, asked without any login."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote
+
+from discovery.ranges import RangePlan
+from fleet.model import CannotAsk
+from sources import device_urls, net, ws_discovery
+from sources.ws_discovery_wire import PORT, ProbeMatch
+
+log = logging.getLogger(__name__)
+AT_ONCE = 128
+"""Addresses that are asked side by side."""
+WAIT = 2.0
+"""Seconds for the answers of one address."""
+RATE = 400
+"""Addresses at most that are begun in a second."""
+KEEP_EVERY = 64
+"""Answers that are handed over together."""
+NAME_SCOPE, MODEL_SCOPE = "onvif://www.onvif.org/name/", "onvif://www.onvif.org/hardware/"
+LONGEST = 120
+"""Characters of what a device says of itself."""
+RUNNING, DONE, CANCELLED, FAILED = "running", "done", "cancelled", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAnswer:
+    """What an address answered: open ports, and the first ONVIF device with its `onvif_port` and
+    `onvif_path`. `endpoint` is its endpoint reference."""
+
+    address: str
+    rtsp_port: int | None = None
+    http_port: int | None = None
+    is_onvif: bool = False
+    endpoint: str = ""
+    onvif_port: int | None = None
+    onvif_path: str = ""
+    is_tls: bool = False
+    name: str = ""
+    model: str = ""
+
+
+@dataclass(slots=True)
+class RangeProgress:
+    """A scan of a range that runs or has ended. `error`: what this server could not ask."""
+
+    plan: RangePlan
+    by: str
+    asked: int = 0
+    answered: int = 0
+    state: str = RUNNING
+    error: str = ""
+    waiting: list[RangeAnswer] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return len(self.plan.addresses)
+
+
+def longest_seconds(count: int) -> float:
+    """How long a scan of so many addresses takes if nothing responds."""
+    return -(-count // AT_ONCE) * WAIT
+
+
+class RangeScans:
+    """Runs one scan of a range at a time in the loop of the Scanner.
+
+    `begin` runs a coroutine there; `keep` stores answers, from a thread that may wait.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[Coroutine[Any, Any, None]], Future[None]],
+        keep: Callable[[RangePlan, Sequence[RangeAnswer]], None],
+        probe_port: int = PORT,
+    ) -> None:
+        self.progress: RangeProgress | None = None
+        self._begin = begin
+        self._keep = keep
+        self._probe_port = probe_port
+        self._call: Future[None] | None = None
+        self._lock = Lock()
+
+    def start(self, plan: RangePlan, by: str) -> bool:
+        """Begin a scan; False if one is running. Raises CannotAsk when the monitor is stopping."""
+        with self._lock:
+            if self.progress is not None and self.progress.state == RUNNING:
+                return False
+            progress = RangeProgress(plan, by)
+            self._call = self._begin(self._run(progress))
+            self.progress = progress
+        return True
+
+    def cancel(self) -> bool:
+        """Stop the running scan; False if none runs. What answered so far is kept."""
+        with self._lock:
+            is_running = self.progress is not None and self.progress.state == RUNNING
+            if is_running and self._call is not None:
+                self._call.cancel()
+            return is_running
+
+    async def _run(self, progress: RangeProgress) -> None:
+        state = FAILED
+        try:
+            await self._ask_all(progress)
+            state = FAILED if progress.error and not progress.answered else DONE
+        except asyncio.CancelledError:
+            state = CANCELLED
+        finally:
+            await self._hand_over(progress)
+            progress.state = state
+            log.info(
+                "Scan of %d addresses %s: %d responded", progress.total, state, progress.answered
+            )
+
+    async def _ask_all(self, progress: RangeProgress) -> None:
+        free, tasks = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
+
+        async def ask_one(address: str) -> None:
+            try:
+                answer = await self._ask(address, progress)
+                progress.asked += 1
+                if answer is not None:
+                    progress.answered += 1
+                    progress.waiting.append(answer)
+            finally:
+                free.release()
+
+        try:
+            for number, address in enumerate(progress.plan.addresses):
+                await free.acquire()
+                if number % (RATE // 20) == 0:
+                    await asyncio.sleep(1 / 20)
+                task = asyncio.create_task(ask_one(address))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                if len(progress.waiting) >= KEEP_EVERY:
+                    await self._hand_over(progress)
+            await asyncio.gather(*tasks)
+        finally:
+            for task in [*tasks]:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hand_over(self, progress: RangeProgress) -> None:
+        answers, progress.waiting = progress.waiting, []
+        if answers:
+            await asyncio.get_running_loop().run_in_executor(
+                None, self._keep, progress.plan, answers
+            )
+
+    async def _ask(self, address: str, progress: RangeProgress) -> RangeAnswer | None:
+        """What the address answers; None for nothing that could be a camera."""
+        plan = progress.plan
+        results = await asyncio.gather(
+            _is_open(address, plan.rtsp_port),
+            _is_open(address, plan.http_port),
+            ws_discovery.unicast_probe(address, WAIT, self._probe_port),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, CannotAsk):
+                progress.error = progress.error or result.reason
+        rtsp, http, matches = (
+            None if isinstance(result, BaseException) else result for result in results
+        )
+        answer = RangeAnswer(
+            address,
+            plan.rtsp_port if rtsp else None,
+            plan.http_port if http else None,
+        )
+        if isinstance(matches, list) and matches:
+            answer = _with_match(answer, matches[0])
+        return answer if rtsp or http or answer.is_onvif else None
+
+
+async def _is_open(address: str, port: int) -> bool:
+    """True if the port accepts a connection; nothing is sent. Raises CannotAsk."""
+    try:
+        async with asyncio.timeout(WAIT):
+            _reader, writer = await asyncio.open_connection(address, port)
+    except TimeoutError:
+        return False
+    except OSError as error:
+        if net.cannot_ask(error):
+            raise CannotAsk("range", net.reason_of(error)) from error
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+def _with_match(answer: RangeAnswer, match: ProbeMatch) -> RangeAnswer:
+    """The answer with what the ONVIF device said of itself. Its host is not believed."""
+    urls = [url for text in match.xaddrs if (url := device_urls.parse(text))]
+    url = next((url for url in urls if url.host == answer.address), urls[0] if urls else None)
+    answer = replace(
+        answer,
+        is_onvif=True,
+        endpoint=match.endpoint,
+        name=_scope(match, NAME_SCOPE),
+        model=_scope(match, MODEL_SCOPE),
+    )
+    if url is None or url.scheme not in ("http", "https"):
+        return answer
+    return replace(answer, onvif_port=url.port, onvif_path=url.path, is_tls=url.is_tls)
+
+
+def _scope(match: ProbeMatch, prefix: str) -> str:
+    values = [scope[len(prefix) :] for scope in match.scopes if scope.lower().startswith(prefix)]
+    text = " ".join(unquote(values[0]).split()) if values else ""
+    return "".join(c for c in text if c.isprintable())[:LONGEST]

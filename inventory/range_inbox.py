@@ -1,0 +1,103 @@
+"""What scans of ranges found and nobody has decided about yet. It survives a restart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fleet import access_fields, identity
+from fleet.edit.importing import ListedRow, known_device
+from fleet.model import DEFAULT_SITE, Device, Fleet
+from fleet.networks import address_number
+from inventory import inbox_rows as rows
+from inventory.import_rows import ONVIF, RTSP
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """An address that answered, as in `discovery.range_scan.RangeAnswer`."""
+
+    id: int
+    site: str
+    address: str
+    at: datetime
+    answer: Mapping[str, Any]
+
+    @property
+    def endpoint_key(self) -> str:
+        """The key of its endpoint reference; empty without one."""
+        endpoint = str(self.answer.get("endpoint") or "")
+        return f"{identity.ENDPOINT}{endpoint}" if endpoint else ""
+
+    @property
+    def ignore_key(self) -> str:
+        """The key by which it is ignored: its identity, else its address."""
+        return self.endpoint_key or f"{identity.ADDRESS}{self.address}"
+
+    @property
+    def source(self) -> str:
+        return RTSP if self.answer.get("rtsp_port") and not self.answer.get("is_onvif") else ONVIF
+
+    @property
+    def title(self) -> str:
+        """What the device calls itself."""
+        return str(self.answer.get("name") or self.answer.get("model") or "")
+
+    def row(self, username: str = "", password: str | None = None) -> ListedRow:
+        """The row that adds it to the fleet. Raises Invalid for a login that does not fit."""
+        given: dict[str, Any] = {"host": self.address, **self._place()}
+        if username:
+            given["username"] = username
+        access = access_fields.values(given)
+        return ListedRow(
+            self.id,
+            self.source,
+            self.site,
+            self.address,
+            access,
+            password=password or "",
+            is_address=True,
+            key=self.endpoint_key,
+        )
+
+    def _place(self) -> dict[str, Any]:
+        if self.source == RTSP:
+            return {"port": self.answer["rtsp_port"]}
+        port = self.answer.get("onvif_port") or self.answer.get("http_port")
+        tls = {"options": {"tls": True}} if self.answer.get("is_tls") else {}
+        return {"port": port, "path": self.answer.get("onvif_path") or "", **tls}
+
+    def device(self, fleet: Fleet) -> Device | None:
+        """The device that is known at this place, or has this identity."""
+        return known_device(fleet, self.row())
+
+    def is_ignored(self, fleet: Fleet) -> bool:
+        keys = {self.ignore_key, f"{identity.ADDRESS}{self.address}"}
+        return any(identity.index_key(key, self.site) in fleet.ignored for key in keys)
+
+
+class RangeInbox:
+    """The entries in SQL."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+
+    def keep(self, site: str, answers: Mapping[str, Mapping[str, Any]], at: datetime) -> None:
+        """Store answers by their addresses. Raises Unreachable."""
+        rows.save(self._engine, site or DEFAULT_SITE, answers, at)
+
+    def entries(self, fleet: Fleet) -> list[InboxEntry]:
+        """The entries that are not ignored, by address. Raises Unreachable."""
+        every = [
+            InboxEntry(row.id, row.site, row.address, row.at, row.answer)
+            for row in rows.load(self._engine)
+        ]
+        wanted = [entry for entry in every if not entry.is_ignored(fleet)]
+        return sorted(wanted, key=lambda entry: (*address_number(entry.address), entry.site))
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Forget these entries. Raises Unreachable."""
+        rows.remove(self._engine, ids)

@@ -1,0 +1,269 @@
+"""Scan a range by hand: what is asked before it starts, the inbox, and what becomes of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from discovery import ranges
+from discovery.range_scan import DONE
+from fleet.model import DEFAULT_SITE, Invalid
+from simulators.logins import Accounts
+from simulators.onvif import OnvifDevice, OnvifServers
+from simulators.rtsp import RtspDevice, RtspServers
+from tests.home import Clock, Home, free_port, until
+from tests.web.browser import read
+from web.http.actions import ranges as actions
+
+CAMERAS, PLAIN, RECORDER = "127.61.0.1-30", "127.61.1.1", "127.61.1.2"
+
+
+@dataclass
+class Place:
+    """Thirty ONVIF cameras, a camera with RTSP alone, and a recorder on another ONVIF port."""
+
+    home: Home
+    rtsp: RtspServers
+    onvif: OnvifServers
+    devices: list[OnvifDevice]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[RtspServers, OnvifServers]]:
+    devices = [
+        OnvifDevice(
+            f"127.61.0.{n}",
+            mac=f"00:00:5e:00:61:{n:02x}",
+            name=f"Cam {n}",
+            accounts=Accounts("admin", "right-one"),
+        )
+        for n in range(1, 31)
+    ]
+    plain = RtspDevice(PLAIN, accounts=Accounts("admin", "right-one"))
+    with (
+        RtspServers([plain], free_port()) as rtsp,
+        OnvifServers(devices, free_port(), 3702) as onvif,
+    ):
+        yield rtsp, onvif
+
+
+@pytest.fixture
+def place(make_home: Any, servers: tuple[RtspServers, OnvifServers]) -> Place:
+    rtsp, onvif = servers
+    return Place(make_home(), rtsp, onvif, onvif.devices)
+
+
+def scan(place: Place, text: str, **more: Any) -> Any:
+    body = {"ranges": text, "rtsp_port": place.rtsp.port, "http_port": place.onvif.port, **more}
+    answer = place.home.client.post("/api/scan-range", json=body)
+    if answer.status_code == 200 and not more.get("dry_run"):
+        until(lambda: state(place)["scan"]["state"] != "running", what="the scan has ended")
+    return answer
+
+
+def state(place: Place) -> Any:
+    return place.home.client.get("/api/scan-range").json
+
+
+def decide(place: Place, do: str, *ids: int, **more: Any) -> Any:
+    return place.home.client.post("/api/scan-range/inbox", json={"do": do, "ids": [*ids], **more})
+
+
+def ids(place: Place) -> list[int]:
+    return [row["id"] for row in state(place)["inbox"]]
+
+
+# -- which addresses -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "first", "last"),
+    [
+        ("10.0.0.5", 1, "10.0.0.5", "10.0.0.5"),
+        ("10.0.0.1-50", 50, "10.0.0.1", "10.0.0.50"),
+        ("10.0.0.250-10.0.1.5", 12, "10.0.0.250", "10.0.1.5"),
+        ("10.0.0.0/24", 254, "10.0.0.1", "10.0.0.254"),
+        ("10.0.0.77/20", 4094, "10.0.0.1", "10.0.15.254"),
+        ("10.0.0.6/31", 2, "10.0.0.6", "10.0.0.7"),
+        ("10.0.0.1-3, 10.0.0.3\n10.0.0.2;10.0.0.9", 4, "10.0.0.1", "10.0.0.9"),
+    ],
+)
+def test_addresses_ranges_and_networks_are_read(
+    text: str, count: int, first: str, last: str
+) -> None:
+    addresses = ranges.parse(text)
+    assert (len(addresses), addresses[0], addresses[-1]) == (count, first, last)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "No address was entered"),
+        ("10.0.0.0/19", "More than 4,096 addresses"),
+        ("10.0.0.0/21 10.1.0.0/21 10.2.0.0/29", "More than 4,096 addresses"),
+        ("0.0.0.0/0", "More than 4,096 addresses"),
+        ("10.0.0.9-2", "ends before it begins"),
+        ("10.0.0.1-900", "is not an IPv4 address"),
+        ("camera", "is not an IPv4 address"),
+        ("fe80::1", "is not an IPv4 address"),
+        ("224.0.0.5", "not the address of a single device"),
+        ("255.255.255.255", "not the address of a single device"),
+    ],
+)
+def test_a_range_that_cannot_be_scanned_says_why(text: str, error: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        ranges.parse(text)
+    assert error in caught.value.error
+
+
+def test_the_interface_the_count_and_the_time_are_shown_before_it_starts(place: Place) -> None:
+    answer = scan(place, "127.61.0.0/20", dry_run=True).json
+    assert answer == {
+        "count": 4094,
+        "interfaces": ["lo"],
+        "seconds": 64,
+        "public": 0,
+        "is_started": False,
+    }
+    form = {"ranges": "127.61.0.0/20", "rtsp_port": "554", "http_port": "80", "do": "check"}
+    html = place.home.client.post("/scan-range", data=form).text
+    assert "4,094 addresses through lo, at most 1 min" in read(html).text
+    assert state(place)["scan"] is None
+
+
+def test_public_addresses_are_not_scanned_unless_a_person_confirms_it(place: Place) -> None:
+    answer = scan(place, "127.61.0.1, 8.8.8.8")
+    assert answer.status_code == 422
+    assert answer.json["error"] == "1 of the addresses are on the internet"
+    form = {"ranges": "8.8.8.8", "rtsp_port": "554", "http_port": "80", "do": "start"}
+    refused = place.home.client.post("/scan-range", data=form)
+    assert refused.status_code == 422
+    assert "I am allowed to scan it" in refused.text
+    assert state(place)["scan"] is None, "nothing was sent"
+
+
+# -- what is found -------------------------------------------------------------------------------
+
+
+def test_what_answers_is_in_the_inbox_and_no_login_was_sent(place: Place) -> None:
+    scan(place, f"127.61.0.1-4 {PLAIN} 127.61.9.1-9", site="North")
+    now = state(place)
+    assert (now["scan"]["state"], now["scan"]["asked"], now["scan"]["answered"]) == (DONE, 14, 5)
+    first, *_others, plain = now["inbox"]
+    assert first["address"] == "127.61.0.1"
+    assert (first["is_onvif"], first["http_port"]) == (True, place.onvif.port)
+    assert first["endpoint"] == place.devices[0].endpoint_reference
+    assert (first["name"], first["site"], first["device"]) == ("Cam 1", "North", None)
+    assert (plain["address"], plain["is_onvif"]) == (PLAIN, False)
+    assert plain["rtsp_port"] == place.rtsp.port
+    assert place.home.devices() == [], "a scan adds nothing by itself"
+    assert place.devices[0].asked.total() == 0
+    assert place.rtsp.devices[0].requests == []
+
+
+def test_the_inbox_survives_a_restart_and_has_each_address_once(place: Place) -> None:
+    scan(place, "127.61.0.1-3")
+    scan(place, "127.61.0.2-3")
+    before = [row["address"] for row in state(place)["inbox"]]
+    place.home.restart()
+    assert [row["address"] for row in state(place)["inbox"]] == before
+    assert before == ["127.61.0.1", "127.61.0.2", "127.61.0.3"]
+
+
+def test_a_running_scan_is_stopped_and_keeps_what_answered(place: Place) -> None:
+    place.home.client.post("/api/scan-range", json={"ranges": "127.61.0.0/20"})
+    until(lambda: state(place)["scan"]["asked"] or state(place)["inbox"], what="it has begun")
+    again = place.home.client.post("/api/scan-range", json={"ranges": "127.61.0.1"})
+    assert (again.status_code, again.json["error"]) == (409, "A range is being scanned already")
+    assert place.home.client.delete("/api/scan-range").status_code == 200
+    until(lambda: state(place)["scan"]["state"] == "cancelled", what="it has stopped")
+    now = state(place)
+    assert now["scan"]["asked"] < 4094
+    assert place.home.client.delete("/api/scan-range").status_code == 409
+
+
+# -- what becomes of it --------------------------------------------------------------------------
+
+
+def test_many_are_added_with_one_login_and_each_has_its_result(place: Place) -> None:
+    scan(place, f"{CAMERAS} {PLAIN}")
+    wanted = ids(place)
+    assert len(wanted) == 31
+    answer = decide(place, "add", *wanted, username="admin", password="right-one").json
+    assert (answer["new"], answer["refused"], len(answer["rows"])) == (31, 0, 31)
+    assert answer["rows"][0]["place"] == "127.61.0.1"
+    assert answer["rows"][0]["name"] == "Cam 1"
+    assert state(place)["inbox"] == []
+    first, plain = place.home.device("1"), place.home.device("31")
+    assert f"onvif:{place.devices[0].endpoint_reference}" in first.identities
+    entry = first.access["onvif"]
+    assert (entry.host, entry.port) == ("127.61.0.1", place.onvif.port)
+    assert entry.path == "/onvif/device_service"
+    assert place.home.monitor.secrets.unseal(str(entry.secret)) == "right-one"
+    assert plain.access["rtsp"].port == place.rtsp.port
+    undone = place.home.client.post("/api/cameras/bulk/undo", json={"events": answer["undo"]})
+    assert (len(undone.json["changed"]), place.home.devices()) == (31, [])
+
+
+def test_a_known_device_is_named_and_added_once(place: Place) -> None:
+    scan(place, "127.61.0.1-2")
+    decide(place, "add", ids(place)[0])
+    scan(place, "127.61.0.1-2")
+    known, new = state(place)["inbox"]
+    assert (known["device"], new["device"]) == (1, None)
+    answer = decide(place, "add", known["id"], new["id"]).json
+    assert [row["state"] for row in answer["rows"]] == ["unchanged", "new"]
+    assert len(place.home.devices()) == 2
+
+
+def test_ignored_for_ever_by_identity_or_by_place(place: Place) -> None:
+    scan(place, f"127.61.0.1-2 {PLAIN}")
+    first, _second, plain = state(place)["inbox"]
+    assert decide(place, "ignore", first["id"], plain["id"]).status_code == 200
+    place.home.restart()
+    scan(place, f"127.61.0.1-2 {PLAIN}")
+    assert [row["address"] for row in state(place)["inbox"]] == ["127.61.0.2"]
+    ignored = place.home.monitor.tracker.fleet().ignored
+    endpoint = place.devices[0].endpoint_reference
+    assert {*ignored} == {f"onvif:{endpoint}", f"{DEFAULT_SITE}|address:{PLAIN}"}
+
+
+def test_an_address_is_linked_to_the_device_that_it_is(place: Place) -> None:
+    row = {"rows": [{"address": "10.4.0.5", "name": "Gate"}]}
+    place.home.client.post("/api/cameras/import", json=row)
+    scan(place, PLAIN)
+    (plain,) = ids(place)
+    answer = decide(place, "link", plain, device=1, username="admin", password="right-one")
+    assert answer.status_code == 200, answer.text
+    (device,) = place.home.devices()
+    assert sorted(device.access) == ["onvif", "rtsp"]
+    assert device.access["rtsp"].host == PLAIN
+    assert state(place)["inbox"] == []
+    assert decide(place, "link", plain, device=1).status_code == 404
+
+
+def test_the_page_works_without_script(place: Place) -> None:
+    client = place.home.client
+    ports = {"rtsp_port": f"{place.rtsp.port}", "http_port": f"{place.onvif.port}"}
+    started = client.post("/scan-range", data={"ranges": PLAIN, "do": "start", **ports})
+    assert started.status_code == 303
+    until(lambda: state(place)["scan"]["state"] == DONE)
+    page = read(client.get("/scan-range").text)
+    assert "1 of 1 address responded" in page.text
+    id = page.find_one("input", type="checkbox", name="id")["value"]
+    added = client.post("/scan-range/inbox", data={"id": id, "do": "add", "username": "a"})
+    assert "1 added, 0 changed, 0 already in the list, 0 failed" in read(added.text).text
+    nothing = client.post("/scan-range/inbox", data={"do": "add"})
+    assert nothing.status_code == 422
+    assert "No addresses are selected" in nothing.text
+
+
+def test_what_a_device_says_of_itself_is_shown_as_text(make_home: Any) -> None:
+    home: Home = make_home()
+    answer = {"address": "127.61.7.1", "is_onvif": True, "name": "<script>x</script>"}
+    with home.app.app_context():
+        actions.inbox().keep("", {"127.61.7.1": answer}, Clock()())
+    html = home.client.get("/scan-range").text
+    assert "&lt;script&gt;x&lt;/script&gt;" in html
+    assert "<script>x" not in html

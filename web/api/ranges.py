@@ -1,0 +1,75 @@
+"""Scan ranges of addresses, and decide about what was found."""
+
+from flask import Blueprint, Response
+
+from web.http.actions import ranges
+from web.http.authorization import needs
+from web.http.errors import HttpError
+from web.http.payloads import describes, json_body, json_response
+from web.http.shapes.imports import Imported, imported
+from web.http.shapes.ranges import (
+    InboxBody,
+    RangeBody,
+    RangeInfo,
+    RangeState,
+    range_info,
+    range_state,
+)
+from web.http.shapes.scans import Started, started
+
+bp = Blueprint("ranges", __name__)
+
+
+@bp.get("/api/scan-range")
+@needs("scan.view")
+@describes(answer=RangeState, errors=(503,))
+def state() -> Response:
+    """Get the scan of a range that runs or has ended, and the inbox with what was found."""
+    return json_response(range_state(ranges.scans().progress, ranges.entries()))
+
+
+@bp.post("/api/scan-range")
+@needs("scan.start")
+@describes(body=RangeBody, answer=RangeInfo, errors=(409, 422))
+def start() -> Response:
+    """Scan addresses, ranges and networks. No login is sent."""
+    given = json_body(RangeBody)
+    plan = ranges.describe(given.ranges, given.rtsp_port, given.http_port, given.site)
+    if not given.dry_run:
+        ranges.start(plan, given.confirm_public)
+    public, count = plan.plan.public, len(plan.plan.addresses)
+    is_started = not given.dry_run
+    return json_response(range_info(count, plan.interfaces, plan.seconds, public, is_started))
+
+
+@bp.delete("/api/scan-range")
+@needs("scan.start")
+@describes(answer=Started, errors=(409,))
+def cancel() -> Response:
+    """Stop the scan of a range. What it found is kept in the inbox."""
+    if not ranges.scans().cancel():
+        raise HttpError(409, "No range is being scanned", "The scan has already finished.")
+    return json_response(started("Scan stopped"))
+
+
+@bp.post("/api/scan-range/inbox")
+@needs("device.add")
+@describes(body=InboxBody, answer=Imported, errors=(404, 409, 422, 503, 507))
+def decide() -> Response:
+    """Add entries of the inbox with one login for all, ignore or remove them, or link one to a
+    known device."""
+    given = json_body(InboxBody)
+    some = ranges.chosen(given.ids)
+    counts = dict.fromkeys(("new", "changed", "unchanged", "refused"), 0)
+    if given.do == "add":
+        result = ranges.add(some, given.username, given.password)
+        return json_response(imported(result.results, result.counts, False, result.undo))
+    if given.do == "link":
+        ranges.link(some, given.device, given.username, given.password)
+        counts["changed"] = 1
+    elif given.do == "ignore":
+        counts["changed"] = ranges.ignore(some)
+    else:
+        ranges.inbox().remove([entry.id for entry in some])
+        counts["unchanged"] = len(some)
+    return json_response(imported((), counts, False, ()))

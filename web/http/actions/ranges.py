@@ -1,0 +1,153 @@
+"""Scan ranges of addresses and decide about what was found, in the name of the person of the
+request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+
+from discovery import range_scan, ranges
+from discovery.build import DiscoveryPackage
+from discovery.range_scan import RangeScans
+from discovery.ranges import RangePlan
+from fleet import labels
+from fleet.edit import importing
+from fleet.model import Edit, Invalid, NotFound, Refused
+from fleet.texts import one_line
+from inventory.build import InventoryPackage
+from inventory.import_rows import ImportList
+from inventory.range_inbox import InboxEntry, RangeInbox
+from sources import net
+from web.http.actions import imports
+from web.http.actions.devices import check_may_edit
+from web.http.actions.imports import ImportResult
+from web.http.auditing import actor_name, note
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
+
+BATCH = "Scanned addresses"
+"""The name of what is added from the inbox, in the journal."""
+BLOCK = 256
+"""Addresses of a network that one route reaches, to name the interface."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A plan with what a person needs to know before it starts."""
+
+    plan: RangePlan
+    interfaces: Sequence[str]
+    seconds: float
+
+
+def scans() -> RangeScans:
+    return current_monitor().packages.find(DiscoveryPackage).ranges
+
+
+def inbox() -> RangeInbox:
+    return current_monitor().packages.find(InventoryPackage).inbox
+
+
+def describe(text: str, rtsp_port: int = 554, http_port: int = 80, site: str = "") -> Described:
+    """The plan of a scan: which addresses, through which interfaces, and how long. Raises
+    Invalid."""
+    addresses = ranges.parse(text)
+    plan = RangePlan(one_line(text), addresses, rtsp_port, http_port, one_line(site))
+    own = net.interfaces()
+    firsts = {int(IPv4Address(address)) // BLOCK: address for address in addresses}
+    routes = [net.interface_towards(address, own) for address in firsts.values()]
+    names = dict.fromkeys(route.name if route else "no route" for route in routes)
+    return Described(plan, [*names], range_scan.longest_seconds(len(addresses)))
+
+
+def start(described: Described, confirm_public: bool) -> None:
+    """Begin the scan. Raises Invalid for public addresses that nobody confirmed, and HttpError
+    (401, 403, 409)."""
+    plan = described.plan
+    if plan.public and not confirm_public:
+        invalid = Invalid(
+            f"{plan.public:,} of the addresses are on the internet",
+            "Scan only addresses that belong to you, and confirm it.",
+        )
+        invalid.field = "confirm_public"
+        raise invalid
+    visible_fleet().check("scan.start")
+    if not scans().start(plan, actor_name()):
+        raise HttpError(
+            409, "A range is being scanned already", "Wait for it to finish, or stop it first."
+        )
+    note("range.scanned", plan.text[:200], f"{len(plan.addresses):,} addresses scanned")
+
+
+def entries() -> list[tuple[InboxEntry, int | None]]:
+    """The inbox, each entry with the number of the device that is known there."""
+    fleet = current_monitor().tracker.fleet()
+    known = [(entry, entry.device(fleet)) for entry in inbox().entries(fleet)]
+    return [(entry, device.id if device else None) for entry, device in known]
+
+
+def chosen(ids: Sequence[int]) -> list[InboxEntry]:
+    """The entries with these numbers. Raises Invalid for none, and NotFound."""
+    if not ids:
+        raise Invalid("No addresses are selected", "Select addresses by their checkboxes first.")
+    wanted = {*ids}
+    matches = [entry for entry, _device in entries() if entry.id in wanted]
+    if not matches:
+        raise NotFound("These addresses are no longer in the inbox", "Reload the page.")
+    return matches
+
+
+def add(
+    some: Sequence[InboxEntry], username: str = "", password: str | None = None
+) -> ImportResult:
+    """Add the devices with one login for all, in one write; each has its result. Those that are
+    in the fleet then leave the inbox. Raises Refused, HttpError, CannotKeep and Unreachable."""
+    rows = [(entry.row(username, password), "") for entry in some]
+    titled = {entry.id: entry.title for entry in some}
+    cells = {entry.id: {"address": entry.address} for entry in some}
+    preview = imports.preview(ImportList(rows, (), (), cells), BATCH)
+    result = imports.save(preview.key)
+    done = [row.number for row in result.results if row.state != importing.REFUSED]
+    inbox().remove(done)
+    named = [replace(row, name=row.name or titled[row.number]) for row in result.results]
+    return replace(result, results=named)
+
+
+def ignore(some: Sequence[InboxEntry]) -> int:
+    """Ignore these for ever: by identity, else by site and address. Raises Refused."""
+    monitor, by = current_monitor(), actor_name()
+    edits = [
+        Edit("ignore", entry.ignore_key, {"site": entry.site}, by, monitor.clock())
+        for entry in some
+    ]
+    refused: dict[int, Refused | HttpError] = {}
+    judge = visible_fleet().judge("device.add")
+    events = monitor.tracker.apply(edits, monitor.clock(), judge, refused)
+    for event in events:
+        note(event.kind, f"camera {event.device}" if event.device else "fleet", event.text)
+    if refused and len(refused) == len(edits):
+        raise next(iter(refused.values()))
+    inbox().remove([entry.id for place, entry in enumerate(some) if place not in refused])
+    return len(edits) - len(refused)
+
+
+def link(
+    some: Sequence[InboxEntry], number: int | None, username: str = "", password: str | None = None
+) -> str:
+    """Say that an address is one of a known device: the device is checked there too. Returns the
+    name of the device. Raises Refused and HttpError."""
+    if number is None or len(some) != 1:
+        raise Invalid("Select one address and one device", "An address belongs to one device.")
+    monitor, row = current_monitor(), some[0].row(username, password)
+    device = visible_fleet().device(str(number))
+    check_may_edit(device)
+    with monitor.secrets.sealing() as seal:
+        secret = {"secret": seal(password)} if password else {}
+        fields = {**row.access, "source": row.source, **secret}
+        edit = Edit("link", f"id:{device.id}", fields, actor_name(), monitor.clock())
+        judge = visible_fleet().judge("device.add")
+        events = monitor.tracker.apply([edit], monitor.clock(), judge)
+    for event in events:
+        note(event.kind, f"camera {event.device}", event.text)
+    inbox().remove([some[0].id])
+    return labels.name(device)

@@ -1,0 +1,131 @@
+"""Scans of address ranges and their inbox, as JSON."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from discovery import ranges
+from discovery.range_scan import RangeProgress
+from fleet import access_fields, stream_url
+from fleet.editable_fields import MAX_LENGTHS
+from inventory.inbox_rows import MAX_ENTRIES
+from inventory.range_inbox import InboxEntry
+from web.http.payloads import Strict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+EntryId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class RangeBody(Strict):
+    """The addresses. `dry_run`: say how many there are and how long it takes, and start nothing."""
+
+    ranges: str = Field(min_length=1, max_length=ranges.LONGEST)
+    rtsp_port: Port = 554
+    http_port: Port = 80
+    site: str = Field("", max_length=MAX_LENGTHS["site"])
+    confirm_public: bool = Field(False, description="Also scan addresses on the internet.")
+    dry_run: bool = False
+
+
+class InboxBody(Strict):
+    """What to do with some entries. `username` and `password` are for all that are added;
+    `device` is the number of the device that a single entry is the same as."""
+
+    ids: list[EntryId] = Field(min_length=1, max_length=MAX_ENTRIES)
+    do: Literal["add", "ignore", "link", "remove"]
+    username: str = Field("", max_length=access_fields.LONGEST_USERNAME)
+    password: str = Field("", max_length=stream_url.LONGEST_PASSWORD)
+    device: int | None = Field(None, ge=1)
+
+
+class RangeInfo(TypedDict):
+    """`seconds`: the longest time that it takes; `public`: addresses on the internet."""
+
+    count: int
+    interfaces: list[str]
+    seconds: int
+    public: int
+    is_started: bool
+
+
+class RangeRow(TypedDict):
+    """The running scan of a range, or the last one."""
+
+    ranges: str
+    state: str
+    asked: int
+    total: int
+    answered: int
+    error: str
+
+
+class InboxRow(TypedDict):
+    """An address that answered. `device`: the number of the device that is known there."""
+
+    id: int
+    site: str
+    address: str
+    at: str
+    rtsp_port: int | None
+    http_port: int | None
+    is_onvif: bool
+    endpoint: str
+    name: str
+    model: str
+    device: int | None
+
+
+class RangeState(TypedDict):
+    scan: RangeRow | None
+    inbox: list[InboxRow]
+
+
+def range_info(
+    count: int, interfaces: Sequence[str], seconds: float, public: int, is_started: bool
+) -> RangeInfo:
+    return {
+        "count": count,
+        "interfaces": [*interfaces],
+        "seconds": round(seconds),
+        "public": public,
+        "is_started": is_started,
+    }
+
+
+def range_row(progress: RangeProgress) -> RangeRow:
+    return {
+        "ranges": progress.plan.text,
+        "state": progress.state,
+        "asked": progress.asked,
+        "total": progress.total,
+        "answered": progress.answered,
+        "error": progress.error,
+    }
+
+
+def range_state(
+    progress: RangeProgress | None, entries: Sequence[tuple[InboxEntry, int | None]]
+) -> RangeState:
+    return {
+        "scan": range_row(progress) if progress else None,
+        "inbox": [inbox_row(entry, device) for entry, device in entries],
+    }
+
+
+def inbox_row(entry: InboxEntry, device: int | None) -> InboxRow:
+    answer = entry.answer
+    return {
+        "id": entry.id,
+        "site": entry.site,
+        "address": entry.address,
+        "at": entry.at.isoformat(),
+        "rtsp_port": answer.get("rtsp_port"),
+        "http_port": answer.get("http_port"),
+        "is_onvif": bool(answer.get("is_onvif")),
+        "endpoint": str(answer.get("endpoint") or ""),
+        "name": str(answer.get("name") or ""),
+        "model": str(answer.get("model") or ""),
+        "device": device,
+    }

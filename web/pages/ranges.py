@@ -1,0 +1,131 @@
+"""The page that scans ranges of addresses, and the inbox with what was found."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request
+
+from discovery.ranges import LONGEST
+from fleet import labels
+from fleet.model import Invalid, Refused
+from fleet.texts import sentences
+from inventory.inbox_rows import MAX_ENTRIES
+from web.http.actions import ranges
+from web.http.actions.ranges import Described
+from web.http.authorization import needs
+from web.http.errors import HttpError, page_hint, status_of
+from web.http.visible_fleet import visible_fleet
+from web.pages import pickers
+from web.pages.dates import span
+
+bp = Blueprint("ranges_pages", __name__)
+
+
+@bp.get("/scan-range")
+@needs("scan.start")
+def page() -> str:
+    """The form, the progress of the running scan, and the inbox."""
+    return _page()
+
+
+def _page(**more: Any) -> str:
+    known = ranges.entries()
+    devices = visible_fleet().devices()
+    ids = {id for _entry, id in known if id is not None} & devices.keys()
+    names = {id: labels.name(devices[id]) for id in ids}
+    return render_template(
+        "scan_range.html",
+        **{
+            "progress": ranges.scans().progress,
+            "entries": known,
+            "names": names,
+            "picker": pickers.as_typed("device") if "fault" in more else pickers.of(()),
+            "typed": request.form if request.method == "POST" else {},
+            **more,
+        },
+    )
+
+
+def _described() -> Described:
+    """The plan that the form describes. Raises Invalid."""
+    form = request.form
+    rtsp, http = (_port(form.get(name, ""), name) for name in ("rtsp_port", "http_port"))
+    return ranges.describe(form.get("ranges", "")[: LONGEST + 1], rtsp, http, form.get("site", ""))
+
+
+def _port(text: str, name: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= 65535:
+        return int(text)
+    raise pickers.invalid(name, "The port is invalid", "Enter a number from 1 to 65535.")
+
+
+@bp.post("/scan-range")
+@needs("scan.start")
+def start() -> Any:
+    """The button "Check range", which says what would be scanned, and "Start scan"."""
+    try:
+        described = _described()
+        if request.form.get("do") != "start":
+            return _page(plan=described, duration=_duration(described))
+        ranges.start(described, "confirm_public" in request.form)
+    except Invalid as error:
+        shown = {"plan": described, "duration": _duration(described)} if _is_public(error) else {}
+        return Response(_page(fault=_text(error), field=error.field, **shown), 422)
+    except HttpError as error:
+        if error.status != 409:
+            raise
+        return Response(_page(fault=_text(error), field=""), 409)
+    return redirect("/scan-range", 303)
+
+
+def _duration(described: Described) -> str:
+    return span(timedelta(seconds=described.seconds))
+
+
+def _is_public(error: Invalid) -> bool:
+    return error.field == "confirm_public"
+
+
+def _text(error: Refused | HttpError) -> str:
+    return sentences(error.error, page_hint(error.hint))
+
+
+@bp.post("/scan-range/stop")
+@needs("scan.start")
+def stop() -> Any:
+    """The button "Stop"."""
+    ranges.scans().cancel()
+    return redirect("/scan-range", 303)
+
+
+@bp.post("/scan-range/inbox")
+@needs("device.add")
+def decide() -> Any:
+    """The buttons of the inbox."""
+    form = request.form
+    ids = [int(id) for id in form.getlist("id")[:MAX_ENTRIES] if id.isdecimal() and len(id) < 10]
+    try:
+        some = ranges.chosen(ids)
+        username, password = form.get("username", "").strip(), form.get("password", "")
+        match form.get("do", ""):
+            case "add":
+                return _page(result=ranges.add(some, username, password))
+            case "ignore":
+                count = ranges.ignore(some)
+                return _page(done=f"{_addresses(count)} ignored")
+            case "link":
+                numbers = pickers.picked_numbers("device")
+                name = ranges.link(
+                    some, numbers[0] if len(numbers) == 1 else None, username, password
+                )
+                return _page(done=f"{some[0].address} linked to {name}")
+            case "remove":
+                ranges.inbox().remove([entry.id for entry in some])
+                return _page(done=f"{_addresses(len(some))} removed from the inbox")
+    except Refused as error:
+        return Response(_page(inbox_fault=_text(error), fault=""), status_of(error))
+    raise HttpError(422, "The form cannot do this", "Use one of its buttons.")
+
+
+def _addresses(count: int) -> str:
+    return f"{count:,} address{'' if count == 1 else 'es'}"
