@@ -20,6 +20,7 @@ from bench.page import page
 from bench.pages import pages
 from bench.recorders import recorders
 from bench.rows import rows
+from bench.rtsp import rtsp_checks
 from bench.running import HERE, ROOT, Client, Process, monitor, p99, peer, times, typical
 from bench.slow import slow
 from bench.streams import REQUEST, readers
@@ -271,4 +272,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "recorders": recorders,
     "rows": rows,
     "due": due,
+    "rtsp": rtsp_checks,
 }

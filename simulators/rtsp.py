@@ -50,17 +50,18 @@ class RtspServers(DeviceServers[RtspDevice]):
         await RtspConnection(device, port, reader, writer, next(self._numbers), self.tls).run()
 
 
-MODES = ("silent", "slow", "flooding", "off", "busy", "missing", "http", "closing", "huge")
+MODES = ("silent", "slow", "flooding", "off", "swallows", "busy", "missing", "http", "closing")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first device")
     parser.add_argument("--port", type=int, default=8554)
     for mode in MODES:
         parser.add_argument(f"--{mode}", type=int, default=0, help=f"devices that are {mode}")
     given = parser.parse_args()
-    devices = crowd(given.count)
+    devices = crowd(given.count, given.first)
     kinds = [mode for mode in MODES for _ in range(getattr(given, mode))]
     for device, mode in zip(devices, kinds, strict=False):
         device.mode = mode

@@ -1,0 +1,141 @@
+"""The cost of a check of an RTSP camera, beside ffprobe on the same cameras."""
+
+import asyncio
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from bench.running import ROOT, free_port
+from bench.table import Row
+from fleet.model import NoAnswer, Report, Sighting, Target
+from simulators import rtsp as simulator
+from sources import rtsp
+
+MANY = 2000
+BROKEN = {"silent": 5, "slow": 5, "flooding": 1}
+DEAD = 254
+GENTLE = 50
+"""Checks at once where the time of a single camera is measured."""
+PEERS = 16
+"""Cameras that ffprobe asks, one after the other."""
+Probe = Callable[[Target], Awaitable[Sequence[Report]]]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What became of the checks of one round. `seconds` is the time of each camera by its key."""
+
+    took: float
+    cpu: float
+    alive: int
+    seconds: dict[str, float]
+
+
+@contextmanager
+def cameras(port: int, *options: str) -> Iterator[None]:
+    """A crowd of pretend cameras on this port, in a process of its own."""
+    command = [sys.executable, "-m", "simulators.rtsp", "--port", str(port), *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def targets(port: int, count: int, first: int = 0) -> list[Target]:
+    """The cameras with their logins, as they are known after a first check."""
+    made = []
+    for device in simulator.crowd(count, first):
+        login = device.accounts
+        target = Target("", device.address, device.address, port, "/stream1")
+        target = replace(target, worked_at=datetime.now(UTC))
+        if login.username:
+            target = replace(target, username=login.username, secret=login.password)
+        made.append(target)
+    return made
+
+
+async def check(asked: Sequence[Target], cap: int) -> Checks:
+    """Ask all of them, so many at once, each within the time that the source gives."""
+    source = rtsp.build(rtsp.Options(), lambda: datetime.now(UTC))
+    assert source.probe is not None
+    slots, seconds, alive = asyncio.Semaphore(cap), dict[str, float](), 0
+
+    async def ask(target: Target, probe: Probe) -> None:
+        nonlocal alive
+        async with slots:
+            begin = time.monotonic()
+            try:
+                async with asyncio.timeout(source.timeout):
+                    reports = await probe(target)
+                alive += any(isinstance(report, Sighting) for report in reports)
+            except (NoAnswer, TimeoutError):
+                pass
+            seconds[target.key] = time.monotonic() - begin
+
+    cpu, begin = time.process_time(), time.monotonic()
+    await asyncio.gather(*(ask(target, source.probe) for target in asked))
+    took = time.monotonic() - begin
+    source.close()
+    return Checks(took, time.process_time() - cpu, alive, seconds)
+
+
+def ffprobe_cpu(asked: Sequence[Target]) -> float | None:
+    """Milliseconds of CPU for each camera; None without ffprobe."""
+    if not shutil.which("ffprobe"):
+        return None
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for target in asked:
+        login = f"{target.username}:{target.secret}@" if target.username else ""
+        url = f"rtsp://{login}{target.host}:{target.port}{target.path}"
+        command = ["ffprobe", "-v", "quiet", "-rtsp_transport", "tcp", "-show_streams", url]
+        subprocess.run(command, stdout=subprocess.DEVNULL, timeout=30, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return used / len(asked) * 1000
+
+
+def rtsp_checks(_folder: Path) -> list[Row]:
+    """2,000 cameras, half of them with a Digest login; then with broken ones among them; then
+    dead addresses."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    port = free_port()
+    flags = [part for kind, count in BROKEN.items() for part in (f"--{kind}", str(count))]
+    few = sum(BROKEN.values())
+    broken = ("--first", str(MANY), "--count", str(few), *flags)
+    with cameras(port, "--count", str(MANY)), cameras(port, *broken):
+        asked = targets(port, MANY)
+        well = asyncio.run(check(asked, rtsp.CAP))
+        alone = asyncio.run(check(asked, GENTLE))
+        mixed = asyncio.run(check([*targets(port, few, MANY), *asked], GENTLE))
+        peer = ffprobe_cpu(asked[:PEERS])
+    with cameras(port, "--count", str(DEAD), "--swallows", str(DEAD)):
+        dead = asyncio.run(check(targets(port, DEAD), rtsp.CAP))
+    return _rows(well, alone, mixed, dead, peer)
+
+
+def _rows(
+    well: Checks, alone: Checks, mixed: Checks, dead: Checks, peer: float | None
+) -> list[Row]:
+    each = well.cpu / len(well.seconds) * 1000
+    before = median(alone.seconds.values())
+    after = median(mixed.seconds[key] for key in alone.seconds)
+    note = f"{well.alive} online; half of them with a Digest login"
+    ratio = f"{before * 1000:.1f} ms without, {after * 1000:.1f} ms with them"
+    return [
+        Row("2,000 RTSP cameras: all checked", well.took, "s", 10, note=note),
+        Row("RTSP camera: CPU of a check", each, "ms", 1, peer=peer, note="peer: ffprobe"),
+        Row("silent, slow and flooding: time of the others", after / before, "x", note=ratio),
+        Row("254 dead addresses: all checked", dead.took, "s", 15, note=f"{dead.alive} online"),
+    ]
