@@ -8,6 +8,7 @@ const SENTENCES = {
   remove_tags: (tags, devices) => `${plural(tags, "Tag")} removed from ${devices}`,
   site: (site, devices) => (site === NO_SITE ? `Site removed from ${devices}` : `${devices} moved to site ${site}`),
   parent: (parent, devices) => (parent === null ? `Parent devices removed from ${devices}` : `Parent device set for ${devices}`),
+  interval: (interval, devices) => (interval === null ? `Default interval set for ${devices}` : `Interval of ${interval} s set for ${devices}`),
   retired: (isRetired, devices) => `${devices} ${isRetired ? "retired" : "restored"}`,
 };
 

@@ -70,6 +70,8 @@ def _change(action: str) -> BulkChange:
             return BulkChange(fields={"parent": _parent()})
         case "no_parent":
             return BulkChange(fields={"parent": None})
+        case "interval":
+            return BulkChange(fields={"interval": form.get("bulk_interval", "").strip() or None})
         case "retire":
             return BulkChange(retired=True)
         case "restore":
@@ -82,7 +84,12 @@ def _change(action: str) -> BulkChange:
 def _filled(form: Mapping[str, str]) -> str:
     """The button of the only filled menu of the form, for Enter in it without script. Raises
     Invalid."""
-    fields = {"tag": ("bulk_tag",), "site": ("bulk_site",), "parent": ("parent", "parent_search")}
+    fields = {
+        "tag": ("bulk_tag",),
+        "site": ("bulk_site",),
+        "parent": ("parent", "parent_search"),
+        "interval": ("bulk_interval",),
+    }
     filled = [name for name, keys in fields.items() if any(form.get(key) for key in keys)]
     if len(filled) != 1:
         raise Invalid("Nothing was changed", "Press the button of the change that you want.")

@@ -377,3 +377,23 @@ def test_a_tag_with_a_comma_is_refused_as_forms_would_make_it_two(home: Home) ->
     assert [failure["error"] for failure in body["failed"]] == ['The tag "a,b" contains a comma']
     assert home.client.patch(f"/api/camera/{gate}", json={"tags": ["a,b"]}).status_code == 422
     assert rows(home)["Gate"]["tags"] == []
+
+
+def test_the_interval_of_many_is_set_and_undone(make_home: Any) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate"))
+    home.scan()
+    rows = [{"address": f"10.4.0.{n}", "interval": 60} for n in (1, 2)]
+    home.client.post("/api/cameras/import", json={"rows": rows})
+    edit = {"ids": [1, 2, 3], "interval": 900}
+    answer = home.client.post("/api/cameras/bulk", json=edit).json
+    assert answer["changed"] == [2, 3]
+    (failure,) = answer["failed"]
+    assert failure["error"] == "Gate is only found by scans, so it has no interval of its own"
+    assert [home.device(id).access["onvif"].interval for id in "23"] == [900, 900]
+    home.client.post("/api/cameras/bulk/undo", json={"events": answer["undo"]})
+    assert [home.device(id).access["onvif"].interval for id in "23"] == [60, 60]
+    form = {"do": "interval", "bulk_interval": "5", "id": ["2", "3"]}
+    assert "from 10 to 86400" in home.client.post("/bulk", data=form).text
+    assert home.client.post("/api/cameras/bulk", json={"ids": [2], "interval": None}).json[
+        "changed"
+    ] == [2]

@@ -23,7 +23,8 @@ MAX_NUMBERS = 1000
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """What changes on each device. `fields` as in an edit; `retired`: retire or restore."""
+    """What changes on each device. `fields` as in an edit, `interval` for each source that has an
+    access to it; `retired`: retire or restore."""
 
     add_tags: Sequence[str] = ()
     remove_tags: Sequence[str] = ()
@@ -129,10 +130,23 @@ def _edits_of(device: Device, change: BulkChange) -> list[Edit]:
     # The tags are worked out within the write: somebody else can change them until then.
     tags = {"add_tags": [*change.add_tags], "remove_tags": [*change.remove_tags]}
     fields = {**change.fields, **{key: value for key, value in tags.items() if value}}
+    interval = {"interval": fields.pop("interval")} if "interval" in fields else {}
     edits = [edit_of(device, "change", fields)] if fields else []
+    if interval:
+        edits += _interval_edits(device, interval)
     if change.retired is not None:
         edits.append(edit_of(device, "retire" if change.retired else "restore", {}))
     return edits
+
+
+def _interval_edits(device: Device, interval: dict[str, Any]) -> list[Edit]:
+    """The edits of each access of the device. Raises Refused for one without any."""
+    if not device.access:
+        raise Refused(
+            f"{labels.name(device)} is only found by scans, so it has no interval of its own",
+            "Add its address and login first.",
+        )
+    return [edit_of(device, "change", {**interval, "source": name}) for name in device.access]
 
 
 def _events(sequences: Sequence[int]) -> list[Event]:

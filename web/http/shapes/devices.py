@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from fleet import networks, shapes
+from fleet import access_fields, networks, shapes
 from fleet.attention import CHOICES as ATTENTIONS
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
@@ -106,6 +106,12 @@ class BulkEdit(Strict):
     site: str | None = Field(None, max_length=MAX_LENGTHS["site"])
     parent: ParentId | None = Field(
         None, description="The number of the parent device of all; null for none."
+    )
+    interval: int | None = Field(
+        None,
+        ge=access_fields.MIN_INTERVAL,
+        le=access_fields.MAX_INTERVAL,
+        description="Seconds between two checks; null for that of the source.",
     )
     retired: bool | None = Field(None, description="true: retire; false: restore.")
 
