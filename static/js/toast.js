@@ -33,6 +33,7 @@ export function toastNotice() {
   if (!form) return;
   toast(form.dataset.toast, "Undo", () => form.submit());
   form.hidden = true;
+  document.body.append(form); // the details around it are renewed
   const { pathname, search } = location;
   const query = new URLSearchParams(search);
   query.delete("added");

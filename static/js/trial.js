@@ -47,7 +47,8 @@ function end(form, place, last) {
   const isReady = Boolean(place.querySelector(".ready"));
   const button = form.querySelector("[value=test]");
   button.textContent = "Test again";
-  button.classList.toggle("first", !isReady);
+  if (!form.querySelector("[value=save].first")) button.classList.add("first");
+  else if (isReady) button.classList.remove("first");
   if (isReady && (focused === button || !focused?.isConnected || focused === document.body)) {
     place.querySelector(".ready input:checked, .ready input")?.focus({ preventScroll: true });
   }
@@ -77,6 +78,7 @@ export function trials() {
     let isRunning = false;
     let isPage = false;
     form.elements.address?.addEventListener("input", () => moveLogin(form));
+    moveLogin(form);
     form.addEventListener("submit", (event) => {
       moveLogin(form);
       const button = event.submitter;

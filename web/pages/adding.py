@@ -12,8 +12,8 @@ import orjson
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
 
 from discovery.trials import Step
-from fleet import identity as keys
 from fleet import labels
+from fleet.channels import is_channel
 from fleet.kinds import RECORDER
 from fleet.model import DEFAULT_SITE, Device, Invalid, Refused
 from fleet.natural_order import natural_key
@@ -166,6 +166,7 @@ def _channels(result: Result) -> list[NewChannel]:
             str(choice.connection.get("path", "")),
         )
         for number, choice in enumerate(result.choices)
+        if choice.key
     ]
 
 
@@ -186,7 +187,7 @@ def known_at(form: NewCamera) -> list[Device]:
         for device in visible_fleet().devices().values()
         if device.retired_at is None
         and device.site == form.site
-        and not any(key.startswith(keys.CHANNEL) for key in device.identities)
+        and not is_channel(device)
         and (device.address == host or any(way.host == host for way in device.access.values()))
     ]
 

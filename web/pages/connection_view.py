@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from fleet import identity, labels
+from fleet import channels, labels
 from fleet.access_fields import DEFAULT_PORTS, MAX_INTERVAL
 from fleet.model import Access, Device
 from web.pages.trial_view import SOURCES
@@ -38,7 +38,7 @@ def connections(
 ) -> list[ConnectionRow]:
     """The connections of a device, of those that people enter. Without the right to edit them, a
     person sees no user name and no fingerprint."""
-    recorder = _recorder_of(device, devices)
+    recorder = channels.recorder_of(device, devices)
     return [
         ConnectionRow(
             source,
@@ -54,12 +54,6 @@ def connections(
         for source, access in device.access.items()
         if source in EDITABLE
     ]
-
-
-def _recorder_of(device: Device, devices: Mapping[int, Device]) -> Device | None:
-    """The device that serves the channel; None for one that is not a channel."""
-    is_channel = any(key.startswith(identity.CHANNEL) for key in device.identities)
-    return devices.get(device.parents[0]) if is_channel and device.parents else None
 
 
 def address_text(source: str, access: Access, device: Device) -> str:

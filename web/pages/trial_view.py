@@ -70,7 +70,14 @@ def rows(steps: Iterable[Step]) -> list[StepRow]:
     """All steps of a test that has ended."""
     done = list(steps)
     is_enough = any(step.name in ("connect", RESULT) and step.state == "ok" for step in done)
-    return [row(step, is_enough) for step in done if step.name != RESULT]
+    shown = [row(step, is_enough) for step in done if step.name != RESULT]
+    # One reason to skip several steps is enough.
+    pairs = zip([None, *shown], shown, strict=False)
+    return [new for old, new in pairs if not (old and _is_skipped_alike(old, new))]
+
+
+def _is_skipped_alike(old: StepRow, new: StepRow) -> bool:
+    return old.state == new.state == STATES["skipped"] and old.text == new.text
 
 
 def _next(step: Step, source: str) -> str:

@@ -115,13 +115,9 @@ def test_a_wrong_serial_is_corrected_where_it_is_said(
     expect(page.locator("#copy-serial")).to_have_text(ROWS[4][0])
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#copy-serial")).to_have_text("WRONG4")
-    # In one step: the details may be renewed until something in them has been changed.
-    page.evaluate("""() => {
-        const input = document.querySelector("#edit input[name=site]");
-        input.maxLength = 100;
-        input.value = "x".repeat(99);
-    }""")
-    page.locator("#edit input[name=site]").press("Enter")
+    site = page.locator("#edit input[name=site]")
+    site.evaluate("input => { input.maxLength = 100; input.value = 'x'.repeat(99); }")
+    site.press("Enter")
     expect(page.locator("#edit .error")).to_have_text(
         "site: must have at most 60 characters. Correct the value."
     )

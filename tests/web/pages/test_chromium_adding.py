@@ -1,0 +1,102 @@
+"""The page "Add camera" in a real browser, from the address to the saved camera, which is really
+asked."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from simulators.rtsp import Accounts, RtspDevice, RtspServers
+from tests.home import Running, free_port, until
+from tests.web.chromium import Tab, camera, detail, overflow
+from tests.web.pages.test_axe import faults, with_look
+
+CAMERA = "127.82.0.1"
+LOGIN = Accounts("admin", "gräs h0pper")
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The port of a camera."""
+    free = free_port()
+    with RtspServers([RtspDevice(CAMERA, accounts=LOGIN)], free):
+        yield free
+
+
+def press_test(page: Page) -> None:
+    """Press the button, and wait for the end of the test."""
+    page.get_by_role("button", name="Test").click()
+    expect(page.locator("section.test[aria-labelledby]")).to_be_visible()
+    expect(page.get_by_role("button", name="Test again")).to_be_enabled()
+
+
+def field(page: Page, name: str) -> str:
+    return page.locator(f"[name={name}]").input_value()
+
+
+def undo(page: Page, monitor: Running) -> None:
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    until(lambda: monitor.get("/api/cameras").json["count"] == 0, what="the list is empty again")
+
+
+def test_a_camera_is_added_from_its_url_after_a_wrong_password(
+    tab: Tab, monitor: Running, port: int
+) -> None:
+    page = tab(monitor)
+    page.get_by_role("link", name="Add camera").click()
+    page.get_by_label("Address or stream URL").fill(
+        f"rtsp://admin:wr%C3%B6ng@{CAMERA}:{port}/stream1"
+    )
+    moved = f"rtsp://{CAMERA}:{port}/stream1"
+    expect(page.get_by_label("Address or stream URL")).to_have_value(moved)
+    assert (field(page, "username"), field(page, "password")) == ("admin", "wröng")
+    press_test(page)
+    expect(page.locator(".steps")).to_contain_text("RTSP: login failed")
+    expect(page.locator(".steps")).to_contain_text("under Connections")
+    assert field(page, "password") == "wröng"
+    page.get_by_label("Password", exact=True).fill(LOGIN.password)
+    press_test(page)
+    expect(page.locator(".found-streams")).to_contain_text("H264")
+    page.get_by_label("Name", exact=True).fill("Ramp")
+    page.get_by_label("Site").fill("Depot")
+    page.get_by_role("button", name="Save camera").click()
+    expect(page.locator(".toast")).to_contain_text("Camera saved")
+    expect(page.locator("tr.is-open")).to_contain_text("Ramp")
+    expect(detail(page)).to_contain_text(f"rtsp://{CAMERA}:{port}/stream1")
+    assert page.evaluate("location.search") == ""
+    number = int(page.evaluate("location.pathname.split('/')[2]"))
+    until(lambda: camera(monitor, number)["status"] == "ACTIVE", what="it is checked by itself")
+    undo(page, monitor)
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 768, 360])
+def test_the_results_are_readable_for_everybody(
+    tab: Tab, monitor: Running, port: int, look: str, width: int
+) -> None:
+    options = {**with_look(look), "viewport": {"width": width, "height": 900}}
+    page = tab(monitor, "/cameras/add", **options)
+    page.get_by_label("Address or stream URL").fill(
+        f"rtsp://admin:gr%C3%A4s%20h0pper@{CAMERA}:{port}/stream1"
+    )
+    press_test(page)
+    expect(page.locator(".ready")).to_be_visible()
+    assert faults(page) == []
+    assert overflow(page) <= 0
+
+
+def test_without_script_the_form_shows_the_steps_and_then_saves(
+    tab: Tab, monitor: Running, port: int
+) -> None:
+    page = tab(monitor, "/cameras/add", java_script_enabled=False)
+    page.locator("[name=address]").fill(f"rtsp://{CAMERA}:{port}/stream1")
+    page.locator("[name=username]").fill("admin")
+    page.locator("[name=password]").fill(LOGIN.password)
+    page.get_by_role("button", name="Test connection").click()
+    assert LOGIN.password not in page.content()
+    expect(page.locator(".steps")).to_contain_text("RTSP: stream passed")
+    page.locator("[name=name]").fill("Gate")
+    page.get_by_role("button", name="Save camera").click()
+    expect(detail(page)).to_contain_text("admin, password saved")
+    page.get_by_role("button", name="Undo").first.click()
+    assert page.url.endswith("/")
