@@ -66,9 +66,9 @@ def _local(path: list[Any], key: str, value: Any) -> tuple[str, Any]:
 
 
 def nodes(tree: Any, *names: str) -> list[Any]:
-    """Every element at this path, which begins below `tree`; an element may be repeated anywhere
-    in it."""
-    level = [tree]
+    """Every element at this path, which begins below `tree` or each of its items; an element may
+    be repeated anywhere in it."""
+    level = tree if isinstance(tree, list) else [tree]
     for name in names:
         below = [node.get(name) for node in level if isinstance(node, dict) and name in node]
         level = [
