@@ -95,6 +95,13 @@ class Settings(BaseSettings):
     )
     easy_ip_port: Port = Field(10670, description="UDP port on which Panasonic devices listen.")
     easy_ip_reply_port: Port = Field(10669, description="UDP port on which their responses arrive.")
+    onvif_targets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (),
+        description=(
+            "IPv4 addresses to scan for ONVIF devices instead of every interface; "
+            "empty: those of EASY_IP_TARGETS."
+        ),
+    )
     p2p_workbook: Path = Field(
         Path("P2P1.xlsx"), description="Workbook with the list of Dahua recorders."
     )
@@ -204,7 +211,7 @@ class Settings(BaseSettings):
             raise ValueError(f"the file name must end in {', '.join(LOGOS)}")
         return value
 
-    @field_validator("easy_ip_targets")
+    @field_validator("easy_ip_targets", "onvif_targets")
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for item in value:

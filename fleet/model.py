@@ -158,7 +158,8 @@ class Sighting:
     through which it was heard, as in CannotAsk. `only_alive`: it was heard without a question
     of ours, or contradicted, so it renews a known device at its known address and does nothing
     else. `device` is the number of the one that was asked, which the Prober fills in: it is meant
-    unless the keys prove another one. `learned` is what to keep for the next question.
+    unless the keys prove another one. `learned` is what to keep for the next question. `is_brief`:
+    the source says more about the device at other times, so facts and kind of a known one stay.
     """
 
     site: str
@@ -180,6 +181,7 @@ class Sighting:
     only_alive: bool = False
     device: int | None = None
     learned: Learned | None = None
+    is_brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

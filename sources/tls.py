@@ -36,7 +36,12 @@ class TooOld(Exception):
 
 @cache
 def client_context() -> ssl.SSLContext:
-    """The context of all connections to devices: TLS 1.2 or newer, any certificate.
+    """The context that connections to devices share."""
+    return new_context()
+
+
+def new_context() -> ssl.SSLContext:
+    """A context for connections to devices: TLS 1.2 or newer, any certificate.
 
     Devices without secure renegotiation (RFC 5746) are accepted.
     """

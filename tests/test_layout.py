@@ -19,7 +19,17 @@ WITHOUT_FLOOR = {"simulators", "tests", "bench", "docs", "deploy"}
 MAY_READ_SETTINGS = {"app", "serving", "gunicorn.conf", "commands", "cli"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "services", "managers"}
 FORBIDDEN_SUFFIXES = ("Manager", "Handler", "Helper", "Util", "Utils")
-HEAVY = {"cv2", "av", "pandas", "openpyxl", "picamera2", "celery", "psutil", "apscheduler"}
+HEAVY = {
+    "aiohttp",
+    "cv2",
+    "av",
+    "pandas",
+    "openpyxl",
+    "picamera2",
+    "celery",
+    "psutil",
+    "apscheduler",
+}
 PAGE_SUFFIX = "_pages"
 """Behind the name of its file, in the name of a page's blueprint: the API has such files too."""
 LONGEST_FILE = 600

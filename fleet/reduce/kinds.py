@@ -17,6 +17,8 @@ def with_kind_of(device: Device, sighting: Sighting, rules: Rules) -> Device:
     known, source = device.kind_source, sighting.source
     if (device.kind, known) == (sighting.kind, source) or (device.listed and not known):
         return device
+    if sighting.is_brief and known:
+        return device
     if known != source and _strength(known, rules) >= _strength(source, rules):
         return device
     return replace(device, kind=sighting.kind, kind_source=source)

@@ -166,6 +166,8 @@ class NamespacedMonitor:
             "HOST": "127.0.0.1",
             "DATABASE_PATH": str(self.folder / "camera_database.json"),
             "DATA_DIR": str(self.folder / "data"),
+            # Other sources ask on no network.
+            "ONVIF_TARGETS": "127.0.0.1",
         }
         with (self.folder / "output.txt").open("ab") as out:
             self.process = subprocess.Popen(
@@ -204,7 +206,7 @@ class NamespacedMonitor:
         assert self.request("POST", "/api/scan").status == 200
         until(lambda: self.json("/api/scan")["running"] is None, 40, "the scan ends")
         last: dict[str, Any] = self.json("/api/scan")["last"]
-        (source,) = last["sources"]
+        source = next(each for each in last["sources"] if each["name"] == "panasonic")
         return {**source, "missed": last["missed"], "error": last["error"]}
 
     def statuses(self, network: Cameras) -> list[str]:

@@ -44,7 +44,9 @@ def test_the_sources_of_the_program_whose_protocols_name_the_kind_say_so(
 ) -> None:
     assert make_home().monitor.tracker.rules().kind_sources == {"panasonic"}
     sources = build_sources(Settings().select, lambda: noon())
-    assert {source.name for source in sources if source.names_kind} == {"panasonic", "dahua"}
+    assert {source.name for source in sources if source.names_kind} == {
+        *("panasonic", "dahua", "onvif")
+    }
 
 
 @pytest.mark.parametrize("what", CHANGES)

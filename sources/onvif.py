@@ -1,0 +1,379 @@
+"""ONVIF cameras and recorders: found by WS-Discovery, asked by SOAP over HTTP or HTTPS.
+
+A check asks for the time, which needs no login and proves that the device is alive. Everything else
+is asked once a day, and again when the device was silent, its clock jumped, or its login changed.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from fleet import identity
+from fleet.kinds import CAMERA, RECORDER
+from fleet.model import (
+    DEFAULT_SITE,
+    CannotAsk,
+    Coverage,
+    Finding,
+    Learned,
+    NoAnswer,
+    Report,
+    Sighting,
+    Target,
+)
+from sources import net, onvif_clock, onvif_http, soap, tls, ws_discovery, ws_discovery_wire
+from sources.device_urls import DeviceUrl
+from sources.onvif_http import Conversation, conversation
+from sources.onvif_reading import Reader, Reading, device_service
+from sources.onvif_reports import channel_sightings, facts_of, links_of, login_findings
+from sources.source import Cause, Reports, SessionRefused, Source
+from sources.ws_discovery import Search, SearchOptions
+from sources.ws_discovery_wire import ProbeMatch
+
+NAME = "onvif"
+READ_EVERY = 86_400.0
+"""Seconds after which everything is asked again."""
+CLOCK_JUMP = 60.0
+"""Seconds by which the device's clock must have jumped for a restart to be likely."""
+READ_TIMEOUT = 20.0
+"""Seconds for everything about one device."""
+PROBE_TIMEOUT = 1.5
+"""Seconds for the endpoint reference by WS-Discovery, which not every device answers."""
+MAX_KNOWN = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of this source, by their names in `settings.py`."""
+
+    onvif_targets: tuple[str, ...]
+    easy_ip_targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OnvifOptions:
+    clock: Callable[[], datetime]
+    search: SearchOptions = SearchOptions()
+
+
+def build(options: Options, clock: Callable[[], datetime]) -> Source:
+    """Build the source with the options of `settings.py`."""
+    return source(OnvifOptions(clock, SearchOptions(search_targets(options))))
+
+
+def search_targets(options: Options) -> tuple[str, ...]:
+    """The addresses to search; none for every interface. Whoever restricts one search does not
+    want the other to go everywhere."""
+    return options.onvif_targets or options.easy_ip_targets
+
+
+def source(options: OnvifOptions) -> Source:
+    client = OnvifClient(options)
+    return Source(
+        NAME,
+        "ONVIF",
+        timeout=30.0,
+        discover=client.discover,
+        probe=client.probe,
+        interval=600.0,
+        cap=200,
+        names_kind=True,
+        causes=CAUSES,
+    )
+
+
+CAUSES = (
+    Cause(
+        "This server is not on the cameras' network. WS-Discovery does not cross a router.",
+        "Connect it to the same network or VLAN as the cameras, or add the cameras by address.",
+    ),
+    Cause(
+        "ONVIF or WS-Discovery is turned off in the cameras.",
+        "Turn it on in the settings of the camera, often under Network > Integration protocol.",
+    ),
+    Cause(
+        "A firewall on this server blocks UDP port 3702.",
+        "Allow datagrams to UDP port 3702 and their responses.",
+        "sudo ufw allow proto udp from any port 3702",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was read of a device: `way` is how it was asked, `at` the monotonic time, `ahead` how
+    far its clock was ahead."""
+
+    reading: Reading
+    way: int
+    at: float
+    ahead: float | None
+
+
+class OnvifClient:
+    """Asks devices, and remembers what it read of each."""
+
+    def __init__(self, options: OnvifOptions) -> None:
+        self.options = options
+        self._known: OrderedDict[str, Known] = OrderedDict()
+
+    # -- one device --------------------------------------------------------------------------
+
+    async def probe(self, target: Target) -> Sequence[Report]:
+        """Ask one device. Raises as a probe may."""
+        try:
+            async with conversation(target, self.options.clock) as talk:
+                return await self._ask(talk, target)
+        except tls.TooOld:
+            self._known.pop(target.key, None)
+            at = self.options.clock()
+            alive = Sighting(target.site, (target.key,), NAME, at, address=target.host)
+            return [replace(alive, is_brief=True), tls.too_old(target, NAME, at)]
+        except (NoAnswer, OSError):
+            # It may restart, and then say other things.
+            self._known.pop(target.key, None)
+            raise
+
+    async def _ask(self, talk: Conversation, target: Target) -> Sequence[Report]:
+        probing = asyncio.create_task(self._endpoint(target))
+        try:
+            return await self._ask_all(talk, target, probing)
+        finally:
+            probing.cancel()
+
+    async def _ask_all(
+        self, talk: Conversation, target: Target, probing: asyncio.Task[str]
+    ) -> Sequence[Report]:
+        began = asyncio.get_running_loop().time()
+        before = self.options.clock()
+        response = await talk.send(device_service(target), soap.DEVICE, "<GetSystemDateAndTime/>")
+        latency = asyncio.get_running_loop().time() - began
+        if response.status == 503:
+            raise SessionRefused("busy (HTTP 503)")
+        if not response.is_soap and response.status not in (401, 403):
+            what = f"{response.trouble}, HTTP {response.status}"
+            raise NoAnswer(f"it does not speak ONVIF at this address ({what})")
+        clock = onvif_clock.read(response.body)
+        ahead = (clock.now - before).total_seconds() if clock.now else None
+        talk.logins.ahead = ahead or 0.0
+        answer = Answer(talk, target, clock, ahead, before, latency)
+        if tls.is_changed(target, talk.fingerprint):
+            return [answer.alive(), tls.changed(target, talk.fingerprint or "", NAME, before)]
+        if not target.may_login or not self._is_due(target, ahead):
+            alive = replace(answer.alive(), identities=_keys(await probing, (), target))
+            return [alive, *answer.clock_findings()]
+        return await self._read(answer, probing)
+
+    async def _endpoint(self, target: Target) -> str:
+        """The endpoint reference by WS-Discovery, which needs no login; empty where nothing
+        answers, as before, or more than one device."""
+        known = self._known.get(target.key)
+        if known is not None and target.may_login and not known.reading.endpoint:
+            return ""
+        with suppress(CannotAsk, OSError, ValueError):
+            matches = await ws_discovery.unicast_probe(target.host, PROBE_TIMEOUT)
+            endpoints = {match.endpoint for match in matches}
+            return endpoints.pop() if len(endpoints) == 1 else ""
+        return ""
+
+    def _is_due(self, target: Target, ahead: float | None) -> bool:
+        """True if everything is to be asked, and not only whether it is alive."""
+        known = self._known.get(target.key)
+        if known is None or known.way != _way(target):
+            return True
+        jumped = ahead is not None and known.ahead is not None
+        if jumped and abs(ahead - known.ahead) > CLOCK_JUMP:  # type: ignore[operator]
+            return True
+        return asyncio.get_running_loop().time() - known.at >= READ_EVERY
+
+    async def _read(self, answer: "Answer", probing: asyncio.Task[str]) -> Sequence[Report]:
+        target, talk = answer.target, answer.talk
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                reading = await Reader(talk, target, device_service(target)).read()
+        except (NoAnswer, OSError):
+            # It answered before: a question that it does not take is no miss.
+            reading = Reading()
+        endpoint = await probing or ws_discovery_wire.endpoint_reference(reading.endpoint)
+        reading = replace(reading, endpoint=endpoint)
+        if reading.is_whole:
+            now = asyncio.get_running_loop().time()
+            self._known[target.key] = Known(reading, _way(target), now, answer.ahead)
+            if len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+        return answer.reports(reading)
+
+    # -- all devices -------------------------------------------------------------------------
+
+    async def discover(self) -> Reports:
+        """Ask on every interface, or every target, and tell what answers."""
+        search = Search(self.options.search)
+        waiting: dict[str, ProbeMatch] = {}
+        placed = set[str]()
+        subnets = [known.subnet for known in net.interfaces() if known.name != "lo"]
+        async for match in search.run():
+            place = ws_discovery_wire.candidate(match, subnets)
+            if place is None:
+                waiting.setdefault(match.endpoint, match)
+            else:
+                placed.add(match.endpoint)
+                for report in discovered(match, place, self.options.clock()):
+                    yield report
+        for endpoint, match in waiting.items():
+            for report in (
+                ()
+                if endpoint in placed or not endpoint
+                else discovered(match, None, self.options.clock())
+            ):
+                yield report
+        yield Coverage(
+            NAME,
+            tuple(sorted(search.scopes)),
+            search.scopes.total(),
+            search.answers,
+            search.refused,
+            search.failed,
+            search.scopes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A device that answered: how it was asked, what its clock says, how long it took."""
+
+    talk: Conversation
+    target: Target
+    clock: onvif_clock.DeviceClock
+    ahead: float | None
+    at: datetime
+    latency: float
+
+    def alive(self) -> Sighting:
+        """That it is alive, and nothing else."""
+        return Sighting(
+            self.target.site,
+            (self.target.key,),
+            NAME,
+            self.at,
+            address=self.target.host,
+            latency=self.latency,
+            learned=self.learned(),
+            is_brief=True,
+        )
+
+    def learned(self) -> Learned:
+        logins = self.talk.logins
+        is_new = logins.refusals != self.target.refusals or logins.outcome == onvif_http.ACCEPTED
+        return Learned(
+            logins.method,
+            self.talk.fingerprint,
+            refusals=logins.refusals if is_new else None,
+            attempts_left=logins.attempts_left,
+            clock=self.ahead,
+        )
+
+    def reports(self, reading: Reading) -> list[Report]:
+        """Everything that was read, as reports."""
+        sighting = self.sighting(reading)
+        reports: list[Report] = [sighting, *self.clock_findings()]
+        reports += login_findings(self.talk.logins, reading, self.finding)
+        if not reading.is_whole:
+            return reports
+        hosts = ", ".join(reading.foreign_hosts[:4])
+        text = f"address told: {hosts}; {self.target.host} is used instead"
+        reports.append(self.finding("address.told", text, cleared=not hosts))
+        return reports + list(channel_sightings(sighting, reading))
+
+    def sighting(self, reading: Reading) -> Sighting:
+        keys = _keys(reading.endpoint, reading.macs, self.target)
+        if not reading.is_whole:
+            return replace(self.alive(), identities=keys)
+        information = reading.information
+        named = ws_discovery_wire.names(reading.scopes)
+        return replace(
+            self.alive(),
+            identities=keys,
+            kind=kind_of(reading),
+            is_brief=False,
+            name=named.get("name", "")[:64] or None,
+            model=information.model or named.get("hardware", "")[:64] or None,
+            serial=information.serial,
+            firmware=information.firmware,
+            facts=facts_of(reading, self.clock),
+            links=links_of(reading),
+        )
+
+    def clock_findings(self) -> list[Finding]:
+        """The findings about the clock: one at most is raised, the others are cleared."""
+        if self.ahead is None:
+            return []
+        fault = onvif_clock.fault_of(self.clock, self.at)
+        evidence = {"ahead": round(self.ahead)}
+        return [
+            self.finding(kind, fault.text, evidence)
+            if fault is not None and fault.kind == kind
+            else self.finding(kind, text, cleared=True)
+            for kind, text in onvif_clock.CLOCK_KINDS.items()
+        ]
+
+    def finding(
+        self, kind: str, text: str, evidence: dict[str, Any] | None = None, *, cleared: bool = False
+    ) -> Finding:
+        return Finding(
+            *(self.target.key, kind, self.at, text, NAME, evidence or {}, cleared),
+            site=self.target.site,
+        )
+
+
+def _way(target: Target) -> int:
+    """Another number for another way to ask, or another login; never the login itself."""
+    options = tuple(sorted((key, str(value)) for key, value in target.options.items()))
+    return hash((target.host, target.port, target.path, target.username, target.secret, options))
+
+
+def _keys(endpoint: str, macs: Sequence[str], target: Target) -> tuple[str, ...]:
+    """The keys that the device proved, the strongest first; that of the place if it proved none."""
+    first = (f"{identity.ENDPOINT}{endpoint}",) if endpoint else ()
+    return (*first, *(f"{identity.MAC}{mac}" for mac in macs)) or (target.key,)
+
+
+def kind_of(reading: Reading) -> str:
+    """A recorder has several video sources, each with a stream, or says that it stores video."""
+    types = {
+        scope.lower().rpartition("/")[2] for scope in reading.scopes if "/type/" in scope.lower()
+    }
+    if types & {"networkvideostorage", "networkvideorecorder"}:
+        return RECORDER
+    return RECORDER if len(reading.channels) > 1 else CAMERA
+
+
+def discovered(match: ProbeMatch, place: DeviceUrl | None, at: datetime) -> Iterator[Report]:
+    """A match as reports. A device without a usable address is listed with where it was heard."""
+    named = ws_discovery_wire.names(match.scopes)
+    address = place.host if place else None
+    facts = {"location": named["location"][:200]} if "location" in named else {}
+    if address is None:
+        facts["interface"] = match.interface
+    endpoint = f"{identity.ENDPOINT}{match.endpoint}" if match.endpoint else ""
+    key = endpoint or f"{identity.ADDRESS}{address}"
+    yield Sighting(
+        DEFAULT_SITE,
+        (key,),
+        NAME,
+        at,
+        kind=RECORDER if "NetworkVideoStorage" in match.types else CAMERA,
+        address=address,
+        name=named.get("name", "")[:64] or None,
+        model=named.get("hardware", "")[:64] or None,
+        facts=facts,
+        scope=f"{NAME}:{match.interface}",
+        is_brief=True,
+    )
+    if endpoint:
+        text = f"no usable address: it is only at {match.sender}"
+        evidence, is_placed = {"address": match.sender}, address is not None
+        yield Finding(endpoint, "address.none", at, text, NAME, evidence, cleared=is_placed)

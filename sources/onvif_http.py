@@ -1,0 +1,334 @@
+"""Requests to one ONVIF device over HTTP and HTTPS, with their login.
+
+The first request carries no credentials: its refusal tells the method. A wrong password is tried
+as often as the budget of the target allows, and a refusal because of the clock or the method is not
+one of the password.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fleet.model import NoAnswer, Target
+from sources import login_challenges, soap, tls
+from sources.device_urls import DeviceUrl
+from sources.login_challenges import Authorization, Challenge, Login, MethodNotSupported
+from sources.soap import Response
+
+if TYPE_CHECKING:
+    import aiohttp
+
+REQUEST_TIMEOUT = 8.0
+"""Seconds of one request, from the connection to the last byte."""
+CHUNK = 65_536
+USER_AGENT = "CameraMonitor"
+MAX_REFUSALS = 2
+LAST_ATTEMPTS = 2
+"""No login is tried at a device that has so few attempts left."""
+MAX_STALE = 3
+"""New nonces that are accepted in a row for one request."""
+CLOCK_MATTERS = 5.0
+"""Seconds from which a device may mean its clock when it refuses a token."""
+OPEN, ACCEPTED, WRONG, METHOD, CLOCK, NEEDED = (
+    *("open", "accepted", "wrong", "method", "clock"),
+    "needed",
+)
+"""The outcomes of a login: the device asked for none; it was accepted; the password was refused, or
+was before; no method fits; the clocks differ too much; there is no login, and it wants one."""
+
+
+@dataclass(slots=True)
+class Logins:
+    """What one probe knows about the login. `refusals` includes those of the target. `way` is the
+    method in use: that of the token, or a scheme of HTTP."""
+
+    login: Login | None
+    may_login: bool
+    digest_only: bool
+    refusals: int
+    attempts_left: int | None
+    outcome: str = ""
+    way: str = ""
+    authorization: Authorization | None = None
+    ahead: float = 0.0
+    """Seconds that the device's clock is ahead; the token has its time."""
+    challenges: list[Challenge] = field(default_factory=list)
+    """Those of the newest response."""
+
+    @property
+    def schemes(self) -> list[str]:
+        return [challenge.scheme for challenge in self.challenges]
+
+    @property
+    def has_budget(self) -> bool:
+        """True if one more password may be tried."""
+        has_attempts = self.attempts_left is None or self.attempts_left > LAST_ATTEMPTS
+        return self.may_login and self.refusals < MAX_REFUSALS and has_attempts
+
+    @property
+    def method(self) -> str:
+        """The name of the method that was accepted, as Learned has it."""
+        if self.outcome != ACCEPTED:
+            return ""
+        return f"digest-{self.algorithm}" if self.way == "digest" else self.way
+
+    @property
+    def algorithm(self) -> str:
+        return self.authorization.challenge.algorithm if self.authorization else ""
+
+
+def logins_of(target: Target) -> Logins:
+    """The login of a target: none without a user name; an empty password is one."""
+    has_login = target.username is not None and target.options.get("login") != "none"
+    login = Login(target.username or "", target.secret or "") if has_login else None
+    return Logins(
+        login, target.may_login, target.digest_only, target.refusals, target.attempts_left
+    )
+
+
+class Conversation:
+    """The requests of one probe to one device. `fingerprint` is that of its certificate."""
+
+    def __init__(
+        self, session: "aiohttp.ClientSession", target: Target, clock: Callable[[], datetime]
+    ) -> None:
+        self.session = session
+        self.clock = clock
+        self.logins = logins_of(target)
+        self.fingerprint: str | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = tls.new_context()
+            self._context.sslobject_class = _watching(self._see)
+        return self._context
+
+    def _see(self, der: bytes) -> None:
+        """Called with the certificate of each connection, before anything is sent by it."""
+        seen = tls.fingerprint(der)
+        if self.fingerprint not in (None, seen):
+            raise ssl.SSLError("certificate changed")
+        self.fingerprint = seen
+
+    # -- asking ------------------------------------------------------------------------------
+
+    async def ask(self, place: DeviceUrl, namespace: str, body: str) -> Response:
+        """The response to one operation, with the login if it is needed. Raises as `send` does."""
+        logins = self.logins
+        response = await self.send(place, namespace, body)
+        if logins.way in ("digest", "basic"):
+            # Some devices have a new nonce for each request, and say so only now.
+            tries = 0
+            while self._wants_new_nonce(response) and tries < MAX_STALE:
+                tries += 1
+                self._authorize()
+                response = await self.send(place, namespace, body)
+            return response
+        if logins.way or not soap.refusal(response, logins.schemes, ""):
+            return response
+        return await self._log_in(response, place, namespace, body)
+
+    def _wants_new_nonce(self, response: Response) -> bool:
+        known = self.logins.authorization
+        nonces = [each.parameters.get("nonce") for each in self.logins.challenges]
+        is_new = known is not None and known.challenge.parameters.get("nonce") not in nonces
+        return response.status == 401 and bool(nonces) and is_new
+
+    async def _log_in(
+        self, response: Response, place: DeviceUrl, namespace: str, body: str
+    ) -> Response:
+        """The response after a refusal without credentials, with the login as far as it may be
+        tried. The outcome says how it went."""
+        logins = self.logins
+        logins.outcome = self._outcome_before()
+        if logins.outcome:
+            return response
+        if logins.challenges:
+            return await self._by_http(response, place, namespace, body)
+        return await self._by_token(place, namespace, body)
+
+    def _outcome_before(self) -> str:
+        """Why no login is tried; empty if it may be."""
+        if self.logins.login is None:
+            return NEEDED
+        return "" if self.logins.has_budget else WRONG
+
+    async def _by_http(
+        self, response: Response, place: DeviceUrl, namespace: str, body: str
+    ) -> Response:
+        logins = self.logins
+        try:
+            self._authorize()
+        except MethodNotSupported:
+            logins.outcome = METHOD
+            return response
+        for _ in range(MAX_STALE + 1):
+            response = await self.send(place, namespace, body)
+            if not soap.refusal(response, logins.schemes, logins.way):
+                return self._accepted(response)
+            if not any(challenge.is_stale for challenge in logins.challenges):
+                break
+            self._authorize()
+        else:
+            logins.outcome, logins.way = METHOD, ""
+            return response
+        return self._refused(response)
+
+    def _authorize(self) -> None:
+        """Answer the newest challenge from now on. Raises MethodNotSupported."""
+        logins = self.logins
+        assert logins.login is not None
+        challenge = login_challenges.strongest(
+            logins.challenges, may_use_basic=not logins.digest_only
+        )
+        logins.authorization = Authorization(challenge, logins.login)
+        logins.way = challenge.scheme
+
+    async def _by_token(self, place: DeviceUrl, namespace: str, body: str) -> Response:
+        """Log in by WS-UsernameToken: by the device's clock, then by ours."""
+        logins, theirs = self.logins, self.logins.ahead
+        clocks = (theirs, 0.0) if abs(theirs) > CLOCK_MATTERS else (theirs,)
+        for ahead in clocks:
+            logins.way, logins.ahead = soap.TOKEN, ahead
+            response = await self.send(place, namespace, body)
+            reason = soap.refusal(response, logins.schemes, soap.TOKEN)
+            if not reason:
+                return self._accepted(response)
+            if reason == soap.METHOD:
+                return await self._by_http(response, place, namespace, body)
+            if reason == soap.CLOCK:
+                logins.outcome = CLOCK
+                continue
+            self._refused(response)
+            if not logins.has_budget:
+                break
+        logins.way = ""
+        return response
+
+    def _accepted(self, response: Response) -> Response:
+        self.logins.outcome, self.logins.refusals = ACCEPTED, 0
+        self.logins.attempts_left = None
+        return response
+
+    def _refused(self, response: Response) -> Response:
+        logins = self.logins
+        logins.outcome, logins.way, logins.authorization = WRONG, "", None
+        logins.refusals += 1
+        if response.attempts_left is not None:
+            logins.attempts_left = response.attempts_left
+        return response
+
+    # -- one request -------------------------------------------------------------------------
+
+    async def send(self, place: DeviceUrl, namespace: str, body: str) -> Response:
+        """One request and its response, whatever it says. Raises NoAnswer, tls.TooOld, and OSError,
+        which `net.cannot_ask` can judge."""
+        import aiohttp
+
+        data = soap.envelope(namespace, body, self._token())
+        try:
+            async with self.session.post(
+                _url(place),
+                data=data,
+                headers=self._headers(place, namespace, body, data),
+                allow_redirects=False,
+                ssl=self._tls() if place.is_tls else True,
+            ) as answer:
+                content = await _content(answer)
+                headers = answer.headers.getall("WWW-Authenticate", ())
+                self.logins.challenges = login_challenges.challenges(headers)
+                return soap.read(answer.status, content)
+        except aiohttp.ClientError as error:
+            raise _error_of(error) from error
+        except TimeoutError as error:
+            raise NoAnswer(f"no response within {REQUEST_TIMEOUT:g} s") from error
+
+    def _token(self) -> str:
+        logins = self.logins
+        if logins.way != soap.TOKEN or logins.login is None:
+            return ""
+        moment = self.clock() + timedelta(seconds=logins.ahead)
+        return soap.username_token(logins.login, moment, os.urandom(16))
+
+    def _headers(self, place: DeviceUrl, namespace: str, body: str, data: bytes) -> dict[str, str]:
+        operation = body.partition("<")[2].partition(">")[0].partition("/")[0].partition(" ")[0]
+        kind = f'application/soap+xml; charset=utf-8; action="{namespace}/{operation}"'
+        headers = {"Content-Type": kind, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        if self.logins.authorization is not None and self.logins.way:
+            headers["Authorization"] = self.logins.authorization.answer("POST", place.path, data)
+        return headers
+
+
+@asynccontextmanager
+async def conversation(
+    target: Target, clock: Callable[[], datetime]
+) -> AsyncIterator[Conversation]:
+    """A conversation with connections of its own, which end with it."""
+    # The first import takes long enough to delay every other device.
+    aiohttp: Any = await asyncio.to_thread(import_module, "aiohttp")
+    connector = aiohttp.TCPConnector(limit=1, use_dns_cache=False)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
+    ) as session:
+        yield Conversation(session, target, clock)
+
+
+def _watching(see: Callable[[bytes], None]) -> type[ssl.SSLObject]:
+    """A class of TLS connections that hand over the certificate of the other end."""
+
+    class WatchedTls(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            see(self.getpeercert(binary_form=True) or b"")
+
+    return WatchedTls
+
+
+def _url(place: DeviceUrl) -> Any:
+    import yarl
+
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return yarl.URL(f"{place.scheme}://{host}:{place.port}{place.path}", encoded=True)
+
+
+async def _content(answer: "aiohttp.ClientResponse") -> bytes:
+    """The body, up to a little more than is ever read as XML."""
+    from sources.xml_tree import LARGEST
+
+    content = bytearray()
+    while len(content) <= LARGEST and (chunk := await answer.content.read(CHUNK)):
+        content += chunk
+    return bytes(content)
+
+
+def _error_of(error: Exception) -> Exception:
+    """The error of a request as a source may raise it."""
+    import aiohttp
+
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return NoAnswer("its host name has no address")
+        case aiohttp.ClientConnectorError(os_error=ssl.SSLError() as cause):
+            is_old = cause.reason in tls.TOO_OLD
+            return tls.TooOld() if is_old else NoAnswer(tls.reason_of(cause))
+        case aiohttp.ServerTimeoutError():
+            return NoAnswer(f"no response within {REQUEST_TIMEOUT:g} s")
+        case aiohttp.ServerDisconnectedError():
+            return NoAnswer("it closed the connection before it responded")
+        case aiohttp.ClientPayloadError():
+            return NoAnswer("it closed the connection in the middle of its response")
+        case aiohttp.ClientOSError(errno=int()):
+            return OSError(error.errno, error.strerror)
+        case aiohttp.ClientConnectionError():
+            return NoAnswer("it closed the connection")
+    return NoAnswer("it does not respond in HTTP")

@@ -1,0 +1,121 @@
+"""What an ONVIF device says, as facts, links, channels and findings. Pure, no I/O."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from fleet import identity
+from fleet.kinds import CAMERA
+from fleet.model import Finding, Sighting
+from sources import onvif_http
+from sources.onvif_clock import DeviceClock
+from sources.onvif_http import Logins
+from sources.onvif_reading import Channel, Reading, Stream
+from sources.ws_discovery_wire import names
+
+MAX_STREAMS = 6
+"""Streams of one camera that are kept."""
+MakeFinding = Callable[..., Finding]
+LOGIN_KINDS = ("login.wrong", "login.method", "login.clock")
+
+
+def facts_of(reading: Reading, clock: DeviceClock) -> dict[str, Any]:
+    information, named = reading.information, names(reading.scopes)
+    facts: dict[str, Any] = {
+        "manufacturer": information.manufacturer,
+        "hardware": information.hardware,
+        "location": named.get("location", "")[:200],
+        "time_zone": clock.zone,
+    }
+    if clock.now is None:
+        facts["clock"] = "unknown"
+    if len(reading.channels) > 1:
+        facts["channels"] = len(reading.channels)
+    elif reading.channels:
+        facts |= _stream_facts(reading.channels[0])
+    return {key: value for key, value in facts.items() if value not in (None, "")}
+
+
+def _stream_facts(channel: Channel) -> dict[str, Any]:
+    listed = [_stream(stream) for stream in channel.streams[:MAX_STREAMS]]
+    main = {key: value for key, value in listed[0].items() if key in ("codec", "width", "height")}
+    return {**main, "streams": listed}
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    """A stream as the trial of an address lists it: path, profile, codec, size, rate."""
+    profile, link = stream.profile, stream.link
+    port, path = "", link
+    if link.startswith(":"):
+        port, _, rest = link[1:].partition("/")
+        path = f"/{rest}"
+    values: dict[str, Any] = {
+        "path": path,
+        "port": int(port) if port else None,
+        "profile": profile.name or profile.token,
+        "codec": profile.codec,
+        "width": profile.width,
+        "height": profile.height,
+        "rate": profile.rate,
+        "audio": profile.audio,
+        "tls": stream.is_tls,
+        "has_secret": stream.has_secret,
+    }
+    return {key: value for key, value in values.items() if value or key == "path"}
+
+
+def links_of(reading: Reading) -> dict[str, str]:
+    """The links of a device with one video source. One with several has channels."""
+    return _links(reading.channels[0]) if len(reading.channels) == 1 else {}
+
+
+def _links(channel: Channel) -> dict[str, str]:
+    main = next((stream.link for stream in channel.streams if stream.link), "")
+    links = {"stream": main, "snapshot": channel.snapshot}
+    return {name: link for name, link in links.items() if link}
+
+
+def channel_sightings(device: Sighting, reading: Reading) -> Iterator[Sighting]:
+    """A sighting for each channel of a device with several video sources."""
+    if len(reading.channels) < 2:
+        return
+    owner = device.identities[0]
+    numbers = {token: number for number, token in enumerate(reading.sources, 1)}
+    for place, channel in enumerate(reading.channels, 1):
+        number = str(numbers.get(channel.token, place))
+        facts = {"channel": number, "signal": channel.has_signal, **_stream_facts(channel)}
+        yield replace(
+            device,
+            identities=(identity.channel_key(owner, channel.token),),
+            kind=CAMERA,
+            name=None,
+            serial=None,
+            facts=facts,
+            links=_links(channel),
+            learned=None,
+        )
+
+
+def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> Iterator[Finding]:
+    """The findings about the login: what is wrong is raised, what is right again is cleared."""
+    outcome = logins.outcome
+    left = logins.attempts_left
+    attempts = f"; it accepts {left} more attempts" if left is not None else ""
+    texts = {
+        onvif_http.WRONG: ("login.wrong", f"wrong user name or password{attempts}"),
+        onvif_http.NEEDED: ("login.wrong", "it requires a login, and none is stored"),
+        onvif_http.METHOD: (
+            "login.method",
+            f"login method not supported ({', '.join(logins.schemes) or 'unknown'})",
+        ),
+        onvif_http.CLOCK: ("login.clock", "it refuses the login because of its clock"),
+    }
+    raised, text = texts.get(outcome, ("", ""))
+    if raised:
+        yield finding(raised, text, {} if left is None else {"attempts_left": left})
+    for kind in LOGIN_KINDS if outcome == onvif_http.ACCEPTED else ():
+        yield finding(kind, "its login works", cleared=True)
+    if reading.is_open:
+        yield finding("login.none", "open to everybody: it asks for no login")
+    elif outcome:
+        yield finding("login.none", "it requires a login", cleared=True)
