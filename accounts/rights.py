@@ -45,6 +45,7 @@ RULES = {
     "fleet.export": _view_rule(),
     "device.edit": Rule("operator", "admin"),
     "device.add": Rule("operator"),
+    "device.poll": Rule("operator", "control"),
     "scan.view": Rule("viewer", reads=True),
     "scan.start": Rule("operator"),
     "scan.automatic": Rule("operator"),

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from datetime import datetime
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -25,7 +26,7 @@ from discovery.sessions import Sessions
 from discovery.source_scans import SourceScans
 from discovery.source_tasks import SourceTasks
 from discovery.swept_questions import SweptQuestions
-from discovery.trials import Trial, TrialRequest, Trials
+from discovery.trials import Trial, TrialRequest, Trials, spent_login
 from discovery.unverified import UnverifiedDevices
 from fleet import labels
 from fleet.authors import LOCAL
@@ -207,6 +208,9 @@ class Scanner:
         """Begin to ask an address with a login that a person just gave; nothing of it is kept. The
         trial gives its steps as they come. Raises TooManyTrials, and CannotAsk when the monitor is
         stopping."""
+        if reason := spent_login(self.tracker.devices().values(), request):
+            reason = f"{reason}, so no more are tried until its login is changed"
+            request = replace(request, may_login=False, no_login_reason=reason)
         trial = Trial()
         with self._lock:
             if self._is_closed:

@@ -8,7 +8,7 @@ import asyncio
 import html
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
@@ -18,11 +18,12 @@ from urllib.parse import quote, quote_plus
 
 from discovery.outcomes import name_of, outcome
 from discovery.probe_tasks import ProbeTasks
-from fleet import identity
+from fleet import identity, labels
 from fleet.model import (
     DEFAULT_SITE,
     Access,
     CannotAsk,
+    Device,
     Finding,
     Miss,
     NoAnswer,
@@ -50,6 +51,8 @@ SHORTEST_SECRET = 3
 """Characters of a password that is looked for in what a device says; a shorter one would blot out
 ordinary texts, and is hidden only where a URL or a field says that it is one."""
 NO_LOGIN = {"login": "none"}
+MAX_REFUSALS, MIN_ATTEMPTS = 2, 2
+"""At so many refused logins, or attempts left, no login is tried."""
 
 
 class TooManyTrials(Exception):
@@ -87,7 +90,8 @@ class Step:
 
     The facts of the result: `name`, `model`, `serial`, `firmware` and `mac`; `sources` that gave a
     stream or accepted the login; `streams` and `channels`, each a list of objects with `path` and
-    whatever else the device says of them, such as `profile`, `codec`, `width` and `height`.
+    whatever else the device says of them, such as `profile`, `codec`, `width` and `height`. A
+    channel has its `key`, too.
     """
 
     name: str
@@ -95,6 +99,22 @@ class Step:
     text: str
     source: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def spent_login(devices: Iterable[Device], request: TrialRequest) -> str:
+    """The reason why this login is not tried: the device at the address refused the user name as
+    often as is allowed, or takes hardly any more attempts. Empty if it may be tried."""
+    for device in devices:
+        for access in device.access.values():
+            is_same = request.host in (access.host, device.address)
+            if not is_same or access.username != request.username:
+                continue
+            if access.refusals >= MAX_REFUSALS:
+                return f"{labels.name(device)} refused this user name {access.refusals} times"
+            if access.attempts_left is not None and access.attempts_left <= MIN_ATTEMPTS:
+                left = labels.counted(access.attempts_left, "login attempt")
+                return f"{labels.name(device)} accepts only {left} more"
+    return ""
 
 
 class Trial:
@@ -412,7 +432,12 @@ def _identity(sightings: Sequence[Sighting]) -> dict[str, Any]:
 def channels_of(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
     """The channels of a recorder, each with its name and stream."""
     return [
-        {"name": sighting.name, **sighting.facts, "path": sighting.links.get("stream", "")}
+        {
+            "name": sighting.name,
+            **sighting.facts,
+            "path": sighting.links.get("stream", ""),
+            "key": next(key for key in sighting.identities if key.startswith(identity.CHANNEL)),
+        }
         for sighting in sightings
         if is_channel(sighting)
     ]

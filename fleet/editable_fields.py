@@ -36,6 +36,8 @@ FIELDS = (
     EditableField("site", "site changed to {value}", max_length=60, marks_work=False),
     # `editing` says which devices.
     EditableField("parents", "connected through {value}"),
+    EditableField("vendor", max_length=60),
+    EditableField("recording"),
 )
 BY_NAME: Mapping[str, EditableField] = {field.name: field for field in FIELDS}
 MAX_LENGTHS: Mapping[str, int] = {
@@ -54,6 +56,8 @@ def values(device: Device) -> dict[str, Any]:
 def event_value(device: Device, name: str) -> Any:
     """One editable value as events carry it: JSON has lists only."""
     value = getattr(device, name)
+    if isinstance(value, Mapping):
+        return dict(value)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -403,7 +403,8 @@ class Device:
     through which it is reached. `recent_misses` are the times of the last hour at which a source
     missed it, by source and reason. `status` and `since` are what was last told in an event;
     `statuses()` says what is true now. `never_merge` holds the devices that a person said are
-    others, whatever the sources prove. `extra` holds what a newer version wrote.
+    others, whatever the sources prove. `vendor` and `recording` (see `fleet.recording`) are what a
+    person said. `extra` holds what a newer version wrote.
     """
 
     id: int
@@ -437,6 +438,8 @@ class Device:
     source_addresses: Mapping[str, Mapping[str, datetime]] = field(default_factory=_nothing)
     claims: Mapping[str, datetime] = field(default_factory=_nothing)
     interfaces: Mapping[str, Mapping[str, datetime]] = field(default_factory=_nothing)
+    vendor: str = ""
+    recording: Facts = field(default_factory=_nothing)
     extra: Facts = field(default_factory=_nothing)
 
     @property

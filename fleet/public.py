@@ -9,12 +9,14 @@ field of a device that people may see is added to both.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fleet.recording import CHECKS
+
 DEVICE = frozenset(
     {
         *("id", "kind", "kind_source", "site", "identities", "name", "notes", "tags"),
         *("address", "addresses", "source_addresses", "claims", "first_seen", "last_seen"),
         *("sightings", "moved_at", "states", "facts", "links", "findings", "parents"),
-        *("never_merge", "listed", "retired_at", "status", "since"),
+        *("never_merge", "listed", "retired_at", "status", "since", "vendor", "recording"),
         # As version 1 called them, in events of its time.
         *("words", "apart", "parent"),
     }
@@ -35,6 +37,7 @@ ACCESS = frozenset(
 EVENT = frozenset(
     {
         *("name", "notes", "tags", "site", "parent", "parents", "retired", "kind", "listed"),
+        "vendor",
         *("source", "key", "id", *ACCESS),
         *("stays", "goes", "ignored", "restored", "identities"),
         *("status", "reason", "misses", "since", "scope", "seconds"),
@@ -61,6 +64,8 @@ def device(stored: Mapping[str, Any]) -> dict[str, Any]:
     for name, fields in (("findings", FINDING), ("addresses", ADDRESS)):
         if isinstance(entries := shown.get(name), list | tuple):
             shown[name] = [_only(fields, entry) for entry in entries]
+    if isinstance(settings := stored.get("recording"), Mapping):
+        shown["recording"] = _recording(settings)
     if isinstance(accesses := stored.get("access"), Mapping):
         shown["access"] = {source: access(value) for source, value in accesses.items()}
     return shown
@@ -115,6 +120,10 @@ def _row(value: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
+def _recording(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in value.items() if name in CHECKS and _is_plain(item)}
+
+
 def _lost(value: Mapping[str, Any]) -> dict[str, Any]:
     return of_event(_only(LOST, value))
 
@@ -124,6 +133,7 @@ _OBJECTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "goes": device,
     "access": _accesses,
     "row": _row,
+    "recording": _recording,
     "from": _lost,
 }
 """The fields of an event that are objects, each by its own list."""

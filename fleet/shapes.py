@@ -89,11 +89,22 @@ class CameraRow(TypedDict):
     findings: list[FindingRow]
 
 
+class RecordingRow(TypedDict):
+    """The recording settings that a person gave; null for those that nobody gave. Nothing uses them
+    yet."""
+
+    auto_record: bool | None
+    record_quality: str | None
+    retention_days: int | None
+
+
 class CameraDetail(CameraRow):
     """One camera with its full history and its raw facts by source. `given_name` is the name that
     a person entered; null when its own name is used."""
 
     given_name: str | None
+    vendor: str
+    recording: RecordingRow
     ip_history: list[AddressRow]
     facts: dict[str, dict[str, Any]]
     identities: list[str]
@@ -221,9 +232,20 @@ def detail(device: Device, device_status: str, now: datetime, rules: Rules) -> C
     return {
         **row(device, device_status, now, rules),
         "given_name": device.name,
+        "vendor": device.vendor,
+        "recording": recording(device),
         "ip_history": history,
         "facts": facts,
         "identities": list(device.identities),
+    }
+
+
+def recording(device: Device) -> RecordingRow:
+    given = device.recording
+    return {
+        "auto_record": given.get("auto_record"),
+        "record_quality": given.get("record_quality"),
+        "retention_days": given.get("retention_days"),
     }
 
 

@@ -25,7 +25,8 @@ ENCODED = (
 @dataclass(frozen=True, slots=True)
 class StreamUrl:
     """A stream URL, taken apart. `port` is that of the scheme where the URL names none; `path` has
-    the query. `password` is None where the URL has none, and empty where it has an empty one."""
+    the query. `password` is None where the URL has none, and empty where it has an empty one.
+    `has_port`: the URL names the port."""
 
     tls: bool
     host: str
@@ -33,6 +34,7 @@ class StreamUrl:
     path: str = ""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    has_port: bool = field(default=True, compare=False)
 
     @property
     def text(self) -> str:
@@ -87,7 +89,8 @@ def _place(tls: bool, place: str, path: str) -> StreamUrl:
     typed = access_fields.endpoint(place.replace("%25", "%"))
     default = access_fields.DEFAULT_PORTS["rtsps" if tls else "rtsp"]
     kept = access_fields.values({"path": path})
-    return StreamUrl(tls, typed.host, typed.port or default, kept["path"])
+    has_port = typed.port is not None
+    return StreamUrl(tls, typed.host, typed.port or default, kept["path"], has_port=has_port)
 
 
 def _login(text: str) -> tuple[str, str | None]:

@@ -76,10 +76,12 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
 class Home:
     """A monitor in this process, with a simulated network behind real sockets.
 
-    The scheduler does not run: tests say `scan()`, `tick()` and `clock.forward()`.
+    The scheduler does not run: tests say `scan()`, `tick()` and `clock.forward()`. `sources`: more
+    sources beside the one of the network.
     """
 
     def __init__(self, folder: Path, clock: Clock, *cameras: Camera, **changes: Any) -> None:
+        self.sources = tuple(changes.pop("sources", ()))
         self.settings = settings_in(folder, **changes)
         self.clock = clock
         self.network = Network(
@@ -100,7 +102,7 @@ class Home:
             window=0.25,
         )
         self.monitor: Monitor = monitor_app.build_monitor(
-            self.settings, self.clock, [panasonic.source(options)]
+            self.settings, self.clock, [panasonic.source(options), *self.sources]
         )
         # Flask's test client has no connection whose owner the kernel could name.
         self.monitor.authenticator.proves_peer = lambda _environ: True

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+import web.api.devices
 import web.api.users
 import web.pages.events
 import web.pages.imports
@@ -13,6 +14,7 @@ from web.api import (
     audit_log,
     auth,
     cameras,
+    cctv,
     deletion,
     dvrs,
     events,
@@ -23,6 +25,7 @@ from web.api import (
     keys,
     metrics,
     ranges,
+    saved_cameras,
     scans,
 )
 from web.http import (
@@ -63,7 +66,8 @@ from web.pages import (
 MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
 API = (
-    *(cameras, imports, deletion, dvrs, scans, ranges, jobs, events, export, health, metrics),
+    *(cameras, saved_cameras, cctv, web.api.devices, imports, deletion, dvrs, scans, ranges),
+    *(jobs, events, export, health, metrics),
     *(auth, web.api.users, keys, audit_log, openapi),
 )
 PAGES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from fleet import access_fields, identity, recorder_list, status, validation
+from fleet import access_fields, identity, recorder_list, recording, status, validation
 from fleet.database import migrating_v1
 from fleet.database.json_values import as_list, as_moment, as_object, as_time, as_times, exactly
 from fleet.model import NOTHING, Access, AddressChange, Device, Fault, Invalid, SourceState
@@ -17,6 +17,7 @@ _TIMES = ("first_seen", "last_seen", "moved_at", "retired_at", "since")
 _OPTIONAL = (
     *("moved_at", "recent_misses", "links", "findings", "parents", "never_merge", "listed"),
     *("retired_at", "kind_source", "access", "source_addresses", "claims", "interfaces"),
+    *("vendor", "recording"),
 )
 """Left out while empty: most devices have none, and a line stays short."""
 _EMPTY_STATE = {"missed_at": None, "asked": None, "misses": 0, "reason": "", "scope": None}
@@ -177,6 +178,14 @@ def _places(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {key: as_times(as_object(raw, key, where), f"{where}, {key}") for key in raw}
 
 
+def _recording(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The recording settings, under the rules for people. Raises InvalidValue."""
+    try:
+        return recording.parse(raw)
+    except Invalid as error:
+        raise InvalidValue(where, error.field, error.error, raw.get(error.field)) from None
+
+
 _LISTS = frozenset({"tags", "parents", "never_merge"})
 _OBJECTS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
     "recent_misses": _misses,
@@ -184,6 +193,7 @@ _OBJECTS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
     "source_addresses": _places,
     "claims": as_times,
     "interfaces": _places,
+    "recording": _recording,
 }
 
 

@@ -1,6 +1,6 @@
 """Add a listed device by hand, which is asked before discovery finds it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,8 @@ from fleet.reduce.draft import Draft
 def add(draft: Draft, edit: Edit) -> Device:
     """A new listed device by its way of asking (`source` and its access), its `key`, or both.
 
-    `is_another`: it is not the device that has this address already. A stream of a recorder is a
-    channel of it. Raises Refused.
+    `more`: the access of other sources, by source. `is_another`: it is not the device that has this
+    address already. A stream of a recorder is a channel of it. Raises Refused.
     """
     device = _new_device(draft, edit)
     neighbours = _at_same_address(draft, device)
@@ -54,11 +54,18 @@ def added_values(device: Device) -> dict[str, Any]:
 def check_unchanged(device: Device, edit: Edit) -> None:
     """Raise Refused when undo would delete a device that somebody changed since it was added."""
     expected = edit.fields.get("expect")
-    if expected is not None and {**added_values(device), "kind": expected.get("kind")} != expected:
+    if expected is not None and not _is_as_added(device, expected):
         raise Refused(
             f"{labels.name(device)} was changed after it was added",
             "Undo the newer changes first, or retire or delete the device.",
         )
+
+
+def _is_as_added(device: Device, expected: Mapping[str, Any]) -> bool:
+    """True if the device has the values of its event. One that an older version wrote lacks the
+    fields of this one, which are empty then."""
+    values = {**added_values(device), "kind": expected.get("kind")}
+    return {name: value for name, value in values.items() if value or name in expected} == expected
 
 
 def _new_device(draft: Draft, edit: Edit) -> Device:
@@ -81,9 +88,9 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
     if edit.fields.get("key") is not None:
         keys.append(access.validated_key(edit.fields["key"]))
     if edit.fields.get("source") is not None:
-        source, entry = _access(draft, edit, device.id)
-        device = replace(device, access={source: entry})
-        keys += [key] if (key := access_key(source, entry)) else []
+        ways = _ways(draft, edit, device.id)
+        device = replace(device, access=ways)
+        keys += [key for source, entry in ways.items() if (key := access_key(source, entry))]
     elif any(name in edit.fields for name in access.FIELDS):
         raise _invalid(
             "source", "The source is missing", "Send the source that checks it, such as rtsp."
@@ -93,11 +100,16 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
     return replace(device, identities=tuple(dict.fromkeys(keys)))
 
 
-def _access(draft: Draft, edit: Edit, id: int) -> tuple[str, Access]:
-    source = access_fields.source(edit.fields["source"])
-    if source == recorder_list.SOURCE:
+def _ways(draft: Draft, edit: Edit, id: int) -> dict[str, Access]:
+    """The access of every source of the edit. Raises Refused."""
+    more = edit.fields.get("more") or {}
+    every = {access_fields.source(edit.fields["source"]): edit.fields}
+    every |= {access_fields.source(source): fields for source, fields in more.items()}
+    if recorder_list.SOURCE in every:
         raise Refused("Recorders are managed in the workbook", "Add a row to the workbook.")
-    return source, access.apply_fields(draft, Access(), edit.fields, id)
+    return {
+        source: access.apply_fields(draft, Access(), fields, id) for source, fields in every.items()
+    }
 
 
 def _at_same_address(draft: Draft, device: Device) -> list[Device]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import editable_fields, identity, labels, recorder_list
+from fleet import editable_fields, identity, labels, recorder_list, recording
 from fleet.editable_fields import BY_NAME, EDITABLE, MAX_LENGTHS
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
 from fleet.reduce import access
@@ -255,6 +255,8 @@ def _parsed(key: str, edit: Edit, device: Device, devices: Mapping[int, Device])
         return _parent(value, device, devices)
     if key == "parents":
         return _parents(edit, device, devices)
+    if key == "recording":
+        return recording.parse(value or {})
     kept = clean(key, value)
     if key == "site" and not kept:
         raise Invalid("The site is empty", f'Enter a site, or "{DEFAULT_SITE}" for none.')

@@ -55,6 +55,8 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
         listed=remaining.listed or removed.listed,
         retired_at=remaining.retired_at if removed.retired_at else None,
         never_merge=_others(remaining, removed, remaining.never_merge, removed.never_merge),
+        vendor=remaining.vendor or removed.vendor,
+        recording=remaining.recording or removed.recording,
     )
 
 

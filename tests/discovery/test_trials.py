@@ -11,7 +11,7 @@ import pytest
 from discovery import trials
 from discovery.trials import MAX_TRIALS, Step, TooManyTrials, TrialRequest, Way
 from fleet import identity
-from fleet.model import CannotAsk, Finding, Learned, NoAnswer, Report, Sighting, Target
+from fleet.model import CannotAsk, Edit, Finding, Learned, NoAnswer, Report, Sighting, Target
 from sources.source import SessionRefused, Source
 from tests.discovery.engine import Engine
 from tests.discovery.listed import now
@@ -169,6 +169,31 @@ def test_no_login_is_asked_at_a_device_whose_budget_is_spent(
 
 
 @pytest.mark.parametrize(
+    ("known", "username", "is_tried"),
+    [
+        ({"refusals": 2}, "admin", False),
+        ({"refusals": 1}, "admin", True),
+        ({"attempts_left": 2}, "admin", False),
+        ({"attempts_left": 3}, "admin", True),
+        ({"refusals": 2}, "guest", True),
+    ],
+)
+def test_a_user_name_that_a_known_device_refused_twice_is_not_tried_again(
+    engine: Engine, rtsp: Scripted, known: dict[str, Any], username: str, is_tried: bool
+) -> None:
+    edit = Edit("add", "", {"source": "other", "host": HOST, "username": "admin"}, "x", now())
+    engine.tracker.apply([edit], now())
+    device = engine.tracker.fleet().devices[1]
+    access = {"other": replace(device.access["other"], **known)}
+    spent = replace(device, access=access, name="Gate")
+    engine.devices = lambda: {1: spent}  # type: ignore[method-assign]
+    steps = tried(engine, replace(request(), username=username))
+    assert any(target.may_login for target in rtsp.asked) == is_tried
+    if not is_tried:
+        assert steps[2].text.startswith("Gate ")
+
+
+@pytest.mark.parametrize(
     ("error", "text"),
     [
         (NoAnswer("not RTSP"), "RTSP at 127.0.0.7:554: not RTSP"),
@@ -239,8 +264,13 @@ def test_a_recorder_names_its_channels(engine: Engine, onvif: Scripted) -> None:
     steps = tried(engine, request(ways=(Way("onvif"),)))
     assert steps[3].text == "2 channels"
     assert steps[-1].facts["channels"] == [
-        {"name": "Door 1", "channel": "1", "path": "/ch1"},
-        {"name": "Door 2", "channel": "2", "path": "/ch2"},
+        {
+            "name": f"Door {number}",
+            "channel": str(number),
+            "path": f"/ch{number}",
+            "key": f"channel:onvif:urn:uuid:9/V{number}",
+        }
+        for number in (1, 2)
     ]
 
 

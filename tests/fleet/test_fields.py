@@ -64,6 +64,7 @@ GIVEN: dict[str, Any] = {
     "extra": {"of_a_newer_version": 1},
     "identities": ("mac:02:00:00:00:00:02",),
     "addresses": (AddressChange("10.0.0.1", AT, None),),
+    "recording": {"auto_record": True, "record_quality": "high"},
     "findings": (Fault("no_password", AT, "No password is set", "panasonic"),),
 }
 """A value for every field whose type does not say one."""
@@ -141,6 +142,7 @@ OTHER: dict[str, Any] = {
     "claims": {"mac:02:00:00:00:00:09": AT},
     "interfaces": {"mac:02:00:00:00:00:09": {"10.0.0.9": AT}},
     "extra": {"of_another_version": 1},
+    "recording": {"retention_days": 30},
     "findings": (Fault("setup_open", AT, "The setup window is open", "panasonic"),),
 }
 """A value for the removed record where the one for every type would say nothing."""

@@ -379,6 +379,11 @@ DEVICES = st.builds(
     source_addresses=st.dictionaries(TEXT, st.dictionaries(TEXT, TIME, max_size=2), max_size=2),
     claims=st.dictionaries(TEXT, TIME, max_size=2),
     interfaces=st.dictionaries(TEXT, st.dictionaries(TEXT, TIME, max_size=2), max_size=2),
+    vendor=TEXT,
+    recording=st.fixed_dictionaries(
+        {},
+        optional={"auto_record": st.booleans(), "retention_days": st.integers(1, 3650)},
+    ),
     extra=st.dictionaries(NEW_KEY, st.integers(0, 9), max_size=2),
     listed=st.booleans(),
     retired_at=MAYBE,

@@ -32,7 +32,7 @@ OWN, OTHER, NOBODY = 1, 7002, 7999
 """The camera that limited people see, one that they do not, and a number that none has."""
 STREAM = {"Accept": "text/event-stream"}
 PAGE = {"Accept": "text/html"}
-API = ("/api", "/openapi", "/metrics", "/healthz", "/readyz")
+API = ("/api", "/v0", "/openapi", "/metrics", "/healthz", "/readyz")
 """Where no pages are: refusals are JSON whoever asks."""
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 PEOPLE = {

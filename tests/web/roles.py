@@ -41,6 +41,8 @@ SEE = "      L+++       +0  +0  ++  +0"
 EDIT = "     L-++       -0  +0  -+  +0"
 # Change those of many devices that are granted: operators, and whom some are granted to.
 EDIT_MANY = " L-++       --  ++  -+  ++"
+# Check one device now: operators, and whom more than viewing it is granted to.
+POLL = "     L-++       -0  +0  -+  +0"
 # Merge or split devices: operators who see all devices.
 JOIN = "     L-++       -0  -0  -+  -0"
 # Undo an edit, for whom may make it.
@@ -124,6 +126,27 @@ TABLE = {
     ("GET", "/api/camera/<key>"): SEE,
     ("GET", "/api/camera/<key>/uptime"): SEE,
     ("PATCH", "/api/camera/<key>"): EDIT,
+    ("POST", "/api/cameras"): OPERATE,
+    ("POST", "/api/cameras/test"): OPERATE,
+    ("GET", "/api/cameras/<key>"): SEE,
+    ("PUT", "/api/cameras/<key>"): EDIT,
+    ("PATCH", "/api/cameras/<key>"): EDIT,
+    ("DELETE", "/api/cameras/<key>"): MANAGE,
+    ("POST", "/api/cameras/<key>/test"): POLL,
+    ("GET", "/api/devices"): SEE_ALL,
+    ("POST", "/api/devices"): OPERATE,
+    ("GET", "/api/devices/<key>"): SEE,
+    ("PUT", "/api/devices/<key>"): EDIT,
+    ("PATCH", "/api/devices/<key>"): EDIT,
+    ("DELETE", "/api/devices/<key>"): MANAGE,
+    ("POST", "/api/devices/<key>/poll"): POLL,
+    ("GET", "/v0/api/cctv/cameras"): SEE_ALL,
+    ("POST", "/v0/api/cctv/cameras"): OPERATE,
+    ("GET", "/v0/api/cctv/cameras/<key>"): SEE,
+    ("PUT", "/v0/api/cctv/cameras/<key>"): EDIT,
+    ("PATCH", "/v0/api/cctv/cameras/<key>"): EDIT,
+    ("DELETE", "/v0/api/cctv/cameras/<key>"): MANAGE,
+    ("POST", "/v0/api/cctv/cameras/<key>/test_connection"): POLL,
     ("POST", "/api/camera/<key>/retire"): EDIT,
     ("POST", "/api/camera/<key>/restore"): EDIT,
     ("POST", "/api/camera/<key>/merge"): JOIN,
@@ -208,6 +231,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "/account/password": {"password": "one", "again": "another"},
     "/api/camera/<key>/merge": {"with": OWN},
     "/api/camera/<key>/split": {"identities": ["mac:nonsense"]},
+    **dict.fromkeys(
+        ("/api/cameras/<key>", "/api/devices/<key>", "/v0/api/cctv/cameras/<key>"),
+        {"confirm": "not its name"},
+    ),
 }
 
 
@@ -243,7 +270,7 @@ def edits(home: Home, ask: Ask) -> tuple[int, int]:
 
 def call(visitor: Visitor, method: str, rule: str, key: int, event: int) -> TestResponse:
     body = {"event": event} if rule == "/api/undo" else BODIES.get(rule, {})
-    form = "json" if rule.startswith("/api") else "data"
+    form = "json" if rule.startswith(("/api", "/v0")) else "data"
     more = {form: body} if method != "GET" else {}
     return visitor.ask(method, path_of(rule, key, event), **more)
 

@@ -33,6 +33,8 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
             "device.ignored": "Device ignored",
             "device.unignored": "Device no longer ignored",
             "device.deleted": "Device deleted",
+            "device.polled": "Device checked",
+            "device.tested": "Connection tested",
         },
     ),
     (
@@ -74,6 +76,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
 FIELDS = {
     "name": "Name",
     "notes": "Notes",
+    "vendor": "Vendor",
     "tags": "Tags",
     "site": "Site",
     "kind": "Kind",

@@ -62,6 +62,8 @@ ROW: Kinds = {
 DETAIL: Kinds = {
     **ROW,
     "given_name": TEXT + NONE,
+    "vendor": TEXT,
+    "recording": MAP,
     "ip_history": LIST,
     "facts": MAP,
     "identities": LIST,

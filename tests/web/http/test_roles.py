@@ -379,7 +379,7 @@ def test_who_is_limited_saves_the_form_of_the_own_camera_as_it_is(home: Home, as
     begin = page.index(f'data-edit="{OWN}" class="edit"')
     form = page[begin : page.index("</form>", begin)]
     fields = dict(re.findall(r'<input[^>]* name="(\w+)" value="([^"]*)"', form))
-    assert set(fields) == {"name", "tags", "site", "parents_search"}
+    assert set(fields) == {"name", "vendor", "tags", "site", "parents_search"}
     answer = ask["Gus"].ask("POST", f"/cameras/{OWN}/edit", data={**fields, "name": "Portal"})
     assert answer.status_code == 303, answer.text
     assert home.device().name == "Portal"

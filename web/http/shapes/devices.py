@@ -13,6 +13,7 @@ from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from fleet.kinds import KINDS
 from fleet.queries import LONGEST_PLACE, SORTS, STATUSES, DeviceFilter, DevicePage
+from fleet.recording import MAX_RETENTION, QUALITIES
 from web.http.payloads import Moment, OneOf, Query, Strict, lower_case
 
 FILTER_FIELDS = {field.name for field in fields(DeviceFilter)}
@@ -73,6 +74,15 @@ Tag = Annotated[str, Field(max_length=editing.LONGEST_TAG)]
 ParentId = Annotated[int, Field(ge=1)]
 
 
+class Recording(Strict):
+    """Recording settings. They are saved, and nothing uses them yet: this version does not
+    record."""
+
+    auto_record: bool | None = None
+    record_quality: Annotated[str, OneOf(QUALITIES)] | None = None
+    retention_days: int | None = Field(None, ge=1, le=MAX_RETENTION)
+
+
 class Change(Strict):
     """The changes. Fields that are left out keep their value; an empty name restores the camera's
     own name."""
@@ -87,6 +97,8 @@ class Change(Strict):
         max_length=editing.MAX_PARENTS,
         description="The numbers of all its parent devices; one of them is enough to reach it.",
     )
+    vendor: str | None = Field(None, max_length=MAX_LENGTHS["vendor"])
+    recording: Recording | None = None
 
 
 Count = Annotated[int, Field(ge=0)]

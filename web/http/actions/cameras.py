@@ -1,0 +1,425 @@
+"""Add, change, delete, check and test devices that people list, in the name of the person of the
+request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flask import request
+
+from discovery.trials import TooManyTrials, Trial, TrialRequest, Way
+from fleet import access_fields, labels, public, stream_url
+from fleet.edit import editing
+from fleet.fleet_secrets import Seal
+from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
+from fleet.stream_url import StreamUrl
+from web.http.actions.devices import deletion, edit_of
+from web.http.auditing import actor_name, note
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.payloads import json_body
+from web.http.shapes.cameras import (
+    ONVIF,
+    RTSP,
+    SNMP,
+    CameraFields,
+    CheckResult,
+    ConnectionFields,
+    DeviceFields,
+    NewCamera,
+    NewDevice,
+    address_of,
+    check_result,
+    source_result,
+)
+from web.http.shapes.devices import Confirmation
+from web.http.visible_fleet import visible_fleet
+
+VALUES = {
+    "name": "name",
+    "description": "notes",
+    "location": "site",
+    "tags": "tags",
+    "vendor": "vendor",
+    "parents": "parents",
+}
+"""The fields of a request, by the names of the record."""
+RECORDING = ("auto_record", "record_quality", "retention_days")
+NOT_RECORDED = "The recording settings are saved. This version does not record yet."
+NO_SNMP = "The SNMP community is saved encrypted. This version does not use SNMP yet."
+NOT_CHECKED = "No source of this version checks this device at its address."
+DEVICE_INTERVAL = 300
+"""Seconds between two checks of a device that is no camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedDevice:
+    """The number of a device, the numbers that undo the edits, newest first, and what of the
+    request has no effect yet."""
+
+    id: int
+    undo: Sequence[int]
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """How a device is reached, as a request says it: None is what it does not say."""
+
+    host: str | None
+    port: int | None
+    path: str | None
+    tls: bool | None
+    username: str | None
+    password: str | None = field(repr=False)
+    has_login: bool
+    needs_no_login: bool
+
+
+def add_camera(given: NewCamera) -> SavedDevice:
+    """Add a camera, or give a known device its access. Raises Refused and HttpError."""
+    reached, values = _reached(given), _values(given)
+    if reached.host is None:
+        raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
+    with current_monitor().secrets.sealing() as seal:
+        ways = _new_ways(reached, given, seal)
+        if given.same_as is not None:
+            device = visible_fleet().device(str(given.same_as))
+            edits = [_edit(f"id:{device.id}", "link", {**way, "source": s}) for s, way in ways]
+            edits += [_edit(f"id:{device.id}", "change", values)] if values else []
+        else:
+            edits = [_addition(ways, {**values, "is_another": given.is_another})]
+        events = _apply(edits, "device.add")
+    return _saved(events, given.same_as, _warnings(given))
+
+
+def change_camera(device: Device, given: CameraFields) -> SavedDevice:
+    """Change what the request names; the rest stays. Raises Refused and HttpError."""
+    reached, values = _reached(given, device), _values(given, device)
+    with current_monitor().secrets.sealing() as seal:
+        ways = _changed_ways(device, reached, given, seal)
+        if ways and not visible_fleet().may("device.add"):
+            raise HttpError(
+                403,
+                "Only users with access to all devices can change how a device is reached",
+                "Ask an administrator.",
+            )
+        edits = [edit_of(device, "change", values)] if values else []
+        edits += [_edit(f"id:{device.id}", kind, fields) for kind, fields in ways]
+        events = _apply(edits, "device.edit", device.id) if edits else []
+    return _saved(events, device.id, _warnings(given))
+
+
+def add_device(given: NewDevice) -> SavedDevice:
+    """Add a device of any kind, which SNMP will check. Raises Refused and HttpError."""
+    if given.ip_address is None:
+        raise invalid("ip_address", "The address is missing", "Send ip_address.")
+    values = {**_values(given), "kind": kind_of(given.device_type), "is_another": given.is_another}
+    interval = DEVICE_INTERVAL if given.interval is None else given.interval
+    way: dict[str, Any] = {"host": given.ip_address, "interval": interval}
+    with current_monitor().secrets.sealing() as seal:
+        if given.snmp_community:
+            way["secret_options"] = {"community": seal(given.snmp_community)}
+        events = _apply([_addition([(SNMP, way)], values)], "device.add")
+    return _saved(events, None, _warnings(given))
+
+
+def change_device(device: Device, given: DeviceFields) -> SavedDevice:
+    """Change what the request names; the rest stays. Raises Refused and HttpError."""
+    fields = CameraFields.model_validate(
+        given.model_dump(exclude_unset=True, exclude={"snmp_community"})
+    )
+    saved = change_camera(device, fields)
+    if "snmp_community" not in given.model_fields_set:
+        return saved
+    with current_monitor().secrets.sealing() as seal:
+        text = given.snmp_community
+        way = {"source": SNMP, "secret_options": {"community": seal(text)} if text else {}}
+        if SNMP in device.access:
+            edit = _edit(f"id:{device.id}", "change", way)
+        else:
+            edit = _edit(f"id:{device.id}", "link", way)
+        events = _apply([edit], "device.add")
+    return replace(saved, undo=[*_undo_numbers(events), *saved.undo], warnings=_warnings(given))
+
+
+def delete_listed(device: Device, confirm: str | None) -> int:
+    """Permanently delete a device; `confirm` is its exact name, where one was sent. Returns its
+    number. Raises Refused."""
+    deletion().delete(device, labels.name(device) if confirm is None else confirm)
+    return device.id
+
+
+def sent_name() -> str | None:
+    """The name that confirms a deletion, if the request has a body. Raises as `json_body`."""
+    return json_body(Confirmation).confirm if request.get_data() else None
+
+
+def check_now(device: Device) -> CheckResult:
+    """Ask a device now by every source that can. Raises HttpError (503)."""
+    monitor = current_monitor()
+    try:
+        results = monitor.scanner.ask([device.id])
+    except CannotAsk as error:
+        raise HttpError(503, error.reason, "Try again in a minute.") from None
+    rows = [
+        source_result(result, monitor.scanner.sources[result.source].title) for result in results
+    ]
+    statuses = monitor.statuses()[1]
+    without = "It is found by scans. " if device.states else ""
+    if SNMP in device.access:
+        without = "SNMP is not available in this version. "
+    note("device.polled", f"camera {device.id}", f"{labels.name(device)} was checked")
+    return check_result(rows, statuses.get(device.id, device.status), without + NOT_CHECKED)
+
+
+def begin_trial(given: ConnectionFields) -> Trial:
+    """Begin a connection test of an address that need not be known. Raises Invalid and
+    HttpError (503)."""
+    reached = _reached(given)
+    if reached.host is None:
+        raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
+    onvif = given.onvif
+    ways = (
+        Way(ONVIF, onvif.port, onvif.path, onvif.tls) if onvif else Way(ONVIF),
+        Way(RTSP, reached.port, reached.path or "", bool(reached.tls)),
+    )
+    login = (reached.username, reached.password or None)
+    request = TrialRequest(access_fields.endpoint(reached.host).host, ways, *login)
+    try:
+        trial = current_monitor().scanner.try_out(request)
+    except TooManyTrials:
+        raise HttpError(
+            503,
+            "Too many connection tests are running",
+            "Try again in a few seconds.",
+            {"Retry-After": "5"},
+        ) from None
+    except CannotAsk as error:
+        raise HttpError(503, error.reason, "Try again in a minute.") from None
+    note("device.tested", "connection", f"Connection test of {request.host}")
+    return trial
+
+
+# -- what a request says ---------------------------------------------------------------------
+
+
+def _values(given: CameraFields | DeviceFields, device: Device | None = None) -> dict[str, Any]:
+    """The editable values of the request, by the names of the record."""
+    names = given.model_fields_set
+    values = {kept: getattr(given, name) for name, kept in VALUES.items() if name in names}
+    for name in ("tags", "parents"):
+        if values.get(name, ()) is None:
+            values[name] = []
+    if "site" in values and not (values["site"] or "").strip():
+        values["site"] = DEFAULT_SITE
+    settings = {name: getattr(given, name) for name in RECORDING if name in names}
+    if settings:
+        values["recording"] = {**(device.recording if device else {}), **settings}
+    return values
+
+
+def _warnings(given: CameraFields | DeviceFields) -> list[str]:
+    names = given.model_fields_set
+    warnings = [NOT_RECORDED] if not names.isdisjoint(RECORDING) else []
+    return warnings + ([NO_SNMP] if "snmp_community" in names else [])
+
+
+def kind_of(text: str) -> str:
+    """A kind of device in one word, as records have it. Raises Invalid."""
+    kind = "_".join(text.lower().replace("-", " ").split())
+    if not access_fields.WORD.fullmatch(kind):
+        raise invalid("device_type", "The kind of device is invalid", "Send a word like switch.")
+    return kind
+
+
+def _reached(given: ConnectionFields, device: Device | None = None) -> _Given:
+    """How the device is reached, of the URL and the fields beside it. Raises Invalid where they
+    contradict each other. What a change gives as it is already is left out."""
+    url = stream_url.parse(given.rtsp_url) if given.rtsp_url else None
+    host = access_fields.endpoint(given.ip_address).host if given.ip_address else None
+    _check_same("ip_address", host, url and url.host)
+    url_port = url.port if url and url.has_port else None
+    _check_same("port", given.port, url_port)
+    _check_same("username", given.username or None, url and url.username)
+    _check_same("password", given.password or None, (url and url.password) or None)
+    if given.login and (given.username or given.password or (url and url.username)):
+        raise invalid("login", "login is none, but a user name is given", "Send one of the two.")
+    username = given.username or (url.username if url else None)
+    password = given.password if given.password is not None else url.password if url else None
+    if password and not username and _saved_username(device) is None:
+        raise invalid("username", "The user name is missing", "Send it with the password.")
+    host = host or (url.host if url else None)
+    if device is not None and host == address_of(device, RTSP):
+        host = None
+    return _Given(
+        host,
+        given.port or (url.port if url else None),
+        url.path if url else None,
+        url.tls if url else None,
+        username,
+        stream_url.valid_password(password),
+        _has_login(given, url),
+        given.login == "none",
+    )
+
+
+def _has_login(given: ConnectionFields, url: StreamUrl | None) -> bool:
+    fields = given.model_fields_set
+    is_given = not fields.isdisjoint({"username", "password", "login"})
+    return is_given or bool(url and url.username)
+
+
+def _saved_username(device: Device | None) -> str | None:
+    ways = device.access.values() if device else ()
+    return next((access.username for access in ways if access.username), None)
+
+
+def _check_same(name: str, value: object | None, of_url: object | None) -> None:
+    """Raise Invalid when the URL says something else; the values are not quoted."""
+    if value is not None and of_url is not None and value != of_url:
+        raise invalid(
+            name, f"rtsp_url has another value than {name}", "Send it in one of the two places."
+        )
+
+
+# -- the access of the sources ----------------------------------------------------------------
+
+
+def _new_ways(reached: _Given, given: CameraFields, seal: Seal) -> list[tuple[str, dict[str, Any]]]:
+    """The access of each source by which a new camera is reached."""
+    common: dict[str, Any] = {"host": reached.host}
+    if given.interval is not None:
+        common["interval"] = given.interval
+    sources = [RTSP] if reached.path is not None or reached.port or given.onvif is None else []
+    sources += [ONVIF] if given.onvif is not None else []
+    return [
+        (source, {**common, **_place(source, reached, given), **_login(reached, seal)})
+        for source in sources
+    ]
+
+
+def _place(source: str, reached: _Given, given: ConnectionFields) -> dict[str, Any]:
+    """Port, path and encryption of a source that is new to the device."""
+    if source == ONVIF and given.onvif is not None:
+        place = given.onvif.model_dump(include={"port", "path"})
+        tls = given.onvif.tls
+    else:
+        tls = bool(reached.tls)
+        default = access_fields.DEFAULT_PORTS["rtsps" if tls else "rtsp"]
+        place = {"port": reached.port or default, "path": reached.path or ""}
+    options = {**({"tls": True} if tls else {}), **_no_login(reached)}
+    return {**place, **({"options": options} if options else {})}
+
+
+def _no_login(reached: _Given) -> dict[str, str]:
+    return {"login": "none"} if reached.needs_no_login else {}
+
+
+def _login(reached: _Given, seal: Seal) -> dict[str, Any]:
+    """The login as an edit carries it, sealed for one source; nothing where none is given."""
+    if not reached.has_login:
+        return {}
+    fields: dict[str, Any] = {}
+    if reached.username is not None or reached.needs_no_login:
+        fields["username"] = reached.username
+    if reached.password is not None or reached.needs_no_login:
+        fields["secret"] = seal(reached.password) if reached.password else None
+    return fields
+
+
+def _changed_ways(
+    device: Device, reached: _Given, given: CameraFields, seal: Seal
+) -> list[tuple[str, dict[str, Any]]]:
+    """(kind, fields) of the edit of each source whose access changes, or is new."""
+    edits = []
+    for source, access in device.access.items():
+        if source in (RTSP, ONVIF, SNMP):
+            fields = _changes(source, access, reached, given)
+            if source != SNMP:
+                fields |= _login(reached, seal)
+            edits += [("change", {**fields, "source": source})] if fields else []
+    new = [RTSP] if reached.path is not None and RTSP not in device.access else []
+    new += [ONVIF] if given.onvif is not None and ONVIF not in device.access else []
+    for source in new:
+        place = _place(source, reached, given)
+        host = reached.host or next((a.host for a in device.access.values() if a.host), None)
+        fields = {"host": host, **place, **_login(reached, seal), "source": source}
+        edits.append(("link", fields if host else _without_host(fields)))
+    if not edits and reached.host is not None:
+        raise invalid(
+            "ip_address",
+            "The address of this device is found by scans",
+            "Send rtsp_url or onvif to check it at an address as well.",
+        )
+    return edits
+
+
+def _without_host(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An access at the device's own address, wherever that is."""
+    return {name: value for name, value in fields.items() if name != "host"}
+
+
+def _changes(source: str, access: Access, reached: _Given, given: CameraFields) -> dict[str, Any]:
+    """What the request changes of where and how often a source asks."""
+    fields: dict[str, Any] = {"host": reached.host} if reached.host is not None else {}
+    if "interval" in given.model_fields_set:
+        fields["interval"] = given.interval
+    tls = None
+    if source == RTSP:
+        fields |= {"path": reached.path} if reached.path is not None else {}
+        fields |= {"port": reached.port} if reached.port is not None else {}
+        tls = reached.tls
+    elif source == ONVIF and given.onvif is not None:
+        fields |= given.onvif.model_dump(include={"port", "path"})
+        tls = given.onvif.tls
+    elif source == ONVIF and "onvif" in given.model_fields_set:
+        raise invalid("onvif", "ONVIF cannot be removed from a device", "Undo that it was added.")
+    options = dict(access.options)
+    if tls is not None and tls != bool(options.get("tls")):
+        options.pop("tls", None)
+        options |= {"tls": True} if tls else {}
+    if reached.has_login and source != SNMP:
+        options.pop("login", None)
+        options |= _no_login(reached)
+    return fields if options == access.options else {**fields, "options": options}
+
+
+# -- edits -------------------------------------------------------------------------------------
+
+
+def _edit(identity: str, kind: str, fields: Mapping[str, Any]) -> Edit:
+    return Edit(kind, identity, fields, actor_name(), current_monitor().clock())
+
+
+def _addition(ways: Sequence[tuple[str, dict[str, Any]]], values: Mapping[str, Any]) -> Edit:
+    (source, way), *others = ways
+    fields = {**values, **way, "source": source}
+    return _edit("", "add", fields | ({"more": dict(others)} if others else {}))
+
+
+def _apply(edits: Sequence[Edit], action: str, number: int | None = None) -> list[Event]:
+    """Apply all edits in one write, or none, and write them into the audit log."""
+    monitor = current_monitor()
+    events = monitor.tracker.apply(edits, monitor.clock(), visible_fleet().judge(action, number))
+    for event in events:
+        before, after = public.of_event(event.before), public.of_event(event.after)
+        note(event.kind, f"camera {event.device}", event.text, before, after)
+    return list(events)
+
+
+def _saved(events: Sequence[Event], number: int | None, warnings: Sequence[str]) -> SavedDevice:
+    added = [event.device for event in events if event.kind == "device.added"]
+    id = number if number is not None else added[0]
+    assert id is not None  # nosec B101  events of this kind have a device
+    return SavedDevice(id, _undo_numbers(events), warnings)
+
+
+def _undo_numbers(events: Sequence[Event]) -> list[int]:
+    return [event.sequence for event in reversed(events) if editing.can_undo(event)]
+
+
+def invalid(name: str, error: str, hint: str) -> Invalid:
+    fault = Invalid(error, hint)
+    fault.field = name
+    return fault
