@@ -294,7 +294,7 @@ class Prober:
         at_host = self.tracker.at_address(entry.host, device.site)
         disputed = self.tracker.disputed()
         proof = proof_of(entry, device, at_host, disputed, _now())
-        if self._proofs.is_valid(proof):
+        if self._proofs.is_valid(proof) or self._is_lent_by_proved(entry, device, at_host):
             return None
         plain = access_without_secrets(access)
         target = self._target(source, entry, device, plain, Allowance(may_login=False))
@@ -312,6 +312,24 @@ class Prober:
             raise Unproven
         self._proofs.keep(proof)
         return None
+
+    def _is_lent_by_proved(
+        self, entry: QueueEntry, device: Device, at_host: Sequence[Device]
+    ) -> bool:
+        """True for a channel with the login of its recorder, which has proved itself at this
+        host."""
+        devices = self.tracker.devices()
+        owner = devices.get(session_owner(device, entry.source, devices))
+        if owner is None or owner.id == device.id:
+            return False
+        if logins.has_own_login(device.access.get(entry.source, Access())):
+            return False
+        disputed, now = self.tracker.disputed(), _now()
+        return any(
+            known.host == entry.host
+            and self._proofs.is_valid(proof_of(known, owner, at_host, disputed, now))
+            for known in self._entries(owner.id)
+        )
 
     def _target(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ class Recorder:
         self.has_onvif = True
         self.without_stream: set[str] = set()
         self.asked: list[str] = []
+        self.logins: set[tuple[str, str | None, str | None]] = set()
 
     async def by_onvif(self, target: Target) -> Sequence[Report]:
         if not (self.is_on and self.has_onvif):
@@ -41,6 +43,7 @@ class Recorder:
 
     async def by_rtsp(self, target: Target) -> Sequence[Report]:
         self.asked.append(target.path)
+        self.logins.add((target.host, target.username, target.secret))
         if not self.is_on:
             raise NoAnswer("connection refused")
         reports: list[Report] = [
@@ -68,8 +71,10 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     engines: list[Engine] = []
 
     def made(recorder: Recorder) -> Engine:
-        fleets.write_fleet(tmp_path / "fleet.json", [listed(1, "onvif", address="10.0.0.1")])
-        engines.append(Engine(tmp_path, fleets.now, *recorder.sources()))  # type: ignore[arg-type]
+        device = listed(1, "onvif", address="10.0.0.1", username="admin", secret="s1")
+        fleets.write_fleet(tmp_path / "fleet.json", [device])
+        sources: list[Any] = recorder.sources()
+        engines.append(Engine(tmp_path, fleets.now, *sources, unseal="plain-{}".format))  # type: ignore[arg-type]
         until(lambda: len(channels(engines[-1])) == len(recorder.listed))
         until(lambda: all("rtsp" in channel.states for channel in channels(engines[-1])))
         return engines[-1]
@@ -143,3 +148,27 @@ def test_a_probe_that_lists_no_channels_says_nothing_about_them(make: Make) -> N
     recorder.listed = []
     engine.scanner.ask([1])
     assert [channel.states["onvif"].misses for channel in channels(engine)] == [0, 0]
+
+
+def test_the_login_of_a_recorder_that_moved_goes_to_its_channels_once_it_proved_itself(
+    make: Make,
+) -> None:
+    recorder = Recorder(2)
+    engine = make(recorder)
+    assert recorder.logins == {("10.0.0.1", "admin", "plain-s1")}
+    moved = Sighting("here", (MAC,), "panasonic", now(), "recorder", "10.0.0.7", asked=now())
+    engine.apply([moved], now())
+    until(lambda: ("10.0.0.7", "admin", "plain-s1") in recorder.logins)
+    until(lambda: not any(device.findings for device in engine.devices().values()))
+    assert {device.address for device in engine.devices().values()} == {"10.0.0.7"}
+
+
+def test_the_login_of_a_recorder_does_not_go_to_a_stranger_at_its_new_address(make: Make) -> None:
+    recorder = Recorder(2)
+    engine = make(recorder)
+    recorder.has_onvif = False
+    moved = Sighting("here", (MAC,), "panasonic", now(), "recorder", "10.0.0.7", asked=now())
+    engine.apply([moved], now())
+    until(lambda: any(host == "10.0.0.7" for host, _name, _secret in recorder.logins))
+    until(lambda: all(channel.findings for channel in channels(engine)))
+    assert {secret for host, _name, secret in recorder.logins if host == "10.0.0.7"} == {None}
