@@ -22,7 +22,7 @@ from fleet.reduce.draft import Draft
 MAX_CHANNELS = 128
 """Channels of one device; more are only reported by one that invents them."""
 NO_SIGNAL = "signal.none"
-NO_SIGNAL_TEXT = "The recorder receives no video signal on this channel."
+NO_SIGNAL_TEXT = "the recorder receives no video signal on this channel"
 
 
 def keys_in(sighting: Sighting) -> list[str]:

@@ -8,10 +8,12 @@ from typing import Any
 from flask import request
 
 from fleet import identity, labels, recorder_list, shapes
+from fleet.channels import is_channel
 from fleet.history.uptime import KINDS as STATUS_KINDS
 from fleet.history.uptime import Uptime
 from fleet.kinds import shown_as
 from fleet.model import Device, Event, Fault, NotFound
+from fleet.natural_order import natural_key
 from fleet.recorder_list import SOURCE as LIST
 from fleet.texts import LIST_HINT
 from store.sql import Unreachable
@@ -41,6 +43,17 @@ class EventList:
     chosen: str
     older: int | None
     before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as the details of its recorder list it. `findings`: how many it has."""
+
+    id: int
+    name: str
+    status: str
+    codec: str
+    findings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "event_groups": event_groups,
         "source_titles": {source: value_title("source", source) for source in row["facts"]},
         "connections": connections(device, devices, visible_fleet().may("device.edit", device)),
+        "channels": _channels(device, devices, statuses),
         "others": [_other_devices(device, fault, devices) for fault in device.findings],
         "uptime": _uptime(monitor, device),
         "may_edit": visible_fleet().may("device.edit", device),
@@ -84,6 +98,28 @@ def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
         "remedies": remedies,
         "link": links(),
     }
+
+
+def _channels(
+    device: Device, devices: Mapping[int, Device], statuses: Mapping[int, str]
+) -> list[Channel]:
+    """The channels that the device serves, in the natural order of their names."""
+    served = [
+        other
+        for other in devices.values()
+        if other.parents[:1] == (device.id,) and is_channel(other) and other.retired_at is None
+    ]
+    served.sort(key=lambda other: natural_key(labels.name(other)))
+    return [
+        Channel(
+            other.id,
+            labels.name(other),
+            statuses[other.id],
+            str(labels.fact(other, "codec") or ""),
+            len(other.findings),
+        )
+        for other in served
+    ]
 
 
 def _other_devices(
