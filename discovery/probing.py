@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from discovery.channel_questions import entries_of, next_channel
 from discovery.channel_reports import is_of_channel, missed_along, of_channel, unreported
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
@@ -31,7 +32,6 @@ from discovery.secret_hosts import (
 )
 from discovery.sessions import Sessions, Stream
 from fleet import identity, logins
-from fleet.channels import recorder_of
 from fleet.model import (
     Access,
     CannotAsk,
@@ -328,7 +328,7 @@ class Prober:
         return any(
             known.host == entry.host
             and self._proofs.is_valid(proof_of(known, owner, at_host, disputed, now))
-            for known in self._entries(owner.id)
+            for known in entries_of(self.queue, owner.id)
         )
 
     def _target(
@@ -527,7 +527,8 @@ class Prober:
             self.deliver(reports)
             if is_first_miss:
                 self._ask_parents(entry.question[0])
-                self._ask_next_channel(entry.question[0])
+                if question := next_channel(self.queue, self.tracker, entry.question[0]):
+                    self.queue.make_due(question, _now())
             elif answered and not was_up:
                 self._ask_channels(entry.question[0])
         # What was asked in another way than the device has now says nothing: it is asked again.
@@ -561,24 +562,6 @@ class Prober:
         for channel in self.tracker.channels_of(recorder):
             for question in self.queue.questions_of(channel.id):
                 self.queue.make_due(question, _now())
-
-    def _ask_next_channel(self, device: int) -> None:
-        """Ask one channel that was up, of a recorder that is silent, or of that of a silent
-        channel: each miss asks the next, and one that answers ends it."""
-        devices = self.tracker.devices()
-        served_by = recorder_of(devices[device], devices) if device in devices else None
-        recorder = served_by.id if served_by else device
-        if any(entry.was_up for entry in self._entries(recorder)):
-            return
-        for channel in self.tracker.channels_of(recorder):
-            for entry in self._entries(channel.id):
-                if entry.was_up:
-                    self.queue.make_due(entry.question, _now())
-                    return
-
-    def _entries(self, device: int) -> list[QueueEntry]:
-        entries = (self.queue.entry(question) for question in self.queue.questions_of(device))
-        return [entry for entry in entries if entry is not None]
 
     def _resolve(self, question: Question, answer: ProbeResult) -> None:
         for future in list(self._awaited.get(question, ())):
