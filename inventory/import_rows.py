@@ -25,6 +25,7 @@ SYNONYMS = {
     "path": "path streampath",
     "username": "username user login userid loginname",
     "password": "password pass passwd pwd pw",  # nosec B105 (titles of a column)
+    "credentials": "credentials credentialset",
     "site": "site location place building store",
     "tags": "tags tag groups group labels",
     "notes": "notes note description comment comments remark remarks",
@@ -187,6 +188,8 @@ def _access(texts: Mapping[str, str]) -> tuple[str, dict[str, Any], str]:
             "The address and the URL name different hosts", "Remove the address or correct it."
         )
     stream_url.valid_password(password)
+    if "credentials" in texts:
+        access["credentials"] = texts["credentials"]
     return _named_source(texts.get("source", ""), source), access, password
 
 

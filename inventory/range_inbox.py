@@ -46,12 +46,16 @@ class InboxEntry:
         """What the device calls itself."""
         return str(self.answer.get("name") or self.answer.get("model") or "")
 
-    def row(self, username: str = "", password: str | None = None) -> ListedRow:
+    def row(
+        self, username: str = "", password: str | None = None, credentials: str = ""
+    ) -> ListedRow:
         """The row that adds it to the fleet. Raises Invalid for a login that does not fit."""
         given: dict[str, Any] = {"host": self.address, **self._place()}
         if username:
             given["username"] = username
         access = access_fields.values(given)
+        if credentials:
+            access["credentials"] = credentials
         return ListedRow(
             self.id,
             self.source,

@@ -62,7 +62,7 @@ def decide() -> Response:
     some = ranges.chosen(given.ids)
     counts = dict.fromkeys(("new", "changed", "unchanged", "refused"), 0)
     if given.do == "add":
-        result = ranges.add(some, given.username, given.password)
+        result = ranges.add(some, given.username, given.password, given.credentials)
         return json_response(imported(result.results, result.counts, False, result.undo))
     if given.do == "link":
         ranges.link(some, given.device, given.username, given.password)

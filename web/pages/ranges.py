@@ -14,6 +14,7 @@ from web.http.actions import ranges
 from web.http.actions.ranges import Described
 from web.http.authorization import needs
 from web.http.errors import HttpError, page_hint, status_of
+from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 from web.pages import pickers
 from web.pages.dates import span
@@ -39,6 +40,9 @@ def _page(**more: Any) -> str:
             "progress": ranges.scans().progress,
             "entries": known,
             "names": names,
+            "sets": sorted(
+                entry.name for entry in current_monitor().tracker.fleet().credentials.values()
+            ),
             "picker": pickers.as_typed("device") if "fault" in more else pickers.of(()),
             "typed": request.form if request.method == "POST" else {},
             **more,
@@ -109,7 +113,9 @@ def decide() -> Any:
         username, password = form.get("username", "").strip(), form.get("password", "")
         match form.get("do", ""):
             case "add":
-                return _page(result=ranges.add(some, username, password))
+                return _page(
+                    result=ranges.add(some, username, password, form.get("credentials", ""))
+                )
             case "ignore":
                 count = ranges.ignore(some)
                 return _page(done=f"{_addresses(count)} ignored")

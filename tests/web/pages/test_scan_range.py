@@ -8,7 +8,7 @@ import pytest
 
 from discovery import ranges
 from discovery.range_scan import DONE
-from fleet.model import DEFAULT_SITE, Invalid
+from fleet.model import DEFAULT_SITE, Edit, Invalid
 from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers
 from simulators.rtsp import RtspDevice, RtspServers
@@ -267,3 +267,21 @@ def test_what_a_device_says_of_itself_is_shown_as_text(make_home: Any) -> None:
     html = home.client.get("/scan-range").text
     assert "&lt;script&gt;x&lt;/script&gt;" in html
     assert "<script>x" not in html
+
+
+def test_many_are_added_with_one_credential_set(place: Place) -> None:
+    now, monitor = place.home.clock(), place.home.monitor
+    with monitor.secrets.sealing() as seal:
+        fields = {"name": "Hall", "username": "admin", "secret": seal("right-one")}
+        monitor.tracker.apply([Edit("credentials", "c1", fields, "anna", now)], now)
+    scan(place, "127.61.0.1-2")
+    assert "<option>Hall</option>" in place.home.client.get("/scan-range").text
+    refused = decide(place, "add", *ids(place), credentials="Yard").json
+    assert (refused["refused"], len(ids(place))) == (2, 2)
+    assert decide(place, "add", *ids(place), credentials="Hall").json["new"] == 2
+    entry = place.home.device("1").access["onvif"]
+    assert (entry.credentials, entry.secret) == ("c1", None)
+    row = {"address": "10.4.0.5", "credentials": "Hall"}
+    for expected in ("new", "unchanged"):
+        answer = place.home.client.post("/api/cameras/import", json={"rows": [row]}).json
+        assert answer["rows"][0]["state"] == expected

@@ -98,11 +98,14 @@ def chosen(ids: Sequence[int]) -> list[InboxEntry]:
 
 
 def add(
-    some: Sequence[InboxEntry], username: str = "", password: str | None = None
+    some: Sequence[InboxEntry],
+    username: str = "",
+    password: str | None = None,
+    credentials: str = "",
 ) -> ImportResult:
     """Add the devices with one login for all, in one write; each has its result. Those that are
     in the fleet then leave the inbox. Raises Refused, HttpError, CannotKeep and Unreachable."""
-    rows = [(entry.row(username, password), "") for entry in some]
+    rows = [(entry.row(username, password, credentials), "") for entry in some]
     titled = {entry.id: entry.title for entry in some}
     cells = {entry.id: {"address": entry.address} for entry in some}
     preview = imports.preview(ImportList(rows, (), (), cells), BATCH)

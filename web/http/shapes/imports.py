@@ -26,6 +26,7 @@ class ImportedRow(Strict):
     username: str = Field("", max_length=access_fields.LONGEST_USERNAME)
     password: str = Field("", max_length=stream_url.LONGEST_PASSWORD)
     name: str = Field("", max_length=MAX_LENGTHS["name"])
+    credentials: str = Field("", max_length=200, description="The name of a credential set.")
     site: str = Field("", max_length=MAX_LENGTHS["site"])
     tags: list[Tag] = Field([], max_length=editing.MAX_TAGS)
     notes: str = Field("", max_length=MAX_LENGTHS["notes"])

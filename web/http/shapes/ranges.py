@@ -37,6 +37,7 @@ class InboxBody(Strict):
     do: Literal["add", "ignore", "link", "remove"]
     username: str = Field("", max_length=access_fields.LONGEST_USERNAME)
     password: str = Field("", max_length=stream_url.LONGEST_PASSWORD)
+    credentials: str = Field("", max_length=200, description="The name of a credential set.")
     device: int | None = Field(None, ge=1)
 
 
