@@ -2,7 +2,8 @@
 
 The place looks as if it had been watched for months. 40 cameras and recorders answer, of which
 some move, die and come back; a few more are silent, each for a reason of its own. Nothing
-leaves this machine, and the live files are not touched.
+leaves this machine, and the live files are not touched. Beside Panasonic's there are recorders
+behind a pretended cloud, and cameras of other makers.
 """
 
 import json
@@ -16,14 +17,16 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
-from simulators import demo_cast, demo_past, demo_stores
+from simulators import demo_cast, demo_past, demo_stores, demo_streams
 from simulators.panasonic import Camera, Network
 from simulators.panasonic_life import DeviceChanges
 
 CHANGE_EVERY = 10.0
 SCAN_EVERY = 20
 SEED = 7
+DEFAULT_PORT = 5000
 DATABASE, DATA = "camera_database.json", "data"
 
 
@@ -34,17 +37,25 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="camera-monitor-demo-") as folder:
         environment = _environment(Path(folder))
         cameras = demo_cast.cameras()
-        _write_past(Path(folder), cameras)
+        streams = demo_streams.Streams(
+            _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_STREAM)
+        )
+        _write_past(Path(folder), cameras, streams)
         listen = ("127.0.0.1", int(environment["EASY_IP_PORT"]))
         reply_to = ("127.0.0.1", int(environment["EASY_IP_REPLY_PORT"]))
         demo_stores.write_workbook(Path(environment["P2P_WORKBOOK"]))
         with (
             Network(cameras, listen=listen, reply_to=reply_to) as network,
             demo_stores.cloud() as cloud,
+            streams,
         ):
             environment["EASY4IP_SERVER"] = f"127.0.0.1:{cloud.port}"
             print(_hint(environment), flush=True)
             monitor = subprocess.Popen([sys.executable, "app.py"], env=environment)
+            first = demo_past.first_stream(demo_cast.members())
+            port = int(environment.get("PORT") or DEFAULT_PORT)
+            entering = (first, streams, port)
+            Thread(target=demo_streams.enter_logins, args=entering, daemon=True).start()
             return _run_story(network, monitor)
 
 
@@ -81,16 +92,16 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def _free_port(kind: int = socket.SOCK_DGRAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _write_past(folder: Path, cameras: list[Camera]) -> None:
+def _write_past(folder: Path, cameras: list[Camera], streams: demo_streams.Streams) -> None:
     """The database and the journal, before the monitor opens them."""
     now = datetime.now(UTC)
-    past = demo_past.database(demo_cast.members(), cameras, now)
+    past = demo_past.database(demo_cast.members(), cameras, streams, now)
     (folder / DATABASE).write_text(json.dumps(past))
     (folder / DATA).mkdir()
     demo_past.make_journal(folder / DATA / "camera_monitor.db", now.astimezone().date())

@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
-from simulators import demo_stores
+from simulators import demo_stores, demo_streams
 from simulators.demo_cast import PASSWORD, SETUP, UNWATCHED, WATCHED, Member
 from simulators.panasonic import Camera
 
@@ -41,7 +41,17 @@ MODELS = {"WV": "X22700-V2L", "NX": "NX510", "AW": "CAM:HE130K"}
 Json = dict[str, Any]
 
 
-def database(cast: Sequence[Member], cameras: Sequence[Camera], now: datetime) -> Json:
+def first_stream(cast: Sequence[Member]) -> int:
+    """The number of the first camera of another maker."""
+    return len(cast) + len(demo_stores.recorders()) + 1
+
+
+def database(
+    cast: Sequence[Member],
+    cameras: Sequence[Camera],
+    streams: demo_streams.Streams,
+    now: datetime,
+) -> Json:
     """`camera_database.json` as the monitor would have left it just before `now`."""
     pasts = [
         MemberHistory(
@@ -50,26 +60,28 @@ def database(cast: Sequence[Member], cameras: Sequence[Camera], now: datetime) -
         for number, (member, camera) in enumerate(zip(cast, cameras, strict=True), start=1)
     ]
     stores, of_stores = demo_stores.past(len(pasts) + 1, now)
-    events = [*of_stores, *(event for past in pasts for event in past.events())]
+    others, of_others = demo_streams.past(
+        first_stream(cast), streams.onvif_port, streams.rtsp_port, now
+    )
+    events = [*of_stores, *of_others, *(event for past in pasts for event in past.events())]
     ordered = sorted(events, key=lambda event: event["at"])
     return {
         "format": "camera-monitor",
         "version": 2,
-        "next_id": len(pasts) + len(stores) + 1,
+        "next_id": first_stream(cast) + len(others),
         "sequence": len(ordered),
         "state": {"last_scan": {"at": (now - timedelta(days=LAST_SCAN)).isoformat()}},
         "redirects": {},
         "outbox": [{"sequence": place, **event} for place, event in enumerate(ordered, start=1)],
-        "devices": [*(past.record() for past in pasts), *stores],
+        "devices": [*(past.record() for past in pasts), *stores, *others],
     }
 
 
 def make_journal(path: Path, today: date) -> None:
     """An empty journal, made by the monitor's own migrations, with the days that were asked."""
     days = [today - timedelta(days=back) for back in range(WATCHED) if back not in UNWATCHED]
-    rows = [
-        (day.isoformat(), scope) for day in days for scope in (SOURCE, SCOPE, demo_stores.SOURCE)
-    ]
+    scopes = (SOURCE, SCOPE, demo_stores.SOURCE, *demo_streams.SOURCES)
+    rows = [(day.isoformat(), scope) for day in days for scope in scopes]
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     engine = create_engine(f"sqlite:///{path}")

@@ -25,6 +25,7 @@ from simulators.onvif_device import (
 from simulators.servers import DeviceServers
 
 __all__ = [
+    "DISCOVERY_PORT",
     "Accounts",
     "OnvifDevice",
     "OnvifServers",

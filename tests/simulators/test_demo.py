@@ -84,11 +84,12 @@ def test_it_shows_each_of_the_six_statuses_at_once(demo: Running) -> None:
 def test_it_shows_recorders_findings_sites_tags_and_notes(demo: Running) -> None:
     devices = rows(demo)
     kinds = {finding["kind"] for device in devices for finding in device["findings"]}
-    assert kinds == {"password.unset", "setup.open", "address.shared"}
+    panasonic = {"password.unset", "setup.open", "address.shared"}
+    assert kinds >= panasonic
     assert any(device["findings"] and device["status"] == "OFFLINE" for device in devices)
     recorders = [device for device in devices if device["kind"] == "recorder"]
-    assert len([device for device in recorders if device["mac_address"]]) == 3, (
-        "heard on the network"
+    assert len([device for device in recorders if device["mac_address"]]) == 4, (
+        "three heard on the network, and one of another maker"
     )
     assert len([device for device in recorders if not device["mac_address"]]) == 60, (
         "of the workbook"
@@ -110,6 +111,55 @@ def test_recorders_of_twelve_stores_are_asked_about_at_the_cloud(demo: Running) 
     page = demo.get("/sites").body.decode()
     assert "Store Aachen" in page
     assert "AAC-01" in page
+
+
+def test_cameras_of_other_makers_show_each_its_own_trouble(demo: Running) -> None:
+    def troubles() -> dict[str, tuple[str, tuple[str, ...]]]:
+        return {
+            row["camera_name"]: (
+                row["status"],
+                tuple(sorted(finding["kind"] for finding in row["findings"])),
+            )
+            for row in rows(demo)
+            if row["site"] in ("Workshop", "Library") and not row["parent"]
+        }
+
+    expected = {
+        "Workshop door": ("ACTIVE", ()),
+        "Workshop bench": ("ACTIVE", ("login.none",)),
+        "Paint booth": ("ACTIVE", ("login.wrong",)),
+        "Forklift bay": ("ACTIVE", ("stream.missing",)),
+        "Roof mast": ("OFFLINE", ()),
+        "Library entrance": ("ACTIVE", ()),
+        "Library hall": ("ACTIVE", ()),
+        "Archive": ("ACTIVE", ("clock.zone",)),
+        "Recorder, library": ("ACTIVE", ()),
+    }
+    until(lambda: checked(demo, "Library hall", "onvif"), 30, "the logins were entered")
+    until(lambda: troubles() == expected, 30, "all of them show")
+
+
+def checked(demo: Running, name: str, source: str) -> bool:
+    """Whether the source told anything of the camera: in the past it told nothing."""
+    return bool(named(demo, name)["facts"].get(source))
+
+
+def test_a_recorder_has_eight_channels_of_which_one_has_no_signal(demo: Running) -> None:
+    recorder = named(demo, "Recorder, library")["id"]
+
+    def dark() -> list[str]:
+        return [
+            row["camera_name"]
+            for row in rows(demo)
+            if row["parent"] == recorder
+            and "signal.none" in {finding["kind"] for finding in row["findings"]}
+        ]
+
+    until(lambda: checked(demo, "Lift", "rtsp"), 30, "the streams of the channels were asked")
+    channels = [row for row in rows(demo) if row["parent"] == recorder]
+    assert len(channels) == 8
+    assert dark() == ["Roof terrace"]
+    assert {row["status"] for row in channels if row["camera_name"] not in dark()} == {"ACTIVE"}
 
 
 def test_a_camera_behind_a_recorder_that_is_down_is_unreachable(demo: Running) -> None:
