@@ -301,6 +301,7 @@ class _Check:
             address=target.host,
             latency=self.latency,
             facts=self.facts,
+            is_brief=not self.facts,  # A refused login, for example, disproves no fact.
             learned=self.learned,
         )
 

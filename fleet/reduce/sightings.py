@@ -126,8 +126,8 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
 
 def _with_facts(draft: Draft, device: Device, sighting: Sighting) -> Device:
     new_facts, known = facts.facts_of(sighting, device), device.facts.get(sighting.source)
-    if not new_facts or new_facts == known:
-        return device  # An answer without facts, such as a refused login, disproves none.
+    if new_facts == known:
+        return device
     if known is not None and sighting.is_brief:
         return device
     if known is not None and interfaces.is_other(device, sighting):

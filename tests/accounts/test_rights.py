@@ -41,6 +41,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "fleet.export": (*LOOK, "read operate"),
     "device.edit": (STAFF, {"admin": "gate -"}, "operate"),
     "device.add": (STAFF, NOWHERE, "operate"),
+    "device.poll": (STAFF, {"control": "gate -", "admin": "gate -"}, "operate"),
     "scan.view": (EVERYBODY, NOWHERE, "read operate"),
     "scan.start": (STAFF, NOWHERE, "operate"),
     "scan.automatic": (STAFF, NOWHERE, "operate"),

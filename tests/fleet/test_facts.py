@@ -65,11 +65,3 @@ def test_what_is_only_alive_brings_no_device_no_address_and_no_retired_one() -> 
     story.tell(edit("retire", A))
     assert story.tell(seen(A, at=noon(minutes=1), only_alive=True)) == []
     assert story.device().retired_at is not None
-
-
-def test_an_answer_without_facts_leaves_the_known_ones() -> None:
-    """A camera that refuses a login is alive; its codec of yesterday is still its codec."""
-    story = Story()
-    story.tell(seen(A, source="rtsp", name="Gate", facts={"codec": "H264"}))
-    story.tell(seen(A, source="rtsp", at=noon(minutes=1)))
-    assert story.device().facts["rtsp"] == {"name": "Gate", "codec": "H264"}

@@ -46,8 +46,7 @@ def scanned(monitor: Running) -> dict[str, object]:
     """Start a scan and wait until it is over; what it did with Panasonic."""
     until(lambda: monitor.request("POST", "/api/scan").status == 200, 60, "no other scan runs")
     until(lambda: monitor.get("/api/scan").json["running"] is None, 60, "the scan ends")
-    (did,) = monitor.get("/api/scan").json["last"]["sources"]
-    return did  # type: ignore[no-any-return]
+    return next(iter(monitor.get("/api/scan").json["last"]["sources"]))  # type: ignore[no-any-return]
 
 
 def memory(monitor: Running) -> int:
