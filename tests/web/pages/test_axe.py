@@ -19,7 +19,7 @@ from tests.web.visits import basic, closed_monitor, log_in, open_logged_in, pres
 GRAVE = ("serious", "critical")
 LOOKS = ("light", "dark")
 WIDTHS = (1440, 360)
-NO_PAGES = ("/api/", "/parts/", "/static/")
+NO_PAGES = ("/api/", "/parts/", "/static/", "/v0/")
 """The beginnings of the addresses of data, parts of pages, and files."""
 NO_PAGE = {
     *("/healthz", "/readyz", "/metrics", "/openapi.json", "/logo", "/manifest.webmanifest"),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from simulators import demo_cast, demo_past, demo_stores
+from simulators import demo_cast, demo_past, demo_stores, demo_streams
 from simulators.panasonic import Camera
-from tests.home import Clock, Home, Running, running
+from tests.home import Clock, Home, Running, free_port, running
 from tests.web.chromium import Tab, overflow, rows
 
 LONG_NAME = "Loading dock north-east, gate 13 (spare)"
@@ -56,7 +56,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The fleet of the demo, as it was found when the demo starts."""
     folder, cameras = tmp_path_factory.mktemp("demo"), demo_cast.cameras()
     now = datetime.now(UTC)
-    past = demo_past.database(demo_cast.members(), cameras, now)
+    streams = demo_streams.Streams(free_port(), free_port())
+    past = demo_past.database(demo_cast.members(), cameras, streams, now)
     (folder / "camera_database.json").write_text(json.dumps(past))
     (folder / "data").mkdir()
     demo_past.make_journal(folder / "data" / "camera_monitor.db", now.astimezone().date())

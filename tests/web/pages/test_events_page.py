@@ -199,7 +199,7 @@ def test_a_person_sees_the_events_of_their_own_cameras_only(make_home: Make) -> 
 def test_the_details_come_in_the_order_of_use(mixed: Home) -> None:
     page = Browser(mixed.client).visit("/cameras/1").find_one("aside", id="detail")
     assert [heading.text.split(" ")[0] for heading in page.find("h2")] == [
-        *("Details", "Network", "Last", "Events", "Addresses", "Edit", "Record"),
+        *("Details", "Network", "Connections", "Last", "Events", "Addresses", "Edit", "Record"),
     ]
     text = " ".join(page.text.split())
     assert text.index("No administrator password") < text.index("Firmware") < text.index("Network")

@@ -128,7 +128,7 @@ def test_the_palette_of_a_mixed_fleet_scans_and_checks(mixed_fleet: Fleet) -> No
 
 def test_a_fleet_of_recorders_is_checked_and_never_scanned(recorders: Fleet) -> None:
     page = recorders.visit()
-    assert controls(page) == ["[Check all recorders now]", "Refresh"]
+    assert controls(page) == ["[Check all recorders now]", "Add camera", "Refresh"]
     assert "Recorders are checked every 10 min." in page.find_one("div", id="did").text
     assert "Auto-scan" not in page.text
     answer = recorders.browser.send(page.form("/check"))
