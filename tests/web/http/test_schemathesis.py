@@ -72,9 +72,10 @@ def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
         accounts.revoke_token(old.id)  # a user has a limited number of them
     token = accounts.add_token(owner.id, "script", "read")[0].id
     grant = accounts.grant(user.id, "view", device=OWN).id
-    if len(home.monitor.tracker.devices()) < 2:
+    if not home.monitor.tracker.devices():
         home.scan()  # What is tried may delete a device, which is then a new one.
-    first, second = sorted(home.monitor.tracker.devices())[:2]
+    numbers = sorted(home.monitor.tracker.devices())
+    first, second = numbers[0], numbers[-1]
     names = {
         "key": str(first),
         "id": str(token if path.startswith("/api/tokens") else user.id),

@@ -196,8 +196,10 @@ def test_the_menu_of_the_columns_says_which_have_no_room(page: Page) -> None:
     for title in ("Tags", "Notes", "Firmware"):
         menu.get_by_label(title).check()
     menu.get_by_role("button", name="Show these columns").click()
+    expect(page.locator("#fleet th").filter(has_text="Notes")).to_be_visible()
     page.set_viewport_size({"width": 1440, "height": 800})
     menu.locator("summary").click()
+    expect(menu).to_have_attribute("open", "")
     expect(note).to_be_hidden()
     page.set_viewport_size({"width": 900, "height": 800})
     heads = page.locator("#fleet th").all()
