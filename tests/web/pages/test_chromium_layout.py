@@ -215,7 +215,7 @@ def test_on_a_phone_a_filter_shows_its_effect_at_once(
     expect(chip).to_have_attribute("aria-current", "true")
     expect(rows(page).first.locator(".c-status")).to_contain_text("Missing")
     expect(rows(page).first).to_be_in_viewport(ratio=1)
-    expect(chip).to_be_in_viewport(ratio=1)
+    expect(chip).to_be_in_viewport(ratio=0.99)  # widths of text end between two pixels
 
 
 @pytest.mark.parametrize("script", [True, False])
