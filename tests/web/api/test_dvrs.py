@@ -514,4 +514,5 @@ def test_a_check_of_all_recorders_is_begun_watched_and_not_begun_twice(shop):
     shop.cloud.delay = 0.0
     shop.cloud.release()
     until(lambda: shop.get("/api/scan")["checking"] == [], what="the check has ended")
-    assert shop.statuses() == dict.fromkeys(["SITE-001", "SITE-002", "SITE-003"], "online")
+    online = dict.fromkeys(["SITE-001", "SITE-002", "SITE-003"], "online")
+    until(lambda: shop.statuses() == online, what="the last answers are in the list")
