@@ -1,6 +1,6 @@
 """URLs that devices hand out, as they really write them. Pure, no I/O.
 
-The host of such a URL is never trusted: whoever uses it asks at an address of its own.
+The host of such a URL is never trusted: the caller uses the address at which it reached the device.
 """
 
 import html

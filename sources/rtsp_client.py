@@ -1,6 +1,6 @@
 """An RTSP connection: one request after the other, and the end of each session that was begun.
 
-It has no deadline of its own: whoever asks cancels it. The bytes of one exchange are limited.
+It has no deadline of its own: the caller cancels it. The bytes of one exchange are limited.
 """
 
 import asyncio
