@@ -7,7 +7,8 @@ from itertools import chain
 
 from discovery.device_tracker import DeviceTracker
 from discovery.inbox import Inbox
-from discovery.probing import Prober, ProbeResult
+from discovery.probe_results import ProbeResult
+from discovery.probing import Prober
 from discovery.source_tasks import SourceTasks
 from discovery.sweeping import sweep_devices
 from fleet.model import Target

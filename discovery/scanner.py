@@ -18,8 +18,9 @@ from discovery.device_questions import DeviceQuestions
 from discovery.device_tracker import DeviceTracker
 from discovery.inbox import Inbox
 from discovery.listening import Listener
+from discovery.probe_results import ProbeResult
 from discovery.probe_tasks import GRACE
-from discovery.probing import Prober, ProbeResult
+from discovery.probing import Prober
 from discovery.progress import Scan, SourceProgress
 from discovery.scan_record import scan_record
 from discovery.sessions import Sessions

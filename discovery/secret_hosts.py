@@ -39,6 +39,15 @@ class UnprovenRefusal(Exception):
     that says nothing about the device."""
 
 
+def unproven_reason(entry: QueueEntry) -> str:
+    """Why the password is not sent to the host of this entry."""
+    saved = entry.access.secret_host or "another address"
+    return (
+        f"the password was saved for {saved}, and the device at {entry.host} cannot be "
+        "identified; enter the password again"
+    )
+
+
 def access_without_secrets(access: Access) -> Access:
     """The access without anything secret."""
     return replace(access, secret=None, secret_options={})

@@ -21,7 +21,8 @@ from discovery.listening import proved_key
 from discovery.misses import missed
 from discovery.outcomes import name_of, outcome, result_of
 from discovery.pending_moves import PendingMoves
-from discovery.probing import ANSWERED, MISSED, Prober
+from discovery.probe_results import ANSWERED, MISSED
+from discovery.probing import Prober
 from discovery.progress import Scan, SourceProgress
 from discovery.source_tasks import SourceTasks
 from discovery.swept_queue import due_targets

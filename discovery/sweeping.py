@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from discovery.outcomes import name_of, outcome, result_of
+from discovery.probe_results import ANSWERED, FAILED, MISSED, NOT_ASKED, ProbeResult
 from discovery.probe_tasks import GRACE
-from discovery.probing import ANSWERED, FAILED, MISSED, NOT_ASKED, ProbeResult
 from discovery.source_tasks import SourceTasks
 from fleet.model import CannotAsk, Miss, Report, Sighting, Target
 from sources.source import Source

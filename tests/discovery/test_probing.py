@@ -13,7 +13,7 @@ import pytest
 
 import discovery.due_queue
 import discovery.scanner
-from discovery import jobs, probing
+from discovery import jobs, probe_results
 from discovery.scanner import Scanner
 from discovery.sessions import Sessions, Stream
 from fleet.model import (
@@ -172,7 +172,10 @@ def test_an_answer_that_proves_nothing_is_a_miss(make: Make) -> None:
     tcp = ProbedSource(behaviour={1: lambda target: []})
     engine = make([listed(1)], tcp.source())
     (answer,) = engine.scanner.ask([1])
-    assert (answer.state, answer.reason) == (probing.MISSED, "its response does not identify it")
+    assert (answer.state, answer.reason) == (
+        probe_results.MISSED,
+        "its response does not identify it",
+    )
     assert engine.status() == {key(1): "OFFLINE"}
 
 

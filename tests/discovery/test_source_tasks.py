@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from discovery.probing import FAILED, NOT_ASKED
+from discovery.probe_results import FAILED, NOT_ASKED
 from fleet.model import DEFAULT_SITE, Coverage, Target
 from sources.source import Source
 from tests.discovery.engine import MakeEngine, states

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from discovery.probing import ANSWERED, ProbeResult
+from discovery.probe_results import ANSWERED, ProbeResult
 from discovery.trials import Step
 from fleet import access_fields, labels, shapes, status
 from fleet.edit import editing
