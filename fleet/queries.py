@@ -7,9 +7,10 @@ from typing import Any
 
 from fleet import identity, labels, networks, status
 from fleet.kinds import shown_as
-from fleet.model import DEFAULT_SITE, Device
+from fleet.model import DEFAULT_SITE, Device, Fleet, NotFound
 from fleet.natural_order import Key, natural_key
 from fleet.recorder_list import SOURCE
+from fleet.texts import LIST_HINT
 
 STATUSES = {
     "all": frozenset(status.NAMES),
@@ -79,6 +80,22 @@ class DevicePage:
     @property
     def pages(self) -> int:
         return max(1, -(-self.total // self.per_page)) if self.per_page else 1
+
+
+def device_behind(key: str, fleet: Fleet, visible: Mapping[int, Device]) -> Device:
+    """The device that a number, which may be an older one, or a MAC in any spelling leads to.
+
+    `visible` are the devices of `fleet` to choose from: a merge at the same moment cannot fall
+    between two snapshots. Raises NotFound.
+    """
+    if key.isdecimal() and len(key) < 12:
+        number = fleet.redirects.get(int(key), int(key))
+    else:
+        number = fleet.index.get(f"{identity.MAC}{identity.mac(key)}", 0)
+    device = visible.get(number)
+    if device is None:
+        raise NotFound(f"Camera {key[:60]} does not exist", LIST_HINT)
+    return device
 
 
 def stores_by_site(devices: Iterable[Device]) -> dict[str, str]:

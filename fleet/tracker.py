@@ -15,11 +15,11 @@ from fleet.channels import is_channel
 from fleet.database import original_format
 from fleet.database.fleet_store import FleetStore
 from fleet.edit import bulk
-from fleet.model import Device, Edit, Event, Fleet, Invalid, NotFound, Refused, Report, Sighting
+from fleet.model import Device, Edit, Event, Fleet, Invalid, Refused, Report, Sighting
+from fleet.queries import device_behind
 from fleet.reduce import learning
 from fleet.rejected import RejectedReports
 from fleet.status import Rules
-from fleet.texts import LIST_HINT
 from store.json_file import CannotKeep
 
 log = logging.getLogger(__name__)
@@ -194,23 +194,10 @@ class Tracker:
         """The scopes that cannot be asked now, each with `since` and `reason`."""
         return state.down(self._fleet)
 
-    def number_of(self, key: str) -> int:
-        """The number that a number, which may be an older one, or a MAC in any spelling leads to;
-        whether there is such a device is another question."""
-        fleet = self._fleet
-        if key.isdecimal() and len(key) < 12:
-            return fleet.redirects.get(int(key), int(key))
-        return fleet.index.get(f"{identity.MAC}{identity.mac(key)}", 0)
-
     def device(self, key: str) -> Device:
         """The device behind a number or a MAC in any spelling. Raises NotFound."""
-        device = self._fleet.devices.get(self.number_of(key))
-        if device is None:
-            raise NotFound(
-                f"Camera {key[:60]} does not exist",
-                LIST_HINT,
-            )
-        return device
+        fleet = self._fleet
+        return device_behind(key, fleet, fleet.devices)
 
     # -- changing ------------------------------------------------------------------------
 

@@ -68,9 +68,13 @@ class Monitor:
     attention: LatestAttention = field(default_factory=LatestAttention)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 
-    def statuses(self) -> tuple[Mapping[int, Device], dict[int, str]]:
-        """All devices and their statuses now; the same snapshot is judged once a second."""
-        devices, now, known = self.tracker.devices(), self.clock(), self._statuses
+    def statuses(
+        self, devices: Mapping[int, Device] | None = None
+    ) -> tuple[Mapping[int, Device], dict[int, str]]:
+        """All devices, of this snapshot or the newest one, and their statuses now; the same
+        snapshot is judged once a second."""
+        devices = self.tracker.devices() if devices is None else devices
+        now, known = self.clock(), self._statuses
         if known and known[0] is devices and timedelta() <= now - known[1] < timedelta(seconds=1):
             return devices, known[2]
         statuses = status.statuses(devices, now, self.rules())

@@ -12,9 +12,8 @@ from flask import g
 from accounts.model import Person
 from accounts.rights import following_redirects, may
 from fleet import state
-from fleet.model import Device, Event, Facts, Fault, NotFound
-from fleet.queries import store_of, stores_by_site
-from fleet.texts import LIST_HINT
+from fleet.model import Device, Event, Facts, Fault
+from fleet.queries import device_behind, store_of, stores_by_site
 from fleet.tracker import Precondition
 from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
@@ -176,13 +175,18 @@ class VisibleFleet:
 
     def device(self, key: str) -> Device:
         """One device by number or MAC. Raises NotFound for one that this person does not see."""
-        if not self.is_limited:
-            return self.monitor.tracker.device(key)
+        fleet = self.monitor.tracker.fleet()
         # The same work whether it is not seen or not there: its time tells nothing either.
-        device = self.devices().get(self.monitor.tracker.number_of(key))
-        if device is None:
-            raise NotFound(f"Camera {key[:60]} does not exist", LIST_HINT)
-        return device
+        return device_behind(key, fleet, self._seen(fleet.devices))
+
+    def device_with_statuses(
+        self, key: str
+    ) -> tuple[Device, Mapping[int, Device], Mapping[int, str]]:
+        """One device as `device` gives it, and `statuses`, all from one snapshot of the fleet."""
+        fleet = self.monitor.tracker.fleet()
+        every, statuses = self.monitor.statuses(fleet.devices)
+        devices = self._seen(every)
+        return device_behind(key, fleet, devices), devices, statuses
 
     def events(self, **wanted: Any) -> Sequence[Event]:
         """Find events as Journal.find does, without what this person must not see. `devices`: the

@@ -12,10 +12,9 @@ from fleet.channels import is_channel
 from fleet.history.uptime import KINDS as STATUS_KINDS
 from fleet.history.uptime import Uptime
 from fleet.kinds import shown_as
-from fleet.model import Device, Event, Fault, NotFound
+from fleet.model import Device, Event, Fault
 from fleet.natural_order import natural_key
 from fleet.recorder_list import SOURCE as LIST
-from fleet.texts import LIST_HINT
 from store.sql import Unreachable
 from web.http import remedies
 from web.http.monitor import Monitor
@@ -67,13 +66,9 @@ class WorkbookRow:
     serial: str
 
 
-def detail(monitor: Monitor, device: Device) -> dict[str, Any]:
-    """One device with all that is known of it. Raises NotFound when it has just gone."""
-    devices, statuses = visible_fleet().statuses()
-    # Since the URL was read, the device can have been deleted or merged into another one.
-    if device.id not in devices:
-        raise NotFound(f"Camera {device.id} does not exist", LIST_HINT)
-    device = devices[device.id]
+def detail(monitor: Monitor, key: str) -> dict[str, Any]:
+    """One device, by number or MAC, with all that is known of it. Raises NotFound."""
+    device, devices, statuses = visible_fleet().device_with_statuses(key)
     row = shapes.detail(device, statuses[device.id], monitor.clock(), monitor.rules())
     parents = [devices[id] for id in device.parents if id in devices]
     return {

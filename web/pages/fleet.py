@@ -67,7 +67,7 @@ def camera(key: str) -> Any:
     undo = text if text.isdecimal() and len(text) < 19 else None
     numbers = request.args.get("added", "").split(",")[:MAX_ADDED]
     added = ",".join(text for text in numbers if text.isdecimal() and len(text) < 19)
-    return fleet_page({**device_view.detail(monitor, device), "undo": undo, "added": added})
+    return fleet_page({**device_view.detail(monitor, key), "undo": undo, "added": added})
 
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
@@ -76,7 +76,7 @@ def _with_fault(device: Device, form: str, fault: Refused) -> Response:
     text = sentences(fault.error, page_hint(fault.hint))
     page = fleet_page(
         {
-            **device_view.detail(current_monitor(), device),
+            **device_view.detail(current_monitor(), str(device.id)),
             "fault": {"form": form, "field": fault.field, "text": text},
             "pickers": {name: pickers.as_typed(name, but_for=(str(device.id),))} if name else {},
             "typed": request.form,
@@ -164,7 +164,7 @@ def choose_columns() -> Any:
 def camera_part(key: str) -> str:
     """The detail of one camera, for a refresh."""
     monitor = current_monitor()
-    detail = device_view.detail(monitor, visible_fleet().device(key))
+    detail = device_view.detail(monitor, key)
     return render_template("parts/detail.html", **detail, undo=None)
 
 

@@ -412,7 +412,6 @@ def test_a_device_that_does_not_fit_is_refused_by_name(
 
 
 def test_an_address_is_tested_before_the_camera_is_saved(home: Home, probed: Probed) -> None:
-    before = home.monitor.tracker.fleet()
     body = {"rtsp_url": GATE["rtsp_url"]}
     result = answer(home, "POST", "/api/cameras/test", body)
     assert result["success"], result
@@ -427,7 +426,8 @@ def test_an_address_is_tested_before_the_camera_is_saved(home: Home, probed: Pro
         ("rtsp", "describe"),
         ("", "result"),
     ]
-    assert home.monitor.tracker.fleet() is before
+    fleet = home.monitor.tracker.fleet()
+    assert ([*fleet.devices], fleet.secrets, fleet.credentials) == ([1], {}, {})
     (line,) = [
         row for row in home.client.get("/api/audit").json if row["action"] == "device.tested"
     ]
