@@ -68,6 +68,8 @@ def text(events: Sequence[Event], counted: str) -> str:
     first = events[0]
     if len(events) == 1 or first.kind == import_events.EVENT:
         return first.text
+    if first.kind in editing.OF_KEYS:
+        return f"{len(events)} devices or channels are {first.text.rpartition(' is ')[2]}"
     if first.kind != "device.edited":
         return f"{counted} were {_end(first)}"
     change = _common_change(events)

@@ -362,9 +362,13 @@ def _apply_retirement(device: Device, edit: Edit) -> tuple[Device, EditSummary |
     return replace(device, retired_at=moment), summary
 
 
+OF_KEYS = frozenset({"device.ignored", "device.unignored"})
+"""Kinds of events that may be about keys of no known device."""
+
+
 def can_undo(event: Event) -> bool:
     """True if a person's edit made the event, so that another edit takes it back."""
-    if event.device is None:
+    if event.device is None and event.kind not in OF_KEYS:
         return False
     match event.kind:
         case "device.edited":
@@ -394,7 +398,7 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
             "Edits such as names, notes, retiring and merging can be undone. To change data "
             "from the workbook, edit the workbook.",
         )
-    key = f"id:{event.device}"
+    key = "" if event.device is None else f"id:{event.device}"
     expected = {"expect": dict(event.after)}
     match event.kind:
         case "device.edited":
@@ -411,6 +415,7 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
         case "device.ignored":
             return Edit("ignore", key, {"remove": True, "keys": event.after["ignored"]}, by, at)
         case "device.unignored":
-            return Edit("ignore", key, {}, by, at)
+            keys = {} if key else {"keys": event.before["ignored"]}
+            return Edit("ignore", key, keys, by, at)
     kind = "restore" if event.after["retired"] else "retire"
     return Edit(kind, key, expected, by, at)

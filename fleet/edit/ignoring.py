@@ -25,8 +25,8 @@ MAX_REASON = 200
 def apply(draft: Draft, edit: Edit) -> Device | None:
     """Ignore a device, or a key of no known device; with `remove`, stop ignoring it.
 
-    `site` is that of a key. Raises Refused for a device that a person or the workbook listed,
-    and when too many keys are ignored.
+    `site` is that of a key; `keys` are index keys, in place of the identity. Raises Refused for a
+    device that a person or the workbook listed, and when too many keys are ignored.
     """
     device, keys = _subject(draft, edit)
     if edit.fields.get("remove"):
@@ -52,7 +52,7 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
         device = replace(device, retired_at=edit.at)
         draft.put(device)
         channels.retire_along(draft, device, edit.at)
-    name = labels.name(device) if device else edit.identity
+    name = _name(device, edit)
     after = {"ignored": new, "retired": is_retired_now}
     draft.add_event(
         "device.ignored", device, f"{name} is ignored, {labels.author(edit.by)}", {}, after
@@ -67,6 +67,8 @@ def _stop_ignoring(
     ignored = [key for key in edit.fields.get("keys", keys) if key in draft.ignored]
     if not ignored:
         raise Refused(f"{_name(device, edit)} is not ignored", "There is nothing to undo.")
+    reasons = [draft.ignored[key]["text"] for key in ignored if draft.ignored[key].get("text")]
+    name = labels.name(device) if device else next(iter(map(str, reasons)), _name(device, edit))
     is_back = device is not None and any(
         device.retired_at and draft.ignored[key].get("at") == device.retired_at.isoformat()
         for key in ignored
@@ -78,7 +80,7 @@ def _stop_ignoring(
         channels.restore_along(draft, device, device.retired_at)
         device = replace(device, retired_at=None)
         draft.put(device)
-    text = f"{_name(device, edit)} is no longer ignored, {labels.author(edit.by)}"
+    text = f"{name} is no longer ignored, {labels.author(edit.by)}"
     after = {"restored": is_back}
     draft.add_event("device.unignored", device, text, {"ignored": ignored}, after)
     return device
@@ -89,6 +91,8 @@ def _subject(draft: Draft, edit: Edit) -> tuple[Device | None, list[str]]:
     site = edit.fields.get("site", DEFAULT_SITE)
     if not isinstance(site, str):
         raise Invalid("The site must be text", 'Send {"site": "North"}.')
+    if not edit.identity and edit.fields.get("keys"):
+        return None, [*edit.fields["keys"]]
     device = draft.find(edit.identity, site)
     if device is not None:
         return device, ignore_list.keys_of(device)
@@ -112,4 +116,8 @@ def _reason(edit: Edit) -> dict[str, str]:
 
 
 def _name(device: Device | None, edit: Edit) -> str:
-    return labels.name(device) if device else edit.identity
+    """What the event calls it. A person who ignores a key can say what it is."""
+    if device is not None:
+        return labels.name(device)
+    keys = edit.fields.get("keys") or [edit.identity]
+    return _reason(edit).get("text") or ", ".join(keys)[:MAX_REASON]

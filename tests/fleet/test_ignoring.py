@@ -205,3 +205,16 @@ def test_what_does_not_fit_is_refused(identity: str, fields: Any, error: type[Re
         story.tell(edit("ignore", identity, **fields))
     assert refused.value.hint
     assert story.fleet.ignored == {}
+
+
+def test_a_key_of_no_known_device_is_no_longer_ignored_after_undo() -> None:
+    story = Story()
+    story.tell(edit("ignore", RTSP, site="North", text="Channel 3 of Recorder"))
+    assert story.events[-1].device is None
+    assert story.events[-1].text == "Channel 3 of Recorder is ignored, by tester"
+    assert can_undo(story.events[-1])
+    assert undo(story) == ["device.unignored"]
+    assert story.events[-1].text == "Channel 3 of Recorder is no longer ignored, by tester"
+    assert story.fleet.ignored == {}
+    assert undo(story) == ["device.ignored"]
+    assert [*story.fleet.ignored] == [f"North|{RTSP}"]

@@ -177,6 +177,8 @@ TABLE = {
     ("POST", "/settings/jobs/<name>/run"): OPERATE,
     ("POST", "/api/cleanup"): MANAGE,
     ("GET", "/settings/cleanup"): MANAGE,
+    ("GET", "/settings/ignored"): OPERATE,
+    ("POST", "/settings/ignored"): OPERATE,
     ("POST", "/settings/cleanup"): MANAGE,
     ("POST", "/settings/cleanup/delete"): MANAGE,
     ("POST", "/api/delete"): MANAGE,

@@ -68,7 +68,9 @@ def decide() -> Response:
         ranges.link(some, given.device, given.username, given.password)
         counts["changed"] = 1
     elif given.do == "ignore":
-        counts["changed"] = ranges.ignore(some)
+        ignored = ranges.ignore(some)
+        counts["changed"] = ignored.count
+        return json_response(imported((), counts, False, ignored.undo))
     else:
         ranges.inbox().remove([entry.id for entry in some])
         counts["unchanged"] = len(some)

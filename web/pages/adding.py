@@ -164,6 +164,7 @@ def _channels(result: Result) -> list[NewChannel]:
             _channel_name(number, choice),
             str(number) in ticked,
             str(choice.connection.get("path", "")),
+            choice.title,
         )
         for number, choice in enumerate(result.choices)
         if choice.key

@@ -17,6 +17,8 @@ from web.pages.fleet import fleet_page
 
 bp = Blueprint("bulk_pages", __name__)
 MAX_DIGITS = 9
+BACK = frozenset({"/settings/ignored", "/scan-range"})
+"""Pages outside the list that "Undo" returns to."""
 
 
 @bp.post("/bulk")
@@ -118,6 +120,7 @@ def undo() -> Any:
     except Refused as fault:
         page = fleet_page({"bulk": {"fault": sentences(fault.error, page_hint(fault.hint))}})
         return Response(page, status_of(fault))
-    if result.changed and not result.failed:
-        return redirect(fleet_view.links()(), 303)
+    if result.text and not result.failed:
+        back = request.form.get("back", "")
+        return redirect(back if back in BACK else fleet_view.links()(), 303)
     return fleet_page({"bulk": {"result": result, "text": bulk.summary(result)}})

@@ -17,6 +17,7 @@ PAGES = (
     ("/settings/sources", "Sources", "settings.view", "settings data panasonic dahua"),
     ("/settings/jobs", "Jobs", "job.view", "settings schedule"),
     ("/settings/workbook", "Workbook", "workbook.edit", "settings excel upload recorders import"),
+    ("/settings/ignored", "Ignored devices", "device.add", "settings ignore undo channels"),
     ("/settings/cleanup", "Cleanup", "fleet.clean", "settings delete retire old"),
     ("/settings/users", "Users", "user.manage", "settings accounts permissions roles"),
     ("/settings/audit", "Audit", "audit.view", "settings log changes who"),

@@ -40,6 +40,7 @@ def _page(**more: Any) -> str:
             "progress": ranges.scans().progress,
             "entries": known,
             "names": names,
+            "ignored": len(current_monitor().tracker.fleet().ignored),
             "sets": sorted(
                 entry.name for entry in current_monitor().tracker.fleet().credentials.values()
             ),
@@ -117,8 +118,9 @@ def decide() -> Any:
                     result=ranges.add(some, username, password, form.get("credentials", ""))
                 )
             case "ignore":
-                count = ranges.ignore(some)
-                return _page(done=f"{_addresses(count)} ignored")
+                ignored = ranges.ignore(some)
+                done = f"{_addresses(ignored.count)} ignored"
+                return _page(done=done, undo=ignored.undo)
             case "link":
                 numbers = pickers.picked_numbers("device")
                 name = ranges.link(

@@ -74,6 +74,8 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/api/undo"): "device.edit",
     ("POST", "/api/cleanup"): "fleet.clean",
     ("GET", "/settings/cleanup"): "fleet.clean",
+    ("GET", "/settings/ignored"): "device.add",
+    ("POST", "/settings/ignored"): "device.add",
     ("POST", "/settings/cleanup"): "fleet.clean",
     ("POST", "/settings/cleanup/delete"): "fleet.delete",
     ("POST", "/api/delete"): "fleet.delete",

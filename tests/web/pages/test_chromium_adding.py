@@ -94,6 +94,9 @@ def test_the_ticked_channels_of_a_recorder_are_added_with_their_names(
     expect(page.locator("#fleet")).to_contain_text("Cash desk")
     until(lambda: len(monitor.get("/api/cameras").json["cameras"]) == 4)
     assert page.title() != "1"
+    assert 'name="key"' in monitor.get("/settings/ignored").body.decode()
+    undo(page, monitor)
+    until(lambda: "No device is ignored" in monitor.get("/settings/ignored").body.decode())
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])

@@ -13,7 +13,7 @@ from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers
 from simulators.rtsp import RtspDevice, RtspServers
 from tests.home import Clock, Home, free_port, until
-from tests.web.browser import read
+from tests.web.browser import Browser, read
 from web.http.actions import ranges as actions
 
 CAMERAS, PLAIN, RECORDER = "127.61.0.1-30", "127.61.1.1", "127.61.1.2"
@@ -227,6 +227,33 @@ def test_ignored_for_ever_by_identity_or_by_place(place: Place) -> None:
     ignored = place.home.monitor.tracker.fleet().ignored
     endpoint = place.devices[0].endpoint_reference
     assert {*ignored} == {f"onvif:{endpoint}", f"{DEFAULT_SITE}|address:{PLAIN}"}
+
+
+def test_what_is_ignored_is_listed_and_both_ways_back_work(place: Place) -> None:
+    browser = Browser(place.home.client)
+    scan(place, f"127.61.0.1 {PLAIN}")
+    first, plain = state(place)["inbox"]
+    ids = [str(first["id"]), str(plain["id"])]
+    inbox = browser.visit("/scan-range").form("/scan-range/inbox")
+    done = read(browser.send(inbox, "Ignore selected", id=ids).text)
+    assert "2 addresses ignored" in done.text
+    page = browser.visit(done.find_one("a", href="/settings/ignored")["href"])
+    assert "127.61.0.1 Cam 1" in page.text
+    assert f"Address {PLAIN}" in page.text
+    none = browser.send(page.form("/settings/ignored"), "Stop ignoring selected")
+    assert none.status_code == 422
+    (key,) = (box["value"] for box in page.find("input", name="key") if PLAIN in box["value"])
+    form = page.form("/settings/ignored")
+    page = read(browser.send(form, "Stop ignoring selected", key=key).text)
+    assert "1 device or channel is no longer ignored" in page.text
+    assert len(place.home.monitor.tracker.fleet().ignored) == 1
+    page = browser.press(page.form("/bulk/undo"), "Undo")
+    assert len(page.find("input", name="key")) == 2
+    page = browser.press(done.form("/bulk/undo"), "Undo")
+    assert {row["value"] for row in page.find("input", name="id")} == {*ids}
+    assert "No device is ignored" in browser.visit("/settings/ignored").text
+    again = browser.client.post("/settings/ignored", data={"key": key})
+    assert again.status_code == 404
 
 
 def test_an_address_is_linked_to_the_device_that_it_is(place: Place) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet import public
-from fleet.edit import editing
+from fleet import labels, public
+from fleet.edit import editing, ignoring
 from fleet.fleet_secrets import Seal
 from fleet.model import Device, Edit, Event, Refused
 from web.http.auditing import actor_name, note
@@ -32,12 +32,13 @@ class Connection:
 @dataclass(frozen=True, slots=True)
 class NewChannel:
     """A channel of a new recorder, by its key. `is_wanted`: add it, else ignore it. `path` is that
-    of its stream."""
+    of its stream, `title` what the device calls it."""
 
     key: str
     name: str
     is_wanted: bool = True
     path: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,9 @@ def add_device(
         events = _apply([_edit("add", "", {**values, **ways[0].sealed(seal)})])
         id = next(event.device for event in events if event.kind == "device.added")
         assert id is not None  # nosec B101  events of this kind have a device
+        recorder = current_monitor().tracker.devices()[id]
         more = [_edit("link", f"id:{id}", way.sealed(seal)) for way in ways[1:]]
-        more += [edit for channel in channels for edit in _channel_edits(channel, id, values)]
+        more += [edit for channel in channels for edit in _channel_edits(channel, recorder, values)]
         refused: dict[int, Refused | HttpError] = {}
         events += _apply(more, refused) if more else []
     _name_found(channels, values)
@@ -76,12 +78,13 @@ def _edit(kind: str, identity: str, fields: Mapping[str, Any]) -> Edit:
     return Edit(kind, identity, fields, actor_name(), current_monitor().clock())
 
 
-def _channel_edits(channel: NewChannel, recorder: int, values: Mapping[str, Any]) -> list[Edit]:
+def _channel_edits(channel: NewChannel, recorder: Device, values: Mapping[str, Any]) -> list[Edit]:
     site = {"site": values["site"]} if "site" in values else {}
     if not channel.is_wanted:
-        return [_edit("ignore", channel.key, site)]
+        text = f"{channel.title or 'A channel'} of {labels.name(recorder)}"
+        return [_edit("ignore", channel.key, {**site, "text": text[: ignoring.MAX_REASON]})]
     name = {"name": channel.name} if channel.name else {}
-    return [_edit("add", "", {"key": channel.key, "parents": [recorder], **name, **site})]
+    return [_edit("add", "", {"key": channel.key, "parents": [recorder.id], **name, **site})]
 
 
 def _name_found(channels: Sequence[NewChannel], values: Mapping[str, Any]) -> None:

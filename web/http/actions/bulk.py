@@ -108,7 +108,7 @@ def undo_many(sequences: Sequence[int]) -> BulkResult:
     if missing := {*sequences} - {event.sequence for event in events}:
         raise NotFound(f"Event {min(missing)} does not exist", "GET /api/events lists the events.")
     edits, problems = _collect((event.device or 0, partial(_undo_of, event)) for event in events)
-    return _apply(edits, problems, len({event.device for event in events}))
+    return _apply(edits, problems, len({event.device for event in events if event.device}))
 
 
 def _collect(
@@ -164,7 +164,10 @@ def _events(sequences: Sequence[int]) -> list[Event]:
 
 def _undo_of(event: Event) -> list[Edit]:
     """The edit that takes back the event. Raises Refused and HttpError."""
-    check_may_edit(current_monitor().tracker.device(f"{event.device}"))
+    if event.device is not None:
+        check_may_edit(current_monitor().tracker.device(f"{event.device}"))
+    elif not visible_fleet().may("device.add"):
+        raise needs_full_view()
     if not visible_fleet().may_move and "site" in event.before:
         raise needs_full_view()
     return [editing.inverse(event, actor_name(), current_monitor().clock())]
@@ -194,7 +197,8 @@ def _apply(edits: Sequence[Edit], failed: Sequence[BulkFailure], total: int) -> 
 
 
 def _number(edit: Edit) -> int:
-    return int(edit.identity.removeprefix("id:"))
+    """The number of the device; 0 for keys of no known one."""
+    return int(edit.identity.removeprefix("id:") or 0)
 
 
 def _failure(id: int, error: Refused | HttpError, visible: Mapping[int, Device]) -> BulkFailure:

@@ -10,7 +10,7 @@ from discovery.build import DiscoveryPackage
 from discovery.range_scan import RangeScans
 from discovery.ranges import RangePlan
 from fleet import labels
-from fleet.edit import importing
+from fleet.edit import editing, ignoring, importing
 from fleet.model import Edit, Invalid, NotFound, Refused
 from fleet.texts import one_line
 from inventory.build import InventoryPackage
@@ -112,15 +112,27 @@ def add(
     result = imports.save(preview.key)
     done = [row.number for row in result.results if row.state != importing.REFUSED]
     inbox().remove(done)
-    named = [replace(row, name=row.name or titled[row.number]) for row in result.results]
-    return replace(result, results=named)
+    named = {
+        row.number: replace(row, name=row.name or titled[row.number]) for row in result.results
+    }
+    return replace(result, results=[named[entry.id] for entry in some])
 
 
-def ignore(some: Sequence[InboxEntry]) -> int:
-    """Ignore these for ever: by identity, else by site and address. Raises Refused."""
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """The number of addresses, and the numbers of the events that undo it."""
+
+    count: int
+    undo: Sequence[int]
+
+
+def ignore(some: Sequence[InboxEntry]) -> Ignored:
+    """Ignore these for ever: by identity, else by site and address. They stay in the inbox, hidden
+    as long as they are ignored. Raises Refused."""
     monitor, by = current_monitor(), actor_name()
+    now = monitor.clock()
     edits = [
-        Edit("ignore", entry.ignore_key, {"site": entry.site}, by, monitor.clock())
+        Edit("ignore", entry.ignore_key, {"site": entry.site, "text": _text(entry)}, by, now)
         for entry in some
     ]
     refused: dict[int, Refused | HttpError] = {}
@@ -130,8 +142,13 @@ def ignore(some: Sequence[InboxEntry]) -> int:
         note(event.kind, f"camera {event.device}" if event.device else "fleet", event.text)
     if refused and len(refused) == len(edits):
         raise next(iter(refused.values()))
-    inbox().remove([entry.id for place, entry in enumerate(some) if place not in refused])
-    return len(edits) - len(refused)
+    undo = [event.sequence for event in events if editing.can_undo(event)]
+    return Ignored(len(edits) - len(refused), undo)
+
+
+def _text(entry: InboxEntry) -> str:
+    """What the list of ignored devices calls it."""
+    return " ".join(filter(None, (entry.address, entry.title)))[: ignoring.MAX_REASON]
 
 
 def link(
