@@ -34,8 +34,6 @@ class DeviceServers(Generic[D]):
         self.port = port
         self.tls = tls
         self._servers: dict[int, asyncio.Server | list[socket.socket]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, daemon=True)
 
     async def _serve(
         self, device: D, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -54,8 +52,14 @@ class DeviceServers(Generic[D]):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, soft), hard))
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._do(self._listen_all())
+        try:
+            self._do(self._listen_all())
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:

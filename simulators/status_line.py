@@ -57,14 +57,14 @@ class StatusLines:
         self.most = 0
         """How many sessions were open at once, of all devices."""
         self._servers: dict[str, asyncio.Server] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, daemon=True)
 
     def start(self) -> "StatusLines":
         """Listen, with as many open files as that takes."""
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, _soft), hard))
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         for device in self.devices:
             if device.mode != "off":

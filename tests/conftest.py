@@ -1,5 +1,6 @@
 """Fixtures of all tests, and the guard that keeps each test on this machine."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.unraisableexception import collect_unraisable
 
 from simulators.panasonic import Camera
 from tests.home import Clock, Home, Running, running
@@ -29,6 +31,21 @@ def _refuse_strangers(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_strangers)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what lives as long as the run: modules and tests."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Let what a file of tests left open fail there, and not in a test that runs much later."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        collect_unraisable(item.config)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -297,3 +298,14 @@ def test_a_device_echoes_its_login(device: RtspDevice, client: Client) -> None:
     _status, head, body = client.ask("DESCRIBE", Authorization="Basic YWRtaW46cEBzcw==")
     assert "rtsp://admin:p%40ss@" in head
     assert b"rtsp://admin:p%40ss@" in body
+
+
+def test_devices_that_cannot_listen_leave_no_thread_and_no_open_loop() -> None:
+    running = set(threading.enumerate())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        devices = [RtspDevice("127.0.0.1")]
+        with pytest.raises(OSError, match="in use"):
+            RtspServers(devices, taken.getsockname()[1]).start()
+    assert set(threading.enumerate()) <= running
