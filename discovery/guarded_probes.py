@@ -161,6 +161,9 @@ class GuardedProbes:
             access.worked_at,
             access.clock,
             may_login=allowance.may_login,
+            channels=sum(
+                source.name in channel.states for channel in self._tracker.channels_of(device.id)
+            ),
         )
 
 

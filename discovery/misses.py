@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from fleet.channels import is_channel
 from fleet.model import Coverage, Device, Miss
 
 
@@ -27,8 +28,14 @@ def missed(
         for device in devices
         if _was_asked(device, coverage)
         and not _answered(device, coverage, started)
-        and not (probes and coverage.source in device.access)
+        and not (probes and _is_probed(device, coverage.source))
     ]
+
+
+def _is_probed(device: Device, source: str) -> bool:
+    """True for a device with access for the source, and for a channel: no scan hears a channel,
+    only a probe of its recorder reports it."""
+    return source in device.access or is_channel(device)
 
 
 def _was_asked(device: Device, coverage: Coverage) -> bool:

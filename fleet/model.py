@@ -71,6 +71,7 @@ class Target:
     in Access. `refusals` are the refused logins that were spent of the budget which all that use
     this login at this device share. `digest_only`: the device did not prove who it is, so no login
     that reveals the password is tried. Unless `may_login`, only what needs no login is asked.
+    `channels`: those that it reported before. If there are any, a single one is a channel, too.
     """
 
     site: str
@@ -89,6 +90,7 @@ class Target:
     clock: float | None = None
     digest_only: bool = False
     may_login: bool = True
+    channels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

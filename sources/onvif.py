@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from fleet import identity
-from fleet.kinds import CAMERA, RECORDER
 from fleet.model import (
     DEFAULT_SITE,
     CannotAsk,
@@ -28,6 +27,7 @@ from fleet.model import (
 from sources import net, onvif_clock, onvif_http, soap, tls, ws_discovery, ws_discovery_wire
 from sources.device_urls import DeviceUrl
 from sources.onvif_http import Conversation, conversation
+from sources.onvif_kind import kind_of
 from sources.onvif_reading import Reader, Reading, device_service
 from sources.onvif_reports import channel_sightings, facts_of, links_of, login_findings
 from sources.source import Cause, Reports, SessionRefused, Source
@@ -286,7 +286,7 @@ class Answer:
         hosts = ", ".join(reading.foreign_hosts[:4])
         text = f"address told: {hosts}; {self.target.host} is used instead"
         reports.append(self.finding("address.told", text, cleared=not hosts))
-        return reports + list(channel_sightings(sighting, reading))
+        return reports + list(channel_sightings(sighting, reading, self.target.channels))
 
     def sighting(self, reading: Reading) -> Sighting:
         keys = _keys(reading.endpoint, reading.macs, self.target)
@@ -294,17 +294,18 @@ class Answer:
             return replace(self.alive(), identities=keys)
         information = reading.information
         named = ws_discovery_wire.names(reading.scopes)
+        channels = self.target.channels
         return replace(
             self.alive(),
             identities=keys,
-            kind=kind_of(reading),
+            kind=kind_of(reading.scopes, information.model, max(len(reading.channels), channels)),
             is_brief=False,
             name=named.get("name", "")[:64] or None,
             model=information.model or named.get("hardware", "")[:64] or None,
             serial=information.serial,
             firmware=information.firmware,
-            facts=facts_of(reading, self.clock),
-            links=links_of(reading),
+            facts=facts_of(reading, self.clock, channels),
+            links=links_of(reading, channels),
         )
 
     def clock_findings(self) -> list[Finding]:
@@ -341,16 +342,6 @@ def _keys(endpoint: str, macs: Sequence[str], target: Target) -> tuple[str, ...]
     return (*first, *(f"{identity.MAC}{mac}" for mac in macs)) or (target.key,)
 
 
-def kind_of(reading: Reading) -> str:
-    """A recorder has several video sources, each with a stream, or says that it stores video."""
-    types = {
-        scope.lower().rpartition("/")[2] for scope in reading.scopes if "/type/" in scope.lower()
-    }
-    if types & {"networkvideostorage", "networkvideorecorder"}:
-        return RECORDER
-    return RECORDER if len(reading.channels) > 1 else CAMERA
-
-
 def discovered(match: ProbeMatch, place: DeviceUrl | None, at: datetime) -> Iterator[Report]:
     """A match as reports. A device without a usable address is listed with where it was heard."""
     named = ws_discovery_wire.names(match.scopes)
@@ -365,7 +356,7 @@ def discovered(match: ProbeMatch, place: DeviceUrl | None, at: datetime) -> Iter
         (key,),
         NAME,
         at,
-        kind=RECORDER if "NetworkVideoStorage" in match.types else CAMERA,
+        kind=kind_of(match.scopes, None, 1, match.types),
         address=address,
         name=named.get("name", "")[:64] or None,
         model=named.get("hardware", "")[:64] or None,

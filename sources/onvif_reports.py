@@ -19,7 +19,12 @@ MakeFinding = Callable[..., Finding]
 LOGIN_KINDS = ("login.wrong", "login.method", "login.clock")
 
 
-def facts_of(reading: Reading, clock: DeviceClock) -> dict[str, Any]:
+def is_several(reading: Reading, known: int) -> bool:
+    """True if each video source is a channel: there are several, or there were (`known`)."""
+    return len(reading.channels) > (0 if known else 1)
+
+
+def facts_of(reading: Reading, clock: DeviceClock, known: int) -> dict[str, Any]:
     information, named = reading.information, names(reading.scopes)
     facts: dict[str, Any] = {
         "manufacturer": information.manufacturer,
@@ -29,7 +34,7 @@ def facts_of(reading: Reading, clock: DeviceClock) -> dict[str, Any]:
     }
     if clock.now is None:
         facts["clock"] = "unknown"
-    if len(reading.channels) > 1:
+    if is_several(reading, known):
         facts["channels"] = len(reading.channels)
     elif reading.channels:
         facts |= _stream_facts(reading.channels[0])
@@ -64,9 +69,11 @@ def _stream(stream: Stream) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or key == "path"}
 
 
-def links_of(reading: Reading) -> dict[str, str]:
+def links_of(reading: Reading, known: int) -> dict[str, str]:
     """The links of a device with one video source. One with several has channels."""
-    return _links(reading.channels[0]) if len(reading.channels) == 1 else {}
+    if is_several(reading, known) or not reading.channels:
+        return {}
+    return _links(reading.channels[0])
 
 
 def _links(channel: Channel) -> dict[str, str]:
@@ -75,9 +82,9 @@ def _links(channel: Channel) -> dict[str, str]:
     return {name: link for name, link in links.items() if link}
 
 
-def channel_sightings(device: Sighting, reading: Reading) -> Iterator[Sighting]:
+def channel_sightings(device: Sighting, reading: Reading, known: int) -> Iterator[Sighting]:
     """A sighting for each channel of a device with several video sources."""
-    if len(reading.channels) < 2:
+    if not is_several(reading, known):
         return
     owner = device.identities[0]
     numbers = {token: number for number, token in enumerate(reading.sources, 1)}

@@ -6,9 +6,11 @@ from typing import Any
 
 from fleet import access_fields, channels, editable_fields, identity, labels, recorder_list, status
 from fleet.edit import editing
+from fleet.kinds import CAMERA, RECORDER
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.places import access_key, place
 from fleet.reduce import access, capacity, kinds
+from fleet.reduce import channels as served_channels
 from fleet.reduce.access import for_event
 from fleet.reduce.draft import Draft
 
@@ -16,6 +18,7 @@ from fleet.reduce.draft import Draft
 def add(draft: Draft, edit: Edit) -> Device:
     """A new listed device by its way of asking (`source` and its access), its `key`, or both.
 
+    `kind` is a person's choice; `likely_kind` is one that a report may replace, as is the default.
     `more`: the access of other sources, by source. `is_another`: it is not the device that has this
     address already. A stream of a recorder is a channel of it. Raises Refused.
     """
@@ -70,13 +73,14 @@ def _is_as_added(device: Device, expected: Mapping[str, Any]) -> bool:
 
 def _new_device(draft: Draft, edit: Edit) -> Device:
     """The device of the edit, before it is known whether it may be added. Raises Invalid."""
-    kind = edit.fields.get("kind", "camera")
+    chosen = edit.fields.get("kind")
+    kind = edit.fields.get("likely_kind", CAMERA) if chosen is None else chosen
     if not isinstance(kind, str) or not access_fields.WORD.fullmatch(kind):
         raise _invalid("kind", "The kind is invalid", "Send a kind such as camera or recorder.")
     device = Device(
         id=draft.new_id(),
         kind=kind,
-        kind_source=kinds.PERSON,
+        kind_source=kinds.ASSUMED if chosen is None else kinds.PERSON,
         site=DEFAULT_SITE,
         identities=(),
         listed=True,
@@ -121,8 +125,8 @@ def _at_same_address(draft: Draft, device: Device) -> list[Device]:
 
 
 def _recorder(draft: Draft, device: Device, neighbours: Sequence[Device]) -> Device | None:
-    """The recorder that serves the stream of the new device: the one at its address, or its parent
-    that is asked there."""
+    """The device with channels that serves the stream of the new device: the one at its address,
+    or its parent that is asked there."""
     hosts = {entry.host for entry in device.access.values()}
     parents = [draft.devices[id] for id in device.parents if id in draft.devices]
     asked = [
@@ -130,7 +134,11 @@ def _recorder(draft: Draft, device: Device, neighbours: Sequence[Device]) -> Dev
         for parent in parents
         if hosts & {parent.address, *(entry.host for entry in parent.access.values())}
     ]
-    recorders = [other for other in (*neighbours, *asked) if other.kind == "recorder"]
+    recorders = [
+        other
+        for other in (*neighbours, *asked)
+        if other.kind == RECORDER or served_channels.of(draft, other)
+    ]
     is_stream = device.access.keys() == {channels.SOURCE} and None not in hosts
     return recorders[0] if recorders and is_stream else None
 

@@ -8,6 +8,9 @@ from fleet.status import Rules
 
 PERSON = "person"
 """The `kind_source` of a kind that a person chose."""
+ASSUMED = "assumed"
+"""The `kind_source` of a kind that nobody chose when the device was added: a source whose answers
+name the kind replaces it."""
 
 
 def with_kind_of(device: Device, sighting: Sighting, rules: Rules) -> Device:

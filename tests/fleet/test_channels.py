@@ -348,6 +348,12 @@ def listed_recorder(site: str = "here") -> Edit:
     return Edit("add", "", {**way, "kind": "recorder"}, "tester", noon())
 
 
+def test_a_stream_that_a_person_adds_at_a_camera_with_channels_is_one_of_them() -> None:
+    story = Story()
+    story.tell(seen(A, source="onvif"), channel("1"), channel("2"), added("/cam?channel=3"))
+    assert (story.device(1).kind, story.device(4).parents) == ("camera", (1,))
+
+
 def test_a_stream_that_a_person_adds_at_a_recorder_is_a_channel_of_it() -> None:
     story = Story()
     story.tell(seen(A, kind="recorder"), added("/cam?channel=1"), added("/cam?channel=2"))

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.model import Device, Fleet
+from fleet.model import Device, Edit, Fleet
 from fleet.reduce.kinds import PERSON
 from fleet.reducer import reduce
 from fleet.status_rules import rules_of
 from settings import Settings
 from sources.build import build_sources, source_rules
 from sources.source import Source
-from tests.fleet.reports import A, Story, noon, seen
+from tests.fleet.reports import A, Story, edit, noon, seen
 from tests.home import Home
 
 CHANGES: dict[str, tuple[str, str, bool]] = {
@@ -70,3 +70,25 @@ def test_two_records_that_become_one_have_the_kind_of_the_stronger_source() -> N
     story.tell(seen(A, kind="recorder"))
     story.tell(replace(seen("onvif:1", A, at=noon(minutes=1), source="other"), kind="camera"))
     assert (story.device().kind, story.device().kind_source) == ("recorder", "panasonic")
+
+
+@pytest.mark.parametrize("chosen", [{}, {"likely_kind": "camera"}])
+def test_a_recorder_that_was_added_as_a_camera_is_one_once_it_says_so(
+    chosen: dict[str, str],
+) -> None:
+    story = Story()
+    story.tell(edit("add", "", source="onvif", host="10.0.0.1", **chosen))
+    assert (story.device().kind, story.device().kind_source) == ("camera", "assumed")
+    story.tell(seen("at:onvif:10.0.0.1", source="rtsp", device=1))
+    assert story.device().kind_source == "assumed", "a source that guesses changes nothing"
+    at = noon(minutes=1)
+    story.tell(seen("at:onvif:10.0.0.1", at=at, source="onvif", kind="recorder", device=1))
+    assert (story.device().kind, story.device().kind_source) == ("recorder", "onvif")
+
+
+def test_a_kind_that_a_person_chose_stays() -> None:
+    story = Story()
+    way = {"source": "onvif", "host": "10.0.0.1", "kind": "camera"}
+    story.tell(Edit("add", "", way, "tester", noon()))
+    story.tell(seen("at:onvif:10.0.0.1", source="onvif", kind="recorder", device=1))
+    assert (story.device().kind, story.device().kind_source) == ("camera", "person")

@@ -58,7 +58,12 @@ DEVICES = {
     "recorder": OnvifDevice(
         "127.80.0.11", accounts=accounts(), sources=recorder_sources(16, dark=(3,))
     ),
-    "sensors": OnvifDevice("127.80.0.12", sources=three_sensors(), has_media2=True),
+    "sensors": OnvifDevice(
+        "127.80.0.12",
+        sources=three_sensors(),
+        has_media2=True,
+        scopes=("onvif://www.onvif.org/type/Network_Video_Transmitter",),
+    ),
     "html": OnvifDevice("127.80.0.13", mode="html"),
     "bomb": OnvifDevice("127.80.0.14", mode="bomb"),
     "endless": OnvifDevice("127.80.0.15", mode="endless"),
@@ -70,6 +75,7 @@ DEVICES = {
     "elsewhere": OnvifDevice("127.80.0.21", xaddrs=("http://0.0.0.0:{port}/onvif/x",)),
     "dated": OnvifDevice("127.80.0.22"),
     "refusing": OnvifDevice("127.80.0.23", accounts=accounts()),
+    "reduced": OnvifDevice("127.80.0.24", sources=recorder_sources(1)),
 }
 for number, each in enumerate(DEVICES.values()):
     each.mac = f"00:00:5e:00:80:{number:02x}"
@@ -181,6 +187,15 @@ def test_e20_several_sensors_are_several_cameras_with_h265(network: Network) -> 
     channels = [report for report in reports[1:] if isinstance(report, Sighting)]
     assert [channel.links["stream"] for channel in channels] == ["/s1", "/s2", "/s3"]
     assert {channel.facts.get("codec") for channel in channels} == {"H265"}
+    assert device(reports).kind == "camera"
+
+
+def test_a_recorder_with_one_video_source_left_still_has_a_channel(network: Network) -> None:
+    target = replace(network.target("reduced"), channels=16)
+    reports = asyncio.run(client().probe(target))
+    channels = [report for report in reports[1:] if isinstance(report, Sighting)]
+    assert [channel.identities for channel in channels] == [(f"channel:{key('reduced')}/00000",)]
+    assert (device(reports).kind, device(reports).links) == ("recorder", {})
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, "fault", "login"])

@@ -120,7 +120,7 @@ def _save(form: NewCamera, is_tested: bool) -> Saved:
             )
         ways = [form.connection(source, way) for source, way in result.ways]
         if result.is_recorder:
-            values["kind"] = RECORDER
+            values["likely_kind"] = RECORDER
             channels = _channels(result)
         elif result.choices:
             ways.append(form.connection(trials.RTSP, _chosen(result).connection))
