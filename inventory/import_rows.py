@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fleet import access_fields, stream_url
+from fleet import access_fields, identity, stream_url
 from fleet.edit.importing import ListedRow, RowResult, refused_row
 from fleet.model import DEFAULT_SITE, Access, Invalid
 from fleet.places import place
 from inventory.limits import NotReadable
-from inventory.model import MAX_ABOVE, Table
+from inventory.model import LONGEST_CELL, MAX_ABOVE, Table, is_cut
 
 MAX_ROWS = 10_000
 RTSP, ONVIF = "rtsp", "onvif"
@@ -29,6 +29,7 @@ SYNONYMS = {
     "site": "site location place building store",
     "tags": "tags tag groups group labels",
     "notes": "notes note description comment comments remark remarks",
+    "mac": "mac macaddress macid hwaddress hardwareaddress",
     "parent": "parent parentdevice connectedthrough recorder nvr uplink",
     "kind": "kind type devicetype",
     "interval": "interval intervals checkinterval pollinginterval intervalseconds",
@@ -79,6 +80,7 @@ def import_list(table: Table) -> ImportList:
                     "The row has more cells than address and name",
                     "Add a line with column titles above the rows.",
                 )
+            _check_length(texts)
             row = _row(number, texts)
             _check_new(row, seen)
         except Invalid as error:
@@ -137,6 +139,16 @@ def _shown_place(texts: Mapping[str, str]) -> str:
     return without_login(texts.get("url") or texts.get("address") or "")
 
 
+def _check_length(texts: Mapping[str, str]) -> None:
+    """Raise Invalid for a cell that the reader cut."""
+    for name, text in texts.items():
+        if is_cut(text):
+            raise Invalid(
+                f"The cell in the column {name} has more than {LONGEST_CELL} characters",
+                "Shorten it, or leave it empty and enter it in the details of the device.",
+            )
+
+
 def _check_new(row: ListedRow, seen: dict[tuple[object, ...], int]) -> None:
     """Raise Invalid for a row whose place an earlier row has."""
     key = (row.site, row.source, row.place)
@@ -163,7 +175,17 @@ def _row(number: int, texts: Mapping[str, str]) -> ListedRow:
         texts.get("kind", "").lower(),
         password,
         is_address=not access.get("path"),
+        key=_mac_key(texts.get("mac", "")),
+        has_site="site" in texts,
     )
+
+
+def _mac_key(text: str) -> str:
+    """The identity of a MAC; empty for none. Raises Invalid."""
+    key = identity.mac_key(text) if text else ""
+    if key is None:
+        raise Invalid(f"{text[:40]} is not the MAC of a single device", "Correct or remove it.")
+    return key
 
 
 def _access(texts: Mapping[str, str]) -> tuple[str, dict[str, Any], str]:

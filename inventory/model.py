@@ -12,6 +12,8 @@ NEEDED = (SERIAL, SITE, STORE)
 MAX_ROWS = 50_000
 MAX_COLUMNS = 200
 LONGEST_CELL = 500
+CUT = "…"
+"""The end of a text that is longer."""
 FORMULA = ("=", "+", "-", "@")
 """With these begins what a spreadsheet computes."""
 MAX_ABOVE = 20
@@ -101,10 +103,16 @@ def missing_titles(titles: Sequence[str]) -> list[str]:
 
 
 def clean_text(text: str) -> str:
-    """Clean a cell's text: one line, without the quote that our own CSV files have before a
-    formula."""
-    text = one_line(text)[:LONGEST_CELL]
+    """Clean a cell's text: one line, at most LONGEST_CELL characters (CUT shows the rest), without
+    the quote that our own CSV files have before a formula."""
+    text = one_line(text)
+    text = f"{text[: LONGEST_CELL - 1]}{CUT}" if len(text) > LONGEST_CELL else text
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+
+
+def is_cut(text: str) -> bool:
+    """True if the text of a cell was longer than it is here."""
+    return len(text) >= LONGEST_CELL - 1 and text.endswith(CUT)
 
 
 def workbook_of(table: RecorderSheet) -> Workbook:

@@ -1,5 +1,7 @@
 """Apply edits: each kind goes to the file that knows it."""
 
+from dataclasses import replace
+
 from fleet import identity, labels
 from fleet.edit import (
     access_edits,
@@ -12,13 +14,14 @@ from fleet.edit import (
     linking,
     row_edits,
 )
-from fleet.model import DEFAULT_SITE, Device, Edit, Refused
+from fleet.model import DEFAULT_SITE, Device, Edit, NotFound, Refused
 from fleet.reduce import capacity, channels, ignore_list, merging, removal
 from fleet.reduce.draft import Draft
 
 
 def apply(draft: Draft, edit: Edit) -> Device | None:
     """The device of the edit, which is changed in the draft. Raises Refused."""
+    edit = _with_parent(draft, edit)
     match edit.kind:
         case "list":
             return row_edits.apply(draft, edit)
@@ -49,6 +52,19 @@ def apply(draft: Draft, edit: Edit) -> Device | None:
         case "restore":
             ignore_list.check_not_ignored(draft, device)
     return _apply_values(draft, device, edit)
+
+
+def _with_parent(draft: Draft, edit: Edit) -> Edit:
+    """The edit with the number of a parent that it names by `parent_key` and `parent_site`, as one
+    that is added in the same write. Raises NotFound."""
+    if "parent_key" not in edit.fields:
+        return edit
+    fields = dict(edit.fields)
+    key, site = fields.pop("parent_key"), fields.pop("parent_site", DEFAULT_SITE)
+    parent = draft.find(str(key), str(site))
+    if parent is None:
+        raise NotFound("The parent device is not in the list", "Correct the row that adds it.")
+    return replace(edit, fields={**fields, "parent": parent.id})
 
 
 def _apply_values(draft: Draft, device: Device, edit: Edit) -> Device:

@@ -1,10 +1,10 @@
 """Rows of a list that a person imports: what each would change, asked without writing. Pure.
 
-A row names a device by its site and the place that is asked. A row with an address alone also means
-the only device that has this address at the site. An empty cell changes nothing.
+A row names a device by its MAC, or by its site and the place that is asked. A row with an address
+alone also means the only device that has this address at the site. An empty cell changes nothing.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from fleet import identity, labels
 from fleet.edit import edits as edit_rules
 from fleet.edit import import_events
-from fleet.model import Access, Device, Edit, Event, Fleet, Refused
+from fleet.model import DEFAULT_SITE, Access, Device, Edit, Event, Fleet, Refused
 from fleet.places import access_key
 from fleet.reduce.draft import Draft
 from fleet.status import Rules
@@ -30,8 +30,8 @@ class ListedRow:
     """A row of an imported list whose values fit.
 
     `access` has the fields of the access but for the password; `values` those of the device.
-    `place` is the address or URL to show. `is_address`: it names no path. `key`: an
-    identity that the device proved.
+    `place` is the address or URL to show. `is_address`: it names no path. `key`: an identity of
+    the device. `has_site`: the row names its site, so a known device moves there.
     """
 
     number: int
@@ -44,12 +44,14 @@ class ListedRow:
     password: str = field(default="", repr=False)
     is_address: bool = False
     key: str = ""
+    has_site: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
     """What a row does: one of STATES, in words, and the edits that do it. `hint`: what to do about
-    a refused one."""
+    a refused one. `depth`: how many rows of the list must be applied before, each the parent of the
+    next."""
 
     number: int
     state: str
@@ -58,6 +60,7 @@ class RowResult:
     text: str
     hint: str = ""
     edits: Sequence[Edit] = field(default=(), repr=False)
+    depth: int = 0
 
 
 def refused_row(number: int, place: str, name: str, error: Refused) -> RowResult:
@@ -77,7 +80,18 @@ def known_device(fleet: Fleet, row: ListedRow) -> Device | None:
     id = fleet.index.get(place) or next(iter(fleet.references.get(place, ())), None)
     if id is not None:
         return fleet.devices.get(id)
-    return _only_device_at(fleet, row) if row.is_address else None
+    device = _only_device_at(fleet, row) if row.is_address else None
+    return device or _same_without_site(fleet, row)
+
+
+def _same_without_site(fleet: Fleet, row: ListedRow) -> Device | None:
+    """The device at this place that has no site yet and the name of the row: the list gives it its
+    site. Equal addresses alone do not say so: many sites have the same."""
+    name = str(row.values.get("name") or "").casefold()
+    if not (row.has_site and name) or row.site == DEFAULT_SITE:
+        return None
+    device = known_device(fleet, replace(row, site=DEFAULT_SITE, has_site=False))
+    return device if device and (device.name or "").casefold() == name else None
 
 
 def _path(row: ListedRow) -> str:
@@ -104,6 +118,8 @@ def edits_of(
         proved = {"key": row.key} if row.key else {}
         given = {**row.access, **row.values, **kind, **secret, **proved}
         return [Edit("add", "", {**given, "source": row.source, "site": row.site}, by, at)]
+    if row.has_site and device.site != row.site:
+        row = replace(row, values={**row.values, "site": row.site})
     key, has_access = f"id:{device.id}", row.source in device.access
     fields = _access_fields(row, device, has_access)
     if row.password and not (has_access and has_password(device, row.source, row.password)):
@@ -156,7 +172,12 @@ def counts(results: Collection[RowResult]) -> dict[str, int]:
     return {state: sum(result.state == state for result in results) for state in STATES}
 
 
+def in_order(results: Iterable[RowResult]) -> list[RowResult]:
+    """The rows in the order in which they are applied: parents first."""
+    return sorted(results, key=lambda result: (result.depth, result.number))
+
+
 def batch(results: Sequence[RowResult], name: str, by: str, now: datetime) -> list[Edit]:
     """The edits of all rows that change something, and the one that ends them."""
-    rows = [replace(edit, at=now) for result in results for edit in result.edits]
+    rows = [replace(edit, at=now) for result in in_order(results) for edit in result.edits]
     return [*rows, Edit(import_events.EDIT, "", {"name": name}, by, now)] if rows else []

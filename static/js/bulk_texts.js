@@ -17,6 +17,6 @@ export function summaryOf(change, reply, counted) {
   const [[field, value]] = Object.entries(change);
   const [changed, failed] = [reply.changed.length, reply.failed.length];
   if (!changed && !failed && reply.unchanged) return `Nothing to change on ${counted(reply.unchanged)}`;
-  const rest = [reply.unchanged && `${reply.unchanged} unchanged`, failed && `${failed} not changed`].filter(Boolean);
+  const rest = [reply.unchanged && `${reply.unchanged} unchanged`, failed && `${failed} failed`].filter(Boolean);
   return [changed || !rest.length ? SENTENCES[field](value, counted(changed)) : "Nothing changed", ...rest].join(", ");
 }

@@ -106,7 +106,7 @@ def test_everything_that_matches_is_selected_and_an_error_is_shown_for_its_devic
     expect(bar.get_by_role("checkbox", name=name)).to_be_checked()
     bar.get_by_role("button", name="Set parent device").click()
     expect(page.locator(".toast")).to_contain_text(
-        f"Parent device set for {total - 2} devices, 1 not changed"
+        f"Parent device set for {total - 2} devices, 1 failed"
     )
     expect(page.locator("#bulk-result")).to_contain_text(
         f"{name}: {name} is itself connected through"

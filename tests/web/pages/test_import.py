@@ -143,6 +143,66 @@ def test_a_parent_is_named_by_name_or_address(home: Home) -> None:
     assert [device.parents for device in home.devices()] == [(), (1,), (1,)]
 
 
+def test_a_parent_is_in_a_later_row_of_the_same_list(home: Home) -> None:
+    rows = [
+        {"address": "10.4.0.5", "parent": "Switch 1"},
+        {"address": "10.4.0.6", "name": "Switch 1", "kind": "switch", "parent": "10.4.0.7"},
+        {"address": "10.4.0.7", "name": "Core", "kind": "switch"},
+    ]
+    assert states(send(home, *rows, dry_run=True)) == ["new"] * 3
+    saved = send(home, *rows)
+    assert states(saved) == ["new"] * 3
+    assert [row["row"] for row in saved["rows"]] == [1, 2, 3]
+    of = {device.address or device.access["onvif"].host: device for device in home.devices()}
+    assert of["10.4.0.5"].parents == (of["10.4.0.6"].id,)
+    assert of["10.4.0.6"].parents == (of["10.4.0.7"].id,)
+    assert states(send(home, *rows)) == ["unchanged"] * 3
+    undone = home.client.post("/api/cameras/bulk/undo", json={"events": saved["undo"]}).json
+    assert (undone["failed"], home.devices()) == ([], [])
+
+
+def test_rows_whose_parent_cannot_be_added_are_refused_with_it(home: Home) -> None:
+    answer = send(
+        home,
+        {"address": "10.4.0.5", "parent": "Core"},
+        {"address": "10.4.0.300", "name": "Core"},
+        {"address": "10.4.0.6", "name": "A", "parent": "B"},
+        {"address": "10.4.0.7", "name": "B", "parent": "A"},
+        {"address": "10.4.0.8", "name": "Bad", "kind": "a b"},
+        {"address": "10.4.0.9", "parent": "Bad"},
+    )
+    assert states(answer) == ["refused"] * 6
+    texts = [row["text"] for row in answer["rows"]]
+    assert texts[0] == "No device is called Core"
+    assert texts[2] == texts[3] == "The row is its own parent through other rows"
+    assert texts[5] == "Row 5, its parent device, is refused"
+
+
+def test_a_second_list_gives_a_site_to_what_it_means_for_certain(home: Home) -> None:
+    see(home, "10.4.0.1")
+    send(home, {"address": "10.4.0.5", "name": "Gate"}, {"address": "10.4.0.6", "name": "Door"})
+    sited = [
+        {"address": "10.4.0.1", "mac": "D4-2D-C5-00-00-01", "site": "North"},
+        {"address": "10.4.0.5", "name": "gate", "site": "North"},
+        {"address": "10.4.0.6", "name": "Other door", "site": "North"},
+    ]
+    answer = send(home, *sited)
+    assert states(answer) == ["changed", "changed", "new"]
+    assert "site changed to North" in answer["rows"][1]["text"]
+    sites = [(device.id, device.site) for device in home.devices()]
+    assert sites == [(1, "North"), (2, "North"), (3, DEFAULT_SITE), (4, "North")]
+    assert states(send(home, *sited)) == ["unchanged"] * 3
+
+
+def test_a_cell_that_is_too_long_is_refused_and_not_cut(home: Home) -> None:
+    text = f"address,notes\n10.4.0.5,{'x' * 501}\n10.4.0.6,{'y' * 500}\n"
+    _, page = preview(home, text)
+    assert "The cell in the column notes has more than 500 characters" in page
+    save(home, page)
+    (device,) = home.devices()
+    assert device.notes == "y" * 500
+
+
 # -- refused rows ------------------------------------------------------------------------------
 
 

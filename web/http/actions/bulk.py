@@ -216,5 +216,5 @@ def summary(result: BulkResult) -> str:
     if result.unchanged:
         parts.append(f"{result.unchanged} unchanged")
     if result.failed:
-        parts.append(f"{len(result.failed)} not changed")
+        parts.append(f"{len(result.failed)} failed")
     return ", ".join(parts)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from fleet import identity, labels
-from fleet.edit import editing, import_events, importing
-from fleet.edit.importing import ListedRow, Rehearsal, RowResult
-from fleet.model import Device, Event, Invalid, Refused
+from fleet import labels
+from fleet.edit import editing, import_events, import_parents, importing
+from fleet.edit.importing import Rehearsal, RowResult
+from fleet.model import Device, Event, Refused
 from inventory.build import InventoryPackage
 from inventory.import_rows import ImportList
 from inventory.staging import Staged, StagedImports
@@ -61,21 +61,25 @@ def preview(rows: ImportList, name: str) -> ImportPreview:
     monitor, sealed = current_monitor(), list[Mapping[str, str]]()
     fleet, by, now = monitor.tracker.fleet(), actor_name(), monitor.clock()
     rehearsal = Rehearsal(fleet, monitor.rules(), now)
-    parents, results = _Parents(), [*rows.refused]
+    listed = import_parents.resolved(rows.rows, fleet, visible_fleet().devices())
+    results, failed = [*rows.refused], {result.number for result in rows.refused}
     with monitor.secrets.sealing() as seal:
 
         def seal_and_note(text: str) -> Mapping[str, str]:
             sealed.append(seal(text))
             return sealed[-1]
 
-        for row, parent in rows.rows:
+        for entry in listed:
+            row = entry.row
             try:
-                complete = parents.resolved(row, parent)
-                edits = importing.edits_of(fleet, complete, _has_password, seal_and_note, by, now)
-                results.append(rehearsal.result(complete, edits))
+                entry.check(failed)
+                edits = importing.edits_of(fleet, row, _has_password, seal_and_note, by, now)
+                results.append(replace(rehearsal.result(row, edits), depth=entry.depth))
             except Refused as error:
                 named = str(row.values.get("name") or "")
                 results.append(importing.refused_row(row.number, row.place, named, error))
+            if _is_refused(results[-1]):
+                failed.add(row.number)
     results.sort(key=lambda result: result.number)
     cells = {result.number: rows.cells[result.number] for result in results if _is_refused(result)}
     first = sealed[0]["sealed"] if sealed else None
@@ -93,41 +97,6 @@ def _has_password(device: Device, source: str, password: str) -> bool:
         return secret is not None and current_monitor().secrets.unseal(secret) == password
     except SecretLost:
         return False
-
-
-class _Parents:
-    """The devices that a row can name as its parent: by name, address or MAC."""
-
-    def __init__(self) -> None:
-        self._ids: dict[str, set[int]] | None = None
-
-    def resolved(self, row: ListedRow, text: str) -> ListedRow:
-        """The row with the number of its parent. Raises Invalid."""
-        if not text:
-            return row
-        if self._ids is None:
-            self._ids = _ids_by_name(visible_fleet().devices())
-        matches = self._ids.get(identity.mac(text) or text.casefold(), set())
-        if len(matches) != 1:
-            number = f"{len(matches)} devices are" if matches else "No device is"
-            hint = (
-                "Enter its address or MAC."
-                if matches
-                else "Import the parent devices first, then this list again."
-            )
-            raise Invalid(f"{number} called {text[:60]}", hint)
-        return replace(row, values={**row.values, "parent": next(iter(matches))})
-
-
-def _ids_by_name(devices: Mapping[int, Device]) -> dict[str, set[int]]:
-    ids = dict[str, set[int]]()
-    for device in devices.values():
-        if device.retired_at is None:
-            hosts = (access.host for access in device.access.values())
-            names = {labels.name(device).casefold(), device.address, *hosts}
-            for name in (names | identity.macs_of(device)) - {None}:
-                ids.setdefault(str(name), set()).add(device.id)
-    return ids
 
 
 def save(key: str) -> ImportResult:
@@ -160,7 +129,8 @@ def _apply(staged: Staged) -> tuple[list[Event], dict[int, RowResult]]:
             return [], {}
         judge = visible_fleet().judge(ACTION)
         events = monitor.tracker.apply(edits, monitor.clock(), judge, refused)
-    places = [result for result in staged.results for _edit in result.edits]
+    rows = importing.in_order(staged.results)
+    places = [result for result in rows for _edit in result.edits]
     return events, {
         places[place].number: _refused_now(places[place], error)
         for place, error in refused.items()

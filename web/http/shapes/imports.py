@@ -31,6 +31,7 @@ class ImportedRow(Strict):
     tags: list[Tag] = Field([], max_length=editing.MAX_TAGS)
     notes: str = Field("", max_length=MAX_LENGTHS["notes"])
     parent: str = Field("", max_length=200, description="The name, address or MAC of its parent.")
+    mac: str = Field("", max_length=40, description="Its MAC, which names a known device.")
     kind: str = Field("", max_length=40)
     interval: int | None = Field(
         None, ge=access_fields.MIN_INTERVAL, le=access_fields.MAX_INTERVAL, description="Seconds."
