@@ -80,7 +80,7 @@ def test_the_fleet_page_leads_to_the_first_account_and_says_what_is_open(
     expect(notice).to_contain_text("the user that runs it and root can open it on this server")
     expect(notice).to_contain_text("Nobody else has access")
     notice.get_by_role("link", name="Create the first account").click()
-    expect(page.locator("form")).to_contain_text("Cameras of other manufacturers")
+    expect(page.locator("form")).to_contain_text("any camera with an RTSP address")
     password = page.get_by_label("Password, at least")
     password.fill(PASSWORD)
     show = page.get_by_role("button", name="Show").first
