@@ -63,7 +63,7 @@ def _resolved(
         return RowWithParent(replace(row, values={**row.values, "parent": next(iter(ids))}))
     number = len(ids) or len(rows)
     if number:
-        error = Invalid(f"{number} devices are called {text[:60]}", "Enter its address or MAC.")
+        error = Invalid(f"{number} devices have the name {text[:60]}", "Enter its address or MAC.")
     else:
         error = Invalid(
             f"No device is called {text[:60]}", "Add a row for the parent device to this list."
