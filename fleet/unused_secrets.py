@@ -1,11 +1,13 @@
 """The secrets of a fleet that nothing can bring back any more. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from fleet.model import Device, Secret
+from fleet.model import OF_A_SET, CredentialSet, Device, Secret
 
 MAX_REPLACED = 3
 """Passwords of one device that were replaced and that undo can still bring back."""
+MAX_FORMER = 10
+"""The same of all credential sets together."""
 
 
 def used_by(devices: Iterable[Device]) -> set[str]:
@@ -38,3 +40,13 @@ def replaced(
         unused = [id for id in old if secrets[id].device == owner and id not in used]
         forgotten.update(unused[:-MAX_REPLACED])
     return forgotten
+
+
+def former_of_sets(
+    secrets: Mapping[str, Secret], sets: Mapping[str, CredentialSet]
+) -> Sequence[str]:
+    """The ids of the passwords of credential sets to forget: those that no set uses but the newest
+    few."""
+    used = {entry.secret for entry in sets.values()}
+    former = [id for id, secret in secrets.items() if secret.device == OF_A_SET and id not in used]
+    return former[:-MAX_FORMER]

@@ -368,6 +368,8 @@ OF_KEYS = frozenset({"device.ignored", "device.unignored"})
 
 def can_undo(event: Event) -> bool:
     """True if a person's edit made the event, so that another edit takes it back."""
+    if is_of_set(event):
+        return True
     if event.device is None and event.kind not in OF_KEYS:
         return False
     match event.kind:
@@ -390,6 +392,12 @@ def can_undo(event: Event) -> bool:
     return False
 
 
+def is_of_set(event: Event) -> bool:
+    """True if the event is an edit of a credential set."""
+    is_edit = event.kind in ("credentials.added", "credentials.changed", "credentials.deleted")
+    return is_edit and ("id" in event.after or "id" in event.before)
+
+
 def inverse(event: Event, by: str, at: datetime) -> Edit:
     """The edit that undoes `event`. Raises Refused unless `can_undo`."""
     if not can_undo(event):
@@ -400,6 +408,10 @@ def inverse(event: Event, by: str, at: datetime) -> Edit:
         )
     key = "" if event.device is None else f"id:{event.device}"
     expected = {"expect": dict(event.after)}
+    if is_of_set(event):
+        id = (event.after or event.before)["id"]
+        fields = {key: value for key, value in event.before.items() if key != "id"}
+        return Edit("credentials", id, {**(fields or {"delete": True}), **expected}, by, at)
     match event.kind:
         case "device.edited":
             return Edit("change", key, {**event.before, **expected}, by, at)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet import logins
+from fleet import logins, unused_secrets
 from fleet.database import record
 from fleet.edit.editing import inverse
 from fleet.fleet_secrets import FleetSecrets
@@ -63,7 +63,7 @@ def test_a_changed_set_changes_all_its_devices_and_begins_new_attempts() -> None
         story.tell(replace(seen(mac(id), address=f"10.0.0.{id}", source="rtsp"), learned=learned))
     assert story.device(1).access["rtsp"].refusals == 2
     story.tell(edit("credentials", "c1", secret={"id": "s2", "sealed": "v1:s2"}))
-    assert story.fleet.secrets.keys() == {"s2"}, "the former password is gone"
+    assert story.fleet.credentials["c1"].secret == "s2"
     for id in (1, 2):
         access = story.device(id).access["rtsp"]
         assert (access.refusals, access.attempts_left, login(story, id).secret) == (0, None, "s2")
@@ -75,7 +75,44 @@ def test_a_used_set_is_not_deleted() -> None:
         story.tell(edit("credentials", "c1", delete=True))
     story.tell(edit("change", "id:1", source="rtsp", credentials=None))
     assert story.tell(edit("credentials", "c1", delete=True)) == ["credentials.deleted"]
-    assert (story.fleet.credentials, story.fleet.secrets) == ({}, {})
+    assert story.fleet.credentials == {}
+
+
+def test_each_edit_of_a_set_is_undone() -> None:
+    story = story_with_set()
+    added, first = story.events[-1], story.fleet.credentials["c1"]
+    story.tell(edit("credentials", "c1", name="Doors", secret={"id": "s2", "sealed": "v1:s2"}))
+    changed, second = story.events[-1], story.fleet.credentials["c1"]
+    story.tell(edit("credentials", "c1", delete=True))
+    for event, expected in ((story.events[-1], second), (changed, first), (added, None)):
+        story.tell(inverse(event, "tester", NOON))
+        assert story.fleet.credentials.get("c1") == expected
+
+
+def test_an_undo_does_not_overwrite_a_newer_change_of_a_set() -> None:
+    story = story_with_set()
+    story.tell(edit("credentials", "c1", name="Doors"))
+    renamed = story.events[-1]
+    story.tell(edit("credentials", "c1", username="otto"))
+    with pytest.raises(Refused, match="has been changed since then"):
+        story.tell(inverse(renamed, "tester", NOON))
+    assert story.fleet.credentials["c1"] == CredentialSet("Doors", "otto", "s1")
+
+
+def test_few_former_passwords_of_sets_are_kept() -> None:
+    story = story_with_set()
+    for number in range(2, 20):
+        secret = {"id": f"s{number}", "sealed": f"v1:s{number}"}
+        story.tell(edit("credentials", "c1", secret=secret))
+    assert [*story.fleet.secrets][:2] == ["s9", "s10"]
+    assert len(story.fleet.secrets) == unused_secrets.MAX_FORMER + 1
+    oldest = next(event for event in story.events if event.kind == "credentials.changed")
+    story.tell(edit("credentials", "c1", secret=None))
+    story.tell(inverse(story.events[-1], "tester", NOON))
+    assert story.fleet.credentials["c1"].secret == "s19"
+    gone = replace(oldest, after=story.events[-1].after)
+    with pytest.raises(Refused, match="no longer stored"):
+        story.tell(inverse(gone, "tester", NOON))
 
 
 @pytest.mark.parametrize(
