@@ -57,6 +57,7 @@ RULES = {
     "fleet.delete": Rule("admin"),
     "user.manage": Rule("admin"),
     "key.rotate": Rule("admin"),
+    "credentials.manage": Rule("admin"),
     "audit.view": Rule("admin", reads=True),
     "docs.view": Rule("viewer", reads=True, personal=True),
     "account.view": Rule("viewer", reads=True, personal=True),

@@ -47,6 +47,11 @@ def has_login(access: Access) -> bool:
     return has_own_login(access) or bool(access.secret_options)
 
 
+def sets_of(device: Device) -> set[str]:
+    """The ids of the credential sets that were chosen for the device."""
+    return {access.credentials for access in device.access.values() if access.credentials}
+
+
 def family_of(
     device: Device,
     source: str,

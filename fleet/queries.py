@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fleet import identity, labels, networks, status
+from fleet import identity, labels, logins, networks, status
 from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device, Fleet, NotFound
 from fleet.natural_order import Key, natural_key
@@ -60,6 +60,7 @@ class DeviceFilter:
     site: str = ""
     store: str = ""
     network: str = ""
+    credentials: str = ""
     source: str = ""
     findings: bool = False
     retired: bool = False
@@ -125,6 +126,8 @@ def conditions(query: DeviceFilter, stores: Mapping[str, str]) -> dict[str, Cond
         wanted["store"] = lambda device: store_of(device, stores) == query.store
     if query.network:
         wanted["network"] = networks.parse(query.network).has
+    if query.credentials:
+        wanted["credentials"] = lambda device: query.credentials in logins.sets_of(device)
     return wanted
 
 

@@ -2,8 +2,10 @@
 
 from flask import Flask
 
+import web.api.credentials
 import web.api.devices
 import web.api.users
+import web.pages.credentials
 import web.pages.events
 import web.pages.imports
 import web.pages.ranges
@@ -69,7 +71,7 @@ MAX_BODY = 1 << 20
 API = (
     *(cameras, saved_cameras, cctv, web.api.devices, imports, deletion, dvrs, scans, ranges),
     *(jobs, events, export, health, metrics),
-    *(auth, web.api.users, keys, audit_log, openapi),
+    *(auth, web.api.users, web.api.credentials, keys, audit_log, openapi),
 )
 PAGES = (
     adding,
@@ -89,6 +91,7 @@ PAGES = (
     ignored,
     settings,
     manifest,
+    web.pages.credentials,
     web.pages.users,
     audit,
     login,

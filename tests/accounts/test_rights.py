@@ -53,6 +53,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "fleet.delete": (CHIEF, NOWHERE, ""),
     "user.manage": (CHIEF, NOWHERE, ""),
     "key.rotate": (CHIEF, NOWHERE, ""),
+    "credentials.manage": (CHIEF, NOWHERE, ""),
     "audit.view": (CHIEF, NOWHERE, "read operate"),
     "docs.view": (EVERYBODY, ANYWHERE, "read operate"),
     "account.view": (EVERYBODY, ANYWHERE, "read operate"),

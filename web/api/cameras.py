@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from fleet import shapes, status
 from fleet.model import Edit
-from web.http.actions import bulk
+from web.http.actions import bulk, credentials
 from web.http.actions.bulk import BulkChange, BulkResult
 from web.http.actions.devices import (
     apply_and_audit,
@@ -126,7 +126,10 @@ def restore(key: str) -> Response:
 @describes(body=UndoBody, answer=Edited, errors=(404, 409, 422, 503))
 def undo() -> Response:
     """Undo an edit, unless the same value was changed since."""
-    return _edited(undo_edit(current_monitor(), json_body(UndoBody).event))
+    edit = undo_edit(current_monitor(), json_body(UndoBody).event)
+    if edit.kind == credentials.EDIT:
+        return json_response(edited(None, undo_number(credentials.apply(edit))))
+    return _edited(edit)
 
 
 @bp.post("/api/cleanup")

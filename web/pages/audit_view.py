@@ -49,6 +49,15 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         },
     ),
     (
+        "Credential sets",
+        "credentials.",
+        {
+            "credentials.added": "Credential set added",
+            "credentials.changed": "Credential set changed",
+            "credentials.deleted": "Credential set deleted",
+        },
+    ),
+    (
         "Users",
         "user.",
         {

@@ -101,7 +101,7 @@ def check(login: TypedLogin, has_password: bool) -> None:
     if login.choice == EMPTY and not login.username:
         raise invalid("username", "Enter the user name", "Or choose another kind of login.")
     if login.choice == SAVED and not login.credentials:
-        raise invalid("credentials", "Choose the saved login", "Or enter a user name.")
+        raise invalid("credentials", "Choose a credential set", "Or enter a user name.")
 
 
 def invalid(name: str, error: str, hint: str) -> Invalid:

@@ -92,6 +92,11 @@ def _parts(query: ListQuery) -> Iterator[FilterPart]:
     retired = "yes" if query.retired else ""
     yield FilterPart("retired", "Retired", retired, "only retired", is_counted=True)
     yield FilterPart("kind", "Kind", query.kind or "", f"kind {query.kind}")
+    chosen = query.credentials and current_monitor().tracker.fleet().credentials.get(
+        query.credentials
+    )
+    name = chosen.name if chosen else query.credentials
+    yield FilterPart("credentials", "Credential set", name, f"credential set {name}")
     for key, title in TITLES.items():
         value = value_title(key, getattr(query, key))
         yield FilterPart(key, title, value, f"{title.lower()} {value}")

@@ -15,6 +15,7 @@ from fleet.model import DEFAULT_SITE, Device, Edit, Refused
 from fleet.status import TABLE
 from fleet.texts import sentences
 from web.http import columns
+from web.http.actions import credentials
 from web.http.actions.devices import (
     apply_and_audit,
     delete_device,
@@ -308,7 +309,11 @@ def delete(key: str) -> Any:
 @needs("device.edit")
 def undo(event: int) -> Any:
     """The button "Undo"."""
-    return _apply(undo_edit(current_monitor(), event))
+    edit = undo_edit(current_monitor(), event)
+    if edit.kind == credentials.EDIT:
+        undoable = undo_number(credentials.apply(edit))
+        return redirect(f"/settings/credentials?done=undone&undo={undoable or ''}", 303)
+    return _apply(edit)
 
 
 def _apply(edit: Edit) -> Any:

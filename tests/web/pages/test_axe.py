@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
+from fleet.model import Edit
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, running
 from tests.web.chromium import Listener, Tab, detail, numbered
@@ -36,6 +37,7 @@ EXAMPLES = {
     "/events": ("/events", "/events?q=nobody+has+this+name"),
     "/filters": ("/filters", "/filters?find=nobody+has+this+name"),
     "/views": ("/views", "/views?status=active"),
+    "/settings/credentials/<id>": ("/settings/credentials/c1",),
     "/settings/users/<int:id>": ("/settings/users/4",),  # who has a grant and a token
 }
 """The addresses under which a page is judged, where there is more than its own."""
@@ -106,6 +108,10 @@ def play(folder: Path) -> None:
         assert home.client.patch(f"/api/camera/{cellar.mac}", json=below).status_code == 200
         assert home.client.post(f"/api/camera/{attic.mac}/retire").status_code == 200
         home.scan()
+        login = {"name": "Gate cameras", "username": "admin"}
+        home.monitor.tracker.apply([Edit("credentials", "c1", login, "Ada", clock())], clock())
+        link = {"source": "rtsp", "host": "127.20.0.9", "credentials": "c1"}
+        home.monitor.tracker.apply([Edit("link", "id:1", link, "Ada", clock())], clock())
         for number in range(10):  # so many events that their list scrolls
             note = {"notes": f"Looked at it {number} times"}
             assert home.client.patch(f"/api/camera/{gate.mac}", json=note).status_code == 200

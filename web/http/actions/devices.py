@@ -7,6 +7,7 @@ from accounts.deletion import Deletion
 from fleet import labels, public
 from fleet.edit import cleaning, editing
 from fleet.model import Device, Edit, Event, NotFound, Refused
+from web.http.actions import credentials
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
 from web.http.monitor import Monitor, current_monitor
@@ -77,7 +78,9 @@ def undo_edit(monitor: Monitor, sequence: int) -> Edit:
     event = find_event(monitor, sequence)
     if event is None or not visible_fleet().may_know_edit(event):
         raise NotFound(f"Event {sequence} does not exist", "GET /api/events lists the events.")
-    if event.device is None and editing.can_undo(event):
+    if editing.is_of_set(event):
+        credentials.check_may_undo()
+    elif event.device is None and editing.can_undo(event):
         raise Refused(
             f"Event {sequence} is about no known device",
             "Undo it with POST /api/cameras/bulk/undo, or under Settings > Ignored.",

@@ -40,6 +40,9 @@ class ListQuery(Query):
         max_length=networks.LONGEST,
         description="A network in CIDR notation, such as 10.1.4.0/24.",
     )
+    credentials: str = Field(
+        "", max_length=40, description="The id of a credential set that the device uses."
+    )
     source: str = Field(
         "", max_length=MAX_SOURCE, description="The name of a source that knows the device."
     )
@@ -185,7 +188,8 @@ class Cleaned(TypedDict):
 
 
 class Edited(TypedDict):
-    """The device after an edit; null when undoing its addition deleted it. `undo`: the number
+    """The device after an edit; null when undoing its addition deleted it, or the edit was of a
+    credential set. `undo`: the number
     for POST /api/undo, or null."""
 
     success: bool
