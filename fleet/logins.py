@@ -7,6 +7,7 @@ things: the first says nothing, the second logs in.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from fleet.model import Access, CredentialSet, Device
 from fleet.places import session_owner
@@ -45,6 +46,14 @@ def has_own_login(access: Access) -> bool:
 def has_login(access: Access) -> bool:
     """True if a resolved access has a login, also one with an empty password."""
     return has_own_login(access) or bool(access.secret_options)
+
+
+def choice_of(credentials: str, access: Access | None = None) -> dict[str, Any]:
+    """The fields of an edit that choose a set for an access, in place of the login that it has."""
+    fields: dict[str, Any] = {"username": None, "secret": None, "credentials": credentials}
+    if access is not None and "login" in access.options:
+        fields["options"] = {k: v for k, v in access.options.items() if k != "login"}
+    return fields
 
 
 def sets_of(device: Device) -> set[str]:

@@ -211,6 +211,10 @@ def _access(texts: Mapping[str, str]) -> tuple[str, dict[str, Any], str]:
         )
     stream_url.valid_password(password)
     if "credentials" in texts:
+        if access.get("username") or password:
+            raise Invalid(
+                "The row has a credential set and a login of its own", "Remove one of the two."
+            )
         access["credentials"] = texts["credentials"]
     return _named_source(texts.get("source", ""), source), access, password
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import access_fields, identity
 from fleet.edit.importing import ListedRow, known_device
-from fleet.model import DEFAULT_SITE, Device, Fleet
+from fleet.model import DEFAULT_SITE, Device, Fleet, Invalid
 from fleet.networks import address_number
 from inventory import inbox_rows as rows
 from inventory.import_rows import ONVIF, RTSP
@@ -50,6 +50,10 @@ class InboxEntry:
         self, username: str = "", password: str | None = None, credentials: str = ""
     ) -> ListedRow:
         """The row that adds it to the fleet. Raises Invalid for a login that does not fit."""
+        if credentials and (username or password):
+            raise Invalid(
+                "A credential set and a user name or password are given", "Send one of the two."
+            )
         given: dict[str, Any] = {"host": self.address, **self._place()}
         if username:
             given["username"] = username

@@ -56,6 +56,7 @@ from web.pages import (
     live,
     login,
     manifest,
+    new_camera,
     nouns,
     palette,
     pickers,
@@ -130,6 +131,7 @@ def register(app: Flask, monitor: Monitor) -> None:
         mark_of=event_groups.mark_of,
         no_site=DEFAULT_SITE,
         theme=settings.theme,
+        credential_sets=new_camera.offered_sets,
         can=visible_fleet.can,
         person=visible_fleet.current_person,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, labels
+from fleet import identity, labels, logins
 from fleet.edit import edits as edit_rules
 from fleet.edit import import_events
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Event, Fleet, Refused
@@ -136,6 +136,11 @@ def _access_fields(row: ListedRow, device: Device, has_access: bool) -> dict[str
     fields = {key: value for key, value in row.access.items() if key != "host"}
     if has_access and "options" in fields:
         fields["options"] = {**device.access[row.source].options, **fields["options"]}
+    if fields.get("credentials"):
+        access = device.access.get(row.source)
+        options = {**(access.options if access else {}), **fields.get("options", {})}
+        chosen = logins.choice_of(fields["credentials"], Access(options=options))
+        fields |= chosen if has_access else {"credentials": fields["credentials"]}
     return fields
 
 

@@ -9,6 +9,7 @@ const SENTENCES = {
   site: (site, devices) => (site === NO_SITE ? `Site removed from ${devices}` : `${devices} moved to site ${site}`),
   parent: (parent, devices) => (parent === null ? `Parent devices removed from ${devices}` : `Parent device set for ${devices}`),
   interval: (interval, devices) => (interval === null ? `Default interval set for ${devices}` : `Interval of ${interval} s set for ${devices}`),
+  credentials: (id, devices) => (id === null ? `Credential set removed from ${devices}` : `Login set for ${devices}`),
   retired: (isRetired, devices) => `${devices} ${isRetired ? "retired" : "restored"}`,
 };
 

@@ -112,12 +112,13 @@ export function selection(list) {
   }
 
   async function change(what) {
-    const { bulk_tag: tag, bulk_site: site, bulk_interval: interval } = bar().elements;
+    const { bulk_tag: tag, bulk_site: site, bulk_interval: interval, bulk_credentials: login } = bar().elements;
     switch (what) {
       case "tag": return { add_tags: splitTags(tag.value) };
       case "untag": return { remove_tags: splitTags(tag.value) };
       case "site": return { site: site.value.trim() || NO_SITE };
       case "interval": return { interval: interval.value.trim() ? Number(interval.value) : null };
+      case "credentials": return { credentials: login.value || null };
       case "parent": return { parent: await parent() };
       case "no_parent": return { parent: null };
       default: return { retired: what === "retire" };

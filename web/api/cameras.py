@@ -149,7 +149,7 @@ def bulk_edit() -> Response:
     if (given.ids is None) == (given.filter is None):
         raise HttpError(422, "Select the devices by ids or by filter", "Send one of the two.")
     fields: dict[str, Any] = given.model_dump(
-        include={"site", "parent", "interval"}, exclude_unset=True
+        include={"site", "parent", "interval", "credentials"}, exclude_unset=True
     )
     change = BulkChange(given.add_tags, given.remove_tags, fields, given.retired)
     if given.filter is None:

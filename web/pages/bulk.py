@@ -74,6 +74,8 @@ def _change(action: str) -> BulkChange:
             return BulkChange(fields={"parent": None})
         case "interval":
             return BulkChange(fields={"interval": form.get("bulk_interval", "").strip() or None})
+        case "credentials":
+            return BulkChange(fields={"credentials": form.get("bulk_credentials", "")[:40] or None})
         case "retire":
             return BulkChange(retired=True)
         case "restore":
@@ -91,6 +93,7 @@ def _filled(form: Mapping[str, str]) -> str:
         "site": ("bulk_site",),
         "parent": ("parent", "parent_search"),
         "interval": ("bulk_interval",),
+        "credentials": ("bulk_credentials",),
     }
     filled = [name for name, keys in fields.items() if any(form.get(key) for key in keys)]
     if len(filled) != 1:

@@ -21,7 +21,7 @@ from web.pages import connection_form, trial_view, trials
 from web.pages.adding import LINES
 from web.pages.connection_form import EMPTY, KEEP, NONE, PASSWORD, SAVED, TypedLogin
 from web.pages.connection_view import EDITABLE, presented_certificate, refused_text
-from web.pages.new_camera import credential_sets, logins
+from web.pages.new_camera import credential_sets, logins, offered_sets
 from web.pages.trial_view import SOURCES
 
 bp = Blueprint("connection_pages", __name__)
@@ -57,6 +57,12 @@ def submit(key: str) -> Any:
     secret = (login.password or entry.secret) if login.choice == PASSWORD else None
     try:
         connection_form.check(login, has_password=bool(secret))
+        if login.choice == SAVED and not offered_sets():
+            raise connection_form.invalid(
+                "credentials",
+                "Only users with access to all devices can choose a credential set",
+                "Enter a user name and a password.",
+            )
         if request.form.get("do", "test") == "test":
             return _test(device, source, typed, login, secret)
         return _save(device, source, typed, login, secret)
@@ -231,7 +237,7 @@ def _page(
         presented=presented_certificate(device, source),
         has_password=bool(secret),
         token=_kept(secret),
-        sets=credential_sets(),
+        sets=offered_sets(),
         **{"steps": (), "fault": None, **more},
     )
 
@@ -244,4 +250,7 @@ def _saved_title(access: Access | None) -> str:
         return (
             f"Keep the saved login ({access.username})" if access.username else "Keep the password"
         )
-    return "Keep the login" if access.username or access.credentials else "Login of the recorder"
+    if access.credentials:
+        name = dict(credential_sets()).get(access.credentials, "")
+        return f"Keep the credential set ({name})" if name else "Keep the credential set"
+    return "Keep the login" if access.username else "Login of the recorder"

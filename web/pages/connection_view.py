@@ -7,6 +7,7 @@ from datetime import datetime
 
 from fleet import channels, labels
 from fleet.access_fields import DEFAULT_PORTS, MAX_INTERVAL
+from fleet.logins import Sets
 from fleet.model import Access, Device
 from web.pages.trial_view import SOURCES
 
@@ -34,7 +35,7 @@ class ConnectionRow:
 
 
 def connections(
-    device: Device, devices: Mapping[int, Device], may_edit: bool
+    device: Device, devices: Mapping[int, Device], sets: Sets, may_edit: bool
 ) -> list[ConnectionRow]:
     """The connections of a device, of those that people enter. Without the right to edit them, a
     person sees no user name and no fingerprint."""
@@ -44,7 +45,7 @@ def connections(
             source,
             SOURCES[source],
             address_text(source, access, device),
-            _login_text(access, recorder, may_edit),
+            _login_text(access, recorder, sets, may_edit),
             refused_text(access),
             access.tls_pin if may_edit else None,
             access.worked_at,
@@ -66,7 +67,7 @@ def address_text(source: str, access: Access, device: Device) -> str:
     return f"{scheme}://{host}{'' if is_usual else f':{access.port}'}{access.path}"
 
 
-def _login_text(access: Access, recorder: Device | None, may_edit: bool) -> str:
+def _login_text(access: Access, recorder: Device | None, sets: Sets, may_edit: bool) -> str:
     if access.options.get("login") == "none":
         return "No login"
     if access.username is not None or access.secret:
@@ -74,7 +75,8 @@ def _login_text(access: Access, recorder: Device | None, may_edit: bool) -> str:
         text = f"{named}password saved" if access.secret else f"{named}empty password"
         return f"{text[0].upper()}{text[1:]}" if not named else text
     if access.credentials:
-        return "Saved login"
+        chosen = sets.get(access.credentials) if may_edit else None
+        return f"Credential set {chosen.name}" if chosen else "Credential set"
     return f"That of {labels.name(recorder)}" if recorder else "None entered"
 
 

@@ -81,7 +81,12 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "events": device_events(device),
         "event_groups": event_groups,
         "source_titles": {source: value_title("source", source) for source in row["facts"]},
-        "connections": connections(device, devices, visible_fleet().may("device.edit", device)),
+        "connections": connections(
+            device,
+            devices,
+            monitor.tracker.fleet().credentials,
+            visible_fleet().may("device.edit", device),
+        ),
         "channels": _channels(device, devices, statuses),
         "others": [_other_devices(device, fault, devices) for fault in device.findings],
         "uptime": _uptime(monitor, device),

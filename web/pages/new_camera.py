@@ -11,7 +11,7 @@ from fleet.model import DEFAULT_SITE, Invalid
 from web.http.actions.adding import Connection
 from web.http.entered_logins import EnteredLogins, Entry
 from web.http.monitor import current_monitor
-from web.http.visible_fleet import current_person
+from web.http.visible_fleet import current_person, visible_fleet
 from web.pages import connection_form, pickers
 from web.pages.connection_form import EMPTY, NONE, PASSWORD, SAVED, TypedLogin
 from web.pages.trial_view import StepRow
@@ -142,6 +142,11 @@ def credential_sets() -> list[tuple[str, str]]:
     """(id, name) of the saved logins."""
     known = current_monitor().tracker.fleet().credentials
     return sorted(((id, chosen.name) for id, chosen in known.items()), key=lambda row: row[1])
+
+
+def offered_sets() -> list[tuple[str, str]]:
+    """The same, of those that the person of the request can choose for known devices."""
+    return credential_sets() if visible_fleet().may("device.add") else []
 
 
 def from_request() -> NewCamera:

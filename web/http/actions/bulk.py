@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fleet import labels
+from fleet import labels, logins
 from fleet.edit import acts, editing
 from fleet.model import Device, Edit, Event, Invalid, NotFound, Refused
 from web.http.actions.devices import check_may_edit, edit_of, needs_full_view
@@ -17,14 +17,16 @@ from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failu
 from web.http.visible_fleet import visible_fleet
 
 DELETED = "device.deleted"
+WITH_LOGIN = ("rtsp", "onvif")
+"""The sources that log in with a user name and a password."""
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one act; the journal has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """What changes on each device. `fields` as in an edit, `interval` for each source that has an
-    access to it; `retired`: retire or restore."""
+    """What changes on each device. `fields` as in an edit, `interval` and `credentials` for each
+    source that has an access to it; `retired`: retire or restore."""
 
     add_tags: Sequence[str] = ()
     remove_tags: Sequence[str] = ()
@@ -87,7 +89,10 @@ def edit_many(
     """Change all the devices in one write. A device that cannot be changed is reported, and the
     others are changed. Raises Refused for too many devices or no change, and HttpError."""
     if change.is_empty:
-        raise Invalid("Nothing to change", "Give tags, a site, a parent device or retired.")
+        raise Invalid(
+            "Nothing to change",
+            "Give tags, a site, a parent device, an interval, credentials or retired.",
+        )
     if len(devices) > MAX_BULK:
         raise Invalid(
             f"{len(devices)} devices are too many at once",
@@ -131,7 +136,10 @@ def _edits_of(device: Device, change: BulkChange) -> list[Edit]:
     tags = {"add_tags": [*change.add_tags], "remove_tags": [*change.remove_tags]}
     fields = {**change.fields, **{key: value for key, value in tags.items() if value}}
     interval = {"interval": fields.pop("interval")} if "interval" in fields else {}
+    has_choice, chosen = "credentials" in fields, fields.pop("credentials", None)
     edits = [edit_of(device, "change", fields)] if fields else []
+    if has_choice:
+        edits += _login_edits(device, chosen or "")
     if interval:
         edits += _interval_edits(device, interval)
     if change.retired is not None:
@@ -147,6 +155,34 @@ def _interval_edits(device: Device, interval: dict[str, Any]) -> list[Edit]:
             "Add its address and login first.",
         )
     return [edit_of(device, "change", {**interval, "source": name}) for name in device.access]
+
+
+def _login_edits(device: Device, credentials: str) -> list[Edit]:
+    """The edits that choose a credential set for each access of the device, or none. Raises
+    Refused for a device without any, and HttpError (403)."""
+    if not visible_fleet().may("device.add"):
+        raise HttpError(
+            403,
+            "Only users with access to all devices can choose a credential set",
+            "Ask an administrator.",
+        )
+    ways = {name: way for name, way in device.access.items() if name in WITH_LOGIN}
+    if not ways:
+        raise Refused(
+            f"{labels.name(device)} is only found by scans, so no login is sent to it",
+            "Add its address first.",
+        )
+    return [
+        edit_of(
+            device,
+            "change",
+            {
+                **(logins.choice_of(credentials, way) if credentials else {"credentials": ""}),
+                "source": name,
+            },
+        )
+        for name, way in ways.items()
+    ]
 
 
 def _events(sequences: Sequence[int]) -> list[Event]:

@@ -8,11 +8,12 @@ from typing import Any
 from flask import request
 
 from discovery.trials import TooManyTrials, Trial, TrialRequest, Way
-from fleet import access_fields, labels, public, stream_url
+from fleet import access_fields, labels, logins, public, stream_url
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal
 from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
 from fleet.stream_url import StreamUrl
+from web.http.actions import credentials
 from web.http.actions.devices import deletion, edit_of
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
@@ -74,6 +75,7 @@ class _Given:
     password: str | None = field(repr=False)
     has_login: bool
     needs_no_login: bool
+    credentials: str | None
 
 
 def add_camera(given: NewCamera) -> SavedDevice:
@@ -185,6 +187,8 @@ def begin_trial(given: ConnectionFields) -> Trial:
         Way(RTSP, reached.port, reached.path or "", bool(reached.tls)),
     )
     login = (reached.username, reached.password or None)
+    if reached.credentials:
+        login = credentials.login_of(reached.credentials)
     request = TrialRequest(access_fields.endpoint(reached.host).host, ways, *login)
     try:
         trial = current_monitor().scanner.try_out(request)
@@ -245,6 +249,8 @@ def _reached(given: ConnectionFields, device: Device | None = None) -> _Given:
     _check_same("password", given.password or None, (url and url.password) or None)
     if given.login and (given.username or given.password or (url and url.username)):
         raise invalid("login", "login is none, but a user name is given", "Send one of the two.")
+    if given.credentials:
+        _check_is_alone(given, url)
     username = given.username or (url.username if url else None)
     password = given.password if given.password is not None else url.password if url else None
     if password and not username and _saved_username(device) is None:
@@ -261,12 +267,21 @@ def _reached(given: ConnectionFields, device: Device | None = None) -> _Given:
         stream_url.valid_password(password),
         _has_login(given, url),
         given.login == "none",
+        (given.credentials or "") if "credentials" in given.model_fields_set else None,
     )
+
+
+def _check_is_alone(given: ConnectionFields, url: StreamUrl | None) -> None:
+    """Raise Invalid when a login is given beside a credential set."""
+    if given.username or given.password or given.login or (url and url.username):
+        raise invalid(
+            "credentials", "A credential set and a login are given", "Send one of the two."
+        )
 
 
 def _has_login(given: ConnectionFields, url: StreamUrl | None) -> bool:
     fields = given.model_fields_set
-    is_given = not fields.isdisjoint({"username", "password", "login"})
+    is_given = not fields.isdisjoint({"username", "password", "login", "credentials"})
     return is_given or bool(url and url.username)
 
 
@@ -316,11 +331,16 @@ def _no_login(reached: _Given) -> dict[str, str]:
     return {"login": "none"} if reached.needs_no_login else {}
 
 
-def _login(reached: _Given, seal: Seal) -> dict[str, Any]:
-    """The login as an edit carries it, sealed for one source; nothing where none is given."""
+def _login(reached: _Given, seal: Seal, is_set_chosen: bool = False) -> dict[str, Any]:
+    """The login as an edit carries it, sealed for one source; nothing where none is given. It takes
+    the place of a credential set that was chosen."""
     if not reached.has_login:
         return {}
+    if reached.credentials:
+        return logins.choice_of(reached.credentials)
     fields: dict[str, Any] = {}
+    if reached.credentials is not None or is_set_chosen:
+        fields["credentials"] = ""
     if reached.username is not None or reached.needs_no_login:
         fields["username"] = reached.username
     if reached.password is not None or reached.needs_no_login:
@@ -337,7 +357,7 @@ def _changed_ways(
         if source in (RTSP, ONVIF, SNMP):
             fields = _changes(source, access, reached, given)
             if source != SNMP:
-                fields |= _login(reached, seal)
+                fields |= _login(reached, seal, bool(access.credentials))
             edits += [("change", {**fields, "source": source})] if fields else []
     new = [RTSP] if reached.path is not None and RTSP not in device.access else []
     new += [ONVIF] if given.onvif is not None and ONVIF not in device.access else []

@@ -65,6 +65,16 @@ def delete(id: str) -> int | None:
     return _edit(id, {"delete": True}, None)
 
 
+def login_of(text: str) -> tuple[str, str | None]:
+    """User name and password of the set with this name or id. Raises Invalid and SecretLost."""
+    name = text.strip().casefold()
+    for id, entry in current_monitor().tracker.fleet().credentials.items():
+        if text == id or name == entry.name.casefold():
+            secret = entry.secret
+            return entry.username, current_monitor().secrets.unseal(secret) if secret else None
+    raise invalid("credentials", "The credential set does not exist", "Choose another one.")
+
+
 def apply(edit: Edit) -> list[Event]:
     """Apply the edit of a credential set, and write it into the audit log."""
     monitor = current_monitor()

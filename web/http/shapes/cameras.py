@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from discovery.probe_results import ANSWERED, ProbeResult
 from discovery.trials import Step
-from fleet import access_fields, labels, shapes, status
+from fleet import access_fields, labels, logins, shapes, status
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from fleet.model import DEFAULT_SITE, Access, Device
@@ -29,6 +29,7 @@ Interval = Annotated[
         description="Seconds between two checks.",
     ),
 ]
+LONGEST_CHOICE = 200
 MAX_NAME = MAX_LENGTHS["name"]
 
 
@@ -52,6 +53,11 @@ class ConnectionFields(Strict):
     username: str | None = Field(None, max_length=access_fields.LONGEST_USERNAME)
     password: str | None = Field(None, max_length=LONGEST_PASSWORD)
     login: Literal["none"] | None = None
+    credentials: str | None = Field(
+        None,
+        max_length=LONGEST_CHOICE,
+        description="The name or id of a credential set, instead of a login; null for none.",
+    )
     rtsp_url: str | None = Field(None, max_length=LONGEST)
     onvif: OnvifAccess | None = None
 
@@ -123,7 +129,8 @@ class OnvifRow(TypedDict):
 
 class SavedCamera(shapes.CameraDetail):
     """A camera with how it is reached. `rtsp_url` has no login; only those with permission to edit
-    the camera get its `username`. `interval` is in seconds; null is that of the source."""
+    the camera get its `username` and `credentials`, the id of its credential set. `interval` is in
+    seconds; null is that of the source."""
 
     name: str
     description: str
@@ -132,6 +139,7 @@ class SavedCamera(shapes.CameraDetail):
     port: int | None
     username: str | None
     has_password: bool
+    credentials: str | None
     rtsp_url: str | None
     onvif: OnvifRow | None
     interval: int | None
@@ -293,6 +301,7 @@ def saved_camera(
         "port": access.port if access else None,
         "username": login.username if shows_username else None,
         "has_password": login.secret is not None,
+        "credentials": min(logins.sets_of(device), default=None) if shows_username else None,
         "rtsp_url": rtsp_url(device),
         "onvif": _onvif(device.access.get(ONVIF)),
         "interval": interval_of(device),

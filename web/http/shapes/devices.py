@@ -128,6 +128,11 @@ class BulkEdit(Strict):
         le=access_fields.MAX_INTERVAL,
         description="Seconds between two checks; null for that of the source.",
     )
+    credentials: str | None = Field(
+        None,
+        max_length=200,
+        description="The name or id of a credential set, in place of the login; null for none.",
+    )
     retired: bool | None = Field(None, description="true: retire; false: restore.")
 
 
