@@ -50,7 +50,8 @@ def has_login(access: Access) -> bool:
 
 def choice_of(credentials: str, access: Access | None = None) -> dict[str, Any]:
     """The fields of an edit that choose a set for an access, in place of the login that it has."""
-    fields: dict[str, Any] = {"username": None, "secret": None, "credentials": credentials}
+    fields: dict[str, Any] = {"credentials": credentials, "username": None}
+    fields["secret"] = None
     if access is not None and "login" in access.options:
         fields["options"] = {k: v for k, v in access.options.items() if k != "login"}
     return fields

@@ -80,6 +80,8 @@ def test_each_edit_by_the_api_is_undone_with_its_password(home: Home) -> None:
     assert undo(home, second["undo"]).status_code == 200
     assert password_of(home, id) == SECRET
     assert undo(home, second["undo"]).status_code == 409, "it is undone already"
+    many = home.client.post("/api/cameras/bulk/undo", json={"events": [first["undo"]]}).json
+    assert "POST /api/undo" in many["failed"][0]["hint"]
     assert undo(home, first["undo"]).status_code == 200
     assert home.client.get(URL).json["count"] == 0
 

@@ -200,6 +200,8 @@ def _events(sequences: Sequence[int]) -> list[Event]:
 
 def _undo_of(event: Event) -> list[Edit]:
     """The edit that takes back the event. Raises Refused and HttpError."""
+    if editing.is_of_set(event):
+        raise Refused("This is an edit of a credential set", "Undo it with POST /api/undo.")
     if event.device is not None:
         check_may_edit(current_monitor().tracker.device(f"{event.device}"))
     elif not visible_fleet().may("device.add"):
