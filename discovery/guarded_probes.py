@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from discovery import verdicts
 from discovery.channel_questions import entries_of
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import DueQueue, Question, QueueEntry
 from discovery.logins import Allowance, LoginGate
 from discovery.probe_results import is_other_device
 from discovery.probe_tasks import ProbeTasks
+from discovery.proving import Proving
 from discovery.secret_hosts import (
     Proofs,
     Unproven,
@@ -26,9 +28,11 @@ from discovery.secret_hosts import (
     proof_of,
     with_place_key,
 )
+from discovery.verdicts import Verdict
 from fleet import logins
 from fleet.model import Access, Device, Report, Sighting, Target
 from fleet.places import access_key, session_owner
+from sources.identify import Identification
 from sources.source import SessionRefused, Source
 
 
@@ -42,6 +46,7 @@ class GuardedProbes:
         tracker: DeviceTracker,
         clock: Callable[[], datetime],
         unseal: Callable[[str], str],
+        identification: Identification,
     ) -> None:
         self._queue = queue
         self._tracker = tracker
@@ -50,10 +55,12 @@ class GuardedProbes:
         self._probes = ProbeTasks()
         self._proofs = Proofs()
         self._gate = LoginGate(tracker)
+        self._proving = Proving(tracker, identification)
 
-    def missed(self, question: Question) -> None:
+    def missed(self, entry: QueueEntry) -> None:
         """Forget what a device proved that misses now."""
-        self._proofs.forget(question)
+        self._proofs.forget(entry.question)
+        self._proving.missed(entry.host)
 
     def forget(self, question: Question) -> None:
         """Forget a device that is not asked any more."""
@@ -63,23 +70,72 @@ class GuardedProbes:
     async def close(self) -> None:
         """Cancel what runs, and wait a moment for it."""
         await self._probes.close()
+        await self._proving.close()
 
     async def reports(self, source: Source, entry: QueueEntry, device: Device) -> Sequence[Report]:
-        """The reports of the probe. Where the password may not be sent yet, the device is asked
-        without it first. Raises Unproven, UnprovenRefusal, SecretLost and whatever ProbeTasks.run
-        does."""
+        """The reports of the probe. Who is there is asked before a password is sent. Raises
+        OtherDevice, Unproven, UnprovenRefusal, SecretLost and whatever ProbeTasks.run does."""
         access = self._access(device, source.name)
-        if not may_send_secrets(access, entry.host):
-            reports = await self._reports_before_proof(source, entry, device, access)
-            if reports is not None:
-                return reports
+        verdict = await self._proving.verdict(entry, device, access)
+        if verdict is Verdict.STRANGER:
+            reports = await self._reports_without_login(source, entry, device, access)
+            return self._judged(source, device, reports, verdicts.STRANGER)
+        # Cameras of one model can have the same certificate, so at another host it is no proof.
+        is_shown = verdict is Verdict.PROVED and verdicts.needs_proof(access)
+        if not is_shown and not may_send_secrets(access, entry.host):
+            reports_before = await self._reports_before_proof(source, entry, device, access)
+            if reports_before is not None:
+                return reports_before
+            verdict = Verdict.PROVED
+        return await self._reports(source, entry, device, access, verdict)
+
+    async def _reports(
+        self,
+        source: Source,
+        entry: QueueEntry,
+        device: Device,
+        access: Access,
+        verdict: Verdict,
+    ) -> Sequence[Report]:
+        """The reports of the probe with the login, within its budget."""
+        is_proved = verdict is Verdict.PROVED
+        may_use_basic = is_proved or verdicts.may_use_basic(
+            access, source.name, self._subject(device, source), entry.host
+        )
         allowance = self._gate.allowance(device, source.name, access)
         target = self._target(source, entry, device, access, allowance)
+        target = replace(target, digest_only=not may_use_basic)
         judge = partial(self._gate.judged, device, source.name, access, allowance, self._clock())
         try:
-            return judge(await self._probes.run(source, entry.question, target))
+            reports = judge(await self._probes.run(source, entry.question, target))
         except SessionRefused as error:
             raise SessionRefused(error.reason, judge(error.reports)) from error
+        known, disputed = self._tracker.known, self._tracker.disputed()
+        if is_proved or has_proof(device, reports, known, disputed):
+            return self._judged(source, device, reports, "")
+        is_basic_used = may_use_basic and access.method == "basic"
+        text = verdicts.BASIC if is_basic_used else verdicts.DIGEST_ONLY
+        return self._judged(source, device, reports, text)
+
+    async def _reports_without_login(
+        self, source: Source, entry: QueueEntry, device: Device, access: Access
+    ) -> Sequence[Report]:
+        plain = access_without_secrets(access)
+        target = self._target(source, entry, device, plain, Allowance(may_login=False))
+        return await self._probes.run(source, entry.question, target)
+
+    def _judged(
+        self, source: Source, device: Device, reports: Sequence[Report], text: str
+    ) -> Sequence[Report]:
+        """The reports with the finding about the identity, which of a channel its recorder has."""
+        is_own = self._subject(device, source).id == device.id
+        finding = verdicts.finding(
+            device, source.name, reports, text if is_own else "", self._clock()
+        )
+        return [*reports, finding] if finding else reports
+
+    def _subject(self, device: Device, source: Source) -> Device:
+        return verdicts.subject_of(device, source.name, self._tracker.devices())
 
     def _access(self, device: Device, source: str) -> Access:
         """The access of the device as it is now, with the login that is used."""

@@ -67,12 +67,8 @@ class ProbeResults:
         own = tuple(report for report in every if not _is_cleared_already(device, report))
         kept = tuple(of_channel(device, entry.source, own))
         if is_other_device(self._tracker, device, kept):
-            # Its name is for those who see it; a reason is for all who see this device.
-            missed = self._miss(entry, device, started, "another device responds at this address")
-            # It may answer elsewhere at this moment, which counts more.
-            missed = replace(missed, at=started)
             kept = tuple(report for report in kept if not _is_about(device, report))
-            return ProbeResult(*entry.question, MISSED, missed.reason, (*kept, missed))
+            return self.other_device(entry, device, started, kept)
         if not any(isinstance(report, Sighting) for report in kept):
             misses = [report for report in kept if isinstance(report, Miss)]
             if not misses:
@@ -83,6 +79,16 @@ class ProbeResults:
         kept += tuple(unreported(channels, kept, entry.source, started))
         cleared = self._cleared(entry, device, ERROR, PASSWORD)
         return ProbeResult(*entry.question, ANSWERED, reason, (*kept, *cleared))
+
+    def other_device(
+        self, entry: QueueEntry, device: Device, started: datetime, reports: tuple[Report, ...] = ()
+    ) -> ProbeResult:
+        """The result where another device is at the address. Its name is for those who see it; a
+        reason is for all who see this device."""
+        missed = self._miss(entry, device, started, "another device responds at this address")
+        # It may answer elsewhere at this moment, which counts more.
+        missed = replace(missed, at=started)
+        return ProbeResult(*entry.question, MISSED, missed.reason, (*reports, missed))
 
     def refused(
         self,

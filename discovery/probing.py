@@ -16,11 +16,13 @@ from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
 from discovery.guarded_probes import GuardedProbes
 from discovery.probe_results import ANSWERED, MISSED, NOT_ASKED, ProbeResult, ProbeResults
+from discovery.proving import OtherDevice
 from discovery.secret_hosts import Unproven, UnprovenRefusal, unproven_reason
 from discovery.sessions import Sessions, Stream
 from fleet.model import CannotAsk, Device, NoAnswer, Report
 from fleet.places import session_owner
 from sources import net
+from sources.identify import Identification
 from sources.source import SessionRefused, Source
 from store.vault import SecretLost
 
@@ -49,6 +51,7 @@ class Prober:
         unseal: Callable[[str], str],
         sessions: Sessions,
         on_answer: Callable[[str, datetime], None] = lambda source, at: None,
+        identification: Identification | None = None,
     ) -> None:
         self.queue = DueQueue(sources)
         self.tracker = tracker
@@ -59,7 +62,9 @@ class Prober:
         self.counts: dict[str, list[int]] = {}
         """[asked, answered] by source, since the caller cleared it."""
         self._scopes = DownScopes()
-        self._guarded = GuardedProbes(self.queue, tracker, clock, unseal)
+        self._guarded = GuardedProbes(
+            self.queue, tracker, clock, unseal, identification or Identification()
+        )
         self._results = ProbeResults(tracker, clock, self._scopes)
         self._awaited: dict[Question, list[asyncio.Future[ProbeResult]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -199,6 +204,8 @@ class Prober:
         except UnprovenRefusal as error:
             reason = f"the device at {entry.host} has no free session ({error})"
             return ProbeResult(*entry.question, NOT_ASKED, reason)
+        except OtherDevice:
+            return self._results.other_device(entry, device, started)
         except Unproven:
             return self._results.without_password(source, entry, unproven_reason(entry))
         except NoAnswer as error:
@@ -221,7 +228,7 @@ class Prober:
         answered = {ANSWERED: True, MISSED: False}.get(answer.state)
         is_first_miss = self.queue.ended(entry, _now(), answered, again)
         if answered is False:
-            self._guarded.missed(entry.question)
+            self._guarded.missed(entry)
         if is_current:
             self._count(entry.source, answered, now)
             reports = answer.reports

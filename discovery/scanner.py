@@ -37,6 +37,7 @@ from fleet.model import (
     LastScan,
     Target,
 )
+from sources.identify import Identification
 from sources.source import Source
 from store.vault import SecretLost
 
@@ -79,6 +80,7 @@ class Scanner:
         may_confirm: Callable[[], bool] = lambda: False,
         unseal: Callable[[str], str] = no_vault,
         sessions: Sessions | None = None,
+        identification: Identification | None = None,
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
@@ -110,7 +112,8 @@ class Scanner:
         self.heard: dict[str, datetime] = {}  # when anything answered last, by source
         self.sessions = sessions or Sessions()
         self.prober = Prober(
-            sources, tracker, clock, self._inbox.add, unseal, self.sessions, self.heard.__setitem__
+            *(sources, tracker, clock, self._inbox.add, unseal, self.sessions),
+            *(self.heard.__setitem__, identification),
         )
         self._trials = Trials(self.sources)
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)

@@ -1,9 +1,10 @@
 """The hosts that a device's passwords may be sent to.
 
-The address that a person trusted with the password needs no proof, also when the device comes back
-to it: decision 81 has the reason. To any other address a device moves when a broadcast says so,
-which anybody can forge; the password follows only when the device has proved itself there, and a
-proof holds only while nothing hints that another device may be there now.
+At the address that a person trusted with the password, discovery/proving.py asks who is there, and
+a device that can prove nothing is still asked with its login: decision 81 has the reason. To any
+other address a device moves when a broadcast says so, which anybody can forge; the password follows
+only when the device has proved itself there, and a proof holds only while nothing hints that
+another device may be there now.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping

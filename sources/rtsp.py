@@ -373,7 +373,8 @@ def method_reason(schemes: Iterable[str], is_digest_only: bool) -> str:
     if is_digest_only and "basic" in schemes:
         return (
             "login method not supported: it offers only Basic, which would reveal the password to "
-            "a device that has not proved its identity"
+            "a device that has not proved its identity. Turn on Digest, TLS or ONVIF discovery in "
+            "the device, or enter its login again if it is the right one"
         )
     known = sorted({*schemes} & {"basic", "digest"})
     named = f" ({', '.join(known)} in a form that is not supported)" if known else ""

@@ -10,17 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Thread
-from typing import Self
+from typing import Any, Self
 
 from fleet.model import Finding, Learned, NoAnswer, Report, Sighting, Target
 from sources.source import Source
+from tests.sources.probe_matches import answer, match
 
 
 @dataclass
 class GuardedDevice:
     """A device at a port of its own that takes one password. `refused` are the passwords that it
     refused, `asked` how often it was asked at all. `left`: attempts until it locks, which it tells.
-    `mode`: login, or clock (it refuses every login because of the time)."""
+    `mode`: login, or clock (it refuses every login because of the time). With an `endpoint` it also
+    answers WS-Discovery at `discovery_port`."""
 
     password: str
     left: int | None = None
@@ -29,9 +31,12 @@ class GuardedDevice:
     accepted: list[str] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     port: int = 0
+    host: str = "127.0.0.1"
+    endpoint: str = ""
+    discovery_port: int = 0
 
     def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
+        self._loop, self._discovery = asyncio.new_event_loop(), None
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(5)
@@ -39,13 +44,25 @@ class GuardedDevice:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
 
+    async def _close(self) -> None:
+        self._server.close()
+        if self._discovery is not None:
+            self._discovery.close()
+        # Its sockets are closed in the next round of the loop.
+        await asyncio.sleep(0)
+
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        if self.discovery_port:
+            place = (self.host, self.discovery_port)
+            self._discovery, _protocol = await self._loop.create_datagram_endpoint(
+                lambda: _Discovery(self), place
+            )
+        return await asyncio.start_server(self._serve, self.host, self.port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = (await reader.readline()).decode().split()
@@ -66,12 +83,33 @@ class GuardedDevice:
         return f"REFUSED {self.left}"
 
 
-def guarded(name: str, clock: Callable[[], datetime]) -> Source:
-    """The source. It logs in only where it may, and keeps what it learned of it."""
+class _Discovery(asyncio.DatagramProtocol):
+    """Answers WS-Discovery for one device, as long as it has an endpoint reference."""
+
+    def __init__(self, device: GuardedDevice) -> None:
+        self.device = device
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.device.asked["PROBE"] += 1
+        if self.device.endpoint:
+            url = f"http://{self.device.host}/onvif"
+            self.transport.sendto(answer(match(url, endpoint=self.device.endpoint)), addr)
+
+
+def guarded(
+    name: str, clock: Callable[[], datetime], asked_with: list[Target] | None = None
+) -> Source:
+    """The source. It logs in only where it may, and keeps what it learned of it. `asked_with` gets
+    the targets."""
+    targets = [] if asked_with is None else asked_with
 
     async def probe(target: Target) -> Sequence[Report]:
         reader, writer = await asyncio.open_connection(target.host, target.port)
         may_login = target.may_login and target.refusals < 2 and target.username is not None
+        targets.append(target)
         login = f"LOGIN {target.path or '/'} {target.username} {target.secret or '-'}"
         writer.write(f"{login if may_login else 'ALIVE'}\n".encode())
         answer = (await reader.readline()).decode().split()

@@ -16,6 +16,7 @@ from tests.home import until
 
 Make = Callable[..., Engine]
 HOST = "127.0.0.1"
+UNPROVEN = "identity.unproven"
 CHANNELS = range(2, 66)
 
 
@@ -73,7 +74,7 @@ def test_a_wrong_login_is_tried_twice_and_the_device_is_still_alive(
     ask(engine)
     assert guard.refused == ["wrong", "wrong"]
     assert guard.asked["ALIVE"] >= 2
-    assert findings(engine) == {"login.wrong"}
+    assert findings(engine) == {"login.wrong", UNPROVEN}
     assert engine.devices()[1].access["rtsp"].refusals == 2
 
 
@@ -84,7 +85,7 @@ def test_a_restart_gives_no_new_attempts(make: Make, guard: GuardedDevice) -> No
     again = make()
     ask(again)
     assert guard.refused == ["wrong", "wrong"]
-    assert findings(again) == {"login.wrong"}
+    assert findings(again) == {"login.wrong", UNPROVEN}
 
 
 def test_all_sources_of_a_device_share_the_attempts(make: Make, guard: GuardedDevice) -> None:
@@ -112,7 +113,8 @@ def test_a_login_that_is_corrected_is_tried_at_once_by_all(
     change(engine, source="rtsp", username="otto", secret={"id": "right", "sealed": "v1"})
     until(lambda: len(guard.accepted) == len(devices))
     assert guard.refused == ["wrong", "wrong"]
-    until(lambda: not any(findings(engine, device.id) for device in devices))
+    until(lambda: {kind for id in CHANNELS[:4] for kind in findings(engine, id)} == set())
+    until(lambda: findings(engine) == {UNPROVEN})
 
 
 def test_a_login_that_works_goes_on_beside_one_that_does_not(

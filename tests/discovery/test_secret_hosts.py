@@ -112,10 +112,16 @@ def test_a_device_that_proves_itself_at_its_new_address_gets_its_password(make: 
     assert [secret for _host, secret, _option in tcp.asked[1:]] == ["plain-s1"] * len(tcp.asked[1:])
 
 
+def _is_of(id: int, report: Report) -> bool:
+    return isinstance(report, Sighting) and report.device == id
+
+
 def test_a_move_while_it_runs_asks_without_the_password_again(make: Make) -> None:
     tcp = Proving(key(1))
     engine = make(moved(), tcp.source())
     until(lambda: len(tcp.asked) >= 2)
+    # What it answered has the former address.
+    until(lambda: any(_is_of(1, report) for _at, batch in [*engine.batches] for report in batch))
     fleet = engine.tracker.fleet()
     other = replace(fleet.devices[1], address="10.8.8.8")
     engine.tracker._fleet = replace(fleet, devices={**fleet.devices, 1: other})
@@ -140,7 +146,11 @@ def test_a_password_that_is_entered_again_is_saved_for_the_new_address(make: Mak
     assert engine.tracker.devices()[1].access["tcp"].secret_host == AWAY
     assert engine.scanner.ask([1])[0].state == "answered"
     assert tcp.asked[-1] == (AWAY, "plain-s9", True)
-    until(lambda: not engine.tracker.devices()[1].findings)
+    until(
+        lambda: (
+            [fault.kind for fault in engine.tracker.devices()[1].findings] == ["identity.unproven"]
+        )
+    )
 
 
 # -- how long a proof holds --------------------------------------------------------------

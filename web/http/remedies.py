@@ -98,8 +98,8 @@ FINDING_REMEDIES = {
     ),
     "identity.unproven": (
         "Identity unproven",
-        "Use ONVIF or TLS, with which the device can prove who it is. Until then, a password is "
-        "sent only as Digest.",
+        "Turn on TLS or ONVIF discovery in the device, so that it can prove who it is. Until then, "
+        "its password is sent only as Digest, or as Basic to the address for which it was entered.",
     ),
     "identity.two": (
         "Two MACs at one address",

@@ -1,0 +1,130 @@
+"""Is the device at an address the one whose password is to be sent there?"""
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from datetime import datetime
+from enum import Enum
+
+from fleet import identity
+from fleet.model import Access, Device, Finding, Report, Sighting
+from fleet.places import session_owner
+from sources.identify import Evidence
+
+UNPROVEN = "identity.unproven"
+"""The kind of the finding about a device that did not prove who it is before a login."""
+CAMERA = "camera"
+FRESH_OR_BASIC = frozenset(("", "basic"))
+"""The login methods of an access whose login was not used yet, or works only unencrypted."""
+
+
+class Verdict(Enum):
+    """The device itself; another device of the fleet; one that is unknown, but not this one; or
+    nothing that tells."""
+
+    PROVED, OTHER, STRANGER, UNKNOWN = range(4)
+
+
+DIGEST_ONLY = (
+    "nothing proves who the device is before a login, so its password is used only in ways that do "
+    "not reveal it (Digest). Turn on TLS or ONVIF discovery in the device"
+)
+BASIC = (
+    "nothing proves who the device is before a login, and it takes the password only unencrypted "
+    "(Basic). It gets it because the login was entered for this address. Turn on TLS in the device"
+)
+STRANGER = (
+    "its address has another MAC or ONVIF endpoint reference than this device, so no password is "
+    "sent there. If the device was replaced, add the new one. If it is behind a router or a "
+    "recorder, add that at the same address"
+)
+
+
+def needs_proof(access: Access) -> bool:
+    """True if the device must be identified before this login. With a pinned certificate the source
+    itself proves it before it logs in."""
+    has_pin = access.tls_pin is not None and access.options.get("tls") is True
+    return not has_pin and bool(access.secret or access.secret_options)
+
+
+def may_use_basic(access: Access, source: str, subject: Device, host: str) -> bool:
+    """True if a login that reveals the password is right also for a device that proved nothing.
+
+    A person entered the login for this host, and it was not used yet, or works only in this way; a
+    channel logs in as its recorder does. A device with an endpoint reference could have proved
+    itself.
+    """
+    is_entered = access.secret_host == host and access.refusals == 0
+    methods = {access.method, subject.access.get(source, access).method}
+    is_provable = bool(identity.endpoints(subject.identities))
+    return is_entered and methods <= FRESH_OR_BASIC and not is_provable
+
+
+def subject_of(device: Device, source: str, devices: Mapping[int, Device]) -> Device:
+    """The device that can be identified there: of a channel its recorder."""
+    return devices.get(session_owner(device, source, devices), device)
+
+
+def can_be_proved(device: Device, disputed: Container[str]) -> bool:
+    """True if the device has a key that a question without a login can prove."""
+    return bool(_keys(device, disputed))
+
+
+def is_behind(device: Device, source: str, neighbours: Iterable[Device]) -> bool:
+    """True if the host forwards this question to a device behind it, as recorders and routers do:
+    what the host itself proves tells nothing about that device. Two cameras at one port are not
+    behind one host; one of them has left it."""
+    port = device.access.get(source, Access()).port
+    return any(
+        other.access[source].port != port if source in other.access else other.kind != CAMERA
+        for other in neighbours
+    )
+
+
+def verdict(
+    device: Device,
+    evidence: Evidence,
+    disputed: Container[str],
+    owner: Callable[[str], Device | None],
+    *,
+    is_behind: bool,
+) -> Verdict:
+    """Judge what an address proved; `owner` is the device that has a key.
+
+    The MAC on our own link outweighs an endpoint reference: a device that was reset gives itself a
+    new one, and anybody can copy one. Keys of a kind that the device does not have tell nothing.
+    """
+    own = _keys(device, disputed)
+    mac = evidence.mac if any(key.startswith(identity.MAC) for key in device.identities) else None
+    is_other_mac = mac is not None and mac not in device.identities and not is_behind
+    if mac in own or (not is_other_mac and own & evidence.answered):
+        return Verdict.PROVED
+    if is_behind:
+        return Verdict.UNKNOWN
+    others = {mac} if mac and is_other_mac else _other_endpoints(device, evidence, disputed)
+    if any((known := owner(key)) and known.id != device.id for key in others):
+        return Verdict.OTHER
+    return Verdict.STRANGER if others else Verdict.UNKNOWN
+
+
+def _other_endpoints(device: Device, evidence: Evidence, disputed: Container[str]) -> set[str]:
+    """The endpoint references that another device proved, where the device has one itself."""
+    if not identity.endpoints(_keys(device, disputed)):
+        return set()
+    return {key for key in evidence.endpoints if key not in disputed}
+
+
+def finding(
+    device: Device, source: str, reports: Iterable[Report], text: str, now: datetime
+) -> Finding | None:
+    """The finding about a device that answered and did not prove itself; where `text` is empty, its
+    end, if the device has it."""
+    if not any(isinstance(report, Sighting) for report in reports):
+        return None
+    kept = {(fault.kind, fault.source) for fault in device.findings}
+    if not text and (UNPROVEN, source) not in kept:
+        return None
+    return Finding(f"id:{device.id}", UNPROVEN, now, text, source, cleared=not text)
+
+
+def _keys(device: Device, disputed: Container[str]) -> set[str]:
+    kinds = (identity.MAC, identity.ENDPOINT)
+    return {key for key in device.identities if key.startswith(kinds) and key not in disputed}
