@@ -70,6 +70,8 @@ def test_a_camera_that_is_off_is_saved_without_testing_and_undone(
     assert (device.name, device.site, device.notes) == ("Ramp", "Depot", "High up")
     assert device.tags == ("door", "north")
     assert device.listed
+    assert "Checking now" in page.text
+    assert "Scan the network" not in page.text
     undo(browser, page)
     assert id not in home.monitor.tracker.devices()
     assert access.secret not in home.monitor.tracker.fleet().secrets
@@ -250,3 +252,11 @@ def test_only_so_many_logins_are_kept_and_the_oldest_gives_way() -> None:
     assert logins.entry(ada, tokens[0]) is None
     assert logins.entry(ada, tokens[1]) == Entry(SECRET)
     assert SECRET not in repr(logins.entry(ada, tokens[1]))
+
+
+def test_each_way_to_add_leads_to_the_others(browser: Browser) -> None:
+    ways = {"/cameras/add", "/cameras/import", "/scan-range"}
+    for path in ways:
+        (tabs,) = browser.visit(path).find("nav", **{"aria-label": "Ways to add cameras"})
+        assert {link["href"] for link in tabs.find("a")} == ways
+        assert [link["href"] for link in tabs.find("a") if link.get("aria-current")] == [path]
