@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import identity
+from fleet import identity, status
 from fleet.channels import is_channel
 from fleet.model import Device, Finding, Miss, Report, Sighting
 
@@ -48,6 +48,35 @@ def missed_along(channels: Iterable[Device], source: str, miss: Miss) -> list[Mi
         for device in channels
         if source in device.states and source not in device.access
     ]
+
+
+def missed_beside(
+    device: Device, channels: Iterable[Device], recorder: Device, source: str, miss: Miss
+) -> list[Miss]:
+    """The misses of the other channels at the server of a channel that missed, when nothing at
+    the recorder answers and this is the second of them. Each of 128 would cost a time-out."""
+    states = recorder.states.values()
+    if not states or not all(status.is_missed(state) for state in states):
+        return []
+    server = _server(device, source)
+    beside = [
+        other
+        for other in channels
+        if other.id != device.id and source in other.states and _server(other, source) == server
+    ]
+    if not any(status.is_missed(other.states[source]) for other in beside):
+        return []
+    return [
+        replace(miss, identity=f"id:{other.id}", site=other.site)
+        for other in beside
+        if not status.is_missed(other.states[source])
+    ]
+
+
+def _server(device: Device, source: str) -> tuple[object, ...] | None:
+    """Where the channel is asked, whatever its path."""
+    access = device.access.get(source)
+    return None if access is None else (access.host, access.port, access.options.get("tls"))
 
 
 def _parts(identities: Iterable[str]) -> set[str]:

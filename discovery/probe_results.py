@@ -9,12 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from discovery.channel_reports import is_of_channel, missed_along, of_channel, unreported
+from discovery.channel_reports import (
+    is_of_channel,
+    missed_along,
+    missed_beside,
+    of_channel,
+    unreported,
+)
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import QueueEntry
 from discovery.outcomes import name_of
 from fleet import identity
+from fleet.channels import recorder_of
 from fleet.model import Device, Finding, Miss, Report, Sighting
 from fleet.places import access_key
 from fleet.reduce import claims
@@ -144,6 +151,9 @@ class ProbeResults:
         miss, cleared = self._miss(entry, device, started, reason), self._cleared
         channels = self._tracker.channels_of(device.id)
         behind = missed_along(channels, entry.source, miss)
+        if recorder := recorder_of(device, self._tracker.devices()):
+            beside = self._tracker.channels_of(recorder.id)
+            behind += missed_beside(device, beside, recorder, entry.source, miss)
         return ProbeResult(
             *entry.question, MISSED, reason, (miss, *behind, *cleared(entry, device, PASSWORD))
         )

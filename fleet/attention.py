@@ -6,11 +6,12 @@ each kind, and so do devices that were never online.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
 from fleet import labels, queries, status
+from fleet.channels import is_channel
 from fleet.model import DEFAULT_SITE, Device, Fault
 from fleet.natural_order import Key, natural_key
 
@@ -47,7 +48,7 @@ class Concern:
     """One device that is down, one finding, or a place that is down as a whole.
 
     A finding is of several devices when it is the same one; a place is of all its devices, and its
-    `status` is the one of the first.
+    `status` is the one of the first. A recorder that is down comes with its unreachable channels.
     """
 
     devices: tuple[Device, ...]
@@ -87,7 +88,7 @@ def attention(devices: Iterable[Device], statuses: Mapping[int, str], now: datet
     folds: dict[str, list[Concern]] = defaultdict(list)
     recent = list[Concern]()
     every = list(devices)
-    for concern in _concerns(every, statuses):
+    for concern in _by_recorder(_concerns(every, statuses)):
         key = _fold_of(concern, now)
         (folds[key] if key else recent).append(concern)
     recent = _by_place(recent, every)
@@ -102,6 +103,31 @@ def _place(concern: Concern) -> tuple[float, Key]:
     since = concern.since.timestamp() if concern.since else 0
     place = concern.place
     return -since, natural_key(place.name if place else labels.name(concern.devices[0]))
+
+
+def _by_recorder(concerns: Sequence[Concern]) -> list[Concern]:
+    """One concern for each recorder that is down, with its unreachable channels."""
+    channels: dict[int, list[Concern]] = defaultdict(list)
+    down = {concern.devices[0].id for concern in concerns if concern.fault is None}
+    others = []
+    for concern in concerns:
+        device = concern.devices[0]
+        is_cut_off = concern.fault is None and concern.status == status.UNREACHABLE
+        if is_cut_off and is_channel(device) and down.intersection(device.parents[:1]):
+            channels[device.parents[0]].append(concern)
+        else:
+            others.append(concern)
+    return [
+        _with_channels(concern, channels.get(concern.devices[0].id, ()))
+        if concern.fault is None
+        else concern
+        for concern in others
+    ]
+
+
+def _with_channels(recorder: Concern, channels: Sequence[Concern]) -> Concern:
+    devices = (channel.devices[0] for channel in channels)
+    return replace(recorder, devices=(*recorder.devices, *devices))
 
 
 def _by_place(recent: list[Concern], every: Sequence[Device]) -> list[Concern]:
@@ -122,7 +148,7 @@ def _by_place(recent: list[Concern], every: Sequence[Device]) -> list[Concern]:
             groups[name_of(concern.devices[0])].append(concern)
         silent = []
         for name, group in groups.items():
-            if name and sizes[name] == len(group) > 1:
+            if name and len(group) > 1 and sizes[name] == len(_numbers(group)):
                 whole.append(_place_concern(Place(kind, name), group))
             else:
                 silent += group
@@ -130,7 +156,7 @@ def _by_place(recent: list[Concern], every: Sequence[Device]) -> list[Concern]:
 
 
 def _place_concern(place: Place, concerns: Sequence[Concern]) -> Concern:
-    devices = tuple(concern.devices[0] for concern in concerns)
+    devices = tuple(device for concern in concerns for device in concern.devices)
     newest = max((concern.since for concern in concerns if concern.since), default=None)
     return Concern(devices, concerns[0].status, None, newest, place)
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from fleet import identity, labels, logins, networks, status
+from fleet.channels import is_channel
 from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device, Fleet, NotFound
 from fleet.natural_order import Key, natural_key
@@ -50,6 +51,7 @@ class DeviceFilter:
 
     Without any of it a list is whole, by number. `status` is a key of STATUSES, `network` is in
     CIDR notation, `sort` is one of SORTS, with `-` before it for the other direction.
+    `channels_of` is the number of a recorder.
     """
 
     status: str = "all"
@@ -62,6 +64,7 @@ class DeviceFilter:
     network: str = ""
     credentials: str = ""
     source: str = ""
+    channels_of: int | None = None
     findings: bool = False
     retired: bool = False
     sort: str = ""
@@ -124,6 +127,10 @@ def conditions(query: DeviceFilter, stores: Mapping[str, str]) -> dict[str, Cond
     }
     if query.store:
         wanted["store"] = lambda device: store_of(device, stores) == query.store
+    if query.channels_of is not None:
+        wanted["channels_of"] = lambda device: (
+            is_channel(device) and device.parents[:1] == (query.channels_of,)
+        )
     if query.network:
         wanted["network"] = networks.parse(query.network).has
     if query.credentials:

@@ -1,5 +1,6 @@
 """A recorder is probed with its channels; each channel is then checked for its own stream."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ class Recorder:
     def __init__(self, channels: int) -> None:
         self.listed = list(range(1, channels + 1))
         self.is_on = True
+        self.is_silent = False
         self.has_onvif = True
         self.without_stream: set[str] = set()
         self.asked: list[str] = []
         self.logins: set[tuple[str, str | None, str | None]] = set()
 
     async def by_onvif(self, target: Target) -> Sequence[Report]:
-        if not (self.is_on and self.has_onvif):
+        if not (self.is_on and self.has_onvif) or self.is_silent:
             raise NoAnswer("connection refused")
         seen = Sighting(target.site, (MAC,), "onvif", now(), "recorder", target.host)
         return [seen, *(self._channel(target, number) for number in self.listed)]
@@ -44,6 +46,9 @@ class Recorder:
     async def by_rtsp(self, target: Target) -> Sequence[Report]:
         self.asked.append(target.path)
         self.logins.add((target.host, target.username, target.secret))
+        if self.is_silent:
+            await asyncio.sleep(0.4)
+            raise NoAnswer("no response within 0.4 s")
         if not self.is_on:
             raise NoAnswer("connection refused")
         reports: list[Report] = [
@@ -172,3 +177,13 @@ def test_the_login_of_a_recorder_does_not_go_to_a_stranger_at_its_new_address(ma
     until(lambda: any(host == "10.0.0.7" for host, _name, _secret in recorder.logins))
     until(lambda: all(channel.findings for channel in channels(engine)))
     assert {secret for host, _name, secret in recorder.logins if host == "10.0.0.7"} == {None}
+
+
+def test_the_channels_of_a_silent_recorder_do_not_wait_for_one_another(make: Make) -> None:
+    recorder = Recorder(16)
+    engine = make(recorder)
+    recorder.is_silent = True
+    engine.scanner.ask([1])
+    asked = len(recorder.asked)
+    until(lambda: statuses(engine) == ["OFFLINE"] + ["UNREACHABLE"] * 16)
+    assert len(recorder.asked) - asked < 10, "two of them tell of all"

@@ -15,7 +15,9 @@ from tests.fleet.reports import noon
 def device(id: int, since: datetime | None = None, *faults: Fault, **more: Any) -> Device:
     at = since or noon()
     more.setdefault("name", f"Camera {id}")
-    return Device(id, "camera", "here", (), since=at, findings=faults, last_seen=at, **more)
+    keys = (more.pop("key"),) if "key" in more else ()
+    more.setdefault("site", "here")
+    return Device(id, "camera", identities=keys, since=at, findings=faults, last_seen=at, **more)
 
 
 def shared(address: str, since: datetime | None = None) -> Fault:
@@ -168,3 +170,30 @@ def test_devices_without_a_site_or_alone_at_one_are_named_one_by_one() -> None:
     )
     assert places(known) == []
     assert sorted(named(known)) == [[1], [2], [3]]
+
+
+def channel(id: int, recorder: int, **more: Any) -> Device:
+    return device(id, parents=(recorder,), **more, key=f"channel:mac:1/{id}")
+
+
+def test_a_recorder_that_is_off_is_one_concern_with_its_channels() -> None:
+    channels = [channel(id, 1) for id in (2, 3)]
+    known = judged((device(1), OFFLINE), *((each, UNREACHABLE) for each in channels))
+    assert (named(known), known.devices()) == ([[1, 2, 3]], {1, 2, 3})
+    known = judged((device(1), OFFLINE), *((each, UNREACHABLE) for each in channels), later=48)
+    assert (named(known), known.folds) == ([[1, 2, 3]], {}), "also when it lasts"
+
+
+def test_a_channel_that_is_off_alone_is_a_concern_of_its_own() -> None:
+    known = judged(
+        (device(1), ACTIVE), (channel(2, 1), OFFLINE), (channel(3, 1), ACTIVE), (device(4), OFFLINE)
+    )
+    assert sorted(named(known)) == [[2], [4]]
+
+
+def test_a_place_that_is_down_as_a_whole_includes_its_recorder_with_the_channels() -> None:
+    place = {"site": "North"}
+    every = [device(1, **place), channel(2, 1, **place), device(3, **place)]
+    known = judged(*zip(every, (OFFLINE, UNREACHABLE, OFFLINE), strict=True))
+    assert sorted(named(known)[0]) == [1, 2, 3]
+    assert known.recent[0].place == attention.Place("site", "North")

@@ -34,7 +34,7 @@ class NamedDevice:
 @dataclass(frozen=True, slots=True)
 class Line:
     """One concern by name. `others`: devices of it that are not named; all of them where the name
-    is that of a place, whose list is at `url`."""
+    is that of a place, whose list is at `url`. `channels`: those of a recorder that is down."""
 
     devices: list[NamedDevice]
     others: int
@@ -43,6 +43,7 @@ class Line:
     since: str | None
     place: str = ""
     url: str = ""
+    channels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,9 @@ def _line(monitor: Monitor, concern: Concern, snapshot: Snapshot) -> Line:
     since = shapes.iso(concern.since)
     if concern.fault is None:
         text = _outage(monitor, concern, snapshot)
-        return Line(named, others, concern.status.lower(), text, since)
+        return Line(
+            named[:1], 0, concern.status.lower(), text, since, channels=len(concern.devices) - 1
+        )
     return Line(named, others, "finding", _finding(concern), since)
 
 

@@ -9,6 +9,7 @@ from fleet.model import DEFAULT_SITE
 from web.http.columns import BY_KEY
 from web.http.monitor import current_monitor
 from web.http.shapes.devices import ListQuery
+from web.http.visible_fleet import visible_fleet
 from web.pages.attention_view import ATTENTION_TITLES
 
 TITLES = {
@@ -100,8 +101,18 @@ def _parts(query: ListQuery) -> Iterator[FilterPart]:
     for key, title in TITLES.items():
         value = value_title(key, getattr(query, key))
         yield FilterPart(key, title, value, f"{title.lower()} {value}")
+    recorder = _recorder(query.channels_of)
+    yield FilterPart("channels_of", "Channels of", recorder, f"channels of {recorder}")
     order = _order(query.sort)
     yield FilterPart("sort", "Order", order, f"sorted by {order}", is_counted=True)
+
+
+def _recorder(id: int | None) -> str:
+    """The name of a recorder that the viewer sees, else its number; empty for no filter."""
+    if id is None:
+        return ""
+    device = visible_fleet().devices().get(id)
+    return labels.name(device) if device else f"device {id}"
 
 
 def _order(sort: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from fleet.identity import channel_key
-from fleet.model import Sighting
+from fleet.model import Miss, Sighting
 from tests.home import Clock, Home
 from tests.web.browser import Browser
 
@@ -53,3 +53,31 @@ def test_a_channel_names_its_recorder(browser: Browser) -> None:
 
 def test_a_camera_without_channels_has_no_list_of_them(browser: Browser) -> None:
     assert not browser.visit("/cameras/3").find("ul", **{"aria-label": "Channels"})
+
+
+def test_the_list_shows_the_channels_of_one_recorder(browser: Browser) -> None:
+    page = browser.visit("/?channels_of=1&per_page=100")
+    assert len(page.find("tr")) == 1 + 12
+    assert "Channels of" in page.text
+    assert "North recorder" in page.text
+    links = [link.attributes.get("href") for link in browser.visit("/cameras/1").find("a")]
+    assert "/?channels_of=1" in links
+
+
+def test_the_api_lists_the_channels_of_one_recorder(home: Home) -> None:
+    listed = home.client.get("/api/cameras?channels_of=1").get_json()
+    assert len(listed["cameras"]) == 12
+    assert not home.client.get("/api/cameras?channels_of=2").get_json()["cameras"]
+
+
+def test_a_recorder_that_is_off_is_one_line_with_the_number_of_its_channels(
+    browser: Browser, home: Home
+) -> None:
+    home.clock.forward(minutes=5)
+    at = home.clock()
+    misses = [Miss(f"id:{id}", "onvif", at, "connection refused") for id in range(1, 14)]
+    home.monitor.tracker.apply(misses, at)
+    lines = browser.visit("/").find_one("section", id="wrong").find("li")
+    assert len(lines) == 1
+    assert "North recorder and its 12 channels" in " ".join(lines[0].text.split())
+    assert "13 devices need attention" in browser.visit("/").text
