@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
+from fleet import path_logins
 from fleet.model import Access, Invalid
 from fleet.secret_columns import is_secret
 
@@ -38,7 +39,8 @@ WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """The name of a source, of a kind, of an option."""
 PIN = re.compile(r"[0-9a-f]{64}")
 PASSWORD = re.compile(
-    r"(?i)(?:pass?|passwd|password|passphrase|passcode|pwd|pswd?|\bpw|secret)=[^&/;?]"
+    r"(?i)(?:pass?|passwd|password|passphrase|passcode|pwd|pswd?|\bpw|secret)="
+    r"(?!_(?:channel|stream)=)[^&/;?]"
 )
 LOGIN_IN_URL = re.compile(r"//[^/@:]*:[^/@]*@")
 
@@ -279,14 +281,14 @@ def _path(value: Any) -> str:
         raise _invalid(
             "path",
             "The path contains a password",
-            "Remove it from the path, and enter it as the password of the device.",
+            "Write {password} in its place, and enter it as the password of the device.",
         )
     return text
 
 
 def has_password(text: str) -> bool:
-    """True if a URL, a path or a part of one contains a password."""
-    plain = unquote(text)
+    """True if a URL, a path or a part of one contains a password, and not only a place for it."""
+    plain = unquote(path_logins.without_places(text))
     return bool(PASSWORD.search(plain) or LOGIN_IN_URL.search(plain))
 
 

@@ -1,6 +1,7 @@
 """Parse stream URLs as people type and paste them. Pure.
 
-The login is taken out of the URL, so that what is kept and shown has none.
+The login is taken out of the URL, also out of its path, where placeholders take its place. So
+what is kept and shown has none.
 """
 
 import unicodedata
@@ -8,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
-from fleet import access_fields
+from fleet import access_fields, path_logins
 from fleet.model import Invalid
+from fleet.path_logins import PathLogin
 
 SCHEMES = {"rtsp": False, "rtsps": True}
 """Whether a stream of the scheme is encrypted."""
@@ -19,6 +21,10 @@ EXAMPLE = "Enter a URL such as rtsp://192.168.1.20:554/live."
 ENCODED = (
     "If the password contains / or ?, write %2F or %3F, or enter it in its own field. Write %40 "
     "for an @ in the path."
+)
+_NOT_UTF8 = (
+    "The login in the stream URL is not encoded as UTF-8",
+    "Enter user name and password in their own fields.",
 )
 
 
@@ -68,11 +74,30 @@ def _parse(text: Any) -> StreamUrl:
         raise Invalid("A stream URL begins with rtsp:// or rtsps://", EXAMPLE)
     length = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
     login, _, place = rest[:length].rpartition("@")
-    url = _place(tls, place, rest[length:])
-    if not login:
-        return url
-    username, password = _login(login)
+    inner = _taken_out(rest[length:])
+    url = _place(tls, place, inner.path)
+    username, password = _login(login) if login else (None, None)
+    if inner.password is not None:
+        _check_same(username, inner.username)
+        _check_same(password, inner.password)
+        username, password = username or inner.username, valid_password(inner.password)
+        access_fields.values({"username": username})
     return replace(url, username=username, password=password)
+
+
+def _taken_out(path: str) -> PathLogin:
+    try:
+        return path_logins.taken_out(path)
+    except UnicodeDecodeError:
+        raise Invalid(*_NOT_UTF8) from None
+
+
+def _check_same(of_host: str | None, of_path: str | None) -> None:
+    if None not in (of_host, of_path) and of_host != of_path:
+        raise Invalid(
+            "The stream URL has one login before the host and another in the path",
+            "Remove one of the two. Both are filled in from the login of the device.",
+        )
 
 
 def _place(tls: bool, place: str, path: str) -> StreamUrl:
@@ -107,10 +132,7 @@ def _decoded(text: str) -> str:
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise Invalid(
-            "The login in the stream URL is not encoded as UTF-8",
-            "Enter user name and password in their own fields.",
-        ) from None
+        raise Invalid(*_NOT_UTF8) from None
 
 
 def valid_password(value: str | None) -> str | None:

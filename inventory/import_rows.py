@@ -2,10 +2,11 @@
 or stream URL in each line. Pure."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fleet import access_fields, identity, stream_url
+from fleet import access_fields, identity, path_logins, stream_url
 from fleet.edit.importing import ListedRow, RowResult, refused_row
 from fleet.model import DEFAULT_SITE, Access, Invalid
 from fleet.places import place
@@ -122,13 +123,15 @@ def _doubled_note(titles: Sequence[str]) -> list[str]:
 
 def _without_secrets(texts: Mapping[str, str]) -> dict[str, str]:
     shown = {name: text for name, text in texts.items() if name != "password"}
-    for name in PLACES & shown.keys():
+    for name in (PLACES | {"path"}) & shown.keys():
         shown[name] = without_login(shown[name])
     return shown
 
 
 def without_login(text: str) -> str:
     """A typed address or URL without what may be a login, however malformed it is."""
+    with suppress(UnicodeDecodeError):
+        text = path_logins.taken_out_of_url(text).path
     scheme, separator, rest = text.rpartition("://")
     if "@" not in rest:
         return text if not access_fields.has_password(text) else f"{scheme}{separator}..."

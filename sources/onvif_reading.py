@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from urllib.parse import quote, quote_plus
 
+from fleet import access_fields, path_logins
 from fleet.model import NoAnswer, Target
 from sources import onvif_answers, onvif_http, soap, tls
 from sources.device_urls import SCHEMES, DeviceUrl
@@ -21,8 +21,6 @@ LONGEST = 20.0
 """Seconds for everything; what was not asked by then is left out."""
 MAX_WITH_DETAILS = 8
 """Video sources up to which the second streams and the snapshots are asked for, too."""
-SHORTEST_SECRET = 3
-"""Characters of a password that is looked for in a URI; a shorter one is in every other path."""
 STREAM = (
     "<GetStreamUri><StreamSetup><t:Stream>RTP-Unicast</t:Stream><t:Transport>"
     "<t:Protocol>RTSP</t:Protocol></t:Transport></StreamSetup>"
@@ -214,16 +212,15 @@ class Reader:
             self.foreign_hosts[url.host[:64]] = None
 
     def _link(self, url: DeviceUrl) -> tuple[str, bool]:
-        """The URL without host and login, and whether a secret was in it: then it is empty."""
-        if has_secret(url.path, self.target.secret or ""):
+        """The URL without host and login: in a path that repeats the login of the device,
+        placeholders take its place. Empty, and True, if another secret was in it."""
+        path = path_logins.hidden(url.path, self.target.username or "", self.target.secret or "")
+        if has_secret(path):
             return "", True
-        return (url.path if url.port == SCHEMES[url.scheme] else f":{url.port}{url.path}"), False
+        return (path if url.port == SCHEMES[url.scheme] else f":{url.port}{path}"), False
 
 
-def has_secret(path: str, password: str) -> bool:
-    """True if the path has the password, or anything that looks like one."""
-    if len(password) >= SHORTEST_SECRET:
-        spellings = {password, quote(password), quote(password, safe=""), quote_plus(password)}
-        if any(spelling in path for spelling in spellings):
-            return True
-    return MASK in masked(path) and MASK not in path
+def has_secret(path: str) -> bool:
+    """True if the path has anything that looks like a password, apart from a place for one."""
+    plain = path_logins.without_places(path)
+    return access_fields.has_password(path) or (MASK in masked(plain) and MASK not in plain)

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from fleet import path_logins
 from fleet.model import Finding, Invalid, Learned, Report, Sighting, Target
-from fleet.stream_url import StreamUrl
-from fleet.stream_url import parse as parse_url
-from sources import login_challenges, session_description, stream_facts, tls
+from fleet.stream_url import SCHEMES, StreamUrl
+from sources import device_urls, login_challenges, session_description, stream_facts, tls
 from sources.login_challenges import Authorization, Challenge, Login, MethodNotSupported
 from sources.rtsp_client import Connection
 from sources.rtsp_wire import Response, TooLong
@@ -44,6 +44,10 @@ LOGIN_FINDINGS = ("login.wrong", "login.method", "login.none")
 STREAM_FINDINGS = ("stream.missing", "stream.path", "stream.refused", "stream.none")
 TLS_FINDINGS = ("tls.changed", "tls.old")
 NOT_ENCRYPTED = "it redirects to an unencrypted address, which is not followed"
+PATH_REVEALS = (
+    "login method not supported: the path of the stream has the password in it, which would reveal "
+    "it to a device that has not proved its identity"
+)
 REFUSED_TEXT = (
     "it refuses the user name or password. After two refusals, no login is tried until it is "
     "changed in this device's connection"
@@ -93,6 +97,8 @@ class _Check:
     raised: dict[str, str] = field(default_factory=dict)
     """Findings by kind, each with its text."""
     cleared: set[str] = field(default_factory=set)
+    spent: int = 0
+    """Logins that the device refused."""
     latency: float | None = None
 
     async def run(self) -> list[Report]:
@@ -109,14 +115,15 @@ class _Check:
     async def _at(self, url: StreamUrl) -> list[Report]:
         """Ask at this URL of the device. Raises _Redirected besides."""
         text = request_url(url)
+        plain = self._without_login(url)
         began = asyncio.get_running_loop().time()
         try:
             async with Connection(url.host, url.port, text, uses_tls=url.tls) as connection:
                 if connection.certificate and tls.is_changed(self.target, connection.certificate):
-                    return await self._with_changed(connection)
+                    return await self._with_changed(connection, plain)
                 self.learned = replace(self.learned, tls_pin=connection.certificate)
                 self.cleared |= {*TLS_FINDINGS}
-                response = await connection.ask("OPTIONS", text)
+                response = await connection.ask("OPTIONS", plain)
                 self.latency = asyncio.get_running_loop().time() - began
                 if self._may_login():
                     await self._stream(connection, url, response)
@@ -126,12 +133,18 @@ class _Check:
             raise SessionRefused(error.reason, self._reports()) from None
         return self._reports()
 
-    async def _with_changed(self, connection: Connection) -> list[Report]:
+    async def _with_changed(self, connection: Connection, plain: str) -> list[Report]:
         """Prove only that it is alive: nothing secret goes to a device with another certificate."""
-        await connection.ask("OPTIONS", connection.url)
+        await connection.ask("OPTIONS", plain)
         assert connection.certificate is not None
         finding = tls.changed(self.target, connection.certificate, NAME, self.clock())
         return [self._sighting(), finding]
+
+    def _without_login(self, url: StreamUrl) -> str:
+        """The URL that is asked before a login may be sent. Where the path has one, that of the
+        whole device, which OPTIONS takes as well."""
+        has_login = path_logins.has_place(self.target.path)
+        return request_url(replace(url, path="/") if has_login else url)
 
     def _may_login(self) -> bool:
         """True if DESCRIBE may be asked, which most devices answer only after a login."""
@@ -143,6 +156,8 @@ class _Check:
 
     async def _stream(self, connection: Connection, url: StreamUrl, options: Response) -> None:
         """Ask for the description, and judge the answer."""
+        if not self._may_send_path():
+            return
         try:
             response = await self._describe(connection)
         except TooLong as error:
@@ -164,12 +179,27 @@ class _Check:
             case code:
                 self._fail("stream.refused", f"it refuses the stream (RTSP {code})")
 
+    def _may_send_path(self) -> bool:
+        """False for a path with a login that is missing, or that the device may not see."""
+        if not path_logins.has_place(self.target.path):
+            return True
+        if login_of(self.target) is None:
+            self._raise("login.wrong", "the path of the stream needs a user name and a password")
+        elif self.target.digest_only:
+            self._raise("login.method", PATH_REVEALS)
+        else:
+            return True
+        return False
+
     async def _describe(self, connection: Connection) -> Response:
         """The answer to DESCRIBE, after a login if that is needed and possible. A 401 or 403 in the
         end is a finding already."""
         response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
         login = login_of(self.target)
-        if response.code == 403:
+        if path_logins.has_place(self.target.path):
+            if not self._is_path_refused(response):
+                return response
+        elif response.code == 403:
             self._raise("login.wrong", "it does not let anybody see this stream (RTSP 403)")
         if response.code != 401:
             if response.code == 200:
@@ -180,6 +210,21 @@ class _Check:
             self._raise("login.wrong", "it requires a user name and a password")
             return response
         return await self._log_in(connection, login, response)
+
+    def _is_path_refused(self, response: Response) -> bool:
+        """True if the login in the path is not enough, and the device says how to log in besides.
+        Such a refusal is spent: nothing tells whether the device took that login for a wrong one.
+        """
+        match response.code:
+            case 401 | 403:
+                self.spent += 1
+                if response.code == 401 and challenges_of(response):
+                    return True
+                self._refused(response)
+            case 200:
+                self.learned = replace(self.learned, method="basic", refusals=0)
+                self.cleared |= {*LOGIN_FINDINGS}
+        return False
 
     async def _log_in(self, connection: Connection, login: Login, response: Response) -> Response:
         for _ in range(MAX_ANSWERS):
@@ -199,12 +244,14 @@ class _Check:
                 return response
             if response.code == 403 or not is_outdated(response, used):
                 break
+        self.spent += 1
         self._refused(response)
         return response
 
     def _accepted(self, challenge: Challenge) -> None:
         """The device took the login; what else it answers is no matter of the login."""
-        is_basic = challenge.scheme == "basic"
+        # A login in the path reveals the password as Basic does, whatever comes besides.
+        is_basic = challenge.scheme == "basic" or path_logins.has_place(self.target.path)
         method = "basic" if is_basic else f"digest-{challenge.algorithm}"
         self.learned = replace(self.learned, method=method, refusals=0)
         self.cleared |= {*LOGIN_FINDINGS}
@@ -213,7 +260,9 @@ class _Check:
         """A login that was refused is spent, whatever the reason that the device gives."""
         text = f"{response.reason} {response.body.decode('utf-8', 'replace')}"
         left = login_challenges.attempts_left(text)
-        self.learned = replace(self.learned, refusals=self.target.refusals + 1, attempts_left=left)
+        self.learned = replace(
+            self.learned, refusals=self.target.refusals + self.spent, attempts_left=left
+        )
         if any(challenge.is_stale for challenge in challenges_of(response)):
             text = "it calls every login outdated (stale nonce), so nobody can log in"
             self._raise("login.method", text)
@@ -322,10 +371,11 @@ DESCRIBE: Mapping[str, str] = {"Accept": "application/sdp"}
 
 
 def url_of(target: Target) -> StreamUrl:
-    """Where the stream of the target is asked for."""
+    """Where the stream of the target is asked for, with the login where its path wants it."""
     uses_tls = target.options.get("tls") is True
     port = target.port or (TLS_PORT if uses_tls else PORT)
-    return StreamUrl(uses_tls, target.host, port, target.path)
+    path = path_logins.filled(target.path, target.username, target.secret)
+    return StreamUrl(uses_tls, target.host, port, path)
 
 
 def request_url(url: StreamUrl) -> str:
@@ -342,10 +392,14 @@ def login_of(target: Target) -> Login | None:
 
 
 def redirect_of(url: StreamUrl, location: str) -> StreamUrl:
-    """The URL of a Location header, which may be a path only. Raises Invalid."""
+    """The URL of a Location header, which may be a path only. A login in its path is the device's
+    own, and sent back as it is. Raises Invalid."""
     if location.startswith("/") and not location.startswith("//"):
         return replace(url, path=location)
-    return replace(parse_url(location), username=None, password=None)
+    other = device_urls.parse(location)
+    if other is None or other.scheme not in SCHEMES:
+        raise Invalid("The Location is not a stream URL", "Check the settings of the device.")
+    return StreamUrl(other.is_tls, str(other.address or other.host), other.port, other.path)
 
 
 def challenges_of(response: Response) -> list[Challenge]:

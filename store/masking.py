@@ -10,6 +10,7 @@ hidden and not searched a second time.
 
 import base64
 import binascii
+import html
 import json
 import logging
 import re
@@ -73,7 +74,7 @@ class MaskingFormatter(logging.Formatter):
         """Hide this text from now on, wherever it appears; under 6 characters it is ignored."""
         if len(text) >= MIN_LENGTH:
             with cls._secrets_lock:
-                cls._secrets = tuple({*cls._secrets, *_spellings(text)})
+                cls._secrets = tuple({*cls._secrets, *spellings(text)})
 
     def format(self, record: logging.LogRecord) -> str:
         """Format and mask a record, also one whose arguments do not fit the message."""
@@ -121,14 +122,18 @@ def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
     return line
 
 
+_ENCODED = re.compile("%[0-9A-F]{2}")
+
 # -- what is known ---------------------------------------------------------------------------
 
 
-def _spellings(text: str) -> Iterator[str]:
-    """The secret as it is, in a URL, in JSON, in a `repr`."""
+def spellings(text: str) -> Iterator[str]:
+    """The secret as it is, in a URL, in HTML, in JSON, in a `repr`."""
     yield text
     yield quote(text, errors="replace")
-    yield quote(text, safe="", errors="replace")
+    yield (encoded := quote(text, safe="", errors="replace"))
+    yield _ENCODED.sub(lambda code: code[0].lower(), encoded)
+    yield html.escape(text)
     yield quote_plus(text, errors="replace")
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fleet import access_fields, texts
+from fleet import access_fields, path_logins, texts
 from inventory import plain_sheets, text_files
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +43,14 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "passphrase=",
         "pass",
     ),
+    ("fleet/path_logins.py", path_logins.FIELD.pattern): ("user=", "password=", "login_", "/"),
+    ("fleet/path_logins.py", path_logins.END.pattern): (";a", "_channel", "&"),
+    ("fleet/path_logins.py", path_logins.SEGMENTS.pattern): (
+        "/live/a/b/ch",
+        "/0/a:b/mai",
+        "/live/",
+    ),
+    ("fleet/path_logins.py", path_logins.PLACE.pattern): ("{password}", "{password"),
     ("fleet/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),
     ("fleet/identity.py", "[0-9a-f]{2}(:[0-9a-f]{2}){5}"): ("00:11:22:33:44:5",),

@@ -261,8 +261,7 @@ def test_another_host_in_a_url_is_replaced_and_reported() -> None:
     "path",
     [
         "/user=admin&amp;password=tlJwpbo6&amp;channel=1",
-        "/live?pwd=right%25secret",
-        "/right%25secret/live",
+        "/live?pwd=another",
     ],
 )
 def test_a_secret_in_a_uri_is_in_no_report(path: str) -> None:
@@ -271,9 +270,27 @@ def test_a_secret_in_a_uri_is_in_no_report(path: str) -> None:
     with serving(stub):
         reports = probe(stub, **LOGIN)
     assert PASSWORD not in repr(reports)
-    assert "right%25secret" not in repr(reports)
+    assert "another" not in repr(reports)
     assert "tlJwpbo6" not in repr(reports)
     assert device(reports).facts["streams"][0]["has_secret"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/live?pwd=right%25secret", "/live?pwd={password}"),
+        ("/admin/right%25secret/live", "/{username}/{password}/live"),
+        ("/live?a={password}&pwd=right%25secret", "/live?a=%7Bpassword%7D&pwd={password}"),
+    ],
+)
+def test_a_uri_that_repeats_the_login_is_kept_with_placeholders(path: str, kept: str) -> None:
+    stub = camera()
+    stub.answers["GetStreamUri P1"] = STREAM.format(f"rtsp://127.0.0.1{path}")
+    with serving(stub):
+        reports = probe(stub, **LOGIN)
+    assert PASSWORD not in repr(reports)
+    assert "right%25secret" not in repr(reports)
+    assert device(reports).links["stream"] == kept
 
 
 def test_a_login_before_the_host_of_a_uri_is_taken_out() -> None:

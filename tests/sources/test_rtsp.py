@@ -249,6 +249,72 @@ def test_a_server_header_with_the_password_is_no_fact() -> None:
     assert PASSWORD not in str(facts).lower()
 
 
+# -- a login in the path -------------------------------------------------------------------
+
+XMEYE = "/user={username}_password={password}_channel=1_stream=0.sdp"
+
+
+@pytest.mark.parametrize(
+    "path", [XMEYE, "/cam?user={username}&password={password}", "/live/{username}/{password}/ch1"]
+)
+def test_a_path_with_a_login_is_filled_in_and_in_no_report(make: Make, path: str) -> None:
+    password = "p@ss:/?&=% +ü"
+    sent = path.format(username="admin", password="p%40ss%3A%2F%3F%26%3D%25%20%2B%C3%BC")
+    device = make(streams={sent: Stream()}, accounts=Accounts())
+    result = check_device(device, path=path, secret=password)
+    assert is_ok(result)
+    assert result.learned.refusals == 0
+    assert [request.url.partition("18554")[2] for request in device.requests[:2]] == ["/", sent]
+    assert password not in repr(result)
+    assert "p%40ss" not in repr(result)
+
+
+def test_a_path_with_a_login_may_need_a_digest_of_it_besides(make: Make) -> None:
+    path = XMEYE.format(username=USERNAME, password=PASSWORD)
+    device = make(streams={path: Stream()})
+    assert is_ok(check_device(device, path=XMEYE))
+    assert outcomes(device) == ["right"] * len(outcomes(device))
+
+
+def test_a_wrong_login_in_a_path_is_spent_twice_and_never_again(make: Make) -> None:
+    path = XMEYE.format(username=USERNAME, password=PASSWORD)
+    device = make(streams={path: Stream()})
+    first = check_device(device, path=XMEYE, secret="wrong-one")
+    assert first.learned.refusals == 2, "one in the URL and one as a digest"
+    assert "login.wrong" in first.findings
+    before = len(device.requests)
+    check_device(device, path=XMEYE, secret="wrong-one", refusals=2)
+    (request,) = device.requests[before:]
+    assert (request.method, request.url.partition("18554")[2]) == ("OPTIONS", "/")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "text"),
+    [
+        ({"digest_only": True}, "login.method", "would reveal it to a device"),
+        ({"username": None, "secret": None}, "login.wrong", "needs a user name and a password"),
+    ],
+)
+def test_a_path_with_a_login_is_not_sent(
+    make: Make, changes: dict[str, Any], kind: str, text: str
+) -> None:
+    device = make(streams={"/": Stream()}, accounts=Accounts())
+    result = check_device(device, path=XMEYE, **changes)
+    assert text in result.findings[kind]
+    assert [request.url.partition("18554")[2] for request in device.requests] == ["/"]
+
+
+def test_a_redirect_to_a_path_with_a_login_is_followed(make: Make) -> None:
+    path = f"/user={USERNAME}_password={PASSWORD}_channel=1_stream=0.sdp"
+    device = make(streams={path: Stream()}, accounts=Accounts())
+    device.redirect = f"rtsp://{device.address}:{PORT}{path}"
+    result = check_device(device, path="/live")
+    assert set(result.findings) == {"login.none"}
+    assert result.learned.worked_at == NOW
+    assert PASSWORD not in repr(result)
+    assert device.redirect in [request.url for request in device.requests]
+
+
 # -- a path that worked --------------------------------------------------------------------
 
 

@@ -52,6 +52,8 @@ def submit(key: str) -> Any:
     address = connection_form.without_login(typed["host"])
     typed["host"] = address.text
     login = connection_form.with_login_of(address, connection_form.login_of(request.form, KEEP))
+    path = connection_form.without_path_login(typed["path"])
+    typed["path"], login = path.text, connection_form.with_login_of(path, login)
     person, token = current_person(), request.form.get("entered", "")[:100]
     entry = (logins().entry(person, token) if person else None) or Entry()
     secret = (login.password or entry.secret) if login.choice == PASSWORD else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
-from fleet import access_fields
+from fleet import access_fields, path_logins, stream_url
 from fleet.model import Invalid
 
 PASSWORD, EMPTY, NONE, SAVED, KEEP = "password", "empty", "none", "saved", "keep"  # nosec B105
@@ -46,19 +46,42 @@ def login_of(form: Mapping[str, str], default: str = PASSWORD) -> TypedLogin:
 
 def with_login_of(address: TypedAddress, login: TypedLogin) -> TypedLogin:
     """The login with that of a URL, which a person pasted and so means."""
-    if address.username is None:
+    if address.username is None and address.password is None:
         return login
     choice = PASSWORD if address.password else EMPTY
-    return replace(login, choice=choice, username=address.username, password=address.password or "")
+    username = address.username or login.username
+    return replace(login, choice=choice, username=username, password=address.password or "")
 
 
 def without_login(text: str) -> TypedAddress:
     """Take user name and password out of a pasted URL, also out of one that is not valid: what is
-    left can be shown again."""
+    left can be shown again. A login in the path of a stream leaves placeholders."""
     text = text.strip()[: access_fields.LONGEST_HOST + access_fields.LONGEST_PATH]
     scheme, separator, rest = text.partition("://")
     if not separator:
         return TypedAddress(_shown(text))
+    if scheme.lower() not in stream_url.SCHEMES:
+        return _without_userinfo(scheme, rest)
+    try:
+        inner = path_logins.taken_out_of_url(text)
+    except UnicodeDecodeError:
+        return _without_userinfo(scheme, rest)
+    outer = _without_userinfo(scheme, inner.path.partition("://")[2])
+    if inner.password is None or outer.password not in (None, inner.password):
+        return outer
+    return replace(outer, username=outer.username or inner.username, password=inner.password)
+
+
+def without_path_login(path: str) -> TypedAddress:
+    """Take the login out of a path, where it leaves placeholders."""
+    try:
+        inner = path_logins.taken_out(path)
+    except UnicodeDecodeError:
+        return TypedAddress(path)
+    return TypedAddress(inner.path, inner.username, inner.password)
+
+
+def _without_userinfo(scheme: str, rest: str) -> TypedAddress:
     authority, slash, path = rest.partition("/")
     if "@" not in authority and _has_password_before(authority) and "@" in path:
         # A slash in the password that nobody encoded.
@@ -66,7 +89,7 @@ def without_login(text: str) -> TypedAddress:
     else:
         userinfo, at, host = authority.rpartition("@")
         if not at:
-            return TypedAddress(_shown(text))
+            return TypedAddress(_shown(f"{scheme}://{rest}"))
         after = f"{host}{slash}{path}"
     name, _, password = userinfo.partition(":")
     shown = _shown(f"{scheme}://{after}")
