@@ -91,9 +91,10 @@ def test_who_sees_less_is_sent_nothing_of_the_rest(
     read_until(others, "event: head")
     answer, pieces = follow(ask[name], "page=")
     text = read_until(pieces, "event: head")
-    rename(ask, OTHER, "Treasure")
-    rename(ask, OWN, "Drawbridge")
-    text += read_until(pieces, "Drawbridge")
+    # The same name once more would be no change, of which no event comes.
+    rename(ask, OTHER, f"Treasure of {name}")
+    rename(ask, OWN, f"Drawbridge of {name}")
+    text += read_until(pieces, f"Drawbridge of {name}")
     answer.close()
     everybody.close()
     assert not traces_in(text)
