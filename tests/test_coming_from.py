@@ -24,6 +24,8 @@ from tests.home import ROOT, Answer, Home, Running, running, until
 from tests.texts import MAC, Request, answering, basic, code, curl, known_monitor, read, table
 
 PASSWORD = "seven grey owls"
+QUICK = {"EASY4IP_TIMEOUT": "0.5"}
+"""No cloud answers here, so a check of the recorders ends when its time is up."""
 MADE_AT_RUN_TIME = ("data/logs/app.log", "data/camera_monitor.db")
 ELSEWHERE = {
     "docker build": "Dockerfile",
@@ -170,14 +172,14 @@ def with_recorder(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with known_monitor(with_recorder(tmp_path_factory.mktemp("coming-from"))) as monitor:
+    with known_monitor(with_recorder(tmp_path_factory.mktemp("coming-from")), **QUICK) as monitor:
         yield monitor
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The same monitor with an account that is called as the device backend's."""
-    with known_monitor(with_recorder(tmp_path_factory.mktemp("closed"))) as monitor:
+    with known_monitor(with_recorder(tmp_path_factory.mktemp("closed")), **QUICK) as monitor:
         add_user(monitor, "admin", "admin", {})
         yield monitor
 

@@ -15,8 +15,8 @@ from tests.home import ROOT, Running, free_port, until
 COUNT = 2000
 TIMEOUT = 2.0
 """Of the source, in seconds."""
-OFTEN = 10
-"""Seconds between two questions to each of the last hundred devices: the shortest interval."""
+OFTEN = 5
+"""Seconds between two questions to each of the last hundred devices."""
 PACKAGES = ("data", "tests", "docs", "bench", "simulators", ".*", "__pycache__")
 
 
