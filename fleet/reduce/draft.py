@@ -172,6 +172,8 @@ class Draft:
         self._forget_replaced_secrets()
         if self.is_unordered:
             self.devices = dict(sorted(self.devices.items()))
+        # Each other mapping of sets makes the queue look at every device.
+        is_same = self.credentials == self.fleet.credentials
         return replace(
             self.fleet,
             devices=self.devices,
@@ -186,5 +188,5 @@ class Draft:
             disputed=self.disputed,
             watched=self.watched,
             ignored=self.ignored,
-            credentials=self.credentials,
+            credentials=self.fleet.credentials if is_same else self.credentials,
         )

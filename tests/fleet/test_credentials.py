@@ -48,6 +48,15 @@ def test_a_set_is_kept_and_its_devices_use_its_login() -> None:
     assert record.decode(record.Encoder().encode(story.fleet)) == story.fleet
 
 
+def test_the_sets_are_other_ones_only_when_one_changed() -> None:
+    story = story_with_set(1)
+    sets = story.fleet.credentials
+    story.tell(seen(mac(2), address="10.0.0.9"))
+    assert story.fleet.credentials is sets, "or the queue looks at every device"
+    story.tell(edit("credentials", "c1", name="Doors"))
+    assert story.fleet.credentials is not sets
+
+
 def test_a_set_is_chosen_by_its_name_and_renamed_without_effect_on_its_devices() -> None:
     story = story_with_set()
     story.tell(edit("link", mac(1), source="rtsp", credentials=" gate CAMERAS "))
