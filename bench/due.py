@@ -1,12 +1,12 @@
 """The cost of the due queue: 10,000 devices, with a source that answers at once."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import fleets
+from bench.running import share_of_core
 from bench.table import Row
 from discovery.scanner import Scanner
 from fleet.database import record
@@ -54,9 +54,9 @@ def due(folder: Path) -> list[Row]:
     scanner = Scanner([source], tracker, utc_now)
     scanner.open()
     try:
-        first, _took = _share(FIRST)
+        first, _took = share_of_core(FIRST)
         first_asked, asked = asked, 0
-        share, took = _share(SECONDS)
+        share, took = share_of_core(SECONDS)
         rate = asked / took
     finally:
         scanner.close()
@@ -71,11 +71,3 @@ def due(folder: Path) -> list[Row]:
             note=f"{first_asked} questions in {FIRST:.0f} s",
         ),
     ]
-
-
-def _share(seconds: float) -> tuple[float, float]:
-    """The share of one core that this process uses meanwhile, in percent, and how long it was."""
-    cpu, begin = time.process_time(), time.monotonic()
-    time.sleep(seconds)
-    took = time.monotonic() - begin
-    return (time.process_time() - cpu) / took * 100, took

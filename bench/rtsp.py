@@ -13,15 +13,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from bench.running import ROOT, free_port
+from bench import fleets
+from bench.due import FIRST, INTERVAL, SECONDS, SIZE, utc_now
+from bench.running import ROOT, free_port, share_of_core
 from bench.table import Row
-from fleet.model import NoAnswer, Report, Sighting, Target
+from discovery.scanner import Scanner
+from fleet.database import record
+from fleet.model import Access, Fleet, NoAnswer, Report, Sighting, Target
+from fleet.tracker import Tracker
 from simulators import rtsp as simulator
+from simulators.panasonic import crowd
 from sources import rtsp
 
 MANY = 2000
 BROKEN = {"silent": 5, "slow": 5, "flooding": 1}
 DEAD = 254
+NETWORK = 4094
+"""Addresses of a /20."""
 GENTLE = 50
 """Checks at once where the time of a single camera is measured."""
 PEERS = 16
@@ -105,9 +113,75 @@ def ffprobe_cpu(asked: Sequence[Target]) -> float | None:
     return used / len(asked) * 1000
 
 
-def rtsp_checks(_folder: Path) -> list[Row]:
+def listed(folder: Path, port: int) -> Tracker:
+    """A fleet in which each device is one of the cameras, with its login. The password is its own
+    id: a vault would be measured too."""
+    fleets.write_fleet(folder, SIZE)
+    tracker = fleets.tracker_in(folder)
+    fleet = tracker.fleet()
+    tracker.close()
+    devices = {
+        id: replace(device, access={"rtsp": _access(target)}, retired_at=None)
+        for (id, device), target in zip(fleet.devices.items(), targets(port, SIZE), strict=True)
+    }
+    data = record.Encoder().encode(Fleet(devices, next_id=fleet.next_id, sequence=fleet.sequence))
+    (folder / "camera_database.json").write_bytes(data)
+    return fleets.tracker_in(folder)
+
+
+def _access(target: Target) -> Access:
+    access = Access(target.host, target.port, target.path, interval=INTERVAL)
+    return replace(access, username=target.username, secret=target.secret)
+
+
+def _due(folder: Path) -> Row:
+    """CPU of this process while 10,000 cameras are checked every ten minutes, after the first
+    round."""
+    port = free_port()
+    with cameras(port, "--count", str(SIZE)):
+        tracker = listed(folder, port)
+        scanner = Scanner([rtsp.build(rtsp.Options(), utc_now)], tracker, utc_now, unseal=str)
+        scanner.open()
+        try:
+            share_of_core(FIRST)
+            before = _last_seen(tracker)
+            share, took = share_of_core(SECONDS)
+            after = _last_seen(tracker)
+        finally:
+            scanner.close()
+            tracker.close()
+    checks = sum(seen != before[id] for id, seen in after.items())
+    return Row(
+        "10k RTSP cameras every 10 min: CPU of one core",
+        share,
+        "%",
+        5,
+        note=f"{checks / took:.1f} online a second; half of them with a Digest login",
+    )
+
+
+def _full_network(folder: Path) -> Row:
+    """What the answers of a whole /20 cost the tracker, with its file, when all of them are new."""
+    folder.mkdir()
+    tracker, now = fleets.tracker_in(folder), utc_now()
+    reports = fleets.reports_of(crowd(NETWORK), now)
+    begin = time.process_time()
+    tracker.apply(reports, now)
+    took = time.process_time() - begin
+    count = len(tracker.devices())
+    tracker.close()
+    return Row(
+        "a /20 answers fully: CPU of the tracker", took, "s", 2, note=f"{count} devices added"
+    )
+
+
+def _last_seen(tracker: Tracker) -> dict[int, datetime | None]:
+    return {device.id: device.last_seen for device in tracker.devices().values()}
+
+
+def rtsp_checks(folder: Path) -> list[Row]:
     """2,000 cameras, half of them with a Digest login; then with broken ones among them; then
-    dead addresses."""
+    dead addresses; a whole /20; then 10,000 at their interval."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     port = free_port()
@@ -122,7 +196,7 @@ def rtsp_checks(_folder: Path) -> list[Row]:
         peer = ffprobe_cpu(asked[:PEERS])
     with cameras(port, "--count", str(DEAD), "--swallows", str(DEAD)):
         dead = asyncio.run(check(targets(port, DEAD), rtsp.CAP))
-    return _rows(well, alone, mixed, dead, peer)
+    return [*_rows(well, alone, mixed, dead, peer), _full_network(folder / "full"), _due(folder)]
 
 
 def _rows(

@@ -161,3 +161,11 @@ def typical(count: int, work: Callable[[int], object]) -> float:
 
 def p99(values: list[float]) -> float:
     return sorted(values)[max(0, int(len(values) * 0.99) - 1)]
+
+
+def share_of_core(seconds: float) -> tuple[float, float]:
+    """The share of one core that this process uses meanwhile, in percent, and how long it was."""
+    cpu, begin = time.process_time(), time.monotonic()
+    time.sleep(seconds)
+    took = time.monotonic() - begin
+    return (time.process_time() - cpu) / took * 100, took
