@@ -44,7 +44,7 @@ FAULTS = {
     "login.none": "the stream is open to everybody: the device asks for no login",
     "login.wrong": "it refuses the user name or password. After two refusals, no login is tried "
     "until it is changed in this device's connection",
-    "stream.missing": "stream not offered now (worked until {worked:%Y-%m-%d %H:%M} UTC): switched "
+    "stream.missing": "stream not offered now (worked at {worked:%Y-%m-%d %H:%M} UTC): switched "
     "off or privacy mode?",
     "signal.none": "The recorder receives no video signal on this channel.",
     "clock.zone": "time zone or summer time wrong by +1 h",

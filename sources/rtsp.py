@@ -311,7 +311,7 @@ class _Check:
             self._fail("stream.path", text)
             return
         text = (
-            f"stream not offered now (worked until {worked:%Y-%m-%d %H:%M} UTC): switched off or "
+            f"stream not offered now (worked at {worked:%Y-%m-%d %H:%M} UTC): switched off or "
             "privacy mode?"
         )
         self._fail("stream.missing", text)

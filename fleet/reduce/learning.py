@@ -7,6 +7,7 @@ login at once.
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from fleet.access_fields import LEARNED, PIN, is_method
@@ -21,6 +22,9 @@ LOGIN = ("host", "port", "username", "secret", "secret_options", "credentials")
 """What refusals concern: a change of any of these begins a new budget."""
 PATH = ("host", "port", "path")
 """What a stream that worked once proves."""
+WORKED_EVERY = timedelta(hours=1)
+CLOCK_JITTER = 1.0
+"""Seconds by which a device's clock seems to move, because answers take longer and shorter."""
 
 
 def with_learned(device: Device, sighting: Sighting) -> Mapping[str, Access]:
@@ -45,6 +49,10 @@ def _values(learned: Learned, access: Access) -> dict[str, Any]:
         for name, is_valid in LEARNED.items()
         if (value := getattr(learned, name)) is not None and is_valid(value)
     }
+    if not _is_later(values.get("worked_at"), access.worked_at):
+        values.pop("worked_at", None)
+    if not _has_moved(values.get("clock"), access.clock):
+        values.pop("clock", None)
     if values.get("refusals") == 0:
         values["attempts_left"] = None
     if learned.method and is_method(learned.method):
@@ -52,6 +60,19 @@ def _values(learned: Learned, access: Access) -> dict[str, Any]:
     if access.tls_pin is None and PIN.fullmatch(learned.tls_pin or ""):
         values["tls_pin"] = learned.tls_pin
     return values
+
+
+def _is_later(worked_at: datetime | None, known: datetime | None) -> bool:
+    """True if it is worth a change of the access, which each check would be otherwise."""
+    if worked_at is None or known is None:
+        return worked_at is not None
+    return not timedelta(0) <= worked_at - known < WORKED_EVERY
+
+
+def _has_moved(clock: float | None, known: float | None) -> bool:
+    if clock is None or known is None:
+        return clock is not None
+    return abs(clock - known) >= CLOCK_JITTER
 
 
 def has_refusal(learned: Learned | None) -> bool:

@@ -51,6 +51,18 @@ def test_what_was_learned_is_kept_and_written() -> None:
     assert record.decode(record.Encoder().encode(story.fleet)) == story.fleet
 
 
+def test_a_check_that_teaches_almost_the_same_changes_no_access() -> None:
+    story = story_with_login()
+    learn(story, Learned("digest", clock=-3600.5, worked_at=WORKED))
+    known = story.device(1).access
+    learn(story, Learned("digest", clock=-3600.1, worked_at=WORKED + timedelta(minutes=59)))
+    assert story.device(1).access is known, "a new one is a new plan for the next check"
+    learn(story, Learned("digest", clock=-3599.5, worked_at=WORKED + timedelta(minutes=60)))
+    assert values(story) == (0, None, NOON, -3599.5, "digest")
+    learn(story, Learned("digest", worked_at=WORKED))
+    assert access(story).worked_at == WORKED, "a clock that was ahead"
+
+
 def test_a_login_that_is_accepted_ends_the_refusals() -> None:
     story = story_with_login()
     learn(story, LEARNED)

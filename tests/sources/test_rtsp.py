@@ -322,7 +322,7 @@ def test_a_path_that_worked_and_is_gone_is_not_a_wrong_path(make: Make) -> None:
     device = make(mode="missing")
     result = check_device(device, worked_at=WORKED)
     assert result.findings == {
-        "stream.missing": "stream not offered now (worked until 2026-11-27 18:30 UTC): "
+        "stream.missing": "stream not offered now (worked at 2026-11-27 18:30 UTC): "
         "switched off or privacy mode?"
     }
     assert result.learned.worked_at is None
