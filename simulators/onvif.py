@@ -46,6 +46,7 @@ MATCH = (
     'xmlns:dn="http://www.onvif.org/ver10/network/wsdl"><s:Header>'
     "<a:MessageID>{id}</a:MessageID><a:RelatesTo>{asked}</a:RelatesTo>"
     f"<a:To>{ADDRESSING}/role/anonymous</a:To><a:Action>{DISCOVERY}/ProbeMatches</a:Action>"
+    "{sequence}"
     "</s:Header><s:Body><d:ProbeMatches><d:ProbeMatch><a:EndpointReference>"
     "<a:Address>{endpoint}</a:Address></a:EndpointReference>{types}<d:Scopes>{scopes}</d:Scopes>"
     "<d:XAddrs>{xaddrs}</d:XAddrs><d:MetadataVersion>1</d:MetadataVersion></d:ProbeMatch>"
@@ -81,6 +82,7 @@ def probe_matches(device: OnvifDevice, port: int, question: bytes) -> list[bytes
     values = {
         "id": device.endpoint_reference if device.reuses_id else f"urn:uuid:{uuid.uuid4()}",
         "asked": asked.group(1),
+        "sequence": _sequence(device),
         "endpoint": device.endpoint_reference,
         "types": TYPES if device.has_types else "",
         "scopes": " ".join(device.all_scopes),
@@ -101,6 +103,14 @@ def probe_matches(device: OnvifDevice, port: int, question: bytes) -> list[bytes
         MATCH.format(**printer).encode(),
         match,
     ]
+
+
+def _sequence(device: OnvifDevice) -> str:
+    """The element that counts the device's starts; optional, and absent in many devices."""
+    if not device.counts_starts:
+        return ""
+    started = 1_700_000_000 + device.restarts
+    return f'<d:AppSequence InstanceId="{started}" MessageNumber="{device.probes}"/>'
 
 
 class _Discovery(asyncio.DatagramProtocol):

@@ -144,6 +144,8 @@ class OnvifDevice:
     junk_first: bool = False
     """Sends broken datagrams and the match of a printer before its own."""
     is_discoverable: bool = True
+    counts_starts: bool = False
+    """Its ProbeMatches have an AppSequence, whose InstanceId is another one after a restart."""
     restarts: int = 0
     asked: "Counter[str]" = field(default_factory=Counter)
     """Calls by name, and `Probe`, `snapshot`."""

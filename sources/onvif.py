@@ -1,7 +1,8 @@
 """ONVIF cameras and recorders: found by WS-Discovery, asked by SOAP over HTTP or HTTPS.
 
 A check asks for the time, which needs no login and proves that the device is alive. Everything else
-is asked once a day, and again when the device was silent, its clock jumped, or its login changed.
+is asked once a day, and again when the device was silent or restarted, its clock jumped, or its
+login changed.
 """
 
 import asyncio
@@ -43,6 +44,7 @@ READ_TIMEOUT = 20.0
 """Seconds for everything about one device."""
 PROBE_TIMEOUT = 1.5
 """Seconds for the endpoint reference by WS-Discovery, which not every device answers."""
+HTTP = 80
 MAX_KNOWN = 50_000
 
 
@@ -106,12 +108,23 @@ CAUSES = (
 @dataclass(frozen=True, slots=True)
 class Known:
     """What was read of a device: `way` is how it was asked, `at` the monotonic time, `ahead` how
-    far its clock was ahead."""
+    far its clock was ahead, `instance` the number of its last start. The number counts only once
+    `is_steady`, when a second answer had the same: some devices make one for each answer."""
 
     reading: Reading
     way: int
     at: float
     ahead: float | None
+    instance: str = ""
+    is_steady: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one device said by WS-Discovery: its endpoint reference, and the number of its start."""
+
+    endpoint: str = ""
+    instance: str = ""
 
 
 class OnvifClient:
@@ -139,14 +152,14 @@ class OnvifClient:
             raise
 
     async def _ask(self, talk: Conversation, target: Target) -> Sequence[Report]:
-        probing = asyncio.create_task(self._endpoint(target))
+        probing = asyncio.create_task(self._heard(target))
         try:
             return await self._ask_all(talk, target, probing)
         finally:
             probing.cancel()
 
     async def _ask_all(
-        self, talk: Conversation, target: Target, probing: asyncio.Task[str]
+        self, talk: Conversation, target: Target, probing: asyncio.Task[Heard]
     ) -> Sequence[Report]:
         began = asyncio.get_running_loop().time()
         before = self.options.clock()
@@ -163,22 +176,35 @@ class OnvifClient:
         answer = Answer(talk, target, clock, ahead, before, latency)
         if tls.is_changed(target, talk.fingerprint):
             return [answer.alive(), tls.changed(target, talk.fingerprint or "", NAME, before)]
-        if not target.may_login or not self._is_due(target, ahead):
-            alive = replace(answer.alive(), identities=_keys(await probing, (), target))
-            return [alive, *answer.clock_findings()]
-        return await self._read(answer, probing)
+        if target.may_login and self._is_due(target, ahead):
+            return await self._read(answer, probing)
+        heard = await probing
+        if target.may_login and self._has_restarted(target, heard):
+            return await self._read(answer, probing)
+        alive = replace(answer.alive(), identities=_keys(heard.endpoint, (), target))
+        return [alive, *answer.clock_findings()]
 
-    async def _endpoint(self, target: Target) -> str:
-        """The endpoint reference by WS-Discovery, which needs no login; empty where nothing
-        answers, as before, or more than one device."""
+    async def _heard(self, target: Target) -> Heard:
+        """What WS-Discovery says, which needs no login; nothing where no device answers, as before,
+        or more than one."""
         known = self._known.get(target.key)
         if known is not None and target.may_login and not known.reading.endpoint:
-            return ""
+            return Heard()
         with suppress(CannotAsk, OSError, ValueError):
             matches = await ws_discovery.unicast_probe(target.host, PROBE_TIMEOUT)
-            endpoints = {match.endpoint for match in matches}
-            return endpoints.pop() if len(endpoints) == 1 else ""
-        return ""
+            heard = {Heard(match.endpoint, match.instance) for match in matches}
+            return heard.pop() if len(heard) == 1 else Heard()
+        return Heard()
+
+    def _has_restarted(self, target: Target, heard: Heard) -> bool:
+        """True if the device says that it started since it was read."""
+        known = self._known.get(target.key)
+        if known is None or not (known.instance and heard.instance):
+            return False
+        is_same = known.instance == heard.instance
+        if is_same and not known.is_steady:
+            self._known[target.key] = replace(known, is_steady=True)
+        return known.is_steady and not is_same
 
     def _is_due(self, target: Target, ahead: float | None) -> bool:
         """True if everything is to be asked, and not only whether it is alive."""
@@ -190,7 +216,7 @@ class OnvifClient:
             return True
         return asyncio.get_running_loop().time() - known.at >= READ_EVERY
 
-    async def _read(self, answer: "Answer", probing: asyncio.Task[str]) -> Sequence[Report]:
+    async def _read(self, answer: "Answer", probing: asyncio.Task[Heard]) -> Sequence[Report]:
         target, talk = answer.target, answer.talk
         try:
             async with asyncio.timeout(READ_TIMEOUT):
@@ -198,11 +224,13 @@ class OnvifClient:
         except (NoAnswer, OSError):
             # It answered before: a question that it does not take is no miss.
             reading = Reading()
-        endpoint = await probing or ws_discovery_wire.endpoint_reference(reading.endpoint)
+        heard = await probing
+        endpoint = heard.endpoint or ws_discovery_wire.endpoint_reference(reading.endpoint)
         reading = replace(reading, endpoint=endpoint)
         if reading.is_whole:
             now = asyncio.get_running_loop().time()
-            self._known[target.key] = Known(reading, _way(target), now, answer.ahead)
+            known = Known(reading, _way(target), now, answer.ahead, heard.instance)
+            self._known[target.key] = known
             if len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
         return answer.reports(reading)
@@ -346,9 +374,11 @@ def discovered(match: ProbeMatch, place: DeviceUrl | None, at: datetime) -> Iter
     """A match as reports. A device without a usable address is listed with where it was heard."""
     named = ws_discovery_wire.names(match.scopes)
     address = place.host if place else None
-    facts = {"location": named["location"][:200]} if "location" in named else {}
-    if address is None:
+    facts: dict[str, Any] = {"location": named["location"][:200]} if "location" in named else {}
+    if place is None:
         facts["interface"] = match.interface
+    elif place.port != HTTP:
+        facts["port"] = place.port
     endpoint = f"{identity.ENDPOINT}{match.endpoint}" if match.endpoint else ""
     key = endpoint or f"{identity.ADDRESS}{address}"
     yield Sighting(

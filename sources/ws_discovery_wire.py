@@ -35,7 +35,8 @@ class InvalidReply(Exception):
 class ProbeMatch:
     """An answer. `endpoint` is the endpoint reference (`urn:uuid:…`), empty where it has none;
     `types` are local names. `sender` is the address that sent it, an IPv6 link-local one with its
-    interface (`fe80::1%eth0`); `interface` is where it came in."""
+    interface (`fe80::1%eth0`); `interface` is where it came in. `instance` is another number after
+    each restart of the device (AppSequence, which is optional), empty where it has none."""
 
     endpoint: str
     xaddrs: tuple[str, ...]
@@ -43,6 +44,7 @@ class ProbeMatch:
     scopes: tuple[str, ...]
     sender: str
     interface: str = ""
+    instance: str = ""
 
 
 def probe(message: str, types: str) -> bytes:
@@ -70,14 +72,15 @@ def parse(data: bytes, sender: str, interface: str = "") -> list[ProbeMatch]:
     entries = xml_tree.nodes(tree, "Envelope", "Body", "ProbeMatches", "ProbeMatch")
     if not entries:
         raise InvalidReply("not a probe match")
-    matches = [_match(entry, sender, interface) for entry in entries[:MAX_MATCHES]]
+    instance = xml_tree.text(tree, "Envelope", "Header", "AppSequence", "@InstanceId")[:32]
+    matches = [_match(entry, sender, interface, instance) for entry in entries[:MAX_MATCHES]]
     usable = [match for match in matches if _is_onvif(match)]
     if not usable:
         raise InvalidReply("not an ONVIF device")
     return usable
 
 
-def _match(entry: object, sender: str, interface: str) -> ProbeMatch:
+def _match(entry: object, sender: str, interface: str, instance: str) -> ProbeMatch:
     return ProbeMatch(
         endpoint_reference(xml_tree.text(entry, "EndpointReference", "Address")),
         _items(entry, "XAddrs"),
@@ -85,6 +88,7 @@ def _match(entry: object, sender: str, interface: str) -> ProbeMatch:
         _items(entry, "Scopes"),
         sender,
         interface,
+        instance,
     )
 
 

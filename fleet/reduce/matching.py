@@ -37,14 +37,20 @@ def is_as_known(device: Device, sighting: Sighting, keys: tuple[str, ...]) -> bo
 
 
 def is_overtaken(device: Device, sighting: Sighting, draft: Draft) -> bool:
-    """True if its source has reported since, or a person has retired the device since."""
+    """True if its source has reported since, or a person has retired the device since. A miss says
+    nothing of a new address at which the device proves itself: it was asked at the old one."""
     at, now = sighting.at, draft.now
     if device.retired_at is not None and status.is_older(at, device.retired_at, now):
         return True
     state = device.states.get(sighting.source)
     if state is None:
         return False
-    return status.is_older(at, state.seen_at, now) or status.is_older(at, state.missed_at, now)
+    if status.is_older(at, state.seen_at, now):
+        return True
+    has_moved = sighting.address not in (None, device.address) and not sighting.only_alive
+    if has_moved and not claims.is_at_place_only(sighting.identities):
+        return False
+    return status.is_older(at, state.missed_at, now)
 
 
 def _device(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> Device | None:

@@ -17,6 +17,7 @@ from fleet.reduce import (
     learning,
     matching,
     recent_misses,
+    shared_addresses,
 )
 from fleet.reduce.draft import Draft
 
@@ -44,18 +45,19 @@ def _apply(draft: Draft, sighting: Sighting) -> Device | None:
         )
         channels.restore_along(draft, device, device.retired_at)
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
-    before = device.address
+    known = device
     device, finding = addresses.moved(draft, device, sighting, keys)
     device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting, draft.rules)
     fresh = _fresh(draft, device, sighting, keys)
     claims.take_from_owners(draft, device, fresh)
     device = channels.with_sighting(draft, _with_keys(device, keys, fresh), sighting)
     draft.put(_with_state(device, sighting, keys, draft.now))
-    if device.address != before:
+    if device.address != known.address:
         channels.move_along(draft, device)
     if finding is not None:
         findings.apply(draft, finding)
     channels.tell_signal(draft, device, sighting)
+    shared_addresses.watch(draft, known, draft.devices[device.id], sighting)
     return device
 
 
@@ -121,6 +123,7 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
     after = status.evidence(device, device.status)
     draft.add_event("device.found", device, f"{labels.name(device)} was found{where}", after=after)
     channels.tell_signal(draft, device, sighting)
+    shared_addresses.watch(draft, None, device, sighting)
     return device
 
 

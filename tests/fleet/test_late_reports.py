@@ -6,7 +6,7 @@ import pytest
 
 from fleet.model import Miss, Report
 from fleet.status import is_older
-from tests.fleet.reports import NOON, A, B, Story, edit, finding, heard, missed, noon, seen
+from tests.fleet.reports import MINUTE, NOON, A, B, Story, edit, finding, heard, missed, noon, seen
 
 YEARS = {"days": 730}
 
@@ -132,3 +132,13 @@ def test_a_device_retired_while_the_clock_was_ahead_comes_back_when_it_answers()
     story.tell(seen(A))
     story.tell(edit("retire", "id:1", noon(hours=1)))
     assert "device.restored" in story.tell(seen(A, at=noon(minutes=1)))
+
+
+def test_a_miss_at_the_old_address_hides_no_move() -> None:
+    """A discovery tells a move when it has ended; meanwhile the old address was asked in vain."""
+    story = Story()
+    story.tell(seen(A))
+    at = noon(minutes=5)
+    story.tell(missed(A, at + MINUTE, asked=at))
+    story.tell(seen(A, at=at + MINUTE / 2, asked=at, address="10.0.0.9"))
+    assert (story.device().address, story.status(at=at)) == ("10.0.0.9", "IP_CHANGED")

@@ -27,6 +27,7 @@ OWN_FINDINGS = ("password.unset", "setup.open", "address.unstable", "source.erro
 REDACTED_TEXTS = {
     "address.shared": "another device has its address",
     "identity.shared": "another device has the same MAC or endpoint reference",
+    "identity.two": "another device responds at its address",
     "mac.contested": "two senders use its MAC",
 }
 """The text of a finding for a person who does not see the other device."""
