@@ -8,8 +8,11 @@ from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from threading import Thread
 from typing import Generic, Protocol, Self, TypeVar
+from weakref import WeakSet
 
 OPEN_FILES = 32_768
+CLOSING = 3
+"""Turns of the loop after which the sockets of aborted connections are closed, also with TLS."""
 SWALLOWED = 2
 """Connections that fill a queue of length 0, so that each further one gets no answer."""
 
@@ -34,6 +37,8 @@ class DeviceServers(Generic[D]):
         self.port = port
         self.tls = tls
         self._servers: dict[int, asyncio.Server | list[socket.socket]] = {}
+        self._serving: set[asyncio.Task[None]] = set()
+        self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
 
     async def _serve(
         self, device: D, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -103,22 +108,32 @@ class DeviceServers(Generic[D]):
             self._servers[id(device)] = _full_queue(device.address, port)
             return
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            task.set_name(_task_name(device))
-            await self._serve(device, port, reader, writer)
+        def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # A task of our own has its name before it runs: one that is ended at once leaves no
+            # connection open.
+            work = self._serve(device, port, reader, writer)
+            task = self._loop.create_task(work, name=_task_name(device))
+            self._serving.add(task)
+            self._writers.add(writer)
+            task.add_done_callback(lambda ended: self._left(ended, writer))
 
         self._servers[id(device)] = await asyncio.start_server(
             serve, device.address, port, backlog=64, ssl=self.tls, reuse_address=True
         )
+
+    def _left(self, task: "asyncio.Task[None]", writer: asyncio.StreamWriter) -> None:
+        self._serving.discard(task)
+        if task.cancelled():
+            writer.transport.abort()
+        else:
+            writer.close()
 
     async def _close(self, device: D) -> None:
         server = self._servers.pop(id(device), None)
         if isinstance(server, asyncio.Server):
             server.close()
             name = _task_name(device)
-            await _cancel(task for task in asyncio.all_tasks() if task.get_name() == name)
+            await _cancel([task for task in self._serving if task.get_name() == name])
         elif server is not None:
             for sock in server:
                 sock.close()
@@ -127,6 +142,10 @@ class DeviceServers(Generic[D]):
         for device in self.devices:
             await self._close(device)
         await _cancel(asyncio.all_tasks() - {asyncio.current_task()})
+        for writer in list(self._writers):
+            writer.transport.abort()
+        for _ in range(CLOSING):
+            await asyncio.sleep(0)
 
 
 def _task_name(device: Device) -> str:
