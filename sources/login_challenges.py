@@ -8,7 +8,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MAX_CHALLENGES = 16
 MAX_PARAMETERS = 32
@@ -24,6 +24,10 @@ ATTEMPTS = ("attempt", "tries", "retries", "chance")
 BETWEEN = frozenset(("", "s", "more", "remaining", "left", "login", "is", "are"))
 """What may be between that noun and the number."""
 SEPARATORS = " \t,="
+FOREIGN_REALMS = frozenset(("tp-link streaming media",))
+"""Realms of login methods of a maker's own, which call themselves Digest."""
+MAKERS_OWN = "maker's own"
+"""The scheme of a challenge with such a realm: no username and password fit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,15 @@ def challenges(headers: Iterable[str]) -> list[Challenge]:
     for header in headers:
         if len(header) <= LONGEST_HEADER:
             every += _read(header)
-    return every[:MAX_CHALLENGES]
+    return [
+        replace(each, scheme=MAKERS_OWN) if _is_makers_own(each) else each
+        for each in every[:MAX_CHALLENGES]
+    ]
+
+
+def _is_makers_own(challenge: Challenge) -> bool:
+    realm = challenge.parameters.get("realm", "").strip().lower()
+    return challenge.scheme == "digest" and realm in FOREIGN_REALMS
 
 
 def _read(header: str) -> list[Challenge]:

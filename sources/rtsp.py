@@ -35,8 +35,6 @@ KEPT_ATTEMPTS = 2
 MAX_REDIRECTS = 3
 MAX_ANSWERS = 2
 """Answers to the challenges of one check: the second only to a nonce that was outdated."""
-FOREIGN_REALMS = frozenset(("tp-link streaming media",))
-"""Realms of login methods of a maker's own, which call themselves Digest."""
 SAFE_IN_PATH = "!#$%&'()*+,/:;=?@[]~-._"
 TRANSPORT = "RTP/AVP/TCP;unicast;interleaved=0-1"
 
@@ -403,15 +401,7 @@ def redirect_of(url: StreamUrl, location: str) -> StreamUrl:
 
 
 def challenges_of(response: Response) -> list[Challenge]:
-    """The challenges that a user name and a password can fit."""
-    return [
-        challenge if not is_makers_own(challenge) else replace(challenge, scheme="maker's own")
-        for challenge in login_challenges.challenges(response.every("www-authenticate"))
-    ]
-
-
-def is_makers_own(challenge: Challenge) -> bool:
-    return challenge.parameters.get("realm", "").strip().lower() in FOREIGN_REALMS
+    return login_challenges.challenges(response.every("www-authenticate"))
 
 
 def is_outdated(response: Response, used: str | None) -> bool:

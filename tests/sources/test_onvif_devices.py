@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from sources import onvif, ws_discovery_wire
 from sources.ws_discovery import SearchOptions
 from tests.home import free_port
 from tests.sources.test_tls import NEW, OLD
-from tests.sources.tls_servers import certificate, server_context
+from tests.sources.tls_servers import certificate, server_context, tls_server
 
 PASSWORD = "right-secret"  # nosec B105 (of a pretend device)
 LOGIN = {"username": "admin", "secret": PASSWORD}
@@ -76,6 +77,7 @@ DEVICES = {
     "dated": OnvifDevice("127.80.0.22"),
     "refusing": OnvifDevice("127.80.0.23", accounts=accounts()),
     "reduced": OnvifDevice("127.80.0.24", sources=recorder_sources(1)),
+    "maker": OnvifDevice("127.80.0.25", accounts=accounts(offers=("maker",)), logins=("digest",)),
 }
 for number, each in enumerate(DEVICES.values()):
     each.mac = f"00:00:5e:00:80:{number:02x}"
@@ -281,6 +283,15 @@ def test_a_search_finds_each_device_at_an_address_that_is_its_own(network: Netwo
     assert coverage.refused["not an ONVIF device"] > 0, "the printer"
 
 
+def test_e26_a_realm_of_the_makers_own_gets_no_password(network: Network) -> None:
+    reports = network.probe("maker", **LOGIN)
+    assert set(findings(reports)) & {"login.method", "login.wrong"} == {"login.method"}
+    assert DEVICES["maker"].accounts.wrong == 0
+    learned = device(reports).learned
+    assert learned is not None
+    assert not learned.refusals
+
+
 # -- TLS -------------------------------------------------------------------------------------
 
 
@@ -301,3 +312,14 @@ def test_e29_the_first_certificate_is_kept_and_another_gets_no_login(tmp_path: P
         assert len(camera.accounts.attempts) == attempts
     with socket.socket() as plain:
         plain.bind((camera.address, port))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_tls_that_is_too_old_is_a_finding_of_a_device_that_is_alive(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    with tls_server(server_context(certificate(tmp_path, "a", *OLD), version)) as port:
+        place = Target("here", "at:onvif:tls", "127.0.0.1", port, options={"tls": True}, **LOGIN)
+        reports = asyncio.run(client().probe(place))
+    assert (device(reports).address, device(reports).is_brief) == ("127.0.0.1", True)
+    assert findings(reports).keys() == {"tls.old"}
