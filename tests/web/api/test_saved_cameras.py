@@ -192,6 +192,16 @@ def test_a_camera_is_added_by_rtsp_and_onvif_and_both_get_the_login(
     assert access["rtsp"].secret != access["onvif"].secret, "each is sealed to its own id"
 
 
+def test_an_address_alone_is_asked_by_onvif_and_rtsp(home: Home, probed: Probed) -> None:
+    add(home, {"ip_address": "127.0.0.6", "username": "admin", "password": "word"})
+    access = home.device("2").access
+    assert {name: (way.host, way.username) for name, way in access.items()} == {
+        "rtsp": ("127.0.0.6", "admin"),
+        "onvif": ("127.0.0.6", "admin"),
+    }
+    until(lambda: {name for name, _target in probed.asked} == {"rtsp", "onvif"})
+
+
 def test_no_login_and_an_empty_password_are_two_things(home: Home) -> None:
     add(home, {"ip_address": "127.0.0.8", "login": "none"})
     add(home, {"ip_address": "127.0.0.7", "username": "admin", "password": ""})

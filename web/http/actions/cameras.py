@@ -306,8 +306,13 @@ def _new_ways(reached: _Given, given: CameraFields, seal: Seal) -> list[tuple[st
     common: dict[str, Any] = {"host": reached.host}
     if given.interval is not None:
         common["interval"] = given.interval
-    sources = [RTSP] if reached.path is not None or reached.port or given.onvif is None else []
-    sources += [ONVIF] if given.onvif is not None else []
+    is_address_alone = reached.path is None and reached.port is None
+    sources = [RTSP] if not is_address_alone or given.onvif is None else []
+    # An address alone says nothing of the protocol: both are asked, as on the page "Add camera".
+    is_onvif = given.onvif is not None or (
+        is_address_alone and "onvif" not in given.model_fields_set
+    )
+    sources += [ONVIF] if is_onvif else []
     return [
         (source, {**common, **_place(source, reached, given), **_login(reached, seal)})
         for source in sources
@@ -316,7 +321,10 @@ def _new_ways(reached: _Given, given: CameraFields, seal: Seal) -> list[tuple[st
 
 def _place(source: str, reached: _Given, given: ConnectionFields) -> dict[str, Any]:
     """Port, path and encryption of a source that is new to the device."""
-    if source == ONVIF and given.onvif is not None:
+    if source == ONVIF and given.onvif is None:
+        place: dict[str, Any] = {"port": None, "path": ""}
+        tls = False
+    elif source == ONVIF and given.onvif is not None:
         place = given.onvif.model_dump(include={"port", "path"})
         tls = given.onvif.tls
     else:
