@@ -556,3 +556,12 @@ def test_e32_a_device_at_a_link_local_address_alone_is_listed_with_its_interface
     _, cleared = onvif.discovered(match, device_urls.parse("http://10.0.0.9/"), NOW)
     assert isinstance(cleared, Finding)
     assert cleared.cleared
+
+
+def test_a_login_method_that_repeats_the_password_is_not_named() -> None:
+    stub = camera()
+    refusal = (401, PAGE, {"WWW-Authenticate": f'{PASSWORD} realm="{PASSWORD}"'})
+    stub.answers["GetDeviceInformation"] = lambda question: refusal
+    with serving(stub):
+        reports = probe(stub, **LOGIN)
+    assert findings(reports) == {"login.method": "login method not supported (unknown)"}
