@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
-from fleet import path_logins
+from fleet import path_logins, userinfo
 from fleet.model import Access, Invalid
 from fleet.secret_columns import is_secret
 
@@ -119,11 +119,7 @@ def is_method(text: str) -> bool:
 def _from_endpoint(typed: Endpoint, given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields in the typed address. Raises Invalid when another field contradicts it."""
     if typed.password is not None:
-        raise _invalid(
-            "host",
-            "The address contains a password",
-            "Enter user name and password in their own fields, so that the password stays secret.",
-        )
+        raise _invalid("host", *_HAS_PASSWORD)
     kept: dict[str, Any] = {"host": typed.host}
     for name in ("port", "path", "username"):
         value = getattr(typed, name)
@@ -152,6 +148,9 @@ def source(value: Any) -> str:
 
 
 def _from_url(text: str) -> Endpoint:
+    login, _ = userinfo.split(text.partition("://")[2])
+    if login and any(mark in login for mark in "/?#"):
+        raise _invalid("host", *_HAS_PASSWORD)
     try:
         url = urlsplit(text)
         port = url.port
@@ -383,6 +382,10 @@ def _invalid(name: str, error: str, hint: str) -> Invalid:
 _EXAMPLE = "Enter a URL such as rtsp://192.168.1.20:554/live."
 _ENTER = "Enter a host name or an IP address such as 192.168.1.20."
 _LESS = "Send fewer and shorter options."
+_HAS_PASSWORD = (
+    "The address contains a password",
+    "Enter user name and password in their own fields, so that the password stays secret.",
+)
 _BAD_PORT = ("The port is invalid", "Enter a number from 1 to 65535.")
 _TITLES = {"port": "the port", "path": "the path", "username": "the user name"}
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {

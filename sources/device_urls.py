@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote
 
+from fleet import userinfo
+
 SCHEMES = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 """The schemes that are accepted, with their ports."""
 LONGEST = 2048
@@ -41,28 +43,33 @@ class DeviceUrl:
 
 def parse(text: str) -> DeviceUrl | None:
     """The URL, repaired: line breaks and blanks dropped, entities decoded, a port that is written
-    twice taken once. None for another scheme, or what is no URL."""
-    text = "".join(character for character in text if character > " ")
+    twice taken once, the login ended where `userinfo` says. None for another scheme, or what is no
+    URL. Never raises."""
+    text = _visible(text)
     if "&" in text and ";" in text:
-        text = html.unescape(text)
+        text = _visible(html.unescape(text))
     scheme, separator, rest = text.partition("://")
     if scheme.lower() not in SCHEMES or not separator or len(rest) > LONGEST:
         return None
+    login, rest = userinfo.split(rest)
     end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
-    userinfo, marker, place = rest[:end].rpartition("@")
-    host, port = _host_and_port(place, SCHEMES[scheme.lower()])
+    host, port = _host_and_port(rest[:end], SCHEMES[scheme.lower()])
     if not host:
         return None
-    username, _, password = userinfo.partition(":")
+    username, _, password = (login or "").partition(":")
     path = rest[end:].partition("#")[0]
     return DeviceUrl(
         scheme.lower(),
         host,
         port,
         path if path.startswith("/") else f"/{path}",
-        unquote(username) if marker else None,
-        unquote(password) if marker else None,
+        None if login is None else unquote(username),
+        None if login is None else unquote(password),
     )
+
+
+def _visible(text: str) -> str:
+    return "".join(character for character in text if character > " ")
 
 
 def _host_and_port(place: str, default: int) -> tuple[str, int]:
@@ -71,6 +78,10 @@ def _host_and_port(place: str, default: int) -> tuple[str, int]:
         host, _, ports = place[1:].partition("]")
     else:
         host, _, ports = place.partition(":")
-    numbers = [int(port) for port in ports.split(":") if port.isascii() and port[:6].isdecimal()]
+    numbers = [int(port) for port in ports.split(":") if _is_port(port)]
     usable = [number for number in numbers if 0 < number < 65536]
     return host, usable[-1] if usable else default
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 6

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+from fleet import userinfo
 from sources import parameter_sets
 from sources.parameter_sets import MAX_RATE, MAX_SIDE, InvalidSet, Picture
 
@@ -186,7 +187,7 @@ def _is_url(text: str) -> bool:
 def _at_host_of(requested: str, url: str) -> str:
     ours = urlsplit(requested)
     # By hand: the path of a camera may hold what a parser of URLs stumbles over, such as "[".
-    _scheme, _, rest = url.partition("://")
+    _login, rest = userinfo.split(url.partition("://")[2])
     start = min((rest.find(mark) for mark in "/?" if mark in rest), default=len(rest))
     place = ours.netloc.rpartition("@")[2]
     return urlunsplit((ours.scheme, place, "", "", "")) + rest[start:]

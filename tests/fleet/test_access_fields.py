@@ -108,6 +108,8 @@ def test_a_url_is_taken_apart(typed: str, kept: dict[str, Any]) -> None:
         ({"host": "rtsp://cam/live#x"}, "host", "contains a #"),
         ({"host": "rtsp://admin:s3cret@cam/live"}, "host", "contains a password"),
         ({"host": "rtsp://:s3cret@cam/live"}, "host", "contains a password"),
+        ({"host": "rtsp://admin:12/s3cret@10.0.0.5/live"}, "host", "contains a password"),
+        ({"host": "rtsp://admin:12?s3cret@10.0.0.5/live"}, "host", "contains a password"),
         ({"host": "rtsp://cam:554/", "port": 8554}, "port", "the port 554, but port is 8554"),
         ({"host": "rtsp://cam/a", "path": "/b"}, "path", "the path /a, but path is /b"),
         ({"host": "rtsp://a@cam/", "username": "b"}, "username", "user name a, but username is b"),

@@ -293,6 +293,18 @@ def test_a_uri_that_repeats_the_login_is_kept_with_placeholders(path: str, kept:
     assert device(reports).links["stream"] == kept
 
 
+@pytest.mark.parametrize("password", ["pa/ss123", "12/34secret", "12?34secret", "p@ss/word"])
+def test_no_half_of_a_password_that_is_not_encoded_is_in_a_report(password: str) -> None:
+    stub = camera()
+    stub.answers["GetStreamUri P1"] = STREAM.format(f"rtsp://admin:{password}@127.0.0.1/live")
+    with serving(stub):
+        reports = probe(stub, **{**LOGIN, "secret": ""})
+    assert device(reports).links["stream"] == "/live"
+    assert all(half not in repr(reports) for half in ("ss123", "34secret", "word@"))
+    (finding,) = [each for each in reports if getattr(each, "kind", "") == "address.told"]
+    assert finding.cleared
+
+
 def test_a_login_before_the_host_of_a_uri_is_taken_out() -> None:
     stub = camera()
     uri = STREAM.format(f"rtsp://admin:{PASSWORD}@127.0.0.1/main")

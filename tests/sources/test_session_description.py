@@ -195,6 +195,9 @@ def test_the_rate_is_known_without_a_size() -> None:
         pytest.param(
             "rtsp://admin:secret@10.0.0.5/s/", "t", "rtsp://10.0.0.5:554/s/t", id="userinfo"
         ),
+        pytest.param(
+            "rtsp://admin:12/secret@10.0.0.5/s/", "t", "rtsp://10.0.0.5:554/s/t", id="not encoded"
+        ),
         pytest.param("", "rtsp://[broken/x]y", "rtsp://10.0.0.5:554/x]y", id="a broken host"),
     ],
 )

@@ -3,6 +3,8 @@
 from ipaddress import IPv4Network
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sources import device_urls, ws_discovery_wire, xml_tree
 from sources.device_urls import DeviceUrl
@@ -138,6 +140,9 @@ def test_the_address_to_ask_is_never_one_that_leads_elsewhere(
         ("http://u%40:p%3A@h/a", DeviceUrl("http", "h", 80, "/a", "u@", "p:")),
         ("http://@h/a", DeviceUrl("http", "h", 80, "/a", "", "")),
         ("http://h?a=1", DeviceUrl("http", "h", 80, "/?a=1")),
+        ("http://h:123456x/a", DeviceUrl("http", "h", 80, "/a")),
+        ("http://h:12345678901/a", DeviceUrl("http", "h", 80, "/a")),
+        ("http://h:\u0661\u0662/a", DeviceUrl("http", "h", 80, "/a")),
         ("http:///a", None),
         ("ftp://h/", None),
         ("//h/a", None),
@@ -147,6 +152,51 @@ def test_the_address_to_ask_is_never_one_that_leads_elsewhere(
 )
 def test_a_url_of_a_device_is_repaired_or_refused(text: str, expected: DeviceUrl | None) -> None:
     assert device_urls.parse(text) == expected
+
+
+BITS = st.sampled_from(
+    ("http://", "rtsp:", "//", "10.0.0.1", "[::1]", "[", ":", "123456x", "99999", "@", "/", "?")
+    + ("#", "%", "&#0;", "&amp;", "\u0661", "\ud800", "h", "." * 20)
+)
+
+
+@settings(max_examples=400, deadline=None, database=None)
+@given(text=st.one_of(st.text(), st.lists(BITS, max_size=14).map("".join)))
+def test_a_url_of_a_device_is_never_an_error(text: str) -> None:
+    url = device_urls.parse(text)
+    other = device_urls.parse(f"http://{text}")
+    for parsed in (url, other):
+        assert parsed is None or (parsed.host and 0 < parsed.port < 65536)
+    for sender in (SENDER, "fe80::1%eth0"):
+        place = candidate(ProbeMatch("", (text, f"http://{text}"), (), (), sender))
+        assert place is None or 0 < place.port < 65536
+
+
+@pytest.mark.parametrize(
+    ("rest", "host", "path"),
+    [
+        ("admin:pa/ss123@10.0.0.5:554/live", "10.0.0.5", "/live"),
+        ("admin:12/34secret@10.0.0.5:554/live", "10.0.0.5", "/live"),
+        ("admin:12?34secret@10.0.0.5:554/live", "10.0.0.5", "/live"),
+        ("admin:12#34secret@10.0.0.5/live", "10.0.0.5", "/live"),
+        ("admin:p@ss/secret@10.0.0.5/live", "10.0.0.5", "/live"),
+        ("admin:p@10/secret@10.0.0.5/live", "10.0.0.5", "/live"),
+        ("j.doe:12/34secret@10.0.0.5/live", "10.0.0.5", "/live"),
+        ("admin:12/secret@camera.local/live", "camera.local", "/live"),
+        ("admin:/secret@camera/live", "camera", "/live"),
+        ("admin:pa/ss@[fe80::1]:554/live", "fe80::1", "/live"),
+        ("admin:secret@10.0.0.5/live@main", "10.0.0.5", "/live@main"),
+        ("10.0.0.5:554/live@main", "10.0.0.5", "/live@main"),
+        ("10.0.0.5:554/a?b=c@10.0.0.9", "10.0.0.5", "/a?b=c@10.0.0.9"),
+        ("[fe80::1]:554/live@main", "fe80::1", "/live@main"),
+        ("camera.local:554/live@main", "camera.local", "/live@main"),
+        ("camera/live@main", "camera", "/live@main"),
+    ],
+)
+def test_no_part_of_a_password_is_taken_for_the_path(rest: str, host: str, path: str) -> None:
+    url = device_urls.parse(f"rtsp://{rest}")
+    assert url is not None
+    assert (url.host, url.port, url.path) == (host, 554, path)
 
 
 def test_scopes_tell_facts() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
-from fleet import access_fields, path_logins, stream_url
+from fleet import access_fields, path_logins, stream_url, userinfo
 from fleet.model import Invalid
 
 PASSWORD, EMPTY, NONE, SAVED, KEEP = "password", "empty", "none", "saved", "keep"  # nosec B105
@@ -82,24 +82,12 @@ def without_path_login(path: str) -> TypedAddress:
 
 
 def _without_userinfo(scheme: str, rest: str) -> TypedAddress:
-    authority, slash, path = rest.partition("/")
-    if "@" not in authority and _has_password_before(authority) and "@" in path:
-        # A slash in the password that nobody encoded.
-        userinfo, _, after = rest.rpartition("@")
-    else:
-        userinfo, at, host = authority.rpartition("@")
-        if not at:
-            return TypedAddress(_shown(f"{scheme}://{rest}"))
-        after = f"{host}{slash}{path}"
-    name, _, password = userinfo.partition(":")
+    login, after = userinfo.split(rest)
+    if login is None:
+        return TypedAddress(_shown(f"{scheme}://{rest}"))
+    name, _, password = login.partition(":")
     shown = _shown(f"{scheme}://{after}")
     return TypedAddress(shown, unquote(name) or None, unquote(password) or None)
-
-
-def _has_password_before(authority: str) -> bool:
-    """True if what looks like a port is not one."""
-    port = authority.rpartition(":")[2] if ":" in authority else ""
-    return bool(port) and not port.isdecimal() and not authority.startswith("[")
 
 
 def _shown(text: str) -> str:

@@ -124,6 +124,9 @@ def test_a_password_that_nobody_typed_is_not_taken_for_an_empty_one(browser: Bro
     [
         (f"rtsp://admin:{SECRET.replace('/', '%2F')}@10.9.0.4/live", "rtsp://10.9.0.4/live"),
         (f"rtsp://admin:{SECRET}@10.9.0.4/live", "rtsp://10.9.0.4/live"),
+        ("rtsp://admin:12/h0pper@10.9.0.4/live", "rtsp://10.9.0.4/live"),
+        ("rtsp://admin:12?h0pper@10.9.0.4/live", "rtsp://10.9.0.4/live"),
+        ("rtsp://admin:gr@s/h0pper@10.9.0.4/live", "rtsp://10.9.0.4/live"),
         (
             f"rtsp://10.9.0.4/live?user=admin&password={SECRET}",
             "rtsp://10.9.0.4/live?user={username}&password={password}",
