@@ -125,9 +125,9 @@ def test_cameras_of_other_makers_show_each_its_own_trouble(demo: Running) -> Non
         }
 
     expected = {
-        "Workshop door": ("ACTIVE", ()),
+        "Workshop door": ("ACTIVE", ("identity.unproven",)),
         "Workshop bench": ("ACTIVE", ("login.none",)),
-        "Paint booth": ("ACTIVE", ("login.wrong",)),
+        "Paint booth": ("ACTIVE", ("identity.unproven", "login.wrong")),
         "Forklift bay": ("ACTIVE", ("stream.missing",)),
         "Roof mast": ("OFFLINE", ()),
         "Library entrance": ("ACTIVE", ()),
