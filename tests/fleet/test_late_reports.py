@@ -140,5 +140,6 @@ def test_a_miss_at_the_old_address_hides_no_move() -> None:
     story.tell(seen(A))
     at = noon(minutes=5)
     story.tell(missed(A, at + MINUTE, asked=at))
-    story.tell(seen(A, at=at + MINUTE / 2, asked=at, address="10.0.0.9"))
+    moved = seen(A, at=at + MINUTE / 2, asked=at, address="10.0.0.9")
+    story.tell(moved, at=at + 2 * MINUTE)
     assert (story.device().address, story.status(at=at)) == ("10.0.0.9", "IP_CHANGED")
