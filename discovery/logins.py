@@ -12,6 +12,7 @@ from datetime import datetime
 
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import Question
+from discovery.refused_sets import RefusedSets
 from fleet import logins
 from fleet.model import Access, Device, Finding, Report, Sighting
 from fleet.reduce.learning import is_same_but_learned
@@ -32,6 +33,8 @@ class Allowance:
     refusals: int = 0
     attempts_left: int | None = None
     may_login: bool = True
+    reason: str = ""
+    """Why no login is tried, where that is not the budget of the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class LoginGate:
     def __init__(self, tracker: DeviceTracker) -> None:
         self._tracker = tracker
         self._newest: dict[Question, _Spent] = {}
+        self._refused_sets = RefusedSets()
 
     def allowance(self, device: Device, source: str, login: Access) -> Allowance:
         """What the next question may cost; `login` is the access with the login that is used.
@@ -74,6 +78,10 @@ class LoginGate:
             return Allowance()
         is_low = left is not None and left <= KEPT
         may_login = own.refusals < MOST and spent < MOST and not is_low
+        chosen = device.access[source].credentials
+        if may_login and chosen and not logins.has_own_login(device.access[source]):
+            reason = self._refused_sets.reason(self._tracker.fleet(), chosen)
+            return Allowance(spent, left, not reason, reason)
         return Allowance(spent, left, may_login)
 
     def judged(
@@ -94,7 +102,8 @@ class LoginGate:
         kinds = {report.kind for report in judged if isinstance(report, Finding)}
         kinds |= {fault.kind for fault in device.findings if fault.source == source}
         if is_alive and WRONG not in kinds:
-            judged.append(Finding(f"id:{device.id}", WRONG, now, SPENT, source, site=device.site))
+            text = allowance.reason or SPENT
+            judged.append(Finding(f"id:{device.id}", WRONG, now, text, source, site=device.site))
         return judged
 
     def forget(self, question: Question) -> None:

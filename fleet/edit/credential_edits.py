@@ -70,7 +70,7 @@ def _change(draft: Draft, edit: Edit, id: str, known: CredentialSet) -> None:
     if known.secret != new.secret:
         _keep_former(draft, known)
     for device, source in [*users_of(draft, id)]:
-        login_budgets.renew(draft, draft.devices[device.id], source)
+        login_budgets.renew(draft, draft.devices[device.id], source, id)
 
 
 def _delete(draft: Draft, edit: Edit, id: str, known: CredentialSet | None) -> None:

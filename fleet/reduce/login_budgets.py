@@ -17,12 +17,15 @@ def renew_changed(draft: Draft, device: Device) -> None:
             renew(draft, device, source)
 
 
-def renew(draft: Draft, device: Device, source: str) -> None:
-    """Forget what was refused to all that shares the budget of this source at the device."""
+def renew(draft: Draft, device: Device, source: str, credentials: str = "") -> None:
+    """Forget what was refused to all that shares the budget of this source at the device.
+    `credentials`: the id of the set that was changed; no device has accepted it yet."""
     references = {f"id:{id}": draft.ids_referring_to(id) for id in (device.id, *device.parents)}
     for member, name in [*logins.family_of(device, source, draft.devices, references)]:
         access = draft.devices[member.id].access[name]
-        if access.refusals or access.attempts_left is not None:
-            forgotten = replace(access, refusals=0, attempts_left=None)
+        is_other = bool(credentials) and access.credentials == credentials
+        method = "" if is_other else access.method
+        forgotten = replace(access, refusals=0, attempts_left=None, method=method)
+        if forgotten != access:
             member = draft.devices[member.id]
             draft.put(replace(member, access={**member.access, name: forgotten}))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from discovery.refused_sets import MOST
+from fleet.model import Access
 from simulators.logins import Accounts
 from simulators.rtsp import RtspDevice, RtspServers
 from sources import onvif, rtsp
@@ -230,3 +232,28 @@ def test_all_devices_of_a_changed_set_are_asked_with_its_new_password(place: Pla
     until(lambda: not any(map(refused, numbers)), 60, "the budgets are new")
     for device in devices:
         assert sum(attempt.shows(WRONG) for attempt in device.accounts.attempts) <= 2
+
+
+def test_a_wrong_password_of_a_set_is_not_tried_at_ever_more_cameras(place: Place) -> None:
+    devices, id = [place.camera() for _ in range(MOST)], place.credentials(WRONG)
+    numbers = [place.add(device, credentials=id) for device in devices]
+
+    def access(number: int) -> Access:
+        return place.home.device(str(number)).access["rtsp"]
+
+    until(lambda: all(access(number).refusals for number in numbers), 60, "all refused it")
+    late = place.camera()
+    number = place.add(late, credentials=id)
+
+    def reasons() -> list[str]:
+        return [fault.text for fault in place.home.device(str(number)).findings]
+
+    expected = f"{MOST} devices refused the credential set {place.name_of(id)}"
+    until(lambda: any(expected in text for text in reasons()), 60, "it says why")
+    place.home.monitor.scanner.ask([*numbers, number])
+    attempts = [a for device in (*devices, late) for a in device.accounts.attempts]
+    assert sum(attempt.shows(WRONG) for attempt in attempts) == MOST, "once at each of the first"
+    place.ask("PUT", f"/api/credentials/{id}", {"password": SECRET})
+    for device in (*devices, late):
+        saw(device)
+    until(lambda: not any(expected in text for text in reasons()), 60, "the finding is gone")
