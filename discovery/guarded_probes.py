@@ -129,10 +129,10 @@ class GuardedProbes:
     ) -> Sequence[Report]:
         """The reports with the finding about the identity, which of a channel its recorder has."""
         is_own = self._subject(device, source).id == device.id
-        finding = verdicts.finding(
+        findings = verdicts.findings(
             device, source.name, reports, text if is_own else "", self._clock()
         )
-        return [*reports, finding] if finding else reports
+        return [*reports, *findings]
 
     def _subject(self, device: Device, source: Source) -> Device:
         return verdicts.subject_of(device, source.name, self._tracker.devices())

@@ -1,6 +1,6 @@
 """Is the device at an address the one whose password is to be sent there?"""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 
@@ -11,6 +11,8 @@ from sources.identify import Evidence
 
 UNPROVEN = "identity.unproven"
 """The kind of the finding about a device that did not prove who it is before a login."""
+OTHER = "identity.other"
+"""The kind of the finding about an address that proved to be another device than the known one."""
 CAMERA = "camera"
 FRESH_OR_BASIC = frozenset(("", "basic"))
 """The login methods of an access whose login was not used yet, or works only unencrypted."""
@@ -112,17 +114,20 @@ def _other_endpoints(device: Device, evidence: Evidence, disputed: Container[str
     return {key for key in evidence.endpoints if key not in disputed}
 
 
-def finding(
+def findings(
     device: Device, source: str, reports: Iterable[Report], text: str, now: datetime
-) -> Finding | None:
-    """The finding about a device that answered and did not prove itself; where `text` is empty, its
-    end, if the device has it."""
+) -> Iterator[Finding]:
+    """What a device that answered and did not prove itself is found to be, by the `text`, and the
+    end of what it was found to be before."""
     if not any(isinstance(report, Sighting) for report in reports):
-        return None
-    kept = {(fault.kind, fault.source) for fault in device.findings}
-    if not text and (UNPROVEN, source) not in kept:
-        return None
-    return Finding(f"id:{device.id}", UNPROVEN, now, text, source, cleared=not text)
+        return
+    raised = OTHER if text == STRANGER else UNPROVEN if text else ""
+    kept = {fault.kind for fault in device.findings if fault.source == source}
+    for kind in (UNPROVEN, OTHER):
+        if kind == raised:
+            yield Finding(f"id:{device.id}", kind, now, text, source)
+        elif kind in kept:
+            yield Finding(f"id:{device.id}", kind, now, "", source, cleared=True)
 
 
 def _keys(device: Device, disputed: Container[str]) -> set[str]:

@@ -27,6 +27,9 @@ FOLDS = {
     "lasting_missing": "missing for more than a day",
     FINDINGS: "with a finding for more than a day",
 }
+NOTES = frozenset(("identity.unproven", "address.told", "clock.local"))
+"""Findings that describe how a device is reached and call for nothing: a site can have them on
+every camera. They are in its details and in the filter "Findings", and need no attention."""
 CHOICES = (ALL, MORE, *FOLDS)
 """The values of the filter `attention`."""
 
@@ -168,16 +171,20 @@ def _concerns(devices: Iterable[Device], statuses: Mapping[int, str]) -> list[Co
             continue
         if statuses[device.id] in status.DOWN:
             concerns.append(Concern((device,), statuses[device.id], None, device.since))
-        elif device.findings:
-            faulty.append(device)
+        else:
+            faults = tuple(fault for fault in device.findings if fault.kind not in NOTES)
+            if faults:
+                faulty.append((device, faults))
     return concerns + _findings(faulty, statuses)
 
 
-def _findings(devices: Sequence[Device], statuses: Mapping[int, str]) -> list[Concern]:
+def _findings(
+    faulty: Sequence[tuple[Device, Sequence[Fault]]], statuses: Mapping[int, str]
+) -> list[Concern]:
     """One concern for each device; those that have the same finding are in one together."""
     sharing: dict[Hashable, list[tuple[Device, Fault]]] = defaultdict(list)
-    for device in devices:
-        for fault in device.findings:
+    for device, faults in faulty:
+        for fault in faults:
             if (subject := _subject(fault)) is not None:
                 sharing[device.site, fault.kind, subject].append((device, fault))
     concerns, taken = [], set[int]()
@@ -188,10 +195,10 @@ def _findings(devices: Sequence[Device], statuses: Mapping[int, str]) -> list[Co
             newest = max((fault for _device, fault in group), key=lambda fault: fault.since)
             concerns.append(Concern(members, statuses[members[0].id], newest, newest.since))
             taken |= {device.id for device in members}
-    for device in devices:
+    for device, faults in faulty:
         if device.id not in taken:
-            fault = max(device.findings, key=lambda fault: fault.since)
-            concerns.append(Concern((device,), statuses[device.id], fault, fault.since))
+            newest = max(faults, key=lambda fault: fault.since)
+            concerns.append(Concern((device,), statuses[device.id], newest, newest.since))
     return concerns
 
 

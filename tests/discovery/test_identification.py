@@ -180,7 +180,7 @@ def test_an_unknown_device_with_another_endpoint_reference_is_alive_and_gets_no_
     with GuardedDevice("p1", host=host(1), endpoint=endpoint(9), discovery_port=port) as device:
         engine = make([camera(1, device.port)], port, [])
         assert states(engine, [1]) == {"answered"}
-        assert findings(engine) == {"identity.unproven"}
+        assert findings(engine) == {"identity.other"}
         assert device.asked["ALIVE"]
         assert not device.refused + device.accepted
 
@@ -193,7 +193,7 @@ def test_a_right_endpoint_reference_with_another_mac_gets_no_login(
     with GuardedDevice("p1", host=host(1), endpoint=endpoint(1), discovery_port=port) as device:
         engine = make([camera(1, device.port, UUID, MAC)], port, [], table)
         assert states(engine, [1]) == {"answered"}
-        assert findings(engine) == {"identity.unproven"}
+        assert findings(engine) == {"identity.other"}
         assert device.asked["ALIVE"]
         assert not device.refused + device.accepted
         assert not device.asked["PROBE"], "the table of the kernel says enough"

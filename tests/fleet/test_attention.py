@@ -197,3 +197,15 @@ def test_a_place_that_is_down_as_a_whole_includes_its_recorder_with_the_channels
     known = judged(*zip(every, (OFFLINE, UNREACHABLE, OFFLINE), strict=True))
     assert sorted(named(known)[0]) == [1, 2, 3]
     assert known.recent[0].place == attention.Place("site", "North")
+
+
+def test_what_describes_a_device_and_calls_for_nothing_needs_no_attention() -> None:
+    unproven = Fault("identity.unproven", noon(minutes=5), "nothing proves who it is", "rtsp")
+    wrong = Fault("login.wrong", noon(), "wrong password", "rtsp")
+    known = judged(
+        (device(1, None, unproven), ACTIVE),
+        (device(2, None, unproven, wrong), ACTIVE),
+        (device(3, None, unproven), OFFLINE),
+    )
+    assert known.devices() == {2, 3}
+    assert [concern.fault for concern in known.recent if concern.fault] == [wrong]

@@ -101,6 +101,11 @@ FINDING_REMEDIES = {
         "Turn on TLS or ONVIF discovery in the device, so that it can prove who it is. Until then, "
         "its password is sent only as Digest, or as Basic to the address for which it was entered.",
     ),
+    "identity.other": (
+        "Another device at its address",
+        "If the device was replaced, add the new one and retire this one. If it is behind a router "
+        "or a recorder, add that at the same address. Until then no password is sent there.",
+    ),
     "identity.two": (
         "Two MACs at one address",
         "Two devices may have the same address, or the device has two network ports. Give each its "
