@@ -8,11 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote
 
 from discovery.ranges import RangePlan
 from fleet.model import CannotAsk
-from sources import device_urls, net, ws_discovery
+from sources import net, ws_discovery, ws_discovery_wire
 from sources.ws_discovery_wire import PORT, ProbeMatch
 
 log = logging.getLogger(__name__)
@@ -24,10 +23,10 @@ RATE = 400
 """Addresses at most that are begun in a second."""
 KEEP_EVERY = 64
 """Answers that are handed over together."""
-NAME_SCOPE, MODEL_SCOPE = "onvif://www.onvif.org/name/", "onvif://www.onvif.org/hardware/"
 LONGEST = 120
 """Characters of what a device says of itself."""
 RUNNING, DONE, CANCELLED, FAILED = "running", "done", "cancelled", "failed"
+INTERNAL = "an internal error, see the log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,7 @@ class RangeScans:
                 return False
             progress = RangeProgress(plan, by)
             self._call = self._begin(self._run(progress))
+            self._call.add_done_callback(lambda call: _note_failure(call, progress))
             self.progress = progress
         return True
 
@@ -107,31 +107,42 @@ class RangeScans:
             return is_running
 
     async def _run(self, progress: RangeProgress) -> None:
+        """Whatever fails, the scan has ended afterwards."""
         state = FAILED
         try:
-            await self._ask_all(progress)
-            state = FAILED if progress.error and not progress.answered else DONE
+            result = await self._ask_to_the_end(progress)
+            await self._hand_over(progress)
+            state = result
         except asyncio.CancelledError:
             state = CANCELLED
         finally:
-            await self._hand_over(progress)
             progress.state = state
             log.info(
                 "Scan of %d addresses %s: %d responded", progress.total, state, progress.answered
             )
 
+    async def _ask_to_the_end(self, progress: RangeProgress) -> str:
+        """Ask every address; how it ended."""
+        try:
+            await self._ask_all(progress)
+        except asyncio.CancelledError:
+            return CANCELLED
+        return FAILED if progress.error and not progress.answered else DONE
+
     async def _ask_all(self, progress: RangeProgress) -> None:
         free, tasks = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
 
         async def ask_one(address: str) -> None:
-            try:
-                answer = await self._ask(address, progress)
-                progress.asked += 1
-                if answer is not None:
-                    progress.answered += 1
-                    progress.waiting.append(answer)
-            finally:
-                free.release()
+            answer = await self._ask(address, progress)
+            if answer is not None:
+                progress.answered += 1
+                progress.waiting.append(answer)
+
+        def end(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            free.release()
+            progress.asked += not task.cancelled()
+            _note_failure(task, progress)
 
         try:
             for number, address in enumerate(progress.plan.addresses):
@@ -140,10 +151,10 @@ class RangeScans:
                     await asyncio.sleep(1 / 20)
                 task = asyncio.create_task(ask_one(address))
                 tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                task.add_done_callback(end)
                 if len(progress.waiting) >= KEEP_EVERY:
                     await self._hand_over(progress)
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             for task in [*tasks]:
                 task.cancel()
@@ -181,6 +192,14 @@ class RangeScans:
         return answer if rtsp or http or answer.is_onvif else None
 
 
+def _note_failure(call: Future[None] | asyncio.Task[None], progress: RangeProgress) -> None:
+    """Log a fault of ours in a part of a scan that has ended."""
+    error = None if call.cancelled() else call.exception()
+    if error is not None:
+        progress.error = progress.error or INTERNAL
+        log.error("A part of the scan of %s failed", progress.plan.text, exc_info=error)
+
+
 async def _is_open(address: str, port: int) -> bool:
     """True if the port accepts a connection; nothing is sent. Raises CannotAsk."""
     try:
@@ -199,22 +218,21 @@ async def _is_open(address: str, port: int) -> bool:
 
 
 def _with_match(answer: RangeAnswer, match: ProbeMatch) -> RangeAnswer:
-    """The answer with what the ONVIF device said of itself. Its host is not believed."""
-    urls = [url for text in match.xaddrs if (url := device_urls.parse(text))]
-    url = next((url for url in urls if url.host == answer.address), urls[0] if urls else None)
+    """The answer with what the ONVIF device says of itself, read as in a search of all networks."""
+    named = ws_discovery_wire.names(match.scopes)
     answer = replace(
         answer,
         is_onvif=True,
         endpoint=match.endpoint,
-        name=_scope(match, NAME_SCOPE),
-        model=_scope(match, MODEL_SCOPE),
+        name=_plain(named.get("name", "")),
+        model=_plain(named.get("hardware", "")),
     )
-    if url is None or url.scheme not in ("http", "https"):
+    place = ws_discovery_wire.candidate(match)
+    if place is None or not match.xaddrs:
         return answer
-    return replace(answer, onvif_port=url.port, onvif_path=url.path, is_tls=url.is_tls)
+    return replace(answer, onvif_port=place.port, onvif_path=place.path, is_tls=place.is_tls)
 
 
-def _scope(match: ProbeMatch, prefix: str) -> str:
-    values = [scope[len(prefix) :] for scope in match.scopes if scope.lower().startswith(prefix)]
-    text = " ".join(unquote(values[0]).split()) if values else ""
+def _plain(text: str) -> str:
+    text = " ".join(text.split())
     return "".join(c for c in text if c.isprintable())[:LONGEST]

@@ -6,6 +6,7 @@ address only as far as nobody on the way forges it.
 
 import asyncio
 import socket
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -20,8 +21,8 @@ from sources.ws_discovery_wire import ProbeMatch
 SCOPE = "onvif"
 TRIES = 3
 BUFFER = 65_535
-MAX_READ = 256
-"""Datagrams that are read before other work gets its turn."""
+LONGEST_READ = 0.005
+"""Seconds of reading after which other work gets its turn. The rest waits in the socket."""
 MAX_HEARD = 20_000
 """Different devices of one search."""
 MAX_OF_SENDER = 64
@@ -74,8 +75,10 @@ def _ask(sock: socket.socket, address: tuple[object, ...]) -> None:
 
 
 def _datagrams(sock: socket.socket) -> Iterator[tuple[bytes, str]]:
-    """Read what waits in the socket, with the address of each sender, without blocking."""
-    for _ in range(MAX_READ):
+    """Read what waits in the socket, with the address of each sender, without blocking. Ends after
+    LONGEST_READ, in which the time of the caller for each datagram is included."""
+    end = time.monotonic() + LONGEST_READ
+    while time.monotonic() < end:
         try:
             data, sender = sock.recvfrom(BUFFER)
         except (BlockingIOError, InterruptedError):

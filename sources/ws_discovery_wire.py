@@ -16,6 +16,8 @@ PORT = 3702
 GROUP, GROUP_IPV6 = "239.255.255.250", "ff02::c"
 ANYBODY = "", "dn:NetworkVideoTransmitter"
 """The types to ask for: some devices answer only a question without any, some only the other."""
+LARGEST = 16 * 1024
+"""Bytes of a datagram that is read. Devices send 1 to 4 KB."""
 MAX_MATCHES = 32
 """In one datagram."""
 MAX_ITEMS = 64
@@ -65,6 +67,8 @@ def probe(message: str, types: str) -> bytes:
 
 def parse(data: bytes, sender: str, interface: str = "") -> list[ProbeMatch]:
     """The matches of one datagram that ONVIF devices sent, one at least. Raises InvalidReply."""
+    if len(data) > LARGEST:
+        raise InvalidReply("response too large")
     try:
         tree = xml_tree.parse(data)
     except xml_tree.NotXml as error:

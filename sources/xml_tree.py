@@ -7,7 +7,8 @@ are not UTF-8, control characters, an ampersand that is not escaped, junk around
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 Tree = dict[str, Any]
@@ -15,6 +16,8 @@ Tree = dict[str, Any]
 LARGEST = 512 * 1024
 """Bytes of a document."""
 DEEPEST = 40
+MOST = 20_000
+"""Elements and attributes of a document. Reading as many takes some 25 ms, and all devices wait."""
 _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF))
 _AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
 
@@ -23,18 +26,27 @@ class NotXml(Exception):
     """The bytes are no document that is read; the text says why."""
 
 
+class TooLarge(NotXml):
+    """Likewise; repairing it would not help."""
+
+
 def parse(data: bytes) -> Tree:
     """The document as a tree with its root element as only key. Raises NotXml."""
     if len(data) > LARGEST:
-        raise NotXml("response too large")
+        raise TooLarge("response too large")
     text = _decoded(data).translate(_CONTROL)
     if "<!DOCTYPE" in text.upper():
         raise NotXml("HTML page" if "<HTML" in text.upper() else "document type in the response")
     text = text[text.find("<") : text.rfind(">") + 1] if "<" in text else ""
     try:
         return _tree(text)
+    except TooLarge:
+        raise
     except NotXml:
-        return _tree(_AMPERSAND.sub("&amp;", text))
+        repaired = _AMPERSAND.sub("&amp;", text)
+        if repaired == text:
+            raise
+        return _tree(repaired)
 
 
 def _decoded(data: bytes) -> str:
@@ -49,7 +61,7 @@ def _tree(text: str) -> Tree:
     import xmltodict
 
     try:
-        tree = xmltodict.parse(text, postprocessor=_local)
+        tree = xmltodict.parse(text, postprocessor=_local_names())
     except (ExpatError, ValueError) as error:
         raise NotXml("malformed XML") from error
     if not isinstance(tree, dict):
@@ -57,12 +69,20 @@ def _tree(text: str) -> Tree:
     return tree
 
 
-def _local(path: list[Any], key: str, value: Any) -> tuple[str, Any]:
-    """The name without its prefix. Raises ValueError below DEEPEST."""
-    if len(path) > DEEPEST:
-        raise ValueError("too deep")
-    mark = "@" if key.startswith("@") else ""
-    return mark + key.removeprefix("@").rpartition(":")[2], value
+def _local_names() -> Callable[[list[Any], str, Any], tuple[str, Any]]:
+    """Names without their prefixes, for one document. Raises ValueError below DEEPEST, and TooLarge
+    after MOST."""
+    numbers = count()
+
+    def local(path: list[Any], key: str, value: Any) -> tuple[str, Any]:
+        if len(path) > DEEPEST:
+            raise ValueError("too deep")
+        if next(numbers) >= MOST:
+            raise TooLarge("too many elements")
+        mark = "@" if key.startswith("@") else ""
+        return mark + key.removeprefix("@").rpartition(":")[2], value
+
+    return local
 
 
 def nodes(tree: Any, *names: str) -> list[Any]:

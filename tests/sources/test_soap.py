@@ -81,3 +81,11 @@ def test_the_attempts_that_a_device_has_left_are_read(text: str, expected: int |
     assert soap.attempts_left(text) == expected
     assert soap.read(400, fault("ter:NotAuthorized", text)).attempts_left == expected
     assert soap.read(401, f"<html>{text}</html>".encode()).attempts_left == expected
+
+
+def test_a_document_of_too_many_elements_is_not_read_to_its_end() -> None:
+    data = b"<r>" + b"<b/>" * xml_tree.MOST + b"</r>"
+    assert soap.read(200, data).trouble == "too many elements"
+    many = b"<r " + b" ".join(b"a%d=''" % number for number in range(xml_tree.MOST)) + b"/>"
+    assert soap.read(200, many + b"&").trouble == "too many elements"
+    assert soap.read(200, data[:-10]).trouble == "malformed XML"

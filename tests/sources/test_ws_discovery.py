@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from fleet.model import CannotAsk
-from sources.ws_discovery import Search, SearchOptions, unicast_probe
+from sources.ws_discovery import Line, Search, SearchOptions, unicast_probe
 from sources.ws_discovery_wire import ProbeMatch
 from tests.home import free_port
 from tests.sources.probe_matches import ENDPOINT, TYPES, answer, match, responder
@@ -106,6 +106,32 @@ def test_a_sender_that_changes_its_endpoint_each_time_adds_nothing() -> None:
         running, results = asyncio.run(search(port, "127.0.0.2"))
     assert results == []
     assert running.refused["contradictory responses"] > 100
+
+
+def test_other_work_gets_its_turn_while_large_answers_are_read() -> None:
+    running = Search(SearchOptions())
+    states = set[int]()
+
+    async def read_all(sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sock, running._read, Line("lo", sock, ()))
+        while running.refused.total() < 10:
+            states.add(running.refused.total())
+            await asyncio.sleep(0)
+        loop.remove_reader(sock)
+
+    data = b"<r>" + b"<b/>" * 4000 + b"</r>"
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device,
+    ):
+        ours.setblocking(False)
+        ours.bind(("127.0.0.1", 0))
+        for _ in range(10):
+            assert device.sendto(data, ours.getsockname()) == len(data)
+        asyncio.run(asyncio.wait_for(read_all(ours), 30))
+    assert running.refused == {"not a probe match": 10}
+    assert len(states) > 2, "all of it was read in one turn"
 
 
 def test_without_a_route_nothing_was_asked() -> None:

@@ -1,0 +1,89 @@
+"""A scan of a range by itself: what it reads in an answer, and that it ends whatever fails."""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from discovery.range_scan import DONE, FAILED, RUNNING, RangeAnswer, RangeScans
+from discovery.ranges import RangePlan
+from tests.home import until
+from tests.sources.probe_matches import answer, match, responder
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    running = asyncio.new_event_loop()
+    thread = threading.Thread(target=running.run_forever)
+    thread.start()
+    yield running
+    running.call_soon_threadsafe(running.stop)
+    thread.join()
+    running.close()
+
+
+@pytest.fixture
+def open_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+class Inbox:
+    """Keeps answers, unless `fault` says that it cannot."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.fault: Exception | None = None
+        self.answers: list[RangeAnswer] = []
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def keep(self, plan: RangePlan, answers: Sequence[RangeAnswer]) -> None:
+        if self.fault:
+            raise self.fault
+        self.answers += answers
+
+
+def run(scans: RangeScans, plan: RangePlan) -> str:
+    assert scans.start(plan, "a person")
+    progress = scans.progress
+    assert progress
+    until(lambda: progress.state != RUNNING, what="the scan has ended")
+    return progress.state
+
+
+def test_answers_that_cannot_be_saved_do_not_stop_later_scans(
+    loop: asyncio.AbstractEventLoop, open_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox = Inbox(loop)
+    scans = RangeScans(inbox.begin, inbox.keep, open_port)
+    plan = RangePlan("127.0.0.1", ["127.0.0.1"], open_port, open_port)
+    inbox.fault = RuntimeError("no room")
+    with caplog.at_level(logging.ERROR):
+        assert run(scans, plan) == FAILED
+        until(lambda: "no room" in caplog.text, what="the reason is in the log")
+    assert scans.progress
+    assert scans.progress.error == "an internal error, see the log"
+    inbox.fault = None
+    assert run(scans, plan) == DONE
+    assert [each.address for each in inbox.answers] == ["127.0.0.1"]
+
+
+def test_an_answer_is_read_as_in_a_search_of_all_networks(
+    loop: asyncio.AbstractEventLoop, open_port: int
+) -> None:
+    inbox = Inbox(loop)
+    scopes = "onvif://www.onvif.org/name/Front_Door onvif://www.onvif.org/Hardware/IPC%201"
+    xaddrs = "rtsp://127.0.0.1:1/x http://169.254.3.4:123456x/a http://10.20.1.9:8080/svc"
+    with responder(lambda question: [answer(match(xaddrs, scopes=scopes))]) as port:
+        scans = RangeScans(inbox.begin, inbox.keep, port)
+        assert run(scans, RangePlan("127.0.0.1", ["127.0.0.1"], open_port, open_port)) == DONE
+    (device,) = inbox.answers
+    assert (device.name, device.model) == ("Front Door", "IPC 1")
+    assert (device.onvif_port, device.onvif_path, device.is_tls) == (8080, "/svc", False)
