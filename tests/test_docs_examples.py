@@ -12,6 +12,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +129,12 @@ def run(lines: list[str], monitor: Running) -> None:
     """Do them one after the other; `NAME=$(curl ... | jq -r .key)` keeps a value for `$NAME`."""
     kept: dict[str, str] = {}
     for line in lines:
-        keeps = re.fullmatch(r"(\w+)=\$\((.+) \| jq -r \.(\w+)\)", line)
+        keeps = re.fullmatch(r"(\w+)=\$\((.+) \| jq -r \.([\w.]+)\)", line)
         made = curl(string.Template(keeps[2] if keeps else line).substitute(kept))
         answer = monitor.request(made.method, made.path, made.body, made.headers)
         assert answer.status in (200, 201), f"{line}: {answer.body.decode()}"
         if keeps:
-            kept[keeps[1]] = answer.json[keeps[3]]
+            kept[keeps[1]] = reduce(getitem, keeps[3].split("."), answer.json)
 
 
 def test_the_security_page_names_every_file_with_a_secret_and_its_mode(tmp_path: Path) -> None:
