@@ -314,7 +314,7 @@ class _Asking:
         facts = _identity(sightings)
         self.device |= {key: value for key, value in facts.items() if key not in self.device}
         if not facts:
-            self.tell("identify", SKIPPED, "It says nothing about itself before the login", way)
+            self.tell("identify", SKIPPED, "Not identified before login", way)
             return
         named = [str(facts[key]) for key in ("name", "model", "mac") if key in facts]
         self.tell("identify", OK, ", ".join(named) or "Identified", way, facts)
@@ -336,7 +336,7 @@ class _Asking:
         elif methods and self.request.username is not None:
             text = f"Logged in as {self.request.username}"
         else:
-            text = "The device did not ask for a login"
+            text = "No login required"
         self.tell("login", OK, text, way, {"method": methods[0]} if methods else {})
         self.sources.append(way.source)
         return True
@@ -386,9 +386,9 @@ class _Asking:
         }
         if self.sources:
             named = " and ".join(title_of(name) for name in self.sources)
-            self.tell("result", OK, f"The device can be checked by {named}", None, facts)
+            self.tell("result", OK, f"Reachable by {named}", None, facts)
         else:
-            self.tell("result", FAILED, "The device cannot be checked in this way", None, facts)
+            self.tell("result", FAILED, "No working connection found", None, facts)
 
 
 # -- what a device said ----------------------------------------------------------------------

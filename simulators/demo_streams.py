@@ -41,9 +41,8 @@ CHECKS = {RTSP: 144, ONVIF: 144}
 LAST_CHECK = 120 / 86400
 REFUSED = "connection refused"
 FAULTS = {
-    "login.none": "the stream is open to everybody: the device asks for no login",
-    "login.wrong": "it refuses the user name or password. After two refusals, no login is tried "
-    "until it is changed in this device's connection",
+    "login.none": "no login required: anyone on its network can watch its video",
+    "login.wrong": "wrong user name or password",
     "stream.missing": "stream not offered now (worked at {worked:%Y-%m-%d %H:%M} UTC): switched "
     "off or privacy mode?",
     "signal.none": "The recorder receives no video signal on this channel.",

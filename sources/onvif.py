@@ -312,7 +312,7 @@ class Answer:
         if not reading.is_whole:
             return reports
         hosts = ", ".join(reading.foreign_hosts[:4])
-        text = f"address told: {hosts}; {self.target.host} is used instead"
+        text = f"reports another address: {hosts} ({self.target.host} is used)" if hosts else ""
         reports.append(self.finding("address.told", text, cleared=not hosts))
         return reports + list(channel_sightings(sighting, reading, self.target.channels))
 

@@ -7,7 +7,7 @@ from typing import Any
 from fleet import identity
 from fleet.kinds import CAMERA
 from fleet.model import Finding, Sighting
-from sources import onvif_http
+from sources import login_texts, onvif_http
 from sources.onvif_clock import DeviceClock
 from sources.onvif_http import Logins
 from sources.onvif_reading import Channel, Reading, Stream
@@ -113,9 +113,8 @@ def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> It
     """The findings about the login: what is wrong is raised, what is right again is cleared."""
     outcome = logins.outcome
     left = logins.attempts_left
-    attempts = f"; it accepts {left} more attempts" if left is not None else ""
     texts = {
-        onvif_http.WRONG: ("login.wrong", f"wrong user name or password{attempts}"),
+        onvif_http.WRONG: ("login.wrong", login_texts.with_attempts(login_texts.WRONG, left)),
         onvif_http.NEEDED: ("login.wrong", "it requires a login, and none is stored"),
         onvif_http.METHOD: (
             "login.method",
@@ -129,6 +128,6 @@ def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> It
     for kind in LOGIN_KINDS if outcome == onvif_http.ACCEPTED else ():
         yield finding(kind, "its login works", cleared=True)
     if reading.is_open:
-        yield finding("login.none", "open to everybody: it asks for no login")
+        yield finding("login.none", login_texts.OPEN)
     elif outcome:
         yield finding("login.none", "it requires a login", cleared=True)

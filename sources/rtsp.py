@@ -15,7 +15,14 @@ from urllib.parse import quote
 from fleet import path_logins
 from fleet.model import Finding, Invalid, Learned, Report, Sighting, Target
 from fleet.stream_url import SCHEMES, StreamUrl
-from sources import device_urls, login_challenges, session_description, stream_facts, tls
+from sources import (
+    device_urls,
+    login_challenges,
+    login_texts,
+    session_description,
+    stream_facts,
+    tls,
+)
 from sources.login_challenges import Authorization, Challenge, Login, MethodNotSupported
 from sources.rtsp_client import Connection
 from sources.rtsp_wire import Response, TooLong
@@ -39,16 +46,15 @@ SAFE_IN_PATH = "!#$%&'()*+,/:;=?@[]~-._"
 TRANSPORT = "RTP/AVP/TCP;unicast;interleaved=0-1"
 
 LOGIN_FINDINGS = ("login.wrong", "login.method", "login.none")
-STREAM_FINDINGS = ("stream.missing", "stream.path", "stream.refused", "stream.none")
+STREAM_FINDINGS = (
+    *("stream.missing", "stream.path", "stream.refused", "stream.transport"),
+    "stream.none",
+)
 TLS_FINDINGS = ("tls.changed", "tls.old")
 NOT_ENCRYPTED = "it redirects to an unencrypted address, which is not followed"
 PATH_REVEALS = (
     "login method not supported: the path of the stream has the password in it, which would reveal "
     "it to a device that has not proved its identity"
-)
-REFUSED_TEXT = (
-    "it refuses the user name or password. After two refusals, no login is tried until it is "
-    "changed in this device's connection"
 )
 
 
@@ -173,7 +179,7 @@ class _Check:
             case 301 | 302 | 303 | 305 | 307 | 308:
                 self._redirected(url, response)
             case 406 | 461:
-                self._fail("stream.refused", transport_reason(response.code))
+                self._fail("stream.transport", transport_reason(response.code))
             case code:
                 self._fail("stream.refused", f"it refuses the stream (RTSP {code})")
 
@@ -201,8 +207,7 @@ class _Check:
             self._raise("login.wrong", "it does not let anybody see this stream (RTSP 403)")
         if response.code != 401:
             if response.code == 200:
-                text = "the stream is open to everybody: the device asks for no login"
-                self._raise("login.none", text)
+                self._raise("login.none", login_texts.OPEN)
             return response
         if login is None:
             self._raise("login.wrong", "it requires a user name and a password")
@@ -265,12 +270,8 @@ class _Check:
             text = "it calls every login outdated (stale nonce), so nobody can log in"
             self._raise("login.method", text)
             return
-        text = REFUSED_TEXT
-        if response.code == 403:
-            text = f"this user may not see the stream (RTSP 403), or {text}"
-        if left is not None:
-            text = f"{text}. It says that {left} more attempts are left"
-        self._raise("login.wrong", text)
+        text = login_texts.DENIED if response.code == 403 else login_texts.WRONG
+        self._raise("login.wrong", login_texts.with_attempts(text, left))
 
     async def _described(
         self, connection: Connection, response: Response, options: Response
@@ -298,7 +299,7 @@ class _Check:
         if answer.code in (453, 503):
             raise SessionRefused(session_reason(answer.code))
         if answer.code in (406, 461):
-            self._fail("stream.refused", transport_reason(answer.code))
+            self._fail("stream.transport", transport_reason(answer.code))
             return False
         return True
 

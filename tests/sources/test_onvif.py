@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fleet.model import Finding, NoAnswer, Report, Sighting, Target
-from sources import device_urls, onvif, soap, ws_discovery_wire, xml_tree
+from sources import device_urls, login_texts, onvif, soap, ws_discovery_wire, xml_tree
 from sources.ws_discovery import SearchOptions
 from tests.sources.onvif_stub import (
     MAC,
@@ -129,7 +129,7 @@ def test_a_camera_without_accounts_is_read_whole_and_is_open_to_everybody() -> N
     assert sighting.links == {"stream": "/main?a=1&b=2", "snapshot": "/still.jpg"}
     assert sighting.facts["codec"] == "H264"
     assert [stream["path"] for stream in sighting.facts["streams"]] == ["/main?a=1&b=2", "/sub"]
-    assert findings(reports) == {"login.none": "open to everybody: it asks for no login"}
+    assert findings(reports) == {"login.none": login_texts.OPEN}
     assert stub.with_login() == [], "no login is sent where none is asked for"
 
 
@@ -250,7 +250,7 @@ def test_another_host_in_a_url_is_replaced_and_reported() -> None:
         "snapshot": f":{stub.port}/still.jpg",
     }
     assert findings(reports)["address.told"] == (
-        "address told: 192.0.2.7; 127.0.0.1 is used instead"
+        "reports another address: 192.0.2.7 (127.0.0.1 is used)"
     )
     assert {each.path for each in stub.questions if each.operation == "GetProfiles"} == {
         "/onvif/Media"
@@ -415,7 +415,7 @@ def test_a_device_that_says_how_many_attempts_are_left_stops_us() -> None:
         learned = device(reports).learned
         assert learned is not None
         assert (learned.refusals, learned.attempts_left) == (1, 2)
-        assert "it accepts 2 more attempts" in findings(reports)["login.wrong"]
+        assert "2 login attempts left" in findings(reports)["login.wrong"]
         probe(stub, **LOGIN, refusals=1, attempts_left=2)
         assert len(stub.with_login()) == 1
 

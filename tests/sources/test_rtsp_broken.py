@@ -128,12 +128,12 @@ def test_a_response_without_an_end_is_refused() -> None:
     [
         pytest.param("missing", "stream.path", "does not exist on the device", id="404"),
         pytest.param("failing", "stream.refused", "RTSP 500", id="500"),
-        pytest.param("udp-only", "stream.refused", "only over UDP or multicast", id="461"),
-        pytest.param("multicast", "stream.refused", "only over UDP or multicast", id="406"),
+        pytest.param("udp-only", "stream.transport", "only over UDP or multicast", id="461"),
+        pytest.param("multicast", "stream.transport", "only over UDP or multicast", id="406"),
         pytest.param("no-video", "stream.none", "without video", id="no video"),
         pytest.param("huge", "stream.none", "too long to read", id="an SDP of 10 MB"),
         pytest.param("redirecting", "stream.refused", "again and again", id="redirects"),
-        pytest.param("forbidden", "login.wrong", "may not see the stream", id="403"),
+        pytest.param("forbidden", "login.wrong", "denies this user the stream", id="403"),
     ],
 )
 def test_a_camera_with_a_trouble_is_alive_and_has_a_finding(

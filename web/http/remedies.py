@@ -44,8 +44,8 @@ FINDING_REMEDIES = {
         "Set the time, the time zone and a time server in the menu of the device.",
     ),
     "login.none": (
-        "Open to everybody",
-        "Set a password on the device; anybody in its network can watch it.",
+        "No login required",
+        "Set a password on the device.",
     ),
     "tls.changed": (
         "Certificate changed",
@@ -61,6 +61,11 @@ FINDING_REMEDIES = {
         "Check whether it was switched off, or whether privacy mode is on.",
     ),
     "stream.refused": (
+        "Stream refused",
+        "Open the stream in another player. If that fails too, restart the device or correct the "
+        "path under Connections.",
+    ),
+    "stream.transport": (
         "Stream not offered over TCP",
         "Allow RTSP over TCP in the menu of the device; UDP and multicast are not supported.",
     ),
@@ -85,7 +90,7 @@ FINDING_REMEDIES = {
         "Logins take it into account. Newer firmware may correct it.",
     ),
     "address.told": (
-        "Names another address",
+        "Reports another address",
         "Nothing to do behind a router. Otherwise correct the address in its network settings.",
     ),
     "snapshot.broken": (
@@ -118,7 +123,7 @@ FINDING_REMEDIES = {
     ),
 }
 
-SAID_BY_TITLE = ("password.unset", "setup.open")
+SAID_BY_TITLE = ("password.unset", "setup.open", "login.none", "address.told")
 """The findings whose text begins with what their title says, before a colon."""
 
 STATUS_REMEDIES = {

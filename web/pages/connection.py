@@ -29,6 +29,7 @@ FIELDS = ("host", "port", "path", "interval", "tls_pin")
 OF_FORM = {"secret": "password", "options": "host"}  # nosec B105
 """The field of the form for a field of the edit."""
 LONGEST = 1300
+KEEP_LOGIN = "Keep current login"
 NOT_SENT = (
     "The saved login is sent only by the regular check, which first verifies that this is the same "
     "device. Enter the login again to test it now"
@@ -249,10 +250,8 @@ def _saved_title(access: Access | None) -> str:
     if access is None or access.options.get("login") == "none":
         return ""
     if access.secret:
-        return (
-            f"Keep the saved login ({access.username})" if access.username else "Keep the password"
-        )
+        return f"Keep current login ({access.username})" if access.username else KEEP_LOGIN
     if access.credentials:
         name = dict(credential_sets()).get(access.credentials, "")
-        return f"Keep the credential set ({name})" if name else "Keep the credential set"
-    return "Keep the login" if access.username else "Login of the recorder"
+        return f"Keep credential set ({name})" if name else "Keep credential set"
+    return KEEP_LOGIN if access.username else "Login of the recorder"

@@ -9,7 +9,7 @@ from fleet.model import Invalid
 
 PASSWORD, EMPTY, NONE, SAVED, KEEP = "password", "empty", "none", "saved", "keep"  # nosec B105
 LOGINS = (PASSWORD, EMPTY, NONE, SAVED, KEEP)
-"""The choices: user name and password, an empty password, no login, a saved credential set, and
+"""The choices: user name and password, an empty password, no login, a credential set, and
 for a device that is known already the login that it has."""
 LONGEST_PASSWORD = 1000
 
@@ -102,17 +102,19 @@ def check(login: TypedLogin, has_password: bool) -> None:
     """Check that the login is complete. `has_password`: one was typed in this form before. Raises
     Invalid."""
     if login.choice == PASSWORD and not login.username:
-        raise invalid("username", "Enter the user name", "Or choose another kind of login.")
+        raise invalid("username", "The user name is missing", "Enter it, or choose another login.")
     if login.choice == PASSWORD and not (login.password or has_password):
         raise invalid(
             "password",
-            "Enter the password",
-            "If the device has an empty password, choose “User name, empty password”.",
+            "The password is missing",
+            "If the device has an empty password, choose “User name without password”.",
         )
     if login.choice == EMPTY and not login.username:
-        raise invalid("username", "Enter the user name", "Or choose another kind of login.")
+        raise invalid("username", "The user name is missing", "Enter it, or choose another login.")
     if login.choice == SAVED and not login.credentials:
-        raise invalid("credentials", "Choose a credential set", "Or enter a user name.")
+        raise invalid(
+            "credentials", "No credential set is chosen", "Choose one, or enter a user name."
+        )
 
 
 def invalid(name: str, error: str, hint: str) -> Invalid:

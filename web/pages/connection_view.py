@@ -13,6 +13,7 @@ from web.pages.trial_view import SOURCES
 
 MAX_REFUSALS = 2
 """Refused logins after which a device is not asked with a login."""
+NOT_TRIED = "It is not tried again until you change it."
 EDITABLE = ("rtsp", "onvif")
 """The sources whose connections people enter."""
 CERTIFICATE = "tls.changed"
@@ -69,7 +70,7 @@ def address_text(source: str, access: Access, device: Device) -> str:
 
 def _login_text(access: Access, recorder: Device | None, sets: Sets, may_edit: bool) -> str:
     if access.options.get("login") == "none":
-        return "No login"
+        return "No login required"
     if access.username is not None or access.secret:
         named = f"{access.username}, " if access.username and may_edit else ""
         text = f"{named}password saved" if access.secret else f"{named}empty password"
@@ -77,18 +78,18 @@ def _login_text(access: Access, recorder: Device | None, sets: Sets, may_edit: b
     if access.credentials:
         chosen = sets.get(access.credentials) if may_edit else None
         return f"Credential set {chosen.name}" if chosen else "Credential set"
-    return f"That of {labels.name(recorder)}" if recorder else "None entered"
+    return f"Login of {labels.name(recorder)}" if recorder else "No login saved"
 
 
 def refused_text(access: Access) -> str:
     """Why the login is not tried any more; empty while it is."""
     if access.refusals >= MAX_REFUSALS:
-        return f"{access.refusals} refused logins: not tried again until you change it"
+        times = "twice" if access.refusals == 2 else f"{access.refusals} times"
+        return f"Login refused {times}. {NOT_TRIED}"
     if access.attempts_left is not None and access.attempts_left <= MAX_REFUSALS:
-        left = labels.counted(access.attempts_left, "attempt")
-        return f"The device reports {left} left: not tried again until you change it"
+        return f"{labels.counted(access.attempts_left, 'login attempt')} left. {NOT_TRIED}"
     if access.refusals:
-        return labels.counted(access.refusals, "refused login")
+        return f"{labels.counted(access.refusals, 'refused login')}."
     return ""
 
 

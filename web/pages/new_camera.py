@@ -139,7 +139,7 @@ def logins() -> EnteredLogins:
 
 
 def credential_sets() -> list[tuple[str, str]]:
-    """(id, name) of the saved logins."""
+    """(id, name) of the credential sets."""
     known = current_monitor().tracker.fleet().credentials
     return sorted(((id, chosen.name) for id, chosen in known.items()), key=lambda row: row[1])
 

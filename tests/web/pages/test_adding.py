@@ -114,7 +114,7 @@ def test_no_login_and_an_empty_password_are_two_things(
 def test_a_password_that_nobody_typed_is_not_taken_for_an_empty_one(browser: Browser) -> None:
     answer = send(browser, address="10.9.0.3", login="password", username="admin")
     assert answer.status_code == 422
-    assert "choose “User name, empty password”" in read(answer.text).text
+    assert "choose “User name without password”" in read(answer.text).text
     field = form_of(read(answer.text)).find_one("input", name="password")
     assert field["aria-invalid"] == "true"
 

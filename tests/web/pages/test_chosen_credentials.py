@@ -162,7 +162,7 @@ def test_the_connection_page_saves_a_set(place: Place) -> None:
     )
     assert saved.status_code == 303
     saw(device)
-    assert f"Keep the credential set ({place.name_of(id)})" in place.home.client.get(path).text
+    assert f"Keep credential set ({place.name_of(id)})" in place.home.client.get(path).text
 
 
 def test_many_cameras_of_the_list_get_a_set_and_undo_takes_it_back(place: Place) -> None:

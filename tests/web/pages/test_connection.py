@@ -54,7 +54,7 @@ def test_the_form_shows_what_is_saved_but_for_the_password(browser: Browser) -> 
     form = form_of(browser)
     values = {name: form.find_one("input", name=name).get("value") for name in ("host", "port")}
     assert values == {"host": PLACE, "port": "554"}
-    assert "Keep the saved login (admin)" in form.text
+    assert "Keep current login (admin)" in form.text
     assert "checked" in form.find_one("input", name="login", value="keep").attributes
     assert form.find_one("input", name="password").get("value") == ""
 
@@ -138,7 +138,7 @@ def test_the_details_say_how_the_login_stands(home: Home, browser: Browser) -> N
     learn(home, refusals=1)
     assert "1 refused login" in browser.visit("/cameras/1").text
     learn(home, refusals=2)
-    sentence = "2 refused logins: not tried again until you change it"
+    sentence = "Login refused twice. It is not tried again until you change it."
     assert sentence in browser.visit("/cameras/1").text
     assert sentence in form_of(browser).text
     worked_at: datetime = home.clock()
