@@ -175,14 +175,16 @@ class OnvifClient:
         talk.logins.ahead = ahead or 0.0
         answer = Answer(talk, target, clock, ahead, before, latency)
         if tls.is_changed(target, talk.fingerprint):
-            return [answer.alive(), tls.changed(target, talk.fingerprint or "", NAME, before)]
+            return answer.with_changed()
+        # Other services of the device may use TLS though this one does not.
+        talk.pin = target.tls_pin
         if target.may_login and self._is_due(target, ahead):
             return await self._read(answer, probing)
         heard = await probing
         if target.may_login and self._has_restarted(target, heard):
             return await self._read(answer, probing)
         alive = replace(answer.alive(), identities=_keys(heard.endpoint, (), target))
-        return [alive, *answer.clock_findings()]
+        return [alive, *answer.clock_findings(), *answer.tls_findings()]
 
     async def _heard(self, target: Target) -> Heard:
         """What WS-Discovery says, which needs no login; nothing where no device answers, as before,
@@ -224,6 +226,8 @@ class OnvifClient:
         except (NoAnswer, OSError):
             # It answered before: a question that it does not take is no miss.
             reading = Reading()
+        if tls.is_changed(target, talk.fingerprint):
+            return answer.with_changed()
         heard = await probing
         endpoint = heard.endpoint or ws_discovery_wire.endpoint_reference(reading.endpoint)
         reading = replace(reading, endpoint=endpoint)
@@ -293,6 +297,17 @@ class Answer:
             is_brief=True,
         )
 
+    def with_changed(self) -> list[Report]:
+        """That it is alive, and has another certificate than the accepted one."""
+        seen = self.talk.fingerprint or ""
+        return [self.alive(), tls.changed(self.target, seen, NAME, self.at)]
+
+    def tls_findings(self) -> list[Finding]:
+        """The findings of a device whose certificate was accepted: none."""
+        if self.talk.fingerprint is None:
+            return []
+        return [self.finding(kind, "", cleared=True) for kind in tls.FINDINGS]
+
     def learned(self) -> Learned:
         logins = self.talk.logins
         is_new = logins.refusals != self.target.refusals or logins.outcome == onvif_http.ACCEPTED
@@ -307,7 +322,7 @@ class Answer:
     def reports(self, reading: Reading) -> list[Report]:
         """Everything that was read, as reports."""
         sighting = self.sighting(reading)
-        reports: list[Report] = [sighting, *self.clock_findings()]
+        reports: list[Report] = [sighting, *self.clock_findings(), *self.tls_findings()]
         reports += login_findings(self.talk.logins, reading, self.finding)
         if not reading.is_whole:
             return reports

@@ -92,8 +92,15 @@ def logins_of(target: Target) -> Logins:
     )
 
 
+class CertificateChanged(ssl.SSLError):
+    """Raised in the handshake, for a certificate that was not accepted."""
+
+    reason = "CERTIFICATE_CHANGED"
+
+
 class Conversation:
-    """The requests of one probe to one device. `fingerprint` is that of its certificate."""
+    """The requests of one probe to one device. `fingerprint` is that of its first certificate. Once
+    `pin` is set, a connection with another certificate fails before a request is sent."""
 
     def __init__(
         self, session: "aiohttp.ClientSession", target: Target, clock: Callable[[], datetime]
@@ -102,6 +109,7 @@ class Conversation:
         self.clock = clock
         self.logins = logins_of(target)
         self.fingerprint: str | None = None
+        self.pin: str | None = None
         self._context: ssl.SSLContext | None = None
 
     def _tls(self) -> ssl.SSLContext:
@@ -113,9 +121,10 @@ class Conversation:
     def _see(self, der: bytes) -> None:
         """Called with the certificate of each connection, before anything is sent by it."""
         seen = tls.fingerprint(der)
-        if self.fingerprint not in (None, seen):
-            raise ssl.SSLError("certificate changed")
-        self.fingerprint = seen
+        if self.fingerprint is None:
+            self.fingerprint = seen
+        if seen != (self.pin or self.fingerprint):
+            raise CertificateChanged
 
     # -- asking ------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ STREAM_FINDINGS = (
     *("stream.missing", "stream.path", "stream.refused", "stream.transport"),
     "stream.none",
 )
-TLS_FINDINGS = ("tls.changed", "tls.old")
+DENIED_TO_ALL = "the device denies access to this stream (RTSP 403) without asking for a login"
 NOT_ENCRYPTED = "it redirects to an unencrypted address, which is not followed"
 PATH_REVEALS = (
     "login method not supported: the path of the stream has the password in it, which would reveal "
@@ -126,7 +126,7 @@ class _Check:
                 if connection.certificate and tls.is_changed(self.target, connection.certificate):
                     return await self._with_changed(connection, plain)
                 self.learned = replace(self.learned, tls_pin=connection.certificate)
-                self.cleared |= {*TLS_FINDINGS}
+                self.cleared |= {*tls.FINDINGS}
                 response = await connection.ask("OPTIONS", plain)
                 self.latency = asyncio.get_running_loop().time() - began
                 if self._may_login():
@@ -203,11 +203,12 @@ class _Check:
         if path_logins.has_place(self.target.path):
             if not self._is_path_refused(response):
                 return response
-        elif response.code == 403:
-            self._raise("login.wrong", "it does not let anybody see this stream (RTSP 403)")
-        if response.code != 401:
-            if response.code == 200:
-                self._raise("login.none", login_texts.OPEN)
+        elif response.code == 200:
+            self._raise("login.none", login_texts.OPEN)
+        elif response.code == 403 and not challenges_of(response):
+            self._fail("stream.refused", DENIED_TO_ALL)
+            return response
+        if response.code not in (401, 403):
             return response
         if login is None:
             self._raise("login.wrong", "it requires a user name and a password")

@@ -17,6 +17,8 @@ STATUS_LINE = re.compile(r"RTSP/[0-9]\.[0-9]\s+([0-9]{3})(?:\s+(.*))?", re.DOTAL
 REQUEST_LINE = re.compile(r"([A-Z_]{1,32})\s+(\S+)\s+RTSP/[0-9]\.[0-9]")
 LENGTH = re.compile(r"[0-9]{1,9}")
 SESSION_TIMEOUT = re.compile(r"(?i)timeout\s*=\s*\"?([0-9]{1,5})")
+CONTROLS = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)))
+"""Characters that no line may hold, except the tab; those of a request would be refused."""
 BEGINNINGS = (b"RTSP/", b"$")
 MEDIA = ord("$")
 
@@ -203,7 +205,7 @@ def _head(lines: list[str]) -> tuple[Response | Request, int]:
 
 def _headers(lines: list[str]) -> tuple[tuple[str, str], ...]:
     headers = list[tuple[str, str]]()
-    for line in lines:
+    for line in (line.translate(CONTROLS) for line in lines):
         if line[:1] in (" ", "\t") and headers:
             name, value = headers[-1]
             headers[-1] = name, f"{value} {line.strip()}"

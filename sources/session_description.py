@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from fleet import userinfo
 from sources import parameter_sets
 from sources.parameter_sets import MAX_RATE, MAX_SIDE, InvalidSet, Picture
+from sources.rtsp_wire import CONTROLS
 
 LONGEST = 256 * 1024
 """Bytes that are read; a camera needs some hundred."""
@@ -145,7 +146,7 @@ def parse(data: bytes) -> Description:
     own, media = list[tuple[str, str]](), list[tuple[list[str], list[tuple[str, str]]]]()
     attributes = own
     for line in data[:LONGEST].decode("utf-8", "replace").splitlines():
-        kind, _, value = line.strip(" \t\x00").partition("=")
+        kind, _, value = line.translate(CONTROLS).strip().partition("=")
         if kind == "m" and len(media) < MAX_MEDIA:
             attributes = []
             media.append((value.split(), attributes))

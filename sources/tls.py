@@ -27,6 +27,8 @@ TOO_OLD = frozenset(
 )
 """Errors of OpenSSL that say that the device has neither TLS 1.2 nor a cipher of today."""
 CLOSED = "it closed the connection during the TLS handshake"
+FINDINGS = ("tls.changed", "tls.old")
+"""Cleared by a connection with the accepted certificate."""
 NOT_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"))
 
 

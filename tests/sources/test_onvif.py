@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tests.sources.onvif_stub import (
 from tests.sources.onvif_texts import clock, fault, message, moment, profile, profile2
 from tests.sources.probe_matches import ENDPOINT, answer
 from tests.sources.probe_matches import match as probe_match
+from tests.sources.tls_servers import certificate, server_context
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PASSWORD = "right%secret"  # nosec B105 (of a pretend device)
@@ -291,6 +293,33 @@ def test_a_uri_that_repeats_the_login_is_kept_with_placeholders(path: str, kept:
     assert PASSWORD not in repr(reports)
     assert "right%25secret" not in repr(reports)
     assert device(reports).links["stream"] == kept
+
+
+def test_another_service_with_a_changed_certificate_gets_no_request(tmp_path: Path) -> None:
+    media = camera()
+    pem = certificate(tmp_path, "a", "-newkey", "rsa:2048")
+    services = (
+        "<tds:GetServicesResponse><tds:Service><tds:Namespace>{}</tds:Namespace>"
+        "<tds:XAddr>https://127.0.0.1:{}/media</tds:XAddr></tds:Service></tds:GetServicesResponse>"
+    )
+    with serving(media, tls=server_context(pem)):
+        stub = camera(GetServices=services.format(soap.MEDIA, media.port))
+        with serving(stub):
+            first = device(probe(stub, **LOGIN))
+            assert first.learned is not None
+            pin = first.learned.tls_pin
+            before = len(media.questions)
+            accepted = probe(stub, **LOGIN, tls_pin=pin)
+            asked = len(media.questions)
+            changed = probe(stub, **LOGIN, tls_pin="0" * 64)
+    assert pin
+    assert 0 < before < asked
+    assert {"tls.changed", "tls.old"} <= {
+        each.kind for each in accepted if isinstance(each, Finding) and each.cleared
+    }
+    assert len(media.questions) == asked, "a request reached a server that was never accepted"
+    assert findings(changed).keys() == {"tls.changed"}
+    assert device(changed).is_brief
 
 
 @pytest.mark.parametrize("password", ["pa/ss123", "12/34secret", "12?34secret", "p@ss/word"])

@@ -194,6 +194,83 @@ def test_e08_wrong_numbers_and_interleaved_data_spoil_nothing(make: Make, mode: 
     assert result.facts["codec"] == "H264"
 
 
+# -- 403 and control characters --------------------------------------------------------------
+
+DESCRIPTION = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\x001\r\n"
+OK = b"RTSP/1.0 200 OK\r\n"
+BASIC = b'WWW-Authenticate: Basic realm="x"\r\n'
+
+
+def answering(reply: Callable[[bytes], bytes], requests: list[bytes]) -> Result:
+    """Check a camera that answers each request, which is noted, as `reply` says."""
+
+    def talk(connection: socket.socket) -> None:
+        data = b""
+        while piece := connection.recv(4096):
+            data += piece
+            while b"\r\n\r\n" in data:
+                request, _, data = data.partition(b"\r\n\r\n")
+                requests.append(request)
+                connection.sendall(reply(request))
+
+    with serving(talk) as port:
+        return check(target_of("127.0.0.1", port), seconds=20)
+
+
+def described(request: bytes) -> bytes:
+    length = str(len(DESCRIPTION)).encode()
+    is_describe = request.startswith(b"DESCRIBE")
+    return OK + (
+        b"Content-Length: " + length + b"\r\n\r\n" + DESCRIPTION if is_describe else b"\r\n"
+    )
+
+
+def test_403_without_a_question_for_the_login_is_not_a_wrong_login() -> None:
+    requests = list[bytes]()
+
+    def reply(request: bytes) -> bytes:
+        is_describe = request.startswith(b"DESCRIBE")
+        return b"RTSP/1.0 403 Forbidden\r\n\r\n" if is_describe else OK + b"\r\n"
+
+    result = answering(reply, requests)
+    assert result.findings == {
+        "stream.refused": "the device denies access to this stream (RTSP 403) without asking for a "
+        "login"
+    }
+    assert result.learned.refusals is None
+    assert b"authorization" not in b"".join(requests).lower()
+
+
+def test_403_with_a_question_for_the_login_gets_the_login() -> None:
+    requests = list[bytes]()
+
+    def reply(request: bytes) -> bytes:
+        if request.startswith(b"DESCRIBE") and b"authorization: basic" not in request.lower():
+            return b"RTSP/1.0 403 Forbidden\r\n" + BASIC + b"\r\n"
+        return described(request)
+
+    result = answering(reply, requests)
+    assert not result.findings
+    assert (result.learned.method, result.learned.refusals) == ("basic", 0)
+    assert result.learned.worked_at
+
+
+def test_control_characters_in_answers_are_in_no_request() -> None:
+    requests = list[bytes]()
+    challenge = b'WWW-Authenticate: Digest realm="r\x00", nonce="n\x00", opaque="o\x00"\r\n'
+
+    def reply(request: bytes) -> bytes:
+        if request.startswith(b"DESCRIBE") and b"authorization: digest" not in request.lower():
+            return b"RTSP/1.0 401 Unauthorized\r\nSession: a\x00b\r\n" + challenge + b"\r\n"
+        return described(request)
+
+    result = answering(reply, requests)
+    assert not result.reason
+    assert not result.findings
+    assert [request.split()[0] for request in requests].count(b"SETUP") == 1
+    assert b"\x00" not in b"".join(requests)
+
+
 # -- redirects -------------------------------------------------------------------------------
 
 
@@ -267,17 +344,21 @@ def test_the_others_end_while_broken_ones_are_still_asked(make: Make) -> None:
     well = [make() for _ in range(20)]
     broken = [make(mode) for mode in ("silent", "slow", "swallows", "flooding")]
 
-    async def every() -> list[str]:
-        ended: list[str] = []
-
-        async def ask(device: RtspDevice, seconds: float) -> None:
-            await checked(target_of(device.address, PORT), seconds)
-            ended.append(device.mode)
-
-        await asyncio.gather(
-            *(ask(device, 2) for device in broken), *(ask(device, 10) for device in well)
+    async def every() -> tuple[list[Result], set[str]]:
+        tasks = {
+            device.mode: asyncio.create_task(checked(target_of(device.address, PORT), 600))
+            for device in broken
+        }
+        await asyncio.sleep(0)
+        results = await asyncio.gather(
+            *(checked(target_of(device.address, PORT), 60) for device in well)
         )
-        return ended
+        waiting = {mode for mode, task in tasks.items() if not task.done()}
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        return results, waiting
 
-    ended = asyncio.run(every())
-    assert [mode for mode in ended if mode in ("silent", "slow", "swallows")] == ended[-3:]
+    results, waiting = asyncio.run(every())
+    assert [result.reason for result in results] == [""] * len(well)
+    assert waiting - {"flooding"} == {"silent", "slow", "swallows"}
