@@ -54,6 +54,8 @@ class InboxEntry:
             raise Invalid(
                 "A credential set and a user name or password are given", "Send one of the two."
             )
+        if password and not username:
+            raise Invalid("The user name is missing", "Enter the user name of the password.")
         given: dict[str, Any] = {"host": self.address, **self._place()}
         if username:
             given["username"] = username

@@ -12,7 +12,7 @@ from typing import Any
 from fleet import identity, labels, logins
 from fleet.edit import edits as edit_rules
 from fleet.edit import import_events
-from fleet.model import DEFAULT_SITE, Access, Device, Edit, Event, Fleet, Refused
+from fleet.model import DEFAULT_SITE, Access, Device, Edit, Event, Fleet, Invalid, Refused
 from fleet.places import access_key
 from fleet.reduce.draft import Draft
 from fleet.status import Rules
@@ -110,9 +110,11 @@ def edits_of(
     fleet: Fleet, row: ListedRow, has_password: HasPassword, seal: Seal, by: str, at: datetime
 ) -> list[Edit]:
     """The edits that make the device as the row says: of a new one, or what differs of a known
-    one."""
+    one. Raises Invalid."""
     device = known_device(fleet, row)
-    if device is None or device.retired_at is not None:
+    is_new = device is None or device.retired_at is not None
+    _check_username(row, None if is_new or device is None else device.access.get(row.source))
+    if device is None or is_new:
         secret = {"secret": seal(row.password)} if row.password else {}
         kind = {"kind": row.kind} if row.kind else {}
         proved = {"key": row.key} if row.key else {}
@@ -129,6 +131,14 @@ def edits_of(
         return [*link, *([Edit("change", key, row.values, by, at)] if row.values else [])]
     source = {"source": row.source} if fields else {}
     return [Edit("change", key, {**row.values, **fields, **source}, by, at)]
+
+
+def _check_username(row: ListedRow, known: Access | None) -> None:
+    """Raise Invalid for a password that would log in as nobody: neither the row nor the device has
+    a user name."""
+    has_name = row.access.get("username") or (known is not None and known.username)
+    if row.password and not has_name:
+        raise Invalid("The user name is missing", "Enter the user name of the password.")
 
 
 def _access_fields(row: ListedRow, device: Device, has_access: bool) -> dict[str, Any]:

@@ -115,6 +115,17 @@ def test_another_password_is_a_change_and_an_empty_cell_is_none(home: Home) -> N
     assert home.device().notes == "ladder"
 
 
+def test_a_password_needs_a_user_name_in_the_row_or_in_the_device(home: Home) -> None:
+    answer = send(home, {"address": "10.4.0.9", "password": PASSWORD})
+    assert states(answer) == ["refused"]
+    assert answer["rows"][0]["text"] == "The user name is missing"
+    assert home.devices() == []
+    send(home, {"url": STREAM})
+    answer = send(home, {"url": "rtsp://10.4.0.5/live", "password": "other777"})
+    assert states(answer) == ["changed"]
+    assert home.device().access["rtsp"].username == "admin"
+
+
 def test_an_address_alone_means_the_device_that_was_found_there(home: Home) -> None:
     see(home, "10.4.0.5")
     row = {"address": "10.4.0.5", "name": "Lobby", "username": "admin", "password": PASSWORD}

@@ -135,11 +135,11 @@ def test_the_interface_the_count_and_the_time_are_shown_before_it_starts(place: 
 def test_public_addresses_are_not_scanned_unless_a_person_confirms_it(place: Place) -> None:
     answer = scan(place, "127.61.0.1, 8.8.8.8")
     assert answer.status_code == 422
-    assert answer.json["error"] == "1 address is on the internet"
+    assert answer.json["error"] == "1 of the addresses are on the internet"
     form = {"ranges": "8.8.8.8", "rtsp_port": "554", "http_port": "80", "do": "start"}
     refused = place.home.client.post("/scan-range", data=form)
     assert refused.status_code == 422
-    assert "I have permission to scan this address" in refused.text
+    assert "I am allowed to scan it" in refused.text
     assert state(place)["scan"] is None, "nothing was sent"
 
 
@@ -205,6 +205,17 @@ def test_many_are_added_with_one_login_and_each_has_its_result(place: Place) -> 
     assert plain.access["rtsp"].port == place.rtsp.port
     undone = place.home.client.post("/api/cameras/bulk/undo", json={"events": answer["undo"]})
     assert (len(undone.json["changed"]), place.home.devices()) == (31, [])
+
+
+@pytest.mark.parametrize("do", ["add", "link"])
+def test_a_password_without_a_user_name_is_refused(place: Place, do: str) -> None:
+    scan(place, PLAIN)
+    edit = Edit("add", "", {"source": "onvif", "host": "10.4.0.9"}, "anna", place.home.clock())
+    place.home.monitor.tracker.apply([edit], place.home.clock())
+    answer = decide(place, do, *ids(place), password="right-one", device=1)
+    assert (answer.status_code, answer.json["error"]) == (422, "The user name is missing")
+    assert "rtsp" not in place.home.device("1").access
+    assert len(place.home.devices()) == 1
 
 
 def test_a_known_device_is_named_and_added_once(place: Place) -> None:
