@@ -54,7 +54,7 @@ class GuardedProbes:
         self._unseal = unseal
         self._probes = ProbeTasks()
         self._proofs = Proofs()
-        self._gate = LoginGate(tracker)
+        self.gate = LoginGate(tracker)
         self._proving = Proving(tracker, identification)
 
     def missed(self, entry: QueueEntry) -> None:
@@ -65,7 +65,7 @@ class GuardedProbes:
     def forget(self, question: Question) -> None:
         """Forget a device that is not asked any more."""
         self._proofs.forget(question)
-        self._gate.forget(question)
+        self.gate.forget(question)
 
     async def close(self) -> None:
         """Cancel what runs, and wait a moment for it."""
@@ -102,10 +102,13 @@ class GuardedProbes:
         may_use_basic = is_proved or verdicts.may_use_basic(
             access, source.name, self._subject(device, source), entry.host
         )
-        allowance = self._gate.allowance(device, source.name, access)
+        if self._is_of_set(device, source.name):
+            # Whoever may choose a set could read its password at an address of their own.
+            may_use_basic = may_use_basic and access.method == "basic"
+        allowance = self.gate.allowance(device, source.name, access)
         target = self._target(source, entry, device, access, allowance)
         target = replace(target, digest_only=not may_use_basic)
-        judge = partial(self._gate.judged, device, source.name, access, allowance, self._clock())
+        judge = partial(self.gate.judged, device, source.name, access, allowance, self._clock())
         try:
             reports = judge(await self._probes.run(source, entry.question, target))
         except SessionRefused as error:
@@ -141,6 +144,10 @@ class GuardedProbes:
         """The access of the device as it is now, with the login that is used."""
         fleet = self._tracker.fleet()
         return logins.resolved(device, source, fleet.devices, fleet.credentials)
+
+    def _is_of_set(self, device: Device, source: str) -> bool:
+        fleet = self._tracker.fleet()
+        return logins.is_of_set(device, source, fleet.devices, fleet.credentials)
 
     async def _reports_before_proof(
         self, source: Source, entry: QueueEntry, device: Device, access: Access

@@ -3,7 +3,7 @@ out its owner.
 
 All that logs in at a device under one user name shares one budget: all sources of the device, and
 of a recorder all of its channels. What is spent is kept in the access of each source; what the
-tracker does not have yet is remembered here.
+tracker does not have yet, and what trials spend, is remembered here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,12 @@ from datetime import datetime
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import Question
 from discovery.refused_sets import RefusedSets
-from fleet import logins
+from fleet import labels, logins
 from fleet.model import Access, Device, Finding, Report, Sighting
 from fleet.reduce.learning import is_same_but_learned
 
-MOST = 2
-"""Refused logins until none is tried any more."""
-KEPT = 2
-"""Attempts that are left to people, where a device tells how many it still takes."""
+TRIED_FOR = 900.0
+"""Seconds for which the refused login of a trial is remembered."""
 WRONG = "login.wrong"
 """The kind of the finding about a login that was refused."""
 SPENT = "The login was refused. It is not tried again until the user name or password is changed."
@@ -46,6 +44,54 @@ class _Spent:
     attempts_left: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A login of a trial, as one user at one host. `until` is the monotonic time at which it is
+    forgotten; `left` is how many attempts the device said that it still takes."""
+
+    host: str
+    username: str
+    until: float
+    left: int | None = None
+
+
+class TriedLogins:
+    """The logins of trials that were refused, or may have been. In memory, as nothing of a trial
+    is kept."""
+
+    def __init__(self) -> None:
+        self._attempts: list[Attempt] = []
+
+    def of(self, host: str, username: str, now: float) -> list[Attempt]:
+        """Those at this host as this user that are not forgotten yet."""
+        self._attempts = [attempt for attempt in self._attempts if attempt.until > now]
+        return [
+            attempt
+            for attempt in self._attempts
+            if (attempt.host, attempt.username) == (host.lower(), username)
+        ]
+
+    def begin(self, host: str, username: str, now: float) -> Attempt:
+        """Spend one before it is known how it ends, so that trials at once share the budget."""
+        attempt = Attempt(host.lower(), username, now + TRIED_FOR)
+        self._attempts.append(attempt)
+        return attempt
+
+    def refused(self, attempt: Attempt, left: int | None) -> None:
+        """Keep what the device told of the attempts that are left."""
+        self.unspent(attempt)
+        self._attempts.append(replace(attempt, left=left))
+
+    def unspent(self, attempt: Attempt) -> None:
+        """Take back an attempt: no password was refused."""
+        self._attempts = [other for other in self._attempts if other is not attempt]
+
+    def accepted(self, attempt: Attempt) -> None:
+        """Forget all of this user at this host: devices begin their own count again, too."""
+        place = attempt.host, attempt.username
+        self._attempts = [a for a in self._attempts if (a.host, a.username) != place]
+
+
 class LoginGate:
     """Decides whether a question may log in, and remembers what each one cost."""
 
@@ -53,6 +99,7 @@ class LoginGate:
         self._tracker = tracker
         self._newest: dict[Question, _Spent] = {}
         self._refused_sets = RefusedSets()
+        self.tried = TriedLogins()
 
     def allowance(self, device: Device, source: str, login: Access) -> Allowance:
         """What the next question may cost; `login` is the access with the login that is used.
@@ -76,13 +123,36 @@ class LoginGate:
         has_worked = login.method not in ("", logins.NO_LOGIN)
         if has_worked and own.refusals == 0 and not is_refused:
             return Allowance()
-        is_low = left is not None and left <= KEPT
-        may_login = own.refusals < MOST and spent < MOST and not is_low
+        is_spent = logins.is_spent(max(own.refusals, spent), left)
         chosen = device.access[source].credentials
-        if may_login and chosen and not logins.has_own_login(device.access[source]):
+        if not is_spent and chosen and not logins.has_own_login(device.access[source]):
             reason = self._refused_sets.reason(self._tracker.fleet(), chosen)
             return Allowance(spent, left, not reason, reason)
-        return Allowance(spent, left, may_login)
+        return Allowance(spent, left, not is_spent)
+
+    def trial_obstacle(self, host: str, username: str, now: float) -> str:
+        """Why a trial does not try this user name at this address; empty if it may. What trials
+        spent and what the checks of a known device spent there are one budget."""
+        tried = self.tried.of(host, username, now)
+        spent, left = 0, [attempt.left for attempt in tried if attempt.left is not None]
+        for device, source in self._at(host):
+            login = self._resolved(device, source)
+            if login.username != username:
+                continue
+            # That the saved password worked says nothing about the one of the trial.
+            allowance = self.allowance(device, source, replace(login, method=""))
+            if logins.is_spent(allowance.refusals, allowance.attempts_left):
+                return _obstacle(device, allowance)
+            spent = max(spent, allowance.refusals)
+            left += [allowance.attempts_left] if allowance.attempts_left is not None else []
+        if not logins.is_spent(spent + len(tried), min(left, default=None)):
+            return ""
+        last = max(attempt.until for attempt in tried)
+        minutes = labels.counted(max(1, round((last - now) / 60)), "minute")
+        return (
+            f"Logins as this user were refused at {host}. To avoid a lockout, this login is not "
+            f"tried now. Test again in {minutes}"
+        )
 
     def judged(
         self,
@@ -136,6 +206,13 @@ class LoginGate:
             return kept
         return newest
 
+    def _at(self, host: str) -> Iterator[tuple[Device, str]]:
+        """Each device and source that is asked at this host."""
+        for device in self._tracker.fleet().devices.values():
+            for source, access in device.access.items():
+                if host in (access.host, device.address):
+                    yield device, source
+
     def _family(self, device: Device, source: str) -> Iterator[tuple[Device, str]]:
         fleet = self._tracker.fleet()
         return logins.family_of(device, source, fleet.devices, fleet.references)
@@ -143,3 +220,13 @@ class LoginGate:
     def _resolved(self, device: Device, source: str) -> Access:
         fleet = self._tracker.fleet()
         return logins.resolved(device, source, fleet.devices, fleet.credentials)
+
+
+def _obstacle(device: Device, allowance: Allowance) -> str:
+    """Why a trial does not log in at a known device."""
+    name, left = labels.name(device), allowance.attempts_left
+    if left is not None and left <= logins.KEPT_ATTEMPTS:
+        reason = f"{name} accepts only {labels.counted(left, 'more login attempt')}"
+    else:
+        reason = f"{name} refused this user name {allowance.refusals} times"
+    return f"{reason}, so no more are tried until its login is changed"

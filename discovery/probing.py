@@ -65,6 +65,7 @@ class Prober:
         self._guarded = GuardedProbes(
             self.queue, tracker, clock, unseal, identification or Identification()
         )
+        self.gate = self._guarded.gate
         self._results = ProbeResults(tracker, clock, self._scopes)
         self._awaited: dict[Question, list[asyncio.Future[ProbeResult]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import replace
 from datetime import datetime
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -27,7 +26,7 @@ from discovery.sessions import Sessions
 from discovery.source_scans import SourceScans
 from discovery.source_tasks import SourceTasks
 from discovery.swept_questions import SweptQuestions
-from discovery.trials import Trial, TrialRequest, Trials, spent_login
+from discovery.trials import Trial, TrialRequest, Trials
 from discovery.unverified import UnverifiedDevices
 from fleet import labels
 from fleet.authors import LOCAL
@@ -115,7 +114,7 @@ class Scanner:
             *(sources, tracker, clock, self._inbox.add, unseal, self.sessions),
             *(self.heard.__setitem__, identification),
         )
-        self._trials = Trials(self.sources)
+        self._trials = Trials(self.sources, self.prober.gate)
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)
         self._device_questions = DeviceQuestions(*common, self._source_tasks)
         self._source_scans = SourceScans(*common, self.unverified, self._source_tasks, self.heard)
@@ -212,9 +211,6 @@ class Scanner:
         """Begin to ask an address with a login that a person just gave; nothing of it is kept. The
         trial gives its steps as they come. Raises TooManyTrials, and CannotAsk when the monitor is
         stopping."""
-        if reason := spent_login(self.tracker.devices().values(), request):
-            reason = f"{reason}, so no more are tried until its login is changed"
-            request = replace(request, may_login=False, no_login_reason=reason)
         trial = Trial()
         with self._lock:
             if self._is_closed:

@@ -1,14 +1,15 @@
 """Try an address and a login before a device is saved: nothing of a trial is kept.
 
-Each source is asked twice by its `probe`: first without the login, then with it, so that a trial
-spends at most one refused login for each source.
+Each source is asked twice by its `probe`: first without the login, then with it. A login that one
+source saw refused is not tried by the next one, and the budget of discovery/logins.py holds for
+trials as well.
 """
 
 import asyncio
 import html
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
@@ -16,15 +17,17 @@ from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from discovery.logins import WRONG, LoginGate
 from discovery.outcomes import name_of, outcome
 from discovery.probe_tasks import ProbeTasks
-from fleet import identity, labels
+from fleet import identity
+from fleet.logins import MAX_REFUSALS, NO_LOGIN
 from fleet.model import (
     DEFAULT_SITE,
     Access,
     CannotAsk,
-    Device,
     Finding,
+    Learned,
     Miss,
     NoAnswer,
     Report,
@@ -50,9 +53,9 @@ MAX_TEXT, MAX_ENTRIES, MAX_DEPTH = 500, 256, 6
 SHORTEST_SECRET = 3
 """Characters of a password that is looked for in what a device says; a shorter one would blot out
 ordinary texts, and is hidden only where a URL or a field says that it is one."""
-NO_LOGIN = {"login": "none"}
-MAX_REFUSALS, MIN_ATTEMPTS = 2, 2
-"""At so many refused logins, or attempts left, no login is tried."""
+CHANGED = "tls.changed"
+REFUSALS_BEFORE = MAX_REFUSALS - 1
+"""Refusals that a source is told of, so that it tries a login once, whatever the device offers."""
 
 
 class TooManyTrials(Exception):
@@ -61,19 +64,22 @@ class TooManyTrials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How one source reaches the device of a trial, as in Access."""
+    """How one source reaches the device of a trial, as in Access. `tls_pin` is the certificate that
+    is accepted; None for the first one."""
 
     source: str
     port: int | None = None
     path: str = ""
     tls: bool = False
+    tls_pin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRequest:
     """An address and a login that a person gave. `username` is None for no login; with a user name,
     `password` is None for an empty password. Unless `may_login`, only what needs no login is asked:
-    `no_login_reason` says why."""
+    `no_login_reason` says why. `digest_only`: the password is not the person's own, so it is used
+    only in ways that do not reveal it to the device."""
 
     host: str
     ways: tuple[Way, ...] = (Way(ONVIF), Way(RTSP))
@@ -81,6 +87,7 @@ class TrialRequest:
     password: str | None = field(default=None, repr=False)
     may_login: bool = True
     no_login_reason: str = ""
+    digest_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +106,6 @@ class Step:
     text: str
     source: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-def spent_login(devices: Iterable[Device], request: TrialRequest) -> str:
-    """The reason why this login is not tried: the device at the address refused the user name as
-    often as is allowed, or takes hardly any more attempts. Empty if it may be tried."""
-    for device in devices:
-        for access in device.access.values():
-            is_same = request.host in (access.host, device.address)
-            if not is_same or access.username != request.username:
-                continue
-            if access.refusals >= MAX_REFUSALS:
-                return f"{labels.name(device)} refused this user name {access.refusals} times"
-            if access.attempts_left is not None and access.attempts_left <= MIN_ATTEMPTS:
-                left = labels.counted(access.attempts_left, "login attempt")
-                return f"{labels.name(device)} accepts only {left} more"
-    return ""
 
 
 class Trial:
@@ -160,8 +151,9 @@ class Trial:
 class Trials:
     """Runs trials, in the loop of the Scanner."""
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
+    def __init__(self, sources: Mapping[str, Source], gate: LoginGate) -> None:
         self._sources = sources
+        self.gate = gate
         self._probes = ProbeTasks()
         self._numbers = itertools.count(1)
         self._running: set[asyncio.Task[Any]] = set()
@@ -216,6 +208,8 @@ class _Asking:
     sources: list[str] = field(default_factory=list)
     streams: list[dict[str, Any]] = field(default_factory=list)
     channels: list[dict[str, Any]] = field(default_factory=list)
+    refused_by: str = ""
+    """The title of the source whose login was refused."""
 
     async def run(self) -> None:
         for way in self.request.ways:
@@ -242,20 +236,54 @@ class _Asking:
         if not self.tell_connected(reports, source, way):
             return
         self.tell_identity(_sightings(reports), way)
-        if not self.request.may_login:
-            for name in ("login", "describe" if way.source == RTSP else "streams"):
-                self.tell(name, SKIPPED, self.request.no_login_reason, way)
+        if changed := _findings(reports).get(CHANGED):
+            self.tell("login", FAILED, changed.text, way, {"reason": CHANGED})
             return
-        reports = await self.trials.probe(source, self.target(way, with_login=True))
+        if reason := self.no_login_reason():
+            for name in ("login", "describe" if way.source == RTSP else "streams"):
+                self.tell(name, SKIPPED, reason, way)
+            return
+        # The device that was identified is the one that gets the login.
+        way = replace(way, tls_pin=way.tls_pin or _certificate(reports))
+        reports = await self.with_login(source, way)
         if self.tell_login(reports, source, way) and not isinstance(reports, BaseException):
             self.tell_streams(reports, way)
+
+    def no_login_reason(self) -> str:
+        """Why no login is tried; empty if it may be."""
+        request = self.request
+        if not request.may_login:
+            return request.no_login_reason
+        if self.refused_by:
+            return f"Not tried: the device refused this login over {self.refused_by}"
+        if request.username is None:
+            return ""
+        return self.trials.gate.trial_obstacle(request.host, request.username, _now())
+
+    async def with_login(self, source: Source, way: Way) -> Sequence[Report] | BaseException:
+        """What the source found with the login, which is spent while it is not known how the device
+        took it."""
+        target, username = self.target(way, with_login=True), self.request.username
+        if username is None:
+            return await self.trials.probe(source, target)
+        tried = self.trials.gate.tried
+        attempt = tried.begin(self.request.host, username, _now())
+        reports = await self.trials.probe(source, target)
+        if (refusal := _refusal(reports)) is not None:
+            tried.refused(attempt, refusal.attempts_left)
+            self.refused_by = title_of(way.source)
+        elif _is_accepted(reports):
+            tried.accepted(attempt)
+        elif _sightings(reports) or isinstance(reports, SessionRefused):
+            tried.unspent(attempt)
+        return reports
 
     def target(self, way: Way, *, with_login: bool) -> Target:
         """The target of a question, which may spend one refused login at most."""
         request = self.request
         options: dict[str, Any] = {"tls": True} if way.tls else {}
         if request.username is None:
-            options |= NO_LOGIN
+            options["login"] = NO_LOGIN
         access = Access(request.host, way.port, way.path)
         target = Target(
             DEFAULT_SITE,
@@ -263,11 +291,18 @@ class _Asking:
             request.host,
             way.port,
             way.path,
+            tls_pin=way.tls_pin,
             options=options,
+            digest_only=request.digest_only,
         )
         if not with_login:
             return replace(target, may_login=False)
-        return replace(target, username=request.username, secret=request.password, refusals=1)
+        return replace(
+            target,
+            username=request.username,
+            secret=request.password,
+            refusals=REFUSALS_BEFORE,
+        )
 
     # -- steps ---------------------------------------------------------------------------
 
@@ -287,8 +322,8 @@ class _Asking:
         if reason := self.reason_of(reports, source):
             self.tell("connect", FAILED, f"{title_of(way.source)} at {at}: {reason}", way)
             return False
-        pins = [s.learned.tls_pin for s in _sightings(reports) if s.learned and s.learned.tls_pin]
-        facts = {"certificate": pins[0]} if pins else {}
+        pin = _certificate(reports)
+        facts = {"certificate": pin} if pin else {}
         self.tell("connect", OK, f"{title_of(way.source)} responds at {at}", way, facts)
         return True
 
@@ -322,14 +357,19 @@ class _Asking:
     def tell_login(
         self, reports: Sequence[Report] | BaseException, source: Source, way: Way
     ) -> bool:
-        if reason := self.reason_of(reports, source):
-            self.tell("login", FAILED, f"The device stopped responding: {reason}", way)
-            return False
         findings = _findings(reports)
-        for kind in ("tls.changed", "login.wrong", "login.method", "login.clock"):
+        for kind in (CHANGED, WRONG, "login.method", "login.clock"):
             if kind in findings:
                 self.tell("login", FAILED, findings[kind].text, way, {"reason": kind})
                 return False
+        if isinstance(reports, SessionRefused):
+            text = f"The device is {reports.reason}. Close other viewers, then test again"
+            self.tell("login", SKIPPED, text, way, {"reason": "busy"})
+            self.sources.append(way.source)
+            return False
+        if reason := self.reason_of(reports, source):
+            self.tell("login", FAILED, f"The device stopped responding: {reason}", way)
+            return False
         methods = [s.learned.method for s in _sightings(reports) if s.learned and s.learned.method]
         if "login.none" in findings:
             text = findings["login.none"].text
@@ -407,10 +447,35 @@ def _sightings(reports: Sequence[Report] | BaseException) -> list[Sighting]:
 
 
 def _findings(reports: Sequence[Report] | BaseException) -> dict[str, Finding]:
+    if isinstance(reports, SessionRefused):
+        reports = reports.reports
     if isinstance(reports, BaseException):
         return {}
     findings = [report for report in reports if isinstance(report, Finding)]
     return {finding.kind: finding for finding in findings if not finding.cleared}
+
+
+def _certificate(reports: Sequence[Report] | BaseException) -> str | None:
+    """The fingerprint of the certificate that the source met, if any."""
+    learned = [sighting.learned for sighting in _sightings(reports) if sighting.learned]
+    return next((known.tls_pin for known in learned if known.tls_pin), None)
+
+
+def _refusal(reports: Sequence[Report] | BaseException) -> Learned | None:
+    """What was learned when a password was refused; None where none was."""
+    learned = [sighting.learned for sighting in _sightings(reports) if sighting.learned]
+    spent = [known for known in learned if (known.refusals or 0) > REFUSALS_BEFORE]
+    if not spent and WRONG in _findings(reports):
+        return Learned()
+    return spent[0] if spent else None
+
+
+def _is_accepted(reports: Sequence[Report] | BaseException) -> bool:
+    return any(s.learned is not None and bool(s.learned.method) for s in _sightings(reports))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def is_channel(sighting: Sighting) -> bool:

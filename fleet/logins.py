@@ -14,7 +14,17 @@ from fleet.places import session_owner
 
 NO_LOGIN = "none"
 """The value of the option `login` of an access that logs in nowhere."""
+MAX_REFUSALS = 2
+"""Refused logins until none is tried any more."""
+KEPT_ATTEMPTS = 2
+"""Attempts that are left to people, where a device tells how many it still takes."""
 Sets = Mapping[str, CredentialSet]
+
+
+def is_spent(refusals: int, attempts_left: int | None) -> bool:
+    """True if a device must not be asked with this login any more."""
+    is_low = attempts_left is not None and attempts_left <= KEPT_ATTEMPTS
+    return refusals >= MAX_REFUSALS or is_low
 
 
 def resolved(device: Device, source: str, devices: Mapping[int, Device], sets: Sets) -> Access:
@@ -36,6 +46,18 @@ def resolved(device: Device, source: str, devices: Mapping[int, Device], sets: S
         secret_options=lender.secret_options,
         secret_host=lender.secret_host,
     )
+
+
+def is_of_set(device: Device, source: str, devices: Mapping[int, Device], sets: Sets) -> bool:
+    """True if the login that is used is that of a credential set, also of the recorder's."""
+    access = device.access.get(source, Access())
+    if has_own_login(access):
+        return False
+    if access.credentials in sets:
+        return True
+    owner = devices.get(session_owner(device, source, devices))
+    lender = _lending(owner, source, sets) if owner and owner.id != device.id else None
+    return lender is not None and not has_own_login(lender)
 
 
 def has_own_login(access: Access) -> bool:
@@ -90,13 +112,17 @@ def _with_set(access: Access, sets: Sets) -> Access:
 
 
 def _lender(owner: Device, source: str, sets: Sets) -> Access | None:
-    """The access of a recorder whose login its channels use: of the same source, else the first
-    that has one."""
+    """The access of a recorder whose login its channels use, with that login."""
+    access = _lending(owner, source, sets)
+    return _with_set(access, sets) if access else None
+
+
+def _lending(owner: Device, source: str, sets: Sets) -> Access | None:
+    """That access as it is saved: of the same source, else the first that has a login."""
     for name in sorted(owner.access, key=lambda name: (name != source, name)):
         access = owner.access[name]
         if access.options.get("login") == NO_LOGIN:
             continue
-        lender = _with_set(access, sets)
-        if has_own_login(lender):
-            return lender
+        if has_own_login(_with_set(access, sets)):
+            return access
     return None

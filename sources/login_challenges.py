@@ -10,6 +10,9 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from fleet.logins import NO_LOGIN
+from fleet.model import Target
+
 MAX_CHALLENGES = 16
 MAX_PARAMETERS = 32
 LONGEST_HEADER = 8192
@@ -68,6 +71,13 @@ class Login:
 
     username: str
     password: str = field(repr=False)
+
+
+def login_of(target: Target) -> Login | None:
+    """The login of a target; None without a user name. An empty password is a login."""
+    if target.username is None or target.options.get("login") == NO_LOGIN:
+        return None
+    return Login(target.username, target.secret or "")
 
 
 class MethodNotSupported(Exception):

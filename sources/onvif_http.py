@@ -15,10 +15,17 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fleet.logins import is_spent
 from fleet.model import NoAnswer, Target
 from sources import login_challenges, soap, tls
 from sources.device_urls import DeviceUrl
-from sources.login_challenges import Authorization, Challenge, Login, MethodNotSupported
+from sources.login_challenges import (
+    Authorization,
+    Challenge,
+    Login,
+    MethodNotSupported,
+    login_of,
+)
 from sources.soap import Response
 
 if TYPE_CHECKING:
@@ -28,9 +35,6 @@ REQUEST_TIMEOUT = 8.0
 """Seconds of one request, from the connection to the last byte."""
 CHUNK = 65_536
 USER_AGENT = "CameraMonitor"
-MAX_REFUSALS = 2
-LAST_ATTEMPTS = 2
-"""No login is tried at a device that has so few attempts left."""
 MAX_STALE = 3
 """New nonces that are accepted in a row for one request."""
 CLOCK_MATTERS = 5.0
@@ -68,8 +72,7 @@ class Logins:
     @property
     def has_budget(self) -> bool:
         """True if one more password may be tried."""
-        has_attempts = self.attempts_left is None or self.attempts_left > LAST_ATTEMPTS
-        return self.may_login and self.refusals < MAX_REFUSALS and has_attempts
+        return self.may_login and not is_spent(self.refusals, self.attempts_left)
 
     @property
     def method(self) -> str:
@@ -84,11 +87,12 @@ class Logins:
 
 
 def logins_of(target: Target) -> Logins:
-    """The login of a target: none without a user name; an empty password is one."""
-    has_login = target.username is not None and target.options.get("login") != "none"
-    login = Login(target.username or "", target.secret or "") if has_login else None
     return Logins(
-        login, target.may_login, target.digest_only, target.refusals, target.attempts_left
+        login_of(target),
+        target.may_login,
+        target.digest_only,
+        target.refusals,
+        target.attempts_left,
     )
 
 

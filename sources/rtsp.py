@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fleet import path_logins
+from fleet.logins import is_spent
 from fleet.model import Finding, Invalid, Learned, Report, Sighting, Target
 from fleet.stream_url import SCHEMES, StreamUrl
 from sources import (
@@ -23,7 +24,13 @@ from sources import (
     stream_facts,
     tls,
 )
-from sources.login_challenges import Authorization, Challenge, Login, MethodNotSupported
+from sources.login_challenges import (
+    Authorization,
+    Challenge,
+    Login,
+    MethodNotSupported,
+    login_of,
+)
 from sources.rtsp_client import Connection
 from sources.rtsp_wire import Response, TooLong
 from sources.session_description import Medium
@@ -35,10 +42,6 @@ INTERVAL = 600.0
 TIMEOUT = 10.0
 CAP = 500
 PORT, TLS_PORT = 554, 322
-MAX_REFUSALS = 2
-"""Refused logins, after which none is tried until the login is changed."""
-KEPT_ATTEMPTS = 2
-"""Login attempts that are left to people, where a device says how many it still takes."""
 MAX_REDIRECTS = 3
 MAX_ANSWERS = 2
 """Answers to the challenges of one check: the second only to a nonce that was outdated."""
@@ -54,7 +57,8 @@ DENIED_TO_ALL = "the device denies access to this stream (RTSP 403) without aski
 NOT_ENCRYPTED = "it redirects to an unencrypted address, which is not followed"
 PATH_REVEALS = (
     "login method not supported: the path of the stream has the password in it, which would reveal "
-    "it to a device that has not proved its identity"
+    "it to a device that has not proved its identity. A credential set is never used in a path: "
+    "enter a login of its own"
 )
 
 
@@ -152,9 +156,8 @@ class _Check:
 
     def _may_login(self) -> bool:
         """True if DESCRIBE may be asked, which most devices answer only after a login."""
-        target, left = self.target, self.target.attempts_left
-        is_spent = target.refusals >= MAX_REFUSALS or (left is not None and left <= KEPT_ATTEMPTS)
-        return target.may_login and not is_spent
+        target = self.target
+        return target.may_login and not is_spent(target.refusals, target.attempts_left)
 
     # -- the stream ----------------------------------------------------------------------
 
@@ -384,13 +387,6 @@ def request_url(url: StreamUrl) -> str:
     return replace(url, path=path if path.startswith("/") else f"/{path}").text
 
 
-def login_of(target: Target) -> Login | None:
-    """The login; None where the person entered none. An empty password is a login."""
-    if target.options.get("login") == "none" or (target.username is None and not target.secret):
-        return None
-    return Login(target.username or "", target.secret or "")
-
-
 def redirect_of(url: StreamUrl, location: str) -> StreamUrl:
     """The URL of a Location header, which may be a path only. A login in its path is the device's
     own, and sent back as it is. Raises Invalid."""
@@ -420,7 +416,7 @@ def method_reason(schemes: Iterable[str], is_digest_only: bool) -> str:
         return (
             "login method not supported: it offers only Basic, which would reveal the password to "
             "a device that has not proved its identity. Turn on Digest, TLS or ONVIF discovery in "
-            "the device, or enter its login again if it is the right one"
+            "the device, or enter a login of its own if it is the right one"
         )
     known = sorted({*schemes} & {"basic", "digest"})
     named = f" ({', '.join(known)} in a form that is not supported)" if known else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from discovery.trials import Step, TrialRequest, Way
 from fleet.model import Access, Device, Edit
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
@@ -169,3 +170,76 @@ def test_no_login_and_an_empty_password_are_two_things(make: Make, guard: Guarde
     ask(engine, [1, 2])
     assert guard.refused == ["-", "-"], "an empty password is a login, and no login is none"
     assert isinstance(engine.devices()[1].access["rtsp"], Access)
+
+
+# -- trials by hand ----------------------------------------------------------------------------
+
+
+def trial(guard: GuardedDevice, password: str = "wrong", username: str = "root") -> TrialRequest:
+    ways = (Way("onvif", guard.port), Way("rtsp", guard.port))
+    return TrialRequest(HOST, ways, username, password)
+
+
+def login_steps(engine: Engine, request: TrialRequest) -> list[Step]:
+    return [step for step in engine.scanner.try_out(request) if step.name == "login"]
+
+
+def test_trials_cost_two_refusals_whichever_source_asks_and_however_often(
+    make: Make, guard: GuardedDevice
+) -> None:
+    engine = make()
+    first = login_steps(engine, trial(guard))
+    assert [step.state for step in first] == ["failed", "skipped"]
+    assert first[1].text == "Not tried: the device refused this login over ONVIF"
+    assert guard.refused == ["wrong"]
+    for _ in range(3):
+        last = login_steps(engine, trial(guard))
+    assert guard.refused == ["wrong", "wrong"]
+    assert {step.state for step in last} == {"skipped"}
+    assert "Test again in 15 minutes" in last[0].text
+    login_steps(engine, trial(guard, username="otto"))
+    assert len(guard.refused) == 3, "another user has a budget of its own"
+
+
+def test_trials_at_once_share_the_budget(make: Make, guard: GuardedDevice) -> None:
+    engine = make()
+    running = [engine.scanner.try_out(trial(guard)) for _ in range(6)]
+    states = {step.state for each in running for step in each if step.name == "login"}
+    assert guard.refused == ["wrong", "wrong"]
+    assert states == {"failed", "skipped"}
+
+
+def test_a_right_password_is_tried_after_a_wrong_one_and_gives_a_new_budget(
+    make: Make, guard: GuardedDevice
+) -> None:
+    engine = make()
+    for _ in range(3):
+        login_steps(engine, trial(guard))
+        login_steps(engine, trial(guard, "right"))
+    assert guard.refused == ["wrong"] * 3
+    assert len(guard.accepted) == 6
+
+
+@pytest.mark.parametrize("channels", [[2, 3], []])
+def test_a_trial_sees_what_all_checks_of_a_device_spent(
+    make: Make, guard: GuardedDevice, channels: list[int]
+) -> None:
+    devices = [camera(1, guard, "rtsp", "onvif"), *(channel(id, guard) for id in channels)]
+    engine = make(devices)
+    ask(engine, channels or [1], times=1)
+    assert guard.refused == ["wrong", "wrong"]
+    if channels:
+        assert engine.devices()[1].access["rtsp"].refusals == 0
+    steps = login_steps(engine, trial(guard, "other"))
+    assert {step.state for step in steps} == {"skipped"}
+    assert "refused this user name 2 times" in steps[0].text
+    assert guard.refused == ["wrong", "wrong"]
+
+
+def test_a_trial_and_a_check_that_were_refused_are_added(make: Make, guard: GuardedDevice) -> None:
+    engine = make([camera(1, guard)])
+    ask(engine, times=1)
+    login_steps(engine, trial(guard, "other"))
+    assert guard.refused == ["wrong", "other"]
+    assert {step.state for step in login_steps(engine, trial(guard, "more"))} == {"skipped"}
+    assert guard.refused == ["wrong", "other"]

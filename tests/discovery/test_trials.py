@@ -184,9 +184,10 @@ def test_a_user_name_that_a_known_device_refused_twice_is_not_tried_again(
     edit = Edit("add", "", {"source": "other", "host": HOST, "username": "admin"}, "x", now())
     engine.tracker.apply([edit], now())
     device = engine.tracker.fleet().devices[1]
-    access = {"other": replace(device.access["other"], **known)}
-    spent = replace(device, access=access, name="Gate")
-    engine.devices = lambda: {1: spent}  # type: ignore[method-assign]
+    learned = Learned(access=device.access["other"], **known)
+    keys = tuple(device.identities)
+    seen = Sighting(device.site, keys, "other", now(), address=HOST, device=1, learned=learned)
+    engine.tracker.apply([seen, Edit("change", "id:1", {"name": "Gate"}, "x", now())], now())
     steps = tried(engine, replace(request(), username=username))
     assert any(target.may_login for target in rtsp.asked) == is_tried
     if not is_tried:
@@ -213,6 +214,38 @@ def test_a_device_that_does_not_answer_is_named_with_the_reason(
     steps = tried(engine, request())
     assert states(steps) == [("rtsp", "connect", "failed"), ("", "result", "failed")]
     assert steps[0].text == text
+
+
+def test_a_busy_device_is_usable_and_says_why_its_login_is_not_tested(
+    engine: Engine, rtsp: Scripted
+) -> None:
+    def busy(target: Target) -> Sequence[Report]:
+        raise SessionRefused("busy (RTSP 453)", [sighting(target, "rtsp")])
+
+    rtsp.behaviour = busy
+    steps = tried(engine, request())
+    assert states(steps)[2:] == [("rtsp", "login", "skipped"), ("", "result", "ok")]
+    assert steps[2].text.startswith("The device is busy (RTSP 453)")
+    assert steps[-1].facts["sources"] == ["rtsp"]
+
+
+def test_the_login_goes_only_to_the_certificate_that_was_identified(
+    engine: Engine, rtsp: Scripted
+) -> None:
+    met = "ab" * 32
+    rtsp.behaviour = lambda target: [
+        replace(sighting(target, "rtsp"), learned=Learned(tls_pin=met))
+    ]
+    tried(engine, request())
+    assert [target.tls_pin for target in rtsp.asked] == [None, met]
+    rtsp.asked.clear()
+    rtsp.behaviour = lambda target: [
+        sighting(target, "rtsp"),
+        finding(target, "tls.changed", "another certificate"),
+    ]
+    steps = tried(engine, request(ways=(replace(RTSP_ONLY[0], tls_pin="cd" * 32),)))
+    assert [target.tls_pin for target in rtsp.asked] == ["cd" * 32]
+    assert (steps[2].state, steps[2].text) == ("failed", "another certificate")
 
 
 def test_an_error_in_a_source_ends_its_own_part_alone(

@@ -11,14 +11,13 @@ from discovery.trials import Step, TrialRequest, Way
 from fleet import access_fields, labels
 from fleet.model import Access, Device, NotFound, Refused
 from fleet.texts import sentences
-from web.http.actions import trials
 from web.http.actions.devices import apply_and_audit, device_edit, undo_number
 from web.http.authorization import needs
 from web.http.entered_logins import Entry
 from web.http.errors import page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
-from web.pages import connection_form, trial_view
+from web.pages import connection_form, trial_view, trials
 from web.pages.adding import LINES
 from web.pages.connection_form import EMPTY, KEEP, NONE, PASSWORD, SAVED, TypedLogin
 from web.pages.connection_view import EDITABLE, presented_certificate, refused_text
@@ -110,7 +109,7 @@ def _test(
     device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
 ) -> Any:
     """Test what the form has. Raises Invalid and HttpError before it begins."""
-    steps = iter(trials.begin(_trial(device, source, typed, login, secret)))
+    steps = trials.begin(_trial(device, source, typed, login, secret))
     if LINES in request.headers.get("Accept", ""):
         lines = _lines(device, source, typed, login, secret, steps)
         return Response(stream_with_context(lines), mimetype=LINES)
@@ -145,7 +144,7 @@ def _trial(
         raise connection_form.invalid(
             "host", "The address of the device is not known yet", "Enter it."
         )
-    way = Way(source, access.port, access.path, bool(access.options.get("tls")))
+    way = Way(source, access.port, access.path, bool(access.options.get("tls")), access.tls_pin)
     has_name = login.choice in (PASSWORD, EMPTY)
     is_saved = login.choice in (KEEP, SAVED)
     return TrialRequest(
@@ -175,7 +174,7 @@ def _save(
     """Save the connection. Raises Refused."""
     known = device.access.get(source)
     if request.form.get("do") == "confirm":
-        fields: dict[str, Any] = {"tls_pin": presented_certificate(device, source)}
+        fields: dict[str, Any] = {"tls_pin": _confirmed_certificate(device, source)}
     else:
         fields = {**_access_values(typed), **_login_fields(login)}
         fields["options"] = _options(known, fields["options"], login)
@@ -187,6 +186,25 @@ def _save(
         events = apply_and_audit(edit)
     undo = undo_number(events)
     return redirect(f"/cameras/{device.id}{f'?undo={undo}' if undo else ''}", 303)
+
+
+def _confirmed_certificate(device: Device, source: str) -> str:
+    """The fingerprint that the person saw. Raises Invalid unless it is still the one that the
+    device presents."""
+    presented = presented_certificate(device, source)
+    if presented is None:
+        raise connection_form.invalid(
+            "tls_pin",
+            "No new certificate needs confirmation now",
+            "Press Check on the page of the device, then open this page again.",
+        )
+    if request.form.get("presented", "") != presented:
+        raise connection_form.invalid(
+            "tls_pin",
+            "The certificate changed again",
+            "Compare the new fingerprint, then confirm it.",
+        )
+    return presented
 
 
 def _options(known: Access | None, given: dict[str, Any], login: TypedLogin) -> dict[str, Any]:

@@ -7,12 +7,10 @@ from datetime import datetime
 
 from fleet import channels, labels
 from fleet.access_fields import DEFAULT_PORTS, MAX_INTERVAL
-from fleet.logins import Sets
+from fleet.logins import KEPT_ATTEMPTS, MAX_REFUSALS, NO_LOGIN, Sets
 from fleet.model import Access, Device
 from web.pages.trial_view import SOURCES
 
-MAX_REFUSALS = 2
-"""Refused logins after which a device is not asked with a login."""
 NOT_TRIED = "It is not tried again until you change it."
 EDITABLE = ("rtsp", "onvif")
 """The sources whose connections people enter."""
@@ -69,7 +67,7 @@ def address_text(source: str, access: Access, device: Device) -> str:
 
 
 def _login_text(access: Access, recorder: Device | None, sets: Sets, may_edit: bool) -> str:
-    if access.options.get("login") == "none":
+    if access.options.get("login") == NO_LOGIN:
         return "No login required"
     if access.username is not None or access.secret:
         named = f"{access.username}, " if access.username and may_edit else ""
@@ -86,7 +84,7 @@ def refused_text(access: Access) -> str:
     if access.refusals >= MAX_REFUSALS:
         times = "twice" if access.refusals == 2 else f"{access.refusals} times"
         return f"Login refused {times}. {NOT_TRIED}"
-    if access.attempts_left is not None and access.attempts_left <= MAX_REFUSALS:
+    if access.attempts_left is not None and access.attempts_left <= KEPT_ATTEMPTS:
         return f"{labels.counted(access.attempts_left, 'login attempt')} left. {NOT_TRIED}"
     if access.refusals:
         return f"{labels.counted(access.refusals, 'refused login')}."

@@ -1,6 +1,7 @@
 """The page that edits a connection, and what the details say about it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -127,6 +128,27 @@ def test_a_changed_certificate_is_confirmed_by_a_person(home: Home, browser: Bro
     assert OTHER_PIN in form_of(browser).text
     browser.press(form_of(browser), "Confirm the new certificate")
     assert access(home).tls_pin == OTHER_PIN
+
+
+def test_only_the_certificate_that_the_person_saw_is_confirmed(
+    home: Home, browser: Browser
+) -> None:
+    def present(pin: str, *, cleared: bool = False) -> None:
+        evidence = {"accepted": PIN, "presented": pin}
+        finding = Finding("id:1", "tls.changed", home.clock(), f"now {pin}", "rtsp", evidence)
+        home.monitor.tracker.apply([replace(finding, cleared=cleared)], home.clock())
+
+    present(OTHER_PIN)
+    shown, newest = form_of(browser), "c" * 64
+    present(newest)
+    answer = browser.send(shown, "Confirm the new certificate")
+    assert answer.status_code == 422
+    page = read(answer.text)
+    assert "The certificate changed again" in page.text
+    assert newest in page.text
+    present(newest, cleared=True)
+    assert browser.send(shown, "Confirm the new certificate").status_code == 422
+    assert access(home).tls_pin == PIN, "the accepted one stays"
 
 
 def test_the_details_say_how_the_login_stands(home: Home, browser: Browser) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import request
 
-from discovery.trials import Trial, TrialRequest, Way
+from discovery.trials import TooManyTrials, Trial, TrialRequest, Way
 from fleet import access_fields, labels, logins, public, stream_url
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal
 from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
 from fleet.stream_url import StreamUrl
-from web.http.actions import credentials, trials
+from web.http.actions import credentials
 from web.http.actions.devices import deletion, edit_of
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
@@ -97,18 +97,30 @@ def add_camera(given: NewCamera) -> SavedDevice:
 
 def change_camera(device: Device, given: CameraFields) -> SavedDevice:
     """Change what the request names; the rest stays. Raises Refused and HttpError."""
-    reached, values = _reached(given, device), _values(given, device)
     with current_monitor().secrets.sealing() as seal:
-        ways = _changed_ways(device, reached, given, seal)
-        if ways and not visible_fleet().may("device.add"):
-            raise HttpError(
-                403,
-                "Only users with access to all devices can change how a device is reached",
-                "Ask an administrator.",
-            )
-        edits = [edit_of(device, "change", values)] if values else []
-        edits += [_edit(f"id:{device.id}", kind, fields) for kind, fields in ways]
-        events = _apply(edits, "device.edit", device.id) if edits else []
+        return _change(device, given, seal)
+
+
+def _change(
+    device: Device,
+    given: CameraFields,
+    seal: Seal,
+    more: Sequence[tuple[str, dict[str, Any]]] = (),
+) -> SavedDevice:
+    """All changes in one write, with those of `more`: (kind, fields) of other sources. Raises
+    Refused and HttpError."""
+    reached, values = _reached(given, device), _values(given, device)
+    ways = [*_changed_ways(device, reached, given, seal), *more]
+    if ways and not visible_fleet().may("device.add"):
+        raise HttpError(
+            403,
+            "Only users with access to all devices can change how a device is reached",
+            "Ask an administrator.",
+        )
+    edits = [edit_of(device, "change", values)] if values else []
+    edits += [_edit(f"id:{device.id}", kind, fields) for kind, fields in ways]
+    right = ("device.add",) if ways else ("device.edit", device.id)
+    events = _apply(edits, *right) if edits else []
     return _saved(events, device.id, _warnings(given))
 
 
@@ -131,18 +143,15 @@ def change_device(device: Device, given: DeviceFields) -> SavedDevice:
     fields = CameraFields.model_validate(
         given.model_dump(exclude_unset=True, exclude={"snmp_community"})
     )
-    saved = change_camera(device, fields)
-    if "snmp_community" not in given.model_fields_set:
-        return saved
     with current_monitor().secrets.sealing() as seal:
-        text = given.snmp_community
-        way = {"source": SNMP, "secret_options": {"community": seal(text)} if text else {}}
-        if SNMP in device.access:
-            edit = _edit(f"id:{device.id}", "change", way)
-        else:
-            edit = _edit(f"id:{device.id}", "link", way)
-        events = _apply([edit], "device.add")
-    return replace(saved, undo=[*_undo_numbers(events), *saved.undo], warnings=_warnings(given))
+        ways = []
+        if "snmp_community" in given.model_fields_set:
+            text = given.snmp_community
+            community = {"community": seal(text)} if text else {}
+            kind = "change" if SNMP in device.access else "link"
+            ways.append((kind, {"source": SNMP, "secret_options": community}))
+        saved = _change(device, fields, seal, ways)
+    return replace(saved, warnings=_warnings(given))
 
 
 def delete_listed(device: Device, confirm: str | None) -> int:
@@ -189,7 +198,25 @@ def begin_trial(given: ConnectionFields) -> Trial:
     login = (reached.username, reached.password or None)
     if reached.credentials:
         login = credentials.login_of(reached.credentials)
-    return trials.begin(TrialRequest(access_fields.endpoint(reached.host).host, ways, *login))
+    request = TrialRequest(
+        access_fields.endpoint(reached.host).host,
+        ways,
+        *login,
+        digest_only=bool(reached.credentials),
+    )
+    try:
+        trial = current_monitor().scanner.try_out(request)
+    except TooManyTrials:
+        raise HttpError(
+            503,
+            "Too many connection tests are running",
+            "Try again in a few seconds.",
+            {"Retry-After": "5"},
+        ) from None
+    except CannotAsk as error:
+        raise HttpError(503, error.reason, "Try again in a minute.") from None
+    note("device.tested", "connection", f"Connection test of {request.host}")
+    return trial
 
 
 # -- what a request says ---------------------------------------------------------------------
