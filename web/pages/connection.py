@@ -196,7 +196,7 @@ def _confirmed_certificate(device: Device, source: str) -> str:
         raise connection_form.invalid(
             "tls_pin",
             "No new certificate needs confirmation now",
-            "Press Check on the page of the device, then open this page again.",
+            "Reload this page.",
         )
     if request.form.get("presented", "") != presented:
         raise connection_form.invalid(
