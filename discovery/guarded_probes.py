@@ -116,6 +116,8 @@ class GuardedProbes:
         known, disputed = self._tracker.known, self._tracker.disputed()
         if is_proved or has_proof(device, reports, known, disputed):
             return self._judged(source, device, reports, "")
+        if await self._proving.is_provable_now(entry.host, self._subject(device, source), reports):
+            return self._judged(source, device, reports, "")
         is_basic_used = may_use_basic and access.method == "basic"
         text = verdicts.BASIC if is_basic_used else verdicts.DIGEST_ONLY
         return self._judged(source, device, reports, text)

@@ -1,5 +1,6 @@
 """Ask who is at an address before a password is sent there, also at the address of last time."""
 
+from collections.abc import Iterable
 from functools import partial
 
 from discovery import verdicts
@@ -7,7 +8,7 @@ from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import QueueEntry
 from discovery.verdicts import Verdict
 from fleet import identity
-from fleet.model import Access, Device
+from fleet.model import Access, Device, Report, Sighting
 from fleet.places import session_owner
 from sources.identify import SILENT_LASTS, Evidence, Identification
 
@@ -51,6 +52,19 @@ class Proving:
         if verdict is Verdict.OTHER:
             raise OtherDevice
         return verdict
+
+    async def is_provable_now(self, host: str, subject: Device, reports: Iterable[Report]) -> bool:
+        """True for a device that had no key to prove before its first login, where its host proves
+        without a login the key that its answer brought."""
+        disputed = self._tracker.disputed()
+        if verdicts.can_be_proved(subject, disputed):
+            return False
+        sightings = (report for report in reports if isinstance(report, Sighting))
+        brought = {key for sighting in sightings for key in verdicts.keys_of(sighting, disputed)}
+        if not brought:
+            return False
+        evidence = await self._identification.ask(host)
+        return not brought.isdisjoint((evidence.mac, *evidence.answered))
 
     def missed(self, host: str) -> None:
         """A device at this host was silent in every way, so it may answer when it is back."""

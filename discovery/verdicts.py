@@ -67,7 +67,7 @@ def subject_of(device: Device, source: str, devices: Mapping[int, Device]) -> De
 
 def can_be_proved(device: Device, disputed: Container[str]) -> bool:
     """True if the device has a key that a question without a login can prove."""
-    return bool(_keys(device, disputed))
+    return bool(keys_of(device, disputed))
 
 
 def is_behind(device: Device, source: str, neighbours: Iterable[Device]) -> bool:
@@ -94,7 +94,7 @@ def verdict(
     The MAC on our own link outweighs an endpoint reference: a device that was reset gives itself a
     new one, and anybody can copy one. Keys of a kind that the device does not have tell nothing.
     """
-    own = _keys(device, disputed)
+    own = keys_of(device, disputed)
     mac = evidence.mac if any(key.startswith(identity.MAC) for key in device.identities) else None
     is_other_mac = mac is not None and mac not in device.identities and not is_behind
     if mac in own or (not is_other_mac and own & evidence.answered):
@@ -109,7 +109,7 @@ def verdict(
 
 def _other_endpoints(device: Device, evidence: Evidence, disputed: Container[str]) -> set[str]:
     """The endpoint references that another device proved, where the device has one itself."""
-    if not identity.endpoints(_keys(device, disputed)):
+    if not identity.endpoints(keys_of(device, disputed)):
         return set()
     return {key for key in evidence.endpoints if key not in disputed}
 
@@ -130,6 +130,7 @@ def findings(
             yield Finding(f"id:{device.id}", kind, now, "", source, cleared=True)
 
 
-def _keys(device: Device, disputed: Container[str]) -> set[str]:
+def keys_of(known: Device | Sighting, disputed: Container[str]) -> set[str]:
+    """The keys that a question without a login can prove."""
     kinds = (identity.MAC, identity.ENDPOINT)
-    return {key for key in device.identities if key.startswith(kinds) and key not in disputed}
+    return {key for key in known.identities if key.startswith(kinds) and key not in disputed}

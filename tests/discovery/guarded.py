@@ -1,7 +1,7 @@
 """Devices that want a login, and a small source that logs in to them: one line over TCP.
 
-The protocol: `LOGIN <path> <user name> <password>` or `ALIVE`; the answer is `OK`, `REFUSED`,
-`REFUSED <attempts left>` or `CLOCK`.
+The protocol: `LOGIN <path> <user name> <password>` or `ALIVE`; the answer is `OK`, `OK <key>`,
+`REFUSED`, `REFUSED <attempts left>` or `CLOCK`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class GuardedDevice:
     """A device at a port of its own that takes one password. `refused` are the passwords that it
     refused, `asked` how often it was asked at all. `left`: attempts until it locks, which it tells.
     `mode`: login, or clock (it refuses every login because of the time). With an `endpoint` it also
-    answers WS-Discovery at `discovery_port`."""
+    answers WS-Discovery at `discovery_port`. `key`: what it says after a login that it is."""
 
     password: str
     left: int | None = None
@@ -34,6 +34,7 @@ class GuardedDevice:
     host: str = "127.0.0.1"
     endpoint: str = ""
     discovery_port: int = 0
+    key: str = ""
 
     def __enter__(self) -> Self:
         self._loop, self._discovery = asyncio.new_event_loop(), None
@@ -73,7 +74,7 @@ class GuardedDevice:
     def _answer(self, login: Sequence[str]) -> str:
         if not login or login == [self.password]:
             self.accepted += login
-            return "OK"
+            return f"OK {self.key}" if login else "OK"
         if self.mode == "clock":
             return "CLOCK"
         self.refused += login
@@ -129,8 +130,14 @@ def _reports(proof: Sighting, target: Target, answer: Sequence[str]) -> list[Rep
         learned = Learned(refusals=target.refusals + 1, attempts_left=left)
     if answer[0] == "CLOCK":
         learned = Learned(clock=-3600.0)
+    keys = answer[1:] if answer[0] == "OK" else ()
     sighting = Sighting(
-        proof.site, proof.identities, proof.source, proof.at, address=proof.address, learned=learned
+        proof.site,
+        (*proof.identities, *keys),
+        proof.source,
+        proof.at,
+        address=proof.address,
+        learned=learned,
     )
     wrong = Finding(target.key, "login.wrong", proof.at, "Wrong login", proof.source)
     if answer[0] == "CLOCK":

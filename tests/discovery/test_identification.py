@@ -173,6 +173,21 @@ def test_a_device_that_proves_nothing_gets_no_basic_and_says_so(
         assert bool(device.asked["PROBE"]) == is_worth_asking
 
 
+@pytest.mark.parametrize("proved", [1, 9])
+def test_a_device_that_can_prove_what_it_first_says_it_is_was_never_unproven(
+    make: Make, proved: int
+) -> None:
+    port, key = free_port(), f"onvif:{endpoint(1)}"
+    with GuardedDevice(
+        "p1", host=host(1), endpoint=endpoint(proved), discovery_port=port, key=key
+    ) as device:
+        asked_with: list[Target] = []
+        engine = make([camera(1, device.port, "rtsp:gate")], port, asked_with)
+        assert states(engine, [1]) == {"answered"}
+        assert engine.devices()[1].identities == ("rtsp:gate", key)
+        assert findings(engine) == (set() if proved == 1 else {"identity.unproven"})
+
+
 def test_an_unknown_device_with_another_endpoint_reference_is_alive_and_gets_no_login(
     make: Make,
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_recorder_and_its_channels_from_its_address_to_another(
     assert {row["kind"] for row in channels} == {"camera"}
     parents = [monitor.get(f"/api/cameras/{id}").json["parents"] for id in ids[1:]]
     assert parents == [[first["id"]]] * CHANNELS
+    assert not monitor.get("/api/events?kind=finding.raised").json["events"]
 
     place.lose_signal(recorder, 5)
     ask(monitor, ids[5])
