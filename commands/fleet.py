@@ -45,7 +45,13 @@ def rows_of(
 ) -> list[shapes.CameraDetail]:
     now, rules = monitor_app.utc_now(), _rules_of(settings, fleet)
     return [
-        shapes.detail(device, status.status(device, fleet.devices, now, rules), now, rules)
+        shapes.detail(
+            device,
+            status.status(device, fleet.devices, now, rules),
+            now,
+            rules,
+            fleet.devices,
+        )
         for device in devices
     ]
 
@@ -73,7 +79,7 @@ def discover(settings: Settings, args: argparse.Namespace) -> int:
         fleet = read_fleet(settings)
     started = result["at"]
     answered = [device for device in fleet.devices.values() if _answered(device, started)]
-    rows = rows_of(settings, _sorted(answered, args.sort or "address"), fleet)
+    rows = rows_of(settings, _sorted(answered, args.sort or "address", fleet), fleet)
     report_scan(result, args.verbose)
     show(rows, args)
     if not rows and result["error"]:
@@ -132,14 +138,16 @@ def list_cameras(settings: Settings, args: argparse.Namespace) -> int:
     statuses = _statuses_of(settings, fleet)
     query = DeviceFilter(status=args.status, q=args.search, retired=args.retired)
     devices = select(fleet.devices.values(), statuses, query, CAMERAS).devices
-    show(rows_of(settings, _sorted(devices, args.sort or "name"), fleet), args)
+    show(rows_of(settings, _sorted(devices, args.sort or "name", fleet), fleet), args)
     return DONE if devices else NOTHING
 
 
-def _sorted(devices: Sequence[Device], sort: str) -> list[Device]:
+def _sorted(devices: Sequence[Device], sort: str, fleet: Fleet) -> list[Device]:
     key = SORTS[sort.lstrip("-")]
     return sorted(
-        devices, key=lambda device: key(device, device.status), reverse=sort.startswith("-")
+        devices,
+        key=lambda device: key(device, device.status, fleet.devices),
+        reverse=sort.startswith("-"),
     )
 
 
@@ -229,7 +237,8 @@ def cleanup(settings: Settings, args: argparse.Namespace) -> int:
         fleet = read_fleet(settings)
         edits = cleaning.retirements(fleet.devices.values(), args.days, "", now)
         for edit in edits:
-            print(labels.name(fleet.devices[int(edit.identity.removeprefix("id:"))]))
+            device = fleet.devices[int(edit.identity.removeprefix("id:"))]
+            print(labels.name_among(device, fleet.devices))
         print(f"{labels.device_count(edits)} would be retired.")
         return DONE
     answer = tell_monitor(settings, "POST", "/api/cleanup", {"days": args.days})

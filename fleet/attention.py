@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
-from fleet import labels, queries, status
+from fleet import queries, status
 from fleet.channels import is_channel
 from fleet.model import DEFAULT_SITE, Device, Fault
 from fleet.natural_order import Key, natural_key
@@ -97,15 +97,17 @@ def attention(devices: Iterable[Device], statuses: Mapping[int, str], now: datet
     recent = _by_place(recent, every)
     # One alone is named: a line that says "1 offline" would be as long.
     recent += [fold.pop() for fold in folds.values() if len(fold) == 1]
-    recent.sort(key=_place)
+    by_number = {device.id: device for device in every}
+    recent.sort(key=lambda concern: _place(concern, by_number))
     return Attention(recent, {key: folds[key] for key in FOLDS if folds.get(key)})
 
 
-def _place(concern: Concern) -> tuple[float, Key]:
+def _place(concern: Concern, devices: Mapping[int, Device]) -> tuple[float, Key]:
     """Newest first; those of one moment by name."""
     since = concern.since.timestamp() if concern.since else 0
     place = concern.place
-    return -since, natural_key(place.name if place else labels.name(concern.devices[0]))
+    first = concern.devices[0]
+    return -since, natural_key(place.name) if place else queries.name_key(first, devices)
 
 
 def _by_recorder(concerns: Sequence[Concern]) -> list[Concern]:

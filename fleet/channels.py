@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from fleet import identity
+from fleet.kinds import RECORDER
 from fleet.model import Device
 
 STREAM = "stream"
@@ -33,6 +34,14 @@ def recorder_of(device: Device, devices: Mapping[int, Device]) -> Device | None:
     if not device.parents or not is_channel(device):
         return None
     return devices.get(device.parents[0])
+
+
+def is_served_by(device: Device, parent: Device) -> bool:
+    """True if the parent of a channel is the device that serves it, and not what that is behind."""
+    keys = (key for key in device.identities if key.startswith(identity.CHANNEL))
+    return parent.kind == RECORDER or any(
+        identity.owner_of(key) in parent.identities for key in keys
+    )
 
 
 def part_of(key: str) -> str:

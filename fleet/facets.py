@@ -27,12 +27,13 @@ def count_facets(
     query: DeviceFilter,
     kinds: frozenset[str],
     stores: Mapping[str, str],
+    every: Mapping[int, Device],
 ) -> dict[str, Counter[str]]:
     """{facet: {value: devices}}: each facet counts the devices that fit all the other filters, as
-    many as are listed when that value is chosen. `stores` as for `select`."""
+    many as are listed when that value is chosen. `stores` and `every` as for `select`."""
     none: dict[str, Any] = dict.fromkeys(FACETS, "")
     others = replace(query, **none, sort="", page=None, per_page=None)
-    matches = select(devices.values(), statuses, others, kinds).devices
+    matches = select(devices.values(), statuses, others, kinds, every=every).devices
     chosen = conditions(query, stores)
     values: dict[str, ValuesOf] = {
         **VALUES,

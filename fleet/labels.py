@@ -1,6 +1,6 @@
 """Labels and sentences for a device and its changes."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 
 from fleet import channels, identity, status
 from fleet.authors import COMMAND_LINE, LOCAL
@@ -37,6 +37,23 @@ def name(device: Device) -> str:
     if label:
         return str(label)
     return identity.mac_of(device) or device.address or device.identities[0]
+
+
+def named_with(device: Device, devices: Mapping[int, Device]) -> Device | None:
+    """The recorder whose name tells a channel without a name of its own from those of others; None
+    for any other device, and where the recorder is not among `devices`."""
+    if not device.parents or device.name or fact(device, "name"):
+        return None
+    recorder = channels.recorder_of(device, devices)
+    # Whoever does not see the recorder can see the next parent, such as a switch.
+    return recorder if recorder and channels.is_served_by(device, recorder) else None
+
+
+def name_among(device: Device, devices: Mapping[int, Device]) -> str:
+    """The name to show among these devices: "North recorder, channel 2" for a channel without a
+    name of its own, if its recorder is one of them."""
+    label, recorder = name(device), named_with(device, devices)
+    return f"{name(recorder)}, {label[:1].lower()}{label[1:]}" if recorder else label
 
 
 def name_at(device: Device) -> str:

@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 
 Key = tuple[str | tuple[int, str], ...]
+FIRST = (0, "")
+"""The part of a key that comes before any number but zero."""
 _NUMBER = re.compile(r"([0-9]+)")
 
 

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from fleet import identity, labels, logins, networks, status
-from fleet.channels import is_channel
+from fleet.channels import is_channel, recorder_of
 from fleet.kinds import shown_as
 from fleet.model import DEFAULT_SITE, Device, Fleet, NotFound
-from fleet.natural_order import Key, natural_key
+from fleet.natural_order import FIRST, Key, natural_key
 from fleet.recorder_list import SOURCE
 from fleet.texts import LIST_HINT
 
@@ -33,7 +33,8 @@ _search_texts: dict[int, tuple[Device, str]] = {}
 """The search text of each device by number, with the very record that it was made of."""
 LONGEST_PLACE = 500
 """Characters of a site or a store, as many as a cell of the workbook keeps."""
-SortKey = Callable[[Device, str], Any]
+SortKey = Callable[[Device, str, Mapping[int, Device]], Any]
+"""Of a device, its status, and the devices among which it is shown."""
 Condition = Callable[[Device], bool]
 ValuesOf = Callable[[Device], Iterable[str]]
 VALUES: dict[str, ValuesOf] = {
@@ -148,9 +149,12 @@ def select(
     query: DeviceFilter,
     kinds: frozenset[str],
     stores: Mapping[str, str] | None = None,
+    every: Mapping[int, Device] | None = None,
 ) -> DevicePage:
-    """The devices that fit the query. `stores` as `stores_by_site()` of the whole fleet, where
-    `devices` are not the whole."""
+    """The devices that fit the query. Where `devices` are not the whole: `stores` as
+    `stores_by_site()` of the whole fleet, and `every` all that the viewer sees."""
+    if every is None:
+        every = {device.id: device for device in devices} if query.q or query.sort else {}
     if stores is None:
         stores = stores_by_site(devices) if query.store else {}
     wanted = STATUSES[query.status]
@@ -167,11 +171,11 @@ def select(
     if query.q.strip():
         needle = query.q.strip().casefold()
         mac = identity.mac(needle) or needle
-        matches = [device for device in matches if _mentions(device, needle, mac)]
+        matches = [device for device in matches if _mentions(device, every, needle, mac)]
     if query.sort:
         key = SORTS[query.sort.lstrip("-")]
         reverse = query.sort.startswith("-")
-        matches.sort(key=lambda device: key(device, statuses[device.id]), reverse=reverse)
+        matches.sort(key=lambda device: key(device, statuses[device.id], every), reverse=reverse)
     return _paginate(matches, query)
 
 
@@ -182,8 +186,11 @@ def _paginate(matches: list[Device], query: DeviceFilter) -> DevicePage:
     return DevicePage(matches[(page - 1) * size : page * size], len(matches), page, size)
 
 
-def _mentions(device: Device, *texts: str) -> bool:
+def _mentions(device: Device, every: Mapping[int, Device], *texts: str) -> bool:
     haystack = search_text(device)
+    if device.parents and is_channel(device) and (recorder := recorder_of(device, every)):
+        names = labels.name(recorder), labels.name_among(device, every)
+        haystack = "\n".join((haystack, *names)).casefold()
     return any(text in haystack for text in texts)
 
 
@@ -223,30 +230,32 @@ def _text_key(text: object | None) -> tuple[bool, Key]:
     return (not text, natural_key(str(text or "")))
 
 
-def _name_key(device: Device) -> Key:
-    return natural_key(labels.name(device))
+def name_key(device: Device, every: Mapping[int, Device]) -> Key:
+    """The place of a device by its name among all: a channel without one follows its recorder."""
+    key, recorder = natural_key(labels.name(device)), labels.named_with(device, every)
+    return (*natural_key(labels.name(recorder)), FIRST, *key) if recorder else key
 
 
 SORTS: dict[str, SortKey] = {
-    "id": lambda device, device_status: device.id,
-    "status": lambda device, device_status: (
+    "id": lambda device, device_status, every: device.id,
+    "status": lambda device, device_status, every: (
         status.TABLE[device_status].rank,
-        _name_key(device),
+        name_key(device, every),
     ),
-    "name": lambda device, device_status: _name_key(device),
-    "address": lambda device, device_status: networks.address_number(device.address),
-    "mac": lambda device, device_status: identity.mac_of(device) or "~",
-    "model": lambda device, device_status: _text_key(labels.fact(device, "model")),
-    "last_seen": lambda device, device_status: (
+    "name": lambda device, device_status, every: name_key(device, every),
+    "address": lambda device, device_status, every: networks.address_number(device.address),
+    "mac": lambda device, device_status, every: identity.mac_of(device) or "~",
+    "model": lambda device, device_status, every: _text_key(labels.fact(device, "model")),
+    "last_seen": lambda device, device_status, every: (
         device.last_seen.timestamp() if device.last_seen else 0.0
     ),
-    "discoveries": lambda device, device_status: device.sightings,
-    "site": lambda device, device_status: _text_key(
+    "discoveries": lambda device, device_status, every: device.sightings,
+    "site": lambda device, device_status, every: _text_key(
         device.site if device.site != DEFAULT_SITE else None
     ),
-    "serial": lambda device, device_status: _text_key(labels.fact(device, "serial")),
-    "firmware": lambda device, device_status: _text_key(labels.fact(device, "firmware")),
-    "first_seen": lambda device, device_status: (
+    "serial": lambda device, device_status, every: _text_key(labels.fact(device, "serial")),
+    "firmware": lambda device, device_status, every: _text_key(labels.fact(device, "firmware")),
+    "first_seen": lambda device, device_status, every: (
         device.first_seen.timestamp() if device.first_seen else 0.0
     ),
 }

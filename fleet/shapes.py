@@ -181,15 +181,21 @@ def _formatted(at: datetime | None) -> str | None:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else None
 
 
-def row(device: Device, device_status: str, now: datetime, rules: Rules) -> CameraRow:
-    """A device as one row."""
+def row(
+    device: Device,
+    device_status: str,
+    now: datetime,
+    rules: Rules,
+    devices: Mapping[int, Device],
+) -> CameraRow:
+    """A device as one row. `devices`: those that the viewer sees."""
     return {
         "id": device.id,
         "kind": device.kind,
         "site": device.site,
         "mac_address": identity.mac_of(device),
         "serial_number": _text(device, "serial"),
-        "camera_name": labels.name(device),
+        "camera_name": labels.name_among(device, devices),
         "model_name": _text(device, "model"),
         "current_ip": device.address,
         "current_port": _port(device),
@@ -218,8 +224,14 @@ def row(device: Device, device_status: str, now: datetime, rules: Rules) -> Came
     }
 
 
-def detail(device: Device, device_status: str, now: datetime, rules: Rules) -> CameraDetail:
-    """A device with everything that is known of it."""
+def detail(
+    device: Device,
+    device_status: str,
+    now: datetime,
+    rules: Rules,
+    devices: Mapping[int, Device],
+) -> CameraDetail:
+    """A device with everything that is known of it. `devices`: those that the viewer sees."""
     history: list[AddressRow] = [
         {
             "ip": address.ip,
@@ -230,7 +242,7 @@ def detail(device: Device, device_status: str, now: datetime, rules: Rules) -> C
     ]
     facts = {source: _public(facts) for source, facts in device.facts.items()}
     return {
-        **row(device, device_status, now, rules),
+        **row(device, device_status, now, rules, devices),
         "given_name": device.name,
         "vendor": device.vendor,
         "recording": recording(device),

@@ -12,7 +12,8 @@ OTHERS = "others"
 
 
 def delete(draft: Draft, device: Device, edit: Edit) -> Device:
-    """Permanently delete a record. `confirm` in the edit is the exact name of the device.
+    """Permanently delete a record. `confirm` in the edit is the exact name of the device, which
+    for a channel can begin with that of its recorder.
 
     The channels of a recorder are deleted with it. Its number is never used again, and what has its
     keys is found as a new device, unless a person ignored them. Its passwords are gone; its
@@ -24,7 +25,8 @@ def delete(draft: Draft, device: Device, edit: Edit) -> Device:
             f"{called} is in the workbook",
             "Remove its row from the workbook first, then delete it.",
         )
-    if confirm is not None and confirm != called:
+    shown = called, labels.name_among(device, draft.devices)
+    if confirm is not None and confirm not in shown:
         invalid = Invalid(
             "The name does not match",
             f"Enter its exact name: {called}",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fleet import labels
 from fleet.edit.editing import inverse
 from fleet.identity import channel_key
 from fleet.model import Access, Edit, Event, Refused, Sighting
@@ -442,3 +443,14 @@ def test_the_channels_of_equal_recorders_at_two_sites_are_those_of_each() -> Non
         ("South", ()),
         ("South", (3,)),
     ]
+
+
+def test_a_channel_is_never_shown_with_the_name_of_what_its_recorder_is_behind() -> None:
+    story = recorder_with("1", "2")
+    channel, switch = story.device(2), replace(story.device(1), id=9, kind="switch", name="Switch")
+    assert labels.name_among(channel, {1: replace(story.device(1), name="North")}) == (
+        "North, channel 1"
+    )
+    seen_by_limited = replace(channel, parents=(9,))
+    elsewhere = replace(switch, identities=(B,))
+    assert labels.name_among(seen_by_limited, {9: elsewhere}) == "Channel 1"

@@ -220,11 +220,11 @@ def test_a_field_that_no_list_names_is_shown_nowhere() -> None:
     stored["access"]["rtsp"]["canary"] = device.canary
     event = {"stays": stored, "goes": stored, "access": stored["access"]}
     assert "canary" not in json.dumps(public.of_event(event))
-    detail = shapes.detail(device, "ACTIVE", NOON, Rules())
+    detail = shapes.detail(device, "ACTIVE", NOON, Rules(), {})
     assert device.canary not in json.dumps(detail)
     unknown = replace(EVERYTHING, extra={"canary": "Tukan"})
     for shown in (
-        shapes.detail(unknown, "ACTIVE", NOON, Rules()),
+        shapes.detail(unknown, "ACTIVE", NOON, Rules(), {}),
         public.device(device_record.for_undo(unknown)),
     ):
         assert "canary" not in json.dumps(shown)

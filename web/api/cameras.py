@@ -51,7 +51,7 @@ def cameras() -> Response:
     monitor = current_monitor()
     devices, statuses = visible_fleet().statuses()
     page = selected(query_args(ListQuery), (devices, statuses))
-    rows = monitor.encoded.of(page.devices, statuses, monitor.clock(), monitor.rules())
+    rows = monitor.encoded.of(page.devices, devices, statuses, monitor.clock(), monitor.rules())
     last_scan = shapes.last_scan(monitor.tracker.fleet())
     is_scanning = monitor.scanner.progress() is not None
     return json_response(camera_list(page, rows, last_scan, is_scanning))
@@ -186,4 +186,4 @@ def _edited(edit: Edit) -> Response:
 def _detail(monitor: Monitor, key: str) -> shapes.CameraDetail:
     device, now, rules = visible_fleet().device(key), monitor.clock(), monitor.rules()
     device_status = status.status(device, monitor.tracker.devices(), now, rules)
-    return shapes.detail(device, device_status, now, rules)
+    return shapes.detail(device, device_status, now, rules, visible_fleet().devices())

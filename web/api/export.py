@@ -55,7 +55,10 @@ def _everything() -> Response:
     devices, statuses = visible_fleet().statuses()
     now, rules = monitor.clock(), monitor.rules()
     note("fleet.export", "fleet", f"{len(devices)} devices exported")
-    rows = (shapes.detail(device, statuses[device.id], now, rules) for device in devices.values())
+    rows = (
+        shapes.detail(device, statuses[device.id], now, rules, devices)
+        for device in devices.values()
+    )
     return json_response(shapes.export(rows, now))
 
 
@@ -80,9 +83,9 @@ def _rows(query: ExportQuery) -> Rows:
     now, rules, stores = monitor.clock(), monitor.rules(), stores_of(devices)
     return [
         columns.file_row(
-            shapes.row(device, statuses[device.id], now, rules),
+            shapes.row(device, statuses[device.id], now, rules, devices),
             store_of(device, stores),
-            [labels.name(devices[id]) for id in device.parents if id in devices],
+            [labels.name_among(devices[id], devices) for id in device.parents if id in devices],
         )
         for device in selected(unpaged(query), (devices, statuses)).devices
     ]

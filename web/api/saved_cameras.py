@@ -122,7 +122,7 @@ def _camera(key: str) -> SavedCamera:
     monitor, visible = current_monitor(), visible_fleet()
     device, now, rules = visible.device(key), monitor.clock(), monitor.rules()
     device_status = status.status(device, monitor.tracker.devices(), now, rules)
-    detail = shapes.detail(device, device_status, now, rules)
+    detail = shapes.detail(device, device_status, now, rules, visible.devices())
     return saved_camera(device, detail, shows_username=visible.may("device.edit", device))
 
 

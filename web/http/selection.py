@@ -25,7 +25,7 @@ def selected(query: ListQuery, snapshot: Snapshot | None = None) -> DevicePage:
     devices, statuses = snapshot or visible_fleet().statuses()
     stores = stores_of(devices) if query.store else {}
     matching = within_attention(devices, query, (devices, statuses))
-    return select(matching.values(), statuses, query.filter(), CAMERAS, stores)
+    return select(matching.values(), statuses, query.filter(), CAMERAS, stores, devices)
 
 
 def within_attention(

@@ -253,7 +253,11 @@ def _choices(result: Result) -> list[dict[str, Any]]:
 def _known_row(device: Device) -> dict[str, Any]:
     model = labels.fact(device, "model")
     about = " · ".join(str(part) for part in (device.address, model) if part)
-    return {"id": device.id, "name": labels.name(device), "about": about}
+    return {
+        "id": device.id,
+        "name": labels.name_among(device, visible_fleet().devices()),
+        "about": about,
+    }
 
 
 def site_names() -> list[str]:

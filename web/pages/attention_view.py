@@ -111,7 +111,10 @@ def _place_line(place: Place, concern: Concern, snapshot: Snapshot) -> Line:
 def _line(monitor: Monitor, concern: Concern, snapshot: Snapshot) -> Line:
     if concern.place:
         return _place_line(concern.place, concern, snapshot)
-    named = [NamedDevice(device.id, labels.name(device)) for device in concern.devices[:MAX_NAMES]]
+    named = [
+        NamedDevice(device.id, labels.name_among(device, snapshot[0]))
+        for device in concern.devices[:MAX_NAMES]
+    ]
     others = len(concern.devices) - len(named)
     since = shapes.iso(concern.since)
     if concern.fault is None:
@@ -125,7 +128,7 @@ def _line(monitor: Monitor, concern: Concern, snapshot: Snapshot) -> Line:
 def _outage(monitor: Monitor, concern: Concern, snapshot: Snapshot) -> str:
     """The status of a device that is down, and why."""
     device, (devices, statuses) = concern.devices[0], snapshot
-    row = shapes.row(device, concern.status, monitor.clock(), monitor.rules())
+    row = shapes.row(device, concern.status, monitor.clock(), monitor.rules(), devices)
     reason = parent_outage(device, devices, statuses) or row["reason"] or remedies.of_status(row)
     return f"{status.TABLE[concern.status].title.lower()}: {reason}"
 

@@ -85,4 +85,4 @@ def _device_name(number: int) -> str | None:
     """The name of a device now, also under a number from before a merge; None once deleted."""
     devices = visible_fleet().devices()
     number = current_monitor().redirects.get(number, number)
-    return labels.name(devices[number]) if number in devices else None
+    return labels.name_among(devices[number], devices) if number in devices else None

@@ -69,7 +69,7 @@ class WorkbookRow:
 def detail(monitor: Monitor, key: str) -> dict[str, Any]:
     """One device, by number or MAC, with all that is known of it. Raises NotFound."""
     device, devices, statuses = visible_fleet().device_with_statuses(key)
-    row = shapes.detail(device, statuses[device.id], monitor.clock(), monitor.rules())
+    row = shapes.detail(device, statuses[device.id], monitor.clock(), monitor.rules(), devices)
     parents = [devices[id] for id in device.parents if id in devices]
     return {
         "row": row,
@@ -92,7 +92,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "uptime": _uptime(monitor, device),
         "may_edit": visible_fleet().may("device.edit", device),
         "behind": parent_outage(device, devices, statuses),
-        "parents": [(parent.id, labels.name(parent)) for parent in parents],
+        "parents": [(parent.id, labels.name_among(parent, devices)) for parent in parents],
         # It takes a look at the whole list, and is needed only to bring its row into view.
         "position": None if "renewed" in request.args else position(page_query(), device),
         "remedies": remedies,
@@ -131,7 +131,7 @@ def _other_devices(
     if not named:
         return []
     return [
-        (other.id, labels.name(other))
+        (other.id, labels.name_among(other, devices))
         for other in devices.values()
         if other.id != device.id
         and other.retired_at is None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -121,7 +122,7 @@ def events() -> str:
         periods=PERIODS,
         sites=sorted(sites, key=natural_key),
         local_time=local_time,
-        chosen=f"Device {labels.name(chosen)}" if chosen else "Deleted device",
+        chosen=f"Device {labels.name_among(chosen, devices)}" if chosen else "Deleted device",
         **_list(wanted),
     )
 
@@ -150,7 +151,7 @@ def _list(wanted: EventFilter) -> dict[str, Any]:
         "devices": devices,
         "redirects": redirects,
         "act_text": act_text,
-        "name_of": labels.name,
+        "name_of": partial(labels.name_among, devices=devices),
         "most_names": MAX_NAMES,
     }
 

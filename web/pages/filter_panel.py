@@ -50,17 +50,17 @@ def index() -> str:
     stores = stores_of(devices)
     devices = within_attention(devices, query, snapshot)
     wanted = replace(query.filter(), page=None, per_page=None, sort="")
-    facets = count_facets(devices, statuses, wanted, CAMERAS, stores)
+    facets = count_facets(devices, statuses, wanted, CAMERAS, stores, snapshot[0])
     if network := _typed_network(text):
         typed = replace(wanted, network=network)
         facets["network"][network] = select(
-            devices.values(), statuses, typed, CAMERAS, stores
+            devices.values(), statuses, typed, CAMERAS, stores, snapshot[0]
         ).total
     views = (_facet_view(name, facets[name], query, text) for name in FACETS)
     return render_template(
         "filters.html",
         facets=[view for view in views if view.choices],
-        total=select(devices.values(), statuses, wanted, CAMERAS, stores).total,
+        total=select(devices.values(), statuses, wanted, CAMERAS, stores, snapshot[0]).total,
         text=text,
         link=links(),
     )

@@ -140,7 +140,10 @@ def names() -> Response:
     devices = fleet_view.whole_list(fleet_view.page_query(), snapshot)[:MAX_NAMES]
     titles = {name: [title, name.lower()] for name, title in STATUS_TITLES.items()}
     return json_response(
-        [[device.id, labels.name(device), *titles[snapshot[1][device.id]]] for device in devices]
+        [
+            [device.id, labels.name_among(device, snapshot[0]), *titles[snapshot[1][device.id]]]
+            for device in devices
+        ]
     )
 
 

@@ -154,7 +154,7 @@ def changed_rows(
     changed = {id: devices[id] for id in ids if id in devices}
     known = within_attention(changed, query, (devices, statuses))
     stores = stores_of(devices) if query.store else {}
-    page = select(known.values(), statuses, unpaged(query).filter(), CAMERAS, stores)
+    page = select(known.values(), statuses, unpaged(query).filter(), CAMERAS, stores, devices)
     return _rows(monitor, page.devices, page, (devices, statuses), shown, link)
 
 
@@ -179,7 +179,7 @@ def _rows(
         return [
             render_template(
                 "parts/row.html",
-                row=shapes.row(device, device_status, now, rules),
+                row=shapes.row(device, device_status, now, rules, snapshot[0]),
                 columns=keys,
                 behind=why,
                 bar=bars.get(device.id),
@@ -191,7 +191,7 @@ def _rows(
                 is_mixed=is_mixed,
                 filter_of_page=FILTER_OF_PAGE,
             )
-            for device, device_status, why, store, parents in missing
+            for device, device_status, why, store, parents, _name in missing
         ]
 
     rendered = "\n".join(page_caches().rows.html(page_key, sources, now, render))
@@ -212,9 +212,10 @@ def _row_sources(
             statuses[device.id],
             parent_outage(device, devices, statuses),
             "" if stores is None else store_of(device, stores),
-            tuple(labels.name(devices[id]) for id in device.parents if id in devices)
+            tuple(labels.name_among(devices[id], devices) for id in device.parents if id in devices)
             if "parent" in keys
             else (),
+            labels.name_among(device, devices),
         )
         for device in shown
     ]

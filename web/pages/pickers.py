@@ -113,7 +113,11 @@ def device_names(numbers: Iterable[int | None]) -> dict[int, str]:
     """The names of devices by number, of those that this person sees."""
     devices, redirects = visible_fleet().devices(), visible_fleet().monitor.redirects
     now = {number: redirects.get(number, number) for number in numbers if number is not None}
-    return {number: labels.name(devices[id]) for number, id in now.items() if id in devices}
+    return {
+        number: labels.name_among(devices[id], devices)
+        for number, id in now.items()
+        if id in devices
+    }
 
 
 def search(text: str, with_sites: bool = False, left_out: Collection[str] = ()) -> Picker:
@@ -139,11 +143,16 @@ def _devices(text: str, retired: bool) -> list[Device]:
 
 
 def _begins(device: Device, start: str) -> bool:
-    return labels.name(device).casefold().startswith(start)
+    names = labels.name(device), _name(device)
+    return any(name.casefold().startswith(start) for name in names)
+
+
+def _name(device: Device) -> str:
+    return labels.name_among(device, visible_fleet().devices())
 
 
 def _is_exact(device: Device, text: str) -> bool:
-    names = (labels.name(device), device.address, labels.fact(device, "serial"))
+    names = (labels.name(device), _name(device), device.address, labels.fact(device, "serial"))
     mac = identity.mac(text)
     return bool(text) and (
         text in [str(name).casefold() for name in names if name]
@@ -191,7 +200,7 @@ def _of_site(name: str, count: int, is_exact: bool = False) -> Choice:
 
 def _of_device(device: Device, text: str = "") -> Choice:
     serial = labels.fact(device, "serial") if device.kind == RECORDER else None
-    name = labels.name(device)
+    name = _name(device)
     parts = (
         device.address or identity.mac_of(device),
         labels.fact(device, "model"),

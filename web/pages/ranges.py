@@ -33,7 +33,7 @@ def _page(**more: Any) -> str:
     known = ranges.entries()
     devices = visible_fleet().devices()
     ids = {id for _entry, id in known if id is not None} & devices.keys()
-    names = {id: labels.name(devices[id]) for id in ids}
+    names = {id: labels.name_among(devices[id], devices) for id in ids}
     return render_template(
         "scan_range.html",
         **{

@@ -242,7 +242,7 @@ def _number(edit: Edit) -> int:
 def _failure(id: int, error: Refused | HttpError, visible: Mapping[int, Device]) -> BulkFailure:
     """The error of one device, with its name where the person sees it."""
     device = visible.get(id)
-    name = labels.name(device) if device else ""
+    name = labels.name_among(device, visible) if device else ""
     return bulk_failure(id, name, error.error, error.hint)
 
 
