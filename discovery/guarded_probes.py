@@ -1,11 +1,12 @@
 """One probe of a device, with its password only where that may be sent and costs no lockout.
 
 Not where another device may be (discovery/secret_hosts.py), and not beyond the refused logins that
-a device may cost (discovery/logins.py).
+a device may cost (discovery/logins.py). What it answers is handed on without its password.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,6 +15,7 @@ from discovery import verdicts
 from discovery.channel_questions import entries_of
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import DueQueue, Question, QueueEntry
+from discovery.hidden_passwords import HiddenErrors, hidden_reports
 from discovery.logins import Allowance, LoginGate
 from discovery.probe_results import is_other_device
 from discovery.probe_tasks import ProbeTasks
@@ -34,6 +36,8 @@ from fleet.model import Access, Device, Report, Sighting, Target
 from fleet.places import access_key, session_owner
 from sources.identify import Identification
 from sources.source import SessionRefused, Source
+from store.secret_texts import SecretTexts
+from store.vault import SecretLost
 
 
 class GuardedProbes:
@@ -110,7 +114,7 @@ class GuardedProbes:
         target = replace(target, digest_only=not may_use_basic)
         judge = partial(self.gate.judged, device, source.name, access, allowance, self._clock())
         try:
-            reports = judge(await self._probes.run(source, entry.question, target))
+            reports = judge(await self._probe(source, entry, access, target))
         except SessionRefused as error:
             raise SessionRefused(error.reason, judge(error.reports)) from error
         known, disputed = self._tracker.known, self._tracker.disputed()
@@ -127,7 +131,24 @@ class GuardedProbes:
     ) -> Sequence[Report]:
         plain = access_without_secrets(access)
         target = self._target(source, entry, device, plain, Allowance(may_login=False))
-        return await self._probes.run(source, entry.question, target)
+        return await self._probe(source, entry, access, target)
+
+    async def _probe(
+        self, source: Source, entry: QueueEntry, access: Access, target: Target
+    ) -> Sequence[Report]:
+        """The reports of one probe without the passwords of the access, which a device may repeat
+        also when it was asked without them. Raises whatever ProbeTasks.run does."""
+        texts = self._secret_texts(access)
+        with HiddenErrors(texts, target.key):
+            reports = await self._probes.run(source, entry.question, target)
+        return hidden_reports(reports, texts, target.key)
+
+    def _secret_texts(self, access: Access) -> SecretTexts:
+        passwords = list[str]()
+        for id in filter(None, (access.secret, *access.secret_options.values())):
+            with suppress(SecretLost):
+                passwords.append(self._unseal(id))
+        return SecretTexts.of(passwords, access.username)
 
     def _judged(
         self, source: Source, device: Device, reports: Sequence[Report], text: str
@@ -166,7 +187,7 @@ class GuardedProbes:
         target = self._target(source, entry, device, plain, Allowance(may_login=False))
         target = with_place_key(target, source.name, access)
         try:
-            reports = await self._probes.run(source, entry.question, target)
+            reports = await self._probe(source, entry, access, target)
         except SessionRefused as error:
             reports = error.reports
             if not has_proof(device, reports, self._tracker.known, disputed):

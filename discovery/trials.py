@@ -6,7 +6,6 @@ trials as well.
 """
 
 import asyncio
-import html
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from threading import BoundedSemaphore
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from discovery.logins import WRONG, LoginGate
 from discovery.outcomes import name_of, outcome
@@ -37,7 +35,8 @@ from fleet.model import (
 from fleet.places import access_key, place
 from sources import net
 from sources.source import SessionRefused, Source
-from store.masking import MASK, masked
+from store.masking import masked
+from store.secret_texts import SecretTexts
 
 log = logging.getLogger(__name__)
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
@@ -50,9 +49,6 @@ MAX_TRIALS = 8
 """Trials that run at once."""
 MAX_TEXT, MAX_ENTRIES, MAX_DEPTH = 500, 256, 6
 """Characters of a text that a device says, entries of its lists and objects, and their levels."""
-SHORTEST_SECRET = 3
-"""Characters of a password that is looked for in what a device says; a shorter one would blot out
-ordinary texts, and is hidden only where a URL or a field says that it is one."""
 CHANGED = "tls.changed"
 REFUSALS_BEFORE = MAX_REFUSALS - 1
 """Refusals that a source is told of, so that it tries a login once, whatever the device offers."""
@@ -311,8 +307,8 @@ class _Asking:
     ) -> None:
         """Tell a step without the password, whatever the device says."""
         source = way.source if way else ""
-        secret = self.request.password or ""
-        step = Step(name, state, shown(text, secret), source, shown(dict(facts), secret))
+        texts = SecretTexts.of([self.request.password or ""], self.request.username)
+        step = Step(name, state, shown(text, texts), source, shown(dict(facts), texts))
         self.tell_raw(step)
 
     def tell_connected(
@@ -537,28 +533,18 @@ def stream_text(facts: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part) or "The device offers a stream"
 
 
-def shown(value: Any, secret: str, depth: int = 0) -> Any:
+def shown(value: Any, texts: SecretTexts, depth: int = 0) -> Any:
     """What a device said, bounded, without the password in any spelling."""
     if isinstance(value, str):
-        return _without(masked(value[: 4 * MAX_TEXT]), secret)[:MAX_TEXT]
+        return texts.hidden(masked(value[: 4 * MAX_TEXT]))[:MAX_TEXT]
     if depth >= MAX_DEPTH:
         return None
     if isinstance(value, Mapping):
         entries = itertools.islice(value.items(), MAX_ENTRIES)
         return {
-            _without(str(key), secret)[:MAX_TEXT]: shown(item, secret, depth + 1)
+            texts.hidden(str(key))[:MAX_TEXT]: shown(item, texts, depth + 1)
             for key, item in entries
         }
     if isinstance(value, list | tuple):
-        return [shown(item, secret, depth + 1) for item in value[:MAX_ENTRIES]]
-    return value if isinstance(value, bool | int | float | None) else shown(str(value), secret)
-
-
-def _without(text: str, secret: str) -> str:
-    if len(secret) < SHORTEST_SECRET:
-        return text
-    spellings = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    spellings |= {quote(secret, safe="").lower(), html.escape(secret)}
-    for spelling in sorted(spellings, key=len, reverse=True):
-        text = text.replace(spelling, MASK)
-    return text
+        return [shown(item, texts, depth + 1) for item in value[:MAX_ENTRIES]]
+    return value if isinstance(value, bool | int | float | None) else shown(str(value), texts)

@@ -103,12 +103,6 @@ def channel_sightings(device: Sighting, reading: Reading, known: int) -> Iterato
         )
 
 
-def _schemes(logins: Logins) -> list[str]:
-    """The login methods that the device names, without one in which it repeats the password."""
-    password = logins.login.password.lower() if logins.login else ""
-    return [scheme for scheme in logins.schemes if not password or password not in scheme]
-
-
 def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> Iterator[Finding]:
     """The findings about the login: what is wrong is raised, what is right again is cleared."""
     outcome = logins.outcome
@@ -118,7 +112,7 @@ def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> It
         onvif_http.NEEDED: ("login.wrong", "it requires a login, and none is stored"),
         onvif_http.METHOD: (
             "login.method",
-            f"login method not supported ({', '.join(_schemes(logins)) or 'unknown'})",
+            f"login method not supported ({', '.join(logins.schemes) or 'unknown'})",
         ),
         onvif_http.CLOCK: ("login.clock", "it refuses the login because of its clock"),
     }

@@ -282,9 +282,8 @@ class _Check:
     ) -> None:
         """Read a description, and set the stream up as long as it never worked."""
         description = session_description.parse(response.body)
-        secrets = [value for value in (self.target.secret, self.target.username) if value]
         server = response.header("server") or options.header("server")
-        self.facts = stream_facts.facts_of(description, server, secrets)
+        self.facts = stream_facts.facts_of(description, server)
         video = description.video
         if video is None:
             self._fail("stream.none", "it describes a stream without video")

@@ -1,6 +1,5 @@
 """What a session description says of a camera, as facts for people. Pure, no I/O."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fleet import texts
@@ -19,9 +18,8 @@ LONGEST_CODEC = 32
 MAX_TRACKS = 8
 
 
-def facts_of(description: Description, server: str, secrets: Sequence[str]) -> dict[str, Any]:
-    """The facts of a stream; what is unknown is left out. A text in which the device repeats one of
-    the `secrets` is no fact."""
+def facts_of(description: Description, server: str) -> dict[str, Any]:
+    """The facts of a stream; what is unknown is left out."""
     video, audio = description.video, description.audio
     facts: dict[str, Any] = {"audio": audio is not None}
     facts["codec"] = _codec(video) if video else ""
@@ -32,13 +30,7 @@ def facts_of(description: Description, server: str, secrets: Sequence[str]) -> d
         facts["rate"] = _short(video.rate)
     facts["tracks"] = _tracks(description)
     facts["server"] = texts.one_line(server)[:LONGEST]
-    return {key: value for key, value in facts.items() if _is_fact(value, secrets)}
-
-
-def _is_fact(value: Any, secrets: Sequence[str]) -> bool:
-    if not isinstance(value, str):
-        return value is not None
-    return bool(value) and not any(secret.lower() in value.lower() for secret in secrets)
+    return {key: value for key, value in facts.items() if value not in (None, "")}
 
 
 def _codec(medium: Medium) -> str:

@@ -47,11 +47,16 @@ Span = tuple[int, int]
 
 def masked(text: str) -> str:
     """The text with each secret as `***`; the very same text if there is none."""
-    spans = sorted(
-        chain(_known_spans(text), _url_spans(text), _scheme_spans(text), _field_spans(text))
+    return with_masks(
+        text,
+        chain(_known_spans(text), _url_spans(text), _scheme_spans(text), _field_spans(text)),
     )
+
+
+def with_masks(text: str, spans: Iterable[Span]) -> str:
+    """The text with a mask for each span; of those that overlap, for all together."""
     shown, at = [], 0
-    for start, end in spans:
+    for start, end in sorted(spans):
         if start >= at:
             shown += [text[at:start], MASK]
         at = max(at, end)
@@ -143,10 +148,15 @@ def spellings(text: str) -> Iterator[str]:
 
 def _known_spans(text: str) -> Iterator[Span]:
     for secret in MaskingFormatter._secrets:
-        at = text.find(secret)
-        while at >= 0:
-            yield at, at + len(secret)
-            at = text.find(secret, at + len(secret))
+        yield from spans_of(secret, text)
+
+
+def spans_of(part: str, text: str) -> Iterator[Span]:
+    """Where the text has this part."""
+    at = text.find(part)
+    while at >= 0:
+        yield at, at + len(part)
+        at = text.find(part, at + len(part))
 
 
 # -- in URLs ---------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from discovery.trials import MAX_TRIALS, Step, TooManyTrials, TrialRequest, Way
 from fleet import identity
 from fleet.model import CannotAsk, Edit, Finding, Learned, NoAnswer, Report, Sighting, Target
 from sources.source import SessionRefused, Source
+from store.masking import MASK
+from store.secret_texts import SecretTexts
 from tests.discovery.engine import Engine
 from tests.discovery.listed import now
 from tests.home import Clock, until
@@ -321,7 +323,7 @@ def test_a_password_that_the_device_echoes_is_in_no_step(
     assert steps[-1].state == "ok"
     text = repr(steps)
     assert echo not in text
-    assert trials.MASK in text
+    assert MASK in text
     assert SECRET not in repr(request()), "nor in what a traceback shows"
 
 
@@ -329,7 +331,7 @@ def test_what_a_device_says_is_bounded() -> None:
     deep: list[Any] = []
     for _ in range(100):
         deep = [deep, "x" * 100_000, *range(1000)]
-    assert len(repr(trials.shown({"x": deep}, ""))) < 100_000
+    assert len(repr(trials.shown({"x": deep}, SecretTexts()))) < 100_000
 
 
 def test_a_trial_ends_when_its_reader_leaves(engine: Engine, rtsp: Scripted) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from discovery.hidden_passwords import hidden_reports
 from fleet.model import Finding, NoAnswer, Report, Sighting, Target
 from sources import device_urls, login_texts, onvif, soap, ws_discovery_wire, xml_tree
 from sources.ws_discovery import SearchOptions
+from store.secret_texts import SecretTexts
 from tests.sources.onvif_stub import (
     MAC,
     SNAPSHOT,
@@ -605,4 +607,5 @@ def test_a_login_method_that_repeats_the_password_is_not_named() -> None:
     stub.answers["GetDeviceInformation"] = lambda question: refusal
     with serving(stub):
         reports = probe(stub, **LOGIN)
-    assert findings(reports) == {"login.method": "login method not supported (unknown)"}
+    shown = list(hidden_reports(reports, SecretTexts.of([PASSWORD]), ""))
+    assert findings(shown) == {"login.method": "login method not supported (***)"}

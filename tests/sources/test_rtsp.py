@@ -240,15 +240,6 @@ def test_a_password_that_a_camera_echoes_is_in_no_report(make: Make) -> None:
     assert all("@" not in request.url for request in device.requests)
 
 
-def test_a_server_header_with_the_password_is_no_fact() -> None:
-    from sources.session_description import parse
-    from sources.stream_facts import facts_of
-
-    description = parse(f"m=video 0 RTP/AVP 96\na=rtpmap:96 {PASSWORD}/90000".encode())
-    facts = facts_of(description, f"Server {PASSWORD}", (PASSWORD,))
-    assert PASSWORD not in str(facts).lower()
-
-
 # -- a login in the path -------------------------------------------------------------------
 
 XMEYE = "/user={username}_password={password}_channel=1_stream=0.sdp"
