@@ -250,6 +250,7 @@ class GuardedProbes:
             channels=sum(
                 source.name in channel.states for channel in self._tracker.channels_of(device.id)
             ),
+            is_new=source.name not in device.states,
         )
 
 

@@ -290,6 +290,7 @@ class _Asking:
             tls_pin=way.tls_pin,
             options=options,
             digest_only=request.digest_only,
+            is_trial=True,
         )
         if not with_login:
             return replace(target, may_login=False)

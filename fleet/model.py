@@ -72,6 +72,8 @@ class Target:
     this login at this device share. `digest_only`: the device did not prove who it is, so no login
     that reveals the password is tried. Unless `may_login`, only what needs no login is asked.
     `channels`: those that it reported before. If there are any, a single one is a channel, too.
+    `is_new`: nothing of this device is known from the source, so what the source remembers of the
+    place does not hold. `is_trial`: nobody keeps the answer, so the source remembers nothing of it.
     """
 
     site: str
@@ -91,6 +93,8 @@ class Target:
     digest_only: bool = False
     may_login: bool = True
     channels: int = 0
+    is_new: bool = False
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,14 +142,22 @@ class OnvifClient:
             async with conversation(target, self.options.clock) as talk:
                 return await self._ask(talk, target)
         except tls.TooOld:
-            self._known.pop(target.key, None)
+            self._forget(target)
             at = self.options.clock()
             alive = Sighting(target.site, (target.key,), NAME, at, address=target.host)
             return [replace(alive, is_brief=True), tls.too_old(target, NAME, at)]
         except (NoAnswer, OSError):
             # It may restart, and then say other things.
-            self._known.pop(target.key, None)
+            self._forget(target)
             raise
+
+    def _of(self, target: Target) -> Known | None:
+        """What was read of the device that is asked; nothing of one that nobody knows yet."""
+        return None if target.is_new or target.is_trial else self._known.get(target.key)
+
+    def _forget(self, target: Target) -> None:
+        if not target.is_trial:
+            self._known.pop(target.key, None)
 
     async def _ask(self, talk: Conversation, target: Target) -> Sequence[Report]:
         probing = asyncio.create_task(self._heard(target))
@@ -189,7 +197,7 @@ class OnvifClient:
     async def _heard(self, target: Target) -> Heard:
         """What WS-Discovery says, which needs no login; nothing where no device answers, as before,
         or more than one."""
-        known = self._known.get(target.key)
+        known = self._of(target)
         if known is not None and target.may_login and not known.reading.endpoint:
             return Heard()
         with suppress(CannotAsk, OSError, ValueError):
@@ -200,7 +208,7 @@ class OnvifClient:
 
     def _has_restarted(self, target: Target, heard: Heard) -> bool:
         """True if the device says that it started since it was read."""
-        known = self._known.get(target.key)
+        known = self._of(target)
         if known is None or not (known.instance and heard.instance):
             return False
         is_same = known.instance == heard.instance
@@ -210,7 +218,7 @@ class OnvifClient:
 
     def _is_due(self, target: Target, ahead: float | None) -> bool:
         """True if everything is to be asked, and not only whether it is alive."""
-        known = self._known.get(target.key)
+        known = self._of(target)
         if known is None or known.way != _way(target):
             return True
         jumped = ahead is not None and known.ahead is not None
@@ -231,7 +239,7 @@ class OnvifClient:
         heard = await probing
         endpoint = heard.endpoint or ws_discovery_wire.endpoint_reference(reading.endpoint)
         reading = replace(reading, endpoint=endpoint)
-        if reading.is_whole:
+        if reading.is_whole and not target.is_trial:
             now = asyncio.get_running_loop().time()
             known = Known(reading, _way(target), now, answer.ahead, heard.instance)
             self._known[target.key] = known

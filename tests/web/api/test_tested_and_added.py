@@ -1,0 +1,93 @@
+"""Devices whose address is tested first and then added, over real sockets: the first check after
+that finds everything of them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fleet.model import Device
+from simulators.logins import Accounts
+from simulators.onvif import OnvifServers
+from simulators.onvif_device import OnvifDevice, recorder_sources
+from simulators.place import crowd
+from simulators.rtsp import RtspServers
+from sources import onvif, rtsp, ws_discovery_wire
+from sources.ws_discovery import SearchOptions
+from tests.home import Clock, Home, free_port
+
+CAMERA, RECORDER = "127.95.9.1", "127.95.9.2"
+PASSWORD = "plain-s1"  # nosec B105 (of a pretend device)
+
+
+class WallClock(Clock):
+    """The clock of the simulated devices."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Place:
+    """A camera and a recorder, and a monitor that knows neither of them."""
+
+    def __init__(self, home: Home, onvif_port: int, rtsp_port: int, password: str) -> None:
+        self.home = home
+        self.onvif_port = onvif_port
+        self.rtsp_port = rtsp_port
+        self.passwords = {CAMERA: password, RECORDER: PASSWORD}
+
+    def post(self, path: str, body: Any, code: int = 200) -> Any:
+        answer = self.home.client.post(path, json=body)
+        assert answer.status_code == code, answer.text
+        return answer.json
+
+    def added(self, host: str) -> Device:
+        """The device after its address was tested, it was added, and both sources checked it."""
+        body = {
+            "ip_address": host,
+            "onvif": {"port": self.onvif_port},
+            "username": "admin",
+            "password": self.passwords[host],
+        }
+        assert self.post("/api/cameras/test", body)["success"]
+        number = self.post("/api/cameras/", body, 201)["camera"]["id"]
+        self.home.monitor.scanner.ask([number])
+        return self.home.device(str(number))
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    (camera,) = crowd(1)
+    camera.onvif.address = camera.rtsp.address = CAMERA
+    recorder = OnvifDevice(
+        RECORDER,
+        mac="00:00:5e:00:95:02",
+        accounts=Accounts("admin", PASSWORD),
+        sources=recorder_sources(2),
+    )
+    clock, search = WallClock(), SearchOptions((CAMERA,), asks=(0.0,), window=0.2)
+    sources = [onvif.source(onvif.OnvifOptions(clock, search)), rtsp.source(clock)]
+    port = free_port()
+    with (
+        OnvifServers([camera.onvif, recorder], free_port(), ws_discovery_wire.PORT) as servers,
+        RtspServers([camera.rtsp], port),
+    ):
+        camera.onvif.rtsp_port = port
+        home = Home(tmp_path_factory.mktemp("home"), clock, sources=sources)
+        yield Place(home, servers.port, port, camera.accounts.password)
+        home.close()
+
+
+def test_a_camera_has_its_model_and_mac_after_its_first_check(tested: Place) -> None:
+    device = tested.added(CAMERA)
+    assert device.facts["onvif"]["model"]
+    assert {key.partition(":")[0] for key in device.identities} >= {"mac", "onvif"}
+    assert device.facts["onvif"]["streams"]
+
+
+def test_a_recorder_has_its_named_channels_after_its_first_check(tested: Place) -> None:
+    device = tested.added(RECORDER)
+    channels = tested.home.monitor.tracker.channels_of(device.id)
+    assert len(channels) == 2
+    assert all(channel.facts["onvif"] for channel in channels)
