@@ -50,7 +50,7 @@ class Probed:
             if target.may_login and (target.username, target.secret) != ("admin", PASSWORD):
                 text = f"wrong user name or password ({target.secret})"
                 return [sighting, Finding(target.key, "login.wrong", at, text, name)]
-            return [sighting]
+            return [sighting, Finding(target.key, "login.wrong", at, "", name, cleared=True)]
 
         return Source(name, name.upper(), 10.0, probe=probe, interval=600.0)
 
@@ -337,6 +337,17 @@ def test_a_saved_camera_is_checked_now_and_each_source_says_its_result(
     result = answer(home, "POST", "/api/devices/2/poll")
     assert (result["success"], result["status"]) == (False, "offline")
     assert "RTSP: connection refused" in result["message"]
+
+
+def test_a_check_with_a_wrong_password_fails_and_says_so(home: Home) -> None:
+    add(home, {**GATE, "password": "old", "rtsp_url": "rtsp://127.0.0.9/stream1"})
+    for path in ("/v0/api/cctv/cameras/2/test_connection/", "/api/cameras/2/test"):
+        result = answer(home, "POST", path)
+        assert (result["success"], result["status"]) == (False, "online")
+        assert result["message"].startswith("RTSP: wrong user name or password")
+    answer(home, "PUT", "/api/cameras/2", {"username": "admin", "password": PASSWORD})
+    result = answer(home, "POST", "/api/devices/2/poll")
+    assert (result["success"], result["message"]) == (True, "RTSP: responds")
 
 
 def test_a_device_that_only_scans_find_says_so(home: Home) -> None:

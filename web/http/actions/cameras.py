@@ -31,6 +31,7 @@ from web.http.shapes.cameras import (
     NewDevice,
     address_of,
     check_result,
+    refusals,
     source_result,
 )
 from web.http.shapes.devices import Confirmation
@@ -173,15 +174,18 @@ def check_now(device: Device) -> CheckResult:
         results = monitor.scanner.ask([device.id])
     except CannotAsk as error:
         raise HttpError(503, error.reason, "Try again in a minute.") from None
-    rows = [
-        source_result(result, monitor.scanner.sources[result.source].title) for result in results
-    ]
+    checked = monitor.tracker.devices().get(device.id, device)
+    refused = {result.source: refusals(checked, result.source) for result in results}
+    titles = monitor.scanner.sources
+    rows = [source_result(r, titles[r.source].title, refused[r.source]) for r in results]
     statuses = monitor.statuses()[1]
     without = "It is found by scans. " if device.states else ""
     if SNMP in device.access:
         without = "SNMP is not available in this version. "
     note("device.polled", f"camera {device.id}", f"{labels.name(device)} was checked")
-    return check_result(rows, statuses.get(device.id, device.status), without + NOT_CHECKED)
+    is_refused = any(refused.values())
+    device_status = statuses.get(device.id, device.status)
+    return check_result(rows, device_status, without + NOT_CHECKED, is_refused=is_refused)
 
 
 def begin_trial(given: ConnectionFields) -> Trial:

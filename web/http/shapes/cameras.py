@@ -31,6 +31,22 @@ Interval = Annotated[
 ]
 LONGEST_CHOICE = 200
 MAX_NAME = MAX_LENGTHS["name"]
+REFUSED_KINDS = frozenset(
+    (
+        "login.wrong",
+        "login.method",
+        "login.clock",
+        "tls.changed",
+        "tls.old",
+        "stream.missing",
+        "stream.refused",
+        "stream.transport",
+        "stream.none",
+        "stream.path",
+    )
+)
+"""Findings of a device that responds, but gives no video. Their texts speak of this device alone,
+so anyone who may check it can read them."""
 
 
 # -- requests ------------------------------------------------------------------------------
@@ -223,7 +239,8 @@ class SourceResult(TypedDict):
 
 
 class CheckResult(TypedDict):
-    """A check of one device: `success` if any source got an answer."""
+    """A check of one device: `success` if a source got an answer, and none was refused its login or
+    its stream."""
 
     success: bool
     message: str
@@ -381,16 +398,30 @@ def device_saved(device: DeviceRow, undo: Sequence[int], warnings: Sequence[str]
     return {"success": True, "device": device, "undo": [*undo], "warnings": [*warnings]}
 
 
-def source_result(result: ProbeResult, title: str) -> SourceResult:
+def refusals(device: Device, source: str) -> list[str]:
+    """What keeps a source from the login or the stream of a device that responds."""
+    return [
+        fault.text
+        for fault in device.findings
+        if fault.source == source and fault.kind in REFUSED_KINDS
+    ]
+
+
+def source_result(result: ProbeResult, title: str, refused: Sequence[str]) -> SourceResult:
+    """The result of a source; `refused` says what a device that responds refuses."""
     text = result.reason or ("responds" if result.state == ANSWERED else result.state)
+    if result.state == ANSWERED and refused:
+        text = "; ".join(refused)
     return {"source": result.source, "state": result.state, "text": f"{title}: {text}"}
 
 
-def check_result(results: Sequence[SourceResult], device_status: str, without: str) -> CheckResult:
+def check_result(
+    results: Sequence[SourceResult], device_status: str, without: str, *, is_refused: bool
+) -> CheckResult:
     """The result of a check; `without` says why no source could check the device."""
     is_up = any(result["state"] == ANSWERED for result in results)
     return {
-        "success": is_up,
+        "success": is_up and not is_refused,
         "message": "; ".join(result["text"] for result in results) or without,
         "status": plain_status(device_status),
         "results": [*results],
