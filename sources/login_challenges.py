@@ -209,6 +209,31 @@ def strongest(offered: Iterable[Challenge], *, may_use_basic: bool = True) -> Ch
     raise MethodNotSupported(tuple(dict.fromkeys(challenge.scheme for challenge in every)))
 
 
+def renewed(
+    used: Challenge, offered: Iterable[Challenge], *, is_silent: bool = False
+) -> Challenge | None:
+    """The challenge to answer once more, where the device refused only the age of the nonce; None
+    if it refused the login.
+
+    `is_silent`: also where it has a newer nonce and does not say that the other one is stale. Only
+    Digest of the same realm and algorithm is a newer nonce: after one Digest, another scheme would
+    show the password to a device that may have learned to ask for it.
+    """
+    if used.scheme != "digest":
+        return None
+    for challenge in offered:
+        is_same = challenge.scheme == "digest" and _realm(challenge) == _realm(used)
+        is_new = challenge.parameters.get("nonce") != used.parameters.get("nonce")
+        is_renewed = is_same and is_new and (challenge.is_stale or is_silent)
+        if is_renewed and _can_answer(challenge, used.algorithm):
+            return challenge
+    return None
+
+
+def _realm(challenge: Challenge) -> str | None:
+    return challenge.parameters.get("realm")
+
+
 def _can_answer(challenge: Challenge, algorithm: str) -> bool:
     is_known = not challenge.qualities or {"auth", "auth-int"} & set(challenge.qualities)
     return bool(is_known) and challenge.algorithm == algorithm and "nonce" in challenge.parameters

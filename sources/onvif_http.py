@@ -35,8 +35,8 @@ REQUEST_TIMEOUT = 8.0
 """Seconds of one request, from the connection to the last byte."""
 CHUNK = 65_536
 USER_AGENT = "CameraMonitor"
-MAX_STALE = 3
-"""New nonces that are accepted in a row for one request."""
+MAX_ANSWERS = 2
+"""Answers to the challenges of one login: the second only to a nonce that was outdated."""
 CLOCK_MATTERS = 5.0
 """Seconds from which a device may mean its clock when it refuses a token."""
 OPEN, ACCEPTED, WRONG, METHOD, CLOCK, NEEDED = (
@@ -138,21 +138,23 @@ class Conversation:
         response = await self.send(place, namespace, body)
         if logins.way in ("digest", "basic"):
             # Some devices have a new nonce for each request, and say so only now.
-            tries = 0
-            while self._wants_new_nonce(response) and tries < MAX_STALE:
-                tries += 1
-                self._authorize()
+            if response.status == 401 and self._renew(is_silent=True):
                 response = await self.send(place, namespace, body)
             return response
         if logins.way or not soap.refusal(response, logins.schemes, ""):
             return response
         return await self._log_in(response, place, namespace, body)
 
-    def _wants_new_nonce(self, response: Response) -> bool:
-        known = self.logins.authorization
-        nonces = [each.parameters.get("nonce") for each in self.logins.challenges]
-        is_new = known is not None and known.challenge.parameters.get("nonce") not in nonces
-        return response.status == 401 and bool(nonces) and is_new
+    def _renew(self, *, is_silent: bool) -> bool:
+        """Answer a newer nonce from now on; False if the device named none."""
+        logins = self.logins
+        if logins.authorization is None or logins.login is None:
+            return False
+        used = logins.authorization.challenge
+        newer = login_challenges.renewed(used, logins.challenges, is_silent=is_silent)
+        if newer is not None:
+            logins.authorization = Authorization(newer, logins.login)
+        return newer is not None
 
     async def _log_in(
         self, response: Response, place: DeviceUrl, namespace: str, body: str
@@ -176,23 +178,27 @@ class Conversation:
     async def _by_http(
         self, response: Response, place: DeviceUrl, namespace: str, body: str
     ) -> Response:
+        """Each login that was sent and not accepted is spent, whatever the device answers."""
         logins = self.logins
+        if not logins.has_budget:
+            logins.outcome, logins.way = WRONG, ""
+            return response
         try:
             self._authorize()
         except MethodNotSupported:
             logins.outcome = METHOD
             return response
-        for _ in range(MAX_STALE + 1):
+        for _ in range(MAX_ANSWERS):
             response = await self.send(place, namespace, body)
             if not soap.refusal(response, logins.schemes, logins.way):
                 return self._accepted(response)
-            if not any(challenge.is_stale for challenge in logins.challenges):
+            self._refused(response)
+            is_outdated = self._renew(is_silent=False)
+            if not (is_outdated and logins.has_budget):
                 break
-            self._authorize()
-        else:
-            logins.outcome, logins.way = METHOD, ""
-            return response
-        return self._refused(response)
+        logins.outcome = METHOD if is_outdated else WRONG
+        logins.way, logins.authorization = "", None
+        return response
 
     def _authorize(self) -> None:
         """Answer the newest challenge from now on. Raises MethodNotSupported."""
@@ -203,6 +209,8 @@ class Conversation:
         )
         logins.authorization = Authorization(challenge, logins.login)
         logins.way = challenge.scheme
+        # After one Digest, Basic would show the password to whoever asks for it.
+        logins.digest_only = logins.digest_only or challenge.scheme == "digest"
 
     async def _by_token(self, place: DeviceUrl, namespace: str, body: str) -> Response:
         """Log in by WS-UsernameToken: by the device's clock, then by ours."""
@@ -214,12 +222,15 @@ class Conversation:
             reason = soap.refusal(response, logins.schemes, soap.TOKEN)
             if not reason:
                 return self._accepted(response)
+            logins.digest_only = True
             if reason == soap.METHOD:
+                logins.refusals += 1
                 return await self._by_http(response, place, namespace, body)
             if reason == soap.CLOCK:
                 logins.outcome = CLOCK
                 continue
             self._refused(response)
+            logins.outcome = WRONG
             if not logins.has_budget:
                 break
         logins.way = ""
@@ -230,13 +241,11 @@ class Conversation:
         self.logins.attempts_left = None
         return response
 
-    def _refused(self, response: Response) -> Response:
+    def _refused(self, response: Response) -> None:
         logins = self.logins
-        logins.outcome, logins.way, logins.authorization = WRONG, "", None
         logins.refusals += 1
         if response.attempts_left is not None:
             logins.attempts_left = response.attempts_left
-        return response
 
     # -- one request -------------------------------------------------------------------------
 

@@ -106,7 +106,9 @@ class _Check:
     """Findings by kind, each with its text."""
     cleared: set[str] = field(default_factory=set)
     spent: int = 0
-    """Logins that the device refused."""
+    """Logins that were sent and not accepted."""
+    has_sent_digest: bool = False
+    """Since then, Basic is not used: it would show the password to whoever asks for it."""
     latency: float | None = None
 
     async def run(self) -> list[Report]:
@@ -234,26 +236,37 @@ class _Check:
         return False
 
     async def _log_in(self, connection: Connection, login: Login, response: Response) -> Response:
+        """The answer after a login. Each login that was sent and not accepted is spent, whatever
+        the device answers; a newer nonce gets one more, within the budget."""
+        if not self._has_budget():
+            return response
+        may_use_basic = not (self.target.digest_only or self.has_sent_digest)
+        try:
+            challenge = login_challenges.strongest(
+                challenges_of(response), may_use_basic=may_use_basic
+            )
+        except MethodNotSupported as error:
+            self._raise("login.method", method_reason(error.schemes, not may_use_basic))
+            return response
+        newer: Challenge | None = challenge
         for _ in range(MAX_ANSWERS):
-            offered = challenges_of(response)
-            try:
-                challenge = login_challenges.strongest(
-                    offered, may_use_basic=not self.target.digest_only
-                )
-            except MethodNotSupported as error:
-                self._raise("login.method", method_reason(error.schemes, self.target.digest_only))
-                return response
-            used = challenge.parameters.get("nonce")
+            if newer is None or not self._has_budget():
+                break
+            challenge = newer
+            self.has_sent_digest = challenge.scheme == "digest"
             connection.authorization = Authorization(challenge, login)
             response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
             if response.code not in (401, 403):
                 self._accepted(challenge)
                 return response
-            if response.code == 403 or not is_outdated(response, used):
-                break
-        self.spent += 1
-        self._refused(response)
+            self.spent += 1
+            newer = login_challenges.renewed(challenge, challenges_of(response))
+        self._refused(response, is_outdated=newer is not None)
         return response
+
+    def _has_budget(self) -> bool:
+        """True if one more login may be refused."""
+        return not is_spent(self.target.refusals + self.spent, self.target.attempts_left)
 
     def _accepted(self, challenge: Challenge) -> None:
         """The device took the login; what else it answers is no matter of the login."""
@@ -263,14 +276,14 @@ class _Check:
         self.learned = replace(self.learned, method=method, refusals=0)
         self.cleared |= {*LOGIN_FINDINGS}
 
-    def _refused(self, response: Response) -> None:
+    def _refused(self, response: Response, *, is_outdated: bool = False) -> None:
         """A login that was refused is spent, whatever the reason that the device gives."""
         text = f"{response.reason} {response.body.decode('utf-8', 'replace')}"
         left = login_challenges.attempts_left(text)
         self.learned = replace(
             self.learned, refusals=self.target.refusals + self.spent, attempts_left=left
         )
-        if any(challenge.is_stale for challenge in challenges_of(response)):
+        if is_outdated:
             text = "it calls every login outdated (stale nonce), so nobody can log in"
             self._raise("login.method", text)
             return
@@ -399,14 +412,6 @@ def redirect_of(url: StreamUrl, location: str) -> StreamUrl:
 
 def challenges_of(response: Response) -> list[Challenge]:
     return login_challenges.challenges(response.every("www-authenticate"))
-
-
-def is_outdated(response: Response, used: str | None) -> bool:
-    """True if the device refused only the age of the nonce, and names a newer one."""
-    return any(
-        challenge.is_stale and challenge.parameters.get("nonce") != used
-        for challenge in challenges_of(response)
-    )
 
 
 def method_reason(schemes: Iterable[str], is_digest_only: bool) -> str:

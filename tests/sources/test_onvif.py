@@ -486,7 +486,24 @@ def test_a_device_that_never_accepts_its_own_nonce_is_left_alone() -> None:
     with serving(protected(camera(), guard)) as stub:
         reports = probe(stub, **LOGIN)
     assert findings(reports).keys() == {"login.method"}
-    assert len(stub.with_login()) == 4
+    assert len(stub.with_login()) == 2
+    learned = device(reports).learned
+    assert learned is not None
+    assert learned.refusals == 2
+
+
+def test_no_password_is_shown_after_a_digest_that_was_refused() -> None:
+    def guard(question: Question) -> Reply:
+        second = 'Basic realm="cam", stale=true'
+        header = second if question.authorization else CHALLENGE["WWW-Authenticate"]
+        return 401, b"", {"WWW-Authenticate": header}
+
+    with serving(protected(camera(), guard)) as stub:
+        reports = probe(stub, **LOGIN)
+    assert [question.authorization[:6] for question in stub.with_login()] == ["Digest"]
+    learned = device(reports).learned
+    assert learned is not None
+    assert learned.refusals == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Broken RTSP cameras: each has a readable reason, ends in time, and leaves the others alone."""
 
 import asyncio
+import re
 import socket
 import subprocess
 import sys
@@ -176,7 +177,7 @@ def test_a_loop_of_stale_nonces_ends_and_is_not_a_wrong_password(make: Make) -> 
     assert "stale nonce" in result.findings["login.method"]
     assert "login.wrong" not in result.findings
     assert len(device.accounts.attempts) == 2
-    assert result.learned.refusals == 1
+    assert result.learned.refusals == 2
 
 
 @pytest.mark.parametrize("mode", ["no-media", "rtcp-only"])
@@ -239,6 +240,31 @@ def test_403_without_a_question_for_the_login_is_not_a_wrong_login() -> None:
     }
     assert result.learned.refusals is None
     assert b"authorization" not in b"".join(requests).lower()
+
+
+@pytest.mark.parametrize(
+    ("second", "sent"),
+    [
+        (b'Digest realm="r", nonce="2", algorithm=FOO, stale=true', 1),
+        (b'Basic realm="r", nonce="2", stale=true', 1),
+        (b'Digest realm="other", nonce="2", stale=true', 1),
+        (b'Digest realm="r", nonce="2", stale=true', 2),
+    ],
+)
+def test_each_login_that_is_sent_and_not_accepted_is_spent(second: bytes, sent: int) -> None:
+    requests = list[bytes]()
+
+    def reply(request: bytes) -> bytes:
+        if not request.startswith(b"DESCRIBE"):
+            return OK + b"\r\n"
+        has_login = b"authorization:" in request.lower()
+        challenge = second if has_login else b'Digest realm="r", nonce="1"'
+        return b"RTSP/1.0 401 No\r\nWWW-Authenticate: " + challenge + b"\r\n\r\n"
+
+    result = answering(reply, requests)
+    schemes = re.findall(rb"authorization: (\w+)", b"".join(requests).lower())
+    assert schemes == [b"digest"] * sent
+    assert result.learned.refusals == sent
 
 
 def test_403_with_a_question_for_the_login_gets_the_login() -> None:
