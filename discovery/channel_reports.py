@@ -5,12 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from fleet import identity, status
-from fleet.channels import is_channel
+from fleet.channels import NO_STREAM, is_channel
 from fleet.model import Device, Finding, Miss, Report, Sighting
 
 NOT_REPORTED = "the recorder no longer reports this channel"
-NO_STREAM = frozenset({"stream.missing", "stream.path"})
-"""Findings about a path that the device does not serve."""
 
 
 def is_of_channel(report: Report) -> bool:

@@ -31,9 +31,11 @@ from discovery.secret_hosts import (
     with_place_key,
 )
 from discovery.verdicts import Verdict
-from fleet import logins
+from fleet import logins, status
+from fleet.channels import PORT, SOURCE, STREAM
 from fleet.model import Access, Device, Report, Sighting, Target
 from fleet.places import access_key, session_owner
+from fleet.reduce import channels
 from sources.identify import Identification
 from sources.source import SessionRefused, Source
 from store.secret_texts import SecretTexts
@@ -122,9 +124,23 @@ class GuardedProbes:
             return self._judged(source, device, reports, "")
         if await self._proving.is_provable_now(entry.host, self._subject(device, source), reports):
             return self._judged(source, device, reports, "")
+        if not self._is_first_to_say(source, device):
+            return self._judged(source, device, reports, "")
         is_basic_used = may_use_basic and access.method == "basic"
         text = verdicts.BASIC if is_basic_used else verdicts.DIGEST_ONLY
         return self._judged(source, device, reports, text)
+
+    def _is_first_to_say(self, source: Source, device: Device) -> bool:
+        """True if this source reports that the device is unproven: the first by name that sends a
+        password and is not missed. So it is one finding, and RTSP waits for what ONVIF proves."""
+        names = sorted(
+            name
+            for name in device.access
+            if name in self._queue.sources
+            and verdicts.needs_proof(self._access(device, name))
+            and not (name in device.states and status.is_missed(device.states[name]))
+        )
+        return names[:1] in ([], [source.name])
 
     async def _reports_without_login(
         self, source: Source, entry: QueueEntry, device: Device, access: Access
@@ -230,13 +246,14 @@ class GuardedProbes:
         SecretLost."""
         if not allowance.may_login:
             access = access_without_secrets(access)
+        asked = _with_told_stream(source, device, access)
         secrets = {name: self._unseal(id) for name, id in access.secret_options.items()}
         return Target(
             device.site,
             access_key(source.name, replace(access, host=entry.host)) or "",
             entry.host,
-            access.port,
-            access.path,
+            asked.port,
+            asked.path,
             access.username,
             self._unseal(access.secret) if access.secret else None,
             access.tls_pin,
@@ -252,6 +269,15 @@ class GuardedProbes:
             ),
             is_new=source.name not in device.states,
         )
+
+
+def _with_told_stream(source: Source, device: Device, access: Access) -> Access:
+    """The access with the stream that ONVIF told, where it has no path of its own."""
+    stream = channels.stream_access(device.links.get(STREAM))
+    if source.name != SOURCE or access.path or stream is None:
+        return access
+    port = stream.port if access.port in (None, PORT) and stream.port else access.port
+    return replace(access, port=port, path=stream.path)
 
 
 def _now() -> float:

@@ -27,7 +27,7 @@ class Verdict(Enum):
 
 DIGEST_ONLY = (
     "nothing proves who the device is before a login, so its password is used only in ways that do "
-    "not reveal it (Digest). Turn on TLS or ONVIF discovery in the device"
+    "not reveal it (Digest)"
 )
 BASIC = (
     "nothing proves who the device is before a login, and it takes the password only unencrypted "

@@ -18,6 +18,9 @@ SOURCE = "rtsp"
 """The source that asks the stream of a channel."""
 PORT = 554
 """The port of that source where none is given."""
+NO_SIGNAL = "signal.none"
+NO_STREAM = frozenset(("stream.missing", "stream.path"))
+"""Findings about a path that the device does not serve."""
 
 
 def is_channel(device: Device) -> bool:

@@ -14,14 +14,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from fleet import access_fields, channels, identity, labels
-from fleet.channels import SOURCE, STREAM, is_channel, recorder_of
+from fleet.channels import NO_SIGNAL, SOURCE, STREAM, is_channel, recorder_of
 from fleet.model import Access, Device, Finding, Invalid, Refused, Sighting
 from fleet.reduce import addresses, findings
 from fleet.reduce.draft import Draft
 
 MAX_CHANNELS = 128
 """Channels of one device; more are only reported by one that invents them."""
-NO_SIGNAL = "signal.none"
 NO_SIGNAL_TEXT = "the recorder receives no video signal on this channel"
 
 

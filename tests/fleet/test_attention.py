@@ -209,3 +209,15 @@ def test_what_describes_a_device_and_calls_for_nothing_needs_no_attention() -> N
     )
     assert known.devices() == {2, 3}
     assert [concern.fault for concern in known.recent if concern.fault] == [wrong]
+
+
+def test_a_channel_without_signal_is_not_said_to_have_a_wrong_path() -> None:
+    dark = Fault("signal.none", noon(minutes=1), "no video signal", "onvif")
+    path = Fault("stream.path", noon(minutes=2), "the path does not exist", "rtsp")
+    login = Fault("login.wrong", noon(minutes=3), "wrong password", "rtsp")
+    known = judged((device(1, None, dark, path), ACTIVE))
+    assert [concern.fault for concern in known.recent] == [dark]
+    known = judged((device(1, None, dark, path, login), ACTIVE))
+    assert [concern.fault for concern in known.recent] == [login]
+    known = judged((device(1, None, path), ACTIVE))
+    assert [concern.fault for concern in known.recent] == [path]

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from fleet import labels
+from fleet.channels import NO_SIGNAL
 from fleet.edit.editing import inverse
 from fleet.identity import channel_key
 from fleet.model import Access, Edit, Event, Refused, Sighting
-from fleet.reduce.channels import MAX_CHANNELS, NO_SIGNAL
+from fleet.reduce.channels import MAX_CHANNELS
 from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 ENDPOINT, OTHER = "onvif:urn:uuid:1", "onvif:urn:uuid:2"

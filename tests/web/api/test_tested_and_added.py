@@ -11,13 +11,13 @@ from fleet.model import Device
 from simulators.logins import Accounts
 from simulators.onvif import OnvifServers
 from simulators.onvif_device import OnvifDevice, recorder_sources
-from simulators.place import crowd
+from simulators.place import SimulatedCamera, crowd
 from simulators.rtsp import RtspServers
 from sources import onvif, rtsp, ws_discovery_wire
 from sources.ws_discovery import SearchOptions
 from tests.home import Clock, Home, free_port
 
-CAMERA, RECORDER = "127.95.9.1", "127.95.9.2"
+CAMERA, RECORDER, PLAIN = "127.95.9.1", "127.95.9.2", "127.95.9.3"
 PASSWORD = "plain-s1"  # nosec B105 (of a pretend device)
 
 
@@ -29,26 +29,27 @@ class WallClock(Clock):
 
 
 class Place:
-    """A camera and a recorder, and a monitor that knows neither of them."""
+    """Two cameras and a recorder, and a monitor that knows neither of them."""
 
-    def __init__(self, home: Home, onvif_port: int, rtsp_port: int, password: str) -> None:
+    def __init__(self, home: Home, port: int, *cameras: SimulatedCamera) -> None:
         self.home = home
-        self.onvif_port = onvif_port
-        self.rtsp_port = rtsp_port
-        self.passwords = {CAMERA: password, RECORDER: PASSWORD}
+        self.onvif_port = port
+        self.passwords = {RECORDER: PASSWORD}
+        self.passwords |= {camera.onvif.address: camera.accounts.password for camera in cameras}
 
     def post(self, path: str, body: Any, code: int = 200) -> Any:
         answer = self.home.client.post(path, json=body)
         assert answer.status_code == code, answer.text
         return answer.json
 
-    def added(self, host: str) -> Device:
-        """The device after its address was tested, it was added, and both sources checked it."""
+    def added(self, host: str, **more: Any) -> Device:
+        """The device after its address was tested, it was added, and every source checked it."""
         body = {
             "ip_address": host,
             "onvif": {"port": self.onvif_port},
             "username": "admin",
             "password": self.passwords[host],
+            **more,
         }
         assert self.post("/api/cameras/test", body)["success"]
         number = self.post("/api/cameras/", body, 201)["camera"]["id"]
@@ -58,8 +59,9 @@ class Place:
 
 @pytest.fixture(scope="module")
 def tested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    (camera,) = crowd(1)
+    camera, plain = crowd(2)
     camera.onvif.address = camera.rtsp.address = CAMERA
+    plain.onvif.address = plain.rtsp.address = PLAIN
     recorder = OnvifDevice(
         RECORDER,
         mac="00:00:5e:00:95:02",
@@ -70,12 +72,14 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     sources = [onvif.source(onvif.OnvifOptions(clock, search)), rtsp.source(clock)]
     port = free_port()
     with (
-        OnvifServers([camera.onvif, recorder], free_port(), ws_discovery_wire.PORT) as servers,
-        RtspServers([camera.rtsp], port),
+        OnvifServers(
+            [camera.onvif, recorder, plain.onvif], free_port(), ws_discovery_wire.PORT
+        ) as servers,
+        RtspServers([camera.rtsp, plain.rtsp], port),
     ):
-        camera.onvif.rtsp_port = port
+        camera.onvif.rtsp_port = plain.onvif.rtsp_port = port
         home = Home(tmp_path_factory.mktemp("home"), clock, sources=sources)
-        yield Place(home, servers.port, port, camera.accounts.password)
+        yield Place(home, servers.port, camera, plain)
         home.close()
 
 
@@ -91,3 +95,15 @@ def test_a_recorder_has_its_named_channels_after_its_first_check(tested: Place) 
     channels = tested.home.monitor.tracker.channels_of(device.id)
     assert len(channels) == 2
     assert all(channel.facts["onvif"] for channel in channels)
+
+
+def test_a_stream_without_a_path_is_the_one_that_onvif_told(tested: Place) -> None:
+    number = tested.added(PLAIN, rtsp_url=f"rtsp://{PLAIN}").id
+    (result,) = tested.home.monitor.scanner.ask([number], ["rtsp"])
+    device = tested.home.device(str(number))
+    assert result.state == "answered"
+    assert device.access["rtsp"].path == "", "what a person entered stays"
+    assert device.facts["rtsp"]["codec"]
+    assert "stream.path" not in {fault.kind for fault in device.findings}
+    texts = [event.text for event in tested.home.events()]
+    assert not [text for text in texts if "nothing proves" in text], "ONVIF proves it"
