@@ -87,12 +87,13 @@ class GuardedProbes:
             reports = await self._reports_without_login(source, entry, device, access)
             return self._judged(source, device, reports, verdicts.STRANGER)
         # Cameras of one model can have the same certificate, so at another host it is no proof.
-        is_shown = verdict is Verdict.PROVED and verdicts.needs_proof(access)
+        needs_proof = verdicts.needs_proof(access)
+        is_shown = needs_proof and verdict in (Verdict.PROVED, Verdict.CLAIMED)
         if not is_shown and not may_send_secrets(access, entry.host):
             reports_before = await self._reports_before_proof(source, entry, device, access)
             if reports_before is not None:
                 return reports_before
-            verdict = Verdict.PROVED
+            verdict = Verdict.CLAIMED if needs_proof else Verdict.PROVED
         return await self._reports(source, entry, device, access, verdict)
 
     async def _reports(
@@ -104,13 +105,7 @@ class GuardedProbes:
         verdict: Verdict,
     ) -> Sequence[Report]:
         """The reports of the probe with the login, within its budget."""
-        is_proved = verdict is Verdict.PROVED
-        may_use_basic = is_proved or verdicts.may_use_basic(
-            access, source.name, self._subject(device, source), entry.host
-        )
-        if self._is_of_set(device, source.name):
-            # Whoever may choose a set could read its password at an address of their own.
-            may_use_basic = may_use_basic and access.method == "basic"
+        may_use_basic = self._may_use_basic(source, entry, device, access, verdict)
         allowance = self.gate.allowance(device, source.name, access)
         target = self._target(source, entry, device, access, allowance)
         target = replace(target, digest_only=not may_use_basic)
@@ -120,7 +115,8 @@ class GuardedProbes:
         except SessionRefused as error:
             raise SessionRefused(error.reason, judge(error.reports)) from error
         known, disputed = self._tracker.known, self._tracker.disputed()
-        if is_proved or has_proof(device, reports, known, disputed):
+        is_shown = verdict in (Verdict.PROVED, Verdict.CLAIMED)
+        if is_shown or has_proof(device, reports, known, disputed):
             return self._judged(source, device, reports, "")
         if await self._proving.is_provable_now(entry.host, self._subject(device, source), reports):
             return self._judged(source, device, reports, "")
@@ -141,6 +137,21 @@ class GuardedProbes:
             and not (name in device.states and status.is_missed(device.states[name]))
         )
         return names[:1] in ([], [source.name])
+
+    def _may_use_basic(
+        self, source: Source, entry: QueueEntry, device: Device, access: Access, verdict: Verdict
+    ) -> bool:
+        """True if the device may get the password in a form that reveals it."""
+        if self._is_of_set(device, source.name):
+            # Whoever may choose a set could read its password at an address of their own.
+            return False
+        return verdict is Verdict.PROVED or verdicts.may_use_basic(
+            access,
+            source.name,
+            self._subject(device, source),
+            entry.host,
+            is_claimed=verdict is Verdict.CLAIMED,
+        )
 
     async def _reports_without_login(
         self, source: Source, entry: QueueEntry, device: Device, access: Access

@@ -19,10 +19,10 @@ FRESH_OR_BASIC = frozenset(("", "basic"))
 
 
 class Verdict(Enum):
-    """The device itself; another device of the fleet; one that is unknown, but not this one; or
-    nothing that tells."""
+    """The device itself; one with its endpoint reference, which anybody can copy; another device of
+    the fleet; one that is unknown, but not this one; or nothing that tells."""
 
-    PROVED, OTHER, STRANGER, UNKNOWN = range(4)
+    PROVED, CLAIMED, OTHER, STRANGER, UNKNOWN = range(5)
 
 
 DIGEST_ONLY = (
@@ -47,17 +47,19 @@ def needs_proof(access: Access) -> bool:
     return not has_pin and bool(access.secret or access.secret_options)
 
 
-def may_use_basic(access: Access, source: str, subject: Device, host: str) -> bool:
-    """True if a login that reveals the password is right also for a device that proved nothing.
+def may_use_basic(
+    access: Access, source: str, subject: Device, host: str, *, is_claimed: bool = False
+) -> bool:
+    """True if a login that reveals the password is right also for a device that proved nothing, or
+    only claims to be this one.
 
     A person entered the login for this host, and it was not used yet, or works only in this way; a
-    channel logs in as its recorder does. A device with an endpoint reference could have proved
-    itself.
+    channel logs in as its recorder does. A device with an endpoint reference could have claimed it.
     """
     is_entered = access.secret_host == host and access.refusals == 0
     methods = {access.method, subject.access.get(source, access).method}
     is_provable = bool(identity.endpoints(subject.identities))
-    return is_entered and methods <= FRESH_OR_BASIC and not is_provable
+    return is_entered and methods <= FRESH_OR_BASIC and (is_claimed or not is_provable)
 
 
 def subject_of(device: Device, source: str, devices: Mapping[int, Device]) -> Device:
@@ -97,8 +99,10 @@ def verdict(
     own = keys_of(device, disputed)
     mac = evidence.mac if any(key.startswith(identity.MAC) for key in device.identities) else None
     is_other_mac = mac is not None and mac not in device.identities and not is_behind
-    if mac in own or (not is_other_mac and own & evidence.answered):
+    if mac in own:
         return Verdict.PROVED
+    if not is_other_mac and own & evidence.answered:
+        return Verdict.CLAIMED
     if is_behind:
         return Verdict.UNKNOWN
     others = {mac} if mac and is_other_mac else _other_endpoints(device, evidence, disputed)

@@ -118,9 +118,17 @@ class _Check:
             try:
                 return await self._at(url)
             except _Redirected as redirected:
+                self._follow(url, redirected.url)
                 url = redirected.url
         self._fail("stream.refused", "it redirects again and again, without a stream at the end")
         return self._reports()
+
+    def _follow(self, url: StreamUrl, other: StreamUrl) -> None:
+        """Behind a port forward, another port of the same host is another device: it gets no
+        password in a form that reveals it, unless it has the pinned certificate."""
+        is_pinned = other.tls and self.target.tls_pin is not None
+        if other.port != url.port and not is_pinned:
+            self.target = replace(self.target, digest_only=True)
 
     async def _at(self, url: StreamUrl) -> list[Report]:
         """Ask at this URL of the device. Raises _Redirected besides."""
@@ -419,8 +427,8 @@ def method_reason(schemes: Iterable[str], is_digest_only: bool) -> str:
     if is_digest_only and "basic" in schemes:
         return (
             "login method not supported: it offers only Basic, which would reveal the password to "
-            "a device that has not proved its identity. Turn on Digest, TLS or ONVIF discovery in "
-            "the device, or enter a login of its own if it is the right one"
+            "a device that has not proved its identity. Turn on Digest or TLS in the device, or "
+            "enter its user name and password again if it is the right one"
         )
     known = sorted({*schemes} & {"basic", "digest"})
     named = f" ({', '.join(known)} in a form that is not supported)" if known else ""

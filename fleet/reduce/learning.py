@@ -98,8 +98,8 @@ def with_valid(known: Access, access: Access) -> Access:
     """The access that an edit made of `known`, without what was learned of another login, path or
     host."""
     values: dict[str, Any] = {}
-    if replace(access, interval=known.interval, options=known.options) != known:
-        values["method"] = ""
+    if _differs(LOGIN, known, access):
+        values["method"] = ""  # Only a login that a person entered may begin with Basic again.
     if has_other_login(known, access):
         values |= {"refusals": 0, "attempts_left": None}
     if _differs(PATH, known, access):

@@ -130,7 +130,7 @@ def test_a_device_that_can_prove_itself_does_so_before_every_login(make: Make) -
         for _ in range(3):
             assert states(engine, [1]) == {"answered"}
         assert device.asked["PROBE"] >= len(device.accepted) >= 3
-        assert not any(target.digest_only for target in asked_with)
+        assert not asked_with[0].digest_only, "its login was entered for this address"
         assert not findings(engine)
 
 
@@ -258,8 +258,8 @@ def judged(
         ((MAC,), Evidence(OTHER_MAC), Verdict.STRANGER),
         ((MAC,), Evidence(OF_ANOTHER), Verdict.OTHER),
         ((MAC,), Evidence(None, SAW_UUID), Verdict.UNKNOWN),
-        ((MAC,), Evidence(None, SAW_UUID, frozenset({MAC})), Verdict.PROVED),
-        ((UUID,), Evidence(None, SAW_UUID), Verdict.PROVED),
+        ((MAC,), Evidence(None, SAW_UUID, frozenset({MAC})), Verdict.CLAIMED),
+        ((UUID,), Evidence(None, SAW_UUID), Verdict.CLAIMED),
         ((OTHER_UUID,), Evidence(None, SAW_UUID), Verdict.STRANGER),
         ((UUID,), Evidence(None, frozenset({UUID_OF_ANOTHER})), Verdict.OTHER),
         ((OTHER_UUID,), Evidence(MAC), Verdict.UNKNOWN),
@@ -272,7 +272,7 @@ def test_a_mac_outweighs_an_endpoint_reference_and_either_tells_devices_apart(
     keys: tuple[str, ...], evidence: Evidence, expected: Verdict
 ) -> None:
     assert judged(Device(1, "camera", "here", keys), evidence) is expected
-    if expected is Verdict.PROVED:
+    if expected in (Verdict.PROVED, Verdict.CLAIMED):
         disputed = judged(Device(1, "camera", "here", keys), evidence, disputed=keys)
         assert disputed is Verdict.UNKNOWN, "disputed keys prove nothing"
     if expected in (Verdict.OTHER, Verdict.STRANGER):
@@ -317,6 +317,9 @@ def test_only_a_login_that_a_person_entered_for_this_host_is_sent_as_basic(
         Access(method=method, secret_host=secret_host),
     )
     assert may_use_basic(access, "rtsp", device, "10.0.0.1") is expected
+    is_entered_here = secret_host == "10.0.0.1" and not method.startswith("digest")
+    claimed = may_use_basic(access, "rtsp", device, "10.0.0.1", is_claimed=True)
+    assert claimed is is_entered_here, "an endpoint reference alone is no licence"
     assert not may_use_basic(replace(access, refusals=1), "rtsp", device, "10.0.0.1")
     recorder = replace(device, access={"rtsp": replace(access, method="digest-md5")})
     assert not may_use_basic(access, "rtsp", recorder, "10.0.0.1"), "it is asked for a channel"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet.identity import ENDPOINT, mac_key
-from fleet.model import Device
+from fleet.model import Device, Edit
 from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers
 from simulators.rtsp import RtspDevice, RtspServers
@@ -89,10 +89,16 @@ def keys_of(services: Sequence[OnvifDevice]) -> dict[int, tuple[str, ...]]:
     }
 
 
-def assert_only_own_passwords(services: Sequence[OnvifDevice]) -> None:
+def is_basic(service: OnvifDevice) -> bool:
+    return service.accounts.offers == ("basic",)
+
+
+def assert_only_own_passwords(services: Sequence[OnvifDevice], *, have_moved: bool = False) -> None:
+    """One that takes only Basic gets its password only where that was entered."""
     for id, service in zip(IDS, services, strict=True):
         seen = [other for other in IDS if service.accounts.saw(f"p{other}")]
-        assert (seen, service.accounts.wrong) == ([id], 0)
+        own = [] if have_moved and is_basic(service) else [id]
+        assert (seen, service.accounts.wrong) == (own, 0)
 
 
 def test_20_cameras_that_swap_their_addresses_keep_their_records_and_passwords(make: Make) -> None:
@@ -119,10 +125,47 @@ def test_20_cameras_that_swap_their_addresses_keep_their_records_and_passwords(m
         for service in services:
             service.accounts.attempts.clear()
         assert states(engine, IDS) == {"answered"}
-        assert_only_own_passwords(services)
+        assert_only_own_passwords(services, have_moved=True)
+        for id, service in zip(IDS, services, strict=True):
+            assert ("login.method" in kinds(engine, id)) is is_basic(service)
         assert {id: {*device.identities} for id, device in engine.devices().items()} == {
             id: {*keys[id]} for id in IDS
         }, "no record is lost, and none is new"
+
+
+def test_a_copied_endpoint_reference_at_another_address_gets_no_basic(make: Make) -> None:
+    port, accounts = free_port(), Accounts("root", "p1")
+    camera = OnvifDevice(host(1), accounts=accounts, mac="00:00:5e:00:53:01")
+    key = f"{ENDPOINT}{camera.endpoint_reference}"
+    with OnvifServers([camera], port, 3702) as servers:
+        engine = make([record(1, key, onvif=port, rtsp=free_port())])
+        states(engine, [1])
+        assert engine.devices()[1].access["onvif"].method.startswith("digest")
+        stranger = replace(camera, address=host(2), accounts=replace(STRANGERS, attempts=[]))
+        servers.turn(camera, "off")
+        assert states(engine, [1]) == {"missed"}
+        servers.add(stranger)
+        assert engine.scanner.start("test")
+        engine.ended()
+        assert engine.devices()[1].address == host(2), "an announcement moves the record"
+        states(engine, [1])
+        assert "login.method" in kinds(engine)
+        assert not stranger.accounts.attempts
+
+
+def test_a_new_path_does_not_let_a_device_ask_for_basic(make: Make) -> None:
+    port, accounts = free_port(), Accounts("root", "p1")
+    with RtspServers([RtspDevice(host(1), accounts=accounts)], port) as servers:
+        engine = make([record(1, rtsp=port)])
+        assert states(engine, [1]) == {"answered"}
+        servers.turn(servers.devices[0], "off")
+        stranger = RtspDevice(host(1), accounts=replace(STRANGERS, attempts=[]))
+        servers.add(stranger)
+        edit = Edit("change", "id:1", {"source": "rtsp", "path": "/other"}, "eva", now())
+        engine.tracker.apply([edit], now())
+        assert states(engine, [1]) == {"answered"}
+        assert "login.method" in kinds(engine)
+        assert not stranger.accounts.attempts
 
 
 def test_a_stranger_at_a_known_address_that_asks_for_basic_gets_nothing(make: Make) -> None:

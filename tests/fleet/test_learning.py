@@ -74,7 +74,7 @@ def test_a_login_that_is_accepted_ends_the_refusals() -> None:
     ("change", "kept"),
     [
         ({"interval": 60}, (2, 3, NOON, -3600.5, "digest")),
-        ({"path": "/other"}, (2, 3, None, -3600.5, "")),
+        ({"path": "/other"}, (2, 3, None, -3600.5, "digest")),
         ({"username": "otto"}, (0, None, NOON, -3600.5, "")),
         ({"secret": {"id": "s2", "sealed": "v1:s2"}}, (0, None, NOON, -3600.5, "")),
         ({"secret": None}, (0, None, NOON, -3600.5, "")),
@@ -82,7 +82,7 @@ def test_a_login_that_is_accepted_ends_the_refusals() -> None:
         ({"options": {"tls": True}}, (2, 3, NOON, -3600.5, "digest")),
         ({"port": 8554, "secret": None}, (0, None, None, -3600.5, "")),
         ({"host": "10.0.0.6", "secret": None}, (0, None, None, None, "")),
-        ({"tls_pin": "cd" * 32}, (2, 3, NOON, -3600.5, "")),
+        ({"tls_pin": "cd" * 32}, (2, 3, NOON, -3600.5, "digest")),
     ],
 )
 def test_a_change_ends_what_it_makes_untrue(change: dict[str, Any], kept: tuple[Any, ...]) -> None:

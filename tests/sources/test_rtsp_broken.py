@@ -15,7 +15,7 @@ import pytest
 from fleet.stream_url import StreamUrl
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream, address
 from sources.rtsp import redirect_of
-from tests.home import ROOT
+from tests.home import ROOT, free_port
 from tests.sources.rtsp_checks import (
     PASSWORD,
     PORT,
@@ -332,6 +332,20 @@ def test_a_redirect_elsewhere_is_not_followed(make: Make, location: str, text: s
     result = redirected(make, location)
     assert text in result.findings["stream.refused"]
     assert PASSWORD not in repr(result)
+
+
+@pytest.mark.parametrize(("offers", "is_logged_in"), [("md5", True), ("basic", False)])
+def test_a_redirect_to_another_port_gets_no_basic(
+    make: Make, offers: str, is_logged_in: bool
+) -> None:
+    device, port = make(streams={"/a": Stream()}), free_port()
+    device.redirect = f"rtsp://{device.address}:{port}/b"
+    accounts = Accounts(USERNAME, PASSWORD, offers=(offers,))
+    behind = RtspDevice(device.address, accounts=accounts, streams={"/b": Stream()})
+    with RtspServers([behind], port):
+        result = check_device(device, path="/a")
+    assert bool(accounts.attempts) is is_logged_in
+    assert set(result.findings) == (set() if is_logged_in else {"login.method"})
 
 
 # -- TLS -------------------------------------------------------------------------------------

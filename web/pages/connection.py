@@ -11,10 +11,15 @@ from discovery.trials import Step, TrialRequest, Way
 from fleet import access_fields, labels
 from fleet.model import Access, Device, NotFound, Refused
 from fleet.texts import sentences
-from web.http.actions.devices import apply_and_audit, device_edit, undo_number
+from web.http.actions.devices import (
+    apply_and_audit,
+    check_may_connect,
+    device_edit,
+    undo_number,
+)
 from web.http.authorization import needs
 from web.http.entered_logins import Entry
-from web.http.errors import page_hint, status_of
+from web.http.errors import HttpError, page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
 from web.pages import connection_form, trial_view, trials
@@ -29,11 +34,24 @@ FIELDS = ("host", "port", "path", "interval", "tls_pin")
 OF_FORM = {"secret": "password", "options": "host"}  # nosec B105
 """The field of the form for a field of the edit."""
 LONGEST = 1300
+TITLES = {
+    "host": "the address",
+    "port": "the port",
+    "path": "the path",
+    "interval": "the check interval",
+    "tls_pin": "the certificate fingerprint",
+    "tls": "TLS",
+}
+"""The names of the fields in a sentence."""
 KEEP_LOGIN = "Keep current login"
 NOT_SENT = (
     "The saved login is sent only by the regular check, which first verifies that this is the same "
     "device. Enter the login again to test it now"
 )
+
+
+class Conflict(Refused):
+    """Raised when another person changed what the form showed."""
 
 
 @bp.get("/cameras/<key>/connection")
@@ -73,8 +91,15 @@ def submit(key: str) -> Any:
         text = sentences(fault.error, page_hint(fault.hint))
         field = OF_FORM.get(fault.field, fault.field)
         shown = field if field in (*FIELDS, "username", "password", "credentials") else ""
-        page = _page(device, source, typed, login, secret, fault={"field": shown, "text": text})
+        more: dict[str, Any] = {"fault": {"field": shown, "text": text}}
+        if isinstance(fault, Conflict):  # The person has read what changed.
+            more["shown"] = _json(_saved_values(device, source))
+        page = _page(device, source, typed, login, secret, **more)
         return Response(page, status_of(fault))
+
+
+def _json(values: dict[str, str]) -> str:
+    return orjson.dumps(values).decode()
 
 
 def _subject(key: str) -> tuple[Device, str]:
@@ -144,6 +169,7 @@ def _trial(
         raise connection_form.invalid(
             "host", "The address of the device is not known yet", "Enter it."
         )
+    _check_may_test(device, source, host, access)
     way = Way(source, access.port, access.path, bool(access.options.get("tls")), access.tls_pin)
     has_name = login.choice in (PASSWORD, EMPTY)
     is_saved = login.choice in (KEEP, SAVED)
@@ -155,6 +181,19 @@ def _trial(
         may_login=not is_saved,
         no_login_reason=NOT_SENT if is_saved else "",
     )
+
+
+def _check_may_test(device: Device, source: str, host: str, access: Access) -> None:
+    """A person who may not change how devices are reached tests only where the device is: any other
+    address would be a way to look into the network of the server. Raises HttpError (403)."""
+    known = device.access.get(source, Access())
+    is_present = host in (device.address, known.host) and access.port == known.port
+    if not is_present and not visible_fleet().may("device.add"):
+        raise HttpError(
+            403,
+            "Only users with access to all devices can test another address or port",
+            "Leave address and port as they are saved, or ask an administrator.",
+        )
 
 
 # -- saving --------------------------------------------------------------------------------
@@ -172,10 +211,12 @@ def _save(
     device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
 ) -> Any:
     """Save the connection. Raises Refused."""
+    check_may_connect()
     known = device.access.get(source)
     if request.form.get("do") == "confirm":
         fields: dict[str, Any] = {"tls_pin": _confirmed_certificate(device, source)}
     else:
+        typed = _merged(typed, _saved_values(device, source))
         fields = {**_access_values(typed), **_login_fields(login)}
         fields["options"] = _options(known, fields["options"], login)
     kind = "change" if known is not None else "link"
@@ -186,6 +227,42 @@ def _save(
         events = apply_and_audit(edit)
     undo = undo_number(events)
     return redirect(f"/cameras/{device.id}{f'?undo={undo}' if undo else ''}", 303)
+
+
+def _merged(typed: dict[str, str], saved: dict[str, str]) -> dict[str, str]:
+    """What to save of a form that may be old. Raises Refused for what another person changed since
+    it was opened; a certificate that a check accepted meanwhile stays."""
+    shown = _shown_values()
+    changed = [name for name, value in shown.items() if saved.get(name) != value]
+    if "tls_pin" in changed and typed["tls_pin"] == shown["tls_pin"]:
+        changed.remove("tls_pin")
+        typed = {**typed, "tls_pin": saved["tls_pin"]}
+    changed = [name for name in changed if typed[name] != saved[name]]
+    if not changed:
+        return typed
+    values = [f"{TITLES[name]} is now {_quoted(name, saved[name])}" for name in changed]
+    fault = Conflict(
+        f"Somebody changed this connection after you opened the form: {', '.join(values)}",
+        "Nothing was saved. Correct the values in the form, then save again.",
+    )
+    fault.field = changed[0]
+    raise fault
+
+
+def _quoted(name: str, value: str) -> str:
+    if name == "tls":
+        return "on" if value else "off"
+    return f"“{value}”" if value else "empty"
+
+
+def _shown_values() -> dict[str, str]:
+    """The values that were saved when the form was opened; none of a form without them."""
+    try:
+        shown = orjson.loads(request.form.get("shown", "")[: 8 * LONGEST])
+    except orjson.JSONDecodeError:
+        return {}
+    known = shown if isinstance(shown, dict) else {}
+    return {name: value for name in TITLES if isinstance(value := known.get(name), str)}
 
 
 def _confirmed_certificate(device: Device, source: str) -> str:
@@ -253,6 +330,8 @@ def _page(
         source_title=SOURCES[source],
         sources=[(other, SOURCES[other]) for other in EDITABLE],
         typed=typed,
+        shown=request.form.get("shown") or _json(_saved_values(device, source)),
+        may_save=visible_fleet().may("device.add"),
         login=login,
         saved=_saved_title(access),
         refused=refused_text(access) if access else "",

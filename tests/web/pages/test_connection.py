@@ -7,8 +7,10 @@ from datetime import datetime
 import pytest
 
 from fleet.model import Access, Edit, Finding, Learned, Sighting
+from tests.accounts.people import add
 from tests.home import Clock, Home
 from tests.web.browser import Browser, Element, read
+from tests.web.closed import Visitor
 
 SECRET = "gräs/h0pper"
 PLACE = "10.9.1.1"
@@ -166,3 +168,60 @@ def test_the_details_say_how_the_login_stands(home: Home, browser: Browser) -> N
     worked_at: datetime = home.clock()
     learn(home, refusals=0, attempts_left=2, worked_at=worked_at)
     assert "Last worked" in browser.visit("/cameras/1").text
+
+
+# -- two editors, and people who see one site ------------------------------------------------
+
+
+def test_an_old_form_does_not_put_back_what_another_person_changed(
+    home: Home, browser: Browser
+) -> None:
+    old = form_of(browser)
+    browser.press(form_of(browser), "Save", path="/new")
+    answer = browser.send(old, "Save", interval="60")
+    assert answer.status_code == 409
+    page = read(answer.text)
+    assert "Somebody changed this connection after you opened the form" in page.text
+    assert "the path is now “/new”" in page.text
+    assert (access(home).path, access(home).interval) == ("/new", None)
+    read_again = page.form("/cameras/1/connection?source=rtsp")
+    browser.press(read_again, "Save", path="/new")
+    assert (access(home).path, access(home).interval) == ("/new", 60)
+
+
+def test_an_old_form_keeps_the_certificate_that_a_check_accepted(
+    home: Home, browser: Browser
+) -> None:
+    browser.press(form_of(browser), "Save", tls_pin="")
+    old = form_of(browser)
+    learn(home, tls_pin=OTHER_PIN)
+    assert access(home).tls_pin == OTHER_PIN
+    browser.press(old, "Save", interval="60")
+    assert (access(home).tls_pin, access(home).interval) == (OTHER_PIN, 60)
+
+
+def test_who_is_limited_to_a_camera_neither_moves_it_nor_asks_other_addresses(home: Home) -> None:
+    accounts = home.monitor.authenticator.accounts
+    add(accounts, "Ada", "admin")
+    gus = add(accounts, "Gus", "viewer", False)
+    accounts.grant(gus.id, "admin", device=1)
+    visitor, path, before = Visitor(home, user=gus.id), "/cameras/1/connection", access(home)
+    typed = {"host": PLACE, "port": "554", "path": "/live", "login": "none"}
+
+    page_wanted = {"Accept": "text/html"}
+
+    def send(path: str = path, **values: str) -> tuple[int, str]:
+        answer = visitor.ask("POST", path, data=typed | values, headers=page_wanted)
+        return answer.status_code, answer.text
+
+    for source in ("rtsp", "onvif"):
+        for host in (PLACE, "10.9.1.66"):
+            code, text = send(f"{path}?source={source}", host=host, do="save")
+            assert (code, "access to all devices can change how" in text) == (403, True)
+    for other in ({"host": "127.0.0.1"}, {"port": "8080"}):
+        code, text = send(**other)
+        assert (code, "can test another address or port" in text) == (403, True)
+    assert send()[0] == 200, "the test at the present address"
+    assert access(home) == before
+    page = read(visitor.get(path, headers=page_wanted).text)
+    assert "Save" not in [button.text for button in page.find("button")]

@@ -14,7 +14,7 @@ from fleet.fleet_secrets import Seal
 from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
 from fleet.stream_url import StreamUrl
 from web.http.actions import credentials
-from web.http.actions.devices import deletion, edit_of
+from web.http.actions.devices import check_may_connect, deletion, edit_of
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
@@ -112,12 +112,8 @@ def _change(
     Refused and HttpError."""
     reached, values = _reached(given, device), _values(given, device)
     ways = [*_changed_ways(device, reached, given, seal), *more]
-    if ways and not visible_fleet().may("device.add"):
-        raise HttpError(
-            403,
-            "Only users with access to all devices can change how a device is reached",
-            "Ask an administrator.",
-        )
+    if ways:
+        check_may_connect()
     edits = [edit_of(device, "change", values)] if values else []
     edits += [_edit(f"id:{device.id}", kind, fields) for kind, fields in ways]
     right = ("device.add",) if ways else ("device.edit", device.id)

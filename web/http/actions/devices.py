@@ -108,6 +108,17 @@ def check_may_edit(device: Device) -> None:
         )
 
 
+def check_may_connect() -> None:
+    """Check the permission to change how devices are reached, which is that to add some: the server
+    asks whatever address it is given. Raises HttpError (403)."""
+    if not visible_fleet().may("device.add"):
+        raise HttpError(
+            403,
+            "Only users with access to all devices can change how a device is reached",
+            "Ask an administrator.",
+        )
+
+
 def needs_full_view() -> HttpError:
     """The error for a person who may not move devices, as that changes what others see."""
     return HttpError(
