@@ -322,6 +322,7 @@ def _page(
     **more: Any,
 ) -> str:
     access = device.access.get(source)
+    opened = request.form.get("shown") or _json(_saved_values(device, source))
     return render_template(
         "connection_page.html",
         device=device,
@@ -330,7 +331,6 @@ def _page(
         source_title=SOURCES[source],
         sources=[(other, SOURCES[other]) for other in EDITABLE],
         typed=typed,
-        shown=request.form.get("shown") or _json(_saved_values(device, source)),
         may_save=visible_fleet().may("device.add"),
         login=login,
         saved=_saved_title(access),
@@ -339,7 +339,7 @@ def _page(
         has_password=bool(secret),
         token=_kept(secret),
         sets=offered_sets(),
-        **{"steps": (), "fault": None, **more},
+        **{"steps": (), "fault": None, "shown": opened, **more},
     )
 
 
