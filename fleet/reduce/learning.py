@@ -18,7 +18,7 @@ EMPTY: Mapping[str, Any] = {
 }
 """The fields of an access that only sources set, as they are before anything was learned; a
 fingerprint can be a person's."""
-LOGIN = ("host", "port", "username", "secret", "secret_options", "credentials")
+LOGIN = ("host", "username", "secret", "secret_options", "credentials")
 """What refusals concern: a change of any of these begins a new budget."""
 PATH = ("host", "port", "path")
 """What a stream that worked once proves."""
@@ -113,6 +113,12 @@ def has_other_login(known: Access, access: Access) -> bool:
     """True if refusals of the one login say nothing about the other."""
     options = known.options.get("login"), access.options.get("login")
     return _differs(LOGIN, known, access) or options[0] != options[1]
+
+
+def is_same_login(known: Access, access: Access) -> bool:
+    """True if both send the same user name with the same password, wherever they send it."""
+    names = ("username", "secret", "secret_options", "credentials")
+    return not _differs(names, known, access)
 
 
 def _differs(names: tuple[str, ...], known: Access, access: Access) -> bool:

@@ -1,5 +1,6 @@
 """Begin a new budget of refused logins when a person changed a login."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fleet import logins
@@ -13,8 +14,17 @@ def renew_changed(draft: Draft, device: Device) -> None:
     before = draft.fleet.devices.get(device.id)
     known = before.access if before else {}
     for source, access in device.access.items():
-        if learning.has_other_login(known.get(source, Access()), access):
+        if _has_new_login(known, source, access):
             renew(draft, device, source)
+
+
+def _has_new_login(known: Mapping[str, Access], source: str, access: Access) -> bool:
+    """True if the device was never asked with this login. Another port or path, or one more source
+    with a login that the device has seen, or with none, gives no new attempts."""
+    if source in known:
+        return learning.has_other_login(known[source], access)
+    is_login = logins.has_login(access) or bool(access.credentials)
+    return is_login and not any(learning.is_same_login(way, access) for way in known.values())
 
 
 def renew(draft: Draft, device: Device, source: str, credentials: str = "") -> None:

@@ -118,6 +118,31 @@ def test_a_login_that_is_corrected_is_tried_at_once_by_all(
     until(lambda: findings(engine) == {UNPROVEN})
 
 
+def test_one_more_source_or_another_port_of_it_gives_no_new_attempts(
+    make: Make, guard: GuardedDevice
+) -> None:
+    engine = make([camera(1, guard)])
+    ask(engine)
+    link = Edit("link", "id:1", {"source": "onvif", "port": guard.port}, "otto", now())
+    engine.tracker.apply([link], now())
+    ask(engine)
+    change(engine, source="onvif", port=guard.port, path="/another")
+    change(engine, source="onvif", port=None)
+    change(engine, source="onvif", port=guard.port)
+    ask(engine)
+    assert guard.refused == ["wrong", "wrong"]
+    assert engine.devices()[1].access["rtsp"].refusals == 2
+
+
+def test_another_port_gives_a_login_no_new_attempts(make: Make, guard: GuardedDevice) -> None:
+    engine = make([camera(1, guard, username="root", secret=None)])
+    with GuardedDevice("right") as other:
+        ask(engine)
+        change(engine, source="rtsp", port=other.port)
+        ask(engine)
+        assert (guard.refused, other.refused) == (["-", "-"], [])
+
+
 def test_a_login_that_works_goes_on_beside_one_that_does_not(
     make: Make, guard: GuardedDevice
 ) -> None:
