@@ -215,7 +215,7 @@ class Prober:
             reason = f"no response within {source.timeout:g} s"
             return self._results.missed(entry, device, started, reason)
         except OSError as error:
-            if net.cannot_ask(error):
+            if net.is_of_server(error):
                 return self._results.not_asked(entry, source.name, net.reason_of(error))
             return self._results.missed(entry, device, started, net.reason_of(error))
         except Exception as error:  # noqa: BLE001  the table in tests/test_layout.py has it

@@ -182,6 +182,17 @@ def cannot_ask(error: OSError) -> bool:
     return error.errno in OUR_SIDE
 
 
+def is_of_server(error: OSError) -> bool:
+    """True if nothing that is asked can be asked. No route to one host is no such error while the
+    server has a network: the routes to others do not depend on it."""
+    return cannot_ask(error) and not (error.errno == errno.ENETUNREACH and has_network())
+
+
+def has_network() -> bool:
+    """True if an interface other than loopback is up and has an address."""
+    return any(not interface.address.startswith("127.") for interface in interfaces())
+
+
 def reason_of(error: OSError) -> str:
     """An error of a socket in plain words, with what to do."""
     known = {

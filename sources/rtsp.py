@@ -60,6 +60,10 @@ PATH_REVEALS = (
     "it to a device that has not proved its identity. A credential set is never used in a path: "
     "enter a login of its own"
 )
+NO_PATH = (
+    "the device has no stream without a path (RTSP 404): enter the path from its manual, such as "
+    "/stream1, under Connections"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +335,8 @@ class _Check:
         worked = self.target.worked_at
         if worked is None:
             text = "the path of the stream does not exist on the device (RTSP 404)"
+            if not self.target.path:
+                text = NO_PATH
             self._fail("stream.path", text)
             return
         text = (

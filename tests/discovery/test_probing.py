@@ -3,12 +3,15 @@
 import asyncio
 import errno
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 import discovery.due_queue
@@ -152,6 +155,22 @@ def test_an_error_of_this_machine_is_nobodys_miss(make: Make, number: int) -> No
     engine = make([listed(1)], tcp.source())
     until(lambda: list(engine.tracker.down()) == ["tcp"])
     assert engine.status() == {key(1): "ACTIVE"}
+
+
+def test_no_route_to_one_device_is_its_own_miss_while_the_server_has_a_network(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = SimpleNamespace(
+        family=socket.AF_INET, address="10.0.0.9", broadcast=None, netmask="255.255.255.0"
+    )
+    monkeypatch.setattr(psutil, "net_if_stats", lambda: {"eth7": SimpleNamespace(isup=True)})
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth7": [address]})
+    tcp = ProbedSource(behaviour={1: lambda target: OSError(errno.ENETUNREACH, "nothing")})
+    engine = make([listed(1), listed(2)], tcp.source())
+    until(lambda: engine.status()[key(1)] == "OFFLINE")
+    assert engine.tracker.devices()[1].states["tcp"].reason == "no route to it"
+    assert not engine.tracker.down()
+    assert engine.status()[key(2)] == "ACTIVE"
 
 
 def test_a_device_in_whose_place_another_one_answers_is_missed(make: Make) -> None:

@@ -318,6 +318,8 @@ def test_a_path_that_worked_and_is_gone_is_not_a_wrong_path(make: Make) -> None:
     }
     assert result.learned.worked_at is None
     assert set(check_device(device).findings) == {"stream.path"}
+    without = check_device(device, path="").findings
+    assert "enter the path" in without["stream.path"]
 
 
 def test_a_stream_that_is_back_clears_what_was_wrong(make: Make) -> None:
