@@ -132,4 +132,4 @@ exec "$@"'
 runner=pytest
 [ "${CI:-}" != true ] || runner=tests.again
 exec $namespace sh -euc "$enter" sh \
-    .venv/bin/python -m $runner -n 2 --timeout 120 -m "not torture" "$@"
+    .venv/bin/python -m $runner -n 3 --timeout 120 -m "not torture" "$@"

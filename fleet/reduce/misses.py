@@ -1,6 +1,7 @@
 """Apply misses: a device that did not answer, and scopes of sources that cannot be asked."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fleet import status, validation
@@ -18,6 +19,8 @@ def apply(draft: Draft, miss: Miss) -> Device | None:
         return None
     if any(status.is_older(miss.at, at, draft.now) for at in (state.seen_at, state.missed_at)):
         return None
+    if _has_moved_since(device, miss, draft.now):
+        return None
     state = replace(
         state,
         missed_at=miss.at,
@@ -28,6 +31,15 @@ def apply(draft: Draft, miss: Miss) -> Device | None:
     recent = recent_misses.with_miss(device.recent_misses, miss, draft.now)
     draft.put(replace(device, states={**device.states, miss.source: state}, recent_misses=recent))
     return device
+
+
+def _has_moved_since(device: Device, miss: Miss, now: datetime) -> bool:
+    """True if the device has another address than when it was asked: that nothing responds at the
+    former one says nothing of it. A channel moves with its recorder."""
+    if miss.asked is None or not device.addresses:
+        return False
+    change = device.addresses[-1]
+    return change.previous is not None and miss.asked <= change.at <= now
 
 
 def apply_source_down(draft: Draft, report: SourceDown) -> None:

@@ -143,3 +143,15 @@ def test_a_miss_at_the_old_address_hides_no_move() -> None:
     moved = seen(A, at=at + MINUTE / 2, asked=at, address="10.0.0.9")
     story.tell(moved, at=at + 2 * MINUTE)
     assert (story.device().address, story.status(at=at)) == ("10.0.0.9", "IP_CHANGED")
+
+
+def test_a_miss_of_a_question_to_the_former_address_is_none_at_the_new_one() -> None:
+    story = Story()
+    story.tell(seen(A))
+    at = noon(minutes=5)
+    moved = seen(A, at=at + MINUTE, asked=at, address="10.0.0.9", source="onvif")
+    story.tell(moved, at=at + MINUTE)
+    story.tell(missed(A, at + 2 * MINUTE, asked=at), at=at + 2 * MINUTE)
+    assert story.status(at=at + 2 * MINUTE) == "IP_CHANGED"
+    story.tell(missed(A, at + 4 * MINUTE, asked=at + 3 * MINUTE), at=at + 4 * MINUTE)
+    assert story.device().states["panasonic"].misses == 1
