@@ -39,7 +39,8 @@ WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """The name of a source, of a kind, of an option."""
 PIN = re.compile(r"[0-9a-f]{64}")
 PASSWORD = re.compile(
-    r"(?i)(?:pass?|passwd|password|passphrase|passcode|pwd|pswd?|\bpw|secret)="
+    r"(?i)(?:(?:^|[^a-z0-9])(?:user|login|admin)?_?(?:pass?|pswd?|psw|pw)"
+    r"|passwd|password|passphrase|passcode|pwd|secret)="
     r"(?!_(?:channel|stream)=)[^&/;?]"
 )
 LOGIN_IN_URL = re.compile(r"//[^/@:]*:[^/@]*@")

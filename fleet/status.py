@@ -224,7 +224,10 @@ def evidence(device: Device, device_status: str) -> dict[str, Any]:
 
 def reason(device: Device) -> str:
     """The reason of the source that missed the device last; empty while it is not silent."""
-    text = device.states.get(last_missed(device), SourceState()).reason
+    source = last_missed(device)
+    text = device.states.get(source, SourceState()).reason
     if text and device.listed and device.last_seen is None:
-        return f"never online; check the serial number ({text})"
+        access = device.access.get(source)
+        wrong = "address" if access and access.host else "serial number"
+        return f"never online; check the {wrong} ({text})"
     return text

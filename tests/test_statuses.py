@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet import labels, status
+from fleet import labels, shapes, status
 from fleet.history import uptime
 from fleet.queries import STATUSES
+from fleet.status import Rules
 from tests.fleet.reports import A, noon, seen
 from tests.fleet.reports import Story as FleetStory
 from web.http import remedies
@@ -32,6 +33,14 @@ def test_every_table_knows_every_status(value: str) -> None:
     assert value in STATUSES[name], "a list can be filtered by it"
     assert name in {key for key, _title in FILTERS} | OTHER_STATUSES.keys()
     assert value in WITHOUT_REMEDY or remedies.STATUS_REMEDIES[value], "what to do about it"
+
+
+def test_a_device_that_is_being_checked_is_not_to_be_found_by_a_scan_first() -> None:
+    story = FleetStory()
+    story.tell(seen(A, at=noon()))
+    row = shapes.row(story.device(), status.UNKNOWN, noon(), Rules(), {})
+    assert remedies.of_status(row) == "Not checked yet. Scan the network."
+    assert remedies.of_status(row, has_connection=True).startswith("Checking now.")
 
 
 def test_no_two_statuses_have_one_place_or_one_name() -> None:

@@ -2,6 +2,7 @@
 import { sentences, toast } from "./toast.js";
 
 const LINES = "application/x-ndjson";
+const AT_ONCE = ["insertFromPaste", "insertFromDrop"];
 const LOGIN_IN_URL = /^([a-z]+:\/\/)([^/?#]*)@([^@]*)$/i;
 
 const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } };
@@ -77,8 +78,11 @@ export function trials() {
   for (const form of document.querySelectorAll("form[data-trial]")) {
     let isRunning = false;
     let isPage = false;
-    form.elements.address?.addEventListener("input", () => moveLogin(form));
-    moveLogin(form);
+    // Not at each key: of a URL that is being typed, the first @ may belong to the password.
+    form.elements.address?.addEventListener("input", (event) => {
+      if (AT_ONCE.includes(event.inputType)) moveLogin(form);
+    });
+    form.elements.address?.addEventListener("change", () => moveLogin(form));
     form.addEventListener("submit", (event) => {
       moveLogin(form);
       const button = event.submitter;

@@ -71,6 +71,11 @@ def test_a_url_is_taken_apart(typed: str, kept: dict[str, Any]) -> None:
     assert values({"host": typed}) == kept
 
 
+@pytest.mark.parametrize("path", ["/bypass=1", "/live?compass=1", "/a?mpw=2"])
+def test_a_path_with_a_name_that_only_ends_like_that_of_a_password_is_kept(path: str) -> None:
+    assert values({"path": path}) == {"path": path}
+
+
 @pytest.mark.parametrize(
     ("fields", "name", "why"),
     [
@@ -130,6 +135,8 @@ def test_a_url_is_taken_apart(typed: str, kept: dict[str, Any]) -> None:
         ({"path": "/user=admin_password=tlJwpbo6_channel=1"}, "path", "contains a password"),
         ({"path": "/live?usr=a&PWD=b"}, "path", "contains a password"),
         ({"path": "/live?p%61ssword=b"}, "path", "contains a password"),
+        ({"path": "/live?loginpas=b"}, "path", "contains a password"),
+        ({"path": "/user_pass=b"}, "path", "contains a password"),
         ({"path": "/proxy/rtsp://a:b@10.0.0.6/live"}, "path", "contains a password"),
         ({"username": 7}, "username", "must be text"),
         ({"username": "a:b"}, "username", "colon"),

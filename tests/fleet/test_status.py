@@ -262,6 +262,13 @@ def test_the_reason_is_in_the_words_of_the_source_that_missed_it_last() -> None:
     assert reason(device_seen()) == ""
 
 
+def test_what_was_never_online_is_looked_for_where_it_was_entered() -> None:
+    device = says(replace(CAMERA, listed=True), "rtsp", None, 6)
+    assert reason(device) == "never online; check the serial number (rtsp had no answer)"
+    at_address = replace(device, access={"rtsp": Access(host="10.0.0.5")})
+    assert reason(at_address) == "never online; check the address (rtsp had no answer)"
+
+
 def test_a_word_that_nobody_renewed_needs_an_as_of() -> None:
     assert not is_stale(device_seen(), NOON + RULES.patience, RULES)
     assert is_stale(device_seen(), NOON + RULES.patience + timedelta(seconds=1), RULES)

@@ -30,7 +30,7 @@ def state() -> Response:
 
 @bp.post("/api/scan-range")
 @needs("scan.start")
-@describes(body=RangeBody, answer=RangeInfo, errors=(409, 422))
+@describes(body=RangeBody, answer=RangeInfo, errors=(409, 422, 503))
 def start() -> Response:
     """Scan addresses, ranges and networks. No login is sent."""
     given = json_body(RangeBody)

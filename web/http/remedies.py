@@ -137,10 +137,15 @@ CLOUD_REMEDIES = {
     "OFFLINE": "Check its power and internet connection, and that P2P is enabled in its menu.",
     "UNKNOWN": "The first check via Dahua cloud follows within a minute.",
 }
+CHECKING = "Checking now. The result follows within a minute."
+"""For a device that is asked at its own address, whether or not anybody scans the network."""
 
 
-def of_status(row: CameraRow) -> str:
-    """The remedy for a camera's status; empty if it needs none."""
+def of_status(row: CameraRow, has_connection: bool = False) -> str:
+    """The remedy for a camera's status; empty if it needs none. `has_connection`: it is asked by
+    RTSP or ONVIF."""
+    if row["status"] == "UNKNOWN" and has_connection:
+        return CHECKING
     is_far = row["kind"] == "recorder" and not row["current_ip"]
     known = {**STATUS_REMEDIES, **CLOUD_REMEDIES} if is_far else STATUS_REMEDIES
     return known.get(row["status"], "")

@@ -11,6 +11,7 @@ from web.http.monitor import Monitor
 from web.http.selection import Snapshot, current_attention
 from web.pages.nouns import RECORDER_NOUN
 from web.pages.outages import parent_outage
+from web.pages.trial_view import SOURCES
 
 MAX_NAMES = 3
 """Devices of one finding that are named."""
@@ -129,7 +130,8 @@ def _outage(monitor: Monitor, concern: Concern, snapshot: Snapshot) -> str:
     """The status of a device that is down, and why."""
     device, (devices, statuses) = concern.devices[0], snapshot
     row = shapes.row(device, concern.status, monitor.clock(), monitor.rules(), devices)
-    reason = parent_outage(device, devices, statuses) or row["reason"] or remedies.of_status(row)
+    remedy = remedies.of_status(row, any(source in SOURCES for source in device.access))
+    reason = parent_outage(device, devices, statuses) or row["reason"] or remedy
     return f"{status.TABLE[concern.status].title.lower()}: {reason}"
 
 

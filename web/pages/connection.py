@@ -11,6 +11,7 @@ from discovery.trials import Step, TrialRequest, Way
 from fleet import access_fields, labels
 from fleet.model import Access, Device, NotFound, Refused
 from fleet.texts import sentences
+from web.http.actions import trials
 from web.http.actions.devices import (
     apply_and_audit,
     check_may_connect,
@@ -22,7 +23,7 @@ from web.http.entered_logins import Entry
 from web.http.errors import HttpError, page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
-from web.pages import connection_form, trial_view, trials
+from web.pages import connection_form, trial_view
 from web.pages.adding import LINES
 from web.pages.connection_form import EMPTY, KEEP, NONE, PASSWORD, SAVED, TypedLogin
 from web.pages.connection_view import EDITABLE, presented_certificate, refused_text
@@ -134,7 +135,7 @@ def _test(
     device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
 ) -> Any:
     """Test what the form has. Raises Invalid and HttpError before it begins."""
-    steps = trials.begin(_trial(device, source, typed, login, secret))
+    steps = iter(trials.begin(_trial(device, source, typed, login, secret)))
     if LINES in request.headers.get("Accept", ""):
         lines = _lines(device, source, typed, login, secret, steps)
         return Response(stream_with_context(lines), mimetype=LINES)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from discovery.trials import Step, TooManyTrials, TrialRequest, Way, stream_text
-from web.http.errors import HttpError
-from web.http.monitor import current_monitor
+from discovery.trials import Step, TrialRequest, Way, stream_text
+from web.http.actions import trials
 from web.pages.connection_form import SAVED
 from web.pages.new_camera import Choice, NewCamera, Place, Result, fields_of
 from web.pages.trial_view import RESULT, rows
@@ -17,20 +16,8 @@ def run(form: NewCamera) -> Iterator[Step]:
     """The steps of the test as they come. Raises Invalid and HttpError before it begins."""
     place, (username, password) = form.place(), form.tried_login
     is_of_set = form.login.choice == SAVED
-    return begin(TrialRequest(place.host, _ways(place), username, password, digest_only=is_of_set))
-
-
-def begin(request: TrialRequest) -> Iterator[Step]:
-    """Begin the trial. Raises HttpError when too many run already."""
-    try:
-        return iter(current_monitor().scanner.try_out(request))
-    except TooManyTrials:
-        raise HttpError(
-            503,
-            "Other connection tests are running",
-            "Test again in a few seconds.",
-            {"Retry-After": "5"},
-        ) from None
+    request = TrialRequest(place.host, _ways(place), username, password, digest_only=is_of_set)
+    return iter(trials.begin(request))
 
 
 def _ways(place: Place) -> tuple[Way, ...]:

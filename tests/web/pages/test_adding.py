@@ -182,6 +182,24 @@ def test_a_device_at_the_address_is_named_and_nothing_is_saved_before_a_choice(
     assert home.device("1").access == {}
 
 
+def test_a_connection_test_is_in_the_audit_log(home: Home, browser: Browser) -> None:
+    assert send(browser, "Test connection", address="127.20.0.77", **LOGIN).status_code == 200
+    (entry, *_older) = home.client.get("/api/audit?action=device.tested").json
+    assert entry["text"] == "Connection test of 127.20.0.77"
+    assert SECRET not in str(entry)
+
+
+def test_nothing_is_tested_or_scanned_while_the_server_stops(make_home: Any) -> None:
+    stopping = make_home()
+    browser = Browser(stopping.client)
+    stopping.monitor.scanner.close()
+    answer = send(browser, "Test connection", address=GATE, **LOGIN)
+    assert answer.status_code == 503
+    assert "Camera Monitor is stopping" in answer.text
+    ranges = browser.visit("/scan-range").form("/scan-range")
+    assert browser.send(ranges, "Check range", ranges=GATE, do="start").status_code == 503
+
+
 def test_another_camera_at_the_same_address_gets_a_record_of_its_own(
     home: Home, browser: Browser
 ) -> None:

@@ -135,11 +135,11 @@ def test_the_interface_the_count_and_the_time_are_shown_before_it_starts(place: 
 def test_public_addresses_are_not_scanned_unless_a_person_confirms_it(place: Place) -> None:
     answer = scan(place, "127.61.0.1, 8.8.8.8")
     assert answer.status_code == 422
-    assert answer.json["error"] == "1 of the addresses are on the internet"
+    assert answer.json["error"] == "1 address is on the internet"
     form = {"ranges": "8.8.8.8", "rtsp_port": "554", "http_port": "80", "do": "start"}
     refused = place.home.client.post("/scan-range", data=form)
     assert refused.status_code == 422
-    assert "I am allowed to scan it" in refused.text
+    assert "I have permission to scan this address" in refused.text
     assert state(place)["scan"] is None, "nothing was sent"
 
 

@@ -187,6 +187,8 @@ def test_a_scan_that_found_nothing_says_what_it_did_and_why_that_may_be(make_hom
     assert "firewall" in causes[1]
     assert "sudo ufw allow" in causes[1]
     assert empty.form("/scan").find_one("button").text == "Scan again"
+    ways = [link["href"] for link in empty.find("a", **{"class": "button"})]
+    assert ways == ["/cameras/add", "/cameras/import", "/scan-range", "/settings/workbook"]
 
 
 def test_recorders_that_were_never_online_are_one_line_with_a_link_to_them(

@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import request
 
-from discovery.trials import TooManyTrials, Trial, TrialRequest, Way
+from discovery.trials import Trial, TrialRequest, Way
 from fleet import access_fields, labels, logins, public, stream_url
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal
 from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
 from fleet.stream_url import StreamUrl
-from web.http.actions import credentials
+from web.http.actions import credentials, trials
 from web.http.actions.devices import check_may_connect, deletion, edit_of
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
@@ -198,25 +198,14 @@ def begin_trial(given: ConnectionFields) -> Trial:
     login = (reached.username, reached.password or None)
     if reached.credentials:
         login = credentials.login_of(reached.credentials)
-    request = TrialRequest(
-        access_fields.endpoint(reached.host).host,
-        ways,
-        *login,
-        digest_only=bool(reached.credentials),
+    return trials.begin(
+        TrialRequest(
+            access_fields.endpoint(reached.host).host,
+            ways,
+            *login,
+            digest_only=bool(reached.credentials),
+        )
     )
-    try:
-        trial = current_monitor().scanner.try_out(request)
-    except TooManyTrials:
-        raise HttpError(
-            503,
-            "Too many connection tests are running",
-            "Try again in a few seconds.",
-            {"Retry-After": "5"},
-        ) from None
-    except CannotAsk as error:
-        raise HttpError(503, error.reason, "Try again in a minute.") from None
-    note("device.tested", "connection", f"Connection test of {request.host}")
-    return trial
 
 
 # -- what a request says ---------------------------------------------------------------------

@@ -11,7 +11,7 @@ from discovery.range_scan import RangeScans
 from discovery.ranges import RangePlan
 from fleet import labels
 from fleet.edit import editing, ignoring, importing
-from fleet.model import Edit, Invalid, NotFound, Refused
+from fleet.model import CannotAsk, Edit, Invalid, NotFound, Refused
 from fleet.texts import one_line
 from inventory.build import InventoryPackage
 from inventory.import_rows import ImportList
@@ -62,17 +62,22 @@ def describe(text: str, rtsp_port: int = 554, http_port: int = 80, site: str = "
 
 def start(described: Described, confirm_public: bool) -> None:
     """Begin the scan. Raises Invalid for public addresses that nobody confirmed, and HttpError
-    (401, 403, 409)."""
+    (401, 403, 409, 503)."""
     plan = described.plan
     if plan.public and not confirm_public:
+        noun = "address is" if plan.public == 1 else "addresses are"
         invalid = Invalid(
-            f"{plan.public:,} of the addresses are on the internet",
+            f"{plan.public:,} {noun} on the internet",
             "Scan only addresses that belong to you, and confirm it.",
         )
         invalid.field = "confirm_public"
         raise invalid
     visible_fleet().check("scan.start")
-    if not scans().start(plan, actor_name()):
+    try:
+        is_started = scans().start(plan, actor_name())
+    except CannotAsk as error:
+        raise HttpError(503, error.reason, "Try again in a minute.") from None
+    if not is_started:
         raise HttpError(
             409, "A range is being scanned already", "Wait for it to finish, or stop it first."
         )
