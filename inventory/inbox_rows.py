@@ -48,7 +48,8 @@ def load(engine: "Engine") -> Sequence[Any]:
 def save(
     engine: "Engine", site: str, answers: Mapping[str, Mapping[str, Any]], at: datetime
 ) -> None:
-    """Store answers by their addresses, in place of older ones. Raises Unreachable."""
+    """Store answers by their addresses, in place of older ones. Beyond MAX_ENTRIES the oldest rows
+    are deleted. Raises Unreachable."""
     addresses = [*answers]
     with translated_errors(), engine.begin() as connection:
         for first in range(0, len(addresses), PART):
@@ -60,6 +61,11 @@ def save(
                 for address in part
             ]
             connection.execute(insert(entries), rows)
+        newest: Select[Any] = select(entries.c.id).order_by(entries.c.at.desc(), entries.c.id)
+        oldest = connection.execute(newest.offset(MAX_ENTRIES)).scalars().all()
+        for first in range(0, len(oldest), PART):
+            part_of_oldest = oldest[first : first + PART]
+            connection.execute(delete(entries).where(entries.c.id.in_(part_of_oldest)))
 
 
 def remove(engine: "Engine", ids: Sequence[int]) -> None:

@@ -1,11 +1,13 @@
 """What scans of ranges found and nobody has decided about yet. It survives a restart."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fleet import access_fields, identity
+from fleet.channels import is_channel
 from fleet.edit.importing import ListedRow, known_device
 from fleet.model import DEFAULT_SITE, Device, Fleet, Invalid
 from fleet.networks import address_number
@@ -47,9 +49,15 @@ class InboxEntry:
         return str(self.answer.get("name") or self.answer.get("model") or "")
 
     def row(
-        self, username: str = "", password: str | None = None, credentials: str = ""
+        self,
+        username: str = "",
+        password: str | None = None,
+        credentials: str = "",
+        site: str = "",
+        values: Mapping[str, Any] | None = None,
     ) -> ListedRow:
-        """The row that adds it to the fleet. Raises Invalid for a login that does not fit."""
+        """The row that adds it to the fleet, at another `site` than it was scanned for where one is
+        given. Raises Invalid for a login that does not fit."""
         if credentials and (username or password):
             raise Invalid(
                 "A credential set and a user name or password are given", "Send one of the two."
@@ -65,9 +73,10 @@ class InboxEntry:
         return ListedRow(
             self.id,
             self.source,
-            self.site,
+            site or self.site,
             self.address,
             access,
+            values or {},
             password=password or "",
             is_address=True,
             key=self.endpoint_key,
@@ -80,13 +89,30 @@ class InboxEntry:
         tls = {"options": {"tls": True}} if self.answer.get("is_tls") else {}
         return {"port": port, "path": self.answer.get("onvif_path") or "", **tls}
 
-    def device(self, fleet: Fleet) -> Device | None:
-        """The device that is known at this place, or has this identity."""
-        return known_device(fleet, self.row())
-
     def is_ignored(self, fleet: Fleet) -> bool:
         keys = {self.ignore_key, f"{identity.ADDRESS}{self.address}"}
         return any(identity.index_key(key, self.site) in fleet.ignored for key in keys)
+
+
+def known_devices(entries: Iterable[InboxEntry], fleet: Fleet) -> dict[int, Device]:
+    """The device that each entry is, by the number of the entry: it has this identity, is known at
+    this place, or is the only one that is checked at this address."""
+    checked = _devices_by_host(fleet)
+    pairs = (
+        (entry.id, known_device(fleet, entry.row()) or checked.get((entry.site, entry.address)))
+        for entry in entries
+    )
+    return {id: device for id, device in pairs if device is not None}
+
+
+def _devices_by_host(fleet: Fleet) -> dict[tuple[str, str], Device]:
+    """The only device that is checked at each address of a site."""
+    by_host: dict[tuple[str, str], list[Device]] = defaultdict(list)
+    for device in fleet.devices.values():
+        if device.retired_at is None and not is_channel(device):
+            for host in {access.host for access in device.access.values() if access.host}:
+                by_host[device.site, host].append(device)
+    return {place: devices[0] for place, devices in by_host.items() if len(devices) == 1}
 
 
 class RangeInbox:

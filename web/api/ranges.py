@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from web.http.actions import ranges
+from web.http.actions.ranges import NewValues
 from web.http.authorization import needs
 from web.http.errors import HttpError
 from web.http.payloads import describes, json_body, json_response
@@ -56,22 +57,22 @@ def cancel() -> Response:
 @needs("device.add")
 @describes(body=InboxBody, answer=Imported, errors=(404, 409, 422, 503, 507))
 def decide() -> Response:
-    """Add entries of the inbox with one login for all, ignore or remove them, or link one to a
-    known device."""
+    """Add entries of the inbox with one login for all, ignore or remove them, or link them to
+    known devices."""
     given = json_body(InboxBody)
     some = ranges.chosen(given.ids)
     counts = dict.fromkeys(("new", "changed", "unchanged", "refused"), 0)
     if given.do == "add":
-        result = ranges.add(some, given.username, given.password, given.credentials)
+        new = NewValues(given.site, given.tags, given.parent)
+        result = ranges.add(some, given.username, given.password, given.credentials, new)
         return json_response(imported(result.results, result.counts, False, result.undo))
     if given.do == "link":
-        ranges.link(some, given.device, given.username, given.password)
-        counts["changed"] = 1
-    elif given.do == "ignore":
+        result = ranges.link(some, given.device, given.username, given.password)
+        return json_response(imported(result.results, result.counts, False, result.undo))
+    if given.do == "ignore":
         ignored = ranges.ignore(some)
         counts["changed"] = ignored.count
         return json_response(imported((), counts, False, ignored.undo))
-    else:
-        ranges.inbox().remove([entry.id for entry in some])
-        counts["unchanged"] = len(some)
+    ranges.inbox().remove([entry.id for entry in some])
+    counts["unchanged"] = len(some)
     return json_response(imported((), counts, False, ()))

@@ -11,12 +11,13 @@ from fleet.model import Invalid, Refused
 from fleet.texts import sentences
 from inventory.inbox_rows import MAX_ENTRIES
 from web.http.actions import ranges
-from web.http.actions.ranges import Described
+from web.http.actions.ranges import Described, NewValues
 from web.http.authorization import needs
 from web.http.errors import HttpError, page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 from web.pages import pickers
+from web.pages.adding import site_names
 from web.pages.dates import span
 
 bp = Blueprint("ranges_pages", __name__)
@@ -45,6 +46,8 @@ def _page(**more: Any) -> str:
                 entry.name for entry in current_monitor().tracker.fleet().credentials.values()
             ),
             "picker": pickers.as_typed("device") if "fault" in more else pickers.of(()),
+            "parents": pickers.as_typed("parent") if "fault" in more else pickers.of(()),
+            "site_names": site_names(),
             "typed": request.form if request.method == "POST" else {},
             **more,
         },
@@ -114,25 +117,33 @@ def decide() -> Any:
         username, password = form.get("username", "").strip(), form.get("password", "")
         match form.get("do", ""):
             case "add":
-                return _page(
-                    result=ranges.add(some, username, password, form.get("credentials", ""))
-                )
+                credentials, new = form.get("credentials", ""), _new_values()
+                return _page(result=ranges.add(some, username, password, credentials, new))
             case "ignore":
                 ignored = ranges.ignore(some)
                 done = f"{_addresses(ignored.count)} ignored"
                 return _page(done=done, undo=ignored.undo)
             case "link":
                 numbers = pickers.picked_numbers("device")
-                name = ranges.link(
-                    some, numbers[0] if len(numbers) == 1 else None, username, password
-                )
-                return _page(done=f"{some[0].address} linked to {name}")
+                if len(numbers) > 1:
+                    raise pickers.invalid("device", "Select one device", pickers.HINT)
+                number = numbers[0] if numbers else None
+                return _page(result=ranges.link(some, number, username, password))
             case "remove":
                 ranges.inbox().remove([entry.id for entry in some])
                 return _page(done=f"{_addresses(len(some))} removed from the inbox")
     except Refused as error:
         return Response(_page(inbox_fault=_text(error), fault=""), status_of(error))
     raise HttpError(422, "The form cannot do this", "Use one of its buttons.")
+
+
+def _new_values() -> NewValues:
+    """What the form gives all devices that it adds. Raises Invalid."""
+    form, numbers = request.form, pickers.picked_numbers("parent")
+    if len(numbers) > 1:
+        raise pickers.invalid("parent", "Select one parent device", pickers.HINT)
+    tags = [tag.strip() for tag in form.get("new_tags", "").split(",") if tag.strip()]
+    return NewValues(form.get("new_site", ""), tags, numbers[0] if numbers else None)
 
 
 def _addresses(count: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 from discovery import ranges
 from discovery.range_scan import DONE
 from fleet.model import DEFAULT_SITE, Edit, Invalid
+from inventory.inbox_rows import MAX_ENTRIES
 from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers
 from simulators.rtsp import RtspDevice, RtspServers
@@ -282,6 +283,47 @@ def test_an_address_is_linked_to_the_device_that_it_is(place: Place) -> None:
     assert decide(place, "link", plain, device=1).status_code == 404
 
 
+def test_many_are_added_with_a_site_tags_and_a_parent_in_one_write(place: Place) -> None:
+    scan(place, "127.61.0.1-3", site="Scanned")
+    first, *others = ids(place)
+    decide(place, "add", first)
+    scan(place, "127.61.0.1-3", site="Scanned")
+    more = {"site": "Depot", "tags": ["door"], "parent": 1}
+    answer = decide(place, "add", *ids(place), **more).json
+    assert (answer["new"], answer["unchanged"], answer["refused"]) == (2, 1, 0)
+    recorder, *added = place.home.devices()
+    assert (recorder.site, recorder.tags, recorder.parents) == ("Scanned", (), ())
+    for device in added:
+        assert (device.site, device.tags, device.parents) == ("Depot", ("door",), (1,))
+    undone = place.home.client.post("/api/cameras/bulk/undo", json={"events": answer["undo"]})
+    assert undone.json["failed"] == []
+    assert [device.id for device in place.home.devices()] == [1]
+    assert len(others) == 2
+    assert decide(place, "add", 999_999, parent=1).status_code == 404
+
+
+def test_many_are_linked_to_the_devices_that_the_inbox_names(place: Place) -> None:
+    gate = {"address": "127.61.0.1", "port": 554, "name": "Gate"}
+    row = {"rows": [{"address": PLAIN, "path": "/live"}, gate]}
+    assert place.home.client.post("/api/cameras/import", json=row).json["refused"] == 0
+    scan(place, f"127.61.0.1-2 {PLAIN}")
+    entries = state(place)["inbox"]
+    assert [entry["device"] for entry in entries] == [2, None, 1]
+    page = place.home.client.get("/scan-range").text
+    assert "Leave empty to link each selected address" in page
+    answer = decide(place, "link", *(entry["id"] for entry in entries)).json
+    states = [(row["state"], row["text"]) for row in answer["rows"]]
+    assert states[0] == ("changed", "linked to Gate")
+    assert states[1] == ("refused", "No known device has the address 127.61.0.2")
+    assert (answer["changed"], answer["refused"]) == (2, 1)
+    assert place.home.device("2").access["onvif"].host == "127.61.0.1"
+    assert place.home.device("1").access["rtsp"].port == place.rtsp.port
+    assert [row["address"] for row in state(place)["inbox"]] == ["127.61.0.2"]
+    undone = place.home.client.post("/api/cameras/bulk/undo", json={"events": answer["undo"]})
+    assert (len(undone.json["changed"]), undone.json["failed"]) == (2, [])
+    assert "onvif" not in place.home.device("2").access
+
+
 def test_the_page_works_without_script(place: Place) -> None:
     client = place.home.client
     ports = {"rtsp_port": f"{place.rtsp.port}", "http_port": f"{place.onvif.port}"}
@@ -306,6 +348,23 @@ def test_what_a_device_says_of_itself_is_shown_as_text(make_home: Any) -> None:
     html = home.client.get("/scan-range").text
     assert "&lt;script&gt;x&lt;/script&gt;" in html
     assert "<script>x" not in html
+
+
+def test_the_oldest_entries_of_a_full_inbox_give_way(make_home: Any) -> None:
+    home: Home = make_home()
+    clock = Clock()
+    every = [f"10.9.{number >> 8}.{number & 255}" for number in range(MAX_ENTRIES)]
+    with home.app.app_context():
+        inbox = actions.inbox()
+        inbox.keep("", {every[0]: {"address": every[0]}}, clock())
+        clock.forward(hours=1)
+        inbox.keep("", {address: {"address": address} for address in every[1:]}, clock())
+        inbox.keep("", {"10.8.0.1": {"address": "10.8.0.1"}}, clock())
+        newest, *kept = inbox.entries(home.monitor.tracker.fleet())
+        assert [newest.address, *(entry.address for entry in kept)] == ["10.8.0.1", *every[1:]]
+        inbox.remove([newest.id])
+        left = inbox.entries(home.monitor.tracker.fleet())
+    assert left == kept, "the oldest one is gone for good"
 
 
 def test_many_are_added_with_one_credential_set(place: Place) -> None:

@@ -1,9 +1,10 @@
 """Scan ranges of addresses and decide about what was found, in the name of the person of the
 request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
+from typing import Any
 
 from discovery import range_scan, ranges
 from discovery.build import DiscoveryPackage
@@ -11,11 +12,13 @@ from discovery.range_scan import RangeScans
 from discovery.ranges import RangePlan
 from fleet import labels
 from fleet.edit import editing, ignoring, importing
-from fleet.model import CannotAsk, Edit, Invalid, NotFound, Refused
+from fleet.edit.importing import RowResult
+from fleet.fleet_secrets import Seal
+from fleet.model import CannotAsk, Device, Edit, Invalid, NotFound, Refused
 from fleet.texts import one_line
 from inventory.build import InventoryPackage
 from inventory.import_rows import ImportList
-from inventory.range_inbox import InboxEntry, RangeInbox
+from inventory.range_inbox import InboxEntry, RangeInbox, known_devices
 from sources import net
 from web.http.actions import imports
 from web.http.actions.devices import check_may_edit
@@ -87,8 +90,9 @@ def start(described: Described, confirm_public: bool) -> None:
 def entries() -> list[tuple[InboxEntry, int | None]]:
     """The inbox, each entry with the number of the device that is known there."""
     fleet = current_monitor().tracker.fleet()
-    known = [(entry, entry.device(fleet)) for entry in inbox().entries(fleet)]
-    return [(entry, device.id if device else None) for entry, device in known]
+    every = inbox().entries(fleet)
+    known = known_devices(every, fleet)
+    return [(entry, known[entry.id].id if entry.id in known else None) for entry in every]
 
 
 def chosen(ids: Sequence[int]) -> list[InboxEntry]:
@@ -102,15 +106,39 @@ def chosen(ids: Sequence[int]) -> list[InboxEntry]:
     return matches
 
 
+@dataclass(frozen=True, slots=True)
+class NewValues:
+    """What all devices get that are added at once: a site in place of the one of the scan, tags,
+    and the number of a parent device."""
+
+    site: str = ""
+    tags: Sequence[str] = ()
+    parent: int | None = None
+
+    def of_device(self) -> dict[str, Any]:
+        """The values of each device. Raises NotFound for a parent that this person cannot see."""
+        values: dict[str, Any] = {"tags": [*self.tags]} if self.tags else {}
+        if self.parent is not None:
+            values["parents"] = [visible_fleet().device(str(self.parent)).id]
+        return values
+
+
 def add(
     some: Sequence[InboxEntry],
     username: str = "",
     password: str | None = None,
     credentials: str = "",
+    new: NewValues = NewValues(),
 ) -> ImportResult:
     """Add the devices with one login for all, in one write; each has its result. Those that are
-    in the fleet then leave the inbox. Raises Refused, HttpError, CannotKeep and Unreachable."""
-    rows = [(entry.row(username, password, credentials), "") for entry in some]
+    in the fleet then leave the inbox. A known device keeps its site, tags and parent. Raises
+    Refused, HttpError, CannotKeep and Unreachable."""
+    login, known = (username, password, credentials), _known(some)
+    given = (one_line(new.site), new.of_device())
+    rows = [
+        (entry.row(*login) if entry.id in known else entry.row(*login, *given), "")
+        for entry in some
+    ]
     titled = {entry.id: entry.title for entry in some}
     cells = {entry.id: {"address": entry.address} for entry in some}
     preview = imports.preview(ImportList(rows, (), (), cells), BATCH)
@@ -157,22 +185,91 @@ def _text(entry: InboxEntry) -> str:
 
 
 def link(
-    some: Sequence[InboxEntry], number: int | None, username: str = "", password: str | None = None
-) -> str:
-    """Say that an address is one of a known device: the device is checked there too. Returns the
-    name of the device. Raises Refused and HttpError."""
-    if number is None or len(some) != 1:
-        raise Invalid("Select one address and one device", "An address belongs to one device.")
-    monitor, row = current_monitor(), some[0].row(username, password)
-    device = visible_fleet().device(str(number))
-    check_may_edit(device)
+    some: Sequence[InboxEntry],
+    number: int | None = None,
+    username: str = "",
+    password: str | None = None,
+) -> ImportResult:
+    """Say that addresses are those of known devices, in one write: the devices are checked there
+    too. Without a number each address is linked to the device that the inbox names beside it.
+    Raises Refused and HttpError."""
+    if number is not None and len(some) != 1:
+        raise Invalid(
+            "Several addresses and one device are selected",
+            "Select one address, or no device to link each address to the one beside it.",
+        )
+    monitor, known, results = current_monitor(), _known(some), dict[int, RowResult]()
+    refused, edits = dict[int, Refused | HttpError](), dict[int, Edit]()
     with monitor.secrets.sealing() as seal:
-        secret = {"secret": seal(password)} if password else {}
-        fields = {**row.access, "source": row.source, **secret}
-        edit = Edit("link", f"id:{device.id}", fields, actor_name(), monitor.clock())
+        for entry in some:
+            try:
+                device = _same_device(entry, known.get(entry.id), number)
+                edit = _link_edit(entry, device, username, password, seal)
+                _check_alone(edit, edits)
+                edits[entry.id] = edit
+                text = f"linked to {labels.name(device)}"
+                results[entry.id] = RowResult(
+                    entry.id, importing.CHANGED, entry.address, entry.title, text
+                )
+            except Refused as error:
+                if len(some) == 1:
+                    raise
+                results[entry.id] = _refused(entry, error)
         judge = visible_fleet().judge("device.add")
-        events = monitor.tracker.apply([edit], monitor.clock(), judge)
+        given = [*edits.values()]
+        events = monitor.tracker.apply(given, monitor.clock(), judge, refused) if given else []
+    places, entries_by_id = [*edits], {entry.id: entry for entry in some}
+    for place, problem in refused.items():
+        results[places[place]] = _refused(entries_by_id[places[place]], problem)
+    if len(some) == 1 and refused:
+        raise refused[0]
     for event in events:
         note(event.kind, f"camera {event.device}", event.text)
-    inbox().remove([some[0].id])
-    return labels.name(device)
+    inbox().remove([id for id, row in results.items() if row.state != importing.REFUSED])
+    undo = [event.sequence for event in events if editing.can_undo(event)]
+    return ImportResult(BATCH, [results[entry.id] for entry in some], undo, "", "")
+
+
+def _known(some: Sequence[InboxEntry]) -> dict[int, Device]:
+    return known_devices(some, current_monitor().tracker.fleet())
+
+
+def _same_device(entry: InboxEntry, known: Device | None, number: int | None) -> Device:
+    """The device that a person chose, or the one that is known there. Raises Refused and
+    HttpError."""
+    if number is None:
+        if known is None:
+            raise Refused(
+                f"No known device has the address {entry.address}",
+                "Select this address alone, and the device that it belongs to.",
+            )
+        number = known.id
+    device = visible_fleet().device(str(number))
+    check_may_edit(device)
+    return device
+
+
+def _link_edit(
+    entry: InboxEntry, device: Device, username: str, password: str | None, seal: Seal
+) -> Edit:
+    """The edit that has the device checked at the address as well. Raises Invalid."""
+    row = entry.row(username, password)
+    secret = {"secret": seal(password)} if password else {}
+    fields = {**row.access, "source": row.source, **secret}
+    return Edit("link", f"id:{device.id}", fields, actor_name(), current_monitor().clock())
+
+
+def _check_alone(edit: Edit, edits: Mapping[int, Edit]) -> None:
+    """Raise Refused when another address is linked to the same device: it is checked at one."""
+    for other in edits.values():
+        if (other.identity, other.fields["source"]) == (edit.identity, edit.fields["source"]):
+            raise Refused(
+                "Another selected address belongs to the same device",
+                "A device is checked at one address by each protocol. Link one of the two.",
+            )
+
+
+def _refused(entry: InboxEntry, error: Refused | HttpError) -> RowResult:
+    return RowResult(
+        entry.id, importing.REFUSED, entry.address, entry.title, error.error, error.hint
+    )

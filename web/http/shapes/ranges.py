@@ -9,10 +9,12 @@ from typing_extensions import TypedDict
 from discovery import ranges
 from discovery.range_scan import RangeProgress
 from fleet import access_fields, stream_url
+from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from inventory.inbox_rows import MAX_ENTRIES
 from inventory.range_inbox import InboxEntry
 from web.http.payloads import Strict
+from web.http.shapes.devices import ParentId, Tag
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 EntryId = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -30,14 +32,18 @@ class RangeBody(Strict):
 
 
 class InboxBody(Strict):
-    """What to do with some entries. `username` and `password` are for all that are added;
-    `device` is the number of the device that a single entry is the same as."""
+    """What to do with some entries. `username`, `password`, `site`, `tags` and `parent` are for
+    all that are added; `device` is the number of the device that a single entry is the same as.
+    Without it, each entry is the same as the `device` in its row."""
 
     ids: list[EntryId] = Field(min_length=1, max_length=MAX_ENTRIES)
     do: Literal["add", "ignore", "link", "remove"]
     username: str = Field("", max_length=access_fields.LONGEST_USERNAME)
     password: str = Field("", max_length=stream_url.LONGEST_PASSWORD)
     credentials: str = Field("", max_length=200, description="The name of a credential set.")
+    site: str = Field("", max_length=MAX_LENGTHS["site"])
+    tags: list[Tag] = Field([], max_length=editing.MAX_TAGS)
+    parent: ParentId | None = None
     device: int | None = Field(None, ge=1)
 
 
