@@ -5,6 +5,8 @@ import { followEvents, keepOlder } from "./timeline.js";
 import { updateTimes } from "./times.js";
 import { openDays } from "./uptime.js";
 
+// What a refresh of a deleted device gets: a 404 would be an error in the console.
+const GONE = 204;
 const ERRORS = {
   401: "You are logged out. Load the page again to log in.",
   404: "This device no longer exists. Go back to the list.",
@@ -59,6 +61,10 @@ export function openDetails(list) {
     const answer = await fetch(`/parts/camera/${id}?${wanted}`).catch(() => null);
     clearTimeout(waiting);
     if (current() !== String(id)) return;
+    if (answer?.status === GONE) {
+      place.textContent = ERRORS[404];
+      return;
+    }
     if (!answer || !answer.ok) {
       // Details that are shown already stay until they can be renewed; they may be older then.
       if (!focus && !ERRORS[answer?.status]) return;

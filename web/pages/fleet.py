@@ -167,9 +167,16 @@ def choose_columns() -> Any:
 @needs("device.view")
 def camera_part(key: str) -> str:
     """The detail of one camera, for a refresh."""
-    monitor = current_monitor()
-    detail = device_view.detail(monitor, key)
+    detail = device_view.detail(current_monitor(), key)
     return render_template("parts/detail.html", **detail, undo=None)
+
+
+@bp.after_request
+def without_gone(response: Response) -> Response:
+    """204 in place of 404 for the refresh of a device that is gone: it is no error of the page, and
+    a browser reports each 404 as one."""
+    is_refresh = request.endpoint == "fleet_pages.camera_part" and "renewed" in request.args
+    return Response(status=204) if is_refresh and response.status_code == 404 else response
 
 
 @bp.get("/parts/camera/<key>/events")

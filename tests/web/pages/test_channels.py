@@ -139,8 +139,8 @@ def test_channels_without_a_name_are_shown_with_their_recorder_and_sorted_under_
 
 
 def test_a_search_finds_channels_by_the_name_of_their_recorder(three: Home) -> None:
-    found = three.client.get("/api/cameras?q=west recorder&sort=name")
-    assert names_of(found) == ["Gate 2", *IN_ORDER[-3:]]
+    matches = three.client.get("/api/cameras?q=west recorder&sort=name")
+    assert names_of(matches) == ["Gate 2", *IN_ORDER[-3:]]
     assert names_of(three.client.get("/api/cameras?q=west recorder, channel 2")) == [IN_ORDER[-1]]
     page = Browser(three.client).visit("/filters?q=west recorder, channel 2&attention=all")
     assert "1 match" in page.text
