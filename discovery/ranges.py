@@ -10,7 +10,6 @@ MAX_ADDRESSES = 4096
 """Of one scan: a /20."""
 LONGEST = 2000
 """Characters."""
-MAX_PORTS = 4
 EXAMPLE = "Enter addresses such as 192.168.1.20, 192.168.1.10-50 or 192.168.1.0/24."
 
 

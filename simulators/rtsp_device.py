@@ -19,10 +19,6 @@ class Request:
     user_agent: str
 
 
-ODD_TRANSPORT = "RTP/AVP;source=;interleaved={first};ssrc= 5e5e5e"
-"""Says UDP though it sends over TCP, names one channel of two, and breaks its ssrc."""
-
-
 @dataclass
 class RtspDevice:
     """A pretend device.

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 RECEIVE_BUFFER = 4 << 20
+USER_AGENT = "CameraMonitor"
+"""Sent with every request of RTSP and HTTP: cameras answer 401 without one, whatever the login. A
+product token has no blank."""
 # Linux, ip(7); the socket module names it from Python 3.12 on.
 IP_PKTINFO = 8
 NO_MAC = bytes(6)

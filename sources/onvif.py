@@ -29,7 +29,7 @@ from sources import net, onvif_clock, onvif_http, soap, tls, ws_discovery, ws_di
 from sources.device_urls import DeviceUrl
 from sources.onvif_http import Conversation, conversation
 from sources.onvif_kind import kind_of
-from sources.onvif_reading import Reader, Reading, device_service
+from sources.onvif_reading import READ_TIMEOUT, Reader, Reading, device_service
 from sources.onvif_reports import channel_sightings, facts_of, links_of, login_findings
 from sources.source import Cause, Reports, SessionRefused, Source
 from sources.ws_discovery import Search, SearchOptions
@@ -40,8 +40,6 @@ READ_EVERY = 86_400.0
 """Seconds after which everything is asked again."""
 CLOCK_JUMP = 60.0
 """Seconds by which the device's clock must have jumped for a restart to be likely."""
-READ_TIMEOUT = 20.0
-"""Seconds for everything about one device."""
 PROBE_TIMEOUT = 1.5
 """Seconds for the endpoint reference by WS-Discovery, which not every device answers."""
 HTTP = 80
@@ -107,12 +105,13 @@ CAUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was read of a device: `way` is how it was asked, `at` the monotonic time, `ahead` how
-    far its clock was ahead, `instance` the number of its last start. The number counts only once
-    `is_steady`, when a second answer had the same: some devices make one for each answer."""
+    """What was read of a device, when (`at`, monotonic), and how it was asked (`access_hash`).
+    `ahead` is how far its clock was ahead, `instance` the number of its last start. That number is
+    used only once `is_steady`, when a second answer had the same: some devices make one for each
+    answer."""
 
     reading: Reading
-    way: int
+    access_hash: int
     at: float
     ahead: float | None
     instance: str = ""
@@ -219,7 +218,7 @@ class OnvifClient:
     def _is_due(self, target: Target, ahead: float | None) -> bool:
         """True if everything is to be asked, and not only whether it is alive."""
         known = self._of(target)
-        if known is None or known.way != _way(target):
+        if known is None or known.access_hash != _access_hash(target):
             return True
         jumped = ahead is not None and known.ahead is not None
         if jumped and abs(ahead - known.ahead) > CLOCK_JUMP:  # type: ignore[operator]
@@ -241,7 +240,7 @@ class OnvifClient:
         reading = replace(reading, endpoint=endpoint)
         if reading.is_whole and not target.is_trial:
             now = asyncio.get_running_loop().time()
-            known = Known(reading, _way(target), now, answer.ahead, heard.instance)
+            known = Known(reading, _access_hash(target), now, answer.ahead, heard.instance)
             self._known[target.key] = known
             if len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
@@ -381,8 +380,9 @@ class Answer:
         )
 
 
-def _way(target: Target) -> int:
-    """Another number for another way to ask, or another login; never the login itself."""
+def _access_hash(target: Target) -> int:
+    """A hash of how the target is asked, which changes with its address, path, options or login.
+    What is kept of a login is this hash only."""
     options = tuple(sorted((key, str(value)) for key, value in target.options.items()))
     return hash((target.host, target.port, target.path, target.username, target.secret, options))
 

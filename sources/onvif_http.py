@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet.logins import is_spent
 from fleet.model import NoAnswer, Target
-from sources import login_challenges, soap, tls
+from sources import login_challenges, net, soap, tls
 from sources.device_urls import DeviceUrl
 from sources.login_challenges import (
     Authorization,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT = 8.0
 """Seconds of one request, from the connection to the last byte."""
 CHUNK = 65_536
-USER_AGENT = "CameraMonitor"
 MAX_ANSWERS = 2
 """Answers to the challenges of one login: the second only to a nonce that was outdated."""
 CLOCK_MATTERS = 5.0
@@ -282,7 +281,8 @@ class Conversation:
     def _headers(self, place: DeviceUrl, namespace: str, body: str, data: bytes) -> dict[str, str]:
         operation = body.partition("<")[2].partition(">")[0].partition("/")[0].partition(" ")[0]
         kind = f'application/soap+xml; charset=utf-8; action="{namespace}/{operation}"'
-        headers = {"Content-Type": kind, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        headers = {"Content-Type": kind, "User-Agent": net.USER_AGENT}
+        headers["Accept-Encoding"] = "identity"
         if self.logins.authorization is not None and self.logins.way:
             headers["Authorization"] = self.logins.authorization.answer("POST", place.path, data)
         return headers

@@ -17,7 +17,7 @@ from sources.onvif_http import Conversation
 from store.masking import MASK, masked
 
 PATH = "/onvif/device_service"
-LONGEST = 20.0
+READ_TIMEOUT = 20.0
 """Seconds for everything; what was not asked by then is left out."""
 MAX_WITH_DETAILS = 8
 """Video sources up to which the second streams and the snapshots are asked for, too."""
@@ -103,7 +103,7 @@ class Reader:
 
     async def read(self) -> Reading:
         """Everything. Raises as a request does only where the first one fails."""
-        self.ends_at = asyncio.get_running_loop().time() + LONGEST
+        self.ends_at = asyncio.get_running_loop().time() + READ_TIMEOUT
         first = await self.conversation.ask(self.base, soap.DEVICE, "<GetDeviceInformation/>")
         if not self._may_go_on():
             return Reading()

@@ -10,12 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from fleet.model import NoAnswer
-from sources import tls
+from sources import net, tls
 from sources.login_challenges import Authorization
 from sources.rtsp_wire import InvalidResponse, Reader, Response, TooLong, request
 
-USER_AGENT = "Camera Monitor"
-"""Sent with every request: cameras answer 401 to a request without one, whatever the login."""
 PIECE = 16 * 1024
 """Bytes that are read before another device has its turn."""
 MAX_EXCHANGE = 1024 * 1024
@@ -85,7 +83,7 @@ class Connection:
 
     def _send(self, method: str, url: str, headers: Mapping[str, str]) -> None:
         self._number += 1
-        own = {"User-Agent": USER_AGENT}
+        own = {"User-Agent": net.USER_AGENT}
         if self.session:
             own["Session"] = self.session
         if self.authorization:

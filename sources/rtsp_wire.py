@@ -49,7 +49,8 @@ class Response:
 
     @property
     def cseq(self) -> int | None:
-        """Its number; None where it is missing or none, as in some refusals."""
+        """The number of the request that it answers. None if it is missing or not a number, as
+        in some refusals."""
         text = self.header("cseq")
         return int(text) if LENGTH.fullmatch(text) else None
 

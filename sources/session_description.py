@@ -23,15 +23,15 @@ MAX_ATTRIBUTES = 256
 """Lines of one medium."""
 LONGEST_VALUE = 8192
 STATIC = {
-    "0": ("PCMU", 8000),
-    "3": ("GSM", 8000),
-    "8": ("PCMA", 8000),
-    "9": ("G722", 8000),
-    "14": ("MPA", 90000),
-    "26": ("JPEG", 90000),
-    "32": ("MPV", 90000),
-    "33": ("MP2T", 90000),
-    "34": ("H263", 90000),
+    "0": "PCMU",
+    "3": "GSM",
+    "8": "PCMA",
+    "9": "G722",
+    "14": "MPA",
+    "26": "JPEG",
+    "32": "MPV",
+    "33": "MP2T",
+    "34": "H263",
 }
 """Payload types that need no `rtpmap` (RFC 3551, section 6)."""
 NUMBER = re.compile(r"[0-9]{1,5}(\.[0-9]{1,6})?")
@@ -63,21 +63,13 @@ class Medium:
     @property
     def encoding(self) -> str:
         """The encoding in upper case, such as H264; empty if nothing tells it."""
-        return self._mapping[0]
-
-    @property
-    def clock_rate(self) -> int | None:
-        return self._mapping[1]
-
-    @property
-    def _mapping(self) -> tuple[str, int | None]:
         payload = self.formats[0] if self.formats else ""
         for value in self.values("rtpmap"):
             number, _, mapping = value.partition(" ")
-            name, *rest = mapping.strip().split("/")
+            name = mapping.strip().partition("/")[0]
             if number == payload and name:
-                return name.strip().upper(), _whole(rest[0]) if rest else None
-        return STATIC.get(payload, ("", None))
+                return name.strip().upper()
+        return STATIC.get(payload, "")
 
     @property
     def parameters(self) -> Mapping[str, str]:

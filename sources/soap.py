@@ -32,6 +32,8 @@ _LOGIN_TEXTS = (
     *("notauthori", "unauthori", "authorityfail", "authentication", "authorization", "password"),
     *("accessdenied", "notpermitted", "operationprohibited", "locked"),
 )
+# A refusal may say how many attempts are left ("2 more login attempts", "attempts left: 2"), or
+# that the account is locked, which `attempts_left` returns as 0.
 _ATTEMPTS = re.compile(r"([0-9]{1,3}) ?(?:more |remaining )?(?:login )?(?:attempt|tries|chance)")
 _ATTEMPTS_AFTER = re.compile(
     r"(?:attempts?|tries|chances?)(?:\(s\))? (?:left|remaining)[ :=]{0,3}([0-9]{1,3})"

@@ -138,7 +138,7 @@ def _with_stream(device: Device, sighting: Sighting) -> Device:
 
 def stream_access(link: str | None) -> Access | None:
     """The access to the stream of a link without host, such as `/cam?channel=2` or
-    `:8554/cam?channel=2`; None for what nobody can be asked for."""
+    `:8554/cam?channel=2`; None for an unusable link."""
     if not link or link == ":":
         return None
     port, slash, rest = link.removeprefix(":").partition("/") if link[0] == ":" else ("", "", link)
