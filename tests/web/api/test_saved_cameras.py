@@ -1,7 +1,12 @@
-"""Cameras and devices that people list, by the requests that the former programs documented."""
+"""Cameras and devices that people list, by the requests that the former programs documented.
 
+All tests share one monitor. Each has addresses of its own, and compares with what was there before.
+"""
+
+import itertools
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +21,28 @@ from tests.web.closed import Visitor
 from web.http.actions.cameras import NO_SNMP, NOT_RECORDED
 
 PASSWORD = "gräs/h0pper"
-GATE = {
-    "name": "Front Door Camera",
-    "description": "Main entrance monitoring",
-    "ip_address": "127.0.0.9",
-    "port": 554,
-    "username": "admin",
-    "password": PASSWORD,
-    "rtsp_url": "rtsp://admin:gr%C3%A4s%2Fh0pper@127.0.0.9:554/stream1",
-    "location": "Front Door",
-    "auto_record": True,
-    "record_quality": "high",
-}
-"""The documented example of the CCTV system."""
+numbers = itertools.count(1)
+
+
+def fresh_address() -> str:
+    """An address that no other test uses."""
+    return f"127.0.9.{next(numbers)}"
+
+
+def gate_at(host: str) -> dict[str, Any]:
+    """The documented example of the CCTV system, at this address."""
+    return {
+        "name": "Front Door Camera",
+        "description": "Main entrance monitoring",
+        "ip_address": host,
+        "port": 554,
+        "username": "admin",
+        "password": PASSWORD,
+        "rtsp_url": f"rtsp://admin:gr%C3%A4s%2Fh0pper@{host}:554/stream1",
+        "location": "Front Door",
+        "auto_record": True,
+        "record_quality": "high",
+    }
 
 
 class Probed:
@@ -55,20 +69,34 @@ class Probed:
         return Source(name, name.upper(), 10.0, probe=probe, interval=600.0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def probed() -> Probed:
     return Probed()
 
 
-@pytest.fixture
-def home(tmp_path: Path, probed: Probed) -> Iterator[Home]:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, probed: Probed) -> Iterator[Home]:
     """A monitor that knows Stage, a Panasonic camera at 127.20.0.1, and checks by two sources."""
+    with make_monitor(tmp_path_factory.mktemp("home"), probed) as made:
+        yield made
+
+
+@pytest.fixture
+def other_home(tmp_path: Path) -> Iterator[Home]:
+    """Another one like it, for a test that adds accounts."""
+    with make_monitor(tmp_path, Probed()) as made:
+        yield made
+
+
+@contextmanager
+def make_monitor(path: Path, probed: Probed) -> Iterator[Home]:
     stage = Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Stage")
-    sources = [probed.source("rtsp"), probed.source("onvif")]
-    made = Home(tmp_path, Clock(), stage, sources=sources)
-    made.scan()
-    yield made
-    made.close()
+    made = Home(path, Clock(), stage, sources=[probed.source("rtsp"), probed.source("onvif")])
+    try:
+        made.scan()
+        yield made
+    finally:
+        made.close()
 
 
 def answer(home: Home, method: str, path: str, body: Any = None, code: int = 200) -> Any:
@@ -81,9 +109,25 @@ def add(home: Home, body: dict[str, Any], path: str = "/api/cameras/") -> Any:
     return answer(home, "POST", path, body, 201)
 
 
-def target(probed: Probed) -> Target:
-    """The newest question by RTSP that had a login."""
-    return [target for name, target in probed.asked if name == "rtsp"][-1]
+@pytest.fixture
+def gate() -> dict[str, Any]:
+    """The example at an address of its own."""
+    return gate_at(fresh_address())
+
+
+def asked_at(probed: Probed, host: str) -> dict[str, Target]:
+    """The newest question of each source to this address."""
+    return {name: target for name, target in [*probed.asked] if target.host == host}
+
+
+def device_ids(home: Home) -> list[int]:
+    return [*home.monitor.tracker.devices()]
+
+
+def audited(home: Home, action: str) -> list[Any]:
+    """The lines of the audit log with this action."""
+    rows = home.client.get("/api/audit").get_json()
+    return [row for row in rows if row["action"] == action]
 
 
 # -- add -------------------------------------------------------------------------------------
@@ -92,10 +136,11 @@ def target(probed: Probed) -> Target:
 def test_the_documented_camera_of_the_device_backend_is_added_and_checked(
     home: Home, probed: Probed
 ) -> None:
+    host = fresh_address()
     body = {
         "name": "Camera-01",
-        "ip_address": "127.0.0.20",
-        "rtsp_url": "rtsp://127.0.0.20:554/stream1",
+        "ip_address": host,
+        "rtsp_url": f"rtsp://{host}:554/stream1",
         "username": "admin",
         "password": PASSWORD,
         "location": "Main Entrance",
@@ -103,36 +148,41 @@ def test_the_documented_camera_of_the_device_backend_is_added_and_checked(
     saved = add(home, body)
     camera = saved["camera"]
     assert (camera["name"], camera["location"]) == ("Camera-01", "Main Entrance")
-    assert (camera["ip_address"], camera["port"]) == ("127.0.0.20", 554)
-    assert camera["rtsp_url"] == "rtsp://127.0.0.20:554/stream1"
+    assert (camera["ip_address"], camera["port"]) == (host, 554)
+    assert camera["rtsp_url"] == f"rtsp://{host}:554/stream1"
     assert (camera["username"], camera["has_password"]) == ("admin", True)
     assert saved["warnings"] == []
     until(lambda: home.status(str(camera["id"])) == "ACTIVE", what="it was checked at once")
-    asked = target(probed)
-    assert (asked.host, asked.port, asked.path) == ("127.0.0.20", 554, "/stream1")
+    asked = asked_at(probed, host)["rtsp"]
+    assert (asked.port, asked.path) == (554, "/stream1")
     assert (asked.username, asked.secret) == ("admin", PASSWORD)
 
 
-def test_the_documented_camera_of_the_cctv_system_is_added(home: Home) -> None:
-    camera = add(home, GATE, "/v0/api/cctv/cameras/")
+def test_the_documented_camera_of_the_cctv_system_is_added(
+    home: Home, gate: dict[str, Any]
+) -> None:
+    camera = add(home, gate, "/v0/api/cctv/cameras/")
     shown = answer(home, "GET", f"/v0/api/cctv/cameras/{camera['id']}/")
     assert camera.pop("warnings") == [NOT_RECORDED]
     # It may have been checked between the two answers.
     for row in (camera, shown):
         row["status"] = row["reason"] = row["last_seen"] = None
     assert camera == shown
-    expected = {**GATE, "rtsp_url": "rtsp://127.0.0.9:554/stream1", "has_password": True}
-    expected |= {"id": 2, "status": None, "reason": None, "last_seen": None}
+    url = f"rtsp://{gate['ip_address']}:554/stream1"
+    expected = {**gate, "rtsp_url": url, "has_password": True}
+    expected |= {"id": device_ids(home)[-1], "status": None, "reason": None, "last_seen": None}
     del expected["password"]
     assert shown == {**expected, "retention_days": None}
 
 
-def test_a_password_is_in_no_answer_export_event_audit_line_or_file(home: Home) -> None:
-    add(home, GATE)
-    add(home, {**GATE, "ip_address": "127.0.0.10", "rtsp_url": None, "onvif": {}})
-    answer(home, "PUT", "/api/cameras/2", {"username": "root", "password": "w1llow-tree"})
+def test_a_password_is_in_no_answer_export_event_audit_line_or_file(
+    home: Home, gate: dict[str, Any]
+) -> None:
+    path = f"/api/cameras/{add(home, gate)['camera']['id']}"
+    add(home, {**gate, "ip_address": fresh_address(), "rtsp_url": None, "onvif": {}})
+    answer(home, "PUT", path, {"username": "root", "password": "w1llow-tree"})
     home.events()
-    paths = ("/api/cameras", "/api/cameras/2", "/v0/api/cctv/cameras/", "/api/devices/")
+    paths = ("/api/cameras", path, "/v0/api/cctv/cameras/", "/api/devices/")
     texts = [
         home.client.get(path).text
         for path in (*paths, "/api/export", "/api/events?limit=500", "/api/audit", "/metrics")
@@ -150,15 +200,15 @@ def test_a_password_is_in_no_answer_export_event_audit_line_or_file(home: Home) 
     ("change", "name"),
     [
         ({"ip_address": None, "rtsp_url": None}, "ip_address"),
-        ({"ip_address": "127.0.0.8"}, "ip_address"),
+        ({"ip_address": "127.0.8.8"}, "ip_address"),
         ({"port": 8554}, "port"),
         ({"username": "root"}, "username"),
         ({"password": "magpie-71"}, "password"),
         ({"username": None, "rtsp_url": None}, "username"),
         ({"login": "none"}, "login"),
-        ({"rtsp_url": "http://127.0.0.9/"}, "rtsp_url"),
-        ({"rtsp_url": "rtsp://127.0.0.9/?password=magpie-71"}, "password"),
-        ({"rtsp_url": "rtsp://127.0.0.9/?user=a&pwd=magpie-71&pass=magpie-71"}, "rtsp_url"),
+        ({"rtsp_url": "http://{}/"}, "rtsp_url"),
+        ({"rtsp_url": "rtsp://{}/?password=magpie-71"}, "password"),
+        ({"rtsp_url": "rtsp://{}/?user=a&pwd=magpie-71&pass=magpie-71"}, "rtsp_url"),
         ({"record_quality": "best"}, "record_quality"),
         ({"retention_days": 0}, "retention_days"),
         ({"interval": 1}, "interval"),
@@ -166,57 +216,65 @@ def test_a_password_is_in_no_answer_export_event_audit_line_or_file(home: Home) 
     ],
 )
 def test_what_does_not_fit_is_refused_by_name_and_nothing_is_added(
-    home: Home, change: dict[str, Any], name: str
+    home: Home, gate: dict[str, Any], change: dict[str, Any], name: str
 ) -> None:
-    response = home.client.post("/api/cameras/", json={**GATE, **change})
+    ids, secrets = device_ids(home), home.monitor.tracker.fleet().secrets
+    body = {**gate, **change}
+    if body["rtsp_url"]:
+        body["rtsp_url"] = body["rtsp_url"].format(gate["ip_address"])
+    response = home.client.post("/api/cameras/", json=body)
     assert (response.status_code, response.headers["X-Field"]) == (422, name)
     assert "magpie" not in response.text
     assert PASSWORD not in response.text
-    assert len(home.devices()) == 1
-    assert not home.monitor.tracker.fleet().secrets
+    assert device_ids(home) == ids
+    assert home.monitor.tracker.fleet().secrets == secrets
 
 
 def test_the_port_beside_a_url_without_one_is_used(home: Home) -> None:
-    camera = add(home, {"ip_address": "127.0.0.9", "port": 8554, "rtsp_url": "rtsp://127.0.0.9/a"})
-    assert camera["camera"]["rtsp_url"] == "rtsp://127.0.0.9:8554/a"
+    host = fresh_address()
+    camera = add(home, {"ip_address": host, "port": 8554, "rtsp_url": f"rtsp://{host}/a"})
+    assert camera["camera"]["rtsp_url"] == f"rtsp://{host}:8554/a"
 
 
 def test_a_camera_is_added_by_rtsp_and_onvif_and_both_get_the_login(
-    home: Home, probed: Probed
+    home: Home, probed: Probed, gate: dict[str, Any]
 ) -> None:
-    body = {**GATE, "onvif": {"port": 8080, "path": "/onvif/x"}, "interval": 60}
+    body = {**gate, "onvif": {"port": 8080, "path": "/onvif/x"}, "interval": 60}
     camera = add(home, body)["camera"]
     assert camera["onvif"] == {"port": 8080, "path": "/onvif/x", "tls": False}
     assert camera["interval"] == 60
-    until(lambda: {name for name, _target in probed.asked} == {"rtsp", "onvif"})
-    assert {target.secret for _name, target in probed.asked} == {PASSWORD}
-    access = home.device("2").access
+    until(lambda: asked_at(probed, gate["ip_address"]).keys() == {"rtsp", "onvif"})
+    asked = asked_at(probed, gate["ip_address"])
+    assert {target.secret for target in asked.values()} == {PASSWORD}
+    access = home.device(str(camera["id"])).access
     assert access["rtsp"].secret != access["onvif"].secret, "each is sealed to its own id"
 
 
 def test_an_address_alone_is_asked_by_onvif_and_rtsp(home: Home, probed: Probed) -> None:
-    add(home, {"ip_address": "127.0.0.6", "username": "admin", "password": "word"})
-    access = home.device("2").access
+    host = fresh_address()
+    saved = add(home, {"ip_address": host, "username": "admin", "password": "word"})
+    access = home.device(str(saved["camera"]["id"])).access
     assert {name: (way.host, way.username) for name, way in access.items()} == {
-        "rtsp": ("127.0.0.6", "admin"),
-        "onvif": ("127.0.0.6", "admin"),
+        "rtsp": (host, "admin"),
+        "onvif": (host, "admin"),
     }
-    until(lambda: {name for name, _target in probed.asked} == {"rtsp", "onvif"})
+    until(lambda: asked_at(probed, host).keys() == {"rtsp", "onvif"})
 
 
 def test_no_login_and_an_empty_password_are_two_things(home: Home) -> None:
-    add(home, {"ip_address": "127.0.0.8", "login": "none"})
-    add(home, {"ip_address": "127.0.0.7", "username": "admin", "password": ""})
-    open_to_all, empty = (home.device(key).access["rtsp"] for key in ("2", "3"))
+    logins = [{"login": "none"}, {"username": "admin", "password": ""}]
+    added = [add(home, {"ip_address": fresh_address(), **login}) for login in logins]
+    open_to_all, empty = (home.device(str(saved["camera"]["id"])).access["rtsp"] for saved in added)
     assert (open_to_all.username, open_to_all.options) == (None, {"login": "none"})
     assert (empty.username, empty.secret, empty.options) == ("admin", None, {})
 
 
 def test_an_access_is_given_to_the_device_that_it_is(home: Home) -> None:
     body = {"rtsp_url": "rtsp://127.20.0.1/live", "same_as": 1, "name": "Stage left"}
+    ids = device_ids(home)
     saved = add(home, body)
     assert saved["camera"]["id"] == 1
-    assert len(home.devices()) == 1
+    assert device_ids(home) == ids
     assert set(home.device("1").access) == {"rtsp"}
     assert home.device("1").name == "Stage left"
     for number in saved["undo"]:
@@ -225,25 +283,27 @@ def test_an_access_is_given_to_the_device_that_it_is(home: Home) -> None:
     assert home.device("1").name is None
 
 
-def test_the_same_camera_is_not_added_twice(home: Home) -> None:
-    add(home, GATE)
-    error = answer(home, "POST", "/v0/api/cctv/cameras/", GATE, 409)
+def test_the_same_camera_is_not_added_twice(home: Home, gate: dict[str, Any]) -> None:
+    add(home, gate)
+    error = answer(home, "POST", "/v0/api/cctv/cameras/", gate, 409)
     assert "already in the list" in error["error"]
 
 
-def test_an_addition_is_undone(home: Home) -> None:
-    (number,) = add(home, GATE)["undo"]
+def test_an_addition_is_undone(home: Home, gate: dict[str, Any]) -> None:
+    ids, secrets = device_ids(home), home.monitor.tracker.fleet().secrets
+    (number,) = add(home, gate)["undo"]
+    assert home.monitor.tracker.fleet().secrets.keys() > secrets.keys()
     answer(home, "POST", "/api/undo", {"event": number})
-    assert len(home.devices()) == 1
-    assert not home.monitor.tracker.fleet().secrets
+    assert device_ids(home) == ids
+    assert home.monitor.tracker.fleet().secrets == secrets
 
 
 # -- change ----------------------------------------------------------------------------------
 
 
-def test_what_a_change_leaves_out_stays(home: Home) -> None:
-    add(home, GATE)
-    for path, method in (("/v0/api/cctv/cameras/2/", "PUT"), ("/api/cameras/2", "PATCH")):
+def test_what_a_change_leaves_out_stays(home: Home, gate: dict[str, Any]) -> None:
+    id = add(home, gate)["camera"]["id"]
+    for path, method in ((f"/v0/api/cctv/cameras/{id}/", "PUT"), (f"/api/cameras/{id}", "PATCH")):
         before = answer(home, "GET", path)
         camera = answer(home, method, path, {"name": f"Door by {method}"})
         after = answer(home, "GET", path)
@@ -253,46 +313,58 @@ def test_what_a_change_leaves_out_stays(home: Home) -> None:
         assert camera.get("warnings") == []
 
 
-def test_a_camera_that_is_sent_back_as_it_was_read_is_unchanged(home: Home) -> None:
-    add(home, {**GATE, "onvif": {}, "retention_days": 30})
+def test_a_camera_that_is_sent_back_as_it_was_read_is_unchanged(
+    home: Home, gate: dict[str, Any]
+) -> None:
+    id = add(home, {**gate, "onvif": {}, "retention_days": 30})["camera"]["id"]
     sequence = home.monitor.tracker.fleet().sequence
-    before = home.device("2").access
-    shown = answer(home, "GET", "/v0/api/cctv/cameras/2")
-    keys = {*GATE, "retention_days"} - {"password"}
-    answer(home, "PUT", "/v0/api/cctv/cameras/2", {key: shown[key] for key in keys})
-    assert home.device("2").access.keys() == before.keys()
+    before = home.device(str(id)).access
+    shown = answer(home, "GET", f"/v0/api/cctv/cameras/{id}")
+    keys = {*gate, "retention_days"} - {"password"}
+    answer(home, "PUT", f"/v0/api/cctv/cameras/{id}", {key: shown[key] for key in keys})
+    assert home.device(str(id)).access.keys() == before.keys()
     for source, access in before.items():
-        assert home.device("2").access[source].secret == access.secret
+        assert home.device(str(id)).access[source].secret == access.secret
     edits = [e for e in home.events(after=sequence) if e.kind == "device.edited"]
     assert edits == []
 
 
 def test_a_new_password_goes_to_every_source(home: Home, probed: Probed) -> None:
-    add(home, {**GATE, "password": "old", "rtsp_url": "rtsp://127.0.0.9/stream1", "onvif": {}})
-    saved = answer(home, "PUT", "/api/cameras/2", {"username": "admin", "password": PASSWORD})
-    del probed.asked[:]
-    assert answer(home, "POST", "/api/cameras/2/test")["success"]
-    assert {target.secret for _name, target in probed.asked} == {PASSWORD}
+    host = fresh_address()
+    body = {**gate_at(host), "password": "old", "rtsp_url": f"rtsp://{host}/stream1", "onvif": {}}
+    path = f"/api/cameras/{add(home, body)['camera']['id']}"
+    saved = answer(home, "PUT", path, {"username": "admin", "password": PASSWORD})
+    assert answer(home, "POST", f"{path}/test")["success"]
+    asked = asked_at(probed, host)
+    assert {name: target.secret for name, target in asked.items()} == {
+        "rtsp": PASSWORD,
+        "onvif": PASSWORD,
+    }
     assert len(saved["undo"]) == 2
 
 
-def test_a_new_address_needs_the_password_again(home: Home) -> None:
-    add(home, {**GATE, "onvif": {}})
-    moved = {"ip_address": "127.0.0.77"}
-    response = home.client.put("/api/cameras/2", json=moved)
+def test_a_new_address_needs_the_password_again(home: Home, gate: dict[str, Any]) -> None:
+    id = add(home, {**gate, "onvif": {}})["camera"]["id"]
+    moved = {"ip_address": fresh_address()}
+    response = home.client.put(f"/api/cameras/{id}", json=moved)
     assert response.status_code == 422
-    assert "saved for 127.0.0.9" in response.text
-    camera = answer(home, "PUT", "/api/cameras/2", {**moved, "password": PASSWORD})["camera"]
-    assert camera["rtsp_url"] == "rtsp://127.0.0.77:554/stream1"
-    assert {access.host for access in home.device("2").access.values()} == {"127.0.0.77"}
+    assert f"saved for {gate['ip_address']}" in response.text
+    camera = answer(home, "PUT", f"/api/cameras/{id}", {**moved, "password": PASSWORD})["camera"]
+    assert camera["rtsp_url"] == f"rtsp://{moved['ip_address']}:554/stream1"
+    hosts = {access.host for access in home.device(str(id)).access.values()}
+    assert hosts == {moved["ip_address"]}
 
 
 def test_a_found_camera_gets_a_stream_that_moves_with_it(home: Home, probed: Probed) -> None:
     body = {"rtsp_url": "rtsp://127.20.0.1/live", "username": "admin", "password": PASSWORD}
-    camera = answer(home, "PATCH", "/api/cameras/1", body)["camera"]
-    assert camera["rtsp_url"] == "rtsp://127.20.0.1:554/live"
+    before = len(probed.asked)
+    saved = answer(home, "PATCH", "/api/cameras/1", body)
+    assert saved["camera"]["rtsp_url"] == "rtsp://127.20.0.1:554/live"
     assert home.device("1").access["rtsp"].host is None
-    until(lambda: any(target.host == "127.20.0.1" for _name, target in probed.asked))
+    until(lambda: any(asked.host == "127.20.0.1" for _name, asked in probed.asked[before:]))
+    for number in saved["undo"]:
+        answer(home, "POST", "/api/undo", {"event": number})
+    assert not home.device("1").access
 
 
 def test_the_address_of_a_found_camera_is_not_typed_over(home: Home) -> None:
@@ -300,41 +372,46 @@ def test_the_address_of_a_found_camera_is_not_typed_over(home: Home) -> None:
     assert "found by scans" in error["error"]
 
 
-def test_a_change_is_all_or_nothing(home: Home) -> None:
-    add(home, GATE)
-    body = {"name": "Other", "ip_address": "127.0.0.77"}
-    assert home.client.put("/api/cameras/2", json=body).status_code == 422
-    assert home.device("2").name == GATE["name"]
+def test_a_change_is_all_or_nothing(home: Home, gate: dict[str, Any]) -> None:
+    id = add(home, gate)["camera"]["id"]
+    body = {"name": "Other", "ip_address": fresh_address()}
+    assert home.client.put(f"/api/cameras/{id}", json=body).status_code == 422
+    assert home.device(str(id)).name == gate["name"]
 
 
-def test_recording_settings_are_kept_and_said_to_have_no_effect(home: Home) -> None:
-    add(home, GATE)
-    saved = answer(home, "PATCH", "/api/cameras/2", {"retention_days": 14})
+def test_recording_settings_are_kept_and_said_to_have_no_effect(
+    home: Home, gate: dict[str, Any]
+) -> None:
+    id = add(home, gate)["camera"]["id"]
+    saved = answer(home, "PATCH", f"/api/cameras/{id}", {"retention_days": 14})
     assert saved["warnings"] == [NOT_RECORDED]
     recording = {"auto_record": True, "record_quality": "high", "retention_days": 14}
     assert saved["camera"]["recording"] == recording
     home.restart()
-    assert home.device("2").recording == recording
+    assert home.device(str(id)).recording == recording
     (number,) = saved["undo"]
     answer(home, "POST", "/api/undo", {"event": number})
-    assert home.device("2").recording == {"auto_record": True, "record_quality": "high"}
+    assert home.device(str(id)).recording == {"auto_record": True, "record_quality": "high"}
 
 
 # -- check, list, delete ---------------------------------------------------------------------
 
 
 def test_a_saved_camera_is_checked_now_and_each_source_says_its_result(
-    home: Home, probed: Probed
+    home: Home, probed: Probed, gate: dict[str, Any]
 ) -> None:
-    add(home, {**GATE, "onvif": {}})
-    result = answer(home, "POST", "/v0/api/cctv/cameras/2/test_connection/")
+    id = add(home, {**gate, "onvif": {}})["camera"]["id"]
+    result = answer(home, "POST", f"/v0/api/cctv/cameras/{id}/test_connection/")
     assert (result["success"], result["status"]) == (True, "online")
     assert {row["source"]: row["text"] for row in result["results"]} == {
         "rtsp": "RTSP: responds",
         "onvif": "ONVIF: responds",
     }
     probed.is_on = False
-    result = answer(home, "POST", "/api/devices/2/poll")
+    try:
+        result = answer(home, "POST", f"/api/devices/{id}/poll")
+    finally:
+        probed.is_on = True
     assert (result["success"], result["status"]) == (False, "offline")
     assert "RTSP: connection refused" in result["message"]
 
@@ -356,68 +433,82 @@ def test_a_device_that_only_scans_find_says_so(home: Home) -> None:
     assert result["message"].startswith("It is found by scans.")
 
 
-def test_the_list_of_the_cctv_system_is_bare_and_paged_only_by_page(home: Home) -> None:
-    add(home, GATE)
+def test_the_list_of_the_cctv_system_is_bare_and_paged_only_by_page(
+    home: Home, gate: dict[str, Any]
+) -> None:
+    add(home, gate)
+    ids = device_ids(home)
     whole = home.client.get("/v0/api/cctv/cameras/")
-    assert [row["id"] for row in whole.get_json()] == [1, 2]
+    assert [row["id"] for row in whole.get_json()] == ids
     page = home.client.get("/v0/api/cctv/cameras/?page=2&per_page=1")
-    assert [row["id"] for row in page.get_json()] == [2]
-    assert whole.headers["X-Total-Count"] == page.headers["X-Total-Count"] == "2"
+    assert [row["id"] for row in page.get_json()] == [ids[1]]
+    assert whole.headers["X-Total-Count"] == page.headers["X-Total-Count"] == str(len(ids))
 
 
-def test_a_camera_is_deleted_with_its_password(home: Home) -> None:
-    add(home, GATE)
-    assert answer(home, "DELETE", "/v0/api/cctv/cameras/2/") == {"success": True, "deleted": 2}
-    for path in ("/v0/api/cctv/cameras/2/", "/api/cameras/2", "/api/devices/2"):
+def test_a_camera_is_deleted_with_its_password(home: Home, gate: dict[str, Any]) -> None:
+    secrets = home.monitor.tracker.fleet().secrets
+    id = add(home, gate)["camera"]["id"]
+    assert home.monitor.tracker.fleet().secrets.keys() > secrets.keys()
+    assert answer(home, "DELETE", f"/v0/api/cctv/cameras/{id}/") == {"success": True, "deleted": id}
+    for path in (f"/v0/api/cctv/cameras/{id}/", f"/api/cameras/{id}", f"/api/devices/{id}"):
         answer(home, "GET", path, code=404)
-    assert not home.monitor.tracker.fleet().secrets
+    assert home.monitor.tracker.fleet().secrets == secrets
 
 
 # -- devices ---------------------------------------------------------------------------------
 
-SWITCH = {
-    "name": "Switch-01",
-    "ip_address": "127.0.0.30",
-    "vendor": "Cisco",
-    "device_type": "switch",
-    "snmp_community": "publ1c-community",
-}
+
+@pytest.fixture
+def switch() -> dict[str, Any]:
+    """The documented switch, at an address of its own."""
+    return {
+        "name": "Switch-01",
+        "ip_address": fresh_address(),
+        "vendor": "Cisco",
+        "device_type": "switch",
+        "snmp_community": "publ1c-community",
+    }
 
 
-def test_the_documented_switch_is_added_and_its_community_is_kept_secret(home: Home) -> None:
-    saved = answer(home, "POST", "/api/devices/", SWITCH, 201)
+def test_the_documented_switch_is_added_and_its_community_is_kept_secret(
+    home: Home, switch: dict[str, Any]
+) -> None:
+    saved = answer(home, "POST", "/api/devices/", switch, 201)
     assert saved["warnings"] == [NO_SNMP]
-    device = answer(home, "GET", "/api/devices/2")
+    id = saved["device"]["id"]
+    device = answer(home, "GET", f"/api/devices/{id}")
     assert (device["name"], device["vendor"], device["device_type"]) == (
         "Switch-01",
         "Cisco",
         "switch",
     )
-    assert (device["ip_address"], device["status"]) == ("127.0.0.30", "unknown")
+    assert (device["ip_address"], device["status"]) == (switch["ip_address"], "unknown")
     assert (device["has_snmp_community"], device["interval"]) == (True, 300)
-    secret = home.device("2").access["snmp"].secret_options["community"]
+    secret = home.device(str(id)).access["snmp"].secret_options["community"]
     assert home.monitor.secrets.unseal(secret) == "publ1c-community"
     home.events()
     for path in ("/api/devices/", "/api/export", "/api/events", "/api/audit"):
         assert "publ1c" not in home.client.get(path).text
-    result = answer(home, "POST", "/api/devices/2/poll")
+    result = answer(home, "POST", f"/api/devices/{id}/poll")
     assert not result["success"]
     assert "SNMP is not available in this version" in result["message"]
 
 
-def test_a_switch_is_changed_and_deleted(home: Home) -> None:
-    answer(home, "POST", "/api/devices/", SWITCH, 201)
+def test_a_switch_is_changed_and_deleted(home: Home, switch: dict[str, Any]) -> None:
+    ids = device_ids(home)
+    id = answer(home, "POST", "/api/devices/", switch, 201)["device"]["id"]
     body = {"vendor": "Juniper", "interval": 60, "snmp_community": "an0ther"}
-    saved = answer(home, "PUT", "/api/devices/2", body)
+    saved = answer(home, "PUT", f"/api/devices/{id}", body)
     assert (saved["device"]["vendor"], saved["device"]["interval"]) == ("Juniper", 60)
     assert saved["warnings"] == [NO_SNMP]
-    secret = home.device("2").access["snmp"].secret_options["community"]
+    secret = home.device(str(id)).access["snmp"].secret_options["community"]
     assert home.monitor.secrets.unseal(secret) == "an0ther"
-    assert [row["id"] for row in answer(home, "GET", "/api/devices/")["devices"]] == [1, 2]
-    assert answer(home, "DELETE", "/api/devices/2")["deleted"] == 2
+    assert [row["id"] for row in answer(home, "GET", "/api/devices/")["devices"]] == [*ids, id]
+    assert answer(home, "DELETE", f"/api/devices/{id}")["deleted"] == id
 
 
-def test_a_change_of_which_a_part_is_refused_changes_nothing(home: Home) -> None:
+def test_a_change_of_which_a_part_is_refused_changes_nothing(other_home: Home) -> None:
+    home = other_home
     accounts = home.monitor.authenticator.accounts
     people.add(accounts, "Ada", "admin")
     gus = people.add(accounts, "Gus", "viewer", False)
@@ -448,18 +539,18 @@ def test_all_changes_of_one_request_are_undone_together(home: Home) -> None:
     ],
 )
 def test_a_device_that_does_not_fit_is_refused_by_name(
-    home: Home, change: dict[str, Any], name: str
+    home: Home, switch: dict[str, Any], change: dict[str, Any], name: str
 ) -> None:
-    response = home.client.post("/api/devices/", json={**SWITCH, **change})
+    response = home.client.post("/api/devices/", json={**switch, **change})
     assert (response.status_code, response.headers["X-Field"]) == (422, name)
 
 
 # -- before it is saved ------------------------------------------------------------------------
 
 
-def test_an_address_is_tested_before_the_camera_is_saved(home: Home, probed: Probed) -> None:
-    body = {"rtsp_url": GATE["rtsp_url"]}
-    result = answer(home, "POST", "/api/cameras/test", body)
+def test_an_address_is_tested_before_the_camera_is_saved(home: Home, gate: dict[str, Any]) -> None:
+    before, lines = home.monitor.tracker.fleet(), audited(home, "device.tested")
+    result = answer(home, "POST", "/api/cameras/test", {"rtsp_url": gate["rtsp_url"]})
     assert result["success"], result
     assert [(step["source"], step["name"]) for step in result["steps"]] == [
         ("onvif", "connect"),
@@ -473,18 +564,17 @@ def test_an_address_is_tested_before_the_camera_is_saved(home: Home, probed: Pro
         ("", "result"),
     ]
     fleet = home.monitor.tracker.fleet()
-    assert ([*fleet.devices], fleet.secrets, fleet.credentials) == ([1], {}, {})
-    (line,) = [
-        row for row in home.client.get("/api/audit").json if row["action"] == "device.tested"
-    ]
-    assert line["text"] == "Connection test of 127.0.0.9"
+    assert (fleet.devices.keys(), fleet.secrets) == (before.devices.keys(), before.secrets)
+    assert fleet.credentials == {}
+    (line,) = [line for line in audited(home, "device.tested") if line not in lines]
+    assert line["text"] == f"Connection test of {gate['ip_address']}"
     assert line["before"] == line["after"] == {}
 
 
 def test_the_steps_of_a_test_come_as_lines(home: Home) -> None:
     response = home.client.post(
         "/api/cameras/test",
-        json={"ip_address": "127.0.0.9", "username": "admin", "password": "wr0ng-word"},
+        json={"ip_address": fresh_address(), "username": "admin", "password": "wr0ng-word"},
         headers={"Accept": "application/x-ndjson"},
     )
     assert response.mimetype == "application/x-ndjson"
