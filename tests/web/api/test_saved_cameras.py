@@ -416,14 +416,15 @@ def test_a_saved_camera_is_checked_now_and_each_source_says_its_result(
     assert "RTSP: connection refused" in result["message"]
 
 
-def test_a_check_with_a_wrong_password_fails_and_says_so(home: Home) -> None:
-    add(home, {**GATE, "password": "old", "rtsp_url": "rtsp://127.0.0.9/stream1"})
-    for path in ("/v0/api/cctv/cameras/2/test_connection/", "/api/cameras/2/test"):
+def test_a_check_with_a_wrong_password_fails_and_says_so(home: Home, gate: dict[str, Any]) -> None:
+    url = f"rtsp://{gate['ip_address']}/stream1"
+    id = add(home, {**gate, "password": "old", "rtsp_url": url})["camera"]["id"]
+    for path in (f"/v0/api/cctv/cameras/{id}/test_connection/", f"/api/cameras/{id}/test"):
         result = answer(home, "POST", path)
         assert (result["success"], result["status"]) == (False, "online")
         assert result["message"].startswith("RTSP: wrong user name or password")
-    answer(home, "PUT", "/api/cameras/2", {"username": "admin", "password": PASSWORD})
-    result = answer(home, "POST", "/api/devices/2/poll")
+    answer(home, "PUT", f"/api/cameras/{id}", {"username": "admin", "password": PASSWORD})
+    result = answer(home, "POST", f"/api/devices/{id}/poll")
     assert (result["success"], result["message"]) == (True, "RTSP: responds")
 
 
