@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -338,9 +339,12 @@ def test_a_redirect_elsewhere_is_not_followed(make: Make, location: str, text: s
 def test_a_redirect_to_another_port_gets_no_basic(
     make: Make, offers: str, is_logged_in: bool
 ) -> None:
-    device, port = make(streams={"/a": Stream()}), free_port()
-    device.redirect = f"rtsp://{device.address}:{port}/b"
     accounts = Accounts(USERNAME, PASSWORD, offers=(offers,))
+    device, port = (
+        make(streams={"/a": Stream()}, accounts=replace(accounts, attempts=[])),
+        free_port(),
+    )
+    device.redirect = f"rtsp://{device.address}:{port}/b"
     behind = RtspDevice(device.address, accounts=accounts, streams={"/b": Stream()})
     with RtspServers([behind], port):
         result = check_device(device, path="/a")
