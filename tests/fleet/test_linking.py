@@ -52,7 +52,7 @@ def test_a_found_device_gets_a_way_of_asking_and_is_listed() -> None:
     assert device.access == {"rtsp": Access("10.0.0.5", 554, "/live", username="admin")}
     assert device.identities == (A, RTSP)
     assert device.listed
-    assert story.events[-1].text == "rtsp at 10.0.0.5:554/live was linked to WV-1 by tester"
+    assert story.events[-1].text == "RTSP at 10.0.0.5:554/live was linked to WV-1 by tester"
     assert is_sound(story)
 
 
@@ -69,7 +69,7 @@ def test_a_way_that_follows_the_address_of_the_device_has_no_key_of_its_own() ->
     assert story.tell(link(source="onvif", username="admin")) == ["device.linked"]
     assert story.device().identities == (A,)
     assert story.device().access == {"onvif": Access(username="admin")}
-    assert story.events[-1].text == "onvif at its own address was linked to WV-1 by tester"
+    assert story.events[-1].text == "ONVIF at its own address was linked to WV-1 by tester"
 
 
 def test_the_same_link_again_changes_nothing() -> None:

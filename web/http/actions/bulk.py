@@ -168,9 +168,12 @@ def _login_edits(device: Device, credentials: str) -> list[Edit]:
         )
     ways = {name: way for name, way in device.access.items() if name in WITH_LOGIN}
     if not ways:
+        has_way = bool(device.access)
         raise Refused(
-            f"{labels.name(device)} is only found by scans, so no login is sent to it",
-            "Add its address first.",
+            f"{labels.name(device)} has no RTSP or ONVIF connection, so no login is sent to it"
+            if has_way
+            else f"{labels.name(device)} is only found by scans, so no login is sent to it",
+            "Add a connection on its page first." if has_way else "Add its address first.",
         )
     return [
         edit_of(
