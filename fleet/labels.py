@@ -36,7 +36,13 @@ def name(device: Device) -> str:
     label = label or fact(device, "model")
     if label:
         return str(label)
-    return identity.mac_of(device) or device.address or device.identities[0]
+    return identity.mac_of(device) or address(device) or device.identities[0]
+
+
+def address(device: Device) -> str | None:
+    """The address to show: where the device was seen, else the one at which it is checked."""
+    hosts = (access.host for access in device.access.values())
+    return device.address or next(filter(None, hosts), None)
 
 
 def named_with(device: Device, devices: Mapping[int, Device]) -> Device | None:

@@ -213,6 +213,7 @@ def _search_text(device: Device) -> str:
         labels.fact(device, "model"),
         labels.fact(device, "serial"),
         device.address,
+        *{access.host for access in device.access.values()},
         identity.mac_of(device),
         device.notes,
         *device.tags,
@@ -243,7 +244,7 @@ SORTS: dict[str, SortKey] = {
         name_key(device, every),
     ),
     "name": lambda device, device_status, every: name_key(device, every),
-    "address": lambda device, device_status, every: networks.address_number(device.address),
+    "address": lambda device, device_status, every: networks.address_number(labels.address(device)),
     "mac": lambda device, device_status, every: identity.mac_of(device) or "~",
     "model": lambda device, device_status, every: _text_key(labels.fact(device, "model")),
     "last_seen": lambda device, device_status, every: (

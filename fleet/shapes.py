@@ -197,7 +197,7 @@ def row(
         "serial_number": _text(device, "serial"),
         "camera_name": labels.name_among(device, devices),
         "model_name": _text(device, "model"),
-        "current_ip": device.address,
+        "current_ip": labels.address(device),
         "current_port": _port(device),
         "current_subnet": _text(device, "subnet"),
         "current_gateway": _text(device, "gateway"),

@@ -62,7 +62,7 @@ EVERY = (
         152,
         ("current_ip", "current_port"),
         1,
-        lambda device, _stores: bool(device.address),
+        lambda device, _stores: bool(labels.address(device)),
     ),
     Column("mac", "MAC and serial", 216, ("mac_address", "serial_number"), 4, _has_mac_or_serial),
     Column("serial", "Serial", 150, ("serial_number",), 4, _has_fact("serial")),
