@@ -133,6 +133,12 @@ STATUS_REMEDIES = {
     "UNKNOWN": "Not checked yet. Scan the network.",
     "IP_CHANGED": "Its address changed. The next scan confirms the new address.",
 }
+CHECKED_REMEDIES = {
+    "OFFLINE": "Check its power and network cable, then check it again.",
+}
+"""For a device that is checked by its own connection."""
+WRONG_PORT = "Correct the port of the connection."
+ANOTHER_PROTOCOL = (", not RTSP", ", not ONVIF")
 CLOUD_REMEDIES = {
     "OFFLINE": "Check its power and internet connection, and that P2P is enabled in its menu.",
     "UNKNOWN": "The first check via Dahua cloud follows within a minute.",
@@ -146,9 +152,11 @@ def of_status(row: CameraRow, has_connection: bool = False) -> str:
     RTSP or ONVIF."""
     if row["status"] == "UNKNOWN" and has_connection:
         return CHECKING
+    if row["status"] == "OFFLINE" and row["reason"].endswith(ANOTHER_PROTOCOL):
+        return WRONG_PORT
     is_far = row["kind"] == "recorder" and not row["current_ip"]
-    known = {**STATUS_REMEDIES, **CLOUD_REMEDIES} if is_far else STATUS_REMEDIES
-    return known.get(row["status"], "")
+    others = CHECKED_REMEDIES if has_connection else CLOUD_REMEDIES if is_far else {}
+    return {**STATUS_REMEDIES, **others}.get(row["status"], "")
 
 
 def title(kind: str) -> str:

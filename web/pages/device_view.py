@@ -90,6 +90,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "channels": _channels(device, devices, statuses),
         "others": [_other_devices(device, fault, devices) for fault in device.findings],
         "uptime": _uptime(monitor, device),
+        "may_check": visible_fleet().may("device.poll", device),
         "may_edit": visible_fleet().may("device.edit", device),
         "behind": parent_outage(device, devices, statuses),
         "parents": [(parent.id, labels.name_among(parent, devices)) for parent in parents],

@@ -16,6 +16,7 @@ from fleet.status import TABLE
 from fleet.texts import sentences
 from web.http import columns
 from web.http.actions import credentials
+from web.http.actions.cameras import check_now
 from web.http.actions.devices import (
     apply_and_audit,
     delete_device,
@@ -230,6 +231,16 @@ def auto_scan() -> Any:
     enabled = request.form.get("enabled") == "on"
     set_auto_scan(enabled)
     return _back()
+
+
+@bp.post("/cameras/<key>/check")
+@needs("device.poll")
+def check_device(key: str) -> str:
+    """The button "Check now": the page of the camera with the result of each source."""
+    result = check_now(visible_fleet().device(key))
+    return fleet_page(
+        {**device_view.detail(current_monitor(), key), "checked": result["message"].rstrip(".")}
+    )
 
 
 @bp.post("/cameras/<key>/edit")

@@ -11,6 +11,7 @@ from discovery.trials import Trial, TrialRequest, Way
 from fleet import access_fields, labels, logins, public, stream_url
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal
+from fleet.kinds import CAMERAS
 from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
 from fleet.stream_url import StreamUrl
 from web.http.actions import credentials, trials
@@ -50,6 +51,7 @@ RECORDING = ("auto_record", "record_quality", "retention_days")
 NOT_RECORDED = "The recording settings are saved. This version does not record yet."
 NO_SNMP = "The SNMP community is saved encrypted. This version does not use SNMP yet."
 NOT_CHECKED = "No source of this version checks this device at its address."
+CAMERA_NOT_CHECKED = "It is not checked: POST /api/cameras adds a camera that ONVIF and RTSP check."
 DEVICE_INTERVAL = 300
 """Seconds between two checks of a device that is no camera."""
 
@@ -132,7 +134,8 @@ def add_device(given: NewDevice) -> SavedDevice:
         if given.snmp_community:
             way["secret_options"] = {"community": seal(given.snmp_community)}
         events = _apply([_addition([(SNMP, way)], values)], "device.add")
-    return _saved(events, None, _warnings(given))
+    unchecked = [CAMERA_NOT_CHECKED] if values["kind"] in CAMERAS else []
+    return _saved(events, None, [*_warnings(given), *unchecked])
 
 
 def change_device(device: Device, given: DeviceFields) -> SavedDevice:
