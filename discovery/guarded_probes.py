@@ -60,7 +60,7 @@ class GuardedProbes:
         self._unseal = unseal
         self._probes = ProbeTasks()
         self._proofs = Proofs()
-        self.gate = LoginGate(tracker)
+        self.gate = LoginGate(tracker, unseal)
         self._proving = Proving(tracker, identification)
 
     def missed(self, entry: QueueEntry) -> None:
@@ -94,7 +94,8 @@ class GuardedProbes:
             if reports_before is not None:
                 return reports_before
             verdict = Verdict.CLAIMED if needs_proof else Verdict.PROVED
-        return await self._reports(source, entry, device, access, verdict)
+        async with self.gate.turn(device, access):
+            return await self._reports(source, entry, device, access, verdict)
 
     async def _reports(
         self,

@@ -6,9 +6,12 @@ of a recorder all of its channels. What is spent is kept in the access of each s
 tracker does not have yet, and what trials spend, is remembered here.
 """
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import Question
@@ -16,6 +19,7 @@ from discovery.refused_sets import RefusedSets
 from fleet import labels, logins
 from fleet.model import Access, Device, Finding, Report, Sighting
 from fleet.reduce.learning import is_same_but_learned
+from store.vault import SecretLost
 
 TRIED_FOR = 900.0
 """Seconds for which the refused login of a trial is remembered."""
@@ -95,11 +99,25 @@ class TriedLogins:
 class LoginGate:
     """Decides whether a question may log in, and remembers what each one cost."""
 
-    def __init__(self, tracker: DeviceTracker) -> None:
+    def __init__(self, tracker: DeviceTracker, unseal: Callable[[str], str]) -> None:
         self._tracker = tracker
+        self._unseal = unseal
         self._newest: dict[Question, _Spent] = {}
         self._refused_sets = RefusedSets()
+        self._turns = WeakValueDictionary[tuple[object, ...], asyncio.Lock]()
         self.tried = TriedLogins()
+
+    @asynccontextmanager
+    async def turn(self, device: Device, login: Access) -> AsyncIterator[None]:
+        """One question at a time with a user name at a host and port, unless it is known to work:
+        each must see what the one before it cost."""
+        if not login.refusals and login.method not in ("", logins.NO_LOGIN):
+            yield
+            return
+        place = (device.site, *_place(device, login), login.username)
+        lock = self._turns.setdefault(place, asyncio.Lock())
+        async with lock:
+            yield
 
     def allowance(self, device: Device, source: str, login: Access) -> Allowance:
         """What the next question may cost; `login` is the access with the login that is used.
@@ -120,6 +138,10 @@ class LoginGate:
             if state.attempts_left is not None:
                 left = min(state.attempts_left, state.attempts_left if left is None else left)
             is_refused = is_refused or other.secret == login.secret
+        for state in self._beside(device, source, login):
+            spent += state.refusals
+            if state.attempts_left is not None:
+                left = min(state.attempts_left, state.attempts_left if left is None else left)
         has_worked = login.method not in ("", logins.NO_LOGIN)
         if has_worked and own.refusals == 0 and not is_refused:
             return Allowance()
@@ -213,6 +235,30 @@ class LoginGate:
                 if host in (access.host, device.address):
                     yield device, source
 
+    def _beside(self, device: Device, source: str, login: Access) -> Iterator[_Spent]:
+        """What the same login cost at the same host and port for the sake of other devices: the
+        device there counts by itself, however many records lead to it."""
+        host, port = _place(device, login)
+        family = {(member.id, name) for member, name in self._family(device, source)}
+        for other in self._tracker.at_address(host, device.site) if host else ():
+            for name, access in other.access.items():
+                if (other.id, name) in family or _place(other, access) != (host, port):
+                    continue
+                state = self._spent(other, name)
+                if state.refusals and self._is_same(self._resolved(other, name), login):
+                    yield state
+
+    def _is_same(self, login: Access, other: Access) -> bool:
+        """True if both send the same user name and password, also where each sealed its own."""
+        if login.username != other.username:
+            return False
+        if login.secret == other.secret or login.secret is None or other.secret is None:
+            return login.secret == other.secret
+        try:
+            return self._unseal(login.secret) == self._unseal(other.secret)
+        except SecretLost:
+            return False
+
     def _family(self, device: Device, source: str) -> Iterator[tuple[Device, str]]:
         fleet = self._tracker.fleet()
         return logins.family_of(device, source, fleet.devices, fleet.references)
@@ -220,6 +266,10 @@ class LoginGate:
     def _resolved(self, device: Device, source: str) -> Access:
         fleet = self._tracker.fleet()
         return logins.resolved(device, source, fleet.devices, fleet.credentials)
+
+
+def _place(device: Device, access: Access) -> tuple[str | None, int | None]:
+    return access.host or device.address, access.port
 
 
 def _obstacle(device: Device, allowance: Allowance) -> str:

@@ -143,6 +143,18 @@ def test_another_port_gives_a_login_no_new_attempts(make: Make, guard: GuardedDe
         assert (guard.refused, other.refused) == (["-", "-"], [])
 
 
+def test_several_records_of_one_address_share_the_attempts_of_a_login(
+    make: Make, guard: GuardedDevice
+) -> None:
+    engine = make([camera(id, guard, path=f"/{id}") for id in range(1, 7)])
+    for id in range(1, 7):
+        ask(engine, [id], times=2)
+    assert guard.refused == ["wrong", "wrong"]
+    assert "login.wrong" in findings(engine, 6)
+    change(engine, 6, source="rtsp", secret={"id": "right", "sealed": "v1"})
+    until(lambda: guard.accepted == ["right"])
+
+
 def test_a_login_that_works_goes_on_beside_one_that_does_not(
     make: Make, guard: GuardedDevice
 ) -> None:
