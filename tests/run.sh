@@ -131,5 +131,6 @@ exec "$@"'
 # In CI a few tests that failed beside the others run once more: see tests/again.py.
 runner=pytest
 [ "${CI:-}" != true ] || runner=tests.again
+# Three workers on two cores: more than half of their time they wait for browsers, sockets and clocks.
 exec $namespace sh -euc "$enter" sh \
     .venv/bin/python -m $runner -n 3 --timeout 120 -m "not torture" "$@"
