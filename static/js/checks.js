@@ -38,8 +38,8 @@ function line(check) {
 
 // The parts that a check changes, as the server shows them now.
 async function renew() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (!answer?.ok) return;
+  const answer = await fetch(location.href, { headers: { "X-Refresh": "yes" } }).catch(() => null);
+  if (!answer?.ok || answer.status === 204) return;  // 204: the device of the page is gone.
   const now = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.getElementById("checks").replaceChildren(...now.getElementById("checks")?.children || []);
   for (const part of document.querySelectorAll("[data-renew]")) {

@@ -176,7 +176,9 @@ def camera_part(key: str) -> str:
 def without_gone(response: Response) -> Response:
     """204 in place of 404 for the refresh of a device that is gone: it is no error of the page, and
     a browser reports each 404 as one."""
-    is_refresh = request.endpoint == "fleet_pages.camera_part" and "renewed" in request.args
+    is_part = request.endpoint == "fleet_pages.camera_part" and "renewed" in request.args
+    is_page = request.endpoint == "fleet_pages.camera" and "X-Refresh" in request.headers
+    is_refresh = is_part or is_page
     return Response(status=204) if is_refresh and response.status_code == 404 else response
 
 

@@ -26,6 +26,13 @@ NEXT = {
 }
 """What to do about a failed step for whose reason there is nothing more exact."""
 
+OF_REASON = {
+    "login.wrong": NEXT["login"],
+    "stream.path": "Enter the stream URL with its path as the address: rtsp://192.168.1.20/PATH. "
+    "The manual of the device names the path.",
+}
+"""What to do in a test where the advice for a saved device names its page."""
+
 
 class Step(Protocol):
     """A step of a trial."""
@@ -81,7 +88,8 @@ def _is_skipped_alike(old: StepRow, new: StepRow) -> bool:
 
 
 def _next(step: Step, source: str) -> str:
-    known = remedies.what_to_do(str(step.facts.get("reason", "")))
+    reason = str(step.facts.get("reason", ""))
+    known = OF_REASON.get(reason) or remedies.what_to_do(reason)
     return known or NEXT.get(step.name, "").format(source=source)
 
 

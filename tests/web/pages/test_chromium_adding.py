@@ -61,7 +61,7 @@ def test_a_camera_is_added_from_its_url_after_a_wrong_password(
     assert (field(page, "username"), field(page, "password")) == ("admin", "wr@öng")
     press_test(page)
     expect(page.locator(".steps")).to_contain_text("RTSP: login failed")
-    expect(page.locator(".steps")).to_contain_text("under Connections")
+    expect(page.locator(".steps")).to_contain_text("Check the user name and the password")
     assert field(page, "password") == "wr@öng"
     page.get_by_label("Password", exact=True).fill(LOGIN.password)
     press_test(page)

@@ -335,3 +335,5 @@ def test_a_day_with_many_outages_names_the_first_ones() -> None:
 def test_a_refresh_of_a_deleted_device_is_no_error(home: Home) -> None:
     assert home.client.get("/parts/camera/999").status_code == 404
     assert home.client.get("/parts/camera/999?renewed=yes").status_code == 204
+    assert home.client.get("/cameras/999").status_code == 404
+    assert home.client.get("/cameras/999", headers={"X-Refresh": "yes"}).status_code == 204
