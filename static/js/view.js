@@ -96,13 +96,25 @@ export function openView() {
     return () => document.querySelectorAll(kind)[number] || document.querySelector("#filters a");
   }
 
+  // The list that a link of the list shown means for the one that is on its way: what differs
+  // between the two comes over, and the rest of what was chosen meanwhile stays.
+  function asMeant(search) {
+    const [now, from, to] = [location.search, shown, search].map((text) => new URLSearchParams(text));
+    for (const key of new Set([...from.keys(), ...to.keys()])) {
+      if (String(from.getAll(key)) === String(to.getAll(key))) continue;
+      now.delete(key);
+      for (const value of to.getAll(key)) now.append(key, value);
+    }
+    return String(now) && `?${now}`;
+  }
+
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     const link = event.target.closest("#top a, .list a, dialog .panel a");
     if (!link || link.origin !== location.origin || link.pathname !== "/" || link.id === "refresh") return;
     event.preventDefault();
     document.dispatchEvent(new CustomEvent("choose", { detail: { link } }));
-    go(link.search);
+    go(view.isBehind ? asMeant(link.search) : link.search);
   });
   addEventListener("popstate", () => listSearch(filter) !== listSearch(location.search) && load());
   return view;

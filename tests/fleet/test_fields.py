@@ -42,8 +42,8 @@ NOT_SHOWN = {
     *("kind_source", "moved_at", "recent_misses", "never_merge", "claims", "interfaces", "extra"),
     # Waits for a page that shows it.
     *("links", "listed", "access", "source_addresses"),
-    # `shapes.row` gets the status as it is now.
-    "status",
+    # `shapes.row` gets the status as it is now, and the address that `labels.address` gives.
+    *("status", "address"),
 }
 """What no list and no page of a device has."""
 TYPES = typing.get_type_hints(Device)

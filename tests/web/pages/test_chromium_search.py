@@ -90,7 +90,7 @@ def test_back_leads_to_the_list_before_the_search_and_forward_to_its_end(page: P
         "aria-current", "true"
     )
     assert path(page) == "/?status=active"
-    assert shown_total(page) > 6
+    until(lambda: shown_total(page) > 6)
     page.go_forward()
     total(page, 1)
     expect(page.locator("#search")).to_have_value("camera 62")
@@ -249,3 +249,16 @@ def test_a_page_shows_what_happened_before_its_stream_began(
         held[0].continue_()
         page.unroute_all()
         expect(page.locator(NAMES, has_text="Yard")).to_be_visible()
+
+
+def test_an_order_chosen_while_a_filter_loads_keeps_the_filter(page: Page) -> None:
+    slow: list[Route] = []
+    page.route(re.compile(r"/\?status=active$"), lambda route: slow.append(route))
+    page.locator("[data-filter]", has_text="Active").click()
+    until(lambda: slow)
+    page.locator("[data-sort]", has_text="Name").click()
+    page.wait_for_url("**/?status=active&sort=name")
+    expect(page.locator("[data-filter]", has_text="Active")).to_have_attribute(
+        "aria-current", "true"
+    )
+    expect(page.locator("th.c-name")).to_have_attribute("aria-sort", "ascending")
