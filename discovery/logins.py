@@ -28,6 +28,10 @@ WRONG = "login.wrong"
 SPENT = "The login was refused. It is not tried again until the user name or password is changed."
 
 
+_Place = tuple[str | None, int | None]
+"""Host and port, whatever the site: this server asks one device there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What a question may cost: `refusals` are spent, `attempts_left` is what the device told."""
@@ -104,6 +108,7 @@ class LoginGate:
         self._unseal = unseal
         self._newest: dict[Question, _Spent] = {}
         self._refused_sets = RefusedSets()
+        self._refused_at: dict[_Place, set[Question]] = {}
         self._turns = WeakValueDictionary[tuple[object, ...], asyncio.Lock]()
         self.tried = TriedLogins()
 
@@ -114,7 +119,7 @@ class LoginGate:
         if not login.refusals and login.method not in ("", logins.NO_LOGIN):
             yield
             return
-        place = (device.site, *_place(device, login), login.username)
+        place = (*_place(device, login), login.username)
         lock = self._turns.setdefault(place, asyncio.Lock())
         async with lock:
             yield
@@ -201,6 +206,10 @@ class LoginGate:
     def forget(self, question: Question) -> None:
         """Forget a device that is not asked any more."""
         self._newest.pop(question, None)
+        for place, questions in [*self._refused_at.items()]:
+            questions.discard(question)
+            if not questions:
+                del self._refused_at[place]
 
     def _counted(self, device: Device, source: str, allowance: Allowance, report: Report) -> Report:
         """The report; of what was learned, the refusals are those of this access alone."""
@@ -214,6 +223,9 @@ class LoginGate:
             refusals = known.refusals + max(0, (learned.refusals or 0) - allowance.refusals)
             left = known.attempts_left if learned.attempts_left is None else learned.attempts_left
         self._newest[device.id, source] = _Spent(device.access[source], refusals, left)
+        if refusals:
+            place = _place(device, device.access[source])
+            self._refused_at.setdefault(place, set()).add((device.id, source))
         return replace(report, learned=replace(learned, refusals=refusals))
 
     def _spent(self, device: Device, source: str) -> _Spent:
@@ -240,13 +252,19 @@ class LoginGate:
         device there counts by itself, however many records lead to it."""
         host, port = _place(device, login)
         family = {(member.id, name) for member, name in self._family(device, source)}
-        for other in self._tracker.at_address(host, device.site) if host else ():
-            for name, access in other.access.items():
-                if (other.id, name) in family or _place(other, access) != (host, port):
-                    continue
-                state = self._spent(other, name)
-                if state.refusals and self._is_same(self._resolved(other, name), login):
-                    yield state
+        at_host = self._tracker.at_address(host, device.site) if host else ()
+        questions = {(other.id, name) for other in at_host for name in other.access}
+        # A record that was just added has no address before its first answer is written.
+        questions |= self._refused_at.get((host, port), set())
+        devices = self._tracker.devices()
+        for id, name in questions - family:
+            other = devices.get(id)
+            access = other.access.get(name) if other else None
+            if other is None or access is None or _place(other, access) != (host, port):
+                continue
+            state = self._spent(other, name)
+            if state.refusals and self._is_same(self._resolved(other, name), login):
+                yield state
 
     def _is_same(self, login: Access, other: Access) -> bool:
         """True if both send the same user name and password, also where each sealed its own."""
