@@ -208,7 +208,7 @@ class Conversation:
         )
         logins.authorization = Authorization(challenge, logins.login)
         logins.way = challenge.scheme
-        # After one Digest, Basic would show the password to whoever asks for it.
+        # After one Digest, Basic would show the password to any device that asks for it.
         logins.digest_only = logins.digest_only or challenge.scheme == "digest"
 
     async def _by_token(self, place: DeviceUrl, namespace: str, body: str) -> Response:

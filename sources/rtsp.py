@@ -112,7 +112,7 @@ class _Check:
     spent: int = 0
     """Logins that were sent and not accepted."""
     has_sent_digest: bool = False
-    """Since then, Basic is not used: it would show the password to whoever asks for it."""
+    """Since then, Basic is not used: it would show the password to any device that asks."""
     latency: float | None = None
 
     async def run(self) -> list[Report]:
